@@ -1,0 +1,80 @@
+"""The nouns of OPRO: examples, grades, scores, and what is said to a chat model and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question and its gold answer.
+
+    input: the question as the scorer reads it.
+    target: the gold answer as the metric compares it ("72", "(B)", "yes").
+    source: where it came from, "train.jsonl:17", for people.
+    """
+
+    input: str
+    target: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """What a metric makes of one reply.
+
+    answer: the answer read from the reply, or None when none could be read.
+    score: 0.0 to 1.0, or None exactly when the answer is unreadable.
+    """
+
+    answer: str | None
+    score: float | None
+
+    def __post_init__(self) -> None:
+        if (self.answer is None) != (self.score is None):
+            raise ValueError("an unreadable answer has no score, a readable one has one")
+        if self.score is not None and not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"a score lies between 0 and 1, not {self.score!r}")
+
+
+UNREADABLE = Grade(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Literal["system", "user"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call to a chat model: the whole of what decides the answer."""
+
+    messages: tuple[Message, ...]
+    temperature: float
+    max_tokens: int
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReply:
+    """One answer of a chat model.
+
+    finish_reason: "stop", "length" or the provider's own word.
+    prompt_tokens, completion_tokens: None where the provider did not say.
+    usd: the price of this call, None where unknown (never 0 for unknown).
+    """
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usd: float | None
