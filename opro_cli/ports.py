@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade
+from opro_cli.core.events import Event
+from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade, Message
+from opro_cli.core.prompts import MetaPromptMaterial
+from opro_cli.core.session import Activity, Briefing
+from opro_cli.core.state import RunState
 
 
 class ChatModel(Protocol):
@@ -43,4 +47,44 @@ class Metric(Protocol):
 
     def grade(self, reply: str, example: Example) -> Grade:
         """Read the answer in `reply` and compare it with `example.target`; never raises."""
+        ...
+
+
+class Strategy(Protocol):
+    """How candidates are asked for and read. Pure."""
+
+    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
+        """The request to the optimizer."""
+        ...
+
+    def read(self, reply: str) -> tuple[str, ...]:
+        """The instructions in one reply, in order; empty when there is none. Never raises."""
+        ...
+
+
+class Journal(Protocol):
+    """The append-only record of a run."""
+
+    def append(self, event: Event) -> None:
+        """Hand one event to the operating system: it survives `kill -9` from here on."""
+        ...
+
+    def sync(self) -> None:
+        """Force everything appended to the disk: it survives power loss from here on."""
+        ...
+
+
+class Observer(Protocol):
+    """Somebody who watches a run: the live view, the plain log."""
+
+    def begin(self, briefing: Briefing, state: RunState, activity: Activity) -> None:
+        """Before the first call; `state` and `activity` go on changing afterwards."""
+        ...
+
+    def after(self, event: Event, state: RunState) -> None:
+        """After an event was written and believed. Must not block and must not raise."""
+        ...
+
+    def end(self) -> None:
+        """The session is over, in whatever way."""
         ...

@@ -1,0 +1,68 @@
+"""The exact text sent to the scorer, and what the optimizer's meta-prompt is made of.
+
+Follows the reference (google-deepmind/opro, prompt_utils.gen_prompt) where it defines a
+position; `system` is ours: the instruction as a system message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opro_cli.core.model import Example, Message, Position
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """Where the instruction goes and whether "Q:" and "A:" frame the question."""
+
+    position: Position
+    qa_markers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryEntry:
+    """A line of the meta-prompt: an instruction and its train score, 0 to 1."""
+
+    instruction: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetaPromptMaterial:
+    """All that a meta-prompt is made of. trajectory: ascending by score."""
+
+    trajectory: tuple[TrajectoryEntry, ...]
+    exemplars: tuple[Example, ...]
+    format: PromptFormat
+    score_buckets: int
+
+
+def question_text(question: str, instruction: str, form: PromptFormat) -> str:
+    """The question with the instruction in its place, as one user message.
+
+    An empty instruction leaves no empty line behind. Without Q/A markers there is no answer
+    line to begin, so A_begin puts the instruction after the question on a line of its own.
+    """
+    begin = f"{instruction}\n" if instruction else ""
+    end = f"\n{instruction}" if instruction else ""
+    q, a = ("Q: ", "\n\nA:") if form.qa_markers else ("", "")
+    match form.position:
+        case "before_Q":
+            return f"{begin}{q}{question}{a}"
+        case "Q_begin":
+            return f"{q}{begin}{question}{a}"
+        case "Q_end":
+            return f"{q}{question}{end}{a}"
+        case "A_begin":
+            answer = f" {instruction}" if form.qa_markers and instruction else ""
+            return f"{q}{question}{a}{answer}" if form.qa_markers else f"{question}{end}"
+        case "system":
+            return f"{q}{question}{a}"
+
+
+def scorer_messages(question: str, instruction: str, form: PromptFormat) -> tuple[Message, ...]:
+    """The chat that asks one question under one instruction."""
+    user = Message("user", question_text(question, instruction, form))
+    if form.position == "system" and instruction:
+        return (Message("system", instruction), user)
+    return (user,)

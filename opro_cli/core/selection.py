@@ -1,0 +1,101 @@
+"""Which instructions and which exemplars the optimizer sees, and which candidate wins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from opro_cli.core.model import Split
+from opro_cli.core.rng import rng_for
+from opro_cli.core.state import Candidate, RunState
+
+
+def trajectory(state: RunState) -> list[Candidate]:
+    """What the meta-prompt shows: scores ascending, the best `history` at the end.
+
+    Ties keep the order in which they joined (the reference sorts stably and cuts from the
+    front; opt_utils.gen_meta_prompt). Only candidates with every train answer take part.
+    """
+    scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
+    shown = [c for c in scored if mean(c, "train") >= state.search.score_threshold]
+    shown.sort(key=lambda c: mean(c, "train"))
+    return shown[-state.search.history :]
+
+
+def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, ...]:
+    """Indices of train questions for the next step's meta-prompt, ascending.
+
+    random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong
+    under all candidates. most_wrong_now: most often wrong under those `shown`.
+    """
+    search = state.search
+    total = state.sizes["train"]
+    count = min(search.exemplars, total)
+    step = 0 if search.exemplar_choice == "constant" else state.step + 1
+    order = list(range(total))
+    rng_for(search.seed, "exemplars", step).shuffle(order)
+    if search.exemplar_choice.startswith("most_wrong"):
+        everyone = search.exemplar_choice == "most_wrong_so_far"
+        wrong = _wrong_counts(list(state.candidates.values()) if everyone else shown)
+        order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
+    return tuple(sorted(order[:count]))
+
+
+def _wrong_counts(candidates: Sequence[Candidate]) -> Counter[int]:
+    return Counter(
+        question
+        for candidate in candidates
+        for question, outcome in candidate.answers["train"].by_question.items()
+        if outcome.score != 1.0
+    )
+
+
+def mean(candidate: Candidate, split: Split) -> float:
+    """Its mean on a split, for comparing; -1 (below every score) before the first answer."""
+    score = candidate.score(split)
+    return -1.0 if score is None else score.mean
+
+
+def ranked(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
+    """Best first; ties go to the earlier step, then the shorter text, then the earlier sample."""
+    return sorted(candidates, key=lambda c: (-mean(c, split), c.step, len(c.instruction)))
+
+
+def finalists(state: RunState) -> list[Candidate]:
+    """Who is scored on dev: the initial instructions and the best on train."""
+    scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
+    best = ranked(scored, "train")[: state.search.finalists]
+    initial = [c for c in state.of_step(0) if c not in best]
+    return [*initial, *best]
+
+
+def deciding_split(state: RunState) -> Split:
+    """The split that chooses the winner: dev where there is one."""
+    return "dev" if state.sizes["dev"] else "train"
+
+
+def best_of(state: RunState, candidates: Sequence[Candidate]) -> Candidate | None:
+    """The winner among `candidates`: by dev once all finalists have dev scores, else by train."""
+    split = deciding_split(state)
+    scored = [c for c in candidates if state.is_scored(c, split)]
+    if split == "dev" and (not scored or not _dev_is_done(state)):
+        # Stopped before dev was scored: train is all there is to go by.
+        split = "train"
+        scored = [c for c in candidates if state.is_scored(c, split)]
+    return ranked(scored, split)[0] if scored else None
+
+
+def _dev_is_done(state: RunState) -> bool:
+    return state.step == state.search.steps and all(
+        state.is_scored(c, "dev") for c in finalists(state)
+    )
+
+
+def winner(state: RunState) -> Candidate | None:
+    """The best candidate so far, None before any has all its train answers."""
+    return best_of(state, list(state.candidates.values()))
+
+
+def baseline(state: RunState) -> Candidate | None:
+    """The best initial instruction, which the winner is measured against."""
+    return best_of(state, state.of_step(0))

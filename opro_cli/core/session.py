@@ -1,0 +1,82 @@
+"""What stands beside a run's state while a process works on it: never saved, only shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opro_cli.core.model import Split
+from opro_cli.core.state import RunState
+
+Role = Literal["optimizer", "scorer"]
+ROLES: tuple[Role, ...] = ("optimizer", "scorer")
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What a person is told before the first call.
+
+    run: the run's folder name. folder: its path as shown. answer: the metric's name.
+    notes: sentences about the data (rows left out, split sizes chosen). resumed: answers
+    that are already in the journal, 0 for a fresh run.
+    """
+
+    run: str
+    folder: str
+    scorer: str
+    optimizer: str
+    answer: str
+    sizes: dict[Split, int]
+    notes: tuple[str, ...] = ()
+    resumed: int = 0
+
+
+@dataclass(slots=True)
+class Activity:
+    """What the engine is doing right now; the engine writes, the views read.
+
+    in_flight: calls sent and not answered, by role. waiting: why calls are held back
+    ("rate limit, next try in 12 s"), empty when they are not. started: monotonic seconds.
+    session_calls: calls answered in this session. stopping: a clean stop was asked for.
+    """
+
+    started: float = 0.0
+    in_flight: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
+    waiting: str = ""
+    session_calls: int = 0
+    stopping: bool = False
+
+
+def expected_calls(state: RunState) -> int:
+    """Calls of a whole run, both models, when every proposal is new: an upper estimate."""
+    search, sizes = state.search, state.sizes
+    initial = len(search.initial_instructions)
+    open_steps = search.steps - state.step
+    known = len(state.candidates)
+    scored_on_train = known + open_steps * search.candidates_per_step
+    on_dev = min(scored_on_train, initial + search.finalists) * sizes["dev"]
+    return (
+        search.steps * search.candidates_per_step
+        + scored_on_train * sizes["train"]
+        + on_dev
+        + 2 * sizes["test"]
+    )
+
+
+def calls_done(state: RunState) -> int:
+    """Calls answered so far, both models, all sessions."""
+    return sum(spend.calls for spend in state.spend.values())
+
+
+def phase(state: RunState) -> str:
+    """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
+    if any(c.answers["test"].by_question for c in state.candidates.values()):
+        return "test"
+    if any(c.answers["dev"].by_question for c in state.candidates.values()):
+        return "dev"
+    initial = state.of_step(0)
+    if not all(state.is_scored(c, "train") for c in initial):
+        return "initial"
+    here = state.of_step(state.step)
+    between = all(state.is_scored(c, "train") for c in here) and state.step < state.search.steps
+    return f"step {state.step + between}/{state.search.steps}"

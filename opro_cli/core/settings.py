@@ -1,0 +1,286 @@
+"""What a config means. Plain data in, frozen settings out, every problem at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opro_cli.core.model import Position
+from opro_cli.core.schema import (
+    Path,
+    Problem,
+    boolean,
+    choice,
+    key,
+    number,
+    optional,
+    read_section,
+    required_section,
+    section,
+    show,
+    text,
+    whole,
+)
+
+ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
+
+
+def _share(value: Any) -> int | float:
+    """A count (whole number) or a fraction of the rows (0 < x < 1 with a point)."""
+    what = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(what)
+    if isinstance(value, float) and value > 1:
+        raise ValueError(what)
+    return value
+
+
+def _instructions(value: Any) -> tuple[str, ...]:
+    what = "a list of different instructions, at least one"
+    if not isinstance(value, list) or not value:
+        raise ValueError(what)
+    if not all(isinstance(item, str) for item in value) or len(set(value)) != len(value):
+        raise ValueError(what)
+    return tuple(value)
+
+
+def _run_name(value: Any) -> str:
+    # The name becomes part of a folder name, so it is kept to what every file system takes.
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
+        raise ValueError("a name of letters, digits, '.', '_' and '-', at most 64 of them")
+    return value
+
+
+def _field_or_template(value: Any) -> str:
+    what = 'a field name such as question, or a template such as "{title}\\n{body}"'
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(what)
+    return value
+
+
+def _module_of_model(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s/]+/\S+", value):
+        raise ValueError(
+            "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
+            "embedded/tiny-mistral"
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSettings:
+    """How many rows each split takes; None: sized from the data (see `selection`)."""
+
+    train: int | float | None = key(optional(_share), None)
+    dev: int | float | None = key(optional(_share), None)
+    test: int | float | None = key(optional(_share), None)
+    seed: int = key(whole(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class DataSettings:
+    """Where examples come from and which fields of a row matter."""
+
+    train: str = key(text("a file, or hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"))
+    input: str = key(_field_or_template)
+    target: str = key(_field_or_template)
+    dev: str | None = key(optional(text("a file or a hub: name")), None)
+    test: str | None = key(optional(text("a file or a hub: name")), None)
+    split: SplitSettings = section(SplitSettings)
+    on_bad_row: str = key(choice("error", "skip"), "error")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSettings:
+    """What is asked and how answers are graded."""
+
+    data: DataSettings = required_section(DataSettings)
+    answer: str = key(text("a kind of answer, such as number or choice"))
+    instruction_position: Position = key(
+        choice("before_Q", "Q_begin", "Q_end", "A_begin", "system"), "Q_begin"
+    )
+    qa_markers: bool = key(boolean, True)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSettings:
+    """The model that answers questions. timeout in seconds."""
+
+    model: str = key(_module_of_model)
+    api_base: str | None = key(optional(text("a URL")), None)
+    temperature: float = key(number(0, 2), 0.0)
+    max_tokens: int = key(whole(1), 1024)
+    concurrency: int = key(whole(1), 32)
+    timeout: float = key(number(0, above=True), 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """The model that proposes instructions. timeout in seconds."""
+
+    model: str = key(_module_of_model)
+    api_base: str | None = key(optional(text("a URL")), None)
+    temperature: float = key(number(0, 2), 1.0)
+    max_tokens: int = key(whole(1), 512)
+    concurrency: int = key(whole(1), 8)
+    timeout: float = key(number(0, above=True), 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
+
+    initial_instructions: tuple[str, ...] = key(_instructions, ("Let's solve the problem.",))
+    strategy: str = key(text(), "opro")
+    steps: int = key(whole(0), 20)  # the paper: 200
+    candidates_per_step: int = key(whole(1), 8)
+    history: int = key(whole(1), 20)
+    score_buckets: int = key(whole(1), 100)
+    score_threshold: float = key(number(0, 1), 0.0)
+    exemplars: int = key(whole(0), 3)
+    exemplar_choice: ExemplarChoice = key(
+        choice("random", "constant", "most_wrong_so_far", "most_wrong_now"), "random"
+    )
+    max_instruction_chars: int = key(whole(1), 500)  # the reference drops longer ones too
+    # How many of the best on train are scored on dev, where the winner is chosen (not in the
+    # paper, which has no dev split).
+    finalists: int = key(whole(1), 5)
+    seed: int = key(whole(0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole config."""
+
+    task: TaskSettings = required_section(TaskSettings)
+    scorer: ScorerSettings = required_section(ScorerSettings)
+    optimizer: OptimizerSettings = required_section(OptimizerSettings)
+    name: str = key(_run_name, "run")
+    search: SearchSettings = section(SearchSettings)
+
+
+# May differ between a run and its resume: they change how fast answers come, never which.
+OPERATIONAL: tuple[str, ...] = (
+    "name",
+    "scorer.concurrency",
+    "scorer.timeout",
+    "optimizer.concurrency",
+    "optimizer.timeout",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """Settings, or the problems that kept them from being read; never both."""
+
+    settings: Settings | None
+    problems: tuple[Problem, ...]
+
+
+def read_settings(
+    raw: Any,
+    *,
+    check_answer: Callable[[str], None],
+    strategies: tuple[str, ...],
+    presets: Callable[[str], Mapping[str, Any]],
+) -> ReadResult:
+    """Read a whole config.
+
+    check_answer(spec): raises ValueError when no metric is called `spec`.
+    presets(name): the `task` section that a preset stands for; ValueError if there is none.
+    """
+    problems: list[Problem] = []
+    if not isinstance(raw, Mapping):
+        return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
+    config = dict(raw)
+    _refuse_budget(config.pop("budget", None), problems)
+    if isinstance(config.get("task"), Mapping):
+        config["task"] = _fill_preset(config["task"], presets, problems)
+        _check_with(check_answer, config["task"].get("answer"), ("task", "answer"), problems)
+    if isinstance(config.get("search"), Mapping):
+        _check_with(
+            choice(*strategies), config["search"].get("strategy"), ("search", "strategy"), problems
+        )
+    settings = read_section(Settings, config, (), problems)
+    return ReadResult(None if problems else settings, tuple(problems))
+
+
+def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
+    """A limit that is not enforced must not look as if it were."""
+    if isinstance(budget, Mapping) and all(value is None for value in budget.values()):
+        return
+    if budget is not None:
+        names = ", ".join(budget) if isinstance(budget, Mapping) else show(budget)
+        problems.append(
+            Problem(("budget",), f"not supported yet ({names}); set it to null or leave it out")
+        )
+
+
+def _fill_preset(
+    task: Mapping[str, Any],
+    presets: Callable[[str], Mapping[str, Any]],
+    problems: list[Problem],
+) -> dict[str, Any]:
+    """The preset's task with the user's own keys on top (`data` merged key by key)."""
+    own = dict(task)
+    name = own.pop("preset", None)
+    if name is None:
+        return own
+    try:
+        filled = dict(presets(str(name)))
+    except ValueError as error:
+        problems.append(Problem(("task", "preset"), f"expected {error}, found {show(name)}"))
+        return own
+    if isinstance(own.get("data"), Mapping):
+        own["data"] = {**filled.get("data", {}), **own["data"]}
+    return {**filled, **own}
+
+
+def _check_with(
+    check: Callable[[Any], Any], value: Any, path: Path, problems: list[Problem]
+) -> None:
+    if not isinstance(value, str):
+        return
+    try:
+        check(value)
+    except ValueError as error:
+        problems.append(Problem(path, f"expected {error}, found {show(value)}"))
+
+
+def as_plain(settings: Settings) -> dict[str, Any]:
+    """Settings as plain data that `read_settings` reads back to equal settings."""
+    plain: dict[str, Any] = dataclasses.asdict(settings)
+    plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+    return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting that differs between two configs; None where a side lacks it."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Which key paths differ between two plain configs, in order of path."""
+    left, right = _flat(before), _flat(after)
+    return tuple(
+        Change(path, left.get(path), right.get(path))
+        for path in sorted({*left, *right})
+        if left.get(path) != right.get(path)
+    )
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
