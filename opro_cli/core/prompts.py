@@ -40,8 +40,8 @@ class MetaPromptMaterial:
 def question_text(question: str, instruction: str, form: PromptFormat) -> str:
     """The question with the instruction in its place, as one user message.
 
-    An empty instruction leaves no empty line behind. Without Q/A markers there is no answer
-    line to begin, so A_begin puts the instruction after the question on a line of its own.
+    An empty instruction leaves no empty line behind. A_begin needs Q/A markers: without them
+    there is no answer line to begin (settings refuse it, as the reference does).
     """
     begin = f"{instruction}\n" if instruction else ""
     end = f"\n{instruction}" if instruction else ""
@@ -54,8 +54,7 @@ def question_text(question: str, instruction: str, form: PromptFormat) -> str:
         case "Q_end":
             return f"{q}{question}{end}{a}"
         case "A_begin":
-            answer = f" {instruction}" if form.qa_markers and instruction else ""
-            return f"{q}{question}{a}{answer}" if form.qa_markers else f"{question}{end}"
+            return f"{q}{question}{a}" + (f" {instruction}" if instruction else "")
         case "system":
             return f"{q}{question}{a}"
 

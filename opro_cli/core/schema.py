@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -55,7 +56,8 @@ def show(value: Any) -> str:
     """A value as an error message quotes it: short, on one line."""
     if value is None:
         return "nothing"
-    text = repr(value)
+    # A secret in a URL must not reach a log by way of an error.
+    text = re.sub(r"//[^/@\s]*@|(?<=key=)[^&\s']+", "***", repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -61,7 +61,16 @@ def _field_or_template(value: Any) -> str:
     return value
 
 
-def _module_of_model(value: Any) -> str:
+def _url(value: Any) -> str:
+    if not isinstance(value, str) or not re.match(r"https?://[^/\s]", value):
+        raise ValueError("a URL such as http://localhost:8000/v1")
+    # The config is copied into the run folder, and keys are never written anywhere.
+    if re.match(r"[a-z]+://[^/]*@", value) or re.search(r"[?&](api_?)?key=", value, re.IGNORECASE):
+        raise ValueError("a URL without a user name or key (keys come from the environment)")
+    return value
+
+
+def _model_name(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[^\s/]+/\S+", value):
         raise ValueError(
             "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
@@ -91,6 +100,8 @@ class DataSettings:
     test: str | None = key(optional(text("a file or a hub: name")), None)
     split: SplitSettings = section(SplitSettings)
     on_bad_row: str = key(choice("error", "skip"), "error")
+    # Which public dataset the rows are of, where its shape needs more than field names.
+    rows: str = key(choice("plain", "mmlu", "aqua", "multiarith"), "plain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +120,8 @@ class TaskSettings:
 class ScorerSettings:
     """The model that answers questions. timeout in seconds."""
 
-    model: str = key(_module_of_model)
-    api_base: str | None = key(optional(text("a URL")), None)
+    model: str = key(_model_name)
+    api_base: str | None = key(optional(_url), None)
     temperature: float = key(number(0, 2), 0.0)
     max_tokens: int = key(whole(1), 1024)
     concurrency: int = key(whole(1), 32)
@@ -121,8 +132,8 @@ class ScorerSettings:
 class OptimizerSettings:
     """The model that proposes instructions. timeout in seconds."""
 
-    model: str = key(_module_of_model)
-    api_base: str | None = key(optional(text("a URL")), None)
+    model: str = key(_model_name)
+    api_base: str | None = key(optional(_url), None)
     temperature: float = key(number(0, 2), 1.0)
     max_tokens: int = key(whole(1), 512)
     concurrency: int = key(whole(1), 8)
@@ -201,11 +212,24 @@ def read_settings(
         config["task"] = _fill_preset(config["task"], presets, problems)
         _check_with(check_answer, config["task"].get("answer"), ("task", "answer"), problems)
     if isinstance(config.get("search"), Mapping):
+
+        def check_strategy(name: str) -> None:
+            if name not in strategies:
+                raise ValueError(f"expected one of {', '.join(strategies)}, found {show(name)}")
+
         _check_with(
-            choice(*strategies), config["search"].get("strategy"), ("search", "strategy"), problems
+            check_strategy, config["search"].get("strategy"), ("search", "strategy"), problems
         )
     settings = read_section(Settings, config, (), problems)
+    if settings and settings.task.instruction_position == "A_begin":
+        _check_answer_line(settings, problems)
     return ReadResult(None if problems else settings, tuple(problems))
+
+
+def _check_answer_line(settings: Settings, problems: list[Problem]) -> None:
+    if not settings.task.qa_markers:
+        what = 'A_begin starts the "A:" line, which qa_markers: false leaves out'
+        problems.append(Problem(("task", "instruction_position"), what))
 
 
 def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
@@ -232,7 +256,7 @@ def _fill_preset(
     try:
         filled = dict(presets(str(name)))
     except ValueError as error:
-        problems.append(Problem(("task", "preset"), f"expected {error}, found {show(name)}"))
+        problems.append(Problem(("task", "preset"), str(error)))
         return own
     if isinstance(own.get("data"), Mapping):
         own["data"] = {**filled.get("data", {}), **own["data"]}
@@ -247,7 +271,7 @@ def _check_with(
     try:
         check(value)
     except ValueError as error:
-        problems.append(Problem(path, f"expected {error}, found {show(value)}"))
+        problems.append(Problem(path, str(error)))
 
 
 def as_plain(settings: Settings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ question, a second answer to one question, a proposal for a step that is not the
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -49,9 +50,10 @@ class Answers:
     """One candidate's answers on one split, with their running sums."""
 
     by_question: dict[int, Outcome] = field(default_factory=dict)
-    total: float = 0.0
     correct: int = 0
     unreadable: int = 0
+    partial: bool = False
+    """Has any answer a score strictly between 0 and 1?"""
 
     def add(self, question: int, outcome: Outcome) -> None:
         """Take in one new answer."""
@@ -59,16 +61,22 @@ class Answers:
         if outcome.score is None:
             self.unreadable += 1
         else:
-            self.total += outcome.score
             self.correct += outcome.score == 1.0
+            self.partial |= 0.0 < outcome.score < 1.0
 
     def score(self) -> Score | None:
         """The score so far; None before the first answer (nothing is not 0)."""
         n = len(self.by_question)
         if n == 0:
             return None
-        mean = min(1.0, self.total / n)
+        mean = self._total() / n
         return Score(mean, n, self.correct, self.unreadable, wilson_interval(mean, n))
+
+    def _total(self) -> float:
+        if not self.partial:
+            return float(self.correct)
+        # fsum is exact, so the order of arrival cannot show in the last digit.
+        return math.fsum(outcome.score or 0.0 for outcome in self.by_question.values())
 
 
 @dataclass(slots=True)
@@ -87,20 +95,28 @@ class Candidate:
 
 @dataclass(slots=True)
 class RoleSpend:
-    """What one model has cost. A call of unknown tokens or price makes the sum unknown."""
+    """What one model has cost. A call of unknown tokens or price makes the sum unknown.
+
+    pico_usd: whole 1e-12 dollars, so that the order of arrival cannot show in the sum.
+    """
 
     calls: int = 0
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
-    usd: float | None = 0.0
+    pico_usd: int | None = 0
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars, None when unknown."""
+        return None if self.pico_usd is None else self.pico_usd / 1e12
 
     def add(self, event: Proposed | Answered) -> None:
         """Count one answered call."""
         self.calls += 1
         self.prompt_tokens = _plus(self.prompt_tokens, event.prompt_tokens)
         self.completion_tokens = _plus(self.completion_tokens, event.completion_tokens)
-        if self.usd is not None:
-            self.usd = None if event.usd is None else self.usd + event.usd
+        cost = None if event.usd is None else round(event.usd * 1e12)
+        self.pico_usd = _plus(self.pico_usd, cost)
 
 
 def _plus(total: int | None, more: int | None) -> int | None:
@@ -128,6 +144,8 @@ class RunState:
         self.sessions: list[SessionStarted] = []
         self.ended: SessionEnded | None = None
         self.last_at: float | None = None
+        self.working_seconds = 0.0
+        """Time with a process at work: the gaps between sessions do not count."""
         self.retries = 0
         self.proposals: dict[int, Proposed] = {}
         """Replies to the present step, by sample, until all are there."""
@@ -152,6 +170,8 @@ class RunState:
                 self.ended = event
             case Retried():
                 self.retries += 1
+        if self.last_at is not None and not isinstance(event, SessionStarted):
+            self.working_seconds += max(0.0, event.at - self.last_at)
         self.last_at = event.at
 
     def _apply_answered(self, event: Answered) -> None:

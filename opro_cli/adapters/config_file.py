@@ -1,0 +1,113 @@
+"""Reading a config file: YAML with line numbers, so that every problem can name its line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from opro_cli.core.schema import Path as KeyPath
+from opro_cli.core.schema import Problem
+from opro_cli.core.settings import Settings, read_settings
+from opro_cli.errors import ConfigError, UsageError
+
+HUB = "hub:"
+
+
+def load_config(
+    path: Path,
+    *,
+    check_answer: Callable[[str], None],
+    strategies: tuple[str, ...],
+    presets: Callable[[str], Mapping[str, Any]],
+) -> Settings:
+    """Read a config file; data paths in it count from the file's own folder.
+
+    Raises ConfigError with all problems at once, each with file, line and key path.
+    """
+    text = _read_text(path)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+        lines = {} if root is None else dict(_lines_of(root, ()))
+        repeated = [] if root is None else list(_repeated_keys(root, ()))
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
+    except RecursionError:
+        raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
+    _make_paths_absolute(raw, path.resolve().parent)
+    result = read_settings(raw, check_answer=check_answer, strategies=strategies, presets=presets)
+    problems = [*repeated, *result.problems]
+    if problems or result.settings is None:
+        problems.sort(key=lambda problem: _line_for(problem.path, lines))
+        raise ConfigError(str(path), [_finished(path, problem, lines) for problem in problems])
+    return result.settings
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        hint = "write a first one with `opro init`" if not path.exists() else None
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
+
+
+def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    return f"{where}: not YAML: {what}" + (f" ({context})" if context else "")
+
+
+def _finished(path: Path, problem: Problem, lines: Mapping[KeyPath, int]) -> str:
+    return f"{path}:{_line_for(problem.path, lines)}: {problem.dotted}: {problem.message}"
+
+
+def _line_for(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+    """The line of a key, or of the nearest section around a missing one."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _lines_of(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            inner = (*path, str(name.value))
+            yield inner, name.start_mark.line + 1
+            yield from _lines_of(value, inner)
+
+
+def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
+    """YAML lets a later key silently replace an earlier one; nobody means that."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for name, value in node.value:
+            inner = (*path, str(name.value))
+            if name.value in seen:
+                line = name.start_mark.line + 1
+                yield Problem(inner, f"given twice, again on line {line}; keep one")
+            seen.add(str(name.value))
+            yield from _repeated_keys(value, inner)
+
+
+def _make_paths_absolute(raw: Any, folder: Path) -> None:
+    """Data files are named from the config's folder, so that a run does not depend on the cwd."""
+    data = raw.get("task", {}).get("data") if isinstance(raw, dict) and _task(raw) else None
+    if not isinstance(data, dict):
+        return
+    for split in ("train", "dev", "test"):
+        value = data.get(split)
+        if isinstance(value, str) and value.strip() and not value.startswith(HUB):
+            data[split] = str((folder / Path(value).expanduser()).resolve())
+
+
+def _task(raw: Mapping[str, Any]) -> bool:
+    return isinstance(raw.get("task"), dict)

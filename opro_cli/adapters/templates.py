@@ -1,0 +1,49 @@
+"""The configs that ship with opro, copied out for a user to start from."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+
+from opro_cli.core.schema import nearest
+from opro_cli.errors import UsageError
+
+
+def write_template(name: str, path: Path) -> list[Path]:
+    """Write the shipped config `name` to `path`, and beside it the data files that it names.
+
+    Returns what was written. Raises UsageError rather than overwrite anything.
+    """
+    folder = _shipped_configs()
+    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    if name not in names:
+        guess = nearest(name, names)
+        hint = f"did you mean {guess}?" if guess else None
+        raise UsageError(f'no template "{name}"; there are {", ".join(names)}', hint)
+    text = (folder / f"{name}.yaml").read_text("utf-8")
+    copies = {path: text.encode()}
+    for data in _data_files(text):
+        if (folder / data).is_file():
+            copies[path.parent / data] = (folder / data).read_bytes()
+    for target, content in copies.items():
+        if target.exists() and target.read_bytes() != content:
+            raise UsageError(f"{target} is there already", "name another file: opro init FILE")
+    try:
+        for target, content in copies.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+    return list(copies)
+
+
+def _data_files(text: str) -> list[str]:
+    return re.findall(r"^\s+(?:train|dev|test): (data/[\w./-]+)", text, flags=re.MULTILINE)
+
+
+def _shipped_configs() -> Path:
+    """Inside the package when installed, at the top of the repository in a checkout."""
+    package = Path(str(resources.files("opro_cli")))
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"

@@ -1,0 +1,88 @@
+"""The `opro` command: one file a verb, registered here, behind one error boundary."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer import Abort, TyperException
+
+from opro_cli import __version__
+from opro_cli.cli.check import check
+from opro_cli.cli.diff import diff
+from opro_cli.cli.init import init
+from opro_cli.cli.optimize import optimize
+from opro_cli.cli.resume import resume
+from opro_cli.cli.runs import runs
+from opro_cli.cli.show import show
+from opro_cli.errors import Interrupted, OproError
+
+app = typer.Typer(
+    name="opro",
+    no_args_is_help=True,
+    # Plain help: the same text everywhere (the README shows it), and no 50 ms of imports.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for verb in (optimize, resume, runs, show, diff, check, init):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"opro {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def opro(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find better prompts with OPRO, and learn the truth about whether they are better.
+
+    \b
+    A first run, without a key:   opro init && opro optimize opro.yaml
+    Go on after an interruption:  opro resume --last
+    Compare two runs:             opro diff RUN_A RUN_B
+    """
+
+
+def main() -> None:
+    """Run the command line; every refusal becomes a line on stderr and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except OproError as error:
+        _tell(error)
+        code = error.exit_code
+    except TyperException as error:
+        error.show()
+        code = error.exit_code
+    except (Abort, KeyboardInterrupt):
+        code = Interrupted.exit_code
+    except BrokenPipeError:
+        # `opro runs | head`: the reader has seen enough. Keep the interpreter from flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the boundary: a defect of opro, not of its user
+        traceback.print_exc()
+        print(f"opro: this is a defect in opro {__version__}: {error!r}", file=sys.stderr)
+        print(
+            "hint: the run, if one was going, can be resumed; please report this", file=sys.stderr
+        )
+        code = 1
+    sys.exit(code)
+
+
+def _tell(error: OproError) -> None:
+    from opro_cli.ui.safe import printable
+
+    lines = [printable(line) for line in error.message.splitlines()]
+    print(f"opro: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {printable(error.hint)}", file=sys.stderr)

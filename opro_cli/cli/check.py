@@ -1,0 +1,36 @@
+"""`opro check CONFIG`."""
+
+from __future__ import annotations
+
+import json
+
+from opro_cli.cli.options import ConfigFile, Json
+from opro_cli.errors import UsageError
+
+
+def check(config: ConfigFile, as_json: Json = False) -> None:
+    """Check a config and its data, and show what a run would do; asks no model.
+
+    \b
+    Examples:
+      opro check configs/quickstart.yaml
+      opro check mine.yaml --json
+    """
+    from opro_cli import wiring
+    from opro_cli.reports.forecast import forecast
+
+    settings = wiring.settings_from(config)
+    data = wiring.data_for(settings)
+    strategy = wiring.strategy_for(settings)
+    missing = wiring.keys_missing(settings)
+    facts = forecast(settings, data.examples, data.notes, strategy, missing)
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        from rich.console import Console
+
+        from opro_cli.ui.listings import print_forecast
+
+        print_forecast(facts, Console())
+    if missing:
+        raise UsageError(f"{config}: no API key: {', '.join(missing)} is not set")

@@ -1,0 +1,35 @@
+"""`opro init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The config to write.")] = Path(
+        "opro.yaml"
+    ),
+    template: Annotated[
+        str,
+        typer.Option(
+            help="quickstart, own-data, gsm8k-mistral-7b-ollama or bbh-openai.", show_default=True
+        ),
+    ] = "quickstart",
+) -> None:
+    """Write a first config to start from, with the data that it needs.
+
+    The default one runs as it is, without a key, on the embedded model.
+
+    \b
+    Examples:
+      opro init && opro optimize opro.yaml
+      opro init mine.yaml --template own-data
+    """
+    from opro_cli.adapters.templates import write_template
+
+    for written in write_template(template, path):
+        print(f"wrote {written}")
+    print(f"next: opro check {path} && opro optimize {path}")

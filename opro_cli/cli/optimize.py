@@ -1,0 +1,27 @@
+"""`opro optimize CONFIG`."""
+
+from __future__ import annotations
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, ConfigFile, Json, Plain, RunsDir
+from opro_cli.cli.session import watch
+
+
+def optimize(
+    config: ConfigFile,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    plain: Plain = False,
+    as_json: Json = False,
+) -> None:
+    """Search for a better prompt, in a new run.
+
+    Ctrl-C stops cleanly, a second one at once; `opro resume` goes on either way.
+
+    \b
+    Examples:
+      opro optimize configs/quickstart.yaml
+      opro optimize mine.yaml --plain --json > result.json
+    """
+    from opro_cli import running
+
+    folder = running.start(config, runs_dir)
+    watch(folder, running.check_resumable(folder), plain=plain, as_json=as_json)

@@ -1,0 +1,39 @@
+"""`opro runs`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from opro_cli.errors import OproError
+
+
+def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
+    """List the runs, newest last, with their status and best score.
+
+    \b
+    Examples:
+      opro runs
+      opro runs --json | jq '.[].best.scores.dev.mean'
+    """
+    from opro_cli.adapters.run_folder import list_runs, read_run
+    from opro_cli.reports.listing import listed
+
+    rows = []
+    for folder in list_runs(runs_dir):
+        try:
+            rows.append(listed(read_run(folder)))
+        except OproError as error:  # one damaged run must not hide the others
+            print(f"left out: {error.message}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        print(f"no runs in {runs_dir}; start one with `opro optimize CONFIG`", file=sys.stderr)
+        return
+    from rich.console import Console
+
+    from opro_cli.ui.listings import print_runs
+
+    print_runs(rows, Console())

@@ -1,0 +1,57 @@
+"""What `optimize` and `resume` share: watch a session, show its result, choose the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+from opro_cli.core.settings import Settings
+from opro_cli.errors import Interrupted, OproError
+from opro_cli.ports import Observer
+
+
+def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> None:
+    """Work on a run under the live view (or the plain log) and print the result."""
+    from opro_cli import running
+
+    try:
+        outcome = running.work_on(folder, settings, [_observer(plain)])
+    except OproError as error:
+        if error.hint is None:
+            error.hint = how_to_resume(folder)
+        elif how_to_resume(folder) not in error.hint:
+            error.hint += f"; then go on with: {how_to_resume(folder)}"
+        raise
+    show_result(outcome.result, as_json=as_json)
+    if outcome.ending == "interrupted":
+        print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
+        raise typer.Exit(Interrupted.exit_code)
+
+
+def show_result(result: dict[str, object], *, as_json: bool) -> None:
+    """The result on stdout, for people or for programs."""
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    from rich.console import Console
+
+    from opro_cli.ui.summary import print_result
+
+    print_result(result, Console())
+
+
+def how_to_resume(folder: Path) -> str:
+    """The command that goes on with a run, from the present folder."""
+    if folder.parent == Path("runs"):
+        return f"opro resume {folder.name}"
+    return f"opro resume {folder}"
+
+
+def _observer(plain: bool) -> Observer:
+    from opro_cli.ui.live import LiveView
+    from opro_cli.ui.plain import PlainLog
+
+    return PlainLog() if plain or not sys.stderr.isatty() else LiveView()

@@ -1,0 +1,41 @@
+"""`opro show RUN`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or part of its name.")],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: Json = False,
+) -> None:
+    """Show a run: its result so far and all candidates with their scores.
+
+    \b
+    Examples:
+      opro show quickstart
+      opro show runs/quickstart-20261123-101500-3f9a --json
+    """
+    from opro_cli.adapters.run_folder import find_run, read_run
+    from opro_cli.reports.result import candidates_of, result_of
+
+    recorded = read_run(find_run(runs_dir, run))
+    result = result_of(recorded, finished=recorded.status == "finished")
+    rows = candidates_of(recorded.state)
+    if as_json:
+        print(json.dumps({**result, "run_status": recorded.status, "candidates": rows}, indent=2))
+        return
+    from rich.console import Console
+
+    from opro_cli.ui.listings import print_candidates
+    from opro_cli.ui.summary import print_result
+
+    console = Console()
+    print_candidates(rows, console)
+    print_result(result, console)

@@ -1,0 +1,79 @@
+"""Templates such as "{title}\\n{body}": which fields of a row make up a text.
+
+Not `str.format`: a row is somebody else's data, so a template can name fields and nothing
+more (no attributes, no conversions, no format specifications).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place in a template that takes the value of a field."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal text and fields in order; at least one field."""
+
+    parts: tuple[str | Field, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields, each once, in order of appearance."""
+        return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
+
+    def render(self, text_of: Callable[[str], str]) -> str:
+        """The text, with each field replaced by `text_of(name)`."""
+        return "".join(
+            text_of(part.name) if isinstance(part, Field) else part for part in self.parts
+        )
+
+
+def parse_template(setting: str) -> Template:
+    """A field name ("question"), or a template ("{title}\\n{body}"; `{{` and `}}` are braces).
+
+    Raises ValueError saying what was expected.
+    """
+    if "{" not in setting and "}" not in setting:
+        return Template((Field(setting),))
+    parts: list[str | Field] = []
+    literal, end = "", 0
+    for token in _TOKEN.finditer(setting):
+        literal += setting[end : token.start()]
+        end = token.end()
+        if token.group() in ("{{", "}}"):
+            literal += token.group()[0]
+            continue
+        _check_field(token)
+        if literal:
+            parts.append(literal)
+        parts.append(Field(token.group(1)))
+        literal = ""
+    literal += setting[end:]
+    if literal:
+        parts.append(literal)
+    template = Template(tuple(parts))
+    if not template.fields:
+        raise ValueError("a template that names at least one field, such as {question}")
+    return template
+
+
+def _check_field(token: re.Match[str]) -> None:
+    where = f"at character {token.start() + 1}"
+    if token.group(1) is None:
+        brace = token.group()
+        raise ValueError(
+            f"{{field}} with both braces ({brace} {where} stands alone; "
+            f"for the character itself write {brace}{brace})"
+        )
+    if not token.group(1).strip():
+        raise ValueError(f"the name of a field between the braces {where}")

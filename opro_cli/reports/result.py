@@ -1,0 +1,157 @@
+"""The outcome of a run as plain data: `result.json`, and the candidates that `show` lists.
+
+Keys are a contract. Apart from `run`, `seconds` and the times, two runs with one config and
+deterministic models give equal results, whatever the concurrency.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from opro_cli.core.model import SPLITS
+from opro_cli.core.selection import baseline, deciding_split, winner
+from opro_cli.core.session import calls_done
+from opro_cli.core.state import Candidate, RunState, Score
+from opro_cli.core.stats import mcnemar_exact
+from opro_cli.reports.recorded import RecordedRun
+
+ALPHA = 0.05
+"""A difference with a larger p-value is not called one."""
+
+Judgement = Literal["improved", "not_distinguishable", "worse"]
+
+
+def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
+    """What `result.json` holds; a run that is not finished gets no verdict."""
+    state = run.state
+    start, best = baseline(state), winner(state)
+    verdict = judge(state, start, best) if finished else _no_verdict("the run is not finished")
+    return {
+        "format_version": 1,
+        "run": run.name,
+        "status": "finished" if finished else "stopped",
+        "initial": _summary(start),
+        "best": _summary(best),
+        "chosen_by": deciding_split(state) if finished else "train",
+        **verdict,
+        "spend": spend_of(state),
+        "steps_done": steps_done(state),
+        "candidates": len(state.candidates),
+        "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
+        "seed": state.search.seed,
+        "started": run.identity.get("created"),
+        "seconds": _working_seconds(state),
+    }
+
+
+def candidates_of(state: RunState) -> list[dict[str, Any]]:
+    """All candidates in the order in which they joined."""
+    return [_described(candidate) for candidate in state.candidates.values()]
+
+
+def steps_done(state: RunState) -> int:
+    """Steps whose candidates have all their train answers."""
+    last_is_done = all(state.is_scored(c, "train") for c in state.of_step(state.step))
+    return state.step if last_is_done else state.step - 1
+
+
+def spend_of(state: RunState) -> dict[str, Any]:
+    """Both models together; unknown (null) as soon as one call's figure is unknown."""
+    roles = list(state.spend.values())
+    pico = [role.pico_usd for role in roles]
+    return {
+        "usd": None if None in pico else sum(p or 0 for p in pico) / 1e12,
+        "prompt_tokens": _sum([role.prompt_tokens for role in roles]),
+        "completion_tokens": _sum([role.completion_tokens for role in roles]),
+        "calls": calls_done(state),
+        # No answer cache yet, so no call was saved by one.
+        "cached_calls": 0,
+    }
+
+
+def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
+    """Is the winner better than the start prompt on the test split?
+
+    Exact McNemar on the questions that both answered there: gained counts those on which the
+    winner scored higher, lost those on which the start prompt did.
+    """
+    if start is None or best is None:
+        return _no_verdict("nothing was scored")
+    if not state.sizes["test"]:
+        return _no_verdict("no test split, so no gain is claimed")
+    if best is start:
+        sentence = "no candidate did better than the start prompt where the winner is chosen"
+        return _verdict("not_distinguishable", sentence, 0, 0, 1.0)
+    before, after = start.answers["test"].by_question, best.answers["test"].by_question
+    pairs = [(before[q].score or 0.0, after[q].score or 0.0) for q in before if q in after]
+    gained = sum(new > old for old, new in pairs)
+    lost = sum(new < old for old, new in pairs)
+    p_value = mcnemar_exact(gained, lost)
+    outcome: Judgement = "not_distinguishable"
+    if p_value < ALPHA:
+        outcome = "improved" if gained > lost else "worse"
+    return _verdict(
+        outcome, _sentence(start, best, outcome, gained, lost, p_value), gained, lost, p_value
+    )
+
+
+def _sentence(
+    start: Candidate, best: Candidate, outcome: Judgement, gained: int, lost: int, p_value: float
+) -> str:
+    old, new = start.score("test"), best.score("test")
+    if old is None or new is None:
+        raise AssertionError("both have their test answers when they are judged")
+    words = {
+        "improved": "better than the start prompt",
+        "not_distinguishable": "not measurably different from the start prompt",
+        "worse": "worse than the start prompt",
+    }[outcome]
+    return (
+        f"{words} on {new.n} unseen test questions: {100 * old.mean:.1f} % → "
+        f"{100 * new.mean:.1f} % ({gained} gained, {lost} lost, exact McNemar p = {p_value:.2g})"
+    )
+
+
+def _verdict(
+    outcome: Judgement, sentence: str, gained: int, lost: int, p_value: float
+) -> dict[str, Any]:
+    paired = {"gained": gained, "lost": lost, "p_value": p_value}
+    return {"verdict": outcome, "verdict_sentence": sentence, "paired_test": paired}
+
+
+def _no_verdict(why: str) -> dict[str, Any]:
+    return {"verdict": None, "verdict_sentence": why, "paired_test": None}
+
+
+def _summary(candidate: Candidate | None) -> dict[str, Any] | None:
+    return None if candidate is None else _described(candidate)
+
+
+def _described(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "instruction": candidate.instruction,
+        "step": candidate.step,
+        "scores": {split: score_data(candidate.score(split)) for split in SPLITS},
+    }
+
+
+def score_data(score: Score | None) -> dict[str, Any] | None:
+    """A score as plain data; null where nothing was answered."""
+    if score is None:
+        return None
+    return {
+        "mean": score.mean,
+        "n": score.n,
+        "correct": score.correct,
+        "unreadable": score.unreadable,
+        "interval": [score.interval.low, score.interval.high],
+    }
+
+
+def _sum(parts: list[int | None]) -> int | None:
+    return None if None in parts else sum(part or 0 for part in parts)
+
+
+def _working_seconds(state: RunState) -> float | None:
+    """Wall time with a process at work; the time between a kill and the resume not counted."""
+    return None if state.last_at is None else round(state.working_seconds, 1)

@@ -1,0 +1,105 @@
+"""The tables of `opro runs`, `opro show` and `opro check`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from opro_cli.ui.formats import count, money, percent
+from opro_cli.ui.safe import printable, printable_lines
+
+
+def print_runs(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Runs, newest last: status, steps, best score on the least seen split, spend."""
+    table = _table()
+    table.add_column("run", overflow="fold", ratio=2)
+    table.add_column("status", no_wrap=True)
+    table.add_column("steps", justify="right", no_wrap=True)
+    table.add_column("best", justify="right", no_wrap=True)
+    table.add_column("cost", justify="right", no_wrap=True)
+    table.add_column("best prompt", ratio=3, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        best = row["best"]
+        table.add_row(
+            Text(printable(row["run"])),
+            Text(row["status"]),
+            Text(f"{row['steps_done']}/{row['steps']}"),
+            Text(_best_score(best)),
+            Text(money(row["spend"]["usd"])),
+            Text(printable(best["instruction"], 200) if best else "–"),
+        )
+    console.print(table)
+
+
+def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """All candidates, best on train last, so that the best is next to the prompt."""
+    table = _table()
+    table.add_column("step", justify="right", no_wrap=True)
+    for split in ("train", "dev", "test"):
+        table.add_column(split, justify="right", no_wrap=True)
+    table.add_column("unreadable", justify="right", no_wrap=True)
+    table.add_column("instruction", ratio=1, overflow="fold")
+    for row in sorted(rows, key=_by_train):
+        scores = row["scores"]
+        unreadable = sum(score["unreadable"] for score in scores.values() if score)
+        table.add_row(
+            Text(str(row["step"])),
+            *(Text(_mean(scores[split])) for split in ("train", "dev", "test")),
+            Text(count(unreadable) if unreadable else "–"),
+            Text(printable(row["instruction"]) or "(empty)"),
+        )
+    console.print(table)
+
+
+def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
+    """What a run would do, with the first prompt that each model would get."""
+    sizes = " · ".join(f"{split} {count(size)}" for split, size in facts["sizes"].items())
+    lines = [
+        f"config     {facts['name']}: fine",
+        f"scorer     {facts['models']['scorer']}",
+        f"optimizer  {facts['models']['optimizer']}",
+        f"answers    {facts['answer']}",
+        f"questions  {sizes}",
+        f"calls      at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps",
+        *(f"note       {note}" for note in facts["notes"]),
+    ]
+    for line in lines:
+        console.print(Text(printable(line)))
+    _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
+    console.print(Text(f"  gold answer: {printable(facts['gold_answer'])}"))
+    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+
+
+def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
+    console.print(Text(f"\n{title}:", style="bold"))
+    for message in messages:
+        if message["role"] != "user":
+            console.print(Text(f"  ({message['role']})"))
+        for line in printable_lines(message["content"]):
+            console.print(Text(f"  │ {line}"))
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False)
+
+
+def _best_score(best: Mapping[str, Any] | None) -> str:
+    """The score on the split that was seen least, and which one that is."""
+    for split in ("test", "dev", "train"):
+        if best and best["scores"].get(split):
+            return f"{split} {percent(best['scores'][split]['mean'])}"
+    return "–"
+
+
+def _mean(score: Mapping[str, Any] | None) -> str:
+    return percent(score["mean"]) if score else "–"
+
+
+def _by_train(row: Mapping[str, Any]) -> float:
+    score = row["scores"]["train"]
+    return float(score["mean"]) if score else -1.0
