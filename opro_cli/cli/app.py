@@ -18,7 +18,7 @@ from opro_cli.cli.optimize import optimize
 from opro_cli.cli.resume import resume
 from opro_cli.cli.runs import runs
 from opro_cli.cli.show import show
-from opro_cli.errors import Interrupted, OproError
+from opro_cli.errors import Interrupted, OproError, UsageError
 
 app = typer.Typer(
     name="opro",
@@ -61,7 +61,7 @@ def main() -> None:
         _tell(error)
         code = error.exit_code
     except TyperException as error:
-        error.show()
+        _tell(UsageError(error.format_message(), "`opro COMMAND --help` shows what it takes"))
         code = error.exit_code
     except (Abort, KeyboardInterrupt):
         code = Interrupted.exit_code

@@ -1,0 +1,44 @@
+# The two commands of the README: `make quickstart` and `make test`.
+# Everything is set up in .venv from requirements.lock; nothing else on the machine is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: quickstart test check lint lock readme embedded-model clean
+
+quickstart: .venv/ready
+	$(BIN)/opro optimize configs/quickstart.yaml
+
+test: .venv/ready
+	$(BIN)/pytest
+
+check: lint test
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("opro needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Resolve the dependencies anew (needs uv).
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
+
+# Write the commands' help texts into README.md.
+readme: .venv/ready
+	$(BIN)/python -m tests.readme --write
+
+# Train the embedded model from nothing (needs the extra `train`).
+embedded-model: .venv/ready
+	$(BIN)/python -m opro_cli.embedded.training
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

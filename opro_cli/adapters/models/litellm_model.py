@@ -1,0 +1,229 @@
+"""Any provider that litellm knows, as a ChatModel.
+
+litellm takes more than three seconds to import, so it is imported at the first reply and in a
+thread, and its environment is prepared before that. It judges nothing here: retrying is
+`engine/retries`, waiting is bounded here, and a price it does not know stays unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakSet
+
+from opro_cli.adapters.models.litellm_errors import refusal
+from opro_cli.adapters.models.provider_keys import (
+    PLACEHOLDER_KEY,
+    has_own_server,
+    missing_keys,
+    provider_of,
+)
+from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.errors import ModelError
+
+ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
+    "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env
+    "LITELLM_LOG": "ERROR",
+}
+SELF_HOSTED = frozenset({"hosted_vllm", "llamafile", "lm_studio", "ollama", "ollama_chat"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+FAREWELL_S = 2.0  # litellm's own bookkeeping gets this long to settle when the last model closes
+
+# litellm's clients are shared: the last model out closes them (weak: a lost model must not hold on)
+_open_models: WeakSet[LitellmModel] = WeakSet()
+
+
+class LitellmModel:
+    """A ChatModel over litellm.
+
+    name: as litellm and the config name it, "openai/gpt-4o-mini".
+    api_base: the provider's address, None for its own.
+    timeout: seconds for the whole of one call, from request to last byte.
+    extra: passed on to litellm as they are ("top_p", "extra_headers", ...); they cannot replace
+        what a ChatRequest says.
+
+    The request's seed is sent where litellm says that the provider takes one and left out
+    elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. Nothing else is ever
+    dropped: a temperature that a model refuses is an error, since a score at another temperature
+    would be the score of another experiment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api_base: str | None = None,
+        timeout: float = 60.0,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._name = name
+        self._api_base = api_base
+        self._timeout = timeout
+        self._extra = dict(extra or {})
+        self._litellm: Any = None
+        self._takes_seed = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request; usd is litellm's list price of the model named, see `_price`.
+
+        Raises ModelError: transient when asking again may help.
+        """
+        litellm = await self._ready()
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await litellm.acompletion(**self._arguments(request))
+        except (TimeoutError, openai_error()) as error:
+            raise self._refusal(error) from error
+        if not response.choices:
+            raise ModelError(f"{self._name} sent a reply without choices", transient=True)
+        choice = response.choices[0]
+        prompt_tokens, completion_tokens = usage_of(response)
+        return ChatReply(
+            text=choice.message.content or "",
+            finish_reason=choice.finish_reason or "unknown",
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            usd=self._price(response) if prompt_tokens is not None else None,
+        )
+
+    async def aclose(self) -> None:
+        """Close litellm's connections when this is the last open model on it."""
+        if self._litellm is None:
+            return
+        litellm, self._litellm = self._litellm, None
+        _open_models.discard(self)
+        if not _open_models:
+            await farewell(litellm)
+
+    async def _ready(self) -> Any:
+        """litellm, imported; raises ModelError when a key is missing or the name means nothing."""
+        if self._litellm is not None:
+            return self._litellm
+        missing = () if "api_key" in self._extra else missing_keys(self._name, self._api_base)
+        if missing:
+            raise ModelError(
+                f"{self._name} needs an API key: {missing[0]} is not set",
+                f"export {missing[0]}=...",
+                transient=False,
+            )
+        litellm = await asyncio.to_thread(load)
+        try:
+            provider = litellm.get_llm_provider(self._name)[1]
+        except openai_error() as error:
+            raise ModelError(
+                f"{self._name} names no provider that litellm knows",
+                f"put one before the name: openai/{self._name}, ollama_chat/{self._name}, ...",
+                transient=False,
+            ) from error
+        supported = litellm.get_supported_openai_params(self._name, provider)
+        self._takes_seed = "seed" in (supported or ())
+        self._litellm = litellm
+        _open_models.add(self)
+        return litellm
+
+    def _arguments(self, request: ChatRequest) -> dict[str, Any]:
+        """litellm's arguments for one call; it renames max_tokens for the models that want that."""
+        arguments = {
+            **self._extra,
+            "model": self._name,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "timeout": self._timeout,
+            # both names: its providers read different ones
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if request.seed is not None and self._takes_seed:
+            arguments["seed"] = request.seed
+        if self._api_base is not None:
+            arguments["api_base"] = self._api_base
+        if has_own_server(self._name, self._api_base) and not os.environ.get("OPENAI_API_KEY"):
+            arguments.setdefault("api_key", PLACEHOLDER_KEY)
+        return arguments
+
+    def _refusal(self, error: Exception) -> ModelError:
+        secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
+        return refusal(error, self._name, self._api_base, self._timeout, secrets)
+
+    def _price(self, response: Any) -> float | None:
+        """US dollars of one call, None where unknown.
+
+        A self-hosted server on this machine costs 0. Everywhere else litellm's list price of the
+        model named counts (also behind a gateway, which may charge differently), and its 0 counts
+        as unknown: it prices models at 0 that are anything but free (huggingface/, bedrock/).
+        """
+        if is_on_this_machine(self._name, self._api_base):
+            return 0.0
+        return response._hidden_params.get("response_cost") or None
+
+
+def is_on_this_machine(name: str, api_base: str | None) -> bool:
+    """Whether a self-hosted kind of server answers for `name` on loopback (Ollama's default)."""
+    provider = provider_of(name)
+    if provider not in SELF_HOSTED or name.endswith("-cloud"):  # `ollama run x-cloud` is remote
+        return False
+    base = api_base or os.environ.get(f"{provider.removesuffix('_chat').upper()}_API_BASE")
+    if not base:
+        return provider.startswith("ollama")
+    return urlsplit(base).hostname in LOOPBACK
+
+
+def usage_of(response: Any) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens; litellm shows 0 and 0 when the server sent no counts."""
+    usage = response.get("usage")
+    if usage is None or not usage.prompt_tokens:
+        return None, None
+    return usage.prompt_tokens, usage.completion_tokens
+
+
+def load() -> Any:
+    """Import litellm, quiet and offline; cheap when it is there already."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    litellm = importlib.import_module("litellm")
+    handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters arrives as an exception
+    # litellm dumps a malformed reply before it refuses it; the refusal says enough
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+    # Outside the openai client litellm repeats a request by itself when the connection was reset,
+    # though the first one may have been answered and billed: it must fail like any other.
+    handlers.AsyncHTTPHandler.single_connection_post_request = fail_again
+    return litellm
+
+
+def openai_error() -> type[Exception]:
+    """The root of the openai client's errors and, as it happens, of all of litellm's."""
+    root: type[Exception] = importlib.import_module("openai").OpenAIError
+    return root
+
+
+async def fail_again(*_: object, **__: object) -> None:
+    """Raise the connection error that litellm is handling, instead of asking again."""
+    raise
+
+
+async def farewell(litellm: Any) -> None:
+    """Settle litellm's logging task, close its clients and forget them."""
+    worker = importlib.import_module("litellm.litellm_core_utils.logging_worker")
+    try:
+        async with asyncio.timeout(FAREWELL_S):
+            await worker.GLOBAL_LOGGING_WORKER.flush()
+    except TimeoutError:
+        pass  # only litellm's statistics are lost
+    await worker.GLOBAL_LOGGING_WORKER.stop()
+    await litellm.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()

@@ -1,0 +1,89 @@
+"""Which API key a model needs, and how to keep keys out of everything that is shown.
+
+The table repeats what litellm's `validate_environment` knows about the common providers, because
+asking litellm costs its import of three seconds; `tests/wire/test_provider_keys.py` holds the two
+against each other. A provider that is not in the table is taken to need no key: its own refusal
+then says what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+# provider -> environment variables that serve, the customary one first; any one of them is enough
+KEYS_OF: Mapping[str, tuple[str, ...]] = {
+    "anthropic": ("ANTHROPIC_API_KEY",),
+    "azure": ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN"),
+    "cerebras": ("CEREBRAS_API_KEY",),
+    "cohere": ("COHERE_API_KEY",),
+    "deepinfra": ("DEEPINFRA_API_KEY",),
+    "deepseek": ("DEEPSEEK_API_KEY",),
+    "fireworks_ai": ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY"),
+    "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+    "groq": ("GROQ_API_KEY",),
+    "huggingface": ("HUGGINGFACE_API_KEY", "HF_TOKEN"),
+    "mistral": ("MISTRAL_API_KEY",),
+    "nvidia_nim": ("NVIDIA_NIM_API_KEY",),
+    "openai": ("OPENAI_API_KEY",),
+    "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
+    "perplexity": ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"),
+    "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY"),
+    "xai": ("XAI_API_KEY",),
+}
+PLACEHOLDER_KEY = "no-key-needed"  # the openai client refuses to be built without any key
+
+OPENAI_HOST = "api.openai.com"
+OPENAI_BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+OPENAI_NAMES = re.compile(r"(gpt-|chatgpt-|o\d)")
+
+SECRET_NAMES = re.compile(r"_(API_KEY|KEY|TOKEN|SECRET|PASSWORD)$")
+SHORTEST_SECRET = 6  # a shorter value is a test's "x" or "none" and would blot out common words
+SECRET_SHAPES = re.compile(
+    r"\bsk-[\w*.-]{4,}"  # OpenAI, Anthropic, OpenRouter; providers echo them half masked
+    r"|(?<=Bearer )[^\s\"',]+"
+    r"|(?<=[?&]key=)[^\s\"'&]+"  # Gemini carries the key in its url
+)
+REDACTED = "[redacted]"
+
+
+def provider_of(model_name: str) -> str:
+    """The part before the slash; a bare OpenAI or Claude name has the provider litellm gives it."""
+    provider, slash, _ = model_name.partition("/")
+    if slash:
+        return provider
+    if OPENAI_NAMES.match(model_name):
+        return "openai"
+    return "anthropic" if model_name.startswith("claude") else ""
+
+
+def has_own_server(model_name: str, api_base: str | None) -> bool:
+    """Whether an openai/ model is answered by something else than OpenAI."""
+    if provider_of(model_name) != "openai":
+        return False
+    base = api_base or next((os.environ[v] for v in OPENAI_BASE_VARIABLES if os.environ.get(v)), "")
+    return bool(base) and urlsplit(base).hostname != OPENAI_HOST
+
+
+def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...]:
+    """The environment variables that must be set before `model_name` can be called.
+
+    Empty when nothing is missing; the customary variable where several would serve. An openai/
+    model with a server of its own needs no key (one that is set is sent all the same).
+    """
+    variables = KEYS_OF.get(provider_of(model_name), ())
+    if not variables or has_own_server(model_name, api_base):
+        return ()
+    return () if any(os.environ.get(variable) for variable in variables) else variables[:1]
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without `secrets`, without the values of key-like environment variables, and
+    without anything that is shaped like a key."""
+    known = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
+    for secret in sorted(known.union(secrets), key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, REDACTED)
+    return SECRET_SHAPES.sub(REDACTED, text)

@@ -1,0 +1,57 @@
+"""The shape of a Mistral checkpoint, as its config.json gives it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class MistralConfig:
+    """The fields of config.json that decide the arithmetic, named as transformers names them.
+
+    Sizes are in numbers of channels, heads, layers and tokens.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    sliding_window: int
+    max_position_embeddings: int
+    rope_theta: float
+    rms_norm_eps: float
+    bos_token_id: int
+    eos_token_id: int
+    pad_token_id: int
+
+    @classmethod
+    def read(cls, path: Path) -> MistralConfig:
+        """The config of the checkpoint whose config.json is at `path`.
+
+        Raises KeyError when a field is missing, ValueError when it is not a tied Mistral model.
+        """
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["model_type"] != "mistral" or not content["tie_word_embeddings"]:
+            raise ValueError(f"{path}: expected a mistral checkpoint with tied embeddings")
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
+
+    def write(self, path: Path) -> None:
+        """Write a config.json that transformers and other Mistral servers read."""
+        content = {
+            "architectures": ["MistralForCausalLM"],
+            "model_type": "mistral",
+            "hidden_act": "silu",
+            "tie_word_embeddings": True,
+            "attention_dropout": 0.0,
+            "initializer_range": 0.02,
+            "use_cache": True,
+            "torch_dtype": "float16",
+            **asdict(self),
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

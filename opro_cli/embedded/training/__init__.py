@@ -1,0 +1,1 @@
+"""How `embedded/tiny-mistral` was made: generated text, tokenizer, training, evaluation."""

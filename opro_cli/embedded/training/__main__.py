@@ -1,0 +1,22 @@
+"""`python -m opro_cli.embedded.training [FOLDER]`: train the shipped checkpoint from nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from opro_cli.embedded.training.train import STEPS, train
+
+
+def main() -> None:
+    """Write a checkpoint to the folder of the package, or to another one."""
+    shipped = Path(__file__).resolve().parents[1] / "tiny_mistral"
+    parser = argparse.ArgumentParser(prog="python -m opro_cli.embedded.training")
+    parser.add_argument("folder", type=Path, nargs="?", default=shipped)
+    parser.add_argument("--steps", type=int, default=STEPS, help="fewer for a trial")
+    options = parser.parse_args()
+    train(options.folder, options.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The network that is trained: `MistralForCausalLM` in torch, with the parameter names of transformers.
+
+Same arithmetic as `opro_cli.embedded.mistral` (the numpy runtime), which tests hold against it.
+Training sequences are never longer than the sliding window, so plain causal attention is exact here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from opro_cli.embedded.config import MistralConfig
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) * weight over the last axis (Zhang & Sennrich 2019)."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.rms_norm(x, self.weight.shape, self.weight, self.eps)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """RoPE as transformers lays it out: the halves of a head are the two coordinates."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Grouped-query attention: (batch, tokens, hidden) to the same shape."""
+
+    def __init__(self, config: MistralConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.kv_heads = config.num_key_value_heads
+        self.head_dim = config.head_dim
+        hidden = config.hidden_size
+        self.q_proj = nn.Linear(hidden, self.heads * self.head_dim, bias=False)
+        self.k_proj = nn.Linear(hidden, self.kv_heads * self.head_dim, bias=False)
+        self.v_proj = nn.Linear(hidden, self.kv_heads * self.head_dim, bias=False)
+        self.o_proj = nn.Linear(self.heads * self.head_dim, hidden, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        batch, tokens, _ = x.shape
+        groups = self.heads // self.kv_heads
+
+        def split(projected: Tensor, heads: int) -> Tensor:
+            return projected.view(batch, tokens, heads, self.head_dim).transpose(1, 2)
+
+        query = rotate(split(self.q_proj(x), self.heads), cos, sin)
+        key = rotate(split(self.k_proj(x), self.kv_heads), cos, sin)
+        value = split(self.v_proj(x), self.kv_heads)
+        mixed = functional.scaled_dot_product_attention(
+            query,
+            key.repeat_interleave(groups, dim=1),
+            value.repeat_interleave(groups, dim=1),
+            is_causal=True,
+        )
+        projected: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, tokens, -1))
+        return projected
+
+
+class SwiGLU(nn.Module):
+    """down(silu(gate(x)) * up(x)) (Shazeer 2020)."""
+
+    def __init__(self, config: MistralConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class Block(nn.Module):
+    """One pre-norm transformer layer."""
+
+    def __init__(self, config: MistralConfig) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.self_attn = Attention(config)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.mlp = SwiGLU(config)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return out
+
+
+class Body(nn.Module):
+    """Embeddings, layers and the last norm: token ids to hidden states."""
+
+    def __init__(self, config: MistralConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        powers = torch.arange(0, config.head_dim, 2).float() / config.head_dim
+        angles = torch.arange(config.sliding_window).float()[:, None] / config.rope_theta**powers
+        self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
+        self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        tokens = ids.shape[1]
+        x = self.embed_tokens(ids)
+        for layer in self.layers:
+            x = layer(x, self.cos[:tokens], self.sin[:tokens])
+        out: Tensor = self.norm(x)
+        return out
+
+
+class Network(nn.Module):
+    """(batch, tokens) ids to logits at the positions asked for; input and output tables are tied."""
+
+    def __init__(self, config: MistralConfig) -> None:
+        super().__init__()
+        self.model = Body(config)
+        for name, weight in self.named_parameters():
+            if weight.ndim == 2:
+                nn.init.normal_(weight, std=0.02 if "embed" in name else weight.shape[1] ** -0.5)
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                weight.data /= (2 * config.num_hidden_layers) ** 0.5
+
+    def forward(self, ids: Tensor, where: Tensor) -> Tensor:
+        """Logits (positions, vocabulary) at the flat indices `where` of the (batch * tokens) grid."""
+        hidden = self.model(ids).flatten(0, 1)[where]
+        return functional.linear(hidden, self.model.embed_tokens.weight)

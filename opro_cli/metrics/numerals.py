@@ -1,0 +1,194 @@
+"""Numbers written in digits, as people and models write them, and when two are the same.
+
+Exact arithmetic throughout: a binary float would call 0.1 + 0.2 wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+
+MAX_DIGITS = 100
+"""A longer number is noise, and is not read."""
+
+_SCALES = {
+    "%": Fraction(1, 100),
+    "hundred": Fraction(10**2),
+    "thousand": Fraction(10**3),
+    "million": Fraction(10**6),
+    "billion": Fraction(10**9),
+    "trillion": Fraction(10**12),
+}
+
+_LATEX = (
+    (re.compile(r"[−﹣－‑–]"), "-"),
+    (re.compile(r"(?<=\d)\\[dt]?frac\s?\{(\d{1,9})\}\s?\{(\d{1,9})\}"), r" \1/\2"),
+    (re.compile(r"\\[dt]?frac\s?\{(-?\d{1,9})\}\s?\{(\d{1,9})\}"), r"\1/\2"),
+    (re.compile(r"(?<=\d)(?:\{,\}|,\\!)(?=\d)"), ","),
+    (re.compile(r"(?<=\d)\\[,;!](?=\d)"), ""),
+    (re.compile(r"\\(?=[%$])"), ""),
+    (re.compile(r"(?<=\d)\s?(?:[×*x]|\\times|\\cdot)\s?10\^\{?(-?\d{1,3})\}?"), r"e\1"),
+)
+_VULGAR = re.compile(r"(?P<units>(?<=\d))?(?P<sign>[¼-¾⅓-⅞])")
+
+# A sign belongs to the number when nothing stands before it that it could be subtracted from.
+# Letters directly before digits make a name ("H2O", "x_1"). Every repeat is bounded or cannot
+# be given back, so a search takes time linear in the text.
+_NUMERAL = re.compile(
+    r"""
+    (?P<sign>(?<![\w)\]}%.])[-+]|(?<![^\W_])negative\s)? (?:[$€£¥₹](?P<inner>-|\s)?)?
+    (?<![^\W_])(?<![^\W\d_]_)
+    (?:
+        (?<![/.]) (?:(?P<units>\d{1,3})[ ])?
+        (?P<numerator>\d{1,9})\s?/\s?(?P<denominator>\d{1,9})(?![\d/]|[.,]\d)
+      |
+        (?P<whole>
+            \d{1,3}(?:[,\u00a0\u202f\u2009]\d{3}){1,33}(?!\d)
+          | \d{1,2}(?:,\d{2}){1,6},\d{3}(?!\d)
+          | \d++
+        )
+        (?P<decimals>\.\d++)?(?P<exponent>[eE][+-]?\d{1,3}(?!\w))?
+      |
+        (?<!\.)(?P<bare>\.\d++)
+    )
+    (?:
+        \s?(?P<percent>%|per\s?cent(?![^\W_]))
+      | [ ](?P<scale>hundred|thousand|million|billion|trillion)(?![^\W_])
+    )?
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Numeral:
+    """A number in a text.
+
+    text: without thousands separators, currency and unit; "-1234", "0.50", "3/4", "50%".
+    value: the number as written, 50 for "50%"; scale: 1/100 for "%", 10**6 for "million", else 1.
+    decimals: digits after the point that count; 0 for an integer, None for a fraction.
+    start, end: where it stands in `readable(text)`.
+    """
+
+    text: str
+    value: Fraction
+    scale: Fraction
+    decimals: int | None
+    start: int
+    end: int
+
+
+def readable(text: str) -> str:
+    """`text` with LaTeX numbers, minus signs and vulgar fractions in plain characters."""
+    text = _VULGAR.sub(_plain_fraction, text)
+    for pattern, plain in _LATEX:
+        text = pattern.sub(plain, text)
+    return text
+
+
+def numerals(text: str) -> list[Numeral]:
+    """The numbers of `readable(text)` in their order; over-long ones and n/0 are left out."""
+    found = (_numeral(match) for match in _NUMERAL.finditer(readable(text)))
+    return [numeral for numeral in found if numeral is not None]
+
+
+def sole_numeral(text: str) -> Numeral | None:
+    """The number that `text` is, give or take currency and spaces; None when it is more or less."""
+    plain = readable(text).strip()
+    found = numerals(plain)
+    if len(found) == 1 and found[0].start == 0 and found[0].end == len(plain):
+        return found[0]
+    return None
+
+
+def same_number(given: Numeral, target: Numeral) -> bool:
+    """Whether `given` is `target` at the precision of `target`.
+
+    An integer or terminating fraction must be met exactly, a decimal when rounded half up to
+    its digits, a fraction like 1/3 when it rounds to a given decimal of two digits or more.
+    "%" and "million" are units when only one side has one: 50% is both 50 and 0.5.
+    """
+    if given.scale != 1 and target.scale not in (1, given.scale):
+        return given.value * given.scale == target.value * target.scale
+    if given.scale == target.scale:
+        return _equal(given, target, Fraction(1), Fraction(1))
+    return any(
+        _equal(given, target, left, right)
+        for left in {Fraction(1), given.scale}
+        for right in {Fraction(1), target.scale}
+    )
+
+
+def _equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) -> bool:
+    value, wanted = given.value * left, target.value * right
+    if value == wanted:
+        return True
+    if target.decimals:
+        unit = right / 10**target.decimals
+        return bool(_rounded(value / unit) == wanted / unit)
+    if target.decimals is None and given.decimals and given.decimals >= 2:
+        unit = left / 10**given.decimals
+        return not _terminates(wanted) and _rounded(wanted / unit) == value / unit
+    return False
+
+
+def _plain_fraction(match: re.Match[str]) -> str:
+    # NFKC alone would make "2½" into 21/2.
+    plain = unicodedata.normalize("NFKC", match["sign"]).replace("⁄", "/")
+    return plain if match["units"] is None else f" {plain}"
+
+
+def _rounded(value: Fraction) -> int:
+    """Half up by magnitude, as taught in school."""
+    size = int(abs(value) + Fraction(1, 2))
+    return size if value >= 0 else -size
+
+
+def _terminates(value: Fraction) -> bool:
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
+
+
+def _numeral(match: re.Match[str]) -> Numeral | None:
+    if match.end() - match.start() > MAX_DIGITS:
+        return None
+    body = _fraction(match) if match["numerator"] else _decimal(match)
+    if body is None:
+        return None
+    text, value, decimals = body
+    negative = (match["sign"] or "+") != "+" or match["inner"] == "-"
+    if negative and value:
+        text, value = f"-{text}", -value
+    unit = "%" if match["percent"] else (match["scale"] or "").lower()
+    if unit:
+        text += unit if unit == "%" else f" {unit}"
+    scale = _SCALES.get(unit, Fraction(1))
+    return Numeral(text, value, scale, decimals, match.start(), match.end())
+
+
+def _fraction(match: re.Match[str]) -> tuple[str, Fraction, int | None] | None:
+    numerator, denominator = int(match["numerator"]), int(match["denominator"])
+    if denominator == 0:
+        return None
+    numerator += int(match["units"] or 0) * denominator
+    return f"{numerator}/{denominator}", Fraction(numerator, denominator), None
+
+
+def _decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
+    whole = int(re.sub(r"\D", "", match["whole"] or "0"))
+    digits = (match["decimals"] or match["bare"] or ".")[1:]
+    if not digits.strip("0"):
+        digits = ""
+    exponent = int((match["exponent"] or "e0")[1:])
+    # str(int()) makes every script's digits ASCII.
+    digits = "".join(str(int(digit)) for digit in digits)
+    text = f"{whole}.{digits}" if digits else str(whole)
+    value = Fraction(int(f"{whole}{digits}"), 10 ** len(digits)) * Fraction(10) ** exponent
+    if exponent:
+        text += f"e{exponent}"
+    return text, value, max(0, len(digits) - exponent)

@@ -1,0 +1,48 @@
+"""Answers that a Python function of the user scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from opro_cli.core.model import UNREADABLE, Example, Grade
+from opro_cli.errors import UsageError
+from opro_cli.metrics.final_answer import final_answer
+
+ScoreFunction = Callable[[str, str, str], float | bool | None]
+
+
+class FunctionMetric:
+    """`function(reply, target, question)` is the score, 0.0 to 1.0, or None for unreadable.
+
+    The grade's answer is the reply's final answer, for people; the function decides alone.
+    """
+
+    def __init__(self, function: ScoreFunction) -> None:
+        self._function = function
+        self._name = getattr(function, "__qualname__", repr(function))
+
+    def target(self, raw: str) -> str:
+        """The gold answer without surrounding whitespace; the function says what it means."""
+        return raw.strip()
+
+    def grade(self, reply: str, example: Example) -> Grade:
+        """The function's score of `reply`.
+
+        Raises UsageError when the function raises or returns anything but a score or None.
+        """
+        try:
+            score: object = self._function(reply, example.target, example.input)
+        except Exception as error:  # the user's code may raise anything, and the user must see it
+            raise UsageError(
+                f"metric function {self._name} raised {type(error).__name__}: {error} "
+                f"on {example.source}",
+                "make it return None for a reply that it cannot read",
+            ) from error
+        if score is None:
+            return UNREADABLE
+        if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
+            raise UsageError(
+                f"metric function {self._name} returned {score!r} on {example.source}; "
+                "expected a score from 0 to 1, True, False or None"
+            )
+        return Grade(final_answer(reply).text, float(score))

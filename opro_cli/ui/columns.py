@@ -1,0 +1,95 @@
+"""The columns of the live view: widths that depend on the run, never on the numbers of the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from opro_cli.core.model import Split
+from opro_cli.core.state import Candidate, Score
+from opro_cli.ui.formats import bounds, percent
+from opro_cli.ui.safe import printable, printable_blocks
+
+_SCORE = len("100.0 %")
+_INTERVAL = len("[100.0–100.0]")
+_STEP = len("step")
+_WIDE = 100
+"""Terminals from here on get two spaces between columns and whole words above them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How a row is laid out; both tables of a frame share one, so that numbers line up.
+
+    sizes: questions a split. unreadable, dev: are there any, so that they need a column?
+    """
+
+    width: int
+    sizes: dict[Split, int]
+    unreadable: bool
+    dev: bool
+
+    def header(self, title: str) -> Text:
+        """The names of the columns, for scores on train; `title` says what the rows are."""
+        unreadable = self._unreadable_title()
+        cells = self._cells("train", "95 % interval", "n/N", unreadable, "dev", "step")
+        return Text(self._fit(self._join(cells, title)), style="bold")
+
+    def title(self, title: str) -> Text:
+        """The line above rows that stand in the same columns as those with a header."""
+        return Text(printable(title, self.width), style="bold")
+
+    def row(
+        self,
+        candidate: Candidate,
+        split: Split,
+        score: Score | None,
+        dev: Score | None,
+        lines: int = 1,
+    ) -> list[Text]:
+        """One candidate, its instruction on at most `lines` lines."""
+        size = self.sizes[split]
+        cells = self._cells(
+            percent(score.mean) if score else "-",
+            bounds(score.interval) if score else "",
+            f"{score.n if score else 0}/{size}",
+            str(score.unreadable) if score and score.unreadable else "",
+            percent(dev.mean) if dev else "",
+            str(candidate.step),
+        )
+        room = self.width - cell_len(self._join(cells, ""))
+        texts = printable_blocks(candidate.instruction, max(1, room), lines)
+        indent = " " * (self.width - room)
+        first = self._fit(self._join(cells, texts[0]))
+        return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]
+
+    def proposal(self, instruction: str) -> Text:
+        """An instruction that is not a candidate yet: nothing but its text."""
+        return Text(self._fit(self._join(self._cells("", "", "", "", "", ""), instruction)))
+
+    def _cells(
+        self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str
+    ) -> list[str]:
+        most = max(self.sizes.values(), default=0)
+        cells = [
+            score.rjust(_SCORE),
+            interval.rjust(_INTERVAL),
+            asked.rjust(2 * len(str(most)) + 1),
+        ]
+        if self.unreadable:
+            cells.append(unreadable.rjust(len(self._unreadable_title())))
+        if self.dev:
+            cells.append(dev.rjust(_SCORE))
+        return [*cells, step.rjust(_STEP)]
+
+    def _unreadable_title(self) -> str:
+        return "unreadable" if self.width >= _WIDE else "unread."
+
+    def _join(self, cells: list[str], last: str) -> str:
+        gap = "  " if self.width >= _WIDE else " "
+        return gap.join([*cells, last])
+
+    def _fit(self, line: str) -> str:
+        return printable(line.rstrip(), self.width)

@@ -1,0 +1,29 @@
+"""Where text goes: results to stdout, everything else to stderr; and who shows a run there."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TextIO
+
+from rich.console import Console
+
+from opro_cli.ports import Observer
+from opro_cli.ui.live import LiveView
+from opro_cli.ui.plain import PlainLog
+
+
+def console_for(stream: TextIO) -> Console:
+    """A console that takes no text for markup and breaks on no letter its encoding lacks."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+def observer_for(stream: TextIO | None = None, *, plain: bool = False) -> Observer:
+    """The live view where a terminal can show it, else the plain log; both on stderr."""
+    stream = stream or sys.stderr
+    console = console_for(stream)
+    if plain or not console.is_terminal or console.is_dumb_terminal:
+        return PlainLog(stream)
+    return LiveView(console)

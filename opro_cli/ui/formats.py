@@ -1,0 +1,98 @@
+"""Numbers as a person reads them: scores, money, tokens, durations. Pure, ASCII where it can be."""
+
+from __future__ import annotations
+
+import math
+
+from opro_cli.core.stats import Interval
+
+UNKNOWN = "unknown"
+
+
+def percent(mean: float) -> str:
+    """0.825 -> "82.5 %"."""
+    return f"{100 * mean:.1f} %"
+
+
+def bounds(interval: Interval) -> str:
+    """An interval in percent, "[70.1–90.4]"."""
+    return f"[{100 * interval.low:.1f}–{100 * interval.high:.1f}]"
+
+
+def scored(mean: float, interval: Interval, correct: int, n: int) -> str:
+    """A score with what it rests on: "82.5 % [70.1–90.4] 33/40"."""
+    return f"{percent(mean)} {bounds(interval)} {correct}/{n}"
+
+
+def points(change: float) -> str:
+    """A difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
+    value = round(100 * change, 1)
+    return f"{value:+.1f}" if value else "0.0"
+
+
+def count(number: int) -> str:
+    """12345 -> "12,345"."""
+    return f"{number:,}"
+
+
+def tokens(number: int | None) -> str:
+    """About how many: "950", "34.5k", "1.21M"; unknown is said, never 0."""
+    if number is None:
+        return UNKNOWN
+    if number < 10_000:
+        return count(number)
+    if number < 999_950:
+        return f"{number / 1e3:.1f}k"
+    return f"{number / 1e6:.2f}M" if number < 999_995_000 else f"{number / 1e9:.2f}B"
+
+
+def money(usd: float | None) -> str:
+    """ "$12.34", "$0.123", "$0.00042"; unknown is said, never 0."""
+    if usd is None:
+        return UNKNOWN
+    if usd == 0 or usd >= 1:
+        return f"${usd:,.2f}"
+    # Two digits that count, however small: a run of a tenth of a cent is not free.
+    digits = min(10, max(3, 1 - math.floor(math.log10(usd))))
+    return f"${usd:.{digits}f}"
+
+
+def money_of(usd_by_role: dict[str, float | None]) -> str:
+    """The sum; "$0.12 + unknown (scorer)" when one model's price is not known."""
+    known = [usd for usd in usd_by_role.values() if usd is not None]
+    silent = [role for role, usd in usd_by_role.items() if usd is None]
+    if not silent:
+        return money(sum(known))
+    if not any(known):
+        return UNKNOWN
+    return f"{money(sum(known))} + {UNKNOWN} ({', '.join(silent)})"
+
+
+def total(numbers: list[int | None]) -> int | None:
+    """The sum, None as soon as one is unknown."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def duration(seconds: float) -> str:
+    """ "12s", "2m 05s", "1h 02m", "3d 04h"."""
+    whole = max(0, int(seconds))
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24}d {hours % 24:02d}h"
+    if hours:
+        return f"{hours}h {minute:02d}m"
+    return f"{minute}m {second:02d}s" if minute else f"{second}s"
+
+
+def clock(seconds: float) -> str:
+    """Time since the start for the edge of a log line: "00:12", "1:02:03"."""
+    minutes, second = divmod(max(0, int(seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"
+
+
+def plural(number: int, noun: str) -> str:
+    """1 -> "1 call", 12345 -> "12,345 calls"."""
+    return f"{count(number)} {noun}" + ("" if number == 1 else "s")

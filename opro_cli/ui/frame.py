@@ -1,0 +1,185 @@
+"""One picture of a run as a pure function of its state: what `LiveView` draws on its timer.
+
+Top to bottom in the order of what one wants to know first, and in the order in which a small
+terminal cuts: where it stands, what it costs, how it goes, the best so far, who is at work.
+What grows is at the bottom, so that the lines above keep their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
+from opro_cli.core.state import RunState
+from opro_cli.ui import formats
+from opro_cli.ui.columns import Columns
+from opro_cli.ui.safe import printable
+from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, unreadable_answers
+from opro_cli.ui.sparkline import sparkline
+
+_DOT = " · "
+_MIN_BEST = 4
+_MEANINGFUL = 1.0
+"""Seconds after which a rate says something."""
+
+
+def render(
+    briefing: Briefing,
+    state: RunState,
+    activity: Activity,
+    now: float,
+    width: int,
+    height: int,
+    board: Scoreboard | None = None,
+) -> Text:
+    """A frame of at most `height` lines and `width` cells.
+
+    now: seconds of the clock of `activity.started`. board: kept from frame to frame, it saves
+    counting again what was counted before; it never changes the picture.
+    """
+    board = board or Scoreboard()
+    columns = Columns(
+        width,
+        state.sizes,
+        unreadable=unreadable_answers(state.candidates.values()) > 0,
+        dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
+    )
+    lines = [
+        _header(briefing, state, activity, now, width),
+        _notice(state, activity, width),
+        _calls_line(state, activity, now, width),
+        _spend_line(state, activity, width),
+        *_sparklines(board.by_step(state), width),
+        Text(),
+    ]
+    lines += _tables(state, board, columns, height - len(lines))
+    while lines and not lines[-1].plain:
+        lines.pop()
+    frame = Text("\n").join(lines[: max(0, height)])
+    frame.no_wrap = True
+    frame.overflow = "crop"
+    return frame
+
+
+def _header(
+    briefing: Briefing, state: RunState, activity: Activity, now: float, width: int
+) -> Text:
+    at = state.ended.reason if state.ended else phase(state)
+    right = f"{at}{_DOT}{formats.duration(now - activity.started)}"
+    name = printable(briefing.run, max(0, width - cell_len(right) - 2))
+    gap = max(1, width - cell_len(name) - cell_len(right))
+    return Text(printable(name + " " * gap + right, width), style="bold")
+
+
+def _notice(state: RunState, activity: Activity, width: int) -> Text:
+    """The one line that says why nothing moves; blank when things do."""
+    if state.ended:
+        return Text(printable(state.ended.detail, width), style="yellow")
+    if activity.stopping:
+        calls = formats.plural(sum(activity.in_flight.values()), "call")
+        said = f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
+        return Text(printable(said, width), style="bold yellow")
+    if activity.waiting:
+        return Text(printable(f"waiting: {activity.waiting}", width), style="yellow")
+    return Text()
+
+
+def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> Text:
+    done, expected = calls_done(state), expected_calls(state)
+    parts = [f"calls {formats.count(done)} of at most {formats.count(max(done, expected))}"]
+    elapsed = now - activity.started
+    if elapsed >= _MEANINGFUL and activity.session_calls:
+        rate = activity.session_calls / elapsed
+        parts.append(f"{rate:.1f} calls/s")
+        if not state.ended:
+            left = formats.duration(max(0, expected - done) / rate)
+            parts.append(f"at most {left} left")
+    unreadable = unreadable_answers(state.candidates.values())
+    if unreadable:
+        parts.append(f"{formats.count(unreadable)} unreadable")
+    return _dotted(parts, width)
+
+
+def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
+    roles = list(state.spend.values())
+    tokens_in = formats.tokens(formats.total([role.prompt_tokens for role in roles]))
+    tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
+    cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
+    parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
+    if not state.ended:
+        flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
+        parts.append(f"in flight: {', '.join(flying)}")
+    return _dotted(parts, width)
+
+
+def _dotted(parts: Sequence[str], width: int) -> Text:
+    """The parts that fit, in this order; a cut number would be a wrong one."""
+    line = printable(parts[0], width)
+    for part in parts[1:]:
+        if cell_len(line) + len(_DOT) + cell_len(part) <= width:
+            line += _DOT + part
+    return Text(line)
+
+
+def _sparklines(scores: StepScores, width: int) -> list[Text]:
+    if not scores.mean:
+        return []
+    low, high = min(scores.mean), scores.best_so_far[-1]
+    rows = (("best so far", scores.best_so_far, "green"), ("step mean", scores.mean, ""))
+    lines = []
+    for label, values, style in rows:
+        first, last = formats.percent(values[0]).rjust(7), formats.percent(values[-1])
+        bars = sparkline(values, low, high, width - 30)
+        text = f"{label:<11} {first} {bars} {last}" if len(values) > 1 else f"{label:<11} {first}"
+        lines.append(Text(printable(text, width), style=style))
+    return lines
+
+
+def _tables(state: RunState, board: Scoreboard, columns: Columns, room: int) -> list[Text]:
+    """The best above, whom the run is busy with below; together at most `room` lines."""
+    bench = board.bench(state)
+    if state.ended and state.ended.reason == "finished":
+        return _best_rows(state, board, columns, room - 1)
+    # Room is kept for a whole step, so that the best stay put while proposals come in.
+    wanted = max(state.search.candidates_per_step, len(bench.candidates), len(bench.proposals))
+    bench_rows = max(1, min(wanted, room - 3 - _MIN_BEST))
+    best = _best_rows(state, board, columns, room - 3 - bench_rows)
+    return [*best, Text(), *_bench_rows(bench, board, columns, bench_rows)]
+
+
+def _best_rows(state: RunState, board: Scoreboard, columns: Columns, room: int) -> list[Text]:
+    title = "best instructions, by dev score" if columns.dev else "best instructions so far"
+    lines = [columns.header(title)]
+    best = board.best(state, max(0, room))
+    for place, candidate in enumerate(best):
+        on_dev = board.score(candidate, "dev") if state.is_scored(candidate, "dev") else None
+        train = board.score(candidate, "train")
+        spare = room - len(best) > 0 or room > _MIN_BEST
+        rows = columns.row(candidate, "train", train, on_dev, 2 if place == 0 and spare else 1)
+        if place == 0:
+            for row in rows:
+                row.stylize("bold green")
+        lines += rows
+    if not best:
+        lines.append(Text("none has all its train answers yet", style="dim"))
+    return lines[: max(0, room) + 1]
+
+
+def _bench_rows(bench: Bench, board: Scoreboard, columns: Columns, room: int) -> list[Text]:
+    lines = [columns.title(bench.title)]
+    if bench.proposals:
+        return [*lines, *_last(map(columns.proposal, bench.proposals), room)]
+    scored = [board.score(c, bench.split) for c in bench.candidates]
+    size = columns.sizes[bench.split]
+    open_from = next((i for i, s in enumerate(scored) if s is None or s.n < size), len(scored))
+    start = max(0, min(open_from, len(scored) - room))
+    for candidate, score in list(zip(bench.candidates, scored, strict=True))[start:][:room]:
+        lines += columns.row(candidate, bench.split, score, None)
+    return lines
+
+
+def _last(lines: Iterable[Text], room: int) -> list[Text]:
+    return list(lines)[-room:]

@@ -1,0 +1,153 @@
+"""The plain log: one line for what matters, for pipes, CI and screen readers."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from opro_cli.core.events import Answered, Event, Proposed, Retried, SessionEnded, SessionStarted
+from opro_cli.core.model import Split
+from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
+from opro_cli.core.state import Candidate, RunState, Score
+from opro_cli.ui import formats
+from opro_cli.ui.opening import opening_lines
+from opro_cli.ui.safe import printable
+
+QUIET = 30.0
+"""Seconds without a line after which one says that the run is alive."""
+RETRY_EVERY = 10.0
+"""Seconds between two lines about retries; those between are counted."""
+_INSTRUCTION = 100
+_ERROR = 200
+
+
+class PlainLog:
+    """Writes lines such as "[02:05] step 3: 82.5 % [68.1–91.3] 33/40 · Let's think …".
+
+    Times are those of the events, counted from the start of this session.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+        self._started: float | None = None
+        self._said = 0.0
+        self._retry_said: float | None = None
+        self._retries_kept = 0
+
+    def begin(
+        self,
+        briefing: Briefing,
+        state: RunState,  # noqa: ARG002 - an Observer's
+        activity: Activity,  # noqa: ARG002 - an Observer's
+    ) -> None:
+        """Say what is about to run."""
+        for line in opening_lines(briefing):
+            self._write(printable(line))
+
+    def after(self, event: Event, state: RunState) -> None:
+        """Say what the event completed, if it completed anything."""
+        if self._started is None:
+            self._started = self._said = event.at
+        match event:
+            case SessionStarted():
+                self._say(event.at, f"started, {phase(state)}")
+            case Answered():
+                self._after_answer(event, state)
+            case Proposed():
+                self._after_proposal(event, state)
+            case Retried():
+                self._after_retry(event)
+            case SessionEnded():
+                detail = f" ({printable(event.detail, _ERROR)})" if event.detail else ""
+                self._say(event.at, f"{event.reason}{detail}: {_spent(state)}")
+        if event.at - self._said >= QUIET:
+            self._say(event.at, f"{phase(state)}: {_spent(state)}")
+
+    def end(self) -> None:
+        """Nothing is left to say: every line was flushed as it came."""
+
+    def _after_answer(self, event: Answered, state: RunState) -> None:
+        candidate = state.candidates[event.candidate]
+        if not state.is_scored(candidate, event.split):
+            return
+        where = _place(candidate.step) if event.split == "train" else event.split
+        self._say(event.at, f"{where}: {_scored(candidate, event.split)}")
+        if event.split == "train":
+            here = state.of_step(candidate.step)
+            if all(state.is_scored(c, "train") for c in here):
+                self._say_step(event.at, here, state)
+
+    def _after_proposal(self, event: Proposed, state: RunState) -> None:
+        if state.step < event.step:
+            return
+        here = state.of_step(event.step)
+        asked = formats.plural(state.search.candidates_per_step, "proposal")
+        new = formats.plural(len(here), "new candidate") if here else "no new candidate"
+        self._say(event.at, f"{_place(event.step)}: {new} from {asked}")
+
+    def _after_retry(self, event: Retried) -> None:
+        if self._retry_said is not None and event.at - self._retry_said < RETRY_EVERY:
+            self._retries_kept += 1
+            return
+        more = f" (and {self._retries_kept} more since the last such line)"
+        error = printable(event.error, _ERROR)
+        said = f"{event.role} failed, try {event.attempt + 1} in {event.wait:.1f} s: {error}"
+        self._say(event.at, said + (more if self._retries_kept else ""))
+        self._retry_said, self._retries_kept = event.at, 0
+
+    def _say_step(self, at: float, here: list[Candidate], state: RunState) -> None:
+        everyone = state.candidates.values()
+        best = max(score.mean for score in _train_scores(list(everyone), state))
+        means = [score.mean for score in _train_scores(here, state)]
+        mean = sum(means) / len(means)
+        place = here[0].step
+        of = f"/{state.search.steps}" if place else ""
+        self._say(
+            at,
+            f"{_place(place)}{of} done: best so far {formats.percent(best)}, "
+            f"mean {formats.percent(mean)}, {_spent(state)}",
+        )
+
+    def _say(self, at: float, text: str) -> None:
+        self._said = at
+        started = at if self._started is None else self._started
+        self._write(f"[{formats.clock(at - started)}] {text}")
+
+    def _write(self, line: str) -> None:
+        if self._stream is None:
+            return
+        encoding = self._stream.encoding or "utf-8"
+        safe = line.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            self._stream.write(safe + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # the reader is gone (`| head`) or the stream closed
+            self._stream = None
+
+
+def _place(step: int) -> str:
+    return f"step {step}" if step else "initial"
+
+
+def _scored(candidate: Candidate, split: Split) -> str:
+    score = candidate.score(split)
+    if score is None:
+        return ""
+    line = formats.scored(score.mean, score.interval, score.correct, score.n)
+    unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
+    return f"{line}{unreadable} · {printable(candidate.instruction, _INSTRUCTION)}"
+
+
+def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:
+    scores = (c.score("train") for c in candidates if state.is_scored(c, "train"))
+    return [score for score in scores if score is not None]
+
+
+def _spent(state: RunState) -> str:
+    """Calls, tokens and money of all sessions."""
+    roles = list(state.spend.values())
+    tokens_in = formats.tokens(formats.total([role.prompt_tokens for role in roles]))
+    tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
+    cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
+    done = calls_done(state)
+    calls = f"{formats.count(done)} of at most {formats.count(max(done, expected_calls(state)))}"
+    return f"{calls} calls, tokens {tokens_in} in / {tokens_out} out, cost {cost}"

@@ -1,0 +1,100 @@
+"""Untrusted text made fit for a terminal: model output, dataset text, file names.
+
+What cannot be seen is shown, never obeyed: an escape sequence appears as `\\x1b[2J`, a
+right-to-left override as `\\u202e`, a newline as `⏎`. The result holds no rich markup
+either, as long as it goes into a `rich.text.Text` and not into a string that rich parses.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from rich.cells import cell_len, get_character_cell_size
+
+# A base with more zero-width marks than this smears over its neighbours (and no living
+# script needs more); the marks after that are written out.
+_MAX_MARKS = 4
+_GLYPHS = {"\n": "⏎", "\t": "⇥"}
+# Letters that draw nothing although `str.isprintable` calls them printable.
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# They pick the coloured or plain form of the sign before, and terminals disagree about the
+# width of the coloured one. Dropped after a base; written out anywhere else.
+_PRESENTATION = frozenset("\ufe0e\ufe0f")
+_MORE = "…"
+
+
+def printable(text: str, width: int | None = None) -> str:
+    """`text` as one line that shows its invisible characters, cut to `width` cells with "…".
+
+    Reads no more of `text` than fits; None: all of it, however long.
+    """
+    if width is not None and width <= 0:
+        return ""
+    head = text if width is None else text[: width + 1]
+    if head.isascii() and head.isprintable():
+        return head if width is None or len(head) <= width else head[: width - 1] + _MORE
+    shown: list[str] = []
+    used = 0
+    fits = 0  # how many pieces leave a cell for the "…"
+    marks = _MAX_MARKS  # a mark at the start has no base to sit on
+    for character in text:
+        piece = _piece(character, marks)
+        cells = cell_len(piece)
+        marks = marks + 1 if cells == 0 else 0
+        used += cells
+        if width is not None:
+            if used > width:
+                return "".join(shown[:fits]) + _MORE
+            if used < width:
+                fits = len(shown) + 1
+        shown.append(piece)
+    return "".join(shown)
+
+
+def printable_lines(text: str) -> list[str]:
+    """Each line of `text`, printable: for a prompt shown in full."""
+    return [printable(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def printable_blocks(text: str, width: int, count: int) -> list[str]:
+    """`text` over at most `count` lines of `width` cells, broken at spaces where it can be."""
+    rest = printable(text, width * count)
+    lines: list[str] = []
+    while len(lines) < count - 1 and cell_len(rest) > width:
+        cut = _break_at(rest, width)
+        lines.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
+    return [*lines, printable(rest, width)]
+
+
+def _piece(character: str, marks: int) -> str:
+    """How one character is shown after `marks` zero-width ones in a row."""
+    if character.isprintable():
+        if character in _PRESENTATION and marks == 0:
+            return ""
+        if character in _BLANK_LETTERS or character in _PRESENTATION:
+            return _escape(character)
+        is_mark = get_character_cell_size(character) == 0
+        return _escape(character) if is_mark and marks >= _MAX_MARKS else character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return _GLYPHS.get(character) or _escape(character)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _break_at(line: str, width: int) -> int:
+    """The index after the last space within `width` cells, else the last that fits."""
+    used = last_space = 0
+    for index, character in enumerate(line):
+        used += get_character_cell_size(character)
+        if used > width:
+            return last_space or max(1, index)
+        if character == " ":
+            last_space = index + 1
+    return len(line)

@@ -1,0 +1,123 @@
+"""Which candidates a frame shows, in which order: read off the state, nothing kept but a memo."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from opro_cli.core.model import Split
+from opro_cli.core.selection import finalists
+from opro_cli.core.session import phase
+from opro_cli.core.state import Candidate, RunState, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Whom the run is busy with. title: what for, "step 3 on train: 8 candidates, 5 scored".
+
+    proposals: instructions that wait for the rest of their step, not yet candidates.
+    """
+
+    title: str
+    split: Split
+    candidates: tuple[Candidate, ...]
+    proposals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """Train means of the steps whose candidates are all scored, by step from 0."""
+
+    best_so_far: tuple[float, ...]
+    mean: tuple[float, ...]
+
+
+class Scoreboard:
+    """Answers questions about the scores of one run many times a second.
+
+    Answers are only ever added, so a score stays right until its number of answers changes;
+    a long run's frame costs a look at each candidate, not at each answer.
+    """
+
+    def __init__(self) -> None:
+        self._scores: dict[tuple[str, Split], Score] = {}
+        self._finalists: list[Candidate] = []
+
+    def score(self, candidate: Candidate, split: Split) -> Score | None:
+        """The candidate's score so far, None before the first answer."""
+        n = len(candidate.answers[split].by_question)
+        known = self._scores.get((candidate.id, split))
+        if known is not None and known.n == n:
+            return known
+        score = candidate.score(split)
+        if score is not None:
+            self._scores[candidate.id, split] = score
+        return score
+
+    def best(self, state: RunState, limit: int) -> list[Candidate]:
+        """Fully scored on train, best first as `selection.ranked` has it; dev decides, if known."""
+        scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
+        return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
+
+    def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
+        on_dev = state.is_scored(candidate, "dev")
+        score = self.score(candidate, "dev" if on_dev else "train")
+        mean = score.mean if score else 0.0
+        return (not on_dev, -mean, candidate.step, len(candidate.instruction))
+
+    def by_step(self, state: RunState) -> StepScores:
+        """How the search went, step by step; a step without new candidates repeats the last."""
+        means: dict[int, list[float]] = {}
+        unfinished = state.step + 1
+        for candidate in state.candidates.values():
+            if state.is_scored(candidate, "train"):
+                score = self.score(candidate, "train")
+                means.setdefault(candidate.step, []).append(score.mean if score else 0.0)
+            else:
+                unfinished = min(unfinished, candidate.step)
+        best: list[float] = []
+        mean: list[float] = []
+        for step in range(unfinished):
+            here = means.get(step)
+            if here is None and not mean:
+                continue
+            best.append(max(here + best[-1:]) if here else best[-1])
+            mean.append(sum(here) / len(here) if here else mean[-1])
+        return StepScores(tuple(best), tuple(mean))
+
+    def bench(self, state: RunState) -> Bench:
+        """What the run is doing now."""
+        now = phase(state)
+        if now == "test":
+            pair = [c for c in state.candidates.values() if c.answers["test"].by_question]
+            return self._bench("best and start on test", state, pair, "test")
+        if now == "dev":
+            if not self._finalists:  # all train answers are in, so they stay who they are
+                self._finalists = finalists(state)
+            return self._bench("finalists on dev", state, self._finalists, "dev")
+        here = state.of_step(state.step)
+        proposing = state.step < state.search.steps and (
+            bool(state.proposals) or all(state.is_scored(c, "train") for c in here)
+        )
+        if proposing:
+            return _proposing(state)
+        what = "initial instructions" if state.step == 0 else f"step {state.step}"
+        return self._bench(f"{what} on train", state, here, "train")
+
+    def _bench(self, what: str, state: RunState, who: list[Candidate], split: Split) -> Bench:
+        done = sum(state.is_scored(c, split) for c in who)
+        return Bench(f"{what}: {done}/{len(who)} scored", split, tuple(who))
+
+
+def _proposing(state: RunState) -> Bench:
+    proposals = state.proposals
+    arrived, wanted = len(proposals), state.search.candidates_per_step
+    title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
+    texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
+    return Bench(title, "train", (), tuple(texts))
+
+
+def unreadable_answers(candidates: Iterable[Candidate]) -> int:
+    """Answers of all splits that no score could be read from."""
+    return sum(a.unreadable for c in candidates for a in c.answers.values() if a.unreadable)

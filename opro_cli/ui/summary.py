@@ -1,0 +1,121 @@
+"""The result of a run as a person reads it: after `optimize` and `resume`, and by `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from opro_cli.core.model import SPLITS
+from opro_cli.core.stats import Interval
+from opro_cli.ui import formats
+from opro_cli.ui.safe import printable, printable_lines
+
+_HEADLINES = {
+    "improved": ("improved", "bold green"),
+    "not_distinguishable": ("no measurable gain", "bold yellow"),
+    "worse": ("worse", "bold red"),
+}
+
+
+def print_result(result: Mapping[str, Any], console: Console) -> None:
+    """Print what `result.json` says: the verdict, start against best, the best prompt, the cost."""
+    console.print(_headline(result))
+    start, best = result["initial"], result["best"]
+    if start is not None and best is not None:
+        console.print()
+        console.print(_scores(start, best))
+        for line in _unreadable(start, best):
+            console.print(Text(line, style="yellow"))
+    if best is not None:
+        console.print()
+        _print_prompt(best, start, console)
+    console.print()
+    console.print(_cost(result))
+
+
+def _headline(result: Mapping[str, Any]) -> Text:
+    word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
+    if result["status"] == "stopped":
+        word = f"stopped after {formats.plural(result['steps_done'], 'step')}, {word}"
+    sentence = printable(result["verdict_sentence"] or "")
+    return Text.assemble((word, style), f": {sentence}" if sentence else "")
+
+
+def _scores(start: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(Text("split"), no_wrap=True)
+    table.add_column(Text(f"start ({_origin(start)})"), no_wrap=True)
+    table.add_column(Text(f"best ({_origin(best)})"), no_wrap=True)
+    table.add_column(Text("points"), justify="right", no_wrap=True)
+    for split in SPLITS:
+        before, after = start["scores"].get(split), best["scores"].get(split)
+        if before is None and after is None:
+            continue
+        change = "" if before is None or after is None else _change(before, after)
+        table.add_row(Text(split), _score(before), _score(after), Text(change))
+    return table
+
+
+def _origin(candidate: Mapping[str, Any]) -> str:
+    return f"step {candidate['step']}" if candidate["step"] else "initial"
+
+
+def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return formats.points(after["mean"] - before["mean"])
+
+
+def _score(score: Mapping[str, Any] | None) -> Text:
+    if score is None:
+        return Text("-")
+    interval = Interval(*score["interval"])
+    return Text(formats.scored(score["mean"], interval, score["correct"], score["n"]))
+
+
+def _unreadable(start: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
+    """How many answers counted as wrong because none could be read, where there were any."""
+    lines = []
+    for name, candidate in (("start", start), ("best", best)):
+        found = [
+            f"{score['unreadable']} of {score['n']} on {split}"
+            for split in SPLITS
+            if (score := candidate["scores"].get(split)) and score["unreadable"]
+        ]
+        if found:
+            lines.append(
+                f"unreadable answers under {name} (they count as wrong): {', '.join(found)}"
+            )
+    return lines
+
+
+def _print_prompt(
+    best: Mapping[str, Any], start: Mapping[str, Any] | None, console: Console
+) -> None:
+    same = start is not None and start["instruction"] == best["instruction"]
+    what = "best prompt, still the one it started with" if same else "best prompt"
+    console.print(Text(f"{what} ({_origin(best)}):", style="bold"))
+    if not best["instruction"]:
+        console.print(Text("(empty)", style="dim"))
+        return
+    for line in printable_lines(best["instruction"]):
+        # In a pipe the lines stay as they are: somebody may paste them.
+        console.print(Text(line), soft_wrap=not console.is_terminal)
+
+
+def _cost(result: Mapping[str, Any]) -> Text:
+    spend = result["spend"]
+    tokens_in = formats.tokens(spend["prompt_tokens"])
+    tokens_out = formats.tokens(spend["completion_tokens"])
+    calls = formats.plural(spend["calls"], "call")
+    if spend["cached_calls"]:
+        calls += f" ({formats.count(spend['cached_calls'])} cached)"
+    models = result["models"]
+    lines = [
+        f"cost {formats.money(spend['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
+        f"scorer {printable(models['scorer'])} · optimizer {printable(models['optimizer'])}"
+        f" · seed {result['seed']}",
+    ]
+    return Text("\n".join(lines), style="dim")

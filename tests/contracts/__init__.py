@@ -1,0 +1,1 @@
+"""One suite for each Protocol of `opro_cli.ports`, run against every implementation."""

@@ -1,0 +1,139 @@
+"""What every ChatModel promises (`opro_cli.ports.ChatModel`)."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from opro_cli.adapters.models.litellm_model import LitellmModel
+from opro_cli.core.model import ChatReply, ChatRequest, Message
+from opro_cli.errors import ModelError
+from opro_cli.ports import ChatModel
+from tests.fakes.scripted_model import ScriptedModel
+from tests.server import LocalServer, Options
+
+EMBEDDED = "opro_cli.adapters.models.embedded"
+
+
+def scripted(server: LocalServer) -> ChatModel:
+    return ScriptedModel(lambda request: f"heard: {request.messages[-1].content}")
+
+
+def openai(server: LocalServer) -> ChatModel:
+    return LitellmModel("openai/local-model", server.url, 20.0)
+
+
+def hosted_vllm(server: LocalServer) -> ChatModel:
+    return LitellmModel("hosted_vllm/local-model", server.url, 20.0)
+
+
+def ollama(server: LocalServer) -> ChatModel:
+    return LitellmModel("ollama_chat/local-model", server.root, 20.0)
+
+
+def embedded(server: LocalServer) -> ChatModel:
+    model: ChatModel = importlib.import_module(EMBEDDED).EmbeddedModel()
+    return model
+
+
+BUILDERS: list[Callable[[LocalServer], ChatModel]] = [scripted, openai, hosted_vllm, ollama]
+if importlib.util.find_spec(EMBEDDED):
+    BUILDERS.append(embedded)
+OVER_THE_WIRE = [openai, hosted_vllm, ollama]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LocalServer]:
+    async with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture(params=BUILDERS, ids=lambda builder: builder.__name__)
+async def model(request: pytest.FixtureRequest, server: LocalServer) -> AsyncIterator[ChatModel]:
+    model = request.param(server)
+    yield model
+    await model.aclose()
+
+
+def saying(text: str, temperature: float = 0.0, seed: int | None = 5) -> ChatRequest:
+    turns = (Message("system", "Answer shortly."), Message("user", text))
+    return ChatRequest(turns, temperature, 16, seed)
+
+
+def test_it_has_the_name_of_the_config(model: ChatModel) -> None:
+    assert model.name
+    assert model.name == model.name.strip()
+
+
+async def test_a_reply_has_all_its_parts(model: ChatModel) -> None:
+    reply = await model.reply(saying("What is 2+2?"))
+    assert isinstance(reply, ChatReply)
+    assert isinstance(reply.text, str)
+    assert reply.finish_reason
+    assert reply.prompt_tokens is None or reply.prompt_tokens > 0
+    assert reply.completion_tokens is None or reply.completion_tokens >= 0
+    assert reply.usd is None or reply.usd >= 0
+
+
+async def test_the_same_request_gets_the_same_reply(model: ChatModel) -> None:
+    request = saying("Name a colour.", temperature=0.8)
+    assert (await model.reply(request)).text == (await model.reply(request)).text
+
+
+async def test_many_at_once_get_their_own_answers(model: ChatModel) -> None:
+    questions = [f"What is {number}+{number}?" for number in range(40)]
+    together = await asyncio.gather(*[model.reply(saying(question)) for question in questions])
+    for place in (0, 17, 39):
+        alone = await model.reply(saying(questions[place]))
+        assert together[place] == alone
+
+
+async def test_closing_twice_is_fine(model: ChatModel) -> None:
+    await model.reply(saying("Hello"))
+    await model.aclose()
+    await model.aclose()
+
+
+async def test_closing_an_unused_model_is_fine(model: ChatModel) -> None:
+    await model.aclose()
+
+
+@pytest.mark.parametrize("build", OVER_THE_WIRE, ids=lambda builder: builder.__name__)
+async def test_it_raises_model_errors_only(build: Callable[[LocalServer], ChatModel]) -> None:
+    async with LocalServer() as server:
+        model = build(server)
+    results = await asyncio.gather(
+        *[model.reply(saying(f"call {number}")) for number in range(5)], return_exceptions=True
+    )
+    await model.aclose()
+    assert {type(result) for result in results} == {ModelError}
+
+
+@pytest.mark.parametrize("build", BUILDERS[:4], ids=lambda builder: builder.__name__)
+async def test_the_answer_is_to_the_question(
+    build: Callable[[LocalServer], ChatModel], server: LocalServer
+) -> None:
+    model = build(server)
+    questions = [f"question number {number}" for number in range(20)]
+    replies = await asyncio.gather(*[model.reply(saying(question)) for question in questions])
+    await model.aclose()
+    assert [reply.text.partition("question ")[2] for reply in replies] == [
+        question.partition("question ")[2] for question in questions
+    ]
+
+
+@pytest.mark.parametrize("build", OVER_THE_WIRE, ids=lambda builder: builder.__name__)
+async def test_a_cancelled_call_is_cancelled(build: Callable[[LocalServer], ChatModel]) -> None:
+    async with LocalServer(options=Options(latency_ms=5000)) as slow:
+        model = build(slow)
+        call = asyncio.create_task(model.reply(saying("hello")))
+        while not slow.requests:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await model.aclose()

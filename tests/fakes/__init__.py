@@ -1,0 +1,1 @@
+"""Fakes, each named like the part of `opro` it stands for."""

@@ -1,0 +1,197 @@
+"""The server: routes, latency, faults and the log around the brain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.server.brain import Brain, ChatCall
+from tests.server.dialects import cut, ollama_call, ollama_reply, openai_call, openai_reply
+from tests.server.faults import Fault, FaultPlan, fault_at
+from tests.server.log import LogEntry, RequestLog
+
+Writer = Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the server behaves.
+
+    latency_ms: wait before every chat answer.
+    honour_n: answer `n` choices; without, always one, as some servers do.
+    with_usage: send token counts.
+    require_key: answer 401 unless this is the bearer token.
+    """
+
+    latency_ms: float = 0.0
+    honour_n: bool = True
+    with_usage: bool = True
+    require_key: str | None = None
+    models: tuple[str, ...] = ("local-model",)
+    faults: FaultPlan = field(default_factory=dict)
+    log_file: Path | None = None
+
+
+class LocalServer:
+    """An OpenAI- and Ollama-compatible server on 127.0.0.1; an async context manager."""
+
+    def __init__(
+        self,
+        answers: dict[str, str] | None = None,
+        options: Options | None = None,
+        brain: Callable[[ChatCall, int], str] | None = None,
+        port: int = 0,
+    ) -> None:
+        self.options = options or Options()
+        self.log = RequestLog(self.options.log_file)
+        self._answer = brain or Brain(answers).reply
+        self._port = port
+        self._stopping = asyncio.Event()
+        self._started = time.monotonic()
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def root(self) -> str:
+        """ "http://127.0.0.1:PORT", the base of the Ollama routes."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def url(self) -> str:
+        """ "http://127.0.0.1:PORT/v1", an OpenAI `api_base`."""
+        return f"{self.root}/v1"
+
+    @property
+    def requests(self) -> list[LogEntry]:
+        return self.log.entries
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=2**26)
+        app.router.add_post("/v1/chat/completions", self._openai)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/api/chat", self._ollama)
+        app.router.add_get("/log", self._show_log)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await site.start()
+        self._port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        models = [{"id": name, "object": "model"} for name in self.options.models]
+        return web.json_response({"object": "list", "data": models})
+
+    async def _show_log(self, request: web.Request) -> web.Response:
+        return web.json_response([entry.record() for entry in self.log.entries])
+
+    async def _openai(self, request: web.Request) -> web.StreamResponse:
+        return await self._chat(request, openai_call, openai_reply)
+
+    async def _ollama(self, request: web.Request) -> web.StreamResponse:
+        return await self._chat(request, ollama_call, ollama_reply)
+
+    async def _chat(
+        self, request: web.Request, read: Callable[[dict[str, Any]], ChatCall], write: Writer
+    ) -> web.StreamResponse:
+        body = await request.json()
+        authorization = request.headers.get("Authorization")
+        entry = self.log.open(request.path, self._now(), body, authorization)
+        fault = fault_at(self.options.faults, entry.number) or self._refusal(authorization)
+        try:
+            await self._pause(self.options.latency_ms / 1000)
+            if fault is not None and fault.kind == "hang":
+                await self._pause(fault.seconds)
+            return await self._send(request, entry, fault, self._reply(read(body), write, fault))
+        finally:
+            self.log.close(entry, self._now())
+
+    def _refusal(self, authorization: str | None) -> Fault | None:
+        key = self.options.require_key
+        if key is None or authorization == f"Bearer {key}":
+            return None
+        return Fault.http(401, f"Incorrect API key provided: {authorization}")
+
+    def _reply(self, call: ChatCall, write: Writer, fault: Fault | None) -> dict[str, Any]:
+        """The right answer, spoilt where `fault` is about its content."""
+        kind = fault.kind if fault else None
+        count = call.choices if self.options.honour_n else 1
+        choices = [cut(self._answer(call, index), call.max_tokens) for index in range(count)]
+        reply = write(call, choices, self.options.with_usage and kind != "no_usage")
+        if kind == "null_content":
+            for choice in reply.get("choices", [reply]):
+                choice["message"]["content"] = None
+        if kind == "no_choices":
+            reply["choices"] = []
+        return reply
+
+    async def _send(
+        self, request: web.Request, entry: LogEntry, fault: Fault | None, reply: dict[str, Any]
+    ) -> web.StreamResponse:
+        kind = fault.kind if fault else None
+        status, headers, data = 200, dict[str, str](), json.dumps(reply).encode()
+        if fault is not None and kind == "status":
+            status, headers, data = fault.status, dict(fault.headers), encoded(fault.body)
+        if kind == "malformed_json":
+            data = data[: len(data) // 2]
+        if kind == "reset":
+            return reset(request)
+        response = web.StreamResponse(status=status, headers=headers)
+        response.headers.setdefault("Content-Type", "application/json")
+        response.content_length = len(data)
+        entry.status = status
+        with contextlib.suppress(ConnectionResetError):  # the client went away; `sent` stays False
+            await response.prepare(request)
+            if kind == "reset_mid_body":
+                await response.write(data[: len(data) // 2])
+                return reset(request)
+            seconds = fault.seconds if fault is not None and kind == "trickle" else 0.0
+            await self._write(response, data, seconds)
+            await response.write_eof()
+            entry.sent = request.transport is not None and not request.transport.is_closing()
+        return response
+
+    async def _write(self, response: web.StreamResponse, data: bytes, seconds: float) -> None:
+        if not seconds:
+            return await response.write(data)
+        size = -(-len(data) // 10)
+        for start in range(0, len(data), size):
+            await response.write(data[start : start + size])
+            await self._pause(seconds / 10)
+        return None
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than the server lives."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    def _now(self) -> float:
+        return time.monotonic() - self._started
+
+
+def encoded(body: object) -> bytes:
+    return body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+
+def reset(request: web.Request) -> web.StreamResponse:
+    """Close the connection with a TCP RST: linger of zero, then abort."""
+    if request.transport is not None:
+        sock = request.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,1 @@
+"""What really goes over the wire, against a real server on loopback."""

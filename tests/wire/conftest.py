@@ -1,0 +1,56 @@
+"""The server under the wire tests, and the models that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from opro_cli.adapters.models.litellm_model import LitellmModel
+from opro_cli.core.model import ChatRequest, Message
+from tests.server import LocalServer, Options
+
+Serve = Callable[[Options], LocalServer]
+OPENAI = "openai/gpt-4o-mini"
+
+
+def asking(
+    text: str = "hello", temperature: float = 0.0, max_tokens: int = 50, seed: int | None = None
+) -> ChatRequest:
+    return ChatRequest((Message("user", text),), temperature, max_tokens, seed)
+
+
+class Wire:
+    """A server with one scripted behaviour, and models pointed at it; all closed after the test."""
+
+    def __init__(self) -> None:
+        self.server: LocalServer
+        self._closing: list[LitellmModel] = []
+
+    async def serve(self, **options: object) -> LocalServer:
+        self.server = LocalServer(options=Options(**options))  # type: ignore[arg-type]
+        return await self.server.__aenter__()
+
+    def model(self, name: str = OPENAI, timeout: float = 10.0, **extra: object) -> LitellmModel:
+        base = self.server.root if name.startswith("ollama") else self.server.url
+        return self.at(base, name, timeout, **extra)
+
+    def at(
+        self, base: str, name: str = OPENAI, timeout: float = 10.0, **extra: object
+    ) -> LitellmModel:
+        model = LitellmModel(name, base, timeout, extra)
+        self._closing.append(model)
+        return model
+
+    async def close(self) -> None:
+        for model in self._closing:
+            await model.aclose()
+        if hasattr(self, "server"):
+            await self.server.__aexit__()
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = Wire()
+    yield wire
+    await wire.close()

@@ -1,0 +1,75 @@
+"""litellm is loaded late, shared by several models, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.wire.conftest import Wire, asking
+
+TWO_MODELS = """
+import asyncio, sys
+from opro_cli.adapters.models.litellm_model import LitellmModel
+from opro_cli.core.model import ChatRequest, Message
+from opro_cli.errors import ModelError
+from tests.server import Fault, LocalServer, Options
+assert "litellm" not in sys.modules, "imported before a model is called"
+
+async def main():
+    faults = {0: Fault.http(500), 3: Fault("status", body={"choices": "odd"}), 5: Fault("reset")}
+    async with LocalServer(options=Options(faults=faults)) as server:
+        models = [
+            LitellmModel("openai/gpt-4o-mini", server.url, 5.0),
+            LitellmModel("hosted_vllm/mistral", server.url, 5.0),
+            LitellmModel("ollama_chat/mistral", server.root, 5.0),
+        ]
+        request = ChatRequest((Message("user", "hello"),), 0.0, 20)
+        calls = [model.reply(request) for model in models for _ in range(4)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(result, ModelError) for result in results) == 3, results
+        for model in models:
+            await model.aclose()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not left, left
+
+asyncio.run(main())
+"""
+
+
+DEVELOPMENT = ["-X", "dev", "-W", "default", "-W", "ignore::DeprecationWarning"]
+
+
+def test_a_process_ends_without_a_word() -> None:
+    """Development mode shows unclosed sockets and sessions, and coroutines never awaited."""
+    done = subprocess.run(
+        [sys.executable, *DEVELOPMENT, "-c", TWO_MODELS],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    noise = [line for line in done.stderr.splitlines() if not is_slow_callback(line)]
+    assert (done.returncode, noise, done.stdout) == (0, [], "")
+
+
+def is_slow_callback(line: str) -> bool:
+    """asyncio's debug mode remarks on any callback of over 0.1 s, as litellm's first one is."""
+    return line.startswith("Executing <") and line.endswith("seconds")
+
+
+async def test_closing_one_model_leaves_the_other_working(wire: Wire) -> None:
+    await wire.serve()
+    first, second = wire.model("hosted_vllm/one"), wire.model("hosted_vllm/two")
+    await first.reply(asking("a"))
+    await second.reply(asking("b"))
+    await first.aclose()
+    await first.aclose()
+    assert (await second.reply(asking("c"))).text.endswith("of: c")
+
+
+async def test_a_closed_model_can_be_asked_again(wire: Wire) -> None:
+    await wire.serve()
+    model = wire.model()
+    await model.reply(asking("a"))
+    await model.aclose()
+    assert (await model.reply(asking("b"))).text.endswith("of: b")

@@ -1,0 +1,67 @@
+"""Which keys are asked for, and that the table agrees with litellm."""
+
+from __future__ import annotations
+
+import pytest
+
+from opro_cli.adapters.models.litellm_model import load
+from opro_cli.adapters.models.provider_keys import KEYS_OF, missing_keys, redact
+
+
+@pytest.mark.parametrize(
+    ("model", "api_base", "missing"),
+    [
+        ("openai/gpt-4o-mini", None, ("OPENAI_API_KEY",)),
+        ("gpt-4o-mini", None, ("OPENAI_API_KEY",)),
+        ("o3-mini", None, ("OPENAI_API_KEY",)),
+        ("claude-sonnet-4-5", None, ("ANTHROPIC_API_KEY",)),
+        ("gemini/gemini-2.5-flash", None, ("GEMINI_API_KEY",)),
+        ("openai/gpt-4o-mini", "https://api.openai.com/v1", ("OPENAI_API_KEY",)),
+        ("openai/mistral", "http://localhost:1234/v1", ()),
+        ("groq/llama", "https://gateway.example/v1", ("GROQ_API_KEY",)),
+        ("ollama_chat/mistral", None, ()),
+        ("hosted_vllm/mistral", "http://localhost:8000/v1", ()),
+        ("embedded", None, ()),
+    ],
+)
+def test_missing_keys(model: str, api_base: str | None, missing: tuple[str, ...]) -> None:
+    assert missing_keys(model, api_base) == missing
+
+
+def test_any_of_a_providers_variables_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "x")
+    assert missing_keys("gemini/gemini-2.5-flash") == ()
+
+
+def test_an_empty_variable_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTRAL_API_KEY", "")
+    assert missing_keys("mistral/mistral-small-latest") == ("MISTRAL_API_KEY",)
+
+
+def test_a_base_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1234/v1")
+    assert missing_keys("openai/mistral") == ()
+
+
+@pytest.mark.parametrize("provider", KEYS_OF)
+def test_the_table_agrees_with_litellm(provider: str) -> None:
+    known = load().validate_environment(f"{provider}/some-model")["missing_keys"]
+    assert KEYS_OF[provider][0] in known
+
+
+def test_redact_knows_environment_shapes_and_what_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("THEIR_API_KEY", "plainsecret")
+    text = (
+        "plainsecret, sk-abcd1234, sk-ab***yz, ?key=AIzaXYZ&v=1, Bearer tok.en, given1, task-force"
+    )
+    blotted = (
+        "[redacted], [redacted], [redacted], ?key=[redacted]&v=1, Bearer [redacted], [redacted]"
+    )
+    assert redact(text, ["given1"]) == f"{blotted}, task-force"
+
+
+def test_a_short_value_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_API_KEY", "none")
+    assert redact("none of these") == "none of these"
