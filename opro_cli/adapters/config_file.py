@@ -105,7 +105,8 @@ def _make_paths_absolute(raw: Any, folder: Path) -> None:
         return
     for split in ("train", "dev", "test"):
         value = data.get(split)
-        if isinstance(value, str) and value.strip() and not value.startswith(HUB):
+        is_path = isinstance(value, str) and value.strip() and "://" not in value
+        if is_path and not value.startswith(HUB):
             data[split] = str((folder / Path(value).expanduser()).resolve())
 
 

@@ -24,6 +24,7 @@ from opro_cli.core.schema import (
     text,
     whole,
 )
+from opro_cli.core.template import parse_template
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
@@ -58,6 +59,10 @@ def _field_or_template(value: Any) -> str:
     what = 'a field name such as question, or a template such as "{title}\\n{body}"'
     if not isinstance(value, str) or not value.strip():
         raise ValueError(what)
+    try:
+        parse_template(value)
+    except ValueError as error:
+        raise ValueError(f"{what} ({error})") from None
     return value
 
 

@@ -17,6 +17,8 @@ _INTERVAL = len("[100.0–100.0]")
 _STEP = len("step")
 _WIDE = 100
 """Terminals from here on get two spaces between columns and whole words above them."""
+_NARROW = 64
+"""Terminals below have no room for interval and step beside the instruction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +75,16 @@ class Columns:
         self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str
     ) -> list[str]:
         most = max(self.sizes.values(), default=0)
-        cells = [
-            score.rjust(_SCORE),
-            interval.rjust(_INTERVAL),
-            asked.rjust(2 * len(str(most)) + 1),
-        ]
+        narrow = self.width < _NARROW
+        cells = [score.rjust(_SCORE)]
+        if not narrow:
+            cells.append(interval.rjust(_INTERVAL))
+        cells.append(asked.rjust(2 * len(str(most)) + 1))
         if self.unreadable:
             cells.append(unreadable.rjust(len(self._unreadable_title())))
         if self.dev:
             cells.append(dev.rjust(_SCORE))
-        return [*cells, step.rjust(_STEP)]
+        return cells if narrow else [*cells, step.rjust(_STEP)]
 
     def _unreadable_title(self) -> str:
         return "unreadable" if self.width >= _WIDE else "unread."

@@ -93,7 +93,7 @@ def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> 
     elapsed = now - activity.started
     if elapsed >= _MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
-        parts.append(f"{rate:.1f} calls/s")
+        parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate:.2f}/s")
         if not state.ended:
             left = formats.duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
@@ -151,7 +151,7 @@ def _tables(state: RunState, board: Scoreboard, columns: Columns, room: int) -> 
 
 
 def _best_rows(state: RunState, board: Scoreboard, columns: Columns, room: int) -> list[Text]:
-    title = "best instructions, by dev score" if columns.dev else "best instructions so far"
+    title = "best by dev score" if columns.dev else "best so far"
     lines = [columns.header(title)]
     best = board.best(state, max(0, room))
     for place, candidate in enumerate(best):

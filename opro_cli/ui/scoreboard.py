@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opro_cli.core.model import Split
-from opro_cli.core.selection import finalists
+from opro_cli.core.selection import baseline, finalists, winner
 from opro_cli.core.session import phase
 from opro_cli.core.state import Candidate, RunState, Score
 
@@ -42,7 +42,9 @@ class Scoreboard:
 
     def __init__(self) -> None:
         self._scores: dict[tuple[str, Split], Score] = {}
+        # Looked up once: with all train (all dev) answers in, they stay who they are.
         self._finalists: list[Candidate] = []
+        self._pair: list[Candidate] = []
 
     def score(self, candidate: Candidate, split: Split) -> Score | None:
         """The candidate's score so far, None before the first answer."""
@@ -90,10 +92,13 @@ class Scoreboard:
         """What the run is doing now."""
         now = phase(state)
         if now == "test":
-            pair = [c for c in state.candidates.values() if c.answers["test"].by_question]
-            return self._bench("best and start on test", state, pair, "test")
+            if not self._pair:
+                start, best = baseline(state), winner(state)
+                pair = [start] if start is best else [start, best]
+                self._pair = [c for c in pair if c is not None]
+            return self._bench("start and best on test", state, self._pair, "test")
         if now == "dev":
-            if not self._finalists:  # all train answers are in, so they stay who they are
+            if not self._finalists:
                 self._finalists = finalists(state)
             return self._bench("finalists on dev", state, self._finalists, "dev")
         here = state.of_step(state.step)

@@ -22,6 +22,7 @@ from opro_cli.metrics.number_words import spelled_numbers
         ("five twenty", [5, 20]),
         ("twenty eleven", [20, 11]),
         ("two and three", [2, 3]),
+        ("twenty and five", [20, 5]),
         ("someone often tenfold", []),
         ("", []),
     ],

@@ -104,7 +104,7 @@ class Brain:
         self._by_start: dict[str, list[str]] = defaultdict(list)
         for question in sorted(self.answers, key=len, reverse=True):
             self._by_start[question[:KEY_LENGTH]].append(question)
-        self._key_lengths = sorted({len(start) for start in self._by_start})
+        self._key_lengths = sorted({len(s) for s in self._by_start}, reverse=True)
 
     def reply(self, call: ChatCall, choice: int = 0) -> str:
         """The text of one choice."""

@@ -1,0 +1,132 @@
+"""The embedded model as a ChatModel: no key, no server, no network; numpy in a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.embedded.checkpoint import SHIPPED, load_checkpoint
+from opro_cli.embedded.decoding import Continuation, Prompt, decode
+from opro_cli.embedded.mistral import Mistral
+from opro_cli.errors import ModelError
+
+NAME = "embedded/tiny-mistral"
+BATCH_ROWS = 64
+# requests of one moment arrive over a few turns of the event loop; waiting for them costs less
+# than answering the first one alone
+GATHER_SECONDS = 0.002
+
+
+class _Batch:
+    """Prompts that will be decoded together; `answers` ends with one continuation for each."""
+
+    def __init__(self) -> None:
+        self.prompts: list[Prompt] = []
+        self.answers: asyncio.Task[list[Continuation]] | None = None
+
+
+class EmbeddedModel:
+    """`embedded/tiny-mistral`: every answer is decoded from the weights in the package.
+
+    Concurrent calls are decoded together; an answer never depends on what it was batched with.
+    Free of charge, so `usd` is 0.0. Raises ModelError when the weights cannot be read.
+    """
+
+    def __init__(self, folder: Path = SHIPPED) -> None:
+        try:
+            checkpoint = load_checkpoint(folder)
+        except (OSError, KeyError, ValueError) as error:
+            raise ModelError(
+                f"{NAME}: the weights in {folder} cannot be read: {error}",
+                "reinstall the package",
+                transient=False,
+            ) from error
+        self._model = Mistral(checkpoint)
+        self._tokenizer = checkpoint.tokenizer
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        self._open: int = vocabulary["[INST]"]
+        self._close: int = vocabulary["[/INST]"]
+        self._forming: _Batch | None = None
+        self._running = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedded")
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request; raises ModelError (status 400) when it is longer than the context."""
+        if self._closed:
+            raise ModelError(f"{NAME}: the model has been closed", transient=False)
+        prompt = self._prompt(request)
+        batch = self._forming
+        if batch is None or batch.answers is None or len(batch.prompts) >= BATCH_ROWS:
+            batch = self._forming = _Batch()
+            batch.answers = asyncio.create_task(self._decode(batch))
+        place = len(batch.prompts)
+        batch.prompts.append(prompt)
+        assert batch.answers is not None
+        # one caller giving up must not take the answers of the others with it
+        continuation = (await asyncio.shield(batch.answers))[place]
+        return self._reply(prompt, continuation)
+
+    async def aclose(self) -> None:
+        """End the thread once what it is computing is done; calling it twice is fine."""
+        self._closed = True
+        async with self._running:
+            await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+
+    async def _decode(self, batch: _Batch) -> list[Continuation]:
+        async with self._running:
+            await asyncio.sleep(GATHER_SECONDS)
+            if self._forming is batch:
+                self._forming = None
+            if self._closed:
+                raise ModelError(f"{NAME}: the model has been closed", transient=False)
+            loop = asyncio.get_running_loop()
+            prompts: Sequence[Prompt] = tuple(batch.prompts)
+            return await loop.run_in_executor(self._thread, decode, self._model, prompts)
+
+    def _prompt(self, request: ChatRequest) -> Prompt:
+        text = "\n".join(
+            message.content
+            for role in ("system", "user")
+            for message in request.messages
+            if message.role == role
+        )
+        config = self._model.config
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = (config.bos_token_id, self._open, *ids, self._close)
+        room = config.max_position_embeddings - len(ids)
+        if room < 1:
+            raise ModelError(
+                f"{NAME}: the request has {len(ids)} tokens, the context length is"
+                f" {config.max_position_embeddings}",
+                "show fewer instructions or exemplars, or shorten the question",
+                transient=False,
+                status=400,
+            )
+        # without a seed every call is a new draw, as with any provider
+        seed = secrets.randbits(63) if request.seed is None else request.seed
+        return Prompt(
+            ids=ids,
+            temperature=request.temperature,
+            limit=max(1, min(request.max_tokens, room)),
+            seed=seed % 2**64,
+        )
+
+    def _reply(self, prompt: Prompt, continuation: Continuation) -> ChatReply:
+        """The end mark counts as a token, as servers count it."""
+        text: str = self._tokenizer.decode(continuation.ids, skip_special_tokens=False)
+        return ChatReply(
+            text=text.removeprefix(" "),
+            finish_reason=continuation.finish_reason,
+            prompt_tokens=len(prompt.ids),
+            completion_tokens=len(continuation.ids) + (continuation.finish_reason == "stop"),
+            usd=0.0,
+        )

@@ -1,0 +1,72 @@
+"""States built by hand for tests: events with only what matters spelled out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opro_cli.core.events import Answered, Proposed
+from opro_cli.core.model import Split
+from opro_cli.core.settings import SearchSettings
+from opro_cli.core.state import RunState, candidate_id
+
+
+def new_state(
+    *initial: str, steps: int = 2, per_step: int = 2, train: int = 4, **other: int
+) -> RunState:
+    sizes: Mapping[Split, int] = {
+        "train": train,
+        "dev": other.get("dev", 0),
+        "test": other.get("test", 0),
+    }
+    search = SearchSettings(
+        initial_instructions=initial or ("start",),
+        steps=steps,
+        candidates_per_step=per_step,
+        exemplars=2,
+    )
+    return RunState(search, sizes)
+
+
+def answered(
+    instruction: str,
+    question: int,
+    score: float | None = 1.0,
+    split: Split = "train",
+    at: float = 0.0,
+    usd: float | None = 0.001,
+) -> Answered:
+    return Answered(
+        at=at,
+        candidate=candidate_id(instruction),
+        split=split,
+        question=question,
+        text="…",
+        answer=None if score is None else "yes",
+        score=score,
+        finish_reason="stop",
+        prompt_tokens=10,
+        completion_tokens=2,
+        usd=usd,
+        seconds=0.1,
+    )
+
+
+def proposed(step: int, sample: int, *instructions: str, at: float = 0.0) -> Proposed:
+    return Proposed(
+        at=at,
+        step=step,
+        sample=sample,
+        text="…",
+        instructions=instructions,
+        finish_reason="stop",
+        prompt_tokens=100,
+        completion_tokens=20,
+        usd=0.01,
+        seconds=0.5,
+    )
+
+
+def score_all(state: RunState, instruction: str, right: int, split: Split = "train") -> None:
+    """Answer every question of a split, the first `right` of them rightly."""
+    for question in range(state.sizes[split]):
+        state.apply(answered(instruction, question, float(question < right), split))

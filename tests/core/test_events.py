@@ -1,0 +1,83 @@
+"""Events to records and back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.core.events import (
+    Answered,
+    Event,
+    MalformedEvent,
+    Proposed,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+    from_record,
+    to_record,
+)
+
+moments = st.floats(0, 2e9)
+counts = st.none() | st.integers(0, 10**6)
+money = st.none() | st.floats(0, 10)
+answers = st.builds(
+    Answered,
+    at=moments,
+    candidate=st.text(max_size=12),
+    split=st.sampled_from(["train", "dev", "test"]),
+    question=st.integers(0, 1000),
+    text=st.text(),
+    answer=st.none() | st.text(),
+    score=st.none() | st.floats(0, 1),
+    finish_reason=st.text(max_size=8),
+    prompt_tokens=counts,
+    completion_tokens=counts,
+    usd=money,
+    seconds=st.floats(0, 1000),
+)
+proposals = st.builds(
+    Proposed,
+    at=moments,
+    step=st.integers(1, 200),
+    sample=st.integers(0, 20),
+    text=st.text(),
+    instructions=st.lists(st.text(), max_size=3).map(tuple),
+    finish_reason=st.text(max_size=8),
+    prompt_tokens=counts,
+    completion_tokens=counts,
+    usd=money,
+    seconds=st.floats(0, 1000),
+)
+others = st.sampled_from(
+    [
+        SessionStarted(1.5, 4711, "0.1.0"),
+        Retried(2.0, "scorer", 1, 0.5, "429"),
+        SessionEnded(3.0, "failed", "401"),
+    ]
+)
+
+
+@given(answers | proposals | others)
+def test_an_event_survives_the_journal(event: Event) -> None:
+    assert from_record(json.loads(json.dumps(to_record(event)))) == event
+
+
+RECORD = to_record(SessionStarted(1.0, 1, "0.1.0"))
+
+
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        ([], "no event of a known kind"),
+        ({"event": "sold"}, "no event of a known kind"),
+        ({key: RECORD[key] for key in RECORD if key != "pid"}, "session_started without pid"),
+        ({**RECORD, "pid": "many"}, "session_started.pid is 'many'"),
+        ({**RECORD, "pid": True}, "session_started.pid is True"),
+    ],
+)
+def test_any_other_record_is_refused(record: object, complaint: str) -> None:
+    with pytest.raises(MalformedEvent, match=complaint):
+        from_record(record)

@@ -1,0 +1,118 @@
+"""The loop, read off the planner: what is asked, in which order, and by whom."""
+
+from __future__ import annotations
+
+from opro_cli.core.planner import Evaluate, Finish, Propose, next_work
+from opro_cli.core.selection import baseline, winner
+from opro_cli.core.state import RunState, candidate_id
+from tests.core.runs import answered, new_state, proposed, score_all
+
+
+def asked(state: RunState) -> set[tuple[str, str, int]]:
+    """Who is asked what next: (instruction, split, question)."""
+    work = next_work(state)
+    assert isinstance(work, Evaluate)
+    return {(state.candidates[q.candidate].instruction, q.split, q.index) for q in work.questions}
+
+
+def test_the_initial_instructions_are_scored_first() -> None:
+    state = new_state("one", "two", train=2)
+    state.apply(answered("one", 1))
+    assert asked(state) == {("one", "train", 0), ("two", "train", 0), ("two", "train", 1)}
+
+
+def test_then_the_optimizer_is_asked_for_the_missing_samples() -> None:
+    state = new_state("low", "high", per_step=3, train=4)
+    score_all(state, "low", 1)
+    score_all(state, "high", 3)
+    state.apply(proposed(1, 1, "b"))
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert (work.step, work.samples) == (1, (0, 2))
+    assert work.shown == (candidate_id("low"), candidate_id("high"))
+    assert len(work.exemplars) == 2
+
+
+def test_a_step_without_new_instructions_goes_on_to_the_next() -> None:
+    state = new_state(per_step=1, steps=3)
+    score_all(state, "start", 2)
+    state.apply(proposed(1, 0))
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert work.step == 2
+
+
+def searched() -> RunState:
+    """One step done: start 2/4, a 3/4, b 1/4 on train; dev and test open."""
+    state = new_state(steps=1, per_step=2, train=4, dev=3, test=2)
+    score_all(state, "start", 2)
+    state.apply(proposed(1, 0, "a"))
+    state.apply(proposed(1, 1, "b"))
+    score_all(state, "a", 3)
+    score_all(state, "b", 1)
+    return state
+
+
+def test_finalists_are_scored_on_dev_and_dev_chooses() -> None:
+    state = searched()
+    assert asked(state) == {(who, "dev", q) for who in ("start", "a", "b") for q in range(3)}
+    score_all(state, "start", 1, "dev")
+    score_all(state, "a", 1, "dev")
+    score_all(state, "b", 3, "dev")
+    best = winner(state)
+    assert best is not None
+    assert best.instruction == "b"
+
+
+def test_only_the_winner_and_the_start_see_the_test_split() -> None:
+    state = searched()
+    for who, right in (("start", 1), ("a", 2), ("b", 0)):
+        score_all(state, who, right, "dev")
+    assert asked(state) == {(who, "test", q) for who in ("start", "a") for q in range(2)}
+    score_all(state, "start", 1, "test")
+    score_all(state, "a", 1, "test")
+    assert next_work(state) == Finish()
+
+
+def test_with_many_candidates_only_the_best_on_train_reach_dev() -> None:
+    state = new_state(steps=1, per_step=8, train=8, dev=1)
+    score_all(state, "start", 0)
+    for sample in range(8):
+        state.apply(proposed(1, sample, f"c{sample}"))
+    for sample in range(8):
+        score_all(state, f"c{sample}", sample)
+    assert {who for who, _, _ in asked(state)} == {"start", "c3", "c4", "c5", "c6", "c7"}
+
+
+def test_no_steps_scores_the_initial_instructions_alone() -> None:
+    state = new_state(steps=0, train=2, dev=1, test=1)
+    score_all(state, "start", 1)
+    score_all(state, "start", 1, "dev")
+    score_all(state, "start", 1, "test")
+    assert next_work(state) == Finish()
+    assert winner(state) is baseline(state)
+
+
+def test_ties_go_to_the_earlier_then_the_shorter_prompt() -> None:
+    state = new_state("start", steps=1, per_step=2, train=2)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "a longer one"))
+    state.apply(proposed(1, 1, "short"))
+    score_all(state, "a longer one", 2)
+    score_all(state, "short", 2)
+    best = winner(state)
+    assert best is not None
+    assert best.instruction == "short"
+    again = new_state("start", steps=1, per_step=1, train=2)
+    score_all(again, "start", 2)
+    again.apply(proposed(1, 0, "x"))
+    score_all(again, "x", 2)
+    assert winner(again) is baseline(again)
+
+
+def test_without_dev_the_train_score_chooses() -> None:
+    state = new_state(steps=1, per_step=1, train=4, test=1)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "better"))
+    score_all(state, "better", 4)
+    assert asked(state) == {("start", "test", 0), ("better", "test", 0)}

@@ -1,0 +1,87 @@
+"""History cut and exemplar choice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from opro_cli.core.selection import choose_exemplars, trajectory
+from opro_cli.core.state import RunState
+from tests.core.runs import answered, new_state, score_all
+
+
+def with_search(state: RunState, **changes: object) -> RunState:
+    state.search = dataclasses.replace(state.search, **changes)  # type: ignore[arg-type]
+    return state
+
+
+def shown(state: RunState) -> list[str]:
+    return [candidate.instruction for candidate in trajectory(state)]
+
+
+def test_the_trajectory_ascends_and_keeps_the_order_of_ties() -> None:
+    state = new_state("a", "b", "c", "d", train=4)
+    for who, right in (("a", 2), ("b", 1), ("c", 2), ("d", 0)):
+        score_all(state, who, right)
+    assert shown(state) == ["d", "b", "a", "c"]
+
+
+def test_the_history_cut_keeps_the_best() -> None:
+    state = with_search(new_state("a", "b", "c", train=4), history=2)
+    for who, right in (("a", 3), ("b", 1), ("c", 2)):
+        score_all(state, who, right)
+    assert shown(state) == ["c", "a"]
+
+
+def test_the_threshold_is_inclusive() -> None:
+    state = with_search(new_state("a", "b", train=4), score_threshold=0.5)
+    score_all(state, "a", 2)
+    score_all(state, "b", 1)
+    assert shown(state) == ["a"]
+
+
+def test_a_candidate_with_open_questions_is_not_shown() -> None:
+    state = new_state("a", train=4)
+    state.apply(answered("a", 0))
+    assert shown(state) == []
+
+
+@pytest.mark.parametrize("choice", ["random", "constant", "most_wrong_so_far", "most_wrong_now"])
+def test_exemplars_are_distinct_ascending_and_repeatable(choice: str) -> None:
+    state = with_search(new_state("a", train=9), exemplars=4, exemplar_choice=choice)
+    score_all(state, "a", 5)
+    chosen = choose_exemplars(state, trajectory(state))
+    assert len(set(chosen)) == 4
+    assert list(chosen) == sorted(chosen)
+    assert chosen == choose_exemplars(state, trajectory(state))
+
+
+def test_random_exemplars_change_by_step_and_constant_ones_do_not() -> None:
+    state = with_search(new_state("a", train=50), exemplars=5)
+    drawn = set()
+    for step in range(6):
+        state.step = step
+        drawn.add(choose_exemplars(state, ()))
+    assert len(drawn) > 3
+    fixed = with_search(state, exemplar_choice="constant")
+    first = choose_exemplars(fixed, ())
+    fixed.step = 0
+    assert choose_exemplars(fixed, ()) == first
+
+
+def test_most_wrong_counts_everyone_or_only_those_shown() -> None:
+    state = with_search(new_state("bad", "good", train=4), exemplars=1)
+    for question, (bad, good) in enumerate([(0, 1), (1, 0), (0, 0), (1, 1)]):
+        state.apply(answered("bad", question, float(bad)))
+        state.apply(answered("good", question, float(good)))
+    everyone = with_search(state, exemplar_choice="most_wrong_so_far")
+    assert choose_exemplars(everyone, ()) == (2,)
+    now = with_search(state, exemplar_choice="most_wrong_now", exemplars=2)
+    good = [c for c in state.candidates.values() if c.instruction == "good"]
+    assert choose_exemplars(now, good) == (1, 2)
+
+
+def test_more_exemplars_than_questions_shows_them_all() -> None:
+    state = with_search(new_state("a", train=2), exemplars=5)
+    assert choose_exemplars(state, ()) == (0, 1)

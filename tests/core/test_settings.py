@@ -1,0 +1,157 @@
+"""Every problem of a config at once, each at its key path and with its remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opro_cli.core.settings import (
+    Change,
+    Settings,
+    as_plain,
+    changes_between,
+    read_settings,
+)
+
+
+def minimal() -> dict[str, Any]:
+    return {
+        "task": {
+            "data": {"train": "t.jsonl", "input": "question", "target": "answer"},
+            "answer": "number",
+        },
+        "scorer": {"model": "openai/a"},
+        "optimizer": {"model": "openai/b"},
+    }
+
+
+def check_answer(spec: str) -> None:
+    if spec != "number":
+        raise ValueError(f"no such answer {spec!r}")
+
+
+def presets(name: str) -> dict[str, Any]:
+    if name != "sums":
+        raise ValueError(f"no preset {name!r}")
+    return {"data": {"train": "hub:x#train", "input": "q", "target": "a"}, "answer": "number"}
+
+
+def read(raw: Any) -> Settings:
+    result = read_settings(raw, check_answer=check_answer, strategies=("opro",), presets=presets)
+    assert result.settings is not None, result.problems
+    return result.settings
+
+
+def problems(raw: Any) -> dict[str, str]:
+    result = read_settings(raw, check_answer=check_answer, strategies=("opro",), presets=presets)
+    assert result.settings is None
+    return {problem.dotted: problem.message for problem in result.problems}
+
+
+def test_the_defaults_are_the_contract() -> None:
+    settings = read(minimal())
+    search = settings.search
+    assert settings.task.instruction_position == "Q_begin"
+    assert settings.task.qa_markers is True
+    assert (settings.scorer.temperature, settings.scorer.max_tokens) == (0.0, 1024)
+    assert (settings.scorer.concurrency, settings.scorer.timeout) == (32, 120.0)
+    assert (settings.optimizer.temperature, settings.optimizer.max_tokens) == (1.0, 512)
+    assert (search.steps, search.candidates_per_step, search.history) == (20, 8, 20)
+    assert (search.score_buckets, search.score_threshold, search.exemplars) == (100, 0.0, 3)
+    assert (search.exemplar_choice, search.seed) == ("random", 0)
+    assert search.initial_instructions == ("Let's solve the problem.",)
+
+
+def test_plain_data_reads_back_to_equal_settings() -> None:
+    settings = read(minimal())
+    assert read(as_plain(settings)) == settings
+
+
+def test_all_problems_are_told_at_once() -> None:
+    raw = minimal()
+    raw["scorer"] = {"model": "gpt", "temperature": 3, "concurency": 4}
+    raw["search"] = {"steps": "many", "exemplar_choice": "ramdom"}
+    del raw["task"]["data"]["target"]
+    found = problems(raw)
+    assert set(found) == {
+        "scorer.model",
+        "scorer.temperature",
+        "scorer.concurency",
+        "search.steps",
+        "search.exemplar_choice",
+        "task.data.target",
+    }
+    assert found["scorer.concurency"] == 'no such key; did you mean "concurrency"?'
+    assert found["search.steps"] == "expected a whole number of at least 0, found 'many'"
+    assert 'did you mean "random"?' in found["search.exemplar_choice"]
+    assert "missing" in found["task.data.target"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("search", "steps"), True, "whole number"),
+        (("search", "steps"), 3.0, "whole number"),
+        (("search", "steps"), -1, "at least 0"),
+        (("search", "score_threshold"), 1.5, "at most 1"),
+        (("search", "initial_instructions"), [], "at least one"),
+        (("search", "initial_instructions"), ["a", "a"], "different"),
+        (("search", "strategy"), "gepa", "expected one of opro"),
+        (("scorer", "timeout"), 0, "above 0"),
+        (("scorer", "temperature"), float("nan"), "a number"),
+        (("scorer", "api_base"), "localhost:1", "URL"),
+        (("scorer", "api_base"), "http://me:secret@host/v1", "environment"),
+        (("task", "answer"), "numbr", "no such answer"),
+        (("task", "qa_markers"), "yes", "true or false"),
+        (("name",), "../evil", "letters, digits"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(
+    path: tuple[str, ...], value: object, words: str
+) -> None:
+    raw = minimal()
+    part = raw
+    for name in path[:-1]:
+        part = part.setdefault(name, {})
+    part[path[-1]] = value
+    found = problems(raw)
+    assert words in found[".".join(path)]
+    assert "secret" not in str(found)
+
+
+def test_a_budget_is_refused_by_name_and_an_empty_one_is_not() -> None:
+    raw = minimal()
+    raw["budget"] = {"usd": 5}
+    assert "not supported yet (usd)" in problems(raw)["budget"]
+    raw["budget"] = {"usd": None, "calls": None}
+    assert read(raw) == read(minimal())
+
+
+def test_answer_first_needs_the_answer_line() -> None:
+    raw = minimal()
+    raw["task"] |= {"instruction_position": "A_begin", "qa_markers": False}
+    assert "qa_markers" in problems(raw)["task.instruction_position"]
+
+
+def test_a_preset_fills_the_task_and_own_keys_win() -> None:
+    raw = minimal()
+    raw["task"] = {"preset": "sums", "data": {"train": "mine.jsonl"}, "qa_markers": False}
+    settings = read(raw)
+    assert settings.task.data.train == "mine.jsonl"
+    assert settings.task.data.input == "q"
+    assert settings.task.qa_markers is False
+    raw["task"]["preset"] = "sum"
+    assert "no preset" in problems(raw)["task.preset"]
+
+
+@pytest.mark.parametrize("raw", [None, [], "text", 3])
+def test_a_config_that_is_no_mapping_is_refused(raw: object) -> None:
+    assert "expected keys and values" in problems(raw)["(top level)"]
+
+
+def test_changes_are_named_by_key_path() -> None:
+    before = as_plain(read(minimal()))
+    after = as_plain(read(minimal()))
+    after["search"]["steps"] = 3
+    assert changes_between(before, after) == (Change("search.steps", 20, 3),)

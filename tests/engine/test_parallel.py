@@ -1,0 +1,54 @@
+"""Many calls at once: the limit, the order, and what happens when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from opro_cli.engine.parallel import in_parallel
+
+
+async def test_never_more_than_the_limit_and_in_order() -> None:
+    running = peak = 0
+    begun: list[int] = []
+
+    async def work(item: int) -> None:
+        nonlocal running, peak
+        begun.append(item)
+        running += 1
+        peak = max(peak, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    await in_parallel(range(20), work, limit=3, halted=lambda: False)
+    assert (peak, begun) == (3, list(range(20)))
+
+
+async def test_a_failure_lets_those_under_way_finish_and_starts_no_other() -> None:
+    done: list[int] = []
+    gate = asyncio.Event()
+
+    async def work(item: int) -> None:
+        if item == 0:
+            await asyncio.sleep(0)  # until the others are under way
+            gate.set()
+            raise ValueError("first")
+        await gate.wait()
+        await asyncio.sleep(0)
+        done.append(item)
+
+    with pytest.raises(ValueError, match="first"):
+        await in_parallel(range(10), work, limit=3, halted=lambda: False)
+    assert done == [1, 2]
+
+
+async def test_a_halt_hands_out_nothing_more() -> None:
+    done: list[int] = []
+
+    async def work(item: int) -> None:
+        done.append(item)
+        await asyncio.sleep(0)
+
+    await in_parallel(range(10), work, limit=2, halted=lambda: len(done) >= 4)
+    assert done == [0, 1, 2, 3]

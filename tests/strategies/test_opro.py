@@ -1,0 +1,112 @@
+"""The paper's meta-prompt, letter by letter, and what is read from replies."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.core.model import Example, Position
+from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.strategies.opro import OproStrategy
+
+ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)
+PAST = (TrajectoryEntry("Guess.", 0.255), TrajectoryEntry("Think.", 0.5))
+
+
+def meta_prompt(
+    position: Position = "Q_begin",
+    markers: bool = True,
+    past: tuple[TrajectoryEntry, ...] = PAST,
+    exemplars: tuple[Example, ...] = ONE_EXEMPLAR,
+    buckets: int = 100,
+) -> str:
+    material = MetaPromptMaterial(past, exemplars, PromptFormat(position, markers), buckets)
+    (message,) = OproStrategy().meta_prompt(material)
+    assert message.role == "user"
+    return message.content
+
+
+def test_the_whole_text() -> None:
+    assert meta_prompt() == (
+        "Your task is to generate the instruction <INS>. Below are some previous instructions "
+        "with their scores. The score ranges from 0 to 100.\n"
+        "\ntext:\nGuess.\nscore:\n26\n"
+        "\ntext:\nThink.\nscore:\n50\n"
+        "\n\nBelow are some problems.\n"
+        "\ninput:\nQ: <INS>\n1+1?\nA:\nGround truth answer:\n2\n"
+        "\n\nGenerate an instruction that is different from all the instructions <INS> above, "
+        "and has a higher score than all the instructions <INS> above. The instruction should "
+        "begin with <INS> and end with </INS>. The instruction should be concise, effective, "
+        "and generally applicable to all problems above."
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "markers", "problem"),
+    [
+        ("before_Q", True, "input:\n<INS>\nQ: 1+1?\nA:\nGround truth answer:\n2\n"),
+        ("Q_end", True, "input:\nQ: 1+1?\n<INS>\nA:\nGround truth answer:\n2\n"),
+        ("system", True, "input:\n<INS>\nQ: 1+1?\nA:\nGround truth answer:\n2\n"),
+        ("A_begin", True, "\nQ: 1+1?\nA: <Start>\nGround truth answer:\n2\n"),
+        ("Q_begin", False, "Problem:\n<INS>\n1+1?\n\nGround truth answer:\n2\n"),
+        ("Q_end", False, "Problem:\n1+1?\n<INS>\n\nGround truth answer:\n2\n"),
+    ],
+)
+def test_exemplars_show_where_the_instruction_will_stand(
+    position: Position, markers: bool, problem: str
+) -> None:
+    assert problem in meta_prompt(position, markers)
+
+
+def test_answer_starts_are_asked_for_in_their_own_words() -> None:
+    text = meta_prompt("A_begin")
+    assert text.startswith("Your task is to generate the answer starting sentence <Start>. Below")
+    assert "begin with <Start> and end with </Start>" in text
+    assert "INS" not in text
+
+
+def test_without_exemplars_no_problems_are_announced() -> None:
+    assert "problems.\n" not in meta_prompt(exemplars=())
+
+
+def test_the_scale_that_is_told_is_the_scale_that_is_shown() -> None:
+    text = meta_prompt(buckets=20)
+    assert "ranges from 0 to 20." in text
+    assert "Think.\nscore:\n10\n" in text
+
+
+@pytest.mark.parametrize(
+    ("reply", "instructions"),
+    [
+        ("<INS>Think.</INS>", ("Think.",)),
+        ("Sure! <INS> Think. </INS> Good luck.", ("Think.",)),
+        ("<Start>So,</Start>", ("So,",)),
+        ("<INS>Two\nlines</INS>", ("Two\nlines",)),
+        ("<INS>one</INS> <INS>two</INS>", ("one",)),
+        ("<INS></INS>", ()),
+        ("<INS>never closed", ()),
+        ("</INS>Think.<INS>", ()),
+        ("<INS>a <INS>b</INS>", ()),
+        ("Think.", ()),
+        ("", ()),
+        (f"<INS>{'x' * 501}</INS>", ()),
+        ("<INS>请思考。</INS>", ("请思考。",)),
+    ],
+)
+def test_replies_are_read_from_their_tag(reply: str, instructions: tuple[str, ...]) -> None:
+    assert OproStrategy().read(reply) == instructions
+
+
+@given(st.text() | st.lists(st.sampled_from(["<INS>", "</INS>", "<Start>", "a", " "])).map("".join))
+def test_no_reply_can_break_the_reading(reply: str) -> None:
+    for instruction in OproStrategy().read(reply):
+        assert instruction == instruction.strip() != ""
+
+
+@given(st.text())
+def test_a_tagged_text_is_read_as_it_stands(text: str) -> None:
+    kept = text.strip()
+    if not kept or len(kept) > 500 or "<" in kept:
+        return
+    assert OproStrategy().read(f"Here: <INS>{text}</INS>") == (kept,)
