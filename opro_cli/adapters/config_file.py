@@ -88,13 +88,12 @@ def _lines_of(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
 def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
     """YAML lets a later key silently replace an earlier one; nobody means that."""
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        first: dict[str, int] = {}
         for name, value in node.value:
             inner = (*path, str(name.value))
-            if name.value in seen:
-                line = name.start_mark.line + 1
-                yield Problem(inner, f"given twice, again on line {line}; keep one")
-            seen.add(str(name.value))
+            line = first.setdefault(str(name.value), name.start_mark.line + 1)
+            if line != name.start_mark.line + 1:
+                yield Problem(inner, f"given twice, first on line {line}; keep one")
             yield from _repeated_keys(value, inner)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from opro_cli.cli.options import ConfigFile, Json
 from opro_cli.errors import UsageError
@@ -27,10 +28,9 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        from rich.console import Console
-
+        from opro_cli.ui.consoles import console_for
         from opro_cli.ui.listings import print_forecast
 
-        print_forecast(facts, Console())
+        print_forecast(facts, console_for(sys.stdout))
     if missing:
         raise UsageError(f"{config}: no API key: {', '.join(missing)} is not set")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -30,8 +31,7 @@ def diff(
     if as_json:
         print(json.dumps(as_data(compared), indent=2))
         return
-    from rich.console import Console
-
+    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.diff_view import print_diff
 
-    print_diff(compared, Console())
+    print_diff(compared, console_for(sys.stdout))

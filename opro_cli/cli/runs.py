@@ -32,8 +32,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     if not rows:
         print(f"no runs in {runs_dir}; start one with `opro optimize CONFIG`", file=sys.stderr)
         return
-    from rich.console import Console
-
+    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.listings import print_runs
 
-    print_runs(rows, Console())
+    print_runs(rows, console_for(sys.stdout))

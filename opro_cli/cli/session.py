@@ -10,15 +10,15 @@ import typer
 
 from opro_cli.core.settings import Settings
 from opro_cli.errors import Interrupted, OproError
-from opro_cli.ports import Observer
 
 
 def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli import running
+    from opro_cli.ui.consoles import observer_for
 
     try:
-        outcome = running.work_on(folder, settings, [_observer(plain)])
+        outcome = running.work_on(folder, settings, [observer_for(plain=plain)])
     except OproError as error:
         if error.hint is None:
             error.hint = how_to_resume(folder)
@@ -36,11 +36,10 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=2))
         return
-    from rich.console import Console
-
+    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.summary import print_result
 
-    print_result(result, Console())
+    print_result(result, console_for(sys.stdout))
 
 
 def how_to_resume(folder: Path) -> str:
@@ -48,10 +47,3 @@ def how_to_resume(folder: Path) -> str:
     if folder.parent == Path("runs"):
         return f"opro resume {folder.name}"
     return f"opro resume {folder}"
-
-
-def _observer(plain: bool) -> Observer:
-    from opro_cli.ui.live import LiveView
-    from opro_cli.ui.plain import PlainLog
-
-    return PlainLog() if plain or not sys.stderr.isatty() else LiveView()

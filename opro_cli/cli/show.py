@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -31,11 +32,10 @@ def show(
     if as_json:
         print(json.dumps({**result, "run_status": recorded.status, "candidates": rows}, indent=2))
         return
-    from rich.console import Console
-
+    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.listings import print_candidates
     from opro_cli.ui.summary import print_result
 
-    console = Console()
+    console = console_for(sys.stdout)
     print_candidates(rows, console)
     print_result(result, console)

@@ -52,7 +52,7 @@ def candidates_of(state: RunState) -> list[dict[str, Any]]:
 def steps_done(state: RunState) -> int:
     """Steps whose candidates have all their train answers."""
     last_is_done = all(state.is_scored(c, "train") for c in state.of_step(state.step))
-    return state.step if last_is_done else state.step - 1
+    return state.step if last_is_done else max(0, state.step - 1)
 
 
 def spend_of(state: RunState) -> dict[str, Any]:

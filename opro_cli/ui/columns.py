@@ -94,4 +94,5 @@ class Columns:
         return gap.join([*cells, last])
 
     def _fit(self, line: str) -> str:
-        return printable(line.rstrip(), self.width)
+        line = line.rstrip()  # all of it is printable already
+        return line if cell_len(line) <= self.width else printable(line, self.width)

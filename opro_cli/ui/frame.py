@@ -89,7 +89,9 @@ def _notice(state: RunState, activity: Activity, width: int) -> Text:
 
 def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> Text:
     done, expected = calls_done(state), expected_calls(state)
-    parts = [f"calls {formats.count(done)} of at most {formats.count(max(done, expected))}"]
+    finished = state.ended is not None and state.ended.reason == "finished"
+    most = "" if finished else f" of at most {formats.count(max(done, expected))}"
+    parts = [f"calls {formats.count(done)}{most}"]
     elapsed = now - activity.started
     if elapsed >= _MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed

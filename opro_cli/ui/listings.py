@@ -13,25 +13,31 @@ from rich.text import Text
 from opro_cli.ui.formats import count, money, percent
 from opro_cli.ui.safe import printable, printable_lines
 
+WIDE = 110
+"""Columns from which a table of runs has room for the prompts."""
+
 
 def print_runs(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Runs, newest last: status, steps, best score on the least seen split, spend."""
     table = _table()
-    table.add_column("run", overflow="fold", ratio=2)
+    wide = console.width >= WIDE
+    table.add_column("run", overflow="fold", ratio=1)
     table.add_column("status", no_wrap=True)
     table.add_column("steps", justify="right", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
     table.add_column("cost", justify="right", no_wrap=True)
-    table.add_column("best prompt", ratio=3, no_wrap=True, overflow="ellipsis")
+    if wide:
+        table.add_column("best prompt", ratio=1, no_wrap=True, overflow="ellipsis")
     for row in rows:
         best = row["best"]
+        prompt = Text(printable(best["instruction"], 200) if best else "–")
         table.add_row(
             Text(printable(row["run"])),
             Text(row["status"]),
             Text(f"{row['steps_done']}/{row['steps']}"),
             Text(_best_score(best)),
             Text(money(row["spend"]["usd"])),
-            Text(printable(best["instruction"], 200) if best else "–"),
+            *([prompt] if wide else []),
         )
     console.print(table)
 
@@ -59,17 +65,18 @@ def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
 def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
     """What a run would do, with the first prompt that each model would get."""
     sizes = " · ".join(f"{split} {count(size)}" for split, size in facts["sizes"].items())
-    lines = [
-        f"config     {facts['name']}: fine",
-        f"scorer     {facts['models']['scorer']}",
-        f"optimizer  {facts['models']['optimizer']}",
-        f"answers    {facts['answer']}",
-        f"questions  {sizes}",
-        f"calls      at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps",
-        *(f"note       {note}" for note in facts["notes"]),
-    ]
-    for line in lines:
-        console.print(Text(printable(line)))
+    grid = Table.grid(padding=(0, 2))
+    for name, value in [
+        ("config", f"{facts['name']}: fine"),
+        ("scorer", facts["models"]["scorer"]),
+        ("optimizer", facts["models"]["optimizer"]),
+        ("answers", facts["answer"]),
+        ("questions", sizes),
+        ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
+        *(("note", note) for note in facts["notes"]),
+    ]:
+        grid.add_row(Text(name), Text(printable(value)))
+    console.print(grid)
     _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
     console.print(Text(f"  gold answer: {printable(facts['gold_answer'])}"))
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
@@ -77,11 +84,13 @@ def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
 
 def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
     console.print(Text(f"\n{title}:", style="bold"))
+    grid = Table.grid()
     for message in messages:
         if message["role"] != "user":
-            console.print(Text(f"  ({message['role']})"))
+            grid.add_row("", Text(f"({message['role']})"))
         for line in printable_lines(message["content"]):
-            console.print(Text(f"  │ {line}"))
+            grid.add_row("  │ ", Text(line))
+    console.print(grid)
 
 
 def _table() -> Table:

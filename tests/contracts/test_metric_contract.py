@@ -59,7 +59,8 @@ TEXTS = st.text(st.characters(exclude_categories=()), max_size=60)
 MARKS = ["The answer is ", "#### ", "\\boxed{", "}", "**", "\n", " ", ".", ",", "-", "%"]
 ANSWERS = ["(B)", "A", "18", "3/4", "yes", "not ", "one", "hundred", '{"answer": ', "1e9", "½"]
 PIECES = st.sampled_from([*MARKS, *ANSWERS, "\\frac{1}{2}"])
-REPLY_TEXTS = st.one_of(TEXTS, st.lists(st.one_of(PIECES, TEXTS), max_size=12).map("".join))
+SOUPS = st.text('0012/./,,-+%$eE^×½ ()[]{}\\":*#', max_size=24)
+REPLY_TEXTS = st.one_of(TEXTS, SOUPS, st.lists(st.one_of(PIECES, TEXTS), max_size=12).map("".join))
 
 
 def built(name: str) -> Metric:

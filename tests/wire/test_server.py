@@ -134,7 +134,8 @@ async def test_it_runs_as_a_process(tmp_path: Path) -> None:
     answers, faults = tmp_path / "answers.jsonl", tmp_path / "faults.json"
     answers.write_text('{"question": "2+2?", "answer": "4"}\n')
     faults.write_text('{"1": {"kind": "status", "status": 429, "body": {"error": "slow"}}}')
-    command = [sys.executable, "-m", "tests.server", "--answers", answers, "--faults", faults]
+    command = [sys.executable, "-m", "tests.server", "--answers", str(answers)]
+    command += ["--faults", str(faults)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()

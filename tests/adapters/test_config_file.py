@@ -1,0 +1,119 @@
+"""Config files: each problem with its line, and paths that count from the file's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opro_cli import wiring
+from opro_cli.errors import ConfigError, UsageError
+
+GOOD = """\
+name: sums
+task:
+  data: {train: data/t.jsonl, input: question, target: answer}
+  answer: number
+scorer: {model: openai/a}
+optimizer: {model: openai/b}
+"""
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "c.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        wiring.settings_from(write(folder, text))
+    prefix = f"{folder}/"
+    return [problem.removeprefix(prefix) for problem in caught.value.problems]
+
+
+def test_data_paths_count_from_the_config(tmp_path: Path) -> None:
+    settings = wiring.settings_from(write(tmp_path, GOOD))
+    assert settings.task.data.train == str(tmp_path.resolve() / "data/t.jsonl")
+
+
+def test_hub_names_are_left_alone(tmp_path: Path) -> None:
+    text = GOOD.replace("data/t.jsonl", "'hub:openai/gsm8k:main#train'")
+    assert wiring.settings_from(write(tmp_path, text)).task.data.train.startswith("hub:openai")
+
+
+def test_every_problem_has_its_line(tmp_path: Path) -> None:
+    text = GOOD.replace("name: sums", "nmae: sums").replace(
+        "scorer: {model: openai/a}", "scorer:\n  model: gpt\n  max_tokens: 0"
+    )
+    assert problems(tmp_path, text) == [
+        'c.yaml:1: nmae: no such key; did you mean "name"?',
+        "c.yaml:6: scorer.model: expected PROVIDER/MODEL, such as openai/gpt-4o-mini, "
+        "ollama_chat/mistral or embedded/tiny-mistral, found 'gpt'",
+        "c.yaml:7: scorer.max_tokens: expected a whole number of at least 1, found 0",
+    ]
+
+
+def test_a_missing_key_has_the_line_of_its_section(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace(", target: answer", ""))
+    assert problem == "c.yaml:3: task.data.target: missing; this key must be given"
+
+
+def test_a_key_given_twice_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD + "name: other\n")
+    assert problem == "c.yaml:7: name: given twice, first on line 1; keep one"
+
+
+def test_a_secret_in_a_config_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = GOOD.replace("openai/a}", "openai/a, api_key: sk-verysecret}")
+    (problem,) = problems(tmp_path, text)
+    assert "scorer.api_key: no such key" in problem
+    assert "verysecret" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("task: [", "not YAML"),
+        ("task: {\n", "not YAML"),
+        ("a: !!python/object:os.system {}", "not YAML"),
+        ("- a\n- b", "expected keys and values"),
+        ("", "expected keys and values"),
+        ("a: &a\n  b: *a\n", "nested too deeply"),
+        ("1: 2\n? [x]\n: y\n", "c.yaml"),
+    ],
+)
+def test_broken_yaml_is_a_problem_with_a_line(tmp_path: Path, text: str, words: str) -> None:
+    assert words in "\n".join(problems(tmp_path, text))
+
+
+def test_a_config_in_another_encoding_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not UTF-8 text"):
+        wiring.settings_from(write(tmp_path, "name: gr\u00f6\u00dfe".encode("latin-1")))
+
+
+def test_a_missing_config_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        wiring.settings_from(tmp_path / "none.yaml")
+    assert caught.value.hint == "write a first one with `opro init`"
+
+
+def test_all_shipped_configs_are_fine() -> None:
+    configs = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+    assert [c.stem for c in configs] == [
+        "bbh-openai",
+        "gsm8k-mistral-7b-ollama",
+        "own-data",
+        "quickstart",
+    ]
+    for config in configs:
+        wiring.settings_from(config)
+
+
+@pytest.mark.parametrize("config", ["quickstart", "own-data"])
+def test_the_data_of_shipped_configs_is_fine(config: str) -> None:
+    path = Path(__file__).parents[2] / "configs" / f"{config}.yaml"
+    settings = wiring.settings_from(path)
+    data = wiring.data_for(settings)
+    assert data.left_out == 0
+    assert all(len(rows) >= 15 for rows in data.examples.values())

@@ -1,0 +1,135 @@
+"""`result.json` by hand: the contract's keys, the verdict and its sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from opro_cli.core.model import Split
+from opro_cli.core.state import RunState
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import judge, result_of, steps_done
+from tests.core.runs import answered, new_state, proposed, score_all
+
+
+def recorded(state: RunState) -> RecordedRun:
+    return RecordedRun(
+        name="sums-1",
+        folder="runs/sums-1",
+        settings={"scorer": {"model": "openai/a"}, "optimizer": {"model": "openai/b"}},
+        identity={"created": "2026-11-23T10:00:00+00:00"},
+        examples={},
+        state=state,
+        status="finished",
+    )
+
+
+def run_with_test(start_right: int, best_right: int, test: int) -> RunState:
+    """start and a candidate, whose first `*_right` test questions are right."""
+    state = new_state(steps=1, per_step=1, train=4, test=test)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "better"))
+    score_all(state, "better", 3)
+    score_all(state, "start", start_right, "test")
+    score_all(state, "better", best_right, "test")
+    return state
+
+
+def test_the_contract_of_a_finished_run() -> None:
+    result = result_of(recorded(run_with_test(2, 9, 10)), finished=True)
+    assert result["status"] == "finished"
+    assert result["initial"]["instruction"] == "start"
+    assert (result["best"]["instruction"], result["best"]["step"]) == ("better", 1)
+    assert result["best"]["scores"]["dev"] is None
+    test = result["best"]["scores"]["test"]
+    assert {name: test[name] for name in ("mean", "n", "correct", "unreadable")} == {
+        "mean": 0.9,
+        "n": 10,
+        "correct": 9,
+        "unreadable": 0,
+    }
+    assert test["interval"] == pytest.approx([0.5958, 0.9821], abs=1e-4)
+    assert result["spend"] == {
+        "usd": pytest.approx(28 * 0.001 + 0.01),
+        "prompt_tokens": 28 * 10 + 100,
+        "completion_tokens": 28 * 2 + 20,
+        "calls": 29,
+        "cached_calls": 0,
+    }
+    assert (result["steps_done"], result["seed"]) == (1, 0)
+    assert result["models"] == {"scorer": "openai/a", "optimizer": "openai/b"}
+
+
+def test_the_verdict_is_an_exact_paired_test() -> None:
+    result = result_of(recorded(run_with_test(2, 9, 10)), finished=True)
+    # 7 gained, 0 lost: p = 2 / 2**7
+    assert result["paired_test"] == {"gained": 7, "lost": 0, "p_value": 2 / 128}
+    assert result["verdict"] == "improved"
+    assert result["verdict_sentence"] == (
+        "better than the start prompt on 10 unseen test questions: 20.0 % → 90.0 % "
+        "(7 gained, 0 lost, exact McNemar p = 0.016)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start_right", "best_right", "verdict"),
+    [
+        (2, 7, "not_distinguishable"),
+        (2, 8, "improved"),
+        (8, 2, "worse"),
+        (5, 5, "not_distinguishable"),
+    ],
+)
+def test_only_a_gain_that_is_no_chance_is_called_one(
+    start_right: int, best_right: int, verdict: str
+) -> None:
+    # 5 gained: p = .0625; 6 gained: p = .03125
+    assert (
+        result_of(recorded(run_with_test(start_right, best_right, 10)), finished=True)["verdict"]
+        == verdict
+    )
+
+
+def test_without_a_test_split_no_gain_is_claimed() -> None:
+    state = new_state(steps=0, train=4)
+    score_all(state, "start", 1)
+    result = result_of(recorded(state), finished=True)
+    assert result["verdict"] is None
+    assert "no test split" in result["verdict_sentence"]
+
+
+def test_a_start_prompt_that_stays_best_is_the_headline() -> None:
+    state = new_state(steps=0, train=4, test=4)
+    score_all(state, "start", 1)
+    score_all(state, "start", 1, "test")
+    result = result_of(recorded(state), finished=True)
+    assert result["verdict"] == "not_distinguishable"
+    assert result["initial"] == result["best"]
+
+
+def test_a_stopped_run_has_a_best_so_far_and_no_verdict() -> None:
+    state = new_state(steps=2, per_step=1, train=4, dev=2, test=2)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "better"))
+    score_all(state, "better", 3)
+    state.apply(proposed(2, 0, "half done"))
+    state.apply(answered("half done", 0))
+    result = result_of(recorded(state), finished=False)
+    assert result["status"] == "stopped"
+    assert result["verdict"] is None
+    assert result["best"]["instruction"] == "better"
+    assert result["steps_done"] == 1
+
+
+def test_nothing_scored_is_nothing_claimed() -> None:
+    state = new_state(train=4)
+    result = result_of(recorded(state), finished=False)
+    assert result["initial"] is result["best"] is None
+    assert judge(state, None, None)["verdict"] is None
+    assert steps_done(state) == 0
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_an_unknown_price_stays_unknown(split: Split) -> None:
+    state = new_state(steps=0, train=1, **{split: 1})
+    state.apply(answered("start", 0, usd=None))
+    assert result_of(recorded(state), finished=False)["spend"]["usd"] is None
