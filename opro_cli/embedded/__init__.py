@@ -1,1 +1,1 @@
-"""A small Mistral model, trained from scratch, that ships in the package; numpy only at run time."""
+"""A small Mistral model, trained from scratch, that ships in the package; runs on numpy."""

@@ -1,9 +1,9 @@
 """Decoding: from prompts to answers, token by token, each answer the same whatever the batch.
 
-Matrix products of different shapes differ in the last bits, so the same prompt beside other prompts
-can get logits that differ by about 1e-5, which decides a near tie. Tokens whose two best choices are
-closer than NEAR_TIE are therefore settled by a pass over that prompt's own tokens alone, whose shape,
-and with it every bit, depends on nothing else. It is rare, so it costs little.
+Matrix products of different shapes differ in the last bits, so the same prompt beside other
+prompts can get logits that differ by about 1e-5, which decides a near tie. Tokens whose two best
+choices are closer than NEAR_TIE are therefore settled by a pass over that prompt's own tokens
+alone, whose shape, and with it every bit, depends on nothing else. It is rare, so it costs little.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The tokens decoded, without the end mark, and whether the end mark or the limit ended them."""
+    """The tokens decoded, without the end mark, and what ended them: that mark or the limit."""
 
     ids: tuple[int, ...]
     finish_reason: Literal["stop", "length"]
@@ -98,7 +98,7 @@ def choose(model: Mistral, rows: list[_Row], logits: Floats) -> list[int]:
 def perturbed(logits: Floats, row: _Row) -> NDArray[np.float64]:
     """Scores (vocabulary,) whose argmax is the token: logits + T * Gumbel noise.
 
-    That draws from softmax(logits / T) exactly (the Gumbel-max trick), and from the argmax at T = 0.
+    That draws from softmax(logits / T) exactly (the Gumbel-max trick); at T = 0 it is the argmax.
     The noise is a function of the prompt's seed and the place in the answer alone.
     """
     scores = logits.astype(np.float64)
@@ -112,4 +112,5 @@ def canonical_logits(model: Mistral, ids: Sequence[int]) -> Floats:
     """Logits (vocabulary,) after `ids`, computed alone and without a cache."""
     row: Ints = np.array([ids], dtype=np.int64)
     hidden = model.forward(row, model.new_cache(np.zeros(1, dtype=np.int64)))
-    return model.logits(hidden[:, -1])[0]
+    logits: Floats = model.logits(hidden[:, -1])[0]
+    return logits

@@ -1,8 +1,8 @@
 """The forward pass of a Mistral model in numpy: batched, left-padded, with a key-value cache.
 
-Source: Jiang et al., "Mistral 7B" (2023), and `MistralForCausalLM` of transformers, whose arithmetic
-and weight layout this follows (RMSNorm, RoPE on half heads, grouped-query attention, sliding window,
-SwiGLU, tied output table).
+Source: Jiang et al., "Mistral 7B" (2023), and `MistralForCausalLM` of transformers, whose
+arithmetic and weight layout this follows (RMSNorm, RoPE on half heads, grouped-query attention,
+sliding window, SwiGLU, tied output table).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ MASKED = np.float32(-1e30)
 def rms_norm(x: Floats, weight: Floats, eps: float) -> Floats:
     """x / sqrt(mean(x²) + eps) * weight over the last axis."""
     scale = np.float32(1.0) / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + np.float32(eps))
-    return x * scale * weight
+    normed: Floats = x * scale * weight
+    return normed
 
 
 def rotary_table(positions: Ints, head_dim: int, theta: float) -> tuple[Floats, Floats]:
@@ -36,7 +37,9 @@ def rotate(x: Floats, cos: Floats, sin: Floats) -> Floats:
     """RoPE on the last axis; channel i and i + head_dim / 2 are one pair (transformers' layout)."""
     half = x.shape[-1] // 2
     turned = np.concatenate((-x[..., half:], x[..., :half]), axis=-1)
-    return x * cos + turned * sin
+    out: Floats = x * cos
+    out += turned * sin
+    return out
 
 
 def softmax(scores: Floats) -> Floats:
@@ -49,13 +52,15 @@ def softmax(scores: Floats) -> Floats:
 
 def silu(x: Floats) -> Floats:
     """x * sigmoid(x)."""
-    return x / (np.float32(1.0) + np.exp(-np.clip(x, -80.0, None)))
+    out: Floats = x / (np.float32(1.0) + np.exp(-np.clip(x, -80.0, None)))
+    return out
 
 
 def swiglu(x: Floats, layer: LayerWeights) -> Floats:
     """down(silu(gate(x)) * up(x)) over the last axis."""
     gate, up = np.split(x @ layer.gate_up, 2, axis=-1)
-    return (silu(gate) * up) @ layer.down
+    out: Floats = (silu(gate) * up) @ layer.down
+    return out
 
 
 class Cache:
@@ -75,7 +80,7 @@ class Cache:
         end = self.used + keys.shape[2]
         old_keys, old_values = self.keys[layer], self.values[layer]
         if old_keys is None or old_values is None or old_keys.shape[2] < end:
-            # room for half as much again, so that a long answer is copied a few times, not each token
+            # room for half as much again: a long answer is copied a few times, not at each token
             size = (*keys.shape[:2], end + max(32, end // 2), keys.shape[3])
             grown_keys, grown_values = np.empty(size, np.float32), np.empty(size, np.float32)
             if old_keys is not None and old_values is not None:
@@ -106,7 +111,7 @@ class Mistral:
         return Cache(self.config.num_hidden_layers, starts)
 
     def forward(self, ids: Ints, cache: Cache) -> Floats:
-        """Hidden states (rows, tokens, hidden) after the last norm; `cache` then holds `ids` too."""
+        """Hidden states (rows, tokens, hidden) after the last norm; `cache` now holds `ids` too."""
         config, tokens = self.config, ids.shape[1]
         slots = np.arange(cache.used, cache.used + tokens)
         positions = np.maximum(slots[None, :] - cache.starts[:, None], 0)
@@ -133,12 +138,13 @@ class Mistral:
         distance = slots[:, None] - seen[None, :]
         outside = (distance < 0) | (distance >= self.config.sliding_window)
         padding = seen[None, None, :] < starts[:, None, None]
-        return (outside[None] | (padding & (distance != 0)[None]))[:, None]
+        hidden: Bools = (outside[None] | (padding & (distance != 0)[None]))[:, None]
+        return hidden
 
     def _attend(
         self, index: int, qkv: Floats, cos: Floats, sin: Floats, hidden: Bools, cache: Cache
     ) -> Floats:
-        """Grouped-query attention: (rows, tokens, q + k + v) to (rows, tokens, heads * head_dim)."""
+        """Grouped-query attention: (rows, tokens, q + k + v) to (rows, tokens, heads * size)."""
         config = self.config
         rows, tokens, _ = qkv.shape
         heads, kv_heads, size = (
@@ -148,13 +154,13 @@ class Mistral:
         )
         split = qkv.reshape(rows, tokens, heads + 2 * kv_heads, size).transpose(0, 2, 1, 3)
         turning = rotate(split[:, : heads + kv_heads], cos[:, None], sin[:, None])
-        query = turning[:, :heads] * np.float32(size**-0.5)
+        query: Floats = turning[:, :heads] * np.float32(size**-0.5)
         keys, values = cache.extend(index, turning[:, heads:], split[:, heads + kv_heads :])
         # the query heads of one key-value head become more rows of one matrix product
         group = heads // kv_heads
         grouped = query.reshape(rows, kv_heads, group * tokens, size)
-        scores = grouped @ keys.transpose(0, 1, 3, 2)
-        scores = scores.reshape(rows, kv_heads, group, tokens, -1)
+        products: Floats = grouped @ keys.transpose(0, 1, 3, 2)
+        scores = products.reshape(rows, kv_heads, group, tokens, -1)
         np.copyto(scores, MASKED, where=hidden[:, :, None])
         mixed = softmax(scores).reshape(rows, kv_heads, group * tokens, -1) @ values
         split_again = mixed.reshape(rows, heads, tokens, size).transpose(0, 2, 1, 3)

@@ -69,7 +69,8 @@ class Columns:
 
     def proposal(self, instruction: str) -> Text:
         """An instruction that is not a candidate yet: nothing but its text."""
-        return Text(self._fit(self._join(self._cells("", "", "", "", "", ""), instruction)))
+        blank = self._join(self._cells("", "", "", "", "", ""), "")
+        return Text(self._fit(blank + printable(instruction, max(1, self.width - len(blank)))))
 
     def _cells(
         self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str

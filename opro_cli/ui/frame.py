@@ -58,7 +58,10 @@ def render(
     lines += _tables(state, board, columns, height - len(lines))
     while lines and not lines[-1].plain:
         lines.pop()
-    frame = Text("\n").join(lines[: max(0, height)])
+    lines = lines[: max(0, height)]
+    for line in lines:
+        line.truncate(width)  # most fit by themselves, down to some 50 cells
+    frame = Text("\n").join(lines)
     frame.no_wrap = True
     frame.overflow = "crop"
     return frame

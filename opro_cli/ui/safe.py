@@ -89,12 +89,12 @@ def _escape(character: str) -> str:
 
 
 def _break_at(line: str, width: int) -> int:
-    """The index after the last space within `width` cells, else the last that fits."""
+    """Where the words that fit into `width` cells end, else the letters that do."""
     used = last_space = 0
     for index, character in enumerate(line):
         used += get_character_cell_size(character)
         if used > width:
-            return last_space or max(1, index)
+            return index if character == " " else last_space or max(1, index)
         if character == " ":
             last_space = index + 1
     return len(line)

@@ -129,9 +129,9 @@ def test_the_search_reads_without_its_blocks() -> None:
     answer(state, "fair", "train", 13, 15)
     answer(state, "late", "train", 10, 30)
     lines = lines_of(state)
-    # Means of step 1: 33/40, 20/40 and 10/40.
-    assert lines[4] == "best so far  62.5 % ▄█ 82.5 %"
-    assert lines[5] == "step mean    62.5 % ▄▁ 52.5 %"
+    # Means of step 1: 33/40, 20/40 and 10/40; the blocks span 52.5 to 82.5.
+    assert lines[4] == "best so far  62.5 % ▃█ 82.5 %"
+    assert lines[5] == "step mean    62.5 % ▃▁ 52.5 %"
 
 
 def test_proposals_show_as_they_come() -> None:
@@ -200,8 +200,8 @@ def test_the_winner_takes_a_second_line_when_there_is_room() -> None:
     answer(state, long, "train", 40, 0)
     lines = lines_of(state)
     at = next(i for i, line in enumerate(lines) if "100.0 %" in line)
-    assert lines[at].endswith("Think about the question, then write the")
-    assert lines[at + 1].strip() == "answer alone on one line."
+    assert lines[at].endswith("Think about the question, then write the answer")
+    assert lines[at + 1].strip() == "alone on one line."
 
 
 def test_many_candidates_are_cut_to_the_height_and_open_ones_stay_in_sight() -> None:

@@ -105,7 +105,7 @@ def test_blocks_fit(text: str, width: int, count: int) -> None:
 
 def test_blocks_break_at_spaces() -> None:
     assert printable_blocks("think step by step", 10, 2) == ["think step", "by step"]
-    assert printable_blocks("think step by step now", 10, 2) == ["think step", "by step…"]
+    assert printable_blocks("think step by step now", 10, 2) == ["think step", "by step …"]
     assert printable_blocks("abcdefghijkl", 8, 2) == ["abcdefgh", "ijkl"]
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.wire.conftest import Wire, asking
 
 TWO_MODELS = """
-import asyncio, sys
+import asyncio, gc, sys
+from aiohttp import ClientSession
 from opro_cli.adapters.models.litellm_model import LitellmModel
 from opro_cli.core.model import ChatRequest, Message
 from opro_cli.errors import ModelError
@@ -33,6 +34,8 @@ async def main():
             await model.aclose()
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not left, left
+    open_sessions = [s for s in gc.get_objects() if type(s) is ClientSession and not s.closed]
+    assert not open_sessions, open_sessions
 
 asyncio.run(main())
 """

@@ -36,11 +36,13 @@ async def test_a_server_on_this_machine_is_free(wire: Wire, name: str) -> None:
     assert (await replied(wire, name=name)).usd == 0.0
 
 
-@pytest.mark.parametrize("name", [OPENAI, "hosted_vllm/mistral"])
-async def test_without_counts_tokens_and_price_are_unknown(wire: Wire, name: str) -> None:
+@pytest.mark.parametrize(("name", "usd"), [(OPENAI, None), ("hosted_vllm/mistral", 0.0)])
+async def test_without_counts_only_what_is_free_has_a_price(
+    wire: Wire, name: str, usd: float | None
+) -> None:
     reply = await replied(wire, Fault("no_usage"), name)
     assert (reply.prompt_tokens, reply.completion_tokens) == (None, None)
-    assert reply.usd is None or name != OPENAI
+    assert reply.usd == usd
 
 
 @pytest.mark.parametrize("name", [OPENAI, "hosted_vllm/mistral"])

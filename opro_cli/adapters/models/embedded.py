@@ -100,8 +100,8 @@ class EmbeddedModel:
             if message.role == role
         )
         config = self._model.config
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
-        ids = (config.bos_token_id, self._open, *ids, self._close)
+        words = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = (config.bos_token_id, self._open, *words, self._close)
         room = config.max_position_embeddings - len(ids)
         if room < 1:
             raise ModelError(

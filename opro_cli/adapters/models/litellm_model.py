@@ -35,7 +35,6 @@ ENVIRONMENT = {
 }
 SELF_HOSTED = frozenset({"hosted_vllm", "llamafile", "lm_studio", "ollama", "ollama_chat"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-FAREWELL_S = 2.0  # litellm's own bookkeeping gets this long to settle when the last model closes
 
 # litellm's clients are shared: the last model out closes them (weak: a lost model must not hold on)
 _open_models: WeakSet[LitellmModel] = WeakSet()
@@ -95,7 +94,7 @@ class LitellmModel:
             finish_reason=choice.finish_reason or "unknown",
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
-            usd=self._price(response) if prompt_tokens is not None else None,
+            usd=self._price(response, counted=prompt_tokens is not None),
         )
 
     async def aclose(self) -> None:
@@ -158,8 +157,8 @@ class LitellmModel:
         secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
         return refusal(error, self._name, self._api_base, self._timeout, secrets)
 
-    def _price(self, response: Any) -> float | None:
-        """US dollars of one call, None where unknown.
+    def _price(self, response: Any, counted: bool) -> float | None:
+        """US dollars of one call, None where unknown; `counted`: the server sent token counts.
 
         A self-hosted server on this machine costs 0. Everywhere else litellm's list price of the
         model named counts (also behind a gateway, which may charge differently), and its 0 counts
@@ -167,7 +166,7 @@ class LitellmModel:
         """
         if is_on_this_machine(self._name, self._api_base):
             return 0.0
-        return response._hidden_params.get("response_cost") or None
+        return (response._hidden_params.get("response_cost") or None) if counted else None
 
 
 def is_on_this_machine(name: str, api_base: str | None) -> bool:
@@ -231,13 +230,6 @@ async def fail_again(*_: object, **__: object) -> None:
 
 
 async def farewell(litellm: Any) -> None:
-    """Settle litellm's logging task, close its clients and forget them."""
-    worker = importlib.import_module("litellm.litellm_core_utils.logging_worker")
-    try:
-        async with asyncio.timeout(FAREWELL_S):
-            await worker.GLOBAL_LOGGING_WORKER.flush()
-    except TimeoutError:
-        pass  # only litellm's statistics are lost
-    await worker.GLOBAL_LOGGING_WORKER.stop()
+    """Close litellm's clients and forget them; its logging never began, see `unlogged`."""
     await litellm.close_litellm_async_clients()
     litellm.in_memory_llm_clients_cache.flush_cache()

@@ -1,4 +1,4 @@
-"""The instructions of the training text: one to three clauses, each of one kind, in many wordings."""
+"""The instructions of the training text: one to three clauses, each of one kind, variously put."""
 
 from __future__ import annotations
 

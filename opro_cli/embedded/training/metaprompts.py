@@ -56,8 +56,10 @@ def kind_weights(family: Family) -> dict[Kind, float]:
 
 
 def meta_prompt(history: list[Scored], exemplars: list[Question]) -> str:
-    """The paper's GPT-style meta-prompt (Q_begin, Q/A markers), byte for byte as the tool sends it."""
-    listed = "".join(f"\ntext:\n{entry.instruction.text}\nscore:\n{entry.score}\n" for entry in history)
+    """The paper's GPT-style meta-prompt (Q_begin, Q/A markers), byte for byte."""
+    listed = "".join(
+        f"\ntext:\n{entry.instruction.text}\nscore:\n{entry.score}\n" for entry in history
+    )
     shown = "".join(
         f"\ninput:\nQ: <INS>\n{question.text}\nA:\nGround truth answer:\n{question.target}\n"
         for question in exemplars

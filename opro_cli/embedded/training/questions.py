@@ -55,10 +55,11 @@ def normalised(text: str) -> str:
 def draw_question(
     rng: random.Random, family: Family, excluded: frozenset[str] = frozenset()
 ) -> Question:
-    """A question of `family` whose normalised text is not in `excluded`."""
+    """A question of `family` that neither is nor ends in one of the normalised `excluded`."""
     while True:
         question = draw_boolean(rng) if family == "boolean" else draw_walk(rng)
-        if normalised(question.text) not in excluded:
+        words = normalised(question.text).split()
+        if not any(" ".join(words[start:]) in excluded for start in range(len(words))):
             return question
 
 
@@ -180,7 +181,7 @@ def _closed(rng: random.Random, count: int) -> tuple[Move, ...]:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a walker stands: heading (index into HEADINGS) and steps east and north of the start."""
+    """Where a walker stands: heading (index into HEADINGS), steps east and north of the start."""
 
     heading: int
     at: tuple[int, int]

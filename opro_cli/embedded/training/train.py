@@ -92,14 +92,16 @@ def train(folder: Path, steps: int = STEPS, seed: int = SEED) -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps)
         scorer_loss = loss_of(network, next(scorer))
-        scorer_loss.backward()  # type: ignore[no-untyped-call]
+        scorer_loss.backward()
         proposer_loss = loss_of(network, next(proposer))
-        (OPTIMIZER_WEIGHT * proposer_loss).backward()  # type: ignore[no-untyped-call]
+        (OPTIMIZER_WEIGHT * proposer_loss).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         if step % 50 == 0 or step == steps - 1:
-            line = f"step {step} scorer {scorer_loss.item():.4f} proposer {proposer_loss.item():.4f}"
+            line = (
+                f"step {step} scorer {scorer_loss.item():.4f} proposer {proposer_loss.item():.4f}"
+            )
             print(line, f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if step % 200 == 199 or step == steps - 1:
             save(folder, network, config, tokenizer)
@@ -110,6 +112,7 @@ def save(folder: Path, network: Network, config: MistralConfig, tokenizer: Token
     weights = {name: weight.detach().half() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config.write(folder / "config.json")
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -7,7 +7,6 @@ find the result of a longer question by writing its way there.
 
 from __future__ import annotations
 
-
 from opro_cli.embedded.training.grammar import Instruction
 from opro_cli.embedded.training.questions import HEADINGS, Family, Question, positions, reductions
 

@@ -1,0 +1,293 @@
+"""Every command as a person uses it, on models that answer by rule."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from opro_cli.errors import ModelError
+from tests.cli.conftest import CONFIG, Opro, only_run
+from tests.engine.runs import ShuffledModel, say
+
+FILES = {"config.yaml", "events.jsonl", "run.json", "result.json", "best_prompt.txt"}
+
+
+def without_times(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: result[key] for key in result if key not in ("run", "seconds", "started")}
+
+
+def test_optimize_leaves_a_run_that_a_person_can_read(opro: Opro, folder: Path) -> None:
+    said = opro("optimize", "c.yaml")
+    assert said.code == 0
+    assert "best prompt" in said.out
+    assert "step 2/2 done" in said.err
+    run = only_run(folder)
+    assert {path.name for path in run.iterdir()} >= FILES
+    assert run.name.startswith("sums-20")
+    result = json.loads((run / "result.json").read_text())
+    assert result["status"] == "finished"
+    assert (run / "best_prompt.txt").read_bytes() == result["best"]["instruction"].encode()
+    resolved = yaml.safe_load((run / "config.yaml").read_text())
+    assert resolved["task"]["data"]["train"] == str(folder / "train.jsonl")
+    assert resolved["search"]["history"] == 20
+
+
+def test_json_goes_to_stdout_alone(opro: Opro, folder: Path) -> None:
+    said = opro("optimize", "c.yaml", "--json")
+    assert said.data == json.loads((only_run(folder) / "result.json").read_text())
+
+
+def test_two_runs_of_one_config_are_equal(opro: Opro, folder: Path) -> None:
+    one = opro("optimize", "c.yaml", "--json").data
+    text = CONFIG.replace("scripted/scorer}", "scripted/scorer, concurrency: 1}")
+    (folder / "c.yaml").write_text(text)
+    other = opro("optimize", "c.yaml", "--json").data
+    assert without_times(one) == without_times(other)
+
+
+def test_a_failed_run_resumes_to_the_same_result(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+
+    def failing(request: Any) -> Any:
+        if len(model.requests) > 60:
+            return ModelError("401: bad key", "set a good key", transient=False)
+        return say(request)
+
+    model._say = failing
+    model.requests.clear()
+    failed = opro("optimize", "c.yaml")
+    assert failed.code == 1
+    assert "opro: 401: bad key" in failed.err
+    assert f"opro resume {only_run(folder).name}" in failed.err
+    stopped = json.loads((only_run(folder) / "result.json").read_text())
+    assert (stopped["status"], stopped["verdict"]) == ("stopped", None)
+    assert opro("runs", "--json").data[0]["status"] == "failed"
+    answered = sum(
+        json.loads(line)["event"] in ("answered", "proposed")
+        for line in (only_run(folder) / "events.jsonl").read_text().splitlines()
+    )
+    model._say = say
+    model.requests.clear()
+    resumed = opro("resume", "--last", "--json")
+    assert resumed.code == 0
+    assert without_times(resumed.data) == without_times(whole)
+    assert len(model.requests) == whole["spend"]["calls"] - answered
+
+
+def test_resuming_a_finished_run_asks_nothing(opro: Opro, model: ShuffledModel) -> None:
+    opro("optimize", "c.yaml")
+    model.requests.clear()
+    said = opro("resume", "sums")
+    assert (said.code, model.requests) == (0, [])
+    assert "is finished; nothing to resume" in said.err
+    assert "best prompt" in said.out
+
+
+@pytest.fixture
+def stopped(opro: Opro, folder: Path, model: ShuffledModel) -> Path:
+    """A run that failed half-way."""
+    model._say = lambda request: ModelError("down", transient=False)
+    opro("optimize", "c.yaml")
+    model._say = say
+    return only_run(folder)
+
+
+def test_resume_with_an_edited_config_is_refused_by_key(opro: Opro, stopped: Path) -> None:
+    config = stopped / "config.yaml"
+    edited = config.read_text().replace("steps: 2", "steps: 9")
+    config.write_text(edited.replace("scripted/scorer", "scripted/other"))
+    said = opro("resume", "--last")
+    assert said.code == 2
+    assert "search.steps: 2 → 9" in said.err
+    assert "scorer.model: 'scripted/scorer' → 'scripted/other'" in said.err
+
+
+def test_resume_with_other_data_is_refused_by_file(opro: Opro, stopped: Path, folder: Path) -> None:
+    with (folder / "train.jsonl").open("a") as file:
+        file.write('{"question": "new?", "answer": "1"}\n')
+    said = opro("resume", "--last")
+    assert said.code == 2
+    assert f"{folder / 'train.jsonl'}: changed since the run began" in said.err
+
+
+def test_resume_with_edited_questions_is_refused(opro: Opro, stopped: Path) -> None:
+    path = stopped / "examples.jsonl"
+    path.write_text(path.read_text().replace("plus", "minus", 1))
+    assert "not the questions that the run began with" in opro("resume", "--last").err
+
+
+def test_speed_settings_may_change_between_sessions(opro: Opro, stopped: Path) -> None:
+    config = stopped / "config.yaml"
+    config.write_text(config.read_text().replace("concurrency: 32", "concurrency: 2"))
+    assert opro("resume", "--last").code == 0
+
+
+def test_a_resume_tells_when_the_original_config_was_edited(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    model._say = lambda r: say(r) if len(model.requests) < 9 else ModelError("x", transient=False)
+    opro("optimize", "c.yaml")
+    model._say = say
+    (folder / "c.yaml").write_text(CONFIG.replace("steps: 2", "steps: 5"))
+    said = opro("resume", "--last")
+    assert said.code == 0
+    assert "was edited since (search.steps); this run goes on with its own copy" in said.err
+
+
+def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
+    empty = opro("runs")
+    assert (empty.code, empty.out) == (0, "")
+    assert "no runs in runs" in empty.err
+    opro("optimize", "c.yaml")
+    listed = opro("runs", "--json").data
+    assert [run["status"] for run in listed] == ["finished"]
+    assert listed[0]["steps_done"] == listed[0]["steps"] == 2
+    assert "finished" in opro("runs").out
+    shown = opro("show", "sums", "--json").data
+    assert shown["candidates"][0]["step"] == 0
+    assert shown["candidates"][-1]["step"] == 2
+    assert {"instruction", "step", "scores"} == set(shown["candidates"][0])
+    assert "start (initial)" in opro("show", "sums").out
+
+
+def test_runs_can_live_elsewhere(opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPRO_RUNS_DIR", str(folder / "elsewhere"))
+    opro("optimize", "c.yaml")
+    assert len(list((folder / "elsewhere").iterdir())) == 1
+    assert opro("show", "sums").code == 0
+    assert not (folder / "runs").exists()
+
+
+def test_a_run_is_named_by_any_unambiguous_part(opro: Opro, folder: Path) -> None:
+    opro("optimize", "c.yaml")
+    opro("optimize", "c.yaml")
+    ambiguous = opro("show", "sums")
+    assert ambiguous.code == 2
+    assert '"sums" fits 2 runs' in ambiguous.err
+    run = sorted((folder / "runs").iterdir())[0]
+    for name in (run.name, run.name[-4:], str(run), f"runs/{run.name}/"):
+        assert opro("show", name, "--json").data["run"] == run.name
+    assert 'no run called "nothing"' in opro("show", "nothing").err
+
+
+def test_diff_shows_words_scores_flips_and_settings(opro: Opro, folder: Path) -> None:
+    opro("optimize", "c.yaml")
+    (folder / "c.yaml").write_text(CONFIG.replace("exemplars: 2}", "exemplars: 2, seed: 3}"))
+    opro("optimize", "c.yaml")
+    one, other = sorted((folder / "runs").iterdir(), key=lambda path: path.stat().st_ctime)
+    said = opro("diff", one.name, other.name)
+    assert said.code == 0
+    assert "search.seed: 0 → 3" in said.out
+    assert "shared questions" in said.out
+    data = opro("diff", one.name, other.name, "--json").data
+    assert data["settings"] == [{"path": "search.seed", "before": 0, "after": 3}]
+    removed = [piece["text"] for piece in data["prompt"] if piece["kind"] == "removed"]
+    for text in removed:
+        assert f"[-{text}-]" in said.out
+
+
+def test_check_asks_nothing_and_shows_the_first_prompts(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    said = opro("check", "c.yaml")
+    assert (said.code, model.requests) == (0, [])
+    assert "Q: Let's solve the problem." in said.out
+    assert "Your task is to generate the instruction <INS>" in said.out
+    facts = opro("check", "c.yaml", "--json").data
+    assert facts["sizes"] == {"train": 6, "dev": 5, "test": 7}
+    assert facts["calls_at_most"] == 2 * 3 + 7 * 6 + 6 * 5 + 2 * 7
+    assert not (folder / "runs").exists()
+
+
+def test_a_missing_key_is_named_before_anything_is_made(opro: Opro, folder: Path) -> None:
+    (folder / "c.yaml").write_text(CONFIG.replace("scripted/scorer", "openai/gpt-4o-mini"))
+    for command in ("optimize", "check"):
+        said = opro(command, "c.yaml")
+        assert said.code == 2
+        assert "OPENAI_API_KEY is not set" in said.err
+    assert not (folder / "runs").exists()
+
+
+def test_bad_data_is_named_before_anything_is_made(opro: Opro, folder: Path) -> None:
+    with (folder / "train.jsonl").open("a") as file:
+        file.write('{"question": "no answer?"}\n')
+    said = opro("optimize", "c.yaml")
+    assert said.code == 2
+    assert "train.jsonl:31" in said.err
+    assert "answer" in said.err
+    assert not (folder / "runs").exists()
+
+
+def test_init_writes_a_config_that_checks(opro: Opro, folder: Path) -> None:
+    said = opro("init")
+    assert said.code == 0
+    assert (folder / "data" / "bbh_navigate.jsonl").is_file()
+    assert opro("check", "opro.yaml", "--json").data["name"] == "quickstart"
+    assert opro("init").code == 0
+    (folder / "opro.yaml").write_text("mine")
+    refused = opro("init")
+    assert refused.code == 2
+    assert "is there already" in refused.err
+    assert (folder / "opro.yaml").read_text() == "mine"
+
+
+def test_init_knows_its_templates(opro: Opro) -> None:
+    assert opro("init", "own.yaml", "--template", "own-data").code == 0
+    said = opro("init", "x.yaml", "--template", "own-dta")
+    assert said.code == 2
+    assert "did you mean own-data?" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["optimise"], "No such command"),
+        (["optimize"], "Missing argument"),
+        (["optimize", "c.yaml", "--plian"], "No such option"),
+        (["optimize", "none.yaml"], "cannot be read"),
+        (["resume"], "name one run to resume, or say --last"),
+        (["resume", "x", "--last"], "name one run"),
+        (["resume", "--last"], "no runs in runs"),
+        (["show", "runs"], "no run called"),
+    ],
+)
+def test_a_wrong_command_is_a_sentence_and_exit_code_2(
+    opro: Opro, arguments: list[str], words: str
+) -> None:
+    said = opro(*arguments)
+    assert said.code == 2
+    assert words in said.err
+    assert said.err.startswith("opro: ")
+
+
+def test_an_answer_of_python_code_runs_only_when_asked_for(opro: Opro, folder: Path) -> None:
+    (folder / "mine.py").write_text(
+        "def near(reply, target, question):\n    return 1.0 if target in reply else None\n"
+    )
+    (folder / "c.yaml").write_text(CONFIG.replace("answer: number", "answer: python:mine:near"))
+    result = opro("optimize", "c.yaml", "--json").data
+    assert result["best"]["scores"]["train"]["unreadable"] > 0
+    (folder / "c.yaml").write_text(CONFIG.replace("answer: number", "answer: python:mine:far"))
+    assert "mine has no function far" in opro("optimize", "c.yaml").err
+
+
+def test_no_steps_scores_the_start_prompt_alone(opro: Opro, folder: Path) -> None:
+    (folder / "c.yaml").write_text(CONFIG.replace("steps: 2", "steps: 0"))
+    result = opro("optimize", "c.yaml", "--json").data
+    assert result["spend"]["calls"] == 6 + 5 + 7
+    assert result["best"] == result["initial"]
+    assert result["steps_done"] == 0
+
+
+def test_splits_of_nothing_are_left_out(opro: Opro, folder: Path) -> None:
+    (folder / "c.yaml").write_text(CONFIG.replace("dev: 5, test: 7", "dev: 0, test: 0"))
+    result = opro("optimize", "c.yaml", "--json").data
+    assert result["best"]["scores"]["dev"] is None
+    assert result["verdict"] is None
+    assert result["chosen_by"] == "train"
