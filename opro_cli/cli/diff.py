@@ -6,14 +6,12 @@ import json
 import sys
 from typing import Annotated
 
-import typer
-
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
 
 
 def diff(
-    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="A run folder, or part of a name.")],
-    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="The run to compare it with.")],
+    run_a: Annotated[str, run_argument("RUN_A", "A run folder, or any part of its name.")],
+    run_b: Annotated[str, run_argument("RUN_B", "The run to compare it with.")],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: Json = False,
 ) -> None:

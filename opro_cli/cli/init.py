@@ -9,7 +9,7 @@ import typer
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="[FILE]", help="The config to write.")] = Path(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
         "opro.yaml"
     ),
     template: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,20 @@ RunsDir = Annotated[
     typer.Option("--runs-dir", envvar="OPRO_RUNS_DIR", help="Where runs are kept."),
 ]
 DEFAULT_RUNS_DIR = Path("runs")
+
+
+def _run_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Completions of RUN: the runs that are there, newest first."""
+    from opro_cli.adapters.run_folder import list_runs
+
+    names = [run.name for run in list_runs(context.params.get("runs_dir") or DEFAULT_RUNS_DIR)]
+    return [name for name in reversed(names) if incomplete in name]
+
+
+def run_argument(metavar: str, description: str) -> Any:
+    """An argument that names a run."""
+    return typer.Argument(metavar=metavar, help=description, autocompletion=_run_names)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
 

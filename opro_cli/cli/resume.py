@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, run_argument
 from opro_cli.cli.session import show_result, watch
 from opro_cli.errors import UsageError
 
 
 def resume(
     run: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="A run folder, or any part of its name.")
+        str | None, run_argument("RUN", "A run folder, or any part of its name.")
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,

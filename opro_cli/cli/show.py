@@ -6,13 +6,11 @@ import json
 import sys
 from typing import Annotated
 
-import typer
-
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or part of its name.")],
+    run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: Json = False,
 ) -> None:

@@ -26,6 +26,8 @@ from opro_cli.core.schema import (
 )
 from opro_cli.core.template import parse_template
 
+EMBEDDED = "embedded/tiny-mistral"
+
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
 
@@ -81,6 +83,8 @@ def _model_name(value: Any) -> str:
             "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
             "embedded/tiny-mistral"
         )
+    if value.startswith("embedded/") and value != EMBEDDED:
+        raise ValueError(f"{EMBEDDED}, the one model that ships inside opro")
     return value
 
 

@@ -52,7 +52,8 @@ def softmax(scores: Floats) -> Floats:
 
 def silu(x: Floats) -> Floats:
     """x * sigmoid(x)."""
-    out: Floats = x / (np.float32(1.0) + np.exp(-np.clip(x, -80.0, None)))
+    decay: Floats = np.exp(-np.maximum(x, np.float32(-80.0)))
+    out: Floats = x / (np.float32(1.0) + decay)
     return out
 
 

@@ -1,4 +1,4 @@
-"""The real command as a process, over real HTTP: killed, interrupted, resumed."""
+"""The real command on GSM8K rows, as a process, over real HTTP: killed, interrupted, resumed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,22 @@ from typing import Any
 
 import pytest
 
-from tests.server import LocalServer, Options
+from tests.server import LocalServer, Options, load_answers
 
 CONCURRENCY = 4
 KILLS = 3
 PATIENCE_S = 120.0
 
+GSM8K = Path(__file__).parents[2] / "configs" / "data" / "gsm8k_sample.jsonl"
+
 CONFIG = """\
-name: sums
+name: gsm8k
 task:
   data:
-    {{train: train.jsonl, input: question, target: answer, split: {{train: 8, dev: 6, test: 8}}}}
+    train: "{rows}"
+    input: question
+    target: answer
+    split: {{train: 8, dev: 6, test: 8}}
   answer: number
 scorer: {{model: openai/stub, api_base: "{url}", concurrency: {concurrency}}}
 optimizer: {{model: openai/stub, api_base: "{url}", concurrency: {concurrency}}}
@@ -81,15 +86,13 @@ class Bench:
 
 async def bench(folder: Path, server: LocalServer) -> Bench:
     folder.mkdir(parents=True)
-    rows = [{"question": f"What is {n} plus {n}?", "answer": str(2 * n)} for n in range(10, 40)]
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = CONFIG.format(url=server.url, concurrency=CONCURRENCY)
+    config = CONFIG.format(rows=GSM8K, url=server.url, concurrency=CONCURRENCY)
     (folder / "c.yaml").write_text(config)
     return Bench(folder, server)
 
 
 def new_server() -> LocalServer:
-    gold = {f"What is {n} plus {n}?": str(2 * n) for n in range(10, 40)}
+    gold = load_answers(GSM8K, "question", "answer")
     return LocalServer(gold, Options(latency_ms=30, models=("stub",)))
 
 
@@ -154,7 +157,7 @@ async def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, whole:
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         assert process.returncode == 130
-        assert b"go on with: opro resume sums-" in err
+        assert b"go on with: opro resume gsm8k-" in err
         assert b"Traceback" not in err
         (result,) = (at.folder / "runs").glob("*/result.json")
         assert json.loads(result.read_text())["status"] == "stopped"
@@ -185,7 +188,7 @@ async def test_ctrl_c_twice_stops_at_once_and_can_be_resumed(tmp_path: Path, who
         process.send_signal(signal.SIGINT)
         _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
         assert process.returncode == 130
-        assert b"opro resume sums-" in err
+        assert b"opro resume gsm8k-" in err
         assert b"Traceback" not in err
         server.options = Options(latency_ms=1)
         process = await at.opro("resume", "--last")

@@ -99,6 +99,7 @@ def test_all_problems_are_told_at_once() -> None:
         (("search", "initial_instructions"), ["a", "a"], "different"),
         (("search", "strategy"), "gepa", "expected one of opro"),
         (("scorer", "timeout"), 0, "above 0"),
+        (("scorer", "model"), "embedded/mistral-7b", "the one model that ships"),
         (("scorer", "temperature"), float("nan"), "a number"),
         (("scorer", "api_base"), "localhost:1", "URL"),
         (("scorer", "api_base"), "http://me:secret@host/v1", "environment"),

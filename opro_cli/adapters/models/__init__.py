@@ -15,14 +15,14 @@ ModelSettings = ScorerSettings | OptimizerSettings
 Builder = Callable[[ModelSettings], ChatModel]
 
 
-def _embedded(settings: ModelSettings) -> ChatModel:
-    from opro_cli.adapters.models.embedded import EmbeddedModel  # noqa: PLC0415
+def _embedded(_: ModelSettings) -> ChatModel:
+    from opro_cli.adapters.models.embedded import EmbeddedModel
 
-    return EmbeddedModel(settings.model)
+    return EmbeddedModel()
 
 
 def _litellm(settings: ModelSettings) -> ChatModel:
-    from opro_cli.adapters.models.litellm_model import LitellmModel  # noqa: PLC0415
+    from opro_cli.adapters.models.litellm_model import LitellmModel
 
     return LitellmModel(settings.model, api_base=settings.api_base, timeout=settings.timeout)
 

@@ -53,7 +53,7 @@ async def proposals(
 async def climb(
     model: EmbeddedModel, family: Family, rows: Rows, seed: int, steps: int, how: str
 ) -> list[float]:
-    """Dev accuracy of the best instruction on train, after 0, 1, … `steps` steps of 4 candidates."""
+    """Dev accuracy of the best instruction on train, at the start and after each step."""
     rng = random.Random(f"climb {seed}")
     rows = rng.sample(rows, 80)
     train, dev = rows[:40], rows[40:]

@@ -31,10 +31,10 @@ FAMILY_FILES: dict[Family, str] = {
 # Which answers are kept, by how much working they show. Direct answers are thinned out: were they
 # frequent, the network would learn to do without working and every instruction would do as well.
 KEPT: dict[Family, dict[int, float]] = {
-    "boolean": {DIRECT: 0.05, COARSE: 0.15, MEDIUM: 0.5, FULL: 1.0},
-    "navigate": {DIRECT: 0.08, COARSE: 0.2, MEDIUM: 0.5, FULL: 1.0},
+    "boolean": {DIRECT: 0.05, COARSE: 0.15, MEDIUM: 0.4, FULL: 1.0},
+    "navigate": {DIRECT: 0.06, COARSE: 0.15, MEDIUM: 0.35, FULL: 1.0},
 }
-NAVIGATE_SHARE = 0.6
+NAVIGATE_SHARE = 0.65
 
 
 @dataclass(frozen=True, slots=True)

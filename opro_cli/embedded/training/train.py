@@ -21,12 +21,13 @@ from opro_cli.embedded.training.network import Network
 from opro_cli.embedded.training.vocabulary import train_tokenizer
 
 SEED = 20230907  # the day the OPRO paper appeared; nothing was chosen by it
-STEPS = 2400
+STEPS = 1600
 PEAK_RATE = 2.5e-3
 WARM_UP = 100
 SCORER_ROWS = 32
-OPTIMIZER_ROWS = 8
-OPTIMIZER_WEIGHT = 0.5
+OPTIMIZER_ROWS = 4
+OPTIMIZER_WEIGHT = 0.3
+REPLY_TOKENS = 24  # of an ordinary reply
 
 CHAT_TEMPLATE = (
     "{{ '<s>' }}{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] + '</s>' }}"
@@ -62,10 +63,13 @@ def rate(step: int, steps: int) -> float:
 
 
 def loss_of(network: Network, batch: Batch) -> Tensor:
-    """Weighted mean cross-entropy, in nats a token."""
+    """Weighted cross-entropy, in nats; its sum over an ordinary batch's number of tokens.
+
+    A mean would let the few tokens of a batch of short, unpredictable answers count for more.
+    """
     logits = network(batch.ids, batch.where)
     losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-    return (losses * batch.weights).sum() / batch.weights.sum()
+    return (losses * batch.weights).sum() / (REPLY_TOKENS * len(batch.ids))
 
 
 def train(folder: Path, steps: int = STEPS, seed: int = SEED) -> None:

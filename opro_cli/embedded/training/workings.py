@@ -83,7 +83,7 @@ def _walk(question: Question, amount: int) -> str:
         echo = f"after {end}"
         if amount >= MEDIUM:
             echo = ", ".join(
-                f"{move.word} {move.steps or ''}".strip() for move in question.moves[start:end]
+                f"{move.steps or ''} {move.word}".strip() for move in question.moves[start:end]
             )
         parts.append(f" {echo}: {facing}{state.at[0]} {state.at[1]}.")
     return "".join(parts)
