@@ -21,9 +21,10 @@ from opro_cli.adapters.run_folder import (
     read_run,
     write_result,
 )
+from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.session import Activity, Briefing, calls_done
-from opro_cli.core.settings import OPERATIONAL, Settings, as_plain, changes_between
+from opro_cli.core.settings import Settings
 from opro_cli.engine.runner import Ending, Runner
 from opro_cli.errors import Interrupted, OproError, RunFolderError
 from opro_cli.ports import Observer

@@ -16,10 +16,11 @@ import yaml
 from opro_cli import __version__
 from opro_cli.adapters.atomic import sync_folder, write_atomically
 from opro_cli.adapters.journal import is_locked, read_events
+from opro_cli.core.changes import as_plain
 from opro_cli.core.events import FORMAT_VERSION
 from opro_cli.core.model import SPLITS, Example, Split
 from opro_cli.core.schema import read_section
-from opro_cli.core.settings import SearchSettings, Settings, as_plain
+from opro_cli.core.settings import SearchSettings, Settings
 from opro_cli.core.state import IllegalEvent, RunState, replay
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.reports.recorded import RecordedRun, Status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -182,16 +181,6 @@ class Settings:
     search: SearchSettings = section(SearchSettings)
 
 
-# May differ between a run and its resume: they change how fast answers come, never which.
-OPERATIONAL: tuple[str, ...] = (
-    "name",
-    "scorer.concurrency",
-    "scorer.timeout",
-    "optimizer.concurrency",
-    "optimizer.timeout",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """Settings, or the problems that kept them from being read; never both."""
@@ -281,39 +270,3 @@ def _check_with(
         check(value)
     except ValueError as error:
         problems.append(Problem(path, str(error)))
-
-
-def as_plain(settings: Settings) -> dict[str, Any]:
-    """Settings as plain data that `read_settings` reads back to equal settings."""
-    plain: dict[str, Any] = dataclasses.asdict(settings)
-    plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
-    return plain
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One setting that differs between two configs; None where a side lacks it."""
-
-    path: str
-    before: Any
-    after: Any
-
-
-def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Which key paths differ between two plain configs, in order of path."""
-    left, right = _flat(before), _flat(after)
-    return tuple(
-        Change(path, left.get(path), right.get(path))
-        for path in sorted({*left, *right})
-        if left.get(path) != right.get(path)
-    )
-
-
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

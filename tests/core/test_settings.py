@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings import (
-    Change,
-    Settings,
-    as_plain,
-    changes_between,
-    read_settings,
-)
+from opro_cli.core.changes import Change, as_plain, changes_between
+from opro_cli.core.settings import Settings, read_settings
 
 
 def minimal() -> dict[str, Any]:

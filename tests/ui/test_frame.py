@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.core.events import SessionEnded
@@ -14,7 +10,6 @@ from opro_cli.core.selection import winner
 from opro_cli.core.session import Activity
 from opro_cli.core.state import RunState
 from opro_cli.ui.frame import render
-from opro_cli.ui.scoreboard import Scoreboard
 from tests.ui.runs_by_hand import (
     START,
     answer,
@@ -26,7 +21,6 @@ from tests.ui.runs_by_hand import (
     proposal,
     propose,
 )
-from tests.ui.test_safe import HOSTILE, anything, only_visible
 
 
 def lines_of(
@@ -202,63 +196,3 @@ def test_the_winner_takes_a_second_line_when_there_is_room() -> None:
     at = next(i for i, line in enumerate(lines) if "100.0 %" in line)
     assert lines[at].endswith("Think about the question, then write the answer")
     assert lines[at + 1].strip() == "alone on one line."
-
-
-def test_many_candidates_are_cut_to_the_height_and_open_ones_stay_in_sight() -> None:
-    state = new_run(per_step=40, train=2)
-    answer(state, START, "train", 2, 0)
-    propose(state, *(f"candidate {i:02d}" for i in range(40)))
-    for i in range(30):
-        answer(state, f"candidate {i:02d}", "train", 1, 1)
-    answer(state, "candidate 30", "train", 1, 0)
-    lines = lines_of(state)
-    assert len(lines) == 23
-    assert any(line.endswith("candidate 30") for line in lines)
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_instructions_are_harmless(text: str) -> None:
-    state = new_run(initial=(text,), per_step=1)
-    answer(state, text, "train", 40, 0)
-    apply_all(state, proposal(1, 0, text + "!"))
-    lines = lines_of(state)
-    assert all(only_visible(line) for line in lines)
-    assert lines[-1].strip()
-
-
-@settings(max_examples=60, deadline=None)
-@given(anything, st.integers(1, 200), st.integers(1, 60), st.integers(0, 40), st.booleans())
-def test_never_wider_or_taller_than_the_terminal(
-    text: str, width: int, height: int, right: int, proposing: bool
-) -> None:
-    state = new_run(initial=(text,), per_step=2, dev=7)
-    answer(state, text, "train", right, (40 - right) if proposing else 0)
-    activity = Activity(waiting=text, session_calls=3)
-    frame = render(briefing_of(state, run=text), state, activity, 1e6, width, height)
-    lines = frame.plain.split("\n")
-    assert len(lines) <= height
-    assert all(cell_len(line) <= width for line in lines)
-
-
-def test_the_memo_never_changes_the_picture() -> None:
-    state, board = one_step(), Scoreboard()
-    for right in range(4):
-        answer(state, "late", "train", right, 1)
-        kept = render(briefing_of(state), state, idle(), 1.0, 80, 23, board)
-        assert kept.plain == render(briefing_of(state), state, idle(), 1.0, 80, 23).plain
-
-
-def test_a_long_run_costs_little_a_frame() -> None:
-    state, board = new_run(train=1, steps=200), Scoreboard()
-    answer(state, START, "train", 1, 0)
-    for step in range(1, 201):
-        propose(state, *(f"{step} {sample}" for sample in range(8)))
-        for candidate in state.of_step(step):
-            answer(state, candidate.instruction, "train", 1, 0)
-    costs = []
-    for _ in range(10):
-        began = time.perf_counter()
-        render(briefing_of(state), state, idle(), 1.0, 120, 39, board)
-        costs.append(time.perf_counter() - began)
-    # About 4 ms; the bound leaves room for a busy machine and still catches a lost memo.
-    assert min(costs) < 0.02

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
@@ -59,10 +60,10 @@ asyncio.run(main())
 """
 
 
-def screen_after(script: str, rows: int, columns: int, **environment: str) -> tuple[list[str], str]:
-    """What stands on a terminal, history included, after a script ran on it; and the raw bytes."""
+def spawn(script: str, rows: int, columns: int, **environment: str) -> pexpect.spawn[str]:
+    """A script on a terminal of its own."""
     clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-    child = pexpect.spawn(
+    return pexpect.spawn(
         sys.executable,
         ["-c", script],
         cwd=str(ROOT),
@@ -71,6 +72,11 @@ def screen_after(script: str, rows: int, columns: int, **environment: str) -> tu
         encoding="utf-8",
         timeout=60,
     )
+
+
+def screen_after(script: str, rows: int, columns: int, **environment: str) -> tuple[list[str], str]:
+    """What stands on a terminal, history included, after a script ran on it; and the raw bytes."""
+    child = spawn(script, rows, columns, **environment)
     child.expect(pexpect.EOF)
     raw = str(child.before)
     child.close()
@@ -97,6 +103,46 @@ def test_the_last_frame_stays_and_nothing_else(rows: int, columns: int) -> None:
     assert best.endswith("candidate 7")
 
 
+WAITING = """
+import asyncio, sys
+from opro_cli.ui.consoles import console_for
+from opro_cli.ui.live import LiveView
+from tests.ui.runs_by_hand import *
+
+async def main():
+    state = new_run(per_step=8, steps=1)
+    answer(state, START, "train", 25, 15)
+    propose(state, *(f"candidate {i} " + "with many words " * 4 for i in range(8)))
+    view = LiveView(console_for(sys.stderr), period=0.02)
+    view.begin(briefing_of(state), state, idle())
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    await asyncio.sleep(0.3)
+    view.end()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("size", [(24, 60), (15, 120), (30, 100)])
+def test_a_terminal_that_changes_its_size_shows_one_frame(size: tuple[int, int]) -> None:
+    child = spawn(WAITING, 24, 100)
+    screen = pyte.Screen(100, 24)
+    stream = pyte.Stream(screen)
+    child.expect("ready")
+    stream.feed(str(child.before))
+    child.setwinsize(*size)
+    screen.resize(*size)
+    child.sendline("")
+    child.expect(pexpect.EOF)
+    stream.feed(str(child.before))
+    child.close()
+    shown = [line.rstrip() for line in screen.display]
+    assert sum("calls 48 " in line for line in shown) == 1, shown
+    assert sum("step 1 on train" in line for line in shown) == 1
+    assert shown[0].startswith("gsm8k-")
+
+
 def test_the_cursor_comes_back() -> None:
     _, raw = screen_after(SCRIPT, 24, 80)
     assert raw.count("\x1b[?25l") == raw.count("\x1b[?25h") == 1
@@ -115,6 +161,15 @@ def test_a_dumb_terminal_gets_the_last_frame_only() -> None:
     assert "proposals" not in raw
 
 
+async def until(seen: Callable[[], bool]) -> None:
+    """Let the loop run until something was seen, five seconds at most."""
+    for _ in range(500):
+        if seen():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it was never seen")
+
+
 def console_on(stream: io.StringIO) -> Console:
     return Console(file=stream, force_terminal=True, width=80, height=24, color_system=None)
 
@@ -130,12 +185,12 @@ async def test_a_failure_to_draw_is_said_and_the_run_goes_on(
         raise ZeroDivisionError("no such \x1b[2J frame")
 
     monkeypatch.setattr(live, "render", broken)
-    await asyncio.sleep(0.05)
     said = "the live view has stopped, the run goes on (ZeroDivisionError: no such \\x1b[2J frame)"
-    assert stream.getvalue().count(said) == 1
+    await until(lambda: said in stream.getvalue())
     view.after(SessionStarted(1.0, 1, "0.1.0"), state)
     view.end()
     assert stream.getvalue().endswith(said + "\n")
+    assert stream.getvalue().count(said) == 1
 
 
 def test_works_without_a_loop_and_ends_without_a_beginning() -> None:
@@ -158,8 +213,7 @@ def test_begun_before_the_loop_it_draws_inside_it() -> None:
         for event in answers(named(state, START), "train", 33, 7):
             state.apply(event)
             view.after(event, state)
-        await asyncio.sleep(0.05)
-        assert "82.5 %" in stream.getvalue()
+        await until(lambda: "82.5 %" in stream.getvalue())
 
     asyncio.run(work())
     view.end()

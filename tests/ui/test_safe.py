@@ -116,6 +116,9 @@ def test_a_prompt_keeps_its_lines() -> None:
 @pytest.mark.parametrize("character", ["x", "\x1b", "\u0301", "\ufe0f", "漢"])
 def test_a_million_characters_cost_no_more_than_the_width(character: str) -> None:
     text = character * 1_000_000
-    began = time.perf_counter()
-    printable(text, 80)
-    assert time.perf_counter() - began < 0.05
+    costs = []
+    for _ in range(3):  # the least of them is not the machine's mood
+        began = time.perf_counter()
+        printable(text, 80)
+        costs.append(time.perf_counter() - began)
+    assert min(costs) < 0.01

@@ -69,7 +69,7 @@ def test_start_and_best_side_by_side() -> None:
     assert table["split"] == ["start", "(initial)", "best", "(step", "7)", "points"]
     assert " ".join(table["train"]) == "62.5 % [47.0–75.8] 25/40 82.5 % [68.1–91.3] 33/40 +20.0"
     assert " ".join(table["test"]) == "49.0 % [44.7–53.4] 245/500 71.0 % [66.9–74.8] 355/500 +22.0"
-    assert "unreadable under start, counted as wrong: 3 of 60 on dev" in lines
+    assert "unreadable answers under start (they count as wrong): 3 of 60 on dev" in lines
 
 
 @pytest.mark.parametrize(
