@@ -85,6 +85,10 @@ class Observer(Protocol):
         """After an event was written and believed. Must not block and must not raise."""
         ...
 
+    def stopping(self) -> None:
+        """A clean stop was asked for; calls in flight are waited for."""
+        ...
+
     def end(self) -> None:
         """The session is over, in whatever way."""
         ...

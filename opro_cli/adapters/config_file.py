@@ -104,8 +104,9 @@ def _make_paths_absolute(raw: Any, folder: Path) -> None:
         return
     for split in ("train", "dev", "test"):
         value = data.get(split)
-        is_path = isinstance(value, str) and value.strip() and "://" not in value
-        if is_path and not value.startswith(HUB):
+        if not isinstance(value, str) or not value.strip() or "://" in value:
+            continue
+        if not value.startswith(HUB):
             data[split] = str((folder / Path(value).expanduser()).resolve())
 
 

@@ -75,7 +75,7 @@ def create_run(
 def find_run(runs_dir: Path, wanted: str) -> Path:
     """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
     direct = Path(wanted)
-    if (direct / "run.json").is_file():
+    if wanted and (direct / "run.json").is_file():
         return direct
     runs = list_runs(runs_dir)
     exact = [run for run in runs if run.name == wanted]
@@ -85,7 +85,7 @@ def find_run(runs_dir: Path, wanted: str) -> Path:
     if matches:
         names = ", ".join(run.name for run in matches[:6]) + (" …" if len(matches) > 6 else "")
         raise RunFolderError(f'"{wanted}" fits {len(matches)} runs: {names}', "name more of it")
-    if direct.is_dir():
+    if wanted and direct.is_dir():
         raise RunFolderError(f"{wanted}: not a run folder (it has no run.json)")
     raise RunFolderError(
         f'no run called "{wanted}" in {runs_dir}', "`opro runs` lists the runs; see --runs-dir"

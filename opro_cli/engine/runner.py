@@ -64,6 +64,8 @@ class Runner:
         """Ask for a clean stop: no new calls, those in flight are waited for."""
         self.activity.stopping = True
         self._stop.set()
+        for observer in self.observers:
+            observer.stopping()
 
     async def run(self) -> Ending:
         """Work until the run is finished or a stop is asked for.

@@ -80,7 +80,7 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> d
     if not state.sizes["test"]:
         return _no_verdict("no test split, so no gain is claimed")
     if best is start:
-        sentence = "no candidate did better than the start prompt where the winner is chosen"
+        sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
         return _verdict("not_distinguishable", sentence, 0, 0, 1.0)
     before, after = start.answers["test"].by_question, best.answers["test"].by_question
     pairs = [(before[q].score or 0.0, after[q].score or 0.0) for q in before if q in after]
@@ -90,25 +90,16 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> d
     outcome: Judgement = "not_distinguishable"
     if p_value < ALPHA:
         outcome = "improved" if gained > lost else "worse"
-    return _verdict(
-        outcome, _sentence(start, best, outcome, gained, lost, p_value), gained, lost, p_value
-    )
+    return _verdict(outcome, _sentence(start, best, gained, lost, p_value), gained, lost, p_value)
 
 
-def _sentence(
-    start: Candidate, best: Candidate, outcome: Judgement, gained: int, lost: int, p_value: float
-) -> str:
+def _sentence(start: Candidate, best: Candidate, gained: int, lost: int, p_value: float) -> str:
     old, new = start.score("test"), best.score("test")
     if old is None or new is None:
         raise AssertionError("both have their test answers when they are judged")
-    words = {
-        "improved": "better than the start prompt",
-        "not_distinguishable": "not measurably different from the start prompt",
-        "worse": "worse than the start prompt",
-    }[outcome]
     return (
-        f"{words} on {new.n} unseen test questions: {100 * old.mean:.1f} % → "
-        f"{100 * new.mean:.1f} % ({gained} gained, {lost} lost, exact McNemar p = {p_value:.2g})"
+        f"on {new.n} unseen test questions {100 * old.mean:.1f} % → {100 * new.mean:.1f} % "
+        f"({gained} gained, {lost} lost, exact McNemar p = {p_value:.2g})"
     )
 
 

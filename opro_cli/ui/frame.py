@@ -82,12 +82,16 @@ def _notice(state: RunState, activity: Activity, width: int) -> Text:
     if state.ended:
         return Text(printable(state.ended.detail, width), style="yellow")
     if activity.stopping:
-        calls = formats.plural(sum(activity.in_flight.values()), "call")
-        said = f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
-        return Text(printable(said, width), style="bold yellow")
+        return Text(printable(stopping_line(activity), width), style="bold yellow")
     if activity.waiting:
         return Text(printable(f"waiting: {activity.waiting}", width), style="yellow")
     return Text()
+
+
+def stopping_line(activity: Activity) -> str:
+    """What a clean stop waits for, and how not to wait."""
+    calls = formats.plural(sum(activity.in_flight.values()), "call")
+    return f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
 
 
 def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> Text:

@@ -67,6 +67,9 @@ class LiveView:
         """Nothing: the timer shows it."""
         self._start_drawing()
 
+    def stopping(self) -> None:
+        """Nothing: the next frame says it."""
+
     def end(self) -> None:
         """Draw the last frame and give the terminal back; calling it twice is fine."""
         if self._drawing is not None:

@@ -9,6 +9,7 @@ from opro_cli.core.model import Split
 from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
 from opro_cli.core.state import Candidate, RunState, Score
 from opro_cli.ui import formats
+from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
 from opro_cli.ui.safe import printable
 
@@ -37,9 +38,10 @@ class PlainLog:
         self,
         briefing: Briefing,
         state: RunState,  # noqa: ARG002 - an Observer's
-        activity: Activity,  # noqa: ARG002 - an Observer's
+        activity: Activity,
     ) -> None:
         """Say what is about to run."""
+        self._activity = activity
         for line in opening_lines(briefing):
             self._write(printable(line))
 
@@ -61,6 +63,10 @@ class PlainLog:
                 self._say(event.at, f"{event.reason}{detail}: {_spent(state)}")
         if event.at - self._said >= QUIET:
             self._say(event.at, f"{phase(state)}: {_spent(state)}")
+
+    def stopping(self) -> None:
+        """Say what a clean stop waits for."""
+        self._write(stopping_line(self._activity))
 
     def end(self) -> None:
         """Nothing is left to say: every line was flushed as it came."""

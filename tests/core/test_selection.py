@@ -78,8 +78,8 @@ def test_most_wrong_counts_everyone_or_only_those_shown() -> None:
     everyone = with_search(state, exemplar_choice="most_wrong_so_far")
     assert choose_exemplars(everyone, ()) == (2,)
     now = with_search(state, exemplar_choice="most_wrong_now", exemplars=2)
-    good = [c for c in state.candidates.values() if c.instruction == "good"]
-    assert choose_exemplars(now, good) == (1, 2)
+    only_good = [c for c in state.candidates.values() if c.instruction == "good"]
+    assert choose_exemplars(now, only_good) == (1, 2)
 
 
 def test_more_exemplars_than_questions_shows_them_all() -> None:

@@ -19,8 +19,8 @@ def instructions(state: RunState) -> list[str]:
 
 def test_a_score_counts_unreadable_answers_apart() -> None:
     state = new_state(train=4)
-    for question, score in enumerate([1.0, 0.0, None, 1.0]):
-        state.apply(answered("start", question, score))
+    for question, value in enumerate([1.0, 0.0, None, 1.0]):
+        state.apply(answered("start", question, value))
     score = state.candidates[candidate_id("start")].score("train")
     assert score is not None
     assert (score.mean, score.n, score.correct, score.unreadable) == (0.5, 4, 2, 1)
@@ -61,7 +61,7 @@ def test_money_is_exact_and_unknown_stays_unknown() -> None:
     state = new_state(train=30)
     for question in range(10):
         state.apply(answered("start", question, usd=0.1))
-    assert state.spend["scorer"].usd == 1.0
+    assert state.spend["scorer"].pico_usd == 10**12
     state.apply(answered("start", 10, usd=None))
     state.apply(answered("start", 11, usd=0.1))
     assert state.spend["scorer"].usd is None

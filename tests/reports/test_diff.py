@@ -21,13 +21,14 @@ def run(
         score_all(state, instruction, 1)
     score_all(state, instruction, right, split)
     plain = {"scorer": {"model": "openai/a", **settings}, "task": {"answer": "number"}}
+    examples: dict[Split, list[Example]] = {"train": [Example("?", "1", "t:1")], "dev": []}
+    examples[split] = [Example(question, "1", "t") for question in questions]
     return RecordedRun(
         name=name,
         folder=name,
         settings=plain,
         identity={"data_fingerprint": questions},
-        examples={"train": [Example("?", "1", "t:1")], "dev": [], "test": []}
-        | {split: [Example(q, "1", "t") for q in questions]},
+        examples={"test": [], **examples},
         state=state,
         status="finished",
     )

@@ -65,8 +65,7 @@ def test_the_verdict_is_an_exact_paired_test() -> None:
     assert result["paired_test"] == {"gained": 7, "lost": 0, "p_value": 2 / 128}
     assert result["verdict"] == "improved"
     assert result["verdict_sentence"] == (
-        "better than the start prompt on 10 unseen test questions: 20.0 % → 90.0 % "
-        "(7 gained, 0 lost, exact McNemar p = 0.016)"
+        "on 10 unseen test questions 20.0 % → 90.0 % (7 gained, 0 lost, exact McNemar p = 0.016)"
     )
 
 

@@ -124,7 +124,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("size", [(24, 60), (15, 120), (30, 100)])
+@pytest.mark.parametrize("size", [(24, 60), (12, 120), (30, 100)])
 def test_a_terminal_that_changes_its_size_shows_one_frame(size: tuple[int, int]) -> None:
     child = spawn(WAITING, 24, 100)
     screen = pyte.Screen(100, 24)

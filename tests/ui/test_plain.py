@@ -162,3 +162,14 @@ def test_a_reader_that_left_stops_nothing() -> None:
     state = new_run()
     log.begin(briefing_of(state), state, idle())
     log.after(SessionStarted(T0, 1, "0.1.0"), state)
+
+
+def test_a_clean_stop_says_what_it_waits_for() -> None:
+    state, stream = new_run(), io.StringIO()
+    log = PlainLog(stream)
+    activity = idle()
+    activity.in_flight["scorer"] = 3
+    log.begin(briefing_of(state), state, activity)
+    log.stopping()
+    last = stream.getvalue().splitlines()[-1]
+    assert last == "stopping: waiting for 3 calls in flight (Ctrl-C again to stop at once)"
