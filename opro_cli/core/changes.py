@@ -23,7 +23,7 @@ def as_plain(settings: Settings) -> dict[str, Any]:
     """Settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
-    return plain
+    return {"name": plain.pop("name"), **plain}
 
 
 @dataclass(frozen=True, slots=True)

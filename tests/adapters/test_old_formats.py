@@ -1,0 +1,38 @@
+"""A run folder of each format version is kept here and must go on opening."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from opro_cli.adapters.run_folder import find_run, read_run
+from opro_cli.core.events import FORMAT_VERSION
+from opro_cli.core.planner import Finish, next_work
+from opro_cli.reports.diff import diff_runs
+from opro_cli.reports.result import result_of
+
+FOLDERS = Path(__file__).parents[1] / "run_folders"
+VERSIONS = sorted(FOLDERS.iterdir())
+
+
+def test_every_format_version_is_kept() -> None:
+    assert [folder.name for folder in VERSIONS] == [
+        f"format-{version}" for version in range(1, FORMAT_VERSION + 1)
+    ]
+
+
+@pytest.mark.parametrize("folder", VERSIONS, ids=lambda folder: folder.name)
+def test_an_old_run_opens_and_says_what_it_said(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    run = read_run(find_run(tmp_path, str(copy)))
+    assert run.status == "finished"
+    assert next_work(run.state) == Finish()
+    said = json.loads((copy / "result.json").read_text())
+    now = result_of(run, finished=True)
+    assert {key: now[key] for key in said if key != "run"} == {
+        key: said[key] for key in said if key != "run"
+    }
+    assert diff_runs(run, run).settings == ()
