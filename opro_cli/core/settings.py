@@ -235,7 +235,7 @@ def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
     if isinstance(budget, Mapping) and all(value is None for value in budget.values()):
         return
     if budget is not None:
-        names = ", ".join(budget) if isinstance(budget, Mapping) else show(budget)
+        names = ", ".join(map(str, budget)) if isinstance(budget, Mapping) else show(budget)
         problems.append(
             Problem(("budget",), f"not supported yet ({names}); set it to null or leave it out")
         )

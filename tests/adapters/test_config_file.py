@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from opro_cli import wiring
 from opro_cli.errors import ConfigError, UsageError
@@ -117,3 +122,29 @@ def test_the_data_of_shipped_configs_is_fine(config: str) -> None:
     data = wiring.data_for(settings)
     assert data.left_out == 0
     assert all(len(rows) >= 15 for rows in data.examples.values())
+
+
+KEYS = st.sampled_from(
+    ["task", "data", "train", "input", "answer", "scorer", "model", "search", "steps", "budget"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.integers(), inner),
+    max_leaves=12,
+)
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=VALUES)
+def test_no_config_whatever_ends_in_anything_but_problems(tmp_path: Path, raw: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        wiring.settings_from(write(tmp_path, yaml.safe_dump(raw)))
+    assert caught.value.problems
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_no_text_whatever_ends_in_anything_but_problems(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        wiring.settings_from(write(tmp_path, text))
+    assert caught.value.problems
