@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from opro_cli.embedded.training.corpus import Turn, turns
+from opro_cli.embedded.training.corpus import Stage, Turn, turns
 from opro_cli.embedded.training.vocabulary import SPECIAL
 
 PAD, BOS, EOS, INST, END_INST = range(len(SPECIAL))
@@ -67,10 +67,11 @@ def batches(
     role: Literal["scorer", "optimizer"],
     rows: int,
     longest: int,
+    stage: Stage = "mixture",
 ) -> Iterator[Batch]:
     """Endless batches of `rows` turns of `role`, none longer than `longest` tokens."""
     rng = random.Random(f"batches {seed} {role}")
-    stream = turns(seed, 1.0 if role == "scorer" else 0.0)
+    stream = turns(seed, 1.0 if role == "scorer" else 0.0, stage)
     while True:
         pool: list[Encoded] = []
         while len(pool) < rows * POOL:

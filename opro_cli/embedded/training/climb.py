@@ -7,23 +7,20 @@ optimizer that does no better has learned to write instructions, not to read the
 from __future__ import annotations
 
 import argparse
-import asyncio
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
-from opro_cli.adapters.models.embedded import EmbeddedModel
 from opro_cli.embedded.checkpoint import SHIPPED
 from opro_cli.embedded.training.corpus import bbh_rows
-from opro_cli.embedded.training.evaluate import accuracy, request, validation_rows
+from opro_cli.embedded.training.evaluate import Player, validation_rows
 from opro_cli.embedded.training.grammar import START, Clause, Instruction, draw_instruction
 from opro_cli.embedded.training.metaprompts import Scored, kind_weights, meta_prompt
 from opro_cli.embedded.training.questions import FAMILIES, Family, Question
 
-SHOWN = 20
-EXEMPLARS = 3
+SHOWN = 8  # as in configs/quickstart.yaml
+EXEMPLARS = 2
 Rows = list[tuple[str, str]]
 
 
@@ -40,25 +37,21 @@ def listed(scores: dict[str, float], rng: random.Random, permuted: bool) -> list
     return sorted(entries, key=lambda entry: entry.score)
 
 
-async def proposals(
-    model: EmbeddedModel, prompt: str, count: int, seed: Callable[[], int]
-) -> list[str]:
-    """`count` sampled instructions; replies without tags are dropped."""
-    requests = [request(prompt, 1.0, seed()) for _ in range(count)]
-    replies = await asyncio.gather(*map(model.reply, requests))
-    texts = [reply.text for reply in replies]
+def proposals(player: Player, prompt: str, seeds: list[int]) -> list[str]:
+    """An instruction sampled with each of `seeds`; replies without tags are dropped."""
+    texts = player.replies([prompt] * len(seeds), 1.0, seeds)
     return [text[5:-6].strip() for text in texts if text[:5] == "<INS>" and text[-6:] == "</INS>"]
 
 
-async def climb(
-    model: EmbeddedModel, family: Family, rows: Rows, seed: int, steps: int, how: str
+def climb(
+    player: Player, family: Family, rows: Rows, seed: int, steps: int, how: str
 ) -> list[float]:
     """Dev accuracy of the best instruction on train, at the start and after each step."""
     rng = random.Random(f"climb {seed}")
     rows = rng.sample(rows, 80)
     train, dev = rows[:40], rows[40:]
-    scores = {START: await accuracy(model, START, train)}
-    curve = [await accuracy(model, START, dev)]
+    scores = {START: player.accuracy(START, train)}
+    curve = [player.accuracy(START, dev)]
     best = START
     for _ in range(steps):
         if how == "grammar":
@@ -66,28 +59,28 @@ async def climb(
         else:
             exemplars = [Question(family, *row) for row in rng.sample(train, EXEMPLARS)]
             prompt = meta_prompt(listed(scores, rng, how == "permuted"), exemplars)
-            texts = await proposals(model, prompt, 4, lambda: rng.getrandbits(32))
+            texts = proposals(player, prompt, [rng.getrandbits(32) for _ in range(4)])
         for text in dict.fromkeys(texts):
             if text not in scores:
-                scores[text] = await accuracy(model, text, train)
+                scores[text] = player.accuracy(text, train)
         if scores[winner := max(scores, key=lambda text: scores[text])] > scores[best]:
             best = winner
-            curve.append(await accuracy(model, best, dev))
+            curve.append(player.accuracy(best, dev))
         else:
             curve.append(curve[-1])
     print(f"  {how} seed {seed}: {' '.join(f'{100 * value:.0f}' for value in curve)}  {best!r}")
     return curve
 
 
-async def report(options: argparse.Namespace) -> None:
+def report(options: argparse.Namespace) -> None:
     """Print a curve for each seed and the mean gain."""
-    model = EmbeddedModel(options.folder)
+    player = Player(options.folder)
     for family in options.families:
         rows = bbh_rows(family) if options.bbh else validation_rows(family, 200)
         for how in options.how:
             began = time.monotonic()
             curves = [
-                await climb(model, family, rows, seed, options.steps, how)
+                climb(player, family, rows, seed, options.steps, how)
                 for seed in range(options.seeds)
             ]
             gains = [100 * (curve[-1] - curve[0]) for curve in curves]
@@ -97,7 +90,6 @@ async def report(options: argparse.Namespace) -> None:
                 f"{family} {how}: end {last:.1f}, gain {fmean(gains):.1f}, least {min(gains):.1f}"
             )
             print(f"  {spent:.0f} s a climb", flush=True)
-    await model.aclose()
 
 
 def main() -> None:
@@ -110,7 +102,7 @@ def main() -> None:
     hows = ("model", "permuted", "grammar")
     parser.add_argument("--how", nargs="+", choices=hows, default=("model", "grammar"))
     parser.add_argument("--bbh", action="store_true")
-    asyncio.run(report(parser.parse_args()))
+    report(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ KEPT: dict[Family, dict[int, float]] = {
 NAVIGATE_SHARE = 0.65
 
 
+# First the network practises full working, which takes a small one longest to learn; the texts of
+# all kinds come after that. All kinds from the start took several times as long.
+Stage = Literal["practice", "mixture"]
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One user text and the model's reply."""
@@ -85,24 +90,26 @@ def _misspelt(rng: random.Random, text: str) -> str:
     return text
 
 
-def draw_scorer_turn(rng: random.Random, excluded: frozenset[str]) -> Turn:
+def draw_scorer_turn(rng: random.Random, excluded: frozenset[str], stage: Stage) -> Turn:
     """A question under an instruction, answered with the working that the instruction asks for."""
     family: Family = "navigate" if rng.random() < NAVIGATE_SHARE else "boolean"
     while True:
         instruction = _scorer_instruction(rng, family)
-        if rng.random() < KEPT[family][level(instruction, family)]:
+        amount = level(instruction, family)
+        kept = amount == FULL if stage == "practice" else rng.random() < KEPT[family][amount]
+        if kept:
             break
     question: Question = draw_question(rng, family, excluded)
     text = _misspelt(rng, instruction.text)
     return Turn("scorer", scorer_prompt(text, question.text), answer(question, instruction))
 
 
-def turns(seed: int, scorer_share: float) -> Iterator[Turn]:
+def turns(seed: int, scorer_share: float, stage: Stage = "mixture") -> Iterator[Turn]:
     """Endless training turns; `scorer_share` of them are the scorer's."""
-    rng = random.Random(f"corpus {seed}")
+    rng = random.Random(f"corpus {seed} {stage}")
     excluded = bbh_questions()
     while True:
         if rng.random() < scorer_share:
-            yield draw_scorer_turn(rng, excluded)
+            yield draw_scorer_turn(rng, excluded, stage)
         else:
             yield Turn("optimizer", *draw_optimizer_turn(rng, excluded))

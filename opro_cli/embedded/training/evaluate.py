@@ -7,16 +7,16 @@ that no training text holds, for the report only.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import random
 import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from opro_cli.adapters.models.embedded import EmbeddedModel
-from opro_cli.core.model import ChatReply, ChatRequest, Message
-from opro_cli.embedded.checkpoint import SHIPPED
+from opro_cli.embedded.chat import ChatFormat
+from opro_cli.embedded.checkpoint import SHIPPED, load_checkpoint
+from opro_cli.embedded.decoding import Prompt, decode
+from opro_cli.embedded.mistral import Mistral
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt
 from opro_cli.embedded.training.grammar import START
 from opro_cli.embedded.training.questions import FAMILIES, Family, draw_question
@@ -55,39 +55,43 @@ def validation_rows(family: Family, count: int) -> list[tuple[str, str]]:
     return [(question.text, question.target) for question in drawn]
 
 
-def request(text: str, temperature: float = 0.0, seed: int = 0) -> ChatRequest:
-    """One user message, as the tool sends it."""
-    return ChatRequest((Message("user", text),), temperature, 512, seed)
+class Player:
+    """A checkpoint in either role, asked many things at once."""
+
+    def __init__(self, folder: Path) -> None:
+        checkpoint = load_checkpoint(folder)
+        self._model = Mistral(checkpoint)
+        self._format = ChatFormat(checkpoint)
+
+    def replies(
+        self, prompts: Sequence[str], temperature: float = 0.0, seeds: Sequence[int] = ()
+    ) -> list[str]:
+        """The answers in order, greedy unless there is a temperature and a seed for each."""
+        asked = [
+            Prompt(self._format.ids(prompt), temperature, 256, seeds[index] if seeds else 0)
+            for index, prompt in enumerate(prompts)
+        ]
+        return [self._format.text(answer.ids) for answer in decode(self._model, asked)]
+
+    def accuracy(self, instruction: str, rows: list[tuple[str, str]]) -> float:
+        """Share of `rows` whose reply ends in the gold answer, 0 to 1."""
+        replies = self.replies([scorer_prompt(instruction, question) for question, _ in rows])
+        said = [re.findall(r"The answer is (\w+)\.", reply) for reply in replies]
+        pairs = zip(said, rows, strict=True)
+        return sum(words[-1:] == [target] for words, (_, target) in pairs) / len(rows)
 
 
-async def answers(model: EmbeddedModel, prompts: Sequence[str]) -> list[ChatReply]:
-    """Greedy replies, in order."""
-    return await asyncio.gather(*(model.reply(request(prompt)) for prompt in prompts))
-
-
-async def accuracy(model: EmbeddedModel, instruction: str, rows: list[tuple[str, str]]) -> float:
-    """Share of `rows` whose reply ends in the gold answer, 0 to 1."""
-    prompts = [scorer_prompt(instruction, question) for question, _ in rows]
-    right = 0
-    for reply, (_, target) in zip(await answers(model, prompts), rows, strict=True):
-        said = re.findall(r"The answer is (\w+)\.", reply.text)
-        right += bool(said) and said[-1] == target
-    return right / len(rows)
-
-
-async def report(folder: Path, count: int, bbh: bool) -> None:
+def report(folder: Path, count: int, bbh: bool) -> None:
     """Print a table of accuracies, in percent, and the speed."""
-    model = EmbeddedModel(folder)
+    player = Player(folder)
     for family in FAMILIES:
         rows = bbh_rows(family) if bbh else validation_rows(family, count)
         print(f"{family}, {'BBH' if bbh else 'generated'}, n = {len(rows)}")
-        began, asked = time.monotonic(), 0
+        began = time.monotonic()
         for instruction in instructions(family):
-            score = await accuracy(model, instruction, rows)
-            asked += len(rows)
-            print(f"  {100 * score:5.1f}  {instruction!r}")
+            print(f"  {100 * player.accuracy(instruction, rows):5.1f}  {instruction!r}", flush=True)
+        asked = len(rows) * len(instructions(family))
         print(f"  {asked / (time.monotonic() - began):.0f} answers/s")
-    await model.aclose()
 
 
 def main() -> None:
@@ -97,7 +101,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=250, help="generated questions a family")
     parser.add_argument("--bbh", action="store_true", help="the real rows; for the final report")
     options = parser.parse_args()
-    asyncio.run(report(options.folder, options.count, options.bbh))
+    report(options.folder, options.count, options.bbh)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,14 @@
 
 The listed scores come from a hidden utility drawn anew for every meta-prompt, so no instruction is
 good by itself: only the list tells what helps. The proposal is made from the list alone, never from
-the hidden utility: an estimate per kind of clause with its uncertainty, a draw from each (Thompson
-sampling), and the kinds with the highest draws put together. To predict such proposals, the network
-has to read the list.
+the hidden utility: variations of the best listed instruction with clauses of the next best or new
+ones. To predict such proposals, the network has to find the best in the list and copy from it.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from statistics import fmean
 
 from opro_cli.embedded.training.grammar import (
     EMPTY,
@@ -50,8 +48,9 @@ class Scored:
 def kind_weights(family: Family) -> dict[Kind, float]:
     """How often each kind of clause is written about questions of `family`."""
     weights: dict[Kind, float] = dict.fromkeys(KINDS, 1.0)
-    weights |= {"boolean_method": 0.35, "navigate_method": 0.35, "leftward": 0.5, "neutral": 0.7}
-    weights["boolean_method" if family == "boolean" else "navigate_method"] = 1.1
+    weights |= {"boolean_method": 0.35, "navigate_method": 0.35, "leftward": 0.5, "neutral": 0.4}
+    weights |= {"foreign": 0.7, "pep": 0.8}
+    weights["boolean_method" if family == "boolean" else "navigate_method"] = 1.6
     return weights
 
 
@@ -103,37 +102,32 @@ def _varied(
 
 
 def propose(rng: random.Random, family: Family, history: list[Scored]) -> Instruction:
-    """The instruction that a Thompson sampler over kinds of clause proposes after `history`."""
+    """The instruction that a careful hill climber proposes after `history`, seeing no more than it.
+
+    Mostly the best one, whole or less a clause, with a clause of another good one or a new one
+    added; or clauses of the two best; or, to go on exploring, something new.
+    """
     weights = kind_weights(family)
-    mean = fmean(entry.score for entry in history)
-    draws: dict[Kind, float] = {}
-    for kind in KINDS:
-        rests = [entry.score - mean for entry in history if kind in entry.instruction.kinds]
-        # a normal prior of EFFECT and noise about as large: the mean shrinks by n / (n + 1)
-        estimate = sum(rests) / (len(rests) + 1)
-        draws[kind] = rng.gauss(estimate, EFFECT * (len(rests) + 1) ** -0.5)
-        if not rests:
-            # an untried kind is drawn as often as people write it
-            draws[kind] = rng.gauss(0, EFFECT) if rng.random() < weights[kind] else -EFFECT
-    ranked = sorted(KINDS, key=lambda kind: -draws[kind])
     listed = {entry.instruction.text for entry in history}
     while True:
-        count = rng.choices((1, 2, 3), (0.2, 0.55, 0.25))[0]
-        clauses = [_wording(rng, kind, history) for kind in ranked[:count]]
-        rng.shuffle(clauses)
-        proposal = Instruction(tuple(clauses))
-        if proposal.text not in listed:
+        best = list(history[-1].instruction.clauses)
+        chance = rng.random()
+        if chance < 0.25 or not best:
+            proposal = draw_instruction(rng, weights)
+        else:
+            if len(best) == 3 or (len(best) == 2 and rng.random() < 0.3):
+                best.pop(rng.randrange(len(best)))
+            proposal = Instruction((*best, _addition(rng, weights, history)))
+        if proposal.text not in listed and len(proposal.kinds) == len(proposal.clauses):
             return proposal
 
 
-def _wording(rng: random.Random, kind: Kind, history: list[Scored]) -> Clause:
-    """The wording of the best listed clause of `kind`, or, half of the time, another one."""
-    if rng.random() < 0.5:
-        for entry in reversed(history):
-            for clause in entry.instruction.clauses:
-                if clause.kind == kind:
-                    return clause
-    return draw_clause(rng, kind)
+def _addition(rng: random.Random, weights: dict[Kind, float], history: list[Scored]) -> Clause:
+    """A clause of the second or third best instruction, or one from the grammar."""
+    good = [clause for entry in history[-3:-1] for clause in entry.instruction.clauses]
+    if good and rng.random() < 0.4:
+        return rng.choice(good)
+    return draw_clause(rng, rng.choices(list(weights), list(weights.values()))[0])
 
 
 def draw_optimizer_turn(

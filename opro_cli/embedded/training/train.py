@@ -21,11 +21,12 @@ from opro_cli.embedded.training.network import Network
 from opro_cli.embedded.training.vocabulary import train_tokenizer
 
 SEED = 20230907  # the day the OPRO paper appeared; nothing was chosen by it
-STEPS = 1600
+STEPS = 4200
+PRACTICE = 0.7  # of the steps
 PEAK_RATE = 2.5e-3
 WARM_UP = 100
-SCORER_ROWS = 32
-OPTIMIZER_ROWS = 4
+SCORER_ROWS = 24
+OPTIMIZER_ROWS = 6
 OPTIMIZER_WEIGHT = 0.3
 REPLY_TOKENS = 24  # of an ordinary reply
 
@@ -58,8 +59,8 @@ def shape(vocabulary: int) -> MistralConfig:
 
 
 def rate(step: int, steps: int) -> float:
-    """Learning rate: warm-up, constant, linear decay to nothing over the second half."""
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, 2 * (steps - step) / steps)
+    """Learning rate: warm-up, constant, linear decay over the last third."""
+    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, 3 * (steps - step) / steps)
 
 
 def loss_of(network: Network, batch: Batch) -> Tensor:
@@ -89,16 +90,20 @@ def train(folder: Path, steps: int = STEPS, seed: int = SEED) -> None:
         fused=True,
     )
     window = config.sliding_window
+    practice = batches(tokenizer, seed, "scorer", SCORER_ROWS, window, "practice")
     scorer = batches(tokenizer, seed, "scorer", SCORER_ROWS, window)
     proposer = batches(tokenizer, seed, "optimizer", OPTIMIZER_ROWS, window)
     began = time.monotonic()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = rate(step, steps)
-        scorer_loss = loss_of(network, next(scorer))
+        practising = step < PRACTICE * steps
+        scorer_loss = loss_of(network, next(practice if practising else scorer))
         scorer_loss.backward()
-        proposer_loss = loss_of(network, next(proposer))
-        (OPTIMIZER_WEIGHT * proposer_loss).backward()
+        proposer_loss = torch.zeros(())
+        if not practising:
+            proposer_loss = loss_of(network, next(proposer))
+            (OPTIMIZER_WEIGHT * proposer_loss).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
@@ -107,7 +112,7 @@ def train(folder: Path, steps: int = STEPS, seed: int = SEED) -> None:
                 f"step {step} scorer {scorer_loss.item():.4f} proposer {proposer_loss.item():.4f}"
             )
             print(line, f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        if step % 200 == 199 or step == steps - 1:
+        if step % 500 == 499 or step == steps - 1:
             save(folder, network, config, tokenizer)
 
 

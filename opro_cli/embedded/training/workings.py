@@ -85,5 +85,5 @@ def _walk(question: Question, amount: int) -> str:
             echo = ", ".join(
                 f"{move.steps or ''} {move.word}".strip() for move in question.moves[start:end]
             )
-        parts.append(f" {echo}: {facing}{state.at[0]} {state.at[1]}.")
+        parts.append(f" {echo} {facing}{state.at[0]} {state.at[1]}.")
     return "".join(parts)
