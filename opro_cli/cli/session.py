@@ -16,6 +16,7 @@ def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> No
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli import running
     from opro_cli.ui.consoles import observer_for
+    from opro_cli.ui.safe import printable
 
     try:
         outcome = running.work_on(folder, settings, [observer_for(plain=plain)])
@@ -26,6 +27,7 @@ def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> No
             error.hint += f"; then go on with: {how_to_resume(folder)}"
         raise
     show_result(outcome.result, as_json=as_json)
+    print(f"saved in {printable(str(folder))}", file=sys.stderr)
     if outcome.ending == "interrupted":
         print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
         raise typer.Exit(Interrupted.exit_code)
