@@ -54,6 +54,8 @@ def guarded_getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "hub":  # asked for by name: these tests are about the network
+        return
     patch = pytest.MonkeyPatch()
     patch.setattr(socket.socket, "connect", guarded_connect)
     patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)

@@ -10,7 +10,7 @@ from opro_cli.core.model import UNREADABLE, Example, Grade
 from opro_cli.metrics.answer_text import required_text, same_text
 from opro_cli.metrics.numerals import same_number, sole_numeral
 
-OBJECT_LIMIT = 100_000
+OBJECT_LIMIT = 20_000
 """Characters of a reply that are searched for a JSON object, from its end."""
 
 _PARSE_BUDGET = 20 * OBJECT_LIMIT

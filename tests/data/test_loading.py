@@ -101,11 +101,6 @@ def test_a_field_that_no_row_has_is_the_configs_mistake(
     assert refused(load, place, target="gold").message.startswith("task.data.target: train.csv has")
 
 
-def test_a_broken_template_is_told_with_its_key(write: Write, load: Load) -> None:
-    error = refused(load, write("train.jsonl", qa(("a", "1"))), input="{question")
-    assert error.message.startswith("task.data.input: expected {field} with both braces")
-
-
 def test_repeats_of_a_question_are_left_out_and_told(write: Write, load: Load) -> None:
     pairs = [("caf\u00e9  au\nlait", "1"), ("cafe\u0301 au lait", "1 "), ("b", "2")]
     loaded = load(write("train.jsonl", qa(*pairs)), **ALL)
