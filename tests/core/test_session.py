@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from opro_cli.core.planner import Evaluate, Propose, next_work
@@ -10,7 +12,13 @@ from opro_cli.core.state import RunState
 from tests.core.runs import answered, new_state, proposed
 
 
-def walk(state: RunState) -> list[tuple[str, int, int]]:
+def every_other(_: str, question: int) -> float:
+    return float(question % 2)
+
+
+def walk(
+    state: RunState, score: Callable[[str, int], float] = every_other
+) -> list[tuple[str, int, int]]:
     """(phase, done, expected) before each piece of work, every proposal being new."""
     seen = []
     while isinstance(work := next_work(state), Evaluate | Propose):
@@ -21,7 +29,7 @@ def walk(state: RunState) -> list[tuple[str, int, int]]:
         else:
             for q in work.questions:
                 text = state.candidates[q.candidate].instruction
-                state.apply(answered(text, q.index, float(q.index % 2), q.split))
+                state.apply(answered(text, q.index, score(text, q.index), q.split))
     return seen
 
 
@@ -42,3 +50,10 @@ def test_the_phases_follow_the_loop() -> None:
     assert phases[3:5] == ["step 2/2", "step 2/2"]
     assert phases[-1] in ("dev", "step 2/2")
     assert phase(state) == "test"
+
+
+def test_the_estimate_is_exact_where_the_start_prompt_is_the_worst() -> None:
+    state = new_state(steps=2, per_step=4, train=4, dev=3, test=2)
+    seen = walk(state, lambda text, _: float(text != "start"))
+    # 8 proposals, 9 candidates on train, start and 5 finalists on dev, start and winner on test
+    assert seen[0][2] == calls_done(state) == 8 + 9 * 4 + 6 * 3 + 2 * 2
