@@ -36,7 +36,8 @@ lock:
 readme: .venv/ready
 	$(BIN)/python -m tests.readme --write
 
-# Train the embedded model from nothing (needs the extra `train`).
+# Train the embedded model from nothing (30 minutes on two cores), after
+#   .venv/bin/pip install -e '.[train]'
 embedded-model: .venv/ready
 	$(BIN)/python -m opro_cli.embedded.training
 
