@@ -37,6 +37,10 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "spend": spend_of(state),
         "steps_done": steps_done(state),
         "candidates": len(state.candidates),
+        "proposals": {
+            "replies": state.spend["optimizer"].calls,
+            "nothing_new": state.empty_proposals,
+        },
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
         "seed": state.search.seed,
         "started": run.identity.get("created"),

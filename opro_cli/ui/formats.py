@@ -93,6 +93,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"
 
 
-def plural(number: int, noun: str) -> str:
-    """1 -> "1 call", 12345 -> "12,345 calls"."""
-    return f"{count(number)} {noun}" + ("" if number == 1 else "s")
+def plural(number: int, noun: str, many: str | None = None) -> str:
+    """1 -> "1 call", 12345 -> "12,345 calls"; `many` where an s does not do."""
+    return f"{count(number)} {noun if number == 1 else many or f'{noun}s'}"

@@ -30,6 +30,8 @@ def print_result(result: Mapping[str, Any], console: Console) -> None:
         console.print(_scores(start, best))
         for line in _unreadable(start, best):
             console.print(Text(line, style="yellow"))
+    for line in _idle_optimizer(result):
+        console.print(Text(line, style="yellow"))
     if best is not None:
         console.print()
         _print_prompt(best, start, console)
@@ -89,6 +91,18 @@ def _unreadable(start: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
                 f"unreadable answers under {name} (they count as wrong): {', '.join(found)}"
             )
     return lines
+
+
+def _idle_optimizer(result: Mapping[str, Any]) -> list[str]:
+    """Why nothing was found, where the optimizer hardly proposed anything."""
+    told = result.get("proposals", {})  # a result of an older opro lacks it
+    replies, idle = told.get("replies", 0), told.get("nothing_new", 0)
+    if not replies or 2 * idle < replies:
+        return []
+    return [
+        f"{idle} of {formats.plural(replies, 'reply', 'replies')} of the optimizer held no new "
+        "instruction in its tags: its texts are in events.jsonl"
+    ]
 
 
 def _print_prompt(

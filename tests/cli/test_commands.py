@@ -291,3 +291,19 @@ def test_splits_of_nothing_are_left_out(opro: Opro, folder: Path) -> None:
     assert result["best"]["scores"]["dev"] is None
     assert result["verdict"] is None
     assert result["chosen_by"] == "train"
+
+
+def test_an_optimizer_that_proposes_nothing_is_told(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def silent(request: Any) -> Any:
+        text = request.messages[-1].content
+        return "I cannot help." if "Your task is to generate" in text else say(request)
+
+    model._say = silent
+    said = opro("optimize", "c.yaml")
+    assert said.code == 0
+    assert "6 of 6 replies of the optimizer held no new instruction" in said.out
+    shown = opro("show", "sums", "--json").data
+    assert shown["proposals"] == {"replies": 6, "nothing_new": 6}
+    assert shown["verdict"] == "not_distinguishable"
