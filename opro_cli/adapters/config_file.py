@@ -98,8 +98,12 @@ def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
 
 
 def _make_paths_absolute(raw: Any, folder: Path) -> None:
-    """Data files are named from the config's folder, so that a run does not depend on the cwd."""
-    data = raw.get("task", {}).get("data") if isinstance(raw, dict) and _task(raw) else None
+    """Data files are looked for beside the config, then from where the command runs.
+
+    The paths become absolute, so that the run does not depend on either afterwards.
+    """
+    task = raw.get("task") if isinstance(raw, dict) else None
+    data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict):
         return
     for split in ("train", "dev", "test"):
@@ -107,8 +111,13 @@ def _make_paths_absolute(raw: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         if not value.startswith(HUB):
-            data[split] = str((folder / Path(value).expanduser()).resolve())
+            data[split] = str(_found(Path(value), folder))
 
 
-def _task(raw: Mapping[str, Any]) -> bool:
-    return isinstance(raw.get("task"), dict)
+def _found(path: Path, folder: Path) -> Path:
+    """Where a data file is; beside the config when it is nowhere, so that errors name that."""
+    try:
+        beside = (folder / path.expanduser()).resolve()
+        return path.resolve() if not beside.exists() and path.exists() else beside
+    except (OSError, RuntimeError, ValueError):  # no such user, a NUL, a name too long
+        return folder / path

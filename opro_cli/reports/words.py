@@ -28,15 +28,24 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
     # autojunk drops frequent tokens (spaces) in long texts and garbles the diff.
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     pieces: list[Piece] = []
+    removed = added = ""
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            pieces.append(Piece("same", "".join(left[i1:i2])))
+        gone, new = "".join(left[i1:i2]), "".join(right[j1:j2])
+        # A space that both have does not part two changes: "[-a b-]{+c d+}" reads better than
+        # "[-a-]{+c+} [-b-]{+d+}". At the very end it stays what both have.
+        between = tag == "equal" and gone.isspace() and (removed or added) and i2 < len(left)
+        if tag != "equal" or (between and j2 < len(right)):
+            removed, added = removed + gone, added + new
             continue
-        if i2 > i1:
-            pieces.append(Piece("removed", "".join(left[i1:i2])))
-        if j2 > j1:
-            pieces.append(Piece("added", "".join(right[j1:j2])))
-    return tuple(pieces)
+        pieces += _changes(removed, added)
+        removed = added = ""
+        pieces.append(Piece("same", gone))
+    return (*pieces, *_changes(removed, added))
+
+
+def _changes(removed: str, added: str) -> list[Piece]:
+    pieces = (Piece("removed", removed), Piece("added", added))
+    return [piece for piece in pieces if piece.text]
 
 
 def _tokens(text: str) -> list[str]:

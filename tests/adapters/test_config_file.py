@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from opro_cli import wiring
-from opro_cli.errors import ConfigError, UsageError
+from opro_cli.errors import ConfigError, DataError, UsageError
 
 GOOD = """\
 name: sums
@@ -40,6 +40,25 @@ def problems(folder: Path, text: str) -> list[str]:
 def test_data_paths_count_from_the_config(tmp_path: Path) -> None:
     settings = wiring.settings_from(write(tmp_path, GOOD))
     assert settings.task.data.train == str(tmp_path.resolve() / "data/t.jsonl")
+
+
+def test_a_file_that_is_not_beside_the_config_is_looked_for_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "data").mkdir(parents=True)
+    (here / "data" / "t.jsonl").write_text("")
+    monkeypatch.chdir(here)
+    settings = wiring.settings_from(write(tmp_path, GOOD))
+    assert settings.task.data.train == str(here.resolve() / "data/t.jsonl")
+
+
+@pytest.mark.parametrize("name", ["~nobody-at-all/t.jsonl", "a\\0b.jsonl", "x" * 5000])
+def test_no_name_of_a_file_can_break_the_reading(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace("data/t.jsonl", f'"{name}"')
+    settings = wiring.settings_from(write(tmp_path, text))
+    with pytest.raises(DataError):
+        wiring.data_for(settings)
 
 
 def test_hub_names_are_left_alone(tmp_path: Path) -> None:

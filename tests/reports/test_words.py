@@ -20,6 +20,14 @@ def test_one_word_changed() -> None:
     )
 
 
+def test_changes_with_only_a_space_between_are_one() -> None:
+    assert compare_words("Update your work now.", "Note out now.") == (
+        Piece("removed", "Update your work"),
+        Piece("added", "Note out"),
+        Piece("same", " now."),
+    )
+
+
 def test_nothing_against_something() -> None:
     assert compare_words("", "New.") == (Piece("added", "New."),)
     assert compare_words("", "") == ()
