@@ -78,14 +78,14 @@ def check_resumable(folder: Path) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SessionOutcome:
     """How a session ended, and the run's result as it stands."""
 
     ending: Ending
     result: dict[str, Any]
 
 
-def work_on(folder: Path, settings: Settings, observers: Sequence[Observer]) -> Outcome:
+def work_on(folder: Path, settings: Settings, observers: Sequence[Observer]) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
     Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
@@ -177,12 +177,12 @@ def _briefing(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
     )
 
 
-def _finish(folder: Path, run: RecordedRun, ending: Ending) -> Outcome:
+def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     finished = ending == "finished"
     result = result_of(run, finished=finished)
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
-    return Outcome(ending, result)
+    return SessionOutcome(ending, result)
 
 
 def _edited_source(run: RecordedRun) -> tuple[str, ...]:
