@@ -23,7 +23,7 @@ from opro_cli.adapters.run_folder import (
 )
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
-from opro_cli.core.session import Activity, Briefing, calls_done
+from opro_cli.core.session import Briefing, calls_done
 from opro_cli.core.settings import Settings
 from opro_cli.engine.runner import Ending, Runner
 from opro_cli.errors import Interrupted, OproError, RunFolderError
@@ -32,7 +32,15 @@ from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
 
 
-def start(config: Path, runs_dir: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is made and not begun."""
+
+    folder: Path
+    settings: Settings
+
+
+def start(config: Path, runs_dir: Path) -> NewRun:
     """Check everything that can be checked for free, then make the run's folder.
 
     Raises ConfigError, DataError or UsageError before anything exists.
@@ -46,7 +54,7 @@ def start(config: Path, runs_dir: Path) -> Path:
         "data_files": _file_digests(settings),
         "data_notes": list(data.notes),
     }
-    return create_run(runs_dir, settings, data.examples, identity)
+    return NewRun(create_run(runs_dir, settings, data.examples, identity), settings)
 
 
 def check_resumable(folder: Path) -> Settings:
@@ -126,7 +134,6 @@ def _runner(
         strategy=wiring.strategy_for(settings),
         journal=journal,
         observers=observers,
-        activity=Activity(),
     )
 
 

@@ -64,8 +64,7 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     """Environment variables that must be set before the models can be called."""
     needed: dict[str, None] = {}
     for role in (settings.scorer, settings.optimizer):
-        if not role.model.startswith("embedded/"):
-            needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
+        needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
     return tuple(needed)
 
 

@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.events import Event, MalformedEvent, from_record, to_record
+from opro_cli.core.events import (
+    Event,
+    MalformedEvent,
+    SessionStarted,
+    from_record,
+    to_record,
+)
 from opro_cli.errors import JournalError, RunFolderError
 
 
@@ -56,19 +62,24 @@ class FileJournal:
         self._size += len(line)
 
     def sync(self) -> None:
-        """Force what was appended to the disk."""
+        """Force what was appended to the disk; JournalError when the disk refuses."""
         if self._synced != self._size:
             size = self._size
-            os.fsync(self._fd)
+            try:
+                os.fsync(self._fd)
+            except OSError as error:
+                raise _cannot("write", self.path, error) from error
             self._synced = size
 
     def close(self) -> None:
         """Sync, and give the run free; calling it twice is fine."""
         if self._fd >= 0:
-            self.sync()
-            os.close(self._fd)
-            self._fd = -1
-            self._lock.release()
+            try:
+                self.sync()
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+                self._lock.release()
 
 
 def lock_path(journal: Path) -> Path:
@@ -161,7 +172,7 @@ def _cut_torn_tail(fd: int) -> int:
 def _holder(path: Path) -> str:
     """Which process holds the lock, as far as the journal tells."""
     try:
-        pids = [event.pid for event in read_events(path) if hasattr(event, "pid")]
+        pids = [e.pid for e in read_events(path) if isinstance(e, SessionStarted)]
     except JournalError:
         return ""
     return f" (process {pids[-1]})" if pids else ""

@@ -188,6 +188,15 @@ def _status(journal: Path, state: RunState) -> Status:
     return by_reason.get(state.ended.reason, "failed")
 
 
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """`result.json` of a run; None where there is none or it cannot be read (it can be remade)."""
+    try:
+        result = json.loads((folder / "result.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) else None
+
+
 def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | None) -> None:
     """Write `result.json`, and `best_prompt.txt` byte for byte when there is a winner."""
     try:

@@ -24,7 +24,8 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     data = wiring.data_for(settings)
     strategy = wiring.strategy_for(settings)
     missing = wiring.keys_missing(settings)
-    facts = forecast(settings, data.examples, data.notes, strategy, missing)
+    told = forecast(settings, data.examples, data.notes, strategy, missing)
+    facts = {**told, "left_out": data.left_out}
     if as_json:
         print(json.dumps(facts, indent=2))
     else:

@@ -23,5 +23,5 @@ def optimize(
     """
     from opro_cli import running
 
-    folder = running.start(config, runs_dir)
-    watch(folder, running.check_resumable(folder), plain=plain, as_json=as_json)
+    run = running.start(config, runs_dir)
+    watch(run.folder, run.settings, plain=plain, as_json=as_json)

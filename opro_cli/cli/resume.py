@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -30,14 +29,15 @@ def resume(
       opro resume quickstart-20261123-101500-3f9a
     """
     from opro_cli import running
-    from opro_cli.adapters.run_folder import find_run, last_run, read_run
+    from opro_cli.adapters.run_folder import find_run, last_run, read_result
+    from opro_cli.ui.safe import printable
 
     if (run is None) == (not last):
         raise UsageError("name one run to resume, or say --last", "`opro runs` lists the runs")
     folder = find_run(runs_dir, run) if run is not None else last_run(runs_dir)
-    result_file = folder / "result.json"
-    if read_run(folder).status == "finished" and result_file.is_file():
-        print(f"{folder.name} is finished; nothing to resume", file=sys.stderr)
-        show_result(json.loads(result_file.read_text()), as_json=as_json)
+    result = read_result(folder)
+    if result is not None and result.get("status") == "finished":
+        print(f"{printable(folder.name)} is finished; nothing to resume", file=sys.stderr)
+        show_result(result, as_json=as_json)
         return
     watch(folder, running.check_resumable(folder), plain=plain, as_json=as_json)

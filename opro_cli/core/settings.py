@@ -125,8 +125,8 @@ class TaskSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ScorerSettings:
-    """The model that answers questions. timeout in seconds."""
+class ModelSettings:
+    """A model and how it is asked; timeout in seconds. The defaults are the scorer's."""
 
     model: str = key(_model_name)
     api_base: str | None = key(optional(_url), None)
@@ -137,15 +137,17 @@ class ScorerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class OptimizerSettings:
-    """The model that proposes instructions. timeout in seconds."""
+class ScorerSettings(ModelSettings):
+    """The model that answers questions."""
 
-    model: str = key(_model_name)
-    api_base: str | None = key(optional(_url), None)
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings(ModelSettings):
+    """The model that proposes instructions: it must vary, and is asked seldom."""
+
     temperature: float = key(number(0, 2), 1.0)
     max_tokens: int = key(whole(1), 512)
     concurrency: int = key(whole(1), 8)
-    timeout: float = key(number(0, above=True), 120.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,6 @@ class RunState:
         self.last_at: float | None = None
         self.working_seconds = 0.0
         """Time with a process at work: the gaps between sessions do not count."""
-        self.retries = 0
         self.proposals: dict[int, Proposed] = {}
         """Replies to the present step, by sample, until all are there."""
         self.step = 0
@@ -169,7 +168,7 @@ class RunState:
             case SessionEnded():
                 self.ended = event
             case Retried():
-                self.retries += 1
+                pass  # in the journal for people; it decides nothing
         if self.last_at is not None and not isinstance(event, SessionStarted):
             self.working_seconds += max(0.0, event.at - self.last_at)
         self.last_at = event.at

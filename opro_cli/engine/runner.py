@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,7 +22,7 @@ from opro_cli.core.prompts import (
 from opro_cli.core.rng import seed_for
 from opro_cli.core.selection import mean
 from opro_cli.core.session import Activity, Role
-from opro_cli.core.settings import OptimizerSettings, ScorerSettings, Settings
+from opro_cli.core.settings import ModelSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.engine.parallel import in_parallel
 from opro_cli.engine.retries import RetryPolicy, with_retries
@@ -41,10 +41,7 @@ class _Halted(Exception):
 
 @dataclass(slots=True)
 class Runner:
-    """One session of work on a run.
-
-    `now` gives seconds since the epoch for the journal; durations use the monotonic clock.
-    """
+    """One session of work on a run."""
 
     settings: Settings
     examples: Mapping[Split, Sequence[Example]]
@@ -56,7 +53,6 @@ class Runner:
     journal: Journal
     observers: Sequence[Observer] = ()
     activity: Activity = field(default_factory=Activity)
-    now: Callable[[], float] = time.time
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,16 +69,16 @@ class Runner:
         Raises ModelError when a model fails for good; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
-        self._record(SessionStarted(self.now(), os.getpid(), __version__))
+        self._record(SessionStarted(time.time(), os.getpid(), __version__))
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
-            self._record(SessionEnded(self.now(), ending))
+            self._record(SessionEnded(time.time(), ending))
             return ending
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
         except OproError as error:
-            self._record(SessionEnded(self.now(), "failed", error.message))
+            self._record(SessionEnded(time.time(), "failed", error.message))
             raise
         finally:
             syncing.cancel()
@@ -113,7 +109,7 @@ class Runner:
             reply = answered.reply
             self._record(
                 Proposed(
-                    at=self.now(),
+                    at=time.time(),
                     step=work.step,
                     sample=sample,
                     text=reply.text,
@@ -155,7 +151,7 @@ class Runner:
             grade = self.metric.grade(reply.text, example)
             self._record(
                 Answered(
-                    at=self.now(),
+                    at=time.time(),
                     candidate=question.candidate,
                     split=question.split,
                     question=question.index,
@@ -176,7 +172,7 @@ class Runner:
         self,
         role: Role,
         messages: tuple[Message, ...],
-        settings: ScorerSettings | OptimizerSettings,
+        settings: ModelSettings,
         seed: int,
     ) -> _TimedReply:
         model = self.scorer if role == "scorer" else self.optimizer
@@ -195,7 +191,7 @@ class Runner:
 
         def on_wait(attempt: int, wait: float, error: ModelError) -> None:
             self.activity.waiting = f"{error.message}; next try in {wait:.0f} s"
-            self._record(Retried(self.now(), role, attempt, round(wait, 3), error.message))
+            self._record(Retried(time.time(), role, attempt, round(wait, 3), error.message))
 
         try:
             reply = await with_retries(

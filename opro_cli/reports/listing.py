@@ -6,16 +6,12 @@ from typing import Any
 
 from opro_cli.core.selection import winner
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import score_data, spend_of, steps_done
+from opro_cli.reports.result import described, spend_of, steps_done
 
 
 def listed(run: RecordedRun) -> dict[str, Any]:
     """One run as a row; `best` is null before any candidate has all its train answers."""
     best = winner(run.state)
-    described = None
-    if best is not None:
-        scores = {split: score_data(best.score(split)) for split in run.state.sizes}
-        described = {"instruction": best.instruction, "step": best.step, "scores": scores}
     return {
         "run": run.name,
         "folder": run.folder,
@@ -24,7 +20,7 @@ def listed(run: RecordedRun) -> dict[str, Any]:
         "steps_done": steps_done(run.state),
         "steps": run.state.search.steps,
         "candidates": len(run.state.candidates),
-        "best": described,
+        "best": described(best) if best else None,
         "spend": spend_of(run.state),
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
     }

@@ -30,8 +30,8 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "format_version": 1,
         "run": run.name,
         "status": "finished" if finished else "stopped",
-        "initial": _summary(start),
-        "best": _summary(best),
+        "initial": described(start) if start else None,
+        "best": described(best) if best else None,
         "chosen_by": deciding_split(state) if finished else "train",
         **verdict,
         "spend": spend_of(state),
@@ -50,7 +50,7 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
 
 def candidates_of(state: RunState) -> list[dict[str, Any]]:
     """All candidates in the order in which they joined."""
-    return [_described(candidate) for candidate in state.candidates.values()]
+    return [described(candidate) for candidate in state.candidates.values()]
 
 
 def steps_done(state: RunState) -> int:
@@ -118,11 +118,8 @@ def _no_verdict(why: str) -> dict[str, Any]:
     return {"verdict": None, "verdict_sentence": why, "paired_test": None}
 
 
-def _summary(candidate: Candidate | None) -> dict[str, Any] | None:
-    return None if candidate is None else _described(candidate)
-
-
-def _described(candidate: Candidate) -> dict[str, Any]:
+def described(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as plain data: instruction, step, and a score or null for each split."""
     return {
         "instruction": candidate.instruction,
         "step": candidate.step,

@@ -133,6 +133,20 @@ def test_a_full_disk_is_told_and_leaves_no_half_event(
     assert list(read_events(path)) == EVENTS[:2]
 
 
+def test_a_failing_sync_is_an_error_of_the_journal_and_frees_the_run(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    journal = FileJournal(path)
+    journal.append(EVENTS[0])
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(JournalError, match="Input/output error"):
+        journal.close()
+    assert not is_locked(path)
+
+
 def test_a_missing_journal_is_an_error_of_the_journal(path: Path) -> None:
     with pytest.raises(JournalError, match="cannot read"):
         list(read_events(path))

@@ -89,6 +89,17 @@ def test_resuming_a_finished_run_asks_nothing(opro: Opro, model: ShuffledModel) 
     assert "best prompt" in said.out
 
 
+def test_a_damaged_result_is_made_again_without_asking(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    said = opro("optimize", "c.yaml", "--json").data
+    (only_run(folder) / "result.json").write_text("{")
+    model.requests.clear()
+    again = opro("resume", "--last", "--json").data
+    assert model.requests == []
+    assert without_times(again) == without_times(said)
+
+
 @pytest.fixture
 def stopped(opro: Opro, folder: Path, model: ShuffledModel) -> Path:
     """A run that failed half-way."""

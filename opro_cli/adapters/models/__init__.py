@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opro_cli.core.settings import OptimizerSettings, ScorerSettings
+from opro_cli.core.settings import ModelSettings
 from opro_cli.ports import ChatModel
 
-ModelSettings = ScorerSettings | OptimizerSettings
 Builder = Callable[[ModelSettings], ChatModel]
 
 
