@@ -45,8 +45,11 @@ class Metric(Protocol):
         """
         ...
 
-    def grade(self, reply: str, example: Example) -> Grade:
-        """Read the answer in `reply` and compare it with `example.target`; never raises."""
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """Read the answer in `reply` and compare it with `example.target`; never raises.
+
+        prompt: the text that the scorer was asked with, the instruction in its place.
+        """
         ...
 
 

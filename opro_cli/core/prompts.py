@@ -29,12 +29,17 @@ class TrajectoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class MetaPromptMaterial:
-    """All that a meta-prompt is made of. trajectory: ascending by score."""
+    """All that a meta-prompt is made of.
+
+    trajectory: ascending by score. score_buckets: None for scores as decimals. description:
+    what the questions are about, "grade school math", "" where nobody said.
+    """
 
     trajectory: tuple[TrajectoryEntry, ...]
     exemplars: tuple[Example, ...]
     format: PromptFormat
-    score_buckets: int
+    score_buckets: int | None
+    description: str = ""
 
 
 def question_text(question: str, instruction: str, form: PromptFormat) -> str:
@@ -57,6 +62,23 @@ def question_text(question: str, instruction: str, form: PromptFormat) -> str:
             return f"{q}{question}{a}" + (f" {instruction}" if instruction else "")
         case "system":
             return f"{q}{question}{a}"
+
+
+FINAL_ANSWER_CUE = "So the final answer is"
+
+
+def second_round_text(prompt: str, reply: str) -> str:
+    """The prompt that asks for the final answer to `prompt`, which was answered by `reply`.
+
+    A question that the reply goes on with is left out.
+    """
+    return f"{prompt} {reply.partition('Q:')[0].strip()} {FINAL_ANSWER_CUE}"
+
+
+def second_round_messages(messages: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
+    """The chat that asks for the final answer after `reply` to `messages`."""
+    *before, asked = messages
+    return (*before, Message(asked.role, second_round_text(asked.content, reply)))
 
 
 def scorer_messages(question: str, instruction: str, form: PromptFormat) -> tuple[Message, ...]:

@@ -45,7 +45,7 @@ class BooleanMetric:
             raise ValueError(f"expected {', '.join(_FAMILY_OF)}; found {raw.strip()[:80]!r}")
         return word
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the target's word, 0.0 for its opposite; another target is never read."""
         family = _FAMILY_OF.get(example.target)
         if family is None:

@@ -35,7 +35,7 @@ class ChoiceMetric:
         letter = lettered[1] if lettered else lone_letter(text)
         return f"({letter.upper()})" if letter else text
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the target's option, 0.0 for another one.
 
         A target that is the text of no listed option is met by that text alone.

@@ -19,7 +19,7 @@ class ContainsMetric:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
         return required_text(raw)
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 when the target occurs; otherwise 0.0 with the reply's final answer as answer."""
         final = final_answer(reply)
         if not final.text:

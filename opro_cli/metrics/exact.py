@@ -20,7 +20,7 @@ class ExactMetric:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
         return required_text(raw)
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same text, 0.0 for another one."""
         final = final_answer(reply)
         if not final.text:

@@ -48,7 +48,7 @@ class JsonFieldMetric:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
         return required_text(raw)
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same value, 0.0 for another one."""
         value = _value_at(last_object(reply), self._steps)
         if isinstance(value, bool):

@@ -35,7 +35,7 @@ class NumberMetric:
         """
         return _target_numeral(raw).text
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same number, 0.0 for another; a target that is no number is never met."""
         given = _read(final_answer(reply))
         if given is None:

@@ -25,7 +25,7 @@ class FunctionMetric:
         """The gold answer without surrounding whitespace; the function says what it means."""
         return raw.strip()
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """The function's score of `reply`.
 
         Raises UsageError when the function raises or returns anything but a score or None.

@@ -33,7 +33,7 @@ class RegexMetric:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
         return required_text(raw)
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same text, 0.0 for another; unreadable without a match or an empty one."""
         found = list(self._pattern.finditer(tail(reply)))
         if not found:
