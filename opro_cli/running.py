@@ -64,9 +64,12 @@ def check_resumable(folder: Path) -> Settings:
     """
     identity = read_identity(folder)
     settings = wiring.settings_from(folder / "config.yaml")
+    recorded = wiring.settings_of(identity["settings"])
+    if recorded is None:
+        raise RunFolderError(f"{folder / 'run.json'}: its settings cannot be read")
     changes = [
         change
-        for change in changes_between(identity["settings"], as_plain(settings))
+        for change in changes_between(as_plain(recorded), as_plain(settings))
         if change.path not in OPERATIONAL
     ]
     if changes:

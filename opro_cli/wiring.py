@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
@@ -11,21 +13,27 @@ from opro_cli.adapters.models import build_model
 from opro_cli.adapters.models.provider_keys import missing_keys
 from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named
-from opro_cli.core.settings import Settings
+from opro_cli.adapters.search_presets import search_preset_named
+from opro_cli.core.settings import Names, Settings, read_settings
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
+from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
+from opro_cli.metrics.second_round import SecondRound
 from opro_cli.ports import ChatModel, Metric, Strategy
 from opro_cli.strategies import STRATEGIES
 
 
 def settings_from(config: Path) -> Settings:
     """Read and check a config file."""
-    return load_config(
-        config,
-        check_answer=_check_answer,
-        strategies=tuple(STRATEGIES),
-        presets=preset_named,
-    )
+    return load_config(config, NAMES)
+
+
+def settings_of(plain: Mapping[str, Any]) -> Settings | None:
+    """Settings that were written out as plain data, keys that came later at their defaults.
+
+    None when they are none.
+    """
+    return read_settings(plain, NAMES).settings
 
 
 def _check_answer(spec: str) -> None:
@@ -37,17 +45,33 @@ def _check_answer(spec: str) -> None:
         metric_named(spec)
 
 
+NAMES = Names(
+    check_answer=_check_answer,
+    strategies=tuple(STRATEGIES),
+    task_preset=preset_named,
+    search_preset=search_preset_named,
+)
+
+
 def metric_for(settings: Settings) -> Metric:
-    """The metric that `task.answer` names."""
-    spec = settings.task.answer
-    if spec.startswith("python:"):
-        return FunctionMetric(function_named(spec))
-    return metric_named(spec)
+    """The metric that `task.answer` and `task.scoring` name."""
+    task = settings.task
+    if task.scoring != "default":
+        return PaperMetric(
+            PAPER_KINDS[task.answer],
+            second_round=task.second_round,
+            boxed=task.scoring == "paper-boxed",
+        )
+    if task.answer.startswith("python:"):
+        metric: Metric = FunctionMetric(function_named(task.answer))
+    else:
+        metric = metric_named(task.answer)
+    return SecondRound(metric) if task.second_round else metric
 
 
 def strategy_for(settings: Settings) -> Strategy:
     """The strategy that `search.strategy` names."""
-    return STRATEGIES[settings.search.strategy](settings.search)
+    return STRATEGIES[settings.search.strategy](settings)
 
 
 def data_for(settings: Settings) -> LoadedData:

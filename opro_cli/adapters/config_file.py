@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,13 @@ import yaml
 
 from opro_cli.core.schema import Path as KeyPath
 from opro_cli.core.schema import Problem
-from opro_cli.core.settings import Settings, read_settings
+from opro_cli.core.settings import Names, Settings, read_settings
 from opro_cli.errors import ConfigError, UsageError
 
 HUB = "hub:"
 
 
-def load_config(
-    path: Path,
-    *,
-    check_answer: Callable[[str], None],
-    strategies: tuple[str, ...],
-    presets: Callable[[str], Mapping[str, Any]],
-) -> Settings:
+def load_config(path: Path, names: Names) -> Settings:
     """Read a config file; data paths in it count from the file's own folder.
 
     Raises ConfigError with all problems at once, each with file, line and key path.
@@ -38,7 +32,7 @@ def load_config(
     except RecursionError:
         raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
     _make_paths_absolute(raw, path.resolve().parent)
-    result = read_settings(raw, check_answer=check_answer, strategies=strategies, presets=presets)
+    result = read_settings(raw, names)
     problems = [*repeated, *result.problems]
     if problems or result.settings is None:
         problems.sort(key=lambda problem: _line_for(problem.path, lines))

@@ -122,24 +122,47 @@ def preset_named(name: str) -> dict[str, Any]:
     match family:
         case "gsm8k":
             hub = "hub:openai/gsm8k:main"
-            return _task("number", f"{hub}#train", f"{hub}#test", "question", "answer")
+            return _task(
+                "grade school math", "number", f"{hub}#train", f"{hub}#test", "question", "answer"
+            )
         case "multiarith":
             hub = "hub:ChilleD/MultiArith"
-            return _task("number", f"{hub}#train", f"{hub}#test", "question", "answer", family)
+            return _task(
+                "arithmetic", "number", f"{hub}#train", f"{hub}#test", "question", "answer", family
+            )
         case "aqua":
             # Not #train: 97,467 rows written by a crowd, against 254 that were checked.
             hub = "hub:deepmind/aqua_rat:raw"
-            return _task("choice", f"{hub}#validation", f"{hub}#test", "question", "answer", family)
+            return _task(
+                "algebra",
+                "choice",
+                f"{hub}#validation",
+                f"{hub}#test",
+                "question",
+                "answer",
+                family,
+            )
         case "bbh":
-            return _task(_BBH[member], f"hub:lukaemon/bbh:{member}#test", None, "input", "target")
+            hub = f"hub:lukaemon/bbh:{member}#test"
+            return _task(_words(member), _BBH[member], hub, None, "input", "target")
         case _:
             # The paper cuts its train rows from the test file of a subject too.
             hub = f"hub:cais/mmlu:{member}#test"
-            return _task("choice", hub, None, "question", "answer", family)
+            return _task(_words(member), "choice", hub, None, "question", "answer", family)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _task(
-    answer: str, train: str, test: str | None, question: str, target: str, rows: str = "plain"
+    description: str,
+    answer: str,
+    train: str,
+    test: str | None,
+    question: str,
+    target: str,
+    rows: str = "plain",
 ) -> dict[str, Any]:
     data: dict[str, Any] = {
         "train": train,
@@ -152,4 +175,5 @@ def _task(
     }
     if test is not None:
         data["test"] = test
-    return {"data": data, "answer": answer}
+    # "grade school math" and the task's name in words are the reference's own descriptions.
+    return {"data": data, "answer": answer, "description": description}

@@ -6,6 +6,7 @@ import json
 import platform
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -142,7 +143,9 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
     try:
         for number, line in enumerate(path.read_bytes().splitlines(), start=1):  # noqa: B007
             row = json.loads(line)
-            examples[row["split"]].append(Example(row["input"], row["target"], row["source"]))
+            split = examples[row["split"]]
+            place = row.get("row", len(split))  # not in folders of format version 1
+            split.append(Example(row["input"], row["target"], row["source"], place))
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError):
@@ -160,7 +163,9 @@ def read_run(folder: Path) -> RecordedRun:
     search = read_section(SearchSettings, identity["settings"].get("search"), (), problems)
     if search is None:
         raise RunFolderError(f"{folder / 'run.json'}: its search settings cannot be read")
-    state = RunState(search, {split: len(rows) for split, rows in examples.items()})
+    task = identity["settings"].get("task")
+    second_round = bool(isinstance(task, dict) and task.get("second_round"))
+    state = RunState.at_start(search, examples, second_round)
     journal = folder / "events.jsonl"
     try:
         replay(state, read_events(journal))
@@ -224,8 +229,7 @@ def _examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
     lines = []
     for split in SPLITS:
         for example in examples.get(split, ()):
-            row = {"split": split, "input": example.input, "target": example.target}
-            lines.append(json.dumps({**row, "source": example.source}))
+            lines.append(json.dumps({"split": split, **asdict(example)}))
     return ("\n".join(lines) + "\n").encode()
 
 

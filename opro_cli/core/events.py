@@ -1,7 +1,8 @@
 """What can happen in a run, as frozen records, and their form in the journal.
 
 One JSON object an event, `{"event": "answered", ...}`; times are seconds since the epoch.
-FORMAT_VERSION rises when a record changes in a way that an older reader would misread.
+FORMAT_VERSION rises when a record changes in a way that an older reader would misread:
+2 has `reasoned`, the first of two replies to one question.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, get_args, get_origin
 
 from opro_cli.core.model import Split
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,22 @@ class Proposed:
     sample: int
     text: str
     instructions: tuple[str, ...]
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usd: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoned:
+    """The scorer's first reply to a question that is asked in two rounds; nothing is graded yet."""
+
+    at: float
+    candidate: str
+    split: Split
+    question: int
+    text: str
     finish_reason: str
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -89,11 +106,12 @@ class SessionEnded:
     detail: str = ""
 
 
-Event = SessionStarted | Proposed | Answered | Retried | SessionEnded
+Event = SessionStarted | Proposed | Reasoned | Answered | Retried | SessionEnded
 
 _NAMES: dict[str, type[Any]] = {
     "session_started": SessionStarted,
     "proposed": Proposed,
+    "reasoned": Reasoned,
     "answered": Answered,
     "retried": Retried,
     "session_ended": SessionEnded,

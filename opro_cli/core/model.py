@@ -18,11 +18,13 @@ class Example:
     input: the question as the scorer reads it.
     target: the gold answer as the metric compares it ("72", "(B)", "yes").
     source: where it came from, "train.jsonl:17", for people.
+    row: its place among the rows of its source that could be used, from 0.
     """
 
     input: str
     target: str
     source: str
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)

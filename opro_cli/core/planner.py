@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opro_cli.core.model import Split
-from opro_cli.core.selection import baseline, choose_exemplars, finalists, trajectory, winner
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.selection import baseline, choose_exemplars, finalists, winner
+from opro_cli.core.state import Candidate, RunState, candidate_id
+from opro_cli.core.trajectory import trajectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,16 @@ Work = Propose | Evaluate | Finish
 def next_work(state: RunState) -> Work:
     """The loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
 
-    The test split is touched once, at the end, by the winner and its baseline only.
+    With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
+    the reference does; the optimizer never learns those scores. The test split is touched once,
+    at the end, by the winner and its baseline only.
     """
     open_train = _open_questions(state, list(state.candidates.values()), "train")
     if open_train:
         return Evaluate(open_train)
+    open_dev = _open_questions(state, _proposed_for_dev(state), "dev")
+    if open_dev:
+        return Evaluate(open_dev)
     if state.step < state.search.steps:
         return _propose(state)
     return _evaluate_unseen(state)
@@ -68,6 +74,18 @@ def _propose(state: RunState) -> Propose:
         shown=tuple(candidate.id for candidate in shown),
         exemplars=choose_exemplars(state, shown),
     )
+
+
+def _proposed_for_dev(state: RunState) -> list[Candidate]:
+    """What the present step proposed, when it is one whose proposals are scored on dev.
+
+    Instructions that were candidates before count too (run_evolution in the reference).
+    """
+    interval = state.search.eval_interval
+    if interval is None or state.step == 0 or (state.step - 1) % interval:
+        return []
+    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposed if p.step == state.step)
+    return [state.candidates[each] for each in ids if each in state.candidates]
 
 
 def _evaluate_unseen(state: RunState) -> Work:

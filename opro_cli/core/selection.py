@@ -1,4 +1,4 @@
-"""Which instructions and which exemplars the optimizer sees, and which candidate wins."""
+"""Which exemplars the optimizer sees, and which candidate wins."""
 
 from __future__ import annotations
 
@@ -6,29 +6,21 @@ from collections import Counter
 from collections.abc import Sequence
 
 from opro_cli.core.model import Split
+from opro_cli.core.paper_exemplars import paper_exemplars
 from opro_cli.core.rng import rng_for
 from opro_cli.core.state import Candidate, RunState
-
-
-def trajectory(state: RunState) -> list[Candidate]:
-    """What the meta-prompt shows: scores ascending, the best `history` at the end.
-
-    Ties keep the order in which they joined (the reference sorts stably and cuts from the
-    front; opt_utils.gen_meta_prompt). Only candidates with every train answer take part.
-    """
-    scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
-    shown = [c for c in scored if mean(c, "train") >= state.search.score_threshold]
-    shown.sort(key=lambda c: mean(c, "train"))
-    return shown[-state.search.history :]
+from opro_cli.core.trajectory import mean
 
 
 def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, ...]:
-    """Indices of train questions for the next step's meta-prompt, ascending.
+    """Indices of train questions for the next step's meta-prompt, in the order shown.
 
     random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong
     under all candidates. most_wrong_now: most often wrong under those `shown`.
     """
     search = state.search
+    if search.rules == "paper":
+        return paper_exemplars(state)
     total = state.sizes["train"]
     count = min(search.exemplars, total)
     step = 0 if search.exemplar_choice == "constant" else state.step + 1
@@ -48,12 +40,6 @@ def _wrong_counts(candidates: Sequence[Candidate]) -> Counter[int]:
         for question, outcome in candidate.answers["train"].by_question.items()
         if outcome.score != 1.0
     )
-
-
-def mean(candidate: Candidate, split: Split) -> float:
-    """Its mean on a split, for comparing; -1 (below every score) before the first answer."""
-    score = candidate.score(split)
-    return -1.0 if score is None else score.mean
 
 
 def ranked(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,13 +55,15 @@ def expected_calls(state: RunState) -> int:
     open_steps = search.steps - state.step
     known = len(state.candidates)
     scored_on_train = known + open_steps * search.candidates_per_step
-    on_dev = min(scored_on_train, initial + search.finalists) * sizes["dev"]
-    return (
-        search.steps * search.candidates_per_step
-        + scored_on_train * sizes["train"]
-        + on_dev
+    on_dev = initial + search.finalists
+    if search.eval_interval:
+        on_dev += math.ceil(search.steps / search.eval_interval) * search.candidates_per_step
+    questions = (
+        scored_on_train * sizes["train"]
+        + min(scored_on_train, on_dev) * sizes["dev"]
         + 2 * sizes["test"]
     )
+    return search.steps * search.candidates_per_step + questions * state.rounds
 
 
 def calls_done(state: RunState) -> int:
@@ -72,11 +75,12 @@ def phase(state: RunState) -> str:
     """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
     if any(c.answers["test"].by_question for c in state.candidates.values()):
         return "test"
-    if any(c.answers["dev"].by_question for c in state.candidates.values()):
-        return "dev"
     initial = state.of_step(0)
     if not all(state.is_scored(c, "train") for c in initial):
         return "initial"
     here = state.of_step(state.step)
-    between = all(state.is_scored(c, "train") for c in here) and state.step < state.search.steps
-    return f"step {state.step + between}/{state.search.steps}"
+    here_is_done = all(state.is_scored(c, "train") for c in here)
+    last = state.step == state.search.steps
+    if last and here_is_done and any(c.answers["dev"].by_question for c in [*initial, *here]):
+        return "dev"
+    return f"step {state.step + (here_is_done and not last)}/{state.search.steps}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from opro_cli.core.schema import (
 from opro_cli.core.template import parse_template
 
 EMBEDDED = "embedded/tiny-mistral"
+
+# The kinds of answers that `task.scoring: paper` knows.
+PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
@@ -89,12 +92,16 @@ def _model_name(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SplitSettings:
-    """How many rows each split takes; None: sized from the data (see `selection`)."""
+    """How many rows each split takes; None: sized from the data (see `splits`).
+
+    method: how they are drawn, by ourselves or as the paper's reference does.
+    """
 
     train: int | float | None = key(optional(_share), None)
     dev: int | float | None = key(optional(_share), None)
     test: int | float | None = key(optional(_share), None)
     seed: int = key(whole(0), 0)
+    method: str = key(choice("shuffle", "paper"), "shuffle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,13 @@ class TaskSettings:
         choice("before_Q", "Q_begin", "Q_end", "A_begin", "system"), "Q_begin"
     )
     qa_markers: bool = key(boolean, True)
+    # paper: graded as the reference grades in a search; paper-boxed: as its evaluation script
+    # grades GPT models, which looks into \boxed{} first.
+    scoring: str = key(choice("default", "paper", "paper-boxed"), "default")
+    # Ask again with "So the final answer is" after each answer, and grade what comes then.
+    second_round: bool = key(boolean, False)
+    # What the questions are about, "grade school math"; only some strategies say it.
+    description: str | None = key(optional(text("a few words, such as grade school math")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,24 +162,49 @@ class OptimizerSettings(ModelSettings):
     temperature: float = key(number(0, 2), 1.0)
     max_tokens: int = key(whole(1), 512)
     concurrency: int = key(whole(1), 8)
+    # From `temperature` at the first step towards `temperature_end` after the last (section 5.4
+    # of the paper looks at both).
+    temperature_schedule: str = key(choice("constant", "linear_increase"), "constant")
+    temperature_end: float | None = key(optional(number(0, 2)), None)
+
+    def temperature_at(self, step: int, steps: int) -> float:
+        """The temperature of a step, counted from 1, of `steps`."""
+        if self.temperature_schedule == "constant" or self.temperature_end is None:
+            return self.temperature
+        return self.temperature + (step - 1) / steps * (self.temperature_end - self.temperature)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
+    """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise.
+
+    history: past instructions shown at most, None for all. score_buckets: None shows scores
+    as decimals. preset: what filled in the keys that were not given.
+    """
 
     initial_instructions: tuple[str, ...] = key(_instructions, ("Let's solve the problem.",))
+    preset: str = key(text(), "default")
     strategy: str = key(text(), "opro")
+    # paper: exemplars are drawn by the reference's generator, an initial instruction that is
+    # proposed again enters the history again, and texts with a tag in them are not scored.
+    rules: str = key(choice("opro", "paper"), "opro")
     steps: int = key(whole(0), 20)  # the paper: 200
     candidates_per_step: int = key(whole(1), 8)
-    history: int = key(whole(1), 20)
-    score_buckets: int = key(whole(1), 100)
+    history: int | None = key(optional(whole(1)), 20)
+    score_buckets: int | None = key(optional(whole(1)), 100)
     score_threshold: float = key(number(0, 1), 0.0)
     exemplars: int = key(whole(0), 3)
     exemplar_choice: ExemplarChoice = key(
         choice("random", "constant", "most_wrong_so_far", "most_wrong_now"), "random"
     )
+    exemplars_first: bool = key(boolean, False)  # before the past instructions, not after
     max_instruction_chars: int = key(whole(1), 500)  # the reference drops longer ones too
+    # Do not score instructions with digits in them: they quote a question more often than not
+    # (the reference drops them on GSM8K).
+    drop_digits: bool = key(boolean, False)
+    # Score the new candidates on dev every so many steps, from the first on; None: only the
+    # finalists, at the end.
+    eval_interval: int | None = key(optional(whole(1)), None)
     # How many of the best on train are scored on dev, where the winner is chosen (not in the
     # paper, which has no dev split).
     finalists: int = key(whole(1), 5)
@@ -191,45 +230,79 @@ class ReadResult:
     problems: tuple[Problem, ...]
 
 
-def read_settings(
-    raw: Any,
-    *,
-    check_answer: Callable[[str], None],
-    strategies: tuple[str, ...],
-    presets: Callable[[str], Mapping[str, Any]],
-) -> ReadResult:
-    """Read a whole config.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names in a config stand for. The functions raise ValueError for unknown ones.
 
-    check_answer(spec): raises ValueError when no metric is called `spec`.
-    presets(name): the `task` section that a preset stands for; ValueError if there is none.
+    check_answer(spec): is there such a metric? strategies: their names. task_preset(name): the
+    `task` section it stands for. search_preset(name, task preset, strategy): a config of which
+    only some keys are given; the other two are None where the config does not name them.
     """
+
+    check_answer: Callable[[str], None]
+    strategies: tuple[str, ...]
+    task_preset: Callable[[str], Mapping[str, Any]]
+    search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
+
+
+def read_settings(raw: Any, names: Names) -> ReadResult:
+    """Read a whole config."""
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
     config = dict(raw)
     _refuse_budget(config.pop("budget", None), problems)
+    config = _fill_search_preset(config, names, problems)
     if isinstance(config.get("task"), Mapping):
-        config["task"] = _fill_preset(config["task"], presets, problems)
-        _check_with(check_answer, config["task"].get("answer"), ("task", "answer"), problems)
+        config["task"] = _fill_task_preset(config["task"], names, problems)
+        _check_with(names.check_answer, config["task"].get("answer"), ("task", "answer"), problems)
     if isinstance(config.get("search"), Mapping):
 
         def check_strategy(name: str) -> None:
-            if name not in strategies:
-                raise ValueError(f"expected one of {', '.join(strategies)}, found {show(name)}")
+            if name not in names.strategies:
+                known = ", ".join(names.strategies)
+                raise ValueError(f"expected one of {known}, found {show(name)}")
 
         _check_with(
             check_strategy, config["search"].get("strategy"), ("search", "strategy"), problems
         )
     settings = read_section(Settings, config, (), problems)
-    if settings and settings.task.instruction_position == "A_begin":
-        _check_answer_line(settings, problems)
+    if settings:
+        problems.extend(_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
 
 
-def _check_answer_line(settings: Settings, problems: list[Problem]) -> None:
-    if not settings.task.qa_markers:
-        what = 'A_begin starts the "A:" line, which qa_markers: false leaves out'
-        problems.append(Problem(("task", "instruction_position"), what))
+def _misfits(settings: Settings) -> Iterator[Problem]:
+    """Keys that are right by themselves and wrong together."""
+    task, optimizer, search = settings.task, settings.optimizer, settings.search
+    position = ("task", "instruction_position")
+    if task.instruction_position == "A_begin" and not task.qa_markers:
+        yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
+    if search.strategy == "paper-instructions-only":
+        if task.instruction_position in ("before_Q", "system"):
+            yield Problem(
+                position,
+                f"expected Q_begin, Q_end or A_begin, found {show(task.instruction_position)}; "
+                "search.strategy paper-instructions-only has words for no other place",
+            )
+        if task.description is None:
+            yield Problem(
+                ("task", "description"),
+                "missing; search.strategy paper-instructions-only tells the optimizer what the "
+                "questions are about, such as grade school math",
+            )
+    if (optimizer.temperature_schedule == "constant") != (optimizer.temperature_end is None):
+        yield Problem(
+            ("optimizer", "temperature_end"),
+            f"found {show(optimizer.temperature_end)} with temperature_schedule "
+            f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
+        )
+    if task.scoring != "default" and task.answer not in PAPER_ANSWERS:
+        yield Problem(
+            ("task", "scoring"),
+            f"the paper has no scoring for answer {show(task.answer)}; it has one for "
+            f"{', '.join(PAPER_ANSWERS)}",
+        )
 
 
 def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
@@ -243,24 +316,54 @@ def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
         )
 
 
-def _fill_preset(
-    task: Mapping[str, Any],
-    presets: Callable[[str], Mapping[str, Any]],
-    problems: list[Problem],
+def _fill_task_preset(
+    task: Mapping[str, Any], names: Names, problems: list[Problem]
 ) -> dict[str, Any]:
-    """The preset's task with the user's own keys on top (`data` merged key by key)."""
+    """The preset's task with the user's own keys on top."""
     own = dict(task)
     name = own.pop("preset", None)
     if name is None:
         return own
     try:
-        filled = dict(presets(str(name)))
+        filled = names.task_preset(str(name))
     except ValueError as error:
         problems.append(Problem(("task", "preset"), str(error)))
         return own
-    if isinstance(own.get("data"), Mapping):
-        own["data"] = {**filled.get("data", {}), **own["data"]}
-    return {**filled, **own}
+    return overlaid(filled, own)
+
+
+def _fill_search_preset(
+    config: dict[str, Any], names: Names, problems: list[Problem]
+) -> dict[str, Any]:
+    """The config with the keys of `search.preset` under the user's own."""
+    search, task = config.get("search"), config.get("task")
+    name = search.get("preset") if isinstance(search, Mapping) else None
+    if not isinstance(search, Mapping) or not isinstance(name, str):
+        return config  # what is no text is told by the reader of the key
+    task_preset = task.get("preset") if isinstance(task, Mapping) else None
+    strategy = search.get("strategy")
+    try:
+        filled = names.search_preset(
+            name,
+            task_preset if isinstance(task_preset, str) else None,
+            strategy if isinstance(strategy, str) else None,
+        )
+    except ValueError as error:
+        problems.append(Problem(("search", "preset"), str(error)))
+        return config
+    return overlaid(filled, config)
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the keys of `above` on top, sections merged key by key."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[name] = overlaid(under, value)
+        else:
+            merged[name] = value
+    return merged
 
 
 def _check_with(

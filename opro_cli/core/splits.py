@@ -4,15 +4,20 @@ Rows are shuffled once, by the seed. Train takes them from the front, dev comes 
 taken from the back: so the number of test rows never changes train, and the number of train
 or dev rows never changes test. The order inside a split is the shuffled one, so that its
 first k rows are a random sample of it.
+
+With `method: paper` the rows are those of the reference (google-deepmind/opro,
+optimize_instructions.main): drawn by numpy's legacy generator, each split in the order of the
+file, dev from what train left, test all the rest unless a size is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from opro_cli.core.model import SPLITS, Split
+from opro_cli.core.numpy_legacy import LegacyStream
 from opro_cli.core.rng import rng_for
 from opro_cli.core.settings import SplitSettings
 from opro_cli.errors import DataError
@@ -44,17 +49,41 @@ def cut(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
     usual 50, 100 and 200, or about 25, 35 and 40 % of the rows where those do not fit.
     """
     sizes = _sizes(available, settings)
-    order = _shuffled(available["train"], settings.seed)
+    draw = _paper_rows if settings.method == "paper" else _shuffled_rows
+    return Cut(draw(available, settings.seed, sizes), _note(available, settings, sizes))
+
+
+def _shuffled_rows(
+    available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
+) -> dict[Split, tuple[int, ...]]:
+    order = _shuffled(available["train"], seed)
     rows: dict[Split, tuple[int, ...]] = {"train": order[: sizes["train"]]}
     for split in ("dev", "test"):
         if split in available:
-            own = _shuffled(available[split], settings.seed, split)
+            own = _shuffled(available[split], seed, split)
             rows[split] = own[: sizes[split]]
         elif split == "dev":
             rows[split] = order[sizes["train"] : sizes["train"] + sizes["dev"]]
         else:
             rows[split] = order[len(order) - sizes["test"] :]
-    return Cut(rows, _note(available, settings, sizes))
+    return rows
+
+
+def _paper_rows(
+    available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
+) -> dict[Split, tuple[int, ...]]:
+    """One stream draws them all, so what dev gets depends on the size of train."""
+    stream = LegacyStream(seed)
+    left: Sequence[int] = range(available["train"])
+    rows: dict[Split, tuple[int, ...]] = {}
+    for split in SPLITS:
+        own = split != "train" and split in available
+        pool = range(available[split]) if own else left
+        rows[split] = tuple(sorted(stream.choice(pool, sizes[split])))
+        if not own:
+            taken = {*rows[split]}
+            left = [row for row in left if row not in taken]
+    return rows
 
 
 def _shuffled(rows: int, seed: int, *source: str) -> tuple[int, ...]:
@@ -71,12 +100,15 @@ def _sizes(available: Mapping[Split, int], settings: SplitSettings) -> dict[Spli
         source = rows if split in shared else available[split]
         asked = _asked(split, settings)
         if asked is not None:
-            sizes[split] = _count(split, asked, source)
+            sizes[split] = _count(split, asked, source, settings)
         elif split not in shared:
             sizes[split] = source
     if "train" not in sizes:
         # From the number of rows alone, so that asking for more test rows leaves train as it is.
         sizes["train"] = min(USUAL["train"], max(1, _part("train", shared, rows)))
+    if settings.method == "paper" and "test" in shared and "test" not in sizes:
+        sizes.setdefault("dev", 0)
+        sizes["test"] = max(0, rows - sum(sizes[split] for split in shared if split != "test"))
     open_splits = [split for split in shared if split not in sizes]
     for position, split in enumerate(open_splits):
         left = max(0, rows - sum(sizes.get(each, 0) for each in shared))
@@ -94,12 +126,13 @@ def _asked(split: Split, settings: SplitSettings) -> int | float | None:
     return asked
 
 
-def _count(split: Split, asked: int | float, rows: int) -> int:
+def _count(split: Split, asked: int | float, rows: int, settings: SplitSettings) -> int:
     if isinstance(asked, int):
         return asked
-    # The decimal as written: as a double, 0.29 of 100 rows would be 28.
-    count = int(Fraction(repr(asked)) * rows)
-    if count == 0 and asked > 0:
+    # The decimal as written: as a double, 0.29 of 100 rows would be 28, as it is in the paper's.
+    share = asked if settings.method == "paper" else Fraction(repr(asked))
+    count = int(share * rows)
+    if count == 0 and asked > 0 and settings.method != "paper":
         raise DataError(
             f"task.data.split.{split}: {asked} of {rows} rows is less than one row",
             "give a larger fraction, or a count",
@@ -113,11 +146,6 @@ def _check_fit(
     sizes: Mapping[Split, int],
     shared: list[Split],
 ) -> None:
-    if sizes["train"] < 1:
-        raise DataError(
-            f"task.data.split.train: expected at least 1 row, found {sizes['train']}",
-            "the optimizer scores its candidates on the train rows",
-        )
     groups = [shared, *([split] for split in SPLITS if split not in shared)]
     for group in groups:
         rows, wanted = available[group[0]], sum(sizes[split] for split in group)
@@ -146,6 +174,8 @@ def _note(
         f"split: {', '.join(parts)} rows, drawn with seed {settings.seed} "
         f"from {available['train']} rows"
     )
+    if settings.method == "paper":
+        return f"{note}, as the paper's reference draws them"
     scaled = [
         split
         for split in SPLITS

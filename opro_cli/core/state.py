@@ -3,17 +3,26 @@
 `RunState.apply` is the only place where state changes. An event that cannot follow
 raises IllegalEvent and changes nothing. Illegal is: an answer for an unknown candidate or
 question, a second answer to one question, a proposal for a step that is not the present one.
+What becomes of a proposed text is decided here too, from the search settings alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from opro_cli.core.events import Answered, Event, Proposed, Retried, SessionEnded, SessionStarted
-from opro_cli.core.model import SPLITS, Split
+from opro_cli.core.events import (
+    Answered,
+    Event,
+    Proposed,
+    Reasoned,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+)
+from opro_cli.core.model import SPLITS, Example, Split
 from opro_cli.core.settings import SearchSettings
 from opro_cli.core.stats import Interval, wilson_interval
 
@@ -50,6 +59,8 @@ class Answers:
     """One candidate's answers on one split, with their running sums."""
 
     by_question: dict[int, Outcome] = field(default_factory=dict)
+    first_replies: dict[int, str] = field(default_factory=dict)
+    """Replies of the first round to questions whose second round is still open."""
     correct: int = 0
     unreadable: int = 0
     partial: bool = False
@@ -58,6 +69,7 @@ class Answers:
     def add(self, question: int, outcome: Outcome) -> None:
         """Take in one new answer."""
         self.by_question[question] = outcome
+        self.first_replies.pop(question, None)
         if outcome.score is None:
             self.unreadable += 1
         else:
@@ -110,7 +122,7 @@ class RoleSpend:
         """Dollars, None when unknown."""
         return None if self.pico_usd is None else self.pico_usd / 1e12
 
-    def add(self, event: Proposed | Answered) -> None:
+    def add(self, event: Proposed | Reasoned | Answered) -> None:
         """Count one answered call."""
         self.calls += 1
         self.prompt_tokens = _plus(self.prompt_tokens, event.prompt_tokens)
@@ -123,6 +135,35 @@ def _plus(total: int | None, more: int | None) -> int | None:
     return None if total is None or more is None else total + more
 
 
+@dataclass(frozen=True, slots=True)
+class ProposedText:
+    """One text read from a reply. skipped: why it was not scored, "" when it was.
+
+    step: counts from 1.
+    """
+
+    step: int
+    text: str
+    skipped: str
+
+
+REPEATED = "repeated"
+
+
+def reason_to_skip(text: str, search: SearchSettings) -> str:
+    """Why a proposed text is not worth scoring, "" when it is.
+
+    The reference's three reasons, in its order (google-deepmind/opro, run_evolution).
+    """
+    if len(text) > search.max_instruction_chars:
+        return "too long"
+    if search.drop_digits and any(char.isdigit() for char in text):
+        return "digits"
+    if search.rules == "paper" and "INS" in text:
+        return "tag"
+    return ""
+
+
 def candidate_id(instruction: str) -> str:
     """A candidate's name in the journal: the same text has the same one in every run."""
     data = instruction.encode("utf-8", "surrogatepass")
@@ -132,14 +173,29 @@ def candidate_id(instruction: str) -> str:
 class RunState:
     """Everything known about a run.
 
-    sizes: questions a split. candidates: by id, in the order they joined (initial ones as
+    sizes: questions a split. train_rows: the rows of the source that the train questions are,
+    0, 1, 2 … when left out. rounds: calls that a question takes, 2 with a second round that asks
+    for the final answer. candidates: by id, in the order they joined (initial ones as
     configured, then by step and sample), which does not depend on the order of arrival.
     """
 
-    def __init__(self, search: SearchSettings, sizes: Mapping[Split, int]) -> None:
+    def __init__(
+        self,
+        search: SearchSettings,
+        sizes: Mapping[Split, int],
+        train_rows: Sequence[int] | None = None,
+        rounds: int = 1,
+    ) -> None:
         self.search = search
         self.sizes = dict(sizes)
+        self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
+        self.rounds = rounds
         self.candidates: dict[str, Candidate] = {}
+        self.history: list[tuple[int, Candidate]] = []
+        """Candidates as they entered, with the step they did; by the paper's rules an initial
+        instruction enters again when it is proposed."""
+        self.proposed: list[ProposedText] = []
+        self._seen: set[str] = set()
         self.spend: dict[str, RoleSpend] = {"optimizer": RoleSpend(), "scorer": RoleSpend()}
         self.sessions: list[SessionStarted] = []
         self.ended: SessionEnded | None = None
@@ -153,13 +209,29 @@ class RunState:
         self.empty_proposals = 0
         """Replies from which no new instruction could be taken."""
         for instruction in search.initial_instructions:
-            self._join(instruction, 0)
+            self._enter(instruction, 0)
+            if search.rules != "paper":
+                self._seen.add(instruction)
+
+    @classmethod
+    def at_start(
+        cls,
+        search: SearchSettings,
+        examples: Mapping[Split, Sequence[Example]],
+        second_round: bool,
+    ) -> RunState:
+        """The state of a run before its first event."""
+        sizes = {split: len(examples[split]) for split in SPLITS}
+        rows = [example.row for example in examples["train"]]
+        return cls(search, sizes, rows, rounds=2 if second_round else 1)
 
     def apply(self, event: Event) -> None:
         """Take in one event; IllegalEvent, and nothing changed, if it cannot follow."""
         match event:
             case Answered():
                 self._apply_answered(event)
+            case Reasoned():
+                self._apply_reasoned(event)
             case Proposed():
                 self._apply_proposed(event)
             case SessionStarted():
@@ -173,7 +245,15 @@ class RunState:
             self.working_seconds += max(0.0, event.at - self.last_at)
         self.last_at = event.at
 
-    def _apply_answered(self, event: Answered) -> None:
+    def _apply_reasoned(self, event: Reasoned) -> None:
+        answers = self._answers_for(event)
+        if event.question in answers.first_replies:
+            raise IllegalEvent(f"a second first round of question {event.question}")
+        answers.first_replies[event.question] = event.text
+        self.spend["scorer"].add(event)
+
+    def _answers_for(self, event: Reasoned | Answered) -> Answers:
+        """Where the reply to an open question belongs."""
         candidate = self.candidates.get(event.candidate)
         if candidate is None:
             raise IllegalEvent(f"an answer for the unknown candidate {event.candidate}")
@@ -182,6 +262,10 @@ class RunState:
         answers = candidate.answers[event.split]
         if event.question in answers.by_question:
             raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
+        return answers
+
+    def _apply_answered(self, event: Answered) -> None:
+        answers = self._answers_for(event)
         if (event.answer is None) != (event.score is None):
             raise IllegalEvent("an unreadable answer with a score, or a readable one without")
         answers.add(event.question, Outcome(event.answer, event.score))
@@ -202,16 +286,24 @@ class RunState:
     def _close_proposals(self) -> None:
         self.step += 1
         for sample in sorted(self.proposals):
-            joined = [self._join(text, self.step) for text in self.proposals[sample].instructions]
-            self.empty_proposals += not any(joined)
+            skipped = [self._propose(text) for text in self.proposals[sample].instructions]
+            self.empty_proposals += all(skipped)
         self.proposals = {}
 
-    def _join(self, instruction: str, step: int) -> bool:
+    def _propose(self, text: str) -> str:
+        """Take in one proposed text; the reason when it is skipped."""
+        skipped = REPEATED if text in self._seen else reason_to_skip(text, self.search)
+        self._seen.add(text)
+        self.proposed.append(ProposedText(self.step, text, skipped))
+        if not skipped:
+            self._enter(text, self.step)
+        return skipped
+
+    def _enter(self, instruction: str, step: int) -> None:
         new_id = candidate_id(instruction)
-        if new_id in self.candidates:
-            return False
-        self.candidates[new_id] = Candidate(new_id, instruction, step)
-        return True
+        # An instruction that enters again keeps its answers: nothing is paid for twice.
+        candidate = self.candidates.setdefault(new_id, Candidate(new_id, instruction, step))
+        self.history.append((step, candidate))
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
         """The questions of a split that a candidate has not been asked, ascending."""

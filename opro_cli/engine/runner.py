@@ -10,24 +10,37 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from opro_cli import __version__
-from opro_cli.core.events import Answered, Event, Proposed, Retried, SessionEnded, SessionStarted
+from opro_cli.core.events import (
+    Answered,
+    Event,
+    Proposed,
+    Reasoned,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Message, Split
 from opro_cli.core.planner import Evaluate, Finish, Propose, Question, next_work
 from opro_cli.core.prompts import (
     MetaPromptMaterial,
     PromptFormat,
     TrajectoryEntry,
+    question_text,
     scorer_messages,
+    second_round_messages,
 )
 from opro_cli.core.rng import seed_for
-from opro_cli.core.selection import mean
 from opro_cli.core.session import Activity, Role
-from opro_cli.core.settings import ModelSettings, Settings
+from opro_cli.core.settings import Settings
 from opro_cli.core.state import RunState
+from opro_cli.core.trajectory import mean
 from opro_cli.engine.parallel import in_parallel
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.errors import JournalError, ModelError, OproError
 from opro_cli.ports import ChatModel, Journal, Metric, Observer, Strategy
+
+SECOND_ROUND_TOKENS = 50
+"""At most so many for the final answer alone (google-deepmind/opro, eval_utils.py)."""
 
 Ending = Literal["finished", "interrupted"]
 
@@ -102,10 +115,12 @@ class Runner:
     async def _propose(self, work: Propose) -> None:
         messages = self.strategy.meta_prompt(self._material(work))
         settings = self.settings.optimizer
+        temperature = settings.temperature_at(work.step, self.settings.search.steps)
 
         async def one(sample: int) -> None:
             seed = seed_for(self.settings.search.seed, "propose", work.step, sample)
-            answered = await self._call("optimizer", messages, settings, seed)
+            request = ChatRequest(messages, temperature, settings.max_tokens, seed)
+            answered = await self._call("optimizer", request)
             reply = answered.reply
             self._record(
                 Proposed(
@@ -131,6 +146,7 @@ class Runner:
             exemplars=tuple(self.examples["train"][index] for index in work.exemplars),
             format=self._format(),
             score_buckets=self.settings.search.score_buckets,
+            description=self.settings.task.description or "",
         )
 
     def _format(self) -> PromptFormat:
@@ -144,11 +160,19 @@ class Runner:
         async def one(question: Question) -> None:
             example = self.examples[question.split][question.index]
             instruction = self.state.candidates[question.candidate].instruction
+            prompt = question_text(example.input, instruction, form)
             messages = scorer_messages(example.input, instruction, form)
             seed = seed_for(self.settings.search.seed, "answer", question.split, question.index)
-            answered = await self._call("scorer", messages, settings, seed)
+            if self.settings.task.second_round:
+                reasoning = await self._reasoning(question, messages, seed)
+                messages = second_round_messages(messages, reasoning)
+                limit = min(settings.max_tokens, SECOND_ROUND_TOKENS)
+            else:
+                limit = settings.max_tokens
+            request = ChatRequest(messages, settings.temperature, limit, seed)
+            answered = await self._call("scorer", request)
             reply = answered.reply
-            grade = self.metric.grade(reply.text, example)
+            grade = self.metric.grade(reply.text, example, prompt)
             self._record(
                 Answered(
                     at=time.time(),
@@ -168,15 +192,34 @@ class Runner:
 
         await in_parallel(work.questions, one, limit=settings.concurrency, halted=self._stop.is_set)
 
-    async def _call(
-        self,
-        role: Role,
-        messages: tuple[Message, ...],
-        settings: ModelSettings,
-        seed: int,
-    ) -> _TimedReply:
-        model = self.scorer if role == "scorer" else self.optimizer
+    async def _reasoning(self, question: Question, messages: tuple[Message, ...], seed: int) -> str:
+        """The first of two replies: from the journal when it is there, else from the scorer."""
+        answers = self.state.candidates[question.candidate].answers[question.split]
+        known = answers.first_replies.get(question.index)
+        if known is not None:
+            return known
+        settings = self.settings.scorer
         request = ChatRequest(messages, settings.temperature, settings.max_tokens, seed)
+        answered = await self._call("scorer", request)
+        reply = answered.reply
+        self._record(
+            Reasoned(
+                at=time.time(),
+                candidate=question.candidate,
+                split=question.split,
+                question=question.index,
+                text=reply.text,
+                finish_reason=reply.finish_reason,
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                usd=reply.usd,
+                seconds=answered.seconds,
+            )
+        )
+        return reply.text
+
+    async def _call(self, role: Role, request: ChatRequest) -> _TimedReply:
+        model = self.scorer if role == "scorer" else self.optimizer
         seconds = 0.0
 
         async def ask() -> ChatReply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.model import SPLITS, Example, Split
+from opro_cli.core.model import Example, Split
 from opro_cli.core.prompts import (
     MetaPromptMaterial,
     PromptFormat,
@@ -30,7 +30,7 @@ def forecast(
 
     The meta-prompt shown has made-up scores (0), since nothing was scored yet.
     """
-    state = RunState(settings.search, {split: len(examples[split]) for split in SPLITS})
+    state = RunState.at_start(settings.search, examples, settings.task.second_round)
     form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
     first = settings.search.initial_instructions[0]
     material = MetaPromptMaterial(
@@ -38,6 +38,7 @@ def forecast(
         exemplars=tuple(examples["train"][i] for i in choose_exemplars(state, ())),
         format=form,
         score_buckets=settings.search.score_buckets,
+        description=settings.task.description or "",
     )
     asked = scorer_messages(examples["train"][0].input, first, form)
     return {

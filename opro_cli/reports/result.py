@@ -6,6 +6,7 @@ deterministic models give equal results, whatever the concurrency.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal
 
 from opro_cli.core.model import SPLITS
@@ -40,6 +41,7 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "proposals": {
             "replies": state.spend["optimizer"].calls,
             "nothing_new": state.empty_proposals,
+            "skipped": skipped_proposals(state),
         },
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
         "seed": state.search.seed,
@@ -51,6 +53,11 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
 def candidates_of(state: RunState) -> list[dict[str, Any]]:
     """All candidates in the order in which they joined."""
     return [described(candidate) for candidate in state.candidates.values()]
+
+
+def skipped_proposals(state: RunState) -> dict[str, int]:
+    """Proposed texts that were not scored, by reason, the most frequent first."""
+    return dict(Counter(p.skipped for p in state.proposed if p.skipped).most_common())
 
 
 def steps_done(state: RunState) -> int:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opro_cli.core.settings import SearchSettings
+from opro_cli.core.settings import Settings
 from opro_cli.ports import Strategy
 from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
-STRATEGIES: dict[str, Callable[[SearchSettings], Strategy]] = {
-    "opro": lambda search: OproStrategy(search.max_instruction_chars),
+STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
+    "opro": lambda s: OproStrategy(s.search.exemplars_first),
+    "paper-gpt": lambda s: PaperGpt(
+        exemplars=s.search.exemplars > 0,
+        exemplars_first=s.search.exemplars_first,
+        answer_start=s.task.instruction_position == "A_begin",
+    ),
+    "paper-palm": lambda s: PaperPalm(s.search.exemplars > 0, s.search.exemplars_first),
+    "paper-instructions-only": lambda _: PaperInstructionsOnly(),
 }

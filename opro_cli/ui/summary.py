@@ -20,6 +20,8 @@ _HEADLINES = {
     "worse": ("worse", "bold red"),
 }
 
+_SKIPPED = {"too long": "too long", "digits": "with digits", "tag": "with a tag in them"}
+
 
 def print_result(result: Mapping[str, Any], console: Console) -> None:
     """Print what `result.json` says: the verdict, start against best, the best prompt, the cost."""
@@ -30,7 +32,7 @@ def print_result(result: Mapping[str, Any], console: Console) -> None:
         console.print(_scores(start, best))
         for line in _unreadable(start, best):
             console.print(Text(line, style="yellow"))
-    for line in _idle_optimizer(result):
+    for line in _idle_optimizer(result) + _skipped(result):
         console.print(Text(line, style="yellow"))
     if best is not None:
         console.print()
@@ -103,6 +105,13 @@ def _idle_optimizer(result: Mapping[str, Any]) -> list[str]:
         f"{idle} of {formats.plural(replies, 'reply', 'replies')} of the optimizer held no new "
         "instruction in its tags: its texts are in events.jsonl"
     ]
+
+
+def _skipped(result: Mapping[str, Any]) -> list[str]:
+    """How many proposed texts were not scored, and why, apart from those that came again."""
+    skipped = result.get("proposals", {}).get("skipped", {})
+    why = [f"{count} {_SKIPPED[each]}" for each, count in skipped.items() if each in _SKIPPED]
+    return [f"proposals not scored: {', '.join(why)}"] if why else []
 
 
 def _print_prompt(

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from opro_cli.core.selection import choose_exemplars, trajectory
+from opro_cli.core.selection import choose_exemplars
 from opro_cli.core.state import RunState
+from opro_cli.core.trajectory import trajectory
 from tests.core.runs import answered, new_state, score_all
 
 

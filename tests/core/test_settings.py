@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.changes import Change, as_plain, changes_between
-from opro_cli.core.settings import Settings, read_settings
+from opro_cli.core.settings import Names, Settings, read_settings
 
 
 def minimal() -> dict[str, Any]:
@@ -32,14 +32,29 @@ def presets(name: str) -> dict[str, Any]:
     return {"data": {"train": "hub:x#train", "input": "q", "target": "a"}, "answer": "number"}
 
 
+def search_preset(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
+    if name == "wrong":
+        raise ValueError("no such preset")
+    if name == "default":
+        return {}
+    shares = {"sums": 0.5}
+    return {
+        "task": {"qa_markers": False, "data": {"split": {"train": shares.get(task or "", 7)}}},
+        "search": {"steps": 200, "history": 9 if strategy is None else None},
+    }
+
+
+NAMES = Names(check_answer, ("opro", "paper-instructions-only"), presets, search_preset)
+
+
 def read(raw: Any) -> Settings:
-    result = read_settings(raw, check_answer=check_answer, strategies=("opro",), presets=presets)
+    result = read_settings(raw, NAMES)
     assert result.settings is not None, result.problems
     return result.settings
 
 
 def problems(raw: Any) -> dict[str, str]:
-    result = read_settings(raw, check_answer=check_answer, strategies=("opro",), presets=presets)
+    result = read_settings(raw, NAMES)
     assert result.settings is None
     return {problem.dotted: problem.message for problem in result.problems}
 

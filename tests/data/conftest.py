@@ -25,7 +25,7 @@ class WordMetric:
             raise ValueError("expected an answer; found '?'")
         return raw.strip()
 
-    def grade(self, reply: str, example: Example) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         return UNREADABLE
 
 

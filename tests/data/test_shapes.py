@@ -95,6 +95,7 @@ def test_the_presets_are_the_papers() -> None:
             "rows": "plain",
         },
         "answer": "boolean",
+        "description": "navigate",
     }
 
 

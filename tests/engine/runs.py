@@ -116,7 +116,7 @@ def new_runner(
         scorer=model,
         optimizer=model,
         metric=metric_named("number"),
-        strategy=STRATEGIES["opro"](config.search),
+        strategy=STRATEGIES["opro"](config),
         journal=journal,
         retry_policy=RetryPolicy(attempts=2, base=0.001),
     )

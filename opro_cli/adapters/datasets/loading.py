@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from opro_cli.adapters.datasets.examples import Problems, RowReading, read_examples
@@ -22,7 +22,8 @@ from opro_cli.ports import Metric
 class LoadedData:
     """The examples of a run.
 
-    examples: every split, dev and test possibly empty; no question is in two of them.
+    examples: every split, dev and test possibly empty; no question is in two of them, unless
+    the rows are drawn as the paper draws them.
     notes: sentences for people: how the rows were cut, what was left out and why.
     left_out: rows of the sources that no split could take (unusable or repeated).
     fingerprint: `examples_fingerprint` of these examples.
@@ -51,21 +52,29 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
     labels = _labels(places)
+    # The paper draws from all rows as they stand: leaving one out would move all the others.
+    as_they_stand = data.split.method == "paper"
     for split, place in places.items():
         read = read_examples(place, labels[split], reading, problems)
         noted = problems.count
-        sources[split] = without_repeats(read, problems)
+        sources[split] = read if as_they_stand else without_repeats(read, problems)
         repeats[labels[split]] = len(read) - len(sources[split]) - (problems.count - noted)
-    sources = without_leaks(sources, problems)
+    if not as_they_stand:
+        sources = without_leaks(sources, problems)
     if problems.count and data.on_bad_row == "error":
         raise _bad_rows(problems)
     _refuse_empty(sources, labels, problems)
     sizes = {split: len(usable) for split, usable in sources.items()}
     division = cut(sizes, data.split)
+    if not division.rows["train"]:
+        raise DataError(
+            "task.data.split.train: expected at least 1 row, found 0",
+            "the optimizer scores its candidates on the train rows",
+        )
     examples: dict[Split, tuple[Example, ...]] = {}
     for split in SPLITS:
         source = sources.get(split, sources["train"])
-        examples[split] = tuple(source[row] for row in division.rows[split])
+        examples[split] = tuple(replace(source[row], row=row) for row in division.rows[split])
     return LoadedData(
         examples=examples,
         notes=(division.note, *_notes(problems, repeats)),

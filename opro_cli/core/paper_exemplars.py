@@ -1,0 +1,91 @@
+"""Which train questions the paper's reference shows in a meta-prompt, draw for draw.
+
+Source: google-deepmind/opro, opt_utils.run_evolution, whose four criteria are `random`,
+`constant`, `accumulative_most_frequent` (here most_wrong_so_far) and `current_most_frequent`
+(most_wrong_now). Steps seed numpy's legacy generator with their number from 0, `constant`
+with 0; most_wrong_now does not seed, and draws from one stream over the whole run, which here
+starts with `search.seed`.
+
+The order of tied questions is that in which they were first found wrong: candidate by
+candidate, each one's wrong rows in the order of a CPython set of integers, which is not
+ascending. Where the reference would crash, for want of questions, all there are are shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+
+from opro_cli.core.numpy_legacy import LegacyStream
+from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.trajectory import best_last
+
+
+def paper_exemplars(state: RunState) -> tuple[int, ...]:
+    """Indices of train questions for the next step, in the order in which they are shown."""
+    search, rows = state.search, state.train_rows
+    step = state.step  # the reference counts from 0
+    count = search.exemplars
+    match search.exemplar_choice:
+        case "constant":
+            chosen = _drawn(rows, count, LegacyStream(0))
+        case "most_wrong_so_far":
+            wrong = wrong_counts(state, (candidate for _, candidate in state.history))
+            chosen = _drawn(_most_first(wrong), count, LegacyStream(step))
+        case "most_wrong_now":
+            chosen = _now_wrong(state, count)
+        case _:
+            chosen = _drawn(rows, count, LegacyStream(step))
+    index_of = {row: index for index, row in enumerate(rows)}
+    return tuple(index_of[row] for row in chosen)
+
+
+def wrong_counts(state: RunState, candidates: Iterable[Candidate]) -> Counter[int]:
+    """How many of `candidates` got a row of train wrong, in the order of first being wrong.
+
+    Wrong is a score of 0; an unreadable answer has none and counts as 0.
+    """
+    counts: Counter[int] = Counter()
+    for candidate in candidates:
+        outcomes = candidate.answers["train"].by_question
+        # A set on purpose: its order is the reference's.
+        counts.update(
+            {
+                row
+                for index, row in enumerate(state.train_rows)
+                if index in outcomes and not outcomes[index].score
+            }
+        )
+    return counts
+
+
+def _drawn(items: Sequence[int], count: int, stream: LegacyStream) -> list[int]:
+    """`count` of the items, ascending; when there are no more than that all, as they stand."""
+    if len(items) <= count:
+        return list(items)
+    return sorted(stream.choice(items, count))
+
+
+def _most_first(wrong: Counter[int]) -> list[int]:
+    return sorted(wrong, key=lambda row: -wrong[row])
+
+
+def _now_wrong(state: RunState, count: int) -> list[int]:
+    """The wrong rows of those shown, from a stream that earlier steps have drawn from."""
+    stream = LegacyStream(state.search.seed)
+    entered: list[Candidate] = []
+    chosen: list[int] = []
+    history = deque(state.history)
+    for step in range(state.step + 1):
+        while history and history[0][0] <= step:
+            entered.append(history.popleft()[1])
+        # At the first step the reference counts those below its threshold too.
+        threshold = state.search.score_threshold if step else 0.0
+        wrong = wrong_counts(state, best_last(entered, state.search.history, threshold))
+        most = max(wrong.values(), default=0)
+        tied = [row for row in wrong if wrong[row] == most]
+        if len(tied) < count:
+            chosen = _most_first(wrong)[:count]
+        else:
+            chosen = sorted(stream.choice(tied, count))
+    return chosen

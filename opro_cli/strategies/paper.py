@@ -1,0 +1,115 @@
+"""The reference's meta-prompts and its reading of replies, to the letter.
+
+Source: google-deepmind/opro, opt_utils.gen_meta_prompt and run_evolution. Kept on purpose:
+"0 to 100" whatever the buckets are, the line that announces problems when there are none, a
+reply without its tag read whole, a missing or empty one as the empty instruction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opro_cli.core.model import Message
+from opro_cli.core.prompts import MetaPromptMaterial
+from opro_cli.strategies import wording
+
+
+@dataclass(frozen=True, slots=True)
+class PaperGpt:
+    """The meta-prompt for GPT models. exemplars: whether problems are shown at all."""
+
+    exemplars: bool = True
+    exemplars_first: bool = False
+    answer_start: bool = False
+
+    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
+        """One user message."""
+        words = wording.wanted(material.format)
+        past = wording.gpt_task(words, 100)
+        past += wording.scored_texts(material.trajectory, material.score_buckets)
+        problems = wording.GPT_EXEMPLARS + "".join(
+            wording.gpt_exemplar(example, material.format) for example in material.exemplars
+        )
+        body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
+        return (Message("user", f"{body}\n\n{wording.gpt_request(words)}"),)
+
+    def read(self, reply: str) -> tuple[str, ...]:
+        """From the first opening tag to the first closing one; what is missing bounds nothing.
+
+        At A_begin only <Start> is looked for, elsewhere only <INS>.
+        """
+        tag = "Start" if self.answer_start else "INS"
+        start = reply.find(f"<{tag}>")
+        end = reply.find(f"</{tag}>")
+        text = reply[0 if start < 0 else start + len(tag) + 2 : None if end < 0 else end]
+        return (polished(text),)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPalm:
+    """The meta-prompt for PaLM models (text-bison)."""
+
+    exemplars: bool = True
+    exemplars_first: bool = False
+
+    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
+        """One user message."""
+        past = wording.PALM_TASK
+        past += wording.scored_texts(material.trajectory, material.score_buckets)
+        problems = wording.PALM_EXEMPLARS + "".join(
+            wording.palm_exemplar(example, material.format) for example in material.exemplars
+        )
+        body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
+        return (Message("user", f"{body}\n\n{wording.PALM_REQUEST}"),)
+
+    def read(self, reply: str) -> tuple[str, ...]:
+        """What stands in the first square brackets of a line; none are the empty instruction."""
+        for line in reply.split("\n"):
+            start = line.find("[")
+            end = line.find("]", start)
+            if 0 <= start < end:
+                return (polished(line[start + 1 : end]),)
+        return ("",)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperInstructionsOnly:
+    """The meta-prompt without exemplars, for models that were not tuned on instructions.
+
+    It needs a description of the task and knows no position before the question.
+    """
+
+    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
+        """One user message: a sentence to go on from, then every past instruction in a tag."""
+        place = wording.PLACES.get(material.format.position, "before the question")
+        past = "".join(
+            f"\n\nPrecision: {wording.shown_score(entry.score, material.score_buckets, 2)} "
+            f"<TEXT>{entry.instruction}</TEXT>"
+            for entry in material.trajectory
+        )
+        task = (
+            f"Create a piece of text {place} to enhance the precision in solving diverse "
+            f"{material.description.strip()} problems."
+        )
+        return (Message("user", task + past),)
+
+    def read(self, reply: str) -> tuple[str, ...]:
+        """The first complete <TEXT>; a reply without one gives nothing."""
+        start = reply.find("<TEXT>")
+        end = reply.find("</TEXT>", start + 6)
+        return (polished(reply[start + 6 : end]),) if start >= 0 and end >= 0 else ()
+
+
+def polished(text: str) -> str:
+    """An instruction as the reference keeps it: stripped, no bold marks, capitalised.
+
+    Source: eval_utils.polish_sentence.
+    """
+    plain = text.strip().replace("**", "")
+    return plain[0].upper() + plain[1:] if len(plain) > 1 else plain
+
+
+def _arranged(past: str, problems: str | None, exemplars_first: bool) -> str:
+    if problems is None:
+        return past
+    return "\n\n".join((problems, past) if exemplars_first else (past, problems))
