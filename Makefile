@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check lint lock readme embedded-model clean
+.PHONY: quickstart test check lint conformance agreement lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -19,6 +19,14 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Every vector of the paper's reference, from OPRO_VECTORS=DIR or ../shared/vectors.
+conformance: .venv/ready
+	OPRO_VECTORS="$${OPRO_VECTORS:-../shared/vectors}" $(BIN)/pytest -q tests/conformance
+
+# How often the default parser and the paper's read hand-labelled answers as a person does.
+agreement: .venv/ready
+	$(BIN)/python -m tests.metrics.agreement
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("opro needs Python 3.11 or newer: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

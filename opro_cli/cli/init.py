@@ -15,7 +15,8 @@ def init(
     template: Annotated[
         str,
         typer.Option(
-            help="quickstart, own-data, gsm8k-mistral-7b-ollama or bbh-openai.", show_default=True
+            help="quickstart, own-data, gsm8k-mistral-7b-ollama, bbh-openai or gsm8k-paper.",
+            show_default=True,
         ),
     ] = "quickstart",
 ) -> None:

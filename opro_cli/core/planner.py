@@ -57,7 +57,7 @@ def next_work(state: RunState) -> Work:
     open_train = _open_questions(state, list(state.candidates.values()), "train")
     if open_train:
         return Evaluate(open_train)
-    open_dev = _open_questions(state, _proposed_for_dev(state), "dev")
+    open_dev = _open_questions(state, proposed_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.step < state.search.steps:
@@ -76,7 +76,7 @@ def _propose(state: RunState) -> Propose:
     )
 
 
-def _proposed_for_dev(state: RunState) -> list[Candidate]:
+def proposed_for_dev(state: RunState) -> list[Candidate]:
     """What the present step proposed, when it is one whose proposals are scored on dev.
 
     Instructions that were candidates before count too (run_evolution in the reference).

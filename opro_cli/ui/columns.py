@@ -10,7 +10,7 @@ from rich.text import Text
 from opro_cli.core.model import Split
 from opro_cli.core.state import Candidate, Score
 from opro_cli.ui.formats import bounds, percent
-from opro_cli.ui.safe import printable, printable_blocks
+from opro_cli.ui.safe import instruction_shown, printable, printable_blocks
 
 _SCORE = len("100.0 %")
 _INTERVAL = len("[100.0–100.0]")
@@ -62,7 +62,7 @@ class Columns:
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
-        texts = printable_blocks(candidate.instruction, max(1, room), lines)
+        texts = printable_blocks(instruction_shown(candidate.instruction), max(1, room), lines)
         indent = " " * (self.width - room)
         first = self._fit(self._join(cells, texts[0]))
         return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]
@@ -70,7 +70,11 @@ class Columns:
     def proposal(self, instruction: str) -> Text:
         """An instruction that is not a candidate yet: nothing but its text."""
         blank = self._join(self._cells("", "", "", "", "", ""), "")
-        return Text(self._fit(blank + printable(instruction, max(1, self.width - len(blank)))))
+        return Text(
+            self._fit(
+                blank + printable(instruction_shown(instruction), max(1, self.width - len(blank)))
+            )
+        )
 
     def _cells(
         self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str

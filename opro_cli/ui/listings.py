@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from opro_cli.ui.formats import count, money, percent
-from opro_cli.ui.safe import printable, printable_lines
+from opro_cli.ui.safe import instruction_shown, printable, printable_lines
 
 WIDE = 110
 """Columns from which a table of runs has room for the prompts."""
@@ -30,7 +30,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_column("best prompt", ratio=1, no_wrap=True, overflow="ellipsis")
     for row in rows:
         best = row["best"]
-        prompt = Text(printable(best["instruction"], 200) if best else "–")
+        prompt = Text(printable(instruction_shown(best["instruction"]), 200) if best else "–")
         table.add_row(
             Text(printable(row["run"])),
             Text(row["status"]),
@@ -57,7 +57,7 @@ def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
             Text(str(row["step"])),
             *(Text(_mean(scores[split])) for split in ("train", "dev", "test")),
             Text(count(unreadable) if unreadable else "–"),
-            Text(printable(row["instruction"]) or "(empty)"),
+            Text(printable(instruction_shown(row["instruction"]))),
         )
     console.print(table)
 

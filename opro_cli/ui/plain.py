@@ -11,7 +11,7 @@ from opro_cli.core.state import Candidate, RunState, Score
 from opro_cli.ui import formats
 from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
-from opro_cli.ui.safe import printable
+from opro_cli.ui.safe import instruction_shown, printable
 
 QUIET = 30.0
 """Seconds without a line after which one says that the run is alive."""
@@ -140,7 +140,9 @@ def _scored(candidate: Candidate, split: Split) -> str:
         return ""
     line = formats.scored(score.mean, score.interval, score.correct, score.n)
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
-    return f"{line}{unreadable} · {printable(candidate.instruction, _INSTRUCTION)}"
+    return (
+        f"{line}{unreadable} · {printable(instruction_shown(candidate.instruction), _INSTRUCTION)}"
+    )
 
 
 def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:

@@ -23,6 +23,11 @@ _PRESENTATION = frozenset("\ufe0e\ufe0f")
 _MORE = "…"
 
 
+def instruction_shown(instruction: str) -> str:
+    """What stands for an instruction in a table; still to be made printable."""
+    return instruction or "(empty)"
+
+
 def printable(text: str, width: int | None = None) -> str:
     """`text` as one line that shows its invisible characters, cut to `width` cells with "…".
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opro_cli.core.model import Split
+from opro_cli.core.planner import proposed_for_dev
 from opro_cli.core.selection import baseline, finalists, winner
 from opro_cli.core.session import phase
 from opro_cli.core.state import Candidate, RunState, Score
@@ -63,7 +64,8 @@ class Scoreboard:
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
     def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
-        on_dev = state.is_scored(candidate, "dev")
+        # Until the search is over, only those that `eval_interval` picked have dev scores.
+        on_dev = state.step == state.search.steps and state.is_scored(candidate, "dev")
         score = self.score(candidate, "dev" if on_dev else "train")
         mean = score.mean if score else 0.0
         return (not on_dev, -mean, candidate.step, len(candidate.instruction))
@@ -101,7 +103,12 @@ class Scoreboard:
             if not self._finalists:
                 self._finalists = finalists(state)
             return self._bench("finalists on dev", state, self._finalists, "dev")
+        due = proposed_for_dev(state)
         here = state.of_step(state.step)
+        if not all(state.is_scored(c, "dev") for c in due) and all(
+            state.is_scored(c, "train") for c in here
+        ):
+            return self._bench(f"step {state.step} on dev", state, due, "dev")
         proposing = state.step < state.search.steps and (
             bool(state.proposals) or all(state.is_scored(c, "train") for c in here)
         )

@@ -12,7 +12,7 @@ from rich.text import Text
 from opro_cli.core.model import SPLITS
 from opro_cli.core.stats import Interval
 from opro_cli.ui import formats
-from opro_cli.ui.safe import printable, printable_lines
+from opro_cli.ui.safe import instruction_shown, printable, printable_lines
 
 _HEADLINES = {
     "improved": ("improved", "bold green"),
@@ -121,7 +121,7 @@ def _print_prompt(
     what = "best prompt, still the one it started with" if same else "best prompt"
     console.print(Text(f"{what} ({_origin(best)}):", style="bold"))
     if not best["instruction"]:
-        console.print(Text("(empty)", style="dim"))
+        console.print(Text(instruction_shown(""), style="dim"))
         return
     for line in printable_lines(best["instruction"]):
         # In a pipe the lines stay as they are: somebody may paste them.

@@ -127,6 +127,7 @@ def test_all_shipped_configs_are_fine() -> None:
     assert [c.stem for c in configs] == [
         "bbh-openai",
         "gsm8k-mistral-7b-ollama",
+        "gsm8k-paper",
         "own-data",
         "quickstart",
     ]

@@ -21,9 +21,15 @@ def new_run(
     steps: int = 20,
     per_step: int = 8,
     initial: tuple[str, ...] = (START,),
+    eval_interval: int | None = None,
 ) -> RunState:
     """A run before its first call."""
-    search = SearchSettings(initial_instructions=initial, steps=steps, candidates_per_step=per_step)
+    search = SearchSettings(
+        initial_instructions=initial,
+        steps=steps,
+        candidates_per_step=per_step,
+        eval_interval=eval_interval,
+    )
     return RunState(search, {"train": train, "dev": dev, "test": test})
 
 

@@ -169,6 +169,18 @@ def test_dev_decides_once_there_are_dev_scores() -> None:
     assert "finalists on dev: 2/2 scored" in lines
 
 
+def test_dev_scores_during_the_search_are_shown_and_decide_nothing() -> None:
+    state = new_run(dev=20, steps=2, per_step=1, eval_interval=1)
+    answer(state, START, "train", 30, 10)
+    propose(state, "worse")
+    answer(state, "worse", "train", 20, 20)
+    assert "step 1 on dev: 0/1 scored" in lines_of(state)
+    answer(state, "worse", "dev", 20, 0)
+    lines = lines_of(state)
+    assert [line.rsplit(" ", 1)[-1] for line in lines if "40/40" in line] == ["problem.", "worse"]
+    assert "step 2: waiting for the optimizer, 0/1 proposals" in lines
+
+
 def test_the_test_split_shows_start_and_best() -> None:
     state = unseen(right_on_dev=18)
     answer(state, START, "test", 30, 20)

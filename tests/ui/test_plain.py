@@ -76,6 +76,12 @@ def test_one_line_a_candidate_and_one_a_step() -> None:
     assert said[-1].startswith("[1:01:40] step 1/2 done: best so far 62.5 %, mean 50.0 %, 82 of")
 
 
+def test_the_empty_instruction_has_a_name() -> None:
+    session = Session(new_run(train=1, initial=("",)))
+    session.feed(*answers(named(session.state, ""), "train", 1, 0, at=T0))
+    assert any(line.endswith("1/1 · (empty)") for line in session.new_lines())
+
+
 def test_a_step_without_news_is_said() -> None:
     session = Session(new_run(per_step=1, train=1))
     session.feed(*answers(named(session.state, START), "train", 1, 0, at=T0))
