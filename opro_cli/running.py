@@ -204,7 +204,8 @@ def _edited_source(run: RecordedRun) -> tuple[str, ...]:
         now = as_plain(wiring.settings_from(Path(source)))
     except OproError:
         return ()
-    changes = changes_between(run.settings, now)
+    recorded = wiring.settings_of(run.settings)  # with keys that came after the run began
+    changes = changes_between(as_plain(recorded), now) if recorded else ()
     if not changes:
         return ()
     names = ", ".join(change.path for change in changes)

@@ -165,6 +165,8 @@ class Runner:
             seed = seed_for(self.settings.search.seed, "answer", question.split, question.index)
             if self.settings.task.second_round:
                 reasoning = await self._reasoning(question, messages, seed)
+                if self._stop.is_set():
+                    return  # the journal has this reply; a resume goes on from it
                 messages = second_round_messages(messages, reasoning)
                 limit = min(settings.max_tokens, SECOND_ROUND_TOKENS)
             else:

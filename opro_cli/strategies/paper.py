@@ -106,6 +106,8 @@ def polished(text: str) -> str:
     Source: eval_utils.polish_sentence.
     """
     plain = text.strip().replace("**", "")
+    # Two halves of a character that "**" kept apart are one to the journal, so they are one here.
+    plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     return plain[0].upper() + plain[1:] if len(plain) > 1 else plain
 
 

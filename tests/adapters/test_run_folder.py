@@ -61,7 +61,7 @@ def test_a_new_run_is_whole_and_leaves_nothing_else(run: Path) -> None:
     assert list(run.parent.iterdir()) == [run]
     assert read_examples(run) == EXAMPLES
     identity = read_identity(run)
-    assert identity["format_version"] == 1
+    assert identity["format_version"] == 2
     assert identity["data_fingerprint"] == "f"
     assert "litellm" in identity["packages"]
 

@@ -316,5 +316,5 @@ def test_an_optimizer_that_proposes_nothing_is_told(
     assert said.code == 0
     assert "6 of 6 replies of the optimizer held no new instruction" in said.out
     shown = opro("show", "sums", "--json").data
-    assert shown["proposals"] == {"replies": 6, "nothing_new": 6}
+    assert shown["proposals"] == {"replies": 6, "nothing_new": 6, "skipped": {}}
     assert shown["verdict"] == "not_distinguishable"

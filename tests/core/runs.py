@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
-from opro_cli.core.events import Answered, Proposed
+from opro_cli.core.events import Answered, Proposed, Reasoned
 from opro_cli.core.model import Split
 from opro_cli.core.settings import SearchSettings
 from opro_cli.core.state import RunState, candidate_id
 
 
 def new_state(
-    *initial: str, steps: int = 2, per_step: int = 2, train: int = 4, **other: int
+    *initial: str,
+    steps: int = 2,
+    per_step: int = 2,
+    train: int = 4,
+    dev: int = 0,
+    test: int = 0,
+    rounds: int = 1,
+    **search: Any,
 ) -> RunState:
-    sizes: Mapping[Split, int] = {
-        "train": train,
-        "dev": other.get("dev", 0),
-        "test": other.get("test", 0),
+    """A state before its first event; `search`: keys of that section, and `rows` of train."""
+    rows: Sequence[int] | None = search.pop("rows", None)
+    plain: dict[str, Any] = {
+        "initial_instructions": initial or ("start",),
+        "steps": steps,
+        "candidates_per_step": per_step,
+        "exemplars": 2,
     }
-    search = SearchSettings(
-        initial_instructions=initial or ("start",),
-        steps=steps,
-        candidates_per_step=per_step,
-        exemplars=2,
-    )
-    return RunState(search, sizes)
+    sizes: dict[Split, int] = {"train": train, "dev": dev, "test": test}
+    return RunState(SearchSettings(**{**plain, **search}), sizes, rows, rounds)
 
 
 def answered(
@@ -51,6 +57,23 @@ def answered(
     )
 
 
+def reasoned(
+    instruction: str, question: int, text: str = "9 + 9", split: Split = "train"
+) -> Reasoned:
+    return Reasoned(
+        at=0.0,
+        candidate=candidate_id(instruction),
+        split=split,
+        question=question,
+        text=text,
+        finish_reason="stop",
+        prompt_tokens=30,
+        completion_tokens=5,
+        usd=0.01,
+        seconds=0.1,
+    )
+
+
 def proposed(step: int, sample: int, *instructions: str, at: float = 0.0) -> Proposed:
     return Proposed(
         at=at,
@@ -70,3 +93,9 @@ def score_all(state: RunState, instruction: str, right: int, split: Split = "tra
     """Answer every question of a split, the first `right` of them rightly."""
     for question in range(state.sizes[split]):
         state.apply(answered(instruction, question, float(question < right), split))
+
+
+def wrong_on(state: RunState, instruction: str, *rows: int) -> None:
+    """Answer every train question, those of these rows wrongly."""
+    for question, row in enumerate(state.train_rows):
+        state.apply(answered(instruction, question, float(row not in rows)))

@@ -13,6 +13,7 @@ from opro_cli.core.events import (
     Event,
     MalformedEvent,
     Proposed,
+    Reasoned,
     Retried,
     SessionEnded,
     SessionStarted,
@@ -32,6 +33,19 @@ answers = st.builds(
     text=st.text(),
     answer=st.none() | st.text(),
     score=st.none() | st.floats(0, 1),
+    finish_reason=st.text(max_size=8),
+    prompt_tokens=counts,
+    completion_tokens=counts,
+    usd=money,
+    seconds=st.floats(0, 1000),
+)
+first_rounds = st.builds(
+    Reasoned,
+    at=moments,
+    candidate=st.text(max_size=12),
+    split=st.sampled_from(["train", "dev", "test"]),
+    question=st.integers(0, 1000),
+    text=st.text(),
     finish_reason=st.text(max_size=8),
     prompt_tokens=counts,
     completion_tokens=counts,
@@ -60,12 +74,31 @@ others = st.sampled_from(
 )
 
 
-@given(answers | proposals | others)
+@given(answers | first_rounds | proposals | others)
 def test_an_event_survives_the_journal(event: Event) -> None:
     assert from_record(json.loads(json.dumps(to_record(event)))) == event
 
 
 RECORD = to_record(SessionStarted(1.0, 1, "0.1.0"))
+FIRST_ROUND = to_record(
+    Reasoned(1.0, "ab", "dev", 3, "9 + 9", "stop", 10, 3, None, 0.5),
+)
+
+
+def test_a_first_round_is_written_under_its_name() -> None:
+    assert FIRST_ROUND == {
+        "event": "reasoned",
+        "at": 1.0,
+        "candidate": "ab",
+        "split": "dev",
+        "question": 3,
+        "text": "9 + 9",
+        "finish_reason": "stop",
+        "prompt_tokens": 10,
+        "completion_tokens": 3,
+        "usd": None,
+        "seconds": 0.5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -76,6 +109,9 @@ RECORD = to_record(SessionStarted(1.0, 1, "0.1.0"))
         ({key: RECORD[key] for key in RECORD if key != "pid"}, "session_started without pid"),
         ({**RECORD, "pid": "many"}, "session_started.pid is 'many'"),
         ({**RECORD, "pid": True}, "session_started.pid is True"),
+        ({**FIRST_ROUND, "split": "all"}, "reasoned.split is 'all'"),
+        ({**FIRST_ROUND, "text": None}, "reasoned.text is None"),
+        ({key: FIRST_ROUND[key] for key in FIRST_ROUND if key != "usd"}, "reasoned without usd"),
     ],
 )
 def test_any_other_record_is_refused(record: object, complaint: str) -> None:

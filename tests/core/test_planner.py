@@ -116,3 +116,71 @@ def test_without_dev_the_train_score_chooses() -> None:
     state.apply(proposed(1, 0, "better"))
     score_all(state, "better", 4)
     assert asked(state) == {("start", "test", 0), ("better", "test", 0)}
+
+
+def dev_questions(state: RunState, *propose: str) -> list[str]:
+    """Score what is open on train, propose these; who is asked on dev before the next step."""
+    for sample, text in enumerate(propose):
+        state.apply(proposed(state.step + 1, sample, text))
+    seen: list[str] = []
+    while isinstance(work := next_work(state), Evaluate) and state.step < state.search.steps:
+        for q in work.questions:
+            instruction = state.candidates[q.candidate].instruction
+            state.apply(answered(instruction, q.index, 1.0, q.split))
+            if q.split == "dev" and instruction not in seen:
+                seen.append(instruction)
+    return seen
+
+
+def test_every_so_many_steps_the_proposals_are_scored_on_dev_at_once() -> None:
+    state = new_state(steps=6, per_step=2, train=2, dev=2, eval_interval=2)
+    assert dev_questions(state) == []
+    assert dev_questions(state, "a", "b") == ["a", "b"]
+    assert dev_questions(state, "c", "d") == []
+    # c was new at a step without dev; proposed again at one with dev, it is asked there.
+    assert dev_questions(state, "c", "e") == ["c", "e"]
+    assert dev_questions(state, "f", "a") == []
+    # What has its dev answers is not asked again.
+    assert dev_questions(state, "a", "start") == ["start"]
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert work.step == 6
+
+
+def test_train_comes_before_dev_and_dev_before_the_next_proposal() -> None:
+    state = new_state(steps=2, per_step=1, train=2, dev=2, eval_interval=1)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "a"))
+    assert asked(state) == {("a", "train", 0), ("a", "train", 1)}
+    score_all(state, "a", 1)
+    state.apply(answered("a", 1, split="dev"))
+    assert asked(state) == {("a", "dev", 0)}
+    state.apply(answered("a", 0, split="dev"))
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert work.step == 2
+
+
+def test_a_text_that_is_no_candidate_is_not_scored_on_dev() -> None:
+    state = new_state(steps=2, per_step=2, train=1, dev=1, eval_interval=1, max_instruction_chars=5)
+    assert dev_questions(state) == []
+    assert dev_questions(state, "much too long", "short") == ["short"]
+
+
+def test_an_interval_without_dev_rows_asks_nothing() -> None:
+    state = new_state(steps=3, per_step=1, train=1, dev=0, eval_interval=1)
+    assert dev_questions(state) == []
+    assert dev_questions(state, "a") == []
+    assert isinstance(next_work(state), Propose)
+
+
+def test_dev_scores_of_the_search_are_not_asked_again_at_the_end() -> None:
+    state = new_state(steps=1, per_step=2, train=2, dev=2, eval_interval=1, finalists=1)
+    score_all(state, "start", 0)
+    state.apply(proposed(1, 0, "a"))
+    state.apply(proposed(1, 1, "b"))
+    score_all(state, "a", 2)
+    score_all(state, "b", 1)
+    score_all(state, "a", 0, "dev")
+    score_all(state, "b", 2, "dev")
+    assert asked(state) == {("start", "dev", 0), ("start", "dev", 1)}

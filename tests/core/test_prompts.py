@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.model import Message, Position
-from opro_cli.core.prompts import PromptFormat, scorer_messages
+from opro_cli.core.prompts import (
+    PromptFormat,
+    question_text,
+    scorer_messages,
+    second_round_messages,
+    second_round_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +47,33 @@ def test_system_sends_the_instruction_as_a_system_message() -> None:
 def test_braces_are_text() -> None:
     messages = scorer_messages("{a}", "{0.__class__}", PromptFormat("Q_begin", True))
     assert messages[0].content == "Q: {0.__class__}\n{a}\n\nA:"
+
+
+@pytest.mark.parametrize(
+    ("reply", "again"),
+    [
+        ("9 + 9 = 18.", "Q: 9+9?\n\nA: 9 + 9 = 18. So the final answer is"),
+        ("  18\n", "Q: 9+9?\n\nA: 18 So the final answer is"),
+        ("18.\n\nQ: 1+1?\n\nA: 2", "Q: 9+9?\n\nA: 18. So the final answer is"),
+        ("Q: 1+1?", "Q: 9+9?\n\nA:  So the final answer is"),
+        ("", "Q: 9+9?\n\nA:  So the final answer is"),
+        ("q: {0}", "Q: 9+9?\n\nA: q: {0} So the final answer is"),
+    ],
+)
+def test_the_second_round_goes_on_after_the_reply(reply: str, again: str) -> None:
+    assert second_round_text("Q: 9+9?\n\nA:", reply) == again
+
+
+def test_the_second_round_keeps_the_system_message() -> None:
+    asked = scorer_messages("1+1?", "Think.", PromptFormat("system", True))
+    assert second_round_messages(asked, "2") == (
+        Message("system", "Think."),
+        Message("user", "Q: 1+1?\n\nA: 2 So the final answer is"),
+    )
+
+
+@pytest.mark.parametrize("position", ["before_Q", "Q_begin", "Q_end", "A_begin", "system"])
+def test_the_question_text_is_the_user_message(position: Position) -> None:
+    form = PromptFormat(position, True)
+    user = scorer_messages("1+1?", "Think.", form)[-1]
+    assert (user.role, user.content) == ("user", question_text("1+1?", "Think.", form))

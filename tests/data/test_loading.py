@@ -166,3 +166,62 @@ def test_the_cut_is_told_and_too_few_rows_refused(write: Write, load: Load) -> N
         "too few for the usual 50 train, 100 dev, 200 test",
     )
     assert "only 40 usable rows" in refused(load, place, split={"train": 41}).message
+
+
+PAPER = {"method": "paper"}
+
+
+@pytest.mark.parametrize(
+    "split", [{"train": 0}, {"train": 0.0}, {**PAPER, "train": 0}, {**PAPER, "train": 0.1}]
+)
+def test_a_search_needs_a_train_row(write: Write, load: Load, split: dict[str, object]) -> None:
+    place = write("train.jsonl", qa(*((f"q{n}", str(n)) for n in range(9))))
+    error = refused(load, place, split=split)
+    assert error.message == "task.data.split.train: expected at least 1 row, found 0"
+    assert error.hint == "the optimizer scores its candidates on the train rows"
+
+
+def test_by_the_papers_method_every_usable_row_stands_where_it_stood(
+    write: Write, load: Load
+) -> None:
+    pairs = [("a", "1"), ("b", "2"), ("a", "1"), ("a", "3"), ("c", "4")]
+    place = write("train.jsonl", qa(*pairs))
+    loaded = load(place, split={**PAPER, "train": 5})
+    assert [(each.input, each.target) for each in loaded.examples["train"]] == pairs
+    assert (loaded.left_out, len(loaded.notes)) == (0, 1)
+    # The same file is refused where questions count once.
+    assert "3 rows cannot be used" in refused(load, place).message
+
+
+def test_by_the_papers_method_a_question_may_be_in_two_sources(write: Write, load: Load) -> None:
+    train = write("train.jsonl", qa(("a", "1"), ("b", "2")))
+    test = write("test.jsonl", qa(("b", "2"), ("c", "3")))
+    loaded = load(train, test=test, split={**PAPER, "train": 2, "dev": 0})
+    assert [example.input for example in loaded.examples["train"]] == ["a", "b"]
+    assert [example.input for example in loaded.examples["test"]] == ["b", "c"]
+
+
+@pytest.mark.parametrize("method", ["paper", "shuffle"])
+def test_a_row_is_its_place_among_the_usable_ones(write: Write, load: Load, method: str) -> None:
+    place = write("train.jsonl", qa(("a", "1"), ("b", "?"), ("c", "3"), ("d", "4"), ("e", "5")))
+    split = {"method": method, "train": 2, "dev": 1, "test": 1}
+    loaded = load(place, on_bad_row="skip", split=split)
+    placed = {
+        example.row: (example.input, example.source)
+        for examples in loaded.examples.values()
+        for example in examples
+    }
+    assert placed == {
+        0: ("a", "train.jsonl:1"),
+        1: ("c", "train.jsonl:3"),
+        2: ("d", "train.jsonl:4"),
+        3: ("e", "train.jsonl:5"),
+    }
+
+
+def test_rows_of_a_source_of_its_own_count_from_its_first(write: Write, load: Load) -> None:
+    train = write("train.jsonl", qa(("a", "1"), ("b", "2"), ("c", "3")))
+    test = write("test.jsonl", qa(("x", "8"), ("y", "9")))
+    loaded = load(train, test=test, split={**PAPER, "train": 3, "dev": 0})
+    assert [example.row for example in loaded.examples["train"]] == [0, 1, 2]
+    assert [example.row for example in loaded.examples["test"]] == [0, 1]

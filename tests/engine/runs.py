@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from opro_cli import wiring
 from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
 from opro_cli.core.settings import (
@@ -21,8 +23,9 @@ from opro_cli.core.settings import (
 from opro_cli.core.state import RunState, replay
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.runner import Runner
-from opro_cli.metrics import metric_named
-from opro_cli.strategies import STRATEGIES
+from opro_cli.ports import Metric
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import candidates_of, result_of
 from tests.fakes.scripted_model import ScriptedModel
 
 WORDS = ("Count", "Check", "Add", "List", "Solve", "Read", "Think", "Sum")
@@ -74,12 +77,23 @@ class ShuffledModel(ScriptedModel):
         return Counter((r.messages[-1].content, r.seed) for r in self.requests)
 
 
-def settings(concurrency: int = 4, **search: object) -> Settings:
+Section = Mapping[str, Any]
+
+
+def settings(
+    concurrency: int = 4,
+    task: Section | None = None,
+    scoring: Section | None = None,
+    proposing: Section | None = None,
+    **search: object,
+) -> Settings:
+    """A small run; `scoring` and `proposing` are further settings of the two models."""
     plain: dict[str, object] = {"steps": 3, "candidates_per_step": 3, "exemplars": 2}
+    at_once: dict[str, Any] = {"concurrency": concurrency}
     return Settings(
-        task=TaskSettings(DataSettings("t", "q", "a"), "number"),
-        scorer=ScorerSettings("scripted/scorer", concurrency=concurrency),
-        optimizer=OptimizerSettings("scripted/optimizer", concurrency=concurrency),
+        task=TaskSettings(DataSettings("t", "q", "a"), "number", **(task or {})),
+        scorer=ScorerSettings("scripted/scorer", **at_once, **(scoring or {})),
+        optimizer=OptimizerSettings("scripted/optimizer", **at_once, **(proposing or {})),
         search=SearchSettings(**{**plain, **search}),  # type: ignore[arg-type]
     )
 
@@ -91,8 +105,8 @@ def examples() -> dict[Split, list[Example]]:
     numbers = iter(range(1, 100))
     return {
         split: [
-            Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}")
-            for n in (next(numbers) for _ in range(size))
+            Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}", row)
+            for row, n in enumerate(next(numbers) for _ in range(size))
         ]
         for split, size in SIZES.items()
     }
@@ -105,18 +119,49 @@ def new_runner(
     salt: int = 0,
     past: list[Event] | None = None,
     scorer: ScriptedModel | None = None,
-    **search: object,
+    metric: Metric | None = None,
+    **options: Any,
 ) -> Runner:
-    config = settings(concurrency, **search)
+    """A session of a run with these `settings`, after the events of `past`."""
+    config = settings(concurrency, **options)
     model = scorer or ShuffledModel(salt)
+    questions = examples()
+    state = RunState.at_start(config.search, questions, config.task.second_round)
     return Runner(
         settings=config,
-        examples=examples(),
-        state=replay(RunState(config.search, SIZES), past or []),
+        examples=questions,
+        state=replay(state, past or []),
         scorer=model,
         optimizer=model,
-        metric=metric_named("number"),
-        strategy=STRATEGIES["opro"](config),
+        metric=metric or wiring.metric_for(config),
+        strategy=wiring.strategy_for(config),
         journal=journal,
         retry_policy=RetryPolicy(attempts=2, base=0.001),
     )
+
+
+def outcome(runner: Runner) -> dict[str, Any]:
+    """The result and all candidates, without what may differ: times."""
+    run = RecordedRun(
+        name="r",
+        folder="r",
+        settings={"scorer": {"model": "s"}, "optimizer": {"model": "o"}},
+        identity={},
+        examples=runner.examples,
+        state=runner.state,
+        status="finished",
+    )
+    result = result_of(run, finished=True)
+    del result["seconds"]
+    return {**result, "all": candidates_of(runner.state)}
+
+
+async def finished(**options: Any) -> Runner:
+    runner = new_runner(MemoryJournal(), **options)
+    assert await runner.run() == "finished"
+    return runner
+
+
+def calls(model: object) -> ShuffledModel:
+    assert isinstance(model, ShuffledModel)
+    return model

@@ -9,39 +9,9 @@ import pytest
 
 from opro_cli.core.events import Answered, Proposed, Retried, SessionEnded
 from opro_cli.core.model import ChatRequest
-from opro_cli.engine.runner import Runner
 from opro_cli.errors import ModelError
-from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import candidates_of, result_of
-from tests.engine.runs import MemoryJournal, ShuffledModel, digest, new_runner, say
+from tests.engine.runs import MemoryJournal, calls, digest, finished, new_runner, outcome, say
 from tests.fakes.scripted_model import ScriptedModel
-
-
-def outcome(runner: Runner) -> dict[str, Any]:
-    """The result and all candidates, without what may differ: times."""
-    run = RecordedRun(
-        name="r",
-        folder="r",
-        settings={"scorer": {"model": "s"}, "optimizer": {"model": "o"}},
-        identity={},
-        examples=runner.examples,
-        state=runner.state,
-        status="finished",
-    )
-    result = result_of(run, finished=True)
-    del result["seconds"]
-    return {**result, "all": candidates_of(runner.state)}
-
-
-async def finished(**options: Any) -> Runner:
-    runner = new_runner(MemoryJournal(), **options)
-    assert await runner.run() == "finished"
-    return runner
-
-
-def calls(model: object) -> ShuffledModel:
-    assert isinstance(model, ShuffledModel)
-    return model
 
 
 async def test_concurrency_and_order_of_arrival_do_not_show_in_the_result() -> None:

@@ -19,10 +19,11 @@ def meta_prompt(
     markers: bool = True,
     past: tuple[TrajectoryEntry, ...] = PAST,
     exemplars: tuple[Example, ...] = ONE_EXEMPLAR,
-    buckets: int = 100,
+    buckets: int | None = 100,
+    exemplars_first: bool = False,
 ) -> str:
     material = MetaPromptMaterial(past, exemplars, PromptFormat(position, markers), buckets)
-    (message,) = OproStrategy().meta_prompt(material)
+    (message,) = OproStrategy(exemplars_first).meta_prompt(material)
     assert message.role == "user"
     return message.content
 
@@ -76,6 +77,28 @@ def test_the_scale_that_is_told_is_the_scale_that_is_shown() -> None:
     assert "Think.\nscore:\n10\n" in text
 
 
+def test_without_buckets_scores_are_decimals_of_one() -> None:
+    past = (TrajectoryEntry("Guess.", 1 / 80), TrajectoryEntry("Think.", 1.0))
+    text = meta_prompt(buckets=None, past=past)
+    assert "The score ranges from 0 to 1.\n\ntext:\nGuess.\nscore:\n0.012\n" in text
+    assert "Think.\nscore:\n1.0\n" in text
+
+
+def test_exemplars_may_come_first() -> None:
+    text = meta_prompt(exemplars_first=True)
+    assert text == (
+        "Below are some problems.\n"
+        "\ninput:\nQ: <INS>\n1+1?\nA:\nGround truth answer:\n2\n"
+        "\n\nYour task is to generate the instruction <INS>. Below are some previous instructions "
+        "with their scores. The score ranges from 0 to 100.\n"
+        "\ntext:\nGuess.\nscore:\n26\n"
+        "\ntext:\nThink.\nscore:\n50\n" + text[text.index("\n\nGenerate an instruction") :]
+    )
+    assert text.count("Generate an instruction") == 1
+    alone = {meta_prompt(exemplars=(), exemplars_first=first) for first in (True, False)}
+    assert len(alone) == 1
+
+
 @pytest.mark.parametrize(
     ("reply", "instructions"),
     [
@@ -90,7 +113,7 @@ def test_the_scale_that_is_told_is_the_scale_that_is_shown() -> None:
         ("<INS>a <INS>b</INS>", ()),
         ("Think.", ()),
         ("", ()),
-        (f"<INS>{'x' * 501}</INS>", ()),
+        (f"<INS>{'x' * 501}</INS>", ("x" * 501,)),  # what is too long is for the state to say
         ("<INS>请思考。</INS>", ("请思考。",)),
     ],
 )
@@ -107,6 +130,6 @@ def test_no_reply_can_break_the_reading(reply: str) -> None:
 @given(st.text())
 def test_a_tagged_text_is_read_as_it_stands(text: str) -> None:
     kept = text.strip()
-    if not kept or len(kept) > 500 or "<" in kept:
+    if not kept or "<" in kept:
         return
     assert OproStrategy().read(f"Here: <INS>{text}</INS>") == (kept,)

@@ -1,0 +1,134 @@
+"""What becomes of proposed texts, by our rules and by the paper's."""
+
+from __future__ import annotations
+
+import pytest
+
+from opro_cli.core.planner import Evaluate, Propose, next_work
+from opro_cli.core.state import ProposedText, RunState, candidate_id
+from opro_cli.core.trajectory import trajectory
+from tests.core.runs import new_state, proposed, score_all
+
+
+def told(state: RunState) -> list[tuple[int, str, str]]:
+    return [(each.step, each.text, each.skipped) for each in state.proposed]
+
+
+def entered(state: RunState) -> list[tuple[int, str]]:
+    return [(step, candidate.instruction) for step, candidate in state.history]
+
+
+def propose(state: RunState, *texts: str) -> None:
+    """A whole step, one text a reply."""
+    step = state.step + 1
+    for sample, text in enumerate(texts):
+        state.apply(proposed(step, sample, text))
+
+
+def test_every_text_has_its_fate() -> None:
+    state = new_state(per_step=6, max_instruction_chars=10, drop_digits=True, rules="paper")
+    propose(state, "Think.", "Think.", "x" * 11, "x" * 10, "Take 2.", "an <INS>")
+    assert told(state) == [
+        (1, "Think.", ""),
+        (1, "Think.", "repeated"),
+        (1, "x" * 11, "too long"),
+        (1, "x" * 10, ""),
+        (1, "Take 2.", "digits"),
+        (1, "an <INS>", "tag"),
+    ]
+    assert entered(state) == [(0, "start"), (1, "Think."), (1, "x" * 10)]
+    assert state.empty_proposals == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1 <INS> much too long", "too long"),
+        ("1 <INS>", "digits"),
+        ("<INS>", "tag"),
+        ("INSIST", "tag"),
+        ("Insist", ""),
+        ("<Start>", ""),
+        ("²", "digits"),
+        ("Ⅷ", ""),  # a numeral and no digit
+        ("", ""),
+    ],
+)
+def test_the_first_reason_of_the_reference_is_told(text: str, why: str) -> None:
+    state = new_state(per_step=1, max_instruction_chars=10, drop_digits=True, rules="paper")
+    propose(state, text)
+    assert state.proposed == [ProposedText(1, text, why)]
+
+
+def test_by_our_rules_digits_and_tags_are_fine_unless_told() -> None:
+    state = new_state(per_step=2)
+    propose(state, "Take 2 steps.", "INSIST")
+    assert told(state) == [(1, "Take 2 steps.", ""), (1, "INSIST", "")]
+    assert state.empty_proposals == 0
+
+
+def test_a_text_that_was_skipped_is_repeated_the_next_time() -> None:
+    state = new_state(per_step=1, steps=3, drop_digits=True)
+    propose(state, "Take 2.")
+    propose(state, "Take 2.")
+    assert told(state) == [(1, "Take 2.", "digits"), (2, "Take 2.", "repeated")]
+    assert entered(state) == [(0, "start")]
+
+
+def test_nothing_is_told_before_the_step_is_whole() -> None:
+    state = new_state(per_step=2)
+    state.apply(proposed(1, 1, "second"))
+    assert (state.proposed, state.step) == ([], 0)
+    state.apply(proposed(1, 0, "first"))
+    assert told(state) == [(1, "first", ""), (1, "second", "")]
+
+
+def test_a_reply_of_several_texts_is_empty_only_when_all_are_skipped() -> None:
+    state = new_state(per_step=2)
+    state.apply(proposed(1, 0, "start", "new"))
+    state.apply(proposed(1, 1, "new", "start"))
+    assert [skipped for _, _, skipped in told(state)] == ["repeated", "", "repeated", "repeated"]
+    assert state.empty_proposals == 1
+
+
+def test_by_our_rules_an_initial_instruction_does_not_enter_again() -> None:
+    state = new_state("start", per_step=1, train=2)
+    score_all(state, "start", 1)
+    propose(state, "start")
+    assert told(state) == [(1, "start", "repeated")]
+    assert entered(state) == [(0, "start")]
+
+
+def test_by_the_papers_rules_it_enters_again_with_its_answers() -> None:
+    state = new_state("start", "other", per_step=1, train=2, rules="paper")
+    score_all(state, "start", 1)
+    score_all(state, "other", 1)
+    propose(state, "start")
+    assert told(state) == [(1, "start", "")]
+    assert entered(state) == [(0, "start"), (0, "other"), (1, "start")]
+    assert [c.instruction for c in trajectory(state)] == ["start", "other", "start"]
+    assert [c.instruction for c in state.of_step(0)] == ["start", "other"]
+    assert state.of_step(1) == []
+    # All its questions are answered, so the optimizer is asked next.
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert (work.step, work.shown.count(candidate_id("start"))) == (2, 2)
+
+
+def test_it_enters_again_once() -> None:
+    state = new_state("start", per_step=2, steps=2, train=2, rules="paper")
+    propose(state, "start", "start")
+    propose(state, "start", "new")
+    assert [skipped for _, _, skipped in told(state)] == ["", "repeated", "repeated", ""]
+    assert entered(state) == [(0, "start"), (1, "start"), (2, "new")]
+
+
+def test_the_empty_instruction_is_a_candidate_like_any_other() -> None:
+    state = new_state("start", per_step=1, train=2, rules="paper")
+    score_all(state, "start", 1)
+    propose(state, "")
+    work = next_work(state)
+    assert isinstance(work, Evaluate)
+    assert {q.candidate for q in work.questions} == {candidate_id("")}
+    score_all(state, "", 2)
+    assert [c.instruction for c in trajectory(state)] == ["start", ""]

@@ -1,0 +1,86 @@
+"""Questions that are asked in two rounds, as the state sees them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from opro_cli.core.events import Reasoned
+from opro_cli.core.planner import Evaluate, next_work
+from opro_cli.core.session import calls_done
+from opro_cli.core.state import Answers, IllegalEvent, RunState, candidate_id, replay
+from tests.core.runs import answered, new_state, reasoned
+
+START = candidate_id("start")
+
+
+def two_rounds() -> RunState:
+    return new_state(train=3, dev=1, rounds=2)
+
+
+def answers(state: RunState) -> Answers:
+    return state.candidates[START].answers["train"]
+
+
+def test_a_first_reply_is_kept_until_the_answer() -> None:
+    state = two_rounds()
+    state.apply(reasoned("start", 1, "9 + 9"))
+    state.apply(reasoned("start", 2, ""))
+    assert answers(state).first_replies == {1: "9 + 9", 2: ""}
+    state.apply(answered("start", 1))
+    assert answers(state).first_replies == {2: ""}
+    assert list(answers(state).by_question) == [1]
+
+
+def test_a_first_reply_grades_nothing() -> None:
+    state = two_rounds()
+    state.apply(reasoned("start", 1))
+    assert state.candidates[START].score("train") is None
+    work = next_work(state)
+    assert isinstance(work, Evaluate)
+    assert [question.index for question in work.questions] == [0, 1, 2]
+
+
+def test_both_rounds_are_paid_for() -> None:
+    state = replay(two_rounds(), [reasoned("start", 0), answered("start", 0, usd=0.03)])
+    scorer = state.spend["scorer"]
+    assert (scorer.calls, calls_done(state)) == (2, 2)
+    assert (scorer.prompt_tokens, scorer.completion_tokens, scorer.usd) == (40, 7, 0.04)
+
+
+def test_an_answer_may_come_without_a_first_round() -> None:
+    state = replay(two_rounds(), [answered("start", 0)])
+    assert list(answers(state).by_question) == [0]
+
+
+ILLEGAL: list[tuple[Reasoned, str]] = [
+    (reasoned("start", 1), "a second first round of question 1"),
+    (reasoned("start", 1, "other"), "a second first round of question 1"),
+    (reasoned("start", 0), "a second answer to question 0 of train"),
+    (reasoned("stranger", 2), "the unknown candidate"),
+    (reasoned("start", 3), "question 3 of train"),
+    (reasoned("start", -1), "question -1 of train"),
+    (reasoned("start", 1, split="dev"), "question 1 of dev"),
+    (reasoned("start", 0, split="test"), "question 0 of test"),
+]
+
+
+@pytest.mark.parametrize(("event", "complaint"), ILLEGAL)
+def test_an_illegal_first_round_raises_and_changes_nothing(event: Reasoned, complaint: str) -> None:
+    state = replay(two_rounds(), [reasoned("start", 0), answered("start", 0), reasoned("start", 1)])
+    before = copy.deepcopy(vars(state))
+    with pytest.raises(IllegalEvent, match=complaint):
+        state.apply(event)
+    assert vars(state) == before
+
+
+def test_a_first_round_is_of_one_split_and_one_candidate() -> None:
+    state = new_state("start", "other", train=1, dev=1, rounds=2)
+    for event in (
+        reasoned("start", 0),
+        reasoned("other", 0),
+        reasoned("start", 0, split="dev"),
+    ):
+        state.apply(event)
+    assert state.spend["scorer"].calls == 3
