@@ -63,10 +63,11 @@ def metric_for(settings: Settings) -> Metric:
             boxed=task.scoring == "paper-boxed",
         )
     if task.answer.startswith("python:"):
-        metric: Metric = FunctionMetric(function_named(task.answer))
-    else:
-        metric = metric_named(task.answer)
-    return SecondRound(metric) if task.second_round else metric
+        return FunctionMetric(function_named(task.answer))
+    metric = metric_named(task.answer)
+    # The other kinds look for a text of their own, and would find it in the cue.
+    reads_sentences = task.answer in PAPER_KINDS
+    return SecondRound(metric) if task.second_round and reads_sentences else metric
 
 
 def strategy_for(settings: Settings) -> Strategy:

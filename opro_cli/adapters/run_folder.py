@@ -176,12 +176,18 @@ def read_run(folder: Path) -> RecordedRun:
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),
-        settings=identity["settings"],
+        settings=_with_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
         state=state,
         status=_status(journal, state),
     )
+
+
+def _with_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
+    """The settings of a run with the keys that came after it began, at their defaults."""
+    settings = read_section(Settings, recorded, (), [])
+    return recorded if settings is None else as_plain(settings)
 
 
 def _status(journal: Path, state: RunState) -> Status:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opro_cli.core.model import Split
-from opro_cli.core.selection import baseline, choose_exemplars, finalists, winner
-from opro_cli.core.state import Candidate, RunState, candidate_id
+from opro_cli.core.selection import (
+    baseline,
+    choose_exemplars,
+    finalists,
+    proposed_for_dev,
+    winner,
+)
+from opro_cli.core.state import Candidate, RunState
 from opro_cli.core.trajectory import trajectory
 
 
@@ -74,18 +80,6 @@ def _propose(state: RunState) -> Propose:
         shown=tuple(candidate.id for candidate in shown),
         exemplars=choose_exemplars(state, shown),
     )
-
-
-def proposed_for_dev(state: RunState) -> list[Candidate]:
-    """What the present step proposed, when it is one whose proposals are scored on dev.
-
-    Instructions that were candidates before count too (run_evolution in the reference).
-    """
-    interval = state.search.eval_interval
-    if interval is None or state.step == 0 or (state.step - 1) % interval:
-        return []
-    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposed if p.step == state.step)
-    return [state.candidates[each] for each in ids if each in state.candidates]
 
 
 def _evaluate_unseen(state: RunState) -> Work:

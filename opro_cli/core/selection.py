@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from opro_cli.core.model import Split
 from opro_cli.core.paper_exemplars import paper_exemplars
 from opro_cli.core.rng import rng_for
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import Candidate, RunState, candidate_id
 from opro_cli.core.trajectory import mean
 
 
@@ -47,6 +47,18 @@ def ranked(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
     return sorted(candidates, key=lambda c: (-mean(c, split), c.step, len(c.instruction)))
 
 
+def proposed_for_dev(state: RunState) -> list[Candidate]:
+    """What the present step proposed, when it is one whose proposals are scored on dev.
+
+    Instructions that were candidates before count too (run_evolution in the reference).
+    """
+    interval = state.search.eval_interval
+    if interval is None or state.step == 0 or (state.step - 1) % interval:
+        return []
+    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposed if p.step == state.step)
+    return [state.candidates[each] for each in ids if each in state.candidates]
+
+
 def finalists(state: RunState) -> list[Candidate]:
     """Who is scored on dev: the initial instructions and the best on train."""
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
@@ -68,6 +80,10 @@ def best_of(state: RunState, candidates: Sequence[Candidate]) -> Candidate | Non
         # Stopped before dev was scored: train is all there is to go by.
         split = "train"
         scored = [c for c in candidates if state.is_scored(c, split)]
+    elif split == "dev":
+        # `eval_interval` scores others too; they were not good enough on train to be chosen.
+        chosen = finalists(state)
+        scored = [c for c in scored if c in chosen]
     return ranked(scored, split)[0] if scored else None
 
 

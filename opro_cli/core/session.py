@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from opro_cli.core.model import Split
+from opro_cli.core.selection import proposed_for_dev
 from opro_cli.core.state import RunState
 
 Role = Literal["optimizer", "scorer"]
@@ -80,6 +81,8 @@ def phase(state: RunState) -> str:
         return "initial"
     here = state.of_step(state.step)
     here_is_done = all(state.is_scored(c, "train") for c in here)
+    if not all(state.is_scored(c, "dev") for c in proposed_for_dev(state)) and state.sizes["dev"]:
+        return f"step {state.step}/{state.search.steps}"
     last = state.step == state.search.steps
     if last and here_is_done and any(c.answers["dev"].by_question for c in [*initial, *here]):
         return "dev"

@@ -7,7 +7,7 @@ first k rows are a random sample of it.
 
 With `method: paper` the rows are those of the reference (google-deepmind/opro,
 optimize_instructions.main): drawn by numpy's legacy generator, each split in the order of the
-file, dev from what train left, test all the rest unless a size is asked for.
+file, dev from what train left (none unless asked for), test all the rest.
 """
 
 from __future__ import annotations
@@ -106,9 +106,10 @@ def _sizes(available: Mapping[Split, int], settings: SplitSettings) -> dict[Spli
     if "train" not in sizes:
         # From the number of rows alone, so that asking for more test rows leaves train as it is.
         sizes["train"] = min(USUAL["train"], max(1, _part("train", shared, rows)))
-    if settings.method == "paper" and "test" in shared and "test" not in sizes:
+    if settings.method == "paper" and "dev" in shared:
         sizes.setdefault("dev", 0)
-        sizes["test"] = max(0, rows - sum(sizes[split] for split in shared if split != "test"))
+    if settings.method == "paper" and "test" in shared and "test" not in sizes:
+        sizes["test"] = max(0, rows - sum(sizes[split] for split in shared if split in sizes))
     open_splits = [split for split in shared if split not in sizes]
     for position, split in enumerate(open_splits):
         left = max(0, rows - sum(sizes.get(each, 0) for each in shared))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opro_cli.core.model import Example, Grade
+from opro_cli.core.model import UNREADABLE, Example, Grade
 from opro_cli.core.prompts import FINAL_ANSWER_CUE
 from opro_cli.ports import Metric
 
@@ -20,5 +20,7 @@ class SecondRound:
         return self.metric.target(raw)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """As the metric grades the whole sentence."""
+        """As the metric grades the whole sentence; the cue alone answers nothing."""
+        if not reply.strip():
+            return UNREADABLE
         return self.metric.grade(f"{FINAL_ANSWER_CUE} {reply}", example, prompt)

@@ -53,10 +53,19 @@ class OproStrategy:
         empty one, or a tag inside the text gives nothing: the reference scores such remains
         as instructions, which pays for nonsense.
         """
-        found = re.search(r"<(INS|Start)>(.*?)</\1>", reply, flags=re.DOTALL)
-        if found is None:
+        complete = [span for tag in ("INS", "Start") if (span := _first_tag(reply, tag))]
+        if not complete:
             return ()
-        text = found.group(2).strip()
+        start, end = min(complete)
+        text = reply[start:end].strip()
         if not text or re.search(r"</?(INS|Start)>", text):
             return ()
         return (text,)
+
+
+def _first_tag(reply: str, tag: str) -> tuple[int, int] | None:
+    """Where the text in the first complete tag stands."""
+    opening = reply.find(f"<{tag}>")
+    start = opening + len(tag) + 2
+    end = reply.find(f"</{tag}>", start)
+    return (start, end) if opening >= 0 and end >= 0 else None

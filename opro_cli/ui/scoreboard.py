@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opro_cli.core.model import Split
-from opro_cli.core.planner import proposed_for_dev
-from opro_cli.core.selection import baseline, finalists, winner
+from opro_cli.core.selection import baseline, finalists, proposed_for_dev, winner
 from opro_cli.core.session import phase
 from opro_cli.core.state import Candidate, RunState, Score
 
@@ -105,9 +104,8 @@ class Scoreboard:
             return self._bench("finalists on dev", state, self._finalists, "dev")
         due = proposed_for_dev(state)
         here = state.of_step(state.step)
-        if not all(state.is_scored(c, "dev") for c in due) and all(
-            state.is_scored(c, "train") for c in here
-        ):
+        waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
+        if waits_for_dev and all(state.is_scored(c, "train") for c in here):
             return self._bench(f"step {state.step} on dev", state, due, "dev")
         proposing = state.step < state.search.steps and (
             bool(state.proposals) or all(state.is_scored(c, "train") for c in here)

@@ -18,6 +18,13 @@ FOLDERS = Path(__file__).parents[1] / "run_folders"
 VERSIONS = sorted(FOLDERS.iterdir())
 
 
+def test_runs_of_different_formats_differ_only_in_what_they_were_asked() -> None:
+    first, last = (read_run(folder) for folder in (VERSIONS[0], VERSIONS[-1]))
+    differing = {change.path: change.before for change in diff_runs(first, last).settings}
+    assert "search.drop_digits" not in differing  # false for both, written by the second only
+    assert differing["search.rules"] == "opro"
+
+
 def test_every_format_version_is_kept() -> None:
     assert [folder.name for folder in VERSIONS] == [
         f"format-{version}" for version in range(1, FORMAT_VERSION + 1)

@@ -147,6 +147,21 @@ def test_every_so_many_steps_the_proposals_are_scored_on_dev_at_once() -> None:
     assert work.step == 6
 
 
+def test_only_finalists_win_though_others_have_dev_scores() -> None:
+    state = new_state(steps=2, per_step=1, train=2, dev=2, eval_interval=1, finalists=1)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "good on dev alone"))
+    score_all(state, "good on dev alone", 0)
+    score_all(state, "good on dev alone", 2, "dev")
+    state.apply(proposed(2, 0, "good on train"))
+    score_all(state, "good on train", 2)
+    score_all(state, "good on train", 1, "dev")
+    score_all(state, "start", 0, "dev")
+    best = winner(state)
+    assert best is not None
+    assert best.instruction == "good on train"
+
+
 def test_train_comes_before_dev_and_dev_before_the_next_proposal() -> None:
     state = new_state(steps=2, per_step=1, train=2, dev=2, eval_interval=1)
     score_all(state, "start", 1)

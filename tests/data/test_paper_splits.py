@@ -89,6 +89,11 @@ def test_a_dev_source_of_its_own_leaves_the_rest_to_test() -> None:
     assert rows["test"] == (0, 1, 3, 5, 6, 7, 9)
 
 
+def test_dev_is_only_drawn_when_it_is_asked_for() -> None:
+    rows = cut({"train": 100, "test": 9}, SplitSettings(train=10, method="paper")).rows
+    assert [len(rows[split]) for split in SPLITS] == [10, 0, 9]
+
+
 def test_another_seed_draws_other_rows() -> None:
     assert paper(500, train=50, seed=1).rows != paper(500, train=50, seed=2).rows
 
