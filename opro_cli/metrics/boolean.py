@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.final_answer import FinalAnswer, final_answer
+from opro_cli.metrics.reading.boolean_words import (
+    FAMILY_OF,
+    OTHER,
+    Family,
+    bit_verdict,
+    foreign_verdict,
+    judged,
+    says_both,
+    verdicts,
+)
+from opro_cli.metrics.reading.final_answer import (
+    UNDECIDED,
+    Mark,
+    Undecided,
+    decided,
+    final_answer_in,
+)
+from opro_cli.metrics.reading.reply_text import answering_texts, repeats
+from opro_cli.metrics.reading.restated import restated
+from opro_cli.metrics.reading.sentences import concludes, lines, sentences, without_closing
+from opro_cli.metrics.reading.undecided import (
+    cut_off,
+    declines,
+    is_void,
+    leaves_open,
+    takes_back,
+    trails_off,
+    without_denied,
+)
 
-Family = tuple[str, str]
+MAX_SENTENCES = 3
+"""Sentences that are read for a verdict, from the end of a reply."""
 
-_FAMILIES: tuple[Family, ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
-_OPPOSITE = {word: other for pair in _FAMILIES for word, other in (pair, pair[::-1])}
-_FAMILY_OF = {word: family for family in _FAMILIES for word in family}
-
-# "no-one", "yes'" and "untrue" are other words than "no", "yes" and "true".
-_WORDS = {
-    family: re.compile(rf"(?<![\w'’-])(?:{'|'.join(family)})(?![\w'’]|-\w)", re.IGNORECASE)
-    for family in _FAMILIES
-}
-_NEGATED = re.compile(r"(?:\bnot|n['’]t)[\s*_\"'`(]{1,4}\Z", re.IGNORECASE)
-_TRANSLATED = {"yes": "true", "no": "false", "true": "yes", "false": "no"}
-_FOREIGN: dict[Family, Family] = {
-    ("yes", "no"): ("true", "false"),
-    ("true", "false"): ("yes", "no"),
-}
+_LED_BY = re.compile(r"[\W_]{0,8}(?:(?:so|well|therefore|thus|hence)[\s,]{1,2})?[\W_]{0,4}\Z", re.I)
+_STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
+Word = str | Undecided | None
 
 
 class BooleanMetric:
-    """One of two words, read by the family of the target only.
+    """One of two words, read by the family of the target only; "not true" is "false".
 
-    The first word of the family on the line after the last marker wins, else the last one in
-    the reply. "not true" reads as "false" after a marker and as nothing elsewhere, where it may
-    be part of the working. For yes/no a reply may answer with true/false, and the other way
-    round, when the line after the marker, or a reply without one, has no word of the family.
+    Beside the last marker the first word of the family wins, else the word that the reply begins
+    with ("Yes, …") unless it is taken back, else what the last sentence asserts. Words that are
+    weighed ("whether it is valid") or come in pairs ("yes or no") assert nothing. For yes/no a
+    reply may answer with true/false, and the other way round, for all with 1/0 alone, with the
+    words of other languages, and with the adjective that the question asks about.
     """
 
     def target(self, raw: str) -> str:
@@ -41,48 +60,94 @@ class BooleanMetric:
         Raises ValueError for anything else.
         """
         word = raw.strip().strip("\"'.()*- ").strip().lower()
-        if word not in _FAMILY_OF:
-            raise ValueError(f"expected {', '.join(_FAMILY_OF)}; found {raw.strip()[:80]!r}")
+        if word not in FAMILY_OF:
+            raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
         return word
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the target's word, 0.0 for its opposite; another target is never read."""
-        family = _FAMILY_OF.get(example.target)
+        family = FAMILY_OF.get(example.target)
         if family is None:
             return UNREADABLE
-        final = final_answer(reply)
-        answer = _word(final, family)
+        texts = answering_texts(reply, example.input)
+        words = (_word(text, family, example.input) for text in texts)
+        answer = next(filter(None, words), None)
         return UNREADABLE if answer is None else Grade(answer, float(answer == example.target))
 
 
-def _word(final: FinalAnswer, family: Family) -> str | None:
-    """The word of `family` that the reply answers with, or None."""
-    other = _FOREIGN.get(family)
-    if final.marked:
-        if word := _first_word(final.text, family):
+def _word(text: str, family: Family, question: str) -> str | None:
+    """The word of `family` that `text` answers with, or None."""
+    if leaves_open(text):
+        return None
+    final = final_answer_in(text)
+    word = decided(final.marks, lambda mark: _beside(mark, family, question))
+    if word is None and not (final.marked and is_void(final.text)):
+        word = _concluded(text, family, question)
+    return None if isinstance(word, Undecided) else word
+
+
+def _beside(mark: Mark, family: Family, question: str) -> Word:
+    if mark.form == "correction":
+        return _concluded(mark.rest, family, question)
+    line = without_denied(mark.line)
+    if says_both(line, family):
+        return UNDECIDED
+    word = _asserted(line, family, last=False) or foreign_verdict(line, family)
+    word = word or bit_verdict(line, family)
+    if word is None and mark.form == "label" and mark.rest != mark.line:
+        return _concluded(mark.rest, family, question)
+    return word
+
+
+def _concluded(text: str, family: Family, question: str) -> Word:
+    """What a text without a marker comes to."""
+    if repeats(text, question):
+        return None
+    body = without_denied(without_closing(text))
+    said = [sentence for line in lines(body) for sentence in sentences(line)]
+    if not said:
+        return None
+    if says_both(said[0], family):
+        return UNDECIDED
+    if len(said) == 1 and (word := bit_verdict(body, family)):
+        return word
+    leading = _leading(said[0], family)
+    if leading and not takes_back(body):
+        return leading
+    if cut_off(body) or trails_off(said[-1], body):
+        return None
+    for place, sentence in enumerate(islice(reversed(said), MAX_SENTENCES)):
+        if declines(sentence) or says_both(sentence, family):
+            return UNDECIDED
+        word = _asserted(sentence, family, last=True) or foreign_verdict(sentence, family)
+        word = word or judged(sentence, family)
+        if word is None and (place == 0 or concludes(sentence)):
+            word = _as_asked(sentence, family, question)
+        if word is not None:
             return word
-        if other and (word := _first_word(final.text, other)):
-            return _TRANSLATED[word]
-    if _WORDS[family].search(final.reply):
-        return _last_word(final.reply, family)
-    word = _last_word(final.reply, other) if other else None
-    return _TRANSLATED[word] if word else None
+    return None
 
 
-def _first_word(line: str, family: Family) -> str | None:
-    found = _WORDS[family].search(line)
-    if found is None:
-        return None
-    word = found[0].lower()
-    return _OPPOSITE[word] if _negated(line, found.start()) else word
+def _leading(sentence: str, family: Family) -> str | None:
+    """The word that `sentence` begins with, set off from the rest: "No, they cannot."."""
+    for one in (family, OTHER.get(family)):
+        found = verdicts(sentence, one) if one else []
+        if not (one and found and _LED_BY.fullmatch(sentence, 0, found[0].start)):
+            continue
+        if _STOPPED.match(sentence, found[0].end):
+            return family[found[0].word == one[1]]
+    return foreign_verdict(sentence, family)
 
 
-def _last_word(reply: str, family: Family) -> str | None:
-    found = list(_WORDS[family].finditer(reply))
-    if not found or _negated(reply, found[-1].start()):
-        return None
-    return found[-1][0].lower()
+def _asserted(text: str, family: Family, *, last: bool) -> str | None:
+    """The first or last word of `family` in `text`, else of the family that serves as well."""
+    for one in (family, OTHER.get(family)):
+        if one and (found := verdicts(text, one)):
+            return family[found[-1 if last else 0].word == one[1]]
+    return None
 
 
-def _negated(text: str, start: int) -> bool:
-    return bool(_NEGATED.search(text[max(0, start - 10) : start]))
+def _as_asked(sentence: str, family: Family, question: str) -> str | None:
+    """The word of `family` for a sentence that restates or denies what a yes/no question asks."""
+    affirmed = restated(sentence, question) if family in OTHER else None
+    return None if affirmed is None else family[not affirmed]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.answer_text import collapsed, same_text
-from opro_cli.metrics.choice_letters import letter_in, lone_letter
-from opro_cli.metrics.choice_options import options_in, text_letter
-from opro_cli.metrics.final_answer import final_answer
+from opro_cli.metrics.reading.answer_text import collapsed, same_text
+from opro_cli.metrics.reading.choice_letters import lone_letter
+from opro_cli.metrics.reading.choice_options import options_in, text_letter
+from opro_cli.metrics.reading.choice_reading import letter_in
+from opro_cli.metrics.reading.final_answer import final_answer_in
+from opro_cli.metrics.reading.reply_text import answering_texts
 
 _LETTER_AND_TEXT = re.compile(r"\(([A-Za-z])\)\s.*", re.DOTALL)
 
@@ -41,14 +43,14 @@ class ChoiceMetric:
         A target that is the text of no listed option is met by that text alone.
         """
         options = options_in(example.input)
-        final = final_answer(reply)
         gold = _gold_letter(example.target, options)
-        if gold is None and same_text(final.text, example.target):
-            return Grade(collapsed(example.target), 1.0)
-        letter = letter_in(final, options)
-        if letter is None:
-            return UNREADABLE
-        return Grade(f"({letter})", float(letter == gold))
+        for text in answering_texts(reply, example.input):
+            if gold is None and same_text(final_answer_in(text).text, example.target):
+                return Grade(collapsed(example.target), 1.0)
+            letter = letter_in(text, example.input, options)
+            if letter is not None:
+                return Grade(f"({letter})", float(letter == gold))
+        return UNREADABLE
 
 
 def _gold_letter(target: str, options: dict[str, str]) -> str | None:

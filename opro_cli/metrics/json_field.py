@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.answer_text import required_text, same_text
-from opro_cli.metrics.numerals import same_number, sole_numeral
+from opro_cli.metrics.reading.answer_text import required_text, same_text
+from opro_cli.metrics.reading.numerals import same_number, sole_numeral
 
 OBJECT_LIMIT = 20_000
 """Characters of a reply that are searched for a JSON object, from its end."""

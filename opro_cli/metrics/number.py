@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.final_answer import FinalAnswer, final_answer
-from opro_cli.metrics.number_words import SpelledNumber, spelled_numbers
-from opro_cli.metrics.numerals import Numeral, numerals, readable, same_number
-
-# "5 + 13 = 18", "5 apples * 3 = 15": the answer is what the working comes to.
-_WORKING = re.compile(
-    r"\s?(?:[^\W\d_]{1,15}\s)?(?:[+*/×÷x]|-(?=\s?[$\d])|\\times|\\cdot)[^=\n;]{1,80}="
+from opro_cli.metrics.reading.final_answer import (
+    UNDECIDED,
+    Mark,
+    Undecided,
+    decided,
+    final_answer_in,
 )
-# What may stand between a marker and an answer in words.
-_LEAD = re.compile(r"[\W_]{0,8}(?:(?:about|exactly|only|just|negative|minus|a)\s{1,3}){0,2}", re.I)
+from opro_cli.metrics.reading.number_context import Standing, standing
+from opro_cli.metrics.reading.number_sentence import (
+    Expected,
+    counted_in,
+    is_open,
+    plain_sentence,
+    stated_number,
+)
+from opro_cli.metrics.reading.number_text import concluding_number
+from opro_cli.metrics.reading.numerals import Numeral, numerals, numerals_in, same_number
+from opro_cli.metrics.reading.plain_numbers import writes_point_groups
+from opro_cli.metrics.reading.reply_text import READ_LIMIT, answering_texts
+from opro_cli.metrics.reading.sentences import sentences
+from opro_cli.metrics.reading.undecided import is_void, leaves_open
+
+# What may stand between a marker and an answer: "about", "x =", a unit of currency.
+_LEAD = re.compile(
+    r"""[\W_]{0,8}(?:(?:about|approximately|approx\.|exactly|roughly|around|only|just|simply|a\stotal
+      |of|equal|to|the|number|that|usd|eur|chf|gbp|rs\.?|[a-z]\s?[=≈]|ca\.|etwa|environ|therefore)
+      \s{0,3}){0,3}[\W_]{0,8}\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_LIST_OF_NUMBERS = re.compile(r"(?:\s?(?:,|;|,?\sand|&)\s?[-+$€£]?\d[\d.]{0,20}){1,9}[\W_]{0,8}\Z")
 
 
 class NumberMetric:
     """A number, compared at the precision of the target; see `numerals.same_number`.
 
-    Read from the line after the last marker: its first number in digits, or what follows the
-    "=" of a calculation there, or number words that it begins with. Else the last number in
-    digits of the reply; else, in a reply without digits, its last number words, where a lone
-    "one" is a pronoun. Thousands separators, currency, units, LaTeX and mixed fractions are read.
+    Read beside the last marker: the number that follows it, or that its sentence states, see
+    `number_sentence`. Without a marker: what the reply comes to, see `number_text`. Thousands
+    separators, the decimal comma, currency, units, LaTeX, fractions, scales ("5k", "two dozen")
+    and number words are read. Ranges, alternatives, calculations without a result, and replies
+    that are cut off before they come to anything are unreadable.
     """
 
     def target(self, raw: str) -> str:
@@ -37,7 +60,8 @@ class NumberMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same number, 0.0 for another; a target that is no number is never met."""
-        given = _read(final_answer(reply))
+        texts = answering_texts(reply, example.input)
+        given = next(filter(None, (_read(text, example.input) for text in texts)), None)
         if given is None:
             return UNREADABLE
         try:
@@ -47,54 +71,51 @@ class NumberMetric:
         return Grade(given.text, float(same_number(given, target)))
 
 
+@functools.lru_cache(maxsize=4096)
 def _target_numeral(raw: str) -> Numeral:
-    final = final_answer(raw)
-    found = numerals(final.text if final.marked else final.reply)
+    final = final_answer_in(answering_texts(raw)[0])
+    found = numerals(final.text)
     if final.marked and found:
         return found[0]
-    if not found:
-        found = [_as_numeral(spelled) for spelled in spelled_numbers(final.text)]
+    found = numerals(final.reply) or numerals_in(plain_sentence(final.text))
     if len(found) != 1:
         count = "none" if not found else f"{len(found)}"
         raise ValueError(f"expected one number, found {count} in {raw.strip()[-80:]!r}")
     return found[0]
 
 
-def _read(final: FinalAnswer) -> Numeral | None:
-    if final.marked and (marked := _first_in_line(final.text)):
-        return marked
-    in_digits = numerals(final.reply)
-    if in_digits:
-        return in_digits[-1]
-    spelled = spelled_numbers(final.reply)
-    if not spelled:
+def _read(text: str, question: str) -> Numeral | None:
+    if leaves_open(text):
         return None
-    last = spelled[-1]
-    alone = final.reply[last.start : last.end].lower() == "one"
-    whole = not re.search(r"\w", final.reply[: last.start] + final.reply[last.end :])
-    return _as_numeral(last) if not alone or whole else None
+    final = final_answer_in(text)
+    expected = Expected(writes_point_groups(text), counted_in(question[-READ_LIMIT:]))
+    number = decided(final.marks, lambda mark: _marked(mark, question, expected), _same)
+    if number is None and not (final.marked and is_void(final.text)):
+        number = concluding_number(text, question, expected)
+    return None if number is UNDECIDED else number
 
 
-def _first_in_line(line: str) -> Numeral | None:
-    plain = readable(line)
-    found = numerals(line)
-    result: Numeral | None = None
-    for numeral in found:
-        if result is not None:
-            working = _WORKING.match(plain, result.end)
-            if working is None:
-                break
-            if numeral.start < working.end():
-                continue
-        result = numeral
-    if result is not None:
-        return result
-    lead = _LEAD.match(line)
-    spelled = spelled_numbers(line)
-    if spelled and lead and spelled[0].start <= lead.end():
-        return _as_numeral(spelled[0])
+def _marked(mark: Mark, question: str, expected: Expected) -> Numeral | Undecided | None:
+    """The number beside a marker: the one that follows it, or that is stated there."""
+    if mark.form == "letter":
+        return None
+    if mark.form == "correction":
+        return concluding_number(mark.rest, question, expected)
+    plain = plain_sentence(mark.line, european=expected.european)
+    found = numerals_in(plain)
+    if found and mark.form != "behind" and _LEAD.fullmatch(plain, 0, found[0].start):
+        if _LIST_OF_NUMBERS.match(plain, found[0].end) or is_open(plain, found, 0):
+            return UNDECIDED
+        if standing(plain, found[0].start, found[0].end) is not Standing.OPERAND:
+            return found[0]
+    if mark.form == "label":
+        return concluding_number(mark.rest, question, expected)
+    for sentence in sentences(mark.line):
+        statement = stated_number(sentence, expected)
+        if statement is not None:
+            return statement if isinstance(statement, Undecided) else statement.number
     return None
 
 
-def _as_numeral(spelled: SpelledNumber) -> Numeral:
-    return numerals(str(spelled.value))[0]
+def _same(number: Numeral, other: Numeral) -> bool:
+    return same_number(number, other) or same_number(other, number)

@@ -31,8 +31,8 @@ import re
 from typing import Literal
 
 from opro_cli.core.model import Example, Grade
-from opro_cli.metrics.paper_accuracy import is_right
-from opro_cli.metrics.paper_answer import answer_line, boxed_answer, normalized_answer
+from opro_cli.metrics.reading.paper_accuracy import is_right
+from opro_cli.metrics.reading.paper_answer import answer_line, boxed_answer, normalized_answer
 
 PaperKind = Literal["number", "choice", "boolean", "text"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
 from opro_cli.errors import UsageError
-from opro_cli.metrics.final_answer import final_answer
+from opro_cli.metrics.reading.final_answer import final_answer
 
 ScoreFunction = Callable[[str, str, str], float | bool | None]
 

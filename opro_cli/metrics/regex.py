@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.answer_text import required_text, same_text
-from opro_cli.metrics.final_answer import tail
+from opro_cli.metrics.reading.answer_text import required_text, same_text
+from opro_cli.metrics.reading.reply_text import tail
 
 
 class RegexMetric:

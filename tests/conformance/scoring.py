@@ -12,8 +12,8 @@ from opro_cli.core.model import Example
 from opro_cli.core.prompts import PromptFormat, question_text, second_round_text
 from opro_cli.core.template import parse_template
 from opro_cli.metrics.paper import PaperKind, PaperMetric
-from opro_cli.metrics.paper_accuracy import is_right
-from opro_cli.metrics.paper_answer import normalized_answer
+from opro_cli.metrics.reading.paper_accuracy import is_right
+from opro_cli.metrics.reading.paper_answer import normalized_answer
 from tests.conformance.vectors import Input
 
 

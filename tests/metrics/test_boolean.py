@@ -46,7 +46,10 @@ def test_target_refused(raw: str) -> None:
         ("The answer is true.", "yes", "yes", 1.0),
         ("No.", "false", "false", 1.0),
         ("There is no doubt about it. The answer is true.", "yes", "yes", 1.0),
-        ("It is true. There is no other way.", "yes", "no", 0.0),
+        ("It is true. There is no other way.", "yes", "yes", 1.0),
+        # a whole reply that denies one word says the other
+        ("That is not true", "true", "false", 0.0),
+        ("That isn't true", "true", "false", 0.0),
     ],
 )
 def test_reply(grade: Grading, reply: str, target: str, answer: str, score: float) -> None:
@@ -62,8 +65,6 @@ def test_reply(grade: Grading, reply: str, target: str, answer: str, score: floa
         ("It was yesterday", "yes"),
         ("This is untrue", "true"),
         ("no-one knows", "no"),
-        ("That is not true", "true"),
-        ("That isn't true", "true"),
         ("yes", "valid"),
         ("true", "valid"),
         ("validity", "valid"),

@@ -6,7 +6,7 @@ import pytest
 
 from opro_cli.core.model import UNREADABLE, Grade
 from opro_cli.metrics import metric_named
-from opro_cli.metrics.choice_options import options_in
+from opro_cli.metrics.reading.choice_options import options_in
 
 Grading = Callable[..., Grade]
 

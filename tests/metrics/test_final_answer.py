@@ -2,13 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.final_answer import (
-    READ_LIMIT,
-    final_answer,
-    first_sentence,
-    last_sentence,
-    tail,
-)
+from opro_cli.metrics.reading.final_answer import final_answer, first_sentence
+from opro_cli.metrics.reading.reply_text import READ_LIMIT, tail
+from opro_cli.metrics.reading.sentences import sentences
 
 
 @pytest.mark.parametrize(
@@ -68,4 +64,4 @@ def test_tail_reads_whole_words_of_the_end() -> None:
 def test_sentences() -> None:
     assert first_sentence("Paris. It is big.") == "Paris"
     assert first_sentence("3.5 is it") == "3.5 is it"
-    assert last_sentence("Not (A). Not (B)! So (C).") == "So (C)."
+    assert sentences("Not (A). Not (B)! So (C).")[-1] == "So (C)."

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.number_words import spelled_numbers
+from opro_cli.metrics.reading.number_words import spelled_numbers
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ Grading = Callable[..., Grade]
         ("The answer is U.S..", "U.S.", "U.S.", 1.0),
         ("Paris, France", "Paris", "Paris, France", 0.0),
         ("I like Paris", "Paris", "I like Paris", 0.0),
-        ("It is 3.5", "5", "It is 3.5", 0.0),
+        ("It is 3.5", "5", "3.5", 0.0),
         # targets of punctuation only
         ("The answer is ] ] ).", "] ] )", "] ] )", 1.0),
         ("] ] )", "] ] )", "] ] )", 1.0),

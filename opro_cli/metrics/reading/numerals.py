@@ -6,59 +6,68 @@ Exact arithmetic throughout: a binary float would call 0.1 + 0.2 wrong.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
+
+from opro_cli.metrics.reading.plain_numbers import readable
+from opro_cli.metrics.reading.reply_text import SPACELESS
 
 MAX_DIGITS = 100
 """A longer number is noise, and is not read."""
 
-_SCALES = {
-    "%": Fraction(1, 100),
-    "hundred": Fraction(10**2),
-    "thousand": Fraction(10**3),
-    "million": Fraction(10**6),
-    "billion": Fraction(10**9),
-    "trillion": Fraction(10**12),
+# What follows the digits, with or without a space.
+_WORDS_OF_SCALE = {
+    10**2: "hundred",
+    10**3: "thousand tausend тысяч тыс",
+    10**5: "lakh lakhs",
+    10**6: "mn mio million millions millionen millones millón milhões milhão milioni milione млн",
+    10**7: "crore crores",
+    10**9: "bn billion billions mrd milliarden milliards млрд",
+    10**12: "trillion trillions",
+    12: "dozen dozens",
 }
-
-_LATEX = (
-    (re.compile(r"[−﹣－‑–]"), "-"),
-    (re.compile(r"(?<=\d)\\[dt]?frac\s?\{(\d{1,9})\}\s?\{(\d{1,9})\}"), r" \1/\2"),
-    (re.compile(r"\\[dt]?frac\s?\{(-?\d{1,9})\}\s?\{(\d{1,9})\}"), r"\1/\2"),
-    (re.compile(r"(?<=\d)(?:\{,\}|,\\!)(?=\d)"), ","),
-    (re.compile(r"(?<=\d)\\[,;!](?=\d)"), ""),
-    (re.compile(r"\\(?=[%$])"), ""),
-    (re.compile(r"(?<=\d)\s?(?:[×*x]|\\times|\\cdot)\s?10\^\{?(-?\d{1,3})\}?"), r"e\1"),
+_LETTER_SCALES = {"k": 10**3, "m": 10**6}
+_CJK_SCALES = dict(zip("百千천万萬만亿億억", (2, 3, 3, 4, 4, 4, 8, 8, 8), strict=True))
+_SCALES = (
+    {word: Fraction(size) for size, words in _WORDS_OF_SCALE.items() for word in words.split()}
+    | {letter: Fraction(size) for letter, size in _LETTER_SCALES.items()}
+    | {sign: Fraction(10**power) for sign, power in _CJK_SCALES.items()}
+    | {"%": Fraction(1, 100)}
 )
-_VULGAR = re.compile(r"(?P<units>(?<=\d))?(?P<sign>[¼-¾⅓-⅞])")
+_WORD_SCALES = "|".join(word for words in _WORDS_OF_SCALE.values() for word in words.split())
+_CURRENCY = "$¢-¥֏؋৲৳฿₠-⃀﷼"
 
 # A sign belongs to the number when nothing stands before it that it could be subtracted from.
 # Letters directly before digits make a name ("H2O", "x_1"). Every repeat is bounded or cannot
-# be given back, so a search takes time linear in the text.
+# be given back, so a search takes time linear in the text. The first line passes over most text.
 _NUMERAL = re.compile(
-    r"""
-    (?P<sign>(?<![\w)\]}%.])[-+]|(?<![^\W_])negative\s)? (?:[$€£¥₹](?P<inner>-|\s)?)?
-    (?<![^\W_])(?<![^\W\d_]_)
+    rf"""
+    (?=[-+.\d{_CURRENCY}nmмNMМ负負])
+    (?P<sign>(?<![)\]}}%.])(?<![^\W{SPACELESS}])[-+]
+      |(?<![^\W_])(?<!\d)(?<!\d[ ])(?i:negative|minus|moins|menos|meno|минус)\s|负|負)?
+    (?:[{_CURRENCY}](?P<inner>-|\s)?)?
+    (?<![^\W_{SPACELESS}])(?<![^\W\d_{SPACELESS}]_)
     (?:
-        (?<![/.]) (?:(?P<units>\d{1,3})[ ])?
-        (?P<numerator>\d{1,9})\s?/\s?(?P<denominator>\d{1,9})(?![\d/]|[.,]\d)
+        (?<![/.]) (?:(?P<units>\d{{1,3}})[ ])?
+        (?P<numerator>\d{{1,9}})\s?/\s?(?P<denominator>\d{{1,9}})(?![\d/]|[.,]\d)
       |
         (?P<whole>
-            \d{1,3}(?:[,\u00a0\u202f\u2009]\d{3}){1,33}(?!\d)
-          | \d{1,2}(?:,\d{2}){1,6},\d{3}(?!\d)
+            \d{{1,3}}(?P<separator>[,'’\u00a0\u202f\u2009])\d{{3}}
+              (?:(?P=separator)\d{{3}}){{0,32}}(?!\d)
+          | \d{{1,2}}(?:,\d{{2}}){{1,6}},\d{{3}}(?!\d)
           | \d++
         )
-        (?P<decimals>\.\d++)?(?P<exponent>[eE][+-]?\d{1,3}(?!\w))?
+        (?P<decimals>\.\d++)?(?P<exponent>[eE][+-]?\d{{1,3}}(?!\w))?
       |
         (?<!\.)(?P<bare>\.\d++)
     )
     (?:
-        \s?(?P<percent>%|per\s?cent(?![^\W_]))
-      | [ ](?P<scale>hundred|thousand|million|billion|trillion)(?![^\W_])
+        \s?(?P<percent>%|(?i:per\s?cent|prozent|pour\s?cent|por\s?ciento|процентов)(?![^\W_]))
+      | [ ]?(?P<scale>(?i:{_WORD_SCALES})(?![^\W_])|[{"".join(_CJK_SCALES)}])
+      | (?P<letter>[kKM])(?![^\W_]|[/²])
     )?
     """,
-    re.IGNORECASE | re.VERBOSE,
+    re.VERBOSE,
 )
 
 
@@ -80,24 +89,21 @@ class Numeral:
     end: int
 
 
-def readable(text: str) -> str:
-    """`text` with LaTeX numbers, minus signs and vulgar fractions in plain characters."""
-    text = _VULGAR.sub(_plain_fraction, text)
-    for pattern, plain in _LATEX:
-        text = pattern.sub(plain, text)
-    return text
-
-
-def numerals(text: str) -> list[Numeral]:
+def numerals(text: str, *, european: bool = False) -> list[Numeral]:
     """The numbers of `readable(text)` in their order; over-long ones and n/0 are left out."""
-    found = (_numeral(match) for match in _NUMERAL.finditer(readable(text)))
+    return numerals_in(readable(text, european=european))
+
+
+def numerals_in(plain: str) -> list[Numeral]:
+    """The numbers of a text that is readable already."""
+    found = (_numeral(match) for match in _NUMERAL.finditer(plain))
     return [numeral for numeral in found if numeral is not None]
 
 
 def sole_numeral(text: str) -> Numeral | None:
     """The number that `text` is, give or take currency and spaces; None when it is more or less."""
     plain = readable(text).strip()
-    found = numerals(plain)
+    found = numerals_in(plain)
     if len(found) == 1 and found[0].start == 0 and found[0].end == len(plain):
         return found[0]
     return None
@@ -134,12 +140,6 @@ def _equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) -> 
     return False
 
 
-def _plain_fraction(match: re.Match[str]) -> str:
-    # NFKC alone would make "2½" into 21/2.
-    plain = unicodedata.normalize("NFKC", match["sign"]).replace("⁄", "/")
-    return plain if match["units"] is None else f" {plain}"
-
-
 def _rounded(value: Fraction) -> int:
     """Half up by magnitude, as taught in school."""
     size = int(abs(value) + Fraction(1, 2))
@@ -164,9 +164,9 @@ def _numeral(match: re.Match[str]) -> Numeral | None:
     negative = (match["sign"] or "+") != "+" or match["inner"] == "-"
     if negative and value:
         text, value = f"-{text}", -value
-    unit = "%" if match["percent"] else (match["scale"] or "").lower()
+    unit = "%" if match["percent"] else (match["scale"] or match["letter"] or "").lower()
     if unit:
-        text += unit if unit == "%" else f" {unit}"
+        text += {"m": "M"}.get(unit, unit) if unit in "%km" else f" {unit}"
     scale = _SCALES.get(unit, Fraction(1))
     return Numeral(text, value, scale, decimals, match.start(), match.end())
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
+
+from opro_cli.metrics.reading.reply_text import SPACELESS, plain_characters
+
+MAX_WRAPPING = 60
+"""Characters around an answer that may be dropped."""
 
 _WRAPPERS = (
     ("**", "**"),
@@ -17,6 +24,10 @@ _WRAPPERS = (
     ("«", "»"),
     ("$", "$"),
 )
+_STOPS = (".", "!", "。", "।")
+_JOINED = re.compile(rf"[^\W_{SPACELESS}]")
+_PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
+_ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
 def collapsed(text: str) -> str:
@@ -33,53 +44,65 @@ def required_text(raw: str) -> str:
 
 
 def text_key(text: str) -> str:
-    """`text` as it is compared: NFKC, casefolded, whitespace collapsed."""
-    return collapsed(unicodedata.normalize("NFKC", text).casefold())
+    """`text` as it is compared: NFKC, casefolded, digits of every script as ASCII ones,
+    whitespace collapsed, nothing invisible.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", plain_characters(text))
+    return collapsed(text.casefold())
 
 
 def same_text(answer: str, target: str) -> bool:
-    """Whether `answer` is `target`, give or take one full stop, quotes or markdown around it.
+    """Whether `answer` is `target`, give or take an article, a stop, quotes or markdown around it.
 
     A target without a letter or digit ("] )", "*") keeps its quotes and markdown: there they
     may be the answer itself.
     """
     unwrap = any(character.isalnum() for character in target)
+    if len(text_key(answer)) > len(text_key(target)) + MAX_WRAPPING:
+        return False
     return not _keys(answer, unwrap).isdisjoint(_keys(target, unwrap))
 
 
 def occurs(needle: str, text: str) -> bool:
-    """Whether `needle` stands in `text` with no letter or digit directly before or after it.
+    """Whether `needle` stands in `text` as whole words; see `occurrences`."""
+    return next(occurrences(needle, text), None) is not None
 
-    Both are compared as they are: pass text keys.
+
+def occurrences(needle: str, text: str) -> Iterator[int]:
+    """Where `needle` stands in `text` with no letter or digit directly before or after it.
+
+    Letters of scripts that are written without spaces may stand there. Both texts are compared
+    as they are: pass text keys.
     """
     start = text.find(needle) if needle else -1
     while start >= 0:
         end = start + len(needle)
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if not before.isalnum() and not after.isalnum():
-            return True
+        if not _JOINED.match(text, start - 1, start) and not _JOINED.match(text, end, end + 1):
+            yield start
         start = text.find(needle, start + 1)
-    return False
 
 
 def _keys(text: str, unwrap: bool) -> set[str]:
     key = text_key(text)
     keys = {key, key.removesuffix(".").rstrip()}
     if unwrap:
-        keys.add(_bare(key))
+        bare = _bare(key)
+        keys |= {bare, _ARTICLE.sub("", bare)}
     # A text of nothing but a full stop has no shorter form.
     return keys - {""}
 
 
 def _bare(key: str) -> str:
-    """`key` without what wraps it and without one full stop, inside the wrapping or outside."""
+    """`key` without what wraps it and without one stop, inside the wrapping or outside."""
     unwrapped = _unwrapped(key)
-    stopped = unwrapped.removesuffix(".").rstrip()
+    stopped = unwrapped[:-1].rstrip() if unwrapped.endswith(_STOPS) else unwrapped
     return unwrapped if stopped == unwrapped else _unwrapped(stopped)
 
 
 def _unwrapped(key: str) -> str:
-    opened = True
+    key = key if key.isascii() else _PICTURES.sub("", key) or key
+    opened = not (key[:1].isalnum() and key[-1:].isalnum())
     while opened:
         opened = False
         for left, right in _WRAPPERS:

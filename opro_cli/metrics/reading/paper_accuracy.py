@@ -12,7 +12,7 @@ import re
 import string
 from dataclasses import dataclass
 
-from opro_cli.metrics.paper_answer import TRUTH_OF_DIGIT, TRUTH_OF_WORD, without_punctuation
+from opro_cli.metrics.reading.paper_answer import TRUTH_OF_DIGIT, TRUTH_OF_WORD, without_punctuation
 
 _LETTERS = string.ascii_lowercase
 _BRACKETED = re.compile(r"\(([a-z])\)")
