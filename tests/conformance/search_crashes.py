@@ -13,6 +13,7 @@ import pytest
 from opro_cli.core.model import Grade
 from opro_cli.core.settings import read_settings
 from opro_cli.core.state import candidate_id
+from opro_cli.errors import DataError
 from opro_cli.wiring import NAMES
 from tests.conformance import search
 from tests.conformance.vectors import Input
@@ -150,10 +151,19 @@ def every_text_is_a_candidate_or_skipped(case: Input) -> None:
 
 
 def too_few_questions(case: Input) -> bool:
-    return len(case["train_index"]) < int(case.get("num_few_shot", 0))
+    return len(case.get("train_index", ())) < int(case.get("num_few_shot", 0))
 
 
 def all_are_shown(case: Input) -> None:
     whole = {"history": [["start", 1.0, -1]], "correct_by_instruction": {}, **case}
     shown = search.splits(whole)["few_shot_index_list_by_step"]
     assert list(shown.values()) == [case["train_index"]] * case["steps"]
+
+
+def shares_of_more_than_all(case: Input) -> bool:
+    return case["kind"] == "split" and case["train_ratio"] + case["eval_ratio"] > 1
+
+
+def split_is_refused(case: Input) -> None:
+    with pytest.raises(DataError, match=r"rows wanted, only \d+ usable rows there"):
+        search.splits(case)

@@ -268,6 +268,15 @@ CRASHES = (
         "all there are are shown",
         search_crashes.all_are_shown,
     ),
+    Crash(
+        "splits",
+        "ValueError",
+        "train and dev together are more than all rows",
+        search_crashes.shares_of_more_than_all,
+        "refused",
+        "the rows wanted and the rows there are told before anything is asked",
+        search_crashes.split_is_refused,
+    ),
 )
 
 
