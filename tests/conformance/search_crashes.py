@@ -161,7 +161,7 @@ def all_are_shown(case: Input) -> None:
 
 
 def shares_of_more_than_all(case: Input) -> bool:
-    return case["kind"] == "split" and case["train_ratio"] + case["eval_ratio"] > 1
+    return case["kind"] == "split" and bool(case["train_ratio"] + case["eval_ratio"] > 1)
 
 
 def split_is_refused(case: Input) -> None:
