@@ -40,11 +40,10 @@ AFTERTHOUGHTS = [
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around an answer. box: LaTeX, where prose inside needs \\text."""
+    """What stands around an answer."""
 
     before: str
     after: str
-    latin: bool = True
 
 
 MARKED = [
@@ -83,13 +82,16 @@ MARKED = [
 
 
 @st.composite
-def framed(draw: st.DrawFn, answer: str) -> str:
-    """A reply that says `answer` after a final-answer marker."""
+def framed(draw: st.DrawFn, answer: str, earlier: str = "") -> str:
+    """A reply that says `answer` after a final-answer marker; earlier: first another one."""
     frame = draw(st.sampled_from(MARKED))
     thoughts = draw(st.lists(st.sampled_from(THOUGHTS), max_size=4))
     after = draw(st.lists(st.sampled_from(AFTERTHOUGHTS), max_size=2))
     joint = draw(st.sampled_from(["\n", "\n\n"]))
-    reply = joint.join([*thoughts, f"{frame.before}{answer}{frame.after}"])
+    tried = []
+    if earlier and draw(st.booleans()):
+        tried = [f"So the answer is {earlier}.", "Wait, that cannot be all of it."]
+    reply = joint.join([*tried, *thoughts, f"{frame.before}{answer}{frame.after}"])
     return "\n\n".join([reply, *after])
 
 
@@ -107,9 +109,7 @@ def numbers(draw: st.DrawFn) -> tuple[str, str]:
         st.sampled_from(
             [
                 str(value),
-                _grouped(value, ","),
-                _grouped(value, "\u202f"),
-                _grouped(value, "'"),
+                *(_grouped(value, separator) for separator in (",", "\u202f", "'")),
                 f"{value}.0",
                 f"{_grouped(value, ',')}.00",
                 *_other_scripts(str(value)),

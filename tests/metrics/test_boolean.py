@@ -47,9 +47,10 @@ def test_target_refused(raw: str) -> None:
         ("No.", "false", "false", 1.0),
         ("There is no doubt about it. The answer is true.", "yes", "yes", 1.0),
         ("It is true. There is no other way.", "yes", "yes", 1.0),
-        # a whole reply that denies one word says the other
+        # negated in a sentence of its own
         ("That is not true", "true", "false", 0.0),
-        ("That isn't true", "true", "false", 0.0),
+        ("That isn't true", "false", "false", 1.0),
+        ("The argument is not deductively valid.", "invalid", "invalid", 1.0),
     ],
 )
 def test_reply(grade: Grading, reply: str, target: str, answer: str, score: float) -> None:
@@ -65,6 +66,8 @@ def test_reply(grade: Grading, reply: str, target: str, answer: str, score: floa
         ("It was yesterday", "yes"),
         ("This is untrue", "true"),
         ("no-one knows", "no"),
+        ("We must ask whether it is true", "true"),
+        ("If it is true, we are done", "true"),
         ("yes", "valid"),
         ("true", "valid"),
         ("validity", "valid"),

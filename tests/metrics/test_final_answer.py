@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.final_answer import final_answer, first_sentence
+from opro_cli.metrics.reading.final_answer import (
+    UNDECIDED,
+    Mark,
+    decided,
+    final_answer,
+    first_sentence,
+)
 from opro_cli.metrics.reading.reply_text import READ_LIMIT, tail
 from opro_cli.metrics.reading.sentences import sentences
 
@@ -65,3 +71,81 @@ def test_sentences() -> None:
     assert first_sentence("Paris. It is big.") == "Paris"
     assert first_sentence("3.5 is it") == "3.5 is it"
     assert sentences("Not (A). Not (B)! So (C).")[-1] == "So (C)."
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("Die Antwort lautet also 18.", "18."),
+        ("La bonne réponse est la réponse B.", "la réponse B."),
+        ("La respuesta correcta es la opción A.", "la opción A."),
+        ("A resposta correta é 18", "18"),
+        ("La risposta è 18", "18"),
+        ("Правильный ответ: D", "D"),
+        ("答案是18支。", "18支。"),
+        ("正解はBです。", "B"),
+        ("정답은 18입니다.", "18"),
+        ("उत्तर: 18", "18"),
+        ("الجواب هو 18.", "18."),
+        ("<answer>18</answer> done", "18"),
+        ('{"why": "so", "answer": "D", "sure": 1}', "D"),
+        ("(ANSWER C)", "C)"),
+        ("answer.A", "A"),
+        ("18 is the final answer.", "18"),
+        ("The answer is 15. No wait, 18.", "18."),
+        ("So, to answer the question, no.", "no."),
+        ("The answer is as follows:\n18", "18"),
+        ("The answer is found to be 18", "18"),
+    ],
+)
+def test_marked_otherwise(reply: str, text: str) -> None:
+    assert final_answer(reply).marks[0].line == text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I hope the answer is correct.",
+        "The answer is found by adding.",
+        "What is the answer?",
+        "Which one is the correct option to take?",
+        "This is the answer to everything.",
+        "Do not answer a question.",
+        "She will answer 5 questions.",
+        "It cannot be that one",
+    ],
+)
+def test_no_marker(reply: str) -> None:
+    assert final_answer(reply).marks == ()
+
+
+def read_line(mark: Mark) -> str:
+    return mark.line.strip(".")
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("Answer: 40", "40"),
+        ("Answer: 40\n\nAnswer: 45", UNDECIDED),
+        ("The answer is (C).\nThe answer is (A).", UNDECIDED),
+        ("#### 40\n#### 45", UNDECIDED),
+        (r"\boxed{40}, \boxed{45}", UNDECIDED),
+        ("The answer is 40. The answer is 40.", "40"),
+        # taken back, or gone on with
+        ("The answer is 40, no, the answer is 45", "45"),
+        ("The answer is 40. That is too few.\nThe answer is 45.", "45"),
+        ("Answer: 40\nBut wait.\nAnswer: 45", "45"),
+        # another form says the same thing again, or better
+        ("The answer is 40.\n#### 45", "45"),
+        # each in its own case
+        ("If so, the answer is 40. If not, the answer is 45.", UNDECIDED),
+    ],
+)
+def test_decided(reply: str, answer: object) -> None:
+    assert decided(final_answer(reply).marks, read_line) == answer
+
+
+def test_a_mark_that_says_nothing_leaves_it_to_the_one_before() -> None:
+    marks = final_answer("The answer is 18. And the answer is blue.").marks
+    assert decided(marks, lambda mark: 18 if "18" in mark.line else None) == 18

@@ -139,7 +139,12 @@ def test_reply(grade: Grading, reply: str, target: str, answer: str, score: floa
 
 
 @pytest.mark.parametrize(
-    "reply", ["", "I do not know.", "I am not sure about this one.", "5/0", "9" * 101, "someone"]
+    "reply",
+    [
+        *("", "I do not know.", "I am not sure about this one.", "5/0", "9" * 101, "someone"),
+        # a calculation is no answer, and its last number would be luck
+        *("It is 10-5", "It is 10 - 5", "The answer is 3 * 6."),
+    ],
 )
 def test_unreadable(grade: Grading, reply: str) -> None:
     assert grade("number", reply, "18") == UNREADABLE

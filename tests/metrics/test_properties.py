@@ -21,56 +21,10 @@ ANYTHING = st.text(st.characters(exclude_categories=()), max_size=80)
 WHITESPACE = "".join(
     character for character in map(chr, range(sys.maxunicode + 1)) if character.isspace()
 )
-VOCABULARY = [
-    "green",
-    "trees",
-    "grow",
-    "near",
-    "the",
-    "river",
-    "while",
-    "old",
-    "boats",
-    "carry",
-    "apples,",
-    "pears",
-    "(or",
-    "nuts)",
-    "to",
-    "12",
-    "small",
-    "towns;",
-    "7",
-    "of",
-    "them",
-    "lie",
-    "far",
-    "off.",
-    "Some",
-    "say",
-    '"it',
-    'rains"',
-    "there",
-    "-",
-    "others",
-    "don't:",
-    "3.5",
-    "hours",
-    "of",
-    "sun,",
-    "40%",
-    "shade!",
-    "Is",
-    "that",
-    "so?",
-    "I",
-    "agree.",
-    "Both",
-    "A",
-    "and",
-    "B",
-    "do",
-]
+VOCABULARY = """green trees grow near the river while old boats carry apples, pears (or nuts) to 12
+    small towns; 7 of them lie far off. Some say "it rains" there - others don't: 3.5 hours of
+    sun, 40% shade! Is that so? I agree. Both A and B do"""
+WORDS = VOCABULARY.split()
 
 
 def built(name: str) -> Metric:
@@ -83,7 +37,7 @@ def graded(metric: str, reply: str, target: str, question: str = "") -> Grade:
 
 
 def prose() -> st.SearchStrategy[str]:
-    return st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=25).map(" ".join)
+    return st.lists(st.sampled_from(WORDS), min_size=1, max_size=25).map(" ".join)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,7 +76,7 @@ def test_a_number_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: int
 ) -> None:
     gold, rendered = drawn
-    reply = data.draw(frames.framed(rendered))
+    reply = data.draw(frames.framed(rendered, earlier="77"))
     assert graded("number", reply, gold).score == 1.0, reply
     assume(str(other) != gold and f"{other / 100:g}" != gold and str(other * 100) != gold)
     assert graded("number", reply, str(other)).score == 0.0, reply
@@ -134,7 +88,7 @@ def test_a_choice_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: str
 ) -> None:
     letter, rendered = drawn
-    reply = data.draw(frames.framed(rendered))
+    reply = data.draw(frames.framed(rendered, earlier="(C)"))
     assert graded("choice", reply, letter, frames.QUESTION) == Grade(f"({letter})", 1.0), reply
     assert graded("choice", reply, other, frames.QUESTION).score == float(other == letter), reply
 
@@ -149,7 +103,7 @@ OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"} | {
 @given(data=st.data(), drawn=frames.booleans())
 def test_a_boolean_is_found_in_any_frame(data: st.DataObject, drawn: tuple[str, str]) -> None:
     word, rendered = drawn
-    reply = data.draw(frames.framed(rendered))
+    reply = data.draw(frames.framed(rendered, earlier=OPPOSITE[word]))
     assert graded("boolean", reply, word) == Grade(word, 1.0), reply
     assert graded("boolean", reply, OPPOSITE[word]) == Grade(word, 0.0), reply
 
@@ -160,7 +114,7 @@ def test_a_text_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: str
 ) -> None:
     text, rendered = drawn
-    reply = data.draw(frames.framed(rendered))
+    reply = data.draw(frames.framed(rendered, earlier="Rome"))
     assert graded("exact", reply, text).score == 1.0, reply
     if (other in frames.BRACKETS) == (text in frames.BRACKETS):
         assert graded("exact", reply, other).score == float(other == text), reply

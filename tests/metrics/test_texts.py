@@ -30,6 +30,13 @@ Grading = Callable[..., Grade]
         ("Paris, France", "Paris", "Paris, France", 0.0),
         ("I like Paris", "Paris", "I like Paris", 0.0),
         ("It is 3.5", "5", "3.5", 0.0),
+        ("The answer is the U.S.", "U.S.", "U.S.", 1.0),
+        ("The answer is PARIS!", "Paris", "Paris", 1.0),
+        ("Köln 😊", "Köln", "Köln", 1.0),
+        ('{"city": "Paris"}', "Paris", "Paris", 1.0),
+        ("**City:** Paris", "Paris", "Paris", 1.0),
+        # a target that holds a marker
+        ("the answer is 42", "the answer is 42", "the answer is 42", 1.0),
         # targets of punctuation only
         ("The answer is ] ] ).", "] ] )", "] ] )", 1.0),
         ("] ] )", "] ] )", "] ] )", 1.0),
@@ -55,6 +62,10 @@ def test_exact(grade: Grading, reply: str, target: str, answer: str, score: floa
         ("It is 118", "18", "It is 118", 0.0),
         ("It is 18th", "18", "It is 18th", 0.0),
         ("the answer is Rome", "Paris", "Rome", 0.0),
+        # a denial is no mention
+        ("It is not Paris.", "Paris", "It is not Paris.", 0.0),
+        ("It isn't in Paris", "Paris", "It isn't in Paris", 0.0),
+        ("Not Paris? Yes, Paris.", "Paris", "Paris", 1.0),
     ],
 )
 def test_contains(grade: Grading, reply: str, target: str, answer: str, score: float) -> None:

@@ -24,8 +24,8 @@ _BETWEEN = r"[\s,;'\"`*“”‘’]"
 _RUN = re.compile(
     rf"(?<![\w)\]}}>])[(\[{{<)\]}}>](?:(?:{_BETWEEN}{{0,6}}(?:and\s)?)[(\[{{<)\]}}>]){{0,200}}(?!\w)"
 )
-_BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]*)\}")
-_STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]*)\}")
+_BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]{0,400})\}")
+_STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]{0,400})\}")
 _DELIMITERS = re.compile(r"\\[()\[\]](?=\s|\Z)|(?:(?<=\s)|\A)\\[(\[]|</?[a-z_]{1,12}>")
 _REST = re.compile(r"[\s.,;:!'\"`*“”‘’$_]*")
 # "12: ( ; stack: [ (" is a step on the way.

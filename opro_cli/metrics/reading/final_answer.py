@@ -47,7 +47,9 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 _IN_CASE = re.compile(r"(?<![^\W_])(?:if|when|assuming)\s[^.!?;\n]{1,280}\Z", re.IGNORECASE)
-_NO_SUBJECT = re.compile(r"[\W_]*+(?:(?:so|and|but|which|what|this|that|it|here|one)[\W_]*+){0,3}")
+_NO_SUBJECT = re.compile(
+    r"[\W_]*+(?:(?:so|and|but|which|what|this|that|it|here|one)[\W_]*+){0,3}", re.IGNORECASE
+)
 
 T = TypeVar("T")
 Form = Literal["sentence", "label", "box", "letter", "behind", "correction"]

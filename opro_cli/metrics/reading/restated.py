@@ -48,7 +48,8 @@ def restated(sentence: str, question: str) -> bool | None:
     for found in pattern.finditer(sentence):
         before = sentence[max(0, found.start() - 200) : found.start()]
         if not is_weighed(before) and not _REPORTED.search(before):
-            said = any(found.groups()) == bool(_DENIED.search(before))
+            denials = [denial for denial in found.groups() if denial is not None]
+            said = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
     return said
 
 
@@ -62,13 +63,12 @@ def _statement(question: str) -> re.Pattern[str] | None:
     quality = _QUALITY.search(asked[-1]["what"])
     if quality:
         subject = r"(?:it|this|that|sentence|statement)"
-        forms = [_said(subject, verb, [quality["quality"]])]
+        forms = [_said(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
     else:
         # Where the subject ends is not known: every place is tried.
         places = range(1, min(len(words), MAX_SUBJECT + 1))
-        forms = [
-            _said(_subject(words[:at]), verb, words[at:]) for at in places if _says_much(words[at:])
-        ]
+        splits = [(words[:at], words[at:]) for at in places if _says_much(words[at:])]
+        forms = [_said(_subject(who), verb, _predicate(what, verb)) for who, what in splits]
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
     return (
@@ -85,20 +85,24 @@ def _subject(words: list[str]) -> str:
     return "(?:you|we|i)" if name.lower() == "you" else f"(?:{name}|it|he|she|they)"
 
 
-def _said(subject: str, verb: str, predicate: list[str]) -> str:
-    """A statement of it; its groups match only what denies it: "you (do not) return"."""
-    if predicate and predicate[0].lower() in ("still", "also", "really", "ever"):
-        predicate = predicate[1:]
-    rest = _words(predicate)
+def _predicate(words: list[str], verb: str) -> str:
+    if words[0].lower() in ("still", "also", "really", "ever") and len(words) > 1:
+        words = words[1:]
     if verb in ("does", "do", "did"):
-        first, _, others = rest.partition(r"\s")
-        inflected = rf"{first}(?:e?s|e?d)?"
-        rest = rf"{inflected}\s{others}" if others else inflected
+        inflected = rf"{re.escape(words[0])}(?:e?s|e?d)?"
+        return r"\s".join([inflected, *map(re.escape, words[1:])])
+    return _words(words)
+
+
+def _said(subject: str, verb: str, predicate: str) -> str:
+    """A statement of it; its groups match only what denies it: "you (do not) return"."""
+    if verb in ("does", "do", "did"):
         auxiliary = r"(?:\s(?:do|does|did)(\s?n['’]t|\snot)?|(\snever))?"
     else:
         form = {"can": "can|ca(?=n)", "will": "will|wo(?=n)"}.get(verb, verb)
-        auxiliary = rf"\s(?:{form}|would)(n['’]t|\s?not|\snever|\sno\slonger)?"
-    return rf"{subject}{auxiliary}{_ADVERBS}\s{rest}"
+        seems = "|seems?|sounds?|looks?" if verb in ("is", "are", "was", "were") else ""
+        auxiliary = rf"\s(?:{form}|would{seems})(n['’]t|\s?not|\snever|\sno\slonger)?"
+    return rf"{subject}{auxiliary}{_ADVERBS}\s{predicate}"
 
 
 def _words(words: list[str]) -> str:
