@@ -4,13 +4,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check lint conformance agreement lock readme embedded-model clean
+.PHONY: quickstart test check lint conformance agreement soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
 
 test: .venv/ready
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 check: lint test
 
@@ -23,6 +23,10 @@ lint: .venv/ready
 # Every vector of the paper's reference, from OPRO_VECTORS=DIR or ../shared/vectors.
 conformance: .venv/ready
 	OPRO_VECTORS="$${OPRO_VECTORS:-../shared/vectors}" $(BIN)/pytest -q tests/conformance
+
+# Two hundred kills at random moments; the seeds are printed (OPRO_KILL_SEED repeats one).
+soak: .venv/ready
+	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_process.py -k killed_at_any_moment
 
 # How often the default parser and the paper's read hand-labelled answers as a person does.
 agreement: .venv/ready

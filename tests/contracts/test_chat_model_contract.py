@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from opro_cli.adapters.models.litellm_model import LitellmModel
+from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.errors import ModelError
 from opro_cli.ports import ChatModel
 from tests.fakes.scripted_model import ScriptedModel
 from tests.server import LocalServer, Options
+from tests.server.refusals import OPENAI_TOO_LONG
 
 EMBEDDED = "opro_cli.adapters.models.embedded"
 
@@ -24,14 +26,26 @@ def scripted(server: LocalServer) -> ChatModel:
 
 
 def openai(server: LocalServer) -> ChatModel:
-    return LitellmModel("openai/local-model", server.url, 20.0)
+    return OpenAICompatibleModel("openai/local-model", server.url, 20.0)
 
 
 def hosted_vllm(server: LocalServer) -> ChatModel:
-    return LitellmModel("hosted_vllm/local-model", server.url, 20.0)
+    return OpenAICompatibleModel("hosted_vllm/local-model", server.url, 20.0)
 
 
 def ollama(server: LocalServer) -> ChatModel:
+    return OpenAICompatibleModel("ollama_chat/local-model", server.root, 20.0)
+
+
+def litellm_openai(server: LocalServer) -> ChatModel:
+    return LitellmModel("openai/local-model", server.url, 20.0)
+
+
+def litellm_hosted_vllm(server: LocalServer) -> ChatModel:
+    return LitellmModel("hosted_vllm/local-model", server.url, 20.0)
+
+
+def litellm_ollama(server: LocalServer) -> ChatModel:
     return LitellmModel("ollama_chat/local-model", server.root, 20.0)
 
 
@@ -42,10 +56,13 @@ def embedded(server: LocalServer) -> ChatModel:
     return model
 
 
-BUILDERS: list[Callable[[LocalServer], ChatModel]] = [scripted, openai, hosted_vllm, ollama]
+OVER_THE_WIRE = [
+    *(openai, hosted_vllm, ollama),
+    *(litellm_openai, litellm_hosted_vllm, litellm_ollama),
+]
+BUILDERS: list[Callable[[LocalServer], ChatModel]] = [scripted, *OVER_THE_WIRE]
 if importlib.util.find_spec(EMBEDDED):
     BUILDERS.append(embedded)
-OVER_THE_WIRE = [openai, hosted_vllm, ollama]
 
 
 @pytest.fixture
@@ -115,7 +132,32 @@ async def test_it_raises_model_errors_only(build: Callable[[LocalServer], ChatMo
     assert {type(result) for result in results} == {ModelError}
 
 
-@pytest.mark.parametrize("build", BUILDERS[:4], ids=lambda builder: builder.__name__)
+@pytest.mark.parametrize("build", OVER_THE_WIRE, ids=lambda builder: builder.__name__)
+async def test_one_request_that_is_too_long_spoils_no_other(
+    build: Callable[[LocalServer], ChatModel],
+) -> None:
+    async with LocalServer(options=Options(faults={0: OPENAI_TOO_LONG})) as server:
+        model = build(server)
+        with pytest.raises(ModelError) as refused:
+            await model.reply(saying("something long"))
+        reply = await model.reply(saying("something short"))
+        await model.aclose()
+    assert (refused.value.unanswerable, refused.value.transient) == (True, False)
+    assert reply.text
+
+
+async def test_the_embedded_model_refuses_what_is_too_long() -> None:
+    async with LocalServer() as server:
+        model = embedded(server)
+    with pytest.raises(ModelError) as refused:
+        await model.reply(saying("word " * 10_000))
+    reply = await model.reply(saying("something short"))
+    await model.aclose()
+    assert (refused.value.unanswerable, refused.value.transient) == (True, False)
+    assert reply.finish_reason
+
+
+@pytest.mark.parametrize("build", [scripted, *OVER_THE_WIRE], ids=lambda builder: builder.__name__)
 async def test_the_answer_is_to_the_question(
     build: Callable[[LocalServer], ChatModel], server: LocalServer
 ) -> None:

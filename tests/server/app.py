@@ -17,7 +17,7 @@ from aiohttp import web
 
 from tests.server.brain import Brain, ChatCall
 from tests.server.dialects import cut, ollama_call, ollama_reply, openai_call, openai_reply
-from tests.server.faults import Fault, FaultPlan, fault_at
+from tests.server.faults import HUGE, Fault, FaultPlan, fault_at
 from tests.server.log import LogEntry, RequestLog
 
 Writer = Callable[..., dict[str, Any]]
@@ -80,6 +80,7 @@ class LocalServer:
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/api/chat", self._ollama)
         app.router.add_get("/log", self._show_log)
+        app.router.add_post("/{path:.*}", self._unknown)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -105,12 +106,21 @@ class LocalServer:
     async def _ollama(self, request: web.Request) -> web.StreamResponse:
         return await self._chat(request, ollama_call, ollama_reply)
 
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        """Any other provider's dialect: the server refuses in all and answers in none."""
+        entry = self.log.open(request.path, self._now(), await request.json(), None)
+        fault = fault_at(self.options.faults, entry.number) or Fault.http(404, "no such route")
+        try:
+            return await self._send(request, entry, fault, {})
+        finally:
+            self.log.close(entry, self._now())
+
     async def _chat(
         self, request: web.Request, read: Callable[[dict[str, Any]], ChatCall], write: Writer
     ) -> web.StreamResponse:
         body = await request.json()
         authorization = request.headers.get("Authorization")
-        entry = self.log.open(request.path, self._now(), body, authorization)
+        entry = self.log.open(request.path_qs, self._now(), body, authorization)
         fault = fault_at(self.options.faults, entry.number) or self._refusal(authorization)
         try:
             await self._pause(self.options.latency_ms / 1000)
@@ -132,9 +142,8 @@ class LocalServer:
         count = call.choices if self.options.honour_n else 1
         choices = [cut(self._answer(call, index), call.max_tokens) for index in range(count)]
         reply = write(call, choices, self.options.with_usage and kind != "no_usage")
-        if kind == "null_content":
-            for choice in reply.get("choices", [reply]):
-                choice["message"]["content"] = None
+        for choice in reply.get("choices", [reply]):
+            spoil(choice, fault)
         if kind == "no_choices":
             reply["choices"] = []
         return reply
@@ -148,8 +157,12 @@ class LocalServer:
             status, headers, data = fault.status, dict(fault.headers), encoded(fault.body)
         if kind == "malformed_json":
             data = data[: len(data) // 2]
+        if kind == "wrong_type":
+            headers["Content-Type"] = "text/plain; charset=utf-8"
         if kind == "reset":
             return reset(request)
+        if kind == "close":
+            return close(request)
         response = web.StreamResponse(status=status, headers=headers)
         response.headers.setdefault("Content-Type", "application/json")
         response.content_length = len(data)
@@ -159,20 +172,19 @@ class LocalServer:
             if kind == "reset_mid_body":
                 await response.write(data[: len(data) // 2])
                 return reset(request)
-            seconds = fault.seconds if fault is not None and kind == "trickle" else 0.0
-            await self._write(response, data, seconds)
+            if kind == "truncated":
+                await response.write(data[: len(data) // 2])
+                return close(request)
+            await self._write(response, data, fault)
             await response.write_eof()
             entry.sent = request.transport is not None and not request.transport.is_closing()
         return response
 
-    async def _write(self, response: web.StreamResponse, data: bytes, seconds: float) -> None:
-        if not seconds:
-            return await response.write(data)
-        size = -(-len(data) // 10)
+    async def _write(self, response: web.StreamResponse, data: bytes, fault: Fault | None) -> None:
+        size, pause = pace(len(data), fault)
         for start in range(0, len(data), size):
             await response.write(data[start : start + size])
-            await self._pause(seconds / 10)
-        return None
+            await self._pause(pause)
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the server lives."""
@@ -184,8 +196,36 @@ class LocalServer:
         return time.monotonic() - self._started
 
 
+def spoil(choice: dict[str, Any], fault: Fault | None) -> None:
+    """Change one choice, of either dialect, as `fault` says."""
+    if fault is None:
+        return
+    if fault.kind == "null_content":
+        choice["message"]["content"] = None
+    if fault.kind == "huge":
+        choice["message"]["content"] = "x " * (HUGE // 2) + choice["message"]["content"]
+    if fault.finish_reason is not None:
+        choice["done_reason" if "done_reason" in choice else "finish_reason"] = fault.finish_reason
+
+
+def pace(size: int, fault: Fault | None) -> tuple[int, float]:
+    """Bytes to send at once, and seconds to wait after them."""
+    if fault is not None and fault.kind == "trickle":
+        return -(-size // 10), fault.seconds / 10
+    if fault is not None and fault.kind == "drip":
+        return 1, fault.seconds
+    return max(size, 1), 0.0
+
+
 def encoded(body: object) -> bytes:
     return body.encode() if isinstance(body, str) else json.dumps(body).encode()
+
+
+def close(request: web.Request) -> web.StreamResponse:
+    """Close the connection in good order (TCP FIN), whatever was promised."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
 
 
 def reset(request: web.Request) -> web.StreamResponse:

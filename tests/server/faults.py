@@ -16,13 +16,19 @@ Kind = Literal[
     "status",  # the answer is `status`, `headers` and `body`
     "hang",  # nothing is sent for `seconds`, then the right answer
     "reset",  # the connection is reset (TCP RST) before a byte is sent
+    "close",  # ... or closed in good order (TCP FIN)
     "reset_mid_body",  # ... or after half of the right answer
+    "truncated",  # ... or closed in good order there, short of the Content-Length
     "trickle",  # the right answer, in ten pieces over `seconds`
-    "null_content",  # the right answer with content null
+    "drip",  # ... byte by byte, one every `seconds`
+    "wrong_type",  # the right answer as text/plain
+    "null_content",  # ... with content null, and with `finish_reason` where that is given
     "no_choices",  # ... with an empty list of choices
     "malformed_json",  # ... cut in half, but complete by its Content-Length
     "no_usage",  # ... without token counts
+    "huge",  # ... after `HUGE` characters of other text
 ]
+HUGE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = ""
     seconds: float = 3600.0
+    finish_reason: str | None = None
 
     @classmethod
     def http(cls, status: int, message: str = "scripted fault", **headers: str) -> Fault:
@@ -41,6 +48,11 @@ class Fault:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         error = {"message": message, "type": "scripted", "param": None, "code": None}
         return cls("status", status, named, {"error": error})
+
+    @classmethod
+    def page(cls, status: int, html: str) -> Fault:
+        """What a proxy, a gateway or a captive portal answers instead of the provider."""
+        return cls("status", status, {"Content-Type": "text/html; charset=utf-8"}, html)
 
 
 FaultPlan = Mapping[int, Fault] | Callable[[int], Fault | None]

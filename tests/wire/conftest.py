@@ -1,4 +1,7 @@
-"""The server under the wire tests, and the models that talk to it."""
+"""The server under the wire tests, and the models that talk to it.
+
+A test that names no adapter runs with litellm; `both` runs it with each, `lean` without litellm.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from opro_cli.adapters.models.litellm_model import LitellmModel
+from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.core.model import ChatRequest, Message
 from tests.server import LocalServer, Options
 
 Serve = Callable[[Options], LocalServer]
-OPENAI = "openai/gpt-4o-mini"
+Model = LitellmModel | OpenAICompatibleModel
+OPENAI, VLLM, OLLAMA = "openai/gpt-4o-mini", "hosted_vllm/mistral", "ollama_chat/mistral"
+both = pytest.mark.parametrize("wire", ["litellm", "lean"], indirect=True)
+lean = pytest.mark.parametrize("wire", ["lean"], indirect=True)
 
 
 def asking(
@@ -23,22 +30,29 @@ def asking(
 class Wire:
     """A server with one scripted behaviour, and models pointed at it; all closed after the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, adapter: str = "litellm") -> None:
         self.server: LocalServer
-        self._closing: list[LitellmModel] = []
+        self.adapter = adapter
+        self._closing: list[Model] = []
 
     async def serve(self, **options: object) -> LocalServer:
         self.server = LocalServer(options=Options(**options))  # type: ignore[arg-type]
         return await self.server.__aenter__()
 
-    def model(self, name: str = OPENAI, timeout: float = 10.0, **extra: object) -> LitellmModel:
+    def model(self, name: str = OPENAI, timeout: float = 10.0, **extra: object) -> Model:
         base = self.server.root if name.startswith("ollama") else self.server.url
         return self.at(base, name, timeout, **extra)
 
     def at(
-        self, base: str, name: str = OPENAI, timeout: float = 10.0, **extra: object
-    ) -> LitellmModel:
-        model = LitellmModel(name, base, timeout, extra)
+        self, base: str | None, name: str = OPENAI, timeout: float = 10.0, **extra: object
+    ) -> Model:
+        """`extra` is for litellm alone."""
+        model: Model
+        if self.adapter == "lean":
+            assert not extra
+            model = OpenAICompatibleModel(name, base, timeout)
+        else:
+            model = LitellmModel(name, base, timeout, extra)
         self._closing.append(model)
         return model
 
@@ -50,7 +64,7 @@ class Wire:
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    wire = Wire()
+async def wire(request: pytest.FixtureRequest) -> AsyncIterator[Wire]:
+    wire = Wire(getattr(request, "param", "litellm"))
     yield wire
     await wire.close()

@@ -1,4 +1,4 @@
-"""Reading a provider's refusal, without any client library."""
+"""Judging a provider's refusal, without any client library."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opro_cli.adapters.models.provider_errors import (
-    LONGEST_WORDS,
-    is_transient,
-    provider_words,
-    retry_after,
-)
+from opro_cli.adapters.models.provider_errors import address_hint, remedy, retry_after, verdict
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 
@@ -39,38 +34,96 @@ def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("body", "seconds"),
     [
-        ('{"error": {"message": "no such\\nmodel"}}', "no such model"),
-        ('{"error": "no such model"}', "no such model"),
-        ('{"type": "error", "error": {"type": "x", "message": "bad key"}}', "bad key"),
-        ('{"message": "m"}', "m"),
-        ('{"detail": "d"}', "d"),
-        ('{"detail": [{"loc": 1}]}', '{"detail": [{"loc": 1}]}'),
-        ('{"code": 3}', '{"code": 3}'),
-        ("<html>\n<b>502</b>", "<html> <b>502</b>"),
-        ("red \x1b[31malert\x07", "red [31malert"),
+        ('{"details": [{"@type": "RetryInfo", "retryDelay": "26s"}]}', 26.0),
+        ("Please retry in 11.665902715s.", 11.665902715),
+        ("Please try again in 1m26.4s. Need more tokens?", 86.4),
+        ("Please retry after 6 seconds.", 6.0),
+        ("Please try again in 20ms", None),
+        ("Please try again later", None),
     ],
 )
-def test_provider_words(text: str, words: str) -> None:
-    assert provider_words(text) == words
-
-
-def test_long_words_are_cut_after_keys_are_gone() -> None:
-    words = provider_words("x" * (LONGEST_WORDS - 5) + " sk-0123456789abcdef")
-    assert len(words) == LONGEST_WORDS
-    assert "sk-" not in words
+def test_the_wait_may_stand_in_the_body(body: str, seconds: float | None) -> None:
+    assert retry_after({}, NOON, body) == pytest.approx(seconds)
+    assert retry_after({"retry-after": "3"}, NOON, body) == 3.0
 
 
 @pytest.mark.parametrize("status", [None, 200, 204, 408, 409, 425, 429, 500, 503, 529])
 def test_transient(status: int | None) -> None:
-    assert is_transient(status)
+    assert verdict(status) == "transient"
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 413, 422])
+@pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 422])
 def test_permanent(status: int) -> None:
-    assert not is_transient(status)
+    assert verdict(status) == "permanent"
 
 
-def test_an_empty_account_is_permanent() -> None:
-    assert not is_transient(429, "You exceeded your current quota, please check your plan")
+@pytest.mark.parametrize(
+    ("status", "meaning", "meant"),
+    [
+        (429, "You exceeded your current quota, please check your plan", "permanent"),
+        (429, "exceeded your current quota RESOURCE_EXHAUSTED", "transient"),
+        (413, "", "unanswerable"),
+        (422, "`inputs` tokens + `max_new_tokens` must be <= 4097", "unanswerable"),
+        (400, "Prompt contains 40000 tokens, too large for model with 32768", "unanswerable"),
+        (403, "input was flagged for harassment", "unanswerable"),
+        # the same words elsewhere mean something else
+        (401, "content_filter", "permanent"),
+        (404, "context_length_exceeded", "permanent"),
+        (429, "context_length_exceeded", "transient"),
+        (503, "content_filter is starting", "transient"),
+    ],
+)
+def test_words_decide_where_the_status_does_not(status: int, meaning: str, meant: str) -> None:
+    assert verdict(status, meaning) == meant
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 2048 tokens. However, you requested 4136 tokens",
+        "However, the model's context length is only 2048 tokens",
+        "Requested token count exceeds the model's maximum context length of 2048 tokens",
+        "input length and `max_tokens` exceed context limit: 1000 + 2048 > 2048, decrease",
+    ],
+)
+def test_more_tokens_than_the_model_holds_are_too_many_for_every_question(words: str) -> None:
+    assert verdict(400, words, max_tokens=2047) == "unanswerable"
+    assert verdict(400, words, max_tokens=2048) == "permanent"
+    assert remedy(400, words, "hosted_vllm/m", None, 2048) == "lower max_tokens"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "max_tokens is too large: 6000. This model supports at most 4096 completion tokens",
+        "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens",
+        "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]",
+    ],
+)
+def test_more_tokens_than_the_model_writes(words: str) -> None:
+    assert verdict(400, words, max_tokens=100_000) == "permanent"
+    assert remedy(400, words, "openai/m", None, 100_000) == "lower max_tokens"
+
+
+def test_a_key_for_a_server_of_ones_own_has_its_own_variable() -> None:
+    base = "http://localhost:4000/v1"
+    assert remedy(401, "", "openai/m", None) == "set OPENAI_API_KEY to a key that is valid"
+    assert remedy(401, "", "openai/m", base) == (
+        f"set OPRO_API_KEY to a key that is valid for {base} (OPENAI_API_KEY goes to OpenAI only)"
+    )
+    assert remedy(403, "", "bedrock/m", None) == "check the key and the access rights"
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "hint"),
+    [
+        ("openai/m", None, None),
+        ("openai/m", "http://h:1", "check api_base, http://h:1: most end in /v1"),
+        ("openai/m", "http://h:1/v1/", "check api_base, http://h:1/v1/"),
+        ("ollama_chat/m", "http://h:1", "check api_base, http://h:1"),
+    ],
+)
+def test_an_address_that_is_no_model_server(name: str, base: str | None, hint: str | None) -> None:
+    assert address_hint(name, base) == hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.adapters.models.litellm_model import load
-from opro_cli.adapters.models.provider_keys import KEYS_OF, missing_keys, redact
+from opro_cli.adapters.models.provider_keys import KEYS_OF, key_variable, missing_keys, redact
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,23 @@ from opro_cli.adapters.models.provider_keys import KEYS_OF, missing_keys, redact
 )
 def test_missing_keys(model: str, api_base: str | None, missing: tuple[str, ...]) -> None:
     assert missing_keys(model, api_base) == missing
+
+
+@pytest.mark.parametrize(
+    ("model", "api_base", "variable"),
+    [
+        ("openai/m", None, "OPENAI_API_KEY"),
+        ("openai/m", "https://api.openai.com/v1", "OPENAI_API_KEY"),
+        ("openai/m", "https://eu.api.openai.com/v1", "OPENAI_API_KEY"),
+        ("openai/m", "https://api.openai.com.evil.example/v1", "OPRO_API_KEY"),
+        ("openai/m", "http://localhost:1234/v1", "OPRO_API_KEY"),
+        ("anthropic/m", "https://gateway.example", "ANTHROPIC_API_KEY"),
+        ("hosted_vllm/m", "http://localhost:8000/v1", "HOSTED_VLLM_API_KEY"),
+        ("bedrock/m", None, None),
+    ],
+)
+def test_which_key_is_sent_where(model: str, api_base: str | None, variable: str | None) -> None:
+    assert key_variable(model, api_base) == variable
 
 
 def test_any_of_a_providers_variables_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,11 +72,12 @@ def test_redact_knows_environment_shapes_and_what_it_is_told(
     monkeypatch.setenv("THEIR_API_KEY", "plainsecret")
     text = (
         "plainsecret, sk-abcd1234, sk-ab***yz, ?key=AIzaXYZ&v=1, Bearer tok.en, given1, task-force"
+        ", http://me:pw@proxy/"
     )
     blotted = (
         "[redacted], [redacted], [redacted], ?key=[redacted]&v=1, Bearer [redacted], [redacted]"
     )
-    assert redact(text, ["given1"]) == f"{blotted}, task-force"
+    assert redact(text, ["given1"]) == f"{blotted}, task-force, http://[redacted]@proxy/"
 
 
 def test_a_short_value_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ class EmbeddedModel:
         return NAME
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; raises ModelError (status 400) when it is longer than the context."""
+        """Answer one request; raises ModelError (unanswerable) when it exceeds the context."""
         if self._closed:
             raise ModelError(f"{NAME}: the model has been closed", transient=False)
         prompt = self._prompt(request)
@@ -118,6 +118,7 @@ class EmbeddedModel:
                 f" {config.max_position_embeddings}",
                 "show fewer instructions or exemplars, or shorten the question",
                 transient=False,
+                unanswerable=True,
                 status=400,
             )
         # without a seed every call is a new draw, as with any provider

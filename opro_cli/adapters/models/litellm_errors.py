@@ -1,21 +1,30 @@
 """litellm's exceptions as ModelErrors.
 
-Judged by `status_code`, not by class: a body that says invalid_request_error turns any status into
-BadRequestError, and litellm invents a status (500, 408, 422) where the wire had none.
+What was on the wire decides: it is at the end of the chain of causes. litellm retells it by words
+(any status becomes 429 when the text says "rate limit", and 400 when it says
+"invalid_request_error") and invents a status (500, 408, 422) where the wire had none.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
-from opro_cli.adapters.models.provider_errors import (
-    is_transient,
-    provider_words,
-    retry_after,
-    start_hint,
-    status_hint,
+import httpx
+
+from opro_cli.adapters.models.provider_errors import remedy, verdict
+from opro_cli.adapters.models.provider_refusals import (
+    Answer,
+    Asked,
+    answered,
+    broke_off,
+    refused_connection,
+    timed_out,
+    unanswered,
+    unreadable,
 )
+from opro_cli.adapters.models.provider_words import PAGE, said_in, shortened
 from opro_cli.errors import ModelError
 
 # "litellm.RateLimitError: RateLimitError: OpenAIException - " before the provider's own words
@@ -25,46 +34,64 @@ TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
 ADVICE = re.compile(r"\.? *To drop (?:unsupported|these).*", re.DOTALL)
 
 
-def refusal(
-    error: Exception, name: str, api_base: str | None, timeout: float, secrets: tuple[str, ...] = ()
-) -> ModelError:
-    """Why model `name` did not answer, what to do about it, and whether to ask again.
-
-    timeout: the seconds that one call was given, for the message.
-    secrets: what must not be repeated, beside the keys in the environment.
-    """
-    code: int | None = getattr(error, "status_code", None)
-    headers = getattr(error, "litellm_response_headers", None)
-    status = code if headers is not None else None
+def refusal(error: Exception, asked: Asked) -> ModelError:
+    """Why a model did not answer, what to do about it, and whether to ask again."""
     causes = tuple(causes_of(error))
-    if status is None and any(is_timeout(cause) for cause in causes):
-        return ModelError(
-            f"{name} gave no answer within {timeout:g} s",
-            "raise the timeout, or lower the concurrency",
-            transient=True,
-        )
+    answer = answer_in(causes)
+    if answer is not None:
+        return answered(answer, asked)
+    if any(is_timeout(cause) for cause in causes):
+        return timed_out(asked)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        where = f" at {api_base}" if api_base else ""
-        hint = start_hint(name, api_base)
-        return ModelError(f"{name} refused the connection{where}", hint, transient=True)
-    words = provider_words(own_words(error, causes), secrets)
-    said = f"answered {status}" if status is not None and status >= 300 else "did not answer"
-    return ModelError(
-        f"{name} {said}: {words}" if words else f"{name} {said}",
-        None if code is None else status_hint(code, name, api_base),
-        transient=is_transient(code, words)
-        and not any(isinstance(cause, ImportError) for cause in causes),
-        status=status,
-        retry_after=retry_after(headers),
+        return refused_connection(asked)
+    if any(isinstance(cause, httpx.ReadError) for cause in causes):
+        return broke_off(asked)
+    text = text_of_no_answer(causes)
+    if text is not None:
+        return unreadable(text, asked)
+    return unsent(error, causes, asked)
+
+
+def unsent(error: Exception, causes: tuple[BaseException, ...], asked: Asked) -> ModelError:
+    """A broken connection, or a request that litellm refuses to send."""
+    said = said_in(own_words(error, causes), asked.secrets)
+    code: int | None = getattr(error, "status_code", None)
+    lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
+    return unanswered(
+        said.words,
+        asked,
+        None if code is None else remedy(code, said.meaning, asked.name, asked.api_base),
+        transient=verdict(code, said.meaning) == "transient" and not lacks_a_package,
     )
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what caused it, what caused that, and so on."""
+    """`error`, what caused it, what caused that, and so on; not the refusal of an earlier call."""
     cause: BaseException | None = error
-    while cause is not None:
+    while cause is not None and not isinstance(cause, ModelError):
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def answer_in(causes: tuple[BaseException, ...]) -> Answer | None:
+    """What the server answered, if it answered with a refusal."""
+    for cause in reversed(causes):
+        if isinstance(cause, httpx.HTTPStatusError):
+            return Answer(cause.response.status_code, cause.response.headers, cause.response.text)
+    error = causes[0]
+    code, headers = (getattr(error, x, None) for x in ("status_code", "litellm_response_headers"))
+    if code is None or headers is None or code < 300:
+        return None
+    return Answer(code, headers, own_words(error, causes))
+
+
+def text_of_no_answer(causes: tuple[BaseException, ...]) -> str | None:
+    """What a server sent as its answer and nobody could read; None when that is not the trouble."""
+    for cause in causes:
+        if isinstance(cause, json.JSONDecodeError):
+            return cause.doc
+    text = str(causes[0])
+    return text if PAGE.search(shortened(text)) else None
 
 
 def is_timeout(cause: BaseException) -> bool:
@@ -72,11 +99,11 @@ def is_timeout(cause: BaseException) -> bool:
     return isinstance(cause, TimeoutError) or type(cause).__name__ in ("APITimeoutError", "Timeout")
 
 
-def own_words(error: Exception, causes: tuple[BaseException, ...]) -> str:
+def own_words(error: BaseException, causes: tuple[BaseException, ...]) -> str:
     """What the provider said; for a broken connection what the system said."""
     system = next((c for c in reversed(causes) if isinstance(c, OSError) and c.strerror), None)
     if system is not None:
         return system.strerror or ""
-    text = ADVICE.sub("", TRACEBACK.split(str(error))[0])
+    text = ADVICE.sub("", TRACEBACK.split(shortened(str(error)))[0])
     prefixes = PREFIXES.match(text)
     return text[prefixes.end() :] if prefixes else text

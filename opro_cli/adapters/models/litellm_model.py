@@ -15,16 +15,17 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakSet
 
 from opro_cli.adapters.models.litellm_errors import refusal
-from opro_cli.adapters.models.provider_keys import (
-    PLACEHOLDER_KEY,
-    has_own_server,
-    missing_keys,
-    provider_of,
+from opro_cli.adapters.models.provider_addresses import is_on_this_machine
+from opro_cli.adapters.models.provider_keys import key_to_give
+from opro_cli.adapters.models.provider_refusals import (
+    Asked,
+    require_key,
+    without_choices,
 )
+from opro_cli.adapters.models.provider_words import sendable
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 
@@ -32,9 +33,11 @@ ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
     "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env
     "LITELLM_LOG": "ERROR",
+    # It blots out keys in a copy of each error, for its own use, at 3 s a megabyte on the event
+    # loop. What is shown goes through `provider_keys.redact`.
+    "LITELLM_DISABLE_REDACT_SECRETS": "true",
 }
-SELF_HOSTED = frozenset({"hosted_vllm", "llamafile", "lm_studio", "ollama", "ollama_chat"})
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 
 # litellm's clients are shared: the last model out closes them (weak: a lost model must not hold on)
 _open_models: WeakSet[LitellmModel] = WeakSet()
@@ -76,21 +79,23 @@ class LitellmModel:
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request; usd is litellm's list price of the model named, see `_price`.
 
-        Raises ModelError: transient when asking again may help.
+        An answer is read in full however long it is, since a metric reads its end; max_tokens is
+        what bounds it. Raises ModelError: transient when asking again may help, unanswerable when
+        this request is refused for what it says.
         """
-        litellm = await self._ready()
+        litellm, asked = await self._ready(), self._asked(request)
         try:
             async with asyncio.timeout(self._timeout):
                 with unlogged():
                     response = await litellm.acompletion(**self._arguments(request))
         except (TimeoutError, openai_error()) as error:
-            raise self._refusal(error) from error
+            raise refusal(error, asked) from error
         if not response.choices:
-            raise ModelError(f"{self._name} sent a reply without choices", transient=True)
+            raise without_choices(asked)
         choice = response.choices[0]
         prompt_tokens, completion_tokens = usage_of(response)
         return ChatReply(
-            text=choice.message.content or "",
+            text=sendable(choice.message.content or ""),
             finish_reason=choice.finish_reason or "unknown",
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
@@ -110,13 +115,8 @@ class LitellmModel:
         """litellm, imported; raises ModelError when a key is missing or the name means nothing."""
         if self._litellm is not None:
             return self._litellm
-        missing = () if "api_key" in self._extra else missing_keys(self._name, self._api_base)
-        if missing:
-            raise ModelError(
-                f"{self._name} needs an API key: {missing[0]} is not set",
-                f"export {missing[0]}=...",
-                transient=False,
-            )
+        if "api_key" not in self._extra:
+            require_key(self._name, self._api_base)
         litellm = await asyncio.to_thread(load)
         try:
             provider = litellm.get_llm_provider(self._name)[1]
@@ -149,13 +149,14 @@ class LitellmModel:
             arguments["seed"] = request.seed
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
-        if has_own_server(self._name, self._api_base) and not os.environ.get("OPENAI_API_KEY"):
-            arguments.setdefault("api_key", PLACEHOLDER_KEY)
+        key = key_to_give(self._name, self._api_base)
+        if key is not None:
+            arguments.setdefault("api_key", key)
         return arguments
 
-    def _refusal(self, error: Exception) -> ModelError:
+    def _asked(self, request: ChatRequest) -> Asked:
         secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
-        return refusal(error, self._name, self._api_base, self._timeout, secrets)
+        return Asked(self._name, self._api_base, self._timeout, request.max_tokens, secrets)
 
     def _price(self, response: Any, counted: bool) -> float | None:
         """US dollars of one call, None where unknown; `counted`: the server sent token counts.
@@ -167,17 +168,6 @@ class LitellmModel:
         if is_on_this_machine(self._name, self._api_base):
             return 0.0
         return (response._hidden_params.get("response_cost") or None) if counted else None
-
-
-def is_on_this_machine(name: str, api_base: str | None) -> bool:
-    """Whether a self-hosted kind of server answers for `name` on loopback (Ollama's default)."""
-    provider = provider_of(name)
-    if provider not in SELF_HOSTED or name.endswith("-cloud"):  # `ollama run x-cloud` is remote
-        return False
-    base = api_base or os.environ.get(f"{provider.removesuffix('_chat').upper()}_API_BASE")
-    if not base:
-        return provider.startswith("ollama")
-    return urlsplit(base).hostname in LOOPBACK
 
 
 def usage_of(response: Any) -> tuple[int | None, int | None]:
@@ -196,8 +186,10 @@ def load() -> Any:
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     litellm.suppress_debug_info = True
     litellm.telemetry = False
-    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters arrives as an exception
+    # What matters arrives as an exception; and with LITELLM_LOG or OPENAI_LOG on debug these log
+    # the addresses asked and the headers of the answers, keys in them included.
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # litellm dumps a malformed reply before it refuses it; the refusal says enough
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     # Outside the openai client litellm repeats a request by itself when the connection was reset,

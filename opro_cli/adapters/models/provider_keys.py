@@ -33,7 +33,18 @@ KEYS_OF: Mapping[str, tuple[str, ...]] = {
     "together_ai": ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY"),
     "xai": ("XAI_API_KEY",),
 }
+# the servers people run themselves want none, unless somebody told them to
+OPTIONAL_KEY_OF: Mapping[str, str] = {
+    "hosted_vllm": "HOSTED_VLLM_API_KEY",
+    "llamafile": "LLAMAFILE_API_KEY",
+    "lm_studio": "LM_STUDIO_API_KEY",
+    "ollama": "OLLAMA_API_KEY",
+    "ollama_chat": "OLLAMA_API_KEY",
+}
 PLACEHOLDER_KEY = "no-key-needed"  # the openai client refuses to be built without any key
+# An OPENAI_API_KEY is OpenAI's: a config whose api_base names somebody else's server must not hand
+# it over. A server that wants a key gets this one.
+OWN_SERVER_KEY = "OPRO_API_KEY"
 
 OPENAI_HOST = "api.openai.com"
 OPENAI_BASE_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
@@ -45,6 +56,8 @@ SECRET_SHAPES = re.compile(
     r"\bsk-[\w*.-]{4,}"  # OpenAI, Anthropic, OpenRouter; providers echo them half masked
     r"|(?<=Bearer )[^\s\"',]+"
     r"|(?<=[?&]key=)[^\s\"'&]+"  # Gemini carries the key in its url
+    r"|(?i:(?<=[_-]key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s\"'&]+"
+    r"|(?<=://)[^\s/@]+(?=@)"  # name and password of a network proxy
 )
 REDACTED = "[redacted]"
 
@@ -64,14 +77,36 @@ def has_own_server(model_name: str, api_base: str | None) -> bool:
     if provider_of(model_name) != "openai":
         return False
     base = api_base or next((os.environ[v] for v in OPENAI_BASE_VARIABLES if os.environ.get(v)), "")
-    return bool(base) and urlsplit(base).hostname != OPENAI_HOST
+    host = urlsplit(base).hostname or ""
+    # eu.api.openai.com is OpenAI, too
+    return bool(base) and host != OPENAI_HOST and not host.endswith(f".{OPENAI_HOST}")
+
+
+def key_variable(model_name: str, api_base: str | None) -> str | None:
+    """The environment variable whose key is sent for a model, None where nothing is known.
+
+    An address in the environment (OPENAI_BASE_URL) belongs with the OPENAI_API_KEY beside it, as
+    OpenAI's own client has it.
+    """
+    if api_base and has_own_server(model_name, api_base):
+        return OWN_SERVER_KEY
+    provider = provider_of(model_name)
+    return next(iter(KEYS_OF.get(provider, ())), OPTIONAL_KEY_OF.get(provider))
+
+
+def key_to_give(model_name: str, api_base: str | None) -> str | None:
+    """The key that a client must be given; None where it finds the right one by itself."""
+    if not has_own_server(model_name, api_base):
+        return None
+    variable = key_variable(model_name, api_base)
+    return (os.environ.get(variable) if variable else None) or PLACEHOLDER_KEY
 
 
 def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...]:
     """The environment variables that must be set before `model_name` can be called.
 
     Empty when nothing is missing; the customary variable where several would serve. An openai/
-    model with a server of its own needs no key (one that is set is sent all the same).
+    model with a server of its own needs none, see `key_variable`.
     """
     variables = KEYS_OF.get(provider_of(model_name), ())
     if not variables or has_own_server(model_name, api_base):

@@ -1,0 +1,111 @@
+"""JSON posted to one address over aiohttp, once, with what goes wrong as a ModelError.
+
+Imports aiohttp, which takes a while: to be imported when the first request is made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import certifi
+
+from opro_cli.adapters.models.provider_refusals import (
+    Answer,
+    Asked,
+    broke_off,
+    refused_connection,
+    unanswered,
+)
+from opro_cli.adapters.models.provider_words import one_line
+from opro_cli.errors import ModelError
+
+# vLLM and whatever else runs on uvicorn hangs up after 5 idle seconds; a request sent at that
+# moment would be lost
+KEEP_ALIVE_S = 4.0
+LONGEST_HEADER = 65_536  # characters; aiohttp's own limit is less than some gateways send
+
+
+class HttpPost:
+    """Connections to one address, as many as there are requests; must be made in an event loop.
+
+    Follows no redirect, keeps no cookie, reads no ~/.netrc and asks nobody twice. Takes proxies
+    and certificates from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR).
+    """
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        self._url = url
+        # aiohttp's trust_env would send the password of ~/.netrc as well
+        self._proxy = proxy_for(url)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=certificates_for(url)
+            ),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(),  # none: the whole call has one
+            cookie_jar=aiohttp.DummyCookieJar(),
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
+        )
+
+    async def post(self, body: bytes, asked: Asked) -> Answer:
+        """The answer to `body`, whole, whatever its status; raises ModelError without one."""
+        try:
+            async with self._session.post(
+                self._url, data=body, proxy=self._proxy, allow_redirects=False
+            ) as response:
+                text = await whole(response, asked)
+                return Answer(response.status, dict(response.headers), text)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            refusal = failure(error, asked)
+        # not as its cause: an exception of aiohttp holds the request, and with it the key
+        raise refusal
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+async def whole(response: aiohttp.ClientResponse, asked: Asked) -> str:
+    """The body of an answer that has begun."""
+    try:
+        data = await response.read()
+    except (aiohttp.ClientError, OSError) as error:
+        raise broke_off(asked) from error
+    return data.decode("utf-8", "replace")
+
+
+def failure(error: Exception, asked: Asked) -> ModelError:
+    """Why no answer began."""
+    if getattr(error, "errno", None) == errno.ECONNREFUSED:
+        return refused_connection(asked)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        words = one_line(f"the proxy answered {error.status} {error.message}", asked.secrets)
+        return unanswered(words, asked, "check HTTPS_PROXY", transient=error.status >= 500)
+    told = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    words = one_line(str(told), asked.secrets)
+    if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
+        return unanswered(words, asked, "check api_base and the key", transient=False)
+    return unanswered(words, asked)
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment wants for an address."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def certificates_for(url: str) -> ssl.SSLContext | bool:
+    """Whom to trust; certifi's list, since some Pythons come without any."""
+    if not url.startswith("https"):
+        return True
+    told = "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ
+    return ssl.create_default_context(cafile=None if told else certifi.where())

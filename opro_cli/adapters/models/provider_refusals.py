@@ -1,0 +1,118 @@
+"""What went wrong when a provider was asked, as a ModelError; shared by the adapters over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from opro_cli.adapters.models.provider_errors import (
+    address_hint,
+    remedy,
+    retry_after,
+    start_hint,
+    verdict,
+)
+from opro_cli.adapters.models.provider_keys import missing_keys
+from opro_cli.adapters.models.provider_words import PAGE, one_line, said_in, shortened
+from opro_cli.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of whom, as far as a refusal needs to know.
+
+    timeout: the seconds that the call was given.
+    secrets: what must not be repeated, beside the keys in the environment.
+    """
+
+    name: str
+    api_base: str | None
+    timeout: float
+    max_tokens: int
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; `body` as text, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+def require_key(name: str, api_base: str | None) -> None:
+    """Raise a ModelError when the key that `name` needs is not in the environment."""
+    missing = missing_keys(name, api_base)
+    if missing:
+        raise ModelError(
+            f"{name} needs an API key: {missing[0]} is not set",
+            f"export {missing[0]}=...",
+            transient=False,
+        )
+
+
+def answered(answer: Answer, asked: Asked) -> ModelError:
+    """A refusal with a status and the provider's words."""
+    said = said_in(answer.body, asked.secrets)
+    meant = verdict(answer.status, said.meaning, asked.max_tokens)
+    return ModelError(
+        f"{asked.name} answered {answer.status}" + (f": {said.words}" if said.words else ""),
+        remedy(answer.status, said.meaning, asked.name, asked.api_base, asked.max_tokens),
+        transient=meant == "transient",
+        unanswerable=meant == "unanswerable",
+        status=answer.status,
+        retry_after=retry_after(answer.headers, body=answer.body),
+    )
+
+
+def redirected(answer: Answer, place: str, asked: Asked) -> ModelError:
+    """An answer that names another `place` to ask, which nobody has entrusted with the key."""
+    return ModelError(
+        f"{asked.name} answered {answer.status}: it redirects to {one_line(place, asked.secrets)}",
+        "redirects are not followed; set api_base to the address that answers itself",
+        transient=False,
+        status=answer.status,
+    )
+
+
+def unreadable(text: str, asked: Asked) -> ModelError:
+    """An answer that is none: a web page, JSON that breaks off, nothing at all."""
+    words = said_in(text, asked.secrets).words
+    kind = "a web page" if PAGE.search(shortened(text)) else "no readable answer"
+    return ModelError(
+        f"{asked.name} sent {kind}: {words}" if words else f"{asked.name} sent an empty answer",
+        address_hint(asked.name, asked.api_base),
+        transient=True,
+    )
+
+
+def without_choices(asked: Asked) -> ModelError:
+    return ModelError(f"{asked.name} sent a reply without choices", transient=True)
+
+
+def timed_out(asked: Asked) -> ModelError:
+    return ModelError(
+        f"{asked.name} gave no answer within {asked.timeout:g} s",
+        "raise the timeout, or lower the concurrency",
+        transient=True,
+    )
+
+
+def refused_connection(asked: Asked) -> ModelError:
+    """Nobody listens at the address."""
+    where = f" at {asked.api_base}" if asked.api_base else ""
+    hint = start_hint(asked.name, asked.api_base)
+    return ModelError(f"{asked.name} refused the connection{where}", hint, transient=True)
+
+
+def broke_off(asked: Asked) -> ModelError:
+    return ModelError(f"{asked.name} broke off in the middle of its answer", transient=True)
+
+
+def unanswered(
+    words: str, asked: Asked, hint: str | None = None, transient: bool = True
+) -> ModelError:
+    """No answer at all; `words` are one line without keys, see `one_line`."""
+    message = f"{asked.name} did not answer" + (f": {words}" if words else "")
+    return ModelError(message, hint, transient=transient)

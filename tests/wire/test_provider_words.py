@@ -1,0 +1,93 @@
+"""What is left of a provider's refusal, without any client library."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from opro_cli.adapters.models.provider_words import LONGEST_READ, LONGEST_WORDS, said_in
+from tests.server import refusals
+
+NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"error": {"message": "no such\\nmodel"}}', "no such model"),
+        ('{"error": "no such model"}', "no such model"),
+        ('{"type": "error", "error": {"type": "x", "message": "bad key"}}', "bad key"),
+        ('[{"error": {"message": "in a list", "code": 400}}]', "in a list"),
+        (json.dumps({"error": NESTED}), "too long"),
+        ('{"message": "m"}', "m"),
+        ('{"detail": "d"}', "d"),
+        ('{"detail": [{"loc": 1}]}', '{"detail": [{"loc": 1}]}'),
+        ('{"error": {"message": ""}}', '{"error": {"message": ""}}'),
+        ('{"code": 3}', '{"code": 3}'),
+        ("5", "5"),
+        ("", ""),
+        ("red \x1b[31malert\x07", "red [31malert"),
+    ],
+)
+def test_the_words_of_a_refusal(text: str, words: str) -> None:
+    assert said_in(text).words == words
+
+
+def test_a_router_quotes_the_provider() -> None:
+    body = {"error": {"message": "Provider returned error", "metadata": {"raw": NESTED}}}
+    assert said_in(json.dumps(body)).words == "Provider returned error: too long"
+    body["error"]["metadata"] = {"raw": "plain text"}
+    assert said_in(json.dumps(body)).words == "Provider returned error: plain text"
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (refusals.BAD_GATEWAY.body, "502 Bad Gateway"),
+        ("<!DOCTYPE html><title></title><h1>Gone</h1> fishing", "Gone fishing"),
+        ("<html><head><style>p {}</style><script>f()</script></head><p>We&#39;re</p>", "We're"),
+        ("<HTML><p>a < b", "a < b"),
+        ('{"error": "<html><title>502</title></html>"}', "502"),
+    ],
+)
+def test_a_page_is_its_title_or_its_text(page: str, words: str) -> None:
+    assert said_in(page).words == words
+
+
+def test_the_meaning_has_the_codes() -> None:
+    meaning = said_in(json.dumps(refusals.AZURE_FILTER.body)).meaning
+    assert "content_filter" in meaning
+    assert "ResponsibleAIPolicyViolation" in meaning
+    assert "API_KEY_INVALID" in said_in(json.dumps(refusals.GEMINI_BAD_KEY.body)).meaning
+
+
+def test_the_meaning_has_what_the_words_have_no_room_for() -> None:
+    said = said_in("x" * LONGEST_WORDS + " prompt is too long")
+    assert "too long" not in said.words
+    assert "too long" in said.meaning
+
+
+def test_long_words_are_cut_after_keys_are_gone() -> None:
+    words = said_in("x" * (LONGEST_WORDS - 5) + " sk-0123456789abcdef").words
+    assert len(words) == LONGEST_WORDS
+    assert "sk-" not in words
+
+
+def test_half_a_key_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_API_KEY", "0123456789")
+    body = "who is".ljust(LONGEST_READ - 5) + "0123456789"
+    assert said_in(body).words == "who is"
+
+
+def test_a_page_does_not_repeat_a_key() -> None:
+    assert said_in("<html><p>Bearer <b>given1</b></p>", ["given1"]).words == "Bearer [redacted]"
+
+
+@pytest.mark.parametrize("body", ["[" * 500_000, "<html>" + "<" * 500_000, " " * 500_000])
+def test_nonsense_is_read_all_the_same(body: str) -> None:
+    assert len(said_in(body).words) <= LONGEST_WORDS
+
+
+def test_one_endless_word_is_shown() -> None:
+    assert said_in("x" * 500_000).words == "x" * (LONGEST_WORDS - 1) + "…"
