@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from opro_cli.core.schema import Path as KeyPath
-from opro_cli.core.schema import Problem
+from opro_cli.core.schema import Problem, show
 from opro_cli.core.settings import Names, Settings, read_settings
 from opro_cli.errors import ConfigError, UsageError
 
 HUB = "hub:"
+MOST_VALUES = 100_000
+"""Values of a config with its aliases written out: ten lines can stand for a billion."""
+
+_HALVES = re.compile("[\ud800-\udfff]")
+# A path with bytes that are no UTF-8 holds halves in Python, and only there they mean something.
+_PATHS = frozenset({("task", "data", split) for split in ("train", "dev", "test")})
 
 
 def load_config(path: Path, names: Names) -> Settings:
@@ -21,20 +30,12 @@ def load_config(path: Path, names: Names) -> Settings:
 
     Raises ConfigError with all problems at once, each with file, line and key path.
     """
-    text = _read_text(path)
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-        lines = {} if root is None else dict(_lines_of(root, ()))
-        repeated = [] if root is None else list(_repeated_keys(root, ()))
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
-    except RecursionError:
-        raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
-    _make_paths_absolute(raw, path.resolve().parent)
-    result = read_settings(raw, names)
-    problems = [*repeated, *result.problems]
+    document = _document(path, _read_text(path))
+    _make_paths_absolute(document.raw, path.resolve().parent)
+    result = read_settings(document.raw, names)
+    problems = [*document.problems, *result.problems]
     if problems or result.settings is None:
+        lines = document.lines
         problems.sort(key=lambda problem: _line_for(problem.path, lines))
         raise ConfigError(str(path), [_finished(path, problem, lines) for problem in problems])
     return result.settings
@@ -47,9 +48,54 @@ def _read_text(path: Path) -> str:
         raise UsageError(
             f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
         ) from None
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}", "write a first one with `opro init`"
+        ) from None
     except OSError as error:
-        hint = "write a first one with `opro init`" if not path.exists() else None
-        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{path}: cannot be read: no name of a file has a NUL in it") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A YAML file as plain data, the line of each key, and what is wrong with it as YAML."""
+
+    raw: Any
+    lines: Mapping[KeyPath, int]
+    problems: tuple[Problem, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only; a value that cannot be what it looks like is a YAML error with its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (AttributeError, KeyError, OverflowError, ValueError):  # 2024-13-45, !!bool maybe
+            kind = str(node.tag).rpartition(":")[2]
+            told = f"found {show(node.value)}, which is no {kind}; is it meant as text? quote it"
+            raise ConstructorError(None, None, told, node.start_mark) from None
+
+
+def _document(path: Path, text: str) -> _Document:
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return _Document(None, {}, ())
+        if _size(root, {}) > MOST_VALUES:
+            told = f"more than {MOST_VALUES:,} values, with its aliases written out"
+            raise ConfigError(str(path), [f"{path}: {told}"])
+        _join_halves(root)
+        problems = (*_repeated_keys(root, ()), *_lone_halves(root, ()))
+        lines = dict(_lines_of(root, ()))  # before the next line: merging keys changes the nodes
+        return _Document(loader.construct_document(root), lines, problems)
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
+    except RecursionError:
+        raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
 
 
 def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
@@ -89,6 +135,45 @@ def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
             if line != name.start_mark.line + 1:
                 yield Problem(inner, f"given twice, first on line {line}; keep one")
             yield from _repeated_keys(value, inner)
+
+
+def _size(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """How many values a node is with its aliases written out. RecursionError: it holds itself."""
+    if id(node) not in known:
+        known[id(node)] = None
+        known[id(node)] = 1 + sum(_size(inner, known) for _, inner in _parts(node, ()))
+    size = known[id(node)]
+    if size is None:
+        raise RecursionError
+    return size
+
+
+def _parts(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.Node]]:
+    """Keys and values, or elements, each with the path of the key that it stands under."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield path, name
+            yield (*path, str(name.value)), value
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield path, value
+
+
+def _join_halves(node: yaml.Node) -> None:
+    """An emoji as JSON escapes it is one character; YAML reads two halves, which no file keeps."""
+    if isinstance(node, yaml.ScalarNode) and _HALVES.search(node.value):
+        halves = node.value.encode("utf-16", "surrogatepass")
+        node.value = halves.decode("utf-16", "surrogatepass")
+    for _, inner in _parts(node, ()):
+        _join_halves(inner)
+
+
+def _lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
+    """Half a character is none: no model can be sent it."""
+    if isinstance(node, yaml.ScalarNode) and path not in _PATHS and _HALVES.search(node.value):
+        yield Problem(path, f"expected text, found half a character in {show(node.value)}")
+    for below, inner in _parts(node, path):
+        yield from _lone_halves(inner, below)
 
 
 def _make_paths_absolute(raw: Any, folder: Path) -> None:

@@ -1,75 +1,98 @@
-"""The journal of a run: `events.jsonl`, one JSON object a line, append-only.
+"""The journal of a run: `events.jsonl`, one event a line, append-only.
 
-A line is handed to the operating system in one write before the event is believed, so a
-killed process loses nothing that was answered. Only one process may write; whoever opens
-the journal to write cuts what a crash left of a half-written last line.
+A line is handed to the operating system before the event is believed, so a killed process
+loses nothing that was answered. `sync` makes it last through power loss too. Only one process
+may write; whoever opens the journal to write cuts what a crash left of a half-written last line.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
-from opro_cli.core.events import (
-    Event,
-    MalformedEvent,
-    SessionStarted,
-    from_record,
-    to_record,
-)
+from opro_cli.adapters.journal_lines import event_of, line_of, whole_part
+from opro_cli.core.events import FORMAT_VERSION, Event, MalformedEvent, SessionStarted
 from opro_cli.errors import JournalError, RunFolderError
 
 
 class FileJournal:
-    """The journal opened for writing; holds the run's lock until closed or killed."""
+    """The journal opened for writing; holds the run's lock until closed or killed.
+
+    notes: sentences about what was found on opening and put right.
+    """
 
     def __init__(self, path: Path) -> None:
         from filelock import FileLock, Timeout
 
         self.path = path
+        self.notes: tuple[str, ...] = ()
         self._lock = FileLock(lock_path(path))
+        self._broken: OSError | None = None
         try:
             # Half a second, because `opro runs` looks at the lock by taking it for a moment.
             self._lock.acquire(timeout=0.5)
         except Timeout:
-            raise RunFolderError(
-                f"{path.parent}: another opro is working on this run{_holder(path)}",
-                "wait for it to end, or stop it first",
-            ) from None
+            raise _held(path) from None
         except OSError as error:
             raise _cannot("write", path, error) from error
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._size = _cut_torn_tail(self._fd)
+            self._open()
         except OSError as error:
-            self._lock.release()
-            raise _cannot("write", path, error) from error
+            raise _cannot("open", path, error) from error
+
+    def _open(self) -> None:
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
+            # Not made when it is missing: a run without its journal would ask everything again.
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            undo.callback(os.close, self._fd)
+            found = os.fstat(self._fd).st_size
+            self._size = _end_with_a_whole_line(self.path, self._fd, found)
+            if self._size < found:
+                self.notes = (
+                    f"the journal ended in {found - self._size} bytes that are no event, as a "
+                    "crash leaves them: cut; an answer that was not on disk is asked again",
+                )
+            _pid_path(self.path).write_text(str(os.getpid()))
+            undo.pop_all()
         self._synced = self._size
 
     def append(self, event: Event) -> None:
-        """Write one event; JournalError, and nothing of it written, when the disk refuses."""
-        line = _line(to_record(event))
+        """Write one event; JournalError, and nothing of it written, when the disk refuses.
+
+        Refused too, for good, once a sync has failed: the system does not tell twice that it
+        lost something, so nothing that is written from then on could be believed.
+        """
+        self._refuse_if_broken()
+        line = line_of(event)
         try:
-            written = os.write(self._fd, line)
-            if written != len(line):  # a full disk may take the first part of a line
-                raise OSError(28, "no space left for the whole event")
+            _write_all(self._fd, line)
         except OSError as error:
-            os.ftruncate(self._fd, self._size)
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError as worse:
+                self._broken = worse  # half an event stays: nothing may be written behind it
             raise _cannot("write", self.path, error) from error
         self._size += len(line)
 
     def sync(self) -> None:
-        """Force what was appended to the disk; JournalError when the disk refuses."""
-        if self._synced != self._size:
-            size = self._size
-            try:
-                os.fsync(self._fd)
-            except OSError as error:
-                raise _cannot("write", self.path, error) from error
-            self._synced = size
+        """Force what was appended to the disk; JournalError when the disk refuses.
+
+        May be called in another thread; then the next `append` raises the error as well.
+        """
+        self._refuse_if_broken()
+        size = self._size
+        if self._synced == size:
+            return
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            self._broken = error
+            self._refuse_if_broken()
+        self._synced = size
 
     def close(self) -> None:
         """Sync, and give the run free; calling it twice is fine."""
@@ -79,7 +102,13 @@ class FileJournal:
             finally:
                 os.close(self._fd)
                 self._fd = -1
+                with suppress(OSError):  # it only says who has the lock
+                    _pid_path(self.path).unlink()
                 self._lock.release()
+
+    def _refuse_if_broken(self) -> None:
+        if self._broken is not None:
+            raise _cannot("write", self.path, self._broken) from self._broken
 
 
 def lock_path(journal: Path) -> Path:
@@ -109,79 +138,126 @@ def read_events(path: Path) -> Iterator[Event]:
 
     Raises JournalError naming the line that cannot be read, and what to do.
     """
+    for _, event in numbered_events(path):
+        yield event
+
+
+def numbered_events(path: Path) -> Iterator[tuple[int, Event]]:
+    """The same with the number of each event's line, counted from 1."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=1 << 20) as file:
             for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n") and not _is_whole(line):
+                try:
+                    event = event_of(line)
+                except MalformedEvent as error:
+                    if line.isspace():
+                        continue
+                    if line.endswith(b"\n"):
+                        raise damaged(path, number, f"not an event of a run: {error}") from None
+                    # Nothing can follow a line without an end.
+                    yield from ((number, event) for event in _unended(path, number, line))
                     return
-                if line.strip(b"\x00\r\n \t"):
-                    yield _event(path, number, line)
+                if isinstance(event, SessionStarted) and event.format_version > FORMAT_VERSION:
+                    raise JournalError(
+                        f"{path}:{number}: written by opro {event.opro_version}, whose format "
+                        f"version {event.format_version} is newer than {FORMAT_VERSION}",
+                        "update opro",
+                    )
+                yield number, event
     except OSError as error:
         raise _cannot("read", path, error) from error
 
 
-def _event(path: Path, number: int, line: bytes) -> Event:
-    try:
-        return from_record(json.loads(line.strip(b"\x00")))
-    except (MalformedEvent, ValueError) as error:
-        raise JournalError(
-            f"{path}:{number}: not an event of a run: {error}",
-            f"restore the file from a backup, or keep only its first {number - 1} lines "
-            f"(head -n {number - 1}) and resume; later answers will be asked again",
-        ) from None
+def _unended(path: Path, number: int, tail: bytes) -> list[Event]:
+    """The event of a last line that lost its end; [] when the event is not whole."""
+    whole = whole_part(tail)
+    if whole == 0 and number == 1 and b"\x00" in tail:
+        raise _lost(path)
+    return [event_of(tail[:whole])] if whole else []
 
 
-def _line(record: dict[str, Any]) -> bytes:
-    try:
-        text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate from a model: escape everything instead
-        return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+def damaged(path: Path, line: int, what: str) -> JournalError:
+    """The refusal of a journal from one line on, with the ways out."""
+    start_again = "start a new run with `opro optimize`"
+    keep = (
+        f"keep what comes before (head -n {line - 1} {path.name} > whole && mv whole {path.name}) "
+        "and resume: what came later is asked again"
+    )
+    return JournalError(
+        f"{path}:{line}: {what}",
+        f"restore the file from a backup, or {keep if line > 1 else start_again}",
+    )
 
 
-def _is_whole(line: bytes) -> bool:
-    """Was only the newline lost? Then the answer in it is not lost."""
-    try:
-        from_record(json.loads(line))
-    except ValueError:
-        return False
-    return True
+def _write_all(fd: int, data: bytes) -> None:
+    """Write in one go; a disk that takes only a part is asked again, for it to say why."""
+    while data:
+        written = os.write(fd, data)
+        if written == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        data = data[written:]
 
 
-def _cut_torn_tail(fd: int) -> int:
-    """Make the file end with a whole line; returns its size in bytes."""
-    size = os.fstat(fd).st_size
-    keep, tail = size, b""
-    while keep > 0:  # back to the last newline, in blocks
-        start = max(0, keep - 65536)
-        block = os.pread(fd, keep - start, start)
-        newline = block.rfind(b"\n")
+def _lost(path: Path) -> JournalError:
+    """NULs with not one event in front of them: that is no torn last line but a lost file."""
+    return damaged(path, 1, "nothing of it is left: the disk has lost what was written here")
+
+
+def _end_with_a_whole_line(path: Path, fd: int, size: int) -> int:
+    """Cut half an event off the end of the file; returns its new size in bytes."""
+    keep = _behind_last_newline(fd, size)
+    if keep == size:
+        return size
+    tail = os.pread(fd, size - keep, keep)
+    whole = whole_part(tail)
+    if keep == whole == 0 and b"\x00" in tail:
+        raise _lost(path)
+    os.ftruncate(fd, keep + whole)
+    if whole:
+        _write_all(fd, b"\n")
+    return keep + whole + bool(whole)
+
+
+def _behind_last_newline(fd: int, size: int) -> int:
+    while size > 0:  # backwards, in blocks
+        start = max(0, size - 65536)
+        newline = os.pread(fd, size - start, start).rfind(b"\n")
         if newline >= 0:
-            tail = block[newline + 1 :] + tail
-            keep = start + newline + 1
-            break
-        tail, keep = block + tail, start
-    if tail and _is_whole(tail):
-        os.write(fd, b"\n")
-        return size + 1
-    if tail:
-        os.ftruncate(fd, keep)
-    return keep
+            return start + newline + 1
+        size = start
+    return 0
 
 
-def _holder(path: Path) -> str:
-    """Which process holds the lock, as far as the journal tells."""
+def _pid_path(journal: Path) -> Path:
+    """Where the process that holds the lock says which one it is."""
+    return journal.with_name(".pid")
+
+
+def _held(path: Path) -> RunFolderError:
+    message = f"{path.parent}: another opro is working on this run"
     try:
-        pids = [e.pid for e in read_events(path) if isinstance(e, SessionStarted)]
-    except JournalError:
-        return ""
-    return f" (process {pids[-1]})" if pids else ""
+        pid = int(_pid_path(path).read_text())
+    except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
+        return RunFolderError(message, "wait for it to end, or stop it first")
+    return RunFolderError(
+        f"{message} (process {pid})",
+        f"wait for it to end, or stop it first (`kill {pid}` lets it finish the calls under way)",
+    )
+
+
+_MAKE_ROOM = "free some space, then `opro resume` the run: nothing answered is lost"
+_HINTS = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then `opro resume` the run",
+    errno.EACCES: "check the permissions of the run folder, or copy it to a place of your own",
+    errno.EPERM: "check the permissions of the run folder, or copy it to a place of your own",
+    errno.EROFS: "the file system is read-only; copy the run folder elsewhere",
+    errno.ENOENT: "restore it from a backup, or copy the whole run folder again",
+    errno.EIO: "the disk is failing; copy the run folder to another one and `opro resume` it there",
+}
 
 
 def _cannot(what: str, path: Path, error: OSError) -> JournalError:
-    hint = {
-        28: "free some space, then `opro resume` the run: nothing answered is lost",
-        13: "check the permissions of the folder",
-        30: "the file system is read-only; copy the run folder elsewhere",
-    }.get(error.errno or 0)
+    hint = _HINTS.get(error.errno or 0, "put it right, then `opro resume` the run")
     return JournalError(f"{path}: cannot {what} the journal: {error.strerror}", hint)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from opro_cli.adapters.models.provider_keys import redact
 from opro_cli.errors import UsageError
 
 
@@ -21,16 +25,42 @@ def function_named(spec: str) -> Any:
         raise UsageError(f'answer "{spec}": expected python:MODULE:FUNCTION')
     _, module_name, function_name = parts
     here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
+        with _searched_first(here):
+            module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
         raise UsageError(
-            f'answer "{spec}": importing {module_name} failed: {type(error).__name__}: {error}',
+            f'answer "{spec}": importing {module_name} failed: '
+            f"{type(error).__name__}: {redact(str(error))}",
             f"opro looked in {here} and among the installed packages",
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
         raise UsageError(f'answer "{spec}": {module_name} has no function {function_name}')
     return function
+
+
+def says_whose_code_grades(spec: str) -> str:
+    """The sentence that tells that code of the user grades, and from which file it came."""
+    try:
+        where = inspect.getsourcefile(inspect.unwrap(function_named(spec)))
+    except TypeError:  # built in, or an object that can be called
+        where = getattr(sys.modules.get(spec.split(":")[1]), "__file__", None)
+    return f"answers are graded by {spec}, code from {where or 'no file'}"
+
+
+@contextmanager
+def _searched_first(folder: str) -> Iterator[None]:
+    """Imports look into `folder` first, and from then on last.
+
+    Left in front it would answer for every module that opro itself has yet to import: a
+    litellm.py that lies about would run though no config names it.
+    """
+    there_already = folder in sys.path
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        if not there_already:
+            sys.path.append(folder)

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import platform
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Any, TypeVar
 
 from opro_cli import __version__
 from opro_cli.adapters.atomic import sync_folder, write_atomically
-from opro_cli.adapters.journal import is_locked, read_events
+from opro_cli.adapters.journal import damaged, is_locked, numbered_events
+from opro_cli.adapters.run_files import (
+    config_bytes,
+    examples_bytes,
+    json_bytes,
+    package_versions,
+    settings_fingerprint,
+)
 from opro_cli.core.changes import as_plain
 from opro_cli.core.events import FORMAT_VERSION
+from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import SPLITS, Example, Split
+from opro_cli.core.planner import Finish, next_work
 from opro_cli.core.schema import read_section
-from opro_cli.core.settings import SearchSettings, Settings
-from opro_cli.core.state import IllegalEvent, RunState, replay
-from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.core.session import calls_done
+from opro_cli.core.settings import (
+    OptimizerSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+from opro_cli.core.state import IllegalEvent, RunState
+from opro_cli.errors import RunFolderError
 from opro_cli.reports.recorded import RecordedRun, Status
 
-CONFIG_HEADER = (
-    "# what this run was asked to do, every default written out; `opro resume` reads this file\n"
-)
+T = TypeVar("T")
+
+CONFIG_COPY = "config.yaml"
+"""What `opro resume` goes on with; what may change during a run may be changed there."""
+
+_RESTORE = "restore it from a backup, or copy the whole run folder again"
 
 
 def create_run(
@@ -49,70 +66,48 @@ def create_run(
         "run": name,
         "created": stamp.isoformat(timespec="seconds"),
         "opro_version": __version__,
-        "packages": _package_versions(),
+        "packages": package_versions(),
         "settings": plain,
+        "config_fingerprint": settings_fingerprint(plain),
         **identity,
     }
+    making = runs_dir / f".{name}"
     try:
-        runs_dir.mkdir(parents=True, exist_ok=True)
-        making = runs_dir / f".{name}"
+        _make_folder(runs_dir)
         making.mkdir()
-        config = CONFIG_HEADER + yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-        write_atomically(making / "config.yaml", config.encode())
-        write_atomically(making / "run.json", _json_bytes(about))
-        write_atomically(making / "examples.jsonl", _examples_bytes(examples))
+        write_atomically(making / CONFIG_COPY, config_bytes(plain))
+        write_atomically(making / "run.json", json_bytes(about))
+        write_atomically(making / "examples.jsonl", examples_bytes(examples))
         (making / "events.jsonl").touch()
         sync_folder(making)
         making.rename(runs_dir / name)
         sync_folder(runs_dir)
     except OSError as error:
+        shutil.rmtree(making, ignore_errors=True)
         raise RunFolderError(
             f"{runs_dir}: cannot make a run folder here: {error.strerror}",
-            "name another place with --runs-dir or OPRO_RUNS_DIR",
+            "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
         ) from error
     return runs_dir / name
 
 
-def find_run(runs_dir: Path, wanted: str) -> Path:
-    """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
-    direct = Path(wanted)
-    if wanted and (direct / "run.json").is_file():
-        return direct
-    runs = list_runs(runs_dir)
-    exact = [run for run in runs if run.name == wanted]
-    matches = exact or [run for run in runs if wanted and wanted in run.name]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(run.name for run in matches[:6]) + (" …" if len(matches) > 6 else "")
-        raise RunFolderError(f'"{wanted}" fits {len(matches)} runs: {names}', "name more of it")
-    if wanted and direct.is_dir():
-        raise RunFolderError(f"{wanted}: not a run folder (it has no run.json)")
-    raise RunFolderError(
-        f'no run called "{wanted}" in {runs_dir}', "`opro runs` lists the runs; see --runs-dir"
-    )
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, all of them to last through power loss."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        sync_folder(place.parent)
 
 
-def list_runs(runs_dir: Path) -> list[Path]:
-    """Folders of runs, newest last; [] when there is no such directory."""
-    if not runs_dir.is_dir():
-        return []
-    found = (path for path in runs_dir.iterdir() if not path.name.startswith("."))
-    return sorted((p for p in found if (p / "run.json").is_file()), key=_created)
-
-
-def last_run(runs_dir: Path) -> Path:
-    """The newest run."""
-    runs = list_runs(runs_dir)
-    if not runs:
-        raise RunFolderError(f"no runs in {runs_dir}", "start one with `opro optimize CONFIG`")
-    return runs[-1]
-
-
-def _created(folder: Path) -> tuple[str, float]:
-    # The name carries the second of creation; within one second the folder's own time tells.
-    stamp = "-".join(folder.name.rsplit("-", 3)[1:3])
-    return stamp, (folder / "run.json").stat().st_mtime
+def rewrite_config(folder: Path, settings: Settings) -> None:
+    """Replace the config that `opro resume` reads; for what may change during a run."""
+    try:
+        write_atomically(folder / CONFIG_COPY, config_bytes(as_plain(settings)))
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder / 'config.yaml'}: cannot be written: {error.strerror}",
+            "make room or fix the permissions",
+        ) from error
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
@@ -121,17 +116,20 @@ def read_identity(folder: Path) -> dict[str, Any]:
     try:
         identity = json.loads(path.read_bytes())
     except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise RunFolderError(f"{path}: not JSON: {error}", "restore it from a backup") from None
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: not JSON: {error}", _RESTORE) from None
     version = identity.get("format_version") if isinstance(identity, dict) else None
     if not isinstance(version, int) or not isinstance(identity.get("settings"), dict):
-        raise RunFolderError(f"{path}: not the identity of a run", "restore it from a backup")
+        raise RunFolderError(f"{path}: not the identity of a run", _RESTORE)
     if version > FORMAT_VERSION:
         raise RunFolderError(
             f"{path}: format version {version}, this opro reads up to {FORMAT_VERSION}",
             "update opro",
         )
+    fingerprint = settings_fingerprint(identity["settings"])
+    if identity.get("config_fingerprint", fingerprint) != fingerprint:  # older runs have none
+        raise RunFolderError(f"{path}: not the settings that the run began with", _RESTORE)
     return dict(identity)
 
 
@@ -145,34 +143,39 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
             row = json.loads(line)
             split = examples[row["split"]]
             place = row.get("row", len(split))  # not in folders of format version 1
-            split.append(Example(row["input"], row["target"], row["source"], place))
+            split.append(Example(row["input"], row["target"], row["source"], int(place)))
     except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
-        raise RunFolderError(
-            f"{path}:{number}: not a question of a run", "restore it from a backup"
-        ) from None
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
     return examples
 
 
-def read_run(folder: Path) -> RecordedRun:
-    """All that is known of a run, by replay of its journal."""
+def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
+    """All that is known of a run, by replay of its journal.
+
+    own: the caller holds the run's lock, so nobody else is at work on it.
+
+    Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
+    """
     identity = read_identity(folder)
     examples = read_examples(folder)
-    problems: list[Any] = []
-    search = read_section(SearchSettings, identity["settings"].get("search"), (), problems)
-    if search is None:
-        raise RunFolderError(f"{folder / 'run.json'}: its search settings cannot be read")
-    task = identity["settings"].get("task")
-    second_round = bool(isinstance(task, dict) and task.get("second_round"))
-    state = RunState.at_start(search, examples, second_round)
+    if examples_fingerprint(examples) != identity.get("data_fingerprint"):
+        path = folder / "examples.jsonl"
+        raise RunFolderError(f"{path}: not the questions that the run began with", _RESTORE)
+    search = _section(folder, identity, "search", SearchSettings)
+    task = _section(folder, identity, "task", TaskSettings)
+    _section(folder, identity, "scorer", ScorerSettings)
+    _section(folder, identity, "optimizer", OptimizerSettings)
+    state = RunState.at_start(search, examples, task)
     journal = folder / "events.jsonl"
-    try:
-        replay(state, read_events(journal))
-    except IllegalEvent as error:
-        raise JournalError(
-            f"{journal}: {error}", "the file was changed by hand; restore it from a backup"
-        ) from None
+    # Asked first: a run that ends meanwhile has not been cut.
+    locked = not own and is_locked(journal)
+    with _no_garbage_collection():
+        _replay(state, journal)
+    status = "running" if locked else _status(state)
+    if not locked:
+        _refuse_if_cut(folder, state, status)
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),
@@ -180,7 +183,7 @@ def read_run(folder: Path) -> RecordedRun:
         identity=identity,
         examples=examples,
         state=state,
-        status=_status(journal, state),
+        status=status,
     )
 
 
@@ -190,12 +193,65 @@ def _with_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
     return recorded if settings is None else as_plain(settings)
 
 
-def _status(journal: Path, state: RunState) -> Status:
-    if is_locked(journal):
-        return "running"
+def _replay(state: RunState, journal: Path) -> None:
+    for line, event in numbered_events(journal):
+        try:
+            state.apply(event)
+        except IllegalEvent as error:
+            raise damaged(journal, line, f"cannot follow what is before it: {error}") from None
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A replay makes much and no garbage; the collector would look at it all again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:
+    section = read_section(cls, identity["settings"].get(name), (), [])
+    if section is None:
+        path = folder / "run.json"
+        raise RunFolderError(f"{path}: its {name} settings cannot be read", _RESTORE)
+    return section
+
+
+def _refuse_if_cut(folder: Path, state: RunState, status: Status) -> None:
+    """A finished run has nothing left to do, and a result counts no call that is not recorded."""
+    result = read_result(folder) or {}
+    finished = "finished" in (status, result.get("status"))
+    cut = ""
+    if finished and (status != "finished" or next_work(state) != Finish()):
+        cut = "does not lead to the end of the run, which was finished"
+    elif (calls := calls_done(state)) < (counted := _calls_counted(result)):
+        cut = f"has {calls:,} calls, and result.json counts {counted:,}"
+    if cut:
+        raise RunFolderError(
+            f"{folder / 'events.jsonl'}: {cut}: a part of it is missing or was changed",
+            "copy the whole run folder again, or restore the file from a backup; to have what is "
+            "missing asked (and paid) again, delete result.json and `opro resume` the run",
+        )
+
+
+def _calls_counted(result: Mapping[str, Any]) -> int:
+    spend = result.get("spend")
+    calls = spend.get("calls") if isinstance(spend, dict) else None
+    return calls if isinstance(calls, int) else 0
+
+
+def _status(state: RunState) -> Status:
     if state.ended is None:
         return "killed"
-    by_reason: dict[str, Status] = {"finished": "finished", "interrupted": "stopped"}
+    by_reason: dict[str, Status] = {
+        "finished": "finished",
+        "interrupted": "stopped",
+        "budget": "stopped",
+    }
     return by_reason.get(state.ended.reason, "failed")
 
 
@@ -203,7 +259,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
     """`result.json` of a run; None where there is none or it cannot be read (it can be remade)."""
     try:
         result = json.loads((folder / "result.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return result if isinstance(result, dict) else None
 
@@ -215,36 +271,9 @@ def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | Non
             write_atomically(
                 folder / "best_prompt.txt", best_prompt.encode("utf-8", "surrogatepass")
             )
-        write_atomically(folder / "result.json", _json_bytes(result))
+        write_atomically(folder / "result.json", json_bytes(result))
     except OSError as error:
         raise RunFolderError(
             f"{folder}: cannot write the result: {error.strerror}",
             "make room or fix the permissions, then `opro resume` writes it again",
         ) from error
-
-
-def _json_bytes(data: Mapping[str, Any]) -> bytes:
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    try:
-        return f"{text}\n".encode()
-    except UnicodeEncodeError:  # lone surrogates from a model
-        return (json.dumps(data, indent=2) + "\n").encode()
-
-
-def _examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
-    lines = []
-    for split in SPLITS:
-        for example in examples.get(split, ()):
-            lines.append(json.dumps({"split": split, **asdict(example)}))
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _package_versions() -> dict[str, str]:
-    """Versions of what answers and reads; metadata only, nothing is imported."""
-    versions = {"python": platform.python_version()}
-    for name in ("litellm", "datasets", "numpy", "tokenizers"):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -26,10 +26,10 @@ def write_template(name: str, path: Path) -> list[Path]:
     for data in _data_files(text):
         if (folder / data).is_file():
             copies[path.parent / data] = (folder / data).read_bytes()
-    for target, content in copies.items():
-        if target.exists() and target.read_bytes() != content:
-            raise UsageError(f"{target} is there already", "name another file: opro init FILE")
     try:
+        for target, content in copies.items():
+            if target.exists() and (target.is_dir() or target.read_bytes() != content):
+                raise UsageError(f"{target} is there already", "name another file: opro init FILE")
         for target, content in copies.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)

@@ -12,10 +12,12 @@ from opro_cli.core.settings import Settings
 # May differ between a run and its resume: they change how fast answers come, never which.
 OPERATIONAL: tuple[str, ...] = (
     "name",
-    "scorer.concurrency",
-    "scorer.timeout",
-    "optimizer.concurrency",
-    "optimizer.timeout",
+    *(
+        f"{role}.{key}"
+        for role in ("scorer", "optimizer")
+        for key in ("concurrency", "timeout", "requests_per_minute", "tokens_per_minute")
+    ),
+    *(f"budget.{key}" for key in ("usd", "calls", "tokens", "minutes")),
 )
 
 

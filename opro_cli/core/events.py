@@ -2,7 +2,7 @@
 
 One JSON object an event, `{"event": "answered", ...}`; times are seconds since the epoch.
 FORMAT_VERSION rises when a record changes in a way that an older reader would misread:
-2 has `reasoned`, the first of two replies to one question.
+2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin
 
 from opro_cli.core.model import Split
 
@@ -69,7 +70,7 @@ class Answered:
     """The scorer answered one question under one candidate.
 
     question: index into the split's examples. answer, score: as graded, both None when
-    the reply is unreadable.
+    the reply is unreadable. One that was filtered away whole counts as refused, and is paid for.
     """
 
     at: float
@@ -79,6 +80,31 @@ class Answered:
     text: str
     answer: str | None
     score: float | None
+    finish_reason: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usd: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The scorer can never answer one question: it was filtered, is too long, or always fails."""
+
+    at: float
+    candidate: str
+    split: Split
+    question: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A model answered the tiny call that is made before the first paid question."""
+
+    at: float
+    role: Literal["optimizer", "scorer"]
+    text: str
     finish_reason: str
     prompt_tokens: int | None
     completion_tokens: int | None
@@ -99,24 +125,28 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The session ended in good order; reason: finished, interrupted or failed."""
+    """The session ended in good order; reason: finished, interrupted, budget or failed."""
 
     at: float
     reason: str
     detail: str = ""
 
 
-Event = SessionStarted | Proposed | Reasoned | Answered | Retried | SessionEnded
+Event = SessionStarted | Checked | Proposed | Reasoned | Answered | Refused | Retried | SessionEnded
 
 _NAMES: dict[str, type[Any]] = {
     "session_started": SessionStarted,
+    "checked": Checked,
     "proposed": Proposed,
     "reasoned": Reasoned,
     "answered": Answered,
+    "refused": Refused,
     "retried": Retried,
     "session_ended": SessionEnded,
 }
 _NAME_OF = {cls: name for name, cls in _NAMES.items()}
+EVENT_CLASSES: Mapping[str, type[Any]] = MappingProxyType(_NAMES)
+"""What a record's `event` names."""
 
 
 class MalformedEvent(ValueError):
@@ -130,23 +160,31 @@ def to_record(event: Event) -> dict[str, Any]:
 
 
 def from_record(record: Any) -> Event:
-    """The event that `to_record` made; MalformedEvent says what is wrong with any other data."""
-    if not isinstance(record, Mapping) or record.get("event") not in _NAMES:
+    """The event that `to_record` made; MalformedEvent says what is wrong with any other data.
+
+    A field with a default may be missing: it came after the record was written.
+    """
+    name = record.get("event") if isinstance(record, dict) else None
+    cls = _NAMES.get(name) if isinstance(name, str) else None
+    if cls is None:
         raise MalformedEvent("no event of a known kind")
-    name = record["event"]
-    cls = _NAMES[name]
     values: dict[str, Any] = {}
     for field, checker in _FIELDS[cls].items():
-        if field not in record:
+        if field in record:
+            value = record[field]
+            if isinstance(value, list):
+                value = tuple(value)
+            if not checker(value):
+                raise MalformedEvent(f"{name}.{field} is {value!r:.60}")
+            values[field] = value
+        elif field not in _DEFAULTED[cls]:
             raise MalformedEvent(f"{name} without {field}")
-        value = record[field]
-        if isinstance(value, list):
-            value = tuple(value)
-        if not checker(value):
-            raise MalformedEvent(f"{name}.{field} is {value!r:.60}")
-        values[field] = value
     event: Event = cls(**values)
     return event
+
+
+_LARGEST = 1e15
+"""No time, price or count is as large; one that is (or is infinite) has lost its meaning."""
 
 
 def _checker(hint: Any) -> Any:
@@ -159,7 +197,15 @@ def _checker(hint: Any) -> Any:
     kinds = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
     if float in kinds:
         kinds = (*kinds, int)
-    return lambda value: isinstance(value, kinds) and not isinstance(value, bool)
+
+    def fits(value: Any) -> bool:
+        if isinstance(value, bool):
+            return bool in kinds
+        if isinstance(value, int | float) and not -_LARGEST < value < _LARGEST:
+            return False
+        return isinstance(value, kinds)
+
+    return fits
 
 
 def _fields_of(cls: type[Any]) -> dict[str, Any]:
@@ -167,4 +213,10 @@ def _fields_of(cls: type[Any]) -> dict[str, Any]:
     return {field.name: _checker(hints[field.name]) for field in dataclasses.fields(cls)}
 
 
+def _defaulted(cls: type[Any]) -> set[str]:
+    fields = dataclasses.fields(cls)
+    return {field.name for field in fields if field.default is not dataclasses.MISSING}
+
+
 _FIELDS = {cls: _fields_of(cls) for cls in _NAMES.values()}
+_DEFAULTED = {cls: _defaulted(cls) for cls in _NAMES.values()}

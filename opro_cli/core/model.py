@@ -70,7 +70,7 @@ class ChatRequest:
 class ChatReply:
     """One answer of a chat model.
 
-    finish_reason: "stop", "length" or the provider's own word.
+    finish_reason: "stop", "length", "content_filter" or the provider's own word.
     prompt_tokens, completion_tokens: None where the provider did not say.
     usd: the price of this call, None where unknown (never 0 for unknown).
     """
@@ -80,3 +80,13 @@ class ChatReply:
     prompt_tokens: int | None
     completion_tokens: int | None
     usd: float | None
+
+    @property
+    def filtered(self) -> bool:
+        """Did the provider keep the whole of it back? Asking again would not help."""
+        return is_filtered(self.text, self.finish_reason)
+
+
+def is_filtered(text: str, finish_reason: str) -> bool:
+    """Is this a reply of which a content filter has left nothing?"""
+    return finish_reason == "content_filter" and not text

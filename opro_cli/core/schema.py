@@ -13,6 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
+"""A parameter of a URL that holds a secret."""
+# A secret in a URL, or one in the wrong place, must not reach a log by way of an error.
+_SECRETS = re.compile(
+    r"//.*@|\bsk-[\w*.-]{4,}|(?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=)|(?<=sig=))"
+    r"[^&\s']+"
+)
+
 Path = tuple[str | int, ...]
 Reader = Callable[[Any], Any]
 T = TypeVar("T")
@@ -41,6 +49,11 @@ def section(cls: type[Any]) -> Any:
     return dataclasses.field(default_factory=cls, metadata={"section": cls})
 
 
+def optional_section(cls: type[Any]) -> Any:
+    """A nested section that is None unless it is given."""
+    return dataclasses.field(default=None, metadata={"section": cls})
+
+
 def required_section(cls: type[Any]) -> Any:
     """A nested section that must be given."""
     return dataclasses.field(metadata={"section": cls})
@@ -56,8 +69,7 @@ def show(value: Any) -> str:
     """A value as an error message quotes it: short, on one line."""
     if value is None:
         return "nothing"
-    # A secret in a URL must not reach a log by way of an error.
-    text = re.sub(r"//[^/@\s]*@|(?<=key=)[^&\s']+", "***", repr(value))
+    text = _SECRETS.sub("***", repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -83,6 +95,10 @@ def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) ->
 def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: list[Problem]) -> Any:
     nested = field.metadata.get("section")
     if nested is not None:
+        if raw is None and field.default is not dataclasses.MISSING:
+            return field.default
+        if raw is None and field.default_factory is not dataclasses.MISSING:
+            return field.default_factory()
         return read_section(nested, raw, path, problems)
     try:
         return field.metadata["reader"](raw)

@@ -38,13 +38,15 @@ class Activity:
     """What the engine is doing right now; the engine writes, the views read.
 
     in_flight: calls sent and not answered, by role. waiting: why calls are held back
-    ("rate limit, next try in 12 s"), empty when they are not. started: monotonic seconds.
+    ("rate limit"), empty when they are not. waiting_until: when the longest of these waits
+    ends, monotonic seconds. started: monotonic seconds.
     session_calls: calls answered in this session. stopping: a clean stop was asked for.
     """
 
     started: float = 0.0
     in_flight: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
     waiting: str = ""
+    waiting_until: float = 0.0
     session_calls: int = 0
     stopping: bool = False
 
@@ -64,7 +66,8 @@ def expected_calls(state: RunState) -> int:
         + min(scored_on_train, on_dev) * sizes["dev"]
         + 2 * sizes["test"]
     )
-    return search.steps * search.candidates_per_step + questions * state.rounds
+    tiny_call = 1 if search.steps else 0
+    return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
 
 
 def calls_done(state: RunState) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from opro_cli.core.model import Position
 from opro_cli.core.schema import (
+    SECRET_PARAMETER,
     Path,
     Problem,
     boolean,
@@ -16,6 +17,7 @@ from opro_cli.core.schema import (
     key,
     number,
     optional,
+    optional_section,
     read_section,
     required_section,
     section,
@@ -74,7 +76,7 @@ def _url(value: Any) -> str:
     if not isinstance(value, str) or not re.match(r"https?://[^/\s]", value):
         raise ValueError("a URL such as http://localhost:8000/v1")
     # The config is copied into the run folder, and keys are never written anywhere.
-    if re.match(r"[a-z]+://[^/]*@", value) or re.search(r"[?&](api_?)?key=", value, re.IGNORECASE):
+    if re.match(r"[a-z]+://[^/]*@", value) or SECRET_PARAMETER.search(value):
         raise ValueError("a URL without a user name or key (keys come from the environment)")
     return value
 
@@ -134,13 +136,28 @@ class TaskSettings:
     scoring: str = key(choice("default", "paper", "paper-boxed"), "default")
     # Ask again with "So the final answer is" after each answer, and grade what comes then.
     second_round: bool = key(boolean, False)
+    # A question that the scorer can never answer (filtered, too long for it): a wrong answer, or
+    # left out of the score.
+    unanswerable: str = key(choice("wrong", "exclude"), "wrong")
     # What the questions are about, "grade school math"; only some strategies say it.
     description: str | None = key(optional(text("a few words, such as grade school math")), None)
 
 
 @dataclass(frozen=True, slots=True)
+class PriceSettings:
+    """What a model costs, in US dollars per million tokens."""
+
+    input: float = key(number(0))
+    output: float = key(number(0))
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """A model and how it is asked; timeout in seconds. The defaults are the scorer's."""
+    """A model and how it is asked; timeout in seconds. The defaults are the scorer's.
+
+    requests_per_minute, tokens_per_minute: what the provider allows; calls queue for it. price:
+    where it is not the provider's list price, or has none.
+    """
 
     model: str = key(_model_name)
     api_base: str | None = key(optional(_url), None)
@@ -148,6 +165,9 @@ class ModelSettings:
     max_tokens: int = key(whole(1), 1024)
     concurrency: int = key(whole(1), 32)
     timeout: float = key(number(0, above=True), 120.0)
+    requests_per_minute: int | None = key(optional(whole(1)), None)
+    tokens_per_minute: int | None = key(optional(whole(1)), None)
+    price: PriceSettings | None = optional_section(PriceSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +232,16 @@ class SearchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetSettings:
+    """Ceilings over both models and all sessions of a run together; None: no ceiling."""
+
+    usd: float | None = key(optional(number(0, above=True)), None)
+    calls: int | None = key(optional(whole(1)), None)
+    tokens: int | None = key(optional(whole(1)), None)
+    minutes: float | None = key(optional(number(0, above=True)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole config."""
 
@@ -220,6 +250,7 @@ class Settings:
     optimizer: OptimizerSettings = required_section(OptimizerSettings)
     name: str = key(_run_name, "run")
     search: SearchSettings = section(SearchSettings)
+    budget: BudgetSettings = section(BudgetSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +282,6 @@ def read_settings(raw: Any, names: Names) -> ReadResult:
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
     config = dict(raw)
-    _refuse_budget(config.pop("budget", None), problems)
     config = _fill_search_preset(config, names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
@@ -302,17 +332,6 @@ def _misfits(settings: Settings) -> Iterator[Problem]:
             ("task", "scoring"),
             f"the paper has no scoring for answer {show(task.answer)}; it has one for "
             f"{', '.join(PAPER_ANSWERS)}",
-        )
-
-
-def _refuse_budget(budget: Any, problems: list[Problem]) -> None:
-    """A limit that is not enforced must not look as if it were."""
-    if isinstance(budget, Mapping) and all(value is None for value in budget.values()):
-        return
-    if budget is not None:
-        names = ", ".join(map(str, budget)) if isinstance(budget, Mapping) else show(budget)
-        problems.append(
-            Problem(("budget",), f"not supported yet ({names}); set it to null or leave it out")
         )
 
 

@@ -9,86 +9,28 @@ What becomes of a proposed text is decided here too, from the search settings al
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opro_cli.core.answers import Answers, Outcome, Score
 from opro_cli.core.events import (
     Answered,
+    Checked,
     Event,
     Proposed,
     Reasoned,
+    Refused,
     Retried,
     SessionEnded,
     SessionStarted,
 )
-from opro_cli.core.model import SPLITS, Example, Split
-from opro_cli.core.settings import SearchSettings
-from opro_cli.core.stats import Interval, wilson_interval
+from opro_cli.core.model import SPLITS, Example, Split, is_filtered
+from opro_cli.core.settings import SearchSettings, TaskSettings
+from opro_cli.core.spend import RoleSpend
 
 
 class IllegalEvent(ValueError):
     """An event that cannot follow the state it is applied to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How a candidate did on a split so far.
-
-    mean: sum of scores / n, unreadable answers counting 0 (and told apart in `unreadable`).
-    n: questions answered. correct: answers with full score. interval: 95 %, Wilson.
-    """
-
-    mean: float
-    n: int
-    correct: int
-    unreadable: int
-    interval: Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One question's outcome: the answer read (None: unreadable) and its score."""
-
-    answer: str | None
-    score: float | None
-
-
-@dataclass(slots=True)
-class Answers:
-    """One candidate's answers on one split, with their running sums."""
-
-    by_question: dict[int, Outcome] = field(default_factory=dict)
-    first_replies: dict[int, str] = field(default_factory=dict)
-    """Replies of the first round to questions whose second round is still open."""
-    correct: int = 0
-    unreadable: int = 0
-    partial: bool = False
-    """Has any answer a score strictly between 0 and 1?"""
-
-    def add(self, question: int, outcome: Outcome) -> None:
-        """Take in one new answer."""
-        self.by_question[question] = outcome
-        self.first_replies.pop(question, None)
-        if outcome.score is None:
-            self.unreadable += 1
-        else:
-            self.correct += outcome.score == 1.0
-            self.partial |= 0.0 < outcome.score < 1.0
-
-    def score(self) -> Score | None:
-        """The score so far; None before the first answer (nothing is not 0)."""
-        n = len(self.by_question)
-        if n == 0:
-            return None
-        mean = self._total() / n
-        return Score(mean, n, self.correct, self.unreadable, wilson_interval(mean, n))
-
-    def _total(self) -> float:
-        if not self.partial:
-            return float(self.correct)
-        # fsum is exact, so the order of arrival cannot show in the last digit.
-        return math.fsum(outcome.score or 0.0 for outcome in self.by_question.values())
 
 
 @dataclass(slots=True)
@@ -103,36 +45,6 @@ class Candidate:
     def score(self, split: Split) -> Score | None:
         """Its score on a split so far, None before the first answer."""
         return self.answers[split].score()
-
-
-@dataclass(slots=True)
-class RoleSpend:
-    """What one model has cost. A call of unknown tokens or price makes the sum unknown.
-
-    pico_usd: whole 1e-12 dollars, so that the order of arrival cannot show in the sum.
-    """
-
-    calls: int = 0
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
-    pico_usd: int | None = 0
-
-    @property
-    def usd(self) -> float | None:
-        """Dollars, None when unknown."""
-        return None if self.pico_usd is None else self.pico_usd / 1e12
-
-    def add(self, event: Proposed | Reasoned | Answered) -> None:
-        """Count one answered call."""
-        self.calls += 1
-        self.prompt_tokens = _plus(self.prompt_tokens, event.prompt_tokens)
-        self.completion_tokens = _plus(self.completion_tokens, event.completion_tokens)
-        cost = None if event.usd is None else round(event.usd * 1e12)
-        self.pico_usd = _plus(self.pico_usd, cost)
-
-
-def _plus(total: int | None, more: int | None) -> int | None:
-    return None if total is None or more is None else total + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +87,8 @@ class RunState:
 
     sizes: questions a split. train_rows: the rows of the source that the train questions are,
     0, 1, 2 … when left out. rounds: calls that a question takes, 2 with a second round that asks
-    for the final answer. candidates: by id, in the order they joined (initial ones as
+    for the final answer. exclude_refused: questions that the scorer can never answer are left
+    out of scores. candidates: by id, in the order they joined (initial ones as
     configured, then by step and sample), which does not depend on the order of arrival.
     """
 
@@ -185,11 +98,15 @@ class RunState:
         sizes: Mapping[Split, int],
         train_rows: Sequence[int] | None = None,
         rounds: int = 1,
+        exclude_refused: bool = False,
     ) -> None:
         self.search = search
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
+        self.exclude_refused = exclude_refused
+        self.checked: set[str] = set()
+        """The models that answered their check before the first paid question."""
         self.candidates: dict[str, Candidate] = {}
         self.history: list[tuple[int, Candidate]] = []
         """Candidates as they entered, with the step they did; by the paper's rules an initial
@@ -206,6 +123,8 @@ class RunState:
         """Replies to the present step, by sample, until all are there."""
         self.step = 0
         """The last step whose candidates have joined."""
+        self.replies = 0
+        """Replies of the optimizer to meta-prompts."""
         self.empty_proposals = 0
         """Replies from which no new instruction could be taken."""
         for instruction in search.initial_instructions:
@@ -218,12 +137,16 @@ class RunState:
         cls,
         search: SearchSettings,
         examples: Mapping[Split, Sequence[Example]],
-        second_round: bool,
+        task: TaskSettings,
     ) -> RunState:
         """The state of a run before its first event."""
-        sizes = {split: len(examples[split]) for split in SPLITS}
-        rows = [example.row for example in examples["train"]]
-        return cls(search, sizes, rows, rounds=2 if second_round else 1)
+        return cls(
+            search,
+            {split: len(examples[split]) for split in SPLITS},
+            [example.row for example in examples["train"]],
+            rounds=2 if task.second_round else 1,
+            exclude_refused=task.unanswerable == "exclude",
+        )
 
     def apply(self, event: Event) -> None:
         """Take in one event; IllegalEvent, and nothing changed, if it cannot follow."""
@@ -232,6 +155,11 @@ class RunState:
                 self._apply_answered(event)
             case Reasoned():
                 self._apply_reasoned(event)
+            case Refused():
+                self._answers_for(event).refuse(event.question, exclude=self.exclude_refused)
+            case Checked():
+                self.checked.add(event.role)
+                self.spend[event.role].add(event)
             case Proposed():
                 self._apply_proposed(event)
             case SessionStarted():
@@ -241,9 +169,10 @@ class RunState:
                 self.ended = event
             case Retried():
                 pass  # in the journal for people; it decides nothing
-        if self.last_at is not None and not isinstance(event, SessionStarted):
-            self.working_seconds += max(0.0, event.at - self.last_at)
-        self.last_at = event.at
+        at, last_at = event.at, self.last_at
+        if last_at is not None and at > last_at and not isinstance(event, SessionStarted):
+            self.working_seconds += at - last_at
+        self.last_at = at
 
     def _apply_reasoned(self, event: Reasoned) -> None:
         answers = self._answers_for(event)
@@ -252,7 +181,7 @@ class RunState:
         answers.first_replies[event.question] = event.text
         self.spend["scorer"].add(event)
 
-    def _answers_for(self, event: Reasoned | Answered) -> Answers:
+    def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:
         """Where the reply to an open question belongs."""
         candidate = self.candidates.get(event.candidate)
         if candidate is None:
@@ -268,8 +197,16 @@ class RunState:
         answers = self._answers_for(event)
         if (event.answer is None) != (event.score is None):
             raise IllegalEvent("an unreadable answer with a score, or a readable one without")
-        answers.add(event.question, Outcome(event.answer, event.score))
-        self.spend["scorer"].add(event)
+        if event.score is not None and not 0.0 <= event.score <= 1.0:
+            raise IllegalEvent(f"a score of {event.score:g}, which is not between 0 and 1")
+        # A reply that was kept ungraded is paid for once, not again with its grade.
+        known = self.rounds == 1 and event.question in answers.first_replies
+        if is_filtered(event.text, event.finish_reason):
+            answers.refuse(event.question, exclude=self.exclude_refused)
+        else:
+            answers.add(event.question, Outcome(event.answer, event.score))
+        if not known:
+            self.spend["scorer"].add(event)
 
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
@@ -279,6 +216,7 @@ class RunState:
         if event.sample in self.proposals:
             raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
         self.proposals[event.sample] = event
+        self.replies += 1
         self.spend["optimizer"].add(event)
         if len(self.proposals) == self.search.candidates_per_step:
             self._close_proposals()
@@ -315,6 +253,11 @@ class RunState:
     def is_scored(self, candidate: Candidate, split: Split) -> bool:
         """Has it answered all questions of a split that has any?"""
         return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
+
+    def has_readable_answer(self) -> bool:
+        """Was any answer of the scorer one that its metric could read?"""
+        answers = (a for c in self.candidates.values() for a in c.answers.values())
+        return any(len(a.by_question) > a.unreadable + a.refused for a in answers)
 
     def of_step(self, step: int) -> list[Candidate]:
         """The candidates that joined in a step (0: the initial ones)."""

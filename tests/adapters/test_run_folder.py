@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opro_cli.adapters.atomic import write_atomically
+from opro_cli.adapters.find_runs import find_run, last_run, list_runs
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.run_folder import (
     create_run,
-    find_run,
-    last_run,
-    list_runs,
     read_examples,
     read_identity,
     read_run,
     write_result,
 )
-from opro_cli.core.events import Event, SessionEnded, SessionStarted
+from opro_cli.core.events import FORMAT_VERSION, Event, SessionEnded, SessionStarted
+from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
 from opro_cli.errors import JournalError, RunFolderError
 from tests.core.runs import answered
@@ -31,12 +33,13 @@ EXAMPLES: dict[Split, list[Example]] = {
     "dev": [],
     "test": [Example("\ud800", "x", "t.csv:4")],
 }
+FINGERPRINT = examples_fingerprint(EXAMPLES)
 START = "Let's solve the problem."
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return create_run(tmp_path, settings(), EXAMPLES, {"data_fingerprint": "f"})
+    return create_run(tmp_path, settings(), EXAMPLES, {"data_fingerprint": FINGERPRINT})
 
 
 def write(run: Path, *events: Event) -> None:
@@ -61,8 +64,8 @@ def test_a_new_run_is_whole_and_leaves_nothing_else(run: Path) -> None:
     assert list(run.parent.iterdir()) == [run]
     assert read_examples(run) == EXAMPLES
     identity = read_identity(run)
-    assert identity["format_version"] == 2
-    assert identity["data_fingerprint"] == "f"
+    assert identity["format_version"] == FORMAT_VERSION
+    assert identity["data_fingerprint"] == FINGERPRINT
     assert "litellm" in identity["packages"]
 
 
@@ -77,7 +80,7 @@ def test_the_state_is_the_replay_of_the_journal(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "status"),
-    [("finished", "finished"), ("interrupted", "stopped"), ("failed", "failed")],
+    [("interrupted", "stopped"), ("budget", "stopped"), ("failed", "failed")],
 )
 def test_the_status_is_how_the_last_session_ended(run: Path, reason: str, status: str) -> None:
     write(run, SessionStarted(1.0, 1, "0.1.0"))
@@ -119,7 +122,7 @@ def test_a_damaged_identity_is_an_error_with_a_remedy(run: Path, content: str) -
     (run / "run.json").write_text(content)
     with pytest.raises(RunFolderError, match=r"run\.json") as caught:
         read_run(run)
-    assert caught.value.hint == "restore it from a backup"
+    assert "restore it from a backup" in str(caught.value.hint)
 
 
 def test_damaged_examples_name_their_line(run: Path) -> None:
@@ -157,6 +160,21 @@ def test_a_failed_write_leaves_the_old_file(
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def only_files(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_atomically(tmp_path / "result.json", b"new")
+    assert (tmp_path / "result.json").read_bytes() == b"new"
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from opro_cli.core.events import Answered, Proposed, Reasoned
+from opro_cli.core.events import Answered, Checked, Proposed, Reasoned
 from opro_cli.core.model import Split
 from opro_cli.core.settings import SearchSettings
 from opro_cli.core.state import RunState, candidate_id
@@ -72,6 +72,10 @@ def reasoned(
         usd=0.01,
         seconds=0.1,
     )
+
+
+def checked(at: float = 0.0) -> Checked:
+    return Checked(at, "optimizer", "Ready.", "stop", 9, 2, 0.001, 0.1)
 
 
 def proposed(step: int, sample: int, *instructions: str, at: float = 0.0) -> Proposed:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from opro_cli.core.planner import Evaluate, Propose, next_work
 from opro_cli.core.session import calls_done, expected_calls, phase
 from opro_cli.core.state import RunState
-from tests.core.runs import answered, new_state, proposed, reasoned
+from tests.core.runs import answered, checked, new_state, proposed, reasoned
 
 
 def every_other(_: str, question: int) -> float:
@@ -29,6 +29,8 @@ def walk(
 ) -> list[tuple[str, int, int]]:
     """(phase, done, expected) before each piece of work."""
     seen = []
+    if state.search.steps:
+        state.apply(checked())
     while isinstance(work := next_work(state), Evaluate | Propose):
         seen.append((phase(state), calls_done(state), expected_calls(state)))
         if isinstance(work, Propose):
@@ -65,15 +67,15 @@ def test_the_phases_follow_the_loop() -> None:
 def test_the_estimate_is_exact_where_the_start_prompt_is_the_worst() -> None:
     state = new_state(steps=2, per_step=4, train=4, dev=3, test=2)
     seen = walk(state, lambda text, _: float(text != "start"))
-    # 8 proposals, 9 candidates on train, start and 5 finalists on dev, start and winner on test
-    assert seen[0][2] == calls_done(state) == 8 + 9 * 4 + 6 * 3 + 2 * 2
+    # the tiny call, 8 proposals, 9 candidates on train, start and 5 finalists on dev, 2 on test
+    assert seen[0][2] == calls_done(state) == 1 + 8 + 9 * 4 + 6 * 3 + 2 * 2
 
 
 def later_is_better(text: str, question: int) -> float:
     return float(text != "start" and question < int(text.partition(" ")[0]))
 
 
-@pytest.mark.parametrize(("rounds", "calls"), [(1, 6 + 45), (2, 6 + 2 * 45)])
+@pytest.mark.parametrize(("rounds", "calls"), [(1, 1 + 6 + 45), (2, 1 + 6 + 2 * 45)])
 def test_the_estimate_is_exact_where_the_finalists_have_no_dev_score_yet(
     rounds: int, calls: int
 ) -> None:
@@ -91,7 +93,7 @@ def test_finalists_that_have_their_dev_score_make_it_cheaper() -> None:
     state = new_state(steps=2, per_step=2, train=4, dev=3, test=1, eval_interval=1, finalists=2)
     seen = walk(state, later_is_better)
     # No more than the 5 candidates there are can be asked on dev.
-    assert seen[0][2] == calls_done(state) == 4 + 5 * 4 + 5 * 3 + 2 * 1
+    assert seen[0][2] == calls_done(state) == 1 + 4 + 5 * 4 + 5 * 3 + 2 * 1
     few = new_state(steps=4, per_step=1, train=4, dev=3, test=1, eval_interval=3, finalists=1)
     seen = walk(few, later_is_better)
     # Steps 1 and 4 are scored on dev, and the finalist is of step 4.

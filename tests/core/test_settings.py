@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.changes import Change, as_plain, changes_between
-from opro_cli.core.settings import Names, Settings, read_settings
+from opro_cli.core.settings import BudgetSettings, Names, Settings, read_settings
 
 
 def minimal() -> dict[str, Any]:
@@ -131,12 +131,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     assert "secret" not in str(found)
 
 
-def test_a_budget_is_refused_by_name_and_an_empty_one_is_not() -> None:
+def test_a_budget_has_four_ceilings_and_none_by_default() -> None:
     raw = minimal()
-    raw["budget"] = {"usd": 5}
-    assert "not supported yet (usd)" in problems(raw)["budget"]
-    raw["budget"] = {"usd": None, "calls": None}
-    assert read(raw) == read(minimal())
+    raw["budget"] = {"usd": 5, "calls": 100, "tokens": 10**6, "minutes": 30.5}
+    assert read(raw).budget == BudgetSettings(5.0, 100, 10**6, 30.5)
+    for empty in (None, {}, {"usd": None, "calls": None}):
+        assert read({**minimal(), "budget": empty}) == read(minimal())
+    raw["budget"] = {"usd": 0, "calls": 1.5, "euros": 3}
+    assert set(problems(raw)) == {"budget.usd", "budget.calls", "budget.euros"}
 
 
 def test_answer_first_needs_the_answer_line() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.events import Answered, Event, SessionEnded, SessionStarted
+from opro_cli.core.events import Event, SessionEnded, SessionStarted
 from opro_cli.core.state import IllegalEvent, RunState, candidate_id, replay
 from tests.core.runs import answered, new_state, proposed, score_all
 
@@ -99,11 +100,13 @@ def test_an_illegal_event_raises_and_changes_nothing(event: Event, complaint: st
     assert vars(state) == before
 
 
-def test_a_graded_answer_must_be_whole() -> None:
-    half = answered("start", 0)
-    event = Answered(**{name: getattr(half, name) for name in Answered.__slots__} | {"score": None})
-    with pytest.raises(IllegalEvent, match="unreadable"):
-        new_state().apply(event)
+@pytest.mark.parametrize(
+    ("score", "complaint"),
+    [(None, "unreadable"), (3.0, "a score of 3, which is not between 0 and 1"), (-0.5, "of -0.5")],
+)
+def test_a_graded_answer_must_be_whole(score: float | None, complaint: str) -> None:
+    with pytest.raises(IllegalEvent, match=complaint):
+        new_state().apply(replace(answered("start", 0), score=score))
 
 
 @given(st.permutations(range(8)))

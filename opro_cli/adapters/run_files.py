@@ -1,0 +1,61 @@
+"""What is written into a new run's folder: its config, its questions, its identity, as bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from typing import Any
+
+import yaml
+
+from opro_cli.core.model import SPLITS, Example, Split
+
+CONFIG_HEADER = (
+    "# what this run was asked to do, every default written out; `opro resume` reads this file\n"
+)
+
+
+def config_bytes(plain: Mapping[str, Any]) -> bytes:
+    """Settings as the `config.yaml` that `opro resume` reads."""
+    text: str = yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
+    if yaml.safe_load(text) != plain:  # U+0085 is written as it is, and read as a space
+        text = yaml.safe_dump(dict(plain), sort_keys=False)
+    return (CONFIG_HEADER + text).encode()
+
+
+def json_bytes(data: Mapping[str, Any]) -> bytes:
+    """Plain data as a JSON file that people can read."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    try:
+        return f"{text}\n".encode()
+    except UnicodeEncodeError:  # lone surrogates from a model
+        return (json.dumps(data, indent=2) + "\n").encode()
+
+
+def examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
+    """The questions of a run, one JSON object a line."""
+    lines = []
+    for split in SPLITS:
+        for example in examples.get(split, ()):
+            lines.append(json.dumps({"split": split, **asdict(example)}))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def settings_fingerprint(plain: Mapping[str, Any]) -> str:
+    """sha256 (64 hex digits) of settings as plain data."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what answers and reads; metadata only, nothing is imported."""
+    versions = {"python": platform.python_version()}
+    for name in ("litellm", "datasets", "numpy", "tokenizers"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
