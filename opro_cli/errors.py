@@ -61,6 +61,7 @@ class ModelError(OproError):
     """A model did not answer.
 
     transient: asking again may help (rate limit, 5xx, timeout, refused connection).
+    unanswerable: this one request can never be answered (filtered, too long); others may be.
     retry_after: seconds the provider asked to wait, or None.
     status: the HTTP status, or None where there was none.
     """
@@ -73,9 +74,11 @@ class ModelError(OproError):
         transient: bool,
         status: int | None = None,
         retry_after: float | None = None,
+        unanswerable: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.transient = transient
+        self.unanswerable = unanswerable
         self.status = status
         self.retry_after = retry_after
 

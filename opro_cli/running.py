@@ -7,7 +7,7 @@ import hashlib
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,20 @@ from opro_cli import wiring
 from opro_cli.adapters.config_file import HUB
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.run_folder import (
+    CONFIG_COPY,
     create_run,
     read_examples,
     read_identity,
     read_run,
+    rewrite_config,
     write_result,
 )
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.session import Briefing, calls_done
-from opro_cli.core.settings import Settings
+from opro_cli.core.settings import BudgetSettings, Settings
 from opro_cli.engine.runner import Ending, Runner
-from opro_cli.errors import Interrupted, OproError, RunFolderError
+from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError, UsageError
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
@@ -47,6 +49,7 @@ def start(config: Path, runs_dir: Path) -> NewRun:
     """
     settings = wiring.settings_from(config)
     wiring.require_keys(settings)
+    wiring.require_prices(settings)
     data = wiring.data_for(settings)
     identity = {
         "config_source": str(config.resolve()),
@@ -57,16 +60,19 @@ def start(config: Path, runs_dir: Path) -> NewRun:
     return NewRun(create_run(runs_dir, settings, data.examples, identity), settings)
 
 
-def check_resumable(folder: Path) -> Settings:
+def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     """The settings a run goes on with.
 
-    Raises RunFolderError naming what changed since it began: its config, models or data.
+    budget: changes of its ceilings, "usd=5" sets one, "usd=+2" raises it; they are written into
+    the run's config once the run is at work.
+
+    Raises RunFolderError naming what changed since it began: its config, models or data;
+    UsageError for what is no change of a budget.
     """
     identity = read_identity(folder)
-    settings = wiring.settings_from(folder / "config.yaml")
-    recorded = wiring.settings_of(identity["settings"])
-    if recorded is None:
-        raise RunFolderError(f"{folder / 'run.json'}: its settings cannot be read")
+    recorded = _recorded_settings(folder)
+    settings = _present_settings(folder)
+    settings = replace(settings, budget=with_changes(settings.budget, budget))
     changes = [
         change
         for change in changes_between(as_plain(recorded), as_plain(settings))
@@ -85,18 +91,71 @@ def check_resumable(folder: Path) -> Settings:
         )
     _check_data_files(identity.get("data_files", {}))
     wiring.require_keys(settings)
+    wiring.require_prices(settings)
     return settings
+
+
+def _recorded_settings(folder: Path) -> Settings:
+    """What the run was asked when it began."""
+    recorded = wiring.settings_of(read_identity(folder)["settings"])
+    if recorded is None:
+        raise RunFolderError(
+            f"{folder / 'run.json'}: its settings cannot be read",
+            "restore it from a backup, or copy the whole run folder again",
+        )
+    return recorded
+
+
+def _present_settings(folder: Path) -> Settings:
+    """What its copy of the config says by now; without that copy, what it began with."""
+    path = folder / CONFIG_COPY
+    if not path.exists():
+        return _recorded_settings(folder)
+    try:
+        return wiring.settings_from(path)
+    except ConfigError as error:
+        raise RunFolderError(
+            error.message, f"put it right, or delete {path} to go on as the run began"
+        ) from None
+
+
+def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
+    """A budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
+    for change in changes:
+        name, _, amount = change.partition("=")
+        names = [field.name for field in fields(BudgetSettings)]
+        expected = f"expected {'|'.join(names)}=AMOUNT, =+MORE or =none, found {change!r}"
+        if name not in names:
+            raise UsageError(f"--budget: {expected}")
+        try:
+            number = None if amount == "none" else float(amount)
+        except ValueError:
+            raise UsageError(f"--budget: {expected}") from None
+        if number is not None and amount.startswith("+"):
+            number += getattr(budget, name) or 0.0
+        whole = number is not None and name in ("calls", "tokens")
+        if number is not None and not (0 < number < float("inf")):
+            raise UsageError(f"--budget: {expected}")
+        value: Any = int(number or 0) if whole else number
+        budget = replace(budget, **{name: value})
+    return budget
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """How a session ended, and the run's result as it stands."""
+    """How a session ended, and the run's result as it stands.
+
+    stopped_by: the ceiling that ended it, "" for none.
+    """
 
     ending: Ending
     result: dict[str, Any]
+    stopped_by: str = ""
 
 
-def work_on(folder: Path, settings: Settings, observers: Sequence[Observer]) -> SessionOutcome:
+def work_on(
+    folder: Path, settings: Settings, observers: Sequence[Observer], *, preflight: bool = True
+) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
     Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
@@ -104,8 +163,11 @@ def work_on(folder: Path, settings: Settings, observers: Sequence[Observer]) -> 
     """
     journal = FileJournal(folder / "events.jsonl")
     try:
-        run = read_run(folder)
+        run = read_run(folder, own=True)
+        if settings != _present_settings(folder):
+            rewrite_config(folder, settings)
         runner = _runner(settings, run, journal, observers)
+        runner.preflight = preflight
         briefing = _briefing(folder, settings, run)
         for observer in observers:
             observer.begin(briefing, run.state, runner.activity)
@@ -118,7 +180,7 @@ def work_on(folder: Path, settings: Settings, observers: Sequence[Observer]) -> 
             for observer in observers:
                 observer.end()
             outcome = _finish(folder, run, ending)
-        return outcome
+        return replace(outcome, stopped_by=runner.stopped_by)
     finally:
         journal.close()
 
@@ -137,6 +199,7 @@ def _runner(
         strategy=wiring.strategy_for(settings),
         journal=journal,
         observers=observers,
+        prices=wiring.prices_for(settings),
     )
 
 
@@ -182,7 +245,12 @@ def _briefing(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
         optimizer=settings.optimizer.model,
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
-        notes=(*run.identity.get("data_notes", ()), *_edited_source(run)),
+        notes=(
+            *wiring.grading_notes(settings),
+            *run.identity.get("data_notes", ()),
+            *_edited_source(run),
+            *_missing_copy(folder),
+        ),
         resumed=calls_done(run.state),
     )
 
@@ -210,6 +278,12 @@ def _edited_source(run: RecordedRun) -> tuple[str, ...]:
         return ()
     names = ", ".join(change.path for change in changes)
     return (f"{source} was edited since ({names}); this run goes on with its own copy",)
+
+
+def _missing_copy(folder: Path) -> tuple[str, ...]:
+    if (folder / CONFIG_COPY).exists():
+        return ()
+    return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
 
 
 def _data_files(settings: Settings) -> list[Path]:

@@ -10,11 +10,12 @@ from typing import Any
 from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
-from opro_cli.adapters.models.provider_keys import missing_keys
+from opro_cli.adapters.models.provider_keys import missing_keys, redact
 from opro_cli.adapters.presets import preset_named
-from opro_cli.adapters.python_function import function_named
+from opro_cli.adapters.python_function import function_named, says_whose_code_grades
 from opro_cli.adapters.search_presets import search_preset_named
-from opro_cli.core.settings import Names, Settings, read_settings
+from opro_cli.core.session import Role
+from opro_cli.core.settings import Names, PriceSettings, Settings, read_settings
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
@@ -63,11 +64,17 @@ def metric_for(settings: Settings) -> Metric:
             boxed=task.scoring == "paper-boxed",
         )
     if task.answer.startswith("python:"):
-        return FunctionMetric(function_named(task.answer))
+        return FunctionMetric(function_named(task.answer), redact)
     metric = metric_named(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
+
+
+def grading_notes(settings: Settings) -> tuple[str, ...]:
+    """What a person is told about the grading: that code of their own does it, if it does."""
+    answer = settings.task.answer
+    return (says_whose_code_grades(answer),) if answer.startswith("python:") else ()
 
 
 def strategy_for(settings: Settings) -> Strategy:
@@ -91,6 +98,31 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for role in (settings.scorer, settings.optimizer):
         needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
     return tuple(needed)
+
+
+def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:
+    """What each model costs, as far as a ceiling in dollars needs to know."""
+    return {} if settings.budget.usd is None else list_prices(settings)
+
+
+def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
+    """What each model costs, None where nobody knows."""
+    from opro_cli.adapters.models.prices import price_of
+
+    return {"scorer": price_of(settings.scorer), "optimizer": price_of(settings.optimizer)}
+
+
+def require_prices(settings: Settings) -> None:
+    """UsageError when a ceiling in dollars is set over a model of unknown price."""
+    for role, price in prices_for(settings).items():
+        if price is None:
+            model = getattr(settings, role).model
+            raise UsageError(
+                f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
+                "kept",
+                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
+                "budget.calls or budget.tokens instead",
+            )
 
 
 def require_keys(settings: Settings) -> None:

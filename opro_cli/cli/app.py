@@ -28,6 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+_WIDEST = 2000
+"""Cells of a line of an error at most: a name may have a million characters."""
 for verb in (optimize, resume, runs, show, diff, check, init):
     app.command()(verb)
 
@@ -70,19 +72,23 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the boundary: a defect of opro, not of its user
-        traceback.print_exc()
-        print(f"opro: this is a defect in opro {__version__}: {error!r}", file=sys.stderr)
-        print(
-            "hint: the run, if one was going, can be resumed; please report this", file=sys.stderr
-        )
+        _say("".join(traceback.format_exception(error)))
+        _say(f"opro: this is a defect in opro {__version__}: {error!r}")
+        _say("hint: the run, if one was going, can be resumed; please report this")
         code = 1
     sys.exit(code)
 
 
 def _tell(error: OproError) -> None:
+    _say(f"opro: {error.message}")
+    if error.hint:
+        _say(f"hint: {error.hint}")
+
+
+def _say(text: str) -> None:
+    """On stderr, without a key and without anything that a terminal would obey."""
+    from opro_cli.adapters.models.provider_keys import redact
     from opro_cli.ui.safe import printable
 
-    lines = [printable(line) for line in error.message.splitlines()]
-    print(f"opro: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)
-    if error.hint:
-        print(f"hint: {printable(error.hint)}", file=sys.stderr)
+    for line in redact(text).splitlines():
+        print(printable(line, _WIDEST), file=sys.stderr)

@@ -21,10 +21,12 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     from opro_cli.reports.forecast import forecast
 
     settings = wiring.settings_from(config)
+    wiring.require_prices(settings)
     data = wiring.data_for(settings)
     strategy = wiring.strategy_for(settings)
     missing = wiring.keys_missing(settings)
-    told = forecast(settings, data.examples, data.notes, strategy, missing)
+    notes = (*wiring.grading_notes(settings), *data.notes)
+    told = forecast(settings, data.examples, notes, strategy, missing)
     facts = {**told, "left_out": data.left_out}
     if as_json:
         print(json.dumps(facts, indent=2))

@@ -22,7 +22,8 @@ def diff(
       opro diff quickstart-20261123-101500-3f9a quickstart-20261123-111230-c07d
       opro diff gsm8k-a gsm8k-b --json
     """
-    from opro_cli.adapters.run_folder import find_run, read_run
+    from opro_cli.adapters.find_runs import find_run
+    from opro_cli.adapters.run_folder import read_run
     from opro_cli.reports.diff import as_data, diff_runs
 
     compared = diff_runs(read_run(find_run(runs_dir, run_a)), read_run(find_run(runs_dir, run_b)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,9 @@ def init(
       opro init mine.yaml --template own-data
     """
     from opro_cli.adapters.templates import write_template
+    from opro_cli.ui.safe import printable
 
     for written in write_template(template, path):
-        print(f"wrote {written}")
-    print(f"next: opro check {path} && opro optimize {path}")
+        print(f"wrote {printable(str(written))}")
+    name = printable(shlex.quote(str(path)))
+    print(f"next: opro check {name} && opro optimize {name}")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, ConfigFile, Json, Plain, RunsDir
-from opro_cli.cli.session import watch
+from typing import Annotated
+
+import typer
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, ConfigFile, Json, NoPreflight, Plain, RunsDir
+from opro_cli.cli.session import show_costs, watch
 
 
 def optimize(
@@ -11,6 +15,10 @@ def optimize(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what the run would cost; ask no model.")
+    ] = False,
+    no_preflight: NoPreflight = False,
 ) -> None:
     """Search for a better prompt, in a new run.
 
@@ -19,9 +27,13 @@ def optimize(
     \b
     Examples:
       opro optimize configs/quickstart.yaml
+      opro optimize mine.yaml --dry-run
       opro optimize mine.yaml --plain --json > result.json
     """
     from opro_cli import running
 
+    if dry_run:
+        show_costs(config, as_json=as_json)
+        return
     run = running.start(config, runs_dir)
-    watch(run.folder, run.settings, plain=plain, as_json=as_json)
+    watch(run.folder, run.settings, plain=plain, as_json=as_json, preflight=not no_preflight)

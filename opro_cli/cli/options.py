@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,10 +19,12 @@ DEFAULT_RUNS_DIR = Path("runs")
 
 def _run_names(context: typer.Context, incomplete: str) -> list[str]:
     """Completions of RUN: the runs that are there, newest first."""
-    from opro_cli.adapters.run_folder import list_runs
+    from opro_cli.adapters.find_runs import list_runs
 
     names = [run.name for run in list_runs(context.params.get("runs_dir") or DEFAULT_RUNS_DIR)]
-    return [name for name in reversed(names) if incomplete in name]
+    # Shells evaluate completions: only names as opro itself gives them.
+    plain = [name for name in reversed(names) if re.fullmatch(r"[\w.-]+", name, re.ASCII)]
+    return [name for name in plain if incomplete in name]
 
 
 def run_argument(metavar: str, description: str) -> Any:
@@ -30,5 +33,12 @@ def run_argument(metavar: str, description: str) -> Any:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]
+
+NoPreflight = Annotated[
+    bool,
+    typer.Option(
+        "--no-preflight", help="Do not check that both models answer before all is asked."
+    ),
+]
 
 Plain = Annotated[bool, typer.Option("--plain", help="One line an event instead of the live view.")]

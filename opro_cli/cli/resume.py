@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, run_argument
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoPreflight, Plain, RunsDir, run_argument
 from opro_cli.cli.session import show_result, watch
 from opro_cli.errors import UsageError
 
@@ -20,6 +20,13 @@ def resume(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="usd=5, calls=1000, tokens=2000000 or minutes=30; =+2 raises, =none lifts it."
+        ),
+    ] = None,
+    no_preflight: NoPreflight = False,
 ) -> None:
     """Go on with a run that was interrupted; nothing answered is asked again.
 
@@ -27,9 +34,11 @@ def resume(
     Examples:
       opro resume --last
       opro resume quickstart-20261123-101500-3f9a
+      opro resume --last --budget usd=+2
     """
     from opro_cli import running
-    from opro_cli.adapters.run_folder import find_run, last_run, read_result
+    from opro_cli.adapters.find_runs import find_run, last_run
+    from opro_cli.adapters.run_folder import read_result
     from opro_cli.ui.safe import printable
 
     if (run is None) == (not last):
@@ -40,4 +49,5 @@ def resume(
         print(f"{printable(folder.name)} is finished; nothing to resume", file=sys.stderr)
         show_result(result, as_json=as_json)
         return
-    watch(folder, running.check_resumable(folder), plain=plain, as_json=as_json)
+    settings = running.check_resumable(folder, budget or ())
+    watch(folder, settings, plain=plain, as_json=as_json, preflight=not no_preflight)

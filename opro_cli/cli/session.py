@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,15 +12,21 @@ import typer
 from opro_cli.core.settings import Settings
 from opro_cli.errors import Interrupted, OproError
 
+OVER_BUDGET = 3
 
-def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> None:
+
+def watch(
+    folder: Path, settings: Settings, *, plain: bool, as_json: bool, preflight: bool = True
+) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli import running
     from opro_cli.ui.consoles import observer_for
     from opro_cli.ui.safe import printable
 
     try:
-        outcome = running.work_on(folder, settings, [observer_for(plain=plain)])
+        outcome = running.work_on(
+            folder, settings, [observer_for(plain=plain)], preflight=preflight
+        )
     except OproError as error:
         if error.hint is None:
             error.hint = how_to_resume(folder)
@@ -28,9 +35,32 @@ def watch(folder: Path, settings: Settings, *, plain: bool, as_json: bool) -> No
         raise
     show_result(outcome.result, as_json=as_json)
     print(f"saved in {printable(str(folder))}", file=sys.stderr)
+    if outcome.ending == "budget":
+        print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
+        ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
+        print(f"go on with: {how_to_resume(folder)} --budget {ceiling}=+AMOUNT", file=sys.stderr)
+        raise typer.Exit(OVER_BUDGET)
     if outcome.ending == "interrupted":
         print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
         raise typer.Exit(Interrupted.exit_code)
+
+
+def show_costs(config: Path, *, as_json: bool) -> None:
+    """What a run would cost, from its real data; asks no model."""
+    from opro_cli import wiring
+    from opro_cli.reports.costs import costs
+
+    settings = wiring.settings_from(config)
+    examples = wiring.data_for(settings).examples
+    strategy, prices = wiring.strategy_for(settings), wiring.list_prices(settings)
+    told = costs(settings, examples, strategy, prices)
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    from opro_cli.ui.consoles import console_for
+    from opro_cli.ui.costs_view import print_costs
+
+    print_costs(told, console_for(sys.stdout))
 
 
 def show_result(result: dict[str, object], *, as_json: bool) -> None:
@@ -46,6 +76,8 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
 
 def how_to_resume(folder: Path) -> str:
     """The command that goes on with a run, from the present folder."""
+    from opro_cli.ui.safe import printable
+
     if folder.parent == Path("runs"):
         return f"opro resume {folder.name}"
-    return f"opro resume {folder}"
+    return printable(f"opro resume {shlex.quote(str(folder))}")

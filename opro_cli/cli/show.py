@@ -21,7 +21,8 @@ def show(
       opro show quickstart
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
-    from opro_cli.adapters.run_folder import find_run, read_run
+    from opro_cli.adapters.find_runs import find_run
+    from opro_cli.adapters.run_folder import read_run
     from opro_cli.reports.result import candidates_of, result_of
 
     recorded = read_run(find_run(runs_dir, run))

@@ -20,7 +20,7 @@ class RetryPolicy:
     max_wait: seconds that no wait exceeds, not even one that a provider asked for.
     """
 
-    attempts: int = 6
+    attempts: int = 8
     base: float = 1.0
     max_wait: float = 300.0
 
@@ -47,11 +47,13 @@ async def with_retries(
     policy: RetryPolicy,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     random: Callable[[], float] = rng.random,
+    counts: Callable[[ModelError], bool] = lambda _: True,
     on_wait: Callable[[int, float, ModelError], None] = lambda *_: None,
 ) -> ChatReply:
     """The reply of `call`, asked again after transient errors.
 
     random: numbers in [0, 1).
+    counts: is this failure one of the `attempts`? One that is not starts them anew.
     on_wait: told of each pause before it begins: which attempt failed (1, 2, ...), the seconds
         to the next one, and the error.
     Raises the ModelError of the last attempt, with how often it was tried; a permanent one at once.
@@ -63,6 +65,8 @@ async def with_retries(
         except ModelError as error:
             if not error.transient:
                 raise
+            if not counts(error):
+                attempt = 1
             if attempt >= policy.attempts:
                 raise tried(error, attempt) from error
             seconds = wait_after(error, attempt, policy, random)

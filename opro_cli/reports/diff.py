@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from opro_cli.core.answers import Outcome, Score
 from opro_cli.core.changes import Change, changes_between
 from opro_cli.core.model import SPLITS, Split
 from opro_cli.core.selection import winner
-from opro_cli.core.state import Candidate, Outcome, Score
+from opro_cli.core.state import Candidate
 from opro_cli.core.stats import mcnemar_exact
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data, spend_of, steps_done

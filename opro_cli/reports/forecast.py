@@ -30,7 +30,7 @@ def forecast(
 
     The meta-prompt shown has made-up scores (0), since nothing was scored yet.
     """
-    state = RunState.at_start(settings.search, examples, settings.task.second_round)
+    state = RunState.at_start(settings.search, examples, settings.task)
     form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
     first = settings.search.initial_instructions[0]
     material = MetaPromptMaterial(

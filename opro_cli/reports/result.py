@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Literal
 
+from opro_cli.core.answers import Score
 from opro_cli.core.model import SPLITS
 from opro_cli.core.selection import baseline, deciding_split, winner
 from opro_cli.core.session import calls_done
-from opro_cli.core.state import Candidate, RunState, Score
+from opro_cli.core.state import Candidate, RunState
 from opro_cli.core.stats import mcnemar_exact
 from opro_cli.reports.recorded import RecordedRun
 
@@ -39,10 +40,11 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "steps_done": steps_done(state),
         "candidates": len(state.candidates),
         "proposals": {
-            "replies": state.spend["optimizer"].calls,
+            "replies": state.replies,
             "nothing_new": state.empty_proposals,
             "skipped": skipped_proposals(state),
         },
+        "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
         "seed": state.search.seed,
         "started": run.identity.get("created"),
@@ -94,22 +96,26 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> d
         sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
         return _verdict("not_distinguishable", sentence, 0, 0, 1.0)
     before, after = start.answers["test"].by_question, best.answers["test"].by_question
-    pairs = [(before[q].score or 0.0, after[q].score or 0.0) for q in before if q in after]
+    was, now = start.score("test"), best.score("test")
+    if was is None or now is None:
+        return _no_verdict("the scorer refused every test question")
+    pairs = [
+        (before[q].score or 0.0, after[q].score or 0.0)
+        for q in before
+        if q in after and not before[q].excluded and not after[q].excluded
+    ]
     gained = sum(new > old for old, new in pairs)
     lost = sum(new < old for old, new in pairs)
     p_value = mcnemar_exact(gained, lost)
     outcome: Judgement = "not_distinguishable"
     if p_value < ALPHA:
         outcome = "improved" if gained > lost else "worse"
-    return _verdict(outcome, _sentence(start, best, gained, lost, p_value), gained, lost, p_value)
+    return _verdict(outcome, _sentence(was, now, gained, lost, p_value), gained, lost, p_value)
 
 
-def _sentence(start: Candidate, best: Candidate, gained: int, lost: int, p_value: float) -> str:
-    old, new = start.score("test"), best.score("test")
-    if old is None or new is None:
-        raise AssertionError("both have their test answers when they are judged")
+def _sentence(was: Score, now: Score, gained: int, lost: int, p_value: float) -> str:
     return (
-        f"on {new.n} unseen test questions {100 * old.mean:.1f} % → {100 * new.mean:.1f} % "
+        f"on {now.n} unseen test questions {100 * was.mean:.1f} % → {100 * now.mean:.1f} % "
         f"({gained} gained, {lost} lost, exact McNemar p = {p_value:.2g})"
     )
 
@@ -143,6 +149,7 @@ def score_data(score: Score | None) -> dict[str, Any] | None:
         "n": score.n,
         "correct": score.correct,
         "unreadable": score.unreadable,
+        "refused": score.refused,
         "interval": [score.interval.low, score.interval.high],
     }
 

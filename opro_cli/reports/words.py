@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+MOST_TOKENS = 3000
+"""A longer text is compared at its ends only, not word by word."""
+MOST_PAIRS = 20_000
+"""So are texts with more pairs of equal words than that: "the the the …" would take minutes."""
 
 Kind = Literal["same", "removed", "added"]
 
@@ -22,9 +29,12 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
     """The pieces that turn `before` into `after`, in reading order.
 
     Words, runs of white space and single signs are the units. Joining the pieces that are
-    not added gives `before`, joining those that are not removed gives `after`.
+    not added gives `before`, joining those that are not removed gives `after`. Of texts that
+    would take too long (MOST_TOKENS, MOST_PAIRS) all between their equal ends has changed.
     """
     left, right = _tokens(before), _tokens(after)
+    if _too_long(left, right):
+        return _compare_ends(left, right)
     # autojunk drops frequent tokens (spaces) in long texts and garbles the diff.
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     pieces: list[Piece] = []
@@ -41,6 +51,30 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
         removed = added = ""
         pieces.append(Piece("same", gone))
     return (*pieces, *_changes(removed, added))
+
+
+def _too_long(left: Sequence[str], right: Sequence[str]) -> bool:
+    if max(len(left), len(right)) > MOST_TOKENS:
+        return True
+    there = Counter(token for token in right if not token.isspace())
+    return sum(there[token] for token in left) > MOST_PAIRS
+
+
+def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
+    begin = _equal_at_start(left, right)
+    end = _equal_at_start(left[begin:][::-1], right[begin:][::-1])
+    gone, new = left[begin : len(left) - end], right[begin : len(right) - end]
+    pieces = (
+        Piece("same", "".join(left[:begin])),
+        *_changes("".join(gone), "".join(new)),
+        Piece("same", "".join(left[len(left) - end :])),
+    )
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
+    pairs = enumerate(zip(left, right, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(left), len(right)))
 
 
 def _changes(removed: str, added: str) -> list[Piece]:

@@ -69,7 +69,7 @@ def test_a_failed_run_resumes_to_the_same_result(
     assert (stopped["status"], stopped["verdict"]) == ("stopped", None)
     assert opro("runs", "--json").data[0]["status"] == "failed"
     answered = sum(
-        json.loads(line)["event"] in ("answered", "proposed")
+        json.loads(line)["event"] in ("checked", "answered", "proposed")
         for line in (only_run(folder) / "events.jsonl").read_text().splitlines()
     )
     model._say = say
@@ -212,7 +212,7 @@ def test_check_asks_nothing_and_shows_the_first_prompts(
     assert "Your task is to generate the instruction <INS>" in said.out
     facts = opro("check", "c.yaml", "--json").data
     assert facts["sizes"] == {"train": 6, "dev": 5, "test": 7}
-    assert facts["calls_at_most"] == 2 * 3 + 7 * 6 + 6 * 5 + 2 * 7
+    assert facts["calls_at_most"] == 1 + 2 * 3 + 7 * 6 + 6 * 5 + 2 * 7
     assert not (folder / "runs").exists()
 
 

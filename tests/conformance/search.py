@@ -14,6 +14,7 @@ from opro_cli.adapters.datasets.examples import RowReading
 from opro_cli.adapters.datasets.rows import Row
 from opro_cli.adapters.datasets.shapes import ROW_SHAPES
 from opro_cli.adapters.presets import preset_named
+from opro_cli.core.answers import Answers, Outcome
 from opro_cli.core.events import Answered, Proposed
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Message, Position, Split
 from opro_cli.core.paper_exemplars import paper_exemplars, wrong_counts
@@ -29,7 +30,7 @@ from opro_cli.core.settings import (
     read_settings,
 )
 from opro_cli.core.splits import cut
-from opro_cli.core.state import Answers, Candidate, Outcome, RunState, candidate_id
+from opro_cli.core.state import Candidate, RunState, candidate_id
 from opro_cli.core.template import parse_template
 from opro_cli.core.trajectory import best_last, mean
 from opro_cli.engine.runner import Runner
@@ -442,7 +443,7 @@ def trajectory(case: Input) -> dict[str, Any]:
     examples = {
         split: [_numbered(case, row, metric) for row in indices] for split, indices in rows.items()
     }
-    state = RunState.at_start(settings.search, examples, second_round=False)
+    state = RunState.at_start(settings.search, examples, settings.task)
     strategy = _Watched(STRATEGIES[settings.search.strategy](settings), state)
     scorer, optimizer = _Scorer(case["scorer_table"]), _Optimizer(case["optimizer_table"])
     runner = Runner(settings, examples, state, scorer, optimizer, metric, strategy, _Journal(), ())

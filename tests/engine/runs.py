@@ -12,7 +12,9 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.session import ROLES
 from opro_cli.core.settings import (
+    BudgetSettings,
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
@@ -21,6 +23,7 @@ from opro_cli.core.settings import (
     TaskSettings,
 )
 from opro_cli.core.state import RunState, replay
+from opro_cli.engine.calls import HELLO
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.runner import Runner
 from opro_cli.ports import Metric
@@ -38,6 +41,8 @@ def digest(*parts: object) -> int:
 def say(request: ChatRequest) -> str:
     """Propose by seed; answer rightly as often as the prompt's hash says."""
     text = request.messages[-1].content
+    if text == HELLO[0].content:
+        return "Ready."
     if "Your task is to generate" in text:
         first, second = digest(request.seed, 1) % 8, digest(request.seed, 2) % 8
         return f"<INS>{WORDS[first]} and {WORDS[second].lower()}.</INS>"
@@ -85,6 +90,7 @@ def settings(
     task: Section | None = None,
     scoring: Section | None = None,
     proposing: Section | None = None,
+    budget: Section | None = None,
     **search: object,
 ) -> Settings:
     """A small run; `scoring` and `proposing` are further settings of the two models."""
@@ -95,6 +101,7 @@ def settings(
         scorer=ScorerSettings("scripted/scorer", **at_once, **(scoring or {})),
         optimizer=OptimizerSettings("scripted/optimizer", **at_once, **(proposing or {})),
         search=SearchSettings(**{**plain, **search}),  # type: ignore[arg-type]
+        budget=BudgetSettings(**(budget or {})),
     )
 
 
@@ -120,13 +127,15 @@ def new_runner(
     past: list[Event] | None = None,
     scorer: ScriptedModel | None = None,
     metric: Metric | None = None,
+    preflight: bool = False,
+    attempts: int = 2,
     **options: Any,
 ) -> Runner:
     """A session of a run with these `settings`, after the events of `past`."""
     config = settings(concurrency, **options)
     model = scorer or ShuffledModel(salt)
     questions = examples()
-    state = RunState.at_start(config.search, questions, config.task.second_round)
+    state = RunState.at_start(config.search, questions, config.task)
     return Runner(
         settings=config,
         examples=questions,
@@ -136,7 +145,9 @@ def new_runner(
         metric=metric or wiring.metric_for(config),
         strategy=wiring.strategy_for(config),
         journal=journal,
-        retry_policy=RetryPolicy(attempts=2, base=0.001),
+        retry_policy=RetryPolicy(attempts=attempts, base=0.001),
+        prices={role: getattr(config, role).price for role in ROLES},
+        preflight=preflight,
     )
 
 

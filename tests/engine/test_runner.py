@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from opro_cli.core.events import Answered, Proposed, Retried, SessionEnded
-from opro_cli.core.model import ChatRequest
-from opro_cli.errors import ModelError
-from tests.engine.runs import MemoryJournal, calls, digest, finished, new_runner, outcome, say
+from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.errors import JournalError, ModelError
+from tests.engine.runs import (
+    MemoryJournal,
+    ShuffledModel,
+    calls,
+    digest,
+    finished,
+    new_runner,
+    outcome,
+    say,
+)
 from tests.fakes.scripted_model import ScriptedModel
 
 
@@ -152,3 +161,20 @@ async def test_the_meta_prompt_shows_scores_ascending() -> None:
     scores = [int(part.split("\n")[0]) for part in last.split("score:\n")[1:]]
     assert len(scores) > 2
     assert scores == sorted(scores)
+
+
+async def test_a_disk_that_fails_between_two_answers_stops_the_run() -> None:
+    class Failing(MemoryJournal):
+        def sync(self) -> None:
+            raise JournalError("events.jsonl: cannot write the journal: Input/output error")
+
+    class Slow(ShuffledModel):
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            await asyncio.sleep(0.05)
+            return await super().reply(request)
+
+    model = Slow()
+    with pytest.raises(JournalError, match="Input/output error"):
+        await new_runner(Failing(), scorer=model).run()
+    whole = await finished()
+    assert len(model.requests) < len(calls(whole.scorer).requests) / 2

@@ -1,0 +1,222 @@
+"""One call to a model: within budget and pace, asked again when that may help, and priced."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from opro_cli.core.events import Checked, Event, Retried
+from opro_cli.core.model import ChatReply, ChatRequest, Message
+from opro_cli.core.rng import seed_for
+from opro_cli.core.session import ROLES, Activity, Role
+from opro_cli.core.settings import PriceSettings, Settings
+from opro_cli.core.state import RunState
+from opro_cli.engine.budget import Ledger, pico_usd
+from opro_cli.engine.pace import Pace
+from opro_cli.engine.retries import RetryPolicy, with_retries
+from opro_cli.errors import ModelError, UsageError
+from opro_cli.ports import ChatModel
+
+HELLO = (Message("user", "Reply with one word: ready"),)
+"""The tiny call that tells whether a model answers at all."""
+
+CONGESTED = frozenset({429, 503, 529})
+"""What a rate limit and an overloaded server answer: it says nothing about the request."""
+
+
+class Halted(Exception):
+    """A clean stop was asked for while a call waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedReply:
+    """A reply and the seconds that the successful call took."""
+
+    reply: ChatReply
+    seconds: float
+
+
+@dataclass(slots=True)
+class Calls:
+    """What both models are asked through.
+
+    prices: by role, None where unknown. record: writes an event down. stop: set when nothing
+    new may be sent; calls that only wait then raise Halted.
+    """
+
+    settings: Settings
+    state: RunState
+    models: Mapping[Role, ChatModel]
+    prices: Mapping[Role, PriceSettings | None]
+    policy: RetryPolicy
+    activity: Activity
+    stop: asyncio.Event
+    record: Callable[[Event], None]
+    _answered: Counter[Role] = field(default_factory=Counter)
+    _paces: dict[Role, Pace] = field(init=False)
+    _ledger: Ledger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._paces = {role: self._pace(role) for role in ROLES}
+        self._ledger = Ledger(self.settings.budget, self.state, self.prices)
+
+    def _pace(self, role: Role) -> Pace:
+        settings = getattr(self.settings, role)
+        return Pace(
+            settings.concurrency,
+            settings.requests_per_minute,
+            settings.tokens_per_minute,
+            sleep=self._sleep,
+            on_wait=self._waits,
+        )
+
+    @asynccontextmanager
+    async def answer(
+        self, role: Role, request: ChatRequest, policy: RetryPolicy | None = None
+    ) -> AsyncIterator[TimedReply]:
+        """One call's reply; whoever asked records it before leaving.
+
+        Raises ModelError when there is none, BudgetReached when a ceiling forbids the call,
+        Halted when a stop was asked for before it was sent, and UsageError, after the reply was
+        recorded, when a ceiling cannot be kept because nobody counts.
+        """
+        ticket = await self._ledger.reserve(role, request)
+        try:
+            answered = await self._call(role, request, policy or self.policy)
+            yield answered
+            self._check_countable(role, answered.reply)
+        finally:
+            self._ledger.release(ticket)
+
+    async def check(self, role: Role, policy: RetryPolicy | None = None) -> None:
+        """Make the tiny call and record it; ModelError when it is not answered."""
+        settings = getattr(self.settings, role)
+        seed = seed_for(self.settings.search.seed, "check")
+        request = ChatRequest(HELLO, settings.temperature, settings.max_tokens, seed)
+        async with self.answer(role, request, policy) as answered:
+            self.record(Checked(role=role, **said(answered)))
+
+    async def is_alive(self, role: Role) -> bool:
+        """Does the model answer the tiny call now?"""
+        try:
+            await self.check(role, RetryPolicy(attempts=1))
+        except ModelError:
+            return False
+        return True
+
+    async def _call(self, role: Role, request: ChatRequest, policy: RetryPolicy) -> TimedReply:
+        model, pace = self.models[role], self._paces[role]
+        tokens = self._ledger.cost_of(role, request).tokens
+        seconds, answered_others = 0.0, self._answered[role]
+
+        async def ask() -> ChatReply:
+            nonlocal seconds
+            admitted = await pace.enter(tokens)
+            self.activity.in_flight[role] += 1
+            began = time.monotonic()
+            used: int | None = None
+            try:
+                reply = await model.reply(request)
+                used = (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) or None
+                return reply
+            except ModelError as error:
+                if is_congested(error):
+                    pace.congested(admitted, error.retry_after, _why(error))
+                raise
+            finally:
+                seconds = round(time.monotonic() - began, 4)
+                self.activity.in_flight[role] -= 1
+                pace.leave(tokens, used)
+
+        def counts(error: ModelError) -> bool:
+            """Where others are answered, a rate limit says only: later."""
+            nonlocal answered_others
+            before, answered_others = answered_others, self._answered[role]
+            return not (is_congested(error) and answered_others > before)
+
+        def on_wait(attempt: int, wait: float, error: ModelError) -> None:
+            self._waits(time.monotonic() + wait, _why(error))
+            self.record(Retried(time.time(), role, attempt, round(wait, 3), error.message))
+
+        reply = await with_retries(
+            ask, policy=policy, sleep=self._sleep, counts=counts, on_wait=on_wait
+        )
+        self._answered[role] += 1
+        pace.answered()
+        self._ledger.learn(role, request, reply.prompt_tokens)
+        self.activity.waiting = ""
+        self.activity.session_calls += 1
+        return TimedReply(self._priced(role, reply), seconds)
+
+    def _priced(self, role: Role, reply: ChatReply) -> ChatReply:
+        """The reply at the price that the config gives, where it gives one."""
+        price = getattr(self.settings, role).price
+        counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
+        if price is None or not counted:
+            return reply
+        cost = pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
+        return replace(reply, usd=cost / 1e12)
+
+    def _check_countable(self, role: Role, reply: ChatReply) -> None:
+        """A ceiling is kept or the run stops: what nobody counts cannot be held under one."""
+        budget = self.settings.budget
+        if budget.tokens is not None and reply.prompt_tokens is None:
+            raise UsageError(
+                f"{getattr(self.settings, role).model} does not say how many tokens a call took, "
+                "so budget.tokens cannot be kept",
+                "leave budget.tokens out and set budget.calls",
+            )
+        if budget.usd is not None and reply.usd is None:
+            raise UsageError(
+                f"{getattr(self.settings, role).model} does not say what a call cost, so "
+                "budget.usd cannot be kept",
+                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
+                "budget.calls",
+            )
+
+    def _waits(self, until: float, why: str) -> None:
+        """Show why calls are held back; of several reasons the one that lasts longest."""
+        if not self.activity.waiting or until > self.activity.waiting_until:
+            self.activity.waiting, self.activity.waiting_until = why, until
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until a stop is asked for or time is up."""
+        left = self._ledger.seconds_left()
+        try:
+            await asyncio.wait_for(self.stop.wait(), min(seconds, left))
+        except TimeoutError:
+            if left < seconds:
+                raise self._ledger.time_is_up() from None
+            return
+        raise Halted
+
+
+def said(answered: TimedReply) -> dict[str, Any]:
+    """What every event of an answered call says about the call."""
+    reply = answered.reply
+    return {
+        "at": time.time(),
+        "text": reply.text,
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "usd": reply.usd,
+        "seconds": answered.seconds,
+    }
+
+
+def is_congested(error: ModelError) -> bool:
+    """Is it a limit that passes?"""
+    return error.status in CONGESTED and error.transient
+
+
+def _why(error: ModelError) -> str:
+    """Why a call waits, short where that says all."""
+    if error.status == 429:
+        return "rate limit"
+    return "the server is overloaded" if error.status in CONGESTED else error.message

@@ -1,0 +1,171 @@
+"""Putting questions to the scorer: ask, grade, write down; or write down why there is no answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opro_cli.core.events import Answered, Reasoned, Refused
+from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.planner import Question
+from opro_cli.core.prompts import (
+    PromptFormat,
+    question_text,
+    scorer_messages,
+    second_round_messages,
+)
+from opro_cli.core.rng import seed_for
+from opro_cli.engine.calls import Calls, TimedReply, is_congested, said
+from opro_cli.errors import ModelError, OproError, UsageError
+from opro_cli.ports import Metric
+
+SECOND_ROUND_TOKENS = 50
+"""At most so many for the final answer alone (google-deepmind/opro, eval_utils.py)."""
+
+MOST_REFUSED = 20
+"""So many refused questions in a session, before any that is answered, are no accident."""
+
+GO_ON = "`--no-preflight` goes on all the same"
+
+
+@dataclass(slots=True)
+class Scoring:
+    """Asks the scorer. answered, refused: questions in this session."""
+
+    calls: Calls
+    examples: Mapping[Split, Sequence[Example]]
+    metric: Metric
+    format: PromptFormat
+    answered: int = 0
+    refused: int = 0
+
+    async def ask(self, question: Question) -> None:
+        """Put one question, in one round or two, and record what came of it.
+
+        A question that will never be answered is recorded as refused, and does not stop the run.
+        Raises ModelError when the scorer answers nothing at all.
+        """
+        try:
+            await self._put(question)
+        except ModelError as error:
+            if not await self._is_about_the_question(error):
+                raise
+            self._refuse(question, error)
+            if self.refused >= MOST_REFUSED and not self.answered:
+                raise UsageError(
+                    f"{self._model} refused {self.refused} questions and answered none: "
+                    f"{error.message}",
+                    error.hint,
+                ) from error
+
+    async def ask_first(self, questions: Sequence[Question]) -> None:
+        """Put the first questions of a run one at a time, until an answer can be read.
+
+        These are questions of the run like all others: nothing is paid for twice. Raises
+        UsageError when none can be read, or when all are refused.
+        """
+        refused: list[tuple[Question, ModelError]] = []
+        for question in questions:
+            try:
+                await self._put(question)
+            except ModelError as error:
+                if not error.unanswerable:
+                    raise
+                refused.append((question, error))
+                continue
+            if self.calls.stop.is_set() or self._could_be_read(question):
+                # Only now: until something is answered, the fault may be the config's.
+                for each, refusal in refused:
+                    self._refuse(each, refusal)
+                return
+        if len(refused) == len(questions):
+            raise UsageError(
+                f"{self._model} refused the first {len(refused)} questions: "
+                f"{refused[0][1].message}",
+                f"{refused[0][1].hint or 'is the config right?'}; {GO_ON}",
+            )
+        raise UsageError(
+            f"{self._model}: none of its first {len(questions)} answers could be read as "
+            f"{self.calls.settings.task.answer}",
+            "look at them in events.jsonl: is task.answer right, scorer.max_tokens enough? "
+            f"{GO_ON}",
+        )
+
+    @property
+    def _model(self) -> str:
+        return self.calls.models["scorer"].name
+
+    async def _is_about_the_question(self, error: ModelError) -> bool:
+        """Is it this question that gets no answer, while others do?
+
+        A question that fails again and again may be at fault, or the server may be down: the
+        tiny call tells.
+        """
+        if error.unanswerable or not error.transient or is_congested(error):
+            return error.unanswerable
+        return not self.calls.stop.is_set() and await self.calls.is_alive("scorer")
+
+    def _could_be_read(self, question: Question) -> bool:
+        candidate = self.calls.state.candidates[question.candidate]
+        return candidate.answers[question.split].by_question[question.index].score is not None
+
+    def _refuse(self, question: Question, error: ModelError) -> None:
+        self.refused += 1
+        self.calls.record(Refused(at=time.time(), reason=error.message, **_place(question)))
+
+    async def _put(self, question: Question) -> None:
+        place, settings = _place(question), self.calls.settings
+        task, scorer = settings.task, settings.scorer
+        example = self.examples[question.split][question.index]
+        candidate = self.calls.state.candidates[question.candidate]
+        prompt = question_text(example.input, candidate.instruction, self.format)
+        messages = scorer_messages(example.input, candidate.instruction, self.format)
+        seed = seed_for(settings.search.seed, "answer", question.split, question.index)
+        request = ChatRequest(messages, scorer.temperature, scorer.max_tokens, seed)
+        known = candidate.answers[question.split].first_replies.get(question.index)
+
+        def graded(answered: TimedReply) -> Answered:
+            grade = self.metric.grade(answered.reply.text, example, prompt)
+            return Answered(answer=grade.answer, score=grade.score, **place, **said(answered))
+
+        if task.second_round:
+            if known is None:
+                async with self.calls.answer("scorer", request) as answered:
+                    if answered.reply.filtered:
+                        self.calls.record(graded(answered))
+                        return
+                    self.calls.record(Reasoned(**place, **said(answered)))
+                known = answered.reply.text
+                if self.calls.stop.is_set():
+                    return  # the journal has this reply; a resume goes on from it
+            second = second_round_messages(messages, known)
+            limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
+            request = replace(request, messages=second, max_tokens=limit)
+        elif known is not None:  # paid for in a session that ended before it was graded
+            self.calls.record(graded(_recalled(known)))
+            return
+        async with self.calls.answer("scorer", request) as answered:
+            try:
+                event = graded(answered)
+            except OproError:  # a metric of the user's: the reply is kept for when it is mended
+                if not task.second_round:
+                    self.calls.record(Reasoned(**place, **said(answered)))
+                raise
+            self.calls.record(event)
+            self.answered += not answered.reply.filtered
+
+
+def _place(question: Question) -> dict[str, Any]:
+    """What every event of a question says about the question."""
+    return {
+        "candidate": question.candidate,
+        "split": question.split,
+        "question": question.index,
+    }
+
+
+def _recalled(text: str) -> TimedReply:
+    """A reply that was paid for before and is now graded: it costs nothing."""
+    return TimedReply(ChatReply(text, "recalled", 0, 0, 0.0), 0.0)

@@ -1,0 +1,142 @@
+"""What a run will cost, before it does: calls, tokens and money, expected and at most.
+
+Prompts are the real ones of the data. Tokens are estimated from their bytes, since a tokenizer
+would have to be downloaded for most models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from opro_cli.core.model import SPLITS, Example, Message, Split
+from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry, scorer_messages
+from opro_cli.core.selection import choose_exemplars
+from opro_cli.core.session import Role, expected_calls
+from opro_cli.core.settings import ModelSettings, PriceSettings, Settings
+from opro_cli.core.state import RunState
+from opro_cli.ports import Strategy
+
+ASSUMPTIONS = (
+    "expected: three of four proposals are new, 4 bytes of prompt a token, replies take a quarter "
+    "of max_tokens; at most: all proposals are new, 3 bytes a token, replies take max_tokens"
+)
+KINDS: Mapping[str, tuple[float, float]] = {"expected": (4.0, 0.25), "at_most": (3.0, 1.0)}
+"""Bytes of prompt a token, and the share of max_tokens that a reply takes."""
+NEW = 0.75
+LENGTH = 80
+"""Characters of an instruction that the optimizer typically proposes."""
+
+
+def costs(
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    strategy: Strategy,
+    prices: Mapping[Role, PriceSettings | None],
+) -> dict[str, Any]:
+    """By role and in all, expected and at most: calls, prompt and completion tokens, dollars.
+
+    Dollars are None where a price is unknown.
+    """
+    state = RunState.at_start(settings.search, examples, settings.task)
+    search = settings.search
+    proposals = search.steps * search.candidates_per_step
+    tiny_call = 1 if search.steps else 0
+    asked = expected_calls(state) - proposals - tiny_call
+    once = len(search.initial_instructions) * len(examples["train"])
+    lengths = (LENGTH, search.max_instruction_chars)
+    texts = [_mean_question(settings, examples, length) for length in lengths]
+    # A second round has the whole first reply in its prompt.
+    replies = [
+        bytes_a_token * share * settings.scorer.max_tokens / 2 if state.rounds == 2 else 0.0
+        for bytes_a_token, share in KINDS.values()
+    ]
+    questions = [text + reply for text, reply in zip(texts, replies, strict=True)]
+    meta_prompts = [_meta_prompt(settings, examples, strategy, state, each) for each in lengths]
+    roles = {
+        "scorer": _row(
+            settings.scorer,
+            prices.get("scorer"),
+            ((once + NEW * (asked - once)) * questions[0], asked * questions[1]),
+            (round(once + NEW * (asked - once)), asked),
+        ),
+        "optimizer": _row(
+            settings.optimizer,
+            prices.get("optimizer"),
+            (proposals * meta_prompts[0], (proposals + tiny_call) * meta_prompts[1]),
+            (proposals + tiny_call, proposals + tiny_call),
+        ),
+    }
+    return {
+        "name": settings.name,
+        "roles": roles,
+        "total": {kind: _total([row[kind] for row in roles.values()]) for kind in KINDS},
+        "assumptions": ASSUMPTIONS,
+    }
+
+
+def _total(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Both models together; unknown dollars stay unknown."""
+    total = {name: sum(row[name] for row in rows) for name in rows[0] if name != "usd"}
+    dollars = [row["usd"] for row in rows]
+    return {**total, "usd": None if None in dollars else sum(dollars)}
+
+
+def _row(
+    model: ModelSettings,
+    price: PriceSettings | None,
+    prompt_bytes: tuple[float, float],
+    calls: tuple[int, int],
+) -> dict[str, Any]:
+    told: dict[str, Any] = {"model": model.model}
+    for place, (kind, (bytes_a_token, share)) in enumerate(KINDS.items()):
+        prompt = round(prompt_bytes[place] / bytes_a_token)
+        completion = round(calls[place] * share * model.max_tokens)
+        usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
+        told[kind] = {
+            "calls": calls[place],
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "usd": usd,
+        }
+    return told
+
+
+def _mean_question(
+    settings: Settings, examples: Mapping[Split, Sequence[Example]], length: int
+) -> float:
+    """Bytes of a scorer's prompt, on average over all questions, without a first reply in it."""
+    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
+    instruction = "x" * length
+    sizes = [
+        _bytes(scorer_messages(example.input, instruction, form))
+        for split in SPLITS
+        for example in examples[split]
+    ]
+    return sum(sizes) / len(sizes)
+
+
+def _meta_prompt(
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    strategy: Strategy,
+    state: RunState,
+    length: int,
+) -> float:
+    """Bytes of a meta-prompt whose history is full of instructions of `length` characters."""
+    search = settings.search
+    proposals = search.steps * search.candidates_per_step + len(search.initial_instructions)
+    shown = min(proposals, proposals if search.history is None else search.history)
+    shown_on_average = shown if search.history is not None else shown / 2
+    material = MetaPromptMaterial(
+        trajectory=(TrajectoryEntry("x" * length, 0.5),) * round(shown_on_average),
+        exemplars=tuple(examples["train"][i] for i in choose_exemplars(state, ())),
+        format=PromptFormat(settings.task.instruction_position, settings.task.qa_markers),
+        score_buckets=search.score_buckets,
+        description=settings.task.description or "",
+    )
+    return _bytes(strategy.meta_prompt(material))
+
+
+def _bytes(messages: Sequence[Message]) -> float:
+    return float(sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages))

@@ -1,0 +1,125 @@
+"""Ceilings as a person meets them: set, reached, raised; and what a run would cost before it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from opro_cli.core.model import ChatReply, ChatRequest
+from tests.cli.conftest import CONFIG, Opro, only_run
+from tests.cli.test_commands import without_times
+from tests.engine.runs import ShuffledModel, say
+
+PRICED = CONFIG.replace("scripted/scorer", "scripted/scorer, price: {input: 1, output: 2}").replace(
+    "scripted/optimizer", "scripted/optimizer, price: {input: 1, output: 2}"
+)
+
+
+def with_budget(folder: Path, budget: str, config: str = CONFIG) -> None:
+    (folder / "c.yaml").write_text(f"{config}budget: {budget}\n")
+
+
+def spend(folder: Path) -> Any:
+    return json.loads((only_run(folder) / "result.json").read_text())["spend"]
+
+
+@pytest.mark.parametrize(("ceiling", "most"), [("calls", 40), ("tokens", 2_000), ("usd", 0.003)])
+def test_a_ceiling_stops_the_run_and_a_higher_one_goes_on_to_the_same_result(
+    opro: Opro, folder: Path, model: ShuffledModel, ceiling: str, most: float
+) -> None:
+    (folder / "c.yaml").write_text(PRICED)
+    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+    with_budget(folder, f"{{{ceiling}: {most}}}", PRICED)
+    stopped = opro("optimize", "c.yaml")
+    assert stopped.code == 3, stopped.err
+    assert f"stopped by budget.{ceiling} {most:,} reached" in stopped.err
+    run = only_run(folder)
+    assert f"go on with: opro resume {run.name} --budget {ceiling}=+AMOUNT" in stopped.err
+    spent = spend(folder)
+    spent["tokens"] = spent["prompt_tokens"] + spent["completion_tokens"]
+    assert 0 < spent[ceiling] <= most
+    assert opro("runs", "--json").data[0]["status"] == "stopped"
+    asked = len(model.requests)
+    again = opro("resume", "--last")
+    assert again.code == 3
+    assert len(model.requests) == asked
+    resumed = opro("resume", "--last", "--json", "--budget", f"{ceiling}=+1000000")
+    assert resumed.code == 0
+    assert without_times(resumed.data) == without_times(whole)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    assert config["budget"][ceiling] == most + 1_000_000
+    assert "was edited since" not in resumed.err
+
+
+def test_a_budget_is_not_raised_by_a_resume_that_is_refused(opro: Opro, folder: Path) -> None:
+    with_budget(folder, "{calls: 20}")
+    opro("optimize", "c.yaml")
+    run = only_run(folder)
+    (run / "examples.jsonl").rename(folder / "elsewhere")
+    assert opro("resume", "--last", "--budget", "calls=+20").code == 2
+    (folder / "elsewhere").rename(run / "examples.jsonl")
+    assert yaml.safe_load((run / "config.yaml").read_text())["budget"]["calls"] == 20
+    assert opro("resume", "--last", "--budget", "calls=none").code == 0
+    assert yaml.safe_load((run / "config.yaml").read_text())["budget"]["calls"] is None
+
+
+@pytest.mark.parametrize(
+    "change", ["usd", "euro=2", "calls=many", "calls=-3", "usd=0", "usd=nan", "minutes=inf", "=3"]
+)
+def test_what_is_no_change_of_a_budget_is_told(opro: Opro, folder: Path, change: str) -> None:
+    with_budget(folder, "{calls: 20}")
+    opro("optimize", "c.yaml")
+    said = opro("resume", "--last", "--budget", change)
+    assert said.code == 2
+    assert "expected usd|calls|tokens|minutes=AMOUNT, =+MORE or =none" in said.err
+    assert repr(change) in said.err
+
+
+@pytest.mark.parametrize("command", ["check", "optimize"])
+def test_a_ceiling_in_dollars_over_an_unknown_price_is_refused(
+    opro: Opro, folder: Path, model: ShuffledModel, command: str
+) -> None:
+    with_budget(folder, "{usd: 5}")
+    said = opro(command, "c.yaml")
+    assert said.code == 2
+    assert "budget.usd: the price of scorer scripted/scorer is not known" in said.err
+    assert "set scorer.price: {input: …, output: …} (US dollars per million tokens)" in said.err
+    assert model.requests == []
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("ceiling", ["usd", "tokens"])
+def test_what_nobody_counts_stops_the_run_after_one_call(
+    opro: Opro, folder: Path, model: ShuffledModel, ceiling: str
+) -> None:
+    def uncounted(request: ChatRequest) -> ChatReply:
+        return ChatReply(say(request), "stop", None, None, None)
+
+    model._say = uncounted
+    with_budget(folder, f"{{{ceiling}: 50000}}", PRICED)
+    said = opro("optimize", "c.yaml")
+    assert said.code == 2
+    assert f"budget.{ceiling} cannot be kept" in said.err
+    assert len(model.requests) == 1
+
+
+def test_a_dry_run_tells_the_cost_and_asks_and_makes_nothing(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    (folder / "c.yaml").write_text(PRICED)
+    said = opro("optimize", "c.yaml", "--dry-run")
+    assert said.code == 0
+    told = opro("optimize", "c.yaml", "--dry-run", "--json").data
+    most = told["total"]["at_most"]
+    assert most["usd"] == pytest.approx(
+        (most["prompt_tokens"] + 2 * most["completion_tokens"]) / 1e6
+    )
+    assert "both" in said.out
+    assert model.requests == []
+    assert not (folder / "runs").exists()
+    run = opro("optimize", "c.yaml", "--json").data
+    assert run["spend"]["calls"] <= most["calls"]

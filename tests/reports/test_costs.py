@@ -1,0 +1,69 @@
+"""What a run is told to cost, against what runs do cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from opro_cli import wiring
+from opro_cli.core.model import ChatRequest
+from opro_cli.core.settings import PriceSettings, Settings
+from opro_cli.reports.costs import costs
+from tests.engine.runs import MemoryJournal, calls, examples, new_runner, settings
+
+CHEAP = PriceSettings(1.0, 4.0)
+KNOWN = {"scorer": CHEAP, "optimizer": CHEAP}
+
+
+def told_for(config: Settings, prices: Any = KNOWN) -> dict[str, Any]:
+    return costs(config, examples(), wiring.strategy_for(config), prices)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"steps": 0}, {"task": {"second_round": True}}, {"initial_instructions": ("a", "b")}],
+    ids=str,
+)
+async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[str, Any]) -> None:
+    told = told_for(settings(**options))
+    runner = new_runner(MemoryJournal(), preflight=True, **options)
+    await runner.run()
+    requests = calls(runner.scorer).requests
+    assert len(requests) <= told["total"]["at_most"]["calls"]
+
+    def is_proposing(request: ChatRequest) -> bool:
+        text = request.messages[-1].content
+        return "Your task is to generate" in text or text.startswith("Reply with one word")
+
+    for role, mine in (("optimizer", True), ("scorer", False)):
+        of_role = [request for request in requests if is_proposing(request) is mine]
+        most = told["roles"][role]["at_most"]
+        assert len(of_role) <= most["calls"]
+        size = sum(len(m.content.encode()) for r in of_role for m in r.messages)
+        assert size / 3 <= most["prompt_tokens"] or not of_role
+        assert sum(r.max_tokens for r in of_role) <= most["completion_tokens"]
+
+
+def test_worked_by_hand() -> None:
+    """3 steps of 3; 6 train, 5 dev, 7 test questions; start and 5 finalists on dev, 2 on test."""
+    told = told_for(settings(), {"scorer": None, "optimizer": CHEAP})
+    scorer, optimizer = told["roles"]["scorer"], told["roles"]["optimizer"]
+    asked = (1 + 9) * 6 + (1 + 5) * 5 + 2 * 7
+    assert scorer["at_most"]["calls"] == asked
+    assert scorer["expected"]["calls"] == round(6 + 0.75 * (asked - 6))
+    assert optimizer["at_most"]["calls"] == optimizer["expected"]["calls"] == 9 + 1
+    assert optimizer["expected"]["completion_tokens"] == 10 * optimizer_tokens() // 4
+    one = optimizer["at_most"]
+    assert one["usd"] == (one["prompt_tokens"] + 4 * one["completion_tokens"]) / 1e6
+    # 10 instructions are shown: of 80 characters, or of as many as are allowed.
+    likely = optimizer["expected"]["prompt_tokens"] * 4 / 9
+    longest = optimizer["at_most"]["prompt_tokens"] * 3 / 10
+    most = settings().search.max_instruction_chars
+    assert longest - likely == pytest.approx(10 * (most - 80), abs=1)
+    assert scorer["at_most"]["usd"] is told["total"]["at_most"]["usd"] is None
+    assert told["total"]["at_most"]["calls"] == asked + 10
+
+
+def optimizer_tokens() -> int:
+    return settings().optimizer.max_tokens
