@@ -17,8 +17,10 @@ class FunctionMetric:
     The grade's answer is the reply's final answer, for people; the function decides alone.
     """
 
-    def __init__(self, function: ScoreFunction) -> None:
+    def __init__(self, function: ScoreFunction, redact: Callable[[str], str] = str) -> None:
+        """redact: takes keys out of what the function raises or returns before it is told."""
         self._function = function
+        self._redact = redact
         self._name = getattr(function, "__qualname__", repr(function))
 
     def target(self, raw: str) -> str:
@@ -32,17 +34,18 @@ class FunctionMetric:
         """
         try:
             score: object = self._function(reply, example.target, example.input)
-        except Exception as error:  # the user's code may raise anything, and the user must see it
+        except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise UsageError(
-                f"metric function {self._name} raised {type(error).__name__}: {error} "
-                f"on {example.source}",
+                f"metric function {self._name} raised {type(error).__name__}: "
+                f"{self._redact(str(error))} on {example.source}",
                 "make it return None for a reply that it cannot read",
             ) from error
         if score is None:
             return UNREADABLE
         if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
             raise UsageError(
-                f"metric function {self._name} returned {score!r} on {example.source}; "
+                f"metric function {self._name} returned {self._redact(repr(score))} on "
+                f"{example.source}; "
                 "expected a score from 0 to 1, True, False or None"
             )
         return Grade(final_answer(reply).text, float(score))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
-from opro_cli.core.state import Candidate, Score
+from opro_cli.core.state import Candidate
 from opro_cli.ui.formats import bounds, percent
 from opro_cli.ui.safe import instruction_shown, printable, printable_blocks
 

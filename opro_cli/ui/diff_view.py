@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from opro_cli.core.answers import Score
 from opro_cli.core.model import SPLITS
-from opro_cli.core.state import Score
 from opro_cli.reports.diff import Flip, Flips, RunDiff, Side
 from opro_cli.reports.words import Piece
 from opro_cli.ui.formats import bounds, count, money, percent, points, tokens
 from opro_cli.ui.safe import printable, printable_lines
 
 SHOWN_FLIPS = 5
+SETTING = 500
+"""Cells of a value, or of a caveat, at most."""
 
 
 def print_diff(diff: RunDiff, console: Console) -> None:
@@ -26,7 +28,7 @@ def print_diff(diff: RunDiff, console: Console) -> None:
         about = f"{sign} {side.run} (step {side.step} of {side.steps_done})" if side else None
         console.print(Text(printable(about or f"{sign} no candidate scored yet"), style=style))
     for caveat in diff.caveats:
-        console.print(Text(printable(f"! {caveat}"), style="yellow"))
+        console.print(Text(printable(f"! {caveat}", SETTING), style="yellow"))
     if diff.before and diff.after:
         _heading(console, "best prompts, word by word")
         _print_words(diff.prompt, console)
@@ -36,7 +38,8 @@ def print_diff(diff: RunDiff, console: Console) -> None:
     _print_flips(diff.flips, console)
     _heading(console, "settings that differ")
     for change in diff.settings:
-        console.print(Text(printable(f"  {change.path}: {change.before!r} → {change.after!r}")))
+        values = (printable(repr(value), SETTING) for value in (change.before, change.after))
+        console.print(Text(printable(f"  {change.path}: ") + " → ".join(values)))
     if not diff.settings:
         console.print(Text("  none"))
 

@@ -7,6 +7,7 @@ What grows is at the bottom, so that the lines above keep their places.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
@@ -17,7 +18,7 @@ from opro_cli.core.state import RunState
 from opro_cli.ui import formats
 from opro_cli.ui.columns import Columns
 from opro_cli.ui.safe import printable
-from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, unreadable_answers
+from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, missed_answers
 from opro_cli.ui.sparkline import sparkline
 
 _DOT = " · "
@@ -44,12 +45,12 @@ def render(
     columns = Columns(
         width,
         state.sizes,
-        unreadable=unreadable_answers(state.candidates.values()) > 0,
+        unreadable=missed_answers(state.candidates.values())["unreadable"] > 0,
         dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
     )
     lines = [
         _header(briefing, state, activity, now, width),
-        _notice(state, activity, width),
+        _notice(state, activity, now, width),
         _calls_line(state, activity, now, width),
         _spend_line(state, activity, width),
         *_sparklines(board.by_step(state), width),
@@ -77,14 +78,16 @@ def _header(
     return Text(printable(name + " " * gap + right, width), style="bold")
 
 
-def _notice(state: RunState, activity: Activity, width: int) -> Text:
+def _notice(state: RunState, activity: Activity, now: float, width: int) -> Text:
     """The one line that says why nothing moves; blank when things do."""
     if state.ended:
         return Text(printable(state.ended.detail, width), style="yellow")
     if activity.stopping:
         return Text(printable(stopping_line(activity), width), style="bold yellow")
-    if activity.waiting:
-        return Text(printable(f"waiting: {activity.waiting}", width), style="yellow")
+    seconds = math.ceil(activity.waiting_until - now)
+    if activity.waiting and seconds > 0:
+        why = f"waiting {formats.duration(seconds)}: {activity.waiting}"
+        return Text(printable(why, width), style="yellow")
     return Text()
 
 
@@ -106,9 +109,8 @@ def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> 
         if not state.ended:
             left = formats.duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
-    unreadable = unreadable_answers(state.candidates.values())
-    if unreadable:
-        parts.append(f"{formats.count(unreadable)} unreadable")
+    missed = missed_answers(state.candidates.values())
+    parts += [f"{formats.count(many)} {what}" for what, many in missed.items() if many]
     return _dotted(parts, width)
 
 

@@ -13,6 +13,8 @@ from rich.text import Text
 from opro_cli.ui.formats import count, money, percent
 from opro_cli.ui.safe import instruction_shown, printable, printable_lines
 
+INSTRUCTION = 2000
+"""Cells of an instruction, or of a note, in a table at most."""
 WIDE = 110
 """Columns from which a table of runs has room for the prompts."""
 
@@ -57,7 +59,7 @@ def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
             Text(str(row["step"])),
             *(Text(_mean(scores[split])) for split in ("train", "dev", "test")),
             Text(count(unreadable) if unreadable else "–"),
-            Text(printable(instruction_shown(row["instruction"]))),
+            Text(printable(instruction_shown(row["instruction"]), INSTRUCTION)),
         )
     console.print(table)
 
@@ -75,10 +77,10 @@ def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
         ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
         *(("note", note) for note in facts["notes"]),
     ]:
-        grid.add_row(Text(name), Text(printable(value)))
+        grid.add_row(Text(name), Text(printable(value, INSTRUCTION)))
     console.print(grid)
     _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
-    console.print(Text(f"  gold answer: {printable(facts['gold_answer'])}"))
+    console.print(Text(f"  gold answer: {printable(facts['gold_answer'], INSTRUCTION)}"))
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
 
 

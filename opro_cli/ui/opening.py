@@ -10,11 +10,12 @@ from opro_cli.ui.formats import count, plural
 def opening_lines(briefing: Briefing) -> list[str]:
     """The run, its models, its data; untrusted text in them is still as it came."""
     sizes = ", ".join(f"{split} {count(briefing.sizes.get(split, 0))}" for split in SPLITS)
+    graded = "graded by" if briefing.answer.startswith("python:") else "read as"
     lines = [
         f"run {briefing.run}",
         f"  folder {briefing.folder}",
         f"  scorer {briefing.scorer}, optimizer {briefing.optimizer}",
-        f"  questions: {sizes}; answers are read as {briefing.answer}",
+        f"  questions: {sizes}; answers are {graded} {briefing.answer}",
     ]
     lines += [f"  note: {note}" for note in briefing.notes]
     if briefing.resumed:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from opro_cli.core.events import Answered, Event, Proposed, Retried, SessionEnded, SessionStarted
+from opro_cli.core.answers import Score
+from opro_cli.core.events import (
+    Answered,
+    Event,
+    Proposed,
+    Refused,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.core.model import Split
 from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
-from opro_cli.core.state import Candidate, RunState, Score
+from opro_cli.core.state import Candidate, RunState
 from opro_cli.ui import formats
 from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
@@ -17,6 +26,7 @@ QUIET = 30.0
 """Seconds without a line after which one says that the run is alive."""
 RETRY_EVERY = 10.0
 """Seconds between two lines about retries; those between are counted."""
+_OPENING = 500
 _INSTRUCTION = 100
 _ERROR = 200
 
@@ -43,7 +53,7 @@ class PlainLog:
         """Say what is about to run."""
         self._activity = activity
         for line in opening_lines(briefing):
-            self._write(printable(line))
+            self._write(printable(line, _OPENING))
 
     def after(self, event: Event, state: RunState) -> None:
         """Say what the event completed, if it completed anything."""
@@ -52,7 +62,7 @@ class PlainLog:
         match event:
             case SessionStarted():
                 self._say(event.at, f"started, {phase(state)}")
-            case Answered():
+            case Answered() | Refused():
                 self._after_answer(event, state)
             case Proposed():
                 self._after_proposal(event, state)
@@ -71,7 +81,7 @@ class PlainLog:
     def end(self) -> None:
         """Nothing is left to say: every line was flushed as it came."""
 
-    def _after_answer(self, event: Answered, state: RunState) -> None:
+    def _after_answer(self, event: Answered | Refused, state: RunState) -> None:
         candidate = state.candidates[event.candidate]
         if not state.is_scored(candidate, event.split):
             return
@@ -140,9 +150,9 @@ def _scored(candidate: Candidate, split: Split) -> str:
         return ""
     line = formats.scored(score.mean, score.interval, score.correct, score.n)
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
-    return (
-        f"{line}{unreadable} · {printable(instruction_shown(candidate.instruction), _INSTRUCTION)}"
-    )
+    refused = f", {score.refused} refused" if score.refused else ""
+    text = printable(instruction_shown(candidate.instruction), _INSTRUCTION)
+    return f"{line}{unreadable}{refused} · {text}"
 
 
 def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:

@@ -21,6 +21,8 @@ _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # width of the coloured one. Dropped after a base; written out anywhere else.
 _PRESENTATION = frozenset("\ufe0e\ufe0f")
 _MORE = "…"
+MOST_CHARACTERS, MOST_LINES = 20_000, 1000
+"""Of a text that is shown in full; `--json` and the run folder have what is beyond."""
 
 
 def instruction_shown(instruction: str) -> str:
@@ -57,8 +59,15 @@ def printable(text: str, width: int | None = None) -> str:
 
 
 def printable_lines(text: str) -> list[str]:
-    """Each line of `text`, printable: for a prompt shown in full."""
-    return [printable(line) for line in text.replace("\r\n", "\n").split("\n")]
+    """Each line of `text`, printable: for a prompt shown in full.
+
+    Beyond MOST_CHARACTERS or MOST_LINES the characters are only counted.
+    """
+    text = text.replace("\r\n", "\n")
+    lines = text[:MOST_CHARACTERS].split("\n")[:MOST_LINES]
+    rest = len(text) - len("\n".join(lines))
+    shown = [printable(line) for line in lines]
+    return [*shown, f"{_MORE} and {rest:,} more characters"] if rest else shown
 
 
 def printable_blocks(text: str, width: int, count: int) -> list[str]:

@@ -6,10 +6,11 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
 from opro_cli.core.selection import baseline, finalists, proposed_for_dev, winner
 from opro_cli.core.session import phase
-from opro_cli.core.state import Candidate, RunState, Score
+from opro_cli.core.state import Candidate, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,10 @@ def _proposing(state: RunState) -> Bench:
     return Bench(title, "train", (), tuple(texts))
 
 
-def unreadable_answers(candidates: Iterable[Candidate]) -> int:
-    """Answers of all splits that no score could be read from."""
-    return sum(a.unreadable for c in candidates for a in c.answers.values() if a.unreadable)
+def missed_answers(candidates: Iterable[Candidate]) -> dict[str, int]:
+    """Of all splits: answers that could not be read, and questions that were refused."""
+    answers = [a for c in candidates for a in c.answers.values()]
+    return {
+        "unreadable": sum(a.unreadable for a in answers),
+        "refused": sum(a.refused for a in answers),
+    }

@@ -30,7 +30,7 @@ def print_result(result: Mapping[str, Any], console: Console) -> None:
     if start is not None and best is not None:
         console.print()
         console.print(_scores(start, best))
-        for line in _unreadable(start, best):
+        for line in _missed(result, start, best):
             console.print(Text(line, style="yellow"))
     for line in _idle_optimizer(result) + _skipped(result):
         console.print(Text(line, style="yellow"))
@@ -79,20 +79,26 @@ def _score(score: Mapping[str, Any] | None) -> Text:
     return Text(formats.scored(score["mean"], interval, score["correct"], score["n"]))
 
 
-def _unreadable(start: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
-    """How many answers counted as wrong because none could be read, where there were any."""
+def _missed(
+    result: Mapping[str, Any], start: Mapping[str, Any], best: Mapping[str, Any]
+) -> list[str]:
+    """How many questions have no answer that counts, and what that did to the score."""
     lines = []
     for name, candidate in (("start", start), ("best", best)):
-        found = [
-            f"{score['unreadable']} of {score['n']} on {split}"
-            for split in SPLITS
-            if (score := candidate["scores"].get(split)) and score["unreadable"]
-        ]
-        if found:
-            lines.append(
-                f"unreadable answers under {name} (they count as wrong): {', '.join(found)}"
-            )
+        unreadable, refused = _numbers("unreadable", candidate), _numbers("refused", candidate)
+        if unreadable:
+            lines.append(f"unreadable answers under {name} (they count as wrong): {unreadable}")
+        if refused:
+            how = "are left out" if result.get("unanswerable") == "exclude" else "count as wrong"
+            lines.append(f"refused questions under {name} (they {how}): {refused}")
     return lines
+
+
+def _numbers(kind: str, candidate: Mapping[str, Any]) -> str:
+    """How many of a kind on which split; a result of an older opro lacks some kinds."""
+    scores = ((split, candidate["scores"].get(split)) for split in SPLITS)
+    found = [(split, each) for split, each in scores if each and each.get(kind)]
+    return ", ".join(f"{each[kind]} of {each['n']} on {split}" for split, each in found)
 
 
 def _idle_optimizer(result: Mapping[str, Any]) -> list[str]:
@@ -123,9 +129,9 @@ def _print_prompt(
     if not best["instruction"]:
         console.print(Text(instruction_shown(""), style="dim"))
         return
-    for line in printable_lines(best["instruction"]):
-        # In a pipe the lines stay as they are: somebody may paste them.
-        console.print(Text(line), soft_wrap=not console.is_terminal)
+    # In a pipe the lines stay as they are: somebody may paste them.
+    text = Text("\n".join(printable_lines(best["instruction"])))
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def _cost(result: Mapping[str, Any]) -> Text:

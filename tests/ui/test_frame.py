@@ -99,9 +99,9 @@ def test_calls_speed_and_time_left() -> None:
     activity = Activity(started=100.0, session_calls=95)
     activity.in_flight["scorer"] = 32
     lines = lines_of(state, activity, now=119.0)
-    # 20 steps of 3 proposals and 61 candidates of 40 questions: 60 + 2440 calls at most.
+    # 20 steps of 3 proposals, 61 candidates of 40 questions, a tiny one: 60 + 2440 + 1 at most.
     assert lines[0].endswith("step 1/20 · 19s")
-    assert lines[2] == "calls 95 of at most 2,500 · 5.0/s · at most 8m 01s left · 1 unreadable"
+    assert lines[2] == "calls 95 of at most 2,501 · 5.0/s · at most 8m 01s left · 1 unreadable"
     assert lines[3] == (
         "tokens 11.9k in, 1,990 out · cost $0.00 · in flight: optimizer 0, scorer 32"
     )
@@ -139,8 +139,9 @@ def test_proposals_show_as_they_come() -> None:
 
 def test_a_stop_and_a_wait_are_said() -> None:
     state, activity = one_step(), idle()
-    activity.waiting = "429 rate limit\x1b[2J; next try in 12 s"
-    assert lines_of(state, activity)[1] == "waiting: 429 rate limit\\x1b[2J; next try in 12 s"
+    activity.waiting, activity.waiting_until = "rate limit\x1b[2J", 42.0
+    assert lines_of(state, activity, now=30.5)[1] == "waiting 12s: rate limit\\x1b[2J"
+    assert lines_of(state, activity, now=42.0)[1] == ""
     activity.stopping = True
     activity.in_flight["scorer"] = 4
     said = "stopping: waiting for 4 calls in flight (Ctrl-C again to stop at once)"

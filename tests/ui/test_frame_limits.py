@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from opro_cli.core.answers import Answers, Score
 from opro_cli.core.session import Activity
-from opro_cli.core.state import Answers, Score
 from opro_cli.ui.frame import render
 from opro_cli.ui.scoreboard import Scoreboard
 from tests.ui.runs_by_hand import (
@@ -54,7 +54,7 @@ def test_never_wider_or_taller_than_the_terminal(
 ) -> None:
     state = new_run(initial=(text,), per_step=2, dev=7)
     answer(state, text, "train", right, (40 - right) if proposing else 0)
-    activity = Activity(waiting=text, session_calls=3)
+    activity = Activity(waiting=text, waiting_until=1e6 + 9, session_calls=3)
     frame = render(briefing_of(state, run=text), state, activity, 1e6, width, height)
     lines = frame.plain.split("\n")
     assert len(lines) <= height

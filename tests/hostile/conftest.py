@@ -1,0 +1,44 @@
+"""What all tests here share: no waiting, one command tree, and eyes for what a terminal obeys."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from typing import Any
+
+import pytest
+import typer.main
+
+from opro_cli.cli import app as command_line
+from tests.cli.conftest import Said, folder, model, opro
+
+__all__ = ["assert_harmless", "folder", "model", "opro"]
+
+# Controls, formats (bidi, zero width, tags), halves, private use, no characters, line separators.
+OBEYED_OR_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+@functools.cache
+def _commands() -> Any:
+    return typer.main.get_command(command_line.app)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of commands: their tree is built once, and no retry is waited for."""
+    monkeypatch.setattr(command_line, "app", _commands())
+    monkeypatch.setattr("opro_cli.engine.retries.wait_after", lambda *_: 0.0)
+
+
+def obeyed_in(line: str) -> list[str]:
+    """The characters of a line that a terminal obeys or hides."""
+    if line.isascii() and line.isprintable():
+        return []
+    return [c for c in line if unicodedata.category(c) in OBEYED_OR_HIDDEN]
+
+
+def assert_harmless(said: Said) -> None:
+    """Nothing that a terminal obeys, and nothing that it hides, on either stream."""
+    for stream in (said.out, said.err):
+        for line in stream.split("\n"):
+            assert not obeyed_in(line), line
