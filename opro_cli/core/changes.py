@@ -25,6 +25,8 @@ def as_plain(settings: Settings) -> dict[str, Any]:
     """Settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+    if settings.search.baselines is not None:
+        plain["search"]["baselines"] = list(settings.search.baselines)
     return {"name": plain.pop("name"), **plain}
 
 

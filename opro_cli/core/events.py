@@ -2,7 +2,8 @@
 
 One JSON object an event, `{"event": "answered", ...}`; times are seconds since the epoch.
 FORMAT_VERSION rises when a record changes in a way that an older reader would misread:
-2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`.
+2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`; 3 has answers of
+baselines and of a second time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from opro_cli.core.model import Split
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

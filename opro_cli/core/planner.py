@@ -8,6 +8,7 @@ from opro_cli.core.model import Split
 from opro_cli.core.selection import (
     baseline,
     choose_exemplars,
+    compared_on_test,
     finalists,
     proposed_for_dev,
     winner,
@@ -58,8 +59,10 @@ def next_work(state: RunState) -> Work:
 
     With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
     the reference does; the optimizer never learns those scores. The test split is touched once,
-    at the end, by the winner and its baseline only.
+    at the end, by the start prompt, the winner, and what they are compared with.
     """
+    if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
+        return _evaluate_all(state)
     open_train = _open_questions(state, list(state.candidates.values()), "train")
     if open_train:
         return Evaluate(open_train)
@@ -69,6 +72,11 @@ def next_work(state: RunState) -> Work:
     if state.step < state.search.steps:
         return _propose(state)
     return _evaluate_unseen(state)
+
+
+def _evaluate_all(state: RunState) -> Work:
+    open_test = _open_questions(state, list(state.candidates.values()), "test")
+    return Evaluate(open_test) if open_test else Finish()
 
 
 def _propose(state: RunState) -> Propose:
@@ -89,8 +97,7 @@ def _evaluate_unseen(state: RunState) -> Work:
     best, start = winner(state), baseline(state)
     if best is None or start is None:
         raise AssertionError("every candidate has its train answers here, so one is best")
-    pair = [start] if best is start else [start, best]
-    open_test = _open_questions(state, pair, "test")
+    open_test = _open_questions(state, compared_on_test(state, start, best), "test")
     return Evaluate(open_test) if open_test else Finish()
 
 

@@ -62,9 +62,15 @@ def proposed_for_dev(state: RunState) -> list[Candidate]:
 def finalists(state: RunState) -> list[Candidate]:
     """Who is scored on dev: the initial instructions and the best on train."""
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
-    best = ranked(scored, "train")[: state.search.finalists]
+    best = ranked([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
     return [*initial, *best]
+
+
+def may_win(state: RunState, candidate: Candidate) -> bool:
+    """Not so by `leaks: keep_out` if it quotes a train question, and the user did not write it."""
+    kept_out = state.search.leaks == "keep_out" and candidate.step > 0
+    return not (kept_out and state.leaks_of(candidate.instruction))
 
 
 def deciding_split(state: RunState) -> Split:
@@ -84,6 +90,7 @@ def best_of(state: RunState, candidates: Sequence[Candidate]) -> Candidate | Non
         # `eval_interval` scores others too; they were not good enough on train to be chosen.
         chosen = finalists(state)
         scored = [c for c in scored if c in chosen]
+    scored = [c for c in scored if may_win(state, c)]
     return ranked(scored, split)[0] if scored else None
 
 
@@ -93,9 +100,28 @@ def _dev_is_done(state: RunState) -> bool:
     )
 
 
+def best_first(state: RunState) -> list[Candidate]:
+    """All candidates that have their train answers: those that dev has ranked come first."""
+    everyone = list(state.candidates.values())
+    on_train = ranked([c for c in everyone if state.is_scored(c, "train")], "train")
+    if not state.sizes["dev"] or not _dev_is_done(state):
+        return on_train
+    on_dev = ranked(finalists(state), "dev")
+    return [*on_dev, *(c for c in on_train if c not in on_dev)]
+
+
 def winner(state: RunState) -> Candidate | None:
     """The best candidate so far, None before any has all its train answers."""
     return best_of(state, list(state.candidates.values()))
+
+
+def compared_on_test(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
+    """Who is scored on test: start prompt, winner, baselines, and the start prompt once more."""
+    known = [state.asked(each) for each in state.baselines]
+    everyone = [start, best, *known]
+    if state.search.noise_check:
+        everyone.append(state.second_time(start))
+    return list({candidate.id: candidate for candidate in everyone}.values())
 
 
 def baseline(state: RunState) -> Candidate | None:

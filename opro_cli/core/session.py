@@ -37,10 +37,11 @@ class Briefing:
 class Activity:
     """What the engine is doing right now; the engine writes, the views read.
 
-    in_flight: calls sent and not answered, by role. waiting: why calls are held back
-    ("rate limit"), empty when they are not. waiting_until: when the longest of these waits
-    ends, monotonic seconds. started: monotonic seconds.
-    session_calls: calls answered in this session. stopping: a clean stop was asked for.
+    in_flight: calls sent and not answered, by role; {} where nobody knows.
+    waiting: why calls are held back ("rate limit"), empty when they are not. waiting_until:
+    when the longest of these waits ends. started: when the session began; both in seconds of
+    the clock that the views have. session_calls: calls answered in this session. stopping: a
+    clean stop was asked for.
     """
 
     started: float = 0.0
@@ -54,6 +55,8 @@ class Activity:
 def expected_calls(state: RunState) -> int:
     """Calls of a whole run, both models, when every proposal is new: an upper estimate."""
     search, sizes = state.search, state.sizes
+    if not sizes["train"]:
+        return len(state.candidates) * sizes["test"] * state.rounds
     initial = len(search.initial_instructions)
     open_steps = search.steps - state.step
     known = len(state.candidates)
@@ -61,10 +64,11 @@ def expected_calls(state: RunState) -> int:
     on_dev = initial + search.finalists
     if search.eval_interval:
         on_dev += math.ceil(search.steps / search.eval_interval) * search.candidates_per_step
+    on_test = 2 + len(state.baselines) + bool(search.noise_check)
     questions = (
         scored_on_train * sizes["train"]
         + min(scored_on_train, on_dev) * sizes["dev"]
-        + 2 * sizes["test"]
+        + on_test * sizes["test"]
     )
     tiny_call = 1 if search.steps else 0
     return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
@@ -77,7 +81,8 @@ def calls_done(state: RunState) -> int:
 
 def phase(state: RunState) -> str:
     """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
-    if any(c.answers["test"].by_question for c in state.candidates.values()):
+    on_test = any(c.answers["test"].by_question for c in state.candidates.values())
+    if on_test or not state.sizes["train"]:
         return "test"
     initial = state.of_step(0)
     if not all(state.is_scored(c, "train") for c in initial):

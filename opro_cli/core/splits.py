@@ -20,6 +20,7 @@ from opro_cli.core.model import SPLITS, Split
 from opro_cli.core.numpy_legacy import LegacyStream
 from opro_cli.core.rng import rng_for
 from opro_cli.core.settings import SplitSettings
+from opro_cli.core.stats import least_gain
 from opro_cli.errors import DataError
 
 # The usual sizes, and each split's weight where there are too few rows for them.
@@ -51,6 +52,25 @@ def cut(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
     sizes = _sizes(available, settings)
     draw = _paper_rows if settings.method == "paper" else _shuffled_rows
     return Cut(draw(available, settings.seed, sizes), _note(available, settings, sizes))
+
+
+def doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
+    """What splits of these sizes cannot tell, in sentences for people."""
+    told = []
+    if not sizes["dev"]:
+        told.append("no dev split: the winner is chosen on train, which it was made to fit")
+    if not sizes["test"]:
+        told.append("no test split: no gain will be claimed")
+    elif sizes["test"] < USUAL["test"]:
+        least = least_gain(sizes["test"])
+        what = "only very large gains"
+        if least < 1:
+            what = f"a gain of some {100 * least:.0f} points or more"
+        told.append(
+            f"{sizes['test']} test questions tell {what} from chance "
+            "(4 times in 5, when answers differ on 3 questions of 10)"
+        )
+    return tuple(told)
 
 
 def _shuffled_rows(

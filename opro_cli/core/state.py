@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from opro_cli.core.answers import Answers, Outcome, Score
 from opro_cli.core.events import (
@@ -24,6 +25,7 @@ from opro_cli.core.events import (
     SessionEnded,
     SessionStarted,
 )
+from opro_cli.core.leaks import Leak, LeakIndex
 from opro_cli.core.model import SPLITS, Example, Split, is_filtered
 from opro_cli.core.settings import SearchSettings, TaskSettings
 from opro_cli.core.spend import RoleSpend
@@ -59,7 +61,9 @@ class ProposedText:
     skipped: str
 
 
-REPEATED = "repeated"
+REPEATED, LEAKS = "repeated", "leaks"
+AGAIN = "again-"
+"""How the id of a second time begins."""
 
 
 def reason_to_skip(text: str, search: SearchSettings) -> str:
@@ -88,7 +92,8 @@ class RunState:
     sizes: questions a split. train_rows: the rows of the source that the train questions are,
     0, 1, 2 … when left out. rounds: calls that a question takes, 2 with a second round that asks
     for the final answer. exclude_refused: questions that the scorer can never answer are left
-    out of scores. candidates: by id, in the order they joined (initial ones as
+    out of scores. questions: those of train, to find quotes of them in what is proposed.
+    candidates: by id, in the order they joined (initial ones as
     configured, then by step and sample), which does not depend on the order of arrival.
     """
 
@@ -99,12 +104,15 @@ class RunState:
         train_rows: Sequence[int] | None = None,
         rounds: int = 1,
         exclude_refused: bool = False,
+        questions: Sequence[Example] = (),
     ) -> None:
         self.search = search
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
         self.exclude_refused = exclude_refused
+        self._questions = tuple(questions)
+        self._leaks: dict[str, tuple[Leak, ...]] = {}
         self.checked: set[str] = set()
         """The models that answered their check before the first paid question."""
         self.candidates: dict[str, Candidate] = {}
@@ -127,6 +135,12 @@ class RunState:
         """Replies of the optimizer to meta-prompts."""
         self.empty_proposals = 0
         """Replies from which no new instruction could be taken."""
+        self.baselines: dict[str, Candidate] = {}
+        """What the winner is compared with on test; no part of the search."""
+        for text in search.baselines or ():
+            self.baselines[candidate_id(text)] = Candidate(candidate_id(text), text, 0)
+        self.again: dict[str, Candidate] = {}
+        """Candidates whose questions are asked a second time, by the id of that second time."""
         for instruction in search.initial_instructions:
             self._enter(instruction, 0)
             if search.rules != "paper":
@@ -146,6 +160,7 @@ class RunState:
             [example.row for example in examples["train"]],
             rounds=2 if task.second_round else 1,
             exclude_refused=task.unanswerable == "exclude",
+            questions=examples["train"],
         )
 
     def apply(self, event: Event) -> None:
@@ -183,9 +198,10 @@ class RunState:
 
     def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:
         """Where the reply to an open question belongs."""
-        candidate = self.candidates.get(event.candidate)
-        if candidate is None:
-            raise IllegalEvent(f"an answer for the unknown candidate {event.candidate}")
+        try:
+            candidate = self.asked(event.candidate)
+        except KeyError:
+            raise IllegalEvent(f"an answer for the unknown candidate {event.candidate}") from None
         if not 0 <= event.question < self.sizes[event.split]:
             raise IllegalEvent(f"an answer to question {event.question} of {event.split}")
         answers = candidate.answers[event.split]
@@ -231,6 +247,8 @@ class RunState:
     def _propose(self, text: str) -> str:
         """Take in one proposed text; the reason when it is skipped."""
         skipped = REPEATED if text in self._seen else reason_to_skip(text, self.search)
+        if not skipped and self.search.leaks == "drop" and self.leaks_of(text):
+            skipped = LEAKS
         self._seen.add(text)
         self.proposed.append(ProposedText(self.step, text, skipped))
         if not skipped:
@@ -242,6 +260,23 @@ class RunState:
         # An instruction that enters again keeps its answers: nothing is paid for twice.
         candidate = self.candidates.setdefault(new_id, Candidate(new_id, instruction, step))
         self.history.append((step, candidate))
+
+    def asked(self, id: str) -> Candidate:
+        """Who is asked under an id: a candidate, a baseline, or one of them a second time.
+
+        Raises KeyError for an id that is none of theirs.
+        """
+        known = self.candidates.get(id) or self.again.get(id) or self.baselines.get(id)
+        if known is not None:
+            return known
+        first = self.asked(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
+        if first is None or first.id.startswith(AGAIN):
+            raise KeyError(id)
+        return self.again.setdefault(id, Candidate(id, first.instruction, first.step))
+
+    def second_time(self, candidate: Candidate) -> Candidate:
+        """The same instruction, for asking its questions once more."""
+        return self.asked(AGAIN + candidate.id)
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
         """The questions of a split that a candidate has not been asked, ascending."""
@@ -258,6 +293,17 @@ class RunState:
         """Was any answer of the scorer one that its metric could read?"""
         answers = (a for c in self.candidates.values() for a in c.answers.values())
         return any(len(a.by_question) > a.unreadable + a.refused for a in answers)
+
+    def leaks_of(self, instruction: str) -> tuple[Leak, ...]:
+        """What an instruction quotes of the train questions, which the optimizer has seen."""
+        known = self._leaks.get(instruction)
+        if known is None:
+            known = self._leaks[instruction] = self._leak_index.leaks(instruction)
+        return known
+
+    @cached_property
+    def _leak_index(self) -> LeakIndex:
+        return LeakIndex(self._questions)
 
     def of_step(self, step: int) -> list[Candidate]:
         """The candidates that joined in a step (0: the initial ones)."""

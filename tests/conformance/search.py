@@ -19,6 +19,7 @@ from opro_cli.core.events import Answered, Proposed
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Message, Position, Split
 from opro_cli.core.paper_exemplars import paper_exemplars, wrong_counts
 from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry, question_text
+from opro_cli.core.reading import read_settings
 from opro_cli.core.settings import (
     DataSettings,
     OptimizerSettings,
@@ -27,7 +28,6 @@ from opro_cli.core.settings import (
     Settings,
     SplitSettings,
     TaskSettings,
-    read_settings,
 )
 from opro_cli.core.splits import cut
 from opro_cli.core.state import Candidate, RunState, candidate_id

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from opro_cli.core.changes import Change, as_plain, changes_between
-from opro_cli.core.settings import BudgetSettings, Names, Settings, read_settings
+from opro_cli.core.reading import Names, read_settings
+from opro_cli.core.settings import BudgetSettings, Settings
 
 
 def minimal() -> dict[str, Any]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.stats import mcnemar_exact, wilson_interval
+from opro_cli.core.stats import (
+    FLIPS,
+    MOST_WORK,
+    bootstrap_interval,
+    difference_interval,
+    least_gain,
+    mcnemar_exact,
+    mcnemar_mid_p,
+    paired_permutation,
+    questions_needed,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +69,144 @@ def test_mcnemar_by_hand(gained: int, lost: int, p_value: float) -> None:
 
 def test_mcnemar_does_not_overflow_on_large_counts() -> None:
     assert mcnemar_exact(3000, 2000) < 1e-40
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "p_value"),
+    [
+        (0, 0, 1.0),
+        (4, 0, 1 / 16),
+        (5, 0, 1 / 32),
+        (9, 1, (2 * (1 + 10) - 10) / 1024),
+        (3, 3, 1.0),
+        (1, 9, (2 * (1 + 10) - 10) / 1024),
+        # Fagerland, Lydersen and Laake (2013), table 1: airway responsiveness, 1 and 7 of 21.
+        (1, 7, 0.0391),
+    ],
+)
+def test_mid_p_by_hand(gained: int, lost: int, p_value: float) -> None:
+    assert mcnemar_mid_p(gained, lost) == pytest.approx(p_value, abs=5e-5)
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mid_p_is_a_chance_and_never_above_the_exact_one(gained: int, lost: int) -> None:
+    assert 0.0 < mcnemar_mid_p(gained, lost) <= mcnemar_exact(gained, lost) <= 1.0
+    assert mcnemar_mid_p(gained, lost) == mcnemar_mid_p(lost, gained)
+
+
+def test_a_permutation_test_agrees_with_all_flips() -> None:
+    differences = [0.5, 0.25, -0.25, 1.0, 0.75, 0.0, 0.5, 0.1]
+    sizes = [abs(each) for each in differences]
+    observed = sum(differences)
+    as_large = [
+        abs(sum(sign * size for sign, size in zip(signs, sizes, strict=True))) >= observed - 1e-9
+        for signs in product((1, -1), repeat=len(sizes))
+    ]
+    exact = sum(as_large) / len(as_large)
+    found = paired_permutation(differences, Random(1))
+    assert found == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / FLIPS))
+
+
+def test_a_permutation_test_of_right_and_wrong_is_mcnemars() -> None:
+    differences = [1.0] * 9 + [-1.0] * 2 + [0.0] * 30
+    found = paired_permutation(differences, Random(1))
+    assert found == pytest.approx(mcnemar_exact(9, 2), abs=0.01)
+
+
+def test_where_nothing_differs_nothing_is_told() -> None:
+    assert paired_permutation([0.0] * 5, Random(1)) == 1.0
+    assert paired_permutation([], Random(1)) == 1.0
+
+
+def test_a_large_permutation_test_is_normal() -> None:
+    n = MOST_WORK // FLIPS + 1
+    differences = [0.5 if place % 5 < 3 else -0.5 for place in range(n)]
+    z = sum(differences) / math.sqrt(0.25 * n)
+    expected = math.erfc(z / math.sqrt(2))
+    assert paired_permutation(differences, Random(1)) == pytest.approx(expected)
+
+
+def most_likely_loss(gained: int, lost: int, n: int, delta: float) -> float:
+    """The most likely chance of a loss when a gain is likelier by `delta`, by trying them all."""
+
+    def likelihood(chance: float) -> float:
+        parts = (
+            (gained, chance + delta),
+            (lost, chance),
+            (n - gained - lost, 1 - 2 * chance - delta),
+        )
+        if any(share < 0 or (count and not share) for count, share in parts):
+            return -math.inf
+        return sum(count * math.log(share) for count, share in parts if count)
+
+    return max((place / 20_000 for place in range(20_001)), key=likelihood)
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(7, 0, 10), (20, 4, 45), (3, 9, 200), (1, 0, 1)])
+def test_the_interval_of_a_difference_is_where_the_score_test_does_not_reject(
+    gained: int, lost: int, n: int
+) -> None:
+    interval = difference_interval(gained, lost, n)
+    for delta in (interval.low, interval.high):
+        if abs(delta) == 1:
+            continue
+        chance = most_likely_loss(gained, lost, n, delta)
+        variance = n * (2 * chance + delta * (1 - delta))
+        z = abs(gained - lost - n * delta) / math.sqrt(variance)
+        assert z == pytest.approx(1.96, abs=0.01)
+
+
+@given(st.integers(1, 500), st.data())
+def test_the_interval_of_a_difference_holds_it_and_turns_with_its_sign(
+    n: int, data: st.DataObject
+) -> None:
+    gained = data.draw(st.integers(0, n))
+    lost = data.draw(st.integers(0, n - gained))
+    interval = difference_interval(gained, lost, n)
+    assert -1.0 <= interval.low <= (gained - lost) / n <= interval.high <= 1.0
+    mirrored = difference_interval(lost, gained, n)
+    assert mirrored.low == pytest.approx(-interval.high, abs=1e-9)
+
+
+def test_a_bootstrap_interval_is_that_of_a_mean() -> None:
+    differences = [0.1 * (place % 11) - 0.4 for place in range(200)]
+    mean = sum(differences) / 200
+    spread = math.sqrt(sum((each - mean) ** 2 for each in differences) / 199 / 200)
+    interval = bootstrap_interval(differences, Random(1))
+    assert interval.low == pytest.approx(mean - 1.96 * spread, abs=0.2 * spread)
+    assert interval.high == pytest.approx(mean + 1.96 * spread, abs=0.2 * spread)
+    large = bootstrap_interval(differences * 10, Random(1))
+    assert large.high - large.low == pytest.approx(2 * 1.96 * spread / math.sqrt(10), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "interval", [bootstrap_interval, lambda x, _: difference_interval(0, 0, 0)]
+)
+def test_a_difference_of_nothing_is_refused(interval: object) -> None:
+    with pytest.raises(ValueError, match="at least one question"):
+        interval([], Random(1))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "needed"),
+    [
+        # Connor (1987): ((1.95996 √.2 + .84162 √(.2 - .04)) / .2)² = 36.8
+        (0.2, 0.0, 37),
+        (0.0, 0.2, 37),
+        # ((1.95996 √.3 + .84162 √(.3 - .01)) / .1)² = 233.1
+        (0.2, 0.1, 234),
+        (0.1, 0.1, None),
+        (0.0, 0.0, None),
+    ],
+)
+def test_questions_needed_by_hand(gained: float, lost: float, needed: int | None) -> None:
+    assert questions_needed(gained, lost) == needed
+
+
+def test_the_least_gain_is_the_other_way_round() -> None:
+    for n in (50, 100, 200, 1000):
+        gain = least_gain(n)
+        needed = questions_needed((0.3 + gain) / 2, (0.3 - gain) / 2)
+        assert needed is not None
+        assert abs(needed - n) <= 1
+    assert least_gain(0) == least_gain(5) == 1.0

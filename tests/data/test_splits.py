@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from opro_cli.core.model import SPLITS, Split
 from opro_cli.core.settings import SplitSettings
-from opro_cli.core.splits import Cut, cut
+from opro_cli.core.splits import Cut, cut, doubts
 from opro_cli.errors import DataError
 
 
@@ -129,3 +129,15 @@ def test_more_train_rows_keep_train_and_test(train: int, more: int, test: int) -
     many = cut({"train": 160}, SplitSettings(train=train + more, dev=10, test=test))
     assert many.rows["train"][:train] == few.rows["train"]
     assert many.rows["test"] == few.rows["test"]
+
+
+def test_what_small_splits_cannot_tell_is_said() -> None:
+    assert doubts({"train": 50, "dev": 100, "test": 200}) == ()
+    no_dev, no_test = doubts({"train": 9, "dev": 0, "test": 0})
+    assert no_dev == "no dev split: the winner is chosen on train, which it was made to fit"
+    assert no_test == "no test split: no gain will be claimed"
+    # Connor (1987): 45 questions, 30 % of them answered differently, power 80 %: 22 points.
+    (few,) = doubts({"train": 40, "dev": 40, "test": 45})
+    assert few.startswith("45 test questions tell a gain of some 22 points or more from chance (")
+    (very_few,) = doubts({"train": 4, "dev": 4, "test": 4})
+    assert very_few.startswith("4 test questions tell only very large gains from chance (")

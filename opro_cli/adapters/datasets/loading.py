@@ -12,7 +12,7 @@ from opro_cli.adapters.datasets.shapes import ROW_SHAPES
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import SPLITS, Example, Split
 from opro_cli.core.settings import DataSettings, TaskSettings
-from opro_cli.core.splits import cut
+from opro_cli.core.splits import cut, doubts
 from opro_cli.core.template import Template, parse_template
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
@@ -75,9 +75,10 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     for split in SPLITS:
         source = sources.get(split, sources["train"])
         examples[split] = tuple(replace(source[row], row=row) for row in division.rows[split])
+    counts = {split: len(rows) for split, rows in examples.items()}
     return LoadedData(
         examples=examples,
-        notes=(division.note, *_notes(problems, repeats)),
+        notes=(division.note, *_notes(problems, repeats), *doubts(counts)),
         left_out=problems.count + sum(repeats.values()),
         fingerprint=examples_fingerprint(examples),
     )

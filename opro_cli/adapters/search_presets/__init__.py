@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from typing import Any
 
+from opro_cli.core.reading import overlaid
 from opro_cli.core.schema import nearest
-from opro_cli.core.settings import overlaid
 
 SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
 
