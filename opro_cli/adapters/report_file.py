@@ -1,0 +1,32 @@
+"""`report.html`: the page about runs, with what only their journals tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from opro_cli.adapters.atomic import write_atomically
+from opro_cli.adapters.journal import read_events
+from opro_cli.errors import RunFolderError
+from opro_cli.reports.history import history_of
+from opro_cli.reports.html import report_page
+from opro_cli.reports.recorded import RecordedRun
+
+REPORT = "report.html"
+
+
+def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
+    """Write one page about these runs to `place`, whole or not at all.
+
+    A run that has just ended still has the status it was read with: replace it before.
+    Raises JournalError when a journal cannot be read, RunFolderError when the page not be written.
+    """
+    histories = [history_of(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
+    page = report_page(runs, histories).encode()
+    try:
+        write_atomically(place, page)
+    except OSError as error:
+        raise RunFolderError(
+            f"{place}: the report cannot be written: {error.strerror}",
+            "name a file in a folder that exists and can be written to with --output",
+        ) from error

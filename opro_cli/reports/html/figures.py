@@ -1,0 +1,72 @@
+"""Scores, money and counts as the page writes them, from the plain data of `result.json`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+UNKNOWN = "unknown"
+Score = Mapping[str, Any]
+"""As `reports.result.score_data` makes it."""
+
+
+def percent(share: float) -> str:
+    """0.825 -> "82.5 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(score: Score) -> str:
+    """Its 95 % interval in percent: "[70.1–90.4]"."""
+    low, high = score["interval"]
+    return f"[{100 * low:.1f}–{100 * high:.1f}]"
+
+
+def right_of(score: Score) -> str:
+    """How many answers were right, of how many: "33/40"."""
+    return f"{score['correct']}/{score['n']}"
+
+
+def rests_on(score: Score) -> str:
+    """What a score rests on: "[70.1–90.4] 33/40"."""
+    return f"{interval(score)} {right_of(score)}"
+
+
+def scored(score: Score) -> str:
+    """ "82.5 % [70.1–90.4] 33/40"."""
+    return f"{percent(score['mean'])} {rests_on(score)}"
+
+
+def points(change: float) -> str:
+    """A difference of two shares in percentage points: "+20.0", "-2.5", "0.0"."""
+    value = round(100 * change, 1)
+    return f"{value:+.1f}" if value else "0.0"
+
+
+def count(number: float | None) -> str:
+    """12345 -> "12,345"; unknown is said, never 0."""
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def many(number: int, noun: str) -> str:
+    """1 -> "1 call", 12345 -> "12,345 calls"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def money(usd: float | None) -> str:
+    """ "$12.34", "$0.00042"; unknown is said, never 0."""
+    if usd is None:
+        return UNKNOWN
+    if usd == 0 or usd >= 1:
+        return f"${usd:,.2f}"
+    # Two digits that count, however small: a tenth of a cent is not nothing.
+    return f"${usd:.{min(10, max(2, 1 - math.floor(math.log10(usd))))}f}"
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "2 min 05 s", "1 h 02 min"."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minute:02d} min"
+    return f"{minute} min {second:02d} s" if minute else f"{second} s"

@@ -1,0 +1,126 @@
+"""HTML that no text can break out of: a string is text, only an element is markup.
+
+`element` is the one place where tags are written. What it is given as `str` is made visible and
+escaped, in content and in attributes alike, so nobody can forget to.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Iterable
+
+_MAX_MARKS = 4
+"""More combining marks on one base than any living script needs smear over the lines around."""
+_LINE_END = "⏎"
+_GLYPHS = {"\t": "⇥", "\r": "␍"}
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_ESCAPED = {sign: len(html.escape(sign)) for sign in "&<>\"'"}
+_VOID = frozenset({"meta", "br"})
+
+
+class Markup(str):
+    """Finished HTML."""
+
+    __slots__ = ()
+
+
+Content = Markup | str | None
+Attribute = str | int | float | bool | None
+
+
+def element(name: str, /, *children: Content, **attributes: Attribute) -> Markup:
+    """`<name ...>children</name>`; `class_` is class and `data_row` is data-row.
+
+    None is left out, among the children and among the attributes; True is a bare attribute.
+    """
+    opening = f"<{name}{''.join(map(_attribute, attributes, attributes.values()))}>"
+    if name in _VOID:
+        return Markup(opening)
+    return Markup(f"{opening}{join(children)}</{name}>")
+
+
+def join(parts: Iterable[Content]) -> Markup:
+    """The parts, one behind the other."""
+    return Markup("".join(map(_escaped, parts)))
+
+
+def bdi(text: str, limit: int | None = None) -> Markup:
+    """A text from elsewhere on one line, kept from turning its neighbours around."""
+    return element("bdi", clipped(text, limit))
+
+
+def paragraphs(text: str, limit: int | None = None) -> Markup:
+    """The same with its line ends kept, for `white-space: pre-wrap`."""
+    shown = clipped(text.replace("\r\n", "\n"), limit, "\n")
+    # Not through `element`: it would draw the line ends.
+    return Markup(f"<bdi>{html.escape(shown)}</bdi>")
+
+
+def visible(text: str) -> str:
+    """`text` as one line whose invisible characters are written out: `\\x1b`, `\\u202e`, "⏎"."""
+    return _beginning(text, None, _LINE_END)[0]
+
+
+def beginning(text: str, limit: int) -> str:
+    """As much of that as takes `limit` bytes in the page."""
+    return _beginning(text, limit, _LINE_END)[0]
+
+
+def clipped(text: str, limit: int | None, line_end: str = _LINE_END) -> str:
+    """The same, with how many characters are missing. No limit: all of it."""
+    shown, rest = _beginning(text, limit, line_end)
+    return f"{shown}… and {rest:,} more characters" if rest else shown
+
+
+def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
+    """The visible text that fits, and how many characters of `text` did not."""
+    plain = text.replace("\n", "") if line_end == "\n" else text
+    is_plain = plain.isascii() and plain.isprintable()
+    if is_plain and (limit is None or len(html.escape(text)) <= limit):
+        return text, 0
+    shown: list[str] = []
+    marks = _MAX_MARKS  # a mark at the start has no base to sit on
+    used = 0
+    for at, character in enumerate(text):
+        if character == "\n":
+            piece, marks = line_end, _MAX_MARKS
+        else:
+            is_mark = character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
+            marks = marks + 1 if is_mark else 0
+            piece = _escape(character) if marks > _MAX_MARKS else _piece(character)
+        used += _ESCAPED.get(piece) or len(piece.encode())
+        if limit is not None and used > limit:
+            return "".join(shown), len(text) - at
+        shown.append(piece)
+    return "".join(shown), 0
+
+
+def _piece(character: str) -> str:
+    if character.isprintable() and character not in _BLANK_LETTERS:
+        return character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return _GLYPHS.get(character) or _escape(character)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def _attribute(name: str, value: Attribute) -> str:
+    if value is None or value is False:
+        return ""
+    written = name.rstrip("_").replace("_", "-")
+    if value is True:
+        return f" {written}"
+    return f' {written}="{html.escape(visible(str(value)))}"'
+
+
+def _escaped(part: Content) -> str:
+    if part is None:
+        return ""
+    return part if isinstance(part, Markup) else html.escape(visible(part))

@@ -1,0 +1,59 @@
+"""Settings written as YAML without a YAML library, read back with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.reports.html.config_text import config_text
+from tests.hostile.cases import CASES
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))
+VALUES = st.recursive(
+    SCALARS | TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=12
+)
+
+
+def test_it_reads_like_a_config() -> None:
+    settings = {
+        "name": "sums",
+        "task": {"answer": "number", "template": None, "description": "Add: them\n# up"},
+        "scorer": {"model": "openai/a", "temperature": 1e-05, "stop": []},
+        "search": {"initial_instructions": ["", "no", "Think."], "steps": 3, "racing": {}},
+    }
+    text = config_text(settings)
+    assert yaml.safe_load(text) == settings
+    assert text.splitlines()[:5] == [
+        "name: sums",
+        "task:",
+        "  answer: number",
+        "  template: null",
+        '  description: "Add: them\\n# up"',
+    ]
+
+
+@given(st.dictionaries(TEXTS, VALUES, min_size=1))
+def test_any_plain_data_reads_back(settings: dict[str, Any]) -> None:
+    # YAML would end lines at these two; the page writes them out.
+    text = config_text(settings).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    assert yaml.safe_load(text.replace("\ufeff", "\\ufeff")) == settings
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_text_stays_one_value(case: Any) -> None:
+    assert len(config_text({"a": case.text, "b": 1}).splitlines()[-1]) == len("b: 1")
+
+
+@pytest.mark.parametrize("version", ["format-1", "format-2"])
+def test_the_config_of_a_recorded_run(version: str) -> None:
+    path = Path(__file__).parents[2] / "run_folders" / version / "config.yaml"
+    settings = yaml.safe_load(path.read_text("utf-8"))
+    assert yaml.safe_load(config_text(settings)) == settings

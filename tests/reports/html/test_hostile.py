@@ -1,0 +1,89 @@
+"""Texts that mean harm, in every place of the page that shows a text; and very many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from opro_cli.core.state import RunState
+from opro_cli.reports.html import report_page
+from opro_cli.reports.html.markup import element, paragraphs, visible
+from tests.core.runs import answered, new_state, proposed
+from tests.hostile.cases import CASES, Hostile, named, together
+from tests.hostile.conftest import obeyed_in
+from tests.reports.html.pages import parsed, recorded, run_saying, shape
+
+
+def harmless(case: Hostile, number: int) -> str:
+    """A plain text of the same length and number of lines."""
+    plain = "".join("\n" if letter == "\n" else "x" for letter in case.text)
+    return f"{number}{plain[len(str(number)) :]}"
+
+
+def one_line(text: str) -> str:
+    return text.replace("\n", "⏎").replace("␍⏎", "⏎")
+
+
+@pytest.mark.parametrize("group", together(CASES, 8), ids=named)
+def test_texts_are_text_and_change_nothing_around_them(group: Sequence[Hostile]) -> None:
+    run, history = run_saying([case.text for case in group])
+    page = report_page([run], [history])
+    page.encode()
+    assert not obeyed_in(page.replace("\n", ""))
+    plain, plain_history = run_saying([harmless(case, n) for n, case in enumerate(group)])
+    tree = parsed(page)
+    assert shape(tree) == shape(parsed(report_page([plain], [plain_history])))
+    values = {value for node in tree for name, value in node.attributes.items() if name == "href"}
+    assert all(value and value.startswith("#r") for value in values)
+    instructions, flips, unread = (
+        one_line(tree.one("section", id=f"r1-{name}").text)
+        for name in ("candidates", "flips", "unreadable")
+    )
+    for case in group:
+        text = one_line(visible(case.text))[:250]
+        assert one_line(visible(f"New: {case.text}"))[:250] in instructions
+        assert text in flips
+        assert text in unread
+    assert visible(group[0].text) in tree.one("title").text
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_element_takes_any_text(case: Hostile) -> None:
+    made = parsed(element("p", case.text, title=case.text))
+    assert shape(made) == [("p", ("title",))]
+    assert made.text == made.children[0].attributes["title"] == visible(case.text)
+    assert parsed(paragraphs(case.text)).text.replace("\n", "⏎") == visible(
+        case.text.replace("\r\n", "\n")
+    )
+
+
+def crowded(instruction: str, steps: int = 200, per_step: int = 8) -> RunState:
+    state = new_state(steps=steps, per_step=per_step, train=2, max_instruction_chars=10**6)
+    for question in range(2):
+        state.apply(answered("start", question, 0.0))
+    for step in range(1, steps + 1):
+        texts = [f"{step} {sample} {instruction}".strip() for sample in range(per_step)]
+        for sample, text in enumerate(texts):
+            state.apply(proposed(step, sample, text))
+        for text in texts:
+            for question in range(2):
+                state.apply(answered(text, question, float(question)))
+    return state
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "Work through it in steps. " * 20,
+        "漢" * 600,
+        "\u202e" * 3_000,
+        "<&" * 3_000,
+        "word " * 600,
+    ],
+    ids=["usual", "wide", "invisible", "markup", "long"],
+)
+def test_a_page_of_1600_candidates_can_be_sent(instruction: str) -> None:
+    page = report_page([recorded(crowded(instruction))])
+    assert len(page.encode()) < 5_000_000
+    assert page.count('class="instruction"') == 1602  # with the heading

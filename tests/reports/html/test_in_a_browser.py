@@ -1,0 +1,116 @@
+"""The page in a browser, wide and narrow: pointing, keys, sorting, texts that mean harm."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from opro_cli.reports.html import report_page
+from opro_cli.reports.html.markup import visible
+from tests.hostile.cases import CASES
+from tests.reports.html.browser import CHROMIUM, Browser, browser
+from tests.reports.html.pages import run_saying, small_run
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+
+WIDE, NARROW = (1280, 900), (390, 844)
+SORTED = "[...document.querySelectorAll('.candidates tbody tr')].map(row => row.id).join(' ')"
+TIP = "document.getElementById('tip')"
+
+
+@pytest.fixture
+async def tab(tmp_path: Path) -> AsyncIterator[Browser]:
+    """A browser that must have nothing to complain about."""
+    async with browser(tmp_path / "profile") as tab:
+        yield tab
+        assert not tab.said
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    page = tmp_path / "small.html"
+    page.write_text(report_page([small_run()]), "utf-8")
+    return page
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_page_fits_its_window(
+    tab: Browser, small: Path, size: tuple[int, int], scheme: str
+) -> None:
+    await tab.open(small, *size, scheme)
+    root = "document.documentElement"
+    assert await tab.evaluate(f"{root}.scrollWidth === {root}.clientWidth")
+    background = await tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(246, 247, 249)" if scheme == "light" else "rgb(16, 19, 24)")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_columns_are_sorted_by_click_and_by_key(
+    tab: Browser, small: Path, size: tuple[int, int]
+) -> None:
+    await tab.open(small, *size)
+    assert await tab.evaluate(SORTED) == "r1c3 r1c2 r1c1 r1c4 r1c0"
+    await tab.point_at("th.train button", click=True)
+    assert await tab.evaluate(SORTED) == "r1c0 r1c1 r1c4 r1c2 r1c3"
+    await tab.evaluate("document.querySelector('th.train button').focus()")
+    await tab.press("Enter")
+    assert await tab.evaluate(SORTED) == "r1c3 r1c2 r1c1 r1c4 r1c0"
+    await tab.press("Tab")  # to the button behind it: test, which only two have
+    await tab.press("Enter")
+    assert await tab.evaluate(SORTED) == "r1c3 r1c0 r1c2 r1c1 r1c4"
+    await tab.press("Enter")
+    assert await tab.evaluate(SORTED) == "r1c0 r1c3 r1c2 r1c1 r1c4"
+    sorts = "[...document.querySelectorAll('.candidates th')].map(th => th.ariaSort).join(' ')"
+    assert await tab.evaluate(sorts) == "none none none ascending none none"
+    await tab.point_at("th.instruction button", click=True)
+    assert await tab.evaluate(SORTED) == "r1c1 r1c2 r1c3 r1c4 r1c0"
+    assert await tab.evaluate("document.querySelector('[role=status]').textContent") == (
+        "sorted by instruction, ascending"
+    )
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_a_dot_tells_its_instruction(
+    tab: Browser, small: Path, size: tuple[int, int]
+) -> None:
+    await tab.open(small, *size)
+    await tab.point_at("a[href='#r1c2'] circle")
+    told = f"{TIP}.hidden ? '' : {TIP}.innerText"
+    assert await tab.evaluate(told) == "step 1: train 75.0 % [30.1–95.4] 3/4\nb"
+    inside = f"(r => r.left >= 0 && r.right <= innerWidth)({TIP}.getBoundingClientRect())"
+    assert await tab.evaluate(inside)
+    await tab.point_at("h3")
+    assert await tab.evaluate(told) == ""
+    await tab.evaluate("document.querySelector('.curve a[tabindex=\"0\"]').focus()")
+    assert (await tab.evaluate(told)).endswith("\nstart")
+    for key, text in (("ArrowRight", "a"), ("End", "d"), ("ArrowLeft", "c"), ("Home", "start")):
+        await tab.press(key)
+        assert (await tab.evaluate(told)).endswith(f"\n{text}")
+        assert await tab.evaluate("document.activeElement.getAttribute('aria-describedby')")
+    await tab.press("Escape")
+    assert await tab.evaluate(told) == ""
+    await tab.press("Enter")
+    assert await tab.evaluate("location.hash") == "#r1c0"
+    assert await tab.evaluate("document.querySelectorAll('.curve a[tabindex=\"0\"]').length") == 1
+
+
+async def test_no_text_is_obeyed(tab: Browser, tmp_path: Path) -> None:
+    run, history = run_saying([case.text for case in CASES])
+    page = tmp_path / "hostile.html"
+    page.write_text(report_page([run], [history]), "utf-8")
+    await tab.open(page, *WIDE)
+    assert await tab.evaluate("document.querySelectorAll('script, img, iframe, link').length") == 1
+    for number, case in enumerate(CASES, start=1):
+        await tab.evaluate(f"document.querySelector('a[href=\"#r1c{number}\"]').focus()")
+        said = await tab.evaluate(f"{TIP}.lastChild.textContent")
+        told = visible(f"New: {case.text}".replace("\r\n", "\n"))
+        assert said.replace("\n", "⏎") == told[:300] + "…" * (len(told) > 300)
+        assert await tab.evaluate(f"{TIP}.lastChild.children.length") == 0
+    await tab.point_at("th.instruction button", click=True)
+    assert await tab.evaluate("document.title") == visible(CASES[0].text) + " · opro report"
