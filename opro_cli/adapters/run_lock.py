@@ -1,0 +1,65 @@
+"""Who works on a run: one process at a time holds the lock beside its journal."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from opro_cli.errors import RunFolderError
+
+
+def lock_path(journal: Path) -> Path:
+    """The lock file beside a journal."""
+    return journal.with_name(".lock")
+
+
+def is_locked(journal: Path) -> bool:
+    """Is a process working on this run right now?
+
+    Writes nothing, so that it can be asked of a run that one may only read; and those who ask
+    at the same time do not get in each other's way.
+    """
+    import fcntl
+
+    path = lock_path(journal)
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        # Without such locks on this disk, filelock has others.
+        return error.errno == errno.ENOSYS and not _can_be_taken(path)
+    return False
+
+
+def _can_be_taken(path: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError:
+        return True
+    lock.release()
+    return True
+
+
+def pid_path(journal: Path) -> Path:
+    """Where the process that holds the lock says which one it is."""
+    return journal.with_name(".pid")
+
+
+def held(path: Path) -> RunFolderError:
+    """The refusal of a second process on one run."""
+    message = f"{path.parent}: another opro is working on this run"
+    try:
+        pid = int(pid_path(path).read_text())
+    except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
+        return RunFolderError(message, "wait for it to end, or stop it first")
+    return RunFolderError(
+        f"{message} (process {pid})",
+        f"wait for it to end, or stop it first (`kill {pid}` lets it finish the calls under way)",
+    )

@@ -1,0 +1,109 @@
+"""`opro watch RUN`."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, run_argument
+from opro_cli.cli.session import how_to_resume, show_result
+from opro_cli.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.reports.recorded import RecordedRun
+
+
+def watch(
+    run: Annotated[
+        str | None, run_argument("RUN", "A run folder, or any part of its name.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    plain: Plain = False,
+    as_json: Json = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Show the whole run again, from its journal.")
+    ] = False,
+    speed: Annotated[
+        str | None,
+        typer.Option(help="Of --replay: 1 as it happened, max all at once.  [default: 10]"),
+    ] = None,
+) -> None:
+    """Look on while a run goes, from another terminal; or see it again.
+
+    Only reads the run's folder. Ctrl-C leaves, and the run goes on.
+
+    \b
+    Examples:
+      opro watch --last
+      opro watch quickstart-20261123-101500-3f9a --plain
+      opro watch --last --replay --speed 30
+    """
+    import asyncio
+
+    from opro_cli import watching
+    from opro_cli.adapters.find_runs import find_run, last_run
+    from opro_cli.ui.consoles import observer_for
+
+    if (run is None) == (not last):
+        raise UsageError("name one run to watch, or say --last", "`opro runs` lists the runs")
+    times = _speed(speed, replay=replay)
+    folder = find_run(runs_dir, run) if run is not None else last_run(runs_dir)
+    viewing = watching.Viewing(folder)
+    observers = [observer_for(plain=plain, clock=viewing.now)]
+    if replay:
+        seeing = watching.replay(viewing, observers, times)
+    else:
+        if not viewing.at_work:
+            _say(f"{folder.name} is not at work; this is where it stands")
+        seeing = watching.follow(viewing, observers)
+    # Killed politely too, the terminal gets its cursor back.
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        recorded = asyncio.run(seeing)
+    except KeyboardInterrupt:
+        _say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
+        raise typer.Exit(Interrupted.exit_code) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _conclude(recorded, as_json=as_json)
+
+
+def _conclude(run: RecordedRun, *, as_json: bool) -> None:
+    """The result, where there is one, and how to go on, where that is possible."""
+    from opro_cli.reports.result import result_of
+
+    result = result_of(run, finished=run.status == "finished")
+    if as_json or (result["best"] is not None and run.status != "running"):
+        show_result(result, as_json=as_json)
+    if run.status == "running":
+        _say("that is all so far: the run is at work")
+    elif run.status != "finished":
+        why = {"killed": "killed: its process is gone without a word"}.get(run.status, run.status)
+        _say(f"{why}; nothing answered is lost. go on with: {how_to_resume(Path(run.folder))}")
+
+
+def _speed(text: str | None, *, replay: bool) -> float:
+    """How many times as fast as it happened; inf for "max" and "0"."""
+    if text is not None and not replay:
+        raise UsageError("--speed goes with --replay", "add --replay, or leave --speed out")
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text or 10)
+    except ValueError:
+        speed = math.nan
+    if not speed >= 0:
+        raise UsageError(f"--speed: expected a number such as 10, or max, found {text!r}")
+    return speed or math.inf
+
+
+def _say(text: str) -> None:
+    from opro_cli.ui.safe import printable
+
+    print(printable(text), file=sys.stderr)
