@@ -1,36 +1,80 @@
-"""`opro diff RUN_A RUN_B`."""
+"""`opro diff RUN RUN …`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
+from opro_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.reports.comparison import Comparison
 
 
 def diff(
-    run_a: Annotated[str, run_argument("RUN_A", "A run folder, or any part of its name.")],
-    run_b: Annotated[str, run_argument("RUN_B", "The run to compare it with.")],
+    runs: Annotated[
+        list[str],
+        run_argument("RUN", "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER."),
+    ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    flips: Annotated[
+        bool, typer.Option("--flips", help="List every question that flipped, in full.")
+    ] = False,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="The same, with what the scorer replied.")
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the best prompts of two runs, word by word, and what they are worth.
+    """Compare prompts, word by word, and what they are worth on the same questions.
+
+    RUN is a run folder, or any part of its name, and means its best prompt. RUN@start is the
+    prompt that it started from, RUN@3 the best of step 3 on train, RUN@3.2 the second candidate
+    of that step, as `opro show` counts. The first is what all others are compared with.
 
     \b
     Examples:
       opro diff quickstart-20261123-101500-3f9a quickstart-20261123-111230-c07d
-      opro diff gsm8k-a gsm8k-b --json
+      opro diff gsm8k@start gsm8k@best --flips
+      opro diff gsm8k-a gsm8k-b gsm8k-c --markdown
     """
-    from opro_cli.adapters.find_runs import find_run
-    from opro_cli.adapters.run_folder import read_run
-    from opro_cli.reports.diff import as_data, diff_runs
-
-    compared = diff_runs(read_run(find_run(runs_dir, run_a)), read_run(find_run(runs_dir, run_b)))
+    if len(runs) < 2:
+        raise UsageError(
+            "one prompt is not enough to compare",
+            "name another run, or another prompt of the same: opro diff RUN@start RUN",
+        )
+    if markdown and as_json:
+        raise UsageError("--markdown and --json: one of them")
+    compared = _compared(runs_dir, runs, replies=replies)
     if as_json:
+        from opro_cli.reports.diff_data import as_data
+
         print(json.dumps(as_data(compared), indent=2))
         return
     from opro_cli.ui.consoles import console_for
-    from opro_cli.ui.diff_view import print_diff
 
-    print_diff(compared, console_for(sys.stdout))
+    console = console_for(sys.stdout)
+    if markdown:
+        from opro_cli.ui.diff_markdown import as_markdown
+
+        print(as_markdown(compared, every_flip=flips or replies), end="", file=console.file)
+        return
+    from opro_cli.ui.diff_view import print_comparison
+
+    print_comparison(compared, console, every_flip=flips or replies)
+
+
+def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> Comparison:
+    from opro_cli.adapters.compared_runs import choose_prompts, replies_to_flips
+    from opro_cli.reports.comparison import compare
+
+    chosen = choose_prompts(runs_dir, names)
+    compared = compare(chosen)
+    return compared.with_replies(replies_to_flips(chosen, compared)) if replies else compared

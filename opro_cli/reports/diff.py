@@ -1,4 +1,4 @@
-"""Two runs compared: their best prompts, scores, flipped questions, settings and spend."""
+"""Two prompts compared: words, scores, flipped questions, settings and spend of their runs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.answers import Outcome, Score
+from opro_cli.core.answers import Score
 from opro_cli.core.changes import Change, changes_between
 from opro_cli.core.model import SPLITS, Split
-from opro_cli.core.selection import winner
-from opro_cli.core.state import Candidate
-from opro_cli.core.stats import mcnemar_exact
+from opro_cli.reports.chosen import BEST, Chosen
+from opro_cli.reports.paired import Flips, paired
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import score_data, spend_of, steps_done
+from opro_cli.reports.result import spend_of, steps_done
 from opro_cli.reports.words import Piece, compare_words
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One run's best prompt. scores: None for a split that it did not answer."""
+    """One prompt and its run.
 
+    name: RUN, or RUN@PLACE when it is not the best prompt. scores: None for a split that it did
+    not answer.
+    """
+
+    name: str
     run: str
+    place: str
     status: str
     instruction: str
     step: int
@@ -31,113 +36,65 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
-    """A question that one best prompt answers right and the other does not."""
+class PromptDiff:
+    """All that differs between two prompts and their runs.
 
-    question: str
-    target: str
-    before: Outcome
-    after: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Flips:
-    """Questions of one split that both best prompts answered.
-
-    gained: wrong under the first, right under the second; lost: the other way round.
-    p_value: exact McNemar on them.
-    """
-
-    split: Split
-    shared: int
-    gained: tuple[Flip, ...]
-    lost: tuple[Flip, ...]
-    p_value: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunDiff:
-    """All that differs between two runs.
-
-    before, after: None for a run without any scored candidate. flips: None when the runs
-    share no answered question. caveats: why their figures must not be compared as they stand.
+    before, after: None for a run without any scored candidate. by_split: the splits on which
+    they share answered questions. caveats: why their figures must not be compared as they stand.
     """
 
     before: Side | None
     after: Side | None
     prompt: tuple[Piece, ...]
-    flips: Flips | None
+    by_split: tuple[Flips, ...]
     settings: tuple[Change, ...]
     caveats: tuple[str, ...]
 
+    @property
+    def flips(self) -> Flips | None:
+        """Those on the least seen split; None when no answered question is shared."""
+        return self.by_split[-1] if self.by_split else None
 
-def diff_runs(before: RecordedRun, after: RecordedRun) -> RunDiff:
-    """Compare the best prompts of two runs, over whatever they have in common."""
-    left, right = winner(before.state), winner(after.state)
-    prompt = compare_words(left.instruction, right.instruction) if left and right else ()
-    return RunDiff(
-        before=_side(before, left),
-        after=_side(after, right),
-        prompt=prompt,
-        flips=_flips(before, left, after, right) if left and right else None,
-        settings=changes_between(before.settings, after.settings),
+
+def diff_prompts(before: Chosen, after: Chosen) -> PromptDiff:
+    """Compare two prompts, over whatever their runs have in common."""
+    left, right = before.candidate, after.candidate
+    return PromptDiff(
+        before=side_of(before),
+        after=side_of(after),
+        prompt=compare_words(left.instruction, right.instruction) if left and right else (),
+        by_split=paired(before.run, left, after.run, right) if left and right else (),
+        settings=changes_between(before.run.settings, after.run.settings),
         caveats=_caveats(before, after),
     )
 
 
-def _side(run: RecordedRun, best: Candidate | None) -> Side | None:
-    if best is None:
+def side_of(chosen: Chosen) -> Side | None:
+    """What is shown of one prompt; None when there is none yet."""
+    run, candidate = chosen.run, chosen.candidate
+    if candidate is None:
         return None
     return Side(
+        name=chosen.name,
         run=run.name,
+        place=str(chosen.place),
         status=run.status,
-        instruction=best.instruction,
-        step=best.step,
+        instruction=candidate.instruction,
+        step=candidate.step,
         steps_done=steps_done(run.state),
-        scores={split: best.score(split) for split in SPLITS},
+        scores={split: candidate.score(split) for split in SPLITS},
         spend=spend_of(run.state),
     )
 
 
-def _flips(
-    before: RecordedRun, left: Candidate, after: RecordedRun, right: Candidate
-) -> Flips | None:
-    """On the least seen split on which both answered some of the same questions."""
-    for split in reversed(SPLITS):
-        old, new = _answers(before, left, split), _answers(after, right, split)
-        shared = [asked for asked in old if asked in new]
-        if not shared:
-            continue
-        flips = [
-            Flip(question, target, old[question, target], new[question, target])
-            for question, target in shared
-        ]
-        gained = tuple(f for f in flips if _value(f.before) < _value(f.after))
-        lost = tuple(f for f in flips if _value(f.before) > _value(f.after))
-        p_value = mcnemar_exact(len(gained), len(lost))
-        return Flips(split, len(shared), gained, lost, p_value)
-    return None
-
-
-def _answers(
-    run: RecordedRun, candidate: Candidate, split: Split
-) -> dict[tuple[str, str], Outcome]:
-    """Outcomes by (question, gold answer): indices mean nothing outside their run."""
-    examples = run.examples[split]
-    return {
-        (examples[index].input, examples[index].target): outcome
-        for index, outcome in sorted(candidate.answers[split].by_question.items())
-    }
-
-
-def _value(outcome: Outcome) -> float:
-    return outcome.score or 0.0
-
-
-def _caveats(before: RecordedRun, after: RecordedRun) -> tuple[str, ...]:
+def _caveats(before: Chosen, after: Chosen) -> tuple[str, ...]:
     caveats = []
-    if before.identity.get("data_fingerprint") != after.identity.get("data_fingerprint"):
-        caveats.append("they were scored on different questions: compare prompts, not scores")
+    old_run, new_run = before.run, after.run
+    if old_run.identity.get("data_fingerprint") != new_run.identity.get("data_fingerprint"):
+        caveats.append(
+            "they were scored on different questions: compare prompts, not scores; only the "
+            "questions that both answered are a fair comparison"
+        )
     for path, what in (
         ("task.answer", "answers are graded by different metrics"),
         ("scorer.model", "different models answered"),
@@ -145,65 +102,20 @@ def _caveats(before: RecordedRun, after: RecordedRun) -> tuple[str, ...]:
         ("task.instruction_position", "the instruction stands in different places"),
         ("task.qa_markers", "only one of them frames questions with Q: and A:"),
     ):
-        old, new = _setting(before, path), _setting(after, path)
+        old, new = _setting(old_run, path), _setting(new_run, path)
         if old != new:
             caveats.append(f"{what} ({old} / {new})")
-    for run in (before, after):
-        if run.status != "finished":
-            caveats.append(f"{run.name} is {run.status}, so its best prompt is the best so far")
-    return tuple(caveats)
+    unfinished = [chosen for chosen in (before, after) if chosen.run.status != "finished"]
+    return (*caveats, *dict.fromkeys(map(_so_far, unfinished)))
+
+
+def _so_far(chosen: Chosen) -> str:
+    run = chosen.run
+    if chosen.place == BEST:
+        return f"{run.name} is {run.status}, so its best prompt is the best so far"
+    return f"{run.name} is {run.status}, so answers may be missing"
 
 
 def _setting(run: RecordedRun, path: str) -> Any:
     part, name = path.split(".")
     return run.settings.get(part, {}).get(name)
-
-
-def as_data(diff: RunDiff) -> dict[str, Any]:
-    """The comparison as plain data for `--json`."""
-    return {
-        "before": _side_data(diff.before),
-        "after": _side_data(diff.after),
-        "prompt": [{"kind": piece.kind, "text": piece.text} for piece in diff.prompt],
-        "flips": _flips_data(diff.flips),
-        "settings": [{"path": c.path, "before": c.before, "after": c.after} for c in diff.settings],
-        "caveats": list(diff.caveats),
-    }
-
-
-def _side_data(side: Side | None) -> dict[str, Any] | None:
-    if side is None:
-        return None
-    return {
-        "run": side.run,
-        "status": side.status,
-        "instruction": side.instruction,
-        "step": side.step,
-        "steps_done": side.steps_done,
-        "scores": {split: score_data(score) for split, score in side.scores.items()},
-        "spend": dict(side.spend),
-    }
-
-
-def _flips_data(flips: Flips | None) -> dict[str, Any] | None:
-    if flips is None:
-        return None
-
-    def rows(some: tuple[Flip, ...]) -> list[dict[str, Any]]:
-        return [
-            {
-                "question": flip.question,
-                "target": flip.target,
-                "before": flip.before.answer,
-                "after": flip.after.answer,
-            }
-            for flip in some
-        ]
-
-    return {
-        "split": flips.split,
-        "shared": flips.shared,
-        "wrong_to_right": rows(flips.gained),
-        "right_to_wrong": rows(flips.lost),
-        "p_value": flips.p_value,
-    }

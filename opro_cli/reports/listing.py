@@ -20,7 +20,7 @@ def listed(run: RecordedRun) -> dict[str, Any]:
         "steps_done": steps_done(run.state),
         "steps": run.state.search.steps,
         "candidates": len(run.state.candidates),
-        "best": described(best) if best else None,
+        "best": described(best, run.state) if best else None,
         "spend": spend_of(run.state),
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
     }

@@ -7,35 +7,37 @@ deterministic models give equal results, whatever the concurrency.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 from opro_cli.core.answers import Score
 from opro_cli.core.model import SPLITS
 from opro_cli.core.selection import baseline, deciding_split, winner
 from opro_cli.core.session import calls_done
 from opro_cli.core.state import Candidate, RunState
-from opro_cli.core.stats import mcnemar_exact
 from opro_cli.reports.recorded import RecordedRun
-
-ALPHA = 0.05
-"""A difference with a larger p-value is not called one."""
-
-Judgement = Literal["improved", "not_distinguishable", "worse"]
+from opro_cli.reports.verdict import judge, meeting, no_verdict, noise_of
 
 
 def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     """What `result.json` holds; a run that is not finished gets no verdict."""
     state = run.state
     start, best = baseline(state), winner(state)
-    verdict = judge(state, start, best) if finished else _no_verdict("the run is not finished")
+    verdict = judge(state, start, best) if finished else no_verdict("the run is not finished")
     return {
-        "format_version": 1,
+        "format_version": 2,
         "run": run.name,
         "status": "finished" if finished else "stopped",
-        "initial": described(start) if start else None,
-        "best": described(best) if best else None,
+        "initial": described(start, state) if start else None,
+        "best": described(best, state) if best else None,
         "chosen_by": deciding_split(state) if finished else "train",
         **verdict,
+        "baselines": [
+            {**described(each, state), "against_start": meeting(start, each)}
+            for each in map(state.asked, state.baselines)
+            if start is not None and finished
+        ],
+        "noise": noise_of(state, start) if start and finished else None,
         "spend": spend_of(state),
         "steps_done": steps_done(state),
         "candidates": len(state.candidates),
@@ -54,7 +56,7 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
 
 def candidates_of(state: RunState) -> list[dict[str, Any]]:
     """All candidates in the order in which they joined."""
-    return [described(candidate) for candidate in state.candidates.values()]
+    return [described(candidate, state) for candidate in state.candidates.values()]
 
 
 def skipped_proposals(state: RunState) -> dict[str, int]:
@@ -82,60 +84,16 @@ def spend_of(state: RunState) -> dict[str, Any]:
     }
 
 
-def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
-    """Is the winner better than the start prompt on the test split?
+def described(candidate: Candidate, state: RunState) -> dict[str, Any]:
+    """A candidate as plain data: instruction, step, and a score or null for each split.
 
-    Exact McNemar on the questions that both answered there: gained counts those on which the
-    winner scored higher, lost those on which the start prompt did.
+    leaks: what it quotes of the train questions (index of the question in examples.jsonl).
     """
-    if start is None or best is None:
-        return _no_verdict("nothing was scored")
-    if not state.sizes["test"]:
-        return _no_verdict("no test split, so no gain is claimed")
-    if best is start:
-        sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
-        return _verdict("not_distinguishable", sentence, 0, 0, 1.0)
-    before, after = start.answers["test"].by_question, best.answers["test"].by_question
-    was, now = start.score("test"), best.score("test")
-    if was is None or now is None:
-        return _no_verdict("the scorer refused every test question")
-    pairs = [
-        (before[q].score or 0.0, after[q].score or 0.0)
-        for q in before
-        if q in after and not before[q].excluded and not after[q].excluded
-    ]
-    gained = sum(new > old for old, new in pairs)
-    lost = sum(new < old for old, new in pairs)
-    p_value = mcnemar_exact(gained, lost)
-    outcome: Judgement = "not_distinguishable"
-    if p_value < ALPHA:
-        outcome = "improved" if gained > lost else "worse"
-    return _verdict(outcome, _sentence(was, now, gained, lost, p_value), gained, lost, p_value)
-
-
-def _sentence(was: Score, now: Score, gained: int, lost: int, p_value: float) -> str:
-    return (
-        f"on {now.n} unseen test questions {100 * was.mean:.1f} % → {100 * now.mean:.1f} % "
-        f"({gained} gained, {lost} lost, exact McNemar p = {p_value:.2g})"
-    )
-
-
-def _verdict(
-    outcome: Judgement, sentence: str, gained: int, lost: int, p_value: float
-) -> dict[str, Any]:
-    paired = {"gained": gained, "lost": lost, "p_value": p_value}
-    return {"verdict": outcome, "verdict_sentence": sentence, "paired_test": paired}
-
-
-def _no_verdict(why: str) -> dict[str, Any]:
-    return {"verdict": None, "verdict_sentence": why, "paired_test": None}
-
-
-def described(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as plain data: instruction, step, and a score or null for each split."""
+    leaks = state.leaks_of(candidate.instruction)
     return {
         "instruction": candidate.instruction,
         "step": candidate.step,
+        "leaks": [asdict(leak) for leak in leaks],
         "scores": {split: score_data(candidate.score(split)) for split in SPLITS},
     }
 

@@ -36,7 +36,8 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
     if _too_long(left, right):
         return _compare_ends(left, right)
     # autojunk drops frequent tokens (spaces) in long texts and garbles the diff.
-    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    # White space alone is no match: there are too many of it to try them all.
+    matcher = difflib.SequenceMatcher(str.isspace, left, right, autojunk=False)
     pieces: list[Piece] = []
     removed = added = ""
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
@@ -61,8 +62,8 @@ def _too_long(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
-    begin = _equal_at_start(left, right)
-    end = _equal_at_start(left[begin:][::-1], right[begin:][::-1])
+    begin = equal_at_start(left, right)
+    end = equal_at_start(left[begin:][::-1], right[begin:][::-1])
     gone, new = left[begin : len(left) - end], right[begin : len(right) - end]
     pieces = (
         Piece("same", "".join(left[:begin])),
@@ -72,7 +73,8 @@ def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
     return tuple(piece for piece in pieces if piece.text)
 
 
-def _equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
+def equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many of the first items are the same in both."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(left), len(right)))
 

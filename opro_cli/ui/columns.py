@@ -11,7 +11,7 @@ from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
 from opro_cli.core.state import Candidate
 from opro_cli.ui.formats import bounds, percent
-from opro_cli.ui.safe import instruction_shown, printable, printable_blocks
+from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_blocks
 
 _SCORE = len("100.0 %")
 _INTERVAL = len("[100.0–100.0]")
@@ -27,12 +27,14 @@ class Columns:
     """How a row is laid out; both tables of a frame share one, so that numbers line up.
 
     sizes: questions a split. unreadable, dev: are there any, so that they need a column?
+    leaking: instructions that quote train questions.
     """
 
     width: int
     sizes: dict[Split, int]
     unreadable: bool
     dev: bool
+    leaking: frozenset[str] = frozenset()
 
     def header(self, title: str) -> Text:
         """The names of the columns, for scores on train; `title` says what the rows are."""
@@ -63,7 +65,8 @@ class Columns:
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
-        texts = printable_blocks(instruction_shown(candidate.instruction), max(1, room), lines)
+        text = flagged(candidate.instruction, candidate.instruction in self.leaking)
+        texts = printable_blocks(text, max(1, room), lines)
         indent = " " * (self.width - room)
         first = self._fit(self._join(cells, texts[0]))
         return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console
@@ -20,10 +22,18 @@ def console_for(stream: TextIO) -> Console:
     return Console(file=stream, markup=False, emoji=False, highlight=False)
 
 
-def observer_for(stream: TextIO | None = None, *, plain: bool = False) -> Observer:
-    """The live view where a terminal can show it, else the plain log; both on stderr."""
+def observer_for(
+    stream: TextIO | None = None,
+    *,
+    plain: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Observer:
+    """The live view where a terminal can show it, else the plain log; both on stderr.
+
+    clock: what `Activity.started` is a time of.
+    """
     stream = stream or sys.stderr
     console = console_for(stream)
     if plain or not console.is_terminal or console.is_dumb_terminal:
         return PlainLog(stream)
-    return LiveView(console)
+    return LiveView(console, clock)

@@ -3,45 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import nullcontext
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from opro_cli.core.answers import Score
-from opro_cli.core.model import SPLITS
-from opro_cli.reports.diff import Flip, Flips, RunDiff, Side
+from opro_cli.core.model import Split
+from opro_cli.reports.comparison import Comparison
+from opro_cli.reports.diff import PromptDiff, Side
+from opro_cli.reports.folding import Folded, fold_pieces
 from opro_cli.reports.words import Piece
-from opro_cli.ui.formats import bounds, count, money, percent, points, tokens
+from opro_cli.ui import diff_rows
+from opro_cli.ui.blocks import print_block
+from opro_cli.ui.flips_view import SHOWN, print_all_flips, print_some_flips
+from opro_cli.ui.formats import plural
+from opro_cli.ui.grids import MOST_CELLS
 from opro_cli.ui.safe import printable, printable_lines
 
-SHOWN_FLIPS = 5
-SETTING = 500
-"""Cells of a value, or of a caveat, at most."""
+LEAST_COLUMN = 16
+"""Cells of a run's column at least; more runs than fit go into further tables."""
 
 
-def print_diff(diff: RunDiff, console: Console) -> None:
+def print_comparison(comparison: Comparison, console: Console, *, every_flip: bool = False) -> None:
+    """Two prompts in detail; more in a table first. every_flip: all, paged on a terminal."""
+    # The pager gets no colours: not each knows them, and every sign says the same.
+    with console.pager() if every_flip and console.is_terminal else nullcontext():
+        if len(comparison.against_first) == 1:
+            print_diff(comparison.against_first[0], console, every_flip=every_flip)
+        else:
+            _print_many(comparison, console, every_flip=every_flip)
+
+
+def print_diff(diff: PromptDiff, console: Console, *, every_flip: bool = False) -> None:
     """Prompts, scores, flips, settings, spend; caveats first, because they change the reading."""
-    for sign, side, style in (("-", diff.before, "red"), ("+", diff.after, "green")):
-        about = f"{sign} {side.run} (step {side.step} of {side.steps_done})" if side else None
-        console.print(Text(printable(about or f"{sign} no candidate scored yet"), style=style))
-    for caveat in diff.caveats:
-        console.print(Text(printable(f"! {caveat}", SETTING), style="yellow"))
+    _print_sides(diff, console)
     if diff.before and diff.after:
-        _heading(console, "best prompts, word by word")
+        _heading(console, "prompts, word by word")
         _print_words(diff.prompt, console)
         _heading(console, "scores")
-        console.print(_scores(diff.before, diff.after))
-    _heading(console, "questions that flipped")
-    _print_flips(diff.flips, console)
+        console.print(diff_rows.scores_of_two(diff.before, diff.after).table())
+    _print_flips(diff, console, every_flip=every_flip)
     _heading(console, "settings that differ")
     for change in diff.settings:
-        values = (printable(repr(value), SETTING) for value in (change.before, change.after))
+        values = (printable(repr(value), MOST_CELLS) for value in (change.before, change.after))
         console.print(Text(printable(f"  {change.path}: ") + " → ".join(values)))
     if not diff.settings:
         console.print(Text("  none"))
+    if every_flip:
+        print_all_flips(diff, console)
+
+
+def _print_many(comparison: Comparison, console: Console, *, every_flip: bool) -> None:
+    for number, column in enumerate(comparison.columns, start=1):
+        console.print(Text(printable(f"{number}  {column.name}", MOST_CELLS)))
+    for part in diff_rows.side_by_side(comparison).in_parts(console.width, LEAST_COLUMN):
+        console.print()
+        console.print(part.table())
+    others = len(comparison.against_first)
+    _heading(console, f"each of the {others} others against 1")
+    print_block(console, "  ", [diff_rows.holm_said(others)])
+    for number, diff in enumerate(comparison.against_first, start=2):
+        _heading(console, f"{number} against 1")
+        _print_sides(diff, console)
+        if diff.before and diff.after:
+            console.print()
+            _print_words(diff.prompt, console)
+        adjusted = comparison.adjusted[number - 2]
+        _print_flips(diff, console, adjusted, every_flip=every_flip)
+        if every_flip:
+            print_all_flips(diff, console)
+
+
+def _print_sides(diff: PromptDiff, console: Console) -> None:
+    for sign, side, style in (("-", diff.before, "red"), ("+", diff.after, "green")):
+        console.print(Text(printable(f"{sign} {_about(side)}"), style=style))
+    for caveat in diff.caveats:
+        print_block(console, "! ", [printable(caveat, MOST_CELLS)], "yellow")
+
+
+def _about(side: Side | None) -> str:
+    if side is None:
+        return "no candidate scored yet"
+    return f"{side.name} (step {side.step} of {side.steps_done})"
 
 
 def _heading(console: Console, title: str) -> None:
@@ -52,73 +95,33 @@ def _print_words(pieces: Sequence[Piece], console: Console) -> None:
     """One text with [-gone-] and {+new+} marks; the marks carry what the colours say."""
     if all(piece.kind == "same" for piece in pieces):
         console.print(Text("  (the same prompt)"))
-    line = Text("  ")
-    for piece in pieces:
-        shown = "\n  ".join(printable_lines(piece.text))
+    text = Text()
+    for piece in fold_pieces(pieces):
+        if isinstance(piece, Folded):
+            text.append(f"… {plural(piece.lines, 'line')} the same …", style="dim")
+            continue
+        shown = "\n".join(printable_lines(piece.text))
         match piece.kind:
             case "same":
-                line.append(shown)
+                text.append(shown)
             case "removed":
-                line.append(f"[-{shown}-]", style="red strike")
+                text.append(f"[-{shown}-]", style="red strike")
             case "added":
-                line.append(f"{{+{shown}+}}", style="green")
-    console.print(line)
+                text.append(f"{{+{shown}+}}", style="green")
+    for line in text.wrap(console, max(1, console.width - 2)):
+        line.rstrip()
+        console.print(Text("  ").append_text(line) if line else Text())
 
 
-def _scores(before: Side, after: Side) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("", "-", "+", "difference"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for split in SPLITS:
-        old, new = before.scores[split], after.scores[split]
-        change = f"{points(new.mean - old.mean)} points" if old and new else "–"
-        table.add_row(Text(split), Text(_score(old)), Text(_score(new)), Text(change))
-    for name, old_text, new_text in _spend_rows(before, after):
-        table.add_row(Text(name), Text(old_text), Text(new_text), Text(""))
-    return table
-
-
-def _score(score: Score | None) -> str:
-    if score is None:
-        return "–"
-    unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
-    return f"{percent(score.mean)} {bounds(score.interval)} n={score.n}{unreadable}"
-
-
-def _spend_rows(before: Side, after: Side) -> list[tuple[str, str, str]]:
-    old, new = before.spend, after.spend
-    return [
-        ("calls", count(old["calls"]), count(new["calls"])),
-        ("tokens", _tokens(old), _tokens(new)),
-        ("cost", money(old["usd"]), money(new["usd"])),
-    ]
-
-
-def _tokens(spend: Mapping[str, Any]) -> str:
-    return f"{tokens(spend['prompt_tokens'])} in, {tokens(spend['completion_tokens'])} out"
-
-
-def _print_flips(flips: Flips | None, console: Console) -> None:
-    if flips is None:
-        console.print(Text("  the two best prompts answered no question in common"))
-        return
-    summary = (
-        f"  {flips.split}, {count(flips.shared)} shared questions: "
-        f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong "
-        f"(exact McNemar p = {flips.p_value:.2g})"
-    )
-    console.print(Text(summary))
-    for sign, some, style in (("+", flips.gained, "green"), ("-", flips.lost, "red")):
-        for flip in some[:SHOWN_FLIPS]:
-            console.print(Text(f"  {sign} {_flip(flip)}", style=style), soft_wrap=False)
-        if len(some) > SHOWN_FLIPS:
-            console.print(Text(f"  {sign} … and {len(some) - SHOWN_FLIPS} more (see --json)"))
-
-
-def _flip(flip: Flip) -> str:
-    answers = [
-        "unreadable" if outcome.answer is None else printable(outcome.answer, 24)
-        for outcome in (flip.before, flip.after)
-    ]
-    target = printable(flip.target, 24)
-    return f"{answers[0]} → {answers[1]} (gold {target}): {printable(flip.question, 90)}"
+def _print_flips(
+    diff: PromptDiff,
+    console: Console,
+    adjusted: Mapping[Split, float] | None = None,
+    *,
+    every_flip: bool,
+) -> None:
+    _heading(console, "questions that flipped")
+    print_some_flips(diff, console, most=0 if every_flip else SHOWN)
+    if diff.by_split:
+        console.print()
+        console.print(diff_rows.splits(diff, adjusted).table())

@@ -47,6 +47,9 @@ def render(
         state.sizes,
         unreadable=missed_answers(state.candidates.values())["unreadable"] > 0,
         dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
+        leaking=frozenset(
+            c.instruction for c in state.candidates.values() if state.leaks_of(c.instruction)
+        ),
     )
     lines = [
         _header(briefing, state, activity, now, width),
@@ -120,7 +123,7 @@ def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
     tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
     cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
-    if not state.ended:
+    if activity.in_flight and not state.ended:
         flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
         parts.append(f"in flight: {', '.join(flying)}")
     return _dotted(parts, width)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from opro_cli.ui.formats import count, money, percent
-from opro_cli.ui.safe import instruction_shown, printable, printable_lines
+from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_lines
 
 INSTRUCTION = 2000
 """Cells of an instruction, or of a note, in a table at most."""
@@ -52,16 +53,24 @@ def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> Non
         table.add_column(split, justify="right", no_wrap=True)
     table.add_column("unreadable", justify="right", no_wrap=True)
     table.add_column("instruction", ratio=1, overflow="fold")
-    for row in sorted(rows, key=_by_train):
+    for place, row in sorted(_placed(rows), key=lambda placed: _by_train(placed[1])):
         scores = row["scores"]
         unreadable = sum(score["unreadable"] for score in scores.values() if score)
         table.add_row(
-            Text(str(row["step"])),
+            Text(place),
             *(Text(_mean(scores[split])) for split in ("train", "dev", "test")),
             Text(count(unreadable) if unreadable else "–"),
-            Text(printable(instruction_shown(row["instruction"]), INSTRUCTION)),
+            Text(printable(flagged(row["instruction"], row.get("leaks")), INSTRUCTION)),
         )
     console.print(table)
+
+
+def _placed(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each with its place in the run, "3.2", as `opro diff RUN@3.2` takes it."""
+    joined: Counter[int] = Counter()
+    for row in rows:
+        joined[row["step"]] += 1
+        yield f"{row['step']}.{joined[row['step']]}", row
 
 
 def print_forecast(facts: Mapping[str, Any], console: Console) -> None:

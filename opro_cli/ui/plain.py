@@ -20,7 +20,7 @@ from opro_cli.core.state import Candidate, RunState
 from opro_cli.ui import formats
 from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
-from opro_cli.ui.safe import instruction_shown, printable
+from opro_cli.ui.safe import flagged, printable
 
 QUIET = 30.0
 """Seconds without a line after which one says that the run is alive."""
@@ -34,7 +34,7 @@ _ERROR = 200
 class PlainLog:
     """Writes lines such as "[02:05] step 3: 82.5 % [68.1–91.3] 33/40 · Let's think …".
 
-    Times are those of the events, counted from the start of this session.
+    Times are those of the events, counted from the start of their session.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -57,7 +57,7 @@ class PlainLog:
 
     def after(self, event: Event, state: RunState) -> None:
         """Say what the event completed, if it completed anything."""
-        if self._started is None:
+        if self._started is None or isinstance(event, SessionStarted):
             self._started = self._said = event.at
         match event:
             case SessionStarted():
@@ -82,11 +82,14 @@ class PlainLog:
         """Nothing is left to say: every line was flushed as it came."""
 
     def _after_answer(self, event: Answered | Refused, state: RunState) -> None:
-        candidate = state.candidates[event.candidate]
+        candidate = state.asked(event.candidate)
         if not state.is_scored(candidate, event.split):
             return
         where = _place(candidate.step) if event.split == "train" else event.split
-        self._say(event.at, f"{where}: {_scored(candidate, event.split)}")
+        if candidate.id in state.again:
+            where += ", asked again"
+        leaks = state.leaks_of(candidate.instruction)
+        self._say(event.at, f"{where}: {_scored(candidate, event.split, leaks)}")
         if event.split == "train":
             here = state.of_step(candidate.step)
             if all(state.is_scored(c, "train") for c in here):
@@ -144,14 +147,14 @@ def _place(step: int) -> str:
     return f"step {step}" if step else "initial"
 
 
-def _scored(candidate: Candidate, split: Split) -> str:
+def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
     score = candidate.score(split)
     if score is None:
         return ""
     line = formats.scored(score.mean, score.interval, score.correct, score.n)
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
     refused = f", {score.refused} refused" if score.refused else ""
-    text = printable(instruction_shown(candidate.instruction), _INSTRUCTION)
+    text = printable(flagged(candidate.instruction, leaks), _INSTRUCTION)
     return f"{line}{unreadable}{refused} · {text}"
 
 

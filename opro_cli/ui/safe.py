@@ -25,6 +25,11 @@ MOST_CHARACTERS, MOST_LINES = 20_000, 1000
 """Of a text that is shown in full; `--json` and the run folder have what is beyond."""
 
 
+def flagged(instruction: str, leaks: object) -> str:
+    """An instruction in a table, marked when it quotes train questions."""
+    return f"⚑ {instruction_shown(instruction)}" if leaks else instruction_shown(instruction)
+
+
 def instruction_shown(instruction: str) -> str:
     """What stands for an instruction in a table; still to be made printable."""
     return instruction or "(empty)"

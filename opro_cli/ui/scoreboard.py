@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
-from opro_cli.core.selection import baseline, finalists, proposed_for_dev, winner
+from opro_cli.core.selection import baseline, compared_on_test, finalists, proposed_for_dev, winner
 from opro_cli.core.session import phase
 from opro_cli.core.state import Candidate, RunState
 
@@ -93,12 +93,15 @@ class Scoreboard:
     def bench(self, state: RunState) -> Bench:
         """What the run is doing now."""
         now = phase(state)
+        if not state.sizes["train"]:
+            everyone = list(state.candidates.values())
+            return self._bench("instructions on test", state, everyone, "test")
         if now == "test":
             if not self._pair:
                 start, best = baseline(state), winner(state)
-                pair = [start] if start is best else [start, best]
-                self._pair = [c for c in pair if c is not None]
-            return self._bench("start and best on test", state, self._pair, "test")
+                if start is not None and best is not None:
+                    self._pair = compared_on_test(state, start, best)
+            return self._bench("start, best and baselines on test", state, self._pair, "test")
         if now == "dev":
             if not self._finalists:
                 self._finalists = finalists(state)

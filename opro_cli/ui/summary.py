@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -20,7 +20,12 @@ _HEADLINES = {
     "worse": ("worse", "bold red"),
 }
 
-_SKIPPED = {"too long": "too long", "digits": "with digits", "tag": "with a tag in them"}
+_SKIPPED = {
+    "too long": "too long",
+    "digits": "with digits",
+    "tag": "with a tag in them",
+    "leaks": "that quote train questions",
+}
 
 
 def print_result(result: Mapping[str, Any], console: Console) -> None:
@@ -32,7 +37,12 @@ def print_result(result: Mapping[str, Any], console: Console) -> None:
         console.print(_scores(start, best))
         for line in _missed(result, start, best):
             console.print(Text(line, style="yellow"))
-    for line in _idle_optimizer(result) + _skipped(result):
+    if result.get("baselines"):
+        console.print()
+        console.print(_baselines(result))
+    for line in _noise(result):
+        console.print(Text(line))
+    for line in _leaks(result) + _idle_optimizer(result) + _skipped(result):
         console.print(Text(line, style="yellow"))
     if best is not None:
         console.print()
@@ -99,6 +109,61 @@ def _numbers(kind: str, candidate: Mapping[str, Any]) -> str:
     scores = ((split, candidate["scores"].get(split)) for split in SPLITS)
     found = [(split, each) for split, each in scores if each and each.get(kind)]
     return ", ".join(f"{each[kind]} of {each['n']} on {split}" for split, each in found)
+
+
+def _baselines(result: Mapping[str, Any]) -> Table:
+    """What well-known instructions do on test, beside the start prompt's and the winner's score."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    table.add_column(Text("on test"), overflow="ellipsis", no_wrap=True, max_width=30)
+    table.add_column(Text("score"), justify="right", no_wrap=True)
+    table.add_column(Text("against the start prompt"), no_wrap=True)
+    for name, each, meeting in _on_test(result):
+        score = each["scores"]["test"]
+        if score is not None:
+            table.add_row(
+                Text(name), Text(formats.percent(score["mean"])), Text(_difference(meeting))
+            )
+    return table
+
+
+def _on_test(
+    result: Mapping[str, Any],
+) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any] | None]]:
+    start, best = result["initial"], result["best"]
+    yield "start prompt", start, None
+    if best["instruction"] != start["instruction"]:
+        yield "best prompt", best, result
+    for each in result["baselines"]:
+        if each["instruction"] not in (start["instruction"], best["instruction"]):
+            yield instruction_shown(printable(each["instruction"])), each, each["against_start"]
+
+
+def _difference(meeting: Mapping[str, Any] | None) -> str:
+    if meeting is None or meeting["difference"] is None:
+        return ""
+    change = meeting["difference"]
+    low, high = (f"{100 * each:+.1f}" for each in change["interval"])
+    p_value = meeting["paired_test"]["p_value"]
+    return f"{formats.points(change['mean'])} [{low} to {high}], p = {p_value:.2g}"
+
+
+def _noise(result: Mapping[str, Any]) -> list[str]:
+    """How much the scorer changes its mind by itself."""
+    noise = result.get("noise")
+    if not noise:
+        return []
+    return [
+        f"noise: the start prompt's {formats.plural(noise['n'], 'test question')} asked again, "
+        f"{formats.plural(noise['changed'], 'score')} changed "
+        f"({formats.points(noise['difference'])} points)"
+    ]
+
+
+def _leaks(result: Mapping[str, Any]) -> list[str]:
+    """That the best prompt tells about single questions, where it does."""
+    leaks = (result["best"] or {}).get("leaks") or ()
+    quotes = "; ".join(f'"{printable(leak["quote"], 60)}"' for leak in leaks[:3])
+    return [f"the best prompt quotes train questions: {quotes}"] if quotes else []
 
 
 def _idle_optimizer(result: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 from opro_cli.core.model import Split
 from opro_cli.core.state import RunState
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import judge, result_of, steps_done
+from opro_cli.reports.result import result_of, steps_done
+from opro_cli.reports.verdict import judge
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
@@ -59,21 +60,39 @@ def test_the_contract_of_a_finished_run() -> None:
     assert result["models"] == {"scorer": "openai/a", "optimizer": "openai/b"}
 
 
-def test_the_verdict_is_an_exact_paired_test() -> None:
+def test_the_verdict_is_a_paired_test() -> None:
     result = result_of(recorded(run_with_test(2, 9, 10)), finished=True)
-    # 7 gained, 0 lost: p = 2 / 2**7
-    assert result["paired_test"] == {"gained": 7, "lost": 0, "p_value": 2 / 128}
+    # 7 gained, 0 lost: the exact p is 2 / 2**7, and half of it is the chance of just this
+    assert result["paired_test"] == {
+        "test": "McNemar mid-p",
+        "n": 10,
+        "gained": 7,
+        "lost": 0,
+        "p_value": 1 / 128,
+    }
     assert result["verdict"] == "improved"
+    assert result["difference"]["mean"] == pytest.approx(0.7)
     assert result["verdict_sentence"] == (
-        "on 10 unseen test questions 20.0 % → 90.0 % (7 gained, 0 lost, exact McNemar p = 0.016)"
+        "on 10 unseen test questions 20.0 % → 90.0 %, +70.0 points (95 % interval +22.8 to +89.2; "
+        "7 gained, 0 lost, McNemar mid-p = 0.0078)"
+    )
+
+
+def test_what_is_not_told_apart_says_how_many_questions_would() -> None:
+    result = result_of(recorded(run_with_test(5, 7, 10)), finished=True)
+    assert result["verdict"] == "not_distinguishable"
+    # 2 of 10 gained, none lost (Connor 1987): ((1.95996 √.2 + .84162 √(.2 - .04)) / .2)² = 36.8
+    assert result["questions_needed"] == 37
+    assert result["verdict_sentence"].endswith(
+        "; some 27 more test questions would tell such a difference"
     )
 
 
 @pytest.mark.parametrize(
     ("start_right", "best_right", "verdict"),
     [
-        (2, 7, "not_distinguishable"),
-        (2, 8, "improved"),
+        (2, 6, "not_distinguishable"),
+        (2, 7, "improved"),
         (8, 2, "worse"),
         (5, 5, "not_distinguishable"),
     ],
@@ -81,7 +100,7 @@ def test_the_verdict_is_an_exact_paired_test() -> None:
 def test_only_a_gain_that_is_no_chance_is_called_one(
     start_right: int, best_right: int, verdict: str
 ) -> None:
-    # 5 gained: p = .0625; 6 gained: p = .03125
+    # 4 gained: mid-p = .0625; 5 gained: .03125
     assert (
         result_of(recorded(run_with_test(start_right, best_right, 10)), finished=True)["verdict"]
         == verdict

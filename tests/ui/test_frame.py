@@ -6,8 +6,10 @@ import pytest
 from rich.cells import cell_len
 
 from opro_cli.core.events import SessionEnded
+from opro_cli.core.model import Example
 from opro_cli.core.selection import winner
 from opro_cli.core.session import Activity
+from opro_cli.core.settings import DataSettings, SearchSettings, TaskSettings
 from opro_cli.core.state import RunState
 from opro_cli.ui.frame import render
 from tests.ui.runs_by_hand import (
@@ -186,7 +188,7 @@ def test_the_test_split_shows_start_and_best() -> None:
     state = unseen(right_on_dev=18)
     answer(state, START, "test", 30, 20)
     lines = lines_of(state)
-    at = lines.index("start and best on test: 1/2 scored")
+    at = lines.index("start, best and baselines on test: 1/2 scored")
     assert lines[at + 1].split()[:4] == ["60.0", "%", "[46.2–72.4]", "50/50"]
     assert lines[at + 2].split()[:2] == ["-", "0/50"]
 
@@ -209,3 +211,14 @@ def test_the_winner_takes_a_second_line_when_there_is_room() -> None:
     at = next(i for i, line in enumerate(lines) if "100.0 %" in line)
     assert lines[at].endswith("Think about the question, then write the answer")
     assert lines[at + 1].strip() == "alone on one line."
+
+
+def test_an_instruction_that_quotes_a_train_question_is_marked() -> None:
+    question = "Claire has the blue ball and Gertrude has the black ball. They swap. Who has what?"
+    rows = [Example(question, "black", "t:0", 0), Example("How many owls?", "4", "t:1", 1)]
+    search = SearchSettings((START, f"Think. {question}"), steps=1)
+    task = TaskSettings(DataSettings("t", "q", "a"), "exact")
+    state = RunState.at_start(search, {"train": rows, "dev": (), "test": ()}, task)
+    lines = lines_of(state)
+    assert any("⚑ Think. Claire has" in line for line in lines)
+    assert not any(f"⚑ {START}" in line for line in lines)

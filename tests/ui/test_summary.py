@@ -144,3 +144,42 @@ def test_hostile_text_is_harmless(text: str) -> None:
     data["best"]["instruction"] = text
     lines = printed(data)
     assert all(only_visible(line) and cell_len(line) <= 80 for line in lines)
+
+
+def meeting(mean: float, low: float, high: float, p_value: float) -> dict[str, Any]:
+    difference = {"mean": mean, "interval": [low, high]}
+    return {"difference": difference, "paired_test": {"p_value": p_value}}
+
+
+def test_baselines_stand_beside_start_and_winner() -> None:
+    data = result()
+    test = data["initial"]["scores"]["test"]
+    known = {"instruction": "", "step": 0, "scores": {"test": {**test, "mean": 0.61}}}
+    data |= meeting(0.22, 0.17, 0.27, 1e-9)
+    data["baselines"] = [
+        {**known, "against_start": meeting(0.12, 0.05, 0.19, 0.002)},
+        {**known, "instruction": data["initial"]["instruction"], "against_start": None},
+    ]
+    lines = printed(data)
+    at = next(place for place, line in enumerate(lines) if line.startswith("on test"))
+    rows = [" ".join(line.split()) for line in lines[at + 1 : at + 4]]
+    assert rows == [
+        "start prompt 49.0 %",
+        "best prompt 71.0 % +22.0 [+17.0 to +27.0], p = 1e-09",
+        "(empty) 61.0 % +12.0 [+5.0 to +19.0], p = 0.002",
+    ]
+
+
+def test_what_the_scorer_changes_by_itself_is_said() -> None:
+    noise = {"n": 200, "changed": 1, "difference": -0.005, "mean": 0.48}
+    (line,) = [line for line in printed(result(noise=noise), width=120) if "noise" in line]
+    assert line == (
+        "noise: the start prompt's 200 test questions asked again, 1 score changed (-0.5 points)"
+    )
+    assert not any("noise" in line for line in printed(result(noise=None)))
+
+
+def test_a_winner_that_quotes_train_questions_is_told() -> None:
+    data = result()
+    data["best"]["leaks"] = [{"kind": "question", "quote": "Claire has\x1b[2J", "question": 3}]
+    assert 'the best prompt quotes train questions: "Claire has\\x1b[2J"' in printed(data)

@@ -1,0 +1,76 @@
+"""Prompts × datasets × models: scores with intervals, and who is told apart from the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opro_cli.core.answers import Score
+from opro_cli.core.state import candidate_id
+from opro_cli.core.stats import holm
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import score_data
+from opro_cli.reports.verdict import ALPHA, Comparison, compare
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One prompt in one column.
+
+    against_first: the paired comparison with the first prompt, None for itself and where nothing
+    is shared. adjusted: its p-value after Holm's correction over the prompts of the column.
+    """
+
+    score: Score | None
+    against_first: Comparison | None
+    adjusted: float | None
+
+    @property
+    def mark(self) -> str:
+        """ "better", "worse" or "" for not told apart from the first prompt."""
+        if self.against_first is None or self.adjusted is None or self.adjusted >= ALPHA:
+            return ""
+        return "better" if self.against_first.difference > 0 else "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One dataset under one model. questions: how many. entries: one a prompt, in their order."""
+
+    dataset: str
+    model: str
+    run: str
+    questions: int
+    entries: tuple[Entry, ...]
+
+
+def column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> Column:
+    """The scores of all prompts in one evaluation."""
+    asked = [run.state.candidates[candidate_id(prompt)] for prompt in prompts]
+    meetings = [compare(asked[0], each) for each in asked[1:]]
+    adjusted = holm([each.p_value if each else 1.0 for each in meetings])
+    entries = [Entry(asked[0].score("test"), None, None)]
+    for candidate, meeting, p_value in zip(asked[1:], meetings, adjusted, strict=True):
+        entries.append(Entry(candidate.score("test"), meeting, p_value if meeting else None))
+    model = run.settings["scorer"]["model"]
+    return Column(dataset, model, run.name, run.state.sizes["test"], tuple(entries))
+
+
+def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The matrix as plain data, a row for each prompt in each column."""
+    return [
+        {
+            "prompt": prompt,
+            "dataset": each.dataset,
+            "model": each.model,
+            "run": each.run,
+            **(score_data(entry.score) or {"mean": None}),
+            "difference": entry.against_first.difference if entry.against_first else None,
+            "p_value": entry.against_first.p_value if entry.against_first else None,
+            "p_adjusted": entry.adjusted,
+            "mark": entry.mark,
+        }
+        for each in columns
+        for prompt, entry in zip(prompts, each.entries, strict=True)
+    ]

@@ -1,0 +1,84 @@
+"""Long prompts compared: what is the same is folded, and nothing that changed is."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.reports.folding import Folded, Line, as_lines, fold_lines, fold_pieces
+from opro_cli.reports.words import Piece, compare_words
+
+TEN = "\n".join(f"line {n}" for n in range(10))
+TEXTS = st.text("ab\n ", max_size=30)
+
+
+def test_what_is_far_from_a_change_is_folded() -> None:
+    pieces = compare_words(f"{TEN}\nold\n{TEN}", f"{TEN}\nnew\n{TEN}")
+    assert fold_pieces(pieces) == [
+        Folded(8),
+        Piece("same", "\nline 8\nline 9\n"),
+        Piece("removed", "old"),
+        Piece("added", "new"),
+        Piece("same", "\nline 0\nline 1\n"),
+        Folded(8),
+    ]
+    assert fold_lines(as_lines(pieces)) == [
+        Folded(8),
+        Line("same", "line 8"),
+        Line("same", "line 9"),
+        Line("removed", "old"),
+        Line("added", "new"),
+        Line("same", "line 0"),
+        Line("same", "line 1"),
+        Folded(8),
+    ]
+
+
+def test_between_two_changes_both_ends_are_kept() -> None:
+    folded = fold_pieces(compare_words(f"a\n{TEN}\nb", f"c\n{TEN}\nd"))
+    assert folded[2:5] == [
+        Piece("same", "\nline 0\nline 1\n"),
+        Folded(6),
+        Piece("same", "\nline 8\nline 9\n"),
+    ]
+
+
+def test_a_few_lines_are_not_worth_it() -> None:
+    pieces = compare_words("a\nb\nc\nd\nold", "a\nb\nc\nd\nnew")
+    assert fold_pieces(pieces) == list(pieces)
+
+
+def test_the_same_prompt_keeps_both_ends() -> None:
+    assert fold_pieces(compare_words(TEN, TEN)) == [
+        Piece("same", "line 0\nline 1\nline 2\n"),
+        Folded(4),
+        Piece("same", "\nline 7\nline 8\nline 9"),
+    ]
+    assert fold_lines(as_lines(compare_words(TEN, TEN))) == as_lines(compare_words(TEN, TEN))
+
+
+def test_added_lines_are_added_lines() -> None:
+    assert as_lines(compare_words("one\nthree", "one\ntwo\nthree")) == [
+        Line("same", "one"),
+        Line("added", "two"),
+        Line("same", "three"),
+    ]
+
+
+@given(TEXTS, TEXTS)
+def test_lines_hold_both_texts(before: str, after: str) -> None:
+    lines = as_lines(compare_words(before, after))
+    assert "\n".join(line.text for line in lines if line.kind != "added") == before
+    assert "\n".join(line.text for line in lines if line.kind != "removed") == after
+
+
+@given(TEXTS, TEXTS)
+def test_folding_counts_what_it_hides_and_hides_no_change(before: str, after: str) -> None:
+    pieces = compare_words(before, after)
+    folded = fold_pieces(pieces)
+    changed = [piece for piece in pieces if piece.kind != "same"]
+    assert [p for p in folded if isinstance(p, Piece) and p.kind != "same"] == changed
+    lines = fold_lines(as_lines(pieces))
+    assert sum(each.lines if isinstance(each, Folded) else 1 for each in lines) == len(
+        as_lines(pieces)
+    )

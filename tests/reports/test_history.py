@@ -1,0 +1,72 @@
+"""What is folded out of a journal for the report: spend over time, unreadable replies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opro_cli.adapters.journal import read_events
+from opro_cli.adapters.run_folder import read_run
+from opro_cli.core.events import Event, SessionStarted
+from opro_cli.core.state import RunState, replay
+from opro_cli.reports.history import MOST_POINTS, MOST_REPLIES, SpendPoint, history_of
+from opro_cli.reports.result import spend_of
+from tests.core.runs import answered, checked, new_state, proposed
+from tests.reports.html.pages import recorded
+
+RECORDED = Path(__file__).parents[1] / "run_folders"
+
+
+def a_run(train: int = 2) -> RunState:
+    return new_state(steps=1, per_step=1, train=train)
+
+
+def test_spend_grows_with_the_time_at_work() -> None:
+    events: list[Event] = [
+        SessionStarted(100.0, 1, "0.1.0"),
+        checked(at=101.0),  # 11 tokens, $0.001
+        answered("start", 0, at=103.0),  # 12 tokens, $0.001
+        SessionStarted(900.0, 2, "0.1.0"),  # a night between
+        answered("start", 1, at=904.0, usd=None),  # of unknown price
+        proposed(1, 0, "better", at=905.0),  # 120 tokens
+    ]
+    run = recorded(replay(a_run(), events))
+    assert history_of(run, events).spend == (
+        SpendPoint(0.0, 0, 0, 0.0),
+        SpendPoint(0.0, 0, 0, 0.0),
+        SpendPoint(1.0, 1, 11, 0.001),
+        SpendPoint(3.0, 2, 23, 0.002),
+        SpendPoint(3.0, 2, 23, 0.002),
+        SpendPoint(7.0, 3, 35, None),
+        SpendPoint(8.0, 4, 155, None),
+        SpendPoint(8.0, 4, 155, None),
+    )
+
+
+def test_a_long_run_keeps_few_points_and_its_end() -> None:
+    events = [answered("start", n, at=float(n)) for n in range(5_000)]
+    run = recorded(replay(a_run(5_000), events))
+    spend = history_of(run, events).spend
+    assert MOST_POINTS / 2 < len(spend) <= 2 * MOST_POINTS + 2
+    assert spend[0].calls == 0
+    assert spend[-1].calls == spend_of(run.state)["calls"] == 5_000
+    assert [p.calls for p in spend] == sorted(p.calls for p in spend)
+
+
+@pytest.mark.parametrize("folder", sorted(RECORDED.iterdir()), ids=lambda folder: folder.name)
+def test_it_ends_where_the_state_does(folder: Path) -> None:
+    run = read_run(folder)
+    last = history_of(run, read_events(folder / "events.jsonl")).spend[-1]
+    spend = spend_of(run.state)
+    tokens = spend["prompt_tokens"] + spend["completion_tokens"]
+    assert last == SpendPoint(run.state.working_seconds, spend["calls"], tokens, spend["usd"])
+
+
+def test_the_first_unreadable_replies_are_kept() -> None:
+    events = [answered("start", n, None if n % 2 else 1.0) for n in range(500)]
+    run = recorded(replay(a_run(500), events))
+    unreadable = history_of(run, events).unreadable
+    assert len(unreadable) == MOST_REPLIES
+    assert [reply.question for reply in unreadable[:3]] == [1, 3, 5]
+    assert (unreadable[0].instruction, unreadable[0].text) == ("start", "…")

@@ -1,0 +1,52 @@
+"""Verdicts on scores between right and wrong, and on questions that were left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from opro_cli.core.answers import Outcome
+from opro_cli.core.state import Candidate
+from opro_cli.core.stats import difference_interval
+from opro_cli.reports.verdict import compare
+
+
+def scored(*scores: float | None) -> Candidate:
+    """A candidate with these scores on test; None: left out."""
+    candidate = Candidate("c", "c", 0)
+    for question, score in enumerate(scores):
+        outcome = Outcome("a", score) if score is not None else Outcome(None, None, True)
+        candidate.answers["test"].by_question[question] = outcome
+    return candidate
+
+
+def test_right_or_wrong_by_hand() -> None:
+    found = compare(scored(1, 0, 0, 0, 1, 0), scored(0, 1, 1, 1, 1, 0))
+    assert found is not None
+    assert (found.test, found.n, found.gained, found.lost) == ("McNemar mid-p", 6, 3, 1)
+    # 2 (1 + 4) / 16 - 4 / 16
+    assert found.p_value == pytest.approx(6 / 16)
+    assert found.difference == pytest.approx(2 / 6)
+    assert found.interval == difference_interval(3, 1, 6)
+
+
+def test_scores_between_are_compared_by_permutation() -> None:
+    found = compare(scored(0.5, 0.25, 0.0, 1.0), scored(1.0, 0.75, 0.5, 1.0))
+    assert found is not None
+    assert (found.test, found.gained, found.lost) == ("paired permutation p", 3, 0)
+    # Of the 8 ways to flip the signs of three equal differences, two are as large.
+    assert found.p_value == pytest.approx(2 / 8, abs=0.02)
+    assert found.difference == pytest.approx(0.375)
+    assert 0.1 < found.interval.low < 0.375 < found.interval.high <= 0.5
+
+
+def test_the_same_figures_come_out_every_time() -> None:
+    first, second = scored(0.5, 0.25, 0.1, 1.0), scored(1.0, 0.75, 0.5, 0.9)
+    assert compare(first, second) == compare(first, second)
+
+
+def test_questions_left_out_by_either_do_not_count() -> None:
+    found = compare(scored(1, 0, None, 0), scored(1, 1, 1, None))
+    assert found is not None
+    assert (found.n, found.gained, found.lost) == (2, 1, 0)
+    assert compare(scored(None), scored(1)) is None
+    assert compare(scored(), scored(1)) is None
