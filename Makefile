@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check lint conformance agreement soak lock readme embedded-model clean
+.PHONY: quickstart test check lint conformance agreement bench soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -27,6 +27,11 @@ conformance: .venv/ready
 # Two hundred kills at random moments; the seeds are printed (OPRO_KILL_SEED repeats one).
 soak: .venv/ready
 	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_process.py -k killed_at_any_moment
+
+# What chance and time do, without a model: the verdict's error rates, the replay of long runs.
+bench: .venv/ready
+	$(BIN)/python -m tests.bench.verdicts
+	$(BIN)/python -m tests.bench.replay
 
 # How often the default parser and the paper's read hand-labelled answers as a person does.
 agreement: .venv/ready

@@ -14,6 +14,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.adapters.config_file import HUB
 from opro_cli.adapters.journal import FileJournal
+from opro_cli.adapters.report_file import REPORT, write_report
 from opro_cli.adapters.run_folder import (
     CONFIG_COPY,
     create_run,
@@ -23,12 +24,12 @@ from opro_cli.adapters.run_folder import (
     rewrite_config,
     write_result,
 )
+from opro_cli.briefing import briefing_of, recorded_settings
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
-from opro_cli.core.session import Briefing, calls_done
 from opro_cli.core.settings import BudgetSettings, Settings
 from opro_cli.engine.runner import Ending, Runner
-from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError, UsageError
+from opro_cli.errors import ConfigError, Interrupted, RunFolderError, UsageError
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
@@ -47,7 +48,7 @@ def start(config: Path, runs_dir: Path) -> NewRun:
 
     Raises ConfigError, DataError or UsageError before anything exists.
     """
-    settings = wiring.settings_from(config)
+    settings = wiring.for_a_new_run(wiring.settings_from(config))
     wiring.require_keys(settings)
     wiring.require_prices(settings)
     data = wiring.data_for(settings)
@@ -70,7 +71,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     UsageError for what is no change of a budget.
     """
     identity = read_identity(folder)
-    recorded = _recorded_settings(folder)
+    recorded = recorded_settings(folder)
     settings = _present_settings(folder)
     settings = replace(settings, budget=with_changes(settings.budget, budget))
     changes = [
@@ -95,22 +96,11 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     return settings
 
 
-def _recorded_settings(folder: Path) -> Settings:
-    """What the run was asked when it began."""
-    recorded = wiring.settings_of(read_identity(folder)["settings"])
-    if recorded is None:
-        raise RunFolderError(
-            f"{folder / 'run.json'}: its settings cannot be read",
-            "restore it from a backup, or copy the whole run folder again",
-        )
-    return recorded
-
-
 def _present_settings(folder: Path) -> Settings:
     """What its copy of the config says by now; without that copy, what it began with."""
     path = folder / CONFIG_COPY
     if not path.exists():
-        return _recorded_settings(folder)
+        return recorded_settings(folder)
     try:
         return wiring.settings_from(path)
     except ConfigError as error:
@@ -145,12 +135,13 @@ def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettin
 class SessionOutcome:
     """How a session ended, and the run's result as it stands.
 
-    stopped_by: the ceiling that ended it, "" for none.
+    stopped_by: the ceiling that ended it, "" for none. unwritten: why there is no report.html.
     """
 
     ending: Ending
     result: dict[str, Any]
     stopped_by: str = ""
+    unwritten: str = ""
 
 
 def work_on(
@@ -168,7 +159,7 @@ def work_on(
             rewrite_config(folder, settings)
         runner = _runner(settings, run, journal, observers)
         runner.preflight = preflight
-        briefing = _briefing(folder, settings, run)
+        briefing = briefing_of(folder, settings, run)
         for observer in observers:
             observer.begin(briefing, run.state, runner.activity)
         ending: Ending = "interrupted"
@@ -237,53 +228,25 @@ def _signals_to(callback: Any) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _briefing(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
-    return Briefing(
-        run=run.name,
-        folder=str(folder),
-        scorer=settings.scorer.model,
-        optimizer=settings.optimizer.model,
-        answer=settings.task.answer,
-        sizes=dict(run.state.sizes),
-        notes=(
-            *wiring.grading_notes(settings),
-            *run.identity.get("data_notes", ()),
-            *_edited_source(run),
-            *_missing_copy(folder),
-        ),
-        resumed=calls_done(run.state),
-    )
-
-
 def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     finished = ending == "finished"
     result = result_of(run, finished=finished)
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
-    return SessionOutcome(ending, result)
+    return SessionOutcome(ending, result, unwritten=_write_page(folder, run) if finished else "")
 
 
-def _edited_source(run: RecordedRun) -> tuple[str, ...]:
-    """Tell when the config file that the run was started from says something else by now."""
-    source = run.identity.get("config_source")
-    if not calls_done(run.state) or not source or not Path(source).is_file():
-        return ()
-    try:
-        now = as_plain(wiring.settings_from(Path(source)))
-    except OproError:
-        return ()
-    recorded = wiring.settings_of(run.settings)  # with keys that came after the run began
-    changes = changes_between(as_plain(recorded), now) if recorded else ()
-    if not changes:
-        return ()
-    names = ", ".join(change.path for change in changes)
-    return (f"{source} was edited since ({names}); this run goes on with its own copy",)
+def _write_page(folder: Path, run: RecordedRun) -> str:
+    """Why the page about a finished search could not be written, "" when it was.
 
-
-def _missing_copy(folder: Path) -> tuple[str, ...]:
-    if (folder / CONFIG_COPY).exists():
-        return ()
-    return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
+    It can be made at any time, so that a run does not fail for it.
+    """
+    if run.state.sizes["train"]:
+        try:
+            write_report([replace(run, status="finished")], folder / REPORT)
+        except RunFolderError as error:
+            return error.message
+    return ""
 
 
 def _data_files(settings: Settings) -> list[Path]:

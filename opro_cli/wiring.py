@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from opro_cli.adapters.models.provider_keys import missing_keys, redact
 from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named, says_whose_code_grades
 from opro_cli.adapters.search_presets import search_preset_named
+from opro_cli.core.reading import Names, read_settings
 from opro_cli.core.session import Role
-from opro_cli.core.settings import Names, PriceSettings, Settings, read_settings
+from opro_cli.core.settings import BASELINES, PriceSettings, Settings
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
@@ -35,6 +37,19 @@ def settings_of(plain: Mapping[str, Any]) -> Settings | None:
     None when they are none.
     """
     return read_settings(plain, NAMES).settings
+
+
+def for_a_new_run(settings: Settings) -> Settings:
+    """Settings with what was left open filled in as a new run has it.
+
+    A run of before there were such keys leaves them open for good, and is gone on with as it was.
+    """
+    search = settings.search
+    if search.baselines is None:
+        search = replace(search, baselines=BASELINES)
+    if search.noise_check is None:
+        search = replace(search, noise_check=True)
+    return replace(settings, search=search)
 
 
 def _check_answer(spec: str) -> None:

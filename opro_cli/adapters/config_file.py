@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.core.reading import Names, read_settings
 from opro_cli.core.schema import Path as KeyPath
 from opro_cli.core.schema import Problem, show
-from opro_cli.core.settings import Names, Settings, read_settings
+from opro_cli.core.settings import Settings
 from opro_cli.errors import ConfigError, UsageError
 
 HUB = "hub:"

@@ -14,8 +14,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from opro_cli.adapters.journal_lines import event_of, line_of, whole_part
+from opro_cli.adapters.run_lock import held, lock_path, pid_path
 from opro_cli.core.events import FORMAT_VERSION, Event, MalformedEvent, SessionStarted
-from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.errors import JournalError
 
 
 class FileJournal:
@@ -35,13 +36,13 @@ class FileJournal:
             # Half a second, because `opro runs` looks at the lock by taking it for a moment.
             self._lock.acquire(timeout=0.5)
         except Timeout:
-            raise _held(path) from None
+            raise held(path) from None
         except OSError as error:
-            raise _cannot("write", path, error) from error
+            raise cannot("write", path, error) from error
         try:
             self._open()
         except OSError as error:
-            raise _cannot("open", path, error) from error
+            raise cannot("open", path, error) from error
 
     def _open(self) -> None:
         with ExitStack() as undo:
@@ -56,7 +57,7 @@ class FileJournal:
                     f"the journal ended in {found - self._size} bytes that are no event, as a "
                     "crash leaves them: cut; an answer that was not on disk is asked again",
                 )
-            _pid_path(self.path).write_text(str(os.getpid()))
+            pid_path(self.path).write_text(str(os.getpid()))
             undo.pop_all()
         self._synced = self._size
 
@@ -75,7 +76,7 @@ class FileJournal:
                 os.ftruncate(self._fd, self._size)
             except OSError as worse:
                 self._broken = worse  # half an event stays: nothing may be written behind it
-            raise _cannot("write", self.path, error) from error
+            raise cannot("write", self.path, error) from error
         self._size += len(line)
 
     def sync(self) -> None:
@@ -103,34 +104,12 @@ class FileJournal:
                 os.close(self._fd)
                 self._fd = -1
                 with suppress(OSError):  # it only says who has the lock
-                    _pid_path(self.path).unlink()
+                    pid_path(self.path).unlink()
                 self._lock.release()
 
     def _refuse_if_broken(self) -> None:
         if self._broken is not None:
-            raise _cannot("write", self.path, self._broken) from self._broken
-
-
-def lock_path(journal: Path) -> Path:
-    """The lock file beside a journal."""
-    return journal.with_name(".lock")
-
-
-def is_locked(journal: Path) -> bool:
-    """Is a process working on this run right now?"""
-    from filelock import FileLock, Timeout
-
-    if not lock_path(journal).exists():
-        return False
-    lock = FileLock(lock_path(journal))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # a read-only folder: nobody can be writing to it
-    lock.release()
-    return False
+            raise cannot("write", self.path, self._broken) from self._broken
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -153,27 +132,37 @@ def numbered_events(path: Path) -> Iterator[tuple[int, Event]]:
                     if line.isspace():
                         continue
                     if line.endswith(b"\n"):
-                        raise damaged(path, number, f"not an event of a run: {error}") from None
+                        raise no_event(path, number, error) from None
                     # Nothing can follow a line without an end.
-                    yield from ((number, event) for event in _unended(path, number, line))
+                    yield from ((number, event) for event in unended(path, number, line))
                     return
-                if isinstance(event, SessionStarted) and event.format_version > FORMAT_VERSION:
-                    raise JournalError(
-                        f"{path}:{number}: written by opro {event.opro_version}, whose format "
-                        f"version {event.format_version} is newer than {FORMAT_VERSION}",
-                        "update opro",
-                    )
+                refuse_newer(path, number, event)
                 yield number, event
     except OSError as error:
-        raise _cannot("read", path, error) from error
+        raise cannot("read", path, error) from error
 
 
-def _unended(path: Path, number: int, tail: bytes) -> list[Event]:
+def refuse_newer(path: Path, number: int, event: Event) -> None:
+    """JournalError where a newer opro began to write."""
+    if isinstance(event, SessionStarted) and event.format_version > FORMAT_VERSION:
+        raise JournalError(
+            f"{path}:{number}: written by opro {event.opro_version}, whose format "
+            f"version {event.format_version} is newer than {FORMAT_VERSION}",
+            "update opro",
+        )
+
+
+def unended(path: Path, number: int, tail: bytes) -> list[Event]:
     """The event of a last line that lost its end; [] when the event is not whole."""
     whole = whole_part(tail)
     if whole == 0 and number == 1 and b"\x00" in tail:
         raise _lost(path)
     return [event_of(tail[:whole])] if whole else []
+
+
+def no_event(path: Path, line: int, error: MalformedEvent) -> JournalError:
+    """The refusal of a line that is whole and cannot be read."""
+    return damaged(path, line, f"not an event of a run: {error}")
 
 
 def damaged(path: Path, line: int, what: str) -> JournalError:
@@ -228,23 +217,6 @@ def _behind_last_newline(fd: int, size: int) -> int:
     return 0
 
 
-def _pid_path(journal: Path) -> Path:
-    """Where the process that holds the lock says which one it is."""
-    return journal.with_name(".pid")
-
-
-def _held(path: Path) -> RunFolderError:
-    message = f"{path.parent}: another opro is working on this run"
-    try:
-        pid = int(_pid_path(path).read_text())
-    except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
-        return RunFolderError(message, "wait for it to end, or stop it first")
-    return RunFolderError(
-        f"{message} (process {pid})",
-        f"wait for it to end, or stop it first (`kill {pid}` lets it finish the calls under way)",
-    )
-
-
 _MAKE_ROOM = "free some space, then `opro resume` the run: nothing answered is lost"
 _HINTS = {
     errno.ENOSPC: _MAKE_ROOM,
@@ -258,6 +230,7 @@ _HINTS = {
 }
 
 
-def _cannot(what: str, path: Path, error: OSError) -> JournalError:
+def cannot(what: str, path: Path, error: OSError) -> JournalError:
+    """What the system refuses to do with a journal, and the remedy."""
     hint = _HINTS.get(error.errno or 0, "put it right, then `opro resume` the run")
     return JournalError(f"{path}: cannot {what} the journal: {error.strerror}", hint)

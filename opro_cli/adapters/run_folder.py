@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
 from opro_cli.adapters.atomic import sync_folder, write_atomically
-from opro_cli.adapters.journal import damaged, is_locked, numbered_events
+from opro_cli.adapters.replayed import replay_journal
 from opro_cli.adapters.run_files import (
     config_bytes,
     examples_bytes,
@@ -22,6 +21,7 @@ from opro_cli.adapters.run_files import (
     package_versions,
     settings_fingerprint,
 )
+from opro_cli.adapters.run_lock import is_locked
 from opro_cli.core.changes import as_plain
 from opro_cli.core.events import FORMAT_VERSION
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -36,7 +36,7 @@ from opro_cli.core.settings import (
     Settings,
     TaskSettings,
 )
-from opro_cli.core.state import IllegalEvent, RunState
+from opro_cli.core.state import RunState
 from opro_cli.errors import RunFolderError
 from opro_cli.reports.recorded import RecordedRun, Status
 
@@ -53,13 +53,16 @@ def create_run(
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
     identity: Mapping[str, Any],
+    name: str | None = None,
 ) -> Path:
     """Make the folder of a new run and return it.
+
+    name: of the folder; None for one from the run's name, the time and chance.
 
     It is filled under a hidden name and renamed at the end, so a crash leaves no half a run.
     """
     stamp = datetime.now(UTC)
-    name = f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name = name or f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     plain = as_plain(settings)
     about = {
         "format_version": FORMAT_VERSION,
@@ -158,6 +161,16 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
 
     Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
     """
+    run = run_at_start(folder)
+    journal = folder / "events.jsonl"
+    # Asked first: a run that ends meanwhile has not been cut.
+    locked = not own and is_locked(journal)
+    replay_journal(run.state, journal)
+    return run if locked else settled(run)
+
+
+def run_at_start(folder: Path) -> RecordedRun:
+    """A run before its first event, for who wants to see them one by one."""
     identity = read_identity(folder)
     examples = read_examples(folder)
     if examples_fingerprint(examples) != identity.get("data_fingerprint"):
@@ -167,50 +180,31 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
     task = _section(folder, identity, "task", TaskSettings)
     _section(folder, identity, "scorer", ScorerSettings)
     _section(folder, identity, "optimizer", OptimizerSettings)
-    state = RunState.at_start(search, examples, task)
-    journal = folder / "events.jsonl"
-    # Asked first: a run that ends meanwhile has not been cut.
-    locked = not own and is_locked(journal)
-    with _no_garbage_collection():
-        _replay(state, journal)
-    status = "running" if locked else _status(state)
-    if not locked:
-        _refuse_if_cut(folder, state, status)
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),
         settings=_with_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
-        state=state,
-        status=status,
+        state=RunState.at_start(search, examples, task),
+        status="running",
     )
+
+
+def settled(run: RecordedRun) -> RecordedRun:
+    """A run, its journal replayed to the end, that no process is at work on.
+
+    Raises RunFolderError when the journal is cut.
+    """
+    run = replace(run, status=_status(run.state))
+    _refuse_if_cut(Path(run.folder), run.state, run.status)
+    return run
 
 
 def _with_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
     """The settings of a run with the keys that came after it began, at their defaults."""
     settings = read_section(Settings, recorded, (), [])
     return recorded if settings is None else as_plain(settings)
-
-
-def _replay(state: RunState, journal: Path) -> None:
-    for line, event in numbered_events(journal):
-        try:
-            state.apply(event)
-        except IllegalEvent as error:
-            raise damaged(journal, line, f"cannot follow what is before it: {error}") from None
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """A replay makes much and no garbage; the collector would look at it all again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:

@@ -13,11 +13,14 @@ from typer import Abort, TyperException
 from opro_cli import __version__
 from opro_cli.cli.check import check
 from opro_cli.cli.diff import diff
+from opro_cli.cli.eval import eval_
 from opro_cli.cli.init import init
 from opro_cli.cli.optimize import optimize
+from opro_cli.cli.report import report
 from opro_cli.cli.resume import resume
 from opro_cli.cli.runs import runs
 from opro_cli.cli.show import show
+from opro_cli.cli.watch import watch
 from opro_cli.errors import Interrupted, OproError, UsageError
 
 app = typer.Typer(
@@ -30,8 +33,9 @@ app = typer.Typer(
 )
 _WIDEST = 2000
 """Cells of a line of an error at most: a name may have a million characters."""
-for verb in (optimize, resume, runs, show, diff, check, init):
+for verb in (optimize, resume, watch, runs, show, diff, report, check, init):
     app.command()(verb)
+app.command("eval")(eval_)  # `eval` is Python's
 
 
 def _version(wanted: bool) -> None:

@@ -20,7 +20,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     from opro_cli import wiring
     from opro_cli.reports.forecast import forecast
 
-    settings = wiring.settings_from(config)
+    settings = wiring.for_a_new_run(wiring.settings_from(config))
     wiring.require_prices(settings)
     data = wiring.data_for(settings)
     strategy = wiring.strategy_for(settings)

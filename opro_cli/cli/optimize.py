@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, ConfigFile, Json, NoPreflight, Plain, RunsDir
-from opro_cli.cli.session import show_costs, watch
+from opro_cli.cli.session import show_costs, work_on
 
 
 def optimize(
@@ -36,4 +36,4 @@ def optimize(
         show_costs(config, as_json=as_json)
         return
     run = running.start(config, runs_dir)
-    watch(run.folder, run.settings, plain=plain, as_json=as_json, preflight=not no_preflight)
+    work_on(run.folder, run.settings, plain=plain, as_json=as_json, preflight=not no_preflight)

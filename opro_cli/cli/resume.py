@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoPreflight, Plain, RunsDir, run_argument
-from opro_cli.cli.session import show_result, watch
+from opro_cli.cli.session import show_result, work_on
 from opro_cli.errors import UsageError
 
 
@@ -50,4 +50,4 @@ def resume(
         show_result(result, as_json=as_json)
         return
     settings = running.check_resumable(folder, budget or ())
-    watch(folder, settings, plain=plain, as_json=as_json, preflight=not no_preflight)
+    work_on(folder, settings, plain=plain, as_json=as_json, preflight=not no_preflight)

@@ -1,4 +1,4 @@
-"""What `optimize` and `resume` share: watch a session, show its result, choose the exit code."""
+"""What `optimize` and `resume` share: work under a view, show its result, choose the exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from opro_cli.errors import Interrupted, OproError
 OVER_BUDGET = 3
 
 
-def watch(
+def work_on(
     folder: Path, settings: Settings, *, plain: bool, as_json: bool, preflight: bool = True
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
@@ -35,6 +35,9 @@ def watch(
         raise
     show_result(outcome.result, as_json=as_json)
     print(f"saved in {printable(str(folder))}", file=sys.stderr)
+    if outcome.unwritten:
+        told = f"{outcome.unwritten}; `opro report {folder.name}` writes it"
+        print(printable(told), file=sys.stderr)
     if outcome.ending == "budget":
         print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
         ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
@@ -50,7 +53,7 @@ def show_costs(config: Path, *, as_json: bool) -> None:
     from opro_cli import wiring
     from opro_cli.reports.costs import costs
 
-    settings = wiring.settings_from(config)
+    settings = wiring.for_a_new_run(wiring.settings_from(config))
     examples = wiring.data_for(settings).examples
     strategy, prices = wiring.strategy_for(settings), wiring.list_prices(settings)
     told = costs(settings, examples, strategy, prices)

@@ -108,7 +108,7 @@ class Scoring:
         return not self.calls.stop.is_set() and await self.calls.is_alive("scorer")
 
     def _could_be_read(self, question: Question) -> bool:
-        candidate = self.calls.state.candidates[question.candidate]
+        candidate = self.calls.state.asked(question.candidate)
         return candidate.answers[question.split].by_question[question.index].score is not None
 
     def _refuse(self, question: Question, error: ModelError) -> None:
@@ -119,7 +119,7 @@ class Scoring:
         place, settings = _place(question), self.calls.settings
         task, scorer = settings.task, settings.scorer
         example = self.examples[question.split][question.index]
-        candidate = self.calls.state.candidates[question.candidate]
+        candidate = self.calls.state.asked(question.candidate)
         prompt = question_text(example.input, candidate.instruction, self.format)
         messages = scorer_messages(example.input, candidate.instruction, self.format)
         seed = seed_for(settings.search.seed, "answer", question.split, question.index)

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.journal import FileJournal, is_locked, read_events
+from opro_cli.adapters.journal import FileJournal, read_events
 from opro_cli.adapters.run_folder import create_run, read_run
+from opro_cli.adapters.run_lock import is_locked
 from opro_cli.core.events import SessionStarted
 from opro_cli.errors import JournalError, RunFolderError
 from tests.adapters.conftest import ROOT, Opro, copy_of, unfinished_copy

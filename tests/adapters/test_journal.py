@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from opro_cli.adapters.journal import FileJournal, is_locked, read_events
+from opro_cli.adapters.journal import FileJournal, read_events
+from opro_cli.adapters.run_lock import is_locked
 from opro_cli.core.events import FORMAT_VERSION, Event, SessionStarted
 from opro_cli.errors import JournalError
 from tests.core.runs import answered, proposed

@@ -14,8 +14,9 @@ import yaml
 
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.find_runs import last_run, list_runs
-from opro_cli.adapters.journal import is_locked, read_events
+from opro_cli.adapters.journal import read_events
 from opro_cli.adapters.run_folder import create_run, read_run
+from opro_cli.adapters.run_lock import is_locked
 from tests.adapters.conftest import ROOT
 from tests.adapters.journals import EVENTS, write
 from tests.adapters.killed import DEEDS, NEW, NEW_RESULT, OLD, OLD_RESULT

@@ -13,16 +13,16 @@ from opro_cli.adapters.find_runs import find_run
 from opro_cli.adapters.run_folder import read_run
 from opro_cli.core.events import FORMAT_VERSION
 from opro_cli.core.planner import Finish, next_work
-from opro_cli.reports.diff import diff_runs
 from opro_cli.reports.result import result_of
+from tests.reports.runs import diff
 
 FOLDERS = Path(__file__).parents[1] / "run_folders"
 VERSIONS = sorted(FOLDERS.iterdir())
 
 
 def test_runs_of_different_formats_differ_only_in_what_they_were_asked() -> None:
-    first, last = (read_run(folder) for folder in (VERSIONS[0], VERSIONS[-1]))
-    differing = {change.path: change.before for change in diff_runs(first, last).settings}
+    first, last = (read_run(folder) for folder in VERSIONS[:2])
+    differing = {change.path: change.before for change in diff(first, last).settings}
     assert "search.drop_digits" not in differing  # false for both, written by the second only
     assert differing["search.rules"] == "opro"
 
@@ -48,5 +48,9 @@ def test_an_old_run_opens_and_says_what_it_said(folder: Path, tmp_path: Path) ->
     assert next_work(run.state) == Finish()
     said = json.loads((copy / "result.json").read_text())
     now = result_of(run, finished=True)
+    if said["format_version"] < now["format_version"]:
+        # Since 2 the paired test is the mid-p one, and the sentence says more.
+        for key in ("format_version", "verdict_sentence", "paired_test"):
+            del said[key]
     assert also_in({**now, "run": said["run"]}, said)
-    assert diff_runs(run, run).settings == ()
+    assert diff(run, run).settings == ()

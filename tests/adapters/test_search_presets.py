@@ -14,7 +14,8 @@ from opro_cli import wiring
 from opro_cli.adapters import search_presets
 from opro_cli.adapters.search_presets import SEARCH_PRESETS, search_preset_named
 from opro_cli.core.changes import as_plain
-from opro_cli.core.settings import Settings, read_settings
+from opro_cli.core.reading import read_settings
+from opro_cli.core.settings import Settings
 from opro_cli.strategies import STRATEGIES
 
 OWN = {"data": {"train": "t.jsonl", "input": "q", "target": "a"}, "answer": "number"}
@@ -45,7 +46,7 @@ def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 # What no publication says, since it is about our own ways.
-OURS = {
+OURS: dict[str, Any] = {
     "name": "run",
     "scorer.model": "openai/a",
     "scorer.api_base": None,
@@ -62,6 +63,9 @@ OURS = {
     "optimizer.tokens_per_minute": None,
     "optimizer.price": None,
     "search.finalists": 5,
+    "search.baselines": [],
+    "search.noise_check": False,
+    "search.leaks": "flag",
     "search.seed": 0,
     "task.unanswerable": "wrong",
     "budget.usd": None,

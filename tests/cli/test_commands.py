@@ -163,7 +163,7 @@ def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
     shown = opro("show", "sums", "--json").data
     assert shown["candidates"][0]["step"] == 0
     assert shown["candidates"][-1]["step"] == 2
-    assert {"instruction", "step", "scores"} == set(shown["candidates"][0])
+    assert {"instruction", "step", "leaks", "scores"} == set(shown["candidates"][0])
     assert "start (initial)" in opro("show", "sums").out
 
 
@@ -212,7 +212,7 @@ def test_check_asks_nothing_and_shows_the_first_prompts(
     assert "Your task is to generate the instruction <INS>" in said.out
     facts = opro("check", "c.yaml", "--json").data
     assert facts["sizes"] == {"train": 6, "dev": 5, "test": 7}
-    assert facts["calls_at_most"] == 1 + 2 * 3 + 7 * 6 + 6 * 5 + 2 * 7
+    assert facts["calls_at_most"] == 1 + 2 * 3 + 7 * 6 + 6 * 5 + (2 + 3 + 1) * 7
     assert not (folder / "runs").exists()
 
 
@@ -291,7 +291,8 @@ def test_an_answer_of_python_code_runs_only_when_asked_for(opro: Opro, folder: P
 def test_no_steps_scores_the_start_prompt_alone(opro: Opro, folder: Path) -> None:
     (folder / "c.yaml").write_text(CONFIG.replace("steps: 2", "steps: 0"))
     result = opro("optimize", "c.yaml", "--json").data
-    assert result["spend"]["calls"] == 6 + 5 + 7
+    # On test the start prompt twice, and the three baselines.
+    assert result["spend"]["calls"] == 6 + 5 + (2 + 3) * 7
     assert result["best"] == result["initial"]
     assert result["steps_done"] == 0
 

@@ -80,7 +80,9 @@ def test_check_shows_what_a_preset_stands_for(
     assert facts["calls_at_most"] == 1 + 12 + 13 * 6 + 12 * 5 + 2 * 7
     assert facts["notes"] == [
         "split: 6 train, 5 dev, 7 test rows, drawn with seed 0 from 30 rows, "
-        "as the paper's reference draws them"
+        "as the paper's reference draws them",
+        "7 test questions tell only very large gains from chance (4 times in 5, when answers "
+        "differ on 3 questions of 10)",
     ]
     (asked,) = facts["scorer_prompt"]
     assert asked["content"].startswith("Let's solve the problem.\nWhat is ")

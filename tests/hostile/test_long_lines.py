@@ -77,7 +77,9 @@ def test_a_run_of_long_lines(
     assert widest(said.err) <= 500
     assert said.data["best"]["instruction"] == NEW + LONG
     assert (only_run(folder) / "best_prompt.txt").read_text() == NEW + LONG
-    for command in (["show", "run"], ["runs"], ["diff", "run", "run"], ["check", "c.yaml"]):
+    flips = ["diff", "run@start", "run@1", "run", "--replies"]
+    assert len(opro(*flips, "--markdown").out) < MILLION
+    for command in (["show", "run"], ["runs"], ["diff", "run", "run"], flips, ["check", "c.yaml"]):
         on_a_terminal(opro, monkeypatch, *command)
     assert opro("show", "run", "--json").data["candidates"][1]["instruction"] == NEW + LONG
     compared = opro("diff", "run", "run", "--json").data

@@ -19,6 +19,7 @@ OURS = re.compile(r"\x1b\[(?:[0-9;]*m|[0-9]*[AGK]|[0-9]?J|H|\?25[lh])|\r")
 SCRIPT = """
 import os, re, sys
 os.chdir({folder!r})
+os.environ["PAGER"] = "cat"
 from opro_cli.adapters.models import MODELS
 from opro_cli.cli import app
 from tests.fakes.scripted_model import ScriptedModel
@@ -44,6 +45,8 @@ COMMANDS = [
     ["show", "run"],
     ["runs"],
     ["diff", "run", "run"],
+    ["diff", "run@start", "run@1.1", "--replies"],
+    ["diff", "run@start", "run@1.1", "run@1.2", "--markdown", "--replies"],
     ["check", "c.yaml"],
     ["diff", "--", ODD, ODD],
 ]

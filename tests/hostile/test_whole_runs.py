@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tests.engine.runs import ShuffledModel
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import assert_harmless
 from tests.hostile.scripted import NEW, Mouth
+from tests.ui.test_markdown import structure
 
 
 def is_plain(text: str) -> bool:
@@ -129,16 +131,40 @@ def test_every_view_of_a_run_is_harmless(bench: Bench) -> None:
     table = bench.check("show", "run-").out
     assert all(NEW + text in table for text in filter(is_plain, bench.texts))
     bench.check("runs")
+    bench.check("report", "run-")
     listed = bench.check("runs", "--json").data
     assert [row["best"]["instruction"] for row in listed][1] == shown["best"]["instruction"]
     assert_files_hold_what_was_said(bench)
     assert_compared_exactly(bench)
     assert_forecast_exactly(bench)
+    assert_evaluated_exactly(bench)
+
+
+def assert_evaluated_exactly(bench: Bench) -> None:
+    texts = [case.text for case in bench.group if case.is_text]
+    prompts = [argument for text in texts for argument in ("--prompt", text)]
+    command = ("eval", "c.yaml", *prompts, "--limit", "1", "--no-preflight")
+    bench.check(*command, "--plain")
+    rows = bench.check(*command, "--json").data
+    assert [row["prompt"] for row in rows] == list(dict.fromkeys(texts))
+    # CSV for a file has the texts as they are; on a terminal they are made harmless.
+    read = list(csv.DictReader(io.StringIO(bench.opro(*command, "--csv").out, newline="")))
+    assert [row["prompt"].removeprefix("'") for row in read] == [
+        text.removeprefix("'") for text in dict.fromkeys(texts)
+    ]
 
 
 def assert_compared_exactly(bench: Bench) -> None:
     bench.check("diff", "plain", "run-")
-    compared = bench.check("diff", "plain", "run-", "--json").data
+    bench.check("diff", "plain", "run-@1.1", "run-@start", "--replies")
+    compared = bench.check("diff", "plain", "run-", "--replies", "--json").data
+    said = {text for case in bench.group for text in (case.text, f"{case.text}: no idea")}
+    for flip in compared["flips"]["wrong_to_right"]:
+        assert {*flip["before_replies"], *flip["after_replies"]} <= said
+    page = bench.check("diff", "plain", "run-", "--replies", "--markdown").out
+    # Tables of the two prompts, scores, splits, settings, and of what flipped on a split.
+    assert structure(page).count("table_open table") in (4, 5, 6)
+    assert not {"link_open", "image", "html_block"} & {*structure(page)}
     after = "".join(p["text"] for p in compared["prompt"] if p["kind"] != "removed")
     assert after == compared["after"]["instruction"]
     flips = compared["flips"]["wrong_to_right"]

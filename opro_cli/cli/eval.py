@@ -1,0 +1,156 @@
+"""`opro eval DATA...`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoPreflight, Plain, RunsDir
+from opro_cli.cli.session import OVER_BUDGET
+from opro_cli.core.model import Split
+from opro_cli.errors import DataError, Interrupted, UsageError
+
+FORMULA = tuple("=+-@\t\r")
+
+if TYPE_CHECKING:
+    from opro_cli.evaluating import Dataset
+
+
+def eval_(
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA", help="Config files or runs, whose questions are asked."),
+    ],
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", "-p", help="An instruction to score.")
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="A file that holds one instruction, whole."),
+    ] = None,
+    best_of: Annotated[
+        list[str] | None, typer.Option("--best-of", metavar="RUN", help="The best of a run.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="So many of the best of each --best-of.")] = 1,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="A scorer other than the config's.")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which questions.")] = "test",
+    limit: Annotated[int | None, typer.Option(min=1, help="The first so many of them.")] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    plain: Plain = False,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    no_preflight: NoPreflight = False,
+) -> None:
+    """Score instructions: every prompt on every dataset with every model.
+
+    Each model on each dataset is a run of its own, found again by the questions it asks: nothing
+    is asked twice, and what was stopped is gone on with.
+
+    \b
+    Examples:
+      opro eval mine.yaml -p "Let's think step by step." -p "" --best-of mine
+      opro eval mine.yaml --best-of mine --top 3 -m openai/gpt-4o-mini -m ollama_chat/mistral
+      opro eval a.yaml b.yaml -f prompt.txt --split dev --csv > scores.csv
+    """
+    from opro_cli import evaluating, running
+    from opro_cli.core.settings import BudgetSettings
+    from opro_cli.reports.matrix import as_rows, column
+    from opro_cli.ui.consoles import console_for, observer_for
+    from opro_cli.ui.safe import printable
+
+    prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
+    datasets = [_dataset(each, split, limit, runs_dir) for each in data]
+    ceilings = running.with_changes(BudgetSettings(), budget or [])
+    plan = list(evaluating.cells(prompts, datasets, model or [], runs_dir, ceilings))
+    for cell in plan:
+        evaluating.require_ready(cell)
+    columns = []
+    for number, cell in enumerate(plan, start=1):
+        told = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
+        print(printable(told), file=sys.stderr)
+        run, outcome = evaluating.evaluate(
+            cell, lambda: [observer_for(plain=plain)], preflight=not no_preflight
+        )
+        columns.append(column(cell.dataset, run, prompts))
+        if outcome is not None and outcome.ending != "finished":
+            why = outcome.stopped_by or "stopped"
+            print(f"{printable(why)}; nothing is lost: the same command goes on", file=sys.stderr)
+            raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
+    rows = as_rows(prompts, columns)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    elif as_csv:
+        writer = csv.DictWriter(
+            sys.stdout, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+        )
+        writer.writeheader()
+        writer.writerows(_cells_of(row) for row in rows)
+    else:
+        from opro_cli.ui.matrix_view import print_matrix
+
+        print_matrix(prompts, columns, console_for(sys.stdout))
+
+
+def _prompts(
+    texts: list[str], files: list[Path], runs: list[str], top: int, runs_dir: Path
+) -> list[str]:
+    """All instructions to score, each once, in the order in which they were named."""
+    from opro_cli.adapters.find_runs import find_run
+    from opro_cli.adapters.run_folder import read_run
+    from opro_cli.core.selection import best_first
+
+    prompts = dict.fromkeys(texts)
+    for path in files:
+        try:
+            prompts[path.read_text("utf-8").removesuffix("\n")] = None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read: {error}", "name a text file") from None
+    for name in runs:
+        best = best_first(read_run(find_run(runs_dir, name)).state)
+        if not best:
+            raise UsageError(
+                f"{name}: nothing is scored there yet", "`opro resume` goes on with it"
+            )
+        prompts.update(dict.fromkeys(each.instruction for each in best[:top]))
+    for text in prompts:
+        if not text.isprintable() and text.encode("utf-8", "replace").decode() != text:
+            raise UsageError(f"an instruction with half a character in it: {text!r:.60}")
+    if not prompts:
+        raise UsageError("no instruction to score", "name some: --prompt, --file or --best-of RUN")
+    return list(prompts)
+
+
+def _dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Dataset:
+    from opro_cli import evaluating
+    from opro_cli.adapters.find_runs import find_run
+
+    if Path(name).suffix in (".yaml", ".yml"):
+        return evaluating.dataset_of_config(Path(name), split, limit)
+    return evaluating.dataset_of_run(find_run(runs_dir, name), split, limit)
+
+
+def _cells_of(row: dict[str, object]) -> dict[str, object]:
+    """Values as a spreadsheet takes them: a text that begins like a formula is none."""
+    return {name: _inert(value) for name, value in row.items()}
+
+
+def _inert(value: object) -> object:
+    if isinstance(value, list):
+        return " ".join(str(each) for each in value)
+    if not isinstance(value, str):
+        return value
+    from opro_cli.ui.safe import printable
+
+    text = printable(value) if sys.stdout.isatty() else value
+    return f"'{text}" if text[:1] in FORMULA else text

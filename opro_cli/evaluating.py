@@ -1,0 +1,166 @@
+"""Scoring given instructions: prompts × models × datasets, each pair of the latter two a run.
+
+Such a run searches nothing: it has no train split and no steps, and asks all questions of one
+split under every instruction. It is journalled, resumed and kept within its budget like any run,
+named by the questions and the model, and grows with every new instruction: nothing is asked twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from opro_cli import running, wiring
+from opro_cli.adapters.growing_runs import add_instructions
+from opro_cli.adapters.run_folder import create_run, read_identity, read_run
+from opro_cli.core.changes import as_plain
+from opro_cli.core.fingerprint import examples_fingerprint
+from opro_cli.core.model import Example, Split
+from opro_cli.core.settings import BudgetSettings, OptimizerSettings, SearchSettings, Settings
+from opro_cli.errors import UsageError
+from opro_cli.ports import Observer
+from opro_cli.reports.recorded import RecordedRun
+
+EVALS = "evals"
+"""Where evaluations are kept in the folder of the runs, out of the way of their names."""
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Questions to ask, and the settings they are asked with. name: for people."""
+
+    name: str
+    settings: Settings
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one dataset: a run to be, or one that is there already."""
+
+    dataset: str
+    model: str
+    folder: Path
+    settings: Settings
+    examples: Mapping[Split, Sequence[Example]]
+
+
+def dataset_of_config(config: Path, split: Split, limit: int | None) -> Dataset:
+    """The questions of a split as a run of this config would cut it."""
+    settings = wiring.settings_from(config)
+    return _dataset(settings.name, settings, wiring.data_for(settings).examples, split, limit)
+
+
+def dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
+    """The questions that a run asked."""
+    run = read_run(folder)
+    settings = wiring.settings_of(run.settings)
+    if settings is None:
+        raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
+    return _dataset(run.name, settings, run.examples, split, limit)
+
+
+def _dataset(
+    name: str,
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    split: Split,
+    limit: int | None,
+) -> Dataset:
+    chosen = tuple(examples[split])[:limit]
+    if not chosen:
+        sizes = ", ".join(f"{each} {len(rows)}" for each, rows in examples.items())
+        raise UsageError(f"{name}: its {split} split is empty ({sizes})", "choose another --split")
+    return Dataset(f"{name}/{split}", settings, chosen)
+
+
+def cells(
+    prompts: Sequence[str],
+    datasets: Sequence[Dataset],
+    models: Sequence[str],
+    runs_dir: Path,
+    budget: BudgetSettings,
+) -> Iterator[Cell]:
+    """All pairs of a dataset and a model. models: names; none: the scorer of each dataset."""
+    place = runs_dir / EVALS
+    known = {each.name[-_DIGITS:]: each for each in place.glob(f"*-{'?' * _DIGITS}")}
+    for dataset in datasets:
+        for model in models or [dataset.settings.scorer.model]:
+            settings = _settings(dataset.settings, model, prompts, budget)
+            examples: dict[Split, Sequence[Example]] = {
+                "train": (),
+                "dev": (),
+                "test": dataset.examples,
+            }
+            digest = _digest(settings, examples)
+            if digest not in known:
+                told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
+                known[digest] = place / f"{told[:80]}-{digest}"
+            folder = known[digest]
+            yield Cell(dataset.name, model, folder, settings, examples)
+
+
+def _settings(
+    settings: Settings, model: str, prompts: Sequence[str], budget: BudgetSettings
+) -> Settings:
+    scorer = settings.scorer
+    if model != scorer.model:  # address and price are those of the config's own model
+        scorer = replace(scorer, model=model, api_base=None, price=None)
+    return replace(
+        settings,
+        name="eval",
+        scorer=scorer,
+        optimizer=OptimizerSettings(scorer.model, scorer.api_base),  # never asked
+        search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
+        budget=budget,
+    )
+
+
+def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
+    """Which questions are asked, of whom and how, as a short name; under any instructions."""
+    asked = {
+        "task": as_plain(settings)["task"],
+        "model": [settings.scorer.model, settings.scorer.api_base],
+        "how": [settings.scorer.temperature, settings.scorer.max_tokens],
+        "data": examples_fingerprint(examples),
+    }
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def require_ready(cell: Cell) -> None:
+    """UsageError for a missing key or an unknown price, before anything is asked."""
+    wiring.require_keys(cell.settings)
+    wiring.require_prices(cell.settings)
+
+
+def evaluate(
+    cell: Cell, observers: Callable[[], Sequence[Observer]], *, preflight: bool = True
+) -> tuple[RecordedRun, running.SessionOutcome | None]:
+    """Ask what is missing of a cell; None for the session where nothing was.
+
+    Raises what a run raises; what was answered until then stays.
+    """
+    settings = cell.settings
+    if not cell.folder.exists():
+        identity: dict[str, object] = {
+            "config_source": None,
+            "data_fingerprint": examples_fingerprint(cell.examples),
+            "data_notes": [],
+        }
+        create_run(cell.folder.parent, settings, cell.examples, identity, cell.folder.name)
+    else:
+        known = tuple(read_identity(cell.folder)["settings"]["search"]["initial_instructions"])
+        prompts = tuple(dict.fromkeys((*known, *settings.search.initial_instructions)))
+        settings = replace(settings, search=replace(settings.search, initial_instructions=prompts))
+        if prompts != known:
+            add_instructions(cell.folder, settings)
+    run = read_run(cell.folder)
+    if run.status == "finished":
+        return run, None
+    outcome = running.work_on(cell.folder, settings, observers(), preflight=preflight)
+    return read_run(cell.folder), outcome

@@ -1,0 +1,112 @@
+"""How often the verdict is right: `python -m tests.bench.verdicts [RUNS]`, 1,000 when left out.
+
+Simulated searches, no model: the start prompt and 40 candidates answer 50 train, 100 dev and N
+test questions; the best 5 on train meet on dev, the best of dev meets the start prompt on test,
+and the product's own statistics judge. Answers are right where a normal variable of the question
+and the prompt together falls below the prompt's accuracy; how hard a question is, is shared by
+all prompts (latent correlation .6).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from opro_cli.core.stats import (
+    Interval,
+    difference_interval,
+    mcnemar_exact,
+    mcnemar_mid_p,
+    wilson_interval,
+)
+
+RUNS = 1000
+CANDIDATES = 40
+FINALISTS = 5
+SHARED = 0.6
+TRAIN, DEV = 50, 100
+
+
+@dataclass(frozen=True)
+class Met:
+    """The start prompt and the winner on test: right under only one, under the winner, in all."""
+
+    gained: int
+    lost: int
+    right: int
+    n: int
+
+
+def answers(
+    generator: np.random.Generator, accuracies: np.ndarray, questions: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Right or wrong, prompts × questions."""
+    cut = np.array([NormalDist().inv_cdf(each) for each in accuracies])
+    hardness = math.sqrt(SHARED) * generator.standard_normal(questions)
+    own = math.sqrt(1 - SHARED) * generator.standard_normal((len(cut), questions))
+    return (hardness + own) < cut[:, None]
+
+
+def search(generator: np.random.Generator, accuracies: np.ndarray, test: int) -> tuple[int, Met]:
+    """One search; the winner's place among the candidates, and the meeting on test."""
+    train = answers(generator, accuracies, TRAIN).mean(axis=1)
+    finalists = np.argsort(-train, kind="stable")[:FINALISTS]
+    dev = answers(generator, accuracies, DEV).mean(axis=1)
+    winner = int(finalists[np.argmax(dev[finalists])])
+    start, best = answers(generator, accuracies, test)[[0, winner]]
+    gained, lost = int((best & ~start).sum()), int((start & ~best).sum())
+    return winner, Met(gained, lost, int(best.sum()), test)
+
+
+def meetings(seed: int, accuracy: float, gain: float, test: int, runs: int) -> Iterator[Met]:
+    """The winner, of that gain, against a start prompt of that accuracy."""
+    generator = np.random.default_rng(seed)
+    for _ in range(runs):
+        accuracies = np.full(CANDIDATES + 1, accuracy + gain)
+        accuracies[0] = accuracy
+        winner = 0
+        while winner == 0:  # where the start prompt itself wins there is nothing to judge
+            winner, met = search(generator, accuracies, test)
+            if winner == 0 and gain == 0:
+                met = Met(0, 0, met.right, test)
+                break
+        yield met
+
+
+def row(name: str, met: list[Met], accuracy: float, gain: float) -> str:
+    """One line of the table."""
+    improved = {
+        test.__name__: sum(test(m.gained, m.lost) < 0.05 and m.gained > m.lost for m in met)
+        for test in (mcnemar_mid_p, mcnemar_exact)
+    }
+    judged = [m for m in met if m.gained or m.lost] if gain == 0 else met
+    scores = [holds(wilson_interval(m.right / m.n, m.n), accuracy + gain) for m in met]
+    gains = [holds(difference_interval(m.gained, m.lost, m.n), gain) for m in judged]
+    shares = [improved["mcnemar_mid_p"] / len(met), improved["mcnemar_exact"] / len(met)]
+    shares += [sum(scores) / len(scores), sum(gains) / len(gains)]
+    return f"{name:<34}" + "".join(f"{100 * share:>11.1f} %" for share in shares)
+
+
+def holds(interval: Interval, truth: float) -> bool:
+    return interval.low <= truth <= interval.high
+
+
+def main() -> None:
+    runs = int(sys.argv[1]) if sys.argv[1:] else RUNS
+    print(f"{runs:,} simulated searches a row; shares of them, in percent\n")
+    heads = ("improved", "by exact", "score held", "gain held")
+    print(f"{'truth':<34}" + "".join(f"{head:>13}" for head in heads))
+    for accuracy, gain in ((0.6, 0.0), (0.6, 0.1)):
+        for test in (100, 200, 300):
+            truth = f"{accuracy:.2f} → {accuracy + gain:.2f}, {test} test questions"
+            met = list(meetings(test, accuracy, gain, test, runs))
+            print(row(truth, met, accuracy, gain))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""`opro eval`: any instruction on any data with any model, asked once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opro_cli.adapters import growing_runs
+from opro_cli.errors import ModelError
+from tests.cli.conftest import CONFIG, Opro
+from tests.engine.runs import ShuffledModel, say
+
+PROMPTS = ("-p", "Count.", "-p", "", "-p", "Add and check.")
+
+
+def by_prompt(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["prompt"]: row for row in rows}
+
+
+def test_every_prompt_meets_every_question_of_the_split_once(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    said = opro("eval", "c.yaml", *PROMPTS, "--json")
+    assert said.code == 0
+    assert [row["prompt"] for row in said.data] == ["Count.", "", "Add and check."]
+    assert all((row["n"], row["dataset"]) == (7, "sums/test") for row in said.data)
+    assert len(model.requests) == 3 * 7
+    model.requests.clear()
+    again = opro("eval", "c.yaml", *PROMPTS, "--json")
+    assert (again.data, model.requests) == (said.data, [])
+
+
+def test_another_prompt_asks_only_what_is_new(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    first = by_prompt(opro("eval", "c.yaml", *PROMPTS, "--json").data)
+    model.requests.clear()
+    rows = by_prompt(opro("eval", "c.yaml", "-p", "Sum.", "-p", "Count.", "--json").data)
+    assert list(rows) == ["Sum.", "Count."]
+    assert rows["Count."]["mean"] == first["Count."]["mean"]
+    assert len(model.requests) == 7
+    assert all("Sum." in request.messages[-1].content for request in model.requests)
+    model.requests.clear()
+    everything = opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.", "--json").data
+    assert (len(everything), model.requests) == (4, [])
+    (run,) = (folder / "runs" / "evals").iterdir()
+    assert opro("show", str(run), "--json").data["run_status"] == "finished"
+    assert opro("resume", str(run)).code == 0
+    assert opro("runs", "--json").data == []
+
+
+def test_the_scores_are_those_of_a_run_on_the_same_questions(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    run = opro("optimize", "c.yaml", "--json").data
+    best, start = run["best"]["instruction"], run["initial"]["instruction"]
+    model.requests.clear()
+    rows = by_prompt(opro("eval", "sums", "-p", start, "--best-of", "sums", "--json").data)
+    assert rows[start]["mean"] == run["initial"]["scores"]["test"]["mean"]
+    assert rows[best]["mean"] == run["best"]["scores"]["test"]["mean"]
+    if best != start:
+        assert rows[best]["p_value"] == run["paired_test"]["p_value"]
+    from_config = opro("eval", "c.yaml", "-p", start, "-p", best, "--json").data
+    assert by_prompt(from_config)[best]["mean"] == rows[best]["mean"]
+
+
+def test_the_best_of_a_run_are_those_that_dev_ranked(opro: Opro, model: ShuffledModel) -> None:
+    opro("optimize", "c.yaml")
+    shown = opro("show", "sums", "--json").data
+    on_dev = [each for each in shown["candidates"] if each["scores"]["dev"]]
+    on_dev.sort(key=lambda each: -each["scores"]["dev"]["mean"])
+    rows = opro("eval", "sums", "--best-of", "sums", "--top", "3", "--split", "dev", "--json").data
+    assert [row["mean"] for row in rows] == [c["scores"]["dev"]["mean"] for c in on_dev[:3]]
+
+
+def test_models_and_datasets_make_a_matrix(opro: Opro, folder: Path, model: ShuffledModel) -> None:
+    (folder / "d.yaml").write_text(CONFIG.replace("name: sums", "name: other"))
+    models = ("-m", "scripted/scorer", "-m", "scripted/other")
+    arguments = ("eval", "c.yaml", "d.yaml", *PROMPTS, *models, "--split", "dev", "--limit", "4")
+    rows = opro(*arguments, "--json").data
+    cells = [(row["dataset"], row["model"]) for row in rows]
+    assert list(dict.fromkeys(cells)) == [
+        (f"{name}/dev", f"scripted/{each}")
+        for name in ("sums", "other")
+        for each in ("scorer", "other")
+    ]
+    assert all(row["n"] == 4 for row in rows)
+    # Both configs ask the same questions of the same models: asked once.
+    assert len(model.requests) == 2 * 3 * 4
+    table = opro(*arguments).out
+    assert all(text in table for text in ("Count.", "(empty)", "sums/dev", "scripted/other"))
+    read = list(csv.DictReader(io.StringIO(opro(*arguments, "--csv").out)))
+    assert [(row["prompt"], row["mean"]) for row in read] == [
+        (row["prompt"], str(row["mean"])) for row in rows
+    ]
+
+
+def test_a_spreadsheet_gets_no_formula(opro: Opro) -> None:
+    said = opro("eval", "c.yaml", "-p", "=1+1", "--limit", "1", "--csv")
+    (row,) = csv.DictReader(io.StringIO(said.out))
+    assert row["prompt"] == "'=1+1"
+
+
+def test_a_failed_evaluation_goes_on_where_it_stopped(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def failing(request: Any) -> Any:
+        return (
+            ModelError("401: bad key", transient=False) if len(model.requests) > 9 else say(request)
+        )
+
+    model._say = failing
+    assert opro("eval", "c.yaml", *PROMPTS).code == 1
+    kept = sum("answered" in line for line in journal(folder))
+    assert kept >= 6
+    model._say = say
+    model.requests.clear()
+    assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    assert len(model.requests) == 3 * 7 - kept
+
+
+def journal(folder: Path) -> list[str]:
+    (run,) = (folder / "runs" / "evals").iterdir()
+    lines = (run / "events.jsonl").read_text().splitlines()
+    return [json.loads(line)["event"] for line in lines]
+
+
+def test_a_ceiling_stops_and_the_same_command_with_another_goes_on(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    stopped = opro("eval", "c.yaml", *PROMPTS, "--budget", "calls=5")
+    assert stopped.code == 3
+    assert "budget.calls 5 reached" in stopped.err
+    assert len(model.requests) == 5
+    assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    assert len(model.requests) == 3 * 7
+
+
+def test_a_prompt_comes_from_a_file_whole(opro: Opro, folder: Path) -> None:
+    (folder / "p.txt").write_text("Two\nlines.\n")
+    rows = opro("eval", "c.yaml", "-f", "p.txt", "--json").data
+    assert [row["prompt"] for row in rows] == ["Two\nlines."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["c.yaml"], "no instruction to score"),
+        (["c.yaml", "-p", "a \udcff"], "an instruction with half a character in it"),
+        (["c.yaml", "-f", "gone.txt"], "gone.txt: cannot be read"),
+        (["gone.yaml", "-p", "x"], "gone.yaml: cannot be read"),
+        (["nothing", "-p", "x"], "no run"),
+        (["c.yaml", "-p", "x", "--budget", "euro=3"], "expected usd|calls|tokens|minutes"),
+        (["c.yaml", "-p", "x", "-m", "openai/gpt-4o"], "OPENAI_API_KEY is not set"),
+        (["c.yaml", "-p", "x", "--budget", "usd=3"], "the price of scorer scripted/scorer"),
+        (["d.yaml", "-p", "x", "--split", "dev"], "its dev split is empty"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_asked(
+    opro: Opro, folder: Path, model: ShuffledModel, arguments: list[str], problem: str
+) -> None:
+    (folder / "d.yaml").write_text(CONFIG.replace("dev: 5", "dev: 0"))
+    said = opro("eval", *arguments)
+    assert said.code == 2
+    assert problem in said.err
+    assert model.requests == []
+
+
+@pytest.mark.parametrize("step", ["write_atomically", "rewrite_config"])
+def test_killed_while_a_prompt_is_added_the_same_command_goes_on(
+    opro: Opro, folder: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    opro("eval", "c.yaml", *PROMPTS)
+    model.requests.clear()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(growing_runs, step, killed)
+        assert opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.").code == 130
+    assert model.requests == []
+    rows = opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.", "--json").data
+    assert [row["n"] for row in rows] == [7] * 4
+    assert len(model.requests) == 7
+    (run,) = (folder / "runs" / "evals").iterdir()
+    assert opro("resume", str(run)).code == 0
