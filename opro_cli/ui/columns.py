@@ -10,7 +10,7 @@ from rich.text import Text
 from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
 from opro_cli.core.state import Candidate
-from opro_cli.ui.formats import bounds, percent
+from opro_cli.reports.formats import bounds, percent
 from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_blocks
 
 _SCORE = len("100.0 %")

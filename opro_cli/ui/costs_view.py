@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from opro_cli.ui import formats
+from opro_cli.reports import formats
 from opro_cli.ui.safe import printable
 
 

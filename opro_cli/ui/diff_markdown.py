@@ -8,10 +8,10 @@ from opro_cli.core.model import Split
 from opro_cli.reports.comparison import Comparison
 from opro_cli.reports.diff import PromptDiff, Side
 from opro_cli.reports.folding import Folded, as_lines, fold_lines
+from opro_cli.reports.formats import count, plural
 from opro_cli.reports.paired import Flip
 from opro_cli.ui import diff_rows
 from opro_cli.ui.flips_view import replies_shown
-from opro_cli.ui.formats import count, plural
 from opro_cli.ui.grids import Grid, Theirs
 from opro_cli.ui.markdown import code, fenced, sentence, table
 from opro_cli.ui.safe import MOST_CHARACTERS, printable

@@ -9,8 +9,8 @@ from opro_cli.core.answers import Score
 from opro_cli.core.model import SPLITS, Split
 from opro_cli.reports.comparison import Column, Comparison
 from opro_cli.reports.diff import PromptDiff, Side
+from opro_cli.reports.formats import bounds, count, money, percent, plural, points, tokens
 from opro_cli.reports.paired import Flips
-from opro_cli.ui.formats import bounds, count, money, percent, plural, points, tokens
 from opro_cli.ui.grids import Grid, Theirs
 
 NOTHING = "–"

@@ -12,11 +12,11 @@ from opro_cli.core.model import Split
 from opro_cli.reports.comparison import Comparison
 from opro_cli.reports.diff import PromptDiff, Side
 from opro_cli.reports.folding import Folded, fold_pieces
+from opro_cli.reports.formats import plural
 from opro_cli.reports.words import Piece
 from opro_cli.ui import diff_rows
 from opro_cli.ui.blocks import print_block
 from opro_cli.ui.flips_view import SHOWN, print_all_flips, print_some_flips
-from opro_cli.ui.formats import plural
 from opro_cli.ui.grids import MOST_CELLS
 from opro_cli.ui.safe import printable, printable_lines
 

@@ -6,10 +6,10 @@ from rich.console import Console
 from rich.text import Text
 
 from opro_cli.reports.diff import PromptDiff
+from opro_cli.reports.formats import count
 from opro_cli.reports.paired import Answer, Flip
 from opro_cli.ui.blocks import print_block
 from opro_cli.ui.diff_rows import headline, warning
-from opro_cli.ui.formats import count
 from opro_cli.ui.safe import printable, printable_lines
 
 SHOWN = 5

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
 from opro_cli.core.state import RunState
-from opro_cli.ui import formats
+from opro_cli.reports import formats
 from opro_cli.ui.columns import Columns
 from opro_cli.ui.safe import printable
 from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, missed_answers

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from opro_cli.ui.formats import count, money, percent
+from opro_cli.reports.formats import count, money, percent
 from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_lines
 
 INSTRUCTION = 2000

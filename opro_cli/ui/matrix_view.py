@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from opro_cli.reports.formats import bounds, count, percent
 from opro_cli.reports.matrix import Column, Entry
-from opro_cli.ui.formats import bounds, count, percent
 from opro_cli.ui.safe import instruction_shown, printable
 
 PROMPT = 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from opro_cli.core.model import SPLITS
 from opro_cli.core.session import Briefing
-from opro_cli.ui.formats import count, plural
+from opro_cli.reports.formats import count, plural
 
 
 def opening_lines(briefing: Briefing) -> list[str]:

@@ -17,7 +17,7 @@ from opro_cli.core.events import (
 from opro_cli.core.model import Split
 from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
 from opro_cli.core.state import Candidate, RunState
-from opro_cli.ui import formats
+from opro_cli.reports import formats
 from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
 from opro_cli.ui.safe import flagged, printable

@@ -11,12 +11,9 @@ import unicodedata
 
 from rich.cells import cell_len, get_character_cell_size
 
-# A base with more zero-width marks than this smears over its neighbours (and no living
-# script needs more); the marks after that are written out.
-_MAX_MARKS = 4
+from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escaped
+
 _GLYPHS = {"\n": "⏎", "\t": "⇥"}
-# Letters that draw nothing although `str.isprintable` calls them printable.
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # They pick the coloured or plain form of the sign before, and terminals disagree about the
 # width of the coloured one. Dropped after a base; written out anywhere else.
 _PRESENTATION = frozenset("\ufe0e\ufe0f")
@@ -48,7 +45,7 @@ def printable(text: str, width: int | None = None) -> str:
     shown: list[str] = []
     used = 0
     fits = 0  # how many pieces leave a cell for the "…"
-    marks = _MAX_MARKS  # a mark at the start has no base to sit on
+    marks = MAX_MARKS  # a mark at the start has no base to sit on
     for character in text:
         piece = _piece(character, marks)
         cells = cell_len(piece)
@@ -91,20 +88,13 @@ def _piece(character: str, marks: int) -> str:
     if character.isprintable():
         if character in _PRESENTATION and marks == 0:
             return ""
-        if character in _BLANK_LETTERS or character in _PRESENTATION:
-            return _escape(character)
+        if character in BLANK_LETTERS or character in _PRESENTATION:
+            return escaped(character)
         is_mark = get_character_cell_size(character) == 0
-        return _escape(character) if is_mark and marks >= _MAX_MARKS else character
+        return escaped(character) if is_mark and marks >= MAX_MARKS else character
     if unicodedata.category(character) == "Zs":
         return " "
-    return _GLYPHS.get(character) or _escape(character)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return _GLYPHS.get(character) or escaped(character)
 
 
 def _break_at(line: str, width: int) -> int:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from opro_cli.core.model import SPLITS
 from opro_cli.core.stats import Interval
-from opro_cli.ui import formats
+from opro_cli.reports import formats
 from opro_cli.ui.safe import instruction_shown, printable, printable_lines
 
 _HEADLINES = {

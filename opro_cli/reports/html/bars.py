@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from opro_cli.core.model import Split
-from opro_cli.reports.html.figures import Score, many, percent, points, rests_on, scored
+from opro_cli.reports.formats import percent, plural, points
+from opro_cli.reports.html.figures import Score, rests_on, scored
 from opro_cli.reports.html.markup import Markup, bdi, clipped, element, join
 from opro_cli.reports.html.view import RunView, note, section, shown
 
@@ -82,9 +83,9 @@ def _group(view: RunView, split: Split, prompts: list[Shown]) -> Markup | None:
     if not bars:
         return None
     size = view.run.state.sizes[split]
-    about = f"{many(size, 'question')}; {_ABOUT[split]}"
+    about = f"{plural(size, 'question')}; {_ABOUT[split]}"
     if split == "dev" and view.result["chosen_by"] != "dev":
-        about = many(size, "question")
+        about = plural(size, "question")
     heading = element("h4", split, " ", element("small", about))
     return element("div", heading, join(bars), class_="split")
 

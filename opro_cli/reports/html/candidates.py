@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.reports.html.figures import Score, interval, many, percent, right_of
+from opro_cli.reports.formats import percent, plural
+from opro_cli.reports.html.figures import Score, interval, right_of
 from opro_cli.reports.html.markup import Markup, bdi, beginning, element, join, paragraphs
 from opro_cli.reports.html.view import (
     MOST_SHOWN,
@@ -43,7 +44,7 @@ def candidate_table(view: RunView) -> Markup:
         "candidates",
         "All instructions",
         note(
-            f"{many(len(rows), 'instruction')}. A heading sorts by its column, a second time the",
+            f"{plural(len(rows), 'instruction')}. A heading sorts by its column, a second time the",
             "other way round. Scores are with their 95 % interval and the right answers.",
         ),
         element("p", "", role="status", class_="unseen"),
@@ -114,5 +115,5 @@ def _flags(leaks: Sequence[Mapping[str, Any]]) -> Markup:
         return element("td", "", class_="flags none", data_value=0)
     quotes = [join([" “", bdi(leak["quote"], 80), "”"]) for leak in leaks[:_QUOTES]]
     more = f" and {len(leaks) - _QUOTES} more" if len(leaks) > _QUOTES else ""
-    told = join([f"⚠ quotes {many(len(leaks), 'train question')}:", *quotes, more])
+    told = join([f"⚠ quotes {plural(len(leaks), 'train question')}:", *quotes, more])
     return element("td", told, class_="flags", data_value=len(leaks))

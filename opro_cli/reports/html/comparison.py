@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opro_cli.reports.html.figures import count, interval, money, percent, points
+from opro_cli.reports.formats import money, percent, points
+from opro_cli.reports.html.figures import count, interval
 from opro_cli.reports.html.markup import Markup, bdi, element, join
 from opro_cli.reports.html.verdict import deciding_scores, verdict_words
 from opro_cli.reports.html.view import RunView, note, scrolling, shown

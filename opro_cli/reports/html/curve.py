@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from opro_cli.reports.html.figures import percent, rests_on
+from opro_cli.reports.formats import percent
+from opro_cli.reports.html.figures import rests_on
 from opro_cli.reports.html.markup import Markup, element, join
 from opro_cli.reports.html.view import Row, RunView, note, section
 

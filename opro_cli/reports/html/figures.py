@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-UNKNOWN = "unknown"
+from opro_cli.reports.formats import UNKNOWN, percent
+
 Score = Mapping[str, Any]
 """As `reports.result.score_data` makes it."""
-
-
-def percent(share: float) -> str:
-    """0.825 -> "82.5 %"."""
-    return f"{100 * share:.1f} %"
 
 
 def interval(score: Score) -> str:
@@ -37,30 +32,9 @@ def scored(score: Score) -> str:
     return f"{percent(score['mean'])} {rests_on(score)}"
 
 
-def points(change: float) -> str:
-    """A difference of two shares in percentage points: "+20.0", "-2.5", "0.0"."""
-    value = round(100 * change, 1)
-    return f"{value:+.1f}" if value else "0.0"
-
-
 def count(number: float | None) -> str:
     """12345 -> "12,345"; unknown is said, never 0."""
     return UNKNOWN if number is None else f"{number:,.0f}"
-
-
-def many(number: int, noun: str) -> str:
-    """1 -> "1 call", 12345 -> "12,345 calls"."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
-
-
-def money(usd: float | None) -> str:
-    """ "$12.34", "$0.00042"; unknown is said, never 0."""
-    if usd is None:
-        return UNKNOWN
-    if usd == 0 or usd >= 1:
-        return f"${usd:,.2f}"
-    # Two digits that count, however small: a tenth of a cent is not nothing.
-    return f"${usd:.{min(10, max(2, 1 - math.floor(math.log10(usd))))}f}"
 
 
 def duration(seconds: float) -> str:

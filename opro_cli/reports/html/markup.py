@@ -10,11 +10,10 @@ import html
 import unicodedata
 from collections.abc import Iterable
 
-_MAX_MARKS = 4
-"""More combining marks on one base than any living script needs smear over the lines around."""
+from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escaped
+
 _LINE_END = "⏎"
 _GLYPHS = {"\t": "⇥", "\r": "␍"}
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _ESCAPED = {sign: len(html.escape(sign)) for sign in "&<>\"'"}
 _VOID = frozenset({"meta", "br"})
 
@@ -80,15 +79,15 @@ def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
     if is_plain and (limit is None or len(html.escape(text)) <= limit):
         return text, 0
     shown: list[str] = []
-    marks = _MAX_MARKS  # a mark at the start has no base to sit on
+    marks = MAX_MARKS  # a mark at the start has no base to sit on
     used = 0
     for at, character in enumerate(text):
         if character == "\n":
-            piece, marks = line_end, _MAX_MARKS
+            piece, marks = line_end, MAX_MARKS
         else:
             is_mark = character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
             marks = marks + 1 if is_mark else 0
-            piece = _escape(character) if marks > _MAX_MARKS else _piece(character)
+            piece = escaped(character) if marks > MAX_MARKS else _piece(character)
         used += _ESCAPED.get(piece) or len(piece.encode())
         if limit is not None and used > limit:
             return "".join(shown), len(text) - at
@@ -97,18 +96,11 @@ def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
 
 
 def _piece(character: str) -> str:
-    if character.isprintable() and character not in _BLANK_LETTERS:
+    if character.isprintable() and character not in BLANK_LETTERS:
         return character
     if unicodedata.category(character) == "Zs":
         return " "
-    return _GLYPHS.get(character) or _escape(character)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return _GLYPHS.get(character) or escaped(character)
 
 
 def _attribute(name: str, value: Attribute) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from opro_cli.core.answers import Outcome
 from opro_cli.core.model import SPLITS, Split
+from opro_cli.reports.formats import plural
 from opro_cli.reports.history import MOST_REPLIES
 from opro_cli.reports.html.candidates import folded
-from opro_cli.reports.html.figures import many
 from opro_cli.reports.html.markup import Markup, bdi, element
 from opro_cli.reports.html.view import RunView, note, section, shown, table, text_limit
 from opro_cli.reports.paired import Flip, paired
@@ -104,7 +104,7 @@ def _missed_on(view: RunView, split: Split) -> str:
     }
     told = " and ".join(f"{number:,} {kind}" for kind, number in numbers.items() if number)
     total = sum(len(each.by_question) for each in answers)
-    return f"{told} of {many(total, 'answer')} on {split}" if told else ""
+    return f"{told} of {plural(total, 'answer')} on {split}" if told else ""
 
 
 def _replies(view: RunView) -> list[Markup]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from opro_cli.core.session import ROLES
+from opro_cli.reports.formats import money, plural
 from opro_cli.reports.history import SpendPoint
-from opro_cli.reports.html.figures import count, duration, many, money
+from opro_cli.reports.html.figures import count, duration
 from opro_cli.reports.html.markup import Markup, bdi, element
 from opro_cli.reports.html.view import RunView, note, section, table
 
@@ -18,7 +19,7 @@ def spend_section(view: RunView) -> Markup:
     """The section with the curves and the table."""
     spend, points = view.result["spend"], view.history.spend
     seconds = view.result["seconds"]
-    told = f"{many(spend['calls'], 'call')} for {money(spend['usd'])}"
+    told = f"{plural(spend['calls'], 'call')} for {money(spend['usd'])}"
     if seconds is not None:
         told += f" in {duration(seconds)} at work; pauses between sessions do not count"
     curves = [

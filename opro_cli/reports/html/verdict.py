@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from opro_cli.core.model import SPLITS, Split
-from opro_cli.reports.html.figures import many, percent, points, rests_on
+from opro_cli.reports.formats import percent, plural, points
+from opro_cli.reports.html.figures import rests_on
 from opro_cli.reports.html.markup import Markup, bdi, element, join, paragraphs
 from opro_cli.reports.html.view import MOST_SHOWN, RunView, origin, shown
 
@@ -89,8 +90,8 @@ def _noise(result: Mapping[str, Any]) -> Markup | None:
     noise = result.get("noise")
     if not noise:
         return None
-    asked = many(noise["n"], "test question")
-    changed = many(noise["changed"], "score")
+    asked = plural(noise["n"], "test question")
+    changed = plural(noise["changed"], "score")
     told = (
         f"Noise: the start prompt's {asked} asked again, {changed} changed "
         f"({points(noise['difference'])} points)."
@@ -125,7 +126,7 @@ def about(view: RunView) -> Markup:
     models = result["models"]
     started = str(result.get("started") or "").replace("T", " ")[:16]
     facts = [f"scorer {models['scorer']}", f"optimizer {models['optimizer']}"]
-    facts += [f"seed {result['seed']}", many(result["steps_done"], "step")]
-    facts += [many(result["candidates"], "instruction")]
+    facts += [f"seed {result['seed']}", plural(result["steps_done"], "step")]
+    facts += [plural(result["candidates"], "instruction")]
     facts += [f"started {started} UTC"] if started else []
     return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")

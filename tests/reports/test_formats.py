@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.stats import Interval, wilson_interval
-from opro_cli.ui import formats
+from opro_cli.reports import formats
 from opro_cli.ui.sparkline import sparkline
 
 
