@@ -41,7 +41,7 @@ def prose() -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(reply=ANYTHING, raw=ANYTHING, question=ANYTHING, prompt=ANYTHING)
 def test_no_text_makes_grading_raise(
     name: str, reply: str, raw: str, question: str, prompt: str
@@ -70,7 +70,7 @@ def test_surrounding_whitespace_changes_nothing(
     assert metric.grade(f"{before}{reply}{after}", example) == metric.grade(reply, example)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), drawn=frames.numbers(), other=st.integers(0, 10**6))
 def test_a_number_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: int
@@ -82,7 +82,7 @@ def test_a_number_is_found_in_any_frame(
     assert graded("number", reply, str(other)).score == 0.0, reply
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), drawn=frames.choices(), other=st.sampled_from("ABCD"))
 def test_a_choice_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: str
@@ -99,7 +99,7 @@ OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true"} | {
 }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), drawn=frames.booleans())
 def test_a_boolean_is_found_in_any_frame(data: st.DataObject, drawn: tuple[str, str]) -> None:
     word, rendered = drawn
@@ -108,7 +108,7 @@ def test_a_boolean_is_found_in_any_frame(data: st.DataObject, drawn: tuple[str, 
     assert graded("boolean", reply, OPPOSITE[word]) == Grade(word, 0.0), reply
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), drawn=frames.texts(), other=st.sampled_from(frames.TEXTS))
 def test_a_text_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: str
