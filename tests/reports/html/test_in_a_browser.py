@@ -14,7 +14,7 @@ from tests.reports.html.browser import CHROMIUM, Browser, browser
 from tests.reports.html.pages import run_saying, small_run
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 
