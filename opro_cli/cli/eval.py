@@ -124,7 +124,7 @@ def _prompts(
             )
         prompts.update(dict.fromkeys(each.instruction for each in best[:top]))
     for text in prompts:
-        if not text.isprintable() and text.encode("utf-8", "replace").decode() != text:
+        if text.encode("utf-8", "replace").decode() != text:
             raise UsageError(f"an instruction with half a character in it: {text!r:.60}")
     if not prompts:
         raise UsageError("no instruction to score", "name some: --prompt, --file or --best-of RUN")

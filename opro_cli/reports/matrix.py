@@ -13,6 +13,9 @@ from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data
 from opro_cli.reports.verdict import ALPHA, Comparison, compare
 
+SCORE_KEYS = ("mean", "n", "correct", "unreadable", "refused", "interval")
+"""Of `score_data`: every row of the matrix has them, also one of which all was refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -65,7 +68,7 @@ def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str,
             "dataset": each.dataset,
             "model": each.model,
             "run": each.run,
-            **(score_data(entry.score) or {"mean": None}),
+            **(score_data(entry.score) or dict.fromkeys(SCORE_KEYS)),
             "difference": entry.against_first.difference if entry.against_first else None,
             "p_value": entry.against_first.p_value if entry.against_first else None,
             "p_adjusted": entry.adjusted,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats import holm
-from opro_cli.reports.matrix import Column, column
+from opro_cli.reports.matrix import Column, as_rows, column
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 
@@ -52,6 +54,14 @@ def test_only_what_is_told_apart_has_a_mark() -> None:
     assert better.against_first is not None
     assert better.against_first.p_value == pytest.approx(1 / 256)
     assert better.adjusted == pytest.approx(3 / 256)
+
+
+def test_a_prompt_without_a_score_has_the_same_keys_as_the_others() -> None:
+    found = of_scores(2, 1, questions=2)
+    unscored = replace(found, entries=(replace(found.entries[0], score=None), found.entries[1]))
+    first, second = as_rows(("p0", "p1"), [unscored])
+    assert list(first) == list(second)
+    assert (first["mean"], second["n"]) == (None, 2)
 
 
 def test_one_gain_among_many_tries_is_no_gain() -> None:
