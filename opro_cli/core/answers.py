@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ class Score:
 
     mean: sum of scores / n, unreadable and refused answers counting 0 (and told apart).
     n: questions answered, without those left out. refused: questions that the scorer can never
-    answer. correct: answers with full score. interval: 95 %, Wilson.
+    answer. correct: answers with full score. interval: 95 %, Wilson. estimated: the candidate was
+    stopped early (core/racing), and mean and interval are what all questions would have given.
     """
 
     mean: float
@@ -24,6 +26,14 @@ class Score:
     unreadable: int
     interval: Interval
     refused: int = 0
+    estimated: bool = False
+
+
+class Estimate(NamedTuple):
+    """What a candidate that was stopped early would score on all questions; 95 % interval."""
+
+    mean: float
+    interval: Interval
 
 
 class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a replay makes many
@@ -41,13 +51,15 @@ class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a rep
 class Answers:
     """One candidate's answers on one split, with their running sums."""
 
-    by_question: dict[int, Outcome] = field(default_factory=dict)
+    by_question: MutableMapping[int, Outcome] = field(default_factory=dict)
     first_replies: dict[int, str] = field(default_factory=dict)
     """Replies of the first round to questions whose second round is still open."""
     correct: int = 0
     unreadable: int = 0
     refused: int = 0
     excluded: int = 0
+    estimate: Estimate | None = None
+    """Set when the candidate was stopped early: nothing more is asked."""
     partial: bool = False
     """Has any answer a score strictly between 0 and 1?"""
 
@@ -74,13 +86,23 @@ class Answers:
     def score(self) -> Score | None:
         """The score so far; None before the first answer (nothing is not 0)."""
         n = len(self.by_question) - self.excluded
-        if n == 0:
+        mean = self.mean()
+        if mean is None:
             return None
-        mean = self._total() / n
-        interval = wilson_interval(mean, n)
-        return Score(mean, n, self.correct, self.unreadable, interval, self.refused)
+        interval = self.estimate.interval if self.estimate else wilson_interval(mean, n)
+        estimated = self.estimate is not None
+        counts = (n, self.correct, self.unreadable)
+        return Score(mean, *counts, interval, self.refused, estimated)
 
-    def _total(self) -> float:
+    def mean(self) -> float | None:
+        """The mean of the score alone, which is asked for far more often."""
+        if self.estimate is not None:
+            return self.estimate.mean
+        n = len(self.by_question) - self.excluded
+        return self.total() / n if n else None
+
+    def total(self) -> float:
+        """The sum of the scores, None counting 0."""
         if not self.partial:
             return float(self.correct)
         # fsum is exact, so the order of arrival cannot show in the last digit.
