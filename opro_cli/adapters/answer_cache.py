@@ -1,0 +1,194 @@
+"""Answers that were paid for once, kept for all runs.
+
+A lookup is a dictionary, or one row of SQLite by its key, on the event loop. What is put is found
+from then on; a thread writes it, many answers a transaction, so that nobody waits for a disk.
+A killed process loses what was not written yet, which the run's own journal has.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from opro_cli.adapters.answer_file import OtherSchema, connect, shrink, why_unusable
+from opro_cli.adapters.answer_key import address_of, key_of
+from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.settings import ModelSettings
+
+WRITE_EVERY = 0.5
+"""Seconds that an answer waits for others, at most."""
+WRITE_AT = 500
+"""So many answers wait for no others."""
+SAME_USE = 3600
+"""Uses within so many seconds are one: a run that finds everything writes nothing."""
+
+_GET = "SELECT id, text, finish_reason, used FROM answers WHERE key = ?"
+# Of two processes that ask the same, the first decides: whoever asks later gets one answer.
+_PUT = (
+    "INSERT INTO answers (key, text, finish_reason, model, made, used) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (key) DO NOTHING"
+)
+_USE = "UPDATE answers SET used = ? WHERE id = ?"
+
+# Text of a model may hold lone surrogates, which neither UTF-8 nor SQLite has.
+_ENCODING = ("utf-8", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A row to be."""
+
+    text: str
+    finish_reason: str
+    model: str
+    made: int
+
+
+class AnswerStore:
+    """The cache of a session. limit: bytes. clock: seconds since the epoch.
+
+    trouble: why nothing is looked up or kept any more, a sentence for people; "" while all is well.
+    """
+
+    def __init__(self, path: Path, limit: int, clock: Callable[[], float] = time.time) -> None:
+        self.trouble = ""
+        self._path, self._limit, self._clock = path, limit, clock
+        self._new: dict[bytes, _Answer] = {}
+        self._being_written: dict[bytes, _Answer] = {}
+        self._used: set[int] = set()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._writer: threading.Thread | None = None
+        self._file: sqlite3.Connection | None = None
+        try:
+            self._file = connect(path)
+        except (OSError, sqlite3.Error, OtherSchema) as error:
+            self._give_up(error)
+
+    def bound_to(self, settings: ModelSettings) -> BoundCache:
+        """The cache of one model."""
+        address = address_of(settings.model, settings.api_base)
+        return BoundCache(self, settings.model, address)
+
+    def get(self, key: bytes) -> ChatReply | None:
+        """The answer of a key, None where there is none."""
+        known = self._new.get(key) or self._being_written.get(key)
+        if known is not None:
+            return _reply(known.text, known.finish_reason)
+        if self._file is None or self.trouble:
+            return None
+        try:
+            row = self._file.execute(_GET, (key,)).fetchone()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        if row is None:
+            return None
+        place, text, finish_reason, used = row
+        if self._clock() - used > SAME_USE:
+            with self._wake:
+                self._used.add(place)
+                self._start_writing()
+        return _reply(text.decode(*_ENCODING), finish_reason.decode(*_ENCODING))
+
+    def put(self, key: bytes, model: str, reply: ChatReply) -> None:
+        """Keep an answer: found at once, written soon."""
+        if self.trouble or self._closing:
+            return
+        answer = _Answer(reply.text, reply.finish_reason, model, int(self._clock()))
+        with self._wake:
+            self._new.setdefault(key, answer)
+            if len(self._new) in (1, WRITE_AT):
+                self._start_writing()
+
+    def close(self) -> None:
+        """Write what was put and let go of the file; calling it twice is fine."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._writer is not None:
+            self._writer.join()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _start_writing(self) -> None:
+        if self._writer is None and not self._closing:
+            self._writer = threading.Thread(target=self._write_all, name="answers", daemon=True)
+            self._writer.start()
+        self._wake.notify()
+
+    def _write_all(self) -> None:
+        """The thread's work, with a connection of its own: a lookup never waits for a write."""
+        try:
+            file = connect(self._path)
+        except (OSError, sqlite3.Error, OtherSchema) as error:
+            self._give_up(error)
+            return
+        try:
+            while self._collect():
+                self._write(file)
+        except sqlite3.Error as error:
+            self._give_up(error)
+        finally:
+            file.close()
+
+    def _collect(self) -> bool:
+        """Wait until there is something to write; False when all is written and it is over."""
+        with self._wake:
+            self._being_written = {}
+            self._wake.wait_for(lambda: self._new or self._used or self._closing)
+            self._wake.wait_for(lambda: len(self._new) >= WRITE_AT or self._closing, WRITE_EVERY)
+            self._being_written, self._new = self._new, {}
+            return bool(self._being_written or self._used)
+
+    def _write(self, file: sqlite3.Connection) -> None:
+        with self._wake:
+            used, self._used = self._used, set()
+        now = int(self._clock())
+        file.execute("BEGIN IMMEDIATE")
+        file.executemany(_PUT, [_row(key, each) for key, each in self._being_written.items()])
+        file.executemany(_USE, [(now, place) for place in used])
+        file.execute("COMMIT")
+        shrink(file, self._limit)
+
+    def _give_up(self, error: Exception) -> None:
+        self.trouble = f"no answer cache: {why_unusable(self._path, error)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BoundCache:
+    """An AnswerCache: the answers of one model at one address.
+
+    What they cost once is not told: the request that finds one costs nothing.
+    """
+
+    store: AnswerStore
+    model: str
+    address: str
+
+    @property
+    def trouble(self) -> str:
+        return self.store.trouble
+
+    def get(self, request: ChatRequest) -> ChatReply | None:
+        return self.store.get(key_of(self.model, self.address, request))
+
+    def put(self, request: ChatRequest, reply: ChatReply) -> None:
+        self.store.put(key_of(self.model, self.address, request), self.model, reply)
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def _reply(text: str, finish_reason: str) -> ChatReply:
+    return ChatReply(text, finish_reason, 0, 0, 0.0)
+
+
+def _row(key: bytes, answer: _Answer) -> tuple[bytes, bytes, bytes, bytes, int, int]:
+    text, reason = answer.text.encode(*_ENCODING), answer.finish_reason.encode(*_ENCODING)
+    return key, text, reason, answer.model.encode(*_ENCODING), answer.made, answer.made

@@ -1,0 +1,61 @@
+"""`opro cache info` and `opro cache clear`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+
+from opro_cli.cli.options import Json
+
+cache = typer.Typer(
+    name="cache",
+    help="The answers that are kept for all runs: what there is, and to remove them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@cache.command()
+def info(as_json: Json = False) -> None:
+    """Show where the answers are kept, how many there are, and of which models.
+
+    OPRO_CACHE_DIR keeps them elsewhere, OPRO_CACHE_MB sets how large the file may grow.
+
+    \b
+    Examples:
+      opro cache info
+      opro cache info --json | jq .by_model
+    """
+    from opro_cli.adapters.answer_file import cache_info
+
+    found = cache_info()
+    facts = {
+        "path": str(found.path),
+        "answers": found.answers,
+        "bytes": found.size,
+        "limit_bytes": found.limit,
+        "oldest": found.oldest and found.oldest.isoformat(),
+        "newest": found.newest and found.newest.isoformat(),
+        "by_model": found.by_model,
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    from opro_cli.ui.cache_view import print_cache
+    from opro_cli.ui.consoles import console_for
+
+    print_cache(facts, console_for(sys.stdout))
+
+
+@cache.command()
+def clear() -> None:
+    """Remove all answers that are kept for other runs; the runs keep theirs."""
+    from opro_cli.adapters.answer_file import cache_path, clear_cache
+    from opro_cli.reports.formats import megabytes, plural
+    from opro_cli.ui.safe import printable
+
+    removed = clear_cache()
+    what = "an unusable file" if removed.answers is None else plural(removed.answers, "answer")
+    print(f"removed {what}, {megabytes(removed.size)}, from {printable(str(cache_path()))}")

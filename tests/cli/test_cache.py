@@ -1,0 +1,165 @@
+"""`opro cache`, `cache:` and `--no-cache`, on models that answer by rule."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from opro_cli import wiring
+from opro_cli.adapters import answer_cache
+from opro_cli.adapters.answer_file import cache_path
+from opro_cli.core.changes import OPERATIONAL
+from tests.cli.conftest import CONFIG, Opro, only_run
+from tests.engine.runs import ShuffledModel
+
+
+@pytest.fixture(autouse=True)
+def path(cache_of_its_own: None) -> Path:
+    return cache_path()
+
+
+def scored(model: ShuffledModel) -> int:
+    """Questions that the scorer was asked."""
+    return sum("generate" not in text and "?" in text for text, _ in model.asked().elements())
+
+
+def test_info_tells_what_is_kept(opro: Opro, folder: Path, path: Path) -> None:
+    empty = opro("cache", "info", "--json").data
+    assert empty == {
+        "path": str(path),
+        "answers": 0,
+        "bytes": 0,
+        "limit_bytes": 2**30,
+        "oldest": None,
+        "newest": None,
+        "by_model": {},
+    }
+    result = opro("optimize", "c.yaml", "--json").data
+    told = opro("cache", "info", "--json").data
+    # All calls but the tiny one, six proposals, and the seven of the second time.
+    assert told["answers"] == result["spend"]["calls"] - 1 - 6 - 7
+    assert told["by_model"] == {"scripted/scorer": told["answers"]}
+    assert told["bytes"] >= path.stat().st_size > 0
+    assert told["oldest"][:4] == told["newest"][:4] >= "2024"
+    shown = opro("cache", "info").out
+    assert f"answers  {told['answers']}" in shown
+    assert "of at most 1,024.0 MB" in shown
+    assert "scripted/scorer" in shown
+    assert opro("cache").code == 2
+
+
+def test_clear_removes_all_answers(
+    opro: Opro, folder: Path, path: Path, model: ShuffledModel
+) -> None:
+    assert "removed 0 answers, 0.0 MB" in opro("cache", "clear").out
+    opro("optimize", "c.yaml")
+    answers = opro("cache", "info", "--json").data["answers"]
+    model.requests.clear()
+    opro("optimize", "c.yaml")
+    assert scored(model) == 7  # the second time
+    said = opro("cache", "clear")
+    assert said.out.startswith(f"removed {answers} answers, 0.")
+    assert opro("cache", "info", "--json").data["answers"] == 0
+    model.requests.clear()
+    opro("optimize", "c.yaml")
+    assert scored(model) == answers + 7
+
+
+def test_a_damaged_file_is_told_and_removed(opro: Opro, folder: Path, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 5000)
+    run = opro("optimize", "c.yaml")
+    assert run.code == 0
+    told = f"no answer cache: {path} is damaged; `opro cache clear` removes it"
+    assert run.err.count(told) == 1
+    assert opro("cache", "info").code == 2
+    assert "removed an unusable file" in opro("cache", "clear").out
+    assert not path.exists()
+
+
+def test_a_file_that_fails_under_way_is_told_at_the_end(
+    opro: Opro, folder: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(answer_cache, "shrink", refused)
+    run = opro("optimize", "c.yaml")
+    assert run.code == 0
+    assert run.err.splitlines()[-1] == f"no answer cache: {path}: disk I/O error"
+
+
+def test_a_bad_limit_is_told(opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPRO_CACHE_MB", "lots")
+    for command in (("optimize", "c.yaml"), ("cache", "info")):
+        said = opro(*command)
+        assert said.code == 2
+        assert "OPRO_CACHE_MB: expected a whole number of megabytes above 0" in said.err
+
+
+@pytest.mark.parametrize("way", ["flag", "config"])
+def test_a_run_can_do_without(
+    opro: Opro, folder: Path, path: Path, model: ShuffledModel, way: str
+) -> None:
+    arguments = ["optimize", "c.yaml"]
+    if way == "config":
+        text = CONFIG.replace("scorer}", "scorer, cache: false}")
+        (folder / "c.yaml").write_text(text.replace("optimizer}", "optimizer, cache: false}"))
+    else:
+        arguments.append("--no-cache")
+    asked = []
+    for _ in range(2):
+        model.requests.clear()
+        assert opro(*arguments).code == 0
+        asked.append(scored(model))
+    assert asked[0] == asked[1] > 50
+    assert not path.exists()
+
+
+def test_a_warmer_run_uses_the_cache_when_asked_to(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    warm = CONFIG.replace("scorer}", "scorer, temperature: 0.7}")
+    for text, again in ((warm, True), (warm.replace("0.7", "0.7, cache: true"), False)):
+        (folder / "c.yaml").write_text(text)
+        opro("optimize", "c.yaml")
+        model.requests.clear()
+        opro("optimize", "c.yaml")
+        assert (scored(model) > 7) == again
+
+
+def test_eval_shares_the_answers(opro: Opro, folder: Path, model: ShuffledModel) -> None:
+    opro("optimize", "c.yaml")
+    model.requests.clear()
+    start = ("eval", "c.yaml", "-p", "Let's solve the problem.", "--json")
+    first = opro(*start).data
+    assert scored(model) == 0
+    assert opro(*start, "--no-cache", "--runs-dir", "other").data == first
+    assert scored(model) == 7
+
+
+def test_the_embedded_model_is_never_cached(opro: Opro, folder: Path, path: Path) -> None:
+    text = CONFIG.replace("scripted/scorer", "embedded/tiny-mistral")
+    (folder / "c.yaml").write_text(text.replace("optimizer}", "optimizer, cache: true}"))
+    caches = wiring.caches_for(wiring.settings_from(folder / "c.yaml"))
+    assert caches.keys() == {"optimizer"}
+    caches["optimizer"].close()
+    text = text.replace("scripted/optimizer", "embedded/tiny-mistral")
+    (folder / "c.yaml").write_text(text)
+    path.unlink()
+    assert wiring.caches_for(wiring.settings_from(folder / "c.yaml")) == {}
+    assert not path.exists()
+
+
+def test_the_cache_may_change_in_a_run(opro: Opro, folder: Path, model: ShuffledModel) -> None:
+    assert {"scorer.cache", "optimizer.cache"} < set(OPERATIONAL)
+    (folder / "c.yaml").write_text(CONFIG + "budget: {calls: 30}\n")
+    assert opro("optimize", "c.yaml").code == 3
+    config = only_run(folder) / "config.yaml"
+    config.write_text(config.read_text().replace("cache: null", "cache: false"))
+    assert opro("resume", "--last", "--budget", "calls=none", "--json").code == 0
+    events = (only_run(folder) / "events.jsonl").read_text().splitlines()
+    assert {json.loads(line).get("via") for line in events} <= {None, "call"}
