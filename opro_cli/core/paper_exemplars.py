@@ -13,9 +13,10 @@ ascending. Where the reference would crash, for want of questions, all there are
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from opro_cli.core.memo import Memo
 from opro_cli.core.numpy_legacy import LegacyStream
 from opro_cli.core.state import Candidate, RunState
 from opro_cli.core.trajectory import best_last
@@ -30,7 +31,7 @@ def paper_exemplars(state: RunState) -> tuple[int, ...]:
         case "constant":
             chosen = _drawn(rows, count, LegacyStream(0))
         case "most_wrong_so_far":
-            wrong = wrong_counts(state, (candidate for _, candidate in state.history))
+            wrong = wrong_counts(state, (candidate for _, candidate in state.history), state.memo)
             chosen = _drawn(_most_first(wrong), count, LegacyStream(step))
         case "most_wrong_now":
             chosen = _now_wrong(state, count)
@@ -40,23 +41,26 @@ def paper_exemplars(state: RunState) -> tuple[int, ...]:
     return tuple(index_of[row] for row in chosen)
 
 
-def wrong_counts(state: RunState, candidates: Iterable[Candidate]) -> Counter[int]:
+def wrong_counts(
+    state: RunState, candidates: Iterable[Candidate], known: Memo | None = None
+) -> Counter[int]:
     """How many of `candidates` got a row of train wrong, in the order of first being wrong.
 
     Wrong is a score of 0; an unreadable answer has none and counts as 0.
     """
-    counts: Counter[int] = Counter()
-    for candidate in candidates:
+
+    def wrong(candidate: Candidate) -> set[int]:
         outcomes = candidate.answers["train"].by_question
         # A set on purpose: its order is the reference's.
-        counts.update(
-            {
-                row
-                for index, row in enumerate(state.train_rows)
-                if index in outcomes and not outcomes[index].score
-            }
-        )
-    return counts
+        return {
+            row
+            for index, row in enumerate(state.train_rows)
+            if index in outcomes and not outcomes[index].score
+        }
+
+    return (known or Memo()).wrong_under(
+        tuple(candidates), lambda each: state.is_scored(each, "train"), wrong
+    )
 
 
 def _drawn(items: Sequence[int], count: int, stream: LegacyStream) -> list[int]:
@@ -72,13 +76,12 @@ def _most_first(wrong: Counter[int]) -> list[int]:
 
 def _now_wrong(state: RunState, count: int) -> list[int]:
     """The wrong rows of those shown, from a stream that earlier steps have drawn from."""
-    stream = LegacyStream(state.search.seed)
-    entered: list[Candidate] = []
-    chosen: list[int] = []
-    history = deque(state.history)
-    for step in range(state.step + 1):
-        while history and history[0][0] <= step:
-            entered.append(history.popleft()[1])
+    everyone = [candidate for _, candidate in state.history]
+    settled = all(state.is_scored(candidate, "train") for candidate in everyone)
+    known = state.memo if settled else Memo()
+    stream = known.stream = known.stream or LegacyStream(state.search.seed)
+    for step in range(len(known.drawn), state.step + 1):
+        entered = [candidate for at, candidate in state.history if at <= step]
         # At the first step the reference counts those below its threshold too.
         threshold = state.search.score_threshold if step else 0.0
         wrong = wrong_counts(state, best_last(entered, state.search.history, threshold))
@@ -88,4 +91,5 @@ def _now_wrong(state: RunState, count: int) -> list[int]:
             chosen = _most_first(wrong)[:count]
         else:
             chosen = sorted(stream.choice(tied, count))
-    return chosen
+        known.drawn.append(chosen)
+    return known.drawn[state.step]

@@ -1,0 +1,109 @@
+"""A state as plain records and back: the same in every attribute, and in what follows it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.core.answers import Answers, Outcome
+from opro_cli.core.events import Event
+from opro_cli.core.snapshot import (
+    GIVEN,
+    KEPT,
+    MADE,
+    KeptAnswers,
+    KeptCandidate,
+    Outcomes,
+    Snapshot,
+    restore,
+    taken,
+)
+from opro_cli.core.state import Candidate, RunState, replay
+from tests.core.histories import BASELINE, START, happenings, legal
+from tests.core.runs import answered, new_state
+
+SNAPSHOT_FIELDS = {field.name for field in dataclasses.fields(Snapshot)}
+
+
+def empty(rounds: int = 1) -> RunState:
+    return new_state(START, baselines=(BASELINE,), train=3, dev=3, test=3, rounds=rounds)
+
+
+def attributes(state: RunState) -> dict[str, Any]:
+    """All that a state is made of, and what it only works out when it is asked."""
+    worked_out = {"memo", "_leak_index", "_leaks"}
+    known = {name: vars(state)[name] for name in {*GIVEN, *KEPT, *MADE} - worked_out}
+    return known | {"leaks": {p.text: state.leaks_of(p.text) for p in state.proposed}}
+
+
+def test_every_attribute_of_a_state_has_its_place_in_a_snapshot() -> None:
+    state = empty()
+    state.leaks_of("an index is made for the first")
+    unknown = set(vars(state)) ^ {*GIVEN, *KEPT, *MADE}
+    assert not unknown, f"say in core/snapshot.py what becomes of {unknown}, and raise its version"
+    assert len(GIVEN) + len(KEPT) + len(MADE) == len({*GIVEN, *KEPT, *MADE})
+    containers = {"candidates", "pending", "baselines", "again", "history"}
+    assert {name.lstrip("_") for name in KEPT} | containers == SNAPSHOT_FIELDS
+
+
+@pytest.mark.parametrize(("cls", "kept"), [(Answers, KeptAnswers), (Candidate, KeptCandidate)])
+def test_every_field_below_a_state_has_its_place_too(cls: type[Any], kept: type[Any]) -> None:
+    names = [[field.name for field in dataclasses.fields(each)] for each in (cls, kept)]
+    assert names[0] == names[1]
+
+
+@given(happenings, happenings, st.sampled_from([1, 2]))
+def test_a_restored_state_is_the_same_and_goes_on_the_same(
+    before: list[Event], after: list[Event], rounds: int
+) -> None:
+    state = empty(rounds)
+    past = legal(state, before)
+    restored = empty(rounds)
+    restore(restored, taken(state))
+    assert attributes(restored) == attributes(state)
+    # `taken` shares what it holds with its state, so the one to compare with is made anew.
+    replayed = replay(empty(rounds), past)
+    restored = empty(rounds)
+    restore(restored, taken(state))
+    assert legal(restored, after) == legal(replayed, after)
+    assert attributes(restored) == attributes(replayed)
+
+
+def test_a_candidate_that_enters_again_is_one_and_the_same() -> None:
+    state = new_state("start", rules="paper")
+    state.history.append((1, state.history[0][1]))
+    state.apply(answered("start", 0))
+    restored = new_state("start", rules="paper")
+    restore(restored, taken(state))
+    assert [step for step, _ in restored.history] == [0, 1]
+    (candidate,) = restored.candidates.values()
+    assert all(entered is candidate for _, entered in restored.history)
+
+
+def test_outcomes_are_unpacked_once_and_only_when_they_are_looked_at() -> None:
+    unpacked = []
+
+    def unpack() -> dict[int, Outcome]:
+        unpacked.append(True)
+        return {2: Outcome("9", 1.0), 0: Outcome(None, None)}
+
+    outcomes = Outcomes(2, unpack)
+    assert len(outcomes) == 2
+    assert not unpacked
+    assert list(outcomes) == [2, 0]
+    outcomes[1] = Outcome("8", 0.0)
+    del outcomes[2]
+    assert (len(outcomes), dict(outcomes)) == (2, {0: (None, None, False), 1: ("8", 0.0, False)})
+    assert len(unpacked) == 1
+
+
+def test_a_snapshot_of_no_run_changes_nothing() -> None:
+    snapshot = dataclasses.replace(taken(empty()), history=[(1, "nobody")])
+    state = empty()
+    with pytest.raises(KeyError):
+        restore(state, snapshot)
+    assert attributes(state) == attributes(empty())
