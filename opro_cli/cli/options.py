@@ -41,4 +41,9 @@ NoPreflight = Annotated[
     ),
 ]
 
+NoCache = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Take no answers from other runs, and keep none for them."),
+]
+
 Plain = Annotated[bool, typer.Option("--plain", help="One line an event instead of the live view.")]
