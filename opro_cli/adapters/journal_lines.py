@@ -14,21 +14,36 @@ import zlib
 from collections.abc import Callable
 from functools import cache
 
-from opro_cli.core.events import EVENT_CLASSES, Event, MalformedEvent, from_record, to_record
+from opro_cli.core.events import (
+    EVENT_CLASSES,
+    NAME_OF,
+    Event,
+    MalformedEvent,
+    from_record,
+    require_readable,
+    to_record,
+)
 
 # Inside of a JSON string the quotes would be escaped, so no text can contain this.
 _MARK = b',"crc32":"'
 _KIND_AT = len('{"event":"')
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder()
 
 
 @cache
+def _encoder() -> Callable[[Event], bytes]:
+    """From an event to bytes in one go, in a tenth of the json module's time."""
+    from msgspec.json import Encoder
+
+    return Encoder().encode
+
+
+@cache
 def _decoders() -> dict[bytes, Callable[[bytes], Event]]:
     """From bytes to an event in one go, by the event's name."""
-    from msgspec.json import Decoder  # 50 ms, and not every command reads a journal
+    from msgspec.json import Decoder  # 10 ms, and not every command reads a journal
 
     return {name.encode(): Decoder(cls).decode for name, cls in EVENT_CLASSES.items()}
 
@@ -38,13 +53,13 @@ def line_of(event: Event) -> bytes:
 
     Raises MalformedEvent for an event that could not be read back, such as a score of NaN.
     """
-    record = to_record(event)
+    require_readable(event)
     try:
-        text = _ENCODER.encode(record).encode()
-    except UnicodeEncodeError:  # a lone surrogate from a model: escape everything instead
-        text = _ASCII_ENCODER.encode(record).encode()
-    _slowly(text)
-    body = text.removesuffix(b"}")
+        fields = _encoder()(event).removeprefix(b"{").removesuffix(b"}")
+        body = b'{"event":"%b",%b' % (NAME_OF[type(event)].encode(), fields)
+    # A lone surrogate from a model; or a number of a class of its own, such as numpy's.
+    except (UnicodeEncodeError, TypeError):
+        body = _ASCII_ENCODER.encode(to_record(event)).encode().removesuffix(b"}")
     return b'%b%b%08x"}\n' % (body, _MARK, zlib.crc32(body))
 
 

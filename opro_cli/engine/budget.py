@@ -87,8 +87,9 @@ class Ledger:
         """What a call costs at most."""
         prompt = int(_bytes(request) / self._bytes_a_token.get(role, BYTES_A_TOKEN)) + 1
         price = self._prices.get(role)
-        dollars = pico_usd(price, prompt, request.max_tokens) if price else 0
-        return Cost(prompt + request.max_tokens, dollars)
+        completion = request.choices * request.max_tokens
+        dollars = pico_usd(price, prompt, completion) if price else 0
+        return Cost(prompt + completion, dollars)
 
     def seconds_left(self) -> float:
         """Until time is up, all sessions counted; infinite without a ceiling."""
@@ -107,12 +108,13 @@ class Ledger:
     def _too_much(self, cost: Cost) -> str | None:
         """The ceiling that the call would break, in words."""
         budget, flying = self._budget, self._flying.values()
-        calls = calls_done(self._state) + len(flying) + 1
-        if budget.calls is not None and calls > budget.calls:
-            return f"calls {budget.calls:,} reached"
+        if budget.calls is not None:
+            calls = calls_done(self._state) + len(flying) + 1
+            if calls > budget.calls:
+                return f"calls {budget.calls:,} reached"
         spent = self._state.spend.values()
-        tokens = sum((s.prompt_tokens or 0) + (s.completion_tokens or 0) for s in spent)
         if budget.tokens is not None:
+            tokens = sum((s.prompt_tokens or 0) + (s.completion_tokens or 0) for s in spent)
             need = tokens + sum(each.tokens for each in flying) + cost.tokens
             if need > budget.tokens:
                 return (
@@ -135,4 +137,5 @@ def pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -
 
 
 def _bytes(request: ChatRequest) -> int:
-    return sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
+    texts = [message.content for message in request.messages]
+    return sum(len(t) if t.isascii() else len(t.encode("utf-8", "surrogatepass")) for t in texts)

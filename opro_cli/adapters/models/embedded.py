@@ -6,11 +6,13 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.model import ChatReply, ChatRequest, Choice
+from opro_cli.core.rng import seed_for
 from opro_cli.embedded.chat import ChatFormat
 from opro_cli.embedded.checkpoint import SHIPPED, load_checkpoint
 from opro_cli.embedded.decoding import Continuation, Prompt, decode
@@ -71,6 +73,8 @@ class EmbeddedModel:
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request; raises ModelError (unanswerable) when it exceeds the context."""
+        if request.choices > 1:
+            return await self._several(request)
         if self._closed:
             raise ModelError(f"{NAME}: the model has been closed", transient=False)
         prompt = self._prompt(request)
@@ -84,6 +88,18 @@ class EmbeddedModel:
         # one caller giving up must not take the answers of the others with it
         continuation = (await asyncio.shield(batch.answers))[place]
         return self._reply(prompt, continuation)
+
+    async def _several(self, request: ChatRequest) -> ChatReply:
+        """Independent draws, decoded together; the prompt counts once, as servers count it."""
+        seeds = [
+            request.seed if request.seed is None or not i else seed_for(request.seed, "choice", i)
+            for i in range(request.choices)
+        ]
+        singles = (replace(request, seed=seed, choices=1) for seed in seeds)
+        first, *others = await asyncio.gather(*map(self.reply, singles))
+        tokens = sum(each.completion_tokens or 0 for each in (first, *others))
+        more = tuple(Choice(each.text, each.finish_reason) for each in others)
+        return replace(first, completion_tokens=tokens, more=more)
 
     async def aclose(self) -> None:
         """End the thread once what it is computing is done; calling it twice is fine."""

@@ -26,7 +26,7 @@ from opro_cli.adapters.models.provider_refusals import (
     without_choices,
 )
 from opro_cli.adapters.models.provider_words import sendable
-from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.model import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
 
 ENVIRONMENT = {
@@ -71,6 +71,7 @@ class LitellmModel:
         self._extra = dict(extra or {})
         self._litellm: Any = None
         self._takes_seed = False
+        self._takes_n = False
 
     @property
     def name(self) -> str:
@@ -92,14 +93,18 @@ class LitellmModel:
             raise refusal(error, asked) from error
         if not response.choices:
             raise without_choices(asked)
-        choice = response.choices[0]
+        choice, *more = (
+            Choice(sendable(each.message.content or ""), each.finish_reason or "unknown")
+            for each in response.choices
+        )
         prompt_tokens, completion_tokens = usage_of(response)
         return ChatReply(
-            text=sendable(choice.message.content or ""),
-            finish_reason=choice.finish_reason or "unknown",
+            text=choice.text,
+            finish_reason=choice.finish_reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
             usd=self._price(response, counted=prompt_tokens is not None),
+            more=tuple(more),
         )
 
     async def aclose(self) -> None:
@@ -128,6 +133,7 @@ class LitellmModel:
             ) from error
         supported = litellm.get_supported_openai_params(self._name, provider)
         self._takes_seed = "seed" in (supported or ())
+        self._takes_n = "n" in (supported or ())
         self._litellm = litellm
         _open_models.add(self)
         return litellm
@@ -147,6 +153,8 @@ class LitellmModel:
         }
         if request.seed is not None and self._takes_seed:
             arguments["seed"] = request.seed
+        if request.choices > 1 and self._takes_n:
+            arguments["n"] = request.choices
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
         key = key_to_give(self._name, self._api_base)

@@ -18,6 +18,7 @@ from opro_cli.adapters.models.provider_refusals import (
     without_choices,
 )
 from opro_cli.adapters.models.provider_words import parsed, said_in, sendable
+from opro_cli.core.model import Choice
 from opro_cli.errors import ModelError
 
 # a server without a reasoning parser leaves the thoughts before the answer
@@ -33,12 +34,14 @@ class Reading:
     text: can be sent on.
     usage: None where the server sent no counts.
     tier: the service tier, "" where none is named.
+    more: the choices behind the first.
     """
 
     text: str
     finish_reason: str
     usage: Usage | None
     tier: str
+    more: tuple[Choice, ...] = ()
 
 
 def reading_of(answer: Answer, asked: Asked) -> Reading:
@@ -52,17 +55,24 @@ def reading_of(answer: Answer, asked: Asked) -> Reading:
     if choices == []:
         raise without_choices(asked)
     try:
-        message, finish_reason = choices[0]["message"], choices[0].get("finish_reason")
-        text = text_of(message)
+        first, *more = map(choice_in, choices)
     except (TypeError, KeyError, AttributeError):
         raise unreadable(answer.body, asked) from None
     tier = data.get("service_tier")
     return Reading(
-        text=sendable(text),
-        finish_reason=finish_reason if isinstance(finish_reason, str) else "unknown",
+        text=first.text,
+        finish_reason=first.finish_reason,
         usage=usage_in(data.get("usage")),
         tier=tier if isinstance(tier, str) else "",
+        more=tuple(more),
     )
+
+
+def choice_in(choice: dict[str, Any]) -> Choice:
+    """One answer; raises TypeError, KeyError or AttributeError when it is none."""
+    text, finish_reason = text_of(choice["message"]), choice.get("finish_reason")
+    reason = finish_reason if isinstance(finish_reason, str) else "unknown"
+    return Choice(sendable(text), reason)
 
 
 def refusal_in(answer: Answer, asked: Asked) -> ModelError:

@@ -88,6 +88,7 @@ class OpenAICompatibleModel:
             prompt_tokens=None if said.usage is None else said.usage.prompt,
             completion_tokens=None if said.usage is None else said.usage.completion,
             usd=usd_of(self._name, self._api_base, said.usage, said.tier),
+            more=said.more,
         )
 
     async def aclose(self) -> None:
@@ -139,6 +140,8 @@ class OpenAICompatibleModel:
         }
         if request.seed is not None:
             body["seed"] = request.seed
+        if request.choices > 1:
+            body["n"] = request.choices
         return json.dumps(body).encode()
 
 

@@ -55,6 +55,12 @@ def said_in(body: str, secrets: Iterable[str] = ()) -> Said:
 
 def parsed(text: str) -> Any:
     """JSON data, None where it is none (or nested so deeply that nobody meant it)."""
+    from msgspec.json import decode
+
+    try:
+        return decode(text)
+    except (ValueError, RecursionError):  # or half a character, which msgspec refuses
+        pass
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -97,6 +103,8 @@ def codes_in(data: Any, depth: int = 0) -> Iterator[str]:
 
 def sendable(text: str) -> str:
     """A reply with U+FFFD for what no server can be sent, a NUL and half a character."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return NO_TEXT.sub("\ufffd", text)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from opro_cli.metrics.reading.markers import (
+    ASCII_KEYWORDS,
     BEHIND_END,
     BEHIND_LEAD,
     BEHIND_NOUNS,
@@ -161,7 +162,7 @@ def _marks(text: str) -> tuple[Mark, ...]:
     lower = text.replace("İ", "I").lower()
     found = [(match, _form(match)) for match in _matches(lower)]
     found += [(match, "behind") for match in _leads_of_nouns(lower)]
-    if any(word in lower for word in CORRECTING):
+    if any(map(lower.__contains__, CORRECTING)):
         found += [(match, "correction") for match in CORRECTION.finditer(lower)]
     found = sorted(found, key=lambda pair: pair[0].start())[-MAX_MARKS:]
     marks: list[Mark] = []
@@ -176,7 +177,7 @@ def _marks(text: str) -> tuple[Mark, ...]:
 
 def _matches(lower: str) -> Iterator[re.Match[str]]:
     end = 0
-    for start in _places(KEYWORDS, lower):
+    for start in _places(ASCII_KEYWORDS if lower.isascii() else KEYWORDS, lower):
         before = lower[start - 1 : start] if start else ""
         if start < end or (before.isalnum() and before.isascii() and lower[start].isalpha()):
             continue

@@ -70,6 +70,9 @@ KEYWORDS = (
 )  # fmt: skip
 """Where a MARKER may begin: looking for plain words first is many times faster."""
 
+ASCII_KEYWORDS = tuple(filter(str.isascii, KEYWORDS))
+"""Those that a text in ASCII can have."""
+
 MARKER = re.compile(
     "|".join(
         (

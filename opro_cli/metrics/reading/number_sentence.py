@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -90,6 +91,7 @@ class Statement:
     firm: bool
 
 
+@functools.lru_cache(maxsize=4096)  # a run asks few questions many times
 def counted_in(question: str) -> frozenset[str]:
     """The words for what `question` counts: "How many bad carrots did they have?"."""
     found = list(_HOW_MANY.finditer(question))

@@ -135,7 +135,7 @@ def in_digits(text: str) -> str:
 
     Where `text` has digits, only what goes with them is: "2 and a half", "half a million".
     """
-    spelled_out = not any(character.isdecimal() for character in text)
+    spelled_out = not any(map(str.isdecimal, text))
     text = _NONE.sub("0", text)
     if _MIXED.search(text):
         text = _A_DOZEN.sub("1 dozen", _HALF_A.sub(r"0.5 \1", text))

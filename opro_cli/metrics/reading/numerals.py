@@ -119,6 +119,8 @@ def same_number(given: Numeral, target: Numeral) -> bool:
     if given.scale != 1 and target.scale not in (1, given.scale):
         return given.value * given.scale == target.value * target.scale
     if given.scale == target.scale:
+        if given.value == target.value:
+            return True  # which is most of them: no arithmetic then
         return _equal(given, target, Fraction(1), Fraction(1))
     return any(
         _equal(given, target, left, right)
@@ -180,7 +182,8 @@ def _fraction(match: re.Match[str]) -> tuple[str, Fraction, int | None] | None:
 
 
 def _decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
-    whole = int(re.sub(r"\D", "", match["whole"] or "0"))
+    separator = match["separator"] or ","
+    whole = int((match["whole"] or "0").replace(separator, ""))
     digits = (match["decimals"] or match["bare"] or ".")[1:]
     if not digits.strip("0"):
         digits = ""
@@ -188,7 +191,8 @@ def _decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
     # str(int()) makes every script's digits ASCII.
     digits = "".join(str(int(digit)) for digit in digits)
     text = f"{whole}.{digits}" if digits else str(whole)
-    value = Fraction(int(f"{whole}{digits}"), 10 ** len(digits)) * Fraction(10) ** exponent
+    value = Fraction(int(f"{whole}{digits}"), 10 ** len(digits)) if digits else Fraction(whole)
     if exponent:
+        value *= Fraction(10) ** exponent
         text += f"e{exponent}"
     return text, value, max(0, len(digits) - exponent)

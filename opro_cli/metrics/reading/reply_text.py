@@ -100,7 +100,7 @@ def answering_texts(reply: str, question: str = "") -> tuple[str, ...]:
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
     lower = text.lower()
-    marked = any(mark in lower for mark in _SPEAKER_MARKS)
+    marked = any(map(lower.__contains__, _SPEAKER_MARKS))
     speaker = _NEXT_SPEAKER.search(text) if marked else None
     if speaker and text[: speaker.start()].strip():
         text = text[: speaker.start()]
@@ -129,7 +129,7 @@ def _outside_thoughts(text: str) -> str:
 
     Thoughts that never end have led to no answer: "" unless something stands before them.
     """
-    tags = list(_THOUGHT.finditer(text))
+    tags = list(_THOUGHT.finditer(text)) if "<" in text else []
     if not tags:
         return text
     before = text[: tags[0].start()] if not tags[0]["closes"] else ""

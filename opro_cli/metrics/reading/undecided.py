@@ -102,7 +102,7 @@ MIN_PROSE = 5
 def declines(sentence: str) -> bool:
     """Whether `sentence` says that it has no answer, or no single one."""
     lower = sentence.lower()
-    if lower.isascii() and not any(word in lower for word in _DECLINING_WORDS):
+    if lower.isascii() and not any(map(lower.__contains__, _DECLINING_WORDS)):
         return False
     found = _DECLINING.search(sentence)
     return bool(found and not _BUT.search(sentence, found.end() - 1))
@@ -110,12 +110,12 @@ def declines(sentence: str) -> bool:
 
 def is_void(answer: str) -> bool:
     """Whether what stands after a marker says nothing: "____", "unknown"."""
-    return not any(character.isalnum() for character in answer) or declines(answer)
+    return not any(map(str.isalnum, answer)) or declines(answer)
 
 
 def leaves_open(text: str) -> bool:
     """Whether the first or last sentence of `text` says that there are several answers."""
-    if not any(word in text for word in _OPEN_WORDS):
+    if not any(map(text.__contains__, _OPEN_WORDS)):
         return False
     said = lines(text)
     ends = (sentences(said[0])[0], sentences(said[-1])[-1]) if said else ()
@@ -130,7 +130,7 @@ def takes_back(text: str) -> bool:
 def without_denied(text: str) -> str:
     """`text` without what it names only to deny it: "not 12 but 14" and "14, not 12" -> "14"."""
     lower = text.lower()
-    if lower.isascii() and not any(word in lower for word in _DENYING_WORDS):
+    if lower.isascii() and not any(map(lower.__contains__, _DENYING_WORDS)):
         return text
     return _NOT_THAT.sub("", _NOT_IN_BRACKETS.sub("", _INSTEAD.sub(" ", text)))
 
