@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check lint conformance agreement bench soak lock readme embedded-model clean
+.PHONY: quickstart test check lint conformance agreement bench bench-full soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -28,10 +28,13 @@ conformance: .venv/ready
 soak: .venv/ready
 	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_process.py -k killed_at_any_moment
 
-# What chance and time do, without a model: the verdict's error rates, the replay of long runs.
+# What time and chance do: one table, with targets; for comparing days, on a machine at rest.
 bench: .venv/ready
-	$(BIN)/python -m tests.bench.verdicts
-	$(BIN)/python -m tests.bench.replay
+	$(BIN)/python -m tests.bench
+
+# The same and what takes long: 200 steps, thousands of simulated races and searches, real races.
+bench-full: .venv/ready
+	$(BIN)/python -m tests.bench --full
 
 # How often the default parser and the paper's read hand-labelled answers as a person does.
 agreement: .venv/ready

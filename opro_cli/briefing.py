@@ -7,7 +7,7 @@ from pathlib import Path
 from opro_cli import wiring
 from opro_cli.adapters.run_folder import CONFIG_COPY, read_identity
 from opro_cli.core.changes import as_plain, changes_between
-from opro_cli.core.session import Briefing, calls_done
+from opro_cli.core.session import Briefing, calls_done, calls_spared
 from opro_cli.core.settings import Settings
 from opro_cli.errors import OproError, RunFolderError
 from opro_cli.reports.recorded import RecordedRun
@@ -28,7 +28,7 @@ def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
             *_edited_source(run),
             *_missing_copy(folder),
         ),
-        resumed=calls_done(run.state),
+        resumed=calls_done(run.state) + calls_spared(run.state),
     )
 
 

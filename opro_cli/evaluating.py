@@ -139,7 +139,11 @@ def require_ready(cell: Cell) -> None:
 
 
 def evaluate(
-    cell: Cell, observers: Callable[[], Sequence[Observer]], *, preflight: bool = True
+    cell: Cell,
+    observers: Callable[[], Sequence[Observer]],
+    *,
+    preflight: bool = True,
+    cached: bool = True,
 ) -> tuple[RecordedRun, running.SessionOutcome | None]:
     """Ask what is missing of a cell; None for the session where nothing was.
 
@@ -162,5 +166,7 @@ def evaluate(
     run = read_run(cell.folder)
     if run.status == "finished":
         return run, None
-    outcome = running.work_on(cell.folder, settings, observers(), preflight=preflight)
+    outcome = running.work_on(
+        cell.folder, settings, observers(), preflight=preflight, cached=cached
+    )
     return read_run(cell.folder), outcome

@@ -35,6 +35,33 @@ class ChatModel(Protocol):
         ...
 
 
+class AnswerCache(Protocol):
+    """Answers that one model gave before, in this run or any other. Free, and never raises.
+
+    A cache that fails finds nothing from then on: that costs calls, and never the run.
+    """
+
+    @property
+    def trouble(self) -> str:
+        """Why it finds and keeps nothing, a sentence for people; "" while all is well."""
+        ...
+
+    def get(self, request: ChatRequest) -> ChatReply | None:
+        """The answer to an equal request, of no tokens and no price; None where there is none.
+
+        What was put is found at once.
+        """
+        ...
+
+    def put(self, request: ChatRequest, reply: ChatReply) -> None:
+        """Keep an answer; of several to equal requests the first one stays."""
+        ...
+
+    def close(self) -> None:
+        """Write what was put; calling it twice is fine."""
+        ...
+
+
 class Metric(Protocol):
     """How replies of one kind of task are read and graded. Pure."""
 
@@ -68,8 +95,8 @@ class Strategy(Protocol):
 class Journal(Protocol):
     """The append-only record of a run."""
 
-    def append(self, event: Event) -> None:
-        """Hand one event to the operating system: it survives `kill -9` from here on."""
+    def append(self, *events: Event) -> None:
+        """Hand events to the operating system, all or none: they survive `kill -9` from here on."""
         ...
 
     def sync(self) -> None:

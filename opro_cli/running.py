@@ -14,7 +14,6 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.adapters.config_file import HUB
 from opro_cli.adapters.journal import FileJournal
-from opro_cli.adapters.report_file import REPORT, write_report
 from opro_cli.adapters.run_folder import (
     CONFIG_COPY,
     create_run,
@@ -24,6 +23,7 @@ from opro_cli.adapters.run_folder import (
     rewrite_config,
     write_result,
 )
+from opro_cli.adapters.snapshot import keep_snapshot
 from opro_cli.briefing import briefing_of, recorded_settings
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -136,18 +136,27 @@ class SessionOutcome:
     """How a session ended, and the run's result as it stands.
 
     stopped_by: the ceiling that ended it, "" for none. unwritten: why there is no report.html.
+    uncached: why answers were no longer kept for other runs.
     """
 
     ending: Ending
     result: dict[str, Any]
     stopped_by: str = ""
     unwritten: str = ""
+    uncached: str = ""
 
 
 def work_on(
-    folder: Path, settings: Settings, observers: Sequence[Observer], *, preflight: bool = True
+    folder: Path,
+    settings: Settings,
+    observers: Sequence[Observer],
+    *,
+    preflight: bool = True,
+    cached: bool = True,
 ) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
+
+    cached: look up and keep answers, where the settings have it so.
 
     Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
     ModelError when a model fails for good, RunFolderError when another process has the run.
@@ -157,9 +166,12 @@ def work_on(
         run = read_run(folder, own=True)
         if settings != _present_settings(folder):
             rewrite_config(folder, settings)
-        runner = _runner(settings, run, journal, observers)
+        runner = _runner(settings, run, journal, observers, cached)
         runner.preflight = preflight
         briefing = briefing_of(folder, settings, run)
+        uncached = _trouble(runner)
+        if uncached:
+            briefing = replace(briefing, notes=(*briefing.notes, uncached))
         for observer in observers:
             observer.begin(briefing, run.state, runner.activity)
         ending: Ending = "interrupted"
@@ -171,13 +183,18 @@ def work_on(
             for observer in observers:
                 observer.end()
             outcome = _finish(folder, run, ending)
-        return replace(outcome, stopped_by=runner.stopped_by)
+        since = "" if uncached else _trouble(runner)
+        return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
     finally:
         journal.close()
 
 
 def _runner(
-    settings: Settings, run: RecordedRun, journal: FileJournal, observers: Sequence[Observer]
+    settings: Settings,
+    run: RecordedRun,
+    journal: FileJournal,
+    observers: Sequence[Observer],
+    cached: bool,
 ) -> Runner:
     scorer, optimizer = wiring.models_for(settings)
     return Runner(
@@ -191,7 +208,13 @@ def _runner(
         journal=journal,
         observers=observers,
         prices=wiring.prices_for(settings),
+        caches=wiring.caches_for(settings) if cached else {},
     )
+
+
+def _trouble(runner: Runner) -> str:
+    """Why answers are not looked up or kept, "" when they are."""
+    return next((cache.trouble for cache in runner.caches.values() if cache.trouble), "")
 
 
 async def _session(runner: Runner) -> Ending:
@@ -212,6 +235,8 @@ async def _session(runner: Runner) -> Ending:
     finally:
         await runner.scorer.aclose()
         await runner.optimizer.aclose()
+        for cache in runner.caches.values():
+            await asyncio.to_thread(cache.close)
 
 
 @contextmanager
@@ -233,6 +258,9 @@ def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     result = result_of(run, finished=finished)
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
+    if run.state.ended is not None:
+        size = (folder / "events.jsonl").stat().st_size
+        keep_snapshot(folder, run.identity, run.state, size)
     return SessionOutcome(ending, result, unwritten=_write_page(folder, run) if finished else "")
 
 
@@ -241,6 +269,8 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
 
     It can be made at any time, so that a run does not fail for it.
     """
+    from opro_cli.adapters.report_file import REPORT, write_report  # nothing that a start needs
+
     if run.state.sizes["train"]:
         try:
             write_report([replace(run, status="finished")], folder / REPORT)

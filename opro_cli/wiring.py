@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opro_cli.adapters.answer_cache import AnswerStore
+from opro_cli.adapters.answer_file import cache_limit, cache_path
 from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
@@ -16,13 +18,13 @@ from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named, says_whose_code_grades
 from opro_cli.adapters.search_presets import search_preset_named
 from opro_cli.core.reading import Names, read_settings
-from opro_cli.core.session import Role
-from opro_cli.core.settings import BASELINES, PriceSettings, Settings
+from opro_cli.core.session import ROLES, Role
+from opro_cli.core.settings import BASELINES, EMBEDDED, ModelSettings, PriceSettings, Settings
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
 from opro_cli.metrics.second_round import SecondRound
-from opro_cli.ports import ChatModel, Metric, Strategy
+from opro_cli.ports import AnswerCache, ChatModel, Metric, Strategy
 from opro_cli.strategies import STRATEGIES
 
 
@@ -49,6 +51,8 @@ def for_a_new_run(settings: Settings) -> Settings:
         search = replace(search, baselines=BASELINES)
     if search.noise_check is None:
         search = replace(search, noise_check=True)
+    if search.racing is None:
+        search = replace(search, racing=search.rules != "paper")
     return replace(settings, search=search)
 
 
@@ -105,6 +109,20 @@ def data_for(settings: Settings) -> LoadedData:
 def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
     """The scorer and the optimizer."""
     return build_model(settings.scorer), build_model(settings.optimizer)
+
+
+def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
+    """The answer caches of the models, opened; UsageError for a limit that is none.
+
+    None for a model that is told to do without, nor for the embedded one: it is computed here and
+    free, and another version of opro may bring other weights under its name.
+    """
+    models: dict[Role, ModelSettings] = {role: getattr(settings, role) for role in ROLES}
+    cached = {r: m for r, m in models.items() if m.cache is not False and m.model != EMBEDDED}
+    if not cached:
+        return {}
+    store = AnswerStore(cache_path(), cache_limit())
+    return {role: store.bound_to(model) for role, model in cached.items()}
 
 
 def keys_missing(settings: Settings) -> tuple[str, ...]:

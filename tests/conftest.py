@@ -1,3 +1,18 @@
-"""Loaded before every test: no test can reach a paid model."""
+"""Loaded before every test: no test can reach a paid model, nor answers of another test."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
 
 pytest_plugins = ["tests.guards"]
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that nobody else has; the folder is made by who writes there."""
+    name = f"cache-{secrets.token_hex(8)}"
+    monkeypatch.setenv("OPRO_CACHE_DIR", str(tmp_path_factory.getbasetemp() / name))

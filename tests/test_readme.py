@@ -11,8 +11,18 @@ TEXT = README.read_text("utf-8")
 
 def test_the_help_texts_are_those_of_the_program() -> None:
     commands = [match["command"] for match in BLOCK.finditer(TEXT)]
-    verbs = ["optimize", "resume", "watch", "runs", "show", "diff", "report", "eval", "check"]
-    assert commands == [*verbs, "init"]
+    verbs = [
+        "optimize",
+        "resume",
+        "watch",
+        "runs",
+        "show",
+        "diff",
+        "report",
+        "eval",
+        "check",
+    ]
+    assert commands == [*verbs, "init", "cache info", "cache clear"]
     assert with_help(TEXT) == TEXT, "the help changed: run `make readme`"
 
 

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from opro_cli.adapters.journal_lines import event_of, line_of, whole_part
 from opro_cli.adapters.run_lock import held, lock_path, pid_path
@@ -61,23 +62,23 @@ class FileJournal:
             undo.pop_all()
         self._synced = self._size
 
-    def append(self, event: Event) -> None:
-        """Write one event; JournalError, and nothing of it written, when the disk refuses.
+    def append(self, *events: Event) -> None:
+        """Write events in one go; JournalError, and nothing written, when the disk refuses.
 
         Refused too, for good, once a sync has failed: the system does not tell twice that it
         lost something, so nothing that is written from then on could be believed.
         """
         self._refuse_if_broken()
-        line = line_of(event)
+        lines = b"".join(map(line_of, events))
         try:
-            _write_all(self._fd, line)
+            _write_all(self._fd, lines)
         except OSError as error:
             try:
                 os.ftruncate(self._fd, self._size)
             except OSError as worse:
                 self._broken = worse  # half an event stays: nothing may be written behind it
             raise cannot("write", self.path, error) from error
-        self._size += len(line)
+        self._size += len(lines)
 
     def sync(self) -> None:
         """Force what was appended to the disk; JournalError when the disk refuses.
@@ -112,6 +113,16 @@ class FileJournal:
             raise cannot("write", self.path, self._broken) from self._broken
 
 
+class Covered(NamedTuple):
+    """How much of a journal, from its beginning, is known already: bytes, and the lines in them."""
+
+    size: int
+    lines: int
+
+
+NOTHING = Covered(0, 0)
+
+
 def read_events(path: Path) -> Iterator[Event]:
     """The events of a journal in order; a half-written last line is not one yet.
 
@@ -121,11 +132,12 @@ def read_events(path: Path) -> Iterator[Event]:
         yield event
 
 
-def numbered_events(path: Path) -> Iterator[tuple[int, Event]]:
-    """The same with the number of each event's line, counted from 1."""
+def numbered_events(path: Path, known: Covered = NOTHING) -> Iterator[tuple[int, Event]]:
+    """Those behind what is known, with the number of each event's line, counted from 1."""
     try:
         with path.open("rb", buffering=1 << 20) as file:
-            for number, line in enumerate(file, start=1):
+            file.seek(known.size)
+            for number, line in enumerate(file, start=known.lines + 1):
                 try:
                     event = event_of(line)
                 except MalformedEvent as error:

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from opro_cli.adapters.journal import damaged, numbered_events
+from opro_cli.adapters.journal import NOTHING, Covered, damaged, numbered_events
 from opro_cli.core.events import Event
 from opro_cli.core.state import IllegalEvent, RunState
 
 
-def replay_journal(state: RunState, journal: Path) -> None:
-    """Apply all that is in a journal; JournalError names the line that cannot follow."""
+def replay_journal(state: RunState, journal: Path, known: Covered = NOTHING) -> None:
+    """Apply what is in a journal behind what the state knows already.
+
+    Raises JournalError, which names the line that cannot follow.
+    """
     with _no_garbage_collection():
-        for line, event in numbered_events(journal):
+        for line, event in numbered_events(journal, known):
             believe(state, journal, line, event)
 
 

@@ -7,10 +7,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import metadata
 from typing import Any
-
-import yaml
 
 from opro_cli.core.model import SPLITS, Example, Split
 
@@ -21,6 +18,8 @@ CONFIG_HEADER = (
 
 def config_bytes(plain: Mapping[str, Any]) -> bytes:
     """Settings as the `config.yaml` that `opro resume` reads."""
+    import yaml  # this and `metadata`: only a new run needs them, and each takes 20 ms
+
     text: str = yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
     if yaml.safe_load(text) != plain:  # U+0085 is written as it is, and read as a space
         text = yaml.safe_dump(dict(plain), sort_keys=False)
@@ -52,6 +51,8 @@ def settings_fingerprint(plain: Mapping[str, Any]) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of what answers and reads; metadata only, nothing is imported."""
+    from importlib import metadata
+
     versions = {"python": platform.python_version()}
     for name in ("litellm", "datasets", "numpy", "tokenizers"):
         try:

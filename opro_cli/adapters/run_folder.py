@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from opro_cli import __version__
 from opro_cli.adapters.atomic import sync_folder, write_atomically
+from opro_cli.adapters.journal import NOTHING
 from opro_cli.adapters.replayed import replay_journal
 from opro_cli.adapters.run_files import (
     config_bytes,
@@ -22,6 +23,7 @@ from opro_cli.adapters.run_files import (
     settings_fingerprint,
 )
 from opro_cli.adapters.run_lock import is_locked
+from opro_cli.adapters.snapshot import keep_snapshot, take_from_snapshot
 from opro_cli.core.changes import as_plain
 from opro_cli.core.events import FORMAT_VERSION
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -44,6 +46,9 @@ T = TypeVar("T")
 
 CONFIG_COPY = "config.yaml"
 """What `opro resume` goes on with; what may change during a run may be changed there."""
+
+_MUCH = 4_000_000
+"""Bytes of a journal that take a reader some hundredths of a second."""
 
 _RESTORE = "restore it from a backup, or copy the whole run folder again"
 
@@ -157,7 +162,9 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
 def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
     """All that is known of a run, by replay of its journal.
 
-    own: the caller holds the run's lock, so nobody else is at work on it.
+    own: the caller holds the run's lock, so nobody else is at work on it, and means to go on with
+    it: every line is read and checked. Others take what they can from the snapshot, and leave a
+    new one where much had to be replayed.
 
     Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
     """
@@ -165,8 +172,15 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
     journal = folder / "events.jsonl"
     # Asked first: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)
-    replay_journal(run.state, journal)
-    return run if locked else settled(run)
+    size = journal.stat().st_size if journal.is_file() else 0
+    known = NOTHING if own else take_from_snapshot(folder, run.identity, run.state)
+    replay_journal(run.state, journal, known)
+    if locked:
+        return run
+    run = settled(run)
+    if not own and size - known.size >= _MUCH and journal.stat().st_size == size:
+        keep_snapshot(folder, run.identity, run.state, size)
+    return run
 
 
 def run_at_start(folder: Path) -> RecordedRun:

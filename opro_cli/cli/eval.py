@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoPreflight, Plain, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 from opro_cli.core.model import Split
 from opro_cli.errors import DataError, Interrupted, UsageError
@@ -51,6 +51,7 @@ def eval_(
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
     no_preflight: NoPreflight = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Score instructions: every prompt on every dataset with every model.
 
@@ -80,9 +81,14 @@ def eval_(
         told = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
         print(printable(told), file=sys.stderr)
         run, outcome = evaluating.evaluate(
-            cell, lambda: [observer_for(plain=plain)], preflight=not no_preflight
+            cell,
+            lambda: [observer_for(plain=plain)],
+            preflight=not no_preflight,
+            cached=not no_cache,
         )
         columns.append(column(cell.dataset, run, prompts))
+        if outcome is not None and outcome.uncached:
+            print(printable(outcome.uncached), file=sys.stderr)
         if outcome is not None and outcome.ending != "finished":
             why = outcome.stopped_by or "stopped"
             print(f"{printable(why)}; nothing is lost: the same command goes on", file=sys.stderr)

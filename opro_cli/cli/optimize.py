@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, ConfigFile, Json, NoPreflight, Plain, RunsDir
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    ConfigFile,
+    Json,
+    NoCache,
+    NoPreflight,
+    Plain,
+    RunsDir,
+)
 from opro_cli.cli.session import show_costs, work_on
 
 
@@ -19,6 +27,7 @@ def optimize(
         bool, typer.Option("--dry-run", help="Tell what the run would cost; ask no model.")
     ] = False,
     no_preflight: NoPreflight = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Search for a better prompt, in a new run.
 
@@ -36,4 +45,11 @@ def optimize(
         show_costs(config, as_json=as_json)
         return
     run = running.start(config, runs_dir)
-    work_on(run.folder, run.settings, plain=plain, as_json=as_json, preflight=not no_preflight)
+    work_on(
+        run.folder,
+        run.settings,
+        plain=plain,
+        as_json=as_json,
+        preflight=not no_preflight,
+        cached=not no_cache,
+    )

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoPreflight, Plain, RunsDir, run_argument
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    Json,
+    NoCache,
+    NoPreflight,
+    Plain,
+    RunsDir,
+    run_argument,
+)
 from opro_cli.cli.session import show_result, work_on
 from opro_cli.errors import UsageError
 
@@ -27,6 +35,7 @@ def resume(
         ),
     ] = None,
     no_preflight: NoPreflight = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Go on with a run that was interrupted; nothing answered is asked again.
 
@@ -50,4 +59,11 @@ def resume(
         show_result(result, as_json=as_json)
         return
     settings = running.check_resumable(folder, budget or ())
-    work_on(folder, settings, plain=plain, as_json=as_json, preflight=not no_preflight)
+    work_on(
+        folder,
+        settings,
+        plain=plain,
+        as_json=as_json,
+        preflight=not no_preflight,
+        cached=not no_cache,
+    )

@@ -6,17 +6,26 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from opro_cli.core.settings import Settings
 from opro_cli.errors import Interrupted, OproError
+
+if TYPE_CHECKING:
+    from opro_cli.core.settings import Settings
 
 OVER_BUDGET = 3
 
 
 def work_on(
-    folder: Path, settings: Settings, *, plain: bool, as_json: bool, preflight: bool = True
+    folder: Path,
+    settings: Settings,
+    *,
+    plain: bool,
+    as_json: bool,
+    preflight: bool = True,
+    cached: bool = True,
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli import running
@@ -25,7 +34,7 @@ def work_on(
 
     try:
         outcome = running.work_on(
-            folder, settings, [observer_for(plain=plain)], preflight=preflight
+            folder, settings, [observer_for(plain=plain)], preflight=preflight, cached=cached
         )
     except OproError as error:
         if error.hint is None:
@@ -38,6 +47,8 @@ def work_on(
     if outcome.unwritten:
         told = f"{outcome.unwritten}; `opro report {folder.name}` writes it"
         print(printable(told), file=sys.stderr)
+    if outcome.uncached:
+        print(printable(outcome.uncached), file=sys.stderr)
     if outcome.ending == "budget":
         print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
         ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]

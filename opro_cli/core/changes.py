@@ -15,7 +15,7 @@ OPERATIONAL: tuple[str, ...] = (
     *(
         f"{role}.{key}"
         for role in ("scorer", "optimizer")
-        for key in ("concurrency", "timeout", "requests_per_minute", "tokens_per_minute")
+        for key in ("concurrency", "timeout", "requests_per_minute", "tokens_per_minute", "cache")
     ),
     *(f"budget.{key}" for key in ("usd", "calls", "tokens", "minutes")),
 )

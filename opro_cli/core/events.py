@@ -3,7 +3,8 @@
 One JSON object an event, `{"event": "answered", ...}`; times are seconds since the epoch.
 FORMAT_VERSION rises when a record changes in a way that an older reader would misread:
 2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`; 3 has answers of
-baselines and of a second time.
+baselines and of a second time; 4 has replies that no call of their own was made for (`via`), and
+`stopped`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from typing import Any, Literal, get_args, get_origin
 
 from opro_cli.core.model import Split
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+
+Via = Literal["call", "cache", "choice"]
+"""Where a reply came from: a call of its own, the answer cache, or as a further choice of the
+call that the sample before it came from. Only calls count, and cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Proposed:
     completion_tokens: int | None
     usd: float | None
     seconds: float
+    via: Via = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Reasoned:
     completion_tokens: int | None
     usd: float | None
     seconds: float
+    via: Via = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,7 @@ class Answered:
     completion_tokens: int | None
     usd: float | None
     seconds: float
+    via: Via = "call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,20 @@ class Refused:
     split: Split
     question: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A candidate can no longer be the best and is asked no more train questions (core/racing).
+
+    mean, low, high: what its score on all of them would have been, with its 95 % interval.
+    """
+
+    at: float
+    candidate: str
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +155,17 @@ class SessionEnded:
     detail: str = ""
 
 
-Event = SessionStarted | Checked | Proposed | Reasoned | Answered | Refused | Retried | SessionEnded
+Event = (
+    SessionStarted
+    | Checked
+    | Proposed
+    | Reasoned
+    | Answered
+    | Refused
+    | Stopped
+    | Retried
+    | SessionEnded
+)
 
 _NAMES: dict[str, type[Any]] = {
     "session_started": SessionStarted,
@@ -142,10 +174,11 @@ _NAMES: dict[str, type[Any]] = {
     "reasoned": Reasoned,
     "answered": Answered,
     "refused": Refused,
+    "stopped": Stopped,
     "retried": Retried,
     "session_ended": SessionEnded,
 }
-_NAME_OF = {cls: name for name, cls in _NAMES.items()}
+NAME_OF = {cls: name for name, cls in _NAMES.items()}
 EVENT_CLASSES: Mapping[str, type[Any]] = MappingProxyType(_NAMES)
 """What a record's `event` names."""
 
@@ -157,7 +190,15 @@ class MalformedEvent(ValueError):
 def to_record(event: Event) -> dict[str, Any]:
     """An event as plain data for one line of the journal."""
     fields = {name: getattr(event, name) for name in _FIELDS[type(event)]}
-    return {"event": _NAME_OF[type(event)], **fields}
+    return {"event": NAME_OF[type(event)], **fields}
+
+
+def require_readable(event: Event) -> None:
+    """MalformedEvent where `from_record` would refuse what `to_record` makes of an event."""
+    for field, checker in _FIELDS[type(event)].items():
+        value = getattr(event, field)
+        if not checker(value):
+            raise MalformedEvent(f"{NAME_OF[type(event)]}.{field} is {value!r:.60}")
 
 
 def from_record(record: Any) -> Event:
@@ -196,6 +237,8 @@ def _checker(hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return lambda value: isinstance(value, tuple) and all(isinstance(v, str) for v in value)
     kinds = get_args(hint) if get_origin(hint) is types.UnionType else (hint,)
+    if not {int, float} & {*kinds}:
+        return lambda value: isinstance(value, kinds)
     if float in kinds:
         kinds = (*kinds, int)
 

@@ -58,12 +58,24 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call to a chat model: the whole of what decides the answer."""
+    """One call to a chat model: the whole of what decides the answer.
+
+    choices: so many different answers are asked for at once; a model may give fewer, but one.
+    """
 
     messages: tuple[Message, ...]
     temperature: float
     max_tokens: int
     seed: int | None = None
+    choices: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several answers that came in one reply."""
+
+    text: str
+    finish_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,8 @@ class ChatReply:
 
     finish_reason: "stop", "length", "content_filter" or the provider's own word.
     prompt_tokens, completion_tokens: None where the provider did not say.
-    usd: the price of this call, None where unknown (never 0 for unknown).
+    usd: the price of this call, None where unknown (never 0 for unknown). more: further choices,
+    where several were asked for; tokens and price are those of all together.
     """
 
     text: str
@@ -80,6 +93,7 @@ class ChatReply:
     prompt_tokens: int | None
     completion_tokens: int | None
     usd: float | None
+    more: tuple[Choice, ...] = ()
 
     @property
     def filtered(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opro_cli.core.answers import Estimate
 from opro_cli.core.model import Split
+from opro_cli.core.racing import Race
 from opro_cli.core.selection import (
     baseline,
     choose_exemplars,
@@ -28,22 +30,37 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Ask the optimizer: one call for each of `samples`, all with the same meta-prompt.
+    """Ask the optimizer for each of `samples`, all with the same meta-prompt.
 
-    shown: candidate ids for the meta-prompt, ascending by score. exemplars: train indices.
+    together: in one call, as several choices; else in a call each. shown: candidate ids for the
+    meta-prompt, ascending by score. exemplars: train indices. meanwhile: questions about the
+    instructions of this step that have arrived.
     """
 
     step: int
     samples: tuple[int, ...]
     shown: tuple[str, ...]
     exemplars: tuple[int, ...]
+    together: bool = False
+    meanwhile: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """Ask the scorer these questions, in this order as far as concurrency allows."""
+    """Ask the scorer these questions, in this order as far as concurrency allows.
+
+    Those of one candidate stand together, since providers keep the beginning of a prompt warm.
+    """
 
     questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask a candidate no more: it has lost its race."""
+
+    candidate: str
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +68,7 @@ class Finish:
     """Nothing is left to ask."""
 
 
-Work = Propose | Evaluate | Finish
+Work = Propose | Evaluate | Stop | Finish
 
 
 def next_work(state: RunState) -> Work:
@@ -63,14 +80,21 @@ def next_work(state: RunState) -> Work:
     """
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _evaluate_all(state)
-    open_train = _open_questions(state, list(state.candidates.values()), "train")
+    open_train: list[Question] = []
+    for candidate in _not_done(state):
+        if (estimate := _lost(state, candidate)) is not None:
+            return Stop(candidate.id, estimate)
+        questions = _next_block(state, candidate)
+        open_train += (Question(candidate.id, "train", index) for index in questions)
+    if state.proposals:
+        return _propose(state, tuple(open_train))
     if open_train:
-        return Evaluate(open_train)
+        return Evaluate(tuple(open_train))
     open_dev = _open_questions(state, proposed_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.step < state.search.steps:
-        return _propose(state)
+        return _propose(state, ())
     return _evaluate_unseen(state)
 
 
@@ -79,7 +103,54 @@ def _evaluate_all(state: RunState) -> Work:
     return Evaluate(open_test) if open_test else Finish()
 
 
-def _propose(state: RunState) -> Propose:
+def _not_done(state: RunState) -> list[Candidate]:
+    """Who has open train questions: of those that joined before, only the present step's."""
+    last = state.of_step(state.step) if state.step else []
+    everyone = [*state.of_step(0), *last, *state.pending.values()]
+    return [candidate for candidate in everyone if not state.is_done(candidate)]
+
+
+def _races(state: RunState, candidate: Candidate) -> bool:
+    return bool(state.search.racing) and candidate.step > 0
+
+
+def _race_of(state: RunState, step: int) -> Race:
+    """The race of a step, against all that joined before it: it does not change meanwhile."""
+    if state.race is None or state.race[0] != step:
+        earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
+        race = Race.against(earlier, state.sizes["train"], state.search.seed, step)
+        state.race = step, race
+    return state.race[1]
+
+
+def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
+    """What a candidate would have scored, where it is to be asked no more.
+
+    Decided at the boundaries of its race alone, each a block of questions in their order, so
+    that no order of arrival shows.
+    """
+    answers = candidate.answers["train"]
+    n = len(answers.by_question)
+    if n == 0 or not _races(state, candidate):
+        return None
+    race = _race_of(state, candidate.step)
+    at_boundary = n in race.boundaries and all(q in answers.by_question for q in race.order[:n])
+    return race.estimate(answers) if at_boundary and race.stops(answers, n) else None
+
+
+def _next_block(state: RunState, candidate: Candidate) -> list[int]:
+    """The open questions up to the next decision; all of them where there is none."""
+    if not _races(state, candidate):
+        return state.missing(candidate, "train")
+    race, done = _race_of(state, candidate.step), candidate.answers["train"].by_question
+    for boundary in race.boundaries:
+        block = [question for question in race.order[:boundary] if question not in done]
+        if block:
+            return block
+    return []
+
+
+def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
     shown = trajectory(state)
     samples = range(state.search.candidates_per_step)
     return Propose(
@@ -87,7 +158,19 @@ def _propose(state: RunState) -> Propose:
         samples=tuple(sample for sample in samples if sample not in state.proposals),
         shown=tuple(candidate.id for candidate in shown),
         exemplars=choose_exemplars(state, shown),
+        together=_several_at_once(state),
+        meanwhile=meanwhile,
     )
+
+
+def _several_at_once(state: RunState) -> bool:
+    """Does the optimizer give several choices in one call, as far as is known?
+
+    It is asked for them once; one that gave a single choice is asked once for each from then on.
+    """
+    if state.proposals:
+        return any(proposal.via == "choice" for proposal in state.proposals.values())
+    return state.step == 0 or state.gave_choices
 
 
 def _evaluate_unseen(state: RunState) -> Work:

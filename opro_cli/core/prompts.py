@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opro_cli.core.model import Example, Message, Position
+from opro_cli.core.stats import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,16 @@ class PromptFormat:
 
 @dataclass(frozen=True, slots=True)
 class TrajectoryEntry:
-    """A line of the meta-prompt: an instruction and its train score, 0 to 1."""
+    """A line of the meta-prompt: an instruction and its train score, 0 to 1.
+
+    interval, asked: of one that was stopped early, whose score is an estimate: its 95 % interval,
+    and how many of how many questions it was asked.
+    """
 
     instruction: str
     score: float
+    interval: Interval | None = None
+    asked: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

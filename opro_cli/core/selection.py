@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from opro_cli.core.memo import Memo
 from opro_cli.core.model import Split
 from opro_cli.core.paper_exemplars import paper_exemplars
 from opro_cli.core.rng import rng_for
@@ -27,19 +27,19 @@ def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, 
     order = list(range(total))
     rng_for(search.seed, "exemplars", step).shuffle(order)
     if search.exemplar_choice.startswith("most_wrong"):
-        everyone = search.exemplar_choice == "most_wrong_so_far"
-        wrong = _wrong_counts(list(state.candidates.values()) if everyone else shown)
+        if search.exemplar_choice == "most_wrong_so_far":
+            known, everyone = state.memo, list(state.candidates.values())
+        else:
+            known, everyone = Memo(), list(shown)
+        wrong = known.wrong_under(everyone, state.is_done, _wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
     return tuple(sorted(order[:count]))
 
 
-def _wrong_counts(candidates: Sequence[Candidate]) -> Counter[int]:
-    return Counter(
-        question
-        for candidate in candidates
-        for question, outcome in candidate.answers["train"].by_question.items()
-        if outcome.score != 1.0
-    )
+def _wrong(candidate: Candidate) -> Iterator[int]:
+    for question, outcome in candidate.answers["train"].by_question.items():
+        if outcome.score != 1.0:
+            yield question
 
 
 def ranked(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
@@ -56,7 +56,8 @@ def proposed_for_dev(state: RunState) -> list[Candidate]:
     if interval is None or state.step == 0 or (state.step - 1) % interval:
         return []
     ids = dict.fromkeys(candidate_id(p.text) for p in state.proposed if p.step == state.step)
-    return [state.candidates[each] for each in ids if each in state.candidates]
+    known = [state.candidates[each] for each in ids if each in state.candidates]
+    return [each for each in known if each.answers["train"].estimate is None]
 
 
 def finalists(state: RunState) -> list[Candidate]:

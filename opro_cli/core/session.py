@@ -79,16 +79,21 @@ def calls_done(state: RunState) -> int:
     return sum(spend.calls for spend in state.spend.values())
 
 
+def calls_spared(state: RunState) -> int:
+    """Replies that the answer cache gave in place of a call, both models, all sessions."""
+    return sum(spend.cached for spend in state.spend.values())
+
+
 def phase(state: RunState) -> str:
     """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
     on_test = any(c.answers["test"].by_question for c in state.candidates.values())
     if on_test or not state.sizes["train"]:
         return "test"
     initial = state.of_step(0)
-    if not all(state.is_scored(c, "train") for c in initial):
+    if not all(map(state.is_done, initial)):
         return "initial"
     here = state.of_step(state.step)
-    here_is_done = all(state.is_scored(c, "train") for c in here)
+    here_is_done = all(map(state.is_done, here))
     if not all(state.is_scored(c, "dev") for c in proposed_for_dev(state)) and state.sizes["dev"]:
         return f"step {state.step}/{state.search.steps}"
     last = state.step == state.search.steps

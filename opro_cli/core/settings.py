@@ -167,6 +167,9 @@ class ModelSettings:
     requests_per_minute: int | None = key(optional(whole(1)), None)
     tokens_per_minute: int | None = key(optional(whole(1)), None)
     price: PriceSettings | None = optional_section(PriceSettings)
+    # Take answers that an equal request got before, in this run or any other, from the cache; None:
+    # at temperature 0 only, since elsewhere a new run is meant to draw anew.
+    cache: bool | None = key(optional(boolean), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,9 @@ class SearchSettings:
     # Ask the start prompt's test questions a second time, word for word, to see how much the
     # scorer changes its mind by itself; None: as with `baselines`.
     noise_check: bool | None = key(optional(boolean), None)
+    # Stop asking about candidates that can no longer be the best; None: True in a new run that does
+    # not follow the paper's rules, False in one of before there were races.
+    racing: bool | None = key(optional(boolean), None)
     # What becomes of instructions that quote training questions: only told, kept out of winning,
     # or not scored at all.
     leaks: str = key(choice("flag", "keep_out", "drop"), "flag")

@@ -15,6 +15,8 @@ class RoleSpend:
     """
 
     calls: int = 0
+    cached: int = 0
+    """Replies that came from the answer cache, so that no call was made for them."""
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
     pico_usd: int | None = 0
@@ -25,7 +27,11 @@ class RoleSpend:
         return None if self.pico_usd is None else self.pico_usd / 1e12
 
     def add(self, event: Checked | Proposed | Reasoned | Answered) -> None:
-        """Count one answered call."""
+        """Count one reply, and what its call has cost if it had one."""
+        via = "call" if isinstance(event, Checked) else event.via
+        if via != "call":
+            self.cached += via == "cache"
+            return
         self.calls += 1
         prompt, completion, usd = event.prompt_tokens, event.completion_tokens, event.usd
         if self.prompt_tokens is not None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from opro_cli.core.answers import Answers, Outcome, Score
+from opro_cli.core.answers import Answers, Estimate, Outcome, Score
 from opro_cli.core.events import (
     Answered,
     Checked,
@@ -24,11 +24,15 @@ from opro_cli.core.events import (
     Retried,
     SessionEnded,
     SessionStarted,
+    Stopped,
 )
 from opro_cli.core.leaks import Leak, LeakIndex
+from opro_cli.core.memo import Memo
 from opro_cli.core.model import SPLITS, Example, Split, is_filtered
+from opro_cli.core.racing import Race
 from opro_cli.core.settings import SearchSettings, TaskSettings
 from opro_cli.core.spend import RoleSpend
+from opro_cli.core.stats import Interval
 
 
 class IllegalEvent(ValueError):
@@ -113,6 +117,7 @@ class RunState:
         self.exclude_refused = exclude_refused
         self._questions = tuple(questions)
         self._leaks: dict[str, tuple[Leak, ...]] = {}
+        self.memo = Memo()
         self.checked: set[str] = set()
         """The models that answered their check before the first paid question."""
         self.candidates: dict[str, Candidate] = {}
@@ -129,8 +134,15 @@ class RunState:
         """Time with a process at work: the gaps between sessions do not count."""
         self.proposals: dict[int, Proposed] = {}
         """Replies to the present step, by sample, until all are there."""
+        self.race: tuple[int, Race] | None = None
+        """The race of the candidates of a step; made when it is asked for, never saved."""
+        self.pending: dict[str, Candidate] = {}
+        """Who was proposed in the present step so far, in order of arrival: scored while the
+        other proposals are awaited, candidates once all are there."""
         self.step = 0
         """The last step whose candidates have joined."""
+        self.gave_choices = False
+        """Did one call of the last step that has joined bring several proposals?"""
         self.replies = 0
         """Replies of the optimizer to meta-prompts."""
         self.empty_proposals = 0
@@ -172,6 +184,8 @@ class RunState:
                 self._apply_reasoned(event)
             case Refused():
                 self._answers_for(event).refuse(event.question, exclude=self.exclude_refused)
+            case Stopped():
+                self._apply_stopped(event)
             case Checked():
                 self.checked.add(event.role)
                 self.spend[event.role].add(event)
@@ -205,6 +219,8 @@ class RunState:
         if not 0 <= event.question < self.sizes[event.split]:
             raise IllegalEvent(f"an answer to question {event.question} of {event.split}")
         answers = candidate.answers[event.split]
+        if answers.estimate is not None:
+            raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
         if event.question in answers.by_question:
             raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
         return answers
@@ -224,6 +240,15 @@ class RunState:
         if not known:
             self.spend["scorer"].add(event)
 
+    def _apply_stopped(self, event: Stopped) -> None:
+        candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
+        if candidate is None or candidate.step == 0 or self.is_done(candidate):
+            raise IllegalEvent(f"nobody to be stopped is called {event.candidate}")
+        if not 0.0 <= event.low <= event.mean <= event.high <= 1.0:
+            raise IllegalEvent(f"an estimate of {event.mean:g} in {event.low:g} to {event.high:g}")
+        estimate = Estimate(event.mean, Interval(event.low, event.high))
+        candidate.answers["train"].estimate = estimate
+
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
             raise IllegalEvent(f"a proposal for step {event.step} after step {self.step}")
@@ -236,19 +261,29 @@ class RunState:
         self.spend["optimizer"].add(event)
         if len(self.proposals) == self.search.candidates_per_step:
             self._close_proposals()
+            return
+        for text in event.instructions:
+            name = candidate_id(text)
+            if name not in self.candidates and not self._reason_to_skip(text):
+                self.pending.setdefault(name, Candidate(name, text, event.step))
 
     def _close_proposals(self) -> None:
         self.step += 1
         for sample in sorted(self.proposals):
             skipped = [self._propose(text) for text in self.proposals[sample].instructions]
             self.empty_proposals += all(skipped)
-        self.proposals = {}
+        self.gave_choices = any(p.via == "choice" for p in self.proposals.values())
+        self.proposals, self.pending = {}, {}
+
+    def _reason_to_skip(self, text: str) -> str:
+        skipped = REPEATED if text in self._seen else reason_to_skip(text, self.search)
+        if not skipped and self.search.leaks == "drop" and self.leaks_of(text):
+            return LEAKS
+        return skipped
 
     def _propose(self, text: str) -> str:
         """Take in one proposed text; the reason when it is skipped."""
-        skipped = REPEATED if text in self._seen else reason_to_skip(text, self.search)
-        if not skipped and self.search.leaks == "drop" and self.leaks_of(text):
-            skipped = LEAKS
+        skipped = self._reason_to_skip(text)
         self._seen.add(text)
         self.proposed.append(ProposedText(self.step, text, skipped))
         if not skipped:
@@ -258,7 +293,8 @@ class RunState:
     def _enter(self, instruction: str, step: int) -> None:
         new_id = candidate_id(instruction)
         # An instruction that enters again keeps its answers: nothing is paid for twice.
-        candidate = self.candidates.setdefault(new_id, Candidate(new_id, instruction, step))
+        new = self.pending.get(new_id) or Candidate(new_id, instruction, step)
+        candidate = self.candidates.setdefault(new_id, new)
         self.history.append((step, candidate))
 
     def asked(self, id: str) -> Candidate:
@@ -266,9 +302,9 @@ class RunState:
 
         Raises KeyError for an id that is none of theirs.
         """
-        known = self.candidates.get(id) or self.again.get(id) or self.baselines.get(id)
-        if known is not None:
-            return known
+        for known in (self.candidates, self.pending, self.again, self.baselines):
+            if id in known:
+                return known[id]
         first = self.asked(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
         if first is None or first.id.startswith(AGAIN):
             raise KeyError(id)
@@ -288,6 +324,15 @@ class RunState:
     def is_scored(self, candidate: Candidate, split: Split) -> bool:
         """Has it answered all questions of a split that has any?"""
         return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
+
+    def is_done(self, candidate: Candidate) -> bool:
+        """Is nothing of train left to ask it, since all was asked or it was stopped early?"""
+        stopped = candidate.answers["train"].estimate is not None
+        return stopped or self.is_scored(candidate, "train")
+
+    def is_step_done(self, step: int) -> bool:
+        """Have all candidates of a step joined, and are they done?"""
+        return step <= self.step and all(self.is_done(c) for c in self.of_step(step))
 
     def has_readable_answer(self) -> bool:
         """Was any answer of the scorer one that its metric could read?"""

@@ -9,8 +9,8 @@ from opro_cli.core.state import Candidate, RunState
 
 
 def trajectory(state: RunState) -> list[Candidate]:
-    """Those shown in the next meta-prompt. Only candidates with every train answer take part."""
-    scored = (candidate for _, candidate in state.history if state.is_scored(candidate, "train"))
+    """Those shown in the next meta-prompt. Only those that are done on train take part."""
+    scored = (candidate for _, candidate in state.history if state.is_done(candidate))
     return best_last(scored, state.search.history, state.search.score_threshold)
 
 
@@ -30,5 +30,5 @@ def best_last(
 
 def mean(candidate: Candidate, split: Split) -> float:
     """Its mean on a split, for comparing; -1 (below every score) before the first answer."""
-    score = candidate.score(split)
-    return -1.0 if score is None else score.mean
+    known = candidate.answers[split].mean()
+    return -1.0 if known is None else known

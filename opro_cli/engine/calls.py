@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-from opro_cli.core.events import Checked, Event, Retried
+from opro_cli.core.events import Checked, Event, Retried, Via
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.core.rng import seed_for
 from opro_cli.core.session import ROLES, Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.engine.budget import Ledger, pico_usd
+from opro_cli.engine.known import KnownAnswers
 from opro_cli.engine.pace import Pace
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.ports import ChatModel
+from opro_cli.ports import AnswerCache, ChatModel
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The tiny call that tells whether a model answers at all."""
@@ -35,10 +36,17 @@ class Halted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TimedReply:
-    """A reply and the seconds that the successful call took."""
+    """A reply, the seconds that the successful call took, and whether there was one."""
 
     reply: ChatReply
     seconds: float
+    via: Via = "call"
+
+
+class Record(Protocol):
+    """Writes events down, all or none of them."""
+
+    def __call__(self, *events: Event) -> None: ...
 
 
 @dataclass(slots=True)
@@ -46,7 +54,8 @@ class Calls:
     """What both models are asked through.
 
     prices: by role, None where unknown. record: writes an event down. stop: set when nothing
-    new may be sent; calls that only wait then raise Halted.
+    new may be sent; calls that only wait then raise Halted. caches: by role, where answers of
+    before are to be had.
     """
 
     settings: Settings
@@ -56,14 +65,17 @@ class Calls:
     policy: RetryPolicy
     activity: Activity
     stop: asyncio.Event
-    record: Callable[[Event], None]
+    record: Record
+    caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     _answered: Counter[Role] = field(default_factory=Counter)
     _paces: dict[Role, Pace] = field(init=False)
     _ledger: Ledger = field(init=False)
+    _known: KnownAnswers = field(init=False)
 
     def __post_init__(self) -> None:
         self._paces = {role: self._pace(role) for role in ROLES}
         self._ledger = Ledger(self.settings.budget, self.state, self.prices)
+        self._known = KnownAnswers(self.settings, self.caches)
 
     def _pace(self, role: Role) -> Pace:
         settings = getattr(self.settings, role)
@@ -77,29 +89,47 @@ class Calls:
 
     @asynccontextmanager
     async def answer(
-        self, role: Role, request: ChatRequest, policy: RetryPolicy | None = None
+        self,
+        role: Role,
+        request: ChatRequest,
+        policy: RetryPolicy | None = None,
+        *,
+        fresh: bool = False,
     ) -> AsyncIterator[TimedReply]:
-        """One call's reply; whoever asked records it before leaving.
+        """One request's reply; whoever asked records it before leaving.
+
+        fresh: make a call of its own, whatever an equal request was answered, and do not keep
+        what it says. Only a call needs room under a ceiling; a known answer needs time alone.
 
         Raises ModelError when there is none, BudgetReached when a ceiling forbids the call,
         Halted when a stop was asked for before it was sent, and UsageError, after the reply was
         recorded, when a ceiling cannot be kept because nobody counts.
         """
-        ticket = await self._ledger.reserve(role, request)
-        try:
-            answered = await self._call(role, request, policy or self.policy)
-            yield answered
-            self._check_countable(role, answered.reply)
-        finally:
-            self._ledger.release(ticket)
+        if not fresh:
+            known = await self._known.reply_to(role, request)
+            if known is not None:
+                self._ledger.require_time()
+                yield TimedReply(known, 0.0, "cache")
+                return
+            if self.stop.is_set():
+                raise Halted  # while it waited for a call that came to nothing
+        with self._known.asking(role, request, fresh=fresh) as keep:
+            ticket = await self._ledger.reserve(role, request)
+            try:
+                answered = await self._call(role, request, policy or self.policy)
+                keep(answered.reply)
+                yield answered
+                self._check_countable(role, answered.reply)
+            finally:
+                self._ledger.release(ticket)
 
     async def check(self, role: Role, policy: RetryPolicy | None = None) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = getattr(self.settings, role)
         seed = seed_for(self.settings.search.seed, "check")
         request = ChatRequest(HELLO, settings.temperature, settings.max_tokens, seed)
-        async with self.answer(role, request, policy) as answered:
-            self.record(Checked(role=role, **said(answered)))
+        async with self.answer(role, request, policy, fresh=True) as answered:
+            self.record(Checked(role=role, **_told(answered)))
 
     async def is_alive(self, role: Role) -> bool:
         """Does the model answer the tiny call now?"""
@@ -197,7 +227,11 @@ class Calls:
 
 
 def said(answered: TimedReply) -> dict[str, Any]:
-    """What every event of an answered call says about the call."""
+    """What every event of an answered request says about the answer."""
+    return {**_told(answered), "via": answered.via}
+
+
+def _told(answered: TimedReply) -> dict[str, Any]:
     reply = answered.reply
     return {
         "at": time.time(),

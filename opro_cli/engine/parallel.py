@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
-async def in_parallel(
-    items: Iterable[Item],
-    do: Callable[[Item], Awaitable[None]],
-    *,
-    limit: int,
-    halted: Callable[[], bool],
-) -> None:
-    """Run `do` on every item, at most `limit` at a time, handed out in order.
+class Crew(Generic[Item]):
+    """Does what is handed to it, at most `limit` at a time, in the order in which it came.
 
-    Once `halted()` is true or one item fails, no new item is handed out, but those under way
-    are waited for: their answers are paid for and still get recorded. Then the first failure
-    is raised.
+    Once `halted()` is true or one item fails, no new item is begun, but those under way are
+    waited for: their answers are paid for and still get recorded. failure: the first one.
     """
-    waiting = iter(items)
-    failures: list[Exception] = []
 
-    async def work() -> None:
-        for item in waiting:
-            if failures or halted():
-                return
-            try:
-                await do(item)
-            except Exception as error:  # noqa: BLE001 - kept whole and raised below
-                failures.append(error)
-                return
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        do: Callable[[Item], Awaitable[None]],
+        limit: int,
+        halted: Callable[[], bool],
+    ) -> None:
+        self.failure: Exception | None = None
+        self._group, self._do, self._limit, self._halted = group, do, limit, halted
+        self._waiting: deque[Item] = deque()
+        self._at_work = 0
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(limit):
-            group.create_task(work())
-    if failures:
-        raise failures[0]
+    def hand(self, items: Iterable[Item]) -> None:
+        """Queue more work; the crew's task group waits until it is done."""
+        self._waiting.extend(items)
+        for _ in range(min(len(self._waiting), self._limit - self._at_work)):
+            self._at_work += 1
+            self._group.create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting and self.failure is None and not self._halted():
+                await self._do(self._waiting.popleft())
+        except Exception as error:  # noqa: BLE001 - kept whole for whoever waits for the group
+            self.failure = self.failure or error
+        finally:
+            self._at_work -= 1

@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal
 
 from opro_cli import __version__
-from opro_cli.core.events import Event, Proposed, SessionEnded, SessionStarted
-from opro_cli.core.model import ChatRequest, Example, Split
-from opro_cli.core.planner import Evaluate, Finish, Propose, next_work
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.core.rng import seed_for
+from opro_cli.core.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.model import Example, Split
+from opro_cli.core.planner import Evaluate, Finish, Propose, Question, Stop, next_work
+from opro_cli.core.prompts import PromptFormat
 from opro_cli.core.session import Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import mean
 from opro_cli.engine.budget import BudgetReached
-from opro_cli.engine.calls import Calls, Halted, said
-from opro_cli.engine.parallel import in_parallel
+from opro_cli.engine.calls import Calls, Halted
+from opro_cli.engine.parallel import Crew
+from opro_cli.engine.proposing import Proposing, Samples
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.scoring import Scoring
 from opro_cli.errors import JournalError, OproError
-from opro_cli.ports import ChatModel, Journal, Metric, Observer, Strategy
+from opro_cli.ports import AnswerCache, ChatModel, Journal, Metric, Observer, Strategy
 
 FIRST_QUESTIONS = 3
 """So many unreadable answers in a row, before any readable one, are no accident."""
-
-Item = TypeVar("Item")
 
 Ending = Literal["finished", "interrupted", "budget"]
 
@@ -54,6 +52,7 @@ class Runner:
     activity: Activity = field(default_factory=Activity)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     prices: Mapping[Role, PriceSettings | None] = field(default_factory=dict)
+    caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
@@ -61,6 +60,13 @@ class Runner:
     _format: PromptFormat = field(init=False)
     _calls: Calls = field(init=False)
     _scoring: Scoring = field(init=False)
+    _proposing: Proposing = field(init=False)
+    _turn: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something new to do."""
+    _open: Counter[tuple[str, Split]] = field(default_factory=Counter)
+    """Questions handed out and not over, by candidate and split."""
+    _awaited: set[int] = field(default_factory=set)
+    """Samples of the present step that the optimizer has been asked for."""
 
     def __post_init__(self) -> None:
         task = self.settings.task
@@ -74,13 +80,15 @@ class Runner:
             activity=self.activity,
             stop=self._stop,
             record=self._record,
+            caches=self.caches,
         )
         self._scoring = Scoring(self._calls, self.examples, self.metric, self._format)
+        self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)
 
     def stop(self) -> None:
         """Ask for a clean stop: no new calls, those in flight are waited for."""
         self.activity.stopping = True
-        self._stop.set()
+        self._halt()
         for observer in self.observers:
             observer.stopping()
 
@@ -109,15 +117,8 @@ class Runner:
         try:
             if self.preflight:
                 await self._check_models()
-            while not self._stop.is_set():
-                work = next_work(self.state)
-                match work:
-                    case Propose():
-                        await self._propose(work)
-                    case Evaluate():
-                        await self._evaluate(work)
-                    case Finish():
-                        return "finished"
+            if await self._work():
+                return "finished"
         except Halted:
             pass
         except BudgetReached as error:
@@ -135,55 +136,88 @@ class Runner:
         if isinstance(work, Evaluate):
             await self._scoring.ask_first(work.questions[:FIRST_QUESTIONS])
 
-    async def _propose(self, work: Propose) -> None:
-        messages = self.strategy.meta_prompt(self._material(work))
-        settings = self.settings.optimizer
-        temperature = settings.temperature_at(work.step, self.settings.search.steps)
+    async def _work(self) -> bool:
+        """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
 
-        async def one(sample: int) -> None:
-            seed = seed_for(self.settings.search.seed, "propose", work.step, sample)
-            request = ChatRequest(messages, temperature, settings.max_tokens, seed)
-            async with self._calls.answer("optimizer", request) as answered:
-                read = self.strategy.read(answered.reply.text)
-                self._record(
-                    Proposed(step=work.step, sample=sample, instructions=read, **said(answered))
-                )
+        One queue for each model: proposals are scored as they arrive, and the questions of all
+        candidates share what concurrency there is.
+        """
+        scorer, optimizer = self.settings.scorer, self.settings.optimizer
+        async with asyncio.TaskGroup() as group:
+            asking = Crew(group, self._ask, scorer.concurrency, self._stop.is_set)
+            proposing = Crew(group, self._propose, optimizer.concurrency, self._stop.is_set)
+            while finished := not self._stop.is_set():
+                self._turn.clear()
+                work = next_work(self.state)
+                match work:
+                    case Stop():
+                        mean, interval = work.estimate
+                        where = (mean, interval.low, interval.high)
+                        self._record(Stopped(time.time(), work.candidate, *where))
+                        continue
+                    case Propose():
+                        asking.hand(self._new_questions(work.meanwhile))
+                        proposing.hand(self._new_samples(work))
+                    case Evaluate():
+                        asking.hand(self._new_questions(work.questions))
+                    case Finish():
+                        break
+                await self._turn.wait()
+        failures = [crew.failure for crew in (asking, proposing) if crew.failure is not None]
+        failures.sort(key=lambda failure: isinstance(failure, Halted))  # it only follows another
+        if failures:
+            raise failures[0]
+        return finished
 
-        await self._in_parallel(work.samples, one, settings.concurrency)
+    def _new_questions(self, questions: Sequence[Question]) -> list[Question]:
+        """Those of candidates that nothing is being asked about."""
+        new = [q for q in questions if not self._open[q.candidate, q.split]]
+        self._open.update((q.candidate, q.split) for q in new)
+        return new
 
-    def _material(self, work: Propose) -> MetaPromptMaterial:
-        shown = [self.state.candidates[candidate] for candidate in work.shown]
-        return MetaPromptMaterial(
-            trajectory=tuple(TrajectoryEntry(c.instruction, mean(c, "train")) for c in shown),
-            exemplars=tuple(self.examples["train"][index] for index in work.exemplars),
-            format=self._format,
-            score_buckets=self.settings.search.score_buckets,
-            description=self.settings.task.description or "",
-        )
+    def _new_samples(self, work: Propose) -> list[tuple[Propose, Samples]]:
+        """Calls for those that are not awaited."""
+        new = tuple(sample for sample in work.samples if sample not in self._awaited)
+        self._awaited.update(new)
+        if work.together and self._proposing.several_at_once:
+            return [(work, new)] if new else []
+        return [(work, (sample,)) for sample in new]
 
-    async def _evaluate(self, work: Evaluate) -> None:
-        await self._in_parallel(work.questions, self._scoring.ask, self.settings.scorer.concurrency)
+    async def _ask(self, question: Question) -> None:
+        place = question.candidate, question.split
+        try:
+            await self._scoring.ask(question)
+        except Exception:
+            self._halt()  # a failure wakes the calls that only wait
+            raise
+        finally:
+            self._open[place] -= 1
+            if not self._open[place]:
+                del self._open[place]
+                self._turn.set()
 
-    async def _in_parallel(
-        self, items: Sequence[Item], do: Callable[[Item], Awaitable[None]], limit: int
-    ) -> None:
-        """All items at once, as far as allowed; a failure wakes the calls that only wait."""
+    async def _propose(self, what: tuple[Propose, Samples]) -> None:
+        work, samples = what
+        try:
+            await self._proposing.ask(work, samples)
+        except Exception:
+            self._halt()
+            raise
+        finally:
+            self._awaited.difference_update(samples)
+            self._turn.set()
 
-        async def watched(item: Item) -> None:
-            try:
-                await do(item)
-            except (OproError, BudgetReached):
-                self._stop.set()
-                raise
+    def _halt(self) -> None:
+        self._stop.set()
+        self._turn.set()
 
-        await in_parallel(items, watched, limit=limit, halted=self._stop.is_set)
-
-    def _record(self, event: Event) -> None:
+    def _record(self, *events: Event) -> None:
         """Disk, then memory, then screen."""
-        self.journal.append(event)
-        self.state.apply(event)
-        for observer in self.observers:
-            observer.after(event, self.state)
+        self.journal.append(*events)
+        for event in events:
+            self.state.apply(event)
+            for observer in self.observers:
+                observer.after(event, self.state)
 
     async def _sync_regularly(self) -> None:
         while True:
@@ -191,5 +225,5 @@ class Runner:
             try:
                 await asyncio.to_thread(self.journal.sync)
             except JournalError:
-                self._stop.set()  # the sync at the end says it again
+                self._halt()  # the sync at the end says it again
                 return

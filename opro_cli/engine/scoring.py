@@ -17,6 +17,7 @@ from opro_cli.core.prompts import (
     second_round_messages,
 )
 from opro_cli.core.rng import seed_for
+from opro_cli.core.state import AGAIN
 from opro_cli.engine.calls import Calls, TimedReply, is_congested, said
 from opro_cli.errors import ModelError, OproError, UsageError
 from opro_cli.ports import Metric
@@ -125,6 +126,8 @@ class Scoring:
         seed = seed_for(settings.search.seed, "answer", question.split, question.index)
         request = ChatRequest(messages, scorer.temperature, scorer.max_tokens, seed)
         known = candidate.answers[question.split].first_replies.get(question.index)
+        # A second time is there to see whether the scorer says the same again.
+        fresh = question.candidate.startswith(AGAIN)
 
         def graded(answered: TimedReply) -> Answered:
             grade = self.metric.grade(answered.reply.text, example, prompt)
@@ -132,7 +135,7 @@ class Scoring:
 
         if task.second_round:
             if known is None:
-                async with self.calls.answer("scorer", request) as answered:
+                async with self.calls.answer("scorer", request, fresh=fresh) as answered:
                     if answered.reply.filtered:
                         self.calls.record(graded(answered))
                         return
@@ -146,7 +149,7 @@ class Scoring:
         elif known is not None:  # paid for in a session that ended before it was graded
             self.calls.record(graded(_recalled(known)))
             return
-        async with self.calls.answer("scorer", request) as answered:
+        async with self.calls.answer("scorer", request, fresh=fresh) as answered:
             try:
                 event = graded(answered)
             except OproError:  # a metric of the user's: the reply is kept for when it is mended

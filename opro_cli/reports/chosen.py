@@ -91,7 +91,7 @@ def _of_step(run: RecordedRun, place: Place) -> Candidate:
                 f"it has {len(joined)}, counted from 1 in the order in which they joined",
             )
         return joined[place.number - 1]
-    scored = [candidate for candidate in joined if run.state.is_scored(candidate, "train")]
+    scored = [candidate for candidate in joined if run.state.is_done(candidate)]
     if not scored:
         raise UsageError(
             f"no candidate of step {place.step} of {run.name} has all its train answers yet",

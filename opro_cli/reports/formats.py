@@ -24,6 +24,11 @@ def scored(mean: float, interval: Interval, correct: int, n: int) -> str:
     return f"{percent(mean)} {bounds(interval)} {correct}/{n}"
 
 
+def about(mean: float, *, estimated: bool) -> str:
+    """A score, "82.5 %", or "~82.5 %" of a candidate that was stopped early."""
+    return f"~{percent(mean)}" if estimated else percent(mean)
+
+
 def points(change: float) -> str:
     """A difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
     value = round(100 * change, 1)
@@ -66,6 +71,11 @@ def money_of(usd_by_role: dict[str, float | None]) -> str:
     if not any(known):
         return UNKNOWN
     return f"{money(sum(known))} + {UNKNOWN} ({', '.join(silent)})"
+
+
+def megabytes(size: int) -> str:
+    """Bytes as "0.3 MB", "1,024.0 MB", of 2**20 bytes each."""
+    return f"{size / 2**20:,.1f} MB"
 
 
 def total(numbers: list[int | None]) -> int | None:

@@ -46,6 +46,7 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
             "nothing_new": state.empty_proposals,
             "skipped": skipped_proposals(state),
         },
+        "stopped_early": stopped_early(state),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
         "seed": state.search.seed,
@@ -64,10 +65,16 @@ def skipped_proposals(state: RunState) -> dict[str, int]:
     return dict(Counter(p.skipped for p in state.proposed if p.skipped).most_common())
 
 
+def stopped_early(state: RunState) -> dict[str, int]:
+    """Candidates that lost their race, and the train questions that they were not asked."""
+    train = [c.answers["train"] for c in state.candidates.values()]
+    left = [state.sizes["train"] - len(a.by_question) for a in train if a.estimate is not None]
+    return {"candidates": len(left), "questions_not_asked": sum(left)}
+
+
 def steps_done(state: RunState) -> int:
     """Steps whose candidates have all their train answers."""
-    last_is_done = all(state.is_scored(c, "train") for c in state.of_step(state.step))
-    return state.step if last_is_done else max(0, state.step - 1)
+    return state.step if state.is_step_done(state.step) else max(0, state.step - 1)
 
 
 def spend_of(state: RunState) -> dict[str, Any]:
@@ -79,8 +86,7 @@ def spend_of(state: RunState) -> dict[str, Any]:
         "prompt_tokens": _sum([role.prompt_tokens for role in roles]),
         "completion_tokens": _sum([role.completion_tokens for role in roles]),
         "calls": calls_done(state),
-        # No answer cache yet, so no call was saved by one.
-        "cached_calls": 0,
+        "cached_calls": sum(role.cached for role in roles),
     }
 
 
@@ -108,6 +114,8 @@ def score_data(score: Score | None) -> dict[str, Any] | None:
         "correct": score.correct,
         "unreadable": score.unreadable,
         "refused": score.refused,
+        # Only where it says something: of candidates that were stopped early.
+        **({"estimated": True} if score.estimated else {}),
         "interval": [score.interval.low, score.interval.high],
     }
 

@@ -91,9 +91,19 @@ def gpt_request(words: Wanted) -> str:
 def scored_texts(trajectory: Iterable[TrajectoryEntry], buckets: int | None) -> str:
     """The past instructions with their scores, in the order given."""
     return "".join(
-        f"\ntext:\n{entry.instruction}\nscore:\n{shown_score(entry.score, buckets)}\n"
+        f"\ntext:\n{entry.instruction}\nscore:\n{_score_of(entry, buckets)}\n"
         for entry in trajectory
     )
+
+
+def _score_of(entry: TrajectoryEntry, buckets: int | None) -> str:
+    """Its score; of one that was stopped early also how sure that is (the paper has none)."""
+    score = shown_score(entry.score, buckets)
+    if entry.interval is None:
+        return score
+    low, high = (shown_score(each, buckets) for each in (entry.interval.low, entry.interval.high))
+    asked, of = entry.asked
+    return f"{score} (between {low} and {high}: stopped after {asked} of {of} problems)"
 
 
 def shown_score(score: float, buckets: int | None, decimals: int = 3) -> str:

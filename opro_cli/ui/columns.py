@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -10,10 +11,10 @@ from rich.text import Text
 from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
 from opro_cli.core.state import Candidate
-from opro_cli.reports.formats import bounds, percent
+from opro_cli.reports.formats import about, bounds, percent
 from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_blocks
 
-_SCORE = len("100.0 %")
+_SCORE = len("~99.0 %")
 _INTERVAL = len("[100.0–100.0]")
 _STEP = len("step")
 _WIDE = 100
@@ -22,19 +23,23 @@ _NARROW = 64
 """Terminals below have no room for interval and step beside the instruction."""
 
 
+def _none(instruction: str) -> object:  # noqa: ARG001 - as if it quoted nothing
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """How a row is laid out; both tables of a frame share one, so that numbers line up.
 
     sizes: questions a split. unreadable, dev: are there any, so that they need a column?
-    leaking: instructions that quote train questions.
+    leaks: what an instruction quotes of the train questions, asked of those that have a row.
     """
 
     width: int
     sizes: dict[Split, int]
     unreadable: bool
     dev: bool
-    leaking: frozenset[str] = frozenset()
+    leaks: Callable[[str], object] = _none
 
     def header(self, title: str) -> Text:
         """The names of the columns, for scores on train; `title` says what the rows are."""
@@ -57,7 +62,7 @@ class Columns:
         """One candidate, its instruction on at most `lines` lines."""
         size = self.sizes[split]
         cells = self._cells(
-            percent(score.mean) if score else "-",
+            about(score.mean, estimated=score.estimated) if score else "-",
             bounds(score.interval) if score else "",
             f"{score.n if score else 0}/{size}",
             str(score.unreadable) if score and score.unreadable else "",
@@ -65,7 +70,7 @@ class Columns:
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
-        text = flagged(candidate.instruction, candidate.instruction in self.leaking)
+        text = flagged(candidate.instruction, self.leaks(candidate.instruction))
         texts = printable_blocks(text, max(1, room), lines)
         indent = " " * (self.width - room)
         first = self._fit(self._join(cells, texts[0]))

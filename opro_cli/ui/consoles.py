@@ -6,13 +6,12 @@ import io
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
-from opro_cli.ports import Observer
-from opro_cli.ui.live import LiveView
-from opro_cli.ui.plain import PlainLog
+if TYPE_CHECKING:
+    from opro_cli.ports import Observer
 
 
 def console_for(stream: TextIO) -> Console:
@@ -32,6 +31,10 @@ def observer_for(
 
     clock: what `Activity.started` is a time of.
     """
+    # Only a run is looked on at; a table needs neither of them, nor asyncio.
+    from opro_cli.ui.live import LiveView
+    from opro_cli.ui.plain import PlainLog
+
     stream = stream or sys.stderr
     console = console_for(stream)
     if plain or not console.is_terminal or console.is_dumb_terminal:

@@ -8,12 +8,19 @@ What grows is at the bottom, so that the lines above keep their places.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
+from opro_cli.core.session import (
+    Activity,
+    Briefing,
+    calls_done,
+    calls_spared,
+    expected_calls,
+    phase,
+)
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
 from opro_cli.ui.columns import Columns
@@ -42,19 +49,18 @@ def render(
     counting again what was counted before; it never changes the picture.
     """
     board = board or Scoreboard()
+    missed = missed_answers(state.candidates.values())
     columns = Columns(
         width,
         state.sizes,
-        unreadable=missed_answers(state.candidates.values())["unreadable"] > 0,
+        unreadable=missed["unreadable"] > 0,
         dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
-        leaking=frozenset(
-            c.instruction for c in state.candidates.values() if state.leaks_of(c.instruction)
-        ),
+        leaks=state.leaks_of,
     )
     lines = [
         _header(briefing, state, activity, now, width),
         _notice(state, activity, now, width),
-        _calls_line(state, activity, now, width),
+        _calls_line(state, activity, missed, now, width),
         _spend_line(state, activity, width),
         *_sparklines(board.by_step(state), width),
         Text(),
@@ -100,11 +106,16 @@ def stopping_line(activity: Activity) -> str:
     return f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
 
 
-def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> Text:
-    done, expected = calls_done(state), expected_calls(state)
+def _calls_line(
+    state: RunState, activity: Activity, missed: Mapping[str, int], now: float, width: int
+) -> Text:
+    done, cached = calls_done(state), calls_spared(state)
+    expected = expected_calls(state) - cached
     finished = state.ended is not None and state.ended.reason == "finished"
     most = "" if finished else f" of at most {formats.count(max(done, expected))}"
     parts = [f"calls {formats.count(done)}{most}"]
+    if cached:
+        parts.append(f"{formats.count(cached)} cached")
     elapsed = now - activity.started
     if elapsed >= _MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
@@ -112,7 +123,6 @@ def _calls_line(state: RunState, activity: Activity, now: float, width: int) -> 
         if not state.ended:
             left = formats.duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
-    missed = missed_answers(state.candidates.values())
     parts += [f"{formats.count(many)} {what}" for what, many in missed.items() if many]
     return _dotted(parts, width)
 
@@ -188,7 +198,10 @@ def _bench_rows(bench: Bench, board: Scoreboard, columns: Columns, room: int) ->
         return [*lines, *_last(map(columns.proposal, bench.proposals), room)]
     scored = [board.score(c, bench.split) for c in bench.candidates]
     size = columns.sizes[bench.split]
-    open_from = next((i for i, s in enumerate(scored) if s is None or s.n < size), len(scored))
+    open_from = next(
+        (i for i, s in enumerate(scored) if s is None or (s.n < size and not s.estimated)),
+        len(scored),
+    )
     start = max(0, min(open_from, len(scored) - room))
     for candidate, score in list(zip(bench.candidates, scored, strict=True))[start:][:room]:
         lines += columns.row(candidate, bench.split, score, None)

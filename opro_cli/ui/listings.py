@@ -11,11 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from opro_cli.reports.formats import count, money, percent
-from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_lines
+from opro_cli.reports.formats import about, count, money, percent
+from opro_cli.ui.safe import (
+    flagged,
+    instruction_shown,
+    printable,
+    printable_blocks,
+    printable_lines,
+)
 
 INSTRUCTION = 2000
 """Cells of an instruction, or of a note, in a table at most."""
+_GAP = "   "
+_NARROWEST = 10
+"""Columns that an instruction has on any terminal."""
 WIDE = 110
 """Columns from which a table of runs has room for the prompts."""
 
@@ -47,22 +56,27 @@ def print_runs(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 
 def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """All candidates, best on train last, so that the best is next to the prompt."""
-    table = _table()
-    table.add_column("step", justify="right", no_wrap=True)
-    for split in ("train", "dev", "test"):
-        table.add_column(split, justify="right", no_wrap=True)
-    table.add_column("unreadable", justify="right", no_wrap=True)
-    table.add_column("instruction", ratio=1, overflow="fold")
-    for place, row in sorted(_placed(rows), key=lambda placed: _by_train(placed[1])):
-        scores = row["scores"]
-        unreadable = sum(score["unreadable"] for score in scores.values() if score)
-        table.add_row(
-            Text(place),
-            *(Text(_mean(scores[split])) for split in ("train", "dev", "test")),
-            Text(count(unreadable) if unreadable else "–"),
-            Text(printable(flagged(row["instruction"], row.get("leaks")), INSTRUCTION)),
-        )
-    console.print(table)
+    # Laid out here: a table of rich takes a second and more for the rows of a long search.
+    titles = ("step", "train", "dev", "test", "unreadable")
+    placed = sorted(_placed(rows), key=lambda placed: _by_train(placed[1]))
+    cells = [(place, *_figures(row)) for place, row in placed]
+    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
+    heads = [_GAP.join(map(str.rjust, each, widths)) + _GAP for each in (titles, *cells)]
+    room = max(_NARROWEST, console.width - len(heads[0]))
+    lines = []
+    for head, (_, row) in zip(heads[1:], placed, strict=True):
+        text = printable(flagged(row["instruction"], row.get("leaks")), INSTRUCTION)
+        first, *more = printable_blocks(text, room, INSTRUCTION)
+        lines += [head + first, *(" " * len(head) + line for line in more)]
+    console.print(Text(f"{heads[0]}instruction", style="bold"), no_wrap=True, overflow="crop")
+    console.print(Text("\n".join(["─" * console.width, *lines])), no_wrap=True, overflow="crop")
+
+
+def _figures(row: Mapping[str, Any]) -> tuple[str, ...]:
+    scores = row["scores"]
+    unreadable = sum(score["unreadable"] for score in scores.values() if score)
+    means = (_mean(scores[split]) for split in ("train", "dev", "test"))
+    return (*means, count(unreadable) if unreadable else "–")
 
 
 def _placed(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -117,7 +131,9 @@ def _best_score(best: Mapping[str, Any] | None) -> str:
 
 
 def _mean(score: Mapping[str, Any] | None) -> str:
-    return percent(score["mean"]) if score else "–"
+    if not score:
+        return "–"
+    return about(score["mean"], estimated=score.get("estimated", False))
 
 
 def _by_train(row: Mapping[str, Any]) -> float:

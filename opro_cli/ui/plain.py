@@ -13,9 +13,17 @@ from opro_cli.core.events import (
     Retried,
     SessionEnded,
     SessionStarted,
+    Stopped,
 )
 from opro_cli.core.model import Split
-from opro_cli.core.session import Activity, Briefing, calls_done, expected_calls, phase
+from opro_cli.core.session import (
+    Activity,
+    Briefing,
+    calls_done,
+    calls_spared,
+    expected_calls,
+    phase,
+)
 from opro_cli.core.state import Candidate, RunState
 from opro_cli.reports import formats
 from opro_cli.ui.frame import stopping_line
@@ -64,6 +72,8 @@ class PlainLog:
                 self._say(event.at, f"started, {phase(state)}")
             case Answered() | Refused():
                 self._after_answer(event, state)
+            case Stopped():
+                self._after_stop(event, state)
             case Proposed():
                 self._after_proposal(event, state)
             case Retried():
@@ -91,9 +101,17 @@ class PlainLog:
         leaks = state.leaks_of(candidate.instruction)
         self._say(event.at, f"{where}: {_scored(candidate, event.split, leaks)}")
         if event.split == "train":
-            here = state.of_step(candidate.step)
-            if all(state.is_scored(c, "train") for c in here):
-                self._say_step(event.at, here, state)
+            self._after_candidate(event.at, candidate, state)
+
+    def _after_stop(self, event: Stopped, state: RunState) -> None:
+        candidate = state.asked(event.candidate)
+        line = _scored(candidate, "train", state.leaks_of(candidate.instruction))
+        self._say(event.at, f"{_place(candidate.step)}: stopped early, {line}")
+        self._after_candidate(event.at, candidate, state)
+
+    def _after_candidate(self, at: float, candidate: Candidate, state: RunState) -> None:
+        if state.is_step_done(candidate.step):
+            self._say_step(at, state.of_step(candidate.step), state)
 
     def _after_proposal(self, event: Proposed, state: RunState) -> None:
         if state.step < event.step:
@@ -102,6 +120,8 @@ class PlainLog:
         asked = formats.plural(state.search.candidates_per_step, "proposal")
         new = formats.plural(len(here), "new candidate") if here else "no new candidate"
         self._say(event.at, f"{_place(event.step)}: {new} from {asked}")
+        if here and state.is_step_done(event.step):  # scored while the last proposal was awaited
+            self._say_step(event.at, here, state)
 
     def _after_retry(self, event: Retried) -> None:
         if self._retry_said is not None and event.at - self._retry_said < RETRY_EVERY:
@@ -152,6 +172,7 @@ def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
     if score is None:
         return ""
     line = formats.scored(score.mean, score.interval, score.correct, score.n)
+    line = f"~{line}" if score.estimated else line
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
     refused = f", {score.refused} refused" if score.refused else ""
     text = printable(flagged(candidate.instruction, leaks), _INSTRUCTION)
@@ -159,7 +180,7 @@ def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
 
 
 def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:
-    scores = (c.score("train") for c in candidates if state.is_scored(c, "train"))
+    scores = (c.score("train") for c in candidates if state.is_done(c))
     return [score for score in scores if score is not None]
 
 
@@ -169,6 +190,8 @@ def _spent(state: RunState) -> str:
     tokens_in = formats.tokens(formats.total([role.prompt_tokens for role in roles]))
     tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
     cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
-    done = calls_done(state)
-    calls = f"{formats.count(done)} of at most {formats.count(max(done, expected_calls(state)))}"
-    return f"{calls} calls, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
+    done, cached = calls_done(state), calls_spared(state)
+    most = max(done, expected_calls(state) - cached)
+    calls = f"{formats.count(done)} of at most {formats.count(most)} calls"
+    calls += f" ({formats.count(cached)} cached)" if cached else ""
+    return f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"

@@ -51,7 +51,8 @@ class Scoreboard:
         """The candidate's score so far, None before the first answer."""
         n = len(candidate.answers[split].by_question)
         known = self._scores.get((candidate.id, split))
-        if known is not None and known.n == n:
+        stopped = candidate.answers[split].estimate is not None
+        if known is not None and known.n == n and known.estimated == stopped:
             return known
         score = candidate.score(split)
         if score is not None:
@@ -75,7 +76,7 @@ class Scoreboard:
         means: dict[int, list[float]] = {}
         unfinished = state.step + 1
         for candidate in state.candidates.values():
-            if state.is_scored(candidate, "train"):
+            if state.is_done(candidate):
                 score = self.score(candidate, "train")
                 means.setdefault(candidate.step, []).append(score.mean if score else 0.0)
             else:
@@ -109,10 +110,10 @@ class Scoreboard:
         due = proposed_for_dev(state)
         here = state.of_step(state.step)
         waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
-        if waits_for_dev and all(state.is_scored(c, "train") for c in here):
+        if waits_for_dev and all(map(state.is_done, here)):
             return self._bench(f"step {state.step} on dev", state, due, "dev")
         proposing = state.step < state.search.steps and (
-            bool(state.proposals) or all(state.is_scored(c, "train") for c in here)
+            bool(state.proposals) or all(map(state.is_done, here))
         )
         if proposing:
             return _proposing(state)
@@ -121,13 +122,18 @@ class Scoreboard:
 
     def _bench(self, what: str, state: RunState, who: list[Candidate], split: Split) -> Bench:
         done = sum(state.is_scored(c, split) for c in who)
-        return Bench(f"{what}: {done}/{len(who)} scored", split, tuple(who))
+        title = f"{what}: {done}/{len(who)} scored"
+        if split == "train" and (stopped := sum(state.is_done(c) for c in who) - done):
+            title += f", {stopped} stopped early"
+        return Bench(title, split, tuple(who))
 
 
 def _proposing(state: RunState) -> Bench:
     proposals = state.proposals
     arrived, wanted = len(proposals), state.search.candidates_per_step
     title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
+    if state.pending:
+        return Bench(title, "train", tuple(state.pending.values()))
     texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
     return Bench(title, "train", (), tuple(texts))
 

@@ -40,7 +40,7 @@ def print_result(result: Mapping[str, Any], console: Console) -> None:
     if result.get("baselines"):
         console.print()
         console.print(_baselines(result))
-    for line in _noise(result):
+    for line in _noise(result) + _stopped_early(result):
         console.print(Text(line))
     for line in _leaks(result) + _idle_optimizer(result) + _skipped(result):
         console.print(Text(line, style="yellow"))
@@ -157,6 +157,16 @@ def _noise(result: Mapping[str, Any]) -> list[str]:
         f"{formats.plural(noise['changed'], 'score')} changed "
         f"({formats.points(noise['difference'])} points)"
     ]
+
+
+def _stopped_early(result: Mapping[str, Any]) -> list[str]:
+    """What the races have saved."""
+    told = result.get("stopped_early", {})  # a result of an older opro lacks it
+    if not told.get("candidates"):
+        return []
+    candidates = formats.plural(result["candidates"], "candidate")
+    questions = formats.plural(told["questions_not_asked"], "question")
+    return [f"racing: {told['candidates']:,} of {candidates} stopped early, {questions} not asked"]
 
 
 def _leaks(result: Mapping[str, Any]) -> list[str]:

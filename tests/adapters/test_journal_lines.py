@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -101,7 +103,30 @@ def test_the_quick_and_the_careful_way_read_the_same(event: Event) -> None:
     assert event_of(line) == from_record(json.loads(line)) == event
 
 
-def test_what_could_not_be_read_back_is_not_written() -> None:
-    for score in (float("nan"), True, 1e16):
-        with pytest.raises(MalformedEvent, match=r"answered\.score is"):
-            line_of(answered("start", 0, score=score))
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), True, 1e16, "1", [1.0]])
+def test_what_could_not_be_read_back_is_not_written(score: Any) -> None:
+    with pytest.raises(MalformedEvent, match=r"answered\.score is"):
+        line_of(answered("start", 0, score=score))
+
+
+@given(st.sampled_from(EVENTS), st.data())
+def test_an_event_with_any_value_in_it_is_read_back_or_refused(
+    event: Event, data: st.DataObject
+) -> None:
+    names = [field.name for field in fields(event)]
+    values = st.none() | st.booleans() | st.floats() | st.integers() | texts | st.tuples(texts)
+    change: dict[str, Any] = {data.draw(st.sampled_from(names)): data.draw(values)}
+    changed = replace(event, **change)
+    try:
+        line = line_of(changed)
+    except MalformedEvent:
+        return
+    assert event_of(line) == changed
+
+
+def test_a_number_of_a_class_of_its_own_is_written() -> None:
+    class Share(float):
+        pass
+
+    event = answered("start", 0, score=Share(0.5))
+    assert event_of(line_of(event)) == event

@@ -32,7 +32,7 @@ def test_a_ceiling_stops_the_run_and_a_higher_one_goes_on_to_the_same_result(
     opro: Opro, folder: Path, model: ShuffledModel, ceiling: str, most: float
 ) -> None:
     (folder / "c.yaml").write_text(PRICED)
-    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+    whole = opro("optimize", "c.yaml", "--json", "--no-cache", "--runs-dir", "whole").data
     with_budget(folder, f"{{{ceiling}: {most}}}", PRICED)
     stopped = opro("optimize", "c.yaml")
     assert stopped.code == 3, stopped.err

@@ -45,14 +45,14 @@ def test_two_runs_of_one_config_are_equal(opro: Opro, folder: Path) -> None:
     one = opro("optimize", "c.yaml", "--json").data
     text = CONFIG.replace("scripted/scorer}", "scripted/scorer, concurrency: 1}")
     (folder / "c.yaml").write_text(text)
-    other = opro("optimize", "c.yaml", "--json").data
+    other = opro("optimize", "c.yaml", "--json", "--no-cache").data
     assert without_times(one) == without_times(other)
 
 
 def test_a_failed_run_resumes_to_the_same_result(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
-    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+    whole = opro("optimize", "c.yaml", "--json", "--no-cache", "--runs-dir", "whole").data
 
     def failing(request: Any) -> Any:
         if len(model.requests) > 60:

@@ -104,7 +104,7 @@ def test_a_preset_run_resumes_to_the_same_result(
 ) -> None:
     config = PAPER.replace("answer: number", f"answer: number\n  second_round: {second_round}")
     (folder / "c.yaml").write_text(config)
-    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+    whole = opro("optimize", "c.yaml", "--json", "--no-cache", "--runs-dir", "whole").data
     stopped_after(opro, model, calls)
     paid = sum(
         each["event"] in ("checked", "answered", "reasoned", "proposed")
@@ -185,7 +185,7 @@ def test_the_text_of_skipped_proposals_is_counted_in_the_summary(
 
 
 # What a run's settings did not have in format version 1.
-LIMITS = ("requests_per_minute", "tokens_per_minute", "price")
+LIMITS = ("requests_per_minute", "tokens_per_minute", "price", "cache")
 CAME_LATER = {
     "task": ("scoring", "second_round", "description", "unanswerable"),
     "scorer": LIMITS,
@@ -206,7 +206,7 @@ def without_later_keys(settings: dict[str, Any]) -> dict[str, Any]:
 def test_a_run_of_before_these_settings_goes_on(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
-    whole = opro("optimize", "c.yaml", "--json", "--runs-dir", "whole").data
+    whole = opro("optimize", "c.yaml", "--json", "--no-cache", "--runs-dir", "whole").data
     stopped_after(opro, model, 40)
     run = only_run(folder)
     config = yaml.safe_load((run / "config.yaml").read_text())

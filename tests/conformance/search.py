@@ -416,7 +416,7 @@ class _Watched:
 
 
 class _Journal:
-    def append(self, event: Any) -> None:
+    def append(self, *events: Any) -> None:
         pass
 
     def sync(self) -> None:

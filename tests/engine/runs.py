@@ -12,7 +12,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
-from opro_cli.core.session import ROLES
+from opro_cli.core.session import ROLES, Role
 from opro_cli.core.settings import (
     BudgetSettings,
     DataSettings,
@@ -26,7 +26,7 @@ from opro_cli.core.state import RunState, replay
 from opro_cli.engine.calls import HELLO
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.runner import Runner
-from opro_cli.ports import Metric
+from opro_cli.ports import AnswerCache, Metric
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import candidates_of, result_of
 from tests.fakes.scripted_model import ScriptedModel
@@ -58,9 +58,10 @@ class MemoryJournal:
     events: list[Event] = field(default_factory=list)
     on_append: Callable[[int], None] = lambda _: None
 
-    def append(self, event: Event) -> None:
-        self.events.append(event)
-        self.on_append(len(self.events))
+    def append(self, *events: Event) -> None:
+        for event in events:
+            self.events.append(event)
+            self.on_append(len(self.events))
 
     def sync(self) -> None:
         pass
@@ -128,6 +129,7 @@ def new_runner(
     scorer: ScriptedModel | None = None,
     metric: Metric | None = None,
     preflight: bool = False,
+    caches: Mapping[Role, AnswerCache] | None = None,
     attempts: int = 2,
     **options: Any,
 ) -> Runner:
@@ -147,6 +149,7 @@ def new_runner(
         journal=journal,
         retry_policy=RetryPolicy(attempts=attempts, base=0.001),
         prices={role: getattr(config, role).price for role in ROLES},
+        caches=caches or {},
         preflight=preflight,
     )
 

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
-from opro_cli.engine.parallel import in_parallel
+from opro_cli.engine.parallel import Crew
+
+
+async def in_parallel(
+    items: Iterable[int],
+    do: Callable[[int], Awaitable[None]],
+    *,
+    limit: int,
+    halted: Callable[[], bool],
+) -> None:
+    """All items by one crew, handed over in two lots."""
+    every = list(items)
+    async with asyncio.TaskGroup() as group:
+        crew = Crew(group, do, limit, halted)
+        crew.hand(every[:1])
+        crew.hand(every[1:])
+    if crew.failure is not None:
+        raise crew.failure
 
 
 async def test_never_more_than_the_limit_and_in_order() -> None:

@@ -40,8 +40,13 @@ READS_OBJECTS = frozenset(
 FETCHES_CODE = frozenset({"trust_remote_code", "allow_pickle"})
 EXPANDS = frozenset({"string.Template", "os.path.expandvars", "jinja2", "Environment"})
 
-IMPORTED_BY_NAME = {"adapters/python_function.py", "adapters/models/litellm_model.py"}
-"""Modules that import what a text names: the user's metric on request, litellm by constants."""
+IMPORTED_BY_NAME = {
+    "adapters/python_function.py",
+    "adapters/models/litellm_model.py",
+    "cli/verbs.py",
+}
+"""Modules that import what a text names: the user's metric on request, litellm by constants, and
+a verb of the table, after it was found there."""
 
 
 def dotted(node: ast.expr) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from opro_cli.core.events import Answered, Event, Proposed
+from opro_cli.core.events import Answered, Event, Proposed, Via
 from opro_cli.core.model import Split
 from opro_cli.core.session import Activity, Briefing
 from opro_cli.core.settings import SearchSettings
@@ -59,6 +59,7 @@ def answers(
     *,
     at: float = 0.0,
     usd: float | None = 0.0,
+    via: Via = "call",
 ) -> Iterator[Answered]:
     """Answers to the next questions of a split: first the right ones, then the others."""
     begin = len(candidate.answers[split].by_question)
@@ -77,6 +78,7 @@ def answers(
             completion_tokens=20,
             usd=usd,
             seconds=0.5,
+            via=via,
         )
 
 

@@ -15,6 +15,7 @@ from opro_cli.ui.frame import render
 from tests.ui.runs_by_hand import (
     START,
     answer,
+    answers,
     apply_all,
     briefing_of,
     idle,
@@ -136,7 +137,9 @@ def test_proposals_show_as_they_come() -> None:
     apply_all(state, proposal(1, 2, "third"), proposal(1, 0, "first\nof two lines"))
     lines = lines_of(state)
     at = lines.index("step 1: waiting for the optimizer, 2/3 proposals")
-    assert [line.strip() for line in lines[at + 1 :]] == ["first⏎of two lines", "third"]
+    # They are scored while the last one is awaited, so they have rows of their own.
+    rows = [line.split() for line in lines[at + 1 :]]
+    assert rows == [["-", "0/40", "1", "third"], ["-", "0/40", "1", "first⏎of", "two", "lines"]]
 
 
 def test_a_stop_and_a_wait_are_said() -> None:
@@ -222,3 +225,15 @@ def test_an_instruction_that_quotes_a_train_question_is_marked() -> None:
     lines = lines_of(state)
     assert any("⚑ Think. Claire has" in line for line in lines)
     assert not any(f"⚑ {START}" in line for line in lines)
+
+
+def test_answers_from_the_cache_are_told_and_lower_what_is_left() -> None:
+    state = new_run(steps=1, per_step=1)  # 1 tiny call, 1 proposal, 2 * 40 answers at most
+    start = named(state, START)
+    apply_all(state, *answers(start, "train", 10, 0))
+    apply_all(state, *answers(start, "train", 20, 0, via="cache"))
+    assert lines_of(state)[2] == "calls 10 of at most 62 · 20 cached"
+    working = Activity(session_calls=10)
+    assert "calls 10 of at most 62 · 20 cached · 1.0/s · at most 52s left" in lines_of(
+        state, working, now=10.0
+    )

@@ -179,3 +179,13 @@ def test_a_clean_stop_says_what_it_waits_for() -> None:
     log.stopping()
     last = stream.getvalue().splitlines()[-1]
     assert last == "stopping: waiting for 3 calls in flight (Ctrl-C again to stop at once)"
+
+
+def test_answers_from_the_cache_are_told_at_the_end() -> None:
+    session = Session(new_run(train=4, steps=1, per_step=1))
+    start = named(session.state, START)
+    session.feed(*answers(start, "train", 1, 0, at=T0))
+    session.feed(*answers(start, "train", 3, 0, at=T0, via="cache"))
+    session.feed(SessionEnded(T0, "interrupted"))
+    said = "interrupted: 1 of at most 7 calls (3 cached), tokens 100 in / 20 out"
+    assert said in session.new_lines()[-1]

@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from opro_cli.adapters.models.provider_words import LONGEST_READ, LONGEST_WORDS, said_in
+from opro_cli.adapters.models.provider_words import (
+    LONGEST_READ,
+    LONGEST_WORDS,
+    parsed,
+    said_in,
+    sendable,
+)
 from tests.server import refusals
 
 NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})
@@ -91,3 +99,65 @@ def test_nonsense_is_read_all_the_same(body: str) -> None:
 
 def test_one_endless_word_is_shown() -> None:
     assert said_in("x" * 500_000).words == "x" * (LONGEST_WORDS - 1) + "…"
+
+
+def by_the_json_module(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"\\ud800"',
+        '"\\ud83d\\ude00"',
+        '"\x01"',
+        '"\x7f\u2028"',
+        "[Infinity, -Infinity]",
+        "1e999",
+        "1.7976931348623159e308",
+        "-1e-400",
+        "1" * 40,
+        "9007199254740993.0",
+        '{"a": 1, "a": 2}',
+        "[1,]",
+        "01",
+        "\ufeff{}",
+        '["x"] ["y"]',
+        "[" * 100_000,
+        "",
+    ],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_json_is_read_as_the_json_module_reads_it(text: str) -> None:
+    assert repr(parsed(text)) == repr(by_the_json_module(text))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+)
+
+
+@given(values, st.booleans(), st.text('[]{},:"\\0eu-. ', max_size=3))
+def test_any_json_is_read_as_the_json_module_reads_it(
+    value: object, ascii_only: bool, behind: str
+) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only) + behind
+    assert repr(parsed(text)) == repr(by_the_json_module(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("plain\x01", "plain\x01"),
+        ("a\x00b", "a\ufffdb"),
+        ("é\x00", "é\ufffd"),
+        ("\ud83d", "\ufffd"),
+        ("😀", "😀"),
+    ],
+)
+def test_what_no_server_can_be_sent_is_replaced(text: str, sent: str) -> None:
+    assert sendable(text) == sent

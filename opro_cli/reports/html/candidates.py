@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.reports.formats import percent, plural
+from opro_cli.reports.formats import about, plural
 from opro_cli.reports.html.figures import Score, interval, right_of
 from opro_cli.reports.html.markup import Markup, bdi, beginning, element, join, paragraphs
 from opro_cli.reports.html.view import (
@@ -98,7 +98,7 @@ def _score(split: str, score: Score | None) -> Markup:
         return element("td", "–", class_=f"{split} none")
     return element(
         "td",
-        *(element("b", percent(score["mean"])), " "),
+        *(element("b", about(score["mean"], estimated=score.get("estimated", False))), " "),
         *(element("small", right_of(score)), " ", element("small", interval(score))),
         class_=split,
         data_value=round(score["mean"], 9),

@@ -193,7 +193,8 @@ def _dot(view: RunView, dot: Dot, scale: Scale) -> Markup:
     told = f"step {row.step}" if row.step else "initial instruction"
     told += f", {view.best_name}" if row.is_best else ""
     told += ", start prompt" if row.is_start else ""
-    told += "" if row.whole else ", not all answers yet"
+    unfinished = ", stopped early" if score.get("estimated") else ", not all answers yet"
+    told += "" if row.whole else unfinished
     if _has_name(dot):
         shape = _STAR if row.is_best else _SQUARE
         mark = element("svg", element("path", d=shape), x=x, y=y, overflow="visible")
@@ -231,5 +232,5 @@ def _legend(view: RunView) -> Markup:
     ]
     if not all(row.whole for row in view.rows):
         dot = element("circle", cx=14, cy=10, r=4, class_="part")
-        entries.insert(1, entry("dots", dot, "not all answers yet"))
+        entries.insert(1, entry("dots", dot, "stopped early, or not all answers yet"))
     return element("ul", join(entries), class_="legend")

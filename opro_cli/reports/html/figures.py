@@ -19,7 +19,8 @@ def interval(score: Score) -> str:
 
 def right_of(score: Score) -> str:
     """How many answers were right, of how many: "33/40"."""
-    return f"{score['correct']}/{score['n']}"
+    told = f"{score['correct']}/{score['n']}"
+    return f"{told}, then stopped" if score.get("estimated", False) else told
 
 
 def rests_on(score: Score) -> str:
