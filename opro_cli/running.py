@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.adapters.config_file import HUB
+from opro_cli.adapters.data_files import check_unchanged, file_digests
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.run_folder import (
     CONFIG_COPY,
@@ -21,9 +20,11 @@ from opro_cli.adapters.run_folder import (
     read_identity,
     read_run,
     rewrite_config,
+    settled,
     write_result,
 )
 from opro_cli.adapters.snapshot import keep_snapshot
+from opro_cli.adapters.summary import keep_summary
 from opro_cli.briefing import briefing_of, recorded_settings
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -55,7 +56,7 @@ def start(config: Path, runs_dir: Path) -> NewRun:
     identity = {
         "config_source": str(config.resolve()),
         "data_fingerprint": data.fingerprint,
-        "data_files": _file_digests(settings),
+        "data_files": file_digests(settings.task.data),
         "data_notes": list(data.notes),
     }
     return NewRun(create_run(runs_dir, settings, data.examples, identity), settings)
@@ -90,7 +91,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
             f"{folder / 'examples.jsonl'}: not the questions that the run began with",
             "restore the file, or start a new run with `opro optimize`",
         )
-    _check_data_files(identity.get("data_files", {}))
+    check_unchanged(identity.get("data_files", {}))
     wiring.require_keys(settings)
     wiring.require_prices(settings)
     return settings
@@ -261,6 +262,7 @@ def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     if run.state.ended is not None:
         size = (folder / "events.jsonl").stat().st_size
         keep_snapshot(folder, run.identity, run.state, size)
+        keep_summary(settled(run), result)
     return SessionOutcome(ending, result, unwritten=_write_page(folder, run) if finished else "")
 
 
@@ -277,29 +279,3 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
         except RunFolderError as error:
             return error.message
     return ""
-
-
-def _data_files(settings: Settings) -> list[Path]:
-    data = settings.task.data
-    places = (data.train, data.dev, data.test)
-    return [Path(place) for place in places if place and not place.startswith(HUB)]
-
-
-def _file_digests(settings: Settings) -> dict[str, str]:
-    return {str(path): _digest(path) for path in _data_files(settings)}
-
-
-def _check_data_files(digests: dict[str, str]) -> None:
-    """A file that is gone does no harm, the run has its own copy; a changed one is refused."""
-    for name, digest in digests.items():
-        path = Path(name)
-        if path.is_file() and _digest(path) != digest:
-            raise RunFolderError(
-                f"{path}: changed since the run began",
-                "restore the file to resume, or start a new run with `opro optimize`",
-            )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from opro_cli.cli.chosen_run import Last, Run, chosen_run
 from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     Json,
@@ -14,17 +15,13 @@ from opro_cli.cli.options import (
     NoPreflight,
     Plain,
     RunsDir,
-    run_argument,
 )
 from opro_cli.cli.session import show_result, work_on
-from opro_cli.errors import UsageError
 
 
 def resume(
-    run: Annotated[
-        str | None, run_argument("RUN", "A run folder, or any part of its name.")
-    ] = None,
-    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    run: Run = None,
+    last: Last = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
@@ -46,13 +43,10 @@ def resume(
       opro resume --last --budget usd=+2
     """
     from opro_cli import running
-    from opro_cli.adapters.find_runs import find_run, last_run
     from opro_cli.adapters.run_folder import read_result
     from opro_cli.ui.safe import printable
 
-    if (run is None) == (not last):
-        raise UsageError("name one run to resume, or say --last", "`opro runs` lists the runs")
-    folder = find_run(runs_dir, run) if run is not None else last_run(runs_dir)
+    folder = chosen_run("resume", run, last, runs_dir)
     result = read_result(folder)
     if result is not None and result.get("status") == "finished":
         print(f"{printable(folder.name)} is finished; nothing to resume", file=sys.stderr)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, run_argument
+from opro_cli.cli.chosen_run import Last, Run, chosen_run
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
 from opro_cli.cli.session import how_to_resume, show_result
 from opro_cli.errors import Interrupted, UsageError
 
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
 
 
 def watch(
-    run: Annotated[
-        str | None, run_argument("RUN", "A run folder, or any part of its name.")
-    ] = None,
-    last: Annotated[bool, typer.Option("--last", help="The newest run.")] = False,
+    run: Run = None,
+    last: Last = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
@@ -47,13 +46,10 @@ def watch(
     import asyncio
 
     from opro_cli import watching
-    from opro_cli.adapters.find_runs import find_run, last_run
     from opro_cli.ui.consoles import observer_for
 
-    if (run is None) == (not last):
-        raise UsageError("name one run to watch, or say --last", "`opro runs` lists the runs")
     times = _speed(speed, replay=replay)
-    folder = find_run(runs_dir, run) if run is not None else last_run(runs_dir)
+    folder = chosen_run("watch", run, last, runs_dir)
     viewing = watching.Viewing(folder)
     observers = [observer_for(plain=plain, clock=viewing.now)]
     if replay:

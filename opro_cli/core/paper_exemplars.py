@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.memo import Memo
 from opro_cli.core.numpy_legacy import LegacyStream
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.core.trajectory import best_last
 
 

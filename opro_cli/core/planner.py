@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opro_cli.core.answers import Estimate
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
 from opro_cli.core.racing import Race
 from opro_cli.core.selection import (
@@ -15,7 +16,7 @@ from opro_cli.core.selection import (
     proposed_for_dev,
     winner,
 )
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.core.trajectory import trajectory
 
 
@@ -86,7 +87,7 @@ def next_work(state: RunState) -> Work:
             return Stop(candidate.id, estimate)
         questions = _next_block(state, candidate)
         open_train += (Question(candidate.id, "train", index) for index in questions)
-    if state.proposals:
+    if state.proposals.arrived:
         return _propose(state, tuple(open_train))
     if open_train:
         return Evaluate(tuple(open_train))
@@ -155,7 +156,7 @@ def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
     samples = range(state.search.candidates_per_step)
     return Propose(
         step=state.step + 1,
-        samples=tuple(sample for sample in samples if sample not in state.proposals),
+        samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
         shown=tuple(candidate.id for candidate in shown),
         exemplars=choose_exemplars(state, shown),
         together=_several_at_once(state),
@@ -168,9 +169,9 @@ def _several_at_once(state: RunState) -> bool:
 
     It is asked for them once; one that gave a single choice is asked once for each from then on.
     """
-    if state.proposals:
-        return any(proposal.via == "choice" for proposal in state.proposals.values())
-    return state.step == 0 or state.gave_choices
+    if state.proposals.arrived:
+        return any(proposal.via == "choice" for proposal in state.proposals.arrived.values())
+    return state.step == 0 or state.proposals.gave_choices
 
 
 def _evaluate_unseen(state: RunState) -> Work:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from opro_cli.core.candidates import Candidate, candidate_id
 from opro_cli.core.memo import Memo
 from opro_cli.core.model import Split
 from opro_cli.core.paper_exemplars import paper_exemplars
 from opro_cli.core.rng import rng_for
-from opro_cli.core.state import Candidate, RunState, candidate_id
+from opro_cli.core.state import RunState
 from opro_cli.core.trajectory import mean
 
 
@@ -55,7 +56,7 @@ def proposed_for_dev(state: RunState) -> list[Candidate]:
     interval = state.search.eval_interval
     if interval is None or state.step == 0 or (state.step - 1) % interval:
         return []
-    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposed if p.step == state.step)
+    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposals.texts if p.step == state.step)
     known = [state.candidates[each] for each in ids if each in state.candidates]
     return [each for each in known if each.answers["train"].estimate is None]
 

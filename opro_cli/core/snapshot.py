@@ -8,20 +8,23 @@ RunState: one that came later must find its place in one of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from opro_cli.core.answers import Answers, Estimate, Outcome
-from opro_cli.core.events import Proposed, SessionEnded, SessionStarted
+from opro_cli.core.candidates import Candidate
+from opro_cli.core.events import SessionEnded, SessionStarted
 from opro_cli.core.leaks import Leak
 from opro_cli.core.model import Split
+from opro_cli.core.proposals import Proposals
 from opro_cli.core.spend import RoleSpend
-from opro_cli.core.state import Candidate, ProposedText, RunState
+from opro_cli.core.state import RunState
 
 GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "_questions"})
 """Attributes of a state that its settings and questions make."""
 KEPT = frozenset(
-    {"checked", "proposed", "_seen", "spend", "sessions", "ended", "last_at", "working_seconds"}
-    | {"proposals", "step", "gave_choices", "replies", "empty_proposals", "_leaks"}
+    {"checked", "proposals", "step", "spend", "sessions", "ended", "last_at", "working_seconds"}
+    | {"_leaks"}
 )
 """Those that are kept as they are, under the same name without its underscore."""
 MADE = frozenset(
@@ -76,6 +79,9 @@ class KeptAnswers:
     partial: bool
 
 
+_BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])
+
+
 @dataclass(frozen=True, slots=True)
 class KeptCandidate:
     """A `Candidate`; splits without any answer are left out."""
@@ -96,18 +102,13 @@ class Snapshot:
     again: list[KeptCandidate]
     history: list[tuple[int, str]]
     checked: set[str]
-    proposed: list[ProposedText]
-    seen: set[str]
+    proposals: Proposals
+    step: int
     spend: dict[str, RoleSpend]
     sessions: list[SessionStarted]
     ended: SessionEnded | None
     last_at: int | float | None  # a journal may have a whole number where a float is meant
     working_seconds: int | float
-    proposals: dict[int, Proposed]
-    step: int
-    replies: int
-    empty_proposals: int
-    gave_choices: bool
     leaks: dict[str, tuple[Leak, ...]]
 
 
@@ -156,30 +157,17 @@ def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
 
 def _kept_answers(answers: Answers) -> KeptAnswers:
     known = dict(answers.by_question)
-    return KeptAnswers(
-        Outcomes(len(known), lambda: known),
-        answers.first_replies,
-        answers.correct,
-        answers.unreadable,
-        answers.refused,
-        answers.excluded,
-        answers.estimate,
-        answers.partial,
-    )
+    return KeptAnswers(Outcomes(len(known), lambda: known), **_beside_outcomes(answers))
+
+
+def _beside_outcomes(answers: Answers | KeptAnswers) -> dict[str, Any]:
+    return {name: getattr(answers, name) for name in _BESIDE_OUTCOMES}
 
 
 def _candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
     found = {each.id: Candidate(each.id, each.instruction, each.step) for each in kept}
     for each in kept:
         for split, answers in each.answers.items():
-            found[each.id].answers[split] = Answers(
-                answers.by_question,
-                answers.first_replies,
-                answers.correct,
-                answers.unreadable,
-                answers.refused,
-                answers.excluded,
-                answers.estimate,
-                answers.partial,
-            )
+            known = Answers(answers.by_question, **_beside_outcomes(answers))
+            found[each.id].answers[split] = known
     return found

@@ -3,17 +3,15 @@
 `RunState.apply` is the only place where state changes. An event that cannot follow
 raises IllegalEvent and changes nothing. Illegal is: an answer for an unknown candidate or
 question, a second answer to one question, a proposal for a step that is not the present one.
-What becomes of a proposed text is decided here too, from the search settings alone.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
-from opro_cli.core.answers import Answers, Estimate, Outcome, Score
+from opro_cli.core.answers import Answers, Estimate, Outcome
+from opro_cli.core.candidates import Candidate, candidate_id
 from opro_cli.core.events import (
     Answered,
     Checked,
@@ -29,6 +27,7 @@ from opro_cli.core.events import (
 from opro_cli.core.leaks import Leak, LeakIndex
 from opro_cli.core.memo import Memo
 from opro_cli.core.model import SPLITS, Example, Split, is_filtered
+from opro_cli.core.proposals import LEAKS, REPEATED, Proposals, breach
 from opro_cli.core.racing import Race
 from opro_cli.core.settings import SearchSettings, TaskSettings
 from opro_cli.core.spend import RoleSpend
@@ -39,55 +38,8 @@ class IllegalEvent(ValueError):
     """An event that cannot follow the state it is applied to."""
 
 
-@dataclass(slots=True)
-class Candidate:
-    """An instruction under test. step: 0 for the initial ones, else the step that proposed it."""
-
-    id: str
-    instruction: str
-    step: int
-    answers: dict[Split, Answers] = field(default_factory=lambda: {s: Answers() for s in SPLITS})
-
-    def score(self, split: Split) -> Score | None:
-        """Its score on a split so far, None before the first answer."""
-        return self.answers[split].score()
-
-
-@dataclass(frozen=True, slots=True)
-class ProposedText:
-    """One text read from a reply. skipped: why it was not scored, "" when it was.
-
-    step: counts from 1.
-    """
-
-    step: int
-    text: str
-    skipped: str
-
-
-REPEATED, LEAKS = "repeated", "leaks"
 AGAIN = "again-"
 """How the id of a second time begins."""
-
-
-def reason_to_skip(text: str, search: SearchSettings) -> str:
-    """Why a proposed text is not worth scoring, "" when it is.
-
-    The reference's three reasons, in its order (google-deepmind/opro, run_evolution).
-    """
-    if len(text) > search.max_instruction_chars:
-        return "too long"
-    if search.drop_digits and any(char.isdigit() for char in text):
-        return "digits"
-    if search.rules == "paper" and "INS" in text:
-        return "tag"
-    return ""
-
-
-def candidate_id(instruction: str) -> str:
-    """A candidate's name in the journal: the same text has the same one in every run."""
-    data = instruction.encode("utf-8", "surrogatepass")
-    return hashlib.sha256(data).hexdigest()[:12]
 
 
 class RunState:
@@ -124,16 +76,13 @@ class RunState:
         self.history: list[tuple[int, Candidate]] = []
         """Candidates as they entered, with the step they did; by the paper's rules an initial
         instruction enters again when it is proposed."""
-        self.proposed: list[ProposedText] = []
-        self._seen: set[str] = set()
+        self.proposals = Proposals()
         self.spend: dict[str, RoleSpend] = {"optimizer": RoleSpend(), "scorer": RoleSpend()}
         self.sessions: list[SessionStarted] = []
         self.ended: SessionEnded | None = None
         self.last_at: float | None = None
         self.working_seconds = 0.0
         """Time with a process at work: the gaps between sessions do not count."""
-        self.proposals: dict[int, Proposed] = {}
-        """Replies to the present step, by sample, until all are there."""
         self.race: tuple[int, Race] | None = None
         """The race of the candidates of a step; made when it is asked for, never saved."""
         self.pending: dict[str, Candidate] = {}
@@ -141,12 +90,6 @@ class RunState:
         other proposals are awaited, candidates once all are there."""
         self.step = 0
         """The last step whose candidates have joined."""
-        self.gave_choices = False
-        """Did one call of the last step that has joined bring several proposals?"""
-        self.replies = 0
-        """Replies of the optimizer to meta-prompts."""
-        self.empty_proposals = 0
-        """Replies from which no new instruction could be taken."""
         self.baselines: dict[str, Candidate] = {}
         """What the winner is compared with on test; no part of the search."""
         for text in search.baselines or ():
@@ -156,7 +99,7 @@ class RunState:
         for instruction in search.initial_instructions:
             self._enter(instruction, 0)
             if search.rules != "paper":
-                self._seen.add(instruction)
+                self.proposals.seen.add(instruction)
 
     @classmethod
     def at_start(
@@ -254,41 +197,32 @@ class RunState:
             raise IllegalEvent(f"a proposal for step {event.step} after step {self.step}")
         if not 0 <= event.sample < self.search.candidates_per_step:
             raise IllegalEvent(f"a proposal with sample number {event.sample}")
-        if event.sample in self.proposals:
+        if event.sample in self.proposals.arrived:
             raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
-        self.proposals[event.sample] = event
-        self.replies += 1
+        self.proposals.add(event)
         self.spend["optimizer"].add(event)
-        if len(self.proposals) == self.search.candidates_per_step:
-            self._close_proposals()
+        if len(self.proposals.arrived) == self.search.candidates_per_step:
+            self._close_step()
             return
         for text in event.instructions:
             name = candidate_id(text)
             if name not in self.candidates and not self._reason_to_skip(text):
                 self.pending.setdefault(name, Candidate(name, text, event.step))
 
-    def _close_proposals(self) -> None:
+    def _close_step(self) -> None:
         self.step += 1
-        for sample in sorted(self.proposals):
-            skipped = [self._propose(text) for text in self.proposals[sample].instructions]
-            self.empty_proposals += all(skipped)
-        self.gave_choices = any(p.via == "choice" for p in self.proposals.values())
-        self.proposals, self.pending = {}, {}
+        for text in self.proposals.judged(self.step, self._reason_to_skip):
+            self._enter(text, self.step)
+        self.pending = {}
 
     def _reason_to_skip(self, text: str) -> str:
-        skipped = REPEATED if text in self._seen else reason_to_skip(text, self.search)
-        if not skipped and self.search.leaks == "drop" and self.leaks_of(text):
+        """Why a proposed text is not worth scoring, "" when it is."""
+        if text in self.proposals.seen:
+            return REPEATED
+        broken = breach(text, self.search)
+        if not broken and self.search.leaks == "drop" and self.leaks_of(text):
             return LEAKS
-        return skipped
-
-    def _propose(self, text: str) -> str:
-        """Take in one proposed text; the reason when it is skipped."""
-        skipped = self._reason_to_skip(text)
-        self._seen.add(text)
-        self.proposed.append(ProposedText(self.step, text, skipped))
-        if not skipped:
-            self._enter(text, self.step)
-        return skipped
+        return broken
 
     def _enter(self, instruction: str, step: int) -> None:
         new_id = candidate_id(instruction)

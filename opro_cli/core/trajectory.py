@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 
 
 def trajectory(state: RunState) -> list[Candidate]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import Proposed
 from opro_cli.core.model import ChatRequest, Example, Message, Split
 from opro_cli.core.planner import Propose
 from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.core.rng import seed_for
-from opro_cli.core.state import Candidate
 from opro_cli.core.trajectory import mean
 from opro_cli.engine.calls import Calls, TimedReply, said
 from opro_cli.errors import ModelError

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.selection import baseline, winner
-from opro_cli.core.state import Candidate
 from opro_cli.core.trajectory import mean
 from opro_cli.errors import UsageError
 from opro_cli.reports.recorded import RecordedRun

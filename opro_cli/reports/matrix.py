@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opro_cli.core.answers import Score
-from opro_cli.core.state import candidate_id
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.stats import holm
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from opro_cli.core.answers import Outcome
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import SPLITS, Split
-from opro_cli.core.state import Candidate
 from opro_cli.core.stats import mcnemar_exact
 from opro_cli.reports.recorded import RecordedRun
 

@@ -11,10 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import SPLITS
 from opro_cli.core.selection import baseline, deciding_split, winner
 from opro_cli.core.session import calls_done
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import judge, meeting, no_verdict, noise_of
 
@@ -42,8 +43,8 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "steps_done": steps_done(state),
         "candidates": len(state.candidates),
         "proposals": {
-            "replies": state.replies,
-            "nothing_new": state.empty_proposals,
+            "replies": state.proposals.replies,
+            "nothing_new": state.proposals.empty,
             "skipped": skipped_proposals(state),
         },
         "stopped_early": stopped_early(state),
@@ -62,7 +63,7 @@ def candidates_of(state: RunState) -> list[dict[str, Any]]:
 
 def skipped_proposals(state: RunState) -> dict[str, int]:
     """Proposed texts that were not scored, by reason, the most frequent first."""
-    return dict(Counter(p.skipped for p in state.proposed if p.skipped).most_common())
+    return dict(Counter(p.skipped for p in state.proposals.texts if p.skipped).most_common())
 
 
 def stopped_early(state: RunState) -> dict[str, int]:

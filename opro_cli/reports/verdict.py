@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.rng import rng_for
 from opro_cli.core.selection import deciding_split
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.core.stats import (
     Interval,
     bootstrap_interval,

@@ -26,22 +26,15 @@ from typing import Any
 from rich.console import Console
 
 from opro_cli import running, wiring
-from opro_cli.adapters.run_folder import create_run, read_run
+from opro_cli.adapters.run_folder import read_run
 from opro_cli.core.events import Event
-from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
 from opro_cli.core.session import Activity, Briefing
-from opro_cli.core.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
+from opro_cli.core.settings import SearchSettings
 from opro_cli.core.state import RunState
 from opro_cli.ports import Observer
 from opro_cli.ui.live import LiveView
+from tests.bench.long_search import new_run, solution
 from tests.bench.table import Row, at_most
 
 STEPS = 200
@@ -67,15 +60,6 @@ WORDS = (
     *("name", "what", "is", "asked", "and", "write", "down", "units", "result", "before"),
     *("work", "backwards", "compare", "with", "an", "estimate", "once", "more", "slowly", "aloud"),
 )
-PHRASES = (
-    "first we count",
-    'the "apples" which cost 12 dollars each',
-    "and then add\nthe larger part",
-    r"so that \(3 \times 14 = 42\) remain",
-    "after the second day",
-    "therefore it follows that",
-)
-BEYOND_ASCII = "so x ≥ 3 “at least” "
 _PROPOSES = "Your task is to generate"
 
 
@@ -114,9 +98,7 @@ class Instant:
         asked = re.findall(r"How many are twice (\d+)\?", text)
         right = self._chance.random() < 0.6
         answer = 2 * int(asked[-1]) + (not right) if asked else 0
-        begin = BEYOND_ASCII if self._chance.random() < 0.2 else ""
-        length = self._chance.randint(280, 480)
-        said = (begin + " ".join(self._chance.choices(PHRASES, k=40)))[:length]
+        said = solution(self._chance, self._chance.randint(280, 480))
         return f"{said}.\nThe answer is {answer}."
 
 
@@ -142,21 +124,15 @@ class StepClock:
         return [b[0] - a[0] for a, b in pairs], [b[1] - a[1] for a, b in pairs]
 
 
-def new_run(folder: Path, steps: int, search: dict[str, Any]) -> Path:
-    """A run that has not begun."""
+def paper_run(folder: Path, steps: int, search: dict[str, Any]) -> Path:
+    """A run of so many steps that has not begun."""
     numbers = iter(range(1, 10_000))
     examples: dict[Split, Sequence[Example]] = {
         split: [question(next(numbers)) for _ in range(size)] for split, size in SIZES.items()
     }
-    settings = Settings(
-        task=TaskSettings(DataSettings("/nowhere/train.jsonl", "q", "a"), "number"),
-        scorer=ScorerSettings("embedded/tiny-mistral"),
-        optimizer=OptimizerSettings("embedded/tiny-mistral"),
-        search=SearchSettings(steps=steps, max_instruction_chars=1000, **search),
-        name="paper-scale",
+    return new_run(
+        folder, examples, SearchSettings(steps=steps, max_instruction_chars=1000, **search)
     )
-    fingerprint = examples_fingerprint(examples)
-    return create_run(folder, settings, examples, {"data_fingerprint": fingerprint})
 
 
 def search(run: Path, view: bool) -> dict[str, Any]:
@@ -254,7 +230,7 @@ def report_readers(run: Path) -> None:
 
 def rows(folder: Path, steps: int) -> Iterator[Row]:
     """A search of so many steps with the live view, and its readers, as lines of a table."""
-    run = new_run(folder / "paper", steps, SEARCHES[READ])
+    run = paper_run(folder / "paper", steps, SEARCHES[READ])
     measured = in_a_process("--search", str(run), "True")
     label = f"{steps} steps x 8 x 261"
     yield at_most(f"{label}: a late step over an early one", growth(measured["cpu"])[2], "x", 1.2)
@@ -280,7 +256,7 @@ def measure(steps: int, names: Sequence[str]) -> None:
         for name, settings in SEARCHES.items():
             if names and name not in names:
                 continue
-            run = new_run(Path(folder) / name, steps, settings)
+            run = paper_run(Path(folder) / name, steps, settings)
             report_search(name, in_a_process("--search", str(run), str(name != "no view")))
             if name == READ:
                 report_readers(run)

@@ -17,33 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from opro_cli.adapters.journal import FileJournal
-from opro_cli.adapters.run_folder import create_run, read_run
+from opro_cli.adapters.run_folder import read_run
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Answered, Event, Proposed, SessionStarted
-from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
-from opro_cli.core.settings import (
-    DataSettings,
-    OptimizerSettings,
-    ScorerSettings,
-    SearchSettings,
-    Settings,
-    TaskSettings,
-)
-from opro_cli.core.state import candidate_id
+from opro_cli.core.settings import SearchSettings
+from tests.bench.long_search import new_run, solution
 
 EVENTS = 400_000
 QUESTIONS = 250
 PER_STEP = 8
 START = "Let's solve the problem."
-PHRASES = (
-    "first we count",
-    'the "apples" which cost 12 dollars each',
-    "and then add\nthe larger part",
-    r"so that \(3 \times 14 = 42\) remain",
-    "after the second day",
-    "therefore it follows that",
-)
-BEYOND_ASCII = "so x ≥ 3 “at least” "
 
 
 def events(count: int) -> Iterator[Event]:
@@ -74,8 +58,7 @@ def events(count: int) -> Iterator[Event]:
 
 def _answered(chance: random.Random, at: float, candidate: str, question: int) -> Answered:
     length = chance.randint(300, 500)
-    begin = BEYOND_ASCII if chance.random() < 0.2 else ""
-    text = (begin + " ".join(chance.choices(PHRASES, k=40)))[:length]
+    text = solution(chance, length)
     right = chance.random() < 0.6
     return Answered(
         at=at,
@@ -98,14 +81,7 @@ def write_run(folder: Path, count: int) -> Path:
     rows = [Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}", n) for n in range(QUESTIONS)]
     examples: dict[Split, list[Example]] = {"train": rows, "dev": rows[:50], "test": rows[:50]}
     steps = count // (QUESTIONS * PER_STEP) + 1
-    settings = Settings(
-        task=TaskSettings(DataSettings("t", "q", "a"), "number"),
-        scorer=ScorerSettings("embedded/tiny-mistral"),
-        optimizer=OptimizerSettings("embedded/tiny-mistral"),
-        search=SearchSettings(initial_instructions=(START,), steps=steps),
-    )
-    fingerprint = examples_fingerprint(examples)
-    run = create_run(folder, settings, examples, {"data_fingerprint": fingerprint})
+    run = new_run(folder, examples, SearchSettings(initial_instructions=(START,), steps=steps))
     journal = FileJournal(run / "events.jsonl")
     for event in events(count):
         journal.append(event)

@@ -15,6 +15,7 @@ from opro_cli.adapters.datasets.rows import Row
 from opro_cli.adapters.datasets.shapes import ROW_SHAPES
 from opro_cli.adapters.presets import preset_named
 from opro_cli.core.answers import Answers, Outcome
+from opro_cli.core.candidates import Candidate, candidate_id
 from opro_cli.core.events import Answered, Proposed
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Message, Position, Split
 from opro_cli.core.paper_exemplars import paper_exemplars, wrong_counts
@@ -30,7 +31,7 @@ from opro_cli.core.settings import (
     TaskSettings,
 )
 from opro_cli.core.splits import cut
-from opro_cli.core.state import Candidate, RunState, candidate_id
+from opro_cli.core.state import RunState
 from opro_cli.core.template import parse_template
 from opro_cli.core.trajectory import best_last, mean
 from opro_cli.engine.runner import Runner
@@ -190,7 +191,7 @@ def _kept(replies: list[str], case: Input) -> list[str]:
 
 
 def _told(state: RunState, step: int) -> dict[str, Any]:
-    here = [each for each in state.proposed if each.step == step]
+    here = [each for each in state.proposals.texts if each.step == step]
     entered = [candidate.instruction for at, candidate in state.history if at == step]
 
     def skipped(why: str) -> list[str]:
@@ -459,7 +460,7 @@ def trajectory(case: Input) -> dict[str, Any]:
 
 
 def _step(state: RunState, step: int, seen: Mapping[str, Any]) -> dict[str, Any]:
-    texts = [each.text for each in state.proposed if each.step == step + 1]
+    texts = [each.text for each in state.proposals.texts if each.step == step + 1]
     known = [state.candidates.get(candidate_id(text)) for text in texts]
     entered = [candidate for at, candidate in state.history if at == step + 1]
     due = step % (state.search.eval_interval or 1) == 0

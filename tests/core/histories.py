@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import (
     Answered,
     Checked,
@@ -17,7 +18,7 @@ from opro_cli.core.events import (
     SessionEnded,
     SessionStarted,
 )
-from opro_cli.core.state import AGAIN, IllegalEvent, RunState, candidate_id
+from opro_cli.core.state import AGAIN, IllegalEvent, RunState
 
 START, BASELINE = "start", "Think."
 TEXTS = (START, "count", "add", "add 1", "größer ≥ “7”")

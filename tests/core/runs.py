@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Answered, Checked, Proposed, Reasoned
 from opro_cli.core.model import Split
 from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import RunState, candidate_id
+from opro_cli.core.state import RunState
 
 
 def new_state(

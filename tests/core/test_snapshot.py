@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.answers import Answers, Outcome
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import Event
 from opro_cli.core.snapshot import (
     GIVEN,
@@ -22,7 +23,7 @@ from opro_cli.core.snapshot import (
     restore,
     taken,
 )
-from opro_cli.core.state import Candidate, RunState, replay
+from opro_cli.core.state import RunState, replay
 from tests.core.histories import BASELINE, START, happenings, legal
 from tests.core.runs import answered, new_state
 
@@ -37,7 +38,7 @@ def attributes(state: RunState) -> dict[str, Any]:
     """All that a state is made of, and what it only works out when it is asked."""
     worked_out = {"memo", "_leak_index", "_leaks"}
     known = {name: vars(state)[name] for name in {*GIVEN, *KEPT, *MADE} - worked_out}
-    return known | {"leaks": {p.text: state.leaks_of(p.text) for p in state.proposed}}
+    return known | {"leaks": {p.text: state.leaks_of(p.text) for p in state.proposals.texts}}
 
 
 def test_every_attribute_of_a_state_has_its_place_in_a_snapshot() -> None:
@@ -102,7 +103,9 @@ def test_outcomes_are_unpacked_once_and_only_when_they_are_looked_at() -> None:
 
 
 def test_a_snapshot_of_no_run_changes_nothing() -> None:
-    snapshot = dataclasses.replace(taken(empty()), history=[(1, "nobody")])
+    other = empty()
+    other.apply(answered(START, 0))
+    snapshot = dataclasses.replace(taken(other), history=[(1, "nobody")])
     state = empty()
     with pytest.raises(KeyError):
         restore(state, snapshot)

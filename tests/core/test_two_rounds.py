@@ -7,10 +7,11 @@ import copy
 import pytest
 
 from opro_cli.core.answers import Answers
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Reasoned
 from opro_cli.core.planner import Evaluate, next_work
 from opro_cli.core.session import calls_done
-from opro_cli.core.state import IllegalEvent, RunState, candidate_id, replay
+from opro_cli.core.state import IllegalEvent, RunState, replay
 from tests.core.runs import answered, new_state, reasoned
 
 START = candidate_id("start")

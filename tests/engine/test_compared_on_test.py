@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Answered, Event
 from opro_cli.core.model import ChatRequest
-from opro_cli.core.state import AGAIN, candidate_id
+from opro_cli.core.state import AGAIN
 from tests.engine.runs import MemoryJournal, calls, new_runner, outcome, say
 from tests.fakes.scripted_model import ScriptedModel
 

@@ -51,7 +51,7 @@ def proposals(model: ShuffledModel) -> list[ChatRequest]:
 async def test_a_paper_run_resumed_from_any_point_ends_equal() -> None:
     whole = new_runner(MemoryJournal(), scorer=Repeating(), **PAPER)
     assert await whole.run() == "finished"
-    skipped = {each.skipped for each in whole.state.proposed}
+    skipped = {each.skipped for each in whole.state.proposals.texts}
     assert skipped == {"", "repeated"}
     assert START in [candidate.instruction for step, candidate in whole.state.history if step]
     assert isinstance(whole.journal, MemoryJournal)

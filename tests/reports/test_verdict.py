@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.answers import Outcome
-from opro_cli.core.state import Candidate
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.stats import difference_interval
 from opro_cli.reports.verdict import compare
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from opro_cli.core.model import Example, Position
 from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.stats import Interval
 from opro_cli.strategies.opro import OproStrategy
 
 ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)
@@ -133,3 +134,15 @@ def test_a_tagged_text_is_read_as_it_stands(text: str) -> None:
     if not kept or "<" in kept:
         return
     assert OproStrategy().read(f"Here: <INS>{text}</INS>") == (kept,)
+
+
+@pytest.mark.parametrize(
+    ("buckets", "told"),
+    [
+        (100, "50 (between 40 and 62: stopped after 10 of 60 problems)"),
+        (None, "0.5 (between 0.4 and 0.62: stopped after 10 of 60 problems)"),
+    ],
+)
+def test_a_partial_score_says_how_sure_it_is(buckets: int | None, told: str) -> None:
+    past = (TrajectoryEntry("Think.", 0.5, Interval(0.4, 0.62), (10, 60)),)
+    assert f"\ntext:\nThink.\nscore:\n{told}\n" in meta_prompt(past=past, buckets=buckets)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import Answered, Event, Proposed, Via
 from opro_cli.core.model import Split
 from opro_cli.core.session import Activity, Briefing
 from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 
 START = "Let's solve the problem."
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Answered, Event
 from opro_cli.core.model import SPLITS, Example
-from opro_cli.core.state import RunState, candidate_id
+from opro_cli.core.state import RunState
 from opro_cli.reports.history import History, history_of
 from opro_cli.reports.html import report_page
 from opro_cli.reports.recorded import RecordedRun, Status

@@ -1,0 +1,27 @@
+"""RUN or --last: one run, as `resume` and `watch` let a person choose it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opro_cli.cli.options import run_argument
+from opro_cli.errors import UsageError
+
+Run = Annotated[str | None, run_argument("RUN", "A run folder, or any part of its name.")]
+
+Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
+
+
+def chosen_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
+    """The folder of the run that was named, or of the newest.
+
+    Raises UsageError for none and for both, RunFolderError for what is no run.
+    """
+    from opro_cli.adapters.find_runs import find_run, last_run
+
+    if (run is None) == (not last):
+        raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")
+    return find_run(runs_dir, run) if run is not None else last_run(runs_dir)

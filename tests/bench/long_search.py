@@ -1,0 +1,50 @@
+"""What the benches of long searches have in common: what a model says, and a run not begun."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from opro_cli.adapters.run_folder import create_run
+from opro_cli.core.fingerprint import examples_fingerprint
+from opro_cli.core.model import Example, Split
+from opro_cli.core.settings import (
+    DataSettings,
+    OptimizerSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+
+PHRASES = (
+    "first we count",
+    'the "apples" which cost 12 dollars each',
+    "and then add\nthe larger part",
+    r"so that \(3 \times 14 = 42\) remain",
+    "after the second day",
+    "therefore it follows that",
+)
+BEYOND_ASCII = "so x ≥ 3 “at least” "
+
+
+def solution(chance: random.Random, length: int) -> str:
+    """So many characters of reasoning; one in five has some that are not ASCII."""
+    begin = BEYOND_ASCII if chance.random() < 0.2 else ""
+    return (begin + " ".join(chance.choices(PHRASES, k=40)))[:length]
+
+
+def new_run(
+    folder: Path, examples: Mapping[Split, Sequence[Example]], search: SearchSettings
+) -> Path:
+    """A run that has not begun."""
+    settings = Settings(
+        task=TaskSettings(DataSettings("/nowhere/train.jsonl", "q", "a"), "number"),
+        scorer=ScorerSettings("embedded/tiny-mistral"),
+        optimizer=OptimizerSettings("embedded/tiny-mistral"),
+        search=search,
+        name="long-search",
+    )
+    identity = {"data_fingerprint": examples_fingerprint(examples)}
+    return create_run(folder, settings, examples, identity)
