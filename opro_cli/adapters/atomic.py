@@ -8,20 +8,26 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder."""
+def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder.
+
+    lasting: False for a file that is checked when it is read and can be made anew: nobody waits
+    for the disk, and power loss may leave an older one, or damage.
+    """
     fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

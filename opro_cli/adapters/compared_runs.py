@@ -5,15 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from opro_cli.adapters.find_runs import find_prompt
+from opro_cli.adapters.find_runs import find_run, runs_called
 from opro_cli.adapters.journal import read_events
 from opro_cli.adapters.run_folder import read_run
 from opro_cli.core.events import Answered, Reasoned
 from opro_cli.core.model import Split
-from opro_cli.reports.chosen import Chosen, choose
+from opro_cli.errors import UsageError
+from opro_cli.reports.chosen import BEST, Chosen, Place, choose, place_of
 from opro_cli.reports.comparison import Comparison
 from opro_cli.reports.paired import Replies
+
+
+class Wanted(NamedTuple):
+    """A prompt that was named: a place in a run."""
+
+    folder: Path
+    place: Place
+
+
+def find_prompt(runs_dir: Path, wanted: str) -> Wanted:
+    """What RUN, or RUN@PLACE, names.
+
+    An @ may be part of a run's name, so the whole text is tried as one first.
+    """
+    run, at, behind = wanted.rpartition("@")
+    if not at or runs_called(runs_dir, wanted):
+        return Wanted(find_run(runs_dir, wanted), BEST)
+    place = place_of(behind)
+    if place is None and runs_called(runs_dir, run):
+        raise UsageError(
+            f'"@{behind}" names no prompt of {run}',
+            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
+        )
+    return Wanted(find_run(runs_dir, run if place else wanted), place or BEST)
 
 
 def choose_prompts(runs_dir: Path, names: Sequence[str]) -> list[Chosen]:

@@ -1,17 +1,15 @@
-"""Which runs there are, and which one, or which prompt of it, a name means."""
+"""Which runs there are, and which one a name means."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
-from opro_cli.errors import RunFolderError, UsageError
-from opro_cli.reports.chosen import BEST, Place, place_of
+from opro_cli.errors import RunFolderError
 
 
 def find_run(runs_dir: Path, wanted: str) -> Path:
     """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
-    matches = _matches(runs_dir, wanted)
+    matches = runs_called(runs_dir, wanted)
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -26,36 +24,13 @@ def find_run(runs_dir: Path, wanted: str) -> Path:
     )
 
 
-def _matches(runs_dir: Path, wanted: str) -> list[Path]:
+def runs_called(runs_dir: Path, wanted: str) -> list[Path]:
+    """All runs that `wanted` may mean."""
     if wanted and _is_run(Path(wanted)):
         return [Path(wanted)]
     runs = list_runs(runs_dir)
     exact = [run for run in runs if run.name == wanted]
     return exact or [run for run in runs if wanted and wanted in run.name]
-
-
-class Wanted(NamedTuple):
-    """A prompt that was named: a place in a run."""
-
-    folder: Path
-    place: Place
-
-
-def find_prompt(runs_dir: Path, wanted: str) -> Wanted:
-    """What RUN, or RUN@PLACE, names.
-
-    An @ may be part of a run's name, so the whole text is tried as one first.
-    """
-    run, at, behind = wanted.rpartition("@")
-    if not at or _matches(runs_dir, wanted):
-        return Wanted(find_run(runs_dir, wanted), BEST)
-    place = place_of(behind)
-    if place is None and _matches(runs_dir, run):
-        raise UsageError(
-            f'"@{behind}" names no prompt of {run}',
-            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
-        )
-    return Wanted(find_run(runs_dir, run if place else wanted), place or BEST)
 
 
 def list_runs(runs_dir: Path) -> list[Path]:

@@ -10,15 +10,16 @@ that the folder has now, and fit its own checksum. Anything else, and it is as i
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from opro_cli import __version__
 from opro_cli.adapters.atomic import write_atomically
+from opro_cli.adapters.checksum import blocks, crc32_of
 from opro_cli.adapters.journal import NOTHING, Covered
 from opro_cli.adapters.run_files import settings_fingerprint
 from opro_cli.core.answers import Outcome
@@ -28,9 +29,8 @@ from opro_cli.core.state import RunState
 from opro_cli.errors import RunFolderError
 
 SNAPSHOT = "snapshot.msgpack"
-_VERSION = 1
+_VERSION = 2
 _CRC_BYTES = 4
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,14 @@ def keep_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, si
     with suppress(OSError, UnicodeEncodeError, OverflowError):
         lines, crc, last = 0, 0, b"\n"
         with (folder / "events.jsonl").open("rb") as file:
-            for block in _blocks(file, size):
+            for block in blocks(file, size):
                 lines, crc, last = lines + block.count(b"\n"), zlib.crc32(block, crc), block[-1:]
         if last != b"\n":  # half an event, which is not in the state
             return
         header = _Header(_of(identity), size, lines, crc)
         data = encode((header, taken(state)), enc_hook=_packed)
-        write_atomically(folder / SNAPSHOT, zlib.crc32(data).to_bytes(_CRC_BYTES) + data)
+        whole = zlib.crc32(data).to_bytes(_CRC_BYTES) + data
+        write_atomically(folder / SNAPSHOT, whole, lasting=False)
 
 
 def _of(identity: Mapping[str, Any]) -> tuple[str, ...]:
@@ -97,18 +98,7 @@ def _begins(journal: Path, header: _Header) -> bool:
     """Does a journal begin with what the snapshot was made of?"""
     if journal.stat().st_size < header.size:
         return False
-    crc = 0
-    with journal.open("rb") as file:
-        for block in _blocks(file, header.size):
-            crc = zlib.crc32(block, crc)
-    return crc == header.crc
-
-
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The first `size` bytes of a file, or all it has."""
-    while block := file.read(min(size, _BLOCK)):
-        size -= len(block)
-        yield block
+    return crc32_of(journal, header.size) == header.crc
 
 
 @cache

@@ -32,7 +32,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
         print(json.dumps(facts, indent=2))
     else:
         from opro_cli.ui.consoles import console_for
-        from opro_cli.ui.listings import print_forecast
+        from opro_cli.ui.forecast_view import print_forecast
 
         print_forecast(facts, console_for(sys.stdout))
     if missing:

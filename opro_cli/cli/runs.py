@@ -18,14 +18,13 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
     from opro_cli.adapters.find_runs import list_runs
-    from opro_cli.adapters.run_folder import read_run
-    from opro_cli.reports.listing import listed
+    from opro_cli.adapters.summary import list_run
     from opro_cli.ui.safe import printable
 
     rows = []
     for folder in list_runs(runs_dir):
         try:
-            rows.append(listed(read_run(folder)))
+            rows.append(list_run(folder))
         except OproError as error:  # one damaged run must not hide the others
             print(f"left out: {printable(error.message)}", file=sys.stderr)
     if as_json:
@@ -35,7 +34,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
         where = printable(str(runs_dir))
         print(f"no runs in {where}; start one with `opro optimize CONFIG`", file=sys.stderr)
         return
-    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.listings import print_runs
+    from opro_cli.ui.page import page_for
 
-    print_runs(rows, console_for(sys.stdout))
+    print_runs(rows, page_for(sys.stdout))

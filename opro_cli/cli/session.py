@@ -82,10 +82,10 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=2))
         return
-    from opro_cli.ui.consoles import console_for
+    from opro_cli.ui.page import page_for
     from opro_cli.ui.summary import print_result
 
-    print_result(result, console_for(sys.stdout))
+    print_result(result, page_for(sys.stdout))
 
 
 def how_to_resume(folder: Path) -> str:

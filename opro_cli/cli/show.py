@@ -22,19 +22,17 @@ def show(
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
     from opro_cli.adapters.find_runs import find_run
-    from opro_cli.adapters.run_folder import read_run
-    from opro_cli.reports.result import candidates_of, result_of
+    from opro_cli.adapters.summary import show_run
 
-    recorded = read_run(find_run(runs_dir, run))
-    result = result_of(recorded, finished=recorded.status == "finished")
-    rows = candidates_of(recorded.state)
+    status, result, candidates = show_run(find_run(runs_dir, run))
     if as_json:
-        print(json.dumps({**result, "run_status": recorded.status, "candidates": rows}, indent=2))
+        told = {**result, "run_status": status, "candidates": candidates}
+        print(json.dumps(told, indent=2))
         return
-    from opro_cli.ui.consoles import console_for
     from opro_cli.ui.listings import print_candidates
+    from opro_cli.ui.page import page_for
     from opro_cli.ui.summary import print_result
 
-    console = console_for(sys.stdout)
-    print_candidates(rows, console)
-    print_result(result, console)
+    page = page_for(sys.stdout)
+    print_candidates(candidates, page)
+    print_result(result, page)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from opro_cli.core.stats import Interval
-
 UNKNOWN = "unknown"
 
 
@@ -14,14 +12,14 @@ def percent(mean: float) -> str:
     return f"{100 * mean:.1f} %"
 
 
-def bounds(interval: Interval) -> str:
+def bounds(low: float, high: float) -> str:
     """An interval in percent, "[70.1–90.4]"."""
-    return f"[{100 * interval.low:.1f}–{100 * interval.high:.1f}]"
+    return f"[{100 * low:.1f}–{100 * high:.1f}]"
 
 
-def scored(mean: float, interval: Interval, correct: int, n: int) -> str:
+def scored(mean: float, low: float, high: float, correct: int, n: int) -> str:
     """A score with what it rests on: "82.5 % [70.1–90.4] 33/40"."""
-    return f"{percent(mean)} {bounds(interval)} {correct}/{n}"
+    return f"{percent(mean)} {bounds(low, high)} {correct}/{n}"
 
 
 def about(mean: float, *, estimated: bool) -> str:

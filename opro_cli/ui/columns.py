@@ -9,8 +9,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
-from opro_cli.core.state import Candidate
 from opro_cli.reports.formats import about, bounds, percent
 from opro_cli.ui.safe import flagged, instruction_shown, printable, printable_blocks
 
@@ -63,7 +63,7 @@ class Columns:
         size = self.sizes[split]
         cells = self._cells(
             about(score.mean, estimated=score.estimated) if score else "-",
-            bounds(score.interval) if score else "",
+            bounds(score.interval.low, score.interval.high) if score else "",
             f"{score.n if score else 0}/{size}",
             str(score.unreadable) if score and score.unreadable else "",
             percent(dev.mean) if dev else "",

@@ -136,7 +136,8 @@ def _score(score: Score | None, *, between: str = " ") -> str:
     if score is None:
         return NOTHING
     unreadable = f"\n{count(score.unreadable)} unreadable" if score.unreadable else ""
-    parts = (percent(score.mean), bounds(score.interval), f"n={count(score.n)}")
+    interval = bounds(score.interval.low, score.interval.high)
+    parts = (percent(score.mean), interval, f"n={count(score.n)}")
     return between.join(parts) + unreadable
 
 

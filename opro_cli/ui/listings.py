@@ -1,75 +1,76 @@
-"""The tables of `opro runs`, `opro show` and `opro check`."""
+"""The tables of `opro runs` and `opro show`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from opro_cli.reports.formats import about, count, money, percent
-from opro_cli.ui.safe import (
-    flagged,
-    instruction_shown,
-    printable,
-    printable_blocks,
-    printable_lines,
-)
+from opro_cli.ui.page import aligned
+from opro_cli.ui.safe import cells, flagged, instruction_shown, printable, printable_blocks
+
+if TYPE_CHECKING:
+    from opro_cli.ui.page import Page
 
 INSTRUCTION = 2000
 """Cells of an instruction, or of a note, in a table at most."""
 _GAP = "   "
 _NARROWEST = 10
-"""Columns that an instruction has on any terminal."""
+"""Columns that an instruction, or a run's name, has on any terminal."""
 WIDE = 110
 """Columns from which a table of runs has room for the prompts."""
 
 
-def print_runs(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_runs(rows: Sequence[Mapping[str, Any]], page: Page) -> None:
     """Runs, newest last: status, steps, best score on the least seen split, spend."""
-    table = _table()
-    wide = console.width >= WIDE
-    table.add_column("run", overflow="fold", ratio=1)
-    table.add_column("status", no_wrap=True)
-    table.add_column("steps", justify="right", no_wrap=True)
-    table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("cost", justify="right", no_wrap=True)
-    if wide:
-        table.add_column("best prompt", ratio=1, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        best = row["best"]
-        prompt = Text(printable(instruction_shown(best["instruction"]), 200) if best else "–")
-        table.add_row(
-            Text(printable(row["run"])),
-            Text(row["status"]),
-            Text(f"{row['steps_done']}/{row['steps']}"),
-            Text(_best_score(best)),
-            Text(money(row["spend"]["usd"])),
-            *([prompt] if wide else []),
-        )
-    console.print(table)
+    wide = page.width >= WIDE
+    titles = ("status", "steps", "best", "cost")
+    figures = aligned([titles, *map(_run_figures, rows)], right=(1, 2, 3))
+    taken = max(map(len, figures)) + len(_GAP)
+    room = max(_NARROWEST, (page.width // 2 if wide else page.width) - taken)
+    names = [printable_blocks(printable(row["run"]), room, INSTRUCTION) for row in rows]
+    longest = max(cells(line) for lines in [["run"], *names] for line in lines)
+    prompts = [_best_prompt(row, page.width - longest - taken - len(_GAP)) for row in rows]
+    lines = []
+    for name, each, prompt in zip(names, figures[1:], prompts, strict=True):
+        first = name[0] + " " * (longest - cells(name[0])) + _GAP + each
+        lines += [f"{first}{_GAP}{prompt}" if wide else first, *name[1:]]
+    title = "run".ljust(longest) + _GAP + figures[0] + (f"{_GAP}best prompt" if wide else "")
+    _print(title, lines, page)
 
 
-def print_candidates(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _run_figures(row: Mapping[str, Any]) -> tuple[str, ...]:
+    steps = f"{row['steps_done']}/{row['steps']}"
+    return row["status"], steps, _best_score(row["best"]), money(row["spend"]["usd"])
+
+
+def _best_prompt(row: Mapping[str, Any], room: int) -> str:
+    best = row["best"]
+    return printable(instruction_shown(best["instruction"]) if best else "–", room)
+
+
+def print_candidates(rows: Sequence[Mapping[str, Any]], page: Page) -> None:
     """All candidates, best on train last, so that the best is next to the prompt."""
-    # Laid out here: a table of rich takes a second and more for the rows of a long search.
     titles = ("step", "train", "dev", "test", "unreadable")
     placed = sorted(_placed(rows), key=lambda placed: _by_train(placed[1]))
-    cells = [(place, *_figures(row)) for place, row in placed]
-    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
-    heads = [_GAP.join(map(str.rjust, each, widths)) + _GAP for each in (titles, *cells)]
-    room = max(_NARROWEST, console.width - len(heads[0]))
+    figures = [(place, *_figures(row)) for place, row in placed]
+    heads = [line + _GAP for line in aligned([titles, *figures], right=range(len(titles)))]
+    room = max(_NARROWEST, page.width - len(heads[0]))
     lines = []
     for head, (_, row) in zip(heads[1:], placed, strict=True):
         text = printable(flagged(row["instruction"], row.get("leaks")), INSTRUCTION)
         first, *more = printable_blocks(text, room, INSTRUCTION)
         lines += [head + first, *(" " * len(head) + line for line in more)]
-    console.print(Text(f"{heads[0]}instruction", style="bold"), no_wrap=True, overflow="crop")
-    console.print(Text("\n".join(["─" * console.width, *lines])), no_wrap=True, overflow="crop")
+    _print(f"{heads[0]}instruction", lines, page)
+    if any((row["scores"]["train"] or {}).get("estimated") for row in rows):
+        page.line("~ stopped early, so estimated; --json has the interval", "dim")
+
+
+def _print(title: str, lines: Sequence[str], page: Page) -> None:
+    """A table that is laid out; what the page has no room for is cut."""
+    page.line(printable(title, page.width), "bold")
+    page.write(*(printable(line, page.width) for line in ["─" * page.width, *lines]))
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -85,41 +86,6 @@ def _placed(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[st
     for row in rows:
         joined[row["step"]] += 1
         yield f"{row['step']}.{joined[row['step']]}", row
-
-
-def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
-    """What a run would do, with the first prompt that each model would get."""
-    sizes = " · ".join(f"{split} {count(size)}" for split, size in facts["sizes"].items())
-    grid = Table.grid(padding=(0, 2))
-    for name, value in [
-        ("config", f"{facts['name']}: fine"),
-        ("scorer", facts["models"]["scorer"]),
-        ("optimizer", facts["models"]["optimizer"]),
-        ("answers", facts["answer"]),
-        ("questions", sizes),
-        ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
-        *(("note", note) for note in facts["notes"]),
-    ]:
-        grid.add_row(Text(name), Text(printable(value, INSTRUCTION)))
-    console.print(grid)
-    _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
-    console.print(Text(f"  gold answer: {printable(facts['gold_answer'], INSTRUCTION)}"))
-    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
-
-
-def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
-    console.print(Text(f"\n{title}:", style="bold"))
-    grid = Table.grid()
-    for message in messages:
-        if message["role"] != "user":
-            grid.add_row("", Text(f"({message['role']})"))
-        for line in printable_lines(message["content"]):
-            grid.add_row("  │ ", Text(line))
-    console.print(grid)
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False)
 
 
 def _best_score(best: Mapping[str, Any] | None) -> str:

@@ -43,7 +43,8 @@ def _cell(entry: Entry) -> Text:
     if entry.score is None:
         return Text("-")
     mark, style = MARKS[entry.mark]
+    interval = entry.score.interval
     text = Text(f"{percent(entry.score.mean)} ")
     text.append(mark, style)
-    text.append(f"\n{bounds(entry.score.interval)}  ", "dim")
+    text.append(f"\n{bounds(interval.low, interval.high)}  ", "dim")
     return text

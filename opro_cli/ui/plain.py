@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import (
     Answered,
     Event,
@@ -24,7 +25,7 @@ from opro_cli.core.session import (
     expected_calls,
     phase,
 )
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.reports import formats
 from opro_cli.ui.frame import stopping_line
 from opro_cli.ui.opening import opening_lines
@@ -171,7 +172,8 @@ def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
     score = candidate.score(split)
     if score is None:
         return ""
-    line = formats.scored(score.mean, score.interval, score.correct, score.n)
+    low, high = score.interval.low, score.interval.high
+    line = formats.scored(score.mean, low, high, score.correct, score.n)
     line = f"~{line}" if score.estimated else line
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
     refused = f", {score.refused} refused" if score.refused else ""
@@ -193,5 +195,5 @@ def _spent(state: RunState) -> str:
     done, cached = calls_done(state), calls_spared(state)
     most = max(done, expected_calls(state) - cached)
     calls = f"{formats.count(done)} of at most {formats.count(most)} calls"
-    calls += f" ({formats.count(cached)} cached)" if cached else ""
+    calls += f", {formats.count(cached)} cached" if cached else ""
     return f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"

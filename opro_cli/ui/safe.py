@@ -7,9 +7,8 @@ either, as long as it goes into a `rich.text.Text` and not into a string that ri
 
 from __future__ import annotations
 
-import unicodedata
-
-from rich.cells import cell_len, get_character_cell_size
+from functools import cache
+from types import ModuleType
 
 from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escaped
 
@@ -18,8 +17,15 @@ _GLYPHS = {"\n": "⏎", "\t": "⇥"}
 # width of the coloured one. Dropped after a base; written out anywhere else.
 _PRESENTATION = frozenset("\ufe0e\ufe0f")
 _MORE = "…"
+_OWN_SIGNS = str.maketrans(dict.fromkeys("–…─→·⏎⇥⚑", "-"))
+"""What opro itself writes beyond ASCII: signs of one cell, which need no table."""
 MOST_CHARACTERS, MOST_LINES = 20_000, 1000
 """Of a text that is shown in full; `--json` and the run folder have what is beyond."""
+
+
+def cells(text: str) -> int:
+    """How many cells of a terminal a printable text takes."""
+    return len(text) if _is_simple(text) else int(_tables().cell_len(text))
 
 
 def flagged(instruction: str, leaks: object) -> str:
@@ -40,7 +46,7 @@ def printable(text: str, width: int | None = None) -> str:
     if width is not None and width <= 0:
         return ""
     head = text if width is None else text[: width + 1]
-    if head.isascii() and head.isprintable():
+    if _is_simple(head) and head.isprintable():
         return head if width is None or len(head) <= width else head[: width - 1] + _MORE
     shown: list[str] = []
     used = 0
@@ -48,9 +54,9 @@ def printable(text: str, width: int | None = None) -> str:
     marks = MAX_MARKS  # a mark at the start has no base to sit on
     for character in text:
         piece = _piece(character, marks)
-        cells = cell_len(piece)
-        marks = marks + 1 if cells == 0 else 0
-        used += cells
+        taken = cells(piece)
+        marks = marks + 1 if taken == 0 else 0
+        used += taken
         if width is not None:
             if used > width:
                 return "".join(shown[:fits]) + _MORE
@@ -76,8 +82,7 @@ def printable_blocks(text: str, width: int, count: int) -> list[str]:
     """`text` over at most `count` lines of `width` cells, broken at spaces where it can be."""
     rest = printable(text, width * count)
     lines: list[str] = []
-    while len(lines) < count - 1 and cell_len(rest) > width:
-        cut = _break_at(rest, width)
+    while len(lines) < count - 1 and (cut := _break_at(rest, width)) < len(rest):
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*lines, printable(rest, width)]
@@ -90,20 +95,41 @@ def _piece(character: str, marks: int) -> str:
             return ""
         if character in BLANK_LETTERS or character in _PRESENTATION:
             return escaped(character)
-        is_mark = get_character_cell_size(character) == 0
+        is_mark = cells(character) == 0
         return escaped(character) if is_mark and marks >= MAX_MARKS else character
-    if unicodedata.category(character) == "Zs":
+    if _is_space(character):
         return " "
     return _GLYPHS.get(character) or escaped(character)
 
 
 def _break_at(line: str, width: int) -> int:
     """Where the words that fit into `width` cells end, else the letters that do."""
+    if len(line) <= width and _is_simple(line):
+        return len(line)
     used = last_space = 0
     for index, character in enumerate(line):
-        used += get_character_cell_size(character)
+        used += cells(character)
         if used > width:
             return index if character == " " else last_space or max(1, index)
         if character == " ":
             last_space = index + 1
     return len(line)
+
+
+def _is_simple(text: str) -> bool:
+    """Is every character one cell wide, as one sees without a table?"""
+    return text.isascii() or text.translate(_OWN_SIGNS).isascii()
+
+
+def _is_space(character: str) -> bool:
+    import unicodedata
+
+    return unicodedata.category(character) == "Zs"
+
+
+@cache
+def _tables() -> ModuleType:
+    """How wide the characters are: 5 ms, which text in ASCII need not wait for."""
+    import rich.cells
+
+    return rich.cells

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from opro_cli.core.model import SPLITS
-from opro_cli.core.stats import Interval
 from opro_cli.reports import formats
 from opro_cli.ui.safe import instruction_shown, printable, printable_lines
+
+if TYPE_CHECKING:
+    from opro_cli.ui.page import Page
+
+_NAME = 30
+"""Cells of an instruction beside its score at most."""
 
 _HEADLINES = {
     "improved": ("improved", "bold green"),
     "not_distinguishable": ("no measurable gain", "bold yellow"),
     "worse": ("worse", "bold red"),
 }
+
+_SPLITS = ("train", "dev", "test")  # those of core/model, which takes 7 ms to import
 
 _SKIPPED = {
     "too long": "too long",
@@ -28,50 +30,47 @@ _SKIPPED = {
 }
 
 
-def print_result(result: Mapping[str, Any], console: Console) -> None:
+def print_result(result: Mapping[str, Any], page: Page) -> None:
     """Print what `result.json` says: the verdict, start against best, the best prompt, the cost."""
-    console.print(_headline(result))
+    _print_headline(result, page)
     start, best = result["initial"], result["best"]
     if start is not None and best is not None:
-        console.print()
-        console.print(_scores(start, best))
+        page.line()
+        page.table(_scores(start, best), right=(3,))
         for line in _missed(result, start, best):
-            console.print(Text(line, style="yellow"))
+            page.line(line, "yellow")
     if result.get("baselines"):
-        console.print()
-        console.print(_baselines(result))
+        page.line()
+        page.table(_baselines(result), right=(1,))
     for line in _noise(result) + _stopped_early(result):
-        console.print(Text(line))
+        page.line(line)
     for line in _leaks(result) + _idle_optimizer(result) + _skipped(result):
-        console.print(Text(line, style="yellow"))
+        page.line(line, "yellow")
     if best is not None:
-        console.print()
-        _print_prompt(best, start, console)
-    console.print()
-    console.print(_cost(result))
+        page.line()
+        _print_prompt(best, start, page)
+    page.line()
+    for line in _cost(result):
+        page.line(line, "dim")
 
 
-def _headline(result: Mapping[str, Any]) -> Text:
+def _print_headline(result: Mapping[str, Any], page: Page) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     if result["status"] == "stopped":
         word = f"stopped after {formats.plural(result['steps_done'], 'step')}, {word}"
     sentence = printable(result["verdict_sentence"] or "")
-    return Text.assemble((word, style), f": {sentence}" if sentence else "")
+    page.line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
 
 
-def _scores(start: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(Text("split"), no_wrap=True)
-    table.add_column(Text(f"start ({_origin(start)})"), no_wrap=True)
-    table.add_column(Text(f"best ({_origin(best)})"), no_wrap=True)
-    table.add_column(Text("points"), justify="right", no_wrap=True)
-    for split in SPLITS:
+def _scores(start: Mapping[str, Any], best: Mapping[str, Any]) -> list[list[str]]:
+    rows = [["split", f"start ({_origin(start)})", f"best ({_origin(best)})", "points"]]
+    for split in _SPLITS:
         before, after = start["scores"].get(split), best["scores"].get(split)
         if before is None and after is None:
             continue
         change = "" if before is None or after is None else _change(before, after)
-        table.add_row(Text(split), _score(before), _score(after), Text(change))
-    return table
+        rows.append([split, _score(before), _score(after), change])
+    return rows
 
 
 def _origin(candidate: Mapping[str, Any]) -> str:
@@ -82,11 +81,11 @@ def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     return formats.points(after["mean"] - before["mean"])
 
 
-def _score(score: Mapping[str, Any] | None) -> Text:
+def _score(score: Mapping[str, Any] | None) -> str:
     if score is None:
-        return Text("-")
-    interval = Interval(*score["interval"])
-    return Text(formats.scored(score["mean"], interval, score["correct"], score["n"]))
+        return "-"
+    low, high = score["interval"]
+    return formats.scored(score["mean"], low, high, score["correct"], score["n"])
 
 
 def _missed(
@@ -106,24 +105,19 @@ def _missed(
 
 def _numbers(kind: str, candidate: Mapping[str, Any]) -> str:
     """How many of a kind on which split; a result of an older opro lacks some kinds."""
-    scores = ((split, candidate["scores"].get(split)) for split in SPLITS)
+    scores = ((split, candidate["scores"].get(split)) for split in _SPLITS)
     found = [(split, each) for split, each in scores if each and each.get(kind)]
     return ", ".join(f"{each[kind]} of {each['n']} on {split}" for split, each in found)
 
 
-def _baselines(result: Mapping[str, Any]) -> Table:
+def _baselines(result: Mapping[str, Any]) -> list[list[str]]:
     """What well-known instructions do on test, beside the start prompt's and the winner's score."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column(Text("on test"), overflow="ellipsis", no_wrap=True, max_width=30)
-    table.add_column(Text("score"), justify="right", no_wrap=True)
-    table.add_column(Text("against the start prompt"), no_wrap=True)
+    rows = [["on test", "score", "against the start prompt"]]
     for name, each, meeting in _on_test(result):
         score = each["scores"]["test"]
         if score is not None:
-            table.add_row(
-                Text(name), Text(formats.percent(score["mean"])), Text(_difference(meeting))
-            )
-    return table
+            rows.append([name, formats.percent(score["mean"]), _difference(meeting)])
+    return rows
 
 
 def _on_test(
@@ -135,7 +129,8 @@ def _on_test(
         yield "best prompt", best, result
     for each in result["baselines"]:
         if each["instruction"] not in (start["instruction"], best["instruction"]):
-            yield instruction_shown(printable(each["instruction"])), each, each["against_start"]
+            name = printable(instruction_shown(each["instruction"]), _NAME)
+            yield name, each, each["against_start"]
 
 
 def _difference(meeting: Mapping[str, Any] | None) -> str:
@@ -195,31 +190,29 @@ def _skipped(result: Mapping[str, Any]) -> list[str]:
     return [f"proposals not scored: {', '.join(why)}"] if why else []
 
 
-def _print_prompt(
-    best: Mapping[str, Any], start: Mapping[str, Any] | None, console: Console
-) -> None:
+def _print_prompt(best: Mapping[str, Any], start: Mapping[str, Any] | None, page: Page) -> None:
     same = start is not None and start["instruction"] == best["instruction"]
     what = "best prompt, still the one it started with" if same else "best prompt"
-    console.print(Text(f"{what} ({_origin(best)}):", style="bold"))
+    page.line(f"{what} ({_origin(best)}):", "bold")
     if not best["instruction"]:
-        console.print(Text(instruction_shown(""), style="dim"))
+        page.line(instruction_shown(""), "dim")
         return
     # In a pipe the lines stay as they are: somebody may paste them.
-    text = Text("\n".join(printable_lines(best["instruction"])))
-    console.print(text, soft_wrap=not console.is_terminal)
+    write = page.line if page.is_terminal else page.write
+    for line in printable_lines(best["instruction"]):
+        write(line)
 
 
-def _cost(result: Mapping[str, Any]) -> Text:
+def _cost(result: Mapping[str, Any]) -> list[str]:
     spend = result["spend"]
     tokens_in = formats.tokens(spend["prompt_tokens"])
     tokens_out = formats.tokens(spend["completion_tokens"])
     calls = formats.plural(spend["calls"], "call")
     if spend["cached_calls"]:
-        calls += f" ({formats.count(spend['cached_calls'])} cached)"
+        calls += f" · {formats.count(spend['cached_calls'])} cached"
     models = result["models"]
-    lines = [
+    return [
         f"cost {formats.money(spend['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
         f"scorer {printable(models['scorer'])} · optimizer {printable(models['optimizer'])}"
         f" · seed {result['seed']}",
     ]
-    return Text("\n".join(lines), style="dim")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.compared_runs import choose_prompts, read_replies
-from opro_cli.adapters.find_runs import find_prompt
+from opro_cli.adapters.compared_runs import choose_prompts, find_prompt, read_replies
 from opro_cli.adapters.journal_lines import line_of
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Event, Refused
-from opro_cli.core.state import candidate_id
 from opro_cli.errors import OproError, UsageError
 from tests.core.runs import answered, reasoned
 

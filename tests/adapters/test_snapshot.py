@@ -257,7 +257,7 @@ def test_readers_leave_one_where_much_was_replayed(
 def test_a_folder_that_takes_none_is_read_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *, lasting: bool = True) -> None:
         raise OSError(28, "No space left on device")
 
     folder = copy_of(3, tmp_path)
@@ -272,7 +272,7 @@ def test_what_it_cannot_hold_is_replayed_each_time(tmp_path: Path) -> None:
     write(folder, *(answered(START, n) for n in range(3)), proposed(1, 0, "half \ud83d of it"))
     keep(folder)
     assert not (folder / SNAPSHOT).exists()
-    assert read_run(folder).state.proposals[0].instructions == ("half \ud83d of it",)
+    assert read_run(folder).state.proposals.arrived[0].instructions == ("half \ud83d of it",)
 
 
 def test_half_an_event_at_the_end_is_never_covered(tmp_path: Path) -> None:

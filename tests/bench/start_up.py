@@ -3,7 +3,7 @@
 Each command runs in a process of its own, in turn with `python -c pass`, so that whatever else
 the machine does falls on both; told are medians, and how many bare interpreters a command takes.
 `import typer` is the floor of all of them. The compiled modules are in a folder of their own,
-warm from a first round.
+warm from a first round, as is the summary of the run, which its last session else leaves.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ ANSWERS = 1_642
 """Events of the quickstart's journal, about."""
 RATIO = 8.0
 FIRST_REQUEST_S = 1.0
-OPRO = ("-m", "opro_cli")
+OPRO = ("-c", "from opro_cli.cli.app import main; main()")
+"""What the `opro` script does."""
 PASS = ("-c", "pass")
 CONFIG = """\
 task:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -17,7 +18,6 @@ from tests.bench.start_up import first_request
 from tests.cli.conftest import Opro
 
 RUNS = Path(__file__).parents[1] / "run_folders"
-RUN = str(RUNS / "format-3")
 QUICKSTART = str(Path(__file__).parents[2] / "configs" / "quickstart.yaml")
 
 HEAVY = {"litellm", "datasets", "pandas", "pyarrow", "numpy", "scipy", "aiohttp"}
@@ -54,21 +54,41 @@ def test_help_imports_typer_and_no_more(arguments: list[str]) -> None:
     assert not found & {*HEAVY, *SLOW, "rich", "msgspec", "opro_cli.core.settings"}
 
 
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A folder of runs that nobody has looked at."""
+    return shutil.copytree(RUNS, tmp_path / "runs")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["runs", "--runs-dir", str(RUNS)],
-        ["runs", "--runs-dir", str(RUNS), "--json"],
-        ["show", RUN],
-        ["show", RUN, "--json"],
-        ["diff", RUN, f"{RUN}@start"],
+        ["runs"],
+        ["runs", "--json"],
+        ["show", "format-3"],
+        ["show", "format-3", "--json"],
+        ["diff", "format-3", "format-3@start"],
     ],
     ids=str,
 )
-def test_looking_at_runs_imports_nothing_slow(arguments: list[str]) -> None:
-    found = imported(*arguments)
+def test_looking_at_runs_imports_nothing_slow(arguments: list[str], runs: Path) -> None:
+    found = imported(*arguments, "--runs-dir", str(runs))
     assert not found & {*HEAVY, *SLOW}
-    assert ("rich.console" in found) == ("--json" not in arguments)
+    assert ("rich.console" in found) == ("diff" in arguments)
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["show", "format-4"]], ids=str)
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=str)
+def test_looking_again_imports_next_to_nothing(
+    arguments: list[str], how: list[str], runs: Path
+) -> None:
+    asked = [*arguments, *how, "--runs-dir", str(runs)]
+    assert "opro_cli.core.state" in imported(*asked)
+    again = imported(*asked)
+    assert not again & {*HEAVY, *SLOW, "rich.console", "rich.text", "msgspec", "statistics"}
+    assert {name for name in again if name.startswith("opro_cli.core.")} <= {
+        "opro_cli.core.characters"
+    }
 
 
 def test_a_config_is_checked_without_what_asks_models() -> None:

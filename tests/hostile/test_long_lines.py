@@ -13,7 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from opro_cli.reports.words import compare_words
-from opro_cli.ui import diff_view, listings, summary
+from opro_cli.ui import diff_view, forecast_view, listings, summary
+from opro_cli.ui.page import Page
 from opro_cli.ui.safe import printable_lines
 from tests.cli.conftest import Opro, Said, only_run
 from tests.engine.runs import ShuffledModel
@@ -114,9 +115,10 @@ def test_every_table_bears_a_million_characters(part: str) -> None:
         "step": 0,
         "scores": dict.fromkeys(("train", "dev", "test")),
     }
-    listings.print_candidates([candidate], console)
-    listings._print_prompt(console, "prompt", [{"role": "user", "content": text}])
-    summary._print_prompt(candidate, None, console)
+    page = Page(out, WIDTH, terminal=True)
+    listings.print_candidates([candidate], page)
+    forecast_view._print_prompt(console, "prompt", [{"role": "user", "content": text}])
+    summary._print_prompt(candidate, None, page)
     diff_view._print_words(compare_words(text, f"{text} and more"), console)
     assert widest(out.getvalue()) <= WIDTH
     assert out.getvalue().count("\n") < 10_000

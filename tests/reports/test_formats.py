@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.stats import Interval, wilson_interval
+from opro_cli.core.stats import wilson_interval
 from opro_cli.reports import formats
 from opro_cli.ui.sparkline import sparkline
 
 
 def test_a_score_says_what_it_rests_on() -> None:
     # 33 of 40: Wilson's bounds by hand are 0.6805 and 0.9125.
-    assert formats.scored(0.825, wilson_interval(0.825, 40), 33, 40) == "82.5 % [68.1–91.3] 33/40"
-    assert formats.bounds(Interval(0.0, 1.0)) == "[0.0–100.0]"
+    found = wilson_interval(0.825, 40)
+    assert formats.scored(0.825, found.low, found.high, 33, 40) == "82.5 % [68.1–91.3] 33/40"
+    assert formats.bounds(0.0, 1.0) == "[0.0–100.0]"
 
 
 @pytest.mark.parametrize(

@@ -187,5 +187,5 @@ def test_answers_from_the_cache_are_told_at_the_end() -> None:
     session.feed(*answers(start, "train", 1, 0, at=T0))
     session.feed(*answers(start, "train", 3, 0, at=T0, via="cache"))
     session.feed(SessionEnded(T0, "interrupted"))
-    said = "interrupted: 1 of at most 7 calls (3 cached), tokens 100 in / 20 out"
+    said = "interrupted: 1 of at most 7 calls, 3 cached, tokens 100 in / 20 out"
     assert said in session.new_lines()[-1]

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
 
+from opro_cli.ui.page import Page
 from opro_cli.ui.summary import print_result
 from tests.ui.test_safe import HOSTILE, only_visible
+
+
+@pytest.fixture(autouse=True)
+def _no_styles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
 
 
 def score(correct: int, n: int, low: float, high: float, unreadable: int = 0) -> dict[str, Any]:
@@ -58,7 +63,7 @@ def result(**changes: Any) -> dict[str, Any]:
 
 def printed(data: dict[str, Any], width: int = 80) -> list[str]:
     stream = io.StringIO()
-    print_result(data, Console(file=stream, width=width, force_terminal=True, color_system=None))
+    print_result(data, Page(stream, width, terminal=True))
     return stream.getvalue().splitlines()
 
 
@@ -103,7 +108,7 @@ def test_a_piped_prompt_is_not_broken_into_lines() -> None:
     data = result()
     data["best"]["instruction"] = "word " * 60 + "end"
     stream = io.StringIO()
-    print_result(data, Console(file=stream, width=80))
+    print_result(data, Page(stream, 80))
     assert "word " * 60 + "end" in stream.getvalue().splitlines()
 
 
@@ -119,7 +124,7 @@ def test_what_it_cost() -> None:
     assert lines[-1] == "scorer ollama_chat/mistral · optimizer openai/gpt-4o-mini · seed 0"
     spend = {**result()["spend"], "usd": None, "prompt_tokens": None, "cached_calls": 1200}
     said = printed(result(spend=spend))[-2]
-    assert said == "cost unknown · 5,678 calls (1,200 cached) · tokens unknown in, 34.5k out"
+    assert said == "cost unknown · 5,678 calls · 1,200 cached · tokens unknown in, 34.5k out"
 
 
 def test_splits_without_answers_are_left_out() -> None:

@@ -1,0 +1,45 @@
+"""What `opro check` says of a run that has not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from opro_cli.reports.formats import count
+from opro_cli.ui.listings import INSTRUCTION
+from opro_cli.ui.safe import printable, printable_lines
+
+
+def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
+    """What a run would do, with the first prompt that each model would get."""
+    sizes = " · ".join(f"{split} {count(size)}" for split, size in facts["sizes"].items())
+    grid = Table.grid(padding=(0, 2))
+    for name, value in [
+        ("config", f"{facts['name']}: fine"),
+        ("scorer", facts["models"]["scorer"]),
+        ("optimizer", facts["models"]["optimizer"]),
+        ("answers", facts["answer"]),
+        ("questions", sizes),
+        ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
+        *(("note", note) for note in facts["notes"]),
+    ]:
+        grid.add_row(Text(name), Text(printable(value, INSTRUCTION)))
+    console.print(grid)
+    _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
+    console.print(Text(f"  gold answer: {printable(facts['gold_answer'], INSTRUCTION)}"))
+    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+
+
+def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
+    console.print(Text(f"\n{title}:", style="bold"))
+    grid = Table.grid()
+    for message in messages:
+        if message["role"] != "user":
+            grid.add_row("", Text(f"({message['role']})"))
+        for line in printable_lines(message["content"]):
+            grid.add_row("  │ ", Text(line))
+    console.print(grid)
