@@ -46,14 +46,18 @@ class AnswerCache(Protocol):
         """Why it finds and keeps nothing, a sentence for people; "" while all is well."""
         ...
 
-    def get(self, request: ChatRequest) -> ChatReply | None:
+    def key(self, request: ChatRequest) -> bytes:
+        """What equal requests to this model have in common; at temperature 0 not their seed."""
+        ...
+
+    def get(self, key: bytes) -> ChatReply | None:
         """The answer to an equal request, of no tokens and no price; None where there is none.
 
         What was put is found at once.
         """
         ...
 
-    def put(self, request: ChatRequest, reply: ChatReply) -> None:
+    def put(self, key: bytes, reply: ChatReply) -> None:
         """Keep an answer; of several to equal requests the first one stays."""
         ...
 

@@ -175,11 +175,14 @@ class BoundCache:
     def trouble(self) -> str:
         return self.store.trouble
 
-    def get(self, request: ChatRequest) -> ChatReply | None:
-        return self.store.get(key_of(self.model, self.address, request))
+    def key(self, request: ChatRequest) -> bytes:
+        return key_of(self.model, self.address, request)
 
-    def put(self, request: ChatRequest, reply: ChatReply) -> None:
-        self.store.put(key_of(self.model, self.address, request), self.model, reply)
+    def get(self, key: bytes) -> ChatReply | None:
+        return self.store.get(key)
+
+    def put(self, key: bytes, reply: ChatReply) -> None:
+        self.store.put(key, self.model, reply)
 
     def close(self) -> None:
         self.store.close()

@@ -105,23 +105,29 @@ class Calls:
         Halted when a stop was asked for before it was sent, and UsageError, after the reply was
         recorded, when a ceiling cannot be kept because nobody counts.
         """
-        if not fresh:
-            known = await self._known.reply_to(role, request)
+        place = None if fresh else self._known.place_of(role, request)
+        if place is not None:
+            known = await self._known.reply_at(place)
             if known is not None:
                 self._ledger.require_time()
                 yield TimedReply(known, 0.0, "cache")
                 return
             if self.stop.is_set():
                 raise Halted  # while it waited for a call that came to nothing
-        with self._known.asking(role, request, fresh=fresh) as keep:
+            self._known.begin(place)
+        try:
             ticket = await self._ledger.reserve(role, request)
             try:
                 answered = await self._call(role, request, policy or self.policy)
-                keep(answered.reply)
+                if place is not None:
+                    self._known.keep(place, answered.reply)
                 yield answered
                 self._check_countable(role, answered.reply)
             finally:
                 self._ledger.release(ticket)
+        finally:
+            if place is not None:
+                self._known.end(place)
 
     async def check(self, role: Role, policy: RetryPolicy | None = None) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""

@@ -31,12 +31,13 @@ def observer_for(
 
     clock: what `Activity.started` is a time of.
     """
-    # Only a run is looked on at; a table needs neither of them, nor asyncio.
-    from opro_cli.ui.live import LiveView
-    from opro_cli.ui.plain import PlainLog
-
     stream = stream or sys.stderr
     console = console_for(stream)
+    # Only a run is looked on at; a table needs neither of them, nor asyncio.
     if plain or not console.is_terminal or console.is_dumb_terminal:
+        from opro_cli.ui.plain import PlainLog
+
         return PlainLog(stream)
+    from opro_cli.ui.live import LiveView
+
     return LiveView(console, clock)

@@ -1,4 +1,4 @@
-"""The answer cache in its file: keys, writing, size, other processes, and every way to fail."""
+"""The answer cache in its file: writing, size, other processes, and every way to fail."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from opro_cli.adapters import answer_file
 from opro_cli.adapters.answer_cache import WRITE_AT, AnswerStore, BoundCache
@@ -26,13 +24,11 @@ from opro_cli.adapters.answer_file import (
     clear_cache,
     connect,
 )
-from opro_cli.adapters.answer_key import address_of, key_of
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.core.settings import ScorerSettings
 from opro_cli.errors import UsageError
 
 MODEL = "openai/stub"
-REQUEST = ChatRequest((Message("system", "Be brief."), Message("user", "2+2?")), 0.7, 50, 3)
 REPLY = ChatReply("4", "stop", 9, 1, 0.001)
 
 
@@ -48,7 +44,7 @@ def opened(clock: Callable[[], float] = lambda: 1_000_000.0) -> BoundCache:
 def keep(*numbers: int, at: float = 1_000_000.0, text: str = "4") -> None:
     cache = opened(lambda: at)
     for number in numbers:
-        cache.put(asking(number), ChatReply(text, "stop", 1, 1, 0.0))
+        cache.put(cache.key(asking(number)), ChatReply(text, "stop", 1, 1, 0.0))
     cache.close()
     assert cache.trouble == ""
 
@@ -56,80 +52,10 @@ def keep(*numbers: int, at: float = 1_000_000.0, text: str = "4") -> None:
 def kept(*numbers: int, at: float = 1_000_000.0) -> list[int]:
     """Which of these questions have an answer."""
     cache = opened(lambda: at)
-    found = [number for number in numbers if cache.get(asking(number))]
+    found = [number for number in numbers if cache.get(cache.key(asking(number)))]
     cache.close()
     assert cache.trouble == ""
     return found
-
-
-OTHER_KEYS = {
-    "model": key_of("openai/other", "http://a/v1", REQUEST),
-    "address": key_of(MODEL, "http://b/v1", REQUEST),
-    "text": key_of(
-        MODEL,
-        "http://a/v1",
-        ChatRequest((Message("system", "Be brief."), Message("user", "2+3?")), 0.7, 50, 3),
-    ),
-    "role": key_of(
-        MODEL,
-        "http://a/v1",
-        ChatRequest((Message("user", "Be brief."), Message("user", "2+2?")), 0.7, 50, 3),
-    ),
-    "one message of two": key_of(
-        MODEL, "http://a/v1", ChatRequest((Message("user", "Be brief.2+2?"),), 0.7, 50, 3)
-    ),
-    "temperature": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.8, 50, 3)),
-    "max_tokens": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 51, 3)),
-    "seed": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 50, 4)),
-    "temperature 0": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.0, 50, 3)),
-}
-
-
-def test_everything_that_affects_an_answer_is_in_its_key() -> None:
-    key = key_of(MODEL, "http://a/v1", REQUEST)
-    assert len(key) == 16
-    assert key not in OTHER_KEYS.values()
-    assert len(set(OTHER_KEYS.values())) == len(OTHER_KEYS)
-
-
-def test_a_key_stays_the_same_from_version_to_version() -> None:
-    """A change here makes everybody pay again: let KEY_VERSION say why."""
-    assert key_of(MODEL, "http://a/v1", REQUEST).hex()[:16] == "7468825d305a7836"
-
-
-texts = st.text(st.characters(codec=None), max_size=20)
-messages = st.lists(st.builds(Message, st.sampled_from(["system", "user"]), texts), max_size=3)
-requests = st.builds(
-    ChatRequest,
-    messages.map(tuple),
-    st.sampled_from([0, 0.0, 0.5, 1, 1.0]),
-    st.integers(1, 3),
-    st.none() | st.integers(0, 2),
-)
-
-
-@given(requests, requests)
-def test_keys_are_equal_where_requests_are(one: ChatRequest, other: ChatRequest) -> None:
-    def asked(request: ChatRequest) -> tuple[object, ...]:
-        seed = request.seed if request.temperature else None
-        return request.messages, request.temperature, request.max_tokens, seed
-
-    same = key_of(MODEL, "a", one) == key_of(MODEL, "a", other)
-    assert same == (asked(one) == asked(other))
-
-
-def test_the_address_is_the_one_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = address_of("openai/gpt-4o-mini", None)
-    assert usual == "https://api.openai.com/v1"
-    assert address_of("openai/gpt-4o-mini", "https://api.openai.com/v1/") == usual
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@here:8000/v1")
-    assert address_of("openai/gpt-4o-mini", None) == "http://here:8000/v1"
-    assert address_of("openai/gpt-4o-mini", "http://there/v1") == "http://there/v1"
-    assert address_of("azure/mine", None) == ""
-    monkeypatch.setenv("AZURE_API_BASE", "https://one.openai.azure.com")
-    one = address_of("azure/mine", None)
-    monkeypatch.setenv("AZURE_API_BASE", "https://two.openai.azure.com")
-    assert address_of("azure/mine", None) != one
 
 
 def test_answers_outlive_the_session(tmp_path: Path) -> None:
@@ -142,10 +68,10 @@ def test_answers_outlive_the_session(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["plain", "", "line\nline\0", "é 漢 🙂", "half a pair \ud83d"])
 def test_a_text_comes_back_as_it_was(text: str) -> None:
     cache = opened()
-    cache.put(asking(1), ChatReply(text, text, 1, 1, None))
+    cache.put(cache.key(asking(1)), ChatReply(text, text, 1, 1, None))
     cache.close()
     cache = opened()
-    assert cache.get(asking(1)) == ChatReply(text, text, 0, 0, 0.0)
+    assert cache.get(cache.key(asking(1))) == ChatReply(text, text, 0, 0, 0.0)
     cache.close()
 
 
@@ -172,9 +98,9 @@ def test_answers_are_written_without_waiting_for_the_end(many: int) -> None:
     """Another session finds them while the first one is open."""
     cache, other = opened(), opened()
     for number in range(many):
-        cache.put(asking(number), REPLY)
-        assert cache.get(asking(number)) is not None
-    assert comes(lambda: other.get(asking(0)) is not None)
+        cache.put(cache.key(asking(number)), REPLY)
+        assert cache.get(cache.key(asking(number))) is not None
+    assert comes(lambda: other.get(other.key(asking(0))) is not None)
     other.close()
     cache.close()
     assert len(kept(*range(many))) == many
@@ -185,12 +111,33 @@ def test_an_answer_is_found_while_it_waits_for_another_process() -> None:
     with contextlib.closing(connect(cache_path())) as other:
         other.execute("BEGIN IMMEDIATE")
         cache = opened()
-        cache.put(asking(2), REPLY)
+        cache.put(cache.key(asking(2)), REPLY)
         assert comes(lambda: not cache.store._new)
-        assert cache.get(asking(2)) is not None
+        assert cache.get(cache.key(asking(2))) is not None
         other.execute("COMMIT")
         cache.close()
     assert kept(1, 2) == [1, 2]
+
+
+def test_of_two_answers_the_first_one_stays() -> None:
+    """Whoever asks later gets the same: within a session, and when two ask at one time."""
+    one, other = opened(), opened()
+    for cache, text in ((one, "a"), (one, "b"), (other, "c")):
+        cache.put(cache.key(asking(1)), ChatReply(text, "stop", 1, 1, 0.0))
+    one.close()
+    other.close()
+    cache = opened()
+    assert cache.get(cache.key(asking(1))) == ChatReply("a", "stop", 0, 0, 0.0)
+    cache.close()
+
+
+def test_a_lookup_within_the_hour_writes_nothing() -> None:
+    keep(1, at=1_000_000)
+    before = cache_path().read_bytes()
+    assert kept(1, at=1_003_600) == [1]
+    assert cache_path().read_bytes() == before
+    assert kept(1, at=1_003_601) == [1]
+    assert cache_path().read_bytes() != before
 
 
 def test_the_least_recently_used_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +188,7 @@ from tests.adapters.test_answer_cache import asking, opened
 from opro_cli.core.model import ChatReply
 cache = opened()
 for number in range(int(sys.argv[1]), int(sys.argv[2])):
-    cache.put(asking(number), ChatReply(sys.argv[1], "stop", 1, 1, 0.0))
+    cache.put(cache.key(asking(number)), ChatReply(sys.argv[1], "stop", 1, 1, 0.0))
 cache.close()
 sys.exit(cache.trouble or 0)
 """
@@ -266,13 +213,13 @@ def test_a_process_that_ends_takes_nothing_from_one_that_goes_on() -> None:
     """Whoever closes the file last removes its log: an open session must not be overlooked."""
     log = cache_path().with_name("answers.sqlite-wal")
     cache = opened()
-    cache.put(asking(0), REPLY)
+    cache.put(cache.key(asking(0)), REPLY)
     with contextlib.closing(connect(cache_path())) as file:
         count = "SELECT count(*) FROM answers"
         assert comes(lambda: file.execute(count).fetchone() == (1,))
     subprocess.run([sys.executable, "-c", PUT_MANY, "1", "9"], check=True)
     assert log.exists()
-    cache.put(asking(9), REPLY)
+    cache.put(cache.key(asking(9)), REPLY)
     cache.close()
     assert not log.exists()
     assert kept(*range(11)) == list(range(10))
@@ -308,8 +255,8 @@ def test_an_unusable_file_ends_the_cache_and_nothing_else(
     keep(*range(100))
     spoil(cache_path())
     cache = opened()
-    assert cache.get(asking(1)) is None
-    cache.put(asking(1), REPLY)
+    assert cache.get(cache.key(asking(1))) is None
+    cache.put(cache.key(asking(1)), REPLY)
     cache.close()
     assert cache.trouble == f"no answer cache: {cache_path()} {told}"
     with pytest.raises(UsageError, match="opro cache clear"):
@@ -325,8 +272,8 @@ def test_a_folder_that_cannot_be_ends_the_cache_and_nothing_else(
     (tmp_path / "file").touch()
     monkeypatch.setenv("OPRO_CACHE_DIR", str(tmp_path / "file"))
     cache = opened()
-    cache.put(asking(1), REPLY)
-    assert cache.get(asking(1)) is None
+    cache.put(cache.key(asking(1)), REPLY)
+    assert cache.get(cache.key(asking(1))) is None
     cache.close()
     assert cache.trouble == f"no answer cache: {tmp_path}/file/answers.sqlite: File exists"
 
@@ -352,7 +299,7 @@ def test_a_full_disk_ends_the_cache_and_nothing_else(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("opro_cli.adapters.answer_cache.connect", small)
     cache = opened()
     for number in range(2, 100):
-        cache.put(asking(number), ChatReply("a" * 8000, "stop", 1, 1, 0.0))
+        cache.put(cache.key(asking(number)), ChatReply("a" * 8000, "stop", 1, 1, 0.0))
     cache.close()
     assert cache.trouble == f"no answer cache: {cache_path()}: database or disk is full"
 
@@ -365,8 +312,8 @@ def test_a_file_that_another_keeps_for_itself_ends_the_cache(
     with contextlib.closing(connect(cache_path())) as other:
         other.execute("BEGIN IMMEDIATE")
         cache = opened()
-        assert cache.get(asking(1)) is not None  # looking up waits for nobody
-        cache.put(asking(2), REPLY)
+        assert cache.get(cache.key(asking(1))) is not None  # looking up waits for nobody
+        cache.put(cache.key(asking(2)), REPLY)
         cache.close()
         assert cache.trouble == f"no answer cache: {cache_path()}: database is locked"
         with pytest.raises(Exception, match="another opro is writing"):
@@ -377,12 +324,12 @@ def test_a_file_that_another_keeps_for_itself_ends_the_cache(
 def test_clearing_leaves_an_open_cache_at_work() -> None:
     keep(*range(100), text="a" * 8000)
     cache = opened()
-    assert cache.get(asking(1)) is not None
+    assert cache.get(cache.key(asking(1))) is not None
     removed = clear_cache()
     assert removed.answers == 100
     assert removed.size > 100 * 8000
-    assert cache.get(asking(1)) is None
-    cache.put(asking(2), REPLY)
+    assert cache.get(cache.key(asking(1))) is None
+    cache.put(cache.key(asking(2)), REPLY)
     cache.close()
     assert cache.trouble == ""
     assert kept(1, 2) == [2]

@@ -231,6 +231,18 @@ async def test_one_that_is_cancelled_leaves_its_place_to_the_next() -> None:
     assert (await second).via == "call"
 
 
+async def test_one_that_waits_and_is_cancelled_takes_nobody_with_it() -> None:
+    model = Gated(["4"])
+    through = calls_of(model)
+    first, second, third = (asyncio.create_task(asked(through, asking())) for _ in range(3))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.sleep(0)
+    model.gate.set()
+    assert [(await first).via, (await third).via] == ["call", "cache"]
+
+
 async def test_fresh_questions_neither_wait_nor_are_waited_for() -> None:
     model = Gated(["4", "5", "6"])
     through = calls_of(model)
@@ -242,7 +254,7 @@ async def test_fresh_questions_neither_wait_nor_are_waited_for() -> None:
 
 async def test_a_known_answer_needs_no_room_under_a_ceiling_but_time() -> None:
     cache = MemoryCache()
-    cache.put(asking(), ChatReply("4", "stop", 1, 1, 0.0))
+    cache.put(cache.key(asking()), ChatReply("4", "stop", 1, 1, 0.0))
     through = calls_of(ScriptedModel([]), cache, budget={"tokens": 1})
     assert (await asked(through, asking())).reply.text == "4"
     with pytest.raises(BudgetReached, match="tokens 1 reached"):
@@ -256,7 +268,7 @@ async def test_a_known_answer_lets_the_event_loop_have_its_turn() -> None:
     """Else a run of nothing else would hear no Ctrl-C."""
     cache = MemoryCache()
     turns: list[str] = []
-    cache.put(asking(), ChatReply("4", "stop", 1, 1, 0.0))
+    cache.put(cache.key(asking()), ChatReply("4", "stop", 1, 1, 0.0))
     asyncio.get_running_loop().call_soon(turns.append, "turn")
     assert (await asked(calls_of(ScriptedModel([]), cache), asking())).via == "cache"
     assert turns == ["turn"]

@@ -8,19 +8,23 @@ from opro_cli.core.model import ChatReply, ChatRequest
 
 
 class MemoryCache:
-    """Keeps answers in a dictionary. `answers`: by request, at temperature 0 without its seed."""
+    """Keeps answers in a dictionary. `answers`: by key."""
 
     trouble = ""
 
     def __init__(self) -> None:
-        self.answers: dict[ChatRequest, ChatReply] = {}
+        self.answers: dict[bytes, ChatReply] = {}
 
-    def get(self, request: ChatRequest) -> ChatReply | None:
-        return self.answers.get(_without_idle_seed(request))
+    def key(self, request: ChatRequest) -> bytes:
+        same = request if request.temperature else replace(request, seed=None)
+        return repr(same).encode()
 
-    def put(self, request: ChatRequest, reply: ChatReply) -> None:
+    def get(self, key: bytes) -> ChatReply | None:
+        return self.answers.get(key)
+
+    def put(self, key: bytes, reply: ChatReply) -> None:
         free = replace(reply, prompt_tokens=0, completion_tokens=0, usd=0.0)
-        self.answers.setdefault(_without_idle_seed(request), free)
+        self.answers.setdefault(key, free)
 
     def close(self) -> None:
         pass
@@ -31,9 +35,5 @@ class ForgetfulCache(MemoryCache):
 
     trouble = "no answer cache: it forgets"
 
-    def put(self, request: ChatRequest, reply: ChatReply) -> None:
+    def put(self, key: bytes, reply: ChatReply) -> None:
         pass
-
-
-def _without_idle_seed(request: ChatRequest) -> ChatRequest:
-    return request if request.temperature else replace(request, seed=None)

@@ -60,7 +60,7 @@ class HttpPost:
                 self._url, data=body, proxy=self._proxy, allow_redirects=False
             ) as response:
                 text = await whole(response, asked)
-                return Answer(response.status, dict(response.headers), text)
+                return Answer(response.status, response.headers, text)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             refusal = failure(error, asked)
         # not as its cause: an exception of aiohttp holds the request, and with it the key

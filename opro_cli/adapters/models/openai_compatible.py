@@ -130,11 +130,13 @@ class OpenAICompatibleModel:
         return headers
 
     def _body(self, request: ChatRequest) -> bytes:
+        from msgspec.json import encode  # as in journal_lines
+
         model = model_in(self._name)
         reasons = provider_of(self._name) == "openai" and REASONING.search(model)
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": request.messages,
             "temperature": request.temperature,
             "max_completion_tokens" if reasons else "max_tokens": request.max_tokens,
         }
@@ -142,7 +144,11 @@ class OpenAICompatibleModel:
             body["seed"] = request.seed
         if request.choices > 1:
             body["n"] = request.choices
-        return json.dumps(body).encode()
+        try:
+            return encode(body)
+        except UnicodeEncodeError:  # half a character, which the json module escapes
+            body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+            return json.dumps(body).encode()
 
 
 def model_in(name: str) -> str:

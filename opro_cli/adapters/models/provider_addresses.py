@@ -31,9 +31,11 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def base_of(name: str, api_base: str | None) -> str | None:
     """The address of the config, of the environment, or the usual one; None where none is known."""
+    if api_base:
+        return api_base
     provider = provider_of(name)
     told = (os.environ.get(variable) for variable in BASE_VARIABLES.get(provider, ()))
-    return api_base or next(filter(None, told), None) or DEFAULT_BASE.get(provider)
+    return next(filter(None, told), None) or DEFAULT_BASE.get(provider)
 
 
 def is_on_this_machine(name: str, api_base: str | None) -> bool:

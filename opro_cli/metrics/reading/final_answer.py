@@ -190,6 +190,8 @@ def _matches(lower: str) -> Iterator[re.Match[str]]:
 def _leads_of_nouns(lower: str) -> Iterator[re.Match[str]]:
     """What leads to "the answer" in "18 is the answer"."""
     for noun in BEHIND_NOUNS:
+        if noun not in lower:
+            continue
         for place in _places((noun,), lower):
             lead = BEHIND_LEAD.search(lower, max(0, place - 60), place)
             if lead and BEHIND_END.match(lower, place + len(noun)):

@@ -34,6 +34,7 @@ _SCALES = (
     | {sign: Fraction(10**power) for sign, power in _CJK_SCALES.items()}
     | {"%": Fraction(1, 100)}
 )
+_ONE = Fraction(1)
 _WORD_SCALES = "|".join(word for words in _WORDS_OF_SCALE.values() for word in words.split())
 _CURRENCY = "$¢-¥֏؋৲৳฿₠-⃀﷼"
 
@@ -116,16 +117,17 @@ def same_number(given: Numeral, target: Numeral) -> bool:
     its digits, a fraction like 1/3 when it rounds to a given decimal of two digits or more.
     "%" and "million" are units when only one side has one: 50% is both 50 and 0.5.
     """
-    if given.scale != 1 and target.scale not in (1, given.scale):
-        return given.value * given.scale == target.value * target.scale
     if given.scale == target.scale:
         if given.value == target.value:
-            return True  # which is most of them: no arithmetic then
-        return _equal(given, target, Fraction(1), Fraction(1))
+            return True
+        # A whole number is met exactly or not at all: for most answers no arithmetic is needed.
+        return target.decimals != 0 and _equal(given, target, _ONE, _ONE)
+    if given.scale != 1 and target.scale != 1:
+        return given.value * given.scale == target.value * target.scale
     return any(
         _equal(given, target, left, right)
-        for left in {Fraction(1), given.scale}
-        for right in {Fraction(1), target.scale}
+        for left in {_ONE, given.scale}
+        for right in {_ONE, target.scale}
     )
 
 
@@ -169,7 +171,7 @@ def _numeral(match: re.Match[str]) -> Numeral | None:
     unit = "%" if match["percent"] else (match["scale"] or match["letter"] or "").lower()
     if unit:
         text += {"m": "M"}.get(unit, unit) if unit in "%km" else f" {unit}"
-    scale = _SCALES.get(unit, Fraction(1))
+    scale = _SCALES.get(unit, _ONE)
     return Numeral(text, value, scale, decimals, match.start(), match.end())
 
 
@@ -188,8 +190,8 @@ def _decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
     if not digits.strip("0"):
         digits = ""
     exponent = int((match["exponent"] or "e0")[1:])
-    # str(int()) makes every script's digits ASCII.
-    digits = "".join(str(int(digit)) for digit in digits)
+    if not digits.isascii():
+        digits = "".join(str(int(digit)) for digit in digits)
     text = f"{whole}.{digits}" if digits else str(whole)
     value = Fraction(int(f"{whole}{digits}"), 10 ** len(digits)) if digits else Fraction(whole)
     if exponent:
