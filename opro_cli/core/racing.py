@@ -91,14 +91,15 @@ class Race:
     """The race that the candidates of one step run.
 
     order: all train questions in the order in which they are asked. boundaries: numbers of
-    questions after which decisions fall, ascending, the last being all of them.
+    questions after which decisions fall, ascending, the last being all of them; only that one
+    where nobody can be stopped.
     """
 
     __slots__ = ("_difficulties", "_prior", "_test", "boundaries", "order")
 
     def __init__(self, order: Sequence[int]) -> None:
         self.order = tuple(order)
-        self.boundaries: tuple[int, ...] = (*range(BLOCK, len(self.order), BLOCK), len(self.order))
+        self.boundaries: tuple[int, ...] = (len(self.order),)
         self._test: _Test | None = None
         self._difficulties: Difficulties | None = None
         self._prior = Prior(0.0, 1.0)
@@ -127,6 +128,7 @@ class Race:
         order.sort(key=lambda question: -telling[question])  # stable: ties stay shuffled
         race = cls(order)
         race._difficulties, race._prior = difficulties, prior
+        race.boundaries = (*range(BLOCK, questions, BLOCK), questions)
         at_best = difficulties.expected(best)
         race._test = _line(
             _questions(race.order, at_best, leader), race.boundaries, (best - prior.mean) / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -29,9 +29,12 @@ class Crew(Generic[Item]):
         self._waiting: deque[Item] = deque()
         self._at_work = 0
 
-    def hand(self, items: Iterable[Item]) -> None:
-        """Queue more work; the crew's task group waits until it is done."""
-        self._waiting.extend(items)
+    def hand(self, items: Sequence[Item], *, first: bool = False) -> None:
+        """Queue more work, behind what waits or before it; the task group waits for all of it."""
+        if first:
+            self._waiting.extendleft(reversed(items))
+        else:
+            self._waiting.extend(items)
         for _ in range(min(len(self._waiting), self._limit - self._at_work)):
             self._at_work += 1
             self._group.create_task(self._work())

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ from opro_cli.core.events import Event, SessionEnded, SessionStarted, Stopped
 from opro_cli.core.model import Example, Split
 from opro_cli.core.planner import Evaluate, Finish, Propose, Question, Stop, next_work
 from opro_cli.core.prompts import PromptFormat
+from opro_cli.core.racing import BLOCK
 from opro_cli.core.session import Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
@@ -130,11 +131,16 @@ class Runner:
         """Before the first paid question: does each model answer, and can its answers be read?"""
         if self.state.has_readable_answer():
             return
+        checks: list[Awaitable[None]] = []
         if self.settings.search.steps and "optimizer" not in self.state.checked:
-            await self._calls.check("optimizer")
+            checks.append(self._calls.check("optimizer"))
         work = next_work(self.state)
         if isinstance(work, Evaluate):
-            await self._scoring.ask_first(work.questions[:FIRST_QUESTIONS])
+            checks.append(self._scoring.ask_first(work.questions[:FIRST_QUESTIONS]))
+        # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
+        for failure in await asyncio.gather(*checks, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     async def _work(self) -> bool:
         """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
@@ -156,10 +162,10 @@ class Runner:
                         self._record(Stopped(time.time(), work.candidate, *where))
                         continue
                     case Propose():
-                        asking.hand(self._new_questions(work.meanwhile))
+                        self._hand_out(work.meanwhile, asking)
                         proposing.hand(self._new_samples(work))
                     case Evaluate():
-                        asking.hand(self._new_questions(work.questions))
+                        self._hand_out(work.questions, asking)
                     case Finish():
                         break
                 await self._turn.wait()
@@ -169,11 +175,23 @@ class Runner:
             raise failures[0]
         return finished
 
-    def _new_questions(self, questions: Sequence[Question]) -> list[Question]:
-        """Those of candidates that nothing is being asked about."""
-        new = [q for q in questions if not self._open[q.candidate, q.split]]
-        self._open.update((q.candidate, q.split) for q in new)
-        return new
+    def _hand_out(self, questions: Sequence[Question], asking: Crew[Question]) -> None:
+        """Queue those of candidates that nothing is being asked about.
+
+        A candidate that was begun goes on first where one block fills the concurrency: providers
+        keep the beginning of a prompt warm. Elsewhere all go on side by side, so that a step does
+        not end with one that is waited for.
+        """
+        begun: list[Question] = []
+        others: list[Question] = []
+        for question in questions:
+            candidate, split = question.candidate, question.split
+            if not self._open[candidate, split]:
+                answered = self.state.asked(candidate).answers[split].by_question
+                (begun if answered else others).append(question)
+        self._open.update((q.candidate, q.split) for q in (*begun, *others))
+        asking.hand(begun, first=self.settings.scorer.concurrency <= BLOCK)
+        asking.hand(others)
 
     def _new_samples(self, work: Propose) -> list[tuple[Propose, Samples]]:
         """Calls for those that are not awaited."""
@@ -192,9 +210,11 @@ class Runner:
             raise
         finally:
             self._open[place] -= 1
-            if not self._open[place]:
+            if over := not self._open[place]:
                 del self._open[place]
                 self._turn.set()
+        if over:
+            await asyncio.sleep(0)  # whoever goes on first is queued before the next one is begun
 
     async def _propose(self, what: tuple[Propose, Samples]) -> None:
         work, samples = what

@@ -43,6 +43,22 @@ async def test_never_more_than_the_limit_and_in_order() -> None:
     assert (peak, begun) == (3, list(range(20)))
 
 
+async def test_what_is_handed_over_first_goes_before_what_waits() -> None:
+    begun: list[str] = []
+
+    async def work(item: str) -> None:
+        begun.append(item)
+        await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        crew = Crew(group, work, 1, lambda: False)
+        crew.hand(["a1", "b1", "b2"])
+        await asyncio.sleep(0)
+        crew.hand(["a2", "a3"], first=True)
+        crew.hand(["c1"])
+    assert begun == ["a1", "a2", "a3", "b1", "b2", "c1"]
+
+
 async def test_a_failure_lets_those_under_way_finish_and_starts_no_other() -> None:
     done: list[int] = []
     gate = asyncio.Event()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from opro_cli.core.events import Answered, Checked, SessionEnded
-from opro_cli.core.model import ChatRequest
+from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.engine.calls import HELLO
 from opro_cli.errors import ModelError, UsageError
 from tests.engine.runs import MemoryJournal, new_runner, outcome, say
@@ -18,6 +19,25 @@ NO_SUCH_MODEL = ModelError("404: no such model", "check its name", transient=Fal
 
 def is_hello(request: ChatRequest) -> bool:
     return request.messages == HELLO
+
+
+async def test_the_two_checks_wait_for_no_one_but_the_rest_waits_for_both() -> None:
+    gate, asked = asyncio.Event(), list[bool]()
+
+    class Slow(ScriptedModel):
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            asked.append(is_hello(request))
+            if len(asked) <= 2:
+                await gate.wait()
+            return await super().reply(request)
+
+    runner = new_runner(MemoryJournal(), scorer=Slow(say), concurrency=32, preflight=True)
+    running = asyncio.create_task(runner.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sorted(asked) == [False, True]
+    gate.set()
+    assert await running == "finished"
 
 
 async def test_the_optimizer_is_asked_first_and_nothing_is_asked_for_nothing() -> None:
@@ -35,14 +55,16 @@ async def test_the_optimizer_is_asked_first_and_nothing_is_asked_for_nothing() -
     assert [event.role for event in journal.events if isinstance(event, Checked)] == ["optimizer"]
 
 
-async def test_an_optimizer_that_does_not_exist_stops_the_run_before_any_question() -> None:
+async def test_an_optimizer_that_does_not_exist_stops_the_run_after_one_question() -> None:
     def answer(request: ChatRequest) -> Any:
         return NO_SUCH_MODEL if is_hello(request) else say(request)
 
     journal, model = MemoryJournal(), ScriptedModel(answer)
     with pytest.raises(ModelError, match="404: no such model"):
         await new_runner(journal, scorer=model, preflight=True).run()
-    assert len(model.requests) == 1
+    assert len(model.requests) == 2
+    # Both checks are made at once, and what is paid for is kept.
+    assert [type(event) for event in journal.events[1:]] == [Answered, SessionEnded]
     ended = journal.events[-1]
     assert isinstance(ended, SessionEnded)
     assert (ended.reason, ended.detail) == ("failed", "404: no such model")

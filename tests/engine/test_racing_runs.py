@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -94,11 +95,25 @@ async def test_neither_concurrency_nor_order_of_arrival_decides_a_race() -> None
         assert calls(other.scorer).asked() == calls(plain.scorer).asked()
 
 
+@pytest.mark.parametrize(("concurrency", "stays"), [(1, True), (64, False)])
+async def test_a_candidate_goes_on_first_where_its_block_fills_the_concurrency(
+    concurrency: int, stays: bool
+) -> None:
+    runner = await raced(concurrency=concurrency)
+    answers = (event for event in events(runner) if isinstance(event, Answered))
+    asked = [answer.candidate for answer in answers if answer.split == "train"]
+    turns = sum(one != other for one, other in pairwise(asked))
+    assert (turns == len(set(asked)) - 1) == stays
+
+
 async def test_a_run_killed_anywhere_ends_as_if_it_had_not_been() -> None:
     whole = await raced()
     past = events(whole)
     everything = calls(whole.scorer).asked()
-    for cut in range(0, len(past), 7):
+    # Before and after each decision, at the first and last proposals of a step, and in between.
+    decisions = [n for n, event in enumerate(past) if isinstance(event, Stopped)]
+    arrivals = [n for n, event in enumerate(past) if isinstance(event, Proposed)][2::3]
+    for cut in sorted({*decisions, *(n + 1 for n in decisions), *arrivals, *range(1, 500, 37)}):
         resumed = racing(past=past[:cut], salt=cut)
         assert await resumed.run() == "finished"
         assert outcome(resumed) == outcome(whole)
@@ -148,7 +163,7 @@ async def test_proposals_are_scored_while_others_are_awaited() -> None:
     def open_once_all_others_are_done(_: int) -> None:
         pending = runner.state.pending.values()
         if pending and all(map(runner.state.is_done, pending)) and not model.gate.is_set():
-            waiting = SEARCH["candidates_per_step"] - len(runner.state.proposals)
+            waiting = SEARCH["candidates_per_step"] - len(runner.state.proposals.arrived)
             if waiting == 1:
                 seen.append(len(pending))
                 model.gate.set()
@@ -181,7 +196,7 @@ class Several(ScriptedModel):
             Choice(say(replace(request, seed=(request.seed or 0) + place)), "stop")
             for place in range(1, min(request.choices, self.most))
         ]
-        return replace(first, more=tuple(others))
+        return replace(first, more=tuple(others), usd=0.002)
 
 
 @pytest.mark.parametrize(
@@ -194,8 +209,14 @@ async def test_proposals_come_in_one_call_where_the_server_honours_n(
     runner = new_runner(MemoryJournal(), scorer=model, **{**SEARCH, "steps": 2})
     assert await runner.run() == "finished"
     assert [r.choices for r in model.requests if r.temperature] == calls_a_step
-    assert runner.state.replies == 10
+    assert runner.state.proposals.replies == 10
     assert runner.state.spend["optimizer"].calls == len(calls_a_step)
+    proposals = [event for event in events(runner) if isinstance(event, Proposed)]
+    assert all(event.text == f"<INS>{event.instructions[0]}</INS>" for event in proposals)
+    further = [event for event in proposals if event.via == "choice"]
+    assert len(further) == 10 - len(calls_a_step)
+    costs = {(e.prompt_tokens, e.completion_tokens, e.usd, e.seconds) for e in further}
+    assert costs <= {(0, 0, 0.0, 0.0)}  # the first one has what they cost together
 
 
 async def test_a_server_that_refuses_n_is_asked_one_by_one() -> None:
@@ -204,3 +225,54 @@ async def test_a_server_that_refuses_n_is_asked_one_by_one() -> None:
     assert await runner.run() == "finished"
     assert [r.choices for r in model.requests if r.temperature] == [5] + 10 * [1]
     assert runner.state.spend["optimizer"].calls == 10
+
+
+class Halting(Several):
+    """Gives two choices a call; the second call waits until those of the first are scored."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.gate, self.calls = asyncio.Event(), 0
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        self.calls += request.temperature > 0
+        if request.temperature and self.calls == 2:
+            await self.gate.wait()
+        return await super().reply(request)
+
+
+async def test_what_is_awaited_in_one_call_is_not_asked_for_again_meanwhile() -> None:
+    model = Halting()
+    search = {**SEARCH, "steps": 1, "candidates_per_step": 4}
+    runner = new_runner(MemoryJournal(), scorer=model, **search)
+
+    async def let_on() -> None:
+        pending = runner.state.pending
+        while not pending or not all(map(runner.state.is_done, pending.values())):
+            await asyncio.sleep(0)
+            pending = runner.state.pending
+        for _ in range(9):  # the runner has had its turns with nothing new to do
+            await asyncio.sleep(0)
+        model.gate.set()
+
+    letting = asyncio.create_task(let_on())
+    assert await asyncio.wait_for(runner.run(), 60) == "finished"
+    await letting
+    assert [r.choices for r in model.requests if r.temperature] == [4, 2]
+
+
+@pytest.mark.parametrize(("status", "choices"), [(400, {5, 1}), (401, {5})])
+async def test_a_refusal_that_is_not_about_n_ends_the_run(status: int, choices: set[int]) -> None:
+    """Without a word about n, one proposal is asked for before the refusal is believed."""
+    asked: list[int] = []
+
+    def refusing(request: ChatRequest) -> Any:
+        if not request.temperature:
+            return say(request)
+        asked.append(request.choices)
+        return ModelError("no", transient=False, status=status)
+
+    runner = new_runner(MemoryJournal(), scorer=ScriptedModel(refusing), **SEARCH)
+    with pytest.raises(ModelError, match="no"):
+        await asyncio.wait_for(runner.run(), 60)
+    assert (asked.count(5), set(asked)) == (1, choices)

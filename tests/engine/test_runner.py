@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,50 @@ async def test_an_error_does_not_wait_for_calls_that_wait_to_be_tried_again() ->
     runner = new_runner(MemoryJournal(), concurrency=2, scorer=ScriptedModel(mixed))
     with pytest.raises(ModelError, match="gone"):
         await asyncio.wait_for(runner.run(), 20)
+
+
+async def test_an_optimizer_that_is_gone_is_told_though_the_scorer_only_waits() -> None:
+    """Two models fail at one time: what only waited was stopped because of the other."""
+    waiting = asyncio.Event()
+
+    class HalfGone(ShuffledModel):
+        proposed = 0
+
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            if "Your task is to generate" in request.messages[-1].content:
+                self.proposed += 1
+                if self.proposed > 1:
+                    await waiting.wait()
+                    raise ModelError("the optimizer is gone", transient=False)
+            elif self.proposed:
+                waiting.set()
+                raise ModelError("busy", transient=True, retry_after=3600)
+            return await super().reply(request)
+
+    runner = new_runner(MemoryJournal(), scorer=HalfGone())
+    with pytest.raises(ModelError, match="the optimizer is gone"):
+        await asyncio.wait_for(runner.run(), 60)
+
+
+async def test_each_model_has_a_queue_of_its_own() -> None:
+    inside, most = {"scorer": 0, "optimizer": 0}, {"scorer": 0, "optimizer": 0}
+
+    class Counted(ShuffledModel):
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            role = "optimizer" if request.temperature else "scorer"
+            inside[role] += 1
+            most[role] = max(most[role], inside[role])
+            await asyncio.sleep(0.001)
+            inside[role] -= 1
+            return await super().reply(request)
+
+    runner = new_runner(MemoryJournal(), scorer=Counted())
+    runner.settings = replace(
+        runner.settings, scorer=replace(runner.settings.scorer, concurrency=3)
+    )
+    assert await runner.run() == "finished"
+    # From the second step on the three proposals are asked for at once.
+    assert most == {"scorer": 3, "optimizer": 3}
 
 
 async def test_every_call_carries_a_seed_of_its_own_step_and_sample() -> None:
