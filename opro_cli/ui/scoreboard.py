@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
 from opro_cli.core.selection import baseline, compared_on_test, finalists, proposed_for_dev, winner
 from opro_cli.core.session import phase
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,15 @@ class Scoreboard:
     def by_step(self, state: RunState) -> StepScores:
         """How the search went, step by step; a step without new candidates repeats the last."""
         means: dict[int, list[float]] = {}
+        tops: dict[int, float] = {}
         unfinished = state.step + 1
         for candidate in state.candidates.values():
             if state.is_done(candidate):
                 score = self.score(candidate, "train")
-                means.setdefault(candidate.step, []).append(score.mean if score else 0.0)
+                reached = score.mean if score else 0.0
+                means.setdefault(candidate.step, []).append(reached)
+                if state.is_scored(candidate, "train"):  # an estimate is no record
+                    tops[candidate.step] = max(reached, tops.get(candidate.step, 0.0))
             else:
                 unfinished = min(unfinished, candidate.step)
         best: list[float] = []
@@ -87,7 +92,7 @@ class Scoreboard:
             here = means.get(step)
             if here is None and not mean:
                 continue
-            best.append(max(here + best[-1:]) if here else best[-1])
+            best.append(max([tops.get(step, 0.0), *best[-1:]]))
             mean.append(sum(here) / len(here) if here else mean[-1])
         return StepScores(tuple(best), tuple(mean))
 
@@ -113,7 +118,7 @@ class Scoreboard:
         if waits_for_dev and all(map(state.is_done, here)):
             return self._bench(f"step {state.step} on dev", state, due, "dev")
         proposing = state.step < state.search.steps and (
-            bool(state.proposals) or all(map(state.is_done, here))
+            bool(state.proposals.arrived) or all(map(state.is_done, here))
         )
         if proposing:
             return _proposing(state)
@@ -129,7 +134,7 @@ class Scoreboard:
 
 
 def _proposing(state: RunState) -> Bench:
-    proposals = state.proposals
+    proposals = state.proposals.arrived
     arrived, wanted = len(proposals), state.search.candidates_per_step
     title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
     if state.pending:

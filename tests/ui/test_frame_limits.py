@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.core.answers import Answers, Score
+from opro_cli.core.events import Stopped
 from opro_cli.core.session import Activity
 from opro_cli.ui.frame import render
 from opro_cli.ui.scoreboard import Scoreboard
@@ -90,3 +91,16 @@ def test_a_long_run_costs_little_a_frame(monkeypatch: pytest.MonkeyPatch) -> Non
     render(briefing_of(state), state, idle(), 1.0, 120, 39, board)
     assert cold > 1600
     assert scored < 400  # a few for each row shown at most, none for those that are not
+
+
+def test_an_estimate_is_no_record_and_counts_for_the_mean() -> None:
+    state = new_run(train=4, per_step=2, initial=("start",))
+    answer(state, "start", "train", 2, 2)
+    propose(state, "whole", "stopped")
+    answer(state, "whole", "train", 3, 1)
+    answer(state, "stopped", "train", 1, 0)
+    candidate = next(c.id for c in state.candidates.values() if c.instruction == "stopped")
+    apply_all(state, Stopped(1.0, candidate, 0.95, 0.4, 0.99))
+    scores = Scoreboard().by_step(state)
+    assert scores.best_so_far == (0.5, 0.75)
+    assert scores.mean == pytest.approx((0.5, 0.85))

@@ -148,12 +148,16 @@ def steps_marked(steps: int) -> list[int]:
 def _lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
     """Best so far as stairs, the mean of each step from centre to centre."""
     by_step: dict[int, list[float]] = {}
+    whole: dict[int, list[float]] = {}
     for dot in dots:
         if dot.row.whole:
+            whole.setdefault(dot.row.step, []).append(dot.score)
+        # Those that were stopped early are the worse ones: a mean without them would flatter.
+        if dot.row.whole or dot.row.stopped:
             by_step.setdefault(dot.row.step, []).append(dot.score)
     means = {step: math.fsum(scores) / len(scores) for step, scores in sorted(by_step.items())}
-    highest = accumulate((max(by_step[step]) for step in means), max)
-    bests = dict(zip(means, highest, strict=True))
+    highest = accumulate((max(whole[step]) for step in sorted(whole)), max)
+    bests = dict(zip(sorted(whole), highest, strict=True))
 
     def x(step: int) -> float:
         return round((step + 0.5) / steps * _GRAIN, 1)
@@ -161,7 +165,7 @@ def _lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
     def line(name: str, path: str) -> Markup:
         return element("path", d=path, class_=name, vector_effect="non-scaling-stroke")
 
-    if not means:
+    if not bests:
         return Markup()
     first, begin = next(iter(bests.items()))
     stairs = "".join(f"H{x(step)}V{scale.down(score)}" for step, score in bests.items())

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import SPLITS, Split
 from opro_cli.core.selection import baseline, winner
-from opro_cli.core.state import Candidate
 from opro_cli.reports.history import History
 from opro_cli.reports.html.figures import Score
 from opro_cli.reports.html.markup import Markup, element, join
@@ -49,6 +49,11 @@ class Row:
         """Its score on a split, None before the first answer."""
         score: Score | None = self.data["scores"].get(split)
         return score
+
+    @property
+    def stopped(self) -> bool:
+        """Was it stopped early, with an estimate for its train score?"""
+        return bool((self.score("train") or {}).get("estimated"))
 
     def missed(self, kind: str) -> int:
         """How many of its answers are "unreadable" or "refused", over all splits."""

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.core.events import SessionEnded
+from opro_cli.core.candidates import candidate_id
+from opro_cli.core.events import SessionEnded, Stopped
 from opro_cli.core.model import SPLITS, Example, Split
 from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import RunState, candidate_id
+from opro_cli.core.state import RunState
 from opro_cli.reports.html import report_page
 from opro_cli.reports.html.curve import HEIGHT, scale_for, steps_marked
 from opro_cli.reports.html.script import SCRIPT
@@ -255,6 +256,23 @@ def test_an_unfinished_run_has_no_verdict() -> None:
     assert half.attributes["aria-label"] == (
         "step 1, not all answers yet: train 100.0 % [20.7–100.0] 1/1"
     )
+
+
+def test_one_that_was_stopped_counts_for_the_mean_of_its_step_and_not_for_the_best() -> None:
+    state = new_state(steps=1, per_step=2, train=4, test=2)
+    score_all(state, "start", 2)
+    state.apply(proposed(1, 0, "whole"))
+    state.apply(proposed(1, 1, "stopped"))
+    score_all(state, "whole", 3)
+    state.apply(answered("stopped", 0))
+    candidate = next(c.id for c in state.candidates.values() if c.instruction == "stopped")
+    state.apply(Stopped(1.0, candidate, 0.95, 0.4, 0.99))
+    curve = page_of(recorded(state, "stopped")).one("svg", class_="curve")
+    # The scale is 50 to 100 %, 6 pixels a point; steps at 250 and 750; the mean of 75 and 95 %.
+    drawn = curve.one("svg", viewbox="0 0 1000 300").all("path")
+    lines = {path.attributes["class"]: path.attributes["d"] for path in drawn}
+    assert lines["bestline"] == "M250.0 300.0H250.0V300.0H750.0V150.0"
+    assert lines["mean"] == "M250.0 300.0L750.0 90.0"
 
 
 def test_nothing_is_loaded_and_nothing_but_its_own_script_runs() -> None:
