@@ -87,7 +87,7 @@ def test_a_run_whose_journal_was_cut_by_a_crash_opens(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "step"), [("run.json", 1), ("examples.jsonl", 3), ("events.jsonl", 31)]
+    ("name", "step"), [("run.json", 2), ("examples.jsonl", 3), ("events.jsonl", 31)]
 )
 def test_a_changed_byte_ends_in_a_sentence_or_in_nothing(
     folder: Path, name: str, step: int

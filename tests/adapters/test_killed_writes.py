@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from opro_cli.adapters import run_folder
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.find_runs import last_run, list_runs
 from opro_cli.adapters.journal import read_events
+from opro_cli.adapters.run_files import config_bytes
 from opro_cli.adapters.run_folder import create_run, read_run
 from opro_cli.adapters.run_lock import is_locked
 from tests.adapters.conftest import ROOT
 from tests.adapters.journals import EVENTS, write
-from tests.adapters.killed import DEEDS, NEW, NEW_RESULT, OLD, OLD_RESULT
+from tests.adapters.killed import DEEDS, NEW, NEW_RESULT, OLD, OLD_RESULT, made_once
 from tests.engine.runs import examples, settings
 
 
@@ -72,7 +74,11 @@ def test_a_config_is_the_old_or_the_new_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_new_run_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_new_run_is_there_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "config_bytes", made_once(config_bytes))
+    monkeypatch.setattr(run_folder, "package_versions", dict)
     counts = []
     for folder in left_behind("run", tmp_path):
         runs_dir = folder / "a" / "runs"

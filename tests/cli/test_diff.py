@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,27 @@ from tests.ui.test_markdown import parsed, structure
 FOLDERS = Path(__file__).parents[1] / "run_folders"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs of `runs` are once they are made."""
+    return tmp_path_factory.mktemp("made") / "runs"
+
+
 @pytest.fixture
-def runs(opro: Opro, folder: Path) -> list[str]:
+def runs(opro: Opro, folder: Path, made: Path) -> list[str]:
     """The names of three finished runs: as configured, with another seed, with other data."""
+    if not made.exists():
+        make_runs(opro, folder)
+        shutil.copytree(folder / "runs", made)
+    else:
+        shutil.copytree(made, folder / "runs")
+    return sorted(
+        (path.name for path in (folder / "runs").iterdir()),
+        key=lambda name: (folder / "runs" / name / "run.json").stat().st_mtime_ns,
+    )
+
+
+def make_runs(opro: Opro, folder: Path) -> None:
     changes = (
         ("name: sums", "name: one"),
         ("exemplars: 2}", "exemplars: 2, seed: 3}"),
@@ -27,10 +46,6 @@ def runs(opro: Opro, folder: Path) -> list[str]:
     for change in changes:
         (folder / "c.yaml").write_text(CONFIG.replace(*change))
         assert opro("optimize", "c.yaml").code == 0
-    return sorted(
-        (path.name for path in (folder / "runs").iterdir()),
-        key=lambda name: (folder / "runs" / name).stat().st_ctime,
-    )
 
 
 def flips_of(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ task:
   answer: number
 scorer: {{model: openai/stub, api_base: "{url}", concurrency: {concurrency}}}
 optimizer: {{model: openai/stub, api_base: "{url}", concurrency: {concurrency}}}
-search: {{steps: 3, candidates_per_step: 4, exemplars: 2}}
+search: {{steps: 2, candidates_per_step: 4, exemplars: 2}}
 """
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.planner import Evaluate, Propose, next_work
-from opro_cli.core.state import ProposedText, RunState, candidate_id
+from opro_cli.core.proposals import ProposedText
+from opro_cli.core.state import RunState
 from opro_cli.core.trajectory import trajectory
 from tests.core.runs import new_state, proposed, score_all
 
 
 def told(state: RunState) -> list[tuple[int, str, str]]:
-    return [(each.step, each.text, each.skipped) for each in state.proposed]
+    return [(each.step, each.text, each.skipped) for each in state.proposals.texts]
 
 
 def entered(state: RunState) -> list[tuple[int, str]]:
@@ -37,7 +39,7 @@ def test_every_text_has_its_fate() -> None:
         (1, "an <INS>", "tag"),
     ]
     assert entered(state) == [(0, "start"), (1, "Think."), (1, "x" * 10)]
-    assert state.empty_proposals == 4
+    assert state.proposals.empty == 4
 
 
 @pytest.mark.parametrize(
@@ -57,14 +59,14 @@ def test_every_text_has_its_fate() -> None:
 def test_the_first_reason_of_the_reference_is_told(text: str, why: str) -> None:
     state = new_state(per_step=1, max_instruction_chars=10, drop_digits=True, rules="paper")
     propose(state, text)
-    assert state.proposed == [ProposedText(1, text, why)]
+    assert state.proposals.texts == [ProposedText(1, text, why)]
 
 
 def test_by_our_rules_digits_and_tags_are_fine_unless_told() -> None:
     state = new_state(per_step=2)
     propose(state, "Take 2 steps.", "INSIST")
     assert told(state) == [(1, "Take 2 steps.", ""), (1, "INSIST", "")]
-    assert state.empty_proposals == 0
+    assert state.proposals.empty == 0
 
 
 def test_a_text_that_was_skipped_is_repeated_the_next_time() -> None:
@@ -78,7 +80,7 @@ def test_a_text_that_was_skipped_is_repeated_the_next_time() -> None:
 def test_nothing_is_told_before_the_step_is_whole() -> None:
     state = new_state(per_step=2)
     state.apply(proposed(1, 1, "second"))
-    assert (state.proposed, state.step) == ([], 0)
+    assert (state.proposals.texts, state.step) == ([], 0)
     state.apply(proposed(1, 0, "first"))
     assert told(state) == [(1, "first", ""), (1, "second", "")]
 
@@ -88,7 +90,7 @@ def test_a_reply_of_several_texts_is_empty_only_when_all_are_skipped() -> None:
     state.apply(proposed(1, 0, "start", "new"))
     state.apply(proposed(1, 1, "new", "start"))
     assert [skipped for _, _, skipped in told(state)] == ["repeated", "", "repeated", "repeated"]
-    assert state.empty_proposals == 1
+    assert state.proposals.empty == 1
 
 
 def test_by_our_rules_an_initial_instruction_does_not_enter_again() -> None:
@@ -132,3 +134,34 @@ def test_the_empty_instruction_is_a_candidate_like_any_other() -> None:
     assert {q.candidate for q in work.questions} == {candidate_id("")}
     score_all(state, "", 2)
     assert [c.instruction for c in trajectory(state)] == ["start", ""]
+
+
+@pytest.mark.parametrize("text", ["x" * 501, "Solve 12.", "Seen."])
+def test_what_is_not_worth_scoring_is_not_scored_meanwhile_either(text: str) -> None:
+    state = new_state("start", "Seen.", per_step=2, max_instruction_chars=500, drop_digits=True)
+    state.apply(proposed(1, 0, text))
+    assert state.pending == {}
+
+
+def test_an_initial_instruction_that_is_proposed_again_is_asked_nothing_again() -> None:
+    """By the paper's rules it enters again, with the answers that it has."""
+    state = new_state("start", per_step=2, rules="paper")
+    score_all(state, "start", 2)
+    state.apply(proposed(1, 0, "start"))
+    assert state.pending == {}
+    work = next_work(state)
+    assert isinstance(work, Propose)
+    assert work.meanwhile == ()
+
+
+def test_a_step_is_done_when_all_have_joined_and_are_done() -> None:
+    state = new_state("start", per_step=2, train=2)
+    score_all(state, "start", 2)
+    assert (state.is_step_done(0), state.is_step_done(1)) == (True, False)
+    state.apply(proposed(1, 0, "new"))
+    score_all(state, "new", 1)
+    assert not state.is_step_done(1)  # another may join
+    state.apply(proposed(1, 1, "newer"))
+    assert not state.is_step_done(1)
+    score_all(state, "newer", 1)
+    assert (state.is_step_done(1), state.is_step_done(2)) == (True, False)

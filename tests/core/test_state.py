@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.events import Event, SessionEnded, SessionStarted
-from opro_cli.core.state import IllegalEvent, RunState, candidate_id, replay
+from opro_cli.core.candidates import candidate_id
+from opro_cli.core.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.state import IllegalEvent, RunState, replay
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
@@ -44,7 +45,7 @@ def test_a_proposal_that_repeats_an_instruction_adds_nothing() -> None:
     state.apply(proposed(1, 0, "start"))
     state.apply(proposed(1, 1))
     assert instructions(state) == ["start"]
-    assert (state.step, state.empty_proposals) == (1, 2)
+    assert (state.step, state.proposals.empty) == (1, 2)
 
 
 def test_partial_scores_do_not_depend_on_the_order_of_arrival() -> None:
@@ -98,6 +99,37 @@ def test_an_illegal_event_raises_and_changes_nothing(event: Event, complaint: st
     with pytest.raises(IllegalEvent, match=complaint):
         state.apply(event)
     assert vars(state) == before
+
+
+def stopped(instruction: str, mean: float = 0.3, low: float = 0.1, high: float = 0.5) -> Stopped:
+    return Stopped(0.0, candidate_id(instruction), mean, low, high)
+
+
+NO_RACE: list[tuple[Event, str]] = [
+    (stopped("stranger"), "nobody to be stopped"),
+    (stopped("start"), "nobody to be stopped"),  # an initial one
+    (stopped("done"), "nobody to be stopped"),
+    (stopped("lost"), "nobody to be stopped"),
+    (answered("lost", 1), "an answer for the stopped candidate"),
+    (stopped("new", mean=0.6), "an estimate of 0.6 in 0.1 to 0.5"),
+    (stopped("new", low=-0.1), "an estimate of 0.3 in -0.1 to 0.5"),
+    (stopped("new", high=1.1), "an estimate of 0.3 in 0.1 to 1.1"),
+]
+
+
+@pytest.mark.parametrize(("event", "complaint"), NO_RACE)
+def test_only_one_that_races_can_be_stopped_and_only_once(event: Event, complaint: str) -> None:
+    state = new_state(per_step=4, train=2)
+    for sample, instruction in enumerate(("done", "lost", "new")):
+        state.apply(proposed(1, sample, instruction))
+    score_all(state, "done", 1)
+    replay(state, [answered("lost", 0, 0.0), stopped("lost"), answered("new", 0, 0.0)])
+    before = copy.deepcopy(vars(state))
+    with pytest.raises(IllegalEvent, match=complaint):
+        state.apply(event)
+    assert vars(state) == before
+    state.apply(stopped("new"))
+    assert state.is_done(state.pending[candidate_id("new")])
 
 
 @pytest.mark.parametrize(
