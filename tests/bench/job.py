@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,9 @@ CONCURRENCY = 50
 STEPS, LONG = 3, 12
 DELAY_MS = 50
 ROUNDS = 3 + STEPS * (1 + 8)
-"""Delays one after the other: the check, the first question, the 49 others; the proposals of a
-step, then its 8 times 50 questions."""
+"""Delays one after the other: the check and the first question, the 49 others; the proposals of a
+step (in the first step the server shows that it gives one a call), then its 8 times 50
+questions."""
 REPEATS = 3
 
 CONFIG = """\
@@ -130,7 +131,9 @@ def optimize(folder: Path, url: str, steps: int, *, live: bool = False) -> Spent
     )
     runs = Path(tempfile.mkdtemp(dir=folder))
     command = ["-m", "opro_cli", "optimize", str(config), "--runs-dir", str(runs)]
-    spent = measured([*command, *([] if live else ["--plain"])], live=live)
+    # Nothing is known beforehand: every question is a call.
+    cache = {"OPRO_CACHE_DIR": tempfile.mkdtemp(dir=folder)}
+    spent = measured([*command, *([] if live else ["--plain"])], cache, live=live)
     journal = next(runs.glob("[!.]*/events.jsonl")).read_bytes()
     kinds = (b'{"event":"answered"', b'{"event":"proposed"', b'{"event":"checked"')
     calls = sum(line.startswith(kinds) for line in journal.splitlines())
@@ -143,12 +146,13 @@ def ask(url: str, requests: int) -> Spent:
     return Spent(spent.wall, spent.cpu, spent.peak, requests)
 
 
-def measured(arguments: Sequence[str], *, live: bool = False) -> Spent:
-    """Run Python in a process of its own."""
-    cache = f"{tempfile.gettempdir()}/opro-bench"  # not among the answers of whoever runs this
-    changes = {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "OPRO_CACHE_DIR": cache}
-    environment = {**os.environ, **changes}
-    environment |= {"COLUMNS": "120", "LINES": "40"}
+def measured(
+    arguments: Sequence[str], changes: Mapping[str, str] | None = None, *, live: bool = False
+) -> Spent:
+    """Run Python in a process of its own, with these changes of the environment."""
+    terminal = {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **terminal, **(changes or {})}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # the first of several runs compiles
     ours, theirs = pty.openpty() if live else (-1, subprocess.DEVNULL)
     began = time.perf_counter()
     process = subprocess.Popen(

@@ -1,6 +1,7 @@
-"""What racing saves on the embedded model: `python -m tests.bench.racing_embedded [SEEDS]`, 12.
+"""What racing saves on the embedded model: `python -m tests.bench.racing_embedded [SEEDS [TRAIN]]`.
 
-The search of the quickstart, with racing and without, for each seed. What is counted is the calls
+The search of the quickstart, with racing and without, for each of 12 seeds, on its 40 train
+questions or another number of them (75 at most). What is counted is the calls
 (optimizer and train questions) until the best on train so far scores at least so much on the 40
 dev questions, which are asked for the measurement alone and not counted. Ratios are paired by
 seed; their interval is a bootstrap's over the seeds. One row a seed, then the medians.
@@ -17,13 +18,15 @@ from pathlib import Path
 from statistics import median
 
 from opro_cli import wiring
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import Answered, Event, Proposed
-from opro_cli.core.state import Candidate, RunState
+from opro_cli.core.state import RunState
 from opro_cli.core.trajectory import mean
 from opro_cli.engine.runner import Runner
 
 CONFIG = Path("configs/quickstart.yaml")
 SEEDS = 12
+QUESTIONS, DEV, ROWS = 40, 40, 125
 TARGETS = (0.8, 0.9, 0.95)
 RESAMPLES = 5_000
 
@@ -39,10 +42,13 @@ class _Kept:
         pass
 
 
-def searched(job: tuple[int, bool]) -> tuple[dict[float, int | None], int, float]:
+def searched(job: tuple[int, bool, int]) -> tuple[dict[float, int | None], int, float]:
     """Calls to each target (None: not reached), calls in all, the dev score of the last leader."""
-    seed, racing = job
+    seed, racing, questions = job
     settings = wiring.for_a_new_run(wiring.settings_from(CONFIG))
+    data = settings.task.data
+    split = replace(data.split, train=questions, test=min(45, ROWS - DEV - questions))
+    settings = replace(settings, task=replace(settings.task, data=replace(data, split=split)))
     search = replace(
         settings.search, seed=seed, racing=racing, eval_interval=1, baselines=(), noise_check=False
     )
@@ -106,9 +112,11 @@ def _ratio(pairs: list[tuple[float, float]]) -> str:
 
 def main() -> None:
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS
-    jobs = [(seed, racing) for seed in range(seeds) for racing in (True, False)]
+    questions = int(sys.argv[2]) if len(sys.argv) > 2 else QUESTIONS
+    jobs = [(seed, racing, questions) for seed in range(seeds) for racing in (True, False)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        found = dict(zip(jobs, pool.imap(searched, jobs), strict=True))
+        told = pool.imap(searched, jobs)
+        found = {job[:2]: each for job, each in zip(jobs, told, strict=True)}
     heads = "".join(f"{f'to {target:.0%}':>14}" for target in TARGETS)
     print(f"{'seed':>4}{heads}{'in all':>14}{'dev of the leader':>20}   racing / plain")
     for seed in range(seeds):
