@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opro_cli.adapters.answer_cache import AnswerStore
 from opro_cli.adapters.answer_file import cache_limit, cache_path
 from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
+from opro_cli.adapters.models.provider_addresses import own_address
 from opro_cli.adapters.models.provider_keys import missing_keys, redact
 from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named, says_whose_code_grades
@@ -26,6 +27,9 @@ from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
 from opro_cli.metrics.second_round import SecondRound
 from opro_cli.ports import AnswerCache, ChatModel, Metric, Strategy
 from opro_cli.strategies import STRATEGIES
+
+if TYPE_CHECKING:
+    from opro_cli.adapters.models.local_servers import Server
 
 
 def settings_from(config: Path) -> Settings:
@@ -131,6 +135,34 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for role in (settings.scorer, settings.optimizer):
         needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
     return tuple(needed)
+
+
+def servers_of(settings: Settings) -> tuple[Server, ...]:
+    """The servers that the user runs; those on this machine are asked whether they are ready."""
+    models = (settings.scorer, settings.optimizer)
+    if not any(own_address(model.model, model.api_base) for model in models):
+        return ()
+    from opro_cli.adapters.models.local_servers import look_at
+
+    return look_at(models)
+
+
+def notes_on_servers(
+    settings: Settings, servers: Sequence[Server], prompt_tokens: Mapping[str, int]
+) -> tuple[str, ...]:
+    """What of them does not go with the config: prompts too long, more calls than they answer."""
+    if not servers:
+        return ()
+    from opro_cli.adapters.models.local_servers import notes_on
+
+    models = {role: getattr(settings, role) for role in ROLES}
+    found = {server.key: server for server in servers}
+    return tuple(
+        f"{role} {note}"
+        for role, model in models.items()
+        if (server := found.get((model.model, model.api_base)))
+        for note in notes_on(server, model, prompt_tokens[role])
+    )
 
 
 def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:

@@ -10,13 +10,18 @@ from opro_cli.errors import UsageError
 
 
 def check(config: ConfigFile, as_json: Json = False) -> None:
-    """Check a config and its data, and show what a run would do; asks no model.
+    """Check a config, its data and servers here, and show what a run would do.
+
+    No model is asked. A model server on this machine is, for the list of its models; one that is
+    not running or lacks the model is named, with the command that helps.
 
     \b
     Examples:
       opro check configs/quickstart.yaml
       opro check mine.yaml --json
     """
+    from dataclasses import asdict
+
     from opro_cli import wiring
     from opro_cli.reports.forecast import forecast
 
@@ -27,7 +32,9 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     missing = wiring.keys_missing(settings)
     notes = (*wiring.grading_notes(settings), *data.notes)
     told = forecast(settings, data.examples, notes, strategy, missing)
-    facts = {**told, "left_out": data.left_out}
+    servers = wiring.servers_of(settings)
+    told["notes"] += wiring.notes_on_servers(settings, servers, told["prompt_tokens"])
+    facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
@@ -35,5 +42,11 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
         from opro_cli.ui.forecast_view import print_forecast
 
         print_forecast(facts, console_for(sys.stdout))
+    problems = [(each.problem, each.hint) for each in servers if each.problem]
     if missing:
-        raise UsageError(f"{config}: no API key: {', '.join(missing)} is not set")
+        problems.insert(0, (f"no API key: {', '.join(missing)} is not set", None))
+    if len(problems) == 1:
+        raise UsageError(f"{config}: {problems[0][0]}", problems[0][1])
+    if problems:
+        lines = ["; ".join(filter(None, each)) for each in problems]
+        raise UsageError("\n".join(f"{config}: {line}" for line in lines))

@@ -18,7 +18,7 @@ VERBS = {
     "show": "Show a run: its result so far and all candidates with their scores.",
     "diff": "Compare prompts, word by word, and what they are worth on the same questions.",
     "report": "Write a run, or several side by side, as one HTML page to look at and to send on.",
-    "check": "Check a config and its data, and show what a run would do; asks no model.",
+    "check": "Check a config, its data and servers here, and show what a run would do.",
     "init": "Write a first config to start from, with the data that it needs.",
     "cache": "The answers that are kept for all runs: what there is, and to remove them.",
     "eval": "Score instructions: every prompt on every dataset with every model.",

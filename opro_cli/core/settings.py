@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from opro_cli.core.model import Position
 from opro_cli.core.schema import (
@@ -77,6 +78,10 @@ def _url(value: Any) -> str:
     # The config is copied into the run folder, and keys are never written anywhere.
     if re.match(r"[a-z]+://[^/]*@", value) or SECRET_PARAMETER.search(value):
         raise ValueError("a URL without a user name or key (keys come from the environment)")
+    try:
+        _ = urlsplit(value).port
+    except ValueError:  # "http://[::1/v1", "http://localhost:80O0/v1"
+        raise ValueError("a URL such as http://localhost:8000/v1") from None
     return value
 
 

@@ -22,6 +22,7 @@ def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
         ("config", f"{facts['name']}: fine"),
         ("scorer", facts["models"]["scorer"]),
         ("optimizer", facts["models"]["optimizer"]),
+        *(("server", server_line(server)) for server in facts["servers"]),
         ("answers", facts["answer"]),
         ("questions", sizes),
         ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
@@ -32,6 +33,21 @@ def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
     _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
     console.print(Text(f"  gold answer: {printable(facts['gold_answer'], INSTRUCTION)}"))
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+
+
+def server_line(server: Mapping[str, Any]) -> str:
+    """Where the server of a model is, and whether a run can begin."""
+    where = f"{server['model']} at {server['address']}"
+    if not server["asked"]:
+        return f"{where}: not on this machine, not asked"
+    if server["problem"]:
+        return f"{where}: not ready"
+    if server["serves"] is None:
+        return f"{where}: answers, and does not list this model"
+    told = [f"{where}: ready", f"serves {server['serves']}"]
+    told += [f"context {count(server['context'])} tokens"] if server["context"] else []
+    told += [f"{server['at_once']} requests at once"] if server["at_once"] else []
+    return ", ".join(told)
 
 
 def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:

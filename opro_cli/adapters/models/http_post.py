@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import certifi
 
+from opro_cli.adapters.models.provider_addresses import is_loopback
 from opro_cli.adapters.models.provider_refusals import (
     Answer,
     Asked,
@@ -94,9 +95,9 @@ def failure(error: Exception, asked: Asked) -> ModelError:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment wants for an address."""
+    """The proxy that the environment wants for an address; none stands before this machine."""
     parts = urlsplit(url)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if is_loopback(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")

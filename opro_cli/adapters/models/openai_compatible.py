@@ -108,26 +108,7 @@ class OpenAICompatibleModel:
             )
         from opro_cli.adapters.models.http_post import HttpPost
 
-        return HttpPost(self._url(base), self._headers())
-
-    def _url(self, base: str) -> str:
-        parts = urlsplit(base)
-        path = parts.path.rstrip("/").removesuffix(ROUTE)
-        if provider_of(self._name).startswith("ollama") and not path.endswith("/v1"):
-            path += "/v1"
-        return parts._replace(path=path + ROUTE).geturl()
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": "opro"}
-        given = key_to_give(self._name, self._api_base)
-        key = given or os.environ.get(key_variable(self._name, self._api_base) or "", "")
-        if key:
-            headers["Authorization"] = f"Bearer {key.strip()}"
-        if given is None and provider_of(self._name) == "openai":
-            for header, variables in ACCOUNT_HEADERS.items():
-                value = next(filter(None, map(os.environ.get, variables)), None)
-                headers |= {header: value} if value else {}
-        return headers
+        return HttpPost(url_of(self._name, base), headers_for(self._name, self._api_base))
 
     def _body(self, request: ChatRequest) -> bytes:
         from msgspec.json import encode  # as in journal_lines
@@ -154,3 +135,26 @@ class OpenAICompatibleModel:
 def model_in(name: str) -> str:
     """The model as its server names it, without our provider."""
     return name.partition("/")[2] or name
+
+
+def url_of(name: str, base: str, route: str = ROUTE) -> str:
+    """Where a route of the server at `base` is."""
+    parts = urlsplit(base)
+    path = parts.path.rstrip("/").removesuffix(ROUTE)
+    if provider_of(name).startswith("ollama") and not path.endswith("/v1"):
+        path += "/v1"
+    return parts._replace(path=path + route).geturl()
+
+
+def headers_for(name: str, api_base: str | None) -> dict[str, str]:
+    """What is sent with every request, the key of now among it."""
+    headers = {"Content-Type": "application/json", "User-Agent": "opro"}
+    given = key_to_give(name, api_base)
+    key = given or os.environ.get(key_variable(name, api_base) or "", "")
+    if key:
+        headers["Authorization"] = f"Bearer {key.strip()}"
+    if given is None and provider_of(name) == "openai":
+        for header, variables in ACCOUNT_HEADERS.items():
+            value = next(filter(None, map(os.environ.get, variables)), None)
+            headers |= {header: value} if value else {}
+    return headers

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from opro_cli.adapters.models.provider_keys import OPENAI_BASE_VARIABLES, provider_of
+from opro_cli.adapters.models.provider_keys import (
+    OPENAI_BASE_VARIABLES,
+    has_own_server,
+    host_of,
+    provider_of,
+)
 
 BASE_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "openai": OPENAI_BASE_VARIABLES,
@@ -42,4 +46,17 @@ def is_on_this_machine(name: str, api_base: str | None) -> bool:
     """Whether a self-hosted kind of server answers for `name` on loopback."""
     if provider_of(name) not in SELF_HOSTED or name.endswith("-cloud"):
         return False  # `ollama run x-cloud` is remote
-    return urlsplit(base_of(name, api_base) or "").hostname in LOOPBACK
+    return is_loopback(base_of(name, api_base) or "")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    return host_of(address) in LOOPBACK
+
+
+def own_address(name: str, api_base: str | None) -> str | None:
+    """The address of a server that somebody runs themselves; None for a provider's, or unknown."""
+    if os.environ.get("USE_LITELLM_PROXY"):  # then litellm asks another one
+        return None
+    own = provider_of(name) in SELF_HOSTED or has_own_server(name, api_base)
+    return base_of(name, api_base) if own else None

@@ -14,6 +14,7 @@ from typing import Literal
 
 from opro_cli.adapters.models.provider_keys import OWN_SERVER_KEY, key_variable, provider_of
 from opro_cli.adapters.models.provider_words import LONGEST_READ
+from opro_cli.adapters.models.server_commands import get_hint
 
 # transient: asking again may help. unanswerable: this request will never be answered, others may
 # be. permanent: no request will be before somebody does something.
@@ -66,15 +67,11 @@ WAIT = re.compile(
     re.IGNORECASE,
 )
 
-FILTER_HINT = "change the words of the prompt, or ask another model"
+NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
+LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
 
-HOW_TO_START: Mapping[str, str] = {
-    "ollama": "start it with `ollama serve`",
-    "ollama_chat": "start it with `ollama serve`",
-    "hosted_vllm": "start it with `vllm serve {model}`",
-    "lm_studio": "start it with `lms server start`",
-    "llamafile": "start the llamafile with `--server`",
-}
+FILTER_HINT = "change the words of the prompt, or ask another model"
+LOADING_HINT = "wait until the server has loaded its model"
 
 
 def verdict(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
@@ -150,17 +147,16 @@ def remedy(
     status: int, meaning: str, model_name: str, api_base: str | None, max_tokens: int | None = None
 ) -> str | None:
     """What to do about a refusal; None where the provider's words must do."""
-    provider, model = provider_of(model_name), model_name.partition("/")[2] or model_name
     if status == 402 or is_empty(meaning):
-        return f"the account at {provider} needs credit"
+        return f"the account at {provider_of(model_name)} needs credit"
     if status in REFUSES_A_TEXT and FILTERED.search(meaning):
         return FILTER_HINT
     if status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
         return key_hint(model_name, api_base)
-    if status == 404:
-        if provider in ("ollama", "ollama_chat"):
-            return f"`ollama pull {model}`, or check the model's name"
-        return "check the model's name" + (f" and api_base, {api_base}" if api_base else "")
+    if status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
+        return get_hint(model_name, api_base)
+    if status == 503 and LOADING.search(meaning):
+        return LOADING_HINT
     if TOO_MANY_ASKED.search(meaning) or never_fits(meaning, max_tokens):
         return "lower max_tokens"
     if status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
@@ -176,14 +172,6 @@ def key_hint(model_name: str, api_base: str | None) -> str:
         return f"check the key and the access rights{where}"
     only = " (OPENAI_API_KEY goes to OpenAI only)" if variable == OWN_SERVER_KEY else ""
     return f"set {variable} to a key that is valid{where}{only}"
-
-
-def start_hint(model_name: str, api_base: str | None) -> str:
-    """What to do when nobody answers at the address of a model."""
-    provider, model = provider_of(model_name), model_name.partition("/")[2] or model_name
-    if provider in HOW_TO_START:
-        return HOW_TO_START[provider].format(model=model)
-    return f"is the server at {api_base} running?" if api_base else "check the network connection"
 
 
 def address_hint(model_name: str, api_base: str | None) -> str | None:

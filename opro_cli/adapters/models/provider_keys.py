@@ -77,9 +77,17 @@ def has_own_server(model_name: str, api_base: str | None) -> bool:
     if provider_of(model_name) != "openai":
         return False
     base = api_base or next((os.environ[v] for v in OPENAI_BASE_VARIABLES if os.environ.get(v)), "")
-    host = urlsplit(base).hostname or ""
+    host = host_of(base)
     # eu.api.openai.com is OpenAI, too
     return bool(base) and host != OPENAI_HOST and not host.endswith(f".{OPENAI_HOST}")
+
+
+def host_of(address: str) -> str:
+    """The host of an address, "" where it has none or makes no sense."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def key_variable(model_name: str, api_base: str | None) -> str | None:

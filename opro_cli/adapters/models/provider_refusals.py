@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_cli.adapters.models.provider_errors import (
     address_hint,
     remedy,
     retry_after,
-    start_hint,
     verdict,
 )
 from opro_cli.adapters.models.provider_keys import missing_keys
 from opro_cli.adapters.models.provider_words import PAGE, one_line, said_in, shortened
+from opro_cli.adapters.models.server_commands import Kind, get_hint, start_hint
+from opro_cli.core.schema import nearest
 from opro_cli.errors import ModelError
+
+MOST_NAMES = 5  # of the models that a server has, in a message
+MOST_COMPARED = 200  # of them with the one that is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,11 @@ def without_choices(asked: Asked) -> ModelError:
     return ModelError(f"{asked.name} sent a reply without choices", transient=True)
 
 
-def timed_out(asked: Asked) -> ModelError:
-    return ModelError(
-        f"{asked.name} gave no answer within {asked.timeout:g} s",
-        "raise the timeout, or lower the concurrency",
-        transient=True,
-    )
+def timed_out(
+    asked: Asked, hint: str = "raise the timeout, or lower the concurrency"
+) -> ModelError:
+    message = f"{asked.name} gave no answer within {asked.timeout:g} s"
+    return ModelError(message, hint, transient=True)
 
 
 def refused_connection(asked: Asked) -> ModelError:
@@ -104,6 +107,25 @@ def refused_connection(asked: Asked) -> ModelError:
     where = f" at {asked.api_base}" if asked.api_base else ""
     hint = start_hint(asked.name, asked.api_base)
     return ModelError(f"{asked.name} refused the connection{where}", hint, transient=True)
+
+
+def without_model(asked: Asked, kind: Kind, names: Sequence[str]) -> ModelError:
+    """A server that has other models; `names` are its own words."""
+    wanted = asked.name.partition("/")[2]
+    shown = [one_line(shortened(name), asked.secrets) for name in sorted(names)[:MOST_COMPARED]]
+    guess = nearest(wanted, shown)
+    several = ", ".join(shown[:MOST_NAMES])
+    left = len(names) - MOST_NAMES
+    has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
+    meant = f" (did you mean {guess}?)" if guess else ""
+    hint = get_hint(asked.name, asked.api_base, kind)
+    return ModelError(f"{asked.name}: the server lacks it; {has}{meant}", hint, transient=False)
+
+
+def without_list(asked: Asked, url: str) -> ModelError:
+    """Something answers, but has no list of models where a model server has one."""
+    hint = address_hint(asked.name, asked.api_base) or "another program may listen there"
+    return ModelError(f"{asked.name}: no list of models at {url}", hint, transient=False)
 
 
 def broke_off(asked: Asked) -> ModelError:
