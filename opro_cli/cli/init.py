@@ -16,7 +16,8 @@ def init(
     template: Annotated[
         str,
         typer.Option(
-            help="quickstart, own-data, gsm8k-mistral-7b-ollama, bbh-openai or gsm8k-paper.",
+            help="quickstart, own-data, bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, "
+            "…-vllm, …-lm-studio, …-llama-cpp or …-mixed.",
             show_default=True,
         ),
     ] = "quickstart",

@@ -126,7 +126,11 @@ def test_all_shipped_configs_are_fine() -> None:
     configs = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
     assert [c.stem for c in configs] == [
         "bbh-openai",
+        "gsm8k-mistral-7b-llama-cpp",
+        "gsm8k-mistral-7b-lm-studio",
+        "gsm8k-mistral-7b-mixed",
         "gsm8k-mistral-7b-ollama",
+        "gsm8k-mistral-7b-vllm",
         "gsm8k-paper",
         "own-data",
         "quickstart",

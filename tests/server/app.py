@@ -76,17 +76,20 @@ class LocalServer:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**26)
-        app.router.add_post("/v1/chat/completions", self._openai)
-        app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/api/chat", self._ollama)
-        app.router.add_get("/log", self._show_log)
-        app.router.add_post("/{path:.*}", self._unknown)
+        self.add_routes(app.router)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/v1/chat/completions", self._openai)
+        router.add_get("/v1/models", self._models)
+        router.add_post("/api/chat", self._ollama)
+        router.add_get("/log", self._show_log)
+        router.add_post("/{path:.*}", self._unknown)
 
     async def __aexit__(self, *exc_info: object) -> None:
         self._stopping.set()
@@ -121,7 +124,7 @@ class LocalServer:
         body = await request.json()
         authorization = request.headers.get("Authorization")
         entry = self.log.open(request.path_qs, self._now(), body, authorization)
-        fault = fault_at(self.options.faults, entry.number) or self._refusal(authorization)
+        fault = fault_at(self.options.faults, entry.number) or self.refusal(body, authorization)
         try:
             await self._pause(self.options.latency_ms / 1000)
             if fault is not None and fault.kind == "hang":
@@ -130,7 +133,8 @@ class LocalServer:
         finally:
             self.log.close(entry, self._now())
 
-    def _refusal(self, authorization: str | None) -> Fault | None:
+    def refusal(self, body: dict[str, Any], authorization: str | None) -> Fault | None:
+        """What the server says to a request that it does not answer."""
         key = self.options.require_key
         if key is None or authorization == f"Bearer {key}":
             return None

@@ -1,0 +1,406 @@
+"""What `opro check` learns from a server on this machine, against each kind of server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opro_cli.adapters.models import local_servers
+from opro_cli.adapters.models.local_servers import Server, look_at, notes_on, server_of
+from opro_cli.core.settings import ModelSettings
+from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LMStudio, Ollama
+
+MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"
+GGUF = "Mistral-7B-Instruct-v0.3.Q4_K_M.gguf"
+KINDS: dict[str, tuple[Callable[..., Emulated], str]] = {
+    "ollama": (Ollama, "ollama_chat/mistral"),
+    "vllm": (VLLM, f"hosted_vllm/{MISTRAL}"),
+    "lm_studio": (LMStudio, "lm_studio/mistral-7b-instruct-v0.3"),
+    "llama.cpp": (LlamaCpp, "openai/mistral"),
+}
+NAMES = {
+    "ollama": "mistral:latest",
+    "vllm": MISTRAL,
+    "lm_studio": "mistral-7b-instruct-v0.3",
+    "llama.cpp": GGUF,
+}
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def base_of(server: Emulated) -> str:
+    return server.root if isinstance(server, Ollama) else server.url
+
+
+async def found(server: Emulated, name: str, **more: Any) -> Server:
+    async with server:
+        return await server_of(ModelSettings(name, api_base=base_of(server), **more))
+
+
+@every_kind
+async def test_a_server_that_is_ready(kind: str) -> None:
+    """Its model, its context where it tells that, and nothing that costs."""
+    emulated, name = KINDS[kind]
+    server = emulated(Home((NAMES[kind],), context=6000, at_once=3))
+    told = await found(server, name)
+    assert (told.problem, told.hint, told.asked) == (None, None, True)
+    assert (told.kind, told.serves) == (kind, NAMES[kind])
+    assert told.context == (None if kind == "ollama" else 6000)
+    assert told.at_once == (3 if kind == "llama.cpp" else None)
+    assert server.requests == []
+
+
+@every_kind
+async def test_a_server_that_is_not_running(kind: str) -> None:
+    _, name = KINDS[kind]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+        told = await server_of(ModelSettings(name, api_base=base))
+    assert told.problem == f"{name} refused the connection at {base}"
+    assert (
+        told.hint
+        == {
+            "ollama": "start it with `ollama serve`",
+            "vllm": f"start it with `vllm serve {MISTRAL}`",
+            "lm_studio": "start it with `lms server start`",
+            "llama.cpp": f"is the server at {base} running?",
+        }[kind]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "has", "command"),
+    [
+        ("ollama", "mixtral:latest", "`ollama pull mistral`"),
+        ("vllm", "mistralai/Mistral-7B-v0.1", f"serve it with `vllm serve {MISTRAL}`"),
+        ("lm_studio", "qwen", "`lms get mistral-7b-instruct-v0.3` and `lms load mistral-7b-"),
+    ],
+)
+async def test_a_server_without_the_model(kind: str, has: str, command: str) -> None:
+    emulated, name = KINDS[kind]
+    told = await found(emulated(Home((has,))), name)
+    assert told.problem is not None
+    assert told.problem.startswith(f"{name}: the server lacks it; it has {has}")
+    assert told.hint is not None
+    assert told.hint.startswith(command)
+
+
+@pytest.mark.parametrize("kind", ["ollama", "vllm", "lm_studio"])
+async def test_a_server_without_any_model(kind: str) -> None:
+    emulated, name = KINDS[kind]
+    told = await found(emulated(Home(())), name)
+    assert told.problem == f"{name}: the server lacks it; it has none"
+
+
+@pytest.mark.parametrize("name", ["mistral", "mistral:latest", "Mistral"])
+async def test_ollama_takes_a_name_for_its_latest(name: str) -> None:
+    assert (await found(Ollama(), f"ollama_chat/{name}")).problem is None
+    lacking = await found(Ollama(Home(("mistral:7b",))), f"ollama_chat/{name}")
+    assert lacking.problem is not None
+
+
+async def test_a_few_of_many_models_are_named_and_the_likeliest_is_meant() -> None:
+    names = (*(f"m{n}" for n in range(9)), "mistral:7b")
+    told = await found(Ollama(Home(names)), "ollama_chat/mistrl:7b")
+    assert told.problem == (
+        "ollama_chat/mistrl:7b: the server lacks it; it has m0, m1, m2, m3, m4 and 5 more "
+        "(did you mean mistral:7b?)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "context"),
+    [
+        (Ollama(Home(context=8192), in_memory=True), 8192),
+        (Ollama(parameters='num_ctx                        16384\nstop "[INST]"'), 16384),
+        (Ollama(parameters='stop "num_ctx 5"'), None),
+    ],
+    ids=["in memory", "by its Modelfile", "unknown"],
+)
+async def test_the_context_that_ollama_gives(server: Ollama, context: int | None) -> None:
+    assert (await found(server, "ollama_chat/mistral")).context == context
+
+
+@pytest.mark.parametrize("kind", ["ollama", "vllm", "lm_studio"])
+async def test_an_openai_name_at_the_address_of_another_kind(kind: str) -> None:
+    """The list says whose it is, and the remedy is that server's."""
+    emulated, _ = KINDS[kind]
+    async with emulated(Home((NAMES[kind],))) as server:
+        told = await server_of(ModelSettings(f"openai/{NAMES[kind]}", api_base=server.url))
+        assert (told.kind, told.problem) == (kind, None)
+        told = await server_of(ModelSettings("openai/another", api_base=server.url))
+        assert told.problem is not None
+        assert told.hint is not None
+        assert told.hint.split("`")[1].split()[0] == {"lm_studio": "lms"}.get(kind, kind)
+
+
+async def test_llama_cpp_has_one_model_whatever_it_is_called() -> None:
+    told = await found(LlamaCpp(Home((GGUF,))), "llamafile/anything")
+    assert (told.problem, told.serves) == (None, GGUF)
+
+
+async def test_llama_cpp_is_still_loading() -> None:
+    told = await found(LlamaCpp(Home((GGUF,), loading=True)), "openai/mistral")
+    assert told.problem == "openai/mistral answered 503: Loading model"
+    assert told.hint == "wait until the server has loaded its model"
+
+
+@every_kind
+async def test_a_key_is_wanted(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulated, name = KINDS[kind]
+    variable = {
+        "ollama": "OLLAMA_API_KEY",
+        "vllm": "HOSTED_VLLM_API_KEY",
+        "lm_studio": "LM_STUDIO_API_KEY",
+        "llama.cpp": "OPRO_API_KEY",
+    }[kind]
+    home = Home((NAMES[kind],), key="the-right-key")
+    monkeypatch.setenv(variable, "another-key")
+    told = await found(emulated(home), name)
+    assert told.problem is not None
+    assert told.problem.startswith(f"{name} answered 401: ")
+    assert told.hint is not None
+    assert told.hint.startswith(f"set {variable} to a key that is valid")
+    monkeypatch.setenv(variable, "the-right-key")
+    assert (await found(emulated(home), name)).problem is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("vllm", "no list of models at http://127.0.0.1:"),
+        ("llama.cpp", "no list of models at http://127.0.0.1:"),
+        ("lm_studio", "did not answer: Unexpected endpoint or method. (GET /models)"),
+    ],
+)
+async def test_an_address_without_v1(kind: str, problem: str) -> None:
+    emulated, name = KINDS[kind]
+    async with emulated(Home((NAMES[kind],))) as server:
+        told = await server_of(ModelSettings(name, api_base=server.root))
+    assert told.problem is not None
+    assert problem in told.problem
+    assert told.hint == f"check api_base, {server.root}: most end in /v1"
+
+
+@asynccontextmanager
+async def answering(answer: web.Response) -> AsyncIterator[str]:
+    """A program that is no model server, and has one answer to everything."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handler)
+    async with TestServer(app) as server:
+        yield str(server.make_url("/v1"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (web.Response(text="<html><title>Jupyter</title>", content_type="text/html"), "Jupyter"),
+        (web.json_response({"hello": "world"}), "sent no readable answer"),
+        (web.json_response({"data": "many"}), "sent no readable answer"),
+        (web.json_response([]), "sent no readable answer"),
+        (web.Response(), "sent an empty answer"),
+        (web.Response(status=500, text="boom"), "answered 500: boom"),
+        (web.Response(status=302, headers={"Location": "/login"}), "it redirects to /login"),
+        (web.Response(text="[" * 100_000), "sent no readable answer"),
+    ],
+)
+async def test_another_program_at_the_address(answer: web.Response, problem: str) -> None:
+    async with answering(answer) as base:
+        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+    assert told.problem is not None
+    assert problem in told.problem
+
+
+async def test_a_gateway_that_has_no_list_is_no_problem() -> None:
+    """Its own kind is unknown, its address looks right, and a run may well work."""
+    async with answering(web.Response(status=404)) as base:
+        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        assert (told.problem, told.serves) == (None, None)
+        told = await server_of(ModelSettings("hosted_vllm/mistral", api_base=base))
+        assert told.problem == f"hosted_vllm/mistral: no list of models at {base}/models"
+    rows = {"object": "list", "data": [{"id": "openai/*", "owned_by": "openai"}]}
+    async with answering(web.json_response(rows)) as base:
+        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        assert (told.problem, told.serves) == (None, None)
+
+
+async def test_what_a_server_says_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line break, no control character, no key, and no more than a line."""
+    monkeypatch.setenv("SOME_API_KEY", "a-secret-of-mine")
+    names = ("\x1b[31mred", "a\nb", "a-secret-of-mine", "long" * 30_000, "\u202eevil")
+    told = await found(VLLM(Home(names)), "hosted_vllm/m")
+    assert told.problem is not None
+    assert "a-secret" not in told.problem
+    assert told.problem.isprintable()
+    assert len(told.problem) < 5 * 320
+    told = await found(LlamaCpp(Home(("\x1b[31m" + "x" * 9999,))), "openai/m")
+    assert told.serves is not None
+    assert told.serves.isprintable()
+    assert len(told.serves) <= 300
+
+
+async def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_servers, "PATIENCE_S", 0.05)
+    never = asyncio.Event()
+
+    async def hang(request: web.Request) -> web.StreamResponse:
+        """Byte by byte, so that each read is quick, or not at all."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while not never.is_set():
+            await response.write(b" ")
+            await asyncio.sleep(0.01)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/v1/models", hang)
+    async with TestServer(app) as server:
+        base = str(server.make_url("/v1"))
+        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        assert told.problem == "openai/mistral gave no answer within 0.05 s"
+        assert told.hint == "is it busy, or is that another program?"
+        never.set()
+
+
+async def test_no_proxy_stands_before_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    assert (await found(Ollama(), "ollama_chat/mistral")).problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("hosted_vllm/m", "http://gpu.example:8000/v1"),
+        ("ollama_chat/m", "http://192.168.1.7:11434"),
+        ("openai/m", "https://else.example/v1"),
+    ],
+)
+def test_a_server_elsewhere_is_only_named(name: str, base: str) -> None:
+    """tests/guards.py ends a test that connects there."""
+    (told,) = look_at([ModelSettings(name, api_base=base)])
+    assert (told.address, told.asked, told.problem) == (base, False, None)
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "anthropic/claude-x", "hosted_vllm/m"])
+def test_a_provider_is_no_server_of_ones_own(name: str) -> None:
+    """Nor is one whose address nobody has told."""
+    assert look_at([ModelSettings(name)]) == ()
+
+
+def test_a_proxy_of_litellm_stands_before_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USE_LITELLM_PROXY", "True")
+    assert look_at([ModelSettings("ollama_chat/mistral")]) == ()
+
+
+def test_an_address_in_the_environment_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_API_BASE", "http://[bad")
+    (told,) = look_at([ModelSettings("ollama_chat/mistral")])
+    assert not told.asked
+
+
+def notes(server: Server, **more: Any) -> tuple[str, ...]:
+    return notes_on(server, ModelSettings(server.model, **more), 3000)
+
+
+def test_a_prompt_that_does_not_fit_is_told_with_the_remedy() -> None:
+    """3,000 tokens of prompt and max_tokens 512: 3,512."""
+    ready = Server("hosted_vllm/m", None, "", kind="vllm", serves="m", context=3512)
+    assert notes(ready, max_tokens=512) == ()
+    assert notes(ready, max_tokens=513) == (
+        "hosted_vllm/m: a prompt of about 3,000 tokens and max_tokens 513 do not fit into its "
+        "context of 3,512 tokens: `vllm serve m --max-model-len 4096`, or lower max_tokens",
+    )
+
+
+def test_ollama_that_does_not_tell_its_context_has_its_default() -> None:
+    server = Server("ollama_chat/m", None, "", kind="ollama", serves="m:latest")
+    assert notes(server, max_tokens=1096) == ()
+    (note,) = notes(server, max_tokens=1097)
+    assert "context of 4,096 tokens (its default), and Ollama cuts the prompt without a" in note
+    assert "`OLLAMA_CONTEXT_LENGTH=8192 ollama serve`" in note
+
+
+def test_more_calls_than_slots_are_told() -> None:
+    server = Server("openai/m", None, "", kind="llama.cpp", serves="m", at_once=4)
+    assert notes(server, concurrency=4) == ()
+    assert notes(server, concurrency=5) == (
+        "openai/m: llama.cpp answers 4 requests at once; of concurrency 5 the others wait",
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["data", "id", "models", "error", "object", "owned_by", "max_model_len"]
+            )
+            | st.sampled_from(
+                ["default_generation_settings", "n_ctx", "name", "parameters", "config"]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=20,
+)
+OWNERS = st.sampled_from(["library", "vllm", "organization_owner", "llamacpp", "me", None])
+LISTS = st.builds(lambda owner: {"data": [{"id": "mistral", "owned_by": owner}]}, OWNERS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    first=(JSON | LISTS).map(web.json_response)
+    | st.builds(web.Response, body=st.binary(max_size=99), status=st.sampled_from([200, 404, 503])),
+    then=JSON,
+    name=st.sampled_from(["ollama/mistral", "openai/mistral", "lm_studio/mistral"]),
+)
+def test_no_answer_whatever_makes_it_raise(first: web.Response, then: Any, name: str) -> None:
+    async def ask() -> Server:
+        async def list_them(request: web.Request) -> web.Response:
+            return web.Response(body=first.body, status=first.status, headers=first.headers)
+
+        async def tell(request: web.Request) -> web.Response:
+            return web.json_response(then)
+
+        app = web.Application()
+        app.router.add_get("/v1/models", list_them)
+        app.router.add_route("*", "/{path:.*}", tell)
+        async with TestServer(app) as server:
+            return await server_of(ModelSettings(name, api_base=str(server.make_url("/v1"))))
+
+    told = asyncio.run(ask())
+    assert told.problem is None or told.problem.isprintable()
+    assert told.context is None or told.context > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(sent=st.binary(max_size=200) | st.just(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"))
+def test_no_bytes_whatever_make_it_raise(sent: bytes) -> None:
+    async def ask() -> Server:
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(sent)
+            writer.close()
+
+        server = await asyncio.start_server(handler, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            base = f"http://127.0.0.1:{port}/v1"
+            return await server_of(ModelSettings("openai/mistral", api_base=base))
+
+    assert asyncio.run(ask()).problem
