@@ -1,0 +1,149 @@
+"""`opro check` and the servers of this machine: what is printed, and how it ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opro_cli.engine import retries
+from tests.cli.conftest import CONFIG, Opro
+from tests.cli.test_start_up import HEAVY, QUICKSTART, imported
+from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
+from tests.server.threaded import serving
+
+
+def written(folder: Path, scorer: str, optimizer: str = "model: scripted/optimizer") -> None:
+    text = CONFIG.replace("model: scripted/scorer", scorer)
+    (folder / "c.yaml").write_text(text.replace("model: scripted/optimizer", optimizer))
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nobody listens for as long as the test takes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_a_server_that_is_ready_is_a_line(opro: Opro, folder: Path) -> None:
+    with serving(VLLM(Home(("m",), context=8192))) as server:
+        written(folder, f'model: hosted_vllm/m, api_base: "{server.url}"')
+        said = opro("check", "c.yaml")
+        assert said.code == 0
+        assert "ready, serves m, context" in said.out
+        assert max(map(len, said.out.splitlines())) <= 80
+        (told,) = opro("check", "c.yaml", "--json").data["servers"]
+        assert (told["model"], told["serves"], told["context"]) == ("hosted_vllm/m", "m", 8192)
+        assert (told["asked"], told["problem"]) == (True, None)
+        assert server.requests == []
+
+
+def test_a_server_that_is_not_running_ends_with_the_command(
+    opro: Opro, folder: Path, nobody: str
+) -> None:
+    written(folder, f'model: ollama_chat/mistral, api_base: "{nobody}"')
+    said = opro("check", "c.yaml")
+    assert said.code == 2
+    assert "not ready" in said.out
+    assert said.err == (
+        f"opro: c.yaml: ollama_chat/mistral refused the connection at {nobody}\n"
+        "hint: start it with `ollama serve`\n"
+    )
+    ended = opro("check", "c.yaml", "--json")
+    assert ended.code == 2
+    assert ended.data["servers"][0]["hint"] == "start it with `ollama serve`"
+
+
+def test_a_run_says_the_same(
+    opro: Opro, folder: Path, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call of a run, refused often enough."""
+    monkeypatch.setattr(retries, "wait_after", lambda *_: 0.0)
+    written(folder, f'model: ollama_chat/mistral, api_base: "{nobody}"')
+    said = opro("optimize", "c.yaml", "--plain")
+    assert said.code == 1
+    assert f"ollama_chat/mistral refused the connection at {nobody}" in said.err
+    assert "start it with `ollama serve`" in said.err
+
+
+def test_a_missing_model_ends_with_the_command(opro: Opro, folder: Path) -> None:
+    with serving(Ollama(Home(("llama3:latest",)))) as server:
+        written(folder, f'model: ollama_chat/mistral, api_base: "{server.root}"')
+        said = opro("check", "c.yaml")
+        assert said.code == 2
+        assert "the server lacks it; it has llama3:latest" in said.err
+        assert "hint: `ollama pull mistral`, or check the model's name" in said.err
+        ran = opro("optimize", "c.yaml", "--plain")
+        assert ran.code == 1
+        assert "`ollama pull mistral`, or check the model's name" in ran.err
+
+
+def test_everything_that_is_missing_is_told_at_once(opro: Opro, folder: Path, nobody: str) -> None:
+    written(
+        folder, f'model: ollama_chat/mistral, api_base: "{nobody}"', "model: anthropic/claude-x"
+    )
+    said = opro("check", "c.yaml")
+    assert said.code == 2
+    assert said.err == (
+        "opro: c.yaml: no API key: ANTHROPIC_API_KEY is not set\n"
+        f"c.yaml: ollama_chat/mistral refused the connection at {nobody}; "
+        "start it with `ollama serve`\n"
+    )
+
+
+def test_one_server_for_both_is_asked_once(opro: Opro, folder: Path) -> None:
+    with serving(Ollama()) as server:
+        both = f'model: ollama_chat/mistral, api_base: "{server.root}"'
+        written(folder, both, both)
+        assert len(opro("check", "c.yaml", "--json").data["servers"]) == 1
+        assert server.looked == ["GET /v1/models", "GET /api/ps", "POST /api/show"]
+
+
+def test_too_little_context_and_too_few_slots_are_notes(opro: Opro, folder: Path) -> None:
+    """max_tokens is 1024 and concurrency 32 unless the config says otherwise."""
+    with serving(LlamaCpp(Home(("m.gguf",), context=1024, at_once=4))) as server:
+        written(folder, f'model: openai/m, api_base: "{server.url}"')
+        said = opro("check", "c.yaml", "--json")
+        assert said.code == 0
+        notes = said.data["notes"][-2:]
+        assert notes[0].startswith("scorer openai/m: a prompt of about ")
+        assert "max_tokens 1,024 do not fit into its context of 1,024 tokens" in notes[0]
+        assert "of concurrency 32 the others wait" in notes[1]
+
+
+def test_a_server_elsewhere_is_named_and_not_asked(opro: Opro, folder: Path) -> None:
+    written(folder, 'model: hosted_vllm/m, api_base: "http://gpu.example:8000/v1"')
+    said = opro("check", "c.yaml")
+    assert said.code == 0
+    assert "not on this machine, not asked" in " ".join(said.out.split())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai/gpt-4o-mini",
+        'hosted_vllm/m, api_base: "http://gpu.example:8000/v1"',
+        "anthropic/claude-x",
+    ],
+    ids=str,
+)
+def test_models_elsewhere_are_checked_without_what_asks_any(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-at-all")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-none-at-all")
+    quickstart = Path(QUICKSTART)
+    text = quickstart.read_text().replace("data/", f"{quickstart.parent}/data/")
+    (tmp_path / "c.yaml").write_text(text.replace("embedded/tiny-mistral", model))
+    assert not imported("check", str(tmp_path / "c.yaml")) & HEAVY
+
+
+def test_markup_of_a_server_is_text(opro: Opro, folder: Path) -> None:
+    with serving(LlamaCpp(Home(("[bold red]x[/] \x1b[31m",)))) as server:
+        written(folder, f'model: openai/m, api_base: "{server.url}"')
+        said = opro("check", "c.yaml")
+    assert "[bold red]x[/]" in " ".join(said.out.split())
+    assert "\x1b" not in said.out
