@@ -141,6 +141,18 @@ def test_models_elsewhere_are_checked_without_what_asks_any(
     assert not imported("check", str(tmp_path / "c.yaml")) & HEAVY
 
 
+@pytest.mark.parametrize("address", ["http://[bad/v1", "http://localhost:80O0/v1"])
+def test_an_address_that_makes_no_sense_is_a_problem_of_the_config(
+    address: str, opro: Opro, folder: Path
+) -> None:
+    written(folder, f'model: openai/m, api_base: "{address}"')
+    said = opro("check", "c.yaml")
+    assert said.code == 2
+    assert (
+        f"expected a URL such as http://localhost:8000/v1, or null, found '{address}'" in said.err
+    )
+
+
 def test_markup_of_a_server_is_text(opro: Opro, folder: Path) -> None:
     with serving(LlamaCpp(Home(("[bold red]x[/] \x1b[31m",)))) as server:
         written(folder, f'model: openai/m, api_base: "{server.url}"')

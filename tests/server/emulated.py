@@ -168,12 +168,7 @@ class VLLM(Emulated):
     honours_n = True
 
     def row(self, name: str) -> dict[str, Any]:
-        more: dict[str, Any] = {
-            "root": name,
-            "parent": None,
-            "max_model_len": self.home.context,
-            "permission": [],
-        }
+        more = {"root": name, "parent": None, "max_model_len": self.home.context}
         return {**super().row(name), **more}
 
     def unknown_model(self, model: str) -> Fault:
@@ -284,3 +279,17 @@ class LlamaCpp(Emulated):
 
     def more_of(self, reply: dict[str, Any]) -> None:
         reply |= {"system_fingerprint": "b6000-0000000", "timings": {"predicted_per_second": 30.0}}
+
+
+class LlamaCppRouter(LlamaCpp):
+    """llama-server without a model of its own: it loads one by its name."""
+
+    def row(self, name: str) -> dict[str, Any]:
+        return {**super().row(name), "status": {"value": "unloaded"}}
+
+    def has(self, model: str) -> bool:
+        return model in self.home.models
+
+    def unknown_model(self, model: str) -> Fault:
+        error = {"code": 400, "message": "model not found", "type": "invalid_request_error"}
+        return Fault("status", 400, body={"error": error})

@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
 from opro_cli.adapters.models import build_model
+from opro_cli.adapters.models.http_post import proxy_for
 from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.core.settings import ModelSettings
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, lean
@@ -80,11 +81,20 @@ def web_app(answer: Handler) -> web.Application:
 
 
 @lean
-async def test_a_proxy_can_be_switched_off(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_stands_before_this_machine(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await wire.serve()
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert (await wire.model().reply(asking("hi"))).text.endswith("of: hi")
+    await wire.model().reply(asking())
+    assert len(wire.server.requests) == 1
+
+
+def test_a_proxy_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert proxy_for("http://model.example/v1") == "http://proxy.example:3128"
+    monkeypatch.setenv("no_proxy", "model.example")
+    assert proxy_for("http://model.example/v1") is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from opro_cli.adapters.models.litellm_model import LitellmModel
 from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.errors import ModelError
-from tests.server.emulated import Emulated, Home
+from tests.server.emulated import Emulated, Home, LlamaCppRouter
 from tests.wire.conftest import asking
 from tests.wire.test_local_servers import KINDS, NAMES, base_of, every_kind
 
@@ -75,6 +75,14 @@ async def test_a_run_meets_a_missing_model_with_the_remedy_of_check(
     assert (error.transient, error.unanswerable, error.status) == (False, False, 404)
     if asked_as(kind, adapter) == KINDS[kind][1]:
         assert command in (error.hint or "")
+
+
+@both
+async def test_a_router_refuses_a_missing_model_with_a_400(adapter: Adapter) -> None:
+    with pytest.raises(ModelError, match="model not found") as caught:
+        await reply(LlamaCppRouter(Home(("another",))), "openai/mistral", adapter)
+    assert (caught.value.transient, caught.value.unanswerable) == (False, False)
+    assert (caught.value.hint or "").startswith("check the model's name and api_base, http://")
 
 
 @both

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from opro_cli.adapters.models.local_servers import Server, look_at, notes_on, server_of
 from opro_cli.core.settings import ModelSettings
-from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LMStudio, Ollama
+from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LlamaCppRouter, LMStudio, Ollama
 
 MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"
 GGUF = "Mistral-7B-Instruct-v0.3.Q4_K_M.gguf"
@@ -141,6 +142,13 @@ async def test_llama_cpp_has_one_model_whatever_it_is_called() -> None:
     assert (told.problem, told.serves) == (None, GGUF)
 
 
+async def test_a_router_of_llama_cpp_has_the_models_that_it_lists() -> None:
+    told = await found(LlamaCppRouter(Home(("mistral",))), "openai/mistral")
+    assert (told.problem, told.serves, told.context) == (None, "mistral", None)
+    told = await found(LlamaCppRouter(Home(("mistral",))), "openai/another")
+    assert told.problem == "openai/another: the server lacks it; it has mistral"
+
+
 async def test_llama_cpp_is_still_loading() -> None:
     told = await found(LlamaCpp(Home((GGUF,), loading=True)), "openai/mistral")
     assert told.problem == "openai/mistral answered 503: Loading model"
@@ -196,6 +204,15 @@ def test_a_server_elsewhere_is_only_named(name: str, base: str) -> None:
     """tests/guards.py ends a test that connects there."""
     (told,) = look_at([ModelSettings(name, api_base=base)])
     assert (told.address, told.asked, told.problem) == (base, False, None)
+
+
+async def test_of_two_servers_only_the_one_on_this_machine_is_asked() -> None:
+    async with Ollama() as server:
+        here = ModelSettings("ollama_chat/mistral", api_base=server.root)
+        there = ModelSettings("hosted_vllm/m", api_base="http://gpu.example:8000/v1")
+        told = await asyncio.to_thread(look_at, [here, there])
+    assert [each.asked for each in told] == [True, False]
+    assert [each.problem for each in told] == [None, None]
 
 
 @pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "anthropic/claude-x", "hosted_vllm/m"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from opro_cli.adapters.models.provider_addresses import own_address
 from opro_cli.adapters.models.provider_errors import (
     address_hint,
     remedy,
@@ -104,7 +105,8 @@ def timed_out(
 
 def refused_connection(asked: Asked) -> ModelError:
     """Nobody listens at the address."""
-    where = f" at {asked.api_base}" if asked.api_base else ""
+    address = asked.api_base or own_address(asked.name, None)
+    where = f" at {one_line(address, asked.secrets)}" if address else ""
     hint = start_hint(asked.name, asked.api_base)
     return ModelError(f"{asked.name} refused the connection{where}", hint, transient=True)
 
