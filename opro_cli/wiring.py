@@ -148,7 +148,7 @@ def servers_of(settings: Settings) -> tuple[Server, ...]:
 
 
 def notes_on_servers(
-    settings: Settings, servers: Sequence[Server], prompt_tokens: Mapping[str, int]
+    settings: Settings, servers: Sequence[Server], longest: Mapping[str, int]
 ) -> tuple[str, ...]:
     """What of them does not go with the config: prompts too long, more calls than they answer."""
     if not servers:
@@ -161,7 +161,7 @@ def notes_on_servers(
         f"{role} {note}"
         for role, model in models.items()
         if (server := found.get((model.model, model.api_base)))
-        for note in notes_on(server, model, prompt_tokens[role])
+        for note in notes_on(server, model, longest[role])
     )
 
 

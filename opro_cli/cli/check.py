@@ -33,7 +33,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     notes = (*wiring.grading_notes(settings), *data.notes)
     told = forecast(settings, data.examples, notes, strategy, missing)
     servers = wiring.servers_of(settings)
-    told["notes"] += wiring.notes_on_servers(settings, servers, told["prompt_tokens"])
+    told["notes"] += wiring.notes_on_servers(settings, servers, told["longest_prompts"])
     facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
         print(json.dumps(facts, indent=2))

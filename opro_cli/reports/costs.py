@@ -75,6 +75,32 @@ def costs(
     }
 
 
+def longest_prompts(
+    settings: Settings, examples: Mapping[Split, Sequence[Example]], strategy: Strategy
+) -> dict[Role, int]:
+    """Tokens of the longest prompt that each model will read, about.
+
+    The longest question under the longest instruction, with a first reply where there are two
+    rounds, and a meta-prompt that is full of such instructions.
+    """
+    state = RunState.at_start(settings.search, examples, settings.task)
+    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
+    known = max(map(len, settings.search.initial_instructions))
+    length = max(known, settings.search.max_instruction_chars)
+    asked = max(
+        _bytes(scorer_messages(example.input, "x" * length, form))
+        for split in SPLITS
+        for example in examples[split]
+    )
+    bytes_a_token, _ = KINDS["expected"]
+    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    told = _meta_prompt(settings, examples, strategy, state, length)
+    return {
+        "scorer": round(asked / bytes_a_token) + reply,
+        "optimizer": round(told / bytes_a_token),
+    }
+
+
 def _total(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Both models together; unknown dollars stay unknown."""
     total = {name: sum(row[name] for row in rows) for name in rows[0] if name != "usd"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.model import Example, Message, Split
+from opro_cli.core.model import Example, Split
 from opro_cli.core.prompts import (
     MetaPromptMaterial,
     PromptFormat,
@@ -17,7 +17,7 @@ from opro_cli.core.session import expected_calls
 from opro_cli.core.settings import Settings
 from opro_cli.core.state import RunState
 from opro_cli.ports import Strategy
-from opro_cli.reports.costs import KINDS
+from opro_cli.reports.costs import longest_prompts
 
 
 def forecast(
@@ -29,8 +29,7 @@ def forecast(
 ) -> dict[str, Any]:
     """Split sizes, models, calls at most, and the first prompt for each model as it would be sent.
 
-    The meta-prompt shown has made-up scores (0), since nothing was scored yet. prompt_tokens: of
-    the longest first prompts, estimated from their bytes.
+    The meta-prompt shown has made-up scores (0), since nothing was scored yet.
     """
     state = RunState.at_start(settings.search, examples, settings.task)
     form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
@@ -43,13 +42,6 @@ def forecast(
         description=settings.task.description or "",
     )
     asked = scorer_messages(examples["train"][0].input, first, form)
-    meta_prompt = strategy.meta_prompt(material)
-    longest = max(
-        tokens_in(scorer_messages(example.input, instruction, form))
-        for rows in examples.values()
-        for example in rows
-        for instruction in settings.search.initial_instructions
-    )
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -59,14 +51,10 @@ def forecast(
         "steps": settings.search.steps,
         "calls_at_most": expected_calls(state),
         "missing_keys": list(missing_keys),
-        "prompt_tokens": {"scorer": longest, "optimizer": tokens_in(meta_prompt)},
+        "longest_prompts": longest_prompts(settings, examples, strategy),
         "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],
         "gold_answer": examples["train"][0].target,
-        "meta_prompt": [{"role": m.role, "content": m.content} for m in meta_prompt],
+        "meta_prompt": [
+            {"role": m.role, "content": m.content} for m in strategy.meta_prompt(material)
+        ],
     }
-
-
-def tokens_in(messages: Sequence[Message]) -> int:
-    """About how many tokens a model reads, by the bytes of the texts."""
-    bytes_a_token, _ = KINDS["expected"]
-    return round(sum(len(m.content.encode(errors="replace")) for m in messages) / bytes_a_token)

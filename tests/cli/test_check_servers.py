@@ -109,7 +109,7 @@ def test_too_little_context_and_too_few_slots_are_notes(opro: Opro, folder: Path
         said = opro("check", "c.yaml", "--json")
         assert said.code == 0
         notes = said.data["notes"][-2:]
-        assert notes[0].startswith("scorer openai/m: a prompt of about ")
+        assert notes[0].startswith("scorer openai/m: a prompt of up to ")
         assert "max_tokens 1,024 do not fit into its context of 1,024 tokens" in notes[0]
         assert "of concurrency 32 the others wait" in notes[1]
 

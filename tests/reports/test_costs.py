@@ -9,7 +9,7 @@ import pytest
 from opro_cli import wiring
 from opro_cli.core.model import ChatRequest
 from opro_cli.core.settings import PriceSettings, Settings
-from opro_cli.reports.costs import costs
+from opro_cli.reports.costs import costs, longest_prompts
 from tests.engine.runs import MemoryJournal, calls, examples, new_runner, settings
 
 CHEAP = PriceSettings(1.0, 4.0)
@@ -43,6 +43,26 @@ async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[
         size = sum(len(m.content.encode()) for r in of_role for m in r.messages)
         assert size / 3 <= most["prompt_tokens"] or not of_role
         assert sum(r.max_tokens for r in of_role) <= most["completion_tokens"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"task": {"second_round": True}}, {"initial_instructions": ("long " * 200,)}],
+    ids=lambda options: str(options)[:40],
+)
+async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> None:
+    """At four bytes a token, as all of it is estimated."""
+    config = settings(**options)
+    told = longest_prompts(config, examples(), wiring.strategy_for(config))
+    runner = new_runner(MemoryJournal(), **options)
+    await runner.run()
+    sizes: dict[str, list[float]] = {"scorer": [0.0], "optimizer": [0.0]}
+    for request in calls(runner.scorer).requests:
+        text = "".join(message.content for message in request.messages)
+        role = "optimizer" if "Your task is to generate" in text else "scorer"
+        sizes[role].append(len(text.encode()) / 4)
+    for role, longest in told.items():
+        assert 1 < max(sizes[role]) <= longest + 1
 
 
 def test_worked_by_hand() -> None:

@@ -241,7 +241,7 @@ def test_a_prompt_that_does_not_fit_is_told_with_the_remedy() -> None:
     ready = Server("hosted_vllm/m", None, "", kind="vllm", serves="m", context=3512)
     assert notes(ready, max_tokens=512) == ()
     assert notes(ready, max_tokens=513) == (
-        "hosted_vllm/m: a prompt of about 3,000 tokens and max_tokens 513 do not fit into its "
+        "hosted_vllm/m: a prompt of up to 3,000 tokens and max_tokens 513 do not fit into its "
         "context of 3,512 tokens: `vllm serve m --max-model-len 4096`, or lower max_tokens",
     )
 

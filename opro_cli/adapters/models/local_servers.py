@@ -100,7 +100,8 @@ async def server_of(settings: ModelSettings) -> Server:
         refusal = timed_out(asked, "is it busy, or is that another program?")
     except ModelError as error:
         refusal = error
-    return Server(*_named(settings), problem=refusal.message, hint=refusal.hint)
+    kind = kind_of(settings.model, settings.api_base)
+    return Server(*_named(settings), problem=refusal.message, hint=refusal.hint, kind=kind)
 
 
 async def _look(http: HttpGet, base: str, settings: ModelSettings, asked: Asked) -> Server:
@@ -211,7 +212,7 @@ def rows_of(data: Any, key: str) -> list[dict[str, Any]]:
 
 
 def notes_on(server: Server, settings: ModelSettings, prompt: int) -> tuple[str, ...]:
-    """What a person should know before a run; `prompt`: tokens of the longest, about."""
+    """What a person should know before a run; `prompt`: tokens of the longest."""
     notes = []
     needed = prompt + settings.max_tokens
     context = server.context or (OLLAMA_CONTEXT if server.kind == "ollama" else None)
@@ -219,7 +220,7 @@ def notes_on(server: Server, settings: ModelSettings, prompt: int) -> tuple[str,
         holds = f"{context:,} tokens" + ("" if server.context else " (its default)")
         cuts = ", and Ollama cuts the prompt without a word" if server.kind == "ollama" else ""
         notes.append(
-            f"{server.model}: a prompt of about {prompt:,} tokens and max_tokens "
+            f"{server.model}: a prompt of up to {prompt:,} tokens and max_tokens "
             f"{settings.max_tokens:,} do not fit into its context of {holds}{cuts}: "
             + lengthen_hint(server.model, server.kind, needed)
         )
