@@ -44,7 +44,9 @@ def server_line(server: Mapping[str, Any]) -> str:
         return f"{where}: not ready"
     if server["serves"] is None:
         return f"{where}: answers, and does not list this model"
-    told = [f"{where}: ready", f"serves {server['serves']}"]
+    told = [f"{where}: ready"]
+    if not server["model"].endswith(f"/{server['serves']}"):
+        told.append(f"serves {server['serves']}")
     told += [f"context {count(server['context'])} tokens"] if server["context"] else []
     told += [f"{server['at_once']} requests at once"] if server["at_once"] else []
     return ", ".join(told)

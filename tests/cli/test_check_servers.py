@@ -33,7 +33,7 @@ def test_a_server_that_is_ready_is_a_line(opro: Opro, folder: Path) -> None:
         written(folder, f'model: hosted_vllm/m, api_base: "{server.url}"')
         said = opro("check", "c.yaml")
         assert said.code == 0
-        assert "ready, serves m, context" in said.out
+        assert ": ready, context 8,192 tokens" in " ".join(said.out.split())
         assert max(map(len, said.out.splitlines())) <= 80
         (told,) = opro("check", "c.yaml", "--json").data["servers"]
         assert (told["model"], told["serves"], told["context"]) == ("hosted_vllm/m", "m", 8192)
