@@ -65,6 +65,13 @@ async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> 
         assert 1 < max(sizes[role]) <= longest + 1
 
 
+def test_a_second_round_reads_the_first_reply() -> None:
+    once, twice = settings(), settings(task={"second_round": True})
+    strategy = wiring.strategy_for(once)
+    short, long = (longest_prompts(each, examples(), strategy)["scorer"] for each in (once, twice))
+    assert long - short == once.scorer.max_tokens
+
+
 def test_worked_by_hand() -> None:
     """3 steps of 3; 6 train, 5 dev, 7 test questions; start and 5 finalists on dev, 2 on test."""
     told = told_for(settings(), {"scorer": None, "optimizer": CHEAP})

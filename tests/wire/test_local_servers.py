@@ -124,6 +124,13 @@ async def test_the_context_that_ollama_gives(server: Ollama, context: int | None
     assert (await found(server, "ollama_chat/mistral")).context == context
 
 
+@pytest.mark.parametrize("name", ["gpt-oss:120b-cloud", "glm-4.6:cloud"])
+async def test_a_model_that_ollama_has_elsewhere_is_only_looked_up_in_its_list(name: str) -> None:
+    server = Ollama(Home((name,)))
+    assert (await found(server, f"ollama_chat/{name}")).problem is None
+    assert server.looked == ["GET /v1/models"]
+
+
 @pytest.mark.parametrize("kind", ["ollama", "vllm", "lm_studio"])
 async def test_an_openai_name_at_the_address_of_another_kind(kind: str) -> None:
     """The list says whose it is, and the remedy is that server's."""

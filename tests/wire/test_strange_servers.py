@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.adapters.models import local_servers
+from opro_cli.adapters.models import http_get, local_servers
 from opro_cli.adapters.models.local_servers import Server, server_of
 from opro_cli.core.settings import ModelSettings
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
@@ -79,6 +80,25 @@ async def test_what_a_server_says_is_text(monkeypatch: pytest.MonkeyPatch) -> No
     assert told.serves is not None
     assert told.serves.isprintable()
     assert len(told.serves) <= 300
+
+
+async def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_get, "MOST_BYTES", 100_000)
+
+    async def pour(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b"x" * 10_000)
+        return response
+
+    app = web.Application()
+    app.router.add_get("/v1/models", pour)
+    async with TestServer(app) as server:
+        base = str(server.make_url("/v1"))
+        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+    assert (told.problem or "").startswith("openai/mistral sent no readable answer: xxx")
 
 
 async def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

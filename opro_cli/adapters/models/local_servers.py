@@ -186,7 +186,7 @@ async def _limits(
 
 async def _ollama_context(http: HttpGet, root: str, name: str) -> int | None:
     """That of the model in memory, or else what its Modelfile says."""
-    if name.endswith("-cloud"):
+    if name.endswith(("-cloud", ":cloud")):  # somebody else's machine has it
         return None
     for row in rows_of(await http.data(f"{root}/api/ps"), "models"):
         if row.get("name") == name and count(row, "context_length"):
