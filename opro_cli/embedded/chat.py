@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from opro_cli.embedded.checkpoint import Checkpoint
+from tokenizers import Tokenizer
+
+from opro_cli.embedded.config import MistralConfig
 
 
 class ChatFormat:
-    """`<s>[INST]` + text + `[/INST]` + answer: the chat template of the checkpoint."""
+    """`<s>[INST]` + text + `[/INST]` + answer: the chat template of the checkpoint in `folder`.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._tokenizer = checkpoint.tokenizer
+    Raises OSError, KeyError or ValueError when that is none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.config = MistralConfig.read(folder / "config.json")
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        try:
+            self._tokenizer = Tokenizer.from_str(text)
+        except Exception as error:
+            raise ValueError(f"tokenizer.json: {error}") from error
+        # "[INST]" written by a user is text, not a marker
+        self._tokenizer.encode_special_tokens = True
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
-        self._head: tuple[int, int] = (checkpoint.config.bos_token_id, vocabulary["[INST]"])
+        self._head: tuple[int, int] = (self.config.bos_token_id, vocabulary["[INST]"])
         self._tail: int = vocabulary["[/INST]"]
 
     def ids(self, text: str) -> tuple[int, ...]:

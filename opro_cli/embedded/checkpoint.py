@@ -1,4 +1,4 @@
-"""Reading a Mistral checkpoint folder: config.json, model.safetensors, tokenizer.json."""
+"""Reading the network of a Mistral checkpoint folder: config.json and model.safetensors."""
 
 from __future__ import annotations
 
@@ -6,76 +6,65 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
-from tokenizers import Tokenizer
 
-from opro_cli.embedded.config import MistralConfig
-
-Floats = NDArray[np.float32]
-
-SHIPPED = Path(__file__).resolve().parent / "tiny_mistral"
+from opro_cli.embedded.arrays import Floats
+from opro_cli.embedded.config import SHIPPED, MistralConfig
 
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
     """One layer, matrices transposed for `x @ w`: (in, out).
 
-    qkv: query, key and value side by side; gate_up: the two inputs of SwiGLU side by side.
+    qkv: query, key and value side by side; gate_up: the two inputs of SwiGLU side by side. Both
+    hold the weights of the norm before them, which is then a division alone.
     """
 
-    input_norm: Floats
     qkv: Floats
     output: Floats
-    mlp_norm: Floats
     gate_up: Floats
     down: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights in float32 (stored as float16), and the text side.
+    """Weights in float32, stored as float16.
 
-    embeddings: (vocabulary, hidden), also the output table.
+    embeddings: (vocabulary, hidden). scores: (hidden, vocabulary), the same with the last norm's
+    weights.
     """
 
     config: MistralConfig
     embeddings: Floats
     layers: tuple[LayerWeights, ...]
-    final_norm: Floats
-    tokenizer: Tokenizer
+    scores: Floats
 
 
 def load_checkpoint(folder: Path = SHIPPED) -> Checkpoint:
     """The checkpoint in `folder`; raises OSError, KeyError or ValueError when it is not one."""
     config = MistralConfig.read(folder / "config.json")
     raw = load_file(folder / "model.safetensors")
-    weights = {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in raw.items()}
 
-    def joined(prefix: str, *names: str) -> Floats:
-        parts = [weights[f"{prefix}.{name}_proj.weight"].T for name in names]
-        return np.ascontiguousarray(np.concatenate(parts, axis=1))
+    def weight(name: str) -> Floats:
+        return raw[f"{name}.weight"].astype(np.float32)
+
+    def joined(prefix: str, *names: str, norm: str = "") -> Floats:
+        whole = np.concatenate([weight(f"{prefix}.{name}_proj").T for name in names], axis=1)
+        return np.ascontiguousarray(weight(norm)[:, None] * whole if norm else whole)
 
     layers = []
     for index in range(config.num_hidden_layers):
         layer = f"model.layers.{index}"
         layers.append(
             LayerWeights(
-                input_norm=weights[f"{layer}.input_layernorm.weight"],
-                qkv=joined(f"{layer}.self_attn", "q", "k", "v"),
+                qkv=joined(f"{layer}.self_attn", "q", "k", "v", norm=f"{layer}.input_layernorm"),
                 output=joined(f"{layer}.self_attn", "o"),
-                mlp_norm=weights[f"{layer}.post_attention_layernorm.weight"],
-                gate_up=joined(f"{layer}.mlp", "gate", "up"),
+                gate_up=joined(
+                    f"{layer}.mlp", "gate", "up", norm=f"{layer}.post_attention_layernorm"
+                ),
                 down=joined(f"{layer}.mlp", "down"),
             )
         )
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    # "[INST]" written by a user is text, not a marker
-    tokenizer.encode_special_tokens = True
-    return Checkpoint(
-        config=config,
-        embeddings=weights["model.embed_tokens.weight"],
-        layers=tuple(layers),
-        final_norm=weights["model.norm.weight"],
-        tokenizer=tokenizer,
-    )
+    embeddings = weight("model.embed_tokens")
+    scores = np.ascontiguousarray((embeddings * weight("model.norm")).T)
+    return Checkpoint(config, embeddings, tuple(layers), scores)

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+SHIPPED = Path(__file__).resolve().parent / "tiny_mistral"
+"""The checkpoint in the package."""
+
 
 @dataclass(frozen=True, slots=True)
 class MistralConfig:

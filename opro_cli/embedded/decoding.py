@@ -1,5 +1,8 @@
 """Decoding: from prompts to answers, token by token, each answer the same whatever the batch.
 
+Prompts join a batch while others are under way, and leave it when their answer is whole
+(continuous batching: Yu et al., "Orca", OSDI 2022), so that no row waits for the longest.
+
 Matrix products of different shapes differ in the last bits, so the same prompt beside other
 prompts can get logits that differ by about 1e-5, which decides a near tie. Tokens whose two best
 choices are closer than NEAR_TIE are therefore settled by a pass over that prompt's own tokens
@@ -8,94 +11,153 @@ alone, whose shape, and with it every bit, depends on nothing else. It is rare, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from opro_cli.embedded.checkpoint import Floats
-from opro_cli.embedded.mistral import Ints, Mistral
+from opro_cli.embedded.arrays import Floats
+from opro_cli.embedded.cache import Cache
+from opro_cli.embedded.mistral import CHUNK, Mistral
+from opro_cli.embedded.prompts import Continuation, Prompt
 
 NEAR_TIE = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """Token ids to continue, and how: temperature 0 is greedy; `limit` is a number of tokens."""
-
-    ids: tuple[int, ...]
-    temperature: float
-    limit: int
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """The tokens decoded, without the end mark, and what ended them: that mark or the limit."""
-
-    ids: tuple[int, ...]
-    finish_reason: Literal["stop", "length"]
+ROWS = 64
+"""Rows of a batch at most: more take more memory and are hardly quicker."""
 
 
 @dataclass(slots=True)
-class _Row:
-    """One prompt on its way; index: its place in the caller's list."""
+class Row:
+    """One prompt on its way; key: whatever the caller knows it by."""
 
-    index: int
+    key: int
     prompt: Prompt
     written: list[int] = field(default_factory=list)
 
 
-def decode(model: Mistral, prompts: Sequence[Prompt], rows: int = 64) -> list[Continuation]:
-    """A continuation for each prompt, in order; at most `rows` are computed together."""
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index].ids))
+@dataclass(slots=True)
+class Begun:
+    """Rows whose prompts are read and whose first tokens are written; cache: None when none is."""
+
+    rows: list[Row]
+    cache: Cache | None
+
+
+Over = tuple[int, Continuation]
+"""A row that is over, by its key."""
+
+
+def begin(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Over]]:
+    """Read the prompts of rows, equal ones once; those that are over by then come apart.
+
+    The prompts should be of about one length: padding is read like any token, see `together`.
+    """
+    prompts = list(dict.fromkeys(row.prompt.ids for row in rows))
+    which = np.array([prompts.index(row.prompt.ids) for row in rows])
+    hidden, cache = model.read(prompts)
+    over = _written(model, rows, choose(model, rows, model.logits(hidden)[which]))
+    going = [at for at, row in enumerate(rows) if row.key not in over]
+    if not going:
+        return Begun([], None), list(over.items())
+    if len(prompts) < len(rows) or over:
+        cache.repeat(which[going])
+    return Begun([rows[at] for at in going], cache), list(over.items())
+
+
+def together(waiting: deque[Row], room: int) -> list[Row]:
+    """The first of those that wait, and what is read with it at little more cost.
+
+    That is whatever fits one CHUNK beside it and, at any length, the same prompt again.
+    """
+    rows = [waiting.popleft()]
+    lengths = {rows[0].prompt.ids: len(rows[0].prompt.ids)}
+    for row in list(waiting):
+        known = {**lengths, row.prompt.ids: len(row.prompt.ids)}
+        if len(rows) == room:
+            break
+        if len(known) == len(lengths) or max(known.values()) * len(known) <= CHUNK:
+            waiting.remove(row)
+            rows.append(row)
+            lengths = known
+    return rows
+
+
+class Batch:
+    """Rows that are decoded side by side; empty at first."""
+
+    def __init__(self, model: Mistral) -> None:
+        self.rows: list[Row] = []
+        self._model = model
+        self._cache: Cache | None = None
+
+    def add(self, begun: Begun) -> None:
+        """Take in rows that are begun."""
+        self.rows += begun.rows
+        if self._cache is None:
+            self._cache = begun.cache
+        elif begun.cache is not None:
+            self._cache.join(begun.cache)
+
+    def step(self) -> list[Over]:
+        """One more token for each row; those that are over."""
+        if self._cache is None:
+            return []
+        ids = np.array([row.written[-1] for row in self.rows], dtype=np.int64)[:, None]
+        hidden = self._model.forward(ids, self._cache)[:, -1]
+        tokens = choose(self._model, self.rows, self._model.logits(hidden))
+        over = _written(self._model, self.rows, tokens)
+        for at in reversed([at for at, row in enumerate(self.rows) if row.key in over]):
+            self._cache.drop(at)
+            self.rows[at] = self.rows[-1]
+            self.rows.pop()
+        if not self.rows:
+            self._cache = None
+        return list(over.items())
+
+
+def _written(model: Mistral, rows: Sequence[Row], tokens: Sequence[int]) -> dict[int, Continuation]:
+    """Write a token to each row; those that are over by then, by key."""
+    over: dict[int, Continuation] = {}
+    for row, token in zip(rows, tokens, strict=True):
+        stop = token == model.config.eos_token_id
+        if not stop:
+            row.written.append(token)
+        if stop or len(row.written) >= row.prompt.limit:
+            over[row.key] = Continuation(tuple(row.written), "stop" if stop else "length")
+    return over
+
+
+def decode(model: Mistral, prompts: Sequence[Prompt]) -> list[Continuation]:
+    """A continuation for each prompt, in order."""
+    rows = [Row(key, prompt) for key, prompt in enumerate(prompts)]
+    waiting = deque(sorted(rows, key=lambda row: len(row.prompt.ids)))
     found: dict[int, Continuation] = {}
-    for start in range(0, len(order), rows):
-        batch = [_Row(index, prompts[index]) for index in order[start : start + rows]]
-        found.update(_decode_batch(model, batch))
-    return [found[index] for index in range(len(prompts))]
+    batch = Batch(model)
+    while waiting or batch.rows:
+        if waiting and len(batch.rows) < ROWS:
+            begun, over = begin(model, together(waiting, ROWS - len(batch.rows)))
+            batch.add(begun)
+            found.update(over)
+        else:
+            found.update(batch.step())
+    return [found[key] for key in range(len(prompts))]
 
 
-def _decode_batch(model: Mistral, rows: list[_Row]) -> Iterator[tuple[int, Continuation]]:
-    width = max(len(row.prompt.ids) for row in rows)
-    starts = np.array([width - len(row.prompt.ids) for row in rows], dtype=np.int64)
-    ids = np.full((len(rows), width), model.config.pad_token_id, dtype=np.int64)
-    for index, row in enumerate(rows):
-        ids[index, starts[index] :] = row.prompt.ids
-    cache = model.new_cache(starts)
-    while rows:
-        last = model.forward(ids, cache)[:, -1]
-        tokens = choose(model, rows, model.logits(last))
-        going = np.ones(len(rows), dtype=np.bool_)
-        for index, (row, token) in enumerate(zip(rows, tokens, strict=True)):
-            ended = token == model.config.eos_token_id
-            if not ended:
-                row.written.append(token)
-            if ended or len(row.written) >= row.prompt.limit:
-                going[index] = False
-                reason: Literal["stop", "length"] = "stop" if ended else "length"
-                yield row.index, Continuation(tuple(row.written), reason)
-        rows = [row for row, on in zip(rows, going, strict=True) if on]
-        ids = np.array(tokens, dtype=np.int64)[going][:, None]
-        if rows and not going.all():
-            cache.keep(going)
-
-
-def choose(model: Mistral, rows: list[_Row], logits: Floats) -> list[int]:
+def choose(model: Mistral, rows: Sequence[Row], logits: Floats) -> list[int]:
     """The next token of each row from its logits (rows, vocabulary)."""
     scores = np.stack([perturbed(logits[index], row) for index, row in enumerate(rows)])
     best_two = np.partition(scores, -2, axis=-1)[:, -2:]
     tokens = scores.argmax(axis=-1)
-    for index in np.flatnonzero(best_two[:, 1] - best_two[:, 0] < NEAR_TIE):
+    for index in map(int, np.flatnonzero(best_two[:, 1] - best_two[:, 0] < NEAR_TIE)):
         row = rows[index]
         alone = canonical_logits(model, (*row.prompt.ids, *row.written))
         tokens[index] = perturbed(alone, row).argmax()
     return [int(token) for token in tokens]
 
 
-def perturbed(logits: Floats, row: _Row) -> NDArray[np.float64]:
+def perturbed(logits: Floats, row: Row) -> NDArray[np.float64]:
     """Scores (vocabulary,) whose argmax is the token: logits + T * Gumbel noise.
 
     That draws from softmax(logits / T) exactly (the Gumbel-max trick); at T = 0 it is the argmax.
@@ -109,8 +171,7 @@ def perturbed(logits: Floats, row: _Row) -> NDArray[np.float64]:
 
 
 def canonical_logits(model: Mistral, ids: Sequence[int]) -> Floats:
-    """Logits (vocabulary,) after `ids`, computed alone and without a cache."""
-    row: Ints = np.array([ids], dtype=np.int64)
-    hidden = model.forward(row, model.new_cache(np.zeros(1, dtype=np.int64)))
-    logits: Floats = model.logits(hidden[:, -1])[0]
+    """Logits (vocabulary,) after `ids`, computed alone and without a cache from before."""
+    hidden, _ = model.read([ids])
+    logits: Floats = model.logits(hidden)[0]
     return logits

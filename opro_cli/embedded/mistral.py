@@ -1,4 +1,4 @@
-"""The forward pass of a Mistral model in numpy: batched, left-padded, with a key-value cache.
+"""The forward pass of a Mistral model in numpy: batched, left-padded, with a rolling cache.
 
 Source: Jiang et al., "Mistral 7B" (2023), and `MistralForCausalLM` of transformers, whose
 arithmetic and weight layout this follows (RMSNorm, RoPE on half heads, grouped-query attention,
@@ -7,30 +7,36 @@ sliding window, SwiGLU, tied output table).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
-from opro_cli.embedded.checkpoint import Checkpoint, Floats, LayerWeights
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from opro_cli.embedded.arrays import Bools, Floats, Ints
+from opro_cli.embedded.cache import Cache
+from opro_cli.embedded.checkpoint import Checkpoint, LayerWeights
 
 MASKED = np.float32(-1e30)
+CHUNK = 512
+"""Tokens, over all rows, that are read at once: what a layer makes of them fits a core's cache."""
 
 
-def rms_norm(x: Floats, weight: Floats, eps: float) -> Floats:
-    """x / sqrt(mean(x²) + eps) * weight over the last axis."""
-    scale = np.float32(1.0) / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + np.float32(eps))
-    normed: Floats = x * scale * weight
+def rms_norm(x: Floats, eps: float) -> Floats:
+    """x / sqrt(mean(x²) + eps) over the last axis."""
+    squares = np.einsum("...i,...i->...", x, x)[..., None]
+    normed: Floats = x / np.sqrt(squares / np.float32(x.shape[-1]) + np.float32(eps))
     return normed
 
 
 def rotary_table(positions: Ints, head_dim: int, theta: float) -> tuple[Floats, Floats]:
-    """cos and sin for `positions`, each of shape (*positions.shape, head_dim)."""
-    inverse = theta ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
-    angles = positions[..., None].astype(np.float64) * inverse
+    """cos and sin for `positions`, each of shape (*positions.shape, head_dim).
+
+    In float32 from the start, as every server computes it: a better angle would be another model.
+    """
+    pairs = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
+    inverse = np.float32(1.0) / np.float32(theta) ** pairs
+    angles = positions[..., None].astype(np.float32) * inverse
     angles = np.concatenate((angles, angles), axis=-1)
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    return np.cos(angles), np.sin(angles)
 
 
 def rotate(x: Floats, cos: Floats, sin: Floats) -> Floats:
@@ -52,52 +58,20 @@ def softmax(scores: Floats) -> Floats:
 
 def silu(x: Floats) -> Floats:
     """x * sigmoid(x)."""
-    decay: Floats = np.exp(-np.maximum(x, np.float32(-80.0)))
-    out: Floats = x / (np.float32(1.0) + decay)
-    return out
+    out: Floats = np.maximum(x, np.float32(-80.0))
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    out += np.float32(1.0)
+    return np.divide(x, out, out=out)
 
 
 def swiglu(x: Floats, layer: LayerWeights) -> Floats:
     """down(silu(gate(x)) * up(x)) over the last axis."""
     gate, up = np.split(x @ layer.gate_up, 2, axis=-1)
-    out: Floats = (silu(gate) * up) @ layer.down
+    gated = silu(gate)
+    gated *= up
+    out: Floats = gated @ layer.down
     return out
-
-
-class Cache:
-    """Keys and values of a batch that has been read, one array each per layer.
-
-    keys, values: (rows, kv_heads, slots, head_dim); starts: (rows,) the slots of left padding.
-    """
-
-    def __init__(self, layers: int, starts: Ints) -> None:
-        self.keys: list[Floats | None] = [None] * layers
-        self.values: list[Floats | None] = [None] * layers
-        self.starts = starts
-        self.used = 0
-
-    def extend(self, layer: int, keys: Floats, values: Floats) -> tuple[Floats, Floats]:
-        """Append keys and values of new tokens; all so far come back, as views."""
-        end = self.used + keys.shape[2]
-        old_keys, old_values = self.keys[layer], self.values[layer]
-        if old_keys is None or old_values is None or old_keys.shape[2] < end:
-            # room for half as much again: a long answer is copied a few times, not at each token
-            size = (*keys.shape[:2], end + max(32, end // 2), keys.shape[3])
-            grown_keys, grown_values = np.empty(size, np.float32), np.empty(size, np.float32)
-            if old_keys is not None and old_values is not None:
-                grown_keys[:, :, : self.used] = old_keys[:, :, : self.used]
-                grown_values[:, :, : self.used] = old_values[:, :, : self.used]
-            self.keys[layer], self.values[layer] = grown_keys, grown_values
-            old_keys, old_values = grown_keys, grown_values
-        old_keys[:, :, self.used : end] = keys
-        old_values[:, :, self.used : end] = values
-        return old_keys[:, :, :end], old_values[:, :, :end]
-
-    def keep(self, rows: Bools) -> None:
-        """Drop the rows that are finished."""
-        self.starts = self.starts[rows]
-        self.keys = [None if part is None else part[rows] for part in self.keys]
-        self.values = [None if part is None else part[rows] for part in self.values]
 
 
 class Mistral:
@@ -105,30 +79,50 @@ class Mistral:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self.config = checkpoint.config
+        self.config = config = checkpoint.config
+        everywhere = np.arange(config.max_position_embeddings)
+        self._turns = rotary_table(everywhere, config.head_dim, config.rope_theta)
 
     def new_cache(self, starts: Ints) -> Cache:
         """An empty cache for rows whose first `starts` slots are padding."""
-        return Cache(self.config.num_hidden_layers, starts)
+        return Cache(self.config.num_hidden_layers, starts, self.config.sliding_window)
+
+    def read(self, prompts: Sequence[Sequence[int]]) -> tuple[Floats, Cache]:
+        """Hidden states (rows, hidden) after the last token of each prompt, and their cache."""
+        width = max(map(len, prompts))
+        starts = np.array([width - len(prompt) for prompt in prompts], dtype=np.int64)
+        ids = np.full((len(prompts), width), self.config.pad_token_id, dtype=np.int64)
+        for row, prompt in enumerate(prompts):
+            ids[row, starts[row] :] = prompt
+        cache = self.new_cache(starts)
+        at_once = max(1, CHUNK // len(prompts))
+        for start in range(0, width, at_once):
+            hidden = self.forward(ids[:, start : start + at_once], cache)
+        return hidden[:, -1], cache
 
     def forward(self, ids: Ints, cache: Cache) -> Floats:
-        """Hidden states (rows, tokens, hidden) after the last norm; `cache` now holds `ids` too."""
-        config, tokens = self.config, ids.shape[1]
+        """Hidden states (rows, tokens, hidden) after the last norm; `cache` now holds `ids` too.
+
+        Raises IndexError beyond `max_position_embeddings`.
+        """
+        config, (rows, tokens) = self.config, ids.shape
         slots = np.arange(cache.used, cache.used + tokens)
         positions = np.maximum(slots[None, :] - cache.starts[:, None], 0)
-        cos, sin = rotary_table(positions, config.head_dim, config.rope_theta)
+        cos, sin = (table[positions] for table in self._turns)
         hidden = self._mask(slots, cache.starts)
-        x = self.checkpoint.embeddings[ids]
+        # All tokens of all rows below one another: one matrix product, not one for each row.
+        x = self.checkpoint.embeddings[ids.ravel()]
         for index, layer in enumerate(self.checkpoint.layers):
-            normed = rms_norm(x, layer.input_norm, config.rms_norm_eps)
-            x = x + self._attend(index, normed @ layer.qkv, cos, sin, hidden, cache) @ layer.output
-            x = x + swiglu(rms_norm(x, layer.mlp_norm, config.rms_norm_eps), layer)
-        cache.used += tokens
-        return rms_norm(x, self.checkpoint.final_norm, config.rms_norm_eps)
+            qkv = (rms_norm(x, config.rms_norm_eps) @ layer.qkv).reshape(rows, tokens, -1)
+            mixed = self._attend(index, qkv, cos, sin, hidden, cache)
+            x += mixed.reshape(len(x), -1) @ layer.output
+            x += swiglu(rms_norm(x, config.rms_norm_eps), layer)
+        cache.advance(tokens)
+        return rms_norm(x, config.rms_norm_eps).reshape(rows, tokens, -1)
 
     def logits(self, hidden: Floats) -> Floats:
         """(…, vocabulary) scores of the next token from hidden states (…, hidden)."""
-        return hidden @ self.checkpoint.embeddings.T
+        return hidden @ self.checkpoint.scores
 
     def _mask(self, slots: Ints, starts: Ints) -> Bools:
         """(rows, 1, tokens, slots): which slots a token must not see.

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from opro_cli.embedded.arrays import Ints
+from opro_cli.embedded.cache import MOST_PADDING, Cache
 from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.mistral import (
-    Cache,
-    Ints,
+    CHUNK,
     Mistral,
     rms_norm,
     rotary_table,
@@ -36,9 +37,9 @@ def random_ids(model: Mistral, rows: int, tokens: int) -> Ints:
 
 def test_rms_norm() -> None:
     x = np.array([[3.0, 4.0]], dtype=np.float32)
-    # mean of squares 12.5; 3 / sqrt(12.5) = 0.8485, 4 / sqrt(12.5) = 1.1314, doubled in the second
-    out = rms_norm(x, np.array([1.0, 2.0], dtype=np.float32), 0.0)
-    np.testing.assert_allclose(out, [[0.8485281, 2.2627417]], rtol=1e-6)
+    # mean of squares 12.5; 3 / sqrt(12.5) = 0.8485, 4 / sqrt(12.5) = 1.1314
+    np.testing.assert_allclose(rms_norm(x, 0.0), [[0.8485281, 1.1313708]], rtol=1e-6)
+    np.testing.assert_allclose(rms_norm(x, 12.5), [[0.6, 0.8]], rtol=1e-6)
 
 
 def test_rope_turns_a_pair_by_position_times_frequency() -> None:
@@ -91,7 +92,7 @@ def test_grouped_heads_share_keys_and_values(model: Mistral) -> None:
     qkv = np.random.default_rng(1).normal(size=(1, 3, width)).astype(np.float32)
     cos, sin = rotary_table(np.arange(3)[None], size, config.rope_theta)
     hidden = model._mask(np.arange(3), alone())
-    out = model._attend(0, qkv, cos, sin, hidden, Cache(1, alone()))
+    out = model._attend(0, qkv, cos, sin, hidden, Cache(1, alone(), config.sliding_window))
     split = qkv[0].reshape(3, heads + 2 * shared, size)
     for head in range(heads):
         group = head // (heads // shared)
@@ -127,7 +128,89 @@ def test_dropped_rows_leave_the_others_alone(model: Mistral) -> None:
     ids = random_ids(model, 3, 20)
     cache = model.new_cache(alone(3))
     model.forward(ids[:, :19], cache)
-    cache.keep(np.array([True, False, True]))
-    left = model.forward(ids[[0, 2], 19:], cache)
+    cache.drop(0)  # the last one takes its place
+    left = model.forward(ids[[2, 1], 19:], cache)
     whole = model.forward(ids, model.new_cache(alone(3)))
-    np.testing.assert_allclose(left[:, 0], whole[[0, 2], 19], atol=2e-4)
+    np.testing.assert_allclose(left[:, 0], whole[[2, 1], 19], atol=2e-4)
+    cache.drop(1)
+    assert len(cache.starts) == 1
+
+
+def tokens_of(*numbers: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """One row, one head of one channel: (1, 1, tokens, 1)."""
+    return np.array(numbers, dtype=np.float32).reshape(1, 1, -1, 1)
+
+
+def test_the_rolling_buffer_keeps_what_a_window_sees() -> None:
+    """A window of 3: a token sees two before it, so of 1 2 3 4 5 the last two stay."""
+    cache = Cache(1, alone(), window=3)
+    keys, values = cache.extend(0, tokens_of(1, 2), tokens_of(-1, -2))
+    cache.advance(2)
+    assert (keys.ravel().tolist(), values.ravel().tolist()) == ([1, 2], [-1, -2])
+    keys, _ = cache.extend(0, tokens_of(3, 4, 5), tokens_of(-3, -4, -5))
+    assert keys.ravel().tolist() == [1, 2, 3, 4, 5]  # 3 sees 1 and 2, which are still there
+    cache.advance(3)
+    # As many as a window and window - 1 may be there; at the sixth the first four are let go.
+    assert (cache.used, cache.starts.tolist()) == (5, [0])
+    keys, _ = cache.extend(0, tokens_of(6), tokens_of(-6))
+    cache.advance(1)
+    assert (cache.used, cache.starts.tolist()) == (2, [-4])
+    keys, values = cache.extend(0, tokens_of(7), tokens_of(-7))
+    assert (keys.ravel().tolist(), values.ravel().tolist()) == ([5, 6, 7], [-5, -6, -7])
+    # 7 is the seventh token of its row: slot 2, 4 of whose 6 predecessors have been let go.
+    assert cache.used - cache.starts[0] == 6
+
+
+def test_a_buffer_never_grows_beyond_two_windows_and_what_is_read_at_once(model: Mistral) -> None:
+    window = model.config.sliding_window
+    ids = random_ids(model, 1, 5 * window)
+    whole = model.forward(ids, model.new_cache(alone()))
+    hidden, cache = model.read(ids.tolist())
+    np.testing.assert_allclose(hidden[0], whole[0, -1], atol=2e-4)
+    assert cache.used < 2 * window + CHUNK
+    step = random_ids(model, 1, 1)
+    again = model.forward(np.concatenate([ids, step], axis=1), model.new_cache(alone()))
+    np.testing.assert_allclose(model.forward(step, cache)[0, 0], again[0, -1], atol=2e-4)
+
+
+def test_batches_that_join_go_on_as_they_would_alone(model: Mistral) -> None:
+    short, long = random_ids(model, 2, 9), random_ids(model, 1, 70)
+    _, cache = model.read(short.tolist())
+    _, other = model.read(long.tolist())
+    cache.join(other)
+    step = random_ids(model, 3, 1)
+    together = model.forward(step, cache)
+    for row, ids in enumerate([*short, *long]):
+        _, own = model.read([ids.tolist()])
+        alone_again = model.forward(step[row : row + 1], own)
+        np.testing.assert_allclose(alone_again[0], together[row], atol=2e-4)
+
+
+def test_padding_that_no_row_needs_is_let_go() -> None:
+    cache = Cache(1, np.array([0, MOST_PADDING + 1]), window=500)
+    both = np.zeros((2, 1, 80, 1), dtype=np.float32)
+    both[1, 0, :, 0] = np.arange(80)
+    cache.extend(0, both, both)
+    cache.advance(80)
+    assert cache.used == 80
+    cache.drop(0)
+    keys, _ = cache.extend(0, tokens_of(80), tokens_of(80))
+    cache.advance(1)
+    assert (cache.used, cache.starts.tolist()) == (81 - MOST_PADDING - 1, [0])
+    assert keys.shape == (1, 1, 81, 1)
+    keys, _ = cache.extend(0, tokens_of(81), tokens_of(81))
+    assert keys.ravel().tolist() == [float(n) for n in range(MOST_PADDING + 1, 82)]
+
+
+def test_a_row_can_be_taken_more_than_once(model: Mistral) -> None:
+    ids = random_ids(model, 2, 50)
+    ids[1, :] = ids[0, :]
+    ids[1, :45] = model.config.pad_token_id
+    prompts = [ids[0].tolist(), ids[1, 45:].tolist()]
+    _, cache = model.read(prompts)
+    cache.repeat(np.array([1, 1]))
+    _, own = model.read(prompts[1:])
+    step = random_ids(model, 1, 1)
+    twice = model.forward(np.repeat(step, 2, axis=0), cache)
+    once = model.forward(step, own)
+    np.testing.assert_allclose(twice, np.repeat(once, 2, axis=0), atol=2e-4)

@@ -11,7 +11,7 @@ import pytest
 
 from opro_cli.adapters.models.embedded import EmbeddedModel
 from opro_cli.core.model import ChatReply, ChatRequest, Message
-from opro_cli.embedded.checkpoint import SHIPPED
+from opro_cli.embedded.config import SHIPPED
 from opro_cli.errors import ModelError
 from opro_cli.ports import ChatModel
 

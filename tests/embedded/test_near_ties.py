@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from opro_cli.embedded.checkpoint import SHIPPED, load_checkpoint
-from opro_cli.embedded.decoding import NEAR_TIE, Prompt, _Row, canonical_logits, choose
+from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.decoding import NEAR_TIE, Row, canonical_logits, choose
 from opro_cli.embedded.mistral import Mistral
+from opro_cli.embedded.prompts import Prompt
 
 IDS = (1, 3, 40, 41, 42, 4)
 
@@ -25,5 +27,5 @@ def test_a_lead_counts_only_when_batching_could_not_have_made_it(
     other = int(np.argsort(own)[-2])
     in_batch = np.zeros((1, own.size), dtype=np.float32)
     in_batch[0, right], in_batch[0, other] = 1.0, 1.0 + lead
-    row = _Row(0, Prompt(IDS, temperature=0.0, limit=1, seed=0))
+    row = Row(0, Prompt(IDS, temperature=0.0, limit=1, seed=0))
     assert choose(model, [row], in_batch) == [right if settled else other]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opro_cli.embedded.checkpoint import SHIPPED
+from opro_cli.embedded.config import SHIPPED
 from opro_cli.embedded.training.corpus import bbh_rows
 from opro_cli.embedded.training.evaluate import Player
 from opro_cli.embedded.training.grammar import START

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from statistics import fmean
 
-from opro_cli.embedded.checkpoint import SHIPPED
+from opro_cli.embedded.config import SHIPPED
 from opro_cli.embedded.training.corpus import bbh_rows
 from opro_cli.embedded.training.evaluate import Player, validation_rows
 from opro_cli.embedded.training.grammar import START, Clause, Instruction, draw_instruction

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from opro_cli.embedded.chat import ChatFormat
-from opro_cli.embedded.checkpoint import SHIPPED, load_checkpoint
-from opro_cli.embedded.decoding import Prompt, decode
+from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.decoding import decode
 from opro_cli.embedded.mistral import Mistral
+from opro_cli.embedded.prompts import Prompt
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt
 from opro_cli.embedded.training.grammar import START
 from opro_cli.embedded.training.questions import FAMILIES, Family, draw_question
@@ -59,9 +61,8 @@ class Player:
     """A checkpoint in either role, asked many things at once."""
 
     def __init__(self, folder: Path) -> None:
-        checkpoint = load_checkpoint(folder)
-        self._model = Mistral(checkpoint)
-        self._format = ChatFormat(checkpoint)
+        self._model = Mistral(load_checkpoint(folder))
+        self._format = ChatFormat(folder)
 
     def replies(
         self, prompts: Sequence[str], temperature: float = 0.0, seeds: Sequence[int] = ()

@@ -106,7 +106,8 @@ class Body(nn.Module):
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         powers = torch.arange(0, config.head_dim, 2).float() / config.head_dim
-        angles = torch.arange(config.sliding_window).float()[:, None] / config.rope_theta**powers
+        inverse = 1.0 / config.rope_theta**powers
+        angles = torch.arange(config.sliding_window).float()[:, None] * inverse
         self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
 

@@ -1,0 +1,156 @@
+"""The processes that compute for the embedded model; asked over pipes, see embedded/worker.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from itertools import count
+from pathlib import Path
+
+from opro_cli.embedded.prompts import Continuation, Prompt
+from opro_cli.errors import ModelError
+
+MOST = 2
+"""Processes: each takes some 80 MB, and a search rarely asks more at a time than two can use."""
+BUSY = 8
+"""Prompts that one process has before another one is started."""
+LONGEST_LINE = 2**24  # bytes
+# Matrices this small gain little from BLAS's own threads, which wait for each other beside any
+# other load.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+
+
+class Workers:
+    """Started as they are needed, from the event loop of whoever asks first."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self._name, self._folder = name, folder
+        self._workers: list[_Worker] = []
+        self._closed = False
+
+    async def continuation(self, prompt: Prompt) -> Continuation:
+        """What follows a prompt. Raises ModelError when the model fails, or has been closed."""
+        if self._closed:
+            raise self._is_closed()
+        self._workers = [worker for worker in self._workers if worker.failure is None]
+        least = min(self._workers, key=lambda worker: len(worker.awaited), default=None)
+        if least is None or (len(least.awaited) >= BUSY and len(self._workers) < _most()):
+            least = _Worker(self._name, self._folder)
+            self._workers.append(least)
+        return await least.continuation(prompt)
+
+    async def close(self) -> None:
+        """End the processes; whoever still waits is told. Calling it twice is fine."""
+        self._closed = True
+        workers, self._workers = self._workers, []
+        await asyncio.gather(*(worker.close(self._is_closed()) for worker in workers))
+
+    def _is_closed(self) -> ModelError:
+        return ModelError(f"{self._name}: the model has been closed", transient=False)
+
+
+class _Worker:
+    """One process. awaited: by key. failure: why it answers nothing any more."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.awaited: dict[int, asyncio.Future[Continuation]] = {}
+        self.failure: ModelError | None = None
+        self._name, self._folder = name, folder
+        self._keys = count()
+        self._started = asyncio.create_task(self._start())
+        self._listening = asyncio.create_task(self._listen())
+
+    async def continuation(self, prompt: Prompt) -> Continuation:
+        answer: asyncio.Future[Continuation] = asyncio.get_running_loop().create_future()
+        key = next(self._keys)
+        self.awaited[key] = answer
+        try:
+            # One caller giving up must not take the process from the others.
+            process = await asyncio.shield(self._started)
+            assert process.stdin is not None
+            asked = [[key, prompt.ids, prompt.temperature, prompt.limit, prompt.seed]]
+            process.stdin.write(json.dumps(asked).encode() + b"\n")
+            return await answer
+        except OSError as error:
+            raise self._ended(str(error)) from error
+        finally:
+            del self.awaited[key]
+
+    async def close(self, failure: ModelError) -> None:
+        self._fail(failure)
+        with contextlib.suppress(OSError):
+            process = await self._started
+            assert process.stdin is not None
+            process.stdin.close()
+            if process.returncode is None:
+                process.kill()  # what it computes is of no use to anybody
+            await self._listening
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        package = str(Path(__file__).resolve().parents[3])
+        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "opro_cli.embedded.worker", str(self._folder)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=LONGEST_LINE,
+            # Ctrl-C is for us, who let it finish what is asked.
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": path, **ONE_THREAD},
+        )
+
+    async def _listen(self) -> None:
+        try:
+            process = await self._started
+        except OSError as error:
+            self._fail(self._ended(str(error)))
+            return
+        assert process.stdout is not None
+        async for line in process.stdout:
+            told = json.loads(line)
+            if isinstance(told, dict):
+                self._fail(self._cannot(told["error"]))
+                break
+            for key, ids, finish_reason in told:
+                answer = self.awaited.get(key)
+                if answer is not None and not answer.done():  # else whoever asked has given up
+                    answer.set_result(Continuation(tuple(ids), finish_reason))
+        code = await process.wait()
+        self._fail(self._ended(f"exit code {code}"))
+
+    def _fail(self, failure: ModelError) -> None:
+        """Told once: the first reason is the one that counts."""
+        if self.failure is None:
+            self.failure = failure
+            for answer in self.awaited.values():
+                if not answer.done():
+                    answer.set_exception(failure)
+
+    def _cannot(self, why: str) -> ModelError:
+        return ModelError(
+            f"{self._name}: the weights in {self._folder} cannot be read or used: {why}",
+            "reinstall the package",
+            transient=False,
+        )
+
+    def _ended(self, why: str) -> ModelError:
+        return ModelError(
+            f"{self._name}: its process has ended ({why})",
+            "is there memory enough? it takes some 100 MB",
+            transient=True,
+        )
+
+
+def _most() -> int:
+    """As many as there are cores for, and not too many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MOST, cores or 1)

@@ -1,0 +1,112 @@
+"""Keys and values of what a batch of rows has read, no more of them than its window needs.
+
+The rolling buffer of Mistral 7B (Jiang et al., 2023, section 2): a token sees itself and the
+window - 1 before it, so older keys and values are let go. There slot i of the buffer holds
+position i mod window; here what is left moves to the front now and then, so that every product
+reads one contiguous block and several new tokens can be appended at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from opro_cli.embedded.arrays import Floats, Ints
+
+MOST_PADDING = 64
+"""Slots in front that no row needs any more: beyond that they are let go."""
+
+
+class Cache:
+    """The buffers of a batch, keys and values of each layer. All rows end at the same slot.
+
+    starts: (rows,) the slots of padding before a row's first token, negative once that one has
+    been let go. used: slots that hold anything, in every layer once a forward pass is over.
+    """
+
+    def __init__(self, layers: int, starts: Ints, window: int) -> None:
+        self.starts, self.used = starts, 0
+        self._window = window
+        # (rows, kv_heads, slots, head_dim), with room in rows and slots for what comes
+        self._buffers: list[list[Floats]] = [[] for _ in range(layers)]
+
+    def extend(self, layer: int, keys: Floats, values: Floats) -> tuple[Floats, Floats]:
+        """Append (rows, kv_heads, tokens, head_dim); all that is kept comes back, as views."""
+        rows, end = len(self.starts), self.used + keys.shape[2]
+        buffers = self._buffers[layer]
+        if not buffers:
+            buffers += [_empty(new, rows, end) for new in (keys, values)]
+        elif buffers[0].shape[2] < end:
+            buffers[:] = [self._grown(old, rows, end) for old in buffers]
+        for buffer, new in zip(buffers, (keys, values), strict=True):
+            buffer[:rows, :, self.used : end] = new
+        return buffers[0][:rows, :, :end], buffers[1][:rows, :, :end]
+
+    def advance(self, tokens: int) -> None:
+        """Every layer has these tokens now; what no later token sees is let go once it is much."""
+        self.used += tokens
+        unseen, padding = self.used - (self._window - 1), int(self.starts.min())
+        if unseen > self._window or padding > MOST_PADDING:
+            self._let_go(max(unseen if unseen > self._window else 0, padding))
+
+    def drop(self, row: int) -> None:
+        """Forget a row; the last one takes its place."""
+        last = len(self.starts) - 1
+        for buffer in self._all():
+            buffer[row, :, : self.used] = buffer[last, :, : self.used]
+        self.starts[row] = self.starts[last]
+        self.starts = self.starts[:last]
+
+    def repeat(self, rows: Ints) -> None:
+        """Go on with these rows instead, each once or several times."""
+        self.starts = self.starts[rows]
+        self._buffers = [[buffer[rows] for buffer in layer] for layer in self._buffers]
+
+    def join(self, other: Cache) -> None:
+        """Take in the rows of another batch, behind the own ones."""
+        rows, more = len(self.starts), len(other.starts)
+        if other.used > self.used:
+            self._make_way(other.used - self.used)
+        ahead = self.used - other.used
+        for mine, others in zip(self._buffers, other._buffers, strict=True):
+            if len(mine[0]) < rows + more:
+                mine[:] = [self._grown(old, rows + more, self.used) for old in mine]
+            for buffer, new in zip(mine, others, strict=True):
+                # Zeros: a masked value still counts, times nothing, and nothing times NaN is NaN.
+                buffer[rows : rows + more, :, :ahead] = 0
+                buffer[rows : rows + more, :, ahead : self.used] = new[:more, :, : other.used]
+        self.starts = np.concatenate([self.starts, other.starts + ahead])
+
+    def _all(self) -> list[Floats]:
+        return [buffer for layer in self._buffers for buffer in layer]
+
+    def _grown(self, old: Floats, rows: int, slots: int) -> Floats:
+        """A buffer with room for so much, and what the old one holds."""
+        kept = len(self.starts)
+        new = _empty(old, max(rows, len(old)), max(slots, old.shape[2]))
+        new[:kept, :, : self.used] = old[:kept, :, : self.used]
+        return new
+
+    def _make_way(self, slots: int) -> None:
+        """Move everything behind so many slots of padding."""
+        rows, used = len(self.starts), self.used
+        for layer in self._buffers:
+            layer[:] = [self._grown(old, rows, used + slots) for old in layer]
+            for buffer in layer:
+                buffer[:rows, :, slots : used + slots] = buffer[:rows, :, :used].copy()
+                buffer[:rows, :, :slots] = 0
+        self.starts = self.starts + slots
+        self.used += slots
+
+    def _let_go(self, slots: int) -> None:
+        """Move what comes behind the first slots to the front."""
+        rows, used = len(self.starts), self.used
+        for buffer in self._all():
+            buffer[:rows, :, : used - slots] = buffer[:rows, :, slots:used].copy()
+        self.starts = self.starts - slots
+        self.used -= slots
+
+
+def _empty(like: Floats, rows: int, slots: int) -> Floats:
+    """A buffer with more room than asked for: it is copied a few times, not at each token."""
+    _, heads, _, size = like.shape
+    return np.empty((rows + 8, heads, slots + max(32, slots // 4), size), np.float32)

@@ -1,0 +1,135 @@
+"""The processes behind the embedded model: when they start, end, die, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opro_cli.adapters.models.embedded import NAME
+from opro_cli.adapters.models.embedded_workers import BUSY, Workers
+from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.prompts import Continuation, Prompt
+from opro_cli.errors import ModelError
+
+ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
+LONG = Prompt((1, 3, 40, 41, 42, 4), 1.0, 3000, 0)
+
+
+async def processes(workers: Workers) -> list[asyncio.subprocess.Process]:
+    return [await worker._started for worker in workers._workers]
+
+
+async def test_one_process_until_there_is_work_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opro_cli.adapters.models.embedded_workers._most", lambda: 2)
+    workers = Workers(NAME, SHIPPED)
+    one = await workers.continuation(ASKED)
+    assert len(workers._workers) == 1
+    several = await asyncio.gather(*(workers.continuation(ASKED) for _ in range(3 * BUSY)))
+    assert several == [one] * 3 * BUSY
+    assert len(workers._workers) == 2
+    ended = await processes(workers)
+    await workers.close()
+    assert all(process.returncode is not None for process in ended)
+    with pytest.raises(ModelError, match="closed"):
+        await workers.continuation(ASKED)
+
+
+async def test_closing_tells_whoever_waits() -> None:
+    workers = Workers(NAME, SHIPPED)
+    waiting = asyncio.create_task(workers.continuation(LONG))
+    while not workers._workers:
+        await asyncio.sleep(0)
+    await workers.close()
+    with pytest.raises(ModelError, match="closed"):
+        await waiting
+
+
+async def test_a_process_that_is_killed_is_told_and_the_next_call_has_another() -> None:
+    workers = Workers(NAME, SHIPPED)
+    before = await workers.continuation(ASKED)
+    waiting = asyncio.create_task(workers.continuation(LONG))
+    await asyncio.sleep(0)
+    [process] = await processes(workers)
+    process.kill()
+    with pytest.raises(ModelError, match=r"its process has ended \(exit code -9\)") as caught:
+        await waiting
+    assert caught.value.transient
+    assert await workers.continuation(ASKED) == before
+    await workers.close()
+
+
+async def test_weights_that_are_none_are_told_in_words(tmp_path: Path) -> None:
+    folder = shutil.copytree(SHIPPED, tmp_path / "model")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    workers = Workers(NAME, folder)
+    with pytest.raises(ModelError, match="cannot be read or used") as caught:
+        await workers.continuation(ASKED)
+    assert not caught.value.transient
+    await workers.close()
+
+
+async def test_ctrl_c_in_the_terminal_is_not_for_it() -> None:
+    workers = Workers(NAME, SHIPPED)
+    before = await workers.continuation(ASKED)
+    [process] = await processes(workers)
+    assert os.getpgid(process.pid) != os.getpgid(0)
+    assert await workers.continuation(ASKED) == before
+    await workers.close()
+
+
+async def test_giving_up_leaves_the_others() -> None:
+    workers = Workers(NAME, SHIPPED)
+    first, second = (asyncio.create_task(workers.continuation(ASKED)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert isinstance(await second, Continuation)
+    await workers.close()
+
+
+PARENT = """
+import asyncio, sys
+from opro_cli.adapters.models.embedded_workers import Workers
+from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.prompts import Prompt
+
+async def main():
+    workers = Workers("x", SHIPPED)
+    await workers.continuation(Prompt((1, 3, 40, 4), 0.0, 2, 0))
+    print((await workers._workers[0]._started).pid, flush=True)
+    await workers.continuation(Prompt((1, 3, 40, 4), 1.0, 100_000, 0))
+
+asyncio.run(main())
+"""
+
+
+def test_it_does_not_outlive_a_process_that_is_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        # Its end of the pipe that the worker inherited nothing of: closed when the worker is gone.
+        for _ in range(1000):
+            if not _is_running(worker):
+                break
+            os.sched_yield()
+            parent.poll()
+            asyncio.run(asyncio.sleep(0.01))
+        assert not _is_running(worker)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
