@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
 
 ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
+PATIENCE = 60.0
 LONG = Prompt((1, 3, 40, 41, 42, 4), 1.0, 3000, 0)
 
 
@@ -84,6 +86,16 @@ async def test_ctrl_c_in_the_terminal_is_not_for_it() -> None:
     await workers.close()
 
 
+async def test_files_of_whoever_works_here_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.chdir(tmp_path)
+    workers = Workers(NAME, SHIPPED)
+    assert isinstance(await workers.continuation(ASKED), Continuation)
+    await workers.close()
+
+
 async def test_giving_up_leaves_the_others() -> None:
     workers = Workers(NAME, SHIPPED)
     first, second = (asyncio.create_task(workers.continuation(ASKED)) for _ in range(2))
@@ -117,13 +129,9 @@ def test_it_does_not_outlive_a_process_that_is_killed() -> None:
         worker = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-        # Its end of the pipe that the worker inherited nothing of: closed when the worker is gone.
-        for _ in range(1000):
-            if not _is_running(worker):
-                break
-            os.sched_yield()
-            parent.poll()
-            asyncio.run(asyncio.sleep(0.01))
+        deadline = time.monotonic() + PATIENCE
+        while _is_running(worker) and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert not _is_running(worker)
 
 

@@ -98,7 +98,8 @@ class _Worker:
         package = str(Path(__file__).resolve().parents[3])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "opro_cli.embedded.worker", str(self._folder)),
+            # -P: a json.py in the folder where somebody works is not ours.
+            *(sys.executable, "-P", "-m", "opro_cli.embedded.worker", str(self._folder)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
