@@ -112,7 +112,10 @@ def data_for(settings: Settings) -> LoadedData:
 
 def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
     """The scorer and the optimizer."""
-    return build_model(settings.scorer), build_model(settings.optimizer)
+    scorer = build_model(settings.scorer)
+    # The embedded one knows no settings, and its processes take memory: one for both roles.
+    both = settings.scorer.model == settings.optimizer.model == EMBEDDED
+    return scorer, scorer if both else build_model(settings.optimizer)
 
 
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:

@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from opro_cli import wiring
 from opro_cli.adapters.models.embedded import NAME
 from opro_cli.adapters.models.embedded_workers import BUSY, Workers
 from opro_cli.embedded.config import SHIPPED
@@ -21,6 +23,7 @@ from opro_cli.errors import ModelError
 
 ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
 PATIENCE = 60.0
+QUICKSTART = Path(__file__).resolve().parents[2] / "configs" / "quickstart.yaml"
 LONG = Prompt((1, 3, 40, 41, 42, 4), 1.0, 3000, 0)
 
 
@@ -141,3 +144,12 @@ def _is_running(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_both_roles_share_the_processes_of_one_model() -> None:
+    settings = wiring.settings_from(QUICKSTART)
+    scorer, optimizer = wiring.models_for(settings)
+    assert scorer is optimizer
+    served = replace(settings.optimizer, model="hosted_vllm/x", api_base="http://localhost:1/v1")
+    scorer, optimizer = wiring.models_for(replace(settings, optimizer=served))
+    assert (scorer.name, optimizer.name) == (NAME, "hosted_vllm/x")
