@@ -51,6 +51,7 @@ def start(config: Path, runs_dir: Path) -> NewRun:
     """
     settings = wiring.for_a_new_run(wiring.settings_from(config))
     wiring.require_keys(settings)
+    wiring.require_servers(settings)
     wiring.require_prices(settings)
     data = wiring.data_for(settings)
     identity = {
@@ -93,6 +94,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
         )
     check_unchanged(identity.get("data_files", {}))
     wiring.require_keys(settings)
+    wiring.require_servers(settings)
     wiring.require_prices(settings)
     return settings
 

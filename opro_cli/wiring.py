@@ -13,7 +13,7 @@ from opro_cli.adapters.answer_file import cache_limit, cache_path
 from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
-from opro_cli.adapters.models.provider_addresses import own_address
+from opro_cli.adapters.models.provider_addresses import is_loopback, own_address
 from opro_cli.adapters.models.provider_keys import missing_keys, redact
 from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named, says_whose_code_grades
@@ -138,6 +138,16 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for role in (settings.scorer, settings.optimizer):
         needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
     return tuple(needed)
+
+
+def require_servers(settings: Settings) -> None:
+    """ModelError when nobody listens where a model server of this machine should be."""
+    for model in (settings.scorer, settings.optimizer):
+        address = own_address(model.model, model.api_base)
+        if address is not None and is_loopback(address):
+            from opro_cli.adapters.models.local_servers import require_listener
+
+            require_listener(model, address)
 
 
 def servers_of(settings: Settings) -> tuple[Server, ...]:

@@ -57,16 +57,22 @@ def test_a_server_that_is_not_running_ends_with_the_command(
     assert ended.data["servers"][0]["hint"] == "start it with `ollama serve`"
 
 
-def test_a_run_says_the_same(
+def test_a_run_says_the_same_before_there_is_one(
     opro: Opro, folder: Path, nobody: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first call of a run, refused often enough."""
-    monkeypatch.setattr(retries, "wait_after", lambda *_: 0.0)
+    monkeypatch.setattr(retries, "wait_after", _never)
     written(folder, f'model: ollama_chat/mistral, api_base: "{nobody}"')
     said = opro("optimize", "c.yaml", "--plain")
     assert said.code == 1
-    assert f"ollama_chat/mistral refused the connection at {nobody}" in said.err
-    assert "start it with `ollama serve`" in said.err
+    assert said.err == (
+        f"opro: ollama_chat/mistral refused the connection at {nobody}\n"
+        "hint: start it with `ollama serve`\n"
+    )
+    assert not (folder / "runs").exists()
+
+
+def _never(*_: object) -> float:
+    raise AssertionError("nobody is asked again")
 
 
 def test_a_missing_model_ends_with_the_command(opro: Opro, folder: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from opro_cli.adapters.models.openai_answers import count, error_in_an_answer, refusal_in
 from opro_cli.adapters.models.openai_compatible import headers_for, model_in, url_of
@@ -19,6 +21,7 @@ from opro_cli.adapters.models.provider_keys import redact
 from opro_cli.adapters.models.provider_refusals import (
     Answer,
     Asked,
+    refused_connection,
     timed_out,
     unreadable,
     without_list,
@@ -66,6 +69,19 @@ class Server:
     @property
     def key(self) -> tuple[str, str | None]:
         return self.model, self.api_base
+
+
+def require_listener(settings: ModelSettings, address: str) -> None:
+    """ModelError when the connection to an address of this machine is refused; asks nothing."""
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), PATIENCE_S).close()
+    except ConnectionRefusedError:
+        asked = Asked(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
+        raise refused_connection(asked) from None
+    except OSError:
+        pass  # whatever else it is, the first call tells it
 
 
 def look_at(models: Sequence[ModelSettings]) -> tuple[Server, ...]:
