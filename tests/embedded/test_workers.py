@@ -70,6 +70,28 @@ async def test_a_process_that_is_killed_is_told_and_the_next_call_has_another() 
     await workers.close()
 
 
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("print('[[0, [5], \"st', end='')", r"its process has ended \(exit code 0\)"),
+        ("raise MemoryError('no room')", r"\(exit code 1: MemoryError: no room\)"),
+        ("import sys; sys.stderr.write('x' * 300_000); sys.exit(3)", r"\(exit code 3: x{200}\)"),
+    ],
+    ids=["half a line", "an exception", "many words"],
+)
+async def test_however_a_process_ends_whoever_waits_is_told(
+    program: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpreter = tmp_path / "python"
+    interpreter.write_text(f"#!{sys.executable}\n{program}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    workers = Workers(NAME, SHIPPED)
+    with pytest.raises(ModelError, match=told):
+        await workers.continuation(ASKED)
+    await workers.close()
+
+
 async def test_weights_that_are_none_are_told_in_words(tmp_path: Path) -> None:
     folder = shutil.copytree(SHIPPED, tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"no weights")

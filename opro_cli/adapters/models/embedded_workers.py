@@ -18,6 +18,7 @@ MOST = 2
 BUSY = 8
 """Prompts that one process has before another one is started."""
 LONGEST_LINE = 2**24  # bytes
+LONGEST_WORDS = 200  # characters of what a process says when it dies
 # Matrices this small gain little from BLAS's own threads, which wait for each other beside any
 # other load.
 ONE_THREAD = {
@@ -102,7 +103,7 @@ class _Worker:
             *(sys.executable, "-P", "-m", "opro_cli.embedded.worker", str(self._folder)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
             limit=LONGEST_LINE,
             # Ctrl-C is for us, who let it finish what is asked.
             start_new_session=True,
@@ -116,7 +117,10 @@ class _Worker:
             self._fail(self._ended(str(error)))
             return
         assert process.stdout is not None
+        assert process.stderr is not None
         async for line in process.stdout:
+            if not line.endswith(b"\n"):
+                break  # it was killed as it wrote
             told = json.loads(line)
             if isinstance(told, dict):
                 self._fail(self._cannot(told["error"]))
@@ -125,8 +129,10 @@ class _Worker:
                 answer = self.awaited.get(key)
                 if answer is not None and not answer.done():  # else whoever asked has given up
                     answer.set_result(Continuation(tuple(ids), finish_reason))
+        words = (await process.stderr.read()).decode("utf-8", "replace").split("\n")
+        last = next((line for line in reversed(words) if line.strip()), "")
         code = await process.wait()
-        self._fail(self._ended(f"exit code {code}"))
+        self._fail(self._ended(f"exit code {code}{last and ': '}{last[:LONGEST_WORDS]}"))
 
     def _fail(self, failure: ModelError) -> None:
         """Told once: the first reason is the one that counts."""
