@@ -114,10 +114,12 @@ def first_request(folder: Path, environment: Mapping[str, str]) -> Took:
             stderr=subprocess.DEVNULL,
         )
         try:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1)
-                wall = time.perf_counter() - begun
+            began = b""
+            while not began:  # the first connection only sees whether anybody listens
+                connection, _ = server.accept()
+                with connection:
+                    began = connection.recv(1)
+            wall = time.perf_counter() - begun
         finally:
             process.kill()
             busy = _reaped(process)
