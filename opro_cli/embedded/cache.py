@@ -14,6 +14,8 @@ from opro_cli.embedded.arrays import Floats, Ints
 
 MOST_PADDING = 64
 """Slots in front that no row needs any more: beyond that they are let go."""
+MORE_ROWS = 8
+"""Room for so many more, so that not every row that joins copies all others."""
 
 
 class Cache:
@@ -34,7 +36,7 @@ class Cache:
         rows, end = len(self.starts), self.used + keys.shape[2]
         buffers = self._buffers[layer]
         if not buffers:
-            buffers += [_empty(new, rows, end) for new in (keys, values)]
+            buffers += [_empty(new, rows, end + max(32, end // 4)) for new in (keys, values)]
         elif buffers[0].shape[2] < end:
             buffers[:] = [self._grown(old, rows, end) for old in buffers]
         for buffer, new in zip(buffers, (keys, values), strict=True):
@@ -80,9 +82,14 @@ class Cache:
         return [buffer for layer in self._buffers for buffer in layer]
 
     def _grown(self, old: Floats, rows: int, slots: int) -> Floats:
-        """A buffer with room for so much, and what the old one holds."""
+        """A buffer with room for so much, and what the old one holds; it grows where it must."""
         kept = len(self.starts)
-        new = _empty(old, max(rows, len(old)), max(slots, old.shape[2]))
+        more_rows, more_slots = rows > len(old), slots > old.shape[2]
+        new = _empty(
+            old,
+            rows + MORE_ROWS if more_rows else len(old),
+            slots + max(32, slots // 4) if more_slots else old.shape[2],
+        )
         new[:kept, :, : self.used] = old[:kept, :, : self.used]
         return new
 
@@ -107,6 +114,5 @@ class Cache:
 
 
 def _empty(like: Floats, rows: int, slots: int) -> Floats:
-    """A buffer with more room than asked for: it is copied a few times, not at each token."""
     _, heads, _, size = like.shape
-    return np.empty((rows + 8, heads, slots + max(32, slots // 4), size), np.float32)
+    return np.empty((rows, heads, slots, size), np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from opro_cli.embedded.arrays import Ints
-from opro_cli.embedded.cache import MOST_PADDING, Cache
+from opro_cli.embedded.cache import MORE_ROWS, MOST_PADDING, Cache
 from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.mistral import (
     CHUNK,
@@ -200,6 +200,15 @@ def test_padding_that_no_row_needs_is_let_go() -> None:
     assert keys.shape == (1, 1, 81, 1)
     keys, _ = cache.extend(0, tokens_of(81), tokens_of(81))
     assert keys.ravel().tolist() == [float(n) for n in range(MOST_PADDING + 1, 82)]
+
+
+def test_a_buffer_that_grows_in_length_does_not_grow_in_rows(model: Mistral) -> None:
+    _, cache = model.read([[5, 6]])
+    for _ in range(200):
+        model.forward(np.array([[7]]), cache)
+    assert {len(buffer) for layer in cache._buffers for buffer in layer} == {1}
+    cache.join(model.read([[5, 6]])[1])
+    assert {len(buffer) for layer in cache._buffers for buffer in layer} == {2 + MORE_ROWS}
 
 
 def test_a_row_can_be_taken_more_than_once(model: Mistral) -> None:

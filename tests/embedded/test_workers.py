@@ -92,6 +92,17 @@ async def test_however_a_process_ends_whoever_waits_is_told(
     await workers.close()
 
 
+async def test_a_process_that_does_not_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+    workers = Workers(NAME, SHIPPED)
+    asked = [workers.continuation(ASKED) for _ in range(2)]
+    refused = await asyncio.gather(*asked, return_exceptions=True)
+    assert all("No such file" in str(error) for error in refused)
+    await workers.close()
+
+
 async def test_weights_that_are_none_are_told_in_words(tmp_path: Path) -> None:
     folder = shutil.copytree(SHIPPED, tmp_path / "model")
     (folder / "model.safetensors").write_bytes(b"no weights")

@@ -14,7 +14,7 @@ from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
 
 MOST = 2
-"""Processes: each takes some 80 MB, and a search rarely asks more at a time than two can use."""
+"""Processes: each takes some 60 MB, and a search rarely asks more at a time than two can use."""
 BUSY = 8
 """Prompts that one process has before another one is started."""
 LONGEST_LINE = 2**24  # bytes
@@ -74,14 +74,13 @@ class _Worker:
         key = next(self._keys)
         self.awaited[key] = answer
         try:
-            # One caller giving up must not take the process from the others.
-            process = await asyncio.shield(self._started)
-            assert process.stdin is not None
-            asked = [[key, prompt.ids, prompt.temperature, prompt.limit, prompt.seed]]
-            process.stdin.write(json.dumps(asked).encode() + b"\n")
+            with contextlib.suppress(OSError):  # it did not start: `_listen` tells
+                # One caller giving up must not take the process from the others.
+                process = await asyncio.shield(self._started)
+                assert process.stdin is not None
+                asked = [[key, prompt.ids, prompt.temperature, prompt.limit, prompt.seed]]
+                process.stdin.write(json.dumps(asked).encode() + b"\n")
             return await answer
-        except OSError as error:
-            raise self._ended(str(error)) from error
         finally:
             del self.awaited[key]
 
