@@ -71,3 +71,5 @@ def test_a_config_is_offered_checks_and_runs(
             assert len(strong.requests) < len(server.requests)
             assert not any("sk-of" in (entry.authorization or "") for entry in server.requests)
     assert (only_run(folder) / "best_prompt.txt").read_text()
+    # Nobody listens any more, and nothing is left to ask.
+    assert opro("resume", "--last", "--plain").code == 0
