@@ -20,6 +20,7 @@ from opro_cli.adapters.run_folder import create_run, read_identity, read_run
 from opro_cli.core.changes import as_plain
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
+from opro_cli.core.reading import misplaced_models
 from opro_cli.core.settings import BudgetSettings, OptimizerSettings, SearchSettings, Settings
 from opro_cli.errors import UsageError
 from opro_cli.ports import Observer
@@ -123,17 +124,21 @@ def _settings(
 
 def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
     """Which questions are asked, of whom and how, as a short name; under any instructions."""
+    scorer = settings.scorer
+    stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
     asked = {
         "task": as_plain(settings)["task"],
-        "model": [settings.scorer.model, settings.scorer.api_base],
-        "how": [settings.scorer.temperature, settings.scorer.max_tokens],
+        "model": [scorer.model, scorer.api_base],
+        "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": examples_fingerprint(examples),
     }
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
 
 def require_ready(cell: Cell) -> None:
-    """UsageError for a missing key or an unknown price, before anything is asked."""
+    """UsageError for a model, a key or a price that is not to be had, before anything is asked."""
+    for problem in misplaced_models(cell.settings):
+        raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
     wiring.require_keys(cell.settings)
     wiring.require_prices(cell.settings)
 

@@ -28,6 +28,7 @@ from opro_cli.adapters.summary import keep_summary
 from opro_cli.briefing import briefing_of, recorded_settings
 from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
+from opro_cli.core.reading import misplaced_models
 from opro_cli.core.settings import BudgetSettings, Settings
 from opro_cli.engine.runner import Ending, Runner
 from opro_cli.errors import ConfigError, Interrupted, RunFolderError, UsageError
@@ -74,6 +75,12 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     """
     identity = read_identity(folder)
     recorded = recorded_settings(folder)
+    for problem in misplaced_models(recorded):
+        raise RunFolderError(
+            f"{folder.name} was begun when one embedded model played both roles, and cannot go on: "
+            f"{problem.dotted}: {problem.message}",
+            f"set {problem.dotted} in its config and start a new run with `opro optimize`",
+        )
     settings = _present_settings(folder)
     settings = replace(settings, budget=with_changes(settings.budget, budget))
     changes = [

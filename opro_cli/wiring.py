@@ -20,7 +20,7 @@ from opro_cli.adapters.python_function import function_named, says_whose_code_gr
 from opro_cli.adapters.search_presets import search_preset_named
 from opro_cli.core.reading import Names, read_settings
 from opro_cli.core.session import ROLES, Role
-from opro_cli.core.settings import BASELINES, EMBEDDED, ModelSettings, PriceSettings, Settings
+from opro_cli.core.settings import BASELINES, ModelSettings, PriceSettings, Settings, is_embedded
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
@@ -112,20 +112,29 @@ def data_for(settings: Settings) -> LoadedData:
 
 def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
     """The scorer and the optimizer."""
-    scorer = build_model(settings.scorer)
-    # The embedded one knows no settings, and its processes take memory: one for both roles.
-    both = settings.scorer.model == settings.optimizer.model == EMBEDDED
-    return scorer, scorer if both else build_model(settings.optimizer)
+    scorer, optimizer = settings.scorer, settings.optimizer
+    if not (is_embedded(scorer.model) and is_embedded(optimizer.model)):
+        return build_model(scorer), build_model(optimizer)
+    # Imported when used, as in `build_model`.
+    from opro_cli.adapters.models.embedded import EmbeddedModel
+    from opro_cli.adapters.models.embedded_workers import Workers
+
+    workers = Workers()  # processes take memory: the same ones for both
+    return EmbeddedModel(scorer.model, workers), EmbeddedModel(optimizer.model, workers)
 
 
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
     """The answer caches of the models, opened; UsageError for a limit that is none.
 
-    None for a model that is told to do without, nor for the embedded one: it is computed here and
+    None for a model that is told to do without, nor for an embedded one: it is computed here and
     free, and another version of opro may bring other weights under its name.
     """
     models: dict[Role, ModelSettings] = {role: getattr(settings, role) for role in ROLES}
-    cached = {r: m for r, m in models.items() if m.cache is not False and m.model != EMBEDDED}
+    cached = {
+        role: model
+        for role, model in models.items()
+        if model.cache is not False and not is_embedded(model.model)
+    }
     if not cached:
         return {}
     store = AnswerStore(cache_path(), cache_limit())

@@ -47,4 +47,5 @@ def key_of(name: str, address: str, request: ChatRequest) -> bytes:
     seed = request.seed if temperature else None
     turns = [(message.role, message.content) for message in request.messages]
     asked = [KEY_VERSION, name, address, temperature, request.max_tokens, seed, turns]
+    asked += [request.stop] if request.stop else []  # keys of before there were any stay
     return hashlib.sha256(json.dumps(asked).encode()).digest()[:16]

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from opro_cli.core.reading import Names, read_settings
+from opro_cli.core.reading import Names, misplaced_models, read_settings
 from opro_cli.core.schema import Path as KeyPath
 from opro_cli.core.schema import Problem, show
 from opro_cli.core.settings import Settings
@@ -35,6 +35,8 @@ def load_config(path: Path, names: Names) -> Settings:
     _make_paths_absolute(document.raw, path.resolve().parent)
     result = read_settings(document.raw, names)
     problems = [*document.problems, *result.problems]
+    if result.settings is not None:
+        problems += misplaced_models(result.settings)
     if problems or result.settings is None:
         lines = document.lines
         problems.sort(key=lambda problem: _line_for(problem.path, lines))

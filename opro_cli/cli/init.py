@@ -16,15 +16,16 @@ def init(
     template: Annotated[
         str,
         typer.Option(
-            help="quickstart, own-data, bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, "
-            "…-vllm, …-lm-studio, …-llama-cpp or …-mixed.",
+            help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
+            "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
+            "or …-mixed.",
             show_default=True,
         ),
     ] = "quickstart",
 ) -> None:
     """Write a first config to start from, with the data that it needs.
 
-    The default one runs as it is, without a key, on the embedded model.
+    The default one runs as it is, without a key, on the embedded models.
 
     \b
     Examples:

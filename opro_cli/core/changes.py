@@ -24,6 +24,9 @@ OPERATIONAL: tuple[str, ...] = (
 def as_plain(settings: Settings) -> dict[str, Any]:
     """Settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
+    for role, settings_of_role in (("scorer", settings.scorer), ("optimizer", settings.optimizer)):
+        if settings_of_role.stop is not None:
+            plain[role]["stop"] = list(settings_of_role.stop)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)

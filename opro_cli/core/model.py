@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +62,7 @@ class ChatRequest:
     """One call to a chat model: the whole of what decides the answer.
 
     choices: so many different answers are asked for at once; a model may give fewer, but one.
+    stop: an answer ends before the first place where one of these texts would stand, if any.
     """
 
     messages: tuple[Message, ...]
@@ -68,6 +70,13 @@ class ChatRequest:
     max_tokens: int
     seed: int | None = None
     choices: int = 1
+    stop: tuple[str, ...] = ()
+
+
+def before_stop(text: str, stop: Iterable[str]) -> str:
+    """What comes before the first place where one of the texts `stop` stands; all, if none does."""
+    places = (text.find(each) for each in stop)
+    return text[: min((place for place in places if place >= 0), default=None)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,7 @@ from opro_cli.core.schema import (
     read_section,
     show,
 )
-from opro_cli.core.settings import (
-    PAPER_ANSWERS,
-    Settings,
-)
+from opro_cli.core.settings import EMBEDDED, PAPER_ANSWERS, Settings, is_embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +62,21 @@ def read_settings(raw: Any, names: Names) -> ReadResult:
     if settings:
         problems.extend(_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
+
+
+def misplaced_models(settings: Settings) -> Iterator[Problem]:
+    """Embedded models that are asked for what they were not trained for.
+
+    For whoever wants to ask them: runs of before each role had a model of its own have them so,
+    and are read and shown all the same. Without steps the optimizer is asked nothing.
+    """
+    asked = [("scorer", settings.scorer.model, "answers questions")]
+    if settings.search.steps:
+        asked.append(("optimizer", settings.optimizer.model, "proposes instructions"))
+    for role, model, what in asked:
+        if is_embedded(model) and model != EMBEDDED[role]:
+            told = f"expected {EMBEDDED[role]}, the embedded model that {what}, found {model}"
+            yield Problem((role, "model"), told)
 
 
 def _misfits(settings: Settings) -> Iterator[Problem]:

@@ -23,7 +23,8 @@ from opro_cli.core.schema import (
 )
 from opro_cli.core.template import parse_template
 
-EMBEDDED = "embedded/tiny-mistral"
+EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optimizer"}
+"""The models that ship inside opro, by the role that each was trained for."""
 
 # The kinds of answers that `task.scoring: paper` knows.
 PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
@@ -61,6 +62,17 @@ def _run_name(value: Any) -> str:
     return value
 
 
+def _stop(value: Any) -> tuple[str, ...]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
+        texts = []
+    if not 1 <= len(texts) <= 4:  # as many as OpenAI takes
+        raise ValueError(
+            'a text such as "\\nQ:", or a list of one to four such, none of them empty'
+        )
+    return tuple(texts)
+
+
 def _field_or_template(value: Any) -> str:
     what = 'a field name such as question, or a template such as "{title}\\n{body}"'
     if not isinstance(value, str) or not value.strip():
@@ -91,9 +103,17 @@ def _model_name(value: Any) -> str:
             "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
             "embedded/tiny-mistral"
         )
-    if value.startswith("embedded/") and value != EMBEDDED:
-        raise ValueError(f"{EMBEDDED}, the one model that ships inside opro")
+    if is_embedded(value) and value not in EMBEDDED.values():
+        raise ValueError(
+            f"{EMBEDDED['scorer']}, which answers questions, or {EMBEDDED['optimizer']}, which "
+            "proposes instructions: the two that ship inside opro"
+        )
     return value
+
+
+def is_embedded(model: str) -> bool:
+    """Is it a model that ships inside opro?"""
+    return model.startswith("embedded/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +187,8 @@ class ModelSettings:
     api_base: str | None = key(optional(_url), None)
     temperature: float = key(number(0, 2), 0.0)
     max_tokens: int = key(whole(1), 1024)
+    # A reply ends before the first of these texts; None: only at the model's own end mark.
+    stop: tuple[str, ...] | None = key(optional(_stop), None)
     concurrency: int = key(whole(1), 32)
     timeout: float = key(number(0, above=True), 120.0)
     requests_per_minute: int | None = key(optional(whole(1)), None)

@@ -1,1 +1,1 @@
-"""A small Mistral model, trained from scratch, that ships in the package; runs on numpy."""
+"""Two small Mistral models, trained from scratch, that ship in the package; run on numpy."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from opro_cli.embedded.arrays import Floats, Ints
 
-MOST_PADDING = 64
+MOST_PADDING = 32
 """Slots in front that no row needs any more: beyond that they are let go."""
 MORE_ROWS = 8
 """Room for so many more, so that not every row that joins copies all others."""

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from opro_cli.core.model import Message, before_stop
 from opro_cli.embedded.config import MistralConfig
+
+
+def one_text(messages: Sequence[Message]) -> str:
+    """The system messages and then the user's, a line for each: all that the model is told."""
+    return "\n".join(
+        message.content
+        for role in ("system", "user")
+        for message in messages
+        if message.role == role
+    )
 
 
 class ChatFormat:
@@ -37,7 +48,7 @@ class ChatFormat:
             self._tail,
         )
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The answer that `ids` spell, without the space that starts a word."""
+    def text(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """The answer that `ids` spell, up to a stop string, without the space that starts it."""
         spelt: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
-        return spelt.removeprefix(" ")
+        return before_stop(spelt, stop).removeprefix(" ")

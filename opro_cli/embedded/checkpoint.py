@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from opro_cli.embedded.arrays import Floats
-from opro_cli.embedded.config import SHIPPED, MistralConfig
+from opro_cli.embedded.config import SCORER, MistralConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,14 @@ class Checkpoint:
     scores: Floats
 
 
-def load_checkpoint(folder: Path = SHIPPED) -> Checkpoint:
+def load_checkpoint(folder: Path = SCORER) -> Checkpoint:
     """The checkpoint in `folder`; raises OSError, KeyError or ValueError when it is not one."""
     config = MistralConfig.read(folder / "config.json")
-    raw = load_file(folder / "model.safetensors")
+    weights = folder / "model.safetensors"
+    try:
+        raw = load_file(weights)
+    except SafetensorError as error:
+        raise ValueError(f"{weights}: {error}") from error
 
     def weight(name: str) -> Floats:
         return raw[f"{name}.weight"].astype(np.float32)

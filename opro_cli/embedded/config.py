@@ -7,8 +7,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-SHIPPED = Path(__file__).resolve().parent / "tiny_mistral"
-"""The checkpoint in the package."""
+_HERE = Path(__file__).resolve().parent
+CHECKPOINTS = {
+    "embedded/tiny-mistral": _HERE / "tiny_mistral",
+    "embedded/tiny-optimizer": _HERE / "tiny_optimizer",
+}
+"""The folders of the checkpoints in the package, by the name that a config gives them."""
+SCORER = CHECKPOINTS["embedded/tiny-mistral"]
+"""The one that answers questions."""
+OPTIMIZER = CHECKPOINTS["embedded/tiny-optimizer"]
+"""The one that proposes instructions."""
 
 
 @dataclass(frozen=True, slots=True)

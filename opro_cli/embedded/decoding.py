@@ -11,6 +11,8 @@ alone, whose shape, and with it every bit, depends on nothing else. It is rare, 
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from opro_cli.embedded.arrays import Floats
 from opro_cli.embedded.cache import Cache
 from opro_cli.embedded.mistral import CHUNK, Mistral
-from opro_cli.embedded.prompts import Continuation, Prompt
+from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt
+from opro_cli.embedded.stopping import StopWatch
 
 NEAR_TIE = 1e-3
 ROWS = 64
@@ -30,10 +33,11 @@ ROWS = 64
 
 @dataclass(slots=True)
 class Row:
-    """One prompt on its way; key: whatever the caller knows it by."""
+    """One prompt on its way; key: whatever the caller knows it by; stopping: what may end it."""
 
     key: int
     prompt: Prompt
+    stopping: StopWatch | None = None
     written: list[int] = field(default_factory=list)
 
 
@@ -121,12 +125,20 @@ def _written(model: Mistral, rows: Sequence[Row], tokens: Sequence[int]) -> dict
     """Write a token to each row; those that are over by then, by key."""
     over: dict[int, Continuation] = {}
     for row, token in zip(rows, tokens, strict=True):
-        stop = token == model.config.eos_token_id
-        if not stop:
-            row.written.append(token)
-        if stop or len(row.written) >= row.prompt.limit:
-            over[row.key] = Continuation(tuple(row.written), "stop" if stop else "length")
+        reason = _added(row, token, model.config.eos_token_id)
+        if reason is not None:
+            over[row.key] = Continuation(tuple(row.written), reason)
     return over
+
+
+def _added(row: Row, token: int, end: int) -> FinishReason | None:
+    """Why a row is over with this token, None when it goes on."""
+    if token == end:
+        return "stop"
+    row.written.append(token)
+    if row.stopping is not None and row.stopping.is_over(token):
+        return "stop_string"
+    return "length" if len(row.written) >= row.prompt.limit else None
 
 
 def decode(model: Mistral, prompts: Sequence[Prompt]) -> list[Continuation]:
@@ -165,9 +177,19 @@ def perturbed(logits: Floats, row: Row) -> NDArray[np.float64]:
     """
     scores = logits.astype(np.float64)
     if row.prompt.temperature > 0.0:
-        rng = np.random.default_rng([row.prompt.seed, len(row.written)])
-        scores += row.prompt.temperature * rng.gumbel(size=scores.shape)
+        noise = -np.log(-np.log(uniform(row.prompt.seed, len(row.written), scores.size)))
+        scores += row.prompt.temperature * noise
     return scores
+
+
+def uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
+    """Numbers between 0 and 1, exclusive, that depend on nothing but the arguments.
+
+    From a hash, since numpy may change its generators' streams, and they take 7 MB to load.
+    seed, place: 0 to 2**64 - 1.
+    """
+    spelt = hashlib.shake_256(struct.pack("<QQ", seed, place)).digest(4 * count)
+    return (np.frombuffer(spelt, "<u4") + 0.5) / 2.0**32
 
 
 def canonical_logits(model: Mistral, ids: Sequence[int]) -> Floats:

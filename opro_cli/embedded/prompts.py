@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+FinishReason = Literal["stop", "stop_string", "length"]
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -18,7 +20,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The tokens decoded, without the end mark, and what ended them: that mark or the limit."""
+    """The tokens decoded, and what ended them.
+
+    finish_reason: "stop" for the end mark, which is not among the ids; "stop_string" for a text,
+    which the last of them completes; "length" for the limit.
+    """
 
     ids: tuple[int, ...]
-    finish_reason: Literal["stop", "length"]
+    finish_reason: FinishReason

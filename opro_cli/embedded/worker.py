@@ -1,8 +1,9 @@
-"""`python -m opro_cli.embedded.worker FOLDER`: the model in a process of its own, fed by pipes.
+"""`python -m opro_cli.embedded.worker`: the models in a process of its own, fed by pipes.
 
-Lines of JSON. In, on stdin: [[key, ids, temperature, limit, seed], …], prompts to continue. Out,
-on stdout: [[key, ids, finish_reason], …] as they are over, in any order; or one {"error": text}
-before it ends. The end of stdin ends it, so it outlives nobody.
+Lines of JSON. In, on stdin: [[key, folder, stop, ids, temperature, limit, seed], …], prompts to
+continue, until one of the texts in `stop`, by the checkpoint in a folder, which is read when it is
+first named. Out, on stdout: [[key, ids, finish_reason], …] as they are over, in any order; or one
+{"error": text} before it ends. The end of stdin ends it, so it outlives nobody.
 
 A process because Python's lock lets two threads of small matrix products do little more than one.
 """
@@ -22,36 +23,62 @@ from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.decoding import ROWS, Batch, Over, Row, begin, together
 from opro_cli.embedded.mistral import Mistral
 from opro_cli.embedded.prompts import Prompt
+from opro_cli.embedded.stopping import StopWatch, spellings
 
 FEW = 8
 """So many that wait are worth reading, however many are under way."""
 
 
-def answers(model: Mistral, lines: queue.SimpleQueue[bytes]) -> Iterator[list[Over]]:
-    """What is over, step by step, until an empty line comes."""
-    waiting: deque[Row] = deque()
-    batch = Batch(model)
+class Desk:
+    """One model, the rows that wait for it, and those under way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.waiting: deque[Row] = deque()
+        self._folder = folder
+        self._spelt: dict[int, bytes] = {}
+        self._model = Mistral(load_checkpoint(folder))
+        self._batch = Batch(self._model)
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.waiting or self._batch.rows)
+
+    def put(self, key: int, stop: list[str], prompt: Prompt) -> None:
+        """One more that waits."""
+        if stop and not self._spelt:
+            self._spelt = spellings(self._folder)
+        self.waiting.append(Row(key, prompt, StopWatch(self._spelt, stop) if stop else None))
+
+    def turn(self) -> list[Over]:
+        """Read some prompts, or write one more token of each answer; what is over by then."""
+        under_way = len(self._batch.rows)
+        # One by one they would be read at twice the cost.
+        worth_it = len(self.waiting) >= min(FEW, 1 + under_way // 4)
+        if not worth_it or under_way >= ROWS:
+            return self._batch.step()
+        begun, over = begin(self._model, together(self.waiting, ROWS - under_way))
+        self._batch.add(begun)
+        return over
+
+
+def answers(lines: queue.SimpleQueue[bytes]) -> Iterator[list[Over]]:
+    """What is over, turn by turn, until an empty line comes; the models take turns."""
+    desks: dict[str, Desk] = {}
     while True:
-        while not lines.empty() or not (waiting or batch.rows):
+        while not lines.empty() or not any(desk.is_busy for desk in desks.values()):
             line = lines.get()
             if not line:
                 return
-            waiting.extend(_row(*told) for told in json.loads(line))
-        # One by one they would be read at twice the cost.
-        worth_it = len(waiting) >= min(FEW, 1 + len(batch.rows) // 4)
-        if worth_it and len(batch.rows) < ROWS:
-            begun, over = begin(model, together(waiting, ROWS - len(batch.rows)))
-            batch.add(begun)
-            yield over
-        else:
-            yield batch.step()
+            for key, folder, stop, ids, *how in json.loads(line):
+                if folder not in desks:
+                    desks[folder] = Desk(Path(folder))
+                desks[folder].put(key, stop, Prompt(tuple(ids), *how))
+        for desk in desks.values():
+            if desk.is_busy:
+                yield desk.turn()
 
 
-def _row(key: int, ids: list[int], temperature: float, limit: int, seed: int) -> Row:
-    return Row(key, Prompt(tuple(ids), temperature, limit, seed))
-
-
-def serve(folder: Path, stdin: BinaryIO, stdout: BinaryIO) -> None:
+def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
     """Answer until the end of stdin."""
 
     def tell(what: Any) -> None:
@@ -66,8 +93,7 @@ def serve(folder: Path, stdin: BinaryIO, stdout: BinaryIO) -> None:
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
     try:
-        model = Mistral(load_checkpoint(folder))
-        for over in answers(model, lines):
+        for over in answers(lines):
             if over:
                 tell([(key, each.ids, each.finish_reason) for key, each in over])
     except BrokenPipeError:
@@ -77,4 +103,4 @@ def serve(folder: Path, stdin: BinaryIO, stdout: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer)

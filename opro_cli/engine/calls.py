@@ -133,7 +133,9 @@ class Calls:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = getattr(self.settings, role)
         seed = seed_for(self.settings.search.seed, "check")
-        request = ChatRequest(HELLO, settings.temperature, settings.max_tokens, seed)
+        request = ChatRequest(
+            HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
+        )
         async with self.answer(role, request, policy, fresh=True) as answered:
             self.record(Checked(role=role, **_told(answered)))
 

@@ -42,7 +42,9 @@ class Proposing:
         temperature = settings.temperature_at(work.step, search.steps)
         seed = seed_for(search.seed, "propose", work.step, samples[0])
         messages = self._meta_prompt(work)
-        request = ChatRequest(messages, temperature, settings.max_tokens, seed, len(samples))
+        request = ChatRequest(
+            messages, temperature, settings.max_tokens, seed, len(samples), settings.stop or ()
+        )
         try:
             async with self.calls.answer("optimizer", request) as answered:
                 self.calls.record(*self._proposals(work.step, samples, answered))

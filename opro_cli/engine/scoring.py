@@ -124,7 +124,9 @@ class Scoring:
         prompt = question_text(example.input, candidate.instruction, self.format)
         messages = scorer_messages(example.input, candidate.instruction, self.format)
         seed = seed_for(settings.search.seed, "answer", question.split, question.index)
-        request = ChatRequest(messages, scorer.temperature, scorer.max_tokens, seed)
+        request = ChatRequest(
+            messages, scorer.temperature, scorer.max_tokens, seed, stop=scorer.stop or ()
+        )
         known = candidate.answers[question.split].first_replies.get(question.index)
         # A second time is there to see whether the scorer says the same again.
         fresh = question.candidate.startswith(AGAIN)

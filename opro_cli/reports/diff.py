@@ -99,6 +99,7 @@ def _caveats(before: Chosen, after: Chosen) -> tuple[str, ...]:
         ("task.answer", "answers are graded by different metrics"),
         ("scorer.model", "different models answered"),
         ("scorer.temperature", "answers were drawn at different temperatures"),
+        ("scorer.stop", "answers ended at different stop strings"),
         ("task.instruction_position", "the instruction stands in different places"),
         ("task.qa_markers", "only one of them frames questions with Q: and A:"),
     ):

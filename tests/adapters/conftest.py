@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.adapters.run_files import settings_fingerprint
 from opro_cli.cli.app import main
+from opro_cli.core.settings import EMBEDDED
 from tests.adapters.journals import FOLDERS
 
 ROOT = Path(__file__).parents[2]
@@ -78,11 +81,29 @@ def copy_of(version: int, runs_dir: Path) -> Path:
 
 
 def unfinished_copy(runs_dir: Path, events: int) -> Path:
-    """A run of the embedded model that was killed after so many events."""
+    """A run of the embedded models that was killed after so many events."""
     folder = copy_of(2, runs_dir)
-    (folder / "result.json").unlink()
-    (folder / "best_prompt.txt").unlink()
+    give_each_role_its_model(folder)
+    cut_off(folder, events)
+    return folder
+
+
+def give_each_role_its_model(folder: Path) -> None:
+    """The old run was begun when one embedded model played both roles, and could not go on."""
+    for name in ("config.yaml", "run.json"):
+        scorer, key, optimizer = (folder / name).read_text().partition("optimizer")
+        optimizer = optimizer.replace(EMBEDDED["scorer"], EMBEDDED["optimizer"])
+        (folder / name).write_text(scorer + key + optimizer)
+    identity = json.loads((folder / "run.json").read_text())
+    identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
+    (folder / "run.json").write_text(json.dumps(identity))
+
+
+def cut_off(folder: Path, events: int) -> None:
+    """Leave what a run that is killed after so many events has."""
+    for path in folder.iterdir():
+        if path.name not in ("config.yaml", "run.json", "examples.jsonl", "events.jsonl"):
+            path.unlink()
     journal = folder / "events.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:events]))
-    return folder

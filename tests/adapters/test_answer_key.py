@@ -30,6 +30,10 @@ OTHER_KEYS = {
     ),
     "temperature": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.8, 50, 3)),
     "max_tokens": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 51, 3)),
+    "stop": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 50, 3, stop=("x",))),
+    "stops": key_of(
+        MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 50, 3, stop=("x", "y"))
+    ),
     "seed": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.7, 50, 4)),
     "temperature 0": key_of(MODEL, "http://a/v1", ChatRequest(REQUEST.messages, 0.0, 50, 3)),
 }
@@ -55,6 +59,7 @@ requests = st.builds(
     st.sampled_from([0, 0.0, 0.5, 1, 1.0]),
     st.integers(1, 3),
     st.none() | st.integers(0, 2),
+    stop=st.lists(texts, max_size=2).map(tuple),
 )
 
 
@@ -62,7 +67,7 @@ requests = st.builds(
 def test_keys_are_equal_where_requests_are(one: ChatRequest, other: ChatRequest) -> None:
     def asked(request: ChatRequest) -> tuple[object, ...]:
         seed = request.seed if request.temperature else None
-        return request.messages, request.temperature, request.max_tokens, seed
+        return request.messages, request.temperature, request.max_tokens, seed, request.stop
 
     same = key_of(MODEL, "a", one) == key_of(MODEL, "a", other)
     assert same == (asked(one) == asked(other))

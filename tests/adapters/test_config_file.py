@@ -122,10 +122,14 @@ def test_a_missing_config_says_how_to_make_one(tmp_path: Path) -> None:
     assert caught.value.hint == "write a first one with `opro init`"
 
 
+EMBEDDED = ("embedded-boolean", "embedded-counting", "embedded-dyck", "embedded-tracking")
+
+
 def test_all_shipped_configs_are_fine() -> None:
     configs = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
     assert [c.stem for c in configs] == [
         "bbh-openai",
+        *EMBEDDED,
         "gsm8k-mistral-7b-llama-cpp",
         "gsm8k-mistral-7b-lm-studio",
         "gsm8k-mistral-7b-mixed",
@@ -139,7 +143,7 @@ def test_all_shipped_configs_are_fine() -> None:
         wiring.settings_from(config)
 
 
-@pytest.mark.parametrize("config", ["quickstart", "own-data"])
+@pytest.mark.parametrize("config", ["quickstart", *EMBEDDED, "own-data"])
 def test_the_data_of_shipped_configs_is_fine(config: str) -> None:
     path = Path(__file__).parents[2] / "configs" / f"{config}.yaml"
     settings = wiring.settings_from(path)
@@ -172,3 +176,16 @@ def test_no_text_whatever_ends_in_anything_but_problems(tmp_path: Path, text: st
     with pytest.raises(ConfigError) as caught:
         wiring.settings_from(write(tmp_path, text))
     assert caught.value.problems
+
+
+def test_each_embedded_model_has_its_role(tmp_path: Path) -> None:
+    swapped = GOOD.replace("openai/a", "embedded/tiny-optimizer")
+    swapped = swapped.replace("openai/b", "embedded/tiny-mistral")
+    assert problems(tmp_path, swapped) == [
+        "c.yaml:5: scorer.model: expected embedded/tiny-mistral, the embedded model that answers "
+        "questions, found embedded/tiny-optimizer",
+        "c.yaml:6: optimizer.model: expected embedded/tiny-optimizer, the embedded model that "
+        "proposes instructions, found embedded/tiny-mistral",
+    ]
+    without_steps = GOOD.replace("openai/b", "embedded/tiny-mistral") + "search: {steps: 0}\n"
+    wiring.settings_from(write(tmp_path, without_steps))

@@ -14,7 +14,7 @@ from opro_cli.errors import JournalError, OproError, RunFolderError
 from opro_cli.reports.listing import listed
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import candidates_of, result_of
-from tests.adapters.conftest import Opro, copy_of, unfinished_copy
+from tests.adapters.conftest import Opro, copy_of, cut_off, unfinished_copy
 from tests.adapters.journals import follow
 
 NEEDED = ("run.json", "examples.jsonl", "events.jsonl")
@@ -182,6 +182,26 @@ def test_a_run_without_its_config_goes_on_as_it_began(tmp_path: Path, opro: Opro
     assert "config.yaml is missing from the run folder: going on as the run began" in said.err
 
 
+@pytest.mark.parametrize("has_config", [True, False])
+def test_a_run_of_before_each_role_had_its_model_is_shown_and_not_gone_on_with(
+    tmp_path: Path, opro: Opro, has_config: bool
+) -> None:
+    folder = copy_of(2, tmp_path / "runs")
+    cut_off(folder, 20)
+    if not has_config:
+        (folder / "config.yaml").unlink()
+    for command in ("show", "watch", "report"):
+        assert opro(command, folder).code == 0
+    assert opro("diff", folder, f"{folder}@start").code == 0
+    said = opro("resume", folder, "--plain")
+    assert said.code == 2
+    assert (
+        "optimizer.model: expected embedded/tiny-optimizer, the embedded model that proposes "
+        "instructions, found embedded/tiny-mistral"
+    ) in said.err
+    assert "start a new run" in said.err
+
+
 def test_a_journal_of_fewer_calls_than_its_result_counts_is_refused(
     tmp_path: Path, opro: Opro
 ) -> None:
@@ -234,8 +254,10 @@ def test_a_result_that_is_half_there_is_made_again(tmp_path: Path) -> None:
 def test_what_a_crash_left_is_gone_on_with_to_the_same_result(
     tmp_path: Path, opro_process: Opro, events: int
 ) -> None:
-    whole = copy_of(2, tmp_path / "whole")
-    folder = unfinished_copy(tmp_path / "runs", events)
+    whole = unfinished_copy(tmp_path / "whole", events=1)
+    assert opro_process("resume", whole, "--plain").code == 0
+    folder = shutil.copytree(whole, tmp_path / "runs" / whole.name)
+    cut_off(folder, events)
     shutil.copytree(folder, tmp_path / "torn")
     with (folder / "events.jsonl").open("ab") as file:
         file.write('{"event":"answered","text":"grö'.encode()[:-1] + b"\x00" * 3000)

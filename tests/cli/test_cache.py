@@ -141,13 +141,13 @@ def test_eval_shares_the_answers(opro: Opro, folder: Path, model: ShuffledModel)
     assert scored(model) == 7
 
 
-def test_the_embedded_model_is_never_cached(opro: Opro, folder: Path, path: Path) -> None:
+def test_the_embedded_models_are_never_cached(opro: Opro, folder: Path, path: Path) -> None:
     text = CONFIG.replace("scripted/scorer", "embedded/tiny-mistral")
     (folder / "c.yaml").write_text(text.replace("optimizer}", "optimizer, cache: true}"))
     caches = wiring.caches_for(wiring.settings_from(folder / "c.yaml"))
     assert caches.keys() == {"optimizer"}
     caches["optimizer"].close()
-    text = text.replace("scripted/optimizer", "embedded/tiny-mistral")
+    text = text.replace("scripted/optimizer", "embedded/tiny-optimizer")
     (folder / "c.yaml").write_text(text)
     path.unlink()
     assert wiring.caches_for(wiring.settings_from(folder / "c.yaml")) == {}

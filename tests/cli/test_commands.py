@@ -133,6 +133,28 @@ def test_resume_with_edited_questions_is_refused(opro: Opro, stopped: Path) -> N
     assert "not the questions that the run began with" in opro("resume", "--last").err
 
 
+def test_stop_strings_are_sent_recorded_and_kept(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    text = CONFIG.replace("scripted/scorer", 'scripted/scorer, stop: "\\nQ:"')
+    (folder / "c.yaml").write_text(
+        text.replace("scripted/optimizer", "scripted/optimizer, stop: [a, '#']")
+        + "budget: {calls: 12}\n"
+    )
+    assert opro("optimize", "c.yaml").code == 3
+    run = only_run(folder)
+    recorded = yaml.safe_load((run / "config.yaml").read_text())
+    assert recorded["scorer"]["stop"] == ["\nQ:"]
+    assert recorded["optimizer"]["stop"] == ["a", "#"]
+    assert opro("resume", run.name, "--budget", "calls=none").code == 0
+    assert {request.stop for request in model.requests} == {("\nQ:",), ("a", "#")}
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("- '#'", "- '##'"))
+    (run / "result.json").unlink()
+    said = opro("resume", run.name)
+    assert "optimizer.stop: ['a', '#'] → ['a', '##']" in said.err
+
+
 def test_speed_settings_may_change_between_sessions(opro: Opro, stopped: Path) -> None:
     config = stopped / "config.yaml"
     config.write_text(config.read_text().replace("concurrency: 32", "concurrency: 2"))

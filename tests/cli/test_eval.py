@@ -158,6 +158,11 @@ def test_a_prompt_comes_from_a_file_whole(opro: Opro, folder: Path) -> None:
         (["c.yaml", "-p", "x", "--budget", "euro=3"], "expected usd|calls|tokens|minutes"),
         (["c.yaml", "-p", "x", "-m", "openai/gpt-4o"], "OPENAI_API_KEY is not set"),
         (["c.yaml", "-p", "x", "--budget", "usd=3"], "the price of scorer scripted/scorer"),
+        (
+            ["c.yaml", "-p", "x", "-m", "embedded/tiny-optimizer"],
+            "scorer.model: expected embedded/",
+        ),
+        (["c.yaml", "-p", "x", "-m", "embedded/none"], "scorer.model: expected embedded/tiny-m"),
         (["d.yaml", "-p", "x", "--split", "dev"], "its dev split is empty"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The first thing a person runs: OPRO climbs, on the model that ships inside, without a key."""
+"""The first thing a person runs: OPRO climbs, on the models that ship inside, without a key."""
 
 from __future__ import annotations
 

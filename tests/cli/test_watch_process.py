@@ -1,4 +1,4 @@
-"""A run in one process and `opro watch` in others, on the embedded model."""
+"""A run in one process and `opro watch` in others, on the embedded models."""
 
 from __future__ import annotations
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
+from opro_cli.adapters.models.embedded import EmbeddedModel
 from opro_cli.adapters.models.litellm_model import LitellmModel
 from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.model import ChatReply, ChatRequest, Message
+from opro_cli.core.model import ChatReply, ChatRequest, Choice, Message
 from opro_cli.errors import ModelError
 from opro_cli.ports import ChatModel
 from tests.fakes.scripted_model import ScriptedModel
 from tests.server import LocalServer, Options
 from tests.server.refusals import OPENAI_TOO_LONG
-
-EMBEDDED = "opro_cli.adapters.models.embedded"
 
 
 def scripted(server: LocalServer) -> ChatModel:
@@ -50,19 +48,21 @@ def litellm_ollama(server: LocalServer) -> ChatModel:
 
 
 def embedded(server: LocalServer) -> ChatModel:
-    if not importlib.import_module("opro_cli.embedded.checkpoint").SHIPPED.is_dir():
-        pytest.skip("the weights of the embedded model are not there yet")
-    model: ChatModel = importlib.import_module(EMBEDDED).EmbeddedModel()
-    return model
+    return EmbeddedModel("embedded/tiny-mistral")
+
+
+def embedded_optimizer(server: LocalServer) -> ChatModel:
+    return EmbeddedModel("embedded/tiny-optimizer")
 
 
 OVER_THE_WIRE = [
     *(openai, hosted_vllm, ollama),
     *(litellm_openai, litellm_hosted_vllm, litellm_ollama),
 ]
-BUILDERS: list[Callable[[LocalServer], ChatModel]] = [scripted, *OVER_THE_WIRE]
-if importlib.util.find_spec(EMBEDDED):
-    BUILDERS.append(embedded)
+BUILDERS: list[Callable[[LocalServer], ChatModel]] = [
+    *(scripted, embedded, embedded_optimizer),
+    *OVER_THE_WIRE,
+]
 
 
 @pytest.fixture
@@ -168,6 +168,26 @@ async def test_the_answer_is_to_the_question(
     assert [reply.text.partition("question ")[2] for reply in replies] == [
         question.partition("question ")[2] for question in questions
     ]
+
+
+@pytest.mark.parametrize(
+    "build", [embedded, embedded_optimizer, *OVER_THE_WIRE], ids=lambda builder: builder.__name__
+)
+async def test_an_answer_ends_before_its_stop_strings(
+    build: Callable[[LocalServer], ChatModel], server: LocalServer
+) -> None:
+    model = build(server)
+    request = saying("What comes after one, two and three?")
+    whole = (await model.reply(request)).text
+    middle = whole[len(whole) // 2 : len(whole) // 2 + 3]
+    unsaid = replace(request, stop=("never said",))
+    assert (await model.reply(unsaid)).text == whole
+    for choices in (1, 2):
+        asked = replace(request, stop=("never said", middle, whole[-2:]), choices=choices)
+        reply = await model.reply(asked)
+        expected = Choice(whole[: whole.index(middle)], "stop")
+        assert {Choice(reply.text, reply.finish_reason), *reply.more} == {expected}
+    await model.aclose()
 
 
 @pytest.mark.parametrize("build", OVER_THE_WIRE, ids=lambda builder: builder.__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -110,7 +111,8 @@ def test_all_problems_are_told_at_once() -> None:
         (("search", "initial_instructions"), ["a", "a"], "different"),
         (("search", "strategy"), "gepa", "expected one of opro"),
         (("scorer", "timeout"), 0, "above 0"),
-        (("scorer", "model"), "embedded/mistral-7b", "the one model that ships"),
+        (("scorer", "model"), "embedded/mistral-7b", "embedded/tiny-mistral, which answers"),
+        (("optimizer", "model"), "embedded/mistral-7b", "or embedded/tiny-optimizer, which"),
         (("scorer", "temperature"), float("nan"), "a number"),
         (("scorer", "api_base"), "localhost:1", "URL"),
         (("scorer", "api_base"), "http://me:secret@host/v1", "environment"),
@@ -130,6 +132,20 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     found = problems(raw)
     assert words in found[".".join(path)]
     assert "secret" not in str(found)
+
+
+def test_stop_strings_are_a_text_or_up_to_four() -> None:
+    assert read(minimal()).scorer.stop is None
+    for given, stop in [("\nQ:", ("\nQ:",)), (["a", " "], ("a", " ")), (None, None)]:
+        raw = minimal()
+        raw["scorer"]["stop"] = raw["optimizer"]["stop"] = given
+        settings = read(raw)
+        assert (settings.scorer.stop, settings.optimizer.stop) == (stop, stop)
+        assert read(as_plain(settings)) == settings
+        assert json.loads(json.dumps(as_plain(settings))) == as_plain(settings)
+    for wrong in ("", [], [""], ["a"] * 5, [1], 3, {"a": "b"}):
+        raw["scorer"]["stop"] = wrong
+        assert "a list of one to four such" in problems(raw)["scorer.stop"]
 
 
 def test_a_budget_has_four_ceilings_and_none_by_default() -> None:

@@ -144,7 +144,7 @@ class LocalServer:
         """The right answer, spoilt where `fault` is about its content."""
         kind = fault.kind if fault else None
         count = call.choices if self.options.honour_n else 1
-        choices = [cut(self._answer(call, index), call.max_tokens) for index in range(count)]
+        choices = [cut(self._answer(call, i), call.max_tokens, call.stop) for i in range(count)]
         reply = write(call, choices, self.options.with_usage and kind != "no_usage")
         for choice in reply.get("choices", [reply]):
             spoil(choice, fault)

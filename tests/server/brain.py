@@ -59,6 +59,7 @@ class ChatCall:
     seed: int | None
     max_tokens: int | None
     choices: int
+    stop: tuple[str, ...] = ()
 
     @property
     def content(self) -> str:

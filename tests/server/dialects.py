@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,14 @@ class Choice:
     words: int
 
 
-def cut(text: str, max_words: int | None) -> Choice:
-    """`text` as a choice of at most `max_words` words."""
+def cut(text: str, max_words: int | None, stop: Sequence[str] = ()) -> Choice:
+    """`text` as a choice of at most `max_words` words, before any stop string."""
     words = text.split(" ")
-    if max_words is not None and len(words) > max_words:
-        return Choice(" ".join(words[:max_words]), "length", max_words)
-    return Choice(text, "stop", len(words))
+    is_long = max_words is not None and len(words) > max_words
+    text = " ".join(words[:max_words])
+    until = re.split("|".join(map(re.escape, stop)), text, maxsplit=1)[0] if stop else text
+    finish_reason = "length" if is_long and until == text else "stop"
+    return Choice(until, finish_reason, len(until.split(" ")))
 
 
 def messages_of(body: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -41,6 +44,7 @@ def openai_call(body: dict[str, Any]) -> ChatCall:
         seed=body.get("seed"),
         max_tokens=body.get("max_completion_tokens", body.get("max_tokens")),
         choices=int(body.get("n") or 1),
+        stop=tuple(body.get("stop", ())),
     )
 
 
@@ -80,6 +84,7 @@ def ollama_call(body: dict[str, Any]) -> ChatCall:
         seed=options.get("seed"),
         max_tokens=options.get("num_predict"),
         choices=1,
+        stop=tuple(options.get("stop", ())),
     )
 
 

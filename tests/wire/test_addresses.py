@@ -121,7 +121,8 @@ def test_a_proxy_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
         ("azure/gpt-4o", "LitellmModel"),
         ("openrouter/openai/gpt-4o", "LitellmModel"),
         ("mistral", "LitellmModel"),
-        ("embedded", "EmbeddedModel"),
+        ("embedded/tiny-mistral", "EmbeddedModel"),
+        ("embedded/tiny-optimizer", "EmbeddedModel"),
     ],
 )
 async def test_who_asks_whom(name: str, adapter: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,19 @@ async def test_everything_in_a_request_arrives(wire: Wire) -> None:
         "max_tokens": 33,
         "seed": 11,
     }
+
+
+@both
+async def test_stop_strings_are_sent(wire: Wire) -> None:
+    stop = ("\nQ:", "###")
+    body = await body_of(wire, replace(asking(), stop=stop))
+    assert body["stop"] == list(stop)
+
+
+@lean
+async def test_stop_strings_are_sent_beside_half_a_character(wire: Wire) -> None:
+    body = await body_of(wire, replace(asking("half \ud83d"), stop=("\nQ:",)))
+    assert body["stop"] == ["\nQ:"]
 
 
 @both
@@ -76,8 +90,9 @@ async def test_a_question_in_the_address_stays_behind_the_path(wire: Wire) -> No
 
 
 async def test_litellm_gives_ollama_its_own_names(wire: Wire) -> None:
-    body = await body_of(wire, asking("hi", 0.5, 12, 3), "ollama_chat/mistral")
-    assert body["options"] == {"temperature": 0.5, "num_predict": 12, "seed": 3}
+    request = replace(asking("hi", 0.5, 12, 3), stop=("\n",))
+    body = await body_of(wire, request, "ollama_chat/mistral")
+    assert body["options"] == {"temperature": 0.5, "num_predict": 12, "seed": 3, "stop": ["\n"]}
 
 
 @both
@@ -112,6 +127,13 @@ async def test_a_model_says_itself_that_it_takes_no_temperature(wire: Wire) -> N
     assert refused.value.message == f"openai/o3-mini answered 400: {words}"
     assert not refused.value.transient
     assert wire.server.requests[0].body["temperature"] == 0.5
+
+
+async def test_litellm_drops_no_stop_strings(wire: Wire) -> None:
+    with pytest.raises(ModelError, match="stop") as refused:
+        await body_of(wire, replace(asking("hi", 1.0), stop=("x",)), "openai/gpt-5")
+    assert not refused.value.transient
+    assert wire.server.requests == []
 
 
 async def test_litellm_drops_no_temperature(wire: Wire) -> None:

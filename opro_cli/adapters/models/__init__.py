@@ -16,10 +16,10 @@ from opro_cli.ports import ChatModel
 Builder = Callable[[ModelSettings], ChatModel]
 
 
-def _embedded(_: ModelSettings) -> ChatModel:
+def _embedded(settings: ModelSettings) -> ChatModel:
     from opro_cli.adapters.models.embedded import EmbeddedModel
 
-    return EmbeddedModel()
+    return EmbeddedModel(settings.model)
 
 
 def _litellm(settings: ModelSettings) -> ChatModel:

@@ -1,53 +1,66 @@
-"""The embedded model as a ChatModel: no key, no server, no network; numpy in worker processes."""
+"""The embedded models as ChatModels: no key, no server, no network; numpy in worker processes."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from dataclasses import replace
-from pathlib import Path
 
-from opro_cli.adapters.models.embedded_workers import Workers
+from opro_cli.adapters.models.embedded_workers import Workers, closed
 from opro_cli.core.model import ChatReply, ChatRequest, Choice
 from opro_cli.core.rng import seed_for
-from opro_cli.embedded.chat import ChatFormat
-from opro_cli.embedded.config import SHIPPED
-from opro_cli.embedded.prompts import Continuation, Prompt
+from opro_cli.embedded.chat import ChatFormat, one_text
+from opro_cli.embedded.config import CHECKPOINTS
+from opro_cli.embedded.prompts import Prompt
 from opro_cli.errors import ModelError
-
-NAME = "embedded/tiny-mistral"
 
 
 class EmbeddedModel:
-    """`embedded/tiny-mistral`: every answer is decoded from the weights in the package.
+    """One of CHECKPOINTS: every answer is decoded from the weights in the package.
 
     Concurrent calls are decoded together; an answer never depends on what it was batched with.
     Free of charge, so `usd` is 0.0. For one event loop. Raises ModelError when the weights cannot
     be read.
+
+    workers: the processes that compute, which several models may share; closed with the last one.
     """
 
-    def __init__(self, folder: Path = SHIPPED) -> None:
+    def __init__(self, name: str, workers: Workers | None = None) -> None:
+        self._name = name
+        self._folder = folder = CHECKPOINTS[name]
         try:
             self._format = ChatFormat(folder)
             (folder / "model.safetensors").stat()
         except (OSError, KeyError, ValueError) as error:
             raise ModelError(
-                f"{NAME}: the weights in {folder} cannot be read: {error}",
+                f"{name}: the weights in {folder} cannot be read: {error}",
                 "reinstall the package",
                 transient=False,
             ) from error
-        self._workers = Workers(NAME, folder)
+        self._workers = workers or Workers()
+        self._workers.users.add(self)
 
     @property
     def name(self) -> str:
-        return NAME
+        return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request; raises ModelError (unanswerable) when it exceeds the context."""
         if request.choices > 1:
             return await self._several(request)
+        if self not in self._workers.users:
+            raise closed()
         prompt = self._prompt(request)
-        return self._reply(prompt, await self._workers.continuation(prompt))
+        continuation = await self._workers.continuation(self._folder, prompt, request.stop)
+        ended = continuation.finish_reason
+        return ChatReply(
+            text=self._format.text(continuation.ids, request.stop),
+            finish_reason="length" if ended == "length" else "stop",
+            prompt_tokens=len(prompt.ids),
+            # As servers count: the end mark too, and what completes a stop string.
+            completion_tokens=len(continuation.ids) + (ended == "stop"),
+            usd=0.0,
+        )
 
     async def _several(self, request: ChatRequest) -> ChatReply:
         """Independent draws, decoded together; the prompt counts once, as servers count it."""
@@ -62,21 +75,17 @@ class EmbeddedModel:
         return replace(first, completion_tokens=tokens, more=more)
 
     async def aclose(self) -> None:
-        """End the processes; what they were computing is not waited for. Twice is fine."""
-        await self._workers.close()
+        """End the processes that nobody else uses; what they compute is not waited for."""
+        self._workers.users.discard(self)
+        if not self._workers.users:
+            await self._workers.close()
 
     def _prompt(self, request: ChatRequest) -> Prompt:
-        text = "\n".join(
-            message.content
-            for role in ("system", "user")
-            for message in request.messages
-            if message.role == role
-        )
-        ids = self._format.ids(text)
+        ids = self._format.ids(one_text(request.messages))
         room = self._format.config.max_position_embeddings - len(ids)
         if room < 1:
             raise ModelError(
-                f"{NAME}: the request has {len(ids)} tokens, the context length is"
+                f"{self._name}: the request has {len(ids)} tokens, the context length is"
                 f" {self._format.config.max_position_embeddings}",
                 "show fewer instructions or exemplars, or shorten the question",
                 transient=False,
@@ -90,14 +99,4 @@ class EmbeddedModel:
             temperature=request.temperature,
             limit=max(1, min(request.max_tokens, room)),
             seed=seed % 2**64,
-        )
-
-    def _reply(self, prompt: Prompt, continuation: Continuation) -> ChatReply:
-        """The end mark counts as a token, as servers count it."""
-        return ChatReply(
-            text=self._format.text(continuation.ids),
-            finish_reason=continuation.finish_reason,
-            prompt_tokens=len(prompt.ids),
-            completion_tokens=len(continuation.ids) + (continuation.finish_reason == "stop"),
-            usd=0.0,
         )

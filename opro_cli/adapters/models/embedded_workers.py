@@ -1,4 +1,4 @@
-"""The processes that compute for the embedded model; asked over pipes, see embedded/worker.py."""
+"""The processes that compute for the embedded models; asked over pipes, see embedded/worker.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
 
 MOST = 2
-"""Processes: each takes some 60 MB, and a search rarely asks more at a time than two can use."""
+"""Processes: each takes some 70 MB, and a search rarely asks more at a time than two can use."""
 BUSY = 8
 """Prompts that one process has before another one is started."""
 LONGEST_LINE = 2**24  # bytes
@@ -30,46 +31,50 @@ ONE_THREAD = {
 
 
 class Workers:
-    """Started as they are needed, from the event loop of whoever asks first."""
+    """Started as they are needed, from the event loop of whoever asks first; for any checkpoint.
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self._name, self._folder = name, folder
+    users: the models that share them.
+    """
+
+    def __init__(self) -> None:
+        self.users: set[object] = set()
         self._workers: list[_Worker] = []
         self._closed = False
 
-    async def continuation(self, prompt: Prompt) -> Continuation:
-        """What follows a prompt. Raises ModelError when the model fails, or has been closed."""
+    async def continuation(
+        self, folder: Path, prompt: Prompt, stop: Sequence[str] = ()
+    ) -> Continuation:
+        """What follows a prompt by the checkpoint in a folder, up to one of the texts `stop`.
+
+        Raises ModelError when the model fails, or the processes have been ended.
+        """
         if self._closed:
-            raise self._is_closed()
+            raise closed()
         self._workers = [worker for worker in self._workers if worker.failure is None]
         least = min(self._workers, key=lambda worker: len(worker.awaited), default=None)
         if least is None or (len(least.awaited) >= BUSY and len(self._workers) < _most()):
-            least = _Worker(self._name, self._folder)
+            least = _Worker()
             self._workers.append(least)
-        return await least.continuation(prompt)
+        return await least.continuation(folder, prompt, stop)
 
     async def close(self) -> None:
         """End the processes; whoever still waits is told. Calling it twice is fine."""
         self._closed = True
         workers, self._workers = self._workers, []
-        await asyncio.gather(*(worker.close(self._is_closed()) for worker in workers))
-
-    def _is_closed(self) -> ModelError:
-        return ModelError(f"{self._name}: the model has been closed", transient=False)
+        await asyncio.gather(*(worker.close(closed()) for worker in workers))
 
 
 class _Worker:
     """One process. awaited: by key. failure: why it answers nothing any more."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self) -> None:
         self.awaited: dict[int, asyncio.Future[Continuation]] = {}
         self.failure: ModelError | None = None
-        self._name, self._folder = name, folder
         self._keys = count()
         self._started = asyncio.create_task(self._start())
         self._listening = asyncio.create_task(self._listen())
 
-    async def continuation(self, prompt: Prompt) -> Continuation:
+    async def continuation(self, folder: Path, prompt: Prompt, stop: Sequence[str]) -> Continuation:
         answer: asyncio.Future[Continuation] = asyncio.get_running_loop().create_future()
         key = next(self._keys)
         self.awaited[key] = answer
@@ -78,7 +83,8 @@ class _Worker:
                 # One caller giving up must not take the process from the others.
                 process = await asyncio.shield(self._started)
                 assert process.stdin is not None
-                asked = [[key, prompt.ids, prompt.temperature, prompt.limit, prompt.seed]]
+                how = prompt.ids, prompt.temperature, prompt.limit, prompt.seed
+                asked = [[key, str(folder), stop, *how]]
                 process.stdin.write(json.dumps(asked).encode() + b"\n")
             return await answer
         finally:
@@ -99,7 +105,7 @@ class _Worker:
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         return await asyncio.create_subprocess_exec(
             # -P: a json.py in the folder where somebody works is not ours.
-            *(sys.executable, "-P", "-m", "opro_cli.embedded.worker", str(self._folder)),
+            *(sys.executable, "-P", "-m", "opro_cli.embedded.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -113,7 +119,7 @@ class _Worker:
         try:
             process = await self._started
         except OSError as error:
-            self._fail(self._ended(str(error)))
+            self._fail(_ended(str(error)))
             return
         assert process.stdout is not None
         assert process.stderr is not None
@@ -122,7 +128,7 @@ class _Worker:
                 break  # it was killed as it wrote
             told = json.loads(line)
             if isinstance(told, dict):
-                self._fail(self._cannot(told["error"]))
+                self._fail(_cannot(told["error"]))
                 break
             for key, ids, finish_reason in told:
                 answer = self.awaited.get(key)
@@ -131,7 +137,7 @@ class _Worker:
         words = (await process.stderr.read()).decode("utf-8", "replace").split("\n")
         last = next((line for line in reversed(words) if line.strip()), "")
         code = await process.wait()
-        self._fail(self._ended(f"exit code {code}{last and ': '}{last[:LONGEST_WORDS]}"))
+        self._fail(_ended(f"exit code {code}{last and ': '}{last[:LONGEST_WORDS]}"))
 
     def _fail(self, failure: ModelError) -> None:
         """Told once: the first reason is the one that counts."""
@@ -141,19 +147,26 @@ class _Worker:
                 if not answer.done():
                     answer.set_exception(failure)
 
-    def _cannot(self, why: str) -> ModelError:
-        return ModelError(
-            f"{self._name}: the weights in {self._folder} cannot be read or used: {why}",
-            "reinstall the package",
-            transient=False,
-        )
 
-    def _ended(self, why: str) -> ModelError:
-        return ModelError(
-            f"{self._name}: its process has ended ({why})",
-            "is there memory enough? it takes some 100 MB",
-            transient=True,
-        )
+def closed() -> ModelError:
+    """What whoever asks a closed model is told."""
+    return ModelError("the embedded model has been closed", transient=False)
+
+
+def _cannot(why: str) -> ModelError:
+    return ModelError(
+        f"the weights of an embedded model cannot be read or used: {why}",
+        "reinstall the package",
+        transient=False,
+    )
+
+
+def _ended(why: str) -> ModelError:
+    return ModelError(
+        f"the embedded model's process has ended ({why})",
+        "is there memory enough? it takes some 100 MB",
+        transient=True,
+    )
 
 
 def _most() -> int:

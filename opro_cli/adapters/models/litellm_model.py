@@ -155,6 +155,8 @@ class LitellmModel:
             arguments["seed"] = request.seed
         if request.choices > 1 and self._takes_n:
             arguments["n"] = request.choices
+        if request.stop:
+            arguments["stop"] = list(request.stop)
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
         key = key_to_give(self._name, self._api_base)

@@ -125,6 +125,8 @@ class OpenAICompatibleModel:
             body["seed"] = request.seed
         if request.choices > 1:
             body["n"] = request.choices
+        if request.stop:
+            body["stop"] = request.stop
         try:
             return encode(body)
         except UnicodeEncodeError:  # half a character, which the json module escapes

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from opro_cli.adapters.models.provider_addresses import base_of, is_on_this_machine
 from opro_cli.adapters.models.provider_keys import OPENAI_HOST, provider_of
-from opro_cli.core.settings import ModelSettings, PriceSettings
+from opro_cli.core.settings import ModelSettings, PriceSettings, is_embedded
 
 _TABLE = "model_prices_and_context_window_backup.json"
 _FREE = PriceSettings(0.0, 0.0)
@@ -39,8 +39,7 @@ def price_of(settings: ModelSettings) -> PriceSettings | None:
     """
     if settings.price is not None:
         return settings.price
-    is_embedded = settings.model.partition("/")[0] == "embedded"
-    if is_embedded or is_on_this_machine(settings.model, settings.api_base):
+    if is_embedded(settings.model) or is_on_this_machine(settings.model, settings.api_base):
         return _FREE
     row = _row(settings.model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
