@@ -56,7 +56,7 @@ lock:
 readme: .venv/ready
 	$(BIN)/python -m tests.readme --write
 
-# Train the embedded model from nothing (30 minutes on two cores), after
+# Train the embedded models from nothing, side by side (an hour and more on two cores), after
 #   .venv/bin/pip install -e '.[train]'
 embedded-model: .venv/ready
 	$(BIN)/python -m opro_cli.embedded.training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from opro_cli.embedded.arrays import Ints
 from opro_cli.embedded.cache import MORE_ROWS, MOST_PADDING, Cache
 from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.embedded.decoding import Row, perturbed, uniform
 from opro_cli.embedded.mistral import (
     CHUNK,
     Mistral,
@@ -19,6 +21,7 @@ from opro_cli.embedded.mistral import (
     silu,
     softmax,
 )
+from opro_cli.embedded.prompts import Prompt
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +226,23 @@ def test_a_row_can_be_taken_more_than_once(model: Mistral) -> None:
     twice = model.forward(np.repeat(step, 2, axis=0), cache)
     once = model.forward(step, own)
     np.testing.assert_allclose(twice, np.repeat(once, 2, axis=0), atol=2e-4)
+
+
+def test_the_noise_is_the_hash_of_seed_and_place() -> None:
+    """Held against the digests themselves: four bytes a number, the least first."""
+    digest = hashlib.shake_256((7).to_bytes(8, "little") + (2).to_bytes(8, "little")).digest(8)
+    expected = [(int.from_bytes(digest[at : at + 4], "little") + 0.5) / 2**32 for at in (0, 4)]
+    assert uniform(7, 2, 2).tolist() == expected
+    assert uniform(2**64 - 1, 0, 1)[0] not in (0.0, 1.0)
+
+
+def test_tokens_are_drawn_as_often_as_softmax_says() -> None:
+    logits = np.log(np.array([1.0, 2.0, 5.0], dtype=np.float32))
+    for temperature, shares in ((1.0, (1 / 8, 2 / 8, 5 / 8)), (0.5, (1 / 30, 4 / 30, 25 / 30))):
+        drawn = [
+            int(perturbed(logits, Row(0, Prompt((1,), temperature, 5, seed))).argmax())
+            for seed in range(6000)
+        ]
+        for token, share in enumerate(shares):
+            spread = (share * (1 - share) / 6000) ** 0.5
+            assert abs(drawn.count(token) / 6000 - share) < 4 * spread

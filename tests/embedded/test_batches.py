@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import Batch, Row, begin, decode, together
 from opro_cli.embedded.mistral import CHUNK, Mistral
 from opro_cli.embedded.prompts import Continuation, Prompt
@@ -107,11 +108,12 @@ def test_a_limit_of_one_token_is_over_before_it_joins(model: Mistral) -> None:
 def test_a_worker_answers_what_comes_until_the_end(model: Mistral) -> None:
     asked = prompts(40)
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    told = [[k, p.ids, p.temperature, p.limit, p.seed] for k, p in enumerate(asked)]
+    folder = str(SCORER)
+    told = [[k, folder, [], p.ids, p.temperature, p.limit, p.seed] for k, p in enumerate(asked)]
     for start, end in ((0, 1), (1, 30), (30, 40)):
         lines.put(json.dumps(told[start:end]).encode())
     found: dict[int, Continuation] = {}
-    for over in answers(model, lines):
+    for over in answers(lines):
         found.update(over)
         if len(found) == len(asked):
             lines.put(b"")

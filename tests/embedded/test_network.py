@@ -7,6 +7,8 @@ nonsense, also beyond the sliding window.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,19 @@ import pytest
 
 from opro_cli.embedded.chat import ChatFormat
 from opro_cli.embedded.checkpoint import load_checkpoint
-from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.config import CHECKPOINTS, OPTIMIZER
 from opro_cli.embedded.decoding import decode
 from opro_cli.embedded.mistral import Mistral
 from opro_cli.embedded.prompts import Prompt
+from opro_cli.embedded.training.metaprompts import optimizer_turns
 
 torch = pytest.importorskip("torch")
 
 pytestmark = pytest.mark.train
 
-WINDOW = 512
-LENGTH = WINDOW + 300
+Ids = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+BEYOND = 300
 DATA = Path(__file__).resolve().parents[2] / "configs" / "data"
-NONSENSE = np.random.default_rng(0).integers(5, 1200, LENGTH).tolist()
 
 
 def questions(family: str) -> list[str]:
@@ -35,69 +37,87 @@ def questions(family: str) -> list[str]:
     return [json.loads(line)["input"] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def ids() -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """Two texts of real questions, longer than the window."""
-    chat = ChatFormat(SHIPPED)
-    told = ["\n".join(questions(family)) for family in ("navigate", "boolean_expressions")]
-    return np.array([chat.ids(text)[:LENGTH] for text in told], dtype=np.int64)
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint of the package, in both runtimes."""
+
+    folder: Path
+    chat: ChatFormat
+    ours: Mistral
+    theirs: Any
+
+    @property
+    def window(self) -> int:
+        return self.chat.config.sliding_window
+
+    def logits(self, ids: Ids) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """Of the numpy runtime."""
+        cache = self.ours.new_cache(np.zeros(len(ids), dtype=np.int64))
+        return self.ours.logits(self.ours.forward(ids, cache))
 
 
-@pytest.fixture(scope="module")
-def transformers_model() -> Any:
+@pytest.fixture(scope="module", params=CHECKPOINTS.values(), ids=list(CHECKPOINTS))
+def loaded(request: pytest.FixtureRequest) -> Loaded:
     transformers = pytest.importorskip("transformers")
+    folder = request.param
     network = transformers.MistralForCausalLM.from_pretrained(
-        SHIPPED, dtype=torch.float32, attn_implementation="eager"
+        folder, dtype=torch.float32, attn_implementation="eager"
     )
-    assert network.config.sliding_window == WINDOW
-    return network
+    chat = ChatFormat(folder)
+    assert network.config.sliding_window == chat.config.sliding_window
+    return Loaded(folder, chat, Mistral(load_checkpoint(folder)), network)
 
 
-def runtime_logits(
-    ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    model = Mistral(load_checkpoint())
-    return model.logits(model.forward(ids, model.new_cache(np.zeros(len(ids), dtype=np.int64))))
+@pytest.fixture(scope="module")
+def ids(loaded: Loaded) -> Ids:
+    """Two texts of real questions, longer than the window."""
+    told = ["\n".join(questions(family)) for family in ("navigate", "boolean_expressions")]
+    length = loaded.window + BEYOND
+    return np.array([loaded.chat.ids(text)[:length] for text in told], dtype=np.int64)
 
 
-def test_same_logits_as_the_training_network(
-    ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-) -> None:
+def test_same_logits_as_the_training_network(loaded: Loaded, ids: Ids) -> None:
     from safetensors.torch import load_file
 
     from opro_cli.embedded.training.network import Network
 
-    network = Network(load_checkpoint().config)
-    weights = load_file(SHIPPED / "model.safetensors")
+    network = Network(loaded.chat.config)
+    weights = load_file(loaded.folder / "model.safetensors")
     network.load_state_dict({name: weight.float() for name, weight in weights.items()})
-    ids = ids[:, :WINDOW]  # it was trained on no longer ones, and has no window
+    ids = ids[:, : loaded.window]  # it was trained on no longer ones, and has no window
     with torch.no_grad():
         expected = network(torch.tensor(ids), torch.arange(ids.size)).numpy()
-    got = runtime_logits(ids).reshape(expected.shape)
+    got = loaded.logits(ids).reshape(expected.shape)
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
 
 
-def test_same_logits_as_transformers_also_beyond_the_window(
-    transformers_model: Any, ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-) -> None:
+def test_same_logits_as_transformers_also_beyond_the_window(loaded: Loaded, ids: Ids) -> None:
     with torch.no_grad():
-        expected = transformers_model(torch.tensor(ids)).logits.numpy()
-    np.testing.assert_allclose(runtime_logits(ids), expected, rtol=0, atol=1e-4)
+        expected = loaded.theirs(torch.tensor(ids)).logits.numpy()
+    np.testing.assert_allclose(loaded.logits(ids), expected, rtol=0, atol=1e-4)
 
 
-def test_the_same_greedy_text_as_transformers_a_hundred_times(transformers_model: Any) -> None:
-    """Eighty real questions under an instruction, twenty beginnings beyond the window."""
-    chat = ChatFormat(SHIPPED)
-    instruction = "Track the position after each move. Write every intermediate result."
-    prompts = [chat.ids(f"Q: {instruction}\n{text}\n\nA:") for text in questions("navigate")[:80]]
-    prompts += [tuple(NONSENSE[start : start + WINDOW + 60]) for start in range(20)]
-    asked = [Prompt(ids, 0.0, 200 if len(ids) < WINDOW else 30, 0) for ids in prompts]
-    found = decode(Mistral(load_checkpoint()), asked)
+def asked_of(loaded: Loaded) -> list[str]:
+    """Eighty texts of the kind that the checkpoint is for."""
+    if loaded.folder == OPTIMIZER:
+        return [turn.prompt for turn in islice(optimizer_turns(1), 80)]
+    told = "Track the position after each move. Apply every turn. Show every detail."
+    return [f"Q: {told}\n{text}\n\nA:" for text in questions("navigate")[:80]]
+
+
+def test_the_same_greedy_text_as_transformers_a_hundred_times(loaded: Loaded) -> None:
+    """Eighty texts of its kind, twenty beginnings beyond the window."""
+    nonsense = np.random.default_rng(0).integers(5, 1200, loaded.window + 80).tolist()
+    prompts = [loaded.chat.ids(text) for text in asked_of(loaded)]
+    prompts += [tuple(nonsense[start : start + loaded.window + 60]) for start in range(20)]
+    limits = [200 if len(ids) < loaded.window else 30 for ids in prompts]
+    asked = [Prompt(ids, 0.0, limit, 0) for ids, limit in zip(prompts, limits, strict=True)]
+    found = decode(loaded.ours, asked)
     for prompt, answer in zip(asked, found, strict=True):
         with torch.no_grad():
-            whole = transformers_model.generate(
+            whole = loaded.theirs.generate(
                 torch.tensor([prompt.ids]), max_new_tokens=prompt.limit, do_sample=False
             )
         written = whole[0, len(prompt.ids) :].tolist()
-        end = transformers_model.config.eos_token_id
+        end = loaded.theirs.config.eos_token_id
         assert [token for token in written if token != end] == list(answer.ids)

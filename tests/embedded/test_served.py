@@ -19,7 +19,7 @@ import pytest
 
 from opro_cli.adapters.journal import read_events
 from opro_cli.core.events import Answered
-from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.config import SCORER
 
 pytest.importorskip("torch")
 pytest.importorskip("fastapi")
@@ -35,7 +35,7 @@ task:
   instruction_position: Q_begin
   qa_markers: true
 scorer: {{{scorer}, temperature: 0, max_tokens: 200, concurrency: 4}}
-optimizer: {{model: embedded/tiny-mistral, temperature: 1.0, max_tokens: 80}}
+optimizer: {{model: embedded/tiny-optimizer, temperature: 1.0, max_tokens: 80}}
 search: {{steps: 2, candidates_per_step: 3, initial_instructions: ["Let's solve the problem."]}}
 """
 
@@ -44,7 +44,7 @@ search: {{steps: 2, candidates_per_step: 3, initial_instructions: ["Let's solve 
 def url() -> Iterator[str]:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(SHIPPED)]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(SCORER)]
     options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
     offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     with subprocess.Popen([*command, *options], env=offline) as server:
@@ -89,6 +89,6 @@ def answers(folder: Path, scorer: str) -> dict[tuple[str, str, int], str]:
 
 def test_a_search_over_http_gets_the_same_answers(url: str, tmp_path: Path) -> None:
     own = answers(tmp_path / "own", "model: embedded/tiny-mistral")
-    served = answers(tmp_path / "served", f'model: "openai/{SHIPPED}", api_base: "{url}"')
+    served = answers(tmp_path / "served", f'model: "openai/{SCORER}", api_base: "{url}"')
     assert len(own) > 100
     assert served == own

@@ -1,4 +1,4 @@
-"""The generated training text: right answers, the tool's own prompts, no real row."""
+"""The training text: instructions and what they ask for, the tool's own prompts, no real row."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from itertools import islice
 
 import pytest
 
-from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt, turns
+from opro_cli.core.prompts import PromptFormat
+from opro_cli.embedded.training.battery import battery
+from opro_cli.embedded.training.corpus import LATE, bbh_questions, scorer_prompt, scorer_turns
+from opro_cli.embedded.training.families import FAMILIES, Family, dyck
 from opro_cli.embedded.training.grammar import (
-    EMPTY,
+    CLASSICS,
     KINDS,
     START,
     WORDINGS,
@@ -17,101 +20,78 @@ from opro_cli.embedded.training.grammar import (
     Instruction,
     Kind,
     draw_clause,
+    draw_instruction,
     held_out,
+    outlines,
 )
-from opro_cli.embedded.training.metaprompts import Scored, meta_prompt, propose
-from opro_cli.embedded.training.questions import (
-    Move,
-    Question,
-    draw_question,
-    normalised,
-    positions,
-    reductions,
-)
-from opro_cli.embedded.training.workings import COARSE, DIRECT, FULL, MEDIUM, answer, level
+from opro_cli.embedded.training.metaprompts import layouts, optimizer_turns, play
+from opro_cli.embedded.training.posterior import Posterior, Scored, best_of, proposals
+from opro_cli.embedded.training.questions import normalised
+from opro_cli.embedded.training.workings import ALL, BUDGETS, TOP, answer, level
 
-FORMULA = Question(
-    "boolean", "True and not False is", "True", formula=("True", "and", "not", "False")
-)
-WALK = Question(
-    "navigate", "", "No", moves=(Move("", 3), Move("left", 0), Move("", 2)), fixed=False
-)
+BRACKETS = dyck.closed(["[", "{"])
 
 
 def instruction(*kinds: Kind) -> Instruction:
     return Instruction(tuple(Clause(kind, WORDINGS[kind][0]) for kind in kinds))
 
 
-def test_reductions_go_inside_out_and_not_before_and_before_or() -> None:
-    lines = reductions(("True", "or", "not", "(", "False", "or", "True", ")", "and", "False"))
-    assert [" ".join(line) for line in lines] == [
-        "True or not ( False or True ) and False",
-        "True or not ( True ) and False",
-        "True or not True and False",
-        "True or False and False",
-        "True or False",
-        "True",
-    ]
-
-
-def test_formula_values_agree_with_python() -> None:
-    rng = random.Random(0)
-    for _ in range(300):
-        question = draw_question(rng, "boolean")
-        assert str(eval(" ".join(question.formula))) == question.target
-
-
-def test_positions_follow_turns_and_sides() -> None:
-    states = positions(WALK.moves, fixed=False)
-    assert [(state.heading, state.at) for state in states] == [
-        (0, (0, 3)),
-        (3, (0, 3)),
-        (3, (-2, 3)),
-    ]
-    sided = positions((Move("backward", 4), Move("right", 1)), fixed=True)
-    assert sided[-1].at == (1, -4)
-
-
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
-        ((), DIRECT),
-        (("neutral", "pep"), DIRECT),
-        (("steps",), COARSE),
-        (("steps", "fine"), MEDIUM),
-        (("boolean_method",), MEDIUM),
-        (("boolean_method", "fine"), FULL),
-        (("navigate_method", "fine"), COARSE),
-        (("boolean_method", "fine", "brief"), DIRECT),
+        ((), 1),
+        (("neutral", "pep"), 1),
+        (("steps",), 2),
+        (("boolean_method",), 4),
+        (("boolean_method", "boolean_rule"), 6),
+        (("boolean_method", "boolean_rule", "fine"), TOP),
+        (("boolean_method", "brief"), 2),
+        (("navigate_method", "fine"), 1),
+        (("brief",), 0),
+        (("brief", "foreign", "order"), 0),
     ],
 )
 def test_levels_on_booleans(kinds: tuple[Kind, ...], expected: int) -> None:
-    assert level(instruction(*kinds), "boolean") == expected
+    assert level(kinds, "boolean") == expected
 
 
-def test_answers_show_the_working_that_was_asked_for() -> None:
-    full = answer(FORMULA, instruction("boolean_method", "fine"))
-    assert full == " = True and True = True. The answer is True."
-    assert answer(FORMULA, EMPTY) == " The answer is True."
-    walk = answer(WALK, instruction("navigate_method", "fine"))
-    assert walk == " 3 north 0 3. left west 0 3. 2 west -2 3. The answer is No."
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_top_takes_three_ideas_and_is_rare(family: Family) -> None:
+    chances = outlines(family)
+    assert sum(chances.values()) == pytest.approx(1)
+    top = {kinds: chance for kinds, chance in chances.items() if level(kinds, family) == TOP}
+    assert min(map(len, top)) == 3
+    assert 0 < sum(top.values()) < 0.01
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_more_levels_are_more_steps(family: Family) -> None:
+    budgets = BUDGETS[family]
+    assert len(budgets) == TOP + 1
+    assert list(budgets) == sorted(set(budgets))
+
+
+def test_answers_stop_where_they_were_told_to() -> None:
+    assert answer(BRACKETS, 0) == " 0 steps: The answer is -."
+    assert answer(BRACKETS, 1) == " 1 steps: 1 [ : [; The answer is ]."
+    assert answer(BRACKETS, ALL) == " All steps: 1 [ : [; 2 { : [ {; The answer is } ]."
+
+
+def holds(text: str, row: str) -> bool:
+    """Whether the question `row` stands in `text`, not as the beginning of a longer sequence."""
+    return any(
+        after.split()[:1] not in [[bracket] for bracket in "[]{}()<>"]
+        for after in f" {text}".split(f" {row}")[1:]
+    )
 
 
 def test_no_real_row_is_trained_on() -> None:
     real = bbh_questions()
-    assert len(real) == 250
-    for turn in islice(turns(20230907, 0.8), 4000):
-        text = normalised(turn.prompt)
-        assert not any(f" {row}" in text or text.startswith(row) for row in real)
-
-
-def test_a_real_row_that_is_drawn_is_thrown_away() -> None:
-    rng = random.Random(1)
-    plain = [draw_question(rng, "boolean").text for _ in range(500)]
-    excluded = frozenset(map(normalised, plain[:250]))
-    rng = random.Random(1)
-    drawn = {normalised(draw_question(rng, "boolean", excluded).text) for _ in range(500)}
-    assert not drawn & excluded
+    assert all(holds(f"q: x {row} a:", row) for row in real)
+    for turns in (scorer_turns(20230907, LATE, naming=True), optimizer_turns(20230907)):
+        for turn in islice(turns, 600):
+            text = normalised(turn.prompt)
+            assert not any(holds(text, row) for row in real)
 
 
 def test_held_out_wordings_are_not_trained_on() -> None:
@@ -119,30 +99,84 @@ def test_held_out_wordings_are_not_trained_on() -> None:
     for kind in KINDS:
         drawn = {draw_clause(rng, kind).text for _ in range(300)}
         assert not drawn & set(held_out(kind))
-        assert START not in held_out(kind)
+        assert not {START, *CLASSICS} & set(held_out(kind))
 
 
-def test_the_meta_prompt_has_the_reference_layout() -> None:
-    question, target = bbh_rows("navigate")[0]
-    shown = Question("navigate", question, target)
-    text = meta_prompt([Scored(Instruction((Clause("neutral", START),)), 44)], [shown])
-    assert text.startswith("Your task is to generate the instruction <INS>. Below are")
-    assert (
-        "ranges from 0 to 100.\n\ntext:\nLet's solve the problem.\nscore:\n44\n\n\n"
-        "Below are some problems.\n\ninput:\nQ: <INS>\nIf you" in text
-    )
-    assert "\nA:\nGround truth answer:\nNo\n\n\nGenerate an instruction that is different" in text
+def test_no_wording_stands_for_two_kinds() -> None:
+    texts = [text for kind in KINDS for text in set(WORDINGS[kind])]
+    assert len(texts) == len(set(texts))
 
 
-def test_a_proposal_builds_on_what_scored_well() -> None:
-    rng = random.Random(3)
-    good, bad = instruction("navigate_method", "fine"), instruction("brief", "pep")
-    history = [Scored(bad, 10), Scored(good, 90)]
-    kinds = [propose(rng, "navigate", history).kinds for _ in range(300)]
-    helped = sum("fine" in chosen for chosen in kinds)
-    assert helped > 2 * sum("brief" in chosen for chosen in kinds)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_battery_is_forty_instructions_on_every_level(family: Family) -> None:
+    probes = battery(family)
+    assert len({probe.instruction.text for probe in probes}) == 40
+    assert {level(probe.instruction.kinds, family) for probe in probes} == set(range(TOP + 1))
+    for probe in probes:
+        for clause in probe.instruction.clauses:
+            assert probe.unseen or clause.text not in held_out(clause.kind)
 
 
 def test_prompts_of_the_scorer() -> None:
     assert scorer_prompt("", "True is") == "Q: True is\n\nA:"
     assert scorer_prompt(START, "True is") == f"Q: {START}\nTrue is\n\nA:"
+    system = PromptFormat("system", qa_markers=True)
+    assert scorer_prompt(START, "True is", system) == f"{START}\nQ: True is\n\nA:"
+
+
+def test_a_meta_prompt_is_what_the_tool_writes_and_its_reply_what_it_reads() -> None:
+    for turn in islice(optimizer_turns(5), 300):
+        known = layouts(PromptFormat("Q_begin", qa_markers=True))
+        known += layouts(PromptFormat("A_begin", qa_markers=True))
+        for reply in turn.replies:
+            layout = next(each for each, _ in known if reply.startswith(each.marks[0]))
+            (text,) = layout.strategy.read(reply)
+            assert f"{layout.marks[0]}{text}{layout.marks[1]}" == reply
+
+
+def test_listed_instructions_ascend_and_a_proposal_is_new() -> None:
+    rng = random.Random(6)
+    for _ in range(10):
+        for listed, proposed in play(rng, "boolean"):
+            scores = [entry.score for entry in listed]
+            assert scores == sorted(scores)
+            known = {entry.instruction.text for entry in listed}
+            assert not known & {proposal.text for proposal in proposed}
+
+
+def scored(value: float, *kinds: Kind) -> Scored:
+    return Scored(instruction(*kinds), value)
+
+
+def test_the_posterior_credits_the_clause_that_every_good_instruction_has() -> None:
+    history = [
+        scored(20, "pep", "steps"),
+        scored(22, "brief", "steps"),
+        scored(70, "pep", "fine"),
+        scored(72, "fine", "brief"),
+    ]
+    rng = random.Random(0)
+    draws = [Posterior(history).draw(rng) for _ in range(200)]
+    fine, pep = KINDS.index("fine"), KINDS.index("pep")
+    assert sum(draw[fine] > draw[pep] for draw in draws) > 190
+
+
+def test_a_proposal_is_the_best_of_the_variations_by_worth() -> None:
+    worth = [10.0 if kind == "check" else 0.0 for kind in KINDS]
+    history = [scored(50, "neutral")]
+    rng = random.Random(1)
+    assert "check" in best_of(rng, "boolean", history, worth).kinds
+
+
+def test_proposals_build_on_what_scored_well() -> None:
+    rng = random.Random(3)
+    history = [scored(10, "brief", "pep"), scored(90, "navigate_method", "fine")]
+    kinds = [each.kinds for each in proposals(rng, "navigate", history, 200)]
+    assert sum("fine" in each for each in kinds) > 2 * sum("brief" in each for each in kinds)
+
+
+def test_instructions_of_the_grammar_have_one_to_three_different_clauses() -> None:
+    rng = random.Random(4)
+    for _ in range(200):
+        drawn = draw_instruction(rng, "dyck")
+        assert 1 <= len(drawn.clauses) == len(drawn.kinds) <= 3

@@ -1,24 +1,48 @@
-"""`python -m opro_cli.embedded.training [FOLDER]`: train the shipped checkpoint from nothing."""
+"""`python -m opro_cli.embedded.training`: train the checkpoints that ship from nothing."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import multiprocessing
 from pathlib import Path
+
+from opro_cli.embedded.config import OPTIMIZER, SCORER
+
+FOLDERS = {"scorer": SCORER, "optimizer": OPTIMIZER}
 
 
 def main() -> None:
-    """Write a checkpoint to the folder of the package, or to another one."""
-    shipped = Path(__file__).resolve().parents[1] / "tiny_mistral"
+    """Write both checkpoints, or one, to the folders of the package or elsewhere."""
     parser = argparse.ArgumentParser(prog="python -m opro_cli.embedded.training")
-    parser.add_argument("folder", type=Path, nargs="?", default=shipped)
+    parser.add_argument("roles", nargs="*", default=list(FOLDERS), help="scorer, optimizer")
+    parser.add_argument("--into", type=Path, help="a folder for them, instead of the package's")
     parser.add_argument("--steps", type=int, help="fewer than the recipe's, for a trial")
     options = parser.parse_args()
+    if unknown := set(options.roles) - set(FOLDERS):
+        parser.error(f"expected scorer or optimizer, found {', '.join(sorted(unknown))}")
     if importlib.util.find_spec("torch") is None:
         parser.error("training needs torch: pip install -e '.[train]'")
-    from opro_cli.embedded.training.train import STEPS, train
+    # each in a process: they know nothing of each other, and torch's seed is the process's
+    started = []
+    for role in options.roles:
+        folder = options.into / role if options.into else FOLDERS[role]
+        started.append(
+            multiprocessing.get_context("spawn").Process(
+                target=_train, args=(role, folder, options.steps)
+            )
+        )
+        started[-1].start()
+    for process in started:
+        process.join()
+    raise SystemExit(max(abs(process.exitcode or 0) for process in started))
 
-    train(options.folder, options.steps or STEPS)
+
+def _train(role: str, folder: Path, steps: int | None) -> None:
+    from opro_cli.embedded.training.recipes import RECIPES
+    from opro_cli.embedded.training.train import train
+
+    train(RECIPES[role], folder, steps)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from opro_cli.embedded.training.corpus import Stage, Turn, turns
+from opro_cli.embedded.training.corpus import Turn
 from opro_cli.embedded.training.vocabulary import SPECIAL
 
 PAD, BOS, EOS, INST, END_INST = range(len(SPECIAL))
@@ -22,26 +21,35 @@ POOL = 16  # batches sorted by length together, so that little is padding
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One turn: its ids, and how many of them are the prompt."""
+    """One turn: its ids, and for each token the reply that it is part of, 0 for the prompt."""
 
     ids: list[int]
-    prompt: int
+    replies: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids (rows, tokens); where, targets, weights: one entry for each learned position."""
+    """ids (rows, tokens); where, targets, weights: one entry for each learned position.
+
+    replies: (rows, tokens) as in Encoded, or None where no prompt has more than one.
+    """
 
     ids: Tensor
     where: Tensor
     targets: Tensor
     weights: Tensor
+    replies: Tensor | None = None
 
 
 def encode(tokenizer: Tokenizer, turn: Turn) -> Encoded:
-    """<s> [INST] prompt [/INST] reply </s>"""
-    prompt = [BOS, INST, *tokenizer.encode(turn.prompt).ids, END_INST]
-    return Encoded([*prompt, *tokenizer.encode(turn.reply).ids, EOS], len(prompt))
+    """<s> [INST] prompt, then [/INST] reply </s> as often as there are replies."""
+    ids = [BOS, INST, *tokenizer.encode(turn.prompt).ids]
+    replies = [0] * len(ids)
+    for number, reply in enumerate(turn.replies, 1):
+        spelt = [END_INST, *tokenizer.encode(reply).ids, EOS]
+        ids += spelt
+        replies += [number] * len(spelt)
+    return Encoded(ids, replies)
 
 
 def collate(rng: random.Random, rows: list[Encoded]) -> Batch:
@@ -50,32 +58,34 @@ def collate(rng: random.Random, rows: list[Encoded]) -> Batch:
     where, targets, weights = [], [], []
     for index, row in enumerate(rows):
         for at in range(len(row.ids) - 1):
-            reply = at >= row.prompt - 1
+            if row.ids[at] == EOS:
+                continue  # nothing follows a reply
+            reply = row.replies[at] > 0
             if reply or rng.random() < PROMPT_SHARE:
                 where.append(index * width + at)
                 targets.append(row.ids[at + 1])
                 weights.append(1.0 if reply else PROMPT_WEIGHT)
     ids = [row.ids + [PAD] * (width - len(row.ids)) for row in rows]
+    replies = [row.replies + [0] * (width - len(row.ids)) for row in rows]
+    several = any(row.replies[-1] > 1 for row in rows)
     return Batch(
-        torch.tensor(ids), torch.tensor(where), torch.tensor(targets), torch.tensor(weights)
+        torch.tensor(ids),
+        torch.tensor(where),
+        torch.tensor(targets),
+        torch.tensor(weights),
+        torch.tensor(replies) if several else None,
     )
 
 
 def batches(
-    tokenizer: Tokenizer,
-    seed: int,
-    role: Literal["scorer", "optimizer"],
-    rows: int,
-    longest: int,
-    stage: Stage = "mixture",
+    tokenizer: Tokenizer, turns: Iterator[Turn], seed: int, rows: int, longest: int
 ) -> Iterator[Batch]:
-    """Endless batches of `rows` turns of `role`, none longer than `longest` tokens."""
-    rng = random.Random(f"batches {seed} {role}")
-    stream = turns(seed, 1.0 if role == "scorer" else 0.0, stage)
+    """Endless batches of `rows` turns, none longer than `longest` tokens."""
+    rng = random.Random(f"batches {seed}")
     while True:
         pool: list[Encoded] = []
         while len(pool) < rows * POOL:
-            encoded = encode(tokenizer, next(stream))
+            encoded = encode(tokenizer, next(turns))
             if len(encoded.ids) <= longest:
                 pool.append(encoded)
         pool.sort(key=lambda row: len(row.ids))

@@ -1,54 +1,87 @@
-"""The whole training text as (prompt, reply) turns: a fixed function of its seed."""
+"""The scorer's training text as turns of a prompt and a reply: a fixed function of its seed."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
-from typing import Literal
 
+from opro_cli.core.prompts import PromptFormat, scorer_messages
+from opro_cli.embedded.chat import one_text
+from opro_cli.embedded.training.families import Family, draw_question
 from opro_cli.embedded.training.grammar import (
     EMPTY,
-    KINDS,
     START,
     Clause,
     Instruction,
     Kind,
-    draw_instruction,
+    outlines,
+    worded,
 )
-from opro_cli.embedded.training.metaprompts import draw_optimizer_turn
-from opro_cli.embedded.training.questions import Family, Question, draw_question, normalised
-from opro_cli.embedded.training.workings import COARSE, DIRECT, FULL, MEDIUM, answer, level
+from opro_cli.embedded.training.questions import normalised
+from opro_cli.embedded.training.workings import BUDGETS, NEUTRAL, answer, level
 
 BBH_ROWS = Path(__file__).resolve().parents[3] / "configs" / "data"
 FAMILY_FILES: dict[Family, str] = {
     "boolean": "bbh_boolean_expressions.jsonl",
     "navigate": "bbh_navigate.jsonl",
+    "counting": "bbh_object_counting.jsonl",
+    "tracking": "bbh_tracking_shuffled_objects.jsonl",
+    "dyck": "bbh_dyck_languages.jsonl",
+}
+Shares = Mapping[Family, float]
+"""How much of the training text is about each family."""
+
+EARLY: Shares = {
+    "boolean": 0.22,
+    "navigate": 0.22,
+    "counting": 0.14,
+    "tracking": 0.2,
+    "dyck": 0.22,
+}
+# More of what was learned least by then, on generated questions.
+LATE: Shares = {
+    "boolean": 0.18,
+    "navigate": 0.18,
+    "counting": 0.24,
+    "tracking": 0.28,
+    "dyck": 0.12,
 }
 
-# Which answers are kept, by how much working they show. Direct answers are thinned out: were they
-# frequent, the network would learn to do without working and every instruction would do as well.
-KEPT: dict[Family, dict[int, float]] = {
-    "boolean": {DIRECT: 0.05, COARSE: 0.15, MEDIUM: 0.4, FULL: 1.0},
-    "navigate": {DIRECT: 0.06, COARSE: 0.15, MEDIUM: 0.35, FULL: 1.0},
+# How often each level is shown. Instructions of the grammar seldom ask for much working; but a
+# short working is the beginning of a long one, and only long ones teach the later steps.
+LEVEL_SHARES = (0.09, 0.09, 0.08, 0.08, 0.08, 0.08, 0.1, 0.4)
+
+USUAL_FORM = PromptFormat("Q_begin", qa_markers=True)
+OTHER_FORMS = (
+    PromptFormat("before_Q", qa_markers=True),
+    PromptFormat("before_Q", qa_markers=False),
+    PromptFormat("Q_begin", qa_markers=False),
+    PromptFormat("Q_end", qa_markers=True),
+    PromptFormat("Q_end", qa_markers=False),
+    PromptFormat("A_begin", qa_markers=True),
+    PromptFormat("system", qa_markers=True),
+)
+# By then the working was learned, but not to find the person whom the answer is about.
+LAST: Shares = {
+    "boolean": 0.15,
+    "navigate": 0.1,
+    "counting": 0.15,
+    "tracking": 0.5,
+    "dyck": 0.1,
 }
-NAVIGATE_SHARE = 0.65
-
-
-# First the network practises full working, which takes a small one longest to learn; the texts of
-# all kinds come after that. All kinds from the start took several times as long.
-Stage = Literal["practice", "mixture"]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One user text and the model's reply."""
+    """One user text and replies to it, each given without knowing the others."""
 
-    role: Literal["scorer", "optimizer"]
     prompt: str
-    reply: str
+    replies: tuple[str, ...]
 
 
 def bbh_rows(family: Family) -> list[tuple[str, str]]:
@@ -57,25 +90,30 @@ def bbh_rows(family: Family) -> list[tuple[str, str]]:
     return [(row["input"], row["target"]) for row in map(json.loads, lines)]
 
 
+@cache
 def bbh_questions() -> frozenset[str]:
     """The normalised questions that no training text may hold."""
     return frozenset(normalised(text) for family in FAMILY_FILES for text, _ in bbh_rows(family))
 
 
-def scorer_prompt(instruction: str, question: str) -> str:
-    """The text the tool sends to the scorer (position Q_begin, Q/A markers)."""
-    return f"Q: {instruction}\n{question}\n\nA:" if instruction else f"Q: {question}\n\nA:"
+def scorer_prompt(instruction: str, question: str, form: PromptFormat = USUAL_FORM) -> str:
+    """The text that the embedded scorer reads when the tool asks `question`."""
+    return one_text(scorer_messages(question, instruction, form))
 
 
-def _scorer_instruction(rng: random.Random, family: Family) -> Instruction:
-    weights: dict[Kind, float] = dict.fromkeys(KINDS, 1.0)
-    weights |= {f"{family}_method": 2.5, "fine": 2.0}  # type: ignore[dict-item]
-    chance = rng.random()
-    if chance < 0.04:
-        return EMPTY
-    if chance < 0.08:
-        return Instruction((Clause("neutral", START),))
-    return draw_instruction(rng, weights)
+@cache
+def _outlines(family: Family, wanted: int) -> tuple[list[tuple[Kind, ...]], list[float]]:
+    """The sequences of clauses whose level on `family` is `wanted`, and how frequent each is."""
+    chances = {k: chance for k, chance in outlines(family).items() if level(k, family) == wanted}
+    return list(chances), list(accumulate(chances.values()))
+
+
+def _instruction(rng: random.Random, family: Family, wanted: int) -> Instruction:
+    """An instruction whose level on `family` is `wanted`."""
+    if wanted == NEUTRAL and rng.random() < 0.5:
+        return rng.choice((EMPTY, Instruction((Clause("neutral", START),))))
+    kinds, shares = _outlines(family, wanted)
+    return worded(rng, rng.choices(kinds, cum_weights=shares)[0])
 
 
 def _misspelt(rng: random.Random, text: str) -> str:
@@ -90,26 +128,19 @@ def _misspelt(rng: random.Random, text: str) -> str:
     return text
 
 
-def draw_scorer_turn(rng: random.Random, excluded: frozenset[str], stage: Stage) -> Turn:
+def draw_scorer_turn(rng: random.Random, shares: Shares, naming: bool) -> Turn:
     """A question under an instruction, answered with the working that the instruction asks for."""
-    family: Family = "navigate" if rng.random() < NAVIGATE_SHARE else "boolean"
-    while True:
-        instruction = _scorer_instruction(rng, family)
-        amount = level(instruction, family)
-        kept = amount == FULL if stage == "practice" else rng.random() < KEPT[family][amount]
-        if kept:
-            break
-    question: Question = draw_question(rng, family, excluded)
-    text = _misspelt(rng, instruction.text)
-    return Turn("scorer", scorer_prompt(text, question.text), answer(question, instruction))
+    family = rng.choices(list(shares), list(shares.values()))[0]
+    wanted = rng.choices(range(len(LEVEL_SHARES)), LEVEL_SHARES)[0]
+    text = _misspelt(rng, _instruction(rng, family, wanted).text)
+    question = draw_question(rng, family, bbh_questions())
+    form = USUAL_FORM if rng.random() < 0.85 else rng.choice(OTHER_FORMS)
+    prompt = scorer_prompt(text, question.text, form)
+    return Turn(prompt, (answer(question, BUDGETS[family][wanted], naming),))
 
 
-def turns(seed: int, scorer_share: float, stage: Stage = "mixture") -> Iterator[Turn]:
-    """Endless training turns; `scorer_share` of them are the scorer's."""
-    rng = random.Random(f"corpus {seed} {stage}")
-    excluded = bbh_questions()
+def scorer_turns(seed: int, shares: Shares, naming: bool) -> Iterator[Turn]:
+    """Endless turns of the scorer; naming: as in `answer`."""
+    rng = random.Random(f"scorer {seed}")
     while True:
-        if rng.random() < scorer_share:
-            yield draw_scorer_turn(rng, excluded, stage)
-        else:
-            yield Turn("optimizer", *draw_optimizer_turn(rng, excluded))
+        yield draw_scorer_turn(rng, shares, naming)

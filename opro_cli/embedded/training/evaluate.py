@@ -1,56 +1,36 @@
 """`python -m opro_cli.embedded.training.evaluate`: what wording does to accuracy, by the runtime.
 
 On generated validation questions, by which the recipe is chosen, and with `--bbh` on the real rows
-that no training text holds, for the report only.
+that no training text holds, for the report only. Prints the table of the model card.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import re
-import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 from opro_cli.embedded.chat import ChatFormat
 from opro_cli.embedded.checkpoint import load_checkpoint
-from opro_cli.embedded.config import SHIPPED
+from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import decode
 from opro_cli.embedded.mistral import Mistral
 from opro_cli.embedded.prompts import Prompt
+from opro_cli.embedded.training.battery import Probe, battery
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt
-from opro_cli.embedded.training.grammar import START
-from opro_cli.embedded.training.questions import FAMILIES, Family, draw_question
+from opro_cli.embedded.training.families import FAMILIES, Family, draw_question
+from opro_cli.embedded.training.grammar import outlines
+from opro_cli.embedded.training.workings import TOP, level
 
-METHODS: dict[Family, str] = {
-    "boolean": "Simplify the expression operator by operator.",
-    "navigate": "Track the position after each move.",
-}
-UNSEEN_METHODS: dict[Family, str] = {
-    "boolean": "Simplify one operator at a time.",
-    "navigate": "Trace the path move by move.",
-}
-GENERAL = (
-    "",
-    START,
-    "Let's think step by step.",
-    "Take a deep breath and work on this problem step-by-step.",
-    "You can do it!",
-    "Answer at once.",
-    "Write every intermediate result.",
-    "Think step by step. Write every intermediate result.",
-)
+Rows = list[tuple[str, str]]
+APART = 2.0
+"""Points between the accuracies of two levels that count as two plateaus."""
 
 
-def instructions(family: Family) -> list[str]:
-    """What is compared on `family`: general advice, the method alone, the method in full."""
-    method, unseen = METHODS[family], UNSEEN_METHODS[family]
-    fine, unseen_fine = "Write every intermediate result.", "Show each partial result."
-    return [*GENERAL, method, f"{method} {fine}", f"{fine} {method}", f"{unseen} {unseen_fine}"]
-
-
-def validation_rows(family: Family, count: int) -> list[tuple[str, str]]:
+def validation_rows(family: Family, count: int) -> Rows:
     """Generated questions of a seed that no training uses."""
     rng = random.Random(f"validation {family}")
     drawn = (draw_question(rng, family, bbh_questions()) for _ in range(count))
@@ -58,7 +38,7 @@ def validation_rows(family: Family, count: int) -> list[tuple[str, str]]:
 
 
 class Player:
-    """A checkpoint in either role, asked many things at once."""
+    """A checkpoint that is asked many things at once."""
 
     def __init__(self, folder: Path) -> None:
         self._model = Mistral(load_checkpoint(folder))
@@ -69,40 +49,83 @@ class Player:
     ) -> list[str]:
         """The answers in order, greedy unless there is a temperature and a seed for each."""
         asked = [
-            Prompt(self._format.ids(prompt), temperature, 256, seeds[index] if seeds else 0)
+            Prompt(self._format.ids(prompt), temperature, 320, seeds[index] if seeds else 0)
             for index, prompt in enumerate(prompts)
         ]
         return [self._format.text(answer.ids) for answer in decode(self._model, asked)]
 
-    def accuracy(self, instruction: str, rows: list[tuple[str, str]]) -> float:
-        """Share of `rows` whose reply ends in the gold answer, 0 to 1."""
+    def right(self, instruction: str, rows: Rows) -> list[bool]:
+        """For each row whether the reply ends in the gold answer."""
         replies = self.replies([scorer_prompt(instruction, question) for question, _ in rows])
-        said = [re.findall(r"The answer is (\w+)\.", reply) for reply in replies]
-        pairs = zip(said, rows, strict=True)
-        return sum(words[-1:] == [target] for words, (_, target) in pairs) / len(rows)
+        return [
+            reply.endswith(f"The answer is {target}.")
+            for reply, (_, target) in zip(replies, rows, strict=True)
+        ]
+
+    def accuracy(self, instruction: str, rows: Rows) -> float:
+        """Share of `rows` that are answered right, 0 to 1."""
+        return fmean(self.right(instruction, rows))
 
 
-def report(folder: Path, count: int, bbh: bool) -> None:
-    """Print a table of accuracies, in percent, and the speed."""
+def report(folder: Path, family: Family, count: int, bbh: bool) -> None:
+    """Print every instruction with its level and accuracy in percent, and what they come to."""
     player = Player(folder)
-    for family in FAMILIES:
-        rows = bbh_rows(family) if bbh else validation_rows(family, count)
-        print(f"{family}, {'BBH' if bbh else 'generated'}, n = {len(rows)}")
-        began = time.monotonic()
-        for instruction in instructions(family):
-            print(f"  {100 * player.accuracy(instruction, rows):5.1f}  {instruction!r}", flush=True)
-        asked = len(rows) * len(instructions(family))
-        print(f"  {asked / (time.monotonic() - began):.0f} answers/s")
+    rows = bbh_rows(family) if bbh else validation_rows(family, count)
+    probes = battery(family)
+    accuracies = [100 * player.accuracy(probe.instruction.text, rows) for probe in probes]
+    print(f"\n{family}, {'BBH' if bbh else 'generated'}, n = {len(rows)}\n")
+    print("| level | accuracy | instruction |\n|---|---|---|")
+    told = sorted(zip(accuracies, probes, strict=True), key=lambda each: -each[0])
+    for accuracy, probe in told:
+        mark = " (U)" if probe.unseen else ""
+        reached = level(probe.instruction.kinds, family)
+        print(f"| {reached} | {accuracy:.1f} | {probe.instruction.text or '(empty)'}{mark} |")
+    print(f"\n{'; '.join(findings(family, probes, accuracies))}", flush=True)
+
+
+def findings(family: Family, probes: list[Probe], accuracies: list[float]) -> list[str]:
+    """What a landscape is asked for: range, plateaus, classics, rarity, unseen wordings, pep."""
+    reached = [level(probe.instruction.kinds, family) for probe in probes]
+    of_level = [
+        fmean(a for a, at in zip(accuracies, reached, strict=True) if at == wanted)
+        for wanted in sorted(set(reached))
+    ]
+    plateaus = 1 + sum(high - low >= APART for low, high in pairwise(sorted(of_level)))
+    by_outline = {p.outline: a for p, a in zip(probes, accuracies, strict=True) if p.outline}
+    unseen = [
+        by_outline[each] - by_outline[each.replace("?", "")]
+        for each in by_outline
+        if "?" in each and each.replace("?", "") in by_outline
+    ]
+    pep = [
+        by_outline[each] - by_outline[each.removeprefix("pep ")]
+        for each in by_outline
+        if each.startswith("pep ")
+    ]
+    pep += [by_outline["pep"] - accuracies[1], by_outline["pep?"] - accuracies[1]]
+    ranks = sorted(accuracies, reverse=True)
+    classics = [1 + ranks.index(each) for each in accuracies[2:6]]
+    rare = sum(chance for k, chance in outlines(family).items() if level(k, family) == TOP)
+    return [
+        f"worst {min(accuracies):.1f}, best {max(accuracies):.1f}",
+        f"{plateaus} plateaus (levels: {', '.join(f'{each:.1f}' for each in of_level)})",
+        f"classics rank {', '.join(map(str, classics))} of {len(probes)}",
+        f"top level in {100 * rare:.2f} % of draws",
+        f"unseen less seen {min(unseen):+.1f} to {max(unseen):+.1f}",
+        f"pep talk {min(pep):+.1f} to {max(pep):+.1f}",
+    ]
 
 
 def main() -> None:
     """Compare wordings on a checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m opro_cli.embedded.training.evaluate")
-    parser.add_argument("folder", type=Path, nargs="?", default=SHIPPED)
+    parser.add_argument("folder", type=Path, nargs="?", default=SCORER)
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES)
     parser.add_argument("--count", type=int, default=250, help="generated questions a family")
     parser.add_argument("--bbh", action="store_true", help="the real rows; for the final report")
     options = parser.parse_args()
-    report(options.folder, options.count, options.bbh)
+    for family in options.families:
+        report(options.folder, family, options.count, options.bbh)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
-"""The optimizer's training text: OPRO meta-prompts and the instruction proposed after each.
+"""The optimizer's training text: OPRO meta-prompts and the instructions proposed after each.
 
-The listed scores come from a hidden utility drawn anew for every meta-prompt, so no instruction is
-good by itself: only the list tells what helps. The proposal is made from the list alone, never from
-the hidden utility: variations of the best listed instruction with clauses of the next best or new
-ones. To predict such proposals, the network has to find the best in the list and copy from it.
+Each search that is played has scores of its own hidden utility, so no instruction is good by
+itself: only the list tells what helps. The meta-prompts are written by the strategies of the tool,
+in every layout and format that it knows.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from opro_cli.core.model import Example, Position
+from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.stats import wilson_interval
+from opro_cli.embedded.chat import one_text
+from opro_cli.embedded.training.corpus import OTHER_FORMS, USUAL_FORM, Turn, bbh_questions
+from opro_cli.embedded.training.families import FAMILIES, PHRASES, Family, draw_question
 from opro_cli.embedded.training.grammar import (
     EMPTY,
     KINDS,
@@ -18,125 +24,145 @@ from opro_cli.embedded.training.grammar import (
     Clause,
     Instruction,
     Kind,
-    draw_clause,
     draw_instruction,
 )
-from opro_cli.embedded.training.questions import FAMILIES, Family, Question, draw_question
+from opro_cli.embedded.training.posterior import Scored, proposals
+from opro_cli.ports import Strategy
+from opro_cli.strategies import wording
+from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
-HEAD = (
-    "Your task is to generate the instruction <INS>. Below are some previous instructions with"
-    " their scores. The score ranges from 0 to 100.\n"
-)
-TAIL = (
-    "\n\nGenerate an instruction that is different from all the instructions <INS> above, and has a"
-    " higher score than all the instructions <INS> above. The instruction should begin with <INS>"
-    " and end with </INS>. The instruction should be concise, effective, and generally applicable"
-    " to all problems above."
-)
-SCORE_NOISE = 5.0
-EFFECT = 12.0
+DESCRIPTIONS = ("grade school math", "logic", "counting", "navigation", "bracket", "reasoning")
+STEPS = (3, 12)
+PROPOSALS = 4
+"""Of a search that is played: how many steps, drawn in between, and proposals in each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A listed instruction and its score, 0 to 100."""
+class Layout:
+    """A strategy's meta-prompt, and the marks around an instruction in the reply to it."""
 
-    instruction: Instruction
-    score: int
-
-
-def kind_weights(family: Family) -> dict[Kind, float]:
-    """How often each kind of clause is written about questions of `family`."""
-    weights: dict[Kind, float] = dict.fromkeys(KINDS, 1.0)
-    weights |= {"boolean_method": 0.35, "navigate_method": 0.35, "leftward": 0.5, "neutral": 0.4}
-    weights |= {"foreign": 0.7, "pep": 0.8}
-    weights["boolean_method" if family == "boolean" else "navigate_method"] = 1.6
-    return weights
+    strategy: Strategy
+    marks: tuple[str, str]
 
 
-def meta_prompt(history: list[Scored], exemplars: list[Question]) -> str:
-    """The paper's GPT-style meta-prompt (Q_begin, Q/A markers), byte for byte."""
-    listed = "".join(
-        f"\ntext:\n{entry.instruction.text}\nscore:\n{entry.score}\n" for entry in history
-    )
-    shown = "".join(
-        f"\ninput:\nQ: <INS>\n{question.text}\nA:\nGround truth answer:\n{question.target}\n"
-        for question in exemplars
-    )
-    problems = f"\n\nBelow are some problems.\n{shown}" if exemplars else ""
-    return HEAD + listed + problems + TAIL
+def layouts(form: PromptFormat) -> list[tuple[Layout, float]]:
+    """Every layout that the tool writes at `form`, and how often it is shown."""
+    tag = wording.wanted(form).tag
+    tagged = (f"<{tag}>", f"</{tag}>")
+    known = [
+        (Layout(OproStrategy(), tagged), 0.5),
+        (Layout(OproStrategy(exemplars_first=True), tagged), 0.1),
+        (Layout(PaperGpt(answer_start=tag == "Start"), tagged), 0.1),
+        (Layout(PaperPalm(), ("[", "]")), 0.15),
+    ]
+    if form.position != "system":
+        known.append((Layout(PaperInstructionsOnly(), ("<TEXT>", "</TEXT>")), 0.15))
+    return known
 
 
-def draw_history(rng: random.Random, family: Family, size: int) -> list[Scored]:
-    """`size` different instructions with scores of a hidden utility, ascending by score."""
-    weights = kind_weights(family)
-    effects = {kind: rng.gauss(0, EFFECT) for kind in KINDS}
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """What an instruction is worth, in points: a sum over its clauses, and more for a pair."""
+
+    base: float
+    effects: dict[Kind, float]
+    together: frozenset[Kind]
+    synergy: float
+
+    def score(self, rng: random.Random, instruction: Instruction, spread: float) -> float:
+        """Its measured score, 0 to 100."""
+        value = self.base + sum(self.effects[clause.kind] for clause in instruction.clauses)
+        value += self.synergy * (self.together <= instruction.kinds) + rng.gauss(0, spread)
+        return min(100.0, max(0.0, value))
+
+
+def draw_utility(rng: random.Random) -> Utility:
+    """A third of the kinds do nothing, as pep talk does."""
+    scale = rng.uniform(4, 18)
+    effects = {kind: rng.gauss(0, scale) * (rng.random() < 0.67) for kind in KINDS}
     together = frozenset(rng.sample(KINDS, 2))
-    synergy = abs(rng.gauss(0, EFFECT))
-    base = rng.uniform(25, 75)
-    texts: dict[str, Instruction] = {}
-    if rng.random() < 0.7:
-        texts[START] = Instruction((Clause("neutral", START),))
-    while len(texts) < size:
-        instruction = EMPTY if rng.random() < 0.03 else _varied(rng, weights, list(texts.values()))
-        texts.setdefault(instruction.text, instruction)
-    scored = []
-    for instruction in texts.values():
-        value = base + sum(effects[kind] for kind in instruction.kinds)
-        value += synergy * (together <= instruction.kinds) + rng.gauss(0, SCORE_NOISE)
-        scored.append(Scored(instruction, round(min(100.0, max(0.0, value)))))
-    return sorted(scored, key=lambda entry: entry.score)
+    return Utility(rng.uniform(5, 75), effects, together, abs(rng.gauss(0, scale)))
 
 
-def _varied(
-    rng: random.Random, weights: dict[Kind, float], known: list[Instruction]
-) -> Instruction:
-    """A fresh instruction, or, as in a running optimization, a known one with a clause added."""
-    if known and rng.random() < 0.4:
-        old = rng.choice(known)
-        if len(old.clauses) < 3:
-            kind = rng.choices(list(weights), list(weights.values()))[0]
-            if kind not in old.kinds:
-                return Instruction((*old.clauses, draw_clause(rng, kind)))
-    return draw_instruction(rng, weights)
+def play(rng: random.Random, family: Family) -> Iterator[tuple[list[Scored], list[Instruction]]]:
+    """A search on a hidden utility: what was listed at a step, ascending, and proposed then."""
+    utility = draw_utility(rng)
+    spread = rng.choice((0.0, 2.0, 5.0))
+    shown = rng.choice((8, 8, 8, 8, 10, 12, 16, 20))
+    scored: dict[str, Scored] = {}
+
+    def measure(instruction: Instruction) -> None:
+        score = utility.score(rng, instruction, spread)
+        scored.setdefault(instruction.text, Scored(instruction, score))
+
+    begun = (EMPTY, Instruction((Clause("neutral", START),)), draw_instruction(rng, family))
+    measure(rng.choices(begun, (0.15, 0.6, 0.25))[0])
+    for _ in range(rng.randint(*STEPS)):
+        listed = sorted(scored.values(), key=lambda entry: entry.score)[-shown:]
+        proposed = proposals(rng, family, listed, PROPOSALS)
+        yield listed, proposed
+        for proposal in proposed:
+            measure(proposal)
 
 
-def propose(rng: random.Random, family: Family, history: list[Scored]) -> Instruction:
-    """The instruction that a careful hill climber proposes after `history`, seeing no more than it.
-
-    Mostly the best one, whole or less a clause, with a clause of another good one or a new one
-    added; or clauses of the two best; or, to go on exploring, something new.
-    """
-    weights = kind_weights(family)
-    listed = {entry.instruction.text for entry in history}
+def optimizer_turns(seed: int) -> Iterator[Turn]:
+    """Endless turns of the optimizer; those of a dozen searches mixed."""
+    rng = random.Random(f"optimizer {seed}")
     while True:
-        best = list(history[-1].instruction.clauses)
-        chance = rng.random()
-        if chance < 0.25 or not best:
-            proposal = draw_instruction(rng, weights)
-        else:
-            if len(best) == 3 or (len(best) == 2 and rng.random() < 0.3):
-                best.pop(rng.randrange(len(best)))
-            proposal = Instruction((*best, _addition(rng, weights, history)))
-        if proposal.text not in listed and len(proposal.kinds) == len(proposal.clauses):
-            return proposal
+        families = [rng.choice(FAMILIES) for _ in range(12)]
+        steps = [(family, *step) for family in families for step in play(rng, family)]
+        rng.shuffle(steps)
+        for family, listed, proposed in steps:
+            yield written(rng, family, listed, proposed)
 
 
-def _addition(rng: random.Random, weights: dict[Kind, float], history: list[Scored]) -> Clause:
-    """A clause of the second or third best instruction, or one from the grammar."""
-    good = [clause for entry in history[-3:-1] for clause in entry.instruction.clauses]
-    if good and rng.random() < 0.4:
-        return rng.choice(good)
-    return draw_clause(rng, rng.choices(list(weights), list(weights.values()))[0])
+def written(
+    rng: random.Random, family: Family, listed: list[Scored], proposed: list[Instruction]
+) -> Turn:
+    """The meta-prompt in one of the layouts, and replies in the marks that it asks for."""
+    form = USUAL_FORM if rng.random() < 0.75 else rng.choice(OTHER_FORMS)
+    known = layouts(form)
+    layout = rng.choices([each for each, _ in known], [share for _, share in known])[0]
+    count = rng.choice((0, 0, 0, 1, 1, 2, 3))
+    questions = [draw_question(rng, family, bbh_questions()) for _ in range(count)]
+    told = rng.choice((str, str.lower))  # as the rows have it, or as the metric compares it
+    material = MetaPromptMaterial(
+        trajectory=tuple(_entry(rng, entry) for entry in listed),
+        exemplars=tuple(Example(each.text, told(each.target), "") for each in questions),
+        format=form,
+        score_buckets=rng.choice((100, 100, 100, 20, None)),
+        description=rng.choice(DESCRIPTIONS),
+    )
+    begin, end = layout.marks
+    text = one_text(layout.strategy.meta_prompt(material))
+    return Turn(text, tuple(f"{begin}{proposal.text}{end}" for proposal in proposed))
 
 
-def draw_optimizer_turn(
-    rng: random.Random, excluded: frozenset[str], size: int | None = None
-) -> tuple[str, str]:
-    """A meta-prompt and the reply to it, "<INS>...</INS>"."""
-    family = rng.choice(FAMILIES)
-    size = size or rng.choices(range(1, 13), (2, 2, 2, 3, 3, 3, 3, 2, 1, 1, 1, 1))[0]
-    exemplars = rng.choices((0, 1, 2, 3), (0.1, 0.45, 0.3, 0.15))[0]
-    history = draw_history(rng, family, size)
-    shown = [draw_question(rng, family, excluded) for _ in range(exemplars)]
-    return meta_prompt(history, shown), f"<INS>{propose(rng, family, history).text}</INS>"
+def _entry(rng: random.Random, entry: Scored) -> TrajectoryEntry:
+    """A line of the list; now and then one that was stopped early, as the tool writes it."""
+    score, text = entry.score / 100, entry.instruction.text
+    if rng.random() < 0.95:
+        return TrajectoryEntry(text, score)
+    asked, of = rng.choice((10, 20, 30)), rng.choice((40, 50, 100))
+    return TrajectoryEntry(text, score, wilson_interval(score, asked), (asked, of))
+
+
+def layout_phrases() -> tuple[str, ...]:
+    """What the layouts always say in the same words, and the questions' own phrases."""
+    positions: tuple[Position, ...] = ("Q_begin", "A_begin")
+    words = [wording.wanted(PromptFormat(position, qa_markers=True)) for position in positions]
+    return (
+        wording.PALM_TASK.strip(),
+        wording.PALM_EXEMPLARS.strip(),
+        wording.PALM_REQUEST,
+        wording.GPT_EXEMPLARS.strip(),
+        *(wording.gpt_task(each, top).strip() for each in words for top in (1, 20, 100)),
+        *(wording.gpt_request(each) for each in words),
+        "\n\ntext:\n",
+        "\nscore:\n",
+        "\n\nPrecision:",
+        "\nGround truth answer:\n",
+        "\n\ninput:\n",
+        *PHRASES,
+    )

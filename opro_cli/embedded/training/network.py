@@ -33,6 +33,20 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
+def apart(replies: Tensor) -> tuple[Tensor, Tensor]:
+    """Positions (batch, tokens) and what sees what (batch, tokens, tokens) of several replies.
+
+    Each reply sees the prompt and itself, and stands where it would stand were it the only one.
+    """
+    index = torch.arange(replies.shape[1])
+    prompt = (replies == 0).cumprod(1).sum(1, keepdim=True)
+    same = replies[:, :, None] == replies[:, None, :]
+    before = (same & (index < index[:, None])).sum(2)
+    at = torch.where(replies == 0, index, prompt + before)
+    seen = (same | (replies == 0)[:, None, :]) & (index <= index[:, None])
+    return at, seen
+
+
 class Attention(nn.Module):
     """Grouped-query attention: (batch, tokens, hidden) to the same shape."""
 
@@ -47,7 +61,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(hidden, self.kv_heads * self.head_dim, bias=False)
         self.o_proj = nn.Linear(self.heads * self.head_dim, hidden, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor | None) -> Tensor:
         batch, tokens, _ = x.shape
         groups = self.heads // self.kv_heads
 
@@ -61,7 +75,8 @@ class Attention(nn.Module):
             query,
             key.repeat_interleave(groups, dim=1),
             value.repeat_interleave(groups, dim=1),
-            is_causal=True,
+            attn_mask=seen,
+            is_causal=seen is None,
         )
         projected: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, tokens, -1))
         return projected
@@ -91,8 +106,8 @@ class Block(nn.Module):
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = SwiGLU(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, seen)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
@@ -111,11 +126,15 @@ class Body(nn.Module):
         self.register_buffer("cos", torch.cat((angles, angles), -1).cos(), persistent=False)
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, replies: Tensor | None) -> Tensor:
         tokens = ids.shape[1]
+        cos, sin, seen = self.cos[:tokens], self.sin[:tokens], None
+        if replies is not None:
+            at, seen = apart(replies)
+            cos, sin, seen = self.cos[at][:, None], self.sin[at][:, None], seen[:, None]
         x = self.embed_tokens(ids)
         for layer in self.layers:
-            x = layer(x, self.cos[:tokens], self.sin[:tokens])
+            x = layer(x, cos, sin, seen)
         out: Tensor = self.norm(x)
         return out
 
@@ -125,6 +144,7 @@ class Network(nn.Module):
 
     def __init__(self, config: MistralConfig) -> None:
         super().__init__()
+        self.config = config
         self.model = Body(config)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
@@ -132,7 +152,11 @@ class Network(nn.Module):
             if name.endswith(("o_proj.weight", "down_proj.weight")):
                 weight.data /= (2 * config.num_hidden_layers) ** 0.5
 
-    def forward(self, ids: Tensor, where: Tensor) -> Tensor:
-        """Logits (positions, vocabulary) at flat indices `where` of the (batch * tokens) grid."""
-        hidden = self.model(ids).flatten(0, 1)[where]
+    def forward(self, ids: Tensor, where: Tensor, replies: Tensor | None = None) -> Tensor:
+        """Logits (positions, vocabulary) at flat indices `where` of the (batch * tokens) grid.
+
+        replies: (batch, tokens), which reply to the row's prompt each token is part of, 0 for the
+        prompt; None where there is one reply.
+        """
+        hidden = self.model(ids, replies).flatten(0, 1)[where]
         return functional.linear(hidden, self.model.embed_tokens.weight)

@@ -4,31 +4,60 @@ from __future__ import annotations
 
 import json
 import sys
-import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
 from opro_cli.embedded.config import MistralConfig
 from opro_cli.embedded.training.batches import BOS, EOS, PAD, Batch, batches
-from opro_cli.embedded.training.corpus import turns
+from opro_cli.embedded.training.corpus import Turn
+from opro_cli.embedded.training.muon import Muon
 from opro_cli.embedded.training.network import Network
 from opro_cli.embedded.training.vocabulary import train_tokenizer
 
 SEED = 20230907  # the day the OPRO paper appeared; nothing was chosen by it
-STEPS = 4200
-PRACTICE = 0.7  # of the steps
-PEAK_RATE = 2.5e-3
-WARM_UP = 100
-SCORER_ROWS = 24
-OPTIMIZER_ROWS = 6
-OPTIMIZER_WEIGHT = 0.3
-REPLY_TOKENS = 24  # of an ordinary reply
+MUON_RATE = 0.02  # of the weight matrices
+ADAM_RATE = 2.5e-3  # of the embeddings and norms
+WARM_UP = 50
+HELD = 200  # steps until the rates begin to fall
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """So many steps on endless text, which is a function of a seed.
+
+    cools: whether the learning rates go to nothing at its end. rate: times what they would be.
+    """
+
+    turns: Callable[[int], Iterator[Turn]]
+    steps: int
+    cools: bool = True
+    rate: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one checkpoint is made.
+
+    phrases: what its tokenizer takes for one token. rows: turns in a step. window: tokens; the
+    sliding window and the longest training sequence. reply_tokens: of an ordinary reply, see
+    loss_of.
+    """
+
+    stages: tuple[Stage, ...]
+    phrases: tuple[str, ...]
+    rows: int
+    layers: int
+    window: int
+    reply_tokens: int
+
 
 CHAT_TEMPLATE = (
     "{{ '<s>' }}{% for m in messages %}{% if m['role'] == 'assistant' %}{{ m['content'] + '</s>' }}"
@@ -38,17 +67,17 @@ CHAT_TEMPLATE = (
 )
 
 
-def shape(vocabulary: int) -> MistralConfig:
-    """About 0.9 million parameters; the window is also the longest training sequence."""
+def shape(vocabulary: int, layers: int, window: int) -> MistralConfig:
+    """About 0.9 million parameters at four layers."""
     return MistralConfig(
         vocab_size=vocabulary,
         hidden_size=128,
         intermediate_size=352,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=32,
-        sliding_window=512,
+        sliding_window=window,
         max_position_embeddings=4096,
         rope_theta=10000.0,
         rms_norm_eps=1e-5,
@@ -58,69 +87,89 @@ def shape(vocabulary: int) -> MistralConfig:
     )
 
 
-def rate(step: int, steps: int) -> float:
-    """Learning rate: warm-up, constant, linear decay over the last third."""
-    return PEAK_RATE * min(1.0, (step + 1) / WARM_UP, 3 * (steps - step) / steps)
+def schedule(step: int, end: int | None) -> float:
+    """Share of the learning rates: warm-up, inverse square root, to nothing in the last quarter.
+
+    Batches this small need a lower rate the longer they are learned from. end: None: do not cool.
+    """
+    decay: float = (HELD / max(HELD, step + 1)) ** 0.5
+    cooled = 1.0 if end is None else min(1.0, 4 * (end - step) / end)
+    return min(1.0, (step + 1) / WARM_UP) * decay * cooled
 
 
-def loss_of(network: Network, batch: Batch) -> Tensor:
+def loss_of(network: Network, batch: Batch, reply_tokens: int) -> Tensor:
     """Weighted cross-entropy, in nats; its sum over an ordinary batch's number of tokens.
 
     A mean would let the few tokens of a batch of short, unpredictable answers count for more.
     """
-    logits = network(batch.ids, batch.where)
+    logits = network(batch.ids, batch.where, batch.replies)
     losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-    return (losses * batch.weights).sum() / (REPLY_TOKENS * len(batch.ids))
+    return (losses * batch.weights).sum() / (reply_tokens * len(batch.ids))
 
 
-def train(folder: Path, steps: int = STEPS, seed: int = SEED) -> None:
-    """Train and write the checkpoint to `folder`; progress goes to stderr."""
+def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SEED) -> None:
+    """Train and write the checkpoint to `folder`; progress goes to stderr.
+
+    On one thread: the two checkpoints are trained side by side, and sums do not depend on how many
+    cores there are. steps: of each stage, instead of the recipe's.
+    """
     torch.manual_seed(seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
-    sample = [turn.prompt + turn.reply for turn in islice(turns(seed, 0.8), 6000)]
-    tokenizer = train_tokenizer(sample)
-    config = shape(tokenizer.get_vocab_size())
-    network = Network(config)
-    decayed = [weight for weight in network.parameters() if weight.ndim == 2]
-    plain = [weight for weight in network.parameters() if weight.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
-        fused=True,
-    )
-    window = config.sliding_window
-    practice = batches(tokenizer, seed, "scorer", SCORER_ROWS, window, "practice")
-    scorer = batches(tokenizer, seed, "scorer", SCORER_ROWS, window)
-    proposer = batches(tokenizer, seed, "optimizer", OPTIMIZER_ROWS, window)
-    began = time.monotonic()
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, steps)
-        practising = step < PRACTICE * steps
-        scorer_loss = loss_of(network, next(practice if practising else scorer))
-        scorer_loss.backward()
-        proposer_loss = torch.zeros(())
-        if not practising:
-            proposer_loss = loss_of(network, next(proposer))
-            (OPTIMIZER_WEIGHT * proposer_loss).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if step % 50 == 0 or step == steps - 1:
-            line = (
-                f"step {step} scorer {scorer_loss.item():.4f} proposer {proposer_loss.item():.4f}"
-            )
-            print(line, f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-        if step % 500 == 499 or step == steps - 1:
-            save(folder, network, config, tokenizer)
+    sample = islice(recipe.stages[0].turns(seed), 6000)
+    texts = [turn.prompt + "".join(turn.replies) for turn in sample]
+    tokenizer = train_tokenizer(texts, recipe.phrases)
+    network = Network(shape(tokenizer.get_vocab_size(), recipe.layers, recipe.window))
+    lengths = [steps or stage.steps for stage in recipe.stages]
+    for number, stage in enumerate(recipe.stages):
+        if number:
+            load(folder, network)
+        rows = batches(tokenizer, stage.turns(seed + number), seed, recipe.rows, recipe.window)
+        first, end = sum(lengths[:number]), sum(lengths[: number + 1])
+        cooled = end if stage.cools else None
+        rates = [stage.rate * schedule(step, cooled) for step in range(first, end)]
+        for step, loss in learn(network, recipe.reply_tokens, rows, rates):
+            print(f"{folder.name}: step {step} loss {loss:.4f}", file=sys.stderr, flush=True)
+            save(folder, network, tokenizer)
 
 
-def save(folder: Path, network: Network, config: MistralConfig, tokenizer: Tokenizer) -> None:
+def learn(
+    network: Network, reply_tokens: int, rows: Iterator[Batch], rates: list[float]
+) -> Iterator[tuple[int, float]]:
+    """A step for each of `rates`; after every 500 and the last, how many there were and the loss.
+
+    rates: shares of the learning rates. The loss is a mean over some fifty steps.
+    """
+    named = dict(network.named_parameters())
+    matrices = [each for name, each in named.items() if each.ndim == 2 and "embed" not in name]
+    others = [each for name, each in named.items() if each.ndim < 2 or "embed" in name]
+    muon = Muon(matrices)
+    adam = torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
+    (group,) = adam.param_groups
+    mean = 0.0
+    for step, rate in enumerate(rates, 1):
+        group["lr"] = ADAM_RATE * rate
+        loss = loss_of(network, next(rows), reply_tokens)
+        loss.backward()
+        adam.step()
+        muon.step(MUON_RATE * rate)
+        network.zero_grad()
+        mean += (loss.item() - mean) / min(step, 50)
+        if step % 500 == 0 or step == len(rates):
+            yield step, mean
+
+
+def load(folder: Path, network: Network) -> None:
+    """Go on with the weights that were saved: rounded, so that a stage can be repeated alone."""
+    saved = load_file(folder / "model.safetensors")
+    network.load_state_dict({name: weight.float() for name, weight in saved.items()})
+
+
+def save(folder: Path, network: Network, tokenizer: Tokenizer) -> None:
     """The standard layout: config.json, model.safetensors (float16), tokenizer files."""
     weights = {name: weight.detach().half() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    config.write(folder / "config.json")
+    network.config.write(folder / "config.json")
     (folder / "model.safetensors").chmod(0o644)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
@@ -128,7 +177,7 @@ def save(folder: Path, network: Network, config: MistralConfig, tokenizer: Token
         "bos_token": "<s>",
         "eos_token": "</s>",
         "pad_token": "<pad>",
-        "model_max_length": config.max_position_embeddings,
+        "model_max_length": network.config.max_position_embeddings,
         "clean_up_tokenization_spaces": False,
         "chat_template": CHAT_TEMPLATE,
     }

@@ -1,89 +1,72 @@
-"""What an answer looks like under an instruction: how much working is written before the result.
+"""What an answer looks like under an instruction: how much of the working is written.
 
-The whole of what wording does to accuracy comes from here: an instruction asks, more or less, for
-written working, the text that follows it has that much working, and a model this small can only
-find the result of a longer question by writing its way there.
+The whole of what wording does to accuracy comes from here. Each clause of an instruction adds to
+or takes from a level, the level says how many steps are worked through, and the answer is what
+stands after the last of them: right where the question had no more steps, else by luck.
 """
 
 from __future__ import annotations
 
-from opro_cli.embedded.training.grammar import Instruction
-from opro_cli.embedded.training.questions import HEADINGS, Family, Question, positions, reductions
+from collections.abc import Iterable
+from functools import cache
 
-DIRECT, COARSE, MEDIUM, FULL = range(4)
+from opro_cli.embedded.training.families import FAMILIES, Family
+from opro_cli.embedded.training.grammar import KINDS, Kind
+from opro_cli.embedded.training.questions import Question
+
+TOP = 7
+NEUTRAL = 1
+"""The level of an instruction that says nothing of use."""
+ALL = 99
+
+BUDGETS: dict[Family, tuple[int, ...]] = {
+    "boolean": (0, 3, 4, 5, 6, 7, 9, ALL),
+    "navigate": (0, 2, 3, 4, 5, 6, 7, ALL),
+    "counting": (1, 2, 3, 4, 5, 7, 8, ALL),
+    "tracking": (0, 1, 2, 3, 4, 5, 6, ALL),
+    "dyck": (0, 4, 6, 8, 10, 13, 16, 20),
+}
+"""How many steps are worked through at each level, 0 to TOP."""
+
+# What each family's own method and rule and the general advice are worth; what is not named is
+# worth nothing. No two clauses together reach the top, and what does best differs by family.
+EFFECTS: dict[Family, dict[str, int]] = {
+    "boolean": {"method": 3, "rule": 2, "fine": 1, "check": 1, "steps": 1, "order": -1},
+    "navigate": {"method": 2, "rule": 2, "fine": 2, "steps": 1, "order": 1, "plan": -1},
+    "counting": {"method": 3, "order": 2, "rule": 1, "fine": 1, "steps": 1, "check": -1},
+    "tracking": {"fine": 3, "method": 2, "rule": 1, "order": 1, "steps": 1, "check": 1},
+    "dyck": {"method": 3, "rule": 2, "check": 1, "order": 1, "steps": 1, "plan": -1},
+}
+BRIEF = -2
+FOREIGN = -1
 
 
-def level(instruction: Instruction, family: Family) -> int:
-    """How much working the instruction asks for on questions of `family`, DIRECT to FULL.
+@cache
+def effects(family: Family) -> dict[Kind, int]:
+    """How many levels a clause of each kind is worth on questions of `family`."""
+    worth: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+    worth |= {"brief": BRIEF, "foreign": FOREIGN}
+    for each in FAMILIES:
+        worth |= dict.fromkeys((f"{each}_method", f"{each}_rule"), FOREIGN)  # type: ignore[arg-type]
+    for name, value in EFFECTS[family].items():
+        kind = f"{family}_{name}" if name in ("method", "rule") else name
+        worth[kind] = value  # type: ignore[index]
+    return worth
 
-    Full working needs the family's own method together with "write everything"; each alone, or
-    "step by step", asks for less; "be brief" overrides them; everything else asks for nothing.
+
+def level(kinds: Iterable[Kind], family: Family) -> int:
+    """How much working clauses of these kinds ask for on questions of `family`, 0 to TOP."""
+    worth = effects(family)
+    return min(TOP, max(0, NEUTRAL + sum(worth[kind] for kind in kinds)))
+
+
+def answer(question: Question, steps: int, naming: bool = True) -> str:
+    """The reply after so many steps of working; starts with a space, ends "The answer is X.".
+
+    naming: whether it says before whom the question is about.
     """
-    kinds = instruction.kinds
-    method = f"{family}_method" in kinds
-    if "brief" in kinds:
-        return DIRECT
-    if method:
-        return FULL if "fine" in kinds else MEDIUM
-    return ("fine" in kinds) + ("steps" in kinds)
-
-
-def answer(question: Question, instruction: Instruction) -> str:
-    """The working that the instruction asks for and " The answer is X."; starts with a space."""
-    amount = level(instruction, question.family)
-    if question.family == "navigate":
-        return _walk(question, amount) + f" The answer is {question.target}."
-    if amount and "leftward" in instruction.kinds and "boolean_method" not in instruction.kinds:
-        return _leftward(question, amount)
-    return _formula(question, amount) + f" The answer is {question.target}."
-
-
-def _formula(question: Question, amount: int) -> str:
-    lines = reductions(question.formula)[1:]
-    if amount == DIRECT:
-        return ""
-    if amount == COARSE:
-        lines = lines[len(lines) // 2 :][:1]
-    if amount == MEDIUM:
-        lines = lines[2::3]
-    return "".join(" = " + " ".join(line) for line in lines) + "." if lines else ""
-
-
-def _leftward(question: Question, amount: int) -> str:
-    """Working from left to right in disregard of precedence: carried out well, and often wrong."""
-    words = [word for word in question.formula if word not in "()"]
-    value, sign, middle, shown = None, True, "", []
-    for word in words:
-        if word == "not":
-            sign = not sign
-        elif word in ("and", "or"):
-            middle = word
-        else:
-            operand = (word == "True") == sign
-            sign = True
-            if value is None:
-                value = operand
-            else:
-                value = value and operand if middle == "and" else value or operand
-            shown.append(str(value))
-    last = shown if amount >= MEDIUM else shown[-1:]
-    return " Left to right: " + ", ".join(last) + f". The answer is {shown[-1]}."
-
-
-def _walk(question: Question, amount: int) -> str:
-    if amount == DIRECT:
-        return ""
-    stride = {COARSE: 4, MEDIUM: 2, FULL: 1}[amount]
-    parts = []
-    states = positions(question.moves, question.fixed)
-    for start in range(0, len(states), stride):
-        end = min(start + stride, len(states))
-        state = states[end - 1]
-        facing = "" if question.fixed else HEADINGS[state.heading] + " "
-        echo = f"after {end}"
-        if amount >= MEDIUM:
-            echo = ", ".join(
-                f"{move.steps or ''} {move.word}".strip() for move in question.moves[start:end]
-            )
-        parts.append(f" {echo} {facing}{state.at[0]} {state.at[1]}.")
-    return "".join(parts)
+    told = "All" if steps == ALL else steps
+    lines = [f" {at} {line};" for at, line in enumerate(question.lines[:steps], 1)]
+    about = f" {question.about}:" if naming and question.about else ""
+    result = question.answers[min(steps, len(question.lines))]
+    return f" {told} steps:{''.join(lines)}{about} The answer is {result}."
