@@ -1,8 +1,8 @@
 """All figures in one table: `python -m tests.bench` (some minutes), `--full` for the long ones.
 
 Daily: one job over HTTP, the commands' start-up, a short search at the paper's width and its
-readers, races and verdicts over some simulated runs, the embedded model. Full: the paper's 200
-steps, 1,000 races with all other settings, races on the embedded model, verdicts, and the replay
+readers, races and verdicts over some simulated runs, the embedded models. Full: the paper's 200
+steps, 1,000 races with all other settings, races on the embedded models, verdicts, and the replay
 of 400,000 events, each with its own table.
 """
 

@@ -1,4 +1,4 @@
-"""What the embedded model gives: `python -m tests.bench.embedded`, some seconds.
+"""What the embedded models give: `python -m tests.bench.embedded`, some seconds.
 
 125 real questions of navigate under each of four instructions, 64 at a time, in a process of its
 own; the second round counts. Beside it a task that wants to run every 5 ms tells how long the
@@ -50,7 +50,7 @@ async def measured() -> dict[str, float]:
     from opro_cli.core.model import ChatRequest, Message
 
     began = time.perf_counter()
-    model = EmbeddedModel()
+    model = EmbeddedModel("embedded/tiny-mistral")
     await model.reply(ChatRequest((Message("user", "Q: True is\n\nA:"),), 0.0, 20, 0))
     first = time.perf_counter() - began
     texts = [json.loads(line)["input"] for line in QUESTIONS.read_text("utf-8").splitlines()]

@@ -42,7 +42,7 @@ def new_run(
     settings = Settings(
         task=TaskSettings(DataSettings("/nowhere/train.jsonl", "q", "a"), "number"),
         scorer=ScorerSettings("embedded/tiny-mistral"),
-        optimizer=OptimizerSettings("embedded/tiny-mistral"),
+        optimizer=OptimizerSettings("embedded/tiny-optimizer"),
         search=search,
         name="long-search",
     )

@@ -1,4 +1,4 @@
-"""What racing saves on the embedded model: `python -m tests.bench.racing_embedded [SEEDS [TRAIN]]`.
+"""Racing on the embedded models: `python -m tests.bench.racing_embedded [SEEDS [TRAIN]]`.
 
 The search of the quickstart, with racing and without, for each of 12 seeds, on its 40 train
 questions or another number of them (75 at most). What is counted is the calls
