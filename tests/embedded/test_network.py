@@ -71,7 +71,7 @@ def loaded(request: pytest.FixtureRequest) -> Loaded:
 @pytest.fixture(scope="module")
 def ids(loaded: Loaded) -> Ids:
     """Two texts of real questions, longer than the window."""
-    told = ["\n".join(questions(family)) for family in ("navigate", "boolean_expressions")]
+    told = ["\n".join(questions(family)) for family in ("navigate", "object_counting")]
     length = loaded.window + BEYOND
     return np.array([loaded.chat.ids(text)[:length] for text in told], dtype=np.int64)
 
