@@ -141,7 +141,7 @@ def test_a_run_goes_on_after_power_loss_to_the_same_result(
     said = opro_process("resume", found, "--plain")
     assert said.code == 0, said.err
     result = json.loads((found / "result.json").read_bytes())
-    assert (result["status"], result["spend"]["calls"]) == ("finished", 80)
+    assert (result["status"], result["spend"]["calls"]) == ("finished", 86)
 
 
 def lines(folder: Path) -> int:

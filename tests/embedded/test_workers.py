@@ -30,7 +30,8 @@ from opro_cli.errors import ModelError
 ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
 PATIENCE = 60.0
 QUICKSTART = Path(__file__).resolve().parents[2] / "configs" / "quickstart.yaml"
-LONG = Prompt((1, 3, 40, 41, 42, 4), 1.0, 3000, 0)
+# so hot that the end mark is as rare as any token
+LONG = Prompt((1, 3, 40, 41, 42, 4), 50.0, 3000, 0)
 
 
 async def processes(workers: Workers) -> list[asyncio.subprocess.Process]:
