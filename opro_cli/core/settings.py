@@ -67,9 +67,7 @@ def _stop(value: Any) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
         texts = []
     if not 1 <= len(texts) <= 4:  # as many as OpenAI takes
-        raise ValueError(
-            'a text such as "\\nQ:", or a list of one to four such, none of them empty'
-        )
+        raise ValueError('a text such as "\\nQ:", or a list of one to four such, none empty')
     return tuple(texts)
 
 
