@@ -54,7 +54,7 @@ def test_replies_packed_behind_one_prompt_are_what_each_is_alone() -> None:
     words = [turn.prompt + " ".join(turn.replies) for turn in turns]
     tokenizer = train_tokenizer(words, ())
     torch.manual_seed(0)
-    network = Network(shape(tokenizer.get_vocab_size(), 2, 64)).double()
+    network = Network(shape(tokenizer.get_vocab_size(), 64)).double()
     rows = [encode(tokenizer, turn) for turn in turns]
     batch = collate(random.Random(0), rows)
     everywhere = torch.arange(batch.ids.numel())

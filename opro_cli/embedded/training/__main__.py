@@ -24,18 +24,16 @@ def main() -> None:
     if importlib.util.find_spec("torch") is None:
         parser.error("training needs torch: pip install -e '.[train]'")
     # each in a process: they know nothing of each other, and torch's seed is the process's
-    started = []
+    context = multiprocessing.get_context("spawn")
+    processes = []
     for role in options.roles:
         folder = options.into / role if options.into else FOLDERS[role]
-        started.append(
-            multiprocessing.get_context("spawn").Process(
-                target=_train, args=(role, folder, options.steps)
-            )
-        )
-        started[-1].start()
-    for process in started:
+        processes.append(context.Process(target=_train, args=(role, folder, options.steps)))
+    for process in processes:
+        process.start()
+    for process in processes:
         process.join()
-    raise SystemExit(max(abs(process.exitcode or 0) for process in started))
+    raise SystemExit(max(abs(process.exitcode or 0) for process in processes))
 
 
 def _train(role: str, folder: Path, steps: int | None) -> None:

@@ -54,7 +54,6 @@ class Recipe:
     stages: tuple[Stage, ...]
     phrases: tuple[str, ...]
     rows: int
-    layers: int
     window: int
     reply_tokens: int
 
@@ -67,13 +66,13 @@ CHAT_TEMPLATE = (
 )
 
 
-def shape(vocabulary: int, layers: int, window: int) -> MistralConfig:
-    """About 0.9 million parameters at four layers."""
+def shape(vocabulary: int, window: int) -> MistralConfig:
+    """About 0.9 million parameters."""
     return MistralConfig(
         vocab_size=vocabulary,
         hidden_size=128,
         intermediate_size=352,
-        num_hidden_layers=layers,
+        num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=32,
@@ -119,7 +118,7 @@ def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SE
     sample = islice(recipe.stages[0].turns(seed), 6000)
     texts = [turn.prompt + "".join(turn.replies) for turn in sample]
     tokenizer = train_tokenizer(texts, recipe.phrases)
-    network = Network(shape(tokenizer.get_vocab_size(), recipe.layers, recipe.window))
+    network = Network(shape(tokenizer.get_vocab_size(), recipe.window))
     lengths = [steps or stage.steps for stage in recipe.stages]
     for number, stage in enumerate(recipe.stages):
         if number:
