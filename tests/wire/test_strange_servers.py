@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from opro_cli.core.settings import ModelSettings
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
 from tests.wire.test_local_servers import found
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 
 @asynccontextmanager
 async def answering(answer: web.Response) -> AsyncIterator[str]:
@@ -28,6 +30,13 @@ async def answering(answer: web.Response) -> AsyncIterator[str]:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
+    async with serving(handler) as base:
+        yield base
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[str]:
+    """A program that does the same whatever it is asked."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     async with TestServer(app) as server:
@@ -93,10 +102,7 @@ async def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch: pytest.Mo
                 await response.write(b"x" * 10_000)
         return response
 
-    app = web.Application()
-    app.router.add_get("/v1/models", pour)
-    async with TestServer(app) as server:
-        base = str(server.make_url("/v1"))
+    async with serving(pour) as base:
         told = await server_of(ModelSettings("openai/mistral", api_base=base))
     assert (told.problem or "").startswith("openai/mistral sent no readable answer: xxx")
 
@@ -114,10 +120,7 @@ async def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyP
             await asyncio.sleep(0.01)
         return response
 
-    app = web.Application()
-    app.router.add_get("/v1/models", hang)
-    async with TestServer(app) as server:
-        base = str(server.make_url("/v1"))
+    async with serving(hang) as base:
         told = await server_of(ModelSettings("openai/mistral", api_base=base))
         assert told.problem == "openai/mistral gave no answer within 0.05 s"
         assert told.hint == "is it busy, or is that another program?"
