@@ -88,7 +88,7 @@ def holds(text: str, row: str) -> bool:
 def test_no_real_row_is_trained_on() -> None:
     real = bbh_questions()
     assert all(holds(f"q: x {row} a:", row) for row in real)
-    for turns in (scorer_turns(20230907, LATE, naming=True), optimizer_turns(20230907)):
+    for turns in (scorer_turns(20230907, LATE), optimizer_turns(20230907)):
         for turn in islice(turns, 600):
             text = normalised(turn.prompt)
             assert not any(holds(text, row) for row in real)

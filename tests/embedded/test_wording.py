@@ -32,6 +32,5 @@ def test_wording_moves_the_accuracy_and_only_by_what_it_asks_for(
     method, best = accuracy("method"), accuracy("method rule fine")
     assert best - accuracy("brief") >= 30
     assert best > method
-    if family != "counting":  # whose held-out method is misread, as the card says
-        assert abs(accuracy("method? rule? fine?") - best) <= 5
+    assert abs(accuracy("method? rule? fine?") - best) <= 5
     assert abs(accuracy("pep method") - method) <= 3

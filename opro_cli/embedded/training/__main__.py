@@ -23,24 +23,19 @@ def main() -> None:
         parser.error(f"expected scorer or optimizer, found {', '.join(sorted(unknown))}")
     if importlib.util.find_spec("torch") is None:
         parser.error("training needs torch: pip install -e '.[train]'")
+    from opro_cli.embedded.training.recipes import make  # only now: it needs torch
+
     # each in a process: they know nothing of each other, and torch's seed is the process's
     context = multiprocessing.get_context("spawn")
     processes = []
     for role in options.roles:
         folder = options.into / role if options.into else FOLDERS[role]
-        processes.append(context.Process(target=_train, args=(role, folder, options.steps)))
+        processes.append(context.Process(target=make, args=(role, folder, options.steps)))
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     raise SystemExit(max(abs(process.exitcode or 0) for process in processes))
-
-
-def _train(role: str, folder: Path, steps: int | None) -> None:
-    from opro_cli.embedded.training.recipes import RECIPES
-    from opro_cli.embedded.training.train import train
-
-    train(RECIPES[role], folder, steps)
 
 
 if __name__ == "__main__":

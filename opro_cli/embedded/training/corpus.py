@@ -43,12 +43,12 @@ EARLY: Shares = {
     "tracking": 0.2,
     "dyck": 0.22,
 }
-# More of what was learned least by then, on generated questions.
+# More of what is learned last.
 LATE: Shares = {
-    "boolean": 0.18,
-    "navigate": 0.18,
+    "boolean": 0.16,
+    "navigate": 0.14,
     "counting": 0.24,
-    "tracking": 0.28,
+    "tracking": 0.34,
     "dyck": 0.12,
 }
 
@@ -66,14 +66,7 @@ OTHER_FORMS = (
     PromptFormat("A_begin", qa_markers=True),
     PromptFormat("system", qa_markers=True),
 )
-# By then the working was learned, but not to find the person whom the answer is about.
-LAST: Shares = {
-    "boolean": 0.15,
-    "navigate": 0.1,
-    "counting": 0.15,
-    "tracking": 0.5,
-    "dyck": 0.1,
-}
+DENIALS = ("no", "not", "nothing", "none", "without", "don't")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,10 @@ def _instruction(rng: random.Random, family: Family, wanted: int) -> Instruction
 
 
 def _misspelt(rng: random.Random, text: str) -> str:
-    """Now and then what people do to a sentence: lower case, no full stop, a comma instead."""
+    """Now and then what people do to a sentence: lower case, no full stop, a comma instead.
+
+    Or a word less, so that a sentence is read by all its words and not recognised by two of them.
+    """
     chance = rng.random()
     if chance < 0.06:
         return text.lower()
@@ -125,10 +121,15 @@ def _misspelt(rng: random.Random, text: str) -> str:
         return text.rstrip(".!")
     if chance < 0.15:
         return text.replace(". ", ", ")
+    words = text.split()
+    if chance < 0.35 and len(words) > 4:
+        left_out = rng.randrange(len(words))
+        if words[left_out].lower() not in DENIALS:
+            return " ".join(words[:left_out] + words[left_out + 1 :])
     return text
 
 
-def draw_scorer_turn(rng: random.Random, shares: Shares, naming: bool) -> Turn:
+def draw_scorer_turn(rng: random.Random, shares: Shares) -> Turn:
     """A question under an instruction, answered with the working that the instruction asks for."""
     family = rng.choices(list(shares), list(shares.values()))[0]
     wanted = rng.choices(range(len(LEVEL_SHARES)), LEVEL_SHARES)[0]
@@ -136,11 +137,11 @@ def draw_scorer_turn(rng: random.Random, shares: Shares, naming: bool) -> Turn:
     question = draw_question(rng, family, bbh_questions())
     form = USUAL_FORM if rng.random() < 0.85 else rng.choice(OTHER_FORMS)
     prompt = scorer_prompt(text, question.text, form)
-    return Turn(prompt, (answer(question, BUDGETS[family][wanted], naming),))
+    return Turn(prompt, (answer(question, BUDGETS[family][wanted]),))
 
 
-def scorer_turns(seed: int, shares: Shares, naming: bool) -> Iterator[Turn]:
-    """Endless turns of the scorer; naming: as in `answer`."""
+def scorer_turns(seed: int, shares: Shares) -> Iterator[Turn]:
+    """Endless turns of the scorer."""
     rng = random.Random(f"scorer {seed}")
     while True:
-        yield draw_scorer_turn(rng, shares, naming)
+        yield draw_scorer_turn(rng, shares)

@@ -20,7 +20,7 @@ NEUTRAL = 1
 ALL = 99
 
 BUDGETS: dict[Family, tuple[int, ...]] = {
-    "boolean": (0, 3, 4, 5, 6, 7, 9, ALL),
+    "boolean": (0, 3, 4, 5, 6, 7, 8, ALL),
     "navigate": (0, 2, 3, 4, 5, 6, 7, ALL),
     "counting": (1, 2, 3, 4, 5, 7, 8, ALL),
     "tracking": (0, 1, 2, 3, 4, 5, 6, ALL),
@@ -60,13 +60,14 @@ def level(kinds: Iterable[Kind], family: Family) -> int:
     return min(TOP, max(0, NEUTRAL + sum(worth[kind] for kind in kinds)))
 
 
-def answer(question: Question, steps: int, naming: bool = True) -> str:
+def answer(question: Question, steps: int) -> str:
     """The reply after so many steps of working; starts with a space, ends "The answer is X.".
 
-    naming: whether it says before whom the question is about.
+    Before the answer it names whom the question is about: without, the whole working of who has
+    what was right and the answer still by chance.
     """
     told = "All" if steps == ALL else steps
     lines = [f" {at} {line};" for at, line in enumerate(question.lines[:steps], 1)]
-    about = f" {question.about}:" if naming and question.about else ""
+    about = f" {question.about}:" if question.about else ""
     result = question.answers[min(steps, len(question.lines))]
     return f" {told} steps:{''.join(lines)}{about} The answer is {result}."
