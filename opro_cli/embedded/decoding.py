@@ -11,8 +11,7 @@ alone, whose shape, and with it every bit, depends on nothing else. It is rare, 
 
 from __future__ import annotations
 
-import hashlib
-import struct
+import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -27,6 +26,8 @@ from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt
 from opro_cli.embedded.stopping import StopWatch
 
 NEAR_TIE = 1e-3
+SMALLEST = 2.0**-54
+"""Instead of 0, which is drawn once in 2**53 times and has no logarithm."""
 ROWS = 64
 """Rows of a batch at most: more take more memory and are hardly quicker."""
 
@@ -185,11 +186,11 @@ def perturbed(logits: Floats, row: Row) -> NDArray[np.float64]:
 def uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
     """Numbers between 0 and 1, exclusive, that depend on nothing but the arguments.
 
-    From a hash, since numpy may change its generators' streams, and they take 7 MB to load.
-    seed, place: 0 to 2**64 - 1.
+    By `random.Random.random`, which Python promises never to change; numpy may change its
+    generators' streams, and they take 7 MB to load. seed, place: 0 to 2**64 - 1.
     """
-    spelt = hashlib.shake_256(struct.pack("<QQ", seed, place)).digest(4 * count)
-    return (np.frombuffer(spelt, "<u4") + 0.5) / 2.0**32
+    draw = random.Random(seed << 64 | place).random
+    return np.maximum([draw() for _ in range(count)], SMALLEST)
 
 
 def canonical_logits(model: Mistral, ids: Sequence[int]) -> Floats:
