@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 from opro_cli.core.model import Example
 from opro_cli.core.prompts import MetaPromptMaterial, TrajectoryEntry
-from opro_cli.core.stats import paired_permutation
+from opro_cli.core.stats import bootstrap_interval, paired_permutation
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
-from opro_cli.embedded.training.evaluate import Player, Rows, validation_rows
+from opro_cli.embedded.training.evaluate import Player, Rows, validation_questions
 from opro_cli.embedded.training.families import FAMILIES, Family
-from opro_cli.embedded.training.grammar import START, draw_instruction
+from opro_cli.embedded.training.grammar import START, WORDINGS, Kind, draw_instruction
+from opro_cli.embedded.training.questions import Question
+from opro_cli.embedded.training.workings import BUDGETS, level
 from opro_cli.strategies.opro import OproStrategy
 
-SHOWN = 8  # as in configs/quickstart.yaml
+SHOWN = 20  # the default of search.history, and the paper's
 EXEMPLARS = 2
 CANDIDATES = 4
 TEMPERATURE = 1.0
@@ -44,20 +48,51 @@ class Climb:
     last: float
 
 
+class Scorer(Protocol):
+    """Whoever says how good an instruction is."""
+
+    def accuracy(self, instruction: str, rows: Rows) -> float:
+        """Share of `rows` that are answered right under `instruction`, 0 to 1."""
+
+
 @dataclass(slots=True)
-class Scorer:
+class Asked:
     """A player that is asked nothing twice."""
 
     player: Player
     known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def accuracy(self, instruction: str, rows: Rows) -> float:
-        """Share of `rows` that are answered right under `instruction`, 0 to 1."""
         fresh = [row for row in rows if (instruction, row[0]) not in self.known]
         right = self.player.right(instruction, fresh) if fresh else []
         for row, each in zip(fresh, right, strict=True):
             self.known[instruction, row[0]] = each
         return fmean(self.known[instruction, question] for question, _ in rows)
+
+
+class Rule:
+    """What the scorer's training text says in the scorer's place, about generated questions."""
+
+    def __init__(self, family: Family, questions: list[Question]) -> None:
+        self._budgets = BUDGETS[family]
+        self._family = family
+        self._known = {question.text: question for question in questions}
+
+    def accuracy(self, instruction: str, rows: Rows) -> float:
+        steps = self._budgets[level(kinds_of(instruction), self._family)]
+        questions = [self._known[text] for text, _ in rows]
+        return fmean(each.answers[min(steps, len(each.lines))] == each.target for each in questions)
+
+
+@cache
+def _kinds() -> dict[str, Kind]:
+    return {wording: kind for kind, wordings in WORDINGS.items() for wording in wordings}
+
+
+def kinds_of(text: str) -> frozenset[Kind]:
+    """The kinds of the grammar's clauses that a text is made of; other sentences are nothing."""
+    sentences = re.split(r"(?<=[.!?]) ", text)
+    return frozenset(_kinds()[each] for each in sentences if each in _kinds())
 
 
 def listed(
@@ -127,20 +162,21 @@ def compared(family: Family, runs: dict[Arm, list[Climb]]) -> list[str]:
         pairs = list(zip(ours, runs.get(arm, []), strict=False))
         for what in ("winner", "last"):
             gains = [getattr(a, what) - getattr(b, what) for a, b in pairs]
-            if gains:
-                p = paired_permutation(gains, random.Random(0))
-                lines.append(
-                    f"{family}: {what}, model less {arm}: {fmean(gains):+.1f}, p = {p:.2g}"
-                )
-    rises = [each.last - each.first for each in ours]
-    if rises:
-        p = paired_permutation(rises, random.Random(0))
-        lines.append(f"{family}: last third less first: {fmean(rises):+.1f}, p = {p:.2g}")
-    return lines
+            lines += told(f"{family}: {what}, model less {arm}", gains)
+    return lines + told(f"{family}: last third less first", [a.last - a.first for a in ours])
+
+
+def told(what: str, gains: list[float]) -> list[str]:
+    """A line on the mean of paired differences, or none where there are none."""
+    if not gains:
+        return []
+    likely = bootstrap_interval(gains, random.Random(0))
+    p = paired_permutation(gains, random.Random(0))
+    return [f"{what}: {fmean(gains):+.1f} ({likely.low:+.1f} to {likely.high:+.1f}), p = {p:.2g}"]
 
 
 def main() -> None:
-    """Climb on generated questions, or with `--bbh` on the real rows."""
+    """Climb on generated questions, with `--bbh` on the real rows, with `--rule` unanswered."""
     parser = argparse.ArgumentParser(prog="python -m opro_cli.embedded.training.climb")
     parser.add_argument("--scorer", type=Path, default=SCORER)
     parser.add_argument("--optimizer", type=Path, default=OPTIMIZER)
@@ -148,12 +184,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
-    parser.add_argument("--bbh", action="store_true")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--bbh", action="store_true", help="real rows instead of generated ones")
+    where.add_argument("--rule", action="store_true", help="the training's rule instead of a model")
     options = parser.parse_args()
-    scorer, optimizer = Scorer(Player(options.scorer)), Player(options.optimizer)
+    optimizer = Player(options.optimizer)
+    asked = None if options.rule else Asked(Player(options.scorer))
     print("| family | candidates from | winner | first third | last third |\n|---|---|---|---|---|")
     for family in options.families:
-        rows = bbh_rows(family) if options.bbh else validation_rows(family, 125)
+        questions = validation_questions(family, 125)
+        scorer = asked or Rule(family, questions)
+        rows = bbh_rows(family) if options.bbh else [(each.text, each.target) for each in questions]
         began = time.monotonic()
         runs: dict[Arm, list[Climb]] = {
             arm: [

@@ -1,7 +1,8 @@
 """`python -m opro_cli.embedded.training.evaluate`: what wording does to accuracy, by the runtime.
 
 On generated validation questions, by which the recipe is chosen, and with `--bbh` on the real rows
-that no training text holds, for the report only. Prints the table of the model card.
+that no training text holds, for the report only. Prints the table of the model card. Where several
+such processes run at once, OPENBLAS_NUM_THREADS=1 keeps their threads from waiting for each other.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from opro_cli.embedded.training.battery import Probe, battery
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt
 from opro_cli.embedded.training.families import FAMILIES, Family, draw_question
 from opro_cli.embedded.training.grammar import outlines
+from opro_cli.embedded.training.questions import Question
 from opro_cli.embedded.training.workings import TOP, level
 
 Rows = list[tuple[str, str]]
@@ -30,11 +32,15 @@ APART = 2.0
 """Points between the accuracies of two levels that count as two plateaus."""
 
 
-def validation_rows(family: Family, count: int) -> Rows:
+def validation_questions(family: Family, count: int) -> list[Question]:
     """Generated questions of a seed that no training uses."""
     rng = random.Random(f"validation {family}")
-    drawn = (draw_question(rng, family, bbh_questions()) for _ in range(count))
-    return [(question.text, question.target) for question in drawn]
+    return [draw_question(rng, family, bbh_questions()) for _ in range(count)]
+
+
+def validation_rows(family: Family, count: int) -> Rows:
+    """The same as rows."""
+    return [(each.text, each.target) for each in validation_questions(family, count)]
 
 
 class Player:
