@@ -16,6 +16,7 @@ from pathlib import Path
 
 from opro_cli import running, wiring
 from opro_cli.adapters.growing_runs import add_instructions
+from opro_cli.adapters.models.embedded_weights import weights_of
 from opro_cli.adapters.run_folder import create_run, read_identity, read_run
 from opro_cli.core.changes import as_plain
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -128,7 +129,7 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
     stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
     asked = {
         "task": as_plain(settings)["task"],
-        "model": [scorer.model, scorer.api_base],
+        "model": [scorer.model, scorer.api_base, *weights_of([scorer.model]).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": examples_fingerprint(examples),
     }
@@ -160,6 +161,7 @@ def evaluate(
             "config_source": None,
             "data_fingerprint": examples_fingerprint(cell.examples),
             "data_notes": [],
+            "weights": weights_of([cell.settings.scorer.model]),
         }
         create_run(cell.folder.parent, settings, cell.examples, identity, cell.folder.name)
     else:

@@ -13,6 +13,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.adapters.data_files import check_unchanged, file_digests
 from opro_cli.adapters.journal import FileJournal
+from opro_cli.adapters.models.embedded_weights import check_weights, weights_of
 from opro_cli.adapters.run_folder import (
     CONFIG_COPY,
     create_run,
@@ -60,6 +61,7 @@ def start(config: Path, runs_dir: Path) -> NewRun:
         "data_fingerprint": data.fingerprint,
         "data_files": file_digests(settings.task.data),
         "data_notes": list(data.notes),
+        "weights": _weights(settings),
     }
     return NewRun(create_run(runs_dir, settings, data.examples, identity), settings)
 
@@ -100,10 +102,15 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
             "restore the file, or start a new run with `opro optimize`",
         )
     check_unchanged(identity.get("data_files", {}))
+    check_weights(folder.name, identity.get("weights", {}), _weights(settings))
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
     return settings
+
+
+def _weights(settings: Settings) -> dict[str, str]:
+    return weights_of((settings.scorer.model, settings.optimizer.model))
 
 
 def _present_settings(folder: Path) -> Settings:

@@ -106,6 +106,9 @@ def _caveats(before: Chosen, after: Chosen) -> tuple[str, ...]:
         old, new = _setting(old_run, path), _setting(new_run, path)
         if old != new:
             caveats.append(f"{what} ({old} / {new})")
+    model = _setting(old_run, "scorer.model")
+    if model == _setting(new_run, "scorer.model") and _weights(old_run) != _weights(new_run):
+        caveats.append(f"{model} answered with different weights: opro brought others in between")
     unfinished = [chosen for chosen in (before, after) if chosen.run.status != "finished"]
     return (*caveats, *dict.fromkeys(map(_so_far, unfinished)))
 
@@ -120,3 +123,9 @@ def _so_far(chosen: Chosen) -> str:
 def _setting(run: RecordedRun, path: str) -> Any:
     part, name = path.split(".")
     return run.settings.get(part, {}).get(name)
+
+
+def _weights(run: RecordedRun) -> str | None:
+    """Those of an embedded scorer; None for every other, and in runs that did not write it down."""
+    weights = run.identity.get("weights")
+    return weights.get(run.settings["scorer"]["model"]) if isinstance(weights, dict) else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.adapters.models.embedded_weights import weights_of
 from opro_cli.adapters.run_files import settings_fingerprint
 from opro_cli.cli.app import main
 from opro_cli.core.settings import EMBEDDED
@@ -89,12 +90,16 @@ def unfinished_copy(runs_dir: Path, events: int) -> Path:
 
 
 def give_each_role_its_model(folder: Path) -> None:
-    """The old run was begun when one embedded model played both roles, and could not go on."""
+    """The old run was begun when one embedded model, of other weights, played both roles.
+
+    So it could not go on.
+    """
     for name in ("config.yaml", "run.json"):
         scorer, key, optimizer = (folder / name).read_text().partition("optimizer")
         optimizer = optimizer.replace(EMBEDDED["scorer"], EMBEDDED["optimizer"])
         (folder / name).write_text(scorer + key + optimizer)
     identity = json.loads((folder / "run.json").read_text())
+    identity["weights"] = weights_of(EMBEDDED.values())
     identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
     (folder / "run.json").write_text(json.dumps(identity))
 

@@ -44,6 +44,17 @@ def test_what_cannot_be_compared_is_said() -> None:
     assert [change.path for change in compared.settings] == ["scorer.model"]
 
 
+def test_weights_that_changed_under_one_name_are_said() -> None:
+    name = "embedded/tiny-mistral"
+    old, new = (run(each, "T", "rw", "ab", model=name) for each in "ab")
+    recorded = replace(new, identity={**new.identity, "weights": {name: "f" * 64}})
+    (caveat,) = diff(old, recorded).caveats
+    assert caveat.startswith(f"{name} answered with different weights")
+    assert diff(recorded, recorded).caveats == ()
+    unreadable = replace(new, identity={**new.identity, "weights": "none"})
+    assert diff(old, unreadable).caveats == ()
+
+
 def test_an_unfinished_run_is_told_once_and_for_what_it_means() -> None:
     killed = replace(run("a", "T", "rw", "ab"), status="killed")
     (caveat,) = diff(killed, killed).caveats
