@@ -112,12 +112,14 @@ def _settings(
 ) -> Settings:
     scorer = settings.scorer
     if model != scorer.model:  # address and price are those of the config's own model
-        scorer = replace(scorer, model=model, api_base=None, price=None)
+        scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None)
     return replace(
         settings,
         name="eval",
         scorer=scorer,
-        optimizer=OptimizerSettings(scorer.model, scorer.api_base),  # never asked
+        optimizer=OptimizerSettings(  # never asked
+            scorer.model, scorer.api_base, endpoints=scorer.endpoints
+        ),
         search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
         budget=budget,
     )
@@ -127,9 +129,10 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
     """Which questions are asked, of whom and how, as a short name; under any instructions."""
     scorer = settings.scorer
     stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
+    places = [each.api_base for each in scorer.deployments]
     asked = {
         "task": as_plain(settings)["task"],
-        "model": [scorer.model, scorer.api_base, *weights_of([scorer.model]).values()],
+        "model": [scorer.model, *places, *weights_of([scorer.model]).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": examples_fingerprint(examples),
     }

@@ -27,7 +27,7 @@ from opro_cli.adapters.run_folder import (
 from opro_cli.adapters.snapshot import keep_snapshot
 from opro_cli.adapters.summary import keep_summary
 from opro_cli.briefing import briefing_of, recorded_settings
-from opro_cli.core.changes import OPERATIONAL, as_plain, changes_between
+from opro_cli.core.changes import as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.reading import misplaced_models
 from opro_cli.core.settings import BudgetSettings, Settings
@@ -88,7 +88,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     changes = [
         change
         for change in changes_between(as_plain(recorded), as_plain(settings))
-        if change.path not in OPERATIONAL
+        if not change.is_operational
     ]
     if changes:
         told = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
@@ -220,6 +220,7 @@ def _runner(
         state=run.state,
         scorer=scorer,
         optimizer=optimizer,
+        further=wiring.further_models_for(settings),
         metric=wiring.metric_for(settings),
         strategy=wiring.strategy_for(settings),
         journal=journal,
@@ -250,8 +251,9 @@ async def _session(runner: Runner) -> Ending:
         with _signals_to(lambda: loop.call_soon_threadsafe(on_signal)):
             return await runner.run()
     finally:
-        await runner.scorer.aclose()
-        await runner.optimizer.aclose()
+        for models in runner.models.values():
+            for model in models:
+                await model.aclose()
         for cache in runner.caches.values():
             await asyncio.to_thread(cache.close)
 

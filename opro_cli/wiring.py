@@ -21,7 +21,7 @@ from opro_cli.adapters.search_presets import search_preset_named
 from opro_cli.core.reading import Names, read_settings
 from opro_cli.core.session import ROLES, Role
 from opro_cli.core.settings import BASELINES, ModelSettings, PriceSettings, Settings, is_embedded
-from opro_cli.errors import UsageError
+from opro_cli.errors import ModelError, UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
 from opro_cli.metrics.second_round import SecondRound
@@ -111,16 +111,22 @@ def data_for(settings: Settings) -> LoadedData:
 
 
 def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
-    """The scorer and the optimizer."""
+    """The scorer and the optimizer, each at its first endpoint."""
     scorer, optimizer = settings.scorer, settings.optimizer
     if not (is_embedded(scorer.model) and is_embedded(optimizer.model)):
-        return build_model(scorer), build_model(optimizer)
+        return build_model(scorer.deployments[0]), build_model(optimizer.deployments[0])
     # Imported when used, as in `build_model`.
     from opro_cli.adapters.models.embedded import EmbeddedModel
     from opro_cli.adapters.models.embedded_workers import Workers
 
     workers = Workers()  # processes take memory: the same ones for both
     return EmbeddedModel(scorer.model, workers), EmbeddedModel(optimizer.model, workers)
+
+
+def further_models_for(settings: Settings) -> dict[Role, tuple[ChatModel, ...]]:
+    """The models at their other endpoints."""
+    models: dict[Role, ModelSettings] = {role: getattr(settings, role) for role in ROLES}
+    return {role: tuple(map(build_model, model.deployments[1:])) for role, model in models.items()}
 
 
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
@@ -144,24 +150,42 @@ def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
 def keys_missing(settings: Settings) -> tuple[str, ...]:
     """Environment variables that must be set before the models can be called."""
     needed: dict[str, None] = {}
-    for role in (settings.scorer, settings.optimizer):
-        needed.update(dict.fromkeys(missing_keys(role.model, role.api_base)))
+    for each in _deployments(settings):
+        needed.update(dict.fromkeys(missing_keys(each.model, each.api_base)))
     return tuple(needed)
 
 
+def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:
+    """Both models at all of their endpoints."""
+    return (*settings.scorer.deployments, *settings.optimizer.deployments)
+
+
 def require_servers(settings: Settings) -> None:
-    """ModelError when nobody listens where a model server of this machine should be."""
+    """ModelError when nobody listens where a model server of this machine should be.
+
+    Of several endpoints one is enough; those of other machines may be there.
+    """
     for model in (settings.scorer, settings.optimizer):
-        address = own_address(model.model, model.api_base)
-        if address is not None and is_loopback(address):
+        refusals: list[ModelError] = []
+        for each in model.deployments:
+            address = own_address(each.model, each.api_base)
+            if address is None or not is_loopback(address):
+                break
             from opro_cli.adapters.models.local_servers import require_listener
 
-            require_listener(model, address)
+            try:
+                require_listener(each, address)
+                break
+            except ModelError as error:
+                refusals.append(error)
+        else:
+            words = "; ".join(refusal.message for refusal in refusals)
+            raise ModelError(words, refusals[0].hint, transient=True)
 
 
 def servers_of(settings: Settings) -> tuple[Server, ...]:
     """The servers that the user runs; those on this machine are asked whether they are ready."""
-    models = (settings.scorer, settings.optimizer)
+    models = _deployments(settings)
     if not any(own_address(model.model, model.api_base) for model in models):
         return ()
     from opro_cli.adapters.models.local_servers import look_at
@@ -169,22 +193,42 @@ def servers_of(settings: Settings) -> tuple[Server, ...]:
     return look_at(models)
 
 
+def servers_missed(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
+    """Those without which no run can begin: of a model that has no other that may be ready."""
+    missed: dict[Server, None] = {}
+    for model in (settings.scorer, settings.optimizer):
+        own = {(each.model, each.api_base) for each in model.deployments}
+        found = [server for server in servers if server.key in own]
+        if len(found) == len(own) and all(server.problem for server in found):
+            missed.update(dict.fromkeys(found))
+    return tuple(missed)
+
+
 def notes_on_servers(
     settings: Settings, servers: Sequence[Server], longest: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """What of them does not go with the config: prompts too long, more calls than they answer."""
+    """What of them does not go with the config: prompts too long, more calls than they answer.
+
+    Also which endpoints are not ready, where others are.
+    """
     if not servers:
         return ()
     from opro_cli.adapters.models.local_servers import notes_on
 
-    models = {role: getattr(settings, role) for role in ROLES}
     found = {server.key: server for server in servers}
-    return tuple(
-        f"{role} {note}"
-        for role, model in models.items()
-        if (server := found.get((model.model, model.api_base)))
-        for note in notes_on(server, model, longest[role])
-    )
+    missed = servers_missed(settings, servers)
+    notes = []
+    for role in ROLES:
+        model: ModelSettings = getattr(settings, role)
+        for each in model.deployments:
+            server = found.get((each.model, each.api_base))
+            if server is None:
+                continue
+            name = f"{role} endpoint {server.address}:" if model.endpoints else role
+            notes += [f"{name} {note}" for note in notes_on(server, each, longest[role])]
+            if server.problem and server not in missed:
+                notes.append(f"{name} {server.problem}; the others take its calls")
+    return tuple(notes)
 
 
 def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:

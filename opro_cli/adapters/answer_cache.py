@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opro_cli.adapters.answer_file import OtherSchema, connect, shrink, why_unusable
-from opro_cli.adapters.answer_key import address_of, key_of
+from opro_cli.adapters.answer_key import address_of, key_of, keys_in
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.settings import ModelSettings
 
@@ -71,8 +71,8 @@ class AnswerStore:
 
     def bound_to(self, settings: ModelSettings) -> BoundCache:
         """The cache of one model."""
-        address = address_of(settings.model, settings.api_base)
-        return BoundCache(self, settings.model, address)
+        addresses = (address_of(each.model, each.api_base) for each in settings.deployments)
+        return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)))
 
     def get(self, key: bytes) -> ChatReply | None:
         """The answer of a key, None where there is none."""
@@ -162,27 +162,33 @@ class AnswerStore:
 
 @dataclass(frozen=True, slots=True)
 class BoundCache:
-    """An AnswerCache: the answers of one model at one address.
+    """An AnswerCache: the answers of one model at one address, or at several.
+
+    Several endpoints are one model, so that an answer of one is an answer of all: it is kept for
+    each of them, and found while any of them is still in the list, or asked alone.
 
     What they cost once is not told: the request that finds one costs nothing.
     """
 
     store: AnswerStore
     model: str
-    address: str
+    addresses: tuple[str, ...]
 
     @property
     def trouble(self) -> str:
         return self.store.trouble
 
     def key(self, request: ChatRequest) -> bytes:
-        return key_of(self.model, self.address, request)
+        """The keys at all addresses, one after the other."""
+        return b"".join(key_of(self.model, address, request) for address in self.addresses)
 
     def get(self, key: bytes) -> ChatReply | None:
-        return self.store.get(key)
+        found = (self.store.get(each) for each in keys_in(key))
+        return next(filter(None, found), None)
 
     def put(self, key: bytes, reply: ChatReply) -> None:
-        self.store.put(key, self.model, reply)
+        for each in keys_in(key):
+            self.store.put(each, self.model, reply)
 
     def close(self) -> None:
         self.store.close()

@@ -17,6 +17,8 @@ from opro_cli.core.model import ChatRequest
 KEY_VERSION = 1
 """Rises when a request is sent in another way, so that old answers are no longer found."""
 
+KEY_BYTES = 16
+
 _ADDRESS = re.compile(r"_(API_BASE|BASE_URL|API_VERSION)$")
 
 
@@ -48,4 +50,10 @@ def key_of(name: str, address: str, request: ChatRequest) -> bytes:
     turns = [(message.role, message.content) for message in request.messages]
     asked = [KEY_VERSION, name, address, temperature, request.max_tokens, seed, turns]
     asked += [request.stop] if request.stop else []  # keys of before there were any stay
-    return hashlib.sha256(json.dumps(asked).encode()).digest()[:16]
+    return hashlib.sha256(json.dumps(asked).encode()).digest()[:KEY_BYTES]
+
+
+def keys_in(joined: bytes) -> tuple[bytes, ...]:
+    """The keys that stand one after the other."""
+    starts = range(0, len(joined), KEY_BYTES)
+    return tuple(joined[start : start + KEY_BYTES] for start in starts)

@@ -126,6 +126,10 @@ def _lines_of(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
             inner = (*path, str(name.value))
             yield inner, name.start_mark.line + 1
             yield from _lines_of(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            yield (*path, place), value.start_mark.line + 1
+            yield from _lines_of(value, (*path, place))
 
 
 def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
@@ -138,6 +142,9 @@ def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
             if line != name.start_mark.line + 1:
                 yield Problem(inner, f"given twice, first on line {line}; keep one")
             yield from _repeated_keys(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            yield from _repeated_keys(value, (*path, place))
 
 
 def _size(node: yaml.Node, known: dict[int, int | None]) -> int:

@@ -42,7 +42,8 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
         from opro_cli.ui.forecast_view import print_forecast
 
         print_forecast(facts, console_for(sys.stdout))
-    problems = [(each.problem, each.hint) for each in servers if each.problem]
+    missed = wiring.servers_missed(settings, servers)
+    problems = [(each.problem, each.hint) for each in missed]
     if missing:
         problems.insert(0, (f"no API key: {', '.join(missing)} is not set", None))
     if len(problems) == 1:

@@ -15,7 +15,14 @@ OPERATIONAL: tuple[str, ...] = (
     *(
         f"{role}.{key}"
         for role in ("scorer", "optimizer")
-        for key in ("concurrency", "timeout", "requests_per_minute", "tokens_per_minute", "cache")
+        for key in (
+            "concurrency",
+            "timeout",
+            "requests_per_minute",
+            "tokens_per_minute",
+            "cache",
+            "endpoints",
+        )
     ),
     *(f"budget.{key}" for key in ("usd", "calls", "tokens", "minutes")),
 )
@@ -27,6 +34,9 @@ def as_plain(settings: Settings) -> dict[str, Any]:
     for role, settings_of_role in (("scorer", settings.scorer), ("optimizer", settings.optimizer)):
         if settings_of_role.stop is not None:
             plain[role]["stop"] = list(settings_of_role.stop)
+        endpoints = plain[role].pop("endpoints")
+        if endpoints is not None:  # else the record is that of before there were any
+            plain[role]["endpoints"] = list(endpoints)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
@@ -40,6 +50,18 @@ class Change:
     path: str
     before: Any
     after: Any
+
+    @property
+    def is_operational(self) -> bool:
+        """May it be made between two sessions of a run?
+
+        The endpoints of a model may be replaced. Without any it is asked where its name alone
+        leads, which may be another model.
+        """
+        from_or_to_none = None in (self.before, self.after)
+        return self.path in OPERATIONAL and not (
+            self.path.endswith(".endpoints") and from_or_to_none
+        )
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:

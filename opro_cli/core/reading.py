@@ -12,7 +12,13 @@ from opro_cli.core.schema import (
     read_section,
     show,
 )
-from opro_cli.core.settings import EMBEDDED, PAPER_ANSWERS, Settings, is_embedded
+from opro_cli.core.settings import (
+    EMBEDDED,
+    PAPER_ANSWERS,
+    ModelSettings,
+    Settings,
+    is_embedded,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ def misplaced_models(settings: Settings) -> Iterator[Problem]:
 def _misfits(settings: Settings) -> Iterator[Problem]:
     """Keys that are right by themselves and wrong together."""
     task, optimizer, search = settings.task, settings.optimizer, settings.search
+    yield from _endpoint_misfits("scorer", settings.scorer)
+    yield from _endpoint_misfits("optimizer", settings.optimizer)
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
@@ -110,6 +118,23 @@ def _misfits(settings: Settings) -> Iterator[Problem]:
             f"the paper has no scoring for answer {show(task.answer)}; it has one for "
             f"{', '.join(PAPER_ANSWERS)}",
         )
+
+
+def _endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
+    if model.endpoints is None:
+        return
+    path = (role, "endpoints")
+    if is_embedded(model.model):
+        yield Problem(path, f"{model.model} ships inside opro and has no address; leave them out")
+    if model.api_base is not None:
+        told = "found beside api_base; keep one of them: a model is asked here or there"
+        yield Problem(path, told)
+    first: dict[str, int] = {}
+    for place, endpoint in enumerate(model.endpoints):
+        known = first.setdefault(endpoint.api_base.rstrip("/"), place)
+        if known != place:
+            told = f"the same address as {role}.endpoints.{known}; each may stand here once"
+            yield Problem((*path, place, "api_base"), f"{told}, found {show(endpoint.api_base)}")
 
 
 def _fill_task_preset(

@@ -54,6 +54,11 @@ def optional_section(cls: type[Any]) -> Any:
     return dataclasses.field(default=None, metadata={"section": cls})
 
 
+def sections(cls: type[Any]) -> Any:
+    """A list of nested sections, at least one, that is None unless it is given."""
+    return dataclasses.field(default=None, metadata={"sections": cls})
+
+
 def required_section(cls: type[Any]) -> Any:
     """A nested section that must be given."""
     return dataclasses.field(metadata={"section": cls})
@@ -93,6 +98,8 @@ def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) ->
 
 
 def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: list[Problem]) -> Any:
+    if "sections" in field.metadata:
+        return _read_sections(field.metadata["sections"], raw, path, problems)
     nested = field.metadata.get("section")
     if nested is not None:
         if raw is None and field.default is not dataclasses.MISSING:
@@ -105,6 +112,20 @@ def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: lis
     except ValueError as error:
         problems.append(Problem(path, f"expected {error}, found {show(raw)}"))
         return None
+
+
+def _read_sections(
+    cls: type[T], raw: Any, path: Path, problems: list[Problem]
+) -> tuple[T | None, ...] | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, list) or not raw:
+        told = f"expected a list of sections with keys, at least one, found {show(raw)}"
+        problems.append(Problem(path, told))
+        return None
+    return tuple(
+        read_section(cls, each, (*path, place), problems) for place, each in enumerate(raw)
+    )
 
 
 def _unknown_key(name: Any, path: Path, allowed: list[str]) -> Problem:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from opro_cli.core.model import Split
 from opro_cli.core.selection import proposed_for_dev
+from opro_cli.core.settings import Settings
 from opro_cli.core.state import RunState
 
 Role = Literal["optimizer", "scorer"]
@@ -41,7 +42,7 @@ class Activity:
     waiting: why calls are held back ("rate limit"), empty when they are not. waiting_until:
     when the longest of these waits ends. started: when the session began; both in seconds of
     the clock that the views have. session_calls: calls answered in this session. stopping: a
-    clean stop was asked for.
+    clean stop was asked for. out: endpoints that get no calls now, and why, in words of others.
     """
 
     started: float = 0.0
@@ -50,6 +51,7 @@ class Activity:
     waiting_until: float = 0.0
     session_calls: int = 0
     stopping: bool = False
+    out: dict[str, str] = field(default_factory=dict)
 
 
 def expected_calls(state: RunState) -> int:
@@ -72,6 +74,15 @@ def expected_calls(state: RunState) -> int:
     )
     tiny_call = 1 if search.steps else 0
     return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
+
+
+def endpoint_checks(settings: Settings) -> dict[Role, int]:
+    """Tiny calls beyond that of `expected_calls`: one for each endpoint of several."""
+    scorer, optimizer = (len(m.deployments) for m in (settings.scorer, settings.optimizer))
+    return {
+        "scorer": scorer if scorer > 1 else 0,
+        "optimizer": optimizer - 1 if settings.search.steps else 0,
+    }
 
 
 def calls_done(state: RunState) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any, Self
 
+from opro_cli.core import values
 from opro_cli.core.model import Position
 from opro_cli.core.schema import (
-    SECRET_PARAMETER,
     boolean,
     choice,
     key,
@@ -18,10 +18,10 @@ from opro_cli.core.schema import (
     optional_section,
     required_section,
     section,
+    sections,
     text,
     whole,
 )
-from opro_cli.core.template import parse_template
 
 EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optimizer"}
 """The models that ship inside opro, by the role that each was trained for."""
@@ -30,69 +30,6 @@ EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optim
 PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
-
-
-def _share(value: Any) -> int | float:
-    """A count (whole number) or a fraction of the rows (0 < x < 1 with a point)."""
-    what = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(what)
-    if isinstance(value, float) and value > 1:
-        raise ValueError(what)
-    return value
-
-
-def _instructions(value: Any) -> tuple[str, ...]:
-    what = "a list of different instructions, at least one"
-    if not isinstance(value, list) or not value:
-        raise ValueError(what)
-    if not all(isinstance(item, str) for item in value) or len(set(value)) != len(value):
-        raise ValueError(what)
-    return tuple(value)
-
-
-def _baselines(value: Any) -> tuple[str, ...]:
-    return () if value == [] else _instructions(value)
-
-
-def _run_name(value: Any) -> str:
-    # The name becomes part of a folder name, so it is kept to what every file system takes.
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
-        raise ValueError("a name of letters, digits, '.', '_' and '-', at most 64 of them")
-    return value
-
-
-def _stop(value: Any) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
-        texts = []
-    if not 1 <= len(texts) <= 4:  # as many as OpenAI takes
-        raise ValueError('a text such as "\\nQ:", or a list of one to four such, none empty')
-    return tuple(texts)
-
-
-def _field_or_template(value: Any) -> str:
-    what = 'a field name such as question, or a template such as "{title}\\n{body}"'
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(what)
-    try:
-        parse_template(value)
-    except ValueError as error:
-        raise ValueError(f"{what} ({error})") from None
-    return value
-
-
-def _url(value: Any) -> str:
-    if not isinstance(value, str) or not re.match(r"https?://[^/\s]", value):
-        raise ValueError("a URL such as http://localhost:8000/v1")
-    # The config is copied into the run folder, and keys are never written anywhere.
-    if re.match(r"[a-z]+://[^/]*@", value) or SECRET_PARAMETER.search(value):
-        raise ValueError("a URL without a user name or key (keys come from the environment)")
-    try:
-        _ = urlsplit(value).port
-    except ValueError:  # "http://[::1/v1", "http://localhost:80O0/v1"
-        raise ValueError("a URL such as http://localhost:8000/v1") from None
-    return value
 
 
 def _model_name(value: Any) -> str:
@@ -121,9 +58,9 @@ class SplitSettings:
     method: how they are drawn, by ourselves or as the paper's reference does.
     """
 
-    train: int | float | None = key(optional(_share), None)
-    dev: int | float | None = key(optional(_share), None)
-    test: int | float | None = key(optional(_share), None)
+    train: int | float | None = key(optional(values.share), None)
+    dev: int | float | None = key(optional(values.share), None)
+    test: int | float | None = key(optional(values.share), None)
     seed: int = key(whole(0), 0)
     method: str = key(choice("shuffle", "paper"), "shuffle")
 
@@ -133,8 +70,8 @@ class DataSettings:
     """Where examples come from and which fields of a row matter."""
 
     train: str = key(text("a file, or hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"))
-    input: str = key(_field_or_template)
-    target: str = key(_field_or_template)
+    input: str = key(values.field_or_template)
+    target: str = key(values.field_or_template)
     dev: str | None = key(optional(text("a file or a hub: name")), None)
     test: str | None = key(optional(text("a file or a hub: name")), None)
     split: SplitSettings = section(SplitSettings)
@@ -174,6 +111,19 @@ class PriceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """One of several deployments of a model.
+
+    weight: its part of the calls beside the others'. concurrency: calls at a time; None: its part
+    of the model's by weight, at least one.
+    """
+
+    api_base: str = key(values.url)
+    weight: float = key(number(0, 1000, above=True), 1.0)
+    concurrency: int | None = key(optional(whole(1)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSettings:
     """A model and how it is asked; timeout in seconds. The defaults are the scorer's.
 
@@ -182,11 +132,11 @@ class ModelSettings:
     """
 
     model: str = key(_model_name)
-    api_base: str | None = key(optional(_url), None)
+    api_base: str | None = key(optional(values.url), None)
     temperature: float = key(number(0, 2), 0.0)
     max_tokens: int = key(whole(1), 1024)
     # A reply ends before the first of these texts; None: only at the model's own end mark.
-    stop: tuple[str, ...] | None = key(optional(_stop), None)
+    stop: tuple[str, ...] | None = key(optional(values.stop_texts), None)
     concurrency: int = key(whole(1), 32)
     timeout: float = key(number(0, above=True), 120.0)
     requests_per_minute: int | None = key(optional(whole(1)), None)
@@ -195,6 +145,31 @@ class ModelSettings:
     # Take answers that an equal request got before, in this run or any other, from the cache; None:
     # at temperature 0 only, since elsewhere a new run is meant to draw anew.
     cache: bool | None = key(optional(boolean), None)
+    # Deployments that share the calls, in place of `api_base`.
+    endpoints: tuple[EndpointSettings, ...] | None = sections(EndpointSettings)
+
+    @property
+    def deployments(self) -> tuple[Self, ...]:
+        """The model at each of its endpoints, with the concurrency there; itself without any."""
+        if self.endpoints is None:
+            return (self,)
+        weights = [endpoint.weight for endpoint in self.endpoints]
+        # Rounded as running totals, so that the parts add up to the whole.
+        ends = [round(self.concurrency * w / sum(weights)) for w in accumulate(weights, initial=0)]
+        return tuple(
+            replace(
+                self,
+                api_base=endpoint.api_base,
+                concurrency=endpoint.concurrency or max(1, upto - so_far),
+                endpoints=None,
+            )
+            for endpoint, (so_far, upto) in zip(self.endpoints, pairwise(ends), strict=True)
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Calls at a time at most, all endpoints together."""
+        return sum(deployment.concurrency for deployment in self.deployments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +212,7 @@ class SearchSettings:
     as decimals. preset: what filled in the keys that were not given.
     """
 
-    initial_instructions: tuple[str, ...] = key(_instructions, ("Let's solve the problem.",))
+    initial_instructions: tuple[str, ...] = key(values.instructions, ("Let's solve the problem.",))
     preset: str = key(text(), "default")
     strategy: str = key(text(), "opro")
     # paper: exemplars are drawn by the reference's generator, an initial instruction that is
@@ -265,7 +240,7 @@ class SearchSettings:
     finalists: int = key(whole(1), 5)
     # Instructions that are scored on test beside the winner; None: those of `BASELINES` in a new
     # run, none in a run of before there were any.
-    baselines: tuple[str, ...] | None = key(optional(_baselines), None)
+    baselines: tuple[str, ...] | None = key(optional(values.baselines), None)
     # Ask the start prompt's test questions a second time, word for word, to see how much the
     # scorer changes its mind by itself; None: as with `baselines`.
     noise_check: bool | None = key(optional(boolean), None)
@@ -295,6 +270,6 @@ class Settings:
     task: TaskSettings = required_section(TaskSettings)
     scorer: ScorerSettings = required_section(ScorerSettings)
     optimizer: OptimizerSettings = required_section(OptimizerSettings)
-    name: str = key(_run_name, "run")
+    name: str = key(values.run_name, "run")
     search: SearchSettings = section(SearchSettings)
     budget: BudgetSettings = section(BudgetSettings)

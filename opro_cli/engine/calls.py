@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -17,17 +17,15 @@ from opro_cli.core.session import ROLES, Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.engine.budget import Ledger, pico_usd
+from opro_cli.engine.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.engine.known import KnownAnswers
-from opro_cli.engine.pace import Pace
+from opro_cli.engine.pace import Pace, Turns
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.ports import AnswerCache, ChatModel
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The tiny call that tells whether a model answers at all."""
-
-CONGESTED = frozenset({429, 503, 529})
-"""What a rate limit and an overloaded server answer: it says nothing about the request."""
 
 
 class Halted(Exception):
@@ -53,14 +51,14 @@ class Record(Protocol):
 class Calls:
     """What both models are asked through.
 
-    prices: by role, None where unknown. record: writes an event down. stop: set when nothing
-    new may be sent; calls that only wait then raise Halted. caches: by role, where answers of
-    before are to be had.
+    models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
+    where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
+    that only wait then raise Halted. caches: by role, where answers of before are to be had.
     """
 
     settings: Settings
     state: RunState
-    models: Mapping[Role, ChatModel]
+    models: Mapping[Role, Sequence[ChatModel]]
     prices: Mapping[Role, PriceSettings | None]
     policy: RetryPolicy
     activity: Activity
@@ -68,23 +66,28 @@ class Calls:
     record: Record
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     _answered: Counter[Role] = field(default_factory=Counter)
-    _paces: dict[Role, Pace] = field(init=False)
+    _endpoints: dict[Role, Endpoints] = field(init=False)
     _ledger: Ledger = field(init=False)
     _known: KnownAnswers = field(init=False)
 
     def __post_init__(self) -> None:
-        self._paces = {role: self._pace(role) for role in ROLES}
+        self._endpoints = {role: self._endpoints_of(role) for role in ROLES}
         self._ledger = Ledger(self.settings.budget, self.state, self.prices)
         self._known = KnownAnswers(self.settings, self.caches)
 
-    def _pace(self, role: Role) -> Pace:
+    def _endpoints_of(self, role: Role) -> Endpoints:
         settings = getattr(self.settings, role)
-        return Pace(
-            settings.concurrency,
-            settings.requests_per_minute,
-            settings.tokens_per_minute,
+        weights = [each.weight for each in settings.endpoints or ()] or [1.0]
+        each_with = zip(self.models[role], settings.deployments, weights, strict=True)
+        return Endpoints(
+            [
+                Endpoint(model, Pace(at.concurrency), weight, f"{role} endpoint {at.api_base}")
+                for model, at, weight in each_with
+            ],
+            Turns(settings.requests_per_minute, settings.tokens_per_minute),
             sleep=self._sleep,
             on_wait=self._waits,
+            out=self.activity.out,
         )
 
     @asynccontextmanager
@@ -95,11 +98,13 @@ class Calls:
         policy: RetryPolicy | None = None,
         *,
         fresh: bool = False,
+        at: Endpoint | None = None,
     ) -> AsyncIterator[TimedReply]:
         """One request's reply; whoever asked records it before leaving.
 
         fresh: make a call of its own, whatever an equal request was answered, and do not keep
-        what it says. Only a call needs room under a ceiling; a known answer needs time alone.
+        what it says. at: the one endpoint to ask. Only a call needs room under a ceiling; a known
+        answer needs time alone.
 
         Raises ModelError when there is none, BudgetReached when a ceiling forbids the call,
         Halted when a stop was asked for before it was sent, and UsageError, after the reply was
@@ -118,7 +123,7 @@ class Calls:
         try:
             ticket = await self._ledger.reserve(role, request)
             try:
-                answered = await self._call(role, request, policy or self.policy)
+                answered = await self._call(role, request, policy or self.policy, at)
                 if place is not None:
                     self._known.keep(place, answered.reply)
                 yield answered
@@ -129,14 +134,38 @@ class Calls:
             if place is not None:
                 self._known.end(place)
 
-    async def check(self, role: Role, policy: RetryPolicy | None = None) -> None:
+    async def preflight(self, role: Role) -> None:
+        """The first call of a run; ModelError when no endpoint answers it."""
+        if not await self.is_anywhere(role):
+            await self.check(role)
+
+    async def is_anywhere(self, role: Role) -> bool:
+        """Make the tiny call at each of several endpoints; was one answered?
+
+        An endpoint that does not answer gets no others, as after any call. A model of one
+        endpoint is not asked.
+        """
+        endpoints = self._endpoints[role].all
+        if len(endpoints) == 1:
+            return False
+        once = RetryPolicy(attempts=1)
+        checks = (self.check(role, once, endpoint) for endpoint in endpoints)
+        failures = await asyncio.gather(*checks, return_exceptions=True)
+        for failure in failures:
+            if failure is not None and not isinstance(failure, ModelError):
+                raise failure
+        return None in failures
+
+    async def check(
+        self, role: Role, policy: RetryPolicy | None = None, at: Endpoint | None = None
+    ) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = getattr(self.settings, role)
         seed = seed_for(self.settings.search.seed, "check")
         request = ChatRequest(
             HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
         )
-        async with self.answer(role, request, policy, fresh=True) as answered:
+        async with self.answer(role, request, policy, fresh=True, at=at) as answered:
             self.record(Checked(role=role, **_told(answered)))
 
     async def is_alive(self, role: Role) -> bool:
@@ -147,29 +176,10 @@ class Calls:
             return False
         return True
 
-    async def _call(self, role: Role, request: ChatRequest, policy: RetryPolicy) -> TimedReply:
-        model, pace = self.models[role], self._paces[role]
-        tokens = self._ledger.cost_of(role, request).tokens
-        seconds, answered_others = 0.0, self._answered[role]
-
-        async def ask() -> ChatReply:
-            nonlocal seconds
-            admitted = await pace.enter(tokens)
-            self.activity.in_flight[role] += 1
-            began = time.monotonic()
-            used: int | None = None
-            try:
-                reply = await model.reply(request)
-                used = (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) or None
-                return reply
-            except ModelError as error:
-                if is_congested(error):
-                    pace.congested(admitted, error.retry_after, _why(error))
-                raise
-            finally:
-                seconds = round(time.monotonic() - began, 4)
-                self.activity.in_flight[role] -= 1
-                pace.leave(tokens, used)
+    async def _call(
+        self, role: Role, request: ChatRequest, policy: RetryPolicy, at: Endpoint | None
+    ) -> TimedReply:
+        answered_others = self._answered[role]
 
         def counts(error: ModelError) -> bool:
             """Where others are answered, a rate limit says only: later."""
@@ -181,15 +191,44 @@ class Calls:
             self._waits(time.monotonic() + wait, _why(error))
             self.record(Retried(time.time(), role, attempt, round(wait, 3), error.message))
 
-        reply = await with_retries(
-            ask, policy=policy, sleep=self._sleep, counts=counts, on_wait=on_wait
+        answered = await with_retries(
+            lambda: self._attempt(role, request, at),
+            policy=policy,
+            sleep=self._sleep,
+            counts=counts,
+            on_wait=on_wait,
         )
         self._answered[role] += 1
-        pace.answered()
-        self._ledger.learn(role, request, reply.prompt_tokens)
+        self._ledger.learn(role, request, answered.reply.prompt_tokens)
         self.activity.waiting = ""
         self.activity.session_calls += 1
-        return TimedReply(self._priced(role, reply), seconds)
+        return replace(answered, reply=self._priced(role, answered.reply))
+
+    async def _attempt(self, role: Role, request: ChatRequest, at: Endpoint | None) -> TimedReply:
+        """Ask once; what one endpoint fails at, others take at once."""
+        endpoints = self._endpoints[role]
+        tokens = self._ledger.cost_of(role, request).tokens
+        others = len(endpoints.all) - 1 if at is None else 0
+        for moved in range(others + 1):
+            admitted = await endpoints.enter(tokens, moved=moved > 0, at=at)
+            self.activity.in_flight[role] += 1
+            began = time.monotonic()
+            used: int | None = None
+            try:
+                reply = await admitted.endpoint.model.reply(request)
+                used = (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) or None
+                endpoints.answered(admitted)
+                return TimedReply(reply, round(time.monotonic() - began, 4))
+            except ModelError as error:
+                if not endpoints.failed(admitted, error, _why(error)) or moved == others:
+                    raise
+            finally:
+                self.activity.in_flight[role] -= 1
+                endpoints.leave(admitted, tokens, used)
+            if self.stop.is_set():
+                raise Halted
+            self._ledger.require_time()
+        raise AssertionError("the last endpoint answers or raises")
 
     def _priced(self, role: Role, reply: ChatReply) -> ChatReply:
         """The reply at the price that the config gives, where it gives one."""
@@ -250,11 +289,6 @@ def _told(answered: TimedReply) -> dict[str, Any]:
         "usd": reply.usd,
         "seconds": answered.seconds,
     }
-
-
-def is_congested(error: ModelError) -> bool:
-    """Is it a limit that passes?"""
-    return error.status in CONGESTED and error.transient
 
 
 def _why(error: ModelError) -> str:

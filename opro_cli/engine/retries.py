@@ -6,9 +6,11 @@ import asyncio
 import random as rng
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from opro_cli.core.model import ChatReply
 from opro_cli.errors import ModelError
+
+Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,14 @@ def wait_after(
 
 
 async def with_retries(
-    call: Callable[[], Awaitable[ChatReply]],
+    call: Callable[[], Awaitable[Reply]],
     *,
     policy: RetryPolicy,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     random: Callable[[], float] = rng.random,
     counts: Callable[[ModelError], bool] = lambda _: True,
     on_wait: Callable[[int, float, ModelError], None] = lambda *_: None,
-) -> ChatReply:
+) -> Reply:
     """The reply of `call`, asked again after transient errors.
 
     random: numbers in [0, 1).

@@ -54,6 +54,8 @@ class Runner:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     prices: Mapping[Role, PriceSettings | None] = field(default_factory=dict)
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
+    further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
+    """The same models at their second endpoint, third …"""
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
@@ -75,7 +77,7 @@ class Runner:
         self._calls = Calls(
             settings=self.settings,
             state=self.state,
-            models={"scorer": self.scorer, "optimizer": self.optimizer},
+            models=self.models,
             prices=self.prices,
             policy=self.retry_policy,
             activity=self.activity,
@@ -85,6 +87,12 @@ class Runner:
         )
         self._scoring = Scoring(self._calls, self.examples, self.metric, self._format)
         self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)
+
+    @property
+    def models(self) -> dict[Role, tuple[ChatModel, ...]]:
+        """Both models at all of their endpoints."""
+        first: dict[Role, ChatModel] = {"scorer": self.scorer, "optimizer": self.optimizer}
+        return {role: (model, *self.further.get(role, ())) for role, model in first.items()}
 
     def stop(self) -> None:
         """Ask for a clean stop: no new calls, those in flight are waited for."""
@@ -133,14 +141,18 @@ class Runner:
             return
         checks: list[Awaitable[None]] = []
         if self.settings.search.steps and "optimizer" not in self.state.checked:
-            checks.append(self._calls.check("optimizer"))
+            checks.append(self._calls.preflight("optimizer"))
         work = next_work(self.state)
         if isinstance(work, Evaluate):
-            checks.append(self._scoring.ask_first(work.questions[:FIRST_QUESTIONS]))
+            checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
         # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
         for failure in await asyncio.gather(*checks, return_exceptions=True):
             if failure is not None:
                 raise failure
+
+    async def _check_scorer(self, questions: Sequence[Question]) -> None:
+        await self._calls.is_anywhere("scorer")  # whoever is not there gets none of the questions
+        await self._scoring.ask_first(questions)
 
     async def _work(self) -> bool:
         """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
@@ -150,8 +162,8 @@ class Runner:
         """
         scorer, optimizer = self.settings.scorer, self.settings.optimizer
         async with asyncio.TaskGroup() as group:
-            asking = Crew(group, self._ask, scorer.concurrency, self._stop.is_set)
-            proposing = Crew(group, self._propose, optimizer.concurrency, self._stop.is_set)
+            asking = Crew(group, self._ask, scorer.at_once, self._stop.is_set)
+            proposing = Crew(group, self._propose, optimizer.at_once, self._stop.is_set)
             while finished := not self._stop.is_set():
                 self._turn.clear()
                 work = next_work(self.state)
@@ -190,7 +202,7 @@ class Runner:
                 answered = self.state.asked(candidate).answers[split].by_question
                 (begun if answered else others).append(question)
         self._open.update((q.candidate, q.split) for q in (*begun, *others))
-        asking.hand(begun, first=self.settings.scorer.concurrency <= BLOCK)
+        asking.hand(begun, first=self.settings.scorer.at_once <= BLOCK)
         asking.hand(others)
 
     def _new_samples(self, work: Propose) -> list[tuple[Propose, Samples]]:

@@ -18,7 +18,8 @@ from opro_cli.core.prompts import (
 )
 from opro_cli.core.rng import seed_for
 from opro_cli.core.state import AGAIN
-from opro_cli.engine.calls import Calls, TimedReply, is_congested, said
+from opro_cli.engine.calls import Calls, TimedReply, said
+from opro_cli.engine.endpoints import is_congested
 from opro_cli.errors import ModelError, OproError, UsageError
 from opro_cli.ports import Metric
 
@@ -96,7 +97,7 @@ class Scoring:
 
     @property
     def _model(self) -> str:
-        return self.calls.models["scorer"].name
+        return self.calls.models["scorer"][0].name
 
     async def _is_about_the_question(self, error: ModelError) -> bool:
         """Is it this question that gets no answer, while others do?

@@ -12,7 +12,7 @@ from typing import Any
 from opro_cli.core.model import SPLITS, Example, Message, Split
 from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry, scorer_messages
 from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.session import Role, expected_calls
+from opro_cli.core.session import Role, endpoint_checks, expected_calls
 from opro_cli.core.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.ports import Strategy
@@ -43,6 +43,8 @@ def costs(
     proposals = search.steps * search.candidates_per_step
     tiny_call = 1 if search.steps else 0
     asked = expected_calls(state) - proposals - tiny_call
+    checks = endpoint_checks(settings)
+    asked, tiny_call = asked + checks["scorer"], tiny_call + checks["optimizer"]
     once = len(search.initial_instructions) * len(examples["train"])
     lengths = (LENGTH, search.max_instruction_chars)
     texts = [_mean_question(settings, examples, length) for length in lengths]

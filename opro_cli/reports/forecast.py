@@ -13,7 +13,7 @@ from opro_cli.core.prompts import (
     scorer_messages,
 )
 from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.session import expected_calls
+from opro_cli.core.session import endpoint_checks, expected_calls
 from opro_cli.core.settings import Settings
 from opro_cli.core.state import RunState
 from opro_cli.ports import Strategy
@@ -49,7 +49,7 @@ def forecast(
         "sizes": dict(state.sizes),
         "notes": list(notes),
         "steps": settings.search.steps,
-        "calls_at_most": expected_calls(state),
+        "calls_at_most": expected_calls(state) + sum(endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": longest_prompts(settings, examples, strategy),
         "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],

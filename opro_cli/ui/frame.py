@@ -88,7 +88,7 @@ def _header(
 
 
 def _notice(state: RunState, activity: Activity, now: float, width: int) -> Text:
-    """The one line that says why nothing moves; blank when things do."""
+    """The one line that says why nothing moves, or who is missing; blank when all is well."""
     if state.ended:
         return Text(printable(state.ended.detail, width), style="yellow")
     if activity.stopping:
@@ -97,7 +97,14 @@ def _notice(state: RunState, activity: Activity, now: float, width: int) -> Text
     if activity.waiting and seconds > 0:
         why = f"waiting {formats.duration(seconds)}: {activity.waiting}"
         return Text(printable(why, width), style="yellow")
+    for endpoint, reason in activity.out.items():
+        return Text(printable(out_line(endpoint, reason), width), style="yellow")
     return Text()
+
+
+def out_line(endpoint: str, why: str) -> str:
+    """Which endpoint gets no calls, in words of the outside."""
+    return f"{endpoint} is out: {why}"
 
 
 def stopping_line(activity: Activity) -> str:

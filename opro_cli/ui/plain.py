@@ -27,7 +27,7 @@ from opro_cli.core.session import (
 )
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
-from opro_cli.ui.frame import stopping_line
+from opro_cli.ui.frame import out_line, stopping_line
 from opro_cli.ui.opening import opening_lines
 from opro_cli.ui.safe import flagged, printable
 
@@ -52,6 +52,8 @@ class PlainLog:
         self._said = 0.0
         self._retry_said: float | None = None
         self._retries_kept = 0
+        self._activity = Activity()
+        self._told_out: set[str] = set()
 
     def begin(
         self,
@@ -68,6 +70,7 @@ class PlainLog:
         """Say what the event completed, if it completed anything."""
         if self._started is None or isinstance(event, SessionStarted):
             self._started = self._said = event.at
+        self._after_outage(event.at)
         match event:
             case SessionStarted():
                 self._say(event.at, f"started, {phase(state)}")
@@ -133,6 +136,13 @@ class PlainLog:
         said = f"{event.role} failed, try {event.attempt + 1} in {event.wait:.1f} s: {error}"
         self._say(event.at, said + (more if self._retries_kept else ""))
         self._retry_said, self._retries_kept = event.at, 0
+
+    def _after_outage(self, at: float) -> None:
+        """Tell of each endpoint once: it may come and go."""
+        for endpoint, why in self._activity.out.items():
+            if endpoint not in self._told_out:
+                self._told_out.add(endpoint)
+                self._say(at, printable(out_line(endpoint, why), _ERROR))
 
     def _say_step(self, at: float, here: list[Candidate], state: RunState) -> None:
         everyone = state.candidates.values()

@@ -25,7 +25,7 @@ from opro_cli.adapters.answer_file import (
     connect,
 )
 from opro_cli.core.model import ChatReply, ChatRequest, Message
-from opro_cli.core.settings import ScorerSettings
+from opro_cli.core.settings import EndpointSettings, ScorerSettings
 from opro_cli.errors import UsageError
 
 MODEL = "openai/stub"
@@ -333,3 +333,24 @@ def test_clearing_leaves_an_open_cache_at_work() -> None:
     cache.close()
     assert cache.trouble == ""
     assert kept(1, 2) == [2]
+
+
+def test_an_answer_of_one_endpoint_is_an_answer_of_all() -> None:
+    def at(*places: str) -> BoundCache:
+        several = tuple(EndpointSettings(f"http://{place}/v1") for place in places)
+        settings = ScorerSettings(MODEL, endpoints=several)
+        return AnswerStore(cache_path(), cache_limit()).bound_to(settings)
+
+    def has(cache: BoundCache, number: int) -> bool:
+        found = cache.get(cache.key(asking(number))) is not None
+        cache.close()
+        return found
+
+    cache = at("a", "b")
+    cache.put(cache.key(asking(1)), REPLY)
+    cache.close()
+    assert has(at("b", "c"), 1), "a was replaced by c"
+    alone = ScorerSettings(MODEL, api_base="http://b/v1")
+    assert has(AnswerStore(cache_path(), cache_limit()).bound_to(alone), 1)
+    assert not has(at("c", "d"), 1), "nobody says that these have the same model"
+    assert not has(at("a", "b"), 2)

@@ -166,3 +166,58 @@ def test_markup_of_a_server_is_text(opro: Opro, folder: Path) -> None:
         said = opro("check", "c.yaml")
     assert "[bold red]x[/]" in " ".join(said.out.split())
     assert "\x1b" not in said.out
+
+
+def test_each_endpoint_is_a_line_and_one_of_several_may_be_missing(
+    opro: Opro, folder: Path, nobody: str
+) -> None:
+    with serving(VLLM(Home(("m",), context=8192))) as server:
+        places = f'[{{api_base: "{server.url}"}}, {{api_base: "{nobody}/v1"}}]'
+        written(folder, f"model: hosted_vllm/m, endpoints: {places}")
+        said = opro("check", "c.yaml")
+        assert said.code == 0
+        told = " ".join(said.out.split())
+        assert f"hosted_vllm/m at {server.url}: ready" in told
+        assert f"hosted_vllm/m at {nobody}/v1: not ready" in told
+        facts = opro("check", "c.yaml", "--json").data
+        assert facts["notes"][-1] == (
+            f"scorer endpoint {nobody}/v1: hosted_vllm/m refused the connection at {nobody}/v1; "
+            "the others take its calls"
+        )
+        assert opro("optimize", "c.yaml", "--plain", "--dry-run").code == 0
+        written(folder, f'model: hosted_vllm/m, api_base: "{server.url}"')
+        alone = opro("check", "c.yaml", "--json").data
+        assert facts["calls_at_most"] == alone["calls_at_most"] + 2, "a tiny call for each"
+
+
+def test_without_any_endpoint_there_is_no_run(opro: Opro, folder: Path, nobody: str) -> None:
+    places = f'[{{api_base: "{nobody}/v1"}}, {{api_base: "{nobody}/v2"}}]'
+    written(folder, f"model: hosted_vllm/m, endpoints: {places}")
+    said = opro("check", "c.yaml")
+    assert said.code == 2
+    assert said.err.count("refused the connection") == 2
+    said = opro("optimize", "c.yaml", "--plain")
+    assert said.code == 1
+    assert said.err.startswith(
+        f"opro: hosted_vllm/m refused the connection at {nobody}/v1; "
+        f"hosted_vllm/m refused the connection at {nobody}/v2\n"
+    )
+    assert not (folder / "runs").exists()
+
+
+def test_slots_are_compared_with_the_part_of_an_endpoint(opro: Opro, folder: Path) -> None:
+    with serving(LlamaCpp(Home(("m.gguf",), at_once=4))) as a, serving(VLLM()) as b:
+        places = f'[{{api_base: "{a.url}"}}, {{api_base: "{b.url}", weight: 3}}]'
+        written(folder, f"model: openai/m, endpoints: {places}")
+        notes = opro("check", "c.yaml", "--json").data["notes"]
+    (note,) = [note for note in notes if "at once" in note]
+    assert note.startswith(f"scorer endpoint {a.url}: openai/m: ")
+    assert "answers 4 requests at once; of concurrency 8 the others wait" in note
+
+
+def test_a_problem_of_an_endpoint_has_its_line(opro: Opro, folder: Path) -> None:
+    written(folder, "model: openai/m, endpoints: [\n{api_base: http://a},\n{api_base: b}]")
+    line = (folder / "c.yaml").read_text().splitlines().index("{api_base: b}]}") + 1
+    assert (
+        f"c.yaml:{line}: scorer.endpoints.1.api_base: expected a URL" in opro("check", "c.yaml").err
+    )

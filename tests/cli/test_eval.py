@@ -195,3 +195,19 @@ def test_killed_while_a_prompt_is_added_the_same_command_goes_on(
     assert len(model.requests) == 7
     (run,) = (folder / "runs" / "evals").iterdir()
     assert opro("resume", str(run)).code == 0
+
+
+def test_a_model_at_several_endpoints_is_asked_there(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    alone = {path.name for path in (folder / "runs" / "evals").iterdir()}
+    places = "endpoints: [{api_base: http://a}, {api_base: http://b}]"
+    (folder / "c.yaml").write_text(CONFIG.replace("scripted/scorer", f"scripted/scorer, {places}"))
+    before = len(model.requests)
+    assert opro("eval", "c.yaml", *PROMPTS, "--no-cache").code == 0
+    assert len(model.requests) > before
+    (other,) = {path.name for path in (folder / "runs" / "evals").iterdir()} - alone
+    plain = json.loads((folder / "runs" / "evals" / other / "run.json").read_text())["settings"]
+    # The optimizer is never asked, and must not want a key that the scorer can do without.
+    assert plain["optimizer"]["endpoints"] == plain["scorer"]["endpoints"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +131,7 @@ def new_runner(
     preflight: bool = False,
     caches: Mapping[Role, AnswerCache] | None = None,
     attempts: int = 2,
+    further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
     **options: Any,
 ) -> Runner:
     """A session of a run with these `settings`, after the events of `past`."""
@@ -150,6 +151,7 @@ def new_runner(
         retry_policy=RetryPolicy(attempts=attempts, base=0.001),
         prices={role: getattr(config, role).price for role in ROLES},
         caches=caches or {},
+        further=further or {},
         preflight=preflight,
     )
 

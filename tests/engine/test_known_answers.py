@@ -51,7 +51,7 @@ def calls_of(model: ScriptedModel, cache: MemoryCache | None = None, **options: 
     return Calls(
         settings=config,
         state=RunState.at_start(config.search, questions, config.task),
-        models={"scorer": model, "optimizer": model},
+        models={"scorer": (model,), "optimizer": (model,)},
         prices={},
         policy=RetryPolicy(attempts=1),
         activity=Activity(),

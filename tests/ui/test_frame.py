@@ -153,6 +153,17 @@ def test_a_stop_and_a_wait_are_said() -> None:
     assert lines_of(state, activity)[1] == said
 
 
+def test_an_endpoint_that_is_out_is_named_in_words_that_are_text() -> None:
+    state, activity = one_step(), idle()
+    activity.out["scorer endpoint http://gpu1/v1"] = "[bold]x[/] \x1b[2J"
+    said = "scorer endpoint http://gpu1/v1 is out: [bold]x[/] \\x1b[2J"
+    assert lines_of(state, activity, width=120)[1] == said
+    activity.waiting, activity.waiting_until = "rate limit", 42.0
+    assert lines_of(state, activity, now=30.5)[1] == "waiting 12s: rate limit"
+    activity.waiting, activity.out = "", {}
+    assert lines_of(state, activity)[1] == ""
+
+
 def unseen(*, right_on_dev: int) -> RunState:
     """A search of one step, done; the start prompt has its dev answers, "good" those given."""
     state = new_run(dev=20, test=50, steps=1, per_step=1)

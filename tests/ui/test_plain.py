@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from opro_cli.core.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.session import Briefing
+from opro_cli.core.session import Activity, Briefing
 from opro_cli.core.state import RunState
 from opro_cli.ui.plain import PlainLog
 from tests.ui.runs_by_hand import START, answers, briefing_of, idle, named, new_run, proposal
@@ -129,6 +129,23 @@ def test_retries_are_throttled_and_counted() -> None:
     assert session.new_lines() == [
         "[00:11] optimizer failed, try 3 in 0.5 s: timeout (and 9 more since the last such line)"
     ]
+
+
+def test_an_endpoint_that_is_out_is_a_line_once() -> None:
+    session, activity = Session(new_run()), Activity()
+    session.log.begin(briefing_of(session.state), session.state, activity)
+    session.new_lines()
+    place, why = "scorer endpoint http://gpu1/v1", "502: [bold]x[/] \x1b[2J"
+    activity.out[place] = why
+    session.feed(Retried(T0 + 1, "optimizer", 1, 0.5, "timeout"))
+    said, _ = session.new_lines()
+    told = "is out: 502: [bold]x[/] \\x1b[2J"
+    assert said == f"[00:01] {place} {told}"
+    del activity.out[place]
+    session.feed(Retried(T0 + 2, "optimizer", 2, 0.5, "timeout"))
+    activity.out[place] = why
+    session.feed(Retried(T0 + 3, "optimizer", 3, 0.5, "timeout"))
+    assert session.new_lines() == []
 
 
 def test_the_end_is_said() -> None:

@@ -39,7 +39,8 @@ def price_of(settings: ModelSettings) -> PriceSettings | None:
     """
     if settings.price is not None:
         return settings.price
-    if is_embedded(settings.model) or is_on_this_machine(settings.model, settings.api_base):
+    here = (is_on_this_machine(each.model, each.api_base) for each in settings.deployments)
+    if is_embedded(settings.model) or all(here):
         return _FREE
     row = _row(settings.model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
