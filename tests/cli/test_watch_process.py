@@ -26,7 +26,7 @@ LESS = "train: 16, dev: 12, test: 12"
 def folder(tmp_path: Path) -> Path:
     """A working folder with a smaller quickstart."""
     small = CONFIG.read_text()
-    for large, less in (("steps: 8", "steps: 2"), ("train: 40, dev: 40, test: 45", LESS)):
+    for large, less in (("steps: 8", "steps: 4"), ("train: 40, dev: 40, test: 45", LESS)):
         assert large in small
         small = small.replace(large, less)
     (tmp_path / "c.yaml").write_text(small.replace("data/", f"{CONFIG.parent}/data/"))
@@ -118,6 +118,8 @@ def test_the_plain_log_has_the_same_lines(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_run_is_told_while_it_is_watched(folder: Path) -> None:
+    config = folder / "c.yaml"  # so long that it cannot end before somebody looks on
+    config.write_text(config.read_text().replace("steps: 4", "steps: 400"))
     running = piped(folder, "optimize", "c.yaml", "--plain")
     wait_until_it_asks(folder)
     watching = piped(folder, "watch", "--last", "--plain")
