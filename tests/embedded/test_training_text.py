@@ -9,8 +9,15 @@ import pytest
 
 from opro_cli.core.prompts import PromptFormat
 from opro_cli.embedded.training.battery import battery
-from opro_cli.embedded.training.corpus import LATE, bbh_questions, scorer_prompt, scorer_turns
-from opro_cli.embedded.training.families import FAMILIES, Family, dyck
+from opro_cli.embedded.training.climb import Rule, kinds_of
+from opro_cli.embedded.training.corpus import (
+    LATE,
+    _misspelt,
+    bbh_questions,
+    scorer_prompt,
+    scorer_turns,
+)
+from opro_cli.embedded.training.families import FAMILIES, Family, dyck, tracking
 from opro_cli.embedded.training.grammar import (
     CLASSICS,
     KINDS,
@@ -26,7 +33,7 @@ from opro_cli.embedded.training.grammar import (
 )
 from opro_cli.embedded.training.metaprompts import layouts, optimizer_turns, play
 from opro_cli.embedded.training.posterior import Posterior, Scored, best_of, proposals
-from opro_cli.embedded.training.questions import normalised
+from opro_cli.embedded.training.questions import Question, normalised
 from opro_cli.embedded.training.workings import ALL, BUDGETS, TOP, answer, level
 
 BRACKETS = dyck.closed(["[", "{"])
@@ -180,3 +187,28 @@ def test_instructions_of_the_grammar_have_one_to_three_different_clauses() -> No
     for _ in range(200):
         drawn = draw_instruction(rng, "dyck")
         assert 1 <= len(drawn.clauses) == len(drawn.kinds) <= 3
+
+
+def test_a_word_less_never_turns_an_instruction_round() -> None:
+    """ "Do show your working." would teach the opposite of what it is written for."""
+    rng, text = random.Random(0), "Do not show your working."
+    told = {_misspelt(rng, text) for _ in range(500)}
+    assert "Do not your working." in told
+    assert all("not" in each for each in told)
+
+
+def test_the_rule_in_the_scorers_place() -> None:
+    """The whole working is right, the one step of level 1 is not."""
+    question = tracked_question()
+    rule, rows = Rule("tracking", [question]), [(question.text, question.target)]
+    best = "Update both people at each swap. Write each partial result. Read it twice."
+    assert kinds_of(best) == {"tracking_method", "fine", "check"}
+    assert level(kinds_of(best), "tracking") == TOP
+    assert rule.accuracy(best, rows) == 1.0
+    assert rule.accuracy("Nobody wrote this.", rows) == 0.0  # one swap: she has her C
+
+
+def tracked_question() -> Question:
+    """Alice's A goes to Bob and on to Claire, who is asked about."""
+    things = ["black ball", "blue ball", "red ball"]
+    return tracking.tracked(tracking.STORIES[0], things, [(0, 1), (1, 2), (0, 1)], 2)

@@ -10,7 +10,7 @@ from opro_cli.embedded.training.corpus import bbh_rows
 from opro_cli.embedded.training.evaluate import Player
 from opro_cli.embedded.training.families import FAMILIES, Family
 
-ROWS = 100
+ROWS = 60
 
 
 @pytest.fixture(scope="module")
