@@ -59,20 +59,30 @@ async def test_concurrency_falls_to_what_the_provider_takes_and_nothing_is_lost(
 
 async def test_a_call_that_is_only_ever_told_to_wait_is_not_given_up_while_others_go_on() -> None:
     model = ShuffledModel()
-    turned_away = 0
+    answered = turned_away = 0
+    changed = asyncio.Condition()
 
     async def reply(request: ChatRequest) -> ChatReply:
-        nonlocal turned_away
-        if "What is 2 plus" in request.messages[-1].content and len(model.requests) < 5:
-            turned_away += 1
-            raise ModelError("429: slower", transient=True, status=429)
+        """Turn one question away three times; between two of them another one is answered."""
+        nonlocal answered, turned_away
+        async with changed:
+            if "What is 2 plus" in request.messages[-1].content and turned_away < 3:
+                await changed.wait_for(lambda: answered >= turned_away)
+                turned_away += 1
+                changed.notify_all()
+                raise ModelError("429: slower", transient=True, status=429)
+            await changed.wait_for(lambda: answered < turned_away or turned_away == 3)
+            answered += 1
+            changed.notify_all()
         return await ShuffledModel.reply(model, request)
 
     model.reply = reply  # type: ignore[method-assign]
     journal = MemoryJournal()
-    runner = new_runner(journal, scorer=model, concurrency=2, attempts=2, steps=0)
-    assert await runner.run() == "finished"
-    assert turned_away >= 2
+    # So many places that all others may wait here while the one is turned away.
+    runner = new_runner(journal, scorer=model, concurrency=1000, attempts=2, steps=0)
+    async with asyncio.timeout(30):  # a question given up would leave the others waiting for good
+        assert await runner.run() == "finished"
+    assert turned_away == 3
     retried = [event for event in journal.events if isinstance(event, Retried)]
     assert len(retried) == turned_away
 
