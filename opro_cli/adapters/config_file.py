@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,31 @@ def load_config(path: Path, names: Names) -> Settings:
 
     Raises ConfigError with all problems at once, each with file, line and key path.
     """
-    document = _document(path, _read_text(path))
-    _make_paths_absolute(document.raw, path.resolve().parent)
-    result = read_settings(document.raw, names)
-    problems = [*document.problems, *result.problems]
+    file = read_yaml(path)
+    if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
+        raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
+    _make_paths_absolute(file.raw, path.resolve().parent)
+    result = read_settings(file.raw, names)
+    problems = list(result.problems)
     if result.settings is not None:
         problems += misplaced_models(result.settings)
-    if problems or result.settings is None:
-        lines = document.lines
-        problems.sort(key=lambda problem: _line_for(problem.path, lines))
-        raise ConfigError(str(path), [_finished(path, problem, lines) for problem in problems])
+    file.refuse(problems)
+    if result.settings is None:
+        raise AssertionError("no settings and no problem")
     return result.settings
+
+
+def plain_config(path: Path) -> Any:
+    """A config file as plain data, not checked but as YAML; data paths in it are absolute."""
+    file = read_yaml(path)
+    file.refuse(())
+    _make_paths_absolute(file.raw, path.resolve().parent)
+    return file.raw
+
+
+def read_yaml(path: Path) -> YamlFile:
+    """Read a YAML file. Raises ConfigError for what is none, UsageError for what is no file."""
+    return _parsed(path, _read_text(path))
 
 
 def _read_text(path: Path) -> str:
@@ -62,12 +76,22 @@ def _read_text(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Document:
+class YamlFile:
     """A YAML file as plain data, the line of each key, and what is wrong with it as YAML."""
 
+    path: Path
     raw: Any
     lines: Mapping[KeyPath, int]
     problems: tuple[Problem, ...]
+
+    def refuse(self, problems: Iterable[Problem]) -> None:
+        """ConfigError for these problems and its own, in the order of the file, if any."""
+        told = sorted(
+            (*self.problems, *problems), key=lambda each: _line_for(each.path, self.lines)
+        )
+        if told:
+            finished = [_finished(self.path, problem, self.lines) for problem in told]
+            raise ConfigError(str(self.path), finished)
 
 
 class _Loader(yaml.SafeLoader):
@@ -82,19 +106,19 @@ class _Loader(yaml.SafeLoader):
             raise ConstructorError(None, None, told, node.start_mark) from None
 
 
-def _document(path: Path, text: str) -> _Document:
+def _parsed(path: Path, text: str) -> YamlFile:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
-            return _Document(None, {}, ())
+            return YamlFile(path, None, {}, ())
         if _size(root, {}) > MOST_VALUES:
             told = f"more than {MOST_VALUES:,} values, with its aliases written out"
             raise ConfigError(str(path), [f"{path}: {told}"])
         _join_halves(root)
         problems = (*_repeated_keys(root, ()), *_lone_halves(root, ()))
         lines = dict(_lines_of(root, ()))  # before the next line: merging keys changes the nodes
-        return _Document(loader.construct_document(root), lines, problems)
+        return YamlFile(path, loader.construct_document(root), lines, problems)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
     except RecursionError:

@@ -26,8 +26,9 @@ def find_run(runs_dir: Path, wanted: str) -> Path:
 
 def runs_called(runs_dir: Path, wanted: str) -> list[Path]:
     """All runs that `wanted` may mean."""
-    if wanted and _is_run(Path(wanted)):
-        return [Path(wanted)]
+    for folder in (Path(wanted), runs_dir / wanted):  # the latter: a cell as SWEEP/CELL
+        if wanted and _is_run(folder):
+            return [folder]
     runs = list_runs(runs_dir)
     exact = [run for run in runs if run.name == wanted]
     return exact or [run for run in runs if wanted and wanted in run.name]

@@ -149,6 +149,11 @@ class ModelSettings:
     endpoints: tuple[EndpointSettings, ...] | None = sections(EndpointSettings)
 
     @property
+    def address(self) -> str:
+        """The model and where it is: alike for all calls under the same limits of a provider."""
+        return f"{self.model} {self.api_base or ''}".rstrip()
+
+    @property
     def deployments(self) -> tuple[Self, ...]:
         """The model at each of its endpoints, with the concurrency there; itself without any."""
         if self.endpoints is None:

@@ -1,0 +1,81 @@
+"""The folder of a sweep: its cells' runs, and `sweep.json`, which says what each of them is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from opro_cli.adapters.atomic import write_atomically
+from opro_cli.adapters.find_sweeps import SWEEP
+from opro_cli.core.sweep import Cell
+from opro_cli.errors import RunFolderError
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSweep:
+    """A sweep as its folder tells it. folder: the run of each cell is in it, under its name.
+
+    cells: all of them in the order of the sweep file, also those that were never begun.
+    """
+
+    name: str
+    folder: Path
+    cells: tuple[Cell, ...]
+
+
+def write_sweep(folder: Path, name: str, cells: Sequence[Cell]) -> None:
+    """Say what the cells are; the folder is made where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
+    spelt = json.dumps({"format": _FORMAT, "name": name, "cells": told}, indent=2, default=str)
+    write_atomically(folder / SWEEP, spelt.encode() + b"\n")
+
+
+def is_sweep(folder: Path) -> bool:
+    """Is it the folder of a sweep?"""
+    return (folder / SWEEP).is_file()
+
+
+def read_sweep(folder: Path) -> RecordedSweep:
+    """Read it. Raises RunFolderError where it is none, or is broken."""
+    path = folder / SWEEP
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != _FORMAT:
+            raise RunFolderError(
+                f"{path}: format {told['format']}; this opro reads {_FORMAT}",
+                "use the opro that wrote it",
+            )
+        cells = tuple(Cell(str(each["name"]), dict(each["values"])) for each in told["cells"])
+        return RecordedSweep(str(told["name"]), folder, cells)
+    except OSError as error:
+        raise RunFolderError(
+            f"{path}: {error.strerror or error}", "name the folder of a sweep: `opro runs` has them"
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RunFolderError(
+            f"{path}: not what `opro sweep` writes", "run `opro sweep` again: it writes it anew"
+        ) from None
+
+
+@contextmanager
+def held(folder: Path, shard: str) -> Iterator[None]:
+    """Keep other processes from working on the same cells: they would not share its budget.
+
+    shard: which part of the cells, "2/5". Raises RunFolderError when another one has it.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / f".lock-{shard.replace('/', '-')}")
+    try:
+        with lock.acquire(blocking=False):
+            yield
+    except Timeout:
+        raise RunFolderError(
+            f"{folder}: another opro is working on this sweep", "wait for it to end, or stop it"
+        ) from None

@@ -1,0 +1,113 @@
+"""Where cells stand, by what they tell: worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opro_cli.core.sweep_table import Row, Spent, Table
+
+
+def spend(calls: int, tokens: int | None = 0, usd: float | None = 0.0) -> dict[str, Any]:
+    half = None if tokens is None else tokens // 2
+    return {"calls": calls, "prompt_tokens": half, "completion_tokens": half, "usd": usd}
+
+
+def going(calls: int, expected: int, **more: Any) -> dict[str, Any]:
+    """What a cell says while it goes."""
+    best = ["train", 0.5]
+    told = {"phase": "step 1/2", "expected": expected, "best": best, "spend": spend(calls)}
+    return {**told, **more}
+
+
+def over(ended: str, calls: int, stopped_by: str = "") -> dict[str, Any]:
+    """What a cell says in the end."""
+    result = {"status": ended, "spend": spend(calls)}
+    return {"ended": ended, "stopped_by": stopped_by, "result": result}
+
+
+def table(*names: str) -> Table:
+    return Table("grid", {name: Row(name) for name in names})
+
+
+def test_a_cell_waits_runs_and_is_finished() -> None:
+    sweep = table("a")
+    row = sweep.rows["a"]
+    assert (row.status, row.calls) == ("waiting", 0)
+    assert sweep.told("a", going(3, 10)) is row
+    assert (row.status, row.phase, row.calls, row.expected) == ("running", "step 1/2", 3, 10)
+    assert row.best == ("train", 0.5)
+    sweep.told("a", over("finished", 8))
+    assert (row.status, row.calls) == ("finished", 8)
+    assert row.result is not None
+
+
+def test_a_cell_that_ends_otherwise() -> None:
+    sweep = table("a", "b", "c")
+    sweep.told("a", {"error": "no such key", "hint": None})
+    sweep.told("b", over("budget", 8, "budget.calls"))
+    sweep.told("c", {"ended": "interrupted"})
+    assert [row.status for row in sweep.rows.values()] == ["failed", "stopped", "stopped"]
+    assert (sweep.rows["a"].error, sweep.rows["a"].hint) == ("no such key", "")
+    assert sweep.rows["b"].stopped_by == "budget.calls"
+    assert (sweep.count("failed"), sweep.count("stopped")) == (1, 2)
+
+
+def test_who_ended_last_comes_first_and_who_ended_before_comes_in_order() -> None:
+    sweep = table("a", "b", "c", "d")
+    for early in ("a", "c"):
+        sweep.rows[early].recall({"status": "finished", "spend": spend(1)})
+    sweep.told("d", over("finished", 1))
+    sweep.told("b", over("finished", 1))
+    assert [row.name for row in sweep.of("finished")] == ["b", "d", "a", "c"]
+
+
+def test_earlier_sessions_count_as_spent_and_not_as_work_of_this_one() -> None:
+    sweep = table("done", "begun", "killed", "new")
+    sweep.rows["done"].recall({"status": "finished", "spend": spend(100)})
+    sweep.rows["begun"].recall({"status": "stopped", "spend": spend(30)})
+    sweep.rows["killed"].recall(None)
+    assert [row.status for row in sweep.rows.values()] == ["finished", *["waiting"] * 3]
+    assert (sweep.spent().calls, sweep.calls_of_session()) == (130, 0)
+    sweep.told("begun", going(30, 90))
+    sweep.told("killed", going(50, 90))  # nobody knew of these before
+    assert (sweep.spent().calls, sweep.calls_of_session()) == (180, 0)
+    sweep.told("begun", going(35, 90))
+    sweep.told("new", going(0, 90))
+    sweep.told("new", going(4, 90))
+    assert (sweep.spent().calls, sweep.calls_of_session()) == (189, 9)
+
+
+def test_what_waits_is_taken_to_need_what_the_others_do() -> None:
+    sweep = table("a", "b", "c", "d")
+    assert sweep.expected_calls() is None
+    sweep.told("a", going(10, 100))
+    assert sweep.expected_calls() == 400
+    sweep.told("b", over("finished", 50))
+    assert sweep.expected_calls() == 300  # (100 + 50) / 2 each
+    sweep.told("c", going(120, 110))  # more than was thought
+    assert sweep.expected_calls() == 360
+
+
+def test_what_is_not_known_is_not_nothing() -> None:
+    sweep = table("a", "b")
+    assert sweep.spent() == Spent(0, 0, 0)
+    sweep.told("a", going(1, 9, spend=spend(1, 40, 0.25)))
+    assert sweep.spent() == Spent(1, 40, 0.25)
+    sweep.told("b", going(1, 9, spend=spend(1, None, None)))
+    assert sweep.spent() == Spent(2, None, None)
+
+
+def test_what_programs_are_told() -> None:
+    sweep = table("a")
+    sweep.told("a", going(3, 10))
+    assert sweep.rows["a"].plain() == {
+        "name": "a",
+        "status": "running",
+        "calls": 3,
+        "expected": 10,
+        "best": ("train", 0.5),
+        "stopped_by": "",
+        "error": "",
+        "hint": "",
+        "result": None,
+    }
