@@ -87,3 +87,7 @@ class Interrupted(OproError):
     """The user stopped the run; everything answered so far is on disk."""
 
     exit_code = 130
+
+
+class BudgetReached(Exception):
+    """No call fits under a ceiling any more; the text says which one. How a session may end."""

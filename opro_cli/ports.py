@@ -66,6 +66,37 @@ class AnswerCache(Protocol):
         ...
 
 
+class SharedLimits(Protocol):
+    """Limits over the calls of several processes: one budget, and each provider's own limits."""
+
+    async def enter(self, address: str, tokens: int, pico_usd: int) -> int:
+        """Wait until a call may go that costs so much at most; a permit, to be given back once.
+
+        address: of a `ModelSettings`. Dollars are in whole 1e-12. Raises BudgetReached when it
+        does not fit under the budget any more. Safe to call many times concurrently.
+        """
+        ...
+
+    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
+        """The call took so much, None where nobody counted: then it is taken for its most."""
+        ...
+
+    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+        """The call came to nothing and cost nothing.
+
+        congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
+        """
+        ...
+
+    def lost(self, permit: int) -> None:
+        """Nobody knows what became of the call: it is taken for its most."""
+        ...
+
+    async def aclose(self) -> None:
+        """Say what is still to be said, and hang up."""
+        ...
+
+
 class Metric(Protocol):
     """How replies of one kind of task are read and graded. Pure."""
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,14 @@ from opro_cli.adapters.run_folder import (
 from opro_cli.adapters.snapshot import keep_snapshot
 from opro_cli.adapters.summary import keep_summary
 from opro_cli.briefing import briefing_of, recorded_settings
+from opro_cli.core.budget_changes import with_changes
 from opro_cli.core.changes import as_plain, changes_between
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.reading import misplaced_models
-from opro_cli.core.settings import BudgetSettings, Settings
+from opro_cli.core.settings import Settings
 from opro_cli.engine.runner import Ending, Runner
-from opro_cli.errors import ConfigError, Interrupted, RunFolderError, UsageError
-from opro_cli.ports import Observer
+from opro_cli.errors import ConfigError, Interrupted, RunFolderError
+from opro_cli.ports import Observer, SharedLimits
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
 
@@ -51,19 +52,26 @@ def start(config: Path, runs_dir: Path) -> NewRun:
 
     Raises ConfigError, DataError or UsageError before anything exists.
     """
-    settings = wiring.for_a_new_run(wiring.settings_from(config))
+    return start_with(wiring.settings_from(config), runs_dir, source=str(config.resolve()))
+
+
+def start_with(
+    settings: Settings, runs_dir: Path, *, name: str | None = None, source: str | None = None
+) -> NewRun:
+    """The same with settings that were read. name: of the folder. source: where they are from."""
+    settings = wiring.for_a_new_run(settings)
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
     data = wiring.data_for(settings)
     identity = {
-        "config_source": str(config.resolve()),
+        "config_source": source,
         "data_fingerprint": data.fingerprint,
         "data_files": file_digests(settings.task.data),
         "data_notes": list(data.notes),
         "weights": _weights(settings),
     }
-    return NewRun(create_run(runs_dir, settings, data.examples, identity), settings)
+    return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
 
 
 def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
@@ -126,28 +134,6 @@ def _present_settings(folder: Path) -> Settings:
         ) from None
 
 
-def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
-    """A budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
-    for change in changes:
-        name, _, amount = change.partition("=")
-        names = [field.name for field in fields(BudgetSettings)]
-        expected = f"expected {'|'.join(names)}=AMOUNT, =+MORE or =none, found {change!r}"
-        if name not in names:
-            raise UsageError(f"--budget: {expected}")
-        try:
-            number = None if amount == "none" else float(amount)
-        except ValueError:
-            raise UsageError(f"--budget: {expected}") from None
-        if number is not None and amount.startswith("+"):
-            number += getattr(budget, name) or 0.0
-        whole = number is not None and name in ("calls", "tokens")
-        if number is not None and not (0 < number < float("inf")):
-            raise UsageError(f"--budget: {expected}")
-        value: Any = int(number or 0) if whole else number
-        budget = replace(budget, **{name: value})
-    return budget
-
-
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
     """How a session ended, and the run's result as it stands.
@@ -170,10 +156,12 @@ def work_on(
     *,
     preflight: bool = True,
     cached: bool = True,
+    shared: SharedLimits | None = None,
 ) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
-    cached: look up and keep answers, where the settings have it so.
+    cached: look up and keep answers, where the settings have it so. shared: limits that other
+    runs are under, too.
 
     Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
     ModelError when a model fails for good, RunFolderError when another process has the run.
@@ -183,7 +171,7 @@ def work_on(
         run = read_run(folder, own=True)
         if settings != _present_settings(folder):
             rewrite_config(folder, settings)
-        runner = _runner(settings, run, journal, observers, cached)
+        runner = _runner(settings, run, journal, observers, cached, shared)
         runner.preflight = preflight
         briefing = briefing_of(folder, settings, run)
         uncached = _trouble(runner)
@@ -212,6 +200,7 @@ def _runner(
     journal: FileJournal,
     observers: Sequence[Observer],
     cached: bool,
+    shared: SharedLimits | None,
 ) -> Runner:
     scorer, optimizer = wiring.models_for(settings)
     return Runner(
@@ -227,6 +216,7 @@ def _runner(
         observers=observers,
         prices=wiring.prices_for(settings),
         caches=wiring.caches_for(settings) if cached else {},
+        shared=shared,
     )
 
 
@@ -256,6 +246,8 @@ async def _session(runner: Runner) -> Ending:
                 await model.aclose()
         for cache in runner.caches.values():
             await asyncio.to_thread(cache.close)
+        if runner.shared is not None:
+            await runner.shared.aclose()
 
 
 @contextmanager

@@ -68,8 +68,11 @@ class FileJournal:
         Refused too, for good, once a sync has failed: the system does not tell twice that it
         lost something, so nothing that is written from then on could be believed.
         """
+        self.append_lines(b"".join(map(line_of, events)))
+
+    def append_lines(self, lines: bytes) -> None:
+        """The same with whole lines that another journal has; JournalError as for `append`."""
         self._refuse_if_broken()
-        lines = b"".join(map(line_of, events))
         try:
             _write_all(self._fd, lines)
         except OSError as error:
@@ -79,6 +82,11 @@ class FileJournal:
                 self._broken = worse  # half an event stays: nothing may be written behind it
             raise cannot("write", self.path, error) from error
         self._size += len(lines)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return self._size
 
     def sync(self) -> None:
         """Force what was appended to the disk; JournalError when the disk refuses.

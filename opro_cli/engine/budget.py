@@ -17,13 +17,10 @@ from opro_cli.core.model import ChatRequest
 from opro_cli.core.session import Role, calls_done
 from opro_cli.core.settings import BudgetSettings, PriceSettings
 from opro_cli.core.state import RunState
+from opro_cli.errors import BudgetReached
 
 BYTES_A_TOKEN = 3.0
 """A guess on the careful side: English has about 4, code and other scripts less."""
-
-
-class BudgetReached(Exception):
-    """No call fits under a ceiling any more; the text says which one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +31,77 @@ class Cost:
     pico_usd: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """By calls that were answered: how many, their tokens, and dollars in whole 1e-12."""
+
+    calls: int
+    tokens: int
+    pico_usd: int
+
+
+class Ceilings:
+    """Which calls fit under the ceilings of a budget; its minutes are not looked at.
+
+    spent: what was spent by now; a call that is released is in it, if it cost anything.
+    """
+
+    def __init__(self, budget: BudgetSettings, spent: Callable[[], Spent]) -> None:
+        self._budget, self._spent = budget, spent
+        self._calls = self._tokens = self._pico_usd = 0  # in flight, at their most
+        self._freed = asyncio.Event()
+
+    async def reserve(self, cost: Cost, check: Callable[[], None] = lambda: None) -> None:
+        """Set aside what a call may cost, until `release`.
+
+        Waits while it may fit once a call in flight has turned out cheaper than feared; check: may
+        raise to end the waiting. Raises BudgetReached when nothing in flight could make room.
+        """
+        check()
+        while (ceiling := self._too_much(cost)) is not None:
+            if not self._calls:
+                raise BudgetReached(ceiling)
+            self._freed.clear()
+            await self._freed.wait()
+            check()
+        self._calls += 1
+        self._tokens += cost.tokens
+        self._pico_usd += cost.pico_usd
+
+    def release(self, cost: Cost) -> None:
+        """The call is over and, if it cost anything, among what was spent."""
+        self._calls -= 1
+        self._tokens -= cost.tokens
+        self._pico_usd -= cost.pico_usd
+        self._freed.set()
+
+    def _too_much(self, cost: Cost) -> str | None:
+        """The ceiling that the call would break, in words."""
+        budget = self._budget
+        if budget.calls is budget.tokens is budget.usd is None:
+            return None
+        spent = self._spent()
+        if budget.calls is not None and spent.calls + self._calls + 1 > budget.calls:
+            return f"calls {budget.calls:,} reached"
+        if budget.tokens is not None:
+            need = spent.tokens + self._tokens + cost.tokens
+            if need > budget.tokens:
+                return (
+                    f"tokens {budget.tokens:,} reached: {spent.tokens:,} are spent, and the next "
+                    f"call may take {cost.tokens:,}"
+                )
+        if budget.usd is not None:
+            need = spent.pico_usd + self._pico_usd + cost.pico_usd
+            if need > budget.usd * 1e12:
+                return (
+                    f"usd {budget.usd:g} reached: ${spent.pico_usd / 1e12:.4f} are spent, and the "
+                    f"next call may cost ${cost.pico_usd / 1e12:.4f}"
+                )
+        return None
+
+
 class Ledger:
-    """Who may still call.
+    """Who may still call in a run.
 
     prices: by role, None where unknown (a ceiling in dollars is then refused before the run).
     """
@@ -50,33 +116,18 @@ class Ledger:
         self._budget, self._state, self._prices = budget, state, prices
         self._clock = clock
         self._began = clock() - state.working_seconds
-        self._flying: dict[int, Cost] = {}
-        self._number = 0
-        self._freed = asyncio.Event()
+        self._ceilings = Ceilings(budget, lambda: spent_by(state))
         self._bytes_a_token: dict[Role, float] = {}
 
-    async def reserve(self, role: Role, request: ChatRequest) -> int:
-        """Set aside what the call may cost; a ticket for `release`.
-
-        Waits while it may fit once a call in flight has turned out cheaper than feared. Raises
-        BudgetReached when nothing in flight could make room.
-        """
+    async def reserve(self, role: Role, request: ChatRequest) -> Cost:
+        """Set aside what the call may cost, for `release`. Raises BudgetReached."""
         cost = self.cost_of(role, request)
-        self.require_time()
-        while (ceiling := self._too_much(cost)) is not None:
-            if not self._flying:
-                raise BudgetReached(ceiling)
-            self._freed.clear()
-            await self._freed.wait()
-            self.require_time()
-        self._number += 1
-        self._flying[self._number] = cost
-        return self._number
+        await self._ceilings.reserve(cost, self.require_time)
+        return cost
 
-    def release(self, ticket: int) -> None:
+    def release(self, cost: Cost) -> None:
         """The call is over and, if it cost anything, recorded in the state."""
-        self._flying.pop(ticket, None)
-        self._freed.set()
+        self._ceilings.release(cost)
 
     def learn(self, role: Role, request: ChatRequest, prompt_tokens: int | None) -> None:
         """What a provider counted makes the next guess better."""
@@ -105,30 +156,15 @@ class Ledger:
         """What to raise then."""
         return BudgetReached(f"minutes {self._budget.minutes:g} reached")
 
-    def _too_much(self, cost: Cost) -> str | None:
-        """The ceiling that the call would break, in words."""
-        budget, flying = self._budget, self._flying.values()
-        if budget.calls is not None:
-            calls = calls_done(self._state) + len(flying) + 1
-            if calls > budget.calls:
-                return f"calls {budget.calls:,} reached"
-        spent = self._state.spend.values()
-        if budget.tokens is not None:
-            tokens = sum((s.prompt_tokens or 0) + (s.completion_tokens or 0) for s in spent)
-            need = tokens + sum(each.tokens for each in flying) + cost.tokens
-            if need > budget.tokens:
-                return (
-                    f"tokens {budget.tokens:,} reached: {tokens:,} are spent, and the next call "
-                    f"may take {cost.tokens:,}"
-                )
-        if budget.usd is not None:
-            pico = sum(s.pico_usd or 0 for s in spent)
-            if pico + sum(each.pico_usd for each in flying) + cost.pico_usd > budget.usd * 1e12:
-                return (
-                    f"usd {budget.usd:g} reached: ${pico / 1e12:.4f} are spent, and the next "
-                    f"call may cost ${cost.pico_usd / 1e12:.4f}"
-                )
-        return None
+
+def spent_by(state: RunState) -> Spent:
+    """What a run has spent, all sessions and both models; unknown is nothing."""
+    spends = state.spend.values()
+    return Spent(
+        calls_done(state),
+        sum((s.prompt_tokens or 0) + (s.completion_tokens or 0) for s in spends),
+        sum(s.pico_usd or 0 for s in spends),
+    )
 
 
 def pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-from opro_cli.core.events import Checked, Event, Retried, Via
+from opro_cli.core.events import Checked, Event, Retried
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.core.rng import seed_for
 from opro_cli.core.session import ROLES, Activity, Role
@@ -20,9 +21,11 @@ from opro_cli.engine.budget import Ledger, pico_usd
 from opro_cli.engine.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.engine.known import KnownAnswers
 from opro_cli.engine.pace import Pace, Turns
+from opro_cli.engine.replies import TimedReply, told
 from opro_cli.engine.retries import RetryPolicy, with_retries
+from opro_cli.engine.sharing import shared_call
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.ports import AnswerCache, ChatModel
+from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The tiny call that tells whether a model answers at all."""
@@ -30,15 +33,6 @@ HELLO = (Message("user", "Reply with one word: ready"),)
 
 class Halted(Exception):
     """A clean stop was asked for while a call waited."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimedReply:
-    """A reply, the seconds that the successful call took, and whether there was one."""
-
-    reply: ChatReply
-    seconds: float
-    via: Via = "call"
 
 
 class Record(Protocol):
@@ -54,6 +48,7 @@ class Calls:
     models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
     where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
     that only wait then raise Halted. caches: by role, where answers of before are to be had.
+    shared: limits that other processes are under too, None for none.
     """
 
     settings: Settings
@@ -65,6 +60,7 @@ class Calls:
     stop: asyncio.Event
     record: Record
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
+    shared: SharedLimits | None = None
     _answered: Counter[Role] = field(default_factory=Counter)
     _endpoints: dict[Role, Endpoints] = field(init=False)
     _ledger: Ledger = field(init=False)
@@ -81,7 +77,13 @@ class Calls:
         each_with = zip(self.models[role], settings.deployments, weights, strict=True)
         return Endpoints(
             [
-                Endpoint(model, Pace(at.concurrency), weight, f"{role} endpoint {at.api_base}")
+                Endpoint(
+                    model,
+                    Pace(at.concurrency),
+                    weight,
+                    f"{role} endpoint {at.api_base}",
+                    at.address,
+                )
                 for model, at, weight in each_with
             ],
             Turns(settings.requests_per_minute, settings.tokens_per_minute),
@@ -121,7 +123,7 @@ class Calls:
                 raise Halted  # while it waited for a call that came to nothing
             self._known.begin(place)
         try:
-            ticket = await self._ledger.reserve(role, request)
+            cost = await self._ledger.reserve(role, request)
             try:
                 answered = await self._call(role, request, policy or self.policy, at)
                 if place is not None:
@@ -129,7 +131,7 @@ class Calls:
                 yield answered
                 self._check_countable(role, answered.reply)
             finally:
-                self._ledger.release(ticket)
+                self._ledger.release(cost)
         finally:
             if place is not None:
                 self._known.end(place)
@@ -166,7 +168,7 @@ class Calls:
             HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
         )
         async with self.answer(role, request, policy, fresh=True, at=at) as answered:
-            self.record(Checked(role=role, **_told(answered)))
+            self.record(Checked(role=role, **told(answered)))
 
     async def is_alive(self, role: Role) -> bool:
         """Does the model answer the tiny call now?"""
@@ -202,29 +204,33 @@ class Calls:
         self._ledger.learn(role, request, answered.reply.prompt_tokens)
         self.activity.waiting = ""
         self.activity.session_calls += 1
-        return replace(answered, reply=self._priced(role, answered.reply))
+        return answered
 
     async def _attempt(self, role: Role, request: ChatRequest, at: Endpoint | None) -> TimedReply:
         """Ask once; what one endpoint fails at, others take at once."""
         endpoints = self._endpoints[role]
-        tokens = self._ledger.cost_of(role, request).tokens
+        cost = self._ledger.cost_of(role, request)
         others = len(endpoints.all) - 1 if at is None else 0
         for moved in range(others + 1):
-            admitted = await endpoints.enter(tokens, moved=moved > 0, at=at)
+            admitted = await endpoints.enter(cost.tokens, moved=moved > 0, at=at)
             self.activity.in_flight[role] += 1
-            began = time.monotonic()
             used: int | None = None
             try:
-                reply = await admitted.endpoint.model.reply(request)
-                used = (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) or None
+                address = admitted.endpoint.address
+                async with shared_call(self.shared, address, cost, self._unless_over) as call:
+                    began = time.monotonic()
+                    reply = self._priced(role, await admitted.endpoint.model.reply(request))
+                    seconds = round(time.monotonic() - began, 4)
+                    call.took(reply)
+                    used = call.tokens
                 endpoints.answered(admitted)
-                return TimedReply(reply, round(time.monotonic() - began, 4))
+                return TimedReply(reply, seconds)
             except ModelError as error:
                 if not endpoints.failed(admitted, error, _why(error)) or moved == others:
                     raise
             finally:
                 self.activity.in_flight[role] -= 1
-                endpoints.leave(admitted, tokens, used)
+                endpoints.leave(admitted, cost.tokens, used)
             if self.stop.is_set():
                 raise Halted
             self._ledger.require_time()
@@ -261,6 +267,18 @@ class Calls:
         if not self.activity.waiting or until > self.activity.waiting_until:
             self.activity.waiting, self.activity.waiting_until = why, until
 
+    async def _unless_over(self, permit: Awaitable[int]) -> int:
+        """Wait for a permit, but not longer than until a stop is asked for or time is up."""
+        waiting = asyncio.ensure_future(permit)
+        stopped = asyncio.ensure_future(self._sleep(math.inf))
+        try:
+            await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else stopped.result() or 0
+        finally:
+            waiting.cancel()
+            stopped.cancel()
+            await asyncio.gather(waiting, stopped, return_exceptions=True)
+
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not longer than until a stop is asked for or time is up."""
         left = self._ledger.seconds_left()
@@ -271,24 +289,6 @@ class Calls:
                 raise self._ledger.time_is_up() from None
             return
         raise Halted
-
-
-def said(answered: TimedReply) -> dict[str, Any]:
-    """What every event of an answered request says about the answer."""
-    return {**_told(answered), "via": answered.via}
-
-
-def _told(answered: TimedReply) -> dict[str, Any]:
-    reply = answered.reply
-    return {
-        "at": time.time(),
-        "text": reply.text,
-        "finish_reason": reply.finish_reason,
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "usd": reply.usd,
-        "seconds": answered.seconds,
-    }
 
 
 def _why(error: ModelError) -> str:

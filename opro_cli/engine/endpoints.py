@@ -29,8 +29,9 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """One deployment of a model and how it is. label: for people. Times are of one clock.
+    """One deployment of a model and how it is. Times are of one clock.
 
+    label: for people. address: for limits that are shared with other processes.
     failures: in a row. back_at: when a call may try it again. busy: it last failed for being
     asked too much. probed: a call is trying it.
     """
@@ -39,6 +40,7 @@ class Endpoint:
     pace: Pace
     weight: float = 1.0
     label: str = ""
+    address: str = ""
     failures: int = 0
     failed_at: float = float("-inf")
     back_at: float = 0.0

@@ -12,7 +12,8 @@ from opro_cli.core.planner import Propose
 from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.core.rng import seed_for
 from opro_cli.core.trajectory import mean
-from opro_cli.engine.calls import Calls, TimedReply, said
+from opro_cli.engine.calls import Calls
+from opro_cli.engine.replies import TimedReply, said
 from opro_cli.errors import ModelError
 from opro_cli.ports import Strategy
 

@@ -19,14 +19,21 @@ from opro_cli.core.racing import BLOCK
 from opro_cli.core.session import Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
-from opro_cli.engine.budget import BudgetReached
 from opro_cli.engine.calls import Calls, Halted
 from opro_cli.engine.parallel import Crew
 from opro_cli.engine.proposing import Proposing, Samples
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.scoring import Scoring
-from opro_cli.errors import JournalError, OproError
-from opro_cli.ports import AnswerCache, ChatModel, Journal, Metric, Observer, Strategy
+from opro_cli.errors import BudgetReached, JournalError, OproError
+from opro_cli.ports import (
+    AnswerCache,
+    ChatModel,
+    Journal,
+    Metric,
+    Observer,
+    SharedLimits,
+    Strategy,
+)
 
 FIRST_QUESTIONS = 3
 """So many unreadable answers in a row, before any readable one, are no accident."""
@@ -56,6 +63,7 @@ class Runner:
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
     """The same models at their second endpoint, third …"""
+    shared: SharedLimits | None = None
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
@@ -84,6 +92,7 @@ class Runner:
             stop=self._stop,
             record=self._record,
             caches=self.caches,
+            shared=self.shared,
         )
         self._scoring = Scoring(self._calls, self.examples, self.metric, self._format)
         self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)

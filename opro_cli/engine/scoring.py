@@ -18,8 +18,9 @@ from opro_cli.core.prompts import (
 )
 from opro_cli.core.rng import seed_for
 from opro_cli.core.state import AGAIN
-from opro_cli.engine.calls import Calls, TimedReply, said
+from opro_cli.engine.calls import Calls
 from opro_cli.engine.endpoints import is_congested
+from opro_cli.engine.replies import TimedReply, said
 from opro_cli.errors import ModelError, OproError, UsageError
 from opro_cli.ports import Metric
 

@@ -72,7 +72,7 @@ def costs(
     return {
         "name": settings.name,
         "roles": roles,
-        "total": {kind: _total([row[kind] for row in roles.values()]) for kind in KINDS},
+        "total": {kind: summed([row[kind] for row in roles.values()]) for kind in KINDS},
         "assumptions": ASSUMPTIONS,
     }
 
@@ -103,11 +103,14 @@ def longest_prompts(
     }
 
 
-def _total(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Both models together; unknown dollars stay unknown."""
-    total = {name: sum(row[name] for row in rows) for name in rows[0] if name != "usd"}
+def summed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Several such figures together, none of them nothing; unknown dollars stay unknown."""
+    counted = ("calls", "prompt_tokens", "completion_tokens")
     dollars = [row["usd"] for row in rows]
-    return {**total, "usd": None if None in dollars else sum(dollars)}
+    return {
+        **{name: sum(row[name] for row in rows) for name in counted},
+        "usd": None if None in dollars else sum(dollars),
+    }
 
 
 def _row(

@@ -26,7 +26,7 @@ from opro_cli.core.state import RunState, replay
 from opro_cli.engine.calls import HELLO
 from opro_cli.engine.retries import RetryPolicy
 from opro_cli.engine.runner import Runner
-from opro_cli.ports import AnswerCache, Metric
+from opro_cli.ports import AnswerCache, Metric, SharedLimits
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import candidates_of, result_of
 from tests.fakes.scripted_model import ScriptedModel
@@ -132,6 +132,7 @@ def new_runner(
     caches: Mapping[Role, AnswerCache] | None = None,
     attempts: int = 2,
     further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
+    shared: SharedLimits | None = None,
     **options: Any,
 ) -> Runner:
     """A session of a run with these `settings`, after the events of `past`."""
@@ -152,6 +153,7 @@ def new_runner(
         prices={role: getattr(config, role).price for role in ROLES},
         caches=caches or {},
         further=further or {},
+        shared=shared,
         preflight=preflight,
     )
 

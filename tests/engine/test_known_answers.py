@@ -13,10 +13,10 @@ from opro_cli.core.events import Answered, Checked, Event, Proposed, Reasoned
 from opro_cli.core.model import ChatReply, ChatRequest, Message
 from opro_cli.core.session import Activity
 from opro_cli.core.state import RunState
-from opro_cli.engine.budget import BudgetReached
-from opro_cli.engine.calls import Calls, Halted, TimedReply
+from opro_cli.engine.calls import Calls, Halted
+from opro_cli.engine.replies import TimedReply
 from opro_cli.engine.retries import RetryPolicy
-from opro_cli.errors import ModelError
+from opro_cli.errors import BudgetReached, ModelError
 from tests.engine.runs import (
     MemoryJournal,
     ShuffledModel,
