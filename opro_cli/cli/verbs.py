@@ -21,6 +21,7 @@ VERBS = {
     "check": "Check a config, its data and servers here, and show what a run would do.",
     "init": "Write a first config to start from, with the data that it needs.",
     "cache": "The answers that are kept for all runs: what there is, and to remove them.",
+    "sweep": "Work on a grid of runs; what is finished is skipped, what was begun goes on.",
     "eval": "Score instructions: every prompt on every dataset with every model.",
 }
 """What `opro --help` says of each; the first line of what `opro VERB --help` says."""

@@ -8,7 +8,7 @@ What grows is at the bottom, so that the lines above keep their places.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -30,7 +30,7 @@ from opro_cli.ui.sparkline import sparkline
 
 _DOT = " · "
 _MIN_BEST = 4
-_MEANINGFUL = 1.0
+MEANINGFUL = 1.0
 """Seconds after which a rate says something."""
 
 
@@ -81,8 +81,12 @@ def _header(
     briefing: Briefing, state: RunState, activity: Activity, now: float, width: int
 ) -> Text:
     at = state.ended.reason if state.ended else phase(state)
-    right = f"{at}{_DOT}{formats.duration(now - activity.started)}"
-    name = printable(briefing.run, max(0, width - cell_len(right) - 2))
+    return opposite(briefing.run, f"{at}{_DOT}{formats.duration(now - activity.started)}", width)
+
+
+def opposite(left: str, right: str, width: int) -> Text:
+    """The first line of a picture: what it shows, and how it stands at the other end."""
+    name = printable(left, max(0, width - cell_len(right) - 2))
     gap = max(1, width - cell_len(name) - cell_len(right))
     return Text(printable(name + " " * gap + right, width), style="bold")
 
@@ -124,14 +128,14 @@ def _calls_line(
     if cached:
         parts.append(f"{formats.count(cached)} cached")
     elapsed = now - activity.started
-    if elapsed >= _MEANINGFUL and activity.session_calls:
+    if elapsed >= MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate:.2f}/s")
         if not state.ended:
             left = formats.duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
     parts += [f"{formats.count(many)} {what}" for what, many in missed.items() if many]
-    return _dotted(parts, width)
+    return dotted(parts, width)
 
 
 def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
@@ -143,13 +147,14 @@ def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
     if activity.in_flight and not state.ended:
         flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
         parts.append(f"in flight: {', '.join(flying)}")
-    return _dotted(parts, width)
+    return dotted(parts, width)
 
 
-def _dotted(parts: Sequence[str], width: int) -> Text:
+def dotted(parts: Iterable[str], width: int) -> Text:
     """The parts that fit, in this order; a cut number would be a wrong one."""
-    line = printable(parts[0], width)
-    for part in parts[1:]:
+    first, *others = parts
+    line = printable(first, width)
+    for part in others:
         if cell_len(line) + len(_DOT) + cell_len(part) <= width:
             line += _DOT + part
     return Text(line)

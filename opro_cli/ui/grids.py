@@ -44,7 +44,7 @@ class Grid:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for title in self.titles:
             table.add_column(
-                Text(title),
+                shown(title),
                 justify="right" if title else "left",
                 no_wrap=not title,
                 overflow="fold",

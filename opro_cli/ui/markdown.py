@@ -45,7 +45,7 @@ def table(grid: Grid) -> list[str]:
     """A grid as a table, a line a row."""
     texts = {i for row in grid.rows for i, cell in enumerate(row) if isinstance(cell, Theirs)}
     rules = ["---" if i in texts or not i else "---:" for i in range(len(grid.titles))]
-    return [_row(cells) for cells in (grid.titles, rules, *map(_cells, grid.rows))] + [""]
+    return [_row(cells) for cells in (_cells(grid.titles), rules, *map(_cells, grid.rows))] + [""]
 
 
 def _cells(row: Sequence[str]) -> Sequence[str]:

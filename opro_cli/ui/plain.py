@@ -40,6 +40,25 @@ _INSTRUCTION = 100
 _ERROR = 200
 
 
+class Lines:
+    """Writes lines while somebody reads them, in letters that the stream has."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+
+    def write(self, line: str) -> None:
+        """One line, at once."""
+        if self._stream is None:
+            return
+        encoding = self._stream.encoding or "utf-8"
+        safe = line.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            self._stream.write(safe + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # the reader is gone (`| head`) or the stream closed
+            self._stream = None
+
+
 class PlainLog:
     """Writes lines such as "[02:05] step 3: 82.5 % [68.1–91.3] 33/40 · Let's think …".
 
@@ -47,7 +66,7 @@ class PlainLog:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream: TextIO | None = stream
+        self._lines = Lines(stream)
         self._started: float | None = None
         self._said = 0.0
         self._retry_said: float | None = None
@@ -64,7 +83,7 @@ class PlainLog:
         """Say what is about to run."""
         self._activity = activity
         for line in opening_lines(briefing):
-            self._write(printable(line, _OPENING))
+            self._lines.write(printable(line, _OPENING))
 
     def after(self, event: Event, state: RunState) -> None:
         """Say what the event completed, if it completed anything."""
@@ -90,7 +109,7 @@ class PlainLog:
 
     def stopping(self) -> None:
         """Say what a clean stop waits for."""
-        self._write(stopping_line(self._activity))
+        self._lines.write(stopping_line(self._activity))
 
     def end(self) -> None:
         """Nothing is left to say: every line was flushed as it came."""
@@ -160,18 +179,7 @@ class PlainLog:
     def _say(self, at: float, text: str) -> None:
         self._said = at
         started = at if self._started is None else self._started
-        self._write(f"[{formats.clock(at - started)}] {text}")
-
-    def _write(self, line: str) -> None:
-        if self._stream is None:
-            return
-        encoding = self._stream.encoding or "utf-8"
-        safe = line.encode(encoding, "backslashreplace").decode(encoding)
-        try:
-            self._stream.write(safe + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # the reader is gone (`| head`) or the stream closed
-            self._stream = None
+        self._lines.write(f"[{formats.clock(at - started)}] {text}")
 
 
 def _place(step: int) -> str:

@@ -65,6 +65,14 @@ class Scoreboard:
         scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
+    def leader(self, state: RunState) -> tuple[Split, float] | None:
+        """The split that the best so far is the best on, and its mean there."""
+        for candidate in self.best(state, 1):
+            split: Split = "train" if self._rank(state, candidate)[0] else "dev"
+            score = self.score(candidate, split)
+            return None if score is None else (split, score.mean)
+        return None
+
     def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
         # Until the search is over, only those that `eval_interval` picked have dev scores.
         on_dev = state.step == state.search.steps and state.is_scored(candidate, "dev")

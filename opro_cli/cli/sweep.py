@@ -1,0 +1,134 @@
+"""`opro sweep SWEEP`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
+from opro_cli.cli.session import OVER_BUDGET
+
+if TYPE_CHECKING:
+    from opro_cli.core.sweep_table import Table
+    from opro_cli.sweeping.engine import SweepEngine
+
+WHOLE = "1/1"
+"""The only part of one."""
+
+Engine = Literal["local", "ray"]
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP", help="A YAML sweep file.")],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    plain: Plain = False,
+    as_json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and what they cost; ask no model.")
+    ] = False,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only every N-th cell, from the I-th on.")
+    ] = WHOLE,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Cells at a time; else as many as make sense.")
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Where cells are worked on: here, or on a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Of the Ray cluster; auto: this machine's.")
+    ] = "auto",
+) -> None:
+    """Work on a grid of runs; what is finished is skipped, what was begun goes on.
+
+    \b
+    Examples:
+      opro sweep grid.yaml --dry-run
+      opro sweep grid.yaml
+    """
+    from opro_cli import wiring
+    from opro_cli.adapters.sweep_file import load_sweep
+    from opro_cli.adapters.sweep_folder import held, write_sweep
+    from opro_cli.sweeping.cells import folder_of, limits_over, ready, shard_of
+    from opro_cli.sweeping.estimate import estimate
+    from opro_cli.sweeping.session import table_of, work_on
+    from opro_cli.ui.sweep_view import observer_for_sweep
+
+    whole = load_sweep(file, wiring.NAMES)
+    part, parts = shard_of(whole, shard)
+    cells, folder = ready(part), folder_of(whole, runs_dir)
+    table = table_of(whole.name, cells, folder)
+    table.budget = part.budget
+    if dry_run:
+        show_estimate(estimate(cells, table), as_json=as_json)
+        return
+    write_sweep(folder, whole.name, [each.cell for each in whole.cells])
+    with held(folder, shard):
+        limits = limits_over(cells, folder, part.budget, parts)
+        at_work = engine_for(engine, address, processes)
+        try:
+            observer = observer_for_sweep(plain=plain)
+            ceiling = work_on(cells, folder, table, at_work, observer, limits)
+        finally:
+            at_work.close()
+            again = ["--engine", engine, "--address", address] if engine != "local" else []
+            show_table(table, command(file, runs_dir, shard, again), as_json=as_json)
+    if table.count("failed"):
+        raise typer.Exit(1)
+    if ceiling or table.count("stopped"):
+        raise typer.Exit(OVER_BUDGET)
+
+
+def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
+    """What goes on with a sweep, from the present folder."""
+    words = ["opro", "sweep", str(file)]
+    words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
+    words += ["--shard", shard] if shard != WHOLE else []
+    return shlex.join([*words, *more])
+
+
+def show_table(table: Table, again: str, *, as_json: bool) -> None:
+    """Where all cells stand on stdout, what went wrong and how to go on on stderr."""
+    from opro_cli.ui.page import page_for
+    from opro_cli.ui.safe import printable
+    from opro_cli.ui.sweep_view import RIGHT, sweep_rows
+    from opro_cli.ui.sweep_words import closing_lines
+
+    if as_json:
+        print(json.dumps([row.plain() for row in table.rows.values()], indent=2))
+    else:
+        page = page_for(sys.stdout)
+        page.table(sweep_rows(table.rows.values(), page.width), RIGHT)
+    for line in closing_lines(table, again):
+        page_for(sys.stderr).write(printable(line))
+
+
+def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngine:
+    """The engine of this name; UsageError where it is not to be had."""
+    if engine == "ray":
+        from opro_cli.sweeping.ray_engine import RayEngine
+
+        return RayEngine(address, processes)
+    from opro_cli.sweeping.local import LocalEngine
+
+    return LocalEngine(processes or os.cpu_count() or 1)
+
+
+def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
+    """What the cells would cost, for people or for programs."""
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    from opro_cli.ui.page import page_for
+    from opro_cli.ui.sweep_view import estimate_rows
+
+    page = page_for(sys.stdout)
+    page.table(estimate_rows(told, page.width), right=range(2, 6))
+    page.line(told["assumptions"], "dim")

@@ -1,0 +1,274 @@
+"""`opro sweep` in this process: what it shows, what it starts, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Iterable
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opro_cli import running, wiring
+from opro_cli.adapters.sweep_file import SweepCell, load_sweep
+from opro_cli.core.changes import as_plain
+from opro_cli.core.sweep_table import Row, Table
+from opro_cli.errors import RunFolderError
+from opro_cli.sweeping import cell_process, local
+from opro_cli.sweeping.cells import Job, prepared, ready, standing_of
+from tests.cli.conftest import Opro
+
+SWEEP = "name: grid\nbase: c.yaml\nmatrix: {search.seed: 0..2}\n"
+
+Word = dict[str, Any]
+
+
+def going(calls: int) -> Word:
+    spend = {"calls": calls, "prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0}
+    return {"phase": "initial", "expected": 60, "best": None, "spend": spend}
+
+
+def over(status: str = "finished", stopped_by: str = "") -> Word:
+    def scored(mean: float) -> Word:
+        return {"scores": {"test": {"mean": mean}}}
+
+    spend = going(50)["spend"]
+    result = {"status": status, "spend": spend, "initial": scored(0.5), "best": scored(0.75)}
+    return {"ended": status, "stopped_by": stopped_by, "result": result}
+
+
+class ToldEngine:
+    """Works on cells by saying of each what a test has for it."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, list[Word]] = {}
+        self.jobs: list[str] = []
+        self.processes = 0
+        self.stops = 0
+        self.drained = False
+        self.host = "127.0.0.1"
+        self.at_work: Callable[[], None] = lambda: None
+
+    def __call__(self, processes: int) -> ToldEngine:
+        self.processes = processes
+        return self
+
+    def services(self, told: Callable[[str, Word], None]) -> dict[str, Any]:
+        return {}
+
+    async def run(self, jobs: Iterable[Job], told: Callable[[str, Word], None]) -> None:
+        for job in jobs:
+            if self.drained:
+                return
+            self.jobs.append(job.name)
+            for word in self.words.get(job.name, [going(0), over()]):
+                told(job.name, word)
+                self.at_work()
+                await asyncio.sleep(0.01)  # a signal is noticed on the loop
+
+    def drain(self) -> None:
+        self.drained = True
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ToldEngine:
+    """In place of processes, and a sweep beside its base."""
+    (folder / "grid.yaml").write_text(SWEEP)
+    engine = ToldEngine()
+    monkeypatch.setattr(local, "LocalEngine", engine)
+    return engine
+
+
+def cells_in(folder: Path) -> tuple[SweepCell, ...]:
+    return ready(load_sweep(folder / "grid.yaml", wiring.NAMES))
+
+
+def finish(folder: Path, cell: int) -> Path:
+    """Run a cell to its end, as its process would."""
+    read = cells_in(folder)[cell]
+    plain = as_plain(read.settings)
+    place, settings = prepared(Job(read.name, str(folder / "runs" / "grid" / read.name), plain, ()))
+    running.work_on(place, settings, [], preflight=False)
+    return place
+
+
+def test_all_cells_are_worked_on_and_told(engine: ToldEngine, opro: Opro) -> None:
+    said = opro("sweep", "grid.yaml")
+    assert said.code == 0
+    assert engine.jobs == ["seed0", "seed1", "seed2"]
+    assert said.out.splitlines() == [
+        "cell    status     calls    start     best   on test",
+        *(f"seed{n}   finished      50   50.0 %   75.0 %     +25.0" for n in range(3)),
+    ]
+    times = [line[: len("[00:00] ")] for line in said.err.splitlines()[1:-1]]
+    assert set(times) == {"[00:00] "}
+    assert [line.removeprefix("[00:00] ") for line in said.err.splitlines()] == [
+        "sweep grid: 0 of 3 cells finished, 3 waiting",
+        *(
+            line
+            for n in range(3)
+            for line in (
+                f"seed{n}: running, at most 60 calls",
+                f"seed{n}: finished, 50.0 % → 75.0 % on test (+25.0), 50 calls",
+            )
+        ),
+        "3 of 3 cells finished",
+    ]
+
+
+def test_the_folder_says_what_the_cells_are(engine: ToldEngine, opro: Opro, folder: Path) -> None:
+    assert opro("sweep", "grid.yaml", "--shard", "2/3", "--processes", "7").code == 0
+    assert engine.jobs == ["seed1"]
+    assert engine.processes == 7
+    told = json.loads((folder / "runs" / "grid" / "sweep.json").read_text())
+    assert [cell["values"] for cell in told["cells"]] == [{"search.seed": n} for n in range(3)]
+
+
+def test_programs_get_json(engine: ToldEngine, opro: Opro) -> None:
+    engine.words["seed1"] = [{"error": "no\nsuch", "hint": "look"}]
+    said = opro("sweep", "grid.yaml", "--json")
+    rows = said.data
+    assert [row["status"] for row in rows] == ["finished", "failed", "finished"]
+    assert (rows[0]["calls"], rows[0]["result"]["status"]) == (50, "finished")
+    assert (rows[1]["error"], rows[1]["hint"]) == ("no\nsuch", "look")
+
+
+def test_a_cell_that_fails_does_not_stop_the_others(engine: ToldEngine, opro: Opro) -> None:
+    engine.words["seed0"] = [going(3), {"error": "openai/a: \x1b[2J401", "hint": "set the key"}]
+    engine.words["seed2"] = [{"error": "openai/a: \x1b[2J401", "hint": "set the key"}]
+    said = opro("sweep", "grid.yaml", "--shard", "1/1", "--runs-dir", "my runs")
+    assert said.code == 1
+    assert engine.jobs == ["seed0", "seed1", "seed2"]
+    assert "[00:00] seed0: failed: openai/a: \\x1b[2J401" in said.err
+    assert said.err.splitlines()[-3:] == [
+        "seed0 and 1 other failed: openai/a: \\x1b[2J401",
+        "  hint: set the key",
+        "1 of 3 cells finished, 2 failed; go on with: opro sweep grid.yaml --runs-dir 'my runs'",
+    ]
+
+
+def test_a_ceiling_ends_with_the_code_of_a_run(engine: ToldEngine, opro: Opro) -> None:
+    engine.words["seed1"] = [over("budget", "budget.calls")]
+    said = opro("sweep", "grid.yaml", "--shard", "2/3")
+    assert said.code == 3
+    assert "seed1: stopped by budget.calls after 50 calls" in said.err
+    assert said.err.endswith(
+        "stopped by budget.calls\n"
+        "0 of 1 cell finished, 1 stopped; "
+        "raise the budget, and go on with: opro sweep grid.yaml --shard 2/3\n"
+    )
+
+
+def test_ctrl_c_is_told_once_and_passed_on_each_time(engine: ToldEngine, opro: Opro) -> None:
+    engine.words["seed0"] = [going(1), going(2), {"ended": "interrupted"}]
+    interrupts = iter((True, True))
+
+    def interrupt() -> None:
+        if next(interrupts, False):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    engine.at_work = interrupt
+    said = opro("sweep", "grid.yaml", "--shard", "1/3")
+    assert said.code == 130
+    assert engine.stops == 2
+    assert said.err.count("stopping: waiting for calls of 1 cell") == 1
+    assert "opro: stopped; nothing answered is lost" in said.err
+    assert "go on with: opro sweep grid.yaml --shard 1/3" in said.err
+
+
+def test_what_is_finished_is_not_begun_again(engine: ToldEngine, opro: Opro, folder: Path) -> None:
+    place = finish(folder, 1)
+    before = (place / "events.jsonl").read_bytes()
+    said = opro("sweep", "grid.yaml")
+    assert engine.jobs == ["seed0", "seed2"]
+    assert "sweep grid: 1 of 3 cells finished, 2 waiting" in said.err
+    assert said.err.endswith("3 of 3 cells finished\n")
+    assert (place / "events.jsonl").read_bytes() == before
+
+
+def test_where_a_cell_stands(engine: ToldEngine, folder: Path) -> None:
+    cell = cells_in(folder)[0]
+    runs = folder / "runs" / "grid"
+    assert standing_of(cell, runs) == "new"
+    plain = as_plain(cell.settings)
+    prepared(Job(cell.name, str(runs / cell.name), plain, ()))
+    assert standing_of(cell, runs) == "begun"
+    finish(folder, 0)
+    assert standing_of(cell, runs) == "finished"
+
+
+def test_a_cell_that_was_begun_otherwise_is_refused_with_what_differs(
+    engine: ToldEngine, opro: Opro, folder: Path
+) -> None:
+    finish(folder, 1)
+    (folder / "c.yaml").write_text(
+        (folder / "c.yaml").read_text().replace("steps: 2", "steps: 3, leaks: drop")
+    )
+    said = opro("sweep", "grid.yaml")
+    assert said.code == 2
+    assert engine.jobs == []
+    assert "grid/seed1: begun with other settings than the sweep has now" in said.err
+    assert "\n  search.leaks: 'flag' → 'drop'\n  search.steps: 2 → 3\n" in said.err
+    assert "hint: undo the change, give the sweep another name" in said.err
+
+
+def test_what_only_makes_it_faster_may_change(engine: ToldEngine, opro: Opro, folder: Path) -> None:
+    finish(folder, 1)
+    (folder / "c.yaml").write_text(
+        (folder / "c.yaml")
+        .read_text()
+        .replace("scripted/scorer}", "scripted/scorer, concurrency: 3}")
+    )
+    assert opro("sweep", "grid.yaml").code == 0
+    assert engine.jobs == ["seed0", "seed2"]
+
+
+@pytest.mark.parametrize(
+    "shard", ["0/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3", "-1/2", "1/0", ""]
+)
+def test_a_shard_that_is_none_is_told(engine: ToldEngine, opro: Opro, shard: str) -> None:
+    said = opro("sweep", "grid.yaml", f"--shard={shard}")
+    assert said.code == 2
+    assert f"--shard: expected I/N with I from 1 to N, such as 2/5, found {shard!r}" in said.err
+    assert engine.jobs == []
+
+
+def test_an_unreadable_record_is_refused(engine: ToldEngine, folder: Path) -> None:
+    cell = cells_in(folder)[0]
+    (folder / "runs" / "grid" / cell.name).mkdir(parents=True)
+    with pytest.raises(RunFolderError):
+        standing_of(cell, folder / "runs" / "grid")
+
+
+def test_what_a_cell_says_is_what_the_table_believes(
+    engine: ToldEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the protocol but the pipe: every line of a whole run, and its last word."""
+    cell = cells_in(folder)[0]
+    plain = as_plain(cell.settings)
+    monkeypatch.setattr(cell_process, "EVERY", 0.0)
+    stream = io.StringIO()
+    place, settings = prepared(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain, ()))
+    outcome = running.work_on(place, settings, [cell_process.Progress(stream)], preflight=False)
+    table = Table("grid", {cell.name: Row(cell.name)})
+    words = map(json.loads, stream.getvalue().splitlines())
+    rows = [copy(table.told(cell.name, word)) for word in words]
+    assert (rows[0].status, rows[0].calls, rows[0].best) == ("running", 0, None)
+    assert [row.calls for row in rows] == sorted(row.calls for row in rows)
+    assert {row.phase for row in rows} >= {"initial", "step 2/2", "dev", "test"}
+    best = outcome.result["best"]["scores"]["dev"]["mean"]
+    assert rows[-1].best == ("dev", best)
+    last = table.told(cell.name, {"ended": outcome.ending, "result": outcome.result})
+    assert (last.status, last.calls) == ("finished", rows[-1].calls)
+    assert all(row.expected >= last.calls for row in rows)

@@ -1,0 +1,100 @@
+"""Small sweeps over real HTTP, worked on by any engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.adapters.sweep_file import SweepCell, load_sweep
+from opro_cli.core.changes import as_plain
+from opro_cli.core.settings import BudgetSettings
+from opro_cli.engine.budget import Spent
+from opro_cli.sweeping.cells import Job, ready
+from opro_cli.sweeping.engine import SweepEngine
+from opro_cli.sweeping.limits import Limits, doors_for
+from opro_cli.sweeping.limits_line import serve_limits
+from opro_cli.sweeping.server import SweepServer
+from tests.server import LocalServer, Options, load_answers
+
+CONFIG = """\
+name: base
+task:
+  data:
+    train: "{rows}"
+    input: question
+    target: answer
+    split: {{train: 6, dev: 4, test: 4}}
+  answer: number
+scorer: {{model: openai/stub, api_base: "{url}", concurrency: 4, cache: false}}
+optimizer: {{model: openai/stub, api_base: "{url}", concurrency: 4, cache: false}}
+search: {{steps: 1, candidates_per_step: 2, exemplars: 2}}
+"""
+GSM8K = Path(__file__).parents[2] / "configs" / "data" / "gsm8k_sample.jsonl"
+
+
+def slow_server() -> LocalServer:
+    """Its models' server: so slow that a cell tells how far it is before it ends."""
+    gold = load_answers(GSM8K, "question", "answer")
+    return LocalServer(gold, Options(latency_ms=100, models=("stub",)))
+
+
+Said = list[tuple[str, dict[str, Any]]]
+
+
+def cells_at(folder: Path, url: str, text: str) -> tuple[SweepCell, ...]:
+    """The cells of a sweep file with this text, whose base's models are at `url`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "base.yaml").write_text(CONFIG.format(rows=GSM8K, url=url))
+    (folder / "s.yaml").write_text(f"base: base.yaml\n{text}")
+    return ready(load_sweep(folder / "s.yaml", wiring.NAMES))
+
+
+async def worked_on(
+    engine: SweepEngine,
+    cells: Sequence[SweepCell],
+    folder: Path,
+    budget: BudgetSettings | None = None,
+    said: Said | None = None,
+) -> Said:
+    """Work on cells, as a session does; all that they said, in order."""
+    heard: Said = [] if said is None else said
+
+    def told(name: str, what: dict[str, Any]) -> None:
+        heard.append((name, what))
+
+    models = [each.settings.scorer for each in cells] + [each.settings.optimizer for each in cells]
+    limits = Limits(budget or BudgetSettings(), doors_for(models), Spent(0, 0, 0))
+    server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
+    address = await server.start(engine.host)
+    try:
+        await engine.run(
+            [
+                Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
+                for cell in cells
+            ],
+            told,
+        )
+    finally:
+        await server.stop()
+    return heard
+
+
+def lasts(said: Said) -> dict[str, dict[str, Any]]:
+    """The last that each cell said."""
+    return dict(said)
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What the runs in a folder came to, without times and names of places."""
+    return {
+        path.parent.name: {
+            key: value
+            for key, value in json.loads(path.read_text()).items()
+            if key not in ("run", "seconds", "started")
+        }
+        for path in sorted(folder.glob("*/result.json"))
+    }
