@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test check lint conformance agreement bench bench-full soak lock readme embedded-model clean
+.PHONY: quickstart test test-ray check lint conformance agreement bench bench-full soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -19,6 +19,11 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Sweeps on a real Ray cluster of two nodes, on this machine; gets Ray (76 MB) into .venv.
+test-ray: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/ray.lock
+	$(BIN)/pytest -q -m ray
 
 # Every vector of the paper's reference, from OPRO_VECTORS=DIR or ../shared/vectors.
 conformance: .venv/ready
@@ -51,6 +56,9 @@ agreement: .venv/ready
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	  --no-header --python-version 3.11 pyproject.toml --group dev -o requirements.lock
+	printf 'ray\nmsgpack\nprotobuf\n' | uv pip compile --quiet --universal --no-deps \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 - \
+	  -o tests/ray.lock  # what Ray needs and opro does not
 
 # Write the commands' help texts into README.md.
 readme: .venv/ready
