@@ -18,6 +18,7 @@ from opro_cli import running, wiring
 from opro_cli.adapters.growing_runs import add_instructions
 from opro_cli.adapters.models.embedded_weights import weights_of
 from opro_cli.adapters.run_folder import create_run, read_identity, read_run
+from opro_cli.core.candidates import candidate_id
 from opro_cli.core.changes import as_plain
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
@@ -145,6 +146,18 @@ def require_ready(cell: Cell) -> None:
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
     wiring.require_keys(cell.settings)
     wiring.require_prices(cell.settings)
+
+
+def calls_left(cell: Cell) -> int:
+    """Calls that are missing, at most: an answer that the cache has takes none."""
+    prompts = cell.settings.search.initial_instructions
+    known = 0
+    if cell.folder.exists():
+        asked = read_run(cell.folder).state.candidates
+        there = [asked[each] for each in map(candidate_id, prompts) if each in asked]
+        known = sum(len(candidate.answers["test"].by_question) for candidate in there)
+    missing = len(prompts) * len(cell.examples["test"]) - known
+    return missing * (2 if cell.settings.task.second_round else 1)
 
 
 def evaluate(

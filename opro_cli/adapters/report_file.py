@@ -1,9 +1,10 @@
-"""`report.html`: the page about runs, with what only their journals tell."""
+"""`report.html`: the page about runs, with what only their journals tell; that about a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.journal import read_events
@@ -12,7 +13,10 @@ from opro_cli.reports.history import history_of
 from opro_cli.reports.html import report_page
 from opro_cli.reports.recorded import RecordedRun
 
-REPORT = "report.html"
+if TYPE_CHECKING:
+    from opro_cli.reports.sweeps.report import SweepReport
+
+REPORT, SWEEP_REPORT = "report.html", "sweep.html"
 
 
 def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
@@ -22,9 +26,19 @@ def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
     Raises JournalError when a journal cannot be read, RunFolderError when the page not be written.
     """
     histories = [history_of(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
-    page = report_page(runs, histories).encode()
+    _write(report_page(runs, histories), place)
+
+
+def write_sweep_report(report: SweepReport, place: Path) -> None:
+    """Write the page about a sweep. Raises RunFolderError when it cannot be written."""
+    from opro_cli.reports.html.sweep_page import sweep_page  # a run has no need of it
+
+    _write(sweep_page(report), place)
+
+
+def _write(page: str, place: Path) -> None:
     try:
-        write_atomically(place, page)
+        write_atomically(place, page.encode())
     except OSError as error:
         raise RunFolderError(
             f"{place}: the report cannot be written: {error.strerror}",

@@ -11,9 +11,10 @@ from opro_cli.errors import UsageError
 
 
 def write_template(name: str, path: Path) -> list[Path]:
-    """Write the shipped config `name` to `path`, and beside it the data files that it names.
+    """Write the shipped config `name` to `path`, and beside it the files that it names.
 
-    Returns what was written. Raises UsageError rather than overwrite anything.
+    Those are data, and for a sweep the configs that it is made of, with their data. Returns what
+    was written. Raises UsageError rather than overwrite anything.
     """
     folder = _shipped_configs()
     names = sorted(file.stem for file in folder.glob("*.yaml"))
@@ -21,11 +22,9 @@ def write_template(name: str, path: Path) -> list[Path]:
         guess = nearest(name, names)
         hint = f"did you mean {guess}?" if guess else None
         raise UsageError(f'no template "{name}"; there are {", ".join(names)}', hint)
-    text = (folder / f"{name}.yaml").read_text("utf-8")
-    copies = {path: text.encode()}
-    for data in _data_files(text):
-        if (folder / data).is_file():
-            copies[path.parent / data] = (folder / data).read_bytes()
+    named = _named_files(folder, f"{name}.yaml")
+    copies = {path: (folder / f"{name}.yaml").read_bytes()}
+    copies |= {path.parent / each: (folder / each).read_bytes() for each in named}
     try:
         for target, content in copies.items():
             if target.exists() and (target.is_dir() or target.read_bytes() != content):
@@ -38,8 +37,13 @@ def write_template(name: str, path: Path) -> list[Path]:
     return list(copies)
 
 
-def _data_files(text: str) -> list[str]:
-    return re.findall(r"^\s+(?:train|dev|test): (data/[\w./-]+)", text, flags=re.MULTILINE)
+def _named_files(folder: Path, config: str) -> list[str]:
+    """The files of `folder` that a config there names outside of its comments."""
+    text = (folder / config).read_text("utf-8")
+    configs = re.findall(r"^(?:base:|\s+-) ([\w-]+\.yaml)\b", text, flags=re.MULTILINE)
+    data = re.findall(r"^\s+(?:train|dev|test): (data/[\w./-]+)", text, flags=re.MULTILINE)
+    further = [name for each in configs for name in _named_files(folder, each)]
+    return [name for name in (*configs, *data, *further) if (folder / name).is_file()]
 
 
 def _shipped_configs() -> Path:

@@ -1,4 +1,4 @@
-"""`opro diff RUN RUN …`."""
+"""`opro diff RUN RUN …`, `opro diff SWEEP` and `opro diff SWEEP SWEEP`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
+from opro_cli.cli.swept import diff_sweeps, sweeps_among
 from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 def diff(
     runs: Annotated[
         list[str],
-        run_argument("RUN", "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER."),
+        run_argument(
+            "RUN", "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER. Or a sweep, or two."
+        ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     flips: Annotated[
@@ -39,19 +42,28 @@ def diff(
     prompt that it started from, RUN@3 the best of step 3 on train, RUN@3.2 the second candidate
     of that step, as `opro show` counts. The first is what all others are compared with.
 
+    Of one sweep it prints the matrix of test scores, the winners and the mean gain over tasks; of
+    two the difference of each cell, and the mean over tasks.
+
     \b
     Examples:
       opro diff quickstart-20261123-101500-3f9a quickstart-20261123-111230-c07d
       opro diff gsm8k@start gsm8k@best --flips
       opro diff gsm8k-a gsm8k-b gsm8k-c --markdown
+      opro diff grid
     """
+    if markdown and as_json:
+        raise UsageError("--markdown and --json: one of them")
+    if sweeps := sweeps_among(runs, runs_dir):
+        if flips or replies:
+            raise UsageError("--flips and --replies: of runs", "name two cells as SWEEP/CELL")
+        diff_sweeps(sweeps, runs_dir, as_json=as_json, markdown=markdown)
+        return
     if len(runs) < 2:
         raise UsageError(
             "one prompt is not enough to compare",
             "name another run, or another prompt of the same: opro diff RUN@start RUN",
         )
-    if markdown and as_json:
-        raise UsageError("--markdown and --json: one of them")
     compared = _compared(runs_dir, runs, replies=replies)
     if as_json:
         from opro_cli.reports.diff_data import as_data

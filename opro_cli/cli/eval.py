@@ -12,6 +12,7 @@ import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
+from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
 from opro_cli.core.model import Split
 from opro_cli.errors import DataError, Interrupted, UsageError
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 def eval_(
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="DATA", help="Config files or runs, whose questions are asked."),
-    ],
+    ] = None,
     prompt: Annotated[
         list[str] | None, typer.Option("--prompt", "-p", help="An instruction to score.")
     ] = None,
@@ -40,12 +41,21 @@ def eval_(
     model: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="A scorer other than the config's.")
     ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SWEEP", help="Its winners and start prompts, on all its tasks and scorers."
+        ),
+    ] = None,
     split: Annotated[Split, typer.Option(help="Which questions.")] = "test",
     limit: Annotated[int | None, typer.Option(min=1, help="The first so many of them.")] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the calls that are missing; ask no model.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
@@ -63,17 +73,32 @@ def eval_(
       opro eval mine.yaml -p "Let's think step by step." -p "" --best-of mine
       opro eval mine.yaml --best-of mine --top 3 -m openai/gpt-4o-mini -m ollama_chat/mistral
       opro eval a.yaml b.yaml -f prompt.txt --split dev --csv > scores.csv
+      opro eval --sweep grid --dry-run
     """
-    from opro_cli import evaluating, running
+    from opro_cli import evaluating
+    from opro_cli.core.budget_changes import with_changes
     from opro_cli.core.settings import BudgetSettings
     from opro_cli.reports.matrix import as_rows, column
     from opro_cli.ui.consoles import console_for, observer_for
     from opro_cli.ui.safe import printable
 
-    prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
-    datasets = [_dataset(each, split, limit, runs_dir) for each in data]
-    ceilings = running.with_changes(BudgetSettings(), budget or [])
-    plan = list(evaluating.cells(prompts, datasets, model or [], runs_dir, ceilings))
+    ceilings = with_changes(BudgetSettings(), budget or [])
+    if sweep is not None:
+        if data or prompt or file or best_of or model or limit or top != 1 or split != "test":
+            raise UsageError(
+                "--sweep says itself what is asked of whom",
+                "leave out DATA, --prompt, --file, --best-of, --top, --model, --split and --limit",
+            )
+        prompts, plan = sweep_plan(sweep, runs_dir, ceilings)
+    else:
+        if not data:
+            raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
+        prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
+        datasets = [_dataset(each, split, limit, runs_dir) for each in data]
+        plan = list(evaluating.cells(prompts, datasets, model or [], runs_dir, ceilings))
+    if dry_run:
+        show_plan(plan, as_json=as_json)
+        return
     for cell in plan:
         evaluating.require_ready(cell)
     columns = []
@@ -102,6 +127,8 @@ def eval_(
         )
         writer.writeheader()
         writer.writerows(_cells_of(row) for row in rows)
+    elif sweep is not None:
+        print_transfer_of(sweep, runs_dir)
     else:
         from opro_cli.ui.matrix_view import print_matrix
 

@@ -18,7 +18,7 @@ def init(
         typer.Option(
             help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
             "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
-            "or …-mixed.",
+            "or …-mixed; embedded-sweep or bbh-sweep.",
             show_default=True,
         ),
     ] = "quickstart",
@@ -38,4 +38,6 @@ def init(
     for written in write_template(template, path):
         print(f"wrote {printable(str(written))}")
     name = printable(shlex.quote(str(path)))
-    print(f"next: opro check {name} && opro optimize {name}")
+    sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
+    run = f"opro check {name} && opro optimize {name}"
+    print(f"next: {sweep if template.endswith('-sweep') else run}")

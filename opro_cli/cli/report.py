@@ -1,4 +1,4 @@
-"""`opro report RUN [RUN ...]`."""
+"""`opro report RUN [RUN ...]` and `opro report SWEEP`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, run_argument
+from opro_cli.cli.swept import report_on_sweeps, sweeps_among
 
 Output = Annotated[
     Path | None,
@@ -15,28 +16,38 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Where the page goes; else report.html in the run's folder, for several runs here.",
+        help="Where the page goes; else report.html in the run's folder (sweep.html in the "
+        "sweep's), for several runs here.",
     ),
 ]
 
 
 def report(
-    runs: Annotated[list[str], run_argument("RUN", "Run folders, or any parts of their names.")],
+    runs: Annotated[
+        list[str], run_argument("RUN", "Runs, or one sweep: folders, or any parts of names.")
+    ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     output: Output = None,
 ) -> None:
     """Write a run, or several side by side, as one HTML page to look at and to send on.
 
+    Of a sweep the page shows the matrix of test scores, the winners and the mean gain. The page
+    of one cell is that of its run, named as SWEEP/CELL.
+
     \b
     Examples:
       opro report quickstart
       opro report gsm8k-a gsm8k-b --output compared.html
+      opro report grid
     """
     from opro_cli.adapters.find_runs import find_run
     from opro_cli.adapters.report_file import REPORT, write_report
     from opro_cli.adapters.run_folder import read_run
     from opro_cli.ui.safe import printable
 
+    if sweeps := sweeps_among(runs, runs_dir):
+        print(printable(str(report_on_sweeps(sweeps, runs_dir, output))))
+        return
     # A run that was named twice is shown once.
     folders = list(dict.fromkeys(find_run(runs_dir, run) for run in runs))
     place = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))

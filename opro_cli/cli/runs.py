@@ -6,6 +6,7 @@ import json
 import sys
 
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from opro_cli.cli.swept import list_sweeps
 from opro_cli.errors import OproError
 
 
@@ -30,11 +31,18 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    if not rows:
+    from opro_cli.adapters import find_sweeps
+    from opro_cli.ui.page import page_for
+
+    sweeps = find_sweeps.list_sweeps(runs_dir)
+    if not rows and not sweeps:
         where = printable(str(runs_dir))
         print(f"no runs in {where}; start one with `opro optimize CONFIG`", file=sys.stderr)
         return
-    from opro_cli.ui.listings import print_runs
-    from opro_cli.ui.page import page_for
+    page = page_for(sys.stdout)
+    if rows:
+        from opro_cli.ui.listings import print_runs
 
-    print_runs(rows, page_for(sys.stdout))
+        print_runs(rows, page)
+    if sweeps:
+        list_sweeps(sweeps, page)

@@ -94,7 +94,7 @@ def paired(
 ) -> tuple[Flips, ...]:
     """One for each split on which both answered some of the same questions, in order."""
     found = (
-        _on_split(split, _answers(before, left, split), _answers(after, right, split))
+        _on_split(split, answers_of(before, left, split), answers_of(after, right, split))
         for split in SPLITS
     )
     return tuple(flips for flips in found if flips.shared)
@@ -115,7 +115,8 @@ def _on_split(
     return Flips(split, len(shared), len(both) - len(shared), gained, lost, p_value)
 
 
-def _answers(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Question, Answer]:
+def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Question, Answer]:
+    """Its answers on a split, by what the questions are in every run."""
     outcomes = candidate.answers[split].by_question
     met: Counter[tuple[str, str]] = Counter()
     answers = {}

@@ -47,13 +47,15 @@ def report_page(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) 
         _tip(),
         element("script", Markup(SCRIPT)),
     )
-    page = element("html", _head(f"{title} · opro report"), body, lang="en")
+    page = element("html", head(f"{title} · opro report", STYLE, SCRIPT), body, lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
-def _head(title: str) -> Markup:
+def head(title: str, style: str, script: str | None = None) -> Markup:
+    """The head of a page that may use this style and this script, and nothing else."""
+    scripts = "" if script is None else f"script-src {_hash(script)}; "
     policy = (
-        f"default-src 'none'; style-src {_hash(STYLE)}; script-src {_hash(SCRIPT)}; "
+        f"default-src 'none'; style-src {_hash(style)}; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
     return element(
@@ -64,7 +66,7 @@ def _head(title: str) -> Markup:
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
         element("title", title),
-        element("style", Markup(STYLE)),
+        element("style", Markup(style)),
     )
 
 

@@ -1,0 +1,148 @@
+"""What `eval`, `report`, `diff` and `runs` do with a sweep."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from opro_cli.errors import RunFolderError, UsageError
+
+if TYPE_CHECKING:
+    from opro_cli.core.settings import BudgetSettings
+    from opro_cli.evaluating import Cell
+    from opro_cli.ui.page import Page
+
+
+def sweep_plan(name: str, runs_dir: Path, budget: BudgetSettings) -> tuple[list[str], list[Cell]]:
+    """The instructions of `eval --sweep` and what they are asked on."""
+    from opro_cli.transferring import evaluations, prompts_to_ask, read_report
+
+    report = read_report(_sweep_called(name, runs_dir), runs_dir)
+    prompts = prompts_to_ask(report)
+    return list(prompts), list(evaluations(report.targets, report, runs_dir, budget))
+
+
+def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
+    """`eval --dry-run`: the calls that are missing, for people or for programs."""
+    from opro_cli.evaluating import calls_left
+    from opro_cli.ui.page import page_for
+    from opro_cli.ui.safe import printable
+
+    rows = [
+        {
+            "dataset": cell.dataset,
+            "model": cell.model,
+            "questions": len(cell.examples["test"]),
+            "prompts": len(cell.settings.search.initial_instructions),
+            "calls": calls_left(cell),
+        }
+        for cell in plan
+    ]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    page = page_for(sys.stdout)
+    told = [[printable(str(value)) for value in row.values()] for row in rows]
+    page.table([list(rows[0]), *told], right=range(2, 5))
+    calls = sum(int(str(row["calls"])) for row in rows)
+    page.line(f"{calls:,} calls at most; answers that the cache has take none", "dim")
+
+
+def print_transfer_of(name: str, runs_dir: Path) -> None:
+    """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
+    from opro_cli.transferring import read_report
+    from opro_cli.ui.consoles import console_for
+    from opro_cli.ui.sweep_report_view import print_transfer
+
+    report = read_report(_sweep_called(name, runs_dir), runs_dir)
+    print_transfer(report, console_for(sys.stdout))
+
+
+def _sweep_called(name: str, runs_dir: Path) -> Path:
+    from opro_cli.adapters.find_sweeps import find_sweep
+
+    folder = find_sweep(runs_dir, name)
+    if folder is None:
+        raise RunFolderError(
+            f'no sweep called "{name}" in {runs_dir}', "name its folder; see --runs-dir"
+        )
+    return folder
+
+
+def sweeps_among(names: Sequence[str], runs_dir: Path) -> list[Path]:
+    """The sweeps that are named; [] for none. UsageError for sweeps and runs together."""
+    from opro_cli.adapters.find_sweeps import find_sweep
+
+    found = [find_sweep(runs_dir, name) for name in names]
+    sweeps = [folder for folder in found if folder is not None]
+    if sweeps and len(sweeps) < len(names):
+        other = next(name for name, folder in zip(names, found, strict=True) if folder is None)
+        raise UsageError(
+            f'"{other}" is not a sweep: sweeps and runs are not shown together',
+            "name runs alone, the run of a cell as SWEEP/CELL, or sweeps alone",
+        )
+    return sweeps
+
+
+def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None) -> Path:
+    """`report SWEEP`: write its page and say where."""
+    if len(set(sweeps)) > 1:
+        raise UsageError("a page is about one sweep", "opro diff SWEEP SWEEP compares two")
+    from opro_cli.adapters.report_file import SWEEP_REPORT, write_sweep_report
+    from opro_cli.transferring import read_report
+
+    place = output or sweeps[0] / SWEEP_REPORT
+    write_sweep_report(read_report(sweeps[0], runs_dir), place)
+    return place
+
+
+def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
+    """`diff SWEEP`: what it comes to; `diff SWEEP SWEEP`: cell by cell."""
+    from opro_cli.reports.sweeps import data
+    from opro_cli.reports.sweeps.diff import diff_sweeps
+    from opro_cli.transferring import read_report
+    from opro_cli.ui import sweep_markdown, sweep_report_view
+    from opro_cli.ui.consoles import console_for
+
+    if len(sweeps) > 2:
+        raise UsageError("more than two sweeps", "name one, or two to compare")
+    reports = [read_report(folder, runs_dir) for folder in sweeps]
+    console = console_for(sys.stdout)
+    if len(reports) == 1:
+        (report,) = reports
+        if as_json:
+            print(json.dumps(data.sweep_data(report), indent=2, default=str))
+        elif markdown:
+            print(sweep_markdown.sweep_as_markdown(report), end="", file=console.file)
+        else:
+            sweep_report_view.print_sweep(report, console)
+        return
+    compared = diff_sweeps(*reports)
+    if as_json:
+        print(json.dumps(data.diff_data(compared), indent=2, default=str))
+    elif markdown:
+        print(sweep_markdown.diff_as_markdown(compared), end="", file=console.file)
+    else:
+        sweep_report_view.print_sweep_diff(compared, console)
+
+
+def list_sweeps(folders: Sequence[Path], page: Page) -> None:
+    """A line for each sweep, below the runs."""
+    from opro_cli.adapters.run_folder import read_result
+    from opro_cli.adapters.sweep_folder import read_sweep
+    from opro_cli.errors import OproError
+    from opro_cli.ui.safe import printable
+
+    for folder in folders:
+        try:
+            cells = read_sweep(folder).cells
+        except OproError as error:
+            print(f"left out: {printable(error.message)}", file=sys.stderr)
+            continue
+        results = (read_result(folder / cell.name) or {} for cell in cells)
+        done = sum(result.get("status") == "finished" for result in results)
+        told = f"sweep {folder.name}: {done} of {len(cells)} cells finished"
+        page.line(printable(f"{told}; opro diff {folder.name}", page.width))
