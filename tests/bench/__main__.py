@@ -1,9 +1,9 @@
 """All figures in one table: `python -m tests.bench` (some minutes), `--full` for the long ones.
 
 Daily: one job over HTTP, the commands' start-up, a short search at the paper's width and its
-readers, races and verdicts over some simulated runs, the embedded models. Full: the paper's 200
-steps, 1,000 races with all other settings, races on the embedded models, verdicts, and the replay
-of 400,000 events, each with its own table.
+readers, what the cells of a sweep ask of its process, races and verdicts over some simulated runs,
+the embedded models. Full: the paper's 200 steps, 1,000 races with all other settings, races on the
+embedded models, verdicts, and the replay of 400,000 events, each with its own table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench import embedded, job, paper_scale, racing, start_up
+from tests.bench import embedded, job, paper_scale, racing, start_up, sweep_server
 from tests.bench.table import Row, printed
 
 DAILY_STEPS = 20
@@ -34,6 +34,7 @@ def rows() -> Iterator[Row]:
     yield from start_up.rows(5)
     with tempfile.TemporaryDirectory() as folder:
         yield from paper_scale.rows(Path(folder), DAILY_STEPS)
+    yield from sweep_server.rows()
     yield from racing.rows(DAILY_RACES)
     yield from embedded.rows()
 

@@ -32,6 +32,7 @@ ROUNDS = 3 + STEPS * (1 + 8)
 step (in the first step the server shows that it gives one a call), then its 8 times 50
 questions."""
 REPEATS = 3
+DIRECT, THROUGH_LITELLM = "hosted_vllm/stub", "mistral/stub"
 
 CONFIG = """\
 name: job
@@ -42,8 +43,8 @@ task:
     target: answer
     split: {{train: 50, dev: 0, test: 0}}
   answer: number
-scorer: {{model: hosted_vllm/stub, api_base: "{url}", concurrency: {concurrency}}}
-optimizer: {{model: hosted_vllm/stub, api_base: "{url}", concurrency: {concurrency}}}
+scorer: {{model: "{model}", api_base: "{url}", concurrency: {concurrency}}}
+optimizer: {{model: "{model}", api_base: "{url}", concurrency: {concurrency}}}
 search:
   steps: {steps}
   candidates_per_step: 8
@@ -55,12 +56,16 @@ search:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a process took: seconds from its start to its exit, seconds of a core, MiB at most."""
+    """What a process took: seconds from its start to its exit, seconds of a core, MiB at most.
+
+    journal: bytes of its run's.
+    """
 
     wall: float
     cpu: float
     peak: float
     calls: int = 0
+    journal: int = 0
 
 
 def rows() -> Iterator[Row]:
@@ -94,6 +99,8 @@ def _hurrying(folder: Path) -> Iterator[Row]:
         plain = best(lambda: optimize(folder, url, LONG))
         live = best(lambda: optimize(folder, url, LONG, live=True))
         bare = best(lambda: ask(url, plain.calls))
+        first = best(lambda: optimize(folder, url, 0, model=THROUGH_LITELLM))
+        through = best(lambda: optimize(folder, url, STEPS, model=THROUGH_LITELLM))
     yield Row("no wait: requests", plain.calls, "")
     yield Row("no wait: start to exit without a step, wall", begun.wall, "s")
     yield Row("no wait: start to exit without a step, CPU", begun.cpu, "s")
@@ -103,6 +110,9 @@ def _hurrying(folder: Path) -> Iterator[Row]:
         rate = calls / (spent.wall - begun.wall)
         yield at_most(f"no wait, {name}: CPU a further call", cpu, "ms", 1)
         yield Row(f"no wait, {name}: calls a second", rate, "", "≥ 1,000", rate >= 1000)
+    slow = 1000 * (through.cpu - first.cpu) / (through.calls - first.calls)
+    yield Row("no wait, through litellm: CPU a further call", slow, "ms")
+    yield Row("no wait: journal a call", plain.journal / plain.calls, "bytes")
     yield Row("no wait, bare aiohttp client: CPU a call", 1000 * bare.cpu / bare.calls, "ms")
     yield Row("no wait, bare aiohttp client: calls a second", bare.calls / bare.wall, "")
 
@@ -123,21 +133,22 @@ def stub(delay_ms: float) -> Iterator[str]:
             server.terminate()
 
 
-def optimize(folder: Path, url: str, steps: int, *, live: bool = False) -> Spent:
+def optimize(
+    folder: Path, url: str, steps: int, *, live: bool = False, model: str = DIRECT
+) -> Spent:
     """One run of the command, at a terminal for the live view."""
     config = folder / "config.yaml"
-    config.write_text(
-        CONFIG.format(rows=GSM8K, url=url, concurrency=CONCURRENCY, steps=steps), "utf-8"
-    )
+    told = {"rows": GSM8K, "url": url, "concurrency": CONCURRENCY, "steps": steps, "model": model}
+    config.write_text(CONFIG.format(**told), "utf-8")
     runs = Path(tempfile.mkdtemp(dir=folder))
     command = ["-m", "opro_cli", "optimize", str(config), "--runs-dir", str(runs)]
     # Nothing is known beforehand: every question is a call.
-    cache = {"OPRO_CACHE_DIR": tempfile.mkdtemp(dir=folder)}
-    spent = measured([*command, *([] if live else ["--plain"])], cache, live=live)
+    changes = {"OPRO_CACHE_DIR": tempfile.mkdtemp(dir=folder), "MISTRAL_API_KEY": "none"}
+    spent = measured([*command, *([] if live else ["--plain"])], changes, live=live)
     journal = next(runs.glob("[!.]*/events.jsonl")).read_bytes()
     kinds = (b'{"event":"answered"', b'{"event":"proposed"', b'{"event":"checked"')
     calls = sum(line.startswith(kinds) for line in journal.splitlines())
-    return Spent(spent.wall, spent.cpu, spent.peak, calls)
+    return Spent(spent.wall, spent.cpu, spent.peak, calls, len(journal))
 
 
 def ask(url: str, requests: int) -> Spent:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from opro_cli.adapters.models.embedded_weights import weights_of
 from opro_cli.adapters.run_folder import create_run
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
@@ -46,5 +47,8 @@ def new_run(
         search=search,
         name="long-search",
     )
-    identity = {"data_fingerprint": examples_fingerprint(examples)}
+    identity = {
+        "data_fingerprint": examples_fingerprint(examples),
+        "weights": weights_of((settings.scorer.model, settings.optimizer.model)),
+    }
     return create_run(folder, settings, examples, identity)
