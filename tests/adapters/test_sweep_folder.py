@@ -80,9 +80,8 @@ def test_a_broken_one_says_how_to_mend_it(tmp_path: Path, text: str) -> None:
 
 
 def test_one_process_works_on_a_sweep_at_a_time_and_on_each_of_its_parts(tmp_path: Path) -> None:
-    with held(tmp_path, "1/2"), held(tmp_path, "2/2"):
-        with pytest.raises(RunFolderError, match="another opro is working on this sweep"):
-            with held(tmp_path, "1/2"):
-                raise AssertionError("two at once")
+    refused = pytest.raises(RunFolderError, match="another opro is working on this sweep")
+    with held(tmp_path, "1/2"), held(tmp_path, "2/2"), refused, held(tmp_path, "1/2"):
+        raise AssertionError("two at once")
     with held(tmp_path, "1/2"):
         pass
