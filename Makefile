@@ -4,15 +4,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test test-ray check lint conformance agreement bench bench-full soak lock readme embedded-model clean
+.PHONY: quickstart test test-slow test-ray check lint conformance agreement bench bench-full soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
 
 test: .venv/ready
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not (slow or hub or browser or ray)"
 
-check: lint test
+# What takes seconds each: real processes that are killed, real servers, whole sweeps.
+test-slow: .venv/ready
+	$(BIN)/pytest -n auto -m "slow and not (hub or browser or ray)"
+
+check: lint test test-slow
 
 lint: .venv/ready
 	$(BIN)/ruff check .
