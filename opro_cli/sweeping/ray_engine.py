@@ -8,6 +8,7 @@ reaches the nodes in the runtime environment; what it depends on they must have.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class RayEngine:
             ray.init(
                 address,
                 runtime_env={"py_modules": [str(package)], "excludes": ["**/__pycache__"]},
-                logging_level="error",
+                logging_level=logging.ERROR,
                 log_to_driver=False,
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
