@@ -46,6 +46,8 @@ def load_sweep(path: Path, names: Names) -> Sweep:
     Raises ConfigError with all that is wrong, UsageError for a file that cannot be read.
     """
     file = read_yaml(path)
+    if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
+        raise UsageError(f"{path}: is the config of a run, not a sweep", f"`opro optimize {path}`")
     problems: list[Problem] = []
     sweep = read_section(SweepSettings, file.raw, (), problems)
     file.refuse(problems)

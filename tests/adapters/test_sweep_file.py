@@ -192,6 +192,12 @@ def test_embedded_models_in_the_wrong_place_are_told(folder: Path) -> None:
     assert problem.startswith("s.yaml:2: matrix.scorer.model: scorer.model: expected embedded/")
 
 
+def test_the_config_of_a_run_is_told_from_a_sweep(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is the config of a run, not a sweep") as caught:
+        load_sweep(folder / "base.yaml", wiring.NAMES)
+    assert caught.value.hint == f"`opro optimize {folder / 'base.yaml'}`"
+
+
 def test_a_missing_sweep_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"gone\.yaml: cannot be read"):
         load_sweep(tmp_path / "gone.yaml", wiring.NAMES)
