@@ -137,6 +137,16 @@ async def test_a_call_waits_while_one_in_flight_may_turn_out_cheaper() -> None:
     assert limits.spent == Spent(1, 30, 0)
 
 
+async def test_a_call_that_gives_up_before_a_full_endpoint_sets_nothing_aside() -> None:
+    limits = Limits(BudgetSettings(calls=2), {"m": Door(Pace(1), Turns())}, NOTHING)
+    await limits.enter("m", Cost(1, 1))
+    impatient = asyncio.create_task(limits.enter("m", Cost(1, 1)))
+    await turns_of_the_loop()
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    await asyncio.wait_for(limits.enter("elsewhere", Cost(1, 1)), 30)
+
+
 async def test_failed_calls_cost_nothing_and_lost_ones_their_most() -> None:
     limits = Limits(BudgetSettings(), {}, NOTHING)
     limits.failed(await limits.enter("m", Cost(5, 50)), None, congested=False)

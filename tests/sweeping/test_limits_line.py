@@ -10,6 +10,7 @@ import pytest
 
 from opro_cli.core.settings import BudgetSettings
 from opro_cli.engine.budget import Spent
+from opro_cli.engine.pace import Pace, Turns
 from opro_cli.errors import BudgetReached, Interrupted
 from opro_cli.sweeping.limits import Door, Limits
 from opro_cli.sweeping.limits_line import RemoteLimits, serve_limits
@@ -72,6 +73,24 @@ async def test_what_a_killed_cell_had_in_flight_counts_at_its_most(sweep: Sweep)
     cell.answered(await cell.enter("m", 40, 0), 40, 0)
     await sweep.spends(Spent(2, 100, 5))
     await cell.aclose()
+
+
+async def test_what_a_killed_cell_still_waited_for_takes_no_place() -> None:
+    limits = Limits(BudgetSettings(), {"m": Door(Pace(1), Turns())}, NOTHING)
+    server = SweepServer({"limits": partial(serve_limits, limits)})
+    address = await server.start()
+    reader, writer = await connect(address, "limits")
+    tell(writer, "ask", 1, "m", 1, 0)
+    tell(writer, "ask", 2, "m", 1, 0)
+    tell(writer, "ask", 3, "elsewhere", 1, 0)
+    answers = sorted([await reader.readline(), await reader.readline()])
+    assert answers == [b'["go", 1]\n', b'["go", 3]\n']  # and 2 waits
+    writer.transport.abort()
+    await until(lambda: limits.spent.calls == 2)
+    cell = RemoteLimits(address)
+    cell.answered(await asyncio.wait_for(cell.enter("m", 1, 0), 30), 1, 0)
+    await cell.aclose()
+    await server.stop()
 
 
 async def test_half_a_line_is_no_message_and_disturbs_nobody(sweep: Sweep) -> None:
@@ -146,8 +165,6 @@ async def test_the_token_opens_nothing_but_what_is_served(sweep: Sweep) -> None:
 
 
 async def test_places_at_an_endpoint_are_shared_too() -> None:
-    from opro_cli.engine.pace import Pace, Turns
-
     limits = Limits(BudgetSettings(), {"m": Door(Pace(2), Turns())}, NOTHING)
     server = SweepServer({"limits": partial(serve_limits, limits)})
     address = await server.start()
