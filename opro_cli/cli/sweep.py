@@ -52,6 +52,8 @@ def sweep(
     Examples:
       opro sweep grid.yaml --dry-run
       opro sweep grid.yaml
+      opro sweep grid.yaml --shard 2/5 --plain
+      opro sweep grid.yaml --engine ray --address auto
     """
     from opro_cli import wiring
     from opro_cli.adapters.sweep_file import load_sweep
