@@ -70,6 +70,7 @@ def spawn(script: str, rows: int, columns: int, **environment: str) -> pexpect.s
         env={**clean, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **environment},
         dimensions=(rows, columns),
         encoding="utf-8",
+        codec_errors="replace",  # the terminal echoes ^C in the middle of a letter
         timeout=60,
     )
 
