@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -77,7 +77,8 @@ def sweep(
         at_work = engine_for(engine, address, processes)
         try:
             observer = observer_for_sweep(plain=plain)
-            ceiling = work_on(cells, folder, table, at_work, observer, limits)
+            session = work_on(cells, folder, table, at_work, observer, limits)
+            ceiling = asyncio.run(session)
         finally:
             at_work.close()
             again = ["--engine", engine, "--address", address] if engine != "local" else []
@@ -118,9 +119,10 @@ def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngi
         from opro_cli.sweeping.ray_engine import RayEngine
 
         return RayEngine(address, processes)
+    from opro_cli.adapters.own_process import cores
     from opro_cli.sweeping.local import LocalEngine
 
-    return LocalEngine(processes or os.cpu_count() or 1)
+    return LocalEngine(processes or cores())
 
 
 def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:

@@ -35,6 +35,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._said = float("-inf")
+        self.begun = False
         self._board = Scoreboard()
 
     def begin(
@@ -48,6 +49,7 @@ class Progress:
 
     def after(self, event: Event, state: RunState) -> None:  # noqa: ARG002
         """Now and then where it stands."""
+        self.begun = True
         if time.monotonic() - self._said >= EVERY:
             self._tell(state)
 
@@ -79,12 +81,12 @@ def tell(stream: TextIO, what: Any) -> None:
         pass
 
 
-def work(job: Job, stream: TextIO) -> dict[str, Any]:
+def work(job: Job, progress: Progress) -> dict[str, Any]:
     """Work on a job until it ends, however it does; what is to be told of it."""
     try:
         folder, settings = at_hand(job) if job.away else prepared(job)
         shared = RemoteLimits(Address(*job.server))
-        outcome = running.work_on(folder, settings, [Progress(stream)], shared=shared)
+        outcome = running.work_on(folder, settings, [progress], shared=shared)
     except Interrupted:
         return {"ended": "interrupted"}
     except OproError as error:
@@ -98,12 +100,22 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a user's code prints, or a program that it runs, is none of these lines
 
+    progress = Progress(out)
+
+    def on_term(*_: object) -> None:
+        """Outside of the session, which has a handler of its own: after it, results are written."""
+        if not progress.begun:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, on_term)
+
     def listen() -> None:
         sys.stdin.read()
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=listen, daemon=True).start()
-    tell(out, work(job, out))
+    tell(out, work(job, progress))
     out.close()
     os._exit(0)  # not through the thread that waits for the end of stdin
 

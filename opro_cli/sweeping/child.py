@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from opro_cli.adapters.own_process import start_module
 from opro_cli.sweeping.cells import Job
-from opro_cli.sweeping.server import LONGEST_LINE
 
 
 class Child:
@@ -27,7 +24,7 @@ class Child:
 
     async def run(self) -> dict[str, Any]:
         """Run it to its end; the last that it says, or how it died. The rest goes to `told`."""
-        self._process = process = await _started()
+        self._process = process = await start_module("opro_cli.sweeping.cell_process")
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
@@ -73,17 +70,3 @@ class Child:
 def is_last(what: dict[str, Any]) -> bool:
     """Is a cell over that says this?"""
     return "ended" in what or "error" in what
-
-
-async def _started() -> asyncio.subprocess.Process:
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "opro_cli.sweeping.cell_process"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=LONGEST_LINE,
-        start_new_session=True,  # Ctrl-C is for us, who let it finish what is asked
-        env={**os.environ, "PYTHONPATH": path},
-    )

@@ -12,8 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-LONGEST_LINE = 1 << 24
-"""Bytes; the longest is a cell's result."""
+from opro_cli.adapters.own_process import LONGEST_LINE
 
 Service = Callable[..., Awaitable[None]]
 """Serves one connection: called with its reader, its writer, and what the first line says more."""

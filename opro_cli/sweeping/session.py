@@ -47,7 +47,7 @@ def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> Table:
     return table
 
 
-def work_on(
+async def work_on(
     cells: Sequence[SweepCell],
     folder: Path,
     table: Table,
@@ -59,19 +59,6 @@ def work_on(
 
     What ended it of the sweep's own budget, "" for nothing. Raises Interrupted when it was stopped.
     """
-    waiting = [cell for cell in cells if table.rows[cell.name].status != "finished"]
-
-    return asyncio.run(_session(waiting, folder, table, engine, observer, limits))
-
-
-async def _session(
-    cells: Sequence[SweepCell],
-    folder: Path,
-    table: Table,
-    engine: SweepEngine,
-    observer: SweepObserver,
-    limits: Limits,
-) -> str:
     loop = asyncio.get_running_loop()
 
     def told(name: str, what: dict[str, Any]) -> None:
@@ -90,7 +77,9 @@ async def _session(
     server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
     address = await server.start(engine.host)
     jobs = [
-        Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address) for cell in cells
+        Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
+        for cell in cells
+        if table.rows[cell.name].status != "finished"
     ]
     observer.begin(table)
     try:

@@ -33,8 +33,6 @@ def spent_line(table: Table) -> Iterator[str]:
     yield f"tokens {formats.tokens(spent.tokens)}{tokens}"
     if budget.calls is not None:
         yield f"at most {formats.count(budget.calls)} calls"
-    if budget.minutes is not None:
-        yield f"at most {formats.duration(60 * budget.minutes)}"
 
 
 def stopping_line(table: Table) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import sys
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from opro_cli.adapters.own_process import cores, start_module
 from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
 
@@ -18,7 +17,6 @@ MOST = 2
 """Processes: each takes some 70 MB, and a search rarely asks more at a time than two can use."""
 BUSY = 8
 """Prompts that one process has before another one is started."""
-LONGEST_LINE = 2**24  # bytes
 LONGEST_WORDS = 200  # characters of what a process says when it dies
 # Matrices this small gain little from BLAS's own threads, which wait for each other beside any
 # other load.
@@ -71,7 +69,7 @@ class _Worker:
         self.awaited: dict[int, asyncio.Future[Continuation]] = {}
         self.failure: ModelError | None = None
         self._keys = count()
-        self._started = asyncio.create_task(self._start())
+        self._started = asyncio.create_task(start_module("opro_cli.embedded.worker", ONE_THREAD))
         self._listening = asyncio.create_task(self._listen())
 
     async def continuation(self, folder: Path, prompt: Prompt, stop: Sequence[str]) -> Continuation:
@@ -99,21 +97,6 @@ class _Worker:
             if process.returncode is None:
                 process.kill()  # what it computes is of no use to anybody
             await self._listening
-
-    async def _start(self) -> asyncio.subprocess.Process:
-        package = str(Path(__file__).resolve().parents[3])
-        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        return await asyncio.create_subprocess_exec(
-            # -P: a json.py in the folder where somebody works is not ours.
-            *(sys.executable, "-P", "-m", "opro_cli.embedded.worker"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=LONGEST_LINE,
-            # Ctrl-C is for us, who let it finish what is asked.
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": path, **ONE_THREAD},
-        )
 
     async def _listen(self) -> None:
         try:
@@ -171,5 +154,4 @@ def _ended(why: str) -> ModelError:
 
 def _most() -> int:
     """As many as there are cores for, and not too many."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(MOST, cores or 1)
+    return min(MOST, cores())
