@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import sys
@@ -55,6 +54,8 @@ def sweep(
       opro sweep grid.yaml --shard 2/5 --plain
       opro sweep grid.yaml --engine ray --address auto
     """
+    import asyncio  # not for `--help`
+
     from opro_cli import wiring
     from opro_cli.adapters.sweep_file import load_sweep
     from opro_cli.adapters.sweep_folder import held, write_sweep
