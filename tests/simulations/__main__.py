@@ -1,0 +1,50 @@
+"""Rates of the verdict: `python -m tests.simulations [RUNS] [--only=WORD] [--all]`, 1,000 runs.
+
+`--all` adds what is known and not mended. Intervals are Wilson's, 95 %.
+"""
+
+from __future__ import annotations
+
+import sys
+from multiprocessing import Pool
+
+from opro_cli.core.stats import wilson_interval
+from tests.simulations.rows import DRIFT, KNOWN, OTHER, lucky
+
+RUNS = 1000
+FAMILIES, TIMES = 40, 20
+
+
+def percent(count: int, runs: int) -> str:
+    interval = wilson_interval(count / runs, runs)
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{100 * count / runs:5.1f} % [{low:4.1f} to {high:4.1f}]"
+
+
+def lucky_run(family: int) -> int:
+    return lucky(family, TIMES)
+
+
+def main() -> None:
+    numbers = [int(each) for each in sys.argv[1:] if each.isdecimal()]
+    runs = numbers[0] if numbers else RUNS
+    only = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("--only=")), "")
+    everything = "--all" in sys.argv[1:]
+    rows = {**DRIFT, **OTHER, **(KNOWN if everything else {})}
+    print(f"{runs:,} runs a row\n\n{'truth':<48}{'improved':<25}worse", flush=True)
+    with Pool() as pool:
+        for name, row in rows.items():
+            if only in name:
+                verdicts = pool.map(row, range(runs), chunksize=10)
+                improved, worse = verdicts.count("improved"), verdicts.count("worse")
+                print(f"{name:<48}{percent(improved, runs)}  {percent(worse, runs)}", flush=True)
+        if everything and not only:
+            found = pool.map(lucky_run, range(FAMILIES), chunksize=1)
+            for most in (1, 5, 10, 20):
+                hits = sum(0 < each <= most for each in found)
+                label = f"other seeds until improved, at most {most} runs"
+                print(f"{label:<48}{percent(hits, FAMILIES)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
