@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from opro_cli.core.stats import Interval, wilson_interval
 
+CACHED = -1
+"""The session of an answer that came from the answer cache: nobody knows when it was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -39,12 +42,14 @@ class Estimate(NamedTuple):
 class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a replay makes many
     """One question's outcome: the answer read (None: unreadable) and its score.
 
-    excluded: the scorer can never answer it and the score leaves it out.
+    excluded: the scorer can never answer it and the score leaves it out. session: of the run, the
+    one in which the scorer was asked, counted from 1; CACHED where another run was.
     """
 
     answer: str | None
     score: float | None
     excluded: bool = False
+    session: int = 0
 
 
 @dataclass(slots=True)
@@ -76,9 +81,9 @@ class Answers:
         elif score != 0.0:
             self.partial = True
 
-    def refuse(self, question: int, *, exclude: bool) -> None:
+    def refuse(self, question: int, *, exclude: bool, session: int = 0) -> None:
         """Take in that one question can never be answered."""
-        self.by_question[question] = Outcome(None, None, exclude)
+        self.by_question[question] = Outcome(None, None, exclude, session)
         self.first_replies.pop(question, None)
         self.refused += 1
         self.excluded += exclude

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from opro_cli.core.model import Split
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 Via = Literal["call", "cache", "choice"]
 """Where a reply came from: a call of its own, the answer cache, or as a further choice of the

@@ -8,6 +8,7 @@ from opro_cli.core.answers import Estimate
 from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
 from opro_cli.core.racing import Race
+from opro_cli.core.rng import rng_for
 from opro_cli.core.selection import (
     baseline,
     choose_exemplars,
@@ -50,7 +51,8 @@ class Propose:
 class Evaluate:
     """Ask the scorer these questions, in this order as far as concurrency allows.
 
-    Those of one candidate stand together, since providers keep the beginning of a prompt warm.
+    Those of one candidate stand together, since providers keep the beginning of a prompt warm;
+    but for those of prompts that are compared (`_side_by_side`).
     """
 
     questions: tuple[Question, ...]
@@ -100,8 +102,47 @@ def next_work(state: RunState) -> Work:
 
 
 def _evaluate_all(state: RunState) -> Work:
-    open_test = _open_questions(state, list(state.candidates.values()), "test")
-    return Evaluate(open_test) if open_test else Finish()
+    return _on_test(state, list(state.candidates.values()))
+
+
+def _on_test(state: RunState, candidates: list[Candidate]) -> Work:
+    """Ask prompts the test questions, to compare them."""
+    ask = _side_by_side if state.interleaves else _one_by_one
+    questions = ask(state, candidates)
+    return Evaluate(questions) if questions else Finish()
+
+
+def _one_by_one(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+    return _open_questions(state, candidates, "test")
+
+
+def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+    """The open test questions, one after the other, each under all prompts in turn.
+
+    A scorer that changes by itself then changes for all prompts alike: the order of the
+    questions, and of the prompts on each, is drawn from the run's seed. Whoever is asked a second
+    time gets each question a quarter of all questions after the first time, so that what the
+    scorer itself changes meanwhile is seen.
+    """
+    compared = [each for each in candidates if each.id not in state.again]
+    repeated = [each for each in candidates if each.id in state.again]
+    total = state.sizes["test"]
+    order = list(range(total))
+    rng = rng_for(state.search.seed, "test order")
+    rng.shuffle(order)
+    later = -(-total // 4) if repeated else 0
+    questions: list[Question] = []
+    for turn in range(total + later):
+        asked = [(each, order[turn]) for each in compared] if turn < total else []
+        if turn >= later:
+            asked += [(each, order[turn - later]) for each in repeated]
+        rng.shuffle(asked)
+        questions += [
+            Question(candidate.id, "test", index)
+            for candidate, index in asked
+            if index not in candidate.answers["test"].by_question
+        ]
+    return tuple(questions)
 
 
 def _not_done(state: RunState) -> list[Candidate]:
@@ -181,8 +222,7 @@ def _evaluate_unseen(state: RunState) -> Work:
     best, start = winner(state), baseline(state)
     if best is None or start is None:
         raise AssertionError("every candidate has its train answers here, so one is best")
-    open_test = _open_questions(state, compared_on_test(state, start, best), "test")
-    return Evaluate(open_test) if open_test else Finish()
+    return _on_test(state, compared_on_test(state, start, best))
 
 
 def _open_questions(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from opro_cli.core.answers import Answers, Estimate, Outcome
+from opro_cli.core.answers import CACHED, Answers, Estimate, Outcome
 from opro_cli.core.candidates import Candidate, candidate_id
 from opro_cli.core.events import (
     Answered,
@@ -126,7 +126,7 @@ class RunState:
             case Reasoned():
                 self._apply_reasoned(event)
             case Refused():
-                self._answers_for(event).refuse(event.question, exclude=self.exclude_refused)
+                self._refuse(event, len(self.sessions))
             case Stopped():
                 self._apply_stopped(event)
             case Checked():
@@ -176,12 +176,17 @@ class RunState:
             raise IllegalEvent(f"a score of {event.score:g}, which is not between 0 and 1")
         # A reply that was kept ungraded is paid for once, not again with its grade.
         known = self.rounds == 1 and event.question in answers.first_replies
+        session = CACHED if event.via == "cache" else len(self.sessions)
         if is_filtered(event.text, event.finish_reason):
-            answers.refuse(event.question, exclude=self.exclude_refused)
+            self._refuse(event, session)
         else:
-            answers.add(event.question, Outcome(event.answer, event.score))
+            answers.add(event.question, Outcome(event.answer, event.score, False, session))
         if not known:
             self.spend["scorer"].add(event)
+
+    def _refuse(self, event: Answered | Refused, session: int) -> None:
+        answers = self._answers_for(event)
+        answers.refuse(event.question, exclude=self.exclude_refused, session=session)
 
     def _apply_stopped(self, event: Stopped) -> None:
         candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
@@ -230,6 +235,20 @@ class RunState:
         new = self.pending.get(new_id) or Candidate(new_id, instruction, step)
         candidate = self.candidates.setdefault(new_id, new)
         self.history.append((step, candidate))
+
+    @property
+    def interleaves(self) -> bool:
+        """Does the run ask the prompts that it compares side by side, question by question?
+
+        One that began before there was journal format 5 asks one prompt after the other, and
+        keeps that plan to its end.
+        """
+        return not self.sessions or self.sessions[0].format_version >= 5
+
+    @property
+    def compares_on_test(self) -> bool:
+        """Are answers to test questions there to be compared, and so asked of the scorer anew?"""
+        return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
 
     def asked(self, id: str) -> Candidate:
         """Who is asked under an id: a candidate, a baseline, or one of them a second time.

@@ -104,16 +104,16 @@ class Calls:
     ) -> AsyncIterator[TimedReply]:
         """One request's reply; whoever asked records it before leaving.
 
-        fresh: make a call of its own, whatever an equal request was answered, and do not keep
-        what it says. at: the one endpoint to ask. Only a call needs room under a ceiling; a known
-        answer needs time alone.
+        fresh: make a call of its own, whatever an equal request was answered; what it says is
+        kept for others all the same. at: the one endpoint to ask. Only a call needs room under a
+        ceiling; a known answer needs time alone.
 
         Raises ModelError when there is none, BudgetReached when a ceiling forbids the call,
         Halted when a stop was asked for before it was sent, and UsageError, after the reply was
         recorded, when a ceiling cannot be kept because nobody counts.
         """
-        place = None if fresh else self._known.place_of(role, request)
-        if place is not None:
+        place = self._known.place_of(role, request)
+        if place is not None and not fresh:
             known = await self._known.reply_at(place)
             if known is not None:
                 self._ledger.require_time()
@@ -133,7 +133,7 @@ class Calls:
             finally:
                 self._ledger.release(cost)
         finally:
-            if place is not None:
+            if place is not None and not fresh:
                 self._known.end(place)
 
     async def preflight(self, role: Role) -> None:

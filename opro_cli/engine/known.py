@@ -58,7 +58,9 @@ class KnownAnswers:
         """It has answered."""
         if is_worth_keeping(reply):
             place.cache.put(place.key, reply)
-            self._asked[place.key].set_result(reply)
+            waiting = self._asked.get(place.key)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(reply)
 
     def end(self, place: Place) -> None:
         """It is asked no more."""

@@ -199,9 +199,9 @@ class Runner:
     def _hand_out(self, questions: Sequence[Question], asking: Crew[Question]) -> None:
         """Queue those of candidates that nothing is being asked about.
 
-        A candidate that was begun goes on first where one block fills the concurrency: providers
-        keep the beginning of a prompt warm. Elsewhere all go on side by side, so that a step does
-        not end with one that is waited for.
+        In a race a candidate that was begun goes on first where one block fills the concurrency:
+        providers keep the beginning of a prompt warm. Elsewhere all go on side by side, so that a
+        step does not end with one that is waited for.
         """
         begun: list[Question] = []
         others: list[Question] = []
@@ -209,7 +209,7 @@ class Runner:
             candidate, split = question.candidate, question.split
             if not self._open[candidate, split]:
                 answered = self.state.asked(candidate).answers[split].by_question
-                (begun if answered else others).append(question)
+                (begun if answered and split == "train" else others).append(question)
         self._open.update((q.candidate, q.split) for q in (*begun, *others))
         asking.hand(begun, first=self.settings.scorer.at_once <= BLOCK)
         asking.hand(others)

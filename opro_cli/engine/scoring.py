@@ -130,8 +130,9 @@ class Scoring:
             messages, scorer.temperature, scorer.max_tokens, seed, stop=scorer.stop or ()
         )
         known = candidate.answers[question.split].first_replies.get(question.index)
-        # A second time is there to see whether the scorer says the same again.
-        fresh = question.candidate.startswith(AGAIN)
+        # Answers that are compared are all given now, by the scorer as it is now.
+        to_compare = question.split == "test" and self.calls.state.compares_on_test
+        fresh = to_compare or question.candidate.startswith(AGAIN)
 
         def graded(answered: TimedReply) -> Answered:
             grade = self.metric.grade(answered.reply.text, example, prompt)

@@ -1,4 +1,7 @@
-"""Prompts × datasets × models: scores with intervals, and who is told apart from the first."""
+"""Prompts × datasets × models: scores with intervals, and who is told apart from the first.
+
+Only prompts that were asked at the same time are told apart: a server changes from day to day.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.answers import Score
-from opro_cli.core.candidates import candidate_id
+from opro_cli.core.answers import CACHED, Score
+from opro_cli.core.candidates import Candidate, candidate_id
 from opro_cli.core.stats import holm
+from opro_cli.reports.formats import moment
+from opro_cli.reports.head_to_head import Comparison, compare
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data
-from opro_cli.reports.verdict import ALPHA, Comparison, compare
+from opro_cli.reports.verdict import ALPHA
 
 SCORE_KEYS = ("mean", "n", "correct", "unreadable", "refused", "interval")
 """Of `score_data`: every row of the matrix has them, also one of which all was refused."""
@@ -23,16 +28,20 @@ class Entry:
 
     against_first: the paired comparison with the first prompt, None for itself and where nothing
     is shared. adjusted: its p-value after Holm's correction over the prompts of the column.
+    asked: when its last answers were asked for, seconds since the epoch; None where nobody knows.
     """
 
     score: Score | None
     against_first: Comparison | None
     adjusted: float | None
+    asked: float | None = None
 
     @property
     def mark(self) -> str:
         """ "better", "worse" or "" for not told apart from the first prompt."""
         if self.against_first is None or self.adjusted is None or self.adjusted >= ALPHA:
+            return ""
+        if not self.against_first.together:
             return ""
         return "better" if self.against_first.difference > 0 else "worse"
 
@@ -52,12 +61,22 @@ def column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> Column:
     """The scores of all prompts in one evaluation."""
     asked = [run.state.candidates[candidate_id(prompt)] for prompt in prompts]
     meetings = [compare(asked[0], each) for each in asked[1:]]
-    adjusted = holm([each.p_value if each else 1.0 for each in meetings])
-    entries = [Entry(asked[0].score("test"), None, None)]
+    adjusted = holm([max(each.p_value, each.guarded_p) if each else 1.0 for each in meetings])
+    entries = [Entry(asked[0].score("test"), None, None, _asked_at(run, asked[0]))]
     for candidate, meeting, p_value in zip(asked[1:], meetings, adjusted, strict=True):
-        entries.append(Entry(candidate.score("test"), meeting, p_value if meeting else None))
+        known = p_value if meeting else None
+        when = _asked_at(run, candidate)
+        entries.append(Entry(candidate.score("test"), meeting, known, when))
     model = run.settings["scorer"]["model"]
     return Column(dataset, model, run.name, run.state.sizes["test"], tuple(entries))
+
+
+def _asked_at(run: RecordedRun, candidate: Candidate) -> float | None:
+    """The start of the last session that asked it."""
+    outcomes = candidate.answers["test"].by_question.values()
+    last = max((outcome.session for outcome in outcomes), default=CACHED)
+    sessions = run.state.sessions
+    return sessions[last - 1].at if 0 < last <= len(sessions) else None
 
 
 def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -73,6 +92,8 @@ def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str,
             "p_value": entry.against_first.p_value if entry.against_first else None,
             "p_adjusted": entry.adjusted,
             "mark": entry.mark,
+            "asked": None if entry.asked is None else moment(entry.asked),
+            "asked_with_first": entry.against_first.together if entry.against_first else None,
         }
         for each in columns
         for prompt, entry in zip(prompts, each.entries, strict=True)

@@ -2,82 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from opro_cli.core.answers import Score
 from opro_cli.core.candidates import Candidate
-from opro_cli.core.rng import rng_for
 from opro_cli.core.selection import deciding_split
 from opro_cli.core.state import RunState
-from opro_cli.core.stats import (
-    Interval,
-    bootstrap_interval,
-    difference_interval,
-    mcnemar_mid_p,
-    paired_permutation,
-    questions_needed,
-)
+from opro_cli.core.stats import Interval
+from opro_cli.reports.head_to_head import Comparison, compare
 
 ALPHA = 0.05
 """A difference with a larger p-value is not called one."""
 
-MCNEMAR, PERMUTATION = "McNemar mid-p", "paired permutation p"
-
 Judgement = Literal["improved", "not_distinguishable", "worse"]
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two prompts on the questions that both answered.
-
-    test: the name of the paired test. gained, lost: questions on which the second, or the first,
-    scored higher. difference: of the means, second minus first. needed: questions that would tell
-    such a difference from chance (power 80 %), None when there is none.
-    """
-
-    test: str
-    n: int
-    gained: int
-    lost: int
-    p_value: float
-    difference: float
-    interval: Interval
-    needed: int | None
-
-
-def compare(first: Candidate, second: Candidate) -> Comparison | None:
-    """First against second on test; None when they share no question there.
-
-    Right or wrong answers are compared by McNemar's test (mid-p), scores between by a permutation
-    test; both draw nothing from chance that another run would draw differently.
-    """
-    before, after = first.answers["test"].by_question, second.answers["test"].by_question
-    pairs = [
-        (before[q].score or 0.0, after[q].score or 0.0)
-        for q in sorted(before)
-        if q in after and not before[q].excluded and not after[q].excluded
-    ]
-    n = len(pairs)
-    if not n:
-        return None
-    differences = [new - old for old, new in pairs]
-    gained = sum(difference > 0 for difference in differences)
-    lost = sum(difference < 0 for difference in differences)
-    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
-        p_value = mcnemar_mid_p(gained, lost)
-        interval, test = difference_interval(gained, lost, n), MCNEMAR
-        needed = questions_needed(gained / n, lost / n)
-    else:
-        random = rng_for(0, "paired test", n)
-        p_value, test = paired_permutation(differences, random), PERMUTATION
-        interval = bootstrap_interval(differences, random)
-        up = math.fsum(each for each in differences if each > 0) / n
-        down = -math.fsum(each for each in differences if each < 0) / n
-        needed = questions_needed(up, down)
-    mean = math.fsum(differences) / n
-    return Comparison(test, n, gained, lost, p_value, mean, interval, needed)
 
 
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
@@ -89,13 +25,41 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> d
     if best is start:
         sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
         return _verdict("not_distinguishable", sentence, None)
-    found, was, now = compare(start, best), start.score("test"), best.score("test")
-    if found is None or was is None or now is None:
+    found = compare(start, best)
+    if found is None:
         return no_verdict("the scorer refused every test question")
     outcome: Judgement = "not_distinguishable"
-    if found.p_value < ALPHA:
+    if max(found.p_value, found.guarded_p) < ALPHA:
         outcome = "improved" if found.difference > 0 else "worse"
-    return _verdict(outcome, _sentence(found, was, now, outcome), found)
+    doubt = "" if outcome == "not_distinguishable" else _doubt(state, start, found)
+    if doubt:
+        return _verdict(None, f"{_figures(found)}; but {doubt}", found)
+    return _verdict(outcome, _sentence(found, outcome), found)
+
+
+def _doubt(state: RunState, start: Candidate, found: Comparison) -> str:
+    """Why a difference may be the scorer's own doing and not the prompt's, "" where it is not."""
+    if not state.interleaves and not found.together:
+        return (
+            "the two prompts were asked in different sessions, or one of them in an earlier run, "
+            "so the scorer itself may have changed in between"
+        )
+    drift = _drift(state, start)
+    if drift is None or drift.p_value >= ALPHA or drift.difference * found.difference <= 0:
+        return ""
+    if abs(drift.difference) < abs(found.difference) and state.interleaves:
+        return ""
+    if not state.interleaves and _farthest(drift.interval) < abs(found.difference):
+        return ""
+    return (
+        "the scorer itself changed meanwhile: asked the same questions again, the start prompt "
+        f"went from {100 * drift.before:.1f} % to {100 * drift.after:.1f} % "
+        f"({drift.test} = {drift.p_value:.2g}), which could explain it"
+    )
+
+
+def _farthest(interval: Interval) -> float:
+    return max(abs(interval.low), abs(interval.high))
 
 
 def meeting(start: Candidate | None, other: Candidate) -> dict[str, Any] | None:
@@ -106,32 +70,64 @@ def meeting(start: Candidate | None, other: Candidate) -> dict[str, Any] | None:
 
 def noise_of(state: RunState, start: Candidate) -> dict[str, Any] | None:
     """What asking the same questions twice changed; None when they were not asked twice."""
-    if not state.search.noise_check:
+    found = _drift(state, start)
+    if found is None:
         return None
-    again = state.second_time(start)
-    found, second = compare(start, again), again.score("test")
-    if found is None or second is None:
-        return None
-    changed = found.gained + found.lost
-    return {"n": found.n, "changed": changed, "difference": found.difference, "mean": second.mean}
+    return {
+        "n": found.n,
+        "changed": found.gained + found.lost,
+        "difference": found.difference,
+        "mean": found.after,
+        "p_value": found.p_value,
+    }
 
 
-def _sentence(found: Comparison, was: Score, now: Score, outcome: Judgement) -> str:
-    low, high = 100 * found.interval.low, 100 * found.interval.high
-    told = (
-        f"on {found.n} unseen test questions {100 * was.mean:.1f} % → {100 * now.mean:.1f} %, "
-        f"{100 * found.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}; "
-        f"{found.gained} gained, {found.lost} lost, {found.test} = {found.p_value:.2g})"
-    )
+def _drift(state: RunState, start: Candidate) -> Comparison | None:
+    """The start prompt against itself, asked again later; None when it was not."""
+    return compare(start, state.second_time(start)) if state.search.noise_check else None
+
+
+def _sentence(found: Comparison, outcome: Judgement) -> str:
+    figures = _figures(found)
     if outcome != "not_distinguishable":
-        return told
+        return figures
+    if found.p_value < ALPHA:
+        return (
+            f"{figures}; but counted against it, the questions that were left out take the "
+            "difference away"
+        )
     if found.needed is None:
-        return f"{told}; as many were lost as gained"
+        return f"{figures}; as many were lost as gained"
     more = max(found.needed - found.n, 1)
-    return f"{told}; some {more:,} more test questions would tell such a difference"
+    return f"{figures}; some {more:,} more test questions would tell such a difference"
 
 
-def _verdict(outcome: Judgement, sentence: str, found: Comparison | None) -> dict[str, Any]:
+def _figures(found: Comparison) -> str:
+    low, high = 100 * found.interval.low, 100 * found.interval.high
+    return (
+        f"on {found.n} unseen test questions {100 * found.before:.1f} % → "
+        f"{100 * found.after:.1f} %, {100 * found.difference:+.1f} points (95 % interval "
+        f"{low:+.1f} to {high:+.1f}; {found.gained} gained, {found.lost} lost, "
+        f"{found.test} = {found.p_value:.2g}){_left_out(found)}"
+    )
+
+
+def _left_out(found: Comparison) -> str:
+    """Which questions the scorer refused under one of the two prompts alone."""
+    refused = [
+        f"{count} under {whom} alone"
+        for count, whom in (
+            (found.only_second, "the start prompt"),
+            (found.only_first, "the new prompt"),
+        )
+        if count
+    ]
+    return (
+        f"; left out: questions refused by the scorer, {' and '.join(refused)}" if refused else ""
+    )
+
+
+def _verdict(outcome: Judgement | None, sentence: str, found: Comparison | None) -> dict[str, Any]:
     same = {"test": "none", "n": 0, "gained": 0, "lost": 0, "p_value": 1.0}
     numbers = {"paired_test": same, "difference": None, "questions_needed": None}
     return {

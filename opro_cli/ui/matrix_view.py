@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from opro_cli.reports.formats import bounds, count, percent
+from opro_cli.reports.formats import bounds, count, moment, percent
 from opro_cli.reports.matrix import Column, Entry
 from opro_cli.ui.safe import instruction_shown, printable
 
@@ -37,6 +37,25 @@ def print_matrix(prompts: Sequence[str], columns: Sequence[Column], console: Con
                 style="dim",
             )
         )
+    for line in _asked_apart(prompts, columns):
+        console.print(Text(line, style="yellow"))
+
+
+def _asked_apart(prompts: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """Which prompts have no mark because they were asked at another time than the first."""
+    lines = []
+    for column in columns:
+        first, *others = column.entries
+        for prompt, entry in zip(prompts[1:], others, strict=True):
+            if entry.against_first is not None and not entry.against_first.together:
+                shown = printable(instruction_shown(prompt), PROMPT)
+                lines.append(
+                    f"{printable(column.dataset)}, {printable(column.model)}: no mark for "
+                    f"“{shown}”, asked {moment(entry.asked)}; the first prompt was asked "
+                    f"{moment(first.asked)}, and the model may have changed in between. "
+                    "`--fresh` asks them all in one session."
+                )
+    return lines
 
 
 def _cell(entry: Entry) -> Text:

@@ -98,7 +98,7 @@ def test_outcomes_are_unpacked_once_and_only_when_they_are_looked_at() -> None:
     assert list(outcomes) == [2, 0]
     outcomes[1] = Outcome("8", 0.0)
     del outcomes[2]
-    assert (len(outcomes), dict(outcomes)) == (2, {0: (None, None, False), 1: ("8", 0.0, False)})
+    assert (len(outcomes), dict(outcomes)) == (2, {0: Outcome(None, None), 1: Outcome("8", 0.0)})
     assert len(unpacked) == 1
 
 

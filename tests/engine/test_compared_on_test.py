@@ -65,7 +65,8 @@ async def test_a_scorer_that_always_says_the_same_makes_no_noise() -> None:
     await runner.run()
     result = outcome(runner)
     start = result["initial"]["scores"]["test"]
-    assert result["noise"] == {"n": 7, "changed": 0, "difference": 0.0, "mean": start["mean"]}
+    same = {"n": 7, "changed": 0, "difference": 0.0, "mean": start["mean"], "p_value": 1.0}
+    assert result["noise"] == same
 
 
 async def test_a_scorer_that_changes_its_mind_is_told() -> None:
@@ -83,7 +84,8 @@ async def test_a_scorer_that_changes_its_mind_is_told() -> None:
 
     runner = new_runner(MemoryJournal(), scorer=ScriptedModel(moody), steps=0, **COMPARED)
     await runner.run()
-    assert outcome(runner)["noise"] == {"n": 7, "changed": 7, "difference": -1.0, "mean": 0.0}
+    noise = outcome(runner)["noise"]
+    assert noise == {"n": 7, "changed": 7, "difference": -1.0, "mean": 0.0, "p_value": 2**-7}
 
 
 @pytest.mark.parametrize("text", [START, "Count and read."])

@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.answers import Outcome
 from opro_cli.core.candidates import Candidate
 from opro_cli.core.stats import difference_interval
-from opro_cli.reports.verdict import compare
+from opro_cli.reports.head_to_head import compare
 
 
 def scored(*scores: float | None) -> Candidate:

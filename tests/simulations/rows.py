@@ -16,7 +16,7 @@ from opro_cli.core.model import ChatReply, Split
 from opro_cli.errors import ModelError
 from opro_cli.reports.paired import Question
 from opro_cli.reports.sweeps.measured import over_tasks
-from tests.simulations.server import SHARED, START, Asked, Server, cut_at, normal, run_once
+from tests.simulations.server import SHARED, Asked, Server, cut_at, normal, run_once
 
 Verdict = str | None
 Row = Callable[[int], Verdict]
@@ -212,7 +212,9 @@ def sweep(seed: int, tasks: int, spread: float = 0.05, copies: bool = False) -> 
                 for i, (before, after) in enumerate(zip(start, won, strict=True))
             }
             measured.append((f"task{task}", gains))
-    interval = over_tasks(measured).estimate.interval
+    estimate = over_tasks(measured).estimate
+    assert estimate is not None
+    interval = estimate.interval
     return "improved" if interval.low > 0 else "worse" if interval.high < 0 else "none"
 
 

@@ -147,7 +147,7 @@ def _transfer(report: SweepReport) -> Markup | None:
 
 def _worth(worth: Worth, *, home: bool) -> Tile:
     lines, found = words.worth_lines(worth, home=home), worth.against_start
-    if found is None:
+    if found is None or not found.together:
         return Tile(lines, is_empty=worth.score is None)
     return Tile(lines, found.difference, found.interval)
 

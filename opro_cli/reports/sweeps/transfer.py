@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from opro_cli.core.answers import Score
 from opro_cli.core.candidates import Candidate, candidate_id
+from opro_cli.reports.head_to_head import Comparison, compare
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.measured import Measured
 from opro_cli.reports.sweeps.winners import Winner
-from opro_cli.reports.verdict import Comparison, compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from opro_cli.core.answers import Score
 from opro_cli.core.model import Split
 from opro_cli.core.selection import deciding_split
+from opro_cli.reports.head_to_head import Comparison, compare
 from opro_cli.reports.sweeps.measured import Measured
-from opro_cli.reports.verdict import Comparison, compare
 
 RULE = (
     "A task's winner is the run whose chosen instruction scored highest on what the runs "

@@ -9,10 +9,10 @@ from opro_cli.core.answers import Score
 from opro_cli.core.hierarchical import Estimate
 from opro_cli.core.stats import Interval
 from opro_cli.reports.formats import bounds, count, percent, plural, points
+from opro_cli.reports.head_to_head import Comparison
 from opro_cli.reports.sweeps.measured import Measured, OverTasks, Square
 from opro_cli.reports.sweeps.transfer import Worth
 from opro_cli.reports.sweeps.winners import Winner
-from opro_cli.reports.verdict import Comparison
 
 NOTHING = "–"
 READ = (
@@ -56,6 +56,8 @@ def estimated_gain(estimate: Estimate) -> str:
 
 def compared(found: Comparison | None) -> str:
     """The same of a comparison; "" for none."""
+    if found is not None and not found.together:
+        return "asked in other sessions, so not compared"
     return gained(found.difference, found.interval) if found else ""
 
 

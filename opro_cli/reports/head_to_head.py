@@ -1,0 +1,170 @@
+"""Two prompts on the test questions that both answered: how they differ, and if chance explains it.
+
+Questions that the scorer refused under one prompt alone are no part of the figures, and can not
+make a difference either: `guarded_p` counts them against whoever seems the better one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from opro_cli.core.answers import Outcome
+from opro_cli.core.candidates import Candidate
+from opro_cli.core.rng import rng_for
+from opro_cli.core.stats import (
+    Interval,
+    bootstrap_interval,
+    difference_interval,
+    mcnemar_mid_p,
+    paired_permutation,
+    questions_needed,
+)
+
+MCNEMAR, PERMUTATION = "McNemar mid-p", "paired permutation p"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two prompts on the questions that both answered.
+
+    test: the name of the paired test. gained, lost: questions on which the second, or the first,
+    scored higher. before, after: the means of the first and of the second. difference: second
+    minus first. needed: questions that would tell such a difference from chance (power 80 %),
+    None when there is none. only_first, only_second: further questions that only the one was
+    graded on, since the scorer refused them under the other and scores leave them out.
+    guarded_p: the p-value with these counted against the difference. together: were both asked
+    at the same time, so that a scorer which changes by itself has changed for both?
+    """
+
+    test: str
+    n: int
+    gained: int
+    lost: int
+    p_value: float
+    before: float
+    after: float
+    difference: float
+    interval: Interval
+    needed: int | None
+    only_first: int = 0
+    only_second: int = 0
+    guarded_p: float = 1.0
+    together: bool = True
+
+
+class _Pairs(NamedTuple):
+    """Scores of both prompts: on what both were graded on, and of one where it alone was."""
+
+    both: list[tuple[float, float]]
+    only_first: list[float]
+    only_second: list[float]
+
+
+def compare(first: Candidate, second: Candidate) -> Comparison | None:
+    """First against second on test; None when they share no question there.
+
+    Right or wrong answers are compared by McNemar's test (mid-p), scores between by a permutation
+    test; both draw nothing from chance that another run would draw differently.
+    """
+    before, after = first.answers["test"].by_question, second.answers["test"].by_question
+    shared = [(before[q], after[q]) for q in sorted(before) if q in after]
+    pairs = _graded(shared)
+    n = len(pairs.both)
+    if not n:
+        return None
+    differences = [new - old for old, new in pairs.both]
+    gained = sum(difference > 0 for difference in differences)
+    lost = sum(difference < 0 for difference in differences)
+    p_value, interval, needed, test = _tested(pairs.both)
+    mean = math.fsum(differences) / n
+    return Comparison(
+        test=test,
+        n=n,
+        gained=gained,
+        lost=lost,
+        p_value=p_value,
+        before=math.fsum(old for old, _ in pairs.both) / n,
+        after=math.fsum(new for _, new in pairs.both) / n,
+        difference=mean,
+        interval=interval,
+        needed=needed,
+        only_first=len(pairs.only_first),
+        only_second=len(pairs.only_second),
+        guarded_p=_guarded(pairs, mean, p_value),
+        together=_were_asked_together(shared),
+    )
+
+
+def _graded(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
+    pairs = _Pairs([], [], [])
+    for old, new in shared:
+        scores = old.score or 0.0, new.score or 0.0
+        match old.excluded, new.excluded:
+            case False, False:
+                pairs.both.append(scores)
+            case False, True:
+                pairs.only_first.append(scores[0])
+            case True, False:
+                pairs.only_second.append(scores[1])
+    return pairs
+
+
+class _Tested(NamedTuple):
+    p_value: float
+    interval: Interval
+    needed: int | None
+    test: str
+
+
+def _tested(pairs: Sequence[tuple[float, float]]) -> _Tested:
+    """Is the difference more than chance?"""
+    n = len(pairs)
+    differences = [new - old for old, new in pairs]
+    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
+        gained, lost = differences.count(1.0), differences.count(-1.0)
+        needed = questions_needed(gained / n, lost / n)
+        interval = difference_interval(gained, lost, n)
+        return _Tested(mcnemar_mid_p(gained, lost), interval, needed, MCNEMAR)
+    random = rng_for(0, "paired test", n)
+    p_value = paired_permutation(differences, random)
+    up = math.fsum(each for each in differences if each > 0) / n
+    down = -math.fsum(each for each in differences if each < 0) / n
+    needed = questions_needed(up, down)
+    return _Tested(p_value, bootstrap_interval(differences, random), needed, PERMUTATION)
+
+
+def _guarded(pairs: _Pairs, difference: float, p_value: float) -> float:
+    """The p-value when questions that one prompt alone was graded on speak against the difference.
+
+    Those that the seemingly better one could not answer count as wrong for it; those that only it
+    could answer are no gain.
+    """
+    unanswered = pairs.only_first if difference > 0 else pairs.only_second
+    ties = len(pairs.only_first) + len(pairs.only_second) - len(unanswered)
+    if not unanswered and not ties:
+        return p_value
+    if difference > 0:
+        everything = [*pairs.both, *((score, 0.0) for score in unanswered)]
+    else:
+        everything = [*pairs.both, *((0.0, score) for score in unanswered)]
+    everything += [(0.0, 0.0)] * ties
+    what_is_left = math.fsum(new - old for old, new in everything)
+    if what_is_left * difference <= 0:
+        return 1.0
+    return max(p_value, _tested(everything).p_value)
+
+
+def _were_asked_together(shared: Sequence[tuple[Outcome, Outcome]]) -> bool:
+    """Were both asked in one session, or gone on with together in each?
+
+    Prompts that are asked side by side begin in one session, and of what a kill leaves half asked
+    only a few questions belong to two. An answer from the cache is of no session.
+    """
+    began = [min(outcome.session for outcome in side) for side in zip(*shared, strict=True)]
+    if began[0] == began[1] >= 0:
+        return True
+    same = sum(old.session == new.session >= 0 for old, new in shared)
+    return 2 * same >= len(shared)
