@@ -11,6 +11,7 @@ from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade, Message
 from opro_cli.core.prompts import MetaPromptMaterial
 from opro_cli.core.session import Activity, Briefing
+from opro_cli.core.spend import Cost
 from opro_cli.core.state import RunState
 
 
@@ -69,11 +70,11 @@ class AnswerCache(Protocol):
 class SharedLimits(Protocol):
     """Limits over the calls of several processes: one budget, and each provider's own limits."""
 
-    async def enter(self, address: str, tokens: int, pico_usd: int) -> int:
+    async def enter(self, address: str, cost: Cost) -> int:
         """Wait until a call may go that costs so much at most; a permit, to be given back once.
 
-        address: of a `ModelSettings`. Dollars are in whole 1e-12. Raises BudgetReached when it
-        does not fit under the budget any more. Safe to call many times concurrently.
+        address: of a `ModelSettings`. Raises BudgetReached when it does not fit under the budget
+        any more. Safe to call many times concurrently.
         """
         ...
 

@@ -4,7 +4,8 @@ One JSON object an event, `{"event": "answered", ...}`; times are seconds since 
 FORMAT_VERSION rises when a record changes in a way that an older reader would misread:
 2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`; 3 has answers of
 baselines and of a second time; 4 has replies that no call of their own was made for (`via`), and
-`stopped`.
+`stopped`; 5 has what calls may have cost that nobody counted (`uncounted`, `in_flight`,
+`limit_exceeded`), and its runs ask the prompts that they compare side by side.
 """
 
 from __future__ import annotations
@@ -147,6 +148,53 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Nobody said what a call took, so that it counts at the most that it may have taken.
+
+    answered: it brought an answer (which is recorded behind this), without token counts or
+    without a price. Else it timed out or broke off, and the provider may bill it all the same.
+    tokens, usd: the upper bound of what was not said; usd None where the price is unknown.
+    """
+
+    at: float
+    role: Literal["optimizer", "scorer"]
+    answered: bool
+    tokens: int
+    usd: float | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """What the calls under way to one model may take together, until this is said anew.
+
+    Said before a call is sent that makes it more. A session that ends without a word (a kill,
+    power loss) has spent as much; one that ends in good order has waited for its calls.
+    """
+
+    at: float
+    role: Literal["optimizer", "scorer"]
+    calls: int
+    tokens: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitExceeded:
+    """A provider counted more than the bound of a call: later calls are bounded by that.
+
+    prompt_overhead: the most tokens that a prompt had beyond its bytes. longest_reply: the most
+    tokens of one reply. max_tokens: what the call had allowed.
+    """
+
+    at: float
+    role: Literal["optimizer", "scorer"]
+    prompt_overhead: int
+    longest_reply: int
+    max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class SessionEnded:
     """The session ended in good order; reason: finished, interrupted, budget or failed."""
 
@@ -163,6 +211,9 @@ Event = (
     | Answered
     | Refused
     | Stopped
+    | Uncounted
+    | InFlight
+    | LimitExceeded
     | Retried
     | SessionEnded
 )
@@ -175,6 +226,9 @@ _NAMES: dict[str, type[Any]] = {
     "answered": Answered,
     "refused": Refused,
     "stopped": Stopped,
+    "uncounted": Uncounted,
+    "in_flight": InFlight,
+    "limit_exceeded": LimitExceeded,
     "retried": Retried,
     "session_ended": SessionEnded,
 }

@@ -16,6 +16,8 @@ from opro_cli.core.events import (
     Answered,
     Checked,
     Event,
+    InFlight,
+    LimitExceeded,
     Proposed,
     Reasoned,
     Refused,
@@ -23,6 +25,7 @@ from opro_cli.core.events import (
     SessionEnded,
     SessionStarted,
     Stopped,
+    Uncounted,
 )
 from opro_cli.core.leaks import Leak, LeakIndex
 from opro_cli.core.memo import Memo
@@ -30,7 +33,7 @@ from opro_cli.core.model import SPLITS, Example, Split, is_filtered
 from opro_cli.core.proposals import LEAKS, REPEATED, Proposals, breach
 from opro_cli.core.racing import Race
 from opro_cli.core.settings import SearchSettings, TaskSettings
-from opro_cli.core.spend import RoleSpend
+from opro_cli.core.spend import Bounds, RoleSpend
 from opro_cli.core.stats import Interval
 
 
@@ -134,10 +137,20 @@ class RunState:
                 self.spend[event.role].add(event)
             case Proposed():
                 self._apply_proposed(event)
+            case Uncounted():
+                self.spend[event.role].add_uncounted(event)
+            case InFlight():
+                self.spend[event.role].say_in_flight(event)
+            case LimitExceeded():
+                self.spend[event.role].learn(event)
             case SessionStarted():
+                for spend in self.spend.values():  # where a session before it was killed
+                    spend.lose_in_flight()
                 self.sessions.append(event)
                 self.ended = None
             case SessionEnded():
+                for spend in self.spend.values():  # all were waited for
+                    spend.in_flight = Bounds()
                 self.ended = event
             case Retried():
                 pass  # in the journal for people; it decides nothing

@@ -1,39 +1,28 @@
 """The ceiling over both models and all sessions of a run, checked before every call.
 
-A call is sent only when what was spent, what the calls in flight may still cost at most, and what
-this one may cost at most fit under every ceiling together. So nothing overshoots but by the error
-of one estimate: prompt tokens are guessed from the text until a provider counts them.
+The invariant: at every send, what was spent plus the upper bounds of all calls in flight is at most
+the ceiling. What nobody counted (an answer without token counts, a call that timed out or that a
+kill cut off) is spent at its upper bound. So the bill exceeds a ceiling only by what the calls
+then in flight take beyond a bound that the provider was given: tokens of a reply beyond
+max_tokens, or of a prompt beyond its bytes and the largest overhead seen. Whoever did that once
+is counted with it from then on, in later sessions too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
-from opro_cli.core.model import ChatRequest
-from opro_cli.core.session import Role, calls_done
+from opro_cli.core.session import ROLES, Role, calls_done
 from opro_cli.core.settings import BudgetSettings, PriceSettings
+from opro_cli.core.spend import Cost, RoleSpend
 from opro_cli.core.state import RunState
 from opro_cli.errors import BudgetReached
 
-BYTES_A_TOKEN = 3.0
-"""A guess on the careful side: English has about 4, code and other scripts less."""
 
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one call at most: tokens of prompt and reply, and dollars in whole 1e-12."""
-
-    tokens: int
-    pico_usd: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """By calls that were answered: how many, their tokens, and dollars in whole 1e-12."""
+class Spent(NamedTuple):
+    """By calls that were made: how many, their tokens, and dollars in whole 1e-12."""
 
     calls: int
     tokens: int
@@ -75,6 +64,20 @@ class Ceilings:
         self._pico_usd -= cost.pico_usd
         self._freed.set()
 
+    def change(self, before: Cost, after: Cost) -> None:
+        """What is set aside for a call is another amount now."""
+        self._tokens += after.tokens - before.tokens
+        self._pico_usd += after.pico_usd - before.pico_usd
+
+    def are_below(self, spent: Spent) -> bool:
+        """Is so much more than one of them?"""
+        budget = self._budget
+        return (
+            (budget.calls is not None and spent.calls > budget.calls)
+            or (budget.tokens is not None and spent.tokens > budget.tokens)
+            or (budget.usd is not None and spent.pico_usd > budget.usd * 1e12)
+        )
+
     def _too_much(self, cost: Cost) -> str | None:
         """The ceiling that the call would break, in words."""
         budget = self._budget
@@ -100,78 +103,54 @@ class Ceilings:
         return None
 
 
-class Ledger:
-    """Who may still call in a run.
+def spent_by(
+    state: RunState,
+    prices: Mapping[Role, PriceSettings | None] | None = None,
+    largest: Mapping[Role, Cost] | None = None,
+    *,
+    in_flight: bool = False,
+) -> Spent:
+    """What a run has spent at most, all sessions and both models.
 
-    prices: by role, None where unknown (a ceiling in dollars is then refused before the run).
+    prices: for calls that were made when nobody knew the price. largest: of a call of each role,
+    for answers that an older opro recorded without token counts. in_flight: with what the process
+    at work, or one that was killed, may have in flight by what it said last.
     """
-
-    def __init__(
-        self,
-        budget: BudgetSettings,
-        state: RunState,
-        prices: Mapping[Role, PriceSettings | None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._budget, self._state, self._prices = budget, state, prices
-        self._clock = clock
-        self._began = clock() - state.working_seconds
-        self._ceilings = Ceilings(budget, lambda: spent_by(state))
-        self._bytes_a_token: dict[Role, float] = {}
-
-    async def reserve(self, role: Role, request: ChatRequest) -> Cost:
-        """Set aside what the call may cost, for `release`. Raises BudgetReached."""
-        cost = self.cost_of(role, request)
-        await self._ceilings.reserve(cost, self.require_time)
-        return cost
-
-    def release(self, cost: Cost) -> None:
-        """The call is over and, if it cost anything, recorded in the state."""
-        self._ceilings.release(cost)
-
-    def learn(self, role: Role, request: ChatRequest, prompt_tokens: int | None) -> None:
-        """What a provider counted makes the next guess better."""
-        if prompt_tokens:
-            self._bytes_a_token[role] = _bytes(request) / prompt_tokens
-
-    def cost_of(self, role: Role, request: ChatRequest) -> Cost:
-        """What a call costs at most."""
-        prompt = int(_bytes(request) / self._bytes_a_token.get(role, BYTES_A_TOKEN)) + 1
-        price = self._prices.get(role)
-        completion = request.choices * request.max_tokens
-        dollars = pico_usd(price, prompt, completion) if price else 0
-        return Cost(prompt + completion, dollars)
-
-    def seconds_left(self) -> float:
-        """Until time is up, all sessions counted; infinite without a ceiling."""
-        minutes = self._budget.minutes
-        return math.inf if minutes is None else minutes * 60 - (self._clock() - self._began)
-
-    def require_time(self) -> None:
-        """BudgetReached once time is up."""
-        if self.seconds_left() <= 0:
-            raise self.time_is_up()
-
-    def time_is_up(self) -> BudgetReached:
-        """What to raise then."""
-        return BudgetReached(f"minutes {self._budget.minutes:g} reached")
+    spent = [Spent(calls_done(state), 0, 0)]
+    for role in ROLES:
+        spend, price = state.spend[role], (prices or {}).get(role)
+        spent.append(_spent_on(spend, price, (largest or {}).get(role)))
+        if in_flight:
+            flying = spend.in_flight
+            dollars = flying.pico_usd + _at_most(price, flying.unpriced_tokens)
+            spent.append(Spent(flying.unanswered, flying.tokens, dollars))
+    return total(spent)
 
 
-def spent_by(state: RunState) -> Spent:
-    """What a run has spent, all sessions and both models; unknown is nothing."""
-    spends = state.spend.values()
-    return Spent(
-        calls_done(state),
-        sum((s.prompt_tokens or 0) + (s.completion_tokens or 0) for s in spends),
-        sum(s.pico_usd or 0 for s in spends),
-    )
+def total(parts: Iterable[Spent]) -> Spent:
+    """The sum."""
+    return Spent(*(sum(kind) for kind in zip(*parts, strict=True)))
+
+
+def _spent_on(spend: RoleSpend, price: PriceSettings | None, largest: Cost | None) -> Spent:
+    bounds = spend.uncounted
+    # Each uncounted answer has its bound beside it, but in a journal of before format 5.
+    unbounded = max(0, spend.uncounted_answers - bounds.answered)
+    dollars = spend.counted_pico_usd + bounds.pico_usd + _at_most(price, bounds.unpriced_tokens)
+    if price is not None:
+        dollars += pico_usd(price, spend.unpriced_prompt, spend.unpriced_completion)
+    tokens = spend.counted_prompt + spend.counted_completion + bounds.tokens
+    if unbounded and largest is not None:
+        tokens += unbounded * largest.tokens
+        dollars += unbounded * largest.pico_usd
+    return Spent(bounds.unanswered, tokens, dollars)
+
+
+def _at_most(price: PriceSettings | None, tokens: int) -> int:
+    """What tokens cost at most, be they of prompts or replies."""
+    return 0 if price is None else round(max(price.input, price.output) * tokens * 1e6)
 
 
 def pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -> int:
     """What so many tokens cost, in whole 1e-12 dollars (a dollar a million tokens is 1e6 each)."""
     return round((price.input * prompt_tokens + price.output * completion_tokens) * 1e6)
-
-
-def _bytes(request: ChatRequest) -> int:
-    texts = [message.content for message in request.messages]
-    return sum(len(t) if t.isascii() else len(t.encode("utf-8", "surrogatepass")) for t in texts)

@@ -8,23 +8,24 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from opro_cli.core.events import Checked, Event, Retried
-from opro_cli.core.model import ChatReply, ChatRequest, Message
+from opro_cli.core.model import ChatRequest, Message
 from opro_cli.core.rng import seed_for
 from opro_cli.core.session import ROLES, Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
-from opro_cli.engine.budget import Ledger, pico_usd
+from opro_cli.engine.clock import now
 from opro_cli.engine.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.engine.known import KnownAnswers
+from opro_cli.engine.ledger import Ledger, Reservation, counted_tokens
 from opro_cli.engine.pace import Pace, Turns
 from opro_cli.engine.replies import TimedReply, told
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.engine.sharing import shared_call
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.errors import ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
@@ -68,7 +69,11 @@ class Calls:
 
     def __post_init__(self) -> None:
         self._endpoints = {role: self._endpoints_of(role) for role in ROLES}
-        self._ledger = Ledger(self.settings.budget, self.state, self.prices)
+        own: dict[Role, PriceSettings | None]
+        own = {role: getattr(self.settings, role).price for role in ROLES}
+        self._ledger = Ledger(
+            self.settings.budget, self.state, self.prices, own_prices=own, record=self.record
+        )
         self._known = KnownAnswers(self.settings, self.caches)
 
     def _endpoints_of(self, role: Role) -> Endpoints:
@@ -108,9 +113,8 @@ class Calls:
         kept for others all the same. at: the one endpoint to ask. Only a call needs room under a
         ceiling; a known answer needs time alone.
 
-        Raises ModelError when there is none, BudgetReached when a ceiling forbids the call,
-        Halted when a stop was asked for before it was sent, and UsageError, after the reply was
-        recorded, when a ceiling cannot be kept because nobody counts.
+        Raises ModelError when there is none, BudgetReached when a ceiling forbids the call, and
+        Halted when a stop was asked for before it was sent.
         """
         place = self._known.place_of(role, request)
         if place is not None and not fresh:
@@ -123,15 +127,13 @@ class Calls:
                 raise Halted  # while it waited for a call that came to nothing
             self._known.begin(place)
         try:
-            cost = await self._ledger.reserve(role, request)
+            answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
-                answered = await self._call(role, request, policy or self.policy, at)
                 if place is not None:
                     self._known.keep(place, answered.reply)
                 yield answered
-                self._check_countable(role, answered.reply)
             finally:
-                self._ledger.release(cost)
+                self._ledger.release(reservation)
         finally:
             if place is not None and not fresh:
                 self._known.end(place)
@@ -180,7 +182,7 @@ class Calls:
 
     async def _call(
         self, role: Role, request: ChatRequest, policy: RetryPolicy, at: Endpoint | None
-    ) -> TimedReply:
+    ) -> tuple[TimedReply, Reservation]:
         answered_others = self._answered[role]
 
         def counts(error: ModelError) -> bool:
@@ -191,7 +193,7 @@ class Calls:
 
         def on_wait(attempt: int, wait: float, error: ModelError) -> None:
             self._waits(time.monotonic() + wait, _why(error))
-            self.record(Retried(time.time(), role, attempt, round(wait, 3), error.message))
+            self.record(Retried(now(), role, attempt, round(wait, 3), error.message))
 
         answered = await with_retries(
             lambda: self._attempt(role, request, at),
@@ -201,66 +203,65 @@ class Calls:
             on_wait=on_wait,
         )
         self._answered[role] += 1
-        self._ledger.learn(role, request, answered.reply.prompt_tokens)
         self.activity.waiting = ""
         self.activity.session_calls += 1
         return answered
 
-    async def _attempt(self, role: Role, request: ChatRequest, at: Endpoint | None) -> TimedReply:
+    async def _attempt(
+        self, role: Role, request: ChatRequest, at: Endpoint | None
+    ) -> tuple[TimedReply, Reservation]:
         """Ask once; what one endpoint fails at, others take at once."""
         endpoints = self._endpoints[role]
-        cost = self._ledger.cost_of(role, request)
+        expected = self._ledger.cost_of(role, request).expected_tokens
         others = len(endpoints.all) - 1 if at is None else 0
         for moved in range(others + 1):
-            admitted = await endpoints.enter(cost.tokens, moved=moved > 0, at=at)
-            self.activity.in_flight[role] += 1
+            admitted = await endpoints.enter(expected, moved=moved > 0, at=at)
             used: int | None = None
             try:
-                address = admitted.endpoint.address
-                async with shared_call(self.shared, address, cost, self._unless_over) as call:
-                    began = time.monotonic()
-                    reply = self._priced(role, await admitted.endpoint.model.reply(request))
-                    seconds = round(time.monotonic() - began, 4)
-                    call.took(reply)
-                    used = call.tokens
+                reservation = await self._ledger.reserve(role, request)
+                answered = await self._send(admitted.endpoint, reservation)
                 endpoints.answered(admitted)
-                return TimedReply(reply, seconds)
+                used = counted_tokens(answered.reply)
+                return answered, reservation
             except ModelError as error:
                 if not endpoints.failed(admitted, error, _why(error)) or moved == others:
                     raise
             finally:
-                self.activity.in_flight[role] -= 1
-                endpoints.leave(admitted, cost.tokens, used)
+                endpoints.leave(admitted, expected, used)
             if self.stop.is_set():
                 raise Halted
             self._ledger.require_time()
         raise AssertionError("the last endpoint answers or raises")
 
-    def _priced(self, role: Role, reply: ChatReply) -> ChatReply:
-        """The reply at the price that the config gives, where it gives one."""
-        price = getattr(self.settings, role).price
-        counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
-        if price is None or not counted:
-            return reply
-        cost = pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
-        return replace(reply, usd=cost / 1e12)
+    async def _send(self, endpoint: Endpoint, reservation: Reservation) -> TimedReply:
+        """One request to one endpoint.
 
-    def _check_countable(self, role: Role, reply: ChatReply) -> None:
-        """A ceiling is kept or the run stops: what nobody counts cannot be held under one."""
-        budget = self.settings.budget
-        if budget.tokens is not None and reply.prompt_tokens is None:
-            raise UsageError(
-                f"{getattr(self.settings, role).model} does not say how many tokens a call took, "
-                "so budget.tokens cannot be kept",
-                "leave budget.tokens out and set budget.calls",
-            )
-        if budget.usd is not None and reply.usd is None:
-            raise UsageError(
-                f"{getattr(self.settings, role).model} does not say what a call cost, so "
-                "budget.usd cannot be kept",
-                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
-                "budget.calls",
-            )
+        What is set aside for it stays so while it may still be billed: until its answer is
+        recorded; for good where it is cut off together with the session.
+        """
+        role, sent = reservation.role, False
+        try:
+            over = self._unless_over
+            async with shared_call(self.shared, endpoint.address, reservation.cost, over) as call:
+                self.activity.in_flight[role] += 1
+                try:
+                    began, sent = time.monotonic(), True
+                    reply = await endpoint.model.reply(reservation.request)
+                    seconds = round(time.monotonic() - began, 4)
+                finally:
+                    self.activity.in_flight[role] -= 1
+                reply = self._ledger.price(role, reply)
+                call.took(reply)
+            self._ledger.record_usage(reservation, reply)
+        except ModelError as error:
+            self._ledger.record_failure(reservation, error)
+            self._ledger.release(reservation)
+            raise
+        except BaseException:
+            if not sent:
+                self._ledger.release(reservation)
+            raise
+        return TimedReply(reply, seconds)
 
     def _waits(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from opro_cli.core.events import Via
 from opro_cli.core.model import ChatReply
+from opro_cli.engine.clock import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def told(answered: TimedReply) -> dict[str, Any]:
     """The same without whether there was a call: where there always is one."""
     reply = answered.reply
     return {
-        "at": time.time(),
+        "at": now(),
         "text": reply.text,
         "finish_reason": reply.finish_reason,
         "prompt_tokens": reply.prompt_tokens,

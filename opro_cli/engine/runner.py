@@ -20,6 +20,7 @@ from opro_cli.core.session import Activity, Role
 from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.engine.calls import Calls, Halted
+from opro_cli.engine.clock import now
 from opro_cli.engine.parallel import Crew
 from opro_cli.engine.proposing import Proposing, Samples
 from opro_cli.engine.retries import RetryPolicy
@@ -116,16 +117,16 @@ class Runner:
         Raises ModelError when a model fails for good; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
-        self._record(SessionStarted(time.time(), os.getpid(), __version__))
+        self._record(SessionStarted(now(), os.getpid(), __version__))
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
-            self._record(SessionEnded(time.time(), ending, self.stopped_by))
+            self._record(SessionEnded(now(), ending, self.stopped_by))
             return ending
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
         except OproError as error:
-            self._record(SessionEnded(time.time(), "failed", error.message))
+            self._record(SessionEnded(now(), "failed", error.message))
             raise
         finally:
             syncing.cancel()
@@ -180,7 +181,7 @@ class Runner:
                     case Stop():
                         mean, interval = work.estimate
                         where = (mean, interval.low, interval.high)
-                        self._record(Stopped(time.time(), work.candidate, *where))
+                        self._record(Stopped(now(), work.candidate, *where))
                         continue
                     case Propose():
                         self._hand_out(work.meanwhile, asking)

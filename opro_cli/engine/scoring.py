@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from opro_cli.core.prompts import (
 from opro_cli.core.rng import seed_for
 from opro_cli.core.state import AGAIN
 from opro_cli.engine.calls import Calls
+from opro_cli.engine.clock import now
 from opro_cli.engine.endpoints import is_congested
 from opro_cli.engine.replies import TimedReply, said
 from opro_cli.errors import ModelError, OproError, UsageError
@@ -116,7 +116,7 @@ class Scoring:
 
     def _refuse(self, question: Question, error: ModelError) -> None:
         self.refused += 1
-        self.calls.record(Refused(at=time.time(), reason=error.message, **_place(question)))
+        self.calls.record(Refused(at=now(), reason=error.message, **_place(question)))
 
     async def _put(self, question: Question) -> None:
         place, settings = _place(question), self.calls.settings

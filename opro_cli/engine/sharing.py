@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from opro_cli.core.model import ChatReply
-from opro_cli.engine.budget import Cost
+from opro_cli.core.spend import Cost
 from opro_cli.engine.endpoints import is_congested
 from opro_cli.errors import ModelError
 from opro_cli.ports import SharedLimits
@@ -22,7 +22,8 @@ class SharedCall:
 
     def took(self, reply: ChatReply) -> None:
         """It was answered with this."""
-        self.tokens = (reply.prompt_tokens or 0) + (reply.completion_tokens or 0) or None
+        if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+            self.tokens = reply.prompt_tokens + reply.completion_tokens
         self.pico_usd = None if reply.usd is None else round(reply.usd * 1e12)
 
 
@@ -41,10 +42,13 @@ async def shared_call(
     if limits is None:
         yield call
         return
-    permit = await wait(limits.enter(address, cost.tokens, cost.pico_usd))
+    permit = await wait(limits.enter(address, cost))
     try:
         yield call
     except ModelError as error:
+        if error.maybe_billed:
+            limits.lost(permit)
+            raise
         limits.failed(permit, error.retry_after, congested=is_congested(error))
         raise
     except BaseException:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 UNKNOWN = "unknown"
+
+Number = TypeVar("Number", int, float)
 
 
 def percent(mean: float) -> str:
@@ -77,7 +81,7 @@ def megabytes(size: int) -> str:
     return f"{size / 2**20:,.1f} MB"
 
 
-def total(numbers: list[int | None]) -> int | None:
+def total(numbers: Sequence[Number | None]) -> Number | None:
     """The sum, None as soon as one is unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None

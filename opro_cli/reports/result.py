@@ -7,6 +7,7 @@ deterministic models give equal results, whatever the concurrency.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,9 @@ from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import SPLITS
 from opro_cli.core.selection import baseline, deciding_split, winner
 from opro_cli.core.session import calls_done
+from opro_cli.core.spend import Bounds, RoleSpend
 from opro_cli.core.state import RunState
+from opro_cli.reports.formats import total
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import judge, meeting, no_verdict, noise_of
 
@@ -79,15 +82,56 @@ def steps_done(state: RunState) -> int:
 
 
 def spend_of(state: RunState) -> dict[str, Any]:
-    """Both models together; unknown (null) as soon as one call's figure is unknown."""
+    """Both models together; unknown (null) as soon as one answer's figure is unknown.
+
+    counted: the figures of the answers that have one. uncounted: beside them, calls that nobody
+    counted, at their upper bound: answers without token counts, and calls without an answer that
+    the provider may bill. beyond_limits: the most that a model took beyond what it was allowed.
+    """
     roles = list(state.spend.values())
-    pico = [role.pico_usd for role in roles]
+    prices = [role.usd for role in roles]
     return {
-        "usd": None if None in pico else sum(p or 0 for p in pico) / 1e12,
-        "prompt_tokens": _sum([role.prompt_tokens for role in roles]),
-        "completion_tokens": _sum([role.completion_tokens for role in roles]),
+        "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
+        "prompt_tokens": total([role.prompt_tokens for role in roles]),
+        "completion_tokens": total([role.completion_tokens for role in roles]),
         "calls": calls_done(state),
         "cached_calls": sum(role.cached for role in roles),
+        "counted": counted(roles),
+        "uncounted": uncounted(roles),
+        "beyond_limits": beyond_limits(state.spend),
+    }
+
+
+def counted(roles: Iterable[RoleSpend]) -> dict[str, Any]:
+    """Tokens and dollars of what was counted; null where an answer has neither count nor bound."""
+    known = list(roles)
+    pairs = [role.known_tokens for role in known]
+    return {
+        "usd": total([role.known_usd for role in known]),
+        "prompt_tokens": total([prompt for prompt, _ in pairs]),
+        "completion_tokens": total([completion for _, completion in pairs]),
+    }
+
+
+def beyond_limits(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
+    """By role, what a model took at most beyond max_tokens or the bytes of a prompt."""
+    return {
+        role: {"longest_reply": each.longest_reply, "prompt_overhead": each.prompt_overhead}
+        for role, each in spend.items()
+        if each.longest_reply or each.prompt_overhead
+    }
+
+
+def uncounted(roles: Iterable[RoleSpend]) -> dict[str, Any]:
+    """Calls, and their tokens and dollars at most; dollars null where a price is unknown."""
+    bounds = Bounds()
+    for role in roles:
+        bounds.add_all(role.uncounted)
+    return {
+        "calls": bounds.answered + bounds.unanswered,
+        "unanswered": bounds.unanswered,
+        "tokens": bounds.tokens,
+        "usd": None if bounds.unpriced_tokens else bounds.pico_usd / 1e12,
     }
 
 
@@ -119,10 +163,6 @@ def score_data(score: Score | None) -> dict[str, Any] | None:
         **({"estimated": True} if score.estimated else {}),
         "interval": [score.interval.low, score.interval.high],
     }
-
-
-def _sum(parts: list[int | None]) -> int | None:
-    return None if None in parts else sum(part or 0 for part in parts)
 
 
 def _working_seconds(state: RunState) -> float | None:

@@ -23,6 +23,8 @@ from opro_cli.core.session import (
 )
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
+from opro_cli.reports.result import beyond_limits, counted, uncounted
+from opro_cli.reports.spend_words import exceeded_words, uncounted_words
 from opro_cli.ui.columns import Columns
 from opro_cli.ui.safe import printable
 from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, missed_answers
@@ -103,6 +105,8 @@ def _notice(state: RunState, activity: Activity, now: float, width: int) -> Text
         return Text(printable(why, width), style="yellow")
     for endpoint, reason in activity.out.items():
         return Text(printable(out_line(endpoint, reason), width), style="yellow")
+    for role, most in beyond_limits(state.spend).items():
+        return Text(printable(exceeded_words(role, **most), width), style="yellow")
     return Text()
 
 
@@ -140,10 +144,13 @@ def _calls_line(
 
 def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
     roles = list(state.spend.values())
-    tokens_in = formats.tokens(formats.total([role.prompt_tokens for role in roles]))
-    tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
-    cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
+    known = counted(roles)
+    tokens_in = formats.tokens(known["prompt_tokens"])
+    tokens_out = formats.tokens(known["completion_tokens"])
+    cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
+    if more := uncounted_words(uncounted(roles)):
+        parts.append(more)
     if activity.in_flight and not state.ended:
         flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
         parts.append(f"in flight: {', '.join(flying)}")

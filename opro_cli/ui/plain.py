@@ -9,6 +9,7 @@ from opro_cli.core.candidates import Candidate
 from opro_cli.core.events import (
     Answered,
     Event,
+    LimitExceeded,
     Proposed,
     Refused,
     Retried,
@@ -27,6 +28,8 @@ from opro_cli.core.session import (
 )
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
+from opro_cli.reports.result import counted, uncounted
+from opro_cli.reports.spend_words import exceeded_words, uncounted_words
 from opro_cli.ui.frame import out_line, stopping_line
 from opro_cli.ui.opening import opening_lines
 from opro_cli.ui.safe import flagged, printable
@@ -99,6 +102,8 @@ class PlainLog:
                 self._after_stop(event, state)
             case Proposed():
                 self._after_proposal(event, state)
+            case LimitExceeded():
+                self._say(event.at, f"note: {_exceeded(event)}")
             case Retried():
                 self._after_retry(event)
             case SessionEnded():
@@ -207,11 +212,18 @@ def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:
 def _spent(state: RunState) -> str:
     """Calls, tokens and money of all sessions."""
     roles = list(state.spend.values())
-    tokens_in = formats.tokens(formats.total([role.prompt_tokens for role in roles]))
-    tokens_out = formats.tokens(formats.total([role.completion_tokens for role in roles]))
-    cost = formats.money_of({name: role.usd for name, role in state.spend.items()})
+    known = counted(roles)
+    tokens_in = formats.tokens(known["prompt_tokens"])
+    tokens_out = formats.tokens(known["completion_tokens"])
+    cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
     done, cached = calls_done(state), calls_spared(state)
     most = max(done, expected_calls(state) - cached)
     calls = f"{formats.count(done)} of at most {formats.count(most)} calls"
     calls += f", {formats.count(cached)} cached" if cached else ""
-    return f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
+    more = uncounted_words(uncounted(roles))
+    said = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
+    return f"{said}; {more}" if more else said
+
+
+def _exceeded(event: LimitExceeded) -> str:
+    return exceeded_words(event.role, event.longest_reply, event.prompt_overhead)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.reports import formats
+from opro_cli.reports.spend_words import exceeded_words, uncounted_words
 from opro_cli.ui.safe import instruction_shown, printable, printable_lines
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def print_result(result: Mapping[str, Any], page: Page) -> None:
         page.table(_baselines(result), right=(1,))
     for line in _noise(result) + _stopped_early(result):
         page.line(line)
-    for line in _leaks(result) + _idle_optimizer(result) + _skipped(result):
+    for line in (
+        _beyond_limits(result) + _leaks(result) + _idle_optimizer(result) + _skipped(result)
+    ):
         page.line(line, "yellow")
     if best is not None:
         page.line()
@@ -203,16 +206,25 @@ def _print_prompt(best: Mapping[str, Any], start: Mapping[str, Any] | None, page
         write(line)
 
 
+def _beyond_limits(result: Mapping[str, Any]) -> list[str]:
+    """Which model took more than it was allowed."""
+    beyond = result["spend"].get("beyond_limits", {})
+    return [exceeded_words(role, **most) for role, most in beyond.items()]
+
+
 def _cost(result: Mapping[str, Any]) -> list[str]:
     spend = result["spend"]
-    tokens_in = formats.tokens(spend["prompt_tokens"])
-    tokens_out = formats.tokens(spend["completion_tokens"])
+    known = spend.get("counted", spend)  # results of before there was such a key
+    tokens_in = formats.tokens(known["prompt_tokens"])
+    tokens_out = formats.tokens(known["completion_tokens"])
+    more = uncounted_words(spend.get("uncounted"))
     calls = formats.plural(spend["calls"], "call")
     if spend["cached_calls"]:
         calls += f" · {formats.count(spend['cached_calls'])} cached"
     models = result["models"]
     return [
-        f"cost {formats.money(spend['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
+        f"cost {formats.money(known['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
+        *([more] if more else []),
         f"scorer {printable(models['scorer'])} · optimizer {printable(models['optimizer'])}"
         f" · seed {result['seed']}",
     ]

@@ -41,6 +41,8 @@ def answered(
     split: Split = "train",
     at: float = 0.0,
     usd: float | None = 0.001,
+    prompt: int | None = 10,
+    completion: int | None = 2,
 ) -> Answered:
     return Answered(
         at=at,
@@ -51,8 +53,8 @@ def answered(
         answer=None if score is None else "yes",
         score=score,
         finish_reason="stop",
-        prompt_tokens=10,
-        completion_tokens=2,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
         usd=usd,
         seconds=0.1,
     )

@@ -63,7 +63,7 @@ def test_money_is_exact_and_unknown_stays_unknown() -> None:
     state = new_state(train=30)
     for question in range(10):
         state.apply(answered("start", question, usd=0.1))
-    assert state.spend["scorer"].pico_usd == 10**12
+    assert state.spend["scorer"].counted_pico_usd == 10**12
     state.apply(answered("start", 10, usd=None))
     state.apply(answered("start", 11, usd=0.1))
     assert state.spend["scorer"].usd is None

@@ -159,7 +159,7 @@ def new_runner(
 
 
 def outcome(runner: Runner) -> dict[str, Any]:
-    """The result and all candidates, without what may differ: times."""
+    """The result and all candidates, without what may differ: times, and what a kill cut off."""
     run = RecordedRun(
         name="r",
         folder="r",
@@ -170,7 +170,7 @@ def outcome(runner: Runner) -> dict[str, Any]:
         status="finished",
     )
     result = result_of(run, finished=True)
-    del result["seconds"]
+    del result["seconds"], result["spend"]["uncounted"]
     return {**result, "all": candidates_of(runner.state)}
 
 

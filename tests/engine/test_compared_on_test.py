@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Answered, Event
+from opro_cli.core.events import Answered, Event, SessionStarted
 from opro_cli.core.model import ChatRequest
 from opro_cli.core.state import AGAIN
 from tests.engine.runs import MemoryJournal, calls, new_runner, outcome, say
+from tests.fakes.memory_cache import MemoryCache
 from tests.fakes.scripted_model import ScriptedModel
 
 COMPARED: dict[str, Any] = {"baselines": ("", "Be brief."), "noise_check": True}
@@ -58,6 +59,52 @@ async def test_a_resume_from_any_point_ends_the_same() -> None:
         resumed = new_runner(MemoryJournal(), past=whole.events[:kept], **COMPARED)
         assert await resumed.run() == "finished"
         assert outcome(resumed) == outcome(runner)
+
+
+def turns_on_test(events: list[Event]) -> list[tuple[int, str]]:
+    """Test questions in the order in which they were answered, and of whom."""
+    answers = [e for e in events if isinstance(e, Answered) and e.split == "test"]
+    return [(e.question, e.candidate) for e in answers]
+
+
+async def test_prompts_meet_question_by_question_whatever_the_concurrency() -> None:
+    journal = MemoryJournal()
+    await new_runner(journal, concurrency=1, baselines=("",), noise_check=False).run()
+    turns = turns_on_test(journal.events)
+    assert len(turns) == 3 * 7
+    for place in range(0, len(turns), 3):
+        here = turns[place : place + 3]
+        assert len({question for question, _ in here}) == 1
+        assert len({who for _, who in here}) == 3
+    wide = MemoryJournal()
+    await new_runner(wide, concurrency=4, baselines=("",), noise_check=False).run()
+    # Four at a time: nobody is asked a question that is two turns away.
+    first = {question: place // 3 for place, (question, _) in enumerate(turns)}
+    for place, (question, _) in enumerate(turns_on_test(wide.events)):
+        assert abs(first[question] - place // 3) <= 2
+
+
+async def test_a_resume_goes_on_side_by_side() -> None:
+    whole = MemoryJournal()
+    await new_runner(whole, concurrency=1, noise_check=True).run()
+    turns = turns_on_test(whole.events)
+    for kept in range(len(whole.events) - 30, len(whole.events), 5):
+        past, resumed = whole.events[:kept], MemoryJournal()
+        await new_runner(resumed, past=past, concurrency=1, noise_check=True).run()
+        assert turns_on_test([*past, *resumed.events]) == turns
+
+
+async def test_what_is_compared_is_asked_anew_but_by_a_run_that_began_before_that_was_so() -> None:
+    first = MemoryJournal()
+    cache = MemoryCache()
+    await new_runner(first, caches={"scorer": cache}).run()
+    for format_version, on_test in ((5, "call"), (4, "cache")):
+        journal = MemoryJournal()
+        began = SessionStarted(0.0, 1, "0.1.0", format_version)
+        await new_runner(journal, past=[began], caches={"scorer": cache}).run()
+        answers = [e for e in journal.events if isinstance(e, Answered)]
+        assert {e.via for e in answers if e.split == "test"} == {on_test}
+        assert {e.via for e in answers if e.split != "test"} == {"cache"}
 
 
 async def test_a_scorer_that_always_says_the_same_makes_no_noise() -> None:

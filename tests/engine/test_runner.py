@@ -61,8 +61,8 @@ async def test_a_stop_waits_for_calls_in_flight_and_hands_out_no_more() -> None:
     journal = MemoryJournal()
     runner = new_runner(journal, concurrency=5)
 
-    def stop_after_twenty(count: int) -> None:
-        if count == 20:
+    def stop_after_twenty(_: int) -> None:
+        if sum(isinstance(e, Answered | Proposed) for e in journal.events) == 20:
             runner.stop()
 
     journal.on_append = stop_after_twenty

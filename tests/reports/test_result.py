@@ -55,6 +55,13 @@ def test_the_contract_of_a_finished_run() -> None:
         "completion_tokens": 28 * 2 + 20,
         "calls": 29,
         "cached_calls": 0,
+        "counted": {
+            "usd": pytest.approx(28 * 0.001 + 0.01),
+            "prompt_tokens": 28 * 10 + 100,
+            "completion_tokens": 28 * 2 + 20,
+        },
+        "uncounted": {"calls": 0, "unanswered": 0, "tokens": 0, "usd": 0.0},
+        "beyond_limits": {},
     }
     assert (result["steps_done"], result["seed"]) == (1, 0)
     assert result["models"] == {"scorer": "openai/a", "optimizer": "openai/b"}

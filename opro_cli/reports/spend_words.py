@@ -1,0 +1,30 @@
+"""What nobody counted of a run's calls, and what went beyond a limit, in words behind the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opro_cli.reports.formats import money, plural, tokens
+
+
+def uncounted_words(bounds: Mapping[str, Any] | None) -> str:
+    """ "at most $0.031 and 12.3k tokens more in 5 calls that nobody counted"; "" for none."""
+    if not bounds or not bounds["calls"]:
+        return ""
+    most = f"{money(bounds['usd'])} and " if bounds["usd"] else ""
+    what = f"{most}{tokens(bounds['tokens'])} tokens more"
+    return f"at most {what} in {plural(bounds['calls'], 'call')} that nobody counted"
+
+
+def exceeded_words(role: str, longest_reply: int, prompt_overhead: int) -> str:
+    """That a provider took more than a call was allowed, and what follows."""
+    if longest_reply:
+        return (
+            f"the {role} took up to {plural(longest_reply, 'token')} for a reply, more than "
+            "max_tokens; later calls are counted with that at most"
+        )
+    return (
+        f"prompts of the {role} take up to {plural(prompt_overhead, 'token')} more than they have "
+        "bytes; later calls are counted with that at most"
+    )
