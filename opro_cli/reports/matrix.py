@@ -8,10 +8,11 @@ from typing import Any
 
 from opro_cli.core.answers import Score
 from opro_cli.core.candidates import candidate_id
+from opro_cli.core.paired_tests import ALPHA
 from opro_cli.core.stats import holm
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data
-from opro_cli.reports.verdict import ALPHA, Comparison, compare
+from opro_cli.reports.verdict import Comparison, compare
 
 SCORE_KEYS = ("mean", "n", "correct", "unreadable", "refused", "interval")
 """Of `score_data`: every row of the matrix has them, also one of which all was refused."""

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from opro_cli.core.answers import Score
 from opro_cli.core.candidates import Candidate
-from opro_cli.core.rng import rng_for
+from opro_cli.core.paired_tests import ALPHA, compare_scores
 from opro_cli.core.selection import deciding_split
 from opro_cli.core.state import RunState
-from opro_cli.core.stats import (
-    Interval,
-    bootstrap_interval,
-    difference_interval,
-    mcnemar_mid_p,
-    paired_permutation,
-    questions_needed,
-)
-
-ALPHA = 0.05
-"""A difference with a larger p-value is not called one."""
-
-MCNEMAR, PERMUTATION = "McNemar mid-p", "paired permutation p"
+from opro_cli.core.stats import Interval
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 
@@ -50,8 +37,8 @@ class Comparison:
 def compare(first: Candidate, second: Candidate) -> Comparison | None:
     """First against second on test; None when they share no question there.
 
-    Right or wrong answers are compared by McNemar's test (mid-p), scores between by a permutation
-    test; both draw nothing from chance that another run would draw differently.
+    The test is that of `compare_scores`: McNemar's for right or wrong answers, Gaffke's for scores
+    in between.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     pairs = [
@@ -59,25 +46,19 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
         for q in sorted(before)
         if q in after and not before[q].excluded and not after[q].excluded
     ]
-    n = len(pairs)
-    if not n:
+    if not pairs:
         return None
-    differences = [new - old for old, new in pairs]
-    gained = sum(difference > 0 for difference in differences)
-    lost = sum(difference < 0 for difference in differences)
-    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
-        p_value = mcnemar_mid_p(gained, lost)
-        interval, test = difference_interval(gained, lost, n), MCNEMAR
-        needed = questions_needed(gained / n, lost / n)
-    else:
-        random = rng_for(0, "paired test", n)
-        p_value, test = paired_permutation(differences, random), PERMUTATION
-        interval = bootstrap_interval(differences, random)
-        up = math.fsum(each for each in differences if each > 0) / n
-        down = -math.fsum(each for each in differences if each < 0) / n
-        needed = questions_needed(up, down)
-    mean = math.fsum(differences) / n
-    return Comparison(test, n, gained, lost, p_value, mean, interval, needed)
+    found = compare_scores(pairs)
+    return Comparison(
+        found.name,
+        found.n,
+        found.gained,
+        found.lost,
+        found.p_value,
+        found.difference,
+        found.interval,
+        found.questions_needed,
+    )
 
 
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
