@@ -2,11 +2,11 @@
 
 Right or wrong scores are compared by McNemar's test, scores in between by `graded_difference`.
 
-Graded scores are the harder case. "Better on nine questions of ten, useless on the tenth" can have
-a mean difference of 0, and a sample of 50 questions may show one useless answer or none. A t test,
-sign flips (a permutation test, which assumes symmetric differences; studentising it changes
-nothing, since flips leave the sum of squares alone) and bootstrap-t all go by what was seen, and
-call such prompts improved in 7 to 30 % of samples. `python -m tests.bench.graded` has the figures.
+Graded scores are the harder case. A prompt that is a little better on nineteen questions of twenty
+and useless on the last can have the same mean, and 28 % of samples of 25 questions show no useless
+answer. Tests that go by the sample alone call it improved then: t, bootstrap-t, and sign flips,
+which assume symmetric differences (studentising them changes nothing: flips leave the sum of
+squares alone). `python -m tests.bench.graded` has the figures.
 """
 
 from __future__ import annotations

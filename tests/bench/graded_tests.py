@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -49,13 +50,20 @@ def hall(x: Array) -> Calls:
 
 
 def sign_flips(x: Array) -> Calls:
-    flips = np.random.default_rng(x.shape[1]).choice([-1.0, 1.0], size=(RESAMPLES, x.shape[1]))
+    flips = random_signs(x.shape[1])
     total = x.sum(axis=1)
     as_large = (np.abs(flips @ x.T) >= np.abs(total) - 1e-9).sum(axis=0)
     told = (1 + as_large) / (RESAMPLES + 1) < 0.05
     return told & (total > 0), told & (total < 0)
 
 
+@cache
+def random_signs(n: int) -> Array:
+    signs: Array = np.random.default_rng(n).choice([-1.0, 1.0], size=(RESAMPLES, n))
+    return signs
+
+
+@cache
 def resampling(n: int) -> Array:
     """How often each question is drawn, for each resample."""
     drawn = np.random.default_rng(n + 7).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)

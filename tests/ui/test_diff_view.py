@@ -55,7 +55,7 @@ def test_the_paired_test_is_named() -> None:
     graded = " ".join(shown(two("hhrwww", "wrrrrr")).split())
     assert "(Gaffke p = 0." in graded
     # Its one train question was answered right: another test, so the column has no name of one.
-    assert "right → wrong p train" in graded
+    assert "right → wrong p ─" in graded
 
 
 def test_every_flip_in_full_gained_and_lost_apart() -> None:

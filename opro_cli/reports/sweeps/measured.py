@@ -227,10 +227,10 @@ def _by_question(runs: Sequence[Values]) -> list[float]:
     everything = dict.fromkeys(question for run in runs for question in run)
     total: dict[Question, list[float]] = defaultdict(list)
     for run in runs:
+        weight = len(everything) / (len(runs) * len(run))  # exactly 1 for a single run
         for question, value in run.items():
-            total[question].append(value / len(run))
-    scale = len(everything) / len(runs)
-    return [scale * math.fsum(total[question]) for question in everything]
+            total[question].append(weight * value)
+    return [math.fsum(total[question]) for question in everything]
 
 
 def _over_questions(runs: Sequence[Values], by_question: Sequence[float]) -> Estimate:
