@@ -43,6 +43,9 @@ MOST_VALUES = 250
 STEPS = 24
 """Bisections for an end of the interval, to 1e-7."""
 
+DIGITS = 12
+"""Smaller differences are rounding, and too small to divide by."""
+
 Weighted = Sequence[tuple[float, int]]
 """Values, each with how often it occurs."""
 
@@ -127,14 +130,15 @@ def graded_difference(differences: Sequence[float]) -> GradedTest:
     """
     if not differences:
         raise ValueError("an interval needs at least one question")
-    values = _weighted(differences)
+    differences = [round(difference, DIGITS) for difference in differences]
+    values = _count_values(differences)
     mirrored = [(-value, count) for value, count in values]
     p_value = min(1.0, 2 * _one_sided(values, 0.0), 2 * _one_sided(mirrored, 0.0))
     interval = Interval(_lower_bound(values), -_lower_bound(mirrored))
     return GradedTest(p_value, interval, _graded_questions_needed(differences))
 
 
-def _weighted(differences: Sequence[float]) -> Weighted:
+def _count_values(differences: Sequence[float]) -> Weighted:
     """Count the distinct values; where there are too many, the means of narrow bins."""
     counts = Counter(differences)
     if len(counts) <= MOST_VALUES:

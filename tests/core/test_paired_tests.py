@@ -159,6 +159,18 @@ def test_the_interval_holds_0_exactly_when_the_p_value_is_no_reason_to_doubt_it(
     assert mean - 1e-9 <= test.interval.high <= 1.0
 
 
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))
+@example([5e-324])
+@example([1e-200, -1e-200, 1e-190])
+@example([0.1 + 0.2 - 0.3] * 9)
+@example([1.0, 5e-324])
+@example([-1.0, 1.0 - 2**-53])
+def test_no_score_is_too_small_to_compute_with(differences: list[float]) -> None:
+    test = graded_difference(differences)
+    assert 0.0 <= test.p_value <= 1.0
+    assert -1.0 <= test.interval.low <= test.interval.high <= 1.0
+
+
 @given(GRADES)
 def test_the_other_way_round_everything_is_mirrored(differences: list[float]) -> None:
     test, mirrored = (
