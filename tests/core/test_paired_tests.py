@@ -8,7 +8,7 @@ from functools import cache
 from random import Random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opro_cli.core.paired_tests import (
@@ -143,6 +143,7 @@ def test_a_gain_is_found() -> None:
 GRADES = st.lists(st.integers(-20, 20).map(lambda each: each / 20), min_size=1, max_size=25)
 
 
+@settings(deadline=None)
 @given(GRADES)
 @example([0.25] * 14)
 @example([-1.0] * 4)
@@ -159,6 +160,7 @@ def test_the_interval_holds_0_exactly_when_the_p_value_is_no_reason_to_doubt_it(
     assert mean - 1e-9 <= test.interval.high <= 1.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9))
 @example([5e-324])
 @example([1e-200, -1e-200, 1e-190])
@@ -171,6 +173,7 @@ def test_no_score_is_too_small_to_compute_with(differences: list[float]) -> None
     assert -1.0 <= test.interval.low <= test.interval.high <= 1.0
 
 
+@settings(deadline=None)
 @given(GRADES)
 def test_the_other_way_round_everything_is_mirrored(differences: list[float]) -> None:
     test, mirrored = (
