@@ -15,7 +15,11 @@ from random import Random
 from statistics import fmean as mean
 from statistics import variance
 
-from opro_cli.core.stats import MOST_WORK, RESAMPLES, Z_95, Interval
+from opro_cli.core.stats import Z_95, Interval
+
+RESAMPLES = 2_000
+MOST_WORK = 2_000_000
+"""Values drawn for the bootstrap at most; the means of larger samples are normal."""
 
 POOL = 200
 """Resampled means of a task's questions that the resampled tasks take theirs from."""

@@ -10,18 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from random import Random
 from statistics import NormalDist
 
 Z_95 = 1.959963984540054
 POWER = 0.8
 """The chance to tell a true difference that `questions_needed` asks for."""
-
-FLIPS = 9_999
-"""Random sign flips of the permutation test: p-values in steps of 1 in 10,000."""
-RESAMPLES = 2_000
-MOST_WORK = 2_000_000
-"""Draws that the permutation test and the bootstrap take at most; beyond it both are normal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +39,13 @@ def wilson_interval(mean: float, n: int, z: float = Z_95) -> Interval:
     return Interval(max(0.0, min(mean, centre - spread)), min(1.0, max(mean, centre + spread)))
 
 
-def mcnemar_exact(gained: int, lost: int) -> float:
-    """Two-sided exact p-value that two prompts are equally good on the same questions.
+def mcnemar_mid_p(gained: int, lost: int) -> float:
+    """Two-sided mid-p value that two prompts are equally good on the same questions.
 
     gained, lost: questions that only the second, or only the first, prompt answered right
-    (McNemar, Psychometrika 12, 1947; the exact form is a sign test on discordant pairs).
-    1.0 when no question differs.
-    """
-    n = gained + lost
-    if n == 0:
-        return 1.0
-    return min(1.0, 2 * _tail(n, min(gained, lost)))
-
-
-def mcnemar_mid_p(gained: int, lost: int) -> float:
-    """The mid-p version: half of the chance of exactly this outcome is left out.
-
-    The exact test is conservative, since counts are whole numbers; the mid-p one keeps its level
-    in all but contrived cases and finds more (Fagerland, Lydersen and Laake, BMC Medical Research
+    (McNemar, Psychometrika 12, 1947). Mid-p leaves out half of the chance of exactly this outcome:
+    the exact test is conservative, since counts are whole numbers; the mid-p one keeps its level in
+    all but contrived cases and finds more (Fagerland, Lydersen and Laake, BMC Medical Research
     Methodology 13:91, 2013). 1.0 when nothing differs or as much was gained as lost.
     """
     n, fewer = gained + lost, min(gained, lost)
@@ -75,29 +57,6 @@ def mcnemar_mid_p(gained: int, lost: int) -> float:
 def _tail(n: int, k: int) -> float:
     """The chance of at most `k` heads in `n` fair throws."""
     return sum(math.comb(n, each) for each in range(k + 1)) / (1 << n)
-
-
-def paired_permutation(differences: Sequence[float], random: Random) -> float:
-    """Two-sided p-value that paired scores differ by chance alone, from random sign flips.
-
-    differences: score of the second prompt minus that of the first, a question each. Assumes
-    that under the null hypothesis each difference is as likely as its negative (R. A. Fisher,
-    The Design of Experiments, 1935, section 21). The observed signs count as one of the flips,
-    so that it is valid at any number of them (Phipson and Smyth, SAGMB 9:39, 2010).
-    """
-    sizes = [abs(difference) for difference in differences if difference]
-    observed = abs(math.fsum(differences))
-    if not sizes:
-        return 1.0
-    if len(sizes) * FLIPS > MOST_WORK:
-        spread = math.sqrt(math.fsum(size * size for size in sizes))
-        return 2 * NormalDist().cdf(-observed / spread)
-    as_large = 1
-    for _ in range(FLIPS):
-        signs = random.getrandbits(len(sizes))
-        total = math.fsum(size if signs >> place & 1 else -size for place, size in enumerate(sizes))
-        as_large += abs(total) >= observed - 1e-9
-    return as_large / (FLIPS + 1)
 
 
 def difference_interval(gained: int, lost: int, n: int, z: float = Z_95) -> Interval:
@@ -113,7 +72,7 @@ def difference_interval(gained: int, lost: int, n: int, z: float = Z_95) -> Inte
     def rejects(delta: float) -> bool:
         return abs(_tango(gained, lost, n, delta)) > z
 
-    return Interval(_edge(rejects, observed, -1.0), _edge(rejects, observed, 1.0))
+    return Interval(find_edge(rejects, observed, -1.0), find_edge(rejects, observed, 1.0))
 
 
 def _tango(gained: int, lost: int, n: int, delta: float) -> float:
@@ -129,35 +88,23 @@ def _tango(gained: int, lost: int, n: int, delta: float) -> float:
     return off / math.sqrt(variance)
 
 
-def _edge(rejects: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Where `rejects` turns true between a point inside and the bound of what is possible."""
+def find_edge(
+    rejects: Callable[[float], bool], inside: float, outside: float, steps: int = 60
+) -> float:
+    """Find where `rejects` turns true between a point inside and the bound of what is possible.
+
+    Returns:
+        The last point found not to be rejected, or `outside` when nothing is rejected.
+    """
     if not rejects(outside):
         return outside
-    for _ in range(60):
+    for _ in range(steps):
         middle = (inside + outside) / 2
         if rejects(middle):
             outside = middle
         else:
             inside = middle
     return inside
-
-
-def bootstrap_interval(differences: Sequence[float], random: Random) -> Interval:
-    """Percentile bootstrap interval for a mean of paired differences (Efron, Ann. Stat. 7, 1979).
-
-    For scores that are not just right or wrong. A large sample gets the normal interval, which
-    is the same by then.
-    """
-    n = len(differences)
-    if n < 1:
-        raise ValueError("an interval needs at least one question")
-    mean = math.fsum(differences) / n
-    if n * RESAMPLES > MOST_WORK:
-        variance = math.fsum((each - mean) ** 2 for each in differences) / (n - 1)
-        spread = Z_95 * math.sqrt(variance / n)
-        return Interval(mean - spread, mean + spread)
-    means = sorted(math.fsum(random.choices(differences, k=n)) / n for _ in range(RESAMPLES))
-    return Interval(means[RESAMPLES * 25 // 1000], means[RESAMPLES * 975 // 1000 - 1])
 
 
 def questions_needed(gained: float, lost: float, alpha: float = 0.05) -> int | None:

@@ -76,6 +76,7 @@ def _flips_data(flips: Flips, adjusted: Mapping[Split, float]) -> dict[str, Any]
         "left_out": flips.left_out,
         "wrong_to_right": [_flip_data(flip) for flip in flips.gained],
         "right_to_wrong": [_flip_data(flip) for flip in flips.lost],
+        "test": flips.test,
         "p_value": flips.p_value,
         "p_adjusted": adjusted[flips.split],
     }

@@ -13,17 +13,8 @@ from typing import NamedTuple
 
 from opro_cli.core.answers import Outcome
 from opro_cli.core.candidates import Candidate
-from opro_cli.core.rng import rng_for
-from opro_cli.core.stats import (
-    Interval,
-    bootstrap_interval,
-    difference_interval,
-    mcnemar_mid_p,
-    paired_permutation,
-    questions_needed,
-)
-
-MCNEMAR, PERMUTATION = "McNemar mid-p", "paired permutation p"
+from opro_cli.core.paired_tests import compare_scores
+from opro_cli.core.stats import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +57,8 @@ class _Pairs(NamedTuple):
 def compare(first: Candidate, second: Candidate) -> Comparison | None:
     """First against second on test; None when they share no question there.
 
-    Right or wrong answers are compared by McNemar's test (mid-p), scores between by a permutation
-    test; both draw nothing from chance that another run would draw differently.
+    The test is that of `compare_scores`: McNemar's for right or wrong answers, Gaffke's for scores
+    in between.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
@@ -75,25 +66,21 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
     n = len(pairs.both)
     if not n:
         return None
-    differences = [new - old for old, new in pairs.both]
-    gained = sum(difference > 0 for difference in differences)
-    lost = sum(difference < 0 for difference in differences)
-    p_value, interval, needed, test = _tested(pairs.both)
-    mean = math.fsum(differences) / n
+    tested = compare_scores(pairs.both)
     return Comparison(
-        test=test,
+        test=tested.name,
         n=n,
-        gained=gained,
-        lost=lost,
-        p_value=p_value,
+        gained=tested.gained,
+        lost=tested.lost,
+        p_value=tested.p_value,
         before=math.fsum(old for old, _ in pairs.both) / n,
         after=math.fsum(new for _, new in pairs.both) / n,
-        difference=mean,
-        interval=interval,
-        needed=needed,
+        difference=tested.difference,
+        interval=tested.interval,
+        needed=tested.questions_needed,
         only_first=len(pairs.only_first),
         only_second=len(pairs.only_second),
-        guarded_p=_guarded(pairs, mean, p_value),
+        guarded_p=_guarded(pairs, tested.difference, tested.p_value),
         together=_were_asked_together(shared),
     )
 
@@ -110,30 +97,6 @@ def _graded(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
             case True, False:
                 pairs.only_second.append(scores[1])
     return pairs
-
-
-class _Tested(NamedTuple):
-    p_value: float
-    interval: Interval
-    needed: int | None
-    test: str
-
-
-def _tested(pairs: Sequence[tuple[float, float]]) -> _Tested:
-    """Is the difference more than chance?"""
-    n = len(pairs)
-    differences = [new - old for old, new in pairs]
-    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
-        gained, lost = differences.count(1.0), differences.count(-1.0)
-        needed = questions_needed(gained / n, lost / n)
-        interval = difference_interval(gained, lost, n)
-        return _Tested(mcnemar_mid_p(gained, lost), interval, needed, MCNEMAR)
-    random = rng_for(0, "paired test", n)
-    p_value = paired_permutation(differences, random)
-    up = math.fsum(each for each in differences if each > 0) / n
-    down = -math.fsum(each for each in differences if each < 0) / n
-    needed = questions_needed(up, down)
-    return _Tested(p_value, bootstrap_interval(differences, random), needed, PERMUTATION)
 
 
 def _guarded(pairs: _Pairs, difference: float, p_value: float) -> float:
@@ -154,7 +117,7 @@ def _guarded(pairs: _Pairs, difference: float, p_value: float) -> float:
     what_is_left = math.fsum(new - old for old, new in everything)
     if what_is_left * difference <= 0:
         return 1.0
-    return max(p_value, _tested(everything).p_value)
+    return max(p_value, compare_scores(everything).p_value)
 
 
 def _were_asked_together(shared: Sequence[tuple[Outcome, Outcome]]) -> bool:

@@ -11,12 +11,12 @@ from typing import Any
 
 from opro_cli.core.answers import CACHED, Score
 from opro_cli.core.candidates import Candidate, candidate_id
+from opro_cli.core.paired_tests import ALPHA
 from opro_cli.core.stats import holm
 from opro_cli.reports.formats import moment
 from opro_cli.reports.head_to_head import Comparison, compare
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data
-from opro_cli.reports.verdict import ALPHA
 
 SCORE_KEYS = ("mean", "n", "correct", "unreadable", "refused", "interval")
 """Of `score_data`: every row of the matrix has them, also one of which all was refused."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from opro_cli.core.answers import Outcome
 from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import SPLITS, Split
-from opro_cli.core.stats import mcnemar_exact
+from opro_cli.core.paired_tests import compare_scores
 from opro_cli.reports.recorded import RecordedRun
 
 Replies = Mapping[tuple[Split, int], tuple[str, ...]]
@@ -60,7 +60,7 @@ class Flips:
 
     gained: wrong under the first, right under the second; lost: the other way round.
     left_out: further shared questions, that a score leaves out because they were refused.
-    p_value: exact McNemar on the shared ones.
+    test, p_value: of `compare_scores` on the shared ones, as in the verdict.
     """
 
     split: Split
@@ -68,6 +68,7 @@ class Flips:
     left_out: int
     gained: tuple[Flip, ...]
     lost: tuple[Flip, ...]
+    test: str
     p_value: float
 
     def numbers(self) -> tuple[Set[int], Set[int]]:
@@ -97,12 +98,13 @@ def paired(
         _on_split(split, answers_of(before, left, split), answers_of(after, right, split))
         for split in SPLITS
     )
-    return tuple(flips for flips in found if flips.shared)
+    return tuple(flips for flips in found if flips is not None)
 
 
 def _on_split(
     split: Split, old: Mapping[Question, Answer], new: Mapping[Question, Answer]
-) -> Flips:
+) -> Flips | None:
+    """Compare on one split; None where no question counts for both."""
     both = [
         Flip(question.input, question.target, answer, new[question])
         for question, answer in old.items()
@@ -111,8 +113,11 @@ def _on_split(
     shared = [f for f in both if not (f.before.outcome.excluded or f.after.outcome.excluded)]
     gained = tuple(f for f in shared if f.before.score < f.after.score)
     lost = tuple(f for f in shared if f.before.score > f.after.score)
-    p_value = mcnemar_exact(len(gained), len(lost))
-    return Flips(split, len(shared), len(both) - len(shared), gained, lost, p_value)
+    if not shared:
+        return None
+    test = compare_scores([(f.before.score, f.after.score) for f in shared])
+    left_out = len(both) - len(shared)
+    return Flips(split, len(shared), left_out, gained, lost, test.name, test.p_value)
 
 
 def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Question, Answer]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from opro_cli.core.candidates import Candidate
+from opro_cli.core.paired_tests import ALPHA
 from opro_cli.core.selection import deciding_split
 from opro_cli.core.state import RunState
 from opro_cli.core.stats import Interval
 from opro_cli.reports.head_to_head import Comparison, compare
-
-ALPHA = 0.05
-"""A difference with a larger p-value is not called one."""
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 

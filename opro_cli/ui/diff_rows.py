@@ -82,7 +82,9 @@ def settings_of_two(diff: PromptDiff) -> Grid:
 
 def splits(diff: PromptDiff, adjusted: Mapping[Split, float] | None = None) -> Grid:
     """What flipped on each split; `adjusted`: p-values by Holm, where there are several tests."""
-    titles = ("", "shared", "wrong → right", "right → wrong", "exact McNemar p")
+    tests = {flips.test for flips in diff.by_split}
+    test = tests.pop() if len(tests) == 1 else "p"
+    titles = ("", "shared", "wrong → right", "right → wrong", test)
     by_split = {flips.split: flips for flips in diff.by_split}
     rows = []
     for split in SPLITS:
@@ -111,7 +113,7 @@ def headline(flips: Flips | None) -> str:
     return (
         f"{flips.split}, {plural(flips.shared, 'shared question')}: "
         f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong "
-        f"(exact McNemar p = {_p(flips.p_value)})"
+        f"({flips.test} = {_p(flips.p_value)})"
     )
 
 

@@ -3,7 +3,8 @@
 Daily: one job over HTTP, the commands' start-up, a short search at the paper's width and its
 readers, what the cells of a sweep ask of its process, races and verdicts over some simulated runs,
 the embedded models. Full: the paper's 200 steps, 1,000 races with all other settings, races on the
-embedded models, verdicts, and the replay of 400,000 events, each with its own table.
+embedded models, verdicts, tests of graded scores, and the replay of 400,000 events, each with its
+own table.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ LONG = (
     ("tests.bench.racing", "--all"),
     ("tests.bench.racing_embedded",),
     ("tests.bench.verdicts", "10000"),
+    ("tests.bench.graded", "20000"),
     ("tests.bench.replay",),
 )
 

@@ -181,5 +181,5 @@ def test_a_real_pager_gets_plain_text(tmp_path: Path) -> None:
     lines, _ = screen_after(script, 30, 100)
     assert [line.strip() for line in lines if line.strip()] == ["seen"]
     read = (tmp_path / "read").read_text()
-    assert "exact McNemar p" in read
+    assert "McNemar mid-p" in read
     assert "\x1b" not in read

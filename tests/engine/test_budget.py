@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,10 @@ PRICES: dict[Role, PriceSettings | None] = {
 class Book(Ledger):
     """A ledger with its state, and all events that it wrote down."""
 
-    def __init__(self, state: RunState | None = None, **ceilings: float) -> None:
+    def __init__(self, state: RunState | None = None, **ceilings: Any) -> None:
         self.state = state or new_state(train=20)
         self.events: list[Event] = []
-        budget = BudgetSettings(**ceilings)  # type: ignore[arg-type]
+        budget = BudgetSettings(**ceilings)
         super().__init__(budget, self.state, PRICES, record=self.write, clock=lambda: 0.0)
 
     def write(self, event: Event) -> None:
@@ -96,7 +97,7 @@ async def test_a_prompt_that_takes_more_than_its_bytes_bounds_all_later_ones() -
     ],
 )
 async def test_what_is_in_flight_counts_before_it_is_answered(
-    ceilings: dict[str, float], fitting: int, says: str
+    ceilings: dict[str, Any], fitting: int, says: str
 ) -> None:
     book = Book(**ceilings)
     held = [await book.reserve("scorer", REQUEST) for _ in range(fitting)]

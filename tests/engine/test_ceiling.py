@@ -254,7 +254,9 @@ def test_who_went_beyond_max_tokens_once_is_counted_with_it_from_then_on(concurr
 
 def test_one_answer_without_counts_does_not_lift_the_ceiling_for_good() -> None:
     """As it was found: $1.43 spent of $0.10, over resumes."""
-    provider = Provider(["counted"] * 29 + ["uncounted"] + ["counted"] * 1000, 1)
+    once: list[Behaviour] = ["counted"] * 1000
+    once[29] = "uncounted"
+    provider = Provider(once, 1)
     live(provider, [Session({"tokens": 10_000}, None, 0.0)] * 5, 4)
     assert provider.broken == []
     provider = Provider(["uncounted"], 1)

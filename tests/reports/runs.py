@@ -15,19 +15,19 @@ from opro_cli.reports.diff import PromptDiff, diff_prompts
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 
-RIGHT, WRONG, UNREADABLE, REFUSED, OPEN = "rwux-"
+RIGHT, WRONG, HALF, UNREADABLE, REFUSED, OPEN = "rwhux-"
 
 
 def answer_all(state: RunState, instruction: str, split: Split, outcomes: str) -> None:
-    """Answer the questions of a split, a letter each: (r)ight, (w)rong, (u)nreadable, x: refused
-    for good, -: not asked yet."""
+    """Answer the questions of a split, a letter each: (r)ight, (w)rong, (h)alf right,
+    (u)nreadable, x: refused for good, -: not asked yet."""
     for question, outcome in enumerate(outcomes):
         if outcome == REFUSED:
             state.apply(Refused(0.0, candidate_id(instruction), split, question, "filtered"))
         elif outcome != OPEN:
-            score = {RIGHT: 1.0, WRONG: 0.0}.get(outcome)
+            score = {RIGHT: 1.0, WRONG: 0.0, HALF: 0.5}.get(outcome)
             event = answered(instruction, question, score, split)
-            answer = {RIGHT: "1", WRONG: "2"}.get(outcome)
+            answer = {RIGHT: "1", WRONG: "2", HALF: "1.5"}.get(outcome)
             state.apply(replace(event, answer=answer, text=f"I say {answer}."))
 
 

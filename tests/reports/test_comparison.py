@@ -26,11 +26,11 @@ def test_each_is_compared_with_the_first() -> None:
     assert [column.name for column in compared.columns] == ["a", "b", "c"]
     names = [(d.before.name, d.after.name) for d in compared.against_first if d.before and d.after]
     assert names == [("a", "b"), ("a", "c")]
-    # 2 / 2**6 and 2 / 2**8; the smaller one counts twice.
-    assert [d.by_split[-1].p_value for d in compared.against_first] == [1 / 32, 1 / 128]
+    # Mid-p: 1 / 2**6 and 1 / 2**8; the smaller one counts twice.
+    assert [d.by_split[-1].p_value for d in compared.against_first] == [1 / 64, 1 / 256]
     assert compared.adjusted == (
-        {"train": 1.0, "test": 1 / 32},
         {"train": 1.0, "test": 1 / 64},
+        {"train": 1.0, "test": 1 / 128},
     )
 
 
@@ -41,7 +41,7 @@ def test_tests_are_counted_a_split() -> None:
         run("b", "Do.", "rrrrrr", "abcdef"),
         run("c", "Go.", "rrrrrr", "uvwxyz"),
     )
-    assert compared.adjusted == ({"train": 1.0, "test": 1 / 32}, {"train": 1.0})
+    assert compared.adjusted == ({"train": 1.0, "test": 1 / 64}, {"train": 1.0})
 
 
 def test_settings_that_differ_have_a_value_a_run() -> None:
@@ -69,8 +69,8 @@ def test_the_data_of_many_has_all_of_each_pair() -> None:
         "values": ["openai/a", "openai/z", "openai/a"],
     }
     first, second = (pair["flips"] for pair in data["against_first"])
-    assert (first["p_value"], first["p_adjusted"]) == (1 / 32, 1 / 32)
-    assert (second["p_value"], second["p_adjusted"]) == (1 / 128, 1 / 64)
+    assert (first["p_value"], first["p_adjusted"]) == (1 / 64, 1 / 64)
+    assert (second["p_value"], second["p_adjusted"]) == (1 / 256, 1 / 128)
     assert len(first["wrong_to_right"]) == 6
     assert data["runs"][1]["prompt"]["instruction"] == "Do."
     assert data["correction"] == "holm"

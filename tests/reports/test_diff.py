@@ -33,8 +33,8 @@ def test_every_split_that_both_answered_is_there() -> None:
     assert [flips.split for flips in compared.by_split] == ["train", "test"]
     flips = compared.flips
     assert flips is not None
-    # 5 gained, 1 lost: 2 * (1 + 6) / 2**6
-    assert (len(flips.gained), len(flips.lost), flips.p_value) == (5, 1, 14 / 64)
+    # 5 gained, 1 lost, mid-p: (2 * (1 + 6) - 6) / 2**6
+    assert (len(flips.gained), len(flips.lost), flips.p_value) == (5, 1, 8 / 64)
 
 
 def test_what_cannot_be_compared_is_said() -> None:
@@ -83,8 +83,9 @@ def test_the_data_holds_flips_with_both_answers() -> None:
         "left_out": 0,
         "wrong_to_right": [{"question": "a", "target": "1", "before": None, "after": "1"}],
         "right_to_wrong": [],
-        "p_value": 1.0,
-        "p_adjusted": 1.0,
+        "test": "McNemar mid-p",
+        "p_value": 0.5,
+        "p_adjusted": 0.5,
     }
     assert data["flips_by_split"]["test"] == data["flips"]
     assert data["flips_by_split"]["dev"] is None

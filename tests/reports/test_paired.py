@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.core.paired_tests import GAFFKE, graded_difference
 from opro_cli.core.stats import holm
 from opro_cli.reports.paired import Flips
 from opro_cli.reports.verdict import judge
@@ -44,9 +45,17 @@ def test_an_unanswered_question_is_not_shared() -> None:
 
 def test_equal_rows_are_pairs_of_their_own() -> None:
     flips = on_test("wwr", "rrr", "aab")
-    assert (flips.shared, len(flips.gained), flips.p_value) == (3, 2, 0.5)
+    assert (flips.shared, len(flips.gained), flips.p_value) == (3, 2, 0.25)
     # Not asked under one prompt: the second of the equal rows still meets the second.
     assert on_test("-w", "wr", "aa").gained[0].before.number == 1
+
+
+def test_scores_in_between_are_gained_or_lost_and_tested_as_graded() -> None:
+    flips = on_test("whhr", "hrhh", "abcd")
+    assert [flip.question for flip in flips.gained] == ["a", "b"]
+    assert [flip.question for flip in flips.lost] == ["d"]
+    assert (flips.test, flips.shared) == (GAFFKE, 4)
+    assert flips.p_value == graded_difference([0.5, 0.5, 0.0, -0.5]).p_value
 
 
 def test_unreadable_is_wrong() -> None:
@@ -67,7 +76,7 @@ def test_replies_are_joined_to_the_question_of_each_run() -> None:
     assert told.lost[0].before.replies == ()  # refused: nothing was said
 
 
-@given(st.text("rwux", min_size=1, max_size=9), st.booleans())
+@given(st.text("rwhux", min_size=1, max_size=9), st.booleans())
 def test_the_figures_are_those_of_the_verdict(outcomes: str, exclude: bool) -> None:
     """Of one run's start and best prompt, `opro diff` says what the verdict says."""
     one = run("a", "Think.", outcomes, "a" * len(outcomes), exclude=exclude)
@@ -79,8 +88,7 @@ def test_the_figures_are_those_of_the_verdict(outcomes: str, exclude: bool) -> N
         assert exclude
         return
     assert (verdict["gained"], verdict["lost"]) == (len(flips.gained), len(flips.lost))
-    # Here the exact test, there the mid-p one, which is never larger.
-    assert verdict["p_value"] <= flips.p_value
+    assert (verdict["test"], verdict["p_value"]) == (flips.test, flips.p_value)
 
 
 @pytest.mark.parametrize(

@@ -29,14 +29,14 @@ def test_right_or_wrong_by_hand() -> None:
     assert found.interval == difference_interval(3, 1, 6)
 
 
-def test_scores_between_are_compared_by_permutation() -> None:
+def test_scores_between_are_compared_by_gaffkes_test() -> None:
     found = compare(scored(0.5, 0.25, 0.0, 1.0), scored(1.0, 0.75, 0.5, 1.0))
     assert found is not None
-    assert (found.test, found.gained, found.lost) == ("paired permutation p", 3, 0)
-    # Of the 8 ways to flip the signs of three equal differences, two are as large.
-    assert found.p_value == pytest.approx(2 / 8, abs=0.02)
+    assert (found.test, found.gained, found.lost) == ("Gaffke p", 3, 0)
+    # Three gains of 0.5 and an unseen loss of 1: 2 * 3/4 * (1 / 1.5) ** 3
+    assert found.p_value == pytest.approx(2 * 0.75 / 1.5**3, rel=0.03)
     assert found.difference == pytest.approx(0.375)
-    assert 0.1 < found.interval.low < 0.375 < found.interval.high <= 0.5
+    assert -1.0 < found.interval.low < 0.0 < 0.375 < found.interval.high < 1.0
 
 
 def test_the_same_figures_come_out_every_time() -> None:

@@ -43,10 +43,19 @@ def test_counts_for_every_split_and_a_few_questions() -> None:
     rows = [line.split() for line in text.splitlines()]
     assert ["train", "1", "0", "0", "1"] in rows
     assert ["dev", "0", "–", "–", "–"] in rows
-    assert ["test", "6", "3", "1", "0.62"] in rows
+    assert ["test", "6", "3", "1", "0.38"] in rows
     assert "  + 2 → 1 (gold 1): d" in text
     assert "  - 1 → 2 (gold 1): a" in text
     assert "first" not in text
+
+
+def test_the_paired_test_is_named() -> None:
+    assert "right → wrong   McNemar mid-p" in shown(two())
+    assert "(McNemar mid-p = 0.38)" in " ".join(shown(two()).split())
+    graded = " ".join(shown(two("hhrwww", "wrrrrr")).split())
+    assert "(Gaffke p = 0." in graded
+    # Its one train question was answered right: another test, so the column has no name of one.
+    assert "right → wrong p ─" in graded
 
 
 def test_every_flip_in_full_gained_and_lost_apart() -> None:

@@ -46,7 +46,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "best": {"instruction": "Think.\nThen answer.", "step": 7, "scores": after},
         "verdict": "improved",
         "verdict_sentence": "better than the start prompt on 500 unseen test questions: 49.0 % → "
-        "71.0 % (150 gained, 40 lost, exact McNemar p = 2.1e-16)",
+        "71.0 % (150 gained, 40 lost, McNemar mid-p = 2.1e-16)",
         "spend": {
             "usd": 0.0123,
             "prompt_tokens": 1_210_000,

@@ -8,6 +8,7 @@ better has learned to write instructions, not to read the list.
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import re
 import time
@@ -19,7 +20,6 @@ from typing import Literal, Protocol, get_args
 
 from opro_cli.core.model import Example
 from opro_cli.core.prompts import MetaPromptMaterial, TrajectoryEntry
-from opro_cli.core.stats import bootstrap_interval, paired_permutation
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
@@ -35,6 +35,7 @@ EXEMPLARS = 2
 CANDIDATES = 4
 TEMPERATURE = 1.0
 TRAIN = 40
+FLIPS, RESAMPLES = 9_999, 2_000
 Arm = Literal["model", "permuted", "grammar"]
 ARMS: tuple[Arm, ...] = get_args(Arm)
 
@@ -170,9 +171,24 @@ def told(what: str, gains: list[float]) -> list[str]:
     """A line on the mean of paired differences, or none where there are none."""
     if not gains:
         return []
-    likely = bootstrap_interval(gains, random.Random(0))
-    p = paired_permutation(gains, random.Random(0))
-    return [f"{what}: {fmean(gains):+.1f} ({likely.low:+.1f} to {likely.high:+.1f}), p = {p:.2g}"]
+    low, high = bootstrap_interval(gains, random.Random(0))
+    p = sign_flip_p(gains, random.Random(0))
+    return [f"{what}: {fmean(gains):+.1f} ({low:+.1f} to {high:+.1f}), p = {p:.2g}"]
+
+
+def bootstrap_interval(gains: list[float], rng: random.Random) -> tuple[float, float]:
+    """Return the ends of the 95 % percentile bootstrap interval of the mean over seeds."""
+    means = sorted(fmean(rng.choices(gains, k=len(gains))) for _ in range(RESAMPLES))
+    return means[RESAMPLES * 25 // 1000], means[RESAMPLES * 975 // 1000 - 1]
+
+
+def sign_flip_p(gains: list[float], rng: random.Random) -> float:
+    """Return the two-sided p-value of random sign flips: seeds are few, their gains symmetric."""
+    observed, as_large = abs(math.fsum(gains)), 1
+    for _ in range(FLIPS):
+        flipped = math.fsum(rng.choice((gain, -gain)) for gain in gains)
+        as_large += abs(flipped) >= observed - 1e-9
+    return as_large / (FLIPS + 1)
 
 
 def main() -> None:

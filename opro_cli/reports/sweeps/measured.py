@@ -14,9 +14,10 @@ from opro_cli.core.hierarchical import (
     mean_over_tasks,
     mean_over_these_tasks,
 )
+from opro_cli.core.paired_tests import graded_difference
 from opro_cli.core.rng import rng_for
 from opro_cli.core.selection import baseline, winner
-from opro_cli.core.stats import Interval, bootstrap_interval, difference_interval, wilson_interval
+from opro_cli.core.stats import Interval, difference_interval, wilson_interval
 from opro_cli.reports.paired import Question, answers_of
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.tasks import Place, SweptCell, places_of
@@ -162,7 +163,7 @@ def gain_over_seeds(gains: Sequence[Sequence[float]]) -> Estimate:
     if all(value in (-1.0, 0.0, 1.0) for value in flat):  # of one seed, or all the same
         up, down = (sum(value == sign for value in gains[0]) for sign in (1.0, -1.0))
         return Estimate(middle, difference_interval(up, down, n))
-    return Estimate(middle, bootstrap_interval(gains[0], rng_for(0, "paired test", n)))
+    return Estimate(middle, graded_difference(gains[0]).interval)
 
 
 def _score_over_seeds(scores: Sequence[Sequence[float]]) -> Estimate:
@@ -226,10 +227,10 @@ def _by_question(runs: Sequence[Values]) -> list[float]:
     everything = dict.fromkeys(question for run in runs for question in run)
     total: dict[Question, list[float]] = defaultdict(list)
     for run in runs:
+        weight = len(everything) / (len(runs) * len(run))  # exactly 1 for a single run
         for question, value in run.items():
-            total[question].append(value / len(run))
-    scale = len(everything) / len(runs)
-    return [scale * math.fsum(total[question]) for question in everything]
+            total[question].append(weight * value)
+    return [math.fsum(total[question]) for question in everything]
 
 
 def _over_questions(runs: Sequence[Values], by_question: Sequence[float]) -> Estimate:

@@ -117,6 +117,14 @@ def test_one_task_speaks_for_its_questions_only() -> None:
     assert sentence.endswith("over its questions only), 1 run, on unseen questions")
 
 
+def test_one_run_of_one_task_has_the_interval_of_its_square() -> None:
+    """Of 49 questions: 1 / 49 * 49 is not 1, so right and wrong once became scores in between."""
+    run = run_of(before="w" * 49, after="rw" * 24 + "r", questions="a" * 49)
+    made = measured([cell("a", run)])
+    (square,) = squares(made)
+    assert over_tasks([("t", made[0].gains)]).estimate == square.gain
+
+
 def test_runs_of_a_task_count_equally_whatever_they_were_asked() -> None:
     (a, b) = measured(
         [
