@@ -92,19 +92,29 @@ def test_a_ceiling_in_dollars_over_an_unknown_price_is_refused(
     assert not (folder / "runs").exists()
 
 
-@pytest.mark.parametrize("ceiling", ["usd", "tokens"])
-def test_what_nobody_counts_stops_the_run_after_its_first_two_calls(
-    opro: Opro, folder: Path, model: ShuffledModel, ceiling: str
+@pytest.mark.parametrize(("ceiling", "calls"), [("usd: 0.02", 8), ("tokens: 12000", 10)])
+def test_what_nobody_counts_is_spent_at_its_bound_and_named(
+    opro: Opro, folder: Path, model: ShuffledModel, ceiling: str, calls: int
 ) -> None:
     def uncounted(request: ChatRequest) -> ChatReply:
         return ChatReply(say(request), "stop", None, None, None)
 
     model._say = uncounted
-    with_budget(folder, f"{{{ceiling}: 50000}}", PRICED)
+    with_budget(folder, f"{{{ceiling}}}", PRICED)
     said = opro("optimize", "c.yaml")
-    assert said.code == 2
-    assert f"budget.{ceiling} cannot be kept" in said.err
-    assert len(model.requests) == 2  # which are made at once
+    assert said.code == 3
+    assert f"in {len(model.requests)} calls that nobody counted" in said.out
+    assert len(model.requests) == calls
+    for _ in range(3):  # no resume lifts the ceiling
+        again = opro("resume", "--last")
+        assert again.code == 3
+        assert f"in {calls} calls that nobody counted" in again.out
+    assert len(model.requests) == calls
+    (spend,) = [each["spend"] for each in opro("runs", "--json").data]
+    assert (spend["usd"], spend["prompt_tokens"]) == (None, None)
+    assert spend["uncounted"]["calls"] == calls
+    assert spend["uncounted"]["tokens"] <= 12_000 or ceiling.startswith("usd")
+    assert spend["uncounted"]["usd"] <= 0.02 or ceiling.startswith("tokens")
 
 
 def test_a_dry_run_tells_the_cost_and_asks_and_makes_nothing(
