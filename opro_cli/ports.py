@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade, Message
 from opro_cli.core.prompts import MetaPromptMaterial
@@ -69,16 +70,19 @@ class AnswerCache(Protocol):
 class SharedLimits(Protocol):
     """Limits over the calls of several processes: one budget, and each provider's own limits."""
 
-    async def enter(self, address: str, tokens: int, pico_usd: int) -> int:
-        """Wait until a call may go that costs so much at most; a permit, to be given back once.
+    async def enter(self, address: str, cost: Cost) -> int:
+        """Wait until a call of this cost may go; returns a permit, to be given back once.
 
-        address: of a `ModelSettings`. Dollars are in whole 1e-12. Raises BudgetReached when it
-        does not fit under the budget any more. Safe to call many times concurrently.
+        address: of a `ModelSettings`. Raises BudgetReached when the call does not fit under the
+        budget any more. Safe to call many times concurrently.
         """
         ...
 
     def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
-        """The call took so much, None where nobody counted: then it is taken for its most."""
+        """Count what the call took, also where that is more than its cost said.
+
+        None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
+        """
         ...
 
     def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
@@ -89,7 +93,11 @@ class SharedLimits(Protocol):
         ...
 
     def lost(self, permit: int) -> None:
-        """Nobody knows what became of the call: it is taken for its most."""
+        """Count the call at its upper bound: nobody knows what became of it.
+
+        Its process died, or it timed out here while the provider may bill it. It says nothing
+        about the provider's limits.
+        """
         ...
 
     async def aclose(self) -> None:

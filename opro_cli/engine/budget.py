@@ -13,22 +13,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.model import ChatRequest
 from opro_cli.core.session import Role, calls_done
 from opro_cli.core.settings import BudgetSettings, PriceSettings
 from opro_cli.core.state import RunState
 from opro_cli.errors import BudgetReached
 
+__all__ = ["BYTES_A_TOKEN", "Ceilings", "Cost", "Ledger", "Spent", "pico_usd", "spent_by"]
+
 BYTES_A_TOKEN = 3.0
 """A guess on the careful side: English has about 4, code and other scripts less."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one call at most: tokens of prompt and reply, and dollars in whole 1e-12."""
-
-    tokens: int
-    pico_usd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +135,7 @@ class Ledger:
         price = self._prices.get(role)
         completion = request.choices * request.max_tokens
         dollars = pico_usd(price, prompt, completion) if price else 0
-        return Cost(prompt + completion, dollars)
+        return Cost(prompt + completion, dollars, prompt + completion)
 
     def seconds_left(self) -> float:
         """Until time is up, all sessions counted; infinite without a ceiling."""

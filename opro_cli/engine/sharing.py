@@ -41,7 +41,7 @@ async def shared_call(
     if limits is None:
         yield call
         return
-    permit = await wait(limits.enter(address, cost.tokens, cost.pico_usd))
+    permit = await wait(limits.enter(address, cost))
     try:
         yield call
     except ModelError as error:

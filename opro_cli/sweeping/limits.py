@@ -159,7 +159,7 @@ class Limits:
             raise
         door = self._doors.get(address)
         try:
-            since = await door.enter(cost.tokens) if door else 0.0
+            since = await door.enter(cost.expected_tokens) if door else 0.0
         except BaseException:
             self._ceilings.release(cost)
             raise
@@ -174,7 +174,7 @@ class Limits:
         if leave.door:
             leave.door.pace.answered()
             if tokens is not None:
-                leave.door.turns.correct(leave.cost.tokens, tokens)
+                leave.door.turns.correct(leave.cost.expected_tokens, tokens)
         self._over(leave)
 
     def lost(self, leave: Leave) -> None:

@@ -29,6 +29,7 @@ OTHERS = (0, 1024, 8192)
 REPEATS = 3
 SCORER = ScorerSettings("openai/stub", concurrency=CELLS * IN_FLIGHT)
 TOKENS, PICO_USD = 361, 170_000_000
+COST = Cost(TOKENS, PICO_USD, TOKENS)
 
 
 async def ask(address: Address) -> None:
@@ -37,7 +38,7 @@ async def ask(address: Address) -> None:
 
     async def work() -> None:
         for _ in left:
-            permit = await limits.enter(SCORER.address, TOKENS, PICO_USD)
+            permit = await limits.enter(SCORER.address, COST)
             limits.answered(permit, TOKENS, PICO_USD)
 
     async with asyncio.TaskGroup() as group:
@@ -50,7 +51,7 @@ async def leaves(others: int) -> float:
     """Seconds of a core for one call of one cell, while so many of others are in flight."""
     limits = Limits(BudgetSettings(usd=1e9), doors_for([SCORER]), Spent(0, 0, 0))
     for _ in range(others):
-        await limits.enter("elsewhere", Cost(TOKENS, PICO_USD))
+        await limits.enter("elsewhere", COST)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_limits(limits, reader, writer)

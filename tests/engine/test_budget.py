@@ -23,8 +23,8 @@ def ledger(**ceilings: float) -> Ledger:
 
 
 def test_a_call_may_cost_its_prompt_and_the_longest_reply() -> None:
-    assert ledger().cost_of("scorer", REQUEST) == Cost(200, 300_000_000)
-    assert ledger().cost_of("optimizer", REQUEST) == Cost(200, 3_000_000_000)
+    assert ledger().cost_of("scorer", REQUEST) == Cost(200, 300_000_000, 200)
+    assert ledger().cost_of("optimizer", REQUEST) == Cost(200, 3_000_000_000, 200)
 
 
 async def test_what_the_provider_counts_makes_the_next_guess_better() -> None:

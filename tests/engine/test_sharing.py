@@ -10,7 +10,7 @@ import pytest
 
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.settings import PriceSettings
-from opro_cli.engine.budget import spent_by
+from opro_cli.engine.budget import Cost, spent_by
 from opro_cli.errors import BudgetReached, Interrupted, ModelError
 from tests.engine.runs import MemoryJournal, ShuffledModel, new_runner, outcome
 
@@ -20,13 +20,13 @@ class Permits:
 
     def __init__(self, many: int | None = None, over: Exception | None = None) -> None:
         self.many, self.over = many, over
-        self.asked: list[tuple[str, int, int]] = []
+        self.asked: list[tuple[str, Cost]] = []
         self.open: set[int] = set()
         self.told: list[tuple[Any, ...]] = []
         self.waits = asyncio.Event()
 
-    async def enter(self, address: str, tokens: int, pico_usd: int) -> int:
-        self.asked.append((address, tokens, pico_usd))
+    async def enter(self, address: str, cost: Cost) -> int:
+        self.asked.append((address, cost))
         number = len(self.asked)
         if self.many is not None and number > self.many:
             if self.over is not None:
@@ -80,7 +80,7 @@ async def test_a_run_that_shares_limits_comes_to_the_same() -> None:
 async def test_it_asks_for_the_most_that_a_call_may_cost() -> None:
     permits = Permits()
     await new_runner(MemoryJournal(), shared=permits, scoring={"max_tokens": 77}, steps=0).run()
-    assert all(tokens > 77 for _, tokens, _ in permits.asked)
+    assert all(cost.tokens > 77 for _, cost in permits.asked)
 
 
 async def test_where_all_together_have_spent_enough_the_run_ends_as_by_its_own_budget() -> None:
