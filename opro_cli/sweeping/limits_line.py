@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from opro_cli.engine.budget import Cost
-from opro_cli.errors import BudgetReached, Interrupted
+from opro_cli.errors import BudgetReached, Interrupted, OproError
 from opro_cli.sweeping.limits import Leave, Limits
 from opro_cli.sweeping.server import Address, connect, tell
 
@@ -30,6 +30,8 @@ async def serve_limits(
             leaves[number] = await limits.enter(address, cost)
         except BudgetReached as ceiling:
             tell(writer, "over", number, str(ceiling))
+        except OproError:
+            pass  # no call may go any more: the cell is not answered, and the session stops it
         else:
             tell(writer, "go", number)
 

@@ -12,23 +12,23 @@ from opro_cli.core.settings import BudgetSettings
 from opro_cli.engine.budget import Cost, Spent
 from opro_cli.engine.pace import Pace, Turns
 from opro_cli.errors import BudgetReached, Interrupted
-from opro_cli.sweeping.limits import Door, Limits
+from opro_cli.sweeping.claim import NOTHING
+from opro_cli.sweeping.limits import Door
 from opro_cli.sweeping.limits_line import RemoteLimits, serve_limits
 from opro_cli.sweeping.server import Address, SweepServer, connect, tell
-
-NOTHING = Spent(0, 0, 0)
+from tests.sweeping.sweeps import limits_of
 
 
 class Sweep:
     """The sweep's end: its limits, and where they are to be had."""
 
     def __init__(self, calls: int | None = None, tokens: int | None = None) -> None:
-        self.limits = Limits(BudgetSettings(calls=calls, tokens=tokens), {}, NOTHING)
+        self.limits = limits_of(BudgetSettings(calls=calls, tokens=tokens))
         self.server = SweepServer({"limits": partial(serve_limits, self.limits)})
 
     async def spends(self, spent: Spent) -> None:
         """Wait until so much is spent."""
-        await until(lambda: self.limits.spent == spent)
+        await until(lambda: self.limits.budget.spent_by_all == spent)
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -76,7 +76,7 @@ async def test_what_a_killed_cell_had_in_flight_counts_at_its_most(sweep: Sweep)
 
 
 async def test_what_a_killed_cell_still_waited_for_takes_no_place() -> None:
-    limits = Limits(BudgetSettings(), {"m": Door(Pace(1), Turns())}, NOTHING)
+    limits = limits_of(BudgetSettings(), {"m": Door(Pace(1), Turns())})
     server = SweepServer({"limits": partial(serve_limits, limits)})
     address = await server.start()
     reader, writer = await connect(address, "limits")
@@ -86,7 +86,7 @@ async def test_what_a_killed_cell_still_waited_for_takes_no_place() -> None:
     answers = sorted([await reader.readline(), await reader.readline()])
     assert answers == [b'["go", 1]\n', b'["go", 3]\n']  # and 2 waits
     writer.transport.abort()
-    await until(lambda: limits.spent.calls == 2)
+    await until(lambda: limits.budget.spent_by_all.calls == 2)
     cell = RemoteLimits(address)
     cell.answered(await asyncio.wait_for(cell.enter("m", Cost(1, 0)), 30), 1, 0)
     await cell.aclose()
@@ -154,7 +154,7 @@ async def test_who_does_not_know_the_token_is_not_served(sweep: Sweep, hello: by
     writer.write_eof()
     assert await reader.read() == b""
     writer.close()
-    assert sweep.limits.spent == NOTHING
+    assert sweep.limits.budget.spent_by_all == NOTHING
 
 
 async def test_the_token_opens_nothing_but_what_is_served(sweep: Sweep) -> None:
@@ -165,7 +165,7 @@ async def test_the_token_opens_nothing_but_what_is_served(sweep: Sweep) -> None:
 
 
 async def test_places_at_an_endpoint_are_shared_too() -> None:
-    limits = Limits(BudgetSettings(), {"m": Door(Pace(2), Turns())}, NOTHING)
+    limits = limits_of(BudgetSettings(), {"m": Door(Pace(2), Turns())})
     server = SweepServer({"limits": partial(serve_limits, limits)})
     address = await server.start()
     one, other = RemoteLimits(address), RemoteLimits(address)
@@ -178,7 +178,7 @@ async def test_places_at_an_endpoint_are_shared_too() -> None:
     other.answered(permits[1], 1, 0)
     one.answered(await third, 1, 0)
     one.answered(permits[0], 1, 0)
-    await until(lambda: limits.spent.calls == 3)
+    await until(lambda: limits.budget.spent_by_all.calls == 3)
     await one.aclose()
     await other.aclose()
     await server.stop()
