@@ -97,8 +97,8 @@ class SharedBudget:
         """Set aside the upper bound of a call, until `settle` or `release`.
 
         Waits while it may fit once a call in flight, of any session, has turned out cheaper.
-        Raises BudgetReached when nothing in flight could make room, OproError when the claims
-        can not be kept.
+        Raises BudgetReached when nothing in flight could make room, OproError when the claim
+        cannot be kept.
         """
         while (obstacle := await self._claim(cost)) is not None:
             latest = {claim.shard: claim for claim in self._others}  # earlier ones are over
@@ -133,7 +133,10 @@ class SharedBudget:
         if self._file is not None:
             with suppress(OproError):  # then it stays higher than it need be
                 wait_for_lock(self._file)
-                self._file.write(self._spent, self._in_flight)
+                try:
+                    self._file.write(self._spent, self._in_flight)
+                finally:
+                    self._file.unlock()
             self._file.close()
             self._file = None
 
