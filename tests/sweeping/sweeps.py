@@ -39,10 +39,10 @@ search: {{steps: 1, candidates_per_step: 2, exemplars: 2}}
 GSM8K = Path(__file__).parents[2] / "configs" / "data" / "gsm8k_sample.jsonl"
 
 
-def slow_server() -> LocalServer:
+def slow_server(latency_ms: int = 100) -> LocalServer:
     """Its models' server: so slow that a cell tells how far it is before it ends."""
     gold = load_answers(GSM8K, "question", "answer")
-    return LocalServer(gold, Options(latency_ms=100, models=("stub",)))
+    return LocalServer(gold, Options(latency_ms=latency_ms, models=("stub",)))
 
 
 @dataclass(frozen=True, slots=True)
