@@ -29,7 +29,7 @@ from opro_cli.sweeping.shared_budget import Ceiling, SharedBudget, wait_for_lock
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a session begins with: its sweep's folder and budget, and which part of it this is.
+    """The folder and the budget of a sweep, and the part of it that a session is.
 
     share: of the budget, for this shard; None where the shard is the whole.
     """
@@ -41,7 +41,7 @@ class Terms:
 
 
 class Journals(Protocol):
-    """What the runs of a sweep have spent, by their journals."""
+    """The spending of a sweep's runs, by their journals."""
 
     def spent_by_all(self) -> Spent:
         """All runs in the folder, also of cells that the sweep has no more."""

@@ -118,20 +118,20 @@ def decode(line: bytes) -> Claim | None:
     if not mark or check.rstrip() != b'%08x"}' % zlib.crc32(body):
         return None
     try:
-        told = json.loads(body + b"}")
-        if told["format"] != FORMAT:
+        fields = json.loads(body + b"}")
+        if fields["format"] != FORMAT:
             raise OproError(
-                f"{CLAIMS}: format {told['format']}; this opro reads {FORMAT}", "update opro"
+                f"{CLAIMS}: format {fields['format']}; this opro reads {FORMAT}", "update opro"
             )
         return Claim(
-            session=str(told["session"]),
-            shard=str(told["shard"]),
-            host=str(told["host"]),
-            pid=int(told["pid"]),
-            began=str(told["began"]),
-            unclaimed=_spent(told["unclaimed"]),
-            spent=_spent(told["spent"]),
-            in_flight=_spent(told["in_flight"]),
+            session=str(fields["session"]),
+            shard=str(fields["shard"]),
+            host=str(fields["host"]),
+            pid=int(fields["pid"]),
+            began=str(fields["began"]),
+            unclaimed=_spent(fields["unclaimed"]),
+            spent=_spent(fields["spent"]),
+            in_flight=_spent(fields["in_flight"]),
         )
     except (ValueError, LookupError, TypeError, RecursionError):
         return None

@@ -42,7 +42,7 @@ class ClaimsFile:
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise self._refused("open", error) from error
+            raise self._make_error("open", error) from error
 
     def try_lock(self) -> bool:
         """Take the lock; False while another process has it."""
@@ -54,7 +54,7 @@ class ClaimsFile:
             return False
         except OSError as error:
             if error.errno != errno.ENOSYS:
-                raise self._refused("lock", error) from error
+                raise self._make_error("lock", error) from error
             self._soft_lock = _SoftLock(self.path)  # Lustre without `-o flock` has none
             return self._soft_lock.try_lock()
         return True
@@ -78,7 +78,8 @@ class ClaimsFile:
     def append(self, claim: Claim, fixed_lines: int) -> None:
         """Begin our own line, behind all others; after `read_all`.
 
-        fixed_lines: so many of the first are of sessions that are over, and are not read again.
+        fixed_lines: number of lines at the beginning whose sessions are over; they are not read
+        again.
         """
         offset = len(self._raw) * LINE  # a line that a full disk cut short is written over
         self._write(encode(claim), offset)
@@ -150,7 +151,7 @@ class ClaimsFile:
         try:
             return os.pread(self._fd, end - start, start)
         except OSError as error:
-            raise self._refused("read", error) from error
+            raise self._make_error("read", error) from error
 
     def _write(self, line: bytes, offset: int) -> None:
         try:
@@ -158,9 +159,9 @@ class ClaimsFile:
             if written < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise self._refused("write", error) from error
+            raise self._make_error("write", error) from error
 
-    def _refused(self, what: str, error: OSError) -> OproError:
+    def _make_error(self, what: str, error: OSError) -> OproError:
         return OproError(
             f"{self.path}: cannot {what} the claims on the sweep's budget: {error.strerror}",
             "make room or fix the permissions, then run `opro sweep` again: nothing answered is "

@@ -165,14 +165,14 @@ class SharedBudget:
 
     def _set_aside(self, cost: Cost) -> Obstacle | None:
         for share in self._shares:
-            if reached := self._reached(share, NOTHING, cost):
+            if reached := self._find_ceiling(share, NOTHING, cost):
                 return Obstacle(reached, shared=False)
-        if reached := self._reached(self._whole, self._of_others, cost):
+        if reached := self._find_ceiling(self._whole, self._of_others, cost):
             return Obstacle(reached, shared=True)
         self._in_flight.add(1, cost.tokens, cost.pico_usd)
         return None
 
-    def _reached(self, ceiling: Ceiling, others: Spent, cost: Cost) -> str | None:
+    def _find_ceiling(self, ceiling: Ceiling, others: Spent, cost: Cost) -> str | None:
         """The ceiling that a call would break, in words; others: their claims under it."""
         budget, before = ceiling.budget, ceiling.before
         spent, in_flight = self._spent, self._in_flight
