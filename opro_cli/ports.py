@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.events import Event
 from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade, Message
 from opro_cli.core.prompts import MetaPromptMaterial
 from opro_cli.core.session import Activity, Briefing
-from opro_cli.core.spend import Cost
 from opro_cli.core.state import RunState
 
 
@@ -79,7 +79,10 @@ class SharedLimits(Protocol):
         ...
 
     def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
-        """The call took so much, None where nobody counted: then it is taken for its most."""
+        """Count what the call took, also where that is more than its cost said.
+
+        None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
+        """
         ...
 
     def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
@@ -90,7 +93,11 @@ class SharedLimits(Protocol):
         ...
 
     def lost(self, permit: int) -> None:
-        """Nobody knows what became of the call: it is taken for its most."""
+        """Count the call at its upper bound: nobody knows what became of it.
+
+        Its process died, or it timed out here while the provider may bill it. It says nothing
+        about the provider's limits.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from opro_cli.errors import RunFolderError
+from opro_cli.errors import RunBusyError
 
 
 def lock_path(journal: Path) -> Path:
@@ -14,14 +14,18 @@ def lock_path(journal: Path) -> Path:
 
 
 def is_locked(journal: Path) -> bool:
-    """Is a process working on this run right now?
+    """Is a process working on this run right now?"""
+    return is_held(lock_path(journal))
+
+
+def is_held(path: Path) -> bool:
+    """Does a process hold the lock of this file right now?
 
     Writes nothing, so that it can be asked of a run that one may only read; and those who ask
     at the same time do not get in each other's way.
     """
     import fcntl
 
-    path = lock_path(journal)
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -52,14 +56,14 @@ def pid_path(journal: Path) -> Path:
     return journal.with_name(".pid")
 
 
-def held(path: Path) -> RunFolderError:
+def held(path: Path) -> RunBusyError:
     """The refusal of a second process on one run."""
     message = f"{path.parent}: another opro is working on this run"
     try:
         pid = int(pid_path(path).read_text())
     except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
-        return RunFolderError(message, "wait for it to end, or stop it first")
-    return RunFolderError(
+        return RunBusyError(message, "wait for it to end, or stop it first")
+    return RunBusyError(
         f"{message} (process {pid})",
         f"wait for it to end, or stop it first (`kill {pid}` lets it finish the calls under way)",
     )

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.find_sweeps import SWEEP
+from opro_cli.adapters.run_lock import is_held
 from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
 
+WHOLE = "1/1"
+"""The part of a sweep that is all of it."""
 _FORMAT = 1
 
 
@@ -65,17 +68,36 @@ def read_sweep(folder: Path) -> RecordedSweep:
 
 @contextmanager
 def held(folder: Path, shard: str) -> Iterator[None]:
-    """Keep other processes from working on the same cells: they would not share its budget.
+    """Be the only process that works on this part of a sweep.
 
-    shard: which part of the cells, "2/5". Raises RunFolderError when another one has it.
+    Others may work on other parts, also on cells that both have: a run has a lock of its own.
+
+    Args:
+        folder: Of the sweep.
+        shard: Which part of the cells, "2/5".
+
+    Raises:
+        RunFolderError: Another process works on it.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / f".lock-{shard.replace('/', '-')}")
+    lock = FileLock(_lock_path(folder, shard))
     try:
-        with lock.acquire(blocking=False):
+        # Half a second, because `is_at_work` looks at the lock by taking it for a moment.
+        with lock.acquire(timeout=0.5):
             yield
     except Timeout:
+        part = "" if shard == WHOLE else f" (--shard {shard})"
         raise RunFolderError(
-            f"{folder}: another opro is working on this sweep", "wait for it to end, or stop it"
+            f"{folder}: another opro is working on this sweep{part}",
+            "wait for it to end, or stop it",
         ) from None
+
+
+def is_at_work(folder: Path, shard: str) -> bool:
+    """Does a process work on this part of a sweep right now?"""
+    return is_held(_lock_path(folder, shard))
+
+
+def _lock_path(folder: Path, shard: str) -> Path:
+    return folder / f".lock-{shard.replace('/', '-')}"

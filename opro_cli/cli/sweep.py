@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from opro_cli.core.sweep_table import Table
     from opro_cli.sweeping.engine import SweepEngine
 
-WHOLE = "1/1"
-"""The only part of one."""
-
 Engine = Literal["local", "ray"]
 
 
@@ -34,7 +31,7 @@ def sweep(
     ] = False,
     shard: Annotated[
         str, typer.Option(metavar="I/N", help="Only every N-th cell, from the I-th on.")
-    ] = WHOLE,
+    ] = "1/1",
     processes: Annotated[
         int | None, typer.Option(min=1, help="Cells at a time; else as many as make sense.")
     ] = None,
@@ -62,19 +59,22 @@ def sweep(
     from opro_cli.sweeping.cells import folder_of, limits_over, ready, shard_of
     from opro_cli.sweeping.estimate import estimate
     from opro_cli.sweeping.session import table_of, work_on
+    from opro_cli.ui.safe import printable
     from opro_cli.ui.sweep_view import observer_for_sweep
 
     whole = load_sweep(file, wiring.NAMES)
-    part, parts = shard_of(whole, shard)
-    cells, folder = ready(part), folder_of(whole, runs_dir)
+    part = shard_of(whole, shard)
+    cells, folder = ready(part.sweep), folder_of(whole, runs_dir)
     table = table_of(whole.name, cells, folder)
-    table.budget = part.budget
+    table.budget = part.sweep.budget
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
         return
     write_sweep(folder, whole.name, [each.cell for each in whole.cells])
-    with held(folder, shard):
-        limits = limits_over(cells, folder, part.budget, parts)
+    notes: list[str] = []
+    with held(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
+        for note in notes:
+            print(printable(note), file=sys.stderr)
         at_work = engine_for(engine, address, processes)
         try:
             observer = observer_for_sweep(plain=plain)
@@ -86,7 +86,7 @@ def sweep(
             show_table(table, command(file, runs_dir, shard, again), as_json=as_json)
     if table.count("failed"):
         raise typer.Exit(1)
-    if ceiling or table.count("stopped"):
+    if ceiling or table.count("stopped") or table.count("elsewhere"):
         raise typer.Exit(OVER_BUDGET)
 
 
@@ -94,7 +94,7 @@ def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
     """What goes on with a sweep, from the present folder."""
     words = ["opro", "sweep", str(file)]
     words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
-    words += ["--shard", shard] if shard != WHOLE else []
+    words += ["--shard", shard] if shard != "1/1" else []
     return shlex.join([*words, *more])
 
 

@@ -20,18 +20,6 @@ from opro_cli.core.events import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Of one call at most: tokens of prompt and reply, and dollars in whole 1e-12.
-
-    expected_tokens: what it probably takes, for limits a minute.
-    """
-
-    tokens: int
-    pico_usd: int
-    expected_tokens: int = 0
-
-
 @dataclass(slots=True)
 class Bounds:
     """Calls that nobody counted, at their upper bound.

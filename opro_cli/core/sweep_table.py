@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 from opro_cli.core.settings import BudgetSettings
 
-Status = Literal["waiting", "running", "finished", "stopped", "failed"]
+Status = Literal["waiting", "running", "finished", "stopped", "failed", "elsewhere"]
+"""elsewhere: another process is at work on the cell, and this session leaves it alone."""
+
+_BY_ENDING: Mapping[str, Status] = {"finished": "finished", "elsewhere": "elsewhere"}
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ class Table:
         if "error" in what:
             row.status, row.error, row.hint = "failed", what["error"], what.get("hint") or ""
         elif "ended" in what:
-            row.status = "finished" if what["ended"] == "finished" else "stopped"
+            row.status = _BY_ENDING.get(what["ended"], "stopped")
             row.stopped_by, row.result = what.get("stopped_by") or "", what.get("result")
             if row.result is not None:
                 row.spend = row.result["spend"]

@@ -14,9 +14,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.session import ROLES, Role, calls_done
 from opro_cli.core.settings import BudgetSettings, PriceSettings
-from opro_cli.core.spend import Cost, RoleSpend
+from opro_cli.core.spend import RoleSpend
 from opro_cli.core.state import RunState
 from opro_cli.errors import BudgetReached
 

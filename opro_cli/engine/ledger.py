@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.events import Event, InFlight, LimitExceeded, Uncounted
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.session import ROLES, Role
 from opro_cli.core.settings import BudgetSettings, PriceSettings
-from opro_cli.core.spend import Cost
 from opro_cli.core.state import RunState
 from opro_cli.engine.budget import Ceilings, Spent, pico_usd, spent_by, total
 from opro_cli.engine.clock import now

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.model import ChatReply
-from opro_cli.core.spend import Cost
 from opro_cli.engine.endpoints import is_congested
 from opro_cli.errors import ModelError
 from opro_cli.ports import SharedLimits

@@ -18,7 +18,7 @@ from opro_cli import running
 from opro_cli.core.events import Event
 from opro_cli.core.session import Activity, Briefing, calls_spared, expected_calls, phase
 from opro_cli.core.state import RunState
-from opro_cli.errors import Interrupted, OproError
+from opro_cli.errors import Interrupted, OproError, RunBusyError
 from opro_cli.reports.result import spend_of
 from opro_cli.sweeping.cells import Job, at_hand, prepared
 from opro_cli.sweeping.limits_line import RemoteLimits
@@ -89,6 +89,8 @@ def work(job: Job, progress: Progress) -> dict[str, Any]:
         outcome = running.work_on(folder, settings, [progress], shared=shared)
     except Interrupted:
         return {"ended": "interrupted"}
+    except RunBusyError:
+        return {"ended": "elsewhere"}
     except OproError as error:
         return {"error": error.message, "hint": error.hint}
     return {"ended": outcome.ending, "stopped_by": outcome.stopped_by, "result": outcome.result}

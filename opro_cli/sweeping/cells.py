@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from opro_cli import running, wiring
-from opro_cli.adapters.run_folder import read_result, read_run
+from opro_cli.adapters.run_folder import read_result
 from opro_cli.adapters.sweep_file import Sweep, SweepCell
 from opro_cli.briefing import recorded_settings
 from opro_cli.core.changes import as_plain, changes_between
-from opro_cli.core.settings import BudgetSettings, ModelSettings, Settings
-from opro_cli.engine.budget import Spent, spent_by
+from opro_cli.core.settings import ModelSettings, Settings
 from opro_cli.errors import RunFolderError, UsageError
+from opro_cli.sweeping.budget_session import Terms, open_budget
 from opro_cli.sweeping.limits import Limits, doors_for, has_ceiling, part_of, within
+from opro_cli.sweeping.run_journals import RunJournals
+from opro_cli.sweeping.shared_budget import Ceiling, SharedBudget
 
 Standing = Literal["new", "begun", "finished"]
+
+_LONG = 10
+"""Digits of a number of shards that nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +46,29 @@ def folder_of(sweep: Sweep, runs_dir: Path) -> Path:
     return runs_dir / sweep.name
 
 
-def shard_of(sweep: Sweep, shard: str) -> tuple[Sweep, int]:
-    """The sweep with the cells of part "2/5", the second, the seventh, and so on; and the 5.
+class Shard(NamedTuple):
+    """One of `parts` parts of a sweep: its cells, and its share of the budget.
 
-    What it may spend is a fifth too, since the parts do not know of each other.
+    label: "2/5" for the second of five.
+    """
+
+    sweep: Sweep
+    parts: int
+    label: str
+
+
+def shard_of(sweep: Sweep, shard: str) -> Shard:
+    """The part "2/5" of a sweep: its second cell, its seventh, and so on.
+
+    Its share of the budget is a fifth, too: parts on other machines may not see its folder.
     """
     number, _, parts = shard.partition("/")
-    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+    short = len(number) < _LONG and len(parts) < _LONG
+    if not (short and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 2/5, found {shard!r}")
     mine = sweep.cells[int(number) - 1 :: int(parts)]
-    return replace(sweep, cells=mine, budget=part_of(sweep.budget, int(parts))), int(parts)
+    part = replace(sweep, cells=mine, budget=part_of(sweep.budget, int(parts)))
+    return Shard(part, int(parts), f"{int(number)}/{int(parts)}")
 
 
 def ready(sweep: Sweep) -> tuple[SweepCell, ...]:
@@ -91,25 +110,33 @@ def standing_of(cell: SweepCell, folder: Path) -> Standing:
     return "finished" if result and result.get("status") == "finished" else "begun"
 
 
+@contextmanager
 def limits_over(
-    cells: Sequence[SweepCell], folder: Path, budget: BudgetSettings, parts: int
-) -> Limits:
-    """What the cells share, this being one of so many parts; what they spent before counts.
+    shard: Shard, whole: Sweep, cells: Sequence[SweepCell], folder: Path, notes: list[str]
+) -> Iterator[Limits]:
+    """The limits of one session over the cells of its shard, for who holds the shard's lock.
 
-    Raises RunFolderError or JournalError for a run that cannot be read.
+    Args:
+        shard: The part that the session works on.
+        whole: The sweep that it is a part of.
+        cells: Those of the shard, as they are run.
+        folder: Of the sweep.
+        notes: Gets a sentence for people where something is not as it should be.
+
+    Raises:
+        RunFolderError, JournalError: A run cannot be read, so that nobody knows what it has spent.
+        OproError: The budget cannot be kept.
     """
     models = [model for each in cells for model in (each.settings.scorer, each.settings.optimizer)]
-    begun = [folder / cell.name for cell in cells if (folder / cell.name).exists()]
-    spent = [spent_by(read_run(each).state) for each in begun] if has_ceiling(budget) else []
-    return Limits(
-        budget,
-        doors_for(models, parts),
-        Spent(
-            sum(each.calls for each in spent),
-            sum(each.tokens for each in spent),
-            sum(each.pico_usd for each in spent),
-        ),
-    )
+    doors = doors_for(models, shard.parts)
+    if not has_ceiling(whole.budget):
+        yield Limits(SharedBudget(Ceiling(whole.budget)), doors)
+        return
+    share = shard.sweep.budget if shard.parts > 1 else None
+    terms = Terms(folder, shard.label, whole.budget, share)
+    journals = RunJournals(folder, [each.name for each in whole.cells], [c.name for c in cells])
+    with open_budget(terms, journals, notes) as budget:
+        yield Limits(budget, doors)
 
 
 def prepared(job: Job) -> tuple[Path, Settings]:

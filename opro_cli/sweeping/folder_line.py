@@ -24,7 +24,7 @@ from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.report_file import REPORT
 from opro_cli.adapters.run_folder import CONFIG_COPY
-from opro_cli.errors import OproError
+from opro_cli.errors import OproError, RunBusyError
 from opro_cli.sweeping.cells import Job, prepared
 from opro_cli.sweeping.engine import Told
 from opro_cli.sweeping.server import tell
@@ -90,6 +90,9 @@ class LentFolders:
                     last = await self._received(reader, name, folder, journal)
                 self._over(name, last)
                 tell(writer, "received")
+            except RunBusyError:
+                self._over(name, {"ended": "elsewhere"})
+                tell(writer, "stay")
             except OproError as error:
                 self._over(name, {"error": error.message, "hint": error.hint})
                 tell(writer, "stay")

@@ -1,10 +1,11 @@
 """What all cells of a sweep share: its budget, and the limits of every model's provider.
 
-Every cell asks before a call and tells after it. A call is let go when what all cells have spent,
-what their calls in flight may still cost at most, and what this one may cost at most fit under the
-budget together. So the sum overshoots by nothing but the error of estimates, and by what a cell
-that was killed had in flight: that counts as spent at its most for the rest of the session, but
-the next one reads the journals, which do not know of it.
+Every cell asks before a call and reports after it. The budget is that of all sessions of the sweep
+(shared_budget.py): a call is let go when what they have spent, the upper bounds of their calls in
+flight, and that of this call fit under it together. A call whose end nobody knows, since its cell
+was killed or did not wait any longer, counts at its upper bound, and one that took more than its
+bound counts as it is. So the sum exceeds a ceiling only by what calls in flight take beyond bounds
+that their providers were given.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.settings import BudgetSettings, ModelSettings, is_embedded
-from opro_cli.engine.budget import Ceilings, Cost, Spent
 from opro_cli.engine.pace import Pace, Turns
-from opro_cli.errors import BudgetReached
+from opro_cli.errors import BudgetReached, OproError
+from opro_cli.sweeping.shared_budget import SharedBudget
 
 CEILINGS = ("usd", "calls", "tokens")
 """What a sweep may have: minutes are no sum of what cells do side by side."""
@@ -136,51 +138,53 @@ class Leave:
 class Limits:
     """The budget and the doors.
 
-    spent: by the cells before this session. over: the first ceiling that was met, in words.
+    over: the first ceiling that was met, in words. broken: why the budget cannot be kept any more,
+    so that no call may go. on_broken: is called once, when that is found.
     """
 
-    def __init__(self, budget: BudgetSettings, doors: Mapping[str, Door], spent: Spent) -> None:
+    def __init__(self, budget: SharedBudget, doors: Mapping[str, Door]) -> None:
+        self.budget = budget
         self.over = ""
-        self._spent = spent
-        self._ceilings = Ceilings(budget, lambda: self._spent)
+        self.broken: OproError | None = None
+        self.on_broken: Callable[[], None] = lambda: None
         self._doors = doors
 
-    @property
-    def spent(self) -> Spent:
-        """By all cells, this session's calls that are over included."""
-        return self._spent
-
     async def enter(self, address: str, cost: Cost) -> Leave:
-        """Wait until a call may go. address: of its endpoint. Raises BudgetReached."""
+        """Wait until a call may go. address: of its endpoint.
+
+        Raises BudgetReached, or OproError where the budget cannot be kept.
+        """
         try:
-            await self._ceilings.reserve(cost)
+            await self.budget.reserve(cost)
         except BudgetReached as ceiling:
             self.over = self.over or str(ceiling)
             raise
+        except OproError as error:
+            if self.broken is None:
+                self.broken = error
+                self.on_broken()
+            raise
         door = self._doors.get(address)
         try:
-            since = await door.enter(cost.tokens) if door else 0.0
+            since = await door.enter(cost.expected_tokens) if door else 0.0
         except BaseException:
-            self._ceilings.release(cost)
+            self.budget.release(cost)
             raise
         return Leave(cost, door, since)
 
     def answered(self, leave: Leave, tokens: int | None, pico_usd: int | None) -> None:
-        """The call took so much; None where nobody counted: then it is taken for its most."""
-        self._add(
-            leave.cost.tokens if tokens is None else tokens,
-            leave.cost.pico_usd if pico_usd is None else pico_usd,
-        )
+        """Count what the call took, its upper bound where nobody counted."""
+        self.budget.settle(leave.cost, tokens, pico_usd)
         if leave.door:
             leave.door.pace.answered()
             if tokens is not None:
-                leave.door.turns.correct(leave.cost.tokens, tokens)
-        self._over(leave)
+                leave.door.turns.correct(leave.cost.expected_tokens, tokens)
+        _go_out(leave)
 
     def lost(self, leave: Leave) -> None:
-        """Nobody knows what became of the call: its process died."""
-        self._add(leave.cost.tokens, leave.cost.pico_usd)
-        self._over(leave)
+        """Count the call at its upper bound, as nobody knows what became of it."""
+        self.budget.settle(leave.cost, None, None)
+        _go_out(leave)
 
     def failed(self, leave: Leave, wait: float | None, *, congested: bool) -> None:
         """The call came to nothing and cost nothing.
@@ -189,13 +193,10 @@ class Limits:
         """
         if leave.door and congested:
             leave.door.pace.congested(leave.since, time.monotonic(), wait, "rate limit")
-        self._over(leave)
+        self.budget.release(leave.cost)
+        _go_out(leave)
 
-    def _add(self, tokens: int, pico_usd: int) -> None:
-        spent = self._spent
-        self._spent = Spent(spent.calls + 1, spent.tokens + tokens, spent.pico_usd + pico_usd)
 
-    def _over(self, leave: Leave) -> None:
-        if leave.door:
-            leave.door.leave()
-        self._ceilings.release(leave.cost)
+def _go_out(leave: Leave) -> None:
+    if leave.door:
+        leave.door.leave()

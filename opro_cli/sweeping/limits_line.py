@@ -1,7 +1,7 @@
 """Both ends of the line on which a cell asks for permits: see limits.py for what they mean.
 
-From the cell ["ask", number, address, tokens, pico_usd] before a call, and after it one of
-["answered", number, tokens, pico_usd], ["failed", number, wait, congested], ["lost", number].
+From the cell ["ask", number, address, tokens, pico_usd, expected] before a call, and after it one
+of ["answered", number, tokens, pico_usd], ["failed", number, wait, congested], ["lost", number].
 To it ["go", number], or ["over", number, why] where the budget is at its end.
 """
 
@@ -12,8 +12,8 @@ import json
 from itertools import count
 from typing import Any
 
-from opro_cli.engine.budget import Cost
-from opro_cli.errors import BudgetReached, Interrupted
+from opro_cli.core.cost import Cost
+from opro_cli.errors import BudgetReached, Interrupted, OproError
 from opro_cli.sweeping.limits import Leave, Limits
 from opro_cli.sweeping.server import Address, connect, tell
 
@@ -30,14 +30,17 @@ async def serve_limits(
             leaves[number] = await limits.enter(address, cost)
         except BudgetReached as ceiling:
             tell(writer, "over", number, str(ceiling))
+        except OproError:
+            pass  # no call may go any more: the cell is not answered, and the session stops it
         else:
             tell(writer, "go", number)
 
     try:
         async for line in reader:
             match json.loads(line):
-                case ["ask", int(number), str(address), int(tokens), int(pico_usd)]:
-                    task = asyncio.create_task(enter(number, address, Cost(tokens, pico_usd)))
+                case ["ask", int(number), str(address), int(tokens), int(pico_usd), int(expected)]:
+                    cost = Cost(tokens, pico_usd, expected)
+                    task = asyncio.create_task(enter(number, address, cost))
                     waiting.add(task)
                     task.add_done_callback(waiting.discard)
                 case ["answered", int(number), tokens, pico_usd]:
@@ -66,7 +69,7 @@ class RemoteLimits:
         self._opening: asyncio.Task[asyncio.StreamWriter] | None = None
         self._listening: asyncio.Task[None] | None = None
 
-    async def enter(self, address: str, tokens: int, pico_usd: int) -> int:
+    async def enter(self, address: str, cost: Cost) -> int:
         """As `SharedLimits`."""
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
@@ -78,7 +81,7 @@ class RemoteLimits:
             raise _gone()
         number = next(self._numbers)
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
-        tell(writer, "ask", number, address, tokens, pico_usd)
+        tell(writer, "ask", number, address, cost.tokens, cost.pico_usd, cost.expected_tokens)
         try:
             await answer
         except asyncio.CancelledError:

@@ -57,7 +57,8 @@ async def work_on(
 ) -> str:
     """Work on all cells that are not finished, within limits that they share.
 
-    What ended it of the sweep's own budget, "" for nothing. Raises Interrupted when it was stopped.
+    What ended it of the sweep's own budget, "" for nothing. Raises Interrupted when it was stopped,
+    OproError when the budget could not be kept.
     """
     loop = asyncio.get_running_loop()
 
@@ -72,6 +73,7 @@ async def work_on(
             observer.stopping()
         engine.stop()
 
+    limits.on_broken = stop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
@@ -87,6 +89,10 @@ async def work_on(
     finally:
         observer.end()
         await server.stop()
+    for row in table.of("elsewhere"):
+        row.recall(read_result(folder / row.name))
+    if limits.broken is not None:
+        raise limits.broken
     if table.stopping:
         raise Interrupted("stopped; nothing answered is lost")
     return limits.over

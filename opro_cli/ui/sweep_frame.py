@@ -15,6 +15,7 @@ from opro_cli.reports import formats
 from opro_cli.ui.frame import MEANINGFUL, dotted, opposite
 from opro_cli.ui.safe import printable
 from opro_cli.ui.sweep_words import (
+    ELSEWHERE,
     MORE,
     shortened,
     spent_line,
@@ -24,7 +25,7 @@ from opro_cli.ui.sweep_words import (
     why_stopped,
 )
 
-SHOWN: Sequence[Status] = ("running", "failed", "stopped", "finished")
+SHOWN: Sequence[Status] = ("running", "failed", "stopped", "elsewhere", "finished")
 """The kinds of cells that have rows, in their order."""
 _WITH_BAR = 80
 """Terminals from here on have room for a bar beside the counted calls."""
@@ -138,8 +139,7 @@ class _Columns:
         else:
             yield self._line("bold red" if status == "failed" else "bold", status, "")
             for row in rows:
-                said = row.error if status == "failed" else why_stopped(row)
-                yield self._line("", row.name, said.partition("\n")[0])
+                yield self._line("", row.name, _why_open(row).partition("\n")[0])
 
     def _progress(self, row: Row) -> tuple[str, str, str, str]:
         share = min(1.0, row.calls / row.expected) if row.expected else 0.0
@@ -163,6 +163,13 @@ class _Columns:
     def _line(self, style: str, name: str, rest: str) -> Text:
         told = f"{shortened(name, self._name):<{self._name}}{self._gap}{rest}"
         return Text(printable(told.rstrip(), self._width), style=style)
+
+
+def _why_open(row: Row) -> str:
+    """Why a cell that is not at work here is not finished."""
+    if row.status == "elsewhere":
+        return ELSEWHERE
+    return row.error if row.status == "failed" else why_stopped(row)
 
 
 def _counted(row: Row) -> str:

@@ -10,6 +10,7 @@ from opro_cli.reports import formats
 from opro_cli.ui.plain import QUIET, Lines
 from opro_cli.ui.safe import printable
 from opro_cli.ui.sweep_words import (
+    ELSEWHERE,
     NONE,
     spent_line,
     standing_line,
@@ -68,6 +69,8 @@ def _news(row: Row) -> str:
             return printable(f"failed: {row.error}", _ERROR)
         case "stopped":
             return printable(why_stopped(row), _ERROR)
+        case "elsewhere":
+            return f"left out: {ELSEWHERE}"
         case "finished":
             start, best, difference = test_scores(row.result)
             scores = f", {start} → {best} on test ({difference})" if start != NONE else ""

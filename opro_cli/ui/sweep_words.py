@@ -10,7 +10,8 @@ from opro_cli.reports import formats
 from opro_cli.ui.safe import cells, printable
 
 # Where there is no room for all, the first are left.
-_COUNTED: tuple[Status, ...] = ("failed", "stopped", "running", "waiting")
+_COUNTED: tuple[Status, ...] = ("failed", "stopped", "elsewhere", "running", "waiting")
+ELSEWHERE = "another process is at work on it"
 NONE = "–"
 MORE = "…"
 
@@ -21,7 +22,7 @@ def standing_line(table: Table) -> Iterator[str]:
     yield f"{formats.count(table.count('finished'))} of {total} finished"
     for status in _COUNTED:
         if many := table.count(status):
-            yield f"{formats.count(many)} {status}"
+            yield f"{formats.count(many)} {'at work ' if status == 'elsewhere' else ''}{status}"
 
 
 def spent_line(table: Table) -> Iterator[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from opro_cli.adapters.sweep_folder import (
     RecordedSweep,
     held,
+    is_at_work,
     is_sweep,
     read_sweep,
     write_sweep,
@@ -83,5 +84,14 @@ def test_one_process_works_on_a_sweep_at_a_time_and_on_each_of_its_parts(tmp_pat
     refused = pytest.raises(RunFolderError, match="another opro is working on this sweep")
     with held(tmp_path, "1/2"), held(tmp_path, "2/2"), refused, held(tmp_path, "1/2"):
         raise AssertionError("two at once")
+    with held(tmp_path, "1/2"):
+        pass
+
+
+def test_who_is_at_work_is_known_and_looking_disturbs_nobody(tmp_path: Path) -> None:
+    with held(tmp_path, "1/2"):
+        assert is_at_work(tmp_path, "1/2")
+        assert not is_at_work(tmp_path, "2/2")
+    assert not is_at_work(tmp_path, "1/2")
     with held(tmp_path, "1/2"):
         pass

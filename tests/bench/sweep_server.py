@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from opro_cli.adapters.journal import FileJournal
+from opro_cli.core.cost import Cost
 from opro_cli.core.settings import BudgetSettings, ScorerSettings
-from opro_cli.engine.budget import Cost, Spent
+from opro_cli.sweeping.budget_session import Terms, open_budget
 from opro_cli.sweeping.limits import Limits, doors_for
 from opro_cli.sweeping.limits_line import RemoteLimits, serve_limits
 from opro_cli.sweeping.server import Address, SweepServer
 from tests.bench.replay import events
 from tests.bench.table import Row, printed
+from tests.sweeping.sweeps import FixedJournals
 
 CELLS, IN_FLIGHT, CALLS = 4, 64, 2_500
 LINES, AT_ONCE = 20_000, 50
@@ -29,6 +31,8 @@ OTHERS = (0, 1024, 8192)
 REPEATS = 3
 SCORER = ScorerSettings("openai/stub", concurrency=CELLS * IN_FLIGHT)
 TOKENS, PICO_USD = 361, 170_000_000
+COST = Cost(TOKENS, PICO_USD, TOKENS)
+NO_JOURNALS = FixedJournals()
 
 
 async def ask(address: Address) -> None:
@@ -37,7 +41,7 @@ async def ask(address: Address) -> None:
 
     async def work() -> None:
         for _ in left:
-            permit = await limits.enter(SCORER.address, TOKENS, PICO_USD)
+            permit = await limits.enter(SCORER.address, COST)
             limits.answered(permit, TOKENS, PICO_USD)
 
     async with asyncio.TaskGroup() as group:
@@ -48,9 +52,16 @@ async def ask(address: Address) -> None:
 
 async def leaves(others: int) -> float:
     """Seconds of a core for one call of one cell, while so many of others are in flight."""
-    limits = Limits(BudgetSettings(usd=1e9), doors_for([SCORER]), Spent(0, 0, 0))
+    with TemporaryDirectory() as place:
+        terms = Terms(Path(place), "1/1", BudgetSettings(usd=1e9))
+        with open_budget(terms, NO_JOURNALS, []) as budget:
+            return await asked(Limits(budget, doors_for([SCORER])), others)
+
+
+async def asked(limits: Limits, others: int) -> float:
+    """The same under limits that are given."""
     for _ in range(others):
-        await limits.enter("elsewhere", Cost(TOKENS, PICO_USD))
+        await limits.enter("elsewhere", COST)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_limits(limits, reader, writer)
@@ -63,14 +74,14 @@ async def leaves(others: int) -> float:
     codes = [await cell.wait() for cell in cells]
     took = time.process_time() - began
     await server.stop()
-    if any(codes) or limits.spent.calls != CELLS * CALLS:
-        raise SystemExit(f"{limits.spent.calls} calls, exit codes {codes}")
+    if any(codes) or limits.budget.spent.calls != CELLS * CALLS:
+        raise SystemExit(f"{limits.budget.spent.calls} calls, exit codes {codes}")
     return took / (CELLS * CALLS)
 
 
 def journal_lines() -> float:
     """Seconds of a core for one line of a journal that comes back."""
-    with tempfile.TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder:
         home, away = Path(folder, "home.jsonl"), Path(folder, "away.jsonl")
         home.touch()
         away.touch()

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from opro_cli import running, wiring
+from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.sweep_file import SweepCell, load_sweep
 from opro_cli.core.changes import as_plain
 from opro_cli.core.sweep_table import Row, Table
@@ -170,6 +172,53 @@ def test_a_ceiling_ends_with_the_code_of_a_run(engine: ToldEngine, opro: Opro) -
     )
 
 
+def test_a_cell_that_another_process_is_at_work_on_is_left_to_it(
+    engine: ToldEngine, opro: Opro
+) -> None:
+    engine.words["seed1"] = [{"ended": "elsewhere"}]
+    said = opro("sweep", "grid.yaml")
+    assert said.code == 3
+    assert "seed1: left out: another process is at work on it" in said.err
+    assert said.err.endswith(
+        "2 of 3 cells finished, 1 at work elsewhere; go on with: opro sweep grid.yaml\n"
+    )
+    assert "seed1   elsewhere" in said.out
+
+
+def test_a_cell_that_another_process_has_finished_meanwhile_is_finished(
+    engine: ToldEngine, opro: Opro, folder: Path
+) -> None:
+    place, aside = finish(folder, 0), folder / "aside"
+    place.rename(aside)
+    engine.words["seed0"] = [going(1), {"ended": "elsewhere"}]
+
+    def finish_elsewhere() -> None:
+        if aside.exists():
+            aside.rename(place)
+
+    engine.at_work = finish_elsewhere
+    said = opro("sweep", "grid.yaml", "--json")
+    assert said.code == 0
+    assert said.data[0]["status"] == "finished"
+    assert said.data[0]["result"]["status"] == "finished"
+
+
+def test_a_run_that_another_process_has_is_no_failure_of_the_cell(
+    engine: ToldEngine, folder: Path
+) -> None:
+    cell = cells_in(folder)[0]
+    job = Job(
+        cell.name,
+        str(folder / "runs" / "grid" / cell.name),
+        as_plain(cell.settings),
+        ("127.0.0.1", 1, "token"),
+    )
+    place, _ = prepared(job)
+    with closing(FileJournal(place / "events.jsonl")):
+        last = cell_process.work(job, cell_process.Progress(io.StringIO()))
+    assert last == {"ended": "elsewhere"}
+
+
 def test_ctrl_c_is_told_once_and_passed_on_each_time(engine: ToldEngine, opro: Opro) -> None:
     engine.words["seed0"] = [going(1), going(2), {"ended": "interrupted"}]
     interrupts = iter((True, True))
@@ -235,12 +284,15 @@ def test_what_only_makes_it_faster_may_change(engine: ToldEngine, opro: Opro, fo
 
 
 @pytest.mark.parametrize(
-    "shard", ["0/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3", "-1/2", "1/0", ""]
+    "shard",
+    ["0/2", "3/2", "1", "1/", "/2", "a/b", "1/2/3", "-1/2", "1/0", "", "1/" + "9" * 5000],
+    ids=lambda shard: shard[:9],
 )
 def test_a_shard_that_is_none_is_told(engine: ToldEngine, opro: Opro, shard: str) -> None:
     said = opro("sweep", "grid.yaml", f"--shard={shard}")
     assert said.code == 2
-    assert f"--shard: expected I/N with I from 1 to N, such as 2/5, found {shard!r}" in said.err
+    assert "--shard: expected I/N with I from 1 to N, such as 2/5, found " in said.err
+    assert repr(shard)[:99] in said.err
     assert engine.jobs == []
 
 

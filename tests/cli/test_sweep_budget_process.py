@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,8 +26,9 @@ async def server() -> AsyncIterator[LocalServer]:
         yield server
 
 
-async def swept(folder: Path, server: LocalServer, budget: str) -> Bench:
-    cells_at(folder, server.url, f"matrix: {{search.seed: 0..3}}\nbudget: {budget}\n")
+async def swept(folder: Path, server: LocalServer, budget: str, last_seed: int = 3) -> Bench:
+    matrix = f"{{search.seed: 0..{last_seed}}}"
+    cells_at(folder, server.url, f"matrix: {matrix}\nbudget: {budget}\n")
     return Bench(folder, server)
 
 
@@ -90,3 +92,90 @@ async def test_a_killed_cell_makes_the_sweep_spend_what_it_had_in_flight_at_most
     lost = len(server.requests) - 60
     assert 0 <= lost <= CONCURRENCY
     print(f"overshoot after one kill -9: {lost} calls of 60, of {CONCURRENCY} at most")
+
+
+async def worked_on(at: Bench, *arguments: str) -> str:
+    """A session until its end; what it said."""
+    process = await at.opro("sweep", "s.yaml", "--processes", "1", *arguments)
+    out, err = await process.communicate()
+    assert process.returncode in (0, 3), err.decode()
+    return out.decode() + err.decode()
+
+
+async def asked(at: Bench, calls: int) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while len(at.server.requests) < calls:
+            await asyncio.sleep(0.005)
+
+
+async def test_sessions_of_any_shards_spend_one_budget(tmp_path: Path, server: LocalServer) -> None:
+    at = await swept(tmp_path, server, "{calls: 60}", last_seed=5)
+    spent = []
+    for shard in ("1/2", "2/2", "3/3", "3/4", "4/4", "5/6"):
+        await worked_on(at, "--shard", shard)
+        spent.append(len(server.requests))
+    assert spent == [30, 60, 60, 60, 60, 60]
+
+
+async def test_a_whole_sweep_beside_a_part_of_it_spends_one_budget_and_fails_no_cell(
+    tmp_path: Path,
+) -> None:
+    async with slow_server(latency_ms=300) as server:
+        at = await swept(tmp_path, server, "{calls: 80}", last_seed=5)
+        part = await at.opro("sweep", "s.yaml", "--processes", "1", "--shard", "2/2", "--plain")
+        await asked(at, 2)  # of seed1, which the other session finds at work
+        whole = await at.opro("sweep", "s.yaml", "--processes", "6", "--plain")
+        said = [(await each.communicate())[1].decode() for each in (part, whole)]
+    assert [part.returncode, whole.returncode] == [3, 3], said
+    assert not any("failed" in each for each in said)
+    assert "seed1: left out: another process is at work on it" in said[1]
+    assert "1 at work elsewhere" in said[1]
+    assert len(server.requests) == 80
+
+
+async def test_a_session_killed_with_its_cells_has_spent_what_it_had_in_flight(
+    tmp_path: Path, server: LocalServer
+) -> None:
+    at = await swept(tmp_path, server, "{calls: 50}")
+    process = await at.opro("sweep", "s.yaml", "--processes", "1", "--shard", "1/2")
+    await asked(at, 14)
+    (cell,) = journals(at)
+    os.kill(process.pid, signal.SIGKILL)
+    os.kill(int(cell.with_name(".pid").read_text()), signal.SIGKILL)
+    await process.communicate()
+    await at.server_is_quiet()
+    lost = len(server.requests) - paid(at)
+    for shard in ("2/2", "1/3", "1/1"):
+        await worked_on(at, "--shard", shard)
+    print(f"{lost} calls of the killed session are in no journal")
+    assert lost > 0
+    assert 50 - CONCURRENCY <= len(server.requests) <= 50  # some had leave and were not sent
+
+
+async def test_what_was_resumed_by_hand_counts_in_every_part(
+    tmp_path: Path, server: LocalServer
+) -> None:
+    at = await swept(tmp_path, server, "{calls: 20}")
+    await worked_on(at, "--shard", "1/2")
+    assert len(server.requests) == 10
+    resume = await at.opro("resume", "runs/sweep/seed0", "--budget", "calls=18")
+    await resume.communicate()
+    assert len(server.requests) == 18
+    await worked_on(at, "--shard", "2/2")
+    assert len(server.requests) == 20
+
+
+async def test_a_full_disk_stops_a_sweep_cleanly(tmp_path: Path, server: LocalServer) -> None:
+    at = await swept(tmp_path, server, "{calls: 50}")
+    process = await at.opro("sweep", "s.yaml", "--processes", "2")
+    await asked(at, 10)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    _, err = await process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" not in err.decode()
+    assert "cannot write the claims on the sweep's budget: File too large" in err.decode()
+    assert "go on with: opro sweep s.yaml" in err.decode()
+    await at.server_is_quiet()
+    assert paid(at) == len(server.requests)
+    await worked_on(at)
+    assert len(server.requests) == 50

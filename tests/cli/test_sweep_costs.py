@@ -90,7 +90,7 @@ def of_cells(many: int) -> Sweep:
 def test_any_shard_is_read_or_refused(text: str) -> None:
     whole = of_cells(9)
     try:
-        part, parts = shard_of(whole, text)
+        part, parts, _ = shard_of(whole, text)
         assert set(part.cells) <= set(whole.cells)
         assert part.budget.calls == 90 // parts
     except UsageError as error:

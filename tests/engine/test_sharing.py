@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.settings import PriceSettings
-from opro_cli.core.spend import Cost
 from opro_cli.engine.budget import spent_by
 from opro_cli.errors import BudgetReached, Interrupted, ModelError
 from tests.engine.runs import MemoryJournal, ShuffledModel, new_runner, outcome

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ from opro_cli.core.changes import as_plain
 from opro_cli.core.settings import BudgetSettings
 from opro_cli.engine.budget import Spent
 from opro_cli.sweeping.cells import Job, ready
+from opro_cli.sweeping.claim import NOTHING
 from opro_cli.sweeping.engine import SweepEngine
-from opro_cli.sweeping.limits import Limits, doors_for
+from opro_cli.sweeping.limits import Door, Limits, doors_for
 from opro_cli.sweeping.limits_line import serve_limits
 from opro_cli.sweeping.server import SweepServer
+from opro_cli.sweeping.shared_budget import Ceiling, SharedBudget
 from tests.server import LocalServer, Options, load_answers
 
 CONFIG = """\
@@ -36,10 +39,31 @@ search: {{steps: 1, candidates_per_step: 2, exemplars: 2}}
 GSM8K = Path(__file__).parents[2] / "configs" / "data" / "gsm8k_sample.jsonl"
 
 
-def slow_server() -> LocalServer:
+def slow_server(latency_ms: int = 100) -> LocalServer:
     """Its models' server: so slow that a cell tells how far it is before it ends."""
     gold = load_answers(GSM8K, "question", "answer")
-    return LocalServer(gold, Options(latency_ms=100, models=("stub",)))
+    return LocalServer(gold, Options(latency_ms=latency_ms, models=("stub",)))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedJournals:
+    """What the runs of a sweep have spent."""
+
+    by_all: Spent = NOTHING
+    by_shard: Spent = NOTHING
+
+    def spent_by_all(self) -> Spent:
+        return self.by_all
+
+    def spent_by_shard(self) -> Spent:
+        return self.by_shard
+
+
+def limits_of(
+    budget: BudgetSettings, doors: Mapping[str, Door] | None = None, before: Spent = NOTHING
+) -> Limits:
+    """Limits of one session that nobody else counts in."""
+    return Limits(SharedBudget(Ceiling(budget, before)), doors or {})
 
 
 Said = list[tuple[str, dict[str, Any]]]
@@ -67,7 +91,7 @@ async def worked_on(
         heard.append((name, what))
 
     models = [each.settings.scorer for each in cells] + [each.settings.optimizer for each in cells]
-    limits = Limits(budget or BudgetSettings(), doors_for(models), Spent(0, 0, 0))
+    limits = limits_of(budget or BudgetSettings(), doors_for(models))
     server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
     address = await server.start(engine.host)
     try:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.run_lock import is_locked
 from opro_cli.core.changes import as_plain
-from opro_cli.sweeping.cells import Job
+from opro_cli.sweeping.cells import Job, prepared
 from opro_cli.sweeping.folder_line import LENT, BorrowedFolder, LentFolders
 from opro_cli.sweeping.server import Address, SweepServer, connect
 from tests.sweeping.sweeps import cells_at
@@ -169,6 +171,14 @@ async def test_a_stop_reaches_the_cell_and_one_that_comes_later_has_nothing_to_d
     home.folders.over.clear()
     async with Away(address, tmp_path / "late") as borrowed:
         assert not await borrowed.fetch()
+
+
+async def test_a_run_that_another_process_has_is_left_to_it(home: Home, tmp_path: Path) -> None:
+    folder, _ = prepared(home.job)
+    with closing(FileJournal(folder / "events.jsonl")):
+        async with Away(await home.server.start(), tmp_path / "away") as borrowed:
+            assert not await borrowed.fetch()
+    assert home.said == [("seed0", {"ended": "elsewhere"})]
 
 
 async def test_a_run_that_cannot_be_made_is_told(home: Home, tmp_path: Path) -> None:

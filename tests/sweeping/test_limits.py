@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.core.cost import Cost
 from opro_cli.core.settings import (
     BudgetSettings,
     EndpointSettings,
     ModelSettings,
     ScorerSettings,
 )
-from opro_cli.engine.budget import Cost, Spent
+from opro_cli.engine.budget import Spent
 from opro_cli.engine.pace import Pace, Turns
 from opro_cli.errors import BudgetReached
-from opro_cli.sweeping.limits import Door, Leave, Limits, doors_for, part_of, within
-
-NOTHING = Spent(0, 0, 0)
+from opro_cli.sweeping.claim import NOTHING
+from opro_cli.sweeping.limits import Door, Leave, doors_for, part_of, within
+from tests.sweeping.sweeps import limits_of
 
 
 def served(concurrency: int = 8, **more: int) -> ModelSettings:
@@ -118,7 +120,7 @@ def test_a_cell_may_spend_the_lower_of_its_own_ceiling_and_the_sweeps() -> None:
 
 
 async def test_what_cells_spent_before_counts() -> None:
-    limits = Limits(BudgetSettings(calls=3), {}, Spent(2, 0, 0))
+    limits = limits_of(BudgetSettings(calls=3), {}, Spent(2, 0, 0))
     leave = await limits.enter("m", Cost(1, 1))
     limits.answered(leave, 1, 1)
     with pytest.raises(BudgetReached, match="calls 3 reached"):
@@ -127,18 +129,18 @@ async def test_what_cells_spent_before_counts() -> None:
 
 
 async def test_a_call_waits_while_one_in_flight_may_turn_out_cheaper() -> None:
-    limits = Limits(BudgetSettings(tokens=100), {}, NOTHING)
+    limits = limits_of(BudgetSettings(tokens=100))
     first = await limits.enter("m", Cost(80, 0))
     second = asyncio.create_task(limits.enter("m", Cost(60, 0)))
     await turns_of_the_loop()
     assert not second.done()
     limits.answered(first, 30, None)
     await asyncio.wait_for(second, 30)
-    assert limits.spent == Spent(1, 30, 0)
+    assert limits.budget.spent_by_all == Spent(1, 30, 0)
 
 
 async def test_a_call_that_gives_up_before_a_full_endpoint_sets_nothing_aside() -> None:
-    limits = Limits(BudgetSettings(calls=2), {"m": Door(Pace(1), Turns())}, NOTHING)
+    limits = limits_of(BudgetSettings(calls=2), {"m": Door(Pace(1), Turns())})
     await limits.enter("m", Cost(1, 1))
     impatient = asyncio.create_task(limits.enter("m", Cost(1, 1)))
     await turns_of_the_loop()
@@ -148,18 +150,18 @@ async def test_a_call_that_gives_up_before_a_full_endpoint_sets_nothing_aside() 
 
 
 async def test_failed_calls_cost_nothing_and_lost_ones_their_most() -> None:
-    limits = Limits(BudgetSettings(), {}, NOTHING)
+    limits = limits_of(BudgetSettings())
     limits.failed(await limits.enter("m", Cost(5, 50)), None, congested=False)
-    assert limits.spent == NOTHING
+    assert limits.budget.spent_by_all == NOTHING
     limits.lost(await limits.enter("m", Cost(5, 50)))
     limits.answered(await limits.enter("m", Cost(7, 70)), None, None)
-    assert limits.spent == Spent(2, 12, 120)
+    assert limits.budget.spent_by_all == Spent(2, 12, 120)
 
 
 async def test_a_providers_limit_that_one_cell_meets_holds_for_all() -> None:
     doors = doors_for([served(4)])
     (address,) = doors
-    limits = Limits(BudgetSettings(), doors, NOTHING)
+    limits = limits_of(BudgetSettings(), doors)
     leave = await limits.enter(address, Cost(1, 1))
     limits.failed(leave, 3600.0, congested=True)
     assert doors[address].pace.limit == 2
@@ -169,6 +171,37 @@ async def test_a_providers_limit_that_one_cell_meets_holds_for_all() -> None:
     other.cancel()
     await asyncio.wait([other])
     assert doors[address].pace.in_flight == 0
+
+
+async def test_limits_a_minute_count_the_tokens_that_a_call_probably_takes() -> None:
+    door = Door(Pace(2), Turns(tokens_per_minute=60_000))
+    limits = limits_of(BudgetSettings(tokens=1000), {"m": door})
+    leave = await limits.enter("m", Cost(900, 0, expected_tokens=100))
+    now = time.monotonic()
+    assert door.turns.take(0, now)[0] == pytest.approx(now + 0.1, abs=0.05)
+    limits.answered(leave, 150, 0)
+    assert door.turns.take(0, now)[0] == pytest.approx(now + 0.15, abs=0.05)
+    assert limits.budget.spent_by_all == Spent(1, 150, 0)
+
+
+async def test_a_lost_call_says_nothing_about_the_providers_limits() -> None:
+    door = Door(Pace(4), Turns())
+    limits = limits_of(BudgetSettings(), {"m": door})
+    limits.lost(await limits.enter("m", Cost(5, 50)))
+    assert (door.pace.limit, door.pace.in_flight) == (4.0, 0)
+
+
+async def test_what_a_provider_bills_beyond_the_bound_counts() -> None:
+    limits = limits_of(BudgetSettings(tokens=100))
+    limits.answered(await limits.enter("m", Cost(10, 0)), 95, 0)
+    with pytest.raises(BudgetReached, match=r"tokens 100 reached: 95 are spent"):
+        await limits.enter("m", Cost(10, 0))
+
+
+async def test_a_provider_cannot_talk_the_bill_down() -> None:
+    limits = limits_of(BudgetSettings(tokens=100))
+    limits.answered(await limits.enter("m", Cost(10, 0)), -1000, -5)
+    assert limits.budget.spent_by_all == Spent(1, 0, 0)
 
 
 CALLS = st.tuples(
@@ -183,7 +216,7 @@ def test_the_budget_is_never_overshot(
     calls: list[tuple[int, str, int]], tokens: int, most_calls: int
 ) -> None:
     async def work() -> None:
-        limits = Limits(BudgetSettings(tokens=tokens, calls=most_calls), {}, NOTHING)
+        limits = limits_of(BudgetSettings(tokens=tokens, calls=most_calls))
         flying: list[Leave] = []
         for most, how, per_cent in calls:
             task = asyncio.ensure_future(limits.enter("m", Cost(most, 0)))
@@ -205,7 +238,7 @@ def test_the_budget_is_never_overshot(
                     limits.lost(leave)
                 case _:
                     flying.append(leave)
-            spent = limits.spent
+            spent = limits.budget.spent_by_all
             assert spent.tokens + sum(each.cost.tokens for each in flying) <= tokens
             assert spent.calls + len(flying) <= most_calls
 

@@ -219,3 +219,11 @@ def test_a_shortened_name_fits_and_keeps_both_ends(name: str, width: int) -> Non
         assert name.startswith(head)
         assert name.endswith(tail)
         assert len(told) == width
+
+
+def test_a_cell_at_work_elsewhere_is_shown_as_that() -> None:
+    table = Table("grid", {each: Row(each) for each in ("seed0", "seed1")})
+    table.told("seed0", {"ended": "elsewhere"})
+    lines = lines_of(table)
+    assert "0 of 2 cells finished · 1 at work elsewhere · 1 waiting" in lines[1]
+    assert "seed0     another process is at work on it" in lines

@@ -1,0 +1,77 @@
+"""Processes that spend one budget as fast as they can, and one that is killed as it does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opro_cli.core.settings import BudgetSettings
+from opro_cli.sweeping.budget_session import Terms, open_budget
+from tests.sweeping.sweeps import FixedJournals
+
+pytestmark = pytest.mark.slow
+CALLS = 6000
+AT_ONCE = 4
+SPEND = """
+import asyncio, sys
+from pathlib import Path
+from opro_cli.adapters.sweep_folder import held
+from opro_cli.core.settings import BudgetSettings
+from opro_cli.errors import BudgetReached
+from opro_cli.sweeping.budget_session import Terms, open_budget
+from opro_cli.sweeping.limits import part_of
+from tests.sweeping.sweeps import FixedJournals
+
+folder, shard, calls, at_once = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+whole = BudgetSettings(calls=calls)
+parts = int(shard.split("/")[1])
+terms = Terms(folder, shard, whole, part_of(whole, parts) if parts > 1 else None)
+
+async def work(budget):
+    while True:
+        try:
+            await budget.reserve(Cost(1, 0))
+        except BudgetReached:
+            return
+        print("sent", flush=True)
+        await asyncio.sleep(0)
+        budget.settle(Cost(1, 0), 1, 0)
+
+async def main():
+    with held(folder, shard), open_budget(terms, FixedJournals(), []) as budget:
+        await asyncio.gather(*(work(budget) for _ in range(at_once)))
+
+asyncio.run(main())
+"""
+
+
+def begun(folder: Path, shard: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SPEND, str(folder), shard, str(CALLS), str(AT_ONCE)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_no_call_is_let_go_twice_over_processes_of_which_one_is_killed(tmp_path: Path) -> None:
+    processes = {shard: begun(tmp_path, shard) for shard in ("1/1", "1/2", "2/2")}
+    victim = processes["2/2"]
+    assert victim.stdout is not None
+    sent = [len([victim.stdout.readline() for _ in range(200)])]
+    victim.send_signal(signal.SIGKILL)
+    for shard, process in processes.items():
+        out, _ = process.communicate()
+        sent.append(out.count("sent\n"))
+        assert process.returncode == (-signal.SIGKILL if shard == "2/2" else 0)
+    print(f"{sum(sent)} of {CALLS} calls, by process: {sent}")
+    # What the killed one had in flight counts for good, whether it was sent or not.
+    assert CALLS - AT_ONCE <= sum(sent) <= CALLS
+    with open_budget(
+        Terms(tmp_path, "1/1", BudgetSettings(calls=CALLS)), FixedJournals(), []
+    ) as budget:
+        assert budget.spent_by_all.calls == CALLS
