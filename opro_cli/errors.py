@@ -64,6 +64,7 @@ class ModelError(OproError):
     unanswerable: this one request can never be answered (filtered, too long); others may be.
     retry_after: seconds the provider asked to wait, or None.
     status: the HTTP status, or None where there was none.
+    maybe_billed: the provider may have computed, and may bill, an answer that did not arrive.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class ModelError(OproError):
         status: int | None = None,
         retry_after: float | None = None,
         unanswerable: bool = False,
+        maybe_billed: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.transient = transient
         self.unanswerable = unanswerable
+        self.maybe_billed = maybe_billed
         self.status = status
         self.retry_after = retry_after
 
