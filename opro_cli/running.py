@@ -217,6 +217,7 @@ def _runner(
         prices=wiring.prices_for(settings),
         caches=wiring.caches_for(settings) if cached else {},
         shared=shared,
+        redact=wiring.redactor_for(settings),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,12 @@ from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
 from opro_cli.adapters.models.provider_addresses import is_loopback, own_address
-from opro_cli.adapters.models.provider_keys import missing_keys, redact
+from opro_cli.adapters.models.provider_keys import (
+    keys_sent,
+    missing_keys,
+    redact,
+    redactor_of,
+)
 from opro_cli.adapters.presets import preset_named
 from opro_cli.adapters.python_function import function_named, says_whose_code_grades
 from opro_cli.adapters.search_presets import search_preset_named
@@ -153,6 +158,12 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for each in _deployments(settings):
         needed.update(dict.fromkeys(missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def redactor_for(settings: Settings) -> Callable[[str], str]:
+    """What takes the keys out of a model's words that are sent to either model."""
+    sent = (keys_sent(each.model, each.api_base) for each in _deployments(settings))
+    return redactor_of(frozenset().union(*sent))
 
 
 def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -21,7 +21,7 @@ from opro_cli.engine.budget import Ledger, pico_usd
 from opro_cli.engine.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.engine.known import KnownAnswers
 from opro_cli.engine.pace import Pace, Turns
-from opro_cli.engine.replies import TimedReply, told
+from opro_cli.engine.replies import TimedReply, told, without_keys
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.engine.sharing import shared_call
 from opro_cli.errors import ModelError, UsageError
@@ -48,7 +48,8 @@ class Calls:
     models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
     where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
     that only wait then raise Halted. caches: by role, where answers of before are to be had.
-    shared: limits that other processes are under too, None for none.
+    shared: limits that other processes are under too, None for none. redact: takes the keys that
+    are sent out of a model's words, before these are written anywhere.
     """
 
     settings: Settings
@@ -61,6 +62,7 @@ class Calls:
     record: Record
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     shared: SharedLimits | None = None
+    redact: Callable[[str], str] = str
     _answered: Counter[Role] = field(default_factory=Counter)
     _endpoints: dict[Role, Endpoints] = field(init=False)
     _ledger: Ledger = field(init=False)
@@ -127,7 +129,7 @@ class Calls:
             try:
                 answered = await self._call(role, request, policy or self.policy, at)
                 if place is not None:
-                    self._known.keep(place, answered.reply)
+                    self._known.keep(place, answered.recorded)
                 yield answered
                 self._check_countable(role, answered.reply)
             finally:
@@ -224,7 +226,7 @@ class Calls:
                     call.took(reply)
                     used = call.tokens
                 endpoints.answered(admitted)
-                return TimedReply(reply, seconds)
+                return TimedReply(reply, seconds, redacted=without_keys(reply, self.redact))
             except ModelError as error:
                 if not endpoints.failed(admitted, error, _why(error)) or moved == others:
                     raise
@@ -240,8 +242,10 @@ class Calls:
         """The reply at the price that the config gives, where it gives one."""
         price = getattr(self.settings, role).price
         counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
-        if price is None or not counted:
+        if price is None:
             return reply
+        if not counted:  # a server of one's own is free only where the config gives it no price
+            return replace(reply, usd=None)
         cost = pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
         return replace(reply, usd=cost / 1e12)
 

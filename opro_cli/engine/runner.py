@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -64,6 +64,8 @@ class Runner:
     further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
     """The same models at their second endpoint, third …"""
     shared: SharedLimits | None = None
+    redact: Callable[[str], str] = str
+    """Takes the keys that are sent out of a model's words."""
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
@@ -93,6 +95,7 @@ class Runner:
             record=self._record,
             caches=self.caches,
             shared=self.shared,
+            redact=self.redact,
         )
         self._scoring = Scoring(self._calls, self.examples, self.metric, self._format)
         self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)

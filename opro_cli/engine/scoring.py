@@ -135,7 +135,8 @@ class Scoring:
 
         def graded(answered: TimedReply) -> Answered:
             grade = self.metric.grade(answered.reply.text, example, prompt)
-            return Answered(answer=grade.answer, score=grade.score, **place, **said(answered))
+            answer = None if grade.answer is None else self.calls.redact(grade.answer)
+            return Answered(answer=answer, score=grade.score, **place, **said(answered))
 
         if task.second_round:
             if known is None:
@@ -144,7 +145,7 @@ class Scoring:
                         self.calls.record(graded(answered))
                         return
                     self.calls.record(Reasoned(**place, **said(answered)))
-                known = answered.reply.text
+                known = answered.recorded.text  # as a resume knows it
                 if self.calls.stop.is_set():
                     return  # the journal has this reply; a resume goes on from it
             second = second_round_messages(messages, known)
