@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opro_cli.core.events import Answered, Reasoned, Refused
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.model import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
 from opro_cli.core.planner import Question
 from opro_cli.core.prompts import (
     PromptFormat,
@@ -20,9 +20,10 @@ from opro_cli.core.rng import seed_for
 from opro_cli.core.state import AGAIN
 from opro_cli.engine.calls import Calls
 from opro_cli.engine.endpoints import is_congested
+from opro_cli.engine.grading import grade_unless_stopped
 from opro_cli.engine.replies import TimedReply, said
 from opro_cli.errors import ModelError, OproError, UsageError
-from opro_cli.ports import Metric
+from opro_cli.ports import Grader
 
 SECOND_ROUND_TOKENS = 50
 """At most so many for the final answer alone (google-deepmind/opro, eval_utils.py)."""
@@ -39,7 +40,7 @@ class Scoring:
 
     calls: Calls
     examples: Mapping[Split, Sequence[Example]]
-    metric: Metric
+    grader: Grader
     format: PromptFormat
     answered: int = 0
     refused: int = 0
@@ -133,16 +134,14 @@ class Scoring:
         # A second time is there to see whether the scorer says the same again.
         fresh = question.candidate.startswith(AGAIN)
 
-        def graded(answered: TimedReply) -> Answered:
-            grade = self.metric.grade(answered.reply.text, example, prompt)
-            answer = None if grade.answer is None else self.calls.redact(grade.answer)
-            return Answered(answer=answer, score=grade.score, **place, **said(answered))
+        async def record_graded(answered: TimedReply) -> None:
+            await self._record_graded(question, answered, prompt)
 
         if task.second_round:
             if known is None:
                 async with self.calls.answer("scorer", request, fresh=fresh) as answered:
                     if answered.reply.filtered:
-                        self.calls.record(graded(answered))
+                        await record_graded(answered)
                         return
                     self.calls.record(Reasoned(**place, **said(answered)))
                 known = answered.recorded.text  # as a resume knows it
@@ -152,17 +151,42 @@ class Scoring:
             limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
             request = replace(request, messages=second, max_tokens=limit)
         elif known is not None:  # paid for in a session that ended before it was graded
-            self.calls.record(graded(_recalled(known)))
+            await record_graded(_recalled(known))
             return
         async with self.calls.answer("scorer", request, fresh=fresh) as answered:
-            try:
-                event = graded(answered)
-            except OproError:  # a metric of the user's: the reply is kept for when it is mended
-                if not task.second_round:
-                    self.calls.record(Reasoned(**place, **said(answered)))
-                raise
-            self.calls.record(event)
             self.answered += not answered.reply.filtered
+            if task.second_round or answered.reply.filtered:
+                await record_graded(answered)
+                return
+            if self.grader.is_immediate:
+                try:
+                    await record_graded(answered)
+                except OproError:  # the reply is kept for when the metric is mended
+                    self.calls.record(Reasoned(**place, **said(answered)))
+                    raise
+                return
+            self.calls.record(Reasoned(**place, **said(answered)))
+        # Not while a call counts as in flight: a metric of the user's may take long, or fail.
+        await record_graded(_recalled(answered.reply.text, answered.recorded.text))
+
+    async def _record_graded(self, question: Question, answered: TimedReply, prompt: str) -> None:
+        """Grade a reply and record it; not where a stop is asked for meanwhile."""
+        grade = await self._grade(question, answered.reply, prompt)
+        if grade is None:
+            return
+        answer = None if grade.answer is None else self.calls.redact(grade.answer)
+        place = _place(question)
+        self.calls.record(Answered(answer=answer, score=grade.score, **place, **said(answered)))
+
+    async def _grade(self, question: Question, reply: ChatReply, prompt: str) -> Grade | None:
+        """The grade; None where a stop is asked for and it takes long."""
+        if reply.filtered:
+            return UNREADABLE
+        example = self.examples[question.split][question.index]
+        grading = self.grader.grade(reply.text, example, prompt)
+        if self.grader.is_immediate:
+            return await grading
+        return await grade_unless_stopped(grading, self.calls.stop)
 
 
 def _place(question: Question) -> dict[str, Any]:
@@ -174,6 +198,10 @@ def _place(question: Question) -> dict[str, Any]:
     }
 
 
-def _recalled(text: str) -> TimedReply:
-    """A reply that was paid for before and is now graded: it costs nothing."""
-    return TimedReply(ChatReply(text, "recalled", 0, 0, 0.0), 0.0)
+def _recalled(text: str, recorded: str | None = None) -> TimedReply:
+    """A reply that was paid for before and is now graded: it costs nothing.
+
+    recorded: what the journal has of it, where that is something else.
+    """
+    reply = ChatReply(text, "recalled", 0, 0, 0.0)
+    return TimedReply(reply, 0.0, redacted=replace(reply, text=recorded or text))

@@ -15,6 +15,7 @@ from opro_cli.adapters.models.key_spellings import Spellings
 from opro_cli.adapters.models.provider_keys import keys_sent, redact, redactor_of
 from opro_cli.core.events import Answered, Checked, Event, Proposed, Reasoned
 from opro_cli.core.model import ChatReply, ChatRequest, Choice
+from opro_cli.engine.grading import InlineGrader
 from opro_cli.metrics.exact import ExactMetric
 from tests.cli.conftest import CONFIG, Opro
 from tests.engine.runs import MemoryJournal, new_runner, say
@@ -135,7 +136,7 @@ async def test_a_reply_is_graded_as_it_came() -> None:
         split: [type(each)(each.input, f"1{KEY}", each.source) for each in rows]
         for split, rows in runner.examples.items()
     }
-    runner._scoring.metric = ExactMetric()
+    runner._scoring.grader = InlineGrader(ExactMetric())
     runner._calls.redact = redactor_of([KEY])
     assert await runner.run() == "finished"
     answered = [event for event in journal.events if isinstance(event, Answered)]
