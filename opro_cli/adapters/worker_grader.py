@@ -1,4 +1,8 @@
-"""Graders whose metric is the user's: a function or a pattern, in a process that can be killed."""
+"""Graders whose metric is the user's: a function or a pattern, in a process that can be killed.
+
+A callable that is handed over from Python, and has no name to be imported by, cannot be graded with
+here: it would run in a thread of this process, where nothing bounds it.
+"""
 
 from __future__ import annotations
 
