@@ -12,7 +12,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,7 @@ class Bench:
 
     folder: Path
     server: LocalServer
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     def write(self, code: str, *, answer: str = "python:mine:grade", timeout: float = 60) -> None:
         (self.folder / "mine.py").write_text(code)
@@ -63,13 +64,15 @@ class Bench:
         (self.folder / "c.yaml").write_text(config)
 
     async def opro(self, *arguments: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "opro_cli", *arguments),
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "OPRO_RUNS_DIR": "runs", "OPRO_CACHE_DIR": "cache"},
         )
+        self.started.append(process)
+        return process
 
     async def finish(self, *arguments: str) -> tuple[int | None, str]:
         """Run a command to its end: its exit code, and what it says on stderr."""
@@ -115,7 +118,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         return "a" * 60 + "!" if "What is 7 " in call.content else "The answer is 1."
 
     async with LocalServer(options=Options(models=("stub",)), brain=reply) as server:
-        yield Bench(tmp_path, server)
+        bench = Bench(tmp_path, server)
+        yield bench
+        for process in bench.started:
+            if process.returncode is None:  # the test has failed
+                process.kill()
+                await process.communicate()
 
 
 @pytest.mark.slow
