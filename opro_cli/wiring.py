@@ -183,7 +183,7 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
 
 
 def redactor_for(settings: Settings) -> Callable[[str], str]:
-    """What takes the keys out of a model's words that are sent to either model."""
+    """Build the function that removes from a model's words the keys sent to either model."""
     sent = (keys_sent(each.model, each.api_base) for each in _deployments(settings))
     return redactor_of(frozenset().union(*sent))
 

@@ -8,7 +8,7 @@ from typing import Self
 
 QUIET_TURNS = 16
 """Turns of the event loop without a new piece after which nothing that arrived is unread. A piece
-takes two or three, from the socket to whoever waits for it."""
+takes two or three, from the socket to the task that waits for it."""
 
 
 class Deadline:

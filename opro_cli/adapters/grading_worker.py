@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from opro_cli.adapters.models.provider_keys import redact
-from opro_cli.adapters.python_function import code_behind, function_named
+from opro_cli.adapters.python_function import describe_code, function_named
 from opro_cli.core.model import Example
 from opro_cli.errors import OproError
 from opro_cli.metrics import FunctionMetric, metric_named
@@ -71,18 +71,18 @@ def take_pipes() -> tuple[int, BinaryIO]:
     return stdin, os.fdopen(stdout, "wb")
 
 
-def metric_behind(answer: str) -> tuple[Metric, str]:
+def load_metric(answer: str) -> tuple[Metric, str]:
     """The metric that a config names, and a sentence about its code; raises OproError."""
     if answer.startswith("python:"):
         function = function_named(answer)
-        return FunctionMetric(function, redact), code_behind(answer, function)
+        return FunctionMetric(function, redact), describe_code(answer, function)
     return metric_named(answer), ""
 
 
-def results(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """What is to be said to each line."""
+def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the answer to each line."""
     try:
-        metric, code = metric_behind(json.loads(next(lines))["answer"])
+        metric, code = load_metric(json.loads(next(lines))["answer"])
         yield {"code": code}
     except OproError as error:
         yield refusal(error)
@@ -106,7 +106,7 @@ def main() -> None:
     us = os.getpid()
     stdin, out = take_pipes()
     lines = die_with_parent(stdin)
-    for result in results(iter(lines.get, b"")):
+    for result in answer_lines(iter(lines.get, b"")):
         if os.getpid() != us:  # the metric forked, and this is its child
             os._exit(0)
         out.write(json.dumps(result).encode() + b"\n")

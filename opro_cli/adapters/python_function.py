@@ -52,8 +52,8 @@ def imported_when_called(spec: str) -> Callable[[str, str, str], Any]:
     return call
 
 
-def code_behind(spec: str, function: Any) -> str:
-    """A sentence saying that code of the user grades, and from which file it came."""
+def describe_code(spec: str, function: Any) -> str:
+    """Say in a sentence that code of the user grades, and from which file it came."""
     try:
         where = inspect.getsourcefile(inspect.unwrap(function))
     except TypeError:  # built in, or an object that can be called

@@ -64,7 +64,7 @@ class WorkerGrader:
             worker = self._idle.pop() if self._idle else await self._start()
             try:
                 async with Deadline(self._seconds):
-                    told = await worker.ask(asked)
+                    result = await worker.ask(asked)
             except TimeoutError:
                 raise _too_slow(self._answer, self._seconds, example.source) from None
             except ProcessEnded as ended:
@@ -77,9 +77,9 @@ class WorkerGrader:
                     worker.kill()  # what it does is of no use to anybody
                 else:
                     self._idle.append(worker)
-        if "error" in told:
-            raise UsageError(told["error"], told["hint"])
-        return Grade(told["answer"], told["score"])
+        if "error" in result:
+            raise UsageError(result["error"], result["hint"])
+        return Grade(result["answer"], result["score"])
 
     async def aclose(self) -> None:
         """End the processes, whatever they do; calling it twice is fine."""
@@ -126,15 +126,15 @@ class _Worker:
         """Start, and import the metric; a sentence that says whose code it is, "" for ours."""
         try:
             async with Deadline(LOADING_S):
-                told = await self.ask({"answer": answer})
+                result = await self.ask({"answer": answer})
         except TimeoutError:
             why = f"took more than {LOADING_S:g} s"
         except ProcessEnded as ended:
             why = f"ended its process ({ended})"
         else:
-            if "error" in told:
-                raise UsageError(told["error"], told["hint"])
-            return str(told["code"])
+            if "error" in result:
+                raise UsageError(result["error"], result["hint"])
+            return str(result["code"])
         self.kill()
         raise UsageError(f'answer "{answer}": importing it {why}')
 

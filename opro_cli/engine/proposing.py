@@ -71,16 +71,16 @@ class Proposing:
                 replace(
                     first,
                     sample=sample,
-                    text=kept.text,
+                    text=as_recorded.text,
                     instructions=self._read(choice.text),
-                    finish_reason=kept.finish_reason,
+                    finish_reason=as_recorded.finish_reason,
                     prompt_tokens=0,
                     completion_tokens=0,
                     usd=0.0,
                     seconds=0.0,
                     via="choice",
                 )
-                for sample, choice, kept in others
+                for sample, choice, as_recorded in others
             ),
         ]
 

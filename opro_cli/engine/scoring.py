@@ -175,8 +175,8 @@ class Scoring:
         if grade is None:
             return
         answer = None if grade.answer is None else self.calls.redact(grade.answer)
-        place = _place(question)
-        self.calls.record(Answered(answer=answer, score=grade.score, **place, **said(answered)))
+        graded = Answered(answer=answer, score=grade.score, **_place(question), **said(answered))
+        self.calls.record(graded)
 
     async def _grade(self, question: Question, reply: ChatReply, prompt: str) -> Grade | None:
         """The grade; None where a stop is asked for and it takes long."""

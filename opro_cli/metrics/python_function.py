@@ -40,19 +40,19 @@ class FunctionMetric:
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise UsageError(
                 f"metric function {self._name} raised {type(error).__name__}: "
-                f"{self._shown(str(error))} on {example.source}",
+                f"{self._show(str(error))} on {example.source}",
                 "make it return None for a reply that it cannot read",
             ) from error
         if score is None:
             return UNREADABLE
         if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
             raise UsageError(
-                f"metric function {self._name} returned {self._shown(repr(score))} on "
+                f"metric function {self._name} returned {self._show(repr(score))} on "
                 f"{example.source}; "
                 "expected a score from 0 to 1, True, False or None"
             )
         return Grade(final_answer(reply).text, float(score))
 
-    def _shown(self, text: str) -> str:
+    def _show(self, text: str) -> str:
         """Words for a message, without keys: searched further than shown, lest one be cut."""
         return self._redact(text[:LONGEST_READ])[:LONGEST_SHOWN]

@@ -49,7 +49,7 @@ class Spellings:
             if core in text:
                 text = pattern.sub(REDACTED, text)
         if self._base64 and self._is_escaped_in(text):
-            text = _escaped(self._secret).sub(REDACTED, text)
+            text = _compile_escaped(self._secret).sub(REDACTED, text)
         return text
 
     def _is_escaped_in(self, text: str) -> bool:
@@ -87,7 +87,7 @@ def _in_base64(secret: str) -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 @lru_cache(maxsize=64)
-def _escaped(secret: str) -> re.Pattern[str]:
-    """The secret with any of its characters escaped, which is slow to look for."""
+def _compile_escaped(secret: str) -> re.Pattern[str]:
+    """Compile a pattern of the secret with any of its characters escaped; it is slow to search."""
     characters = (rf"(?:{re.escape(each)}|(?i:(?:%|\\u00|\\x){ord(each):02x}))" for each in secret)
     return re.compile("".join(characters))

@@ -19,7 +19,7 @@ from weakref import WeakSet
 
 from opro_cli.adapters.deadline import Deadline
 from opro_cli.adapters.models.litellm_errors import refusal
-from opro_cli.adapters.models.litellm_transport import Call, bound_answers, bounded
+from opro_cli.adapters.models.litellm_transport import Call, apply_bounds, bound_answers
 from opro_cli.adapters.models.provider_addresses import is_on_this_machine
 from opro_cli.adapters.models.provider_keys import key_to_give
 from opro_cli.adapters.models.provider_refusals import (
@@ -90,7 +90,7 @@ class LitellmModel:
         call = Call(asked, Deadline(self._timeout))
         try:
             async with call.deadline:
-                with unlogged(), bounded(call):
+                with unlogged(), apply_bounds(call):
                     response = await litellm.acompletion(**self._arguments(request))
         except (TimeoutError, openai_error()) as error:
             raise refusal(error, asked, was_answered=call.is_answered) from error

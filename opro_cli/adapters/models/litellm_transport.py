@@ -33,7 +33,7 @@ class AnswerTooLarge(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """What this task asks for, and its time limit; status: of the latest answer, None before."""
+    """A request of this task and its time limit; status: of the latest answer, None before one."""
 
     asked: Asked
     deadline: Deadline
@@ -49,7 +49,7 @@ _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 @contextmanager
-def bounded(call: Call) -> Iterator[None]:
+def apply_bounds(call: Call) -> Iterator[None]:
     """Bound the answers to requests of this task."""
     token = _current.set(call)
     try:

@@ -127,7 +127,7 @@ def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...
 def keys_sent(model_name: str, api_base: str | None) -> frozenset[str]:
     """The keys that go out with requests to a model, from the environment as it is now.
 
-    Without those that are none: what stands in for a key is no secret, and may be a common word.
+    A stand-in for a key is left out: it is no secret, and may be a common word.
     """
     given = key_to_give(model_name, api_base)
     values = [given] if given else [os.environ.get(name, "") for name in _variables(model_name)]
@@ -147,7 +147,7 @@ def _variables(model_name: str) -> Iterable[str]:
 
 
 def redactor_of(keys: Iterable[str]) -> Callable[[str], str]:
-    """What takes these keys out of a model's words, plain or encoded, and nothing else.
+    """Build a function that removes these keys from a text, plain or encoded, and nothing else.
 
     A model may write what is shaped like a key, or say a word that some variable holds.
     """

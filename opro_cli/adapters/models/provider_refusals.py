@@ -116,7 +116,7 @@ def without_choices(asked: Asked) -> ModelError:
 
 
 def too_large(asked: Asked) -> ModelError:
-    """An answer that is far longer than was asked for.
+    """An answer far longer than the request allows.
 
     Not transient: asked again, the server would send as much again, and each time is paid for.
     """
