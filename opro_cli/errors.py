@@ -86,9 +86,9 @@ class ModelError(OproError):
         super().__init__(message, hint)
         self.transient = transient
         self.unanswerable = unanswerable
+        self.maybe_billed = maybe_billed
         self.status = status
         self.retry_after = retry_after
-        self.maybe_billed = maybe_billed
 
 
 class Interrupted(OproError):

@@ -131,8 +131,10 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
     scorer = settings.scorer
     stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
     places = [each.api_base for each in scorer.deployments]
+    task = as_plain(settings)["task"]
+    del task["answer_timeout"]  # how long a grade may take is not what is asked
     asked = {
-        "task": as_plain(settings)["task"],
+        "task": task,
         "model": [scorer.model, *places, *weights_of([scorer.model]).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": examples_fingerprint(examples),

@@ -123,6 +123,30 @@ class Metric(Protocol):
         ...
 
 
+class Grader(Protocol):
+    """A metric at work on the replies of a run, in this process or in others.
+
+    Close it from the event loop that it graded on.
+    """
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether a grade takes no time, so that its reply needs no record before it."""
+        ...
+
+    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """Grade one reply as `Metric.grade` does.
+
+        Raises UsageError when a metric of the user's fails or takes too long. Safe to call many
+        times concurrently; a call that is cancelled leaves nothing at work.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """End what is at work; calling it twice is fine."""
+        ...
+
+
 class Strategy(Protocol):
     """How candidates are asked for and read. Pure."""
 

@@ -211,12 +211,14 @@ def _runner(
         optimizer=optimizer,
         further=wiring.further_models_for(settings),
         metric=wiring.metric_for(settings),
+        grader=wiring.grader_for(settings),
         strategy=wiring.strategy_for(settings),
         journal=journal,
         observers=observers,
         prices=wiring.prices_for(settings),
         caches=wiring.caches_for(settings) if cached else {},
         shared=shared,
+        redact=wiring.redactor_for(settings),
     )
 
 
@@ -244,6 +246,8 @@ async def _session(runner: Runner) -> Ending:
         for models in runner.models.values():
             for model in models:
                 await model.aclose()
+        if runner.grader is not None:
+            await runner.grader.aclose()
         for cache in runner.caches.values():
             await asyncio.to_thread(cache.close)
         if runner.shared is not None:

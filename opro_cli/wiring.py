@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,24 @@ from opro_cli.adapters.config_file import load_config
 from opro_cli.adapters.datasets.loading import LoadedData, load_examples
 from opro_cli.adapters.models import build_model
 from opro_cli.adapters.models.provider_addresses import is_loopback, own_address
-from opro_cli.adapters.models.provider_keys import missing_keys, redact
+from opro_cli.adapters.models.provider_keys import (
+    keys_sent,
+    missing_keys,
+    redact,
+    redactor_of,
+)
 from opro_cli.adapters.presets import preset_named
-from opro_cli.adapters.python_function import function_named, says_whose_code_grades
+from opro_cli.adapters.python_function import imported_when_called
 from opro_cli.adapters.search_presets import search_preset_named
 from opro_cli.core.reading import Names, read_settings
 from opro_cli.core.session import ROLES, Role
 from opro_cli.core.settings import BASELINES, ModelSettings, PriceSettings, Settings, is_embedded
+from opro_cli.engine.grading import InlineGrader
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
 from opro_cli.metrics.second_round import SecondRound
-from opro_cli.ports import AnswerCache, ChatModel, Metric, Strategy
+from opro_cli.ports import AnswerCache, ChatModel, Grader, Metric, Strategy
 from opro_cli.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -87,17 +93,37 @@ def metric_for(settings: Settings) -> Metric:
             boxed=task.scoring == "paper-boxed",
         )
     if task.answer.startswith("python:"):
-        return FunctionMetric(function_named(task.answer), redact)
+        return FunctionMetric(imported_when_called(task.answer), redact)
     metric = metric_named(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
 
 
+def grader_for(settings: Settings) -> Grader:
+    """The metric at work; a user's function or pattern in a process that can be killed.
+
+    Raises UsageError when there is no such function. To be made for one event loop.
+    """
+    task = settings.task
+    if not task.answer.startswith(("python:", "regex:")):
+        return InlineGrader(metric_for(settings))
+    from opro_cli.adapters.worker_grader import WorkerGrader  # asyncio's processes
+
+    grading_notes(settings)
+    return WorkerGrader(task.answer, task.answer_timeout)
+
+
 def grading_notes(settings: Settings) -> tuple[str, ...]:
-    """What a person is told about the grading: that code of their own does it, if it does."""
-    answer = settings.task.answer
-    return (says_whose_code_grades(answer),) if answer.startswith("python:") else ()
+    """What a person is told about the grading: that code of their own does it, if it does.
+
+    Raises UsageError when that code cannot be imported.
+    """
+    if not settings.task.answer.startswith("python:"):
+        return ()
+    from opro_cli.adapters.worker_grader import check_code
+
+    return (check_code(settings.task.answer),)
 
 
 def strategy_for(settings: Settings) -> Strategy:
@@ -106,7 +132,8 @@ def strategy_for(settings: Settings) -> Strategy:
 
 
 def data_for(settings: Settings) -> LoadedData:
-    """Read the dataset and cut the splits."""
+    """Read the dataset and cut the splits, once it is sure that answers can be graded."""
+    grading_notes(settings)
     return load_examples(settings.task, metric_for(settings))
 
 
@@ -153,6 +180,12 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for each in _deployments(settings):
         needed.update(dict.fromkeys(missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def redactor_for(settings: Settings) -> Callable[[str], str]:
+    """Build the function that removes from a model's words the keys sent to either model."""
+    sent = (keys_sent(each.model, each.api_base) for each in _deployments(settings))
+    return redactor_of(frozenset().union(*sent))
 
 
 def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:

@@ -1,11 +1,14 @@
-"""`answer: python:module:function`: the user's own scoring function, imported on request."""
+"""`answer: python:module:function`: the user's own scoring function, imported on request.
+
+A run imports it in a process of its own, see `worker_grader`.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,10 +43,19 @@ def function_named(spec: str) -> Any:
     return function
 
 
-def says_whose_code_grades(spec: str) -> str:
-    """The sentence that tells that code of the user grades, and from which file it came."""
+def imported_when_called(spec: str) -> Callable[[str, str, str], Any]:
+    """The function that "python:module:function" names, which is not looked for before its use."""
+
+    def call(reply: str, target: str, question: str) -> Any:
+        return function_named(spec)(reply, target, question)
+
+    return call
+
+
+def describe_code(spec: str, function: Any) -> str:
+    """Say in a sentence that code of the user grades, and from which file it came."""
     try:
-        where = inspect.getsourcefile(inspect.unwrap(function_named(spec)))
+        where = inspect.getsourcefile(inspect.unwrap(function))
     except TypeError:  # built in, or an object that can be called
         where = getattr(sys.modules.get(spec.split(":")[1]), "__file__", None)
     return f"answers are graded by {spec}, code from {where or 'no file'}"

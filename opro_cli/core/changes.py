@@ -12,6 +12,7 @@ from opro_cli.core.settings import Settings
 # May differ between a run and its resume: they change how fast answers come, never which.
 OPERATIONAL: tuple[str, ...] = (
     "name",
+    "task.answer_timeout",
     *(
         f"{role}.{key}"
         for role in ("scorer", "optimizer")

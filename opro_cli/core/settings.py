@@ -98,6 +98,9 @@ class TaskSettings:
     # A question that the scorer can never answer (filtered, too long for it): a wrong answer, or
     # left out of the score.
     unanswerable: str = key(choice("wrong", "exclude"), "wrong")
+    # Seconds that grading one reply may take where the user's own code or pattern does it
+    # (python:, regex:); then its process is killed and the run stops.
+    answer_timeout: float = key(number(0, above=True), 10.0)
     # What the questions are about, "grade school math"; only some strategies say it.
     description: str | None = key(optional(text("a few words, such as grade school math")), None)
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -22,7 +22,7 @@ from opro_cli.engine.endpoints import CONGESTED, Endpoint, Endpoints, is_congest
 from opro_cli.engine.known import KnownAnswers
 from opro_cli.engine.ledger import Ledger, Reservation, counted_tokens
 from opro_cli.engine.pace import Pace, Turns
-from opro_cli.engine.replies import TimedReply, told
+from opro_cli.engine.replies import TimedReply, told, without_keys
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.engine.sharing import shared_call
 from opro_cli.errors import ModelError
@@ -49,7 +49,8 @@ class Calls:
     models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
     where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
     that only wait then raise Halted. caches: by role, where answers of before are to be had.
-    shared: limits that other processes are under too, None for none.
+    shared: limits that other processes are under too, None for none. redact: takes the keys that
+    are sent out of a model's words, before these are written anywhere.
     """
 
     settings: Settings
@@ -62,6 +63,7 @@ class Calls:
     record: Record
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
     shared: SharedLimits | None = None
+    redact: Callable[[str], str] = str
     _answered: Counter[Role] = field(default_factory=Counter)
     _endpoints: dict[Role, Endpoints] = field(init=False)
     _ledger: Ledger = field(init=False)
@@ -130,7 +132,7 @@ class Calls:
             answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
                 if place is not None:
-                    self._known.keep(place, answered.reply)
+                    self._known.keep(place, answered.recorded)
                 yield answered
             finally:
                 self._ledger.release(reservation)
@@ -261,7 +263,7 @@ class Calls:
             if not sent:
                 self._ledger.release(reservation)
             raise
-        return TimedReply(reply, seconds)
+        return TimedReply(reply, seconds, redacted=without_keys(reply, self.redact))
 
     def _waits(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""

@@ -56,32 +56,37 @@ class Proposing:
 
     def _proposals(self, step: int, samples: Samples, answered: TimedReply) -> list[Proposed]:
         """One for each choice, in one go for the journal: they are paid for together."""
-        reply = answered.reply
+        reply, recorded = answered.reply, answered.recorded
         first = Proposed(
             step=step,
             sample=samples[0],
-            instructions=self.strategy.read(reply.text),
+            instructions=self._read(reply.text),
             **said(answered),
         )
-        others = zip(samples[1:], reply.more, strict=False)  # a server may give too few, or more
+        # a server may give too few, or more
+        others = zip(samples[1:], reply.more, recorded.more, strict=False)
         return [
             first,
             *(
                 replace(
                     first,
                     sample=sample,
-                    text=choice.text,
-                    instructions=self.strategy.read(choice.text),
-                    finish_reason=choice.finish_reason,
+                    text=as_recorded.text,
+                    instructions=self._read(choice.text),
+                    finish_reason=as_recorded.finish_reason,
                     prompt_tokens=0,
                     completion_tokens=0,
                     usd=0.0,
                     seconds=0.0,
                     via="choice",
                 )
-                for sample, choice in others
+                for sample, choice, as_recorded in others
             ),
         ]
+
+    def _read(self, text: str) -> tuple[str, ...]:
+        """The instructions in a reply, without keys: they are sent on to the scorer."""
+        return tuple(map(self.calls.redact, self.strategy.read(text)))
 
     def _meta_prompt(self, work: Propose) -> tuple[Message, ...]:
         """Written once a step: what is scored meanwhile is not in it before the next."""

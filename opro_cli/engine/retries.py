@@ -85,4 +85,5 @@ def tried(error: ModelError, times: int) -> ModelError:
         transient=error.transient,
         status=error.status,
         retry_after=error.retry_after,
+        maybe_billed=error.maybe_billed,
     )

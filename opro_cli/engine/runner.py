@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,6 +21,7 @@ from opro_cli.core.settings import PriceSettings, Settings
 from opro_cli.core.state import RunState
 from opro_cli.engine.calls import Calls, Halted
 from opro_cli.engine.clock import now
+from opro_cli.engine.grading import InlineGrader
 from opro_cli.engine.parallel import Crew
 from opro_cli.engine.proposing import Proposing, Samples
 from opro_cli.engine.retries import RetryPolicy
@@ -29,6 +30,7 @@ from opro_cli.errors import BudgetReached, JournalError, OproError
 from opro_cli.ports import (
     AnswerCache,
     ChatModel,
+    Grader,
     Journal,
     Metric,
     Observer,
@@ -65,6 +67,10 @@ class Runner:
     further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
     """The same models at their second endpoint, third …"""
     shared: SharedLimits | None = None
+    grader: Grader | None = None
+    """Grades in place of `metric`, where that takes time or may fail."""
+    redact: Callable[[str], str] = str
+    """Takes the keys that are sent out of a model's words."""
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
@@ -94,8 +100,11 @@ class Runner:
             record=self._record,
             caches=self.caches,
             shared=self.shared,
+            redact=self.redact,
         )
-        self._scoring = Scoring(self._calls, self.examples, self.metric, self._format)
+        self._scoring = Scoring(
+            self._calls, self.examples, self.grader or InlineGrader(self.metric), self._format
+        )
         self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)
 
     @property

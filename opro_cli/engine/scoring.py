@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opro_cli.core.events import Answered, Reasoned, Refused
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.events import Answered, Reasoned, Refused, Via
+from opro_cli.core.model import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
 from opro_cli.core.planner import Question
 from opro_cli.core.prompts import (
     PromptFormat,
@@ -20,9 +20,10 @@ from opro_cli.core.state import AGAIN
 from opro_cli.engine.calls import Calls
 from opro_cli.engine.clock import now
 from opro_cli.engine.endpoints import is_congested
+from opro_cli.engine.grading import grade_unless_stopped
 from opro_cli.engine.replies import TimedReply, said
 from opro_cli.errors import ModelError, OproError, UsageError
-from opro_cli.ports import Metric
+from opro_cli.ports import Grader
 
 SECOND_ROUND_TOKENS = 50
 """At most so many for the final answer alone (google-deepmind/opro, eval_utils.py)."""
@@ -39,7 +40,7 @@ class Scoring:
 
     calls: Calls
     examples: Mapping[Split, Sequence[Example]]
-    metric: Metric
+    grader: Grader
     format: PromptFormat
     answered: int = 0
     refused: int = 0
@@ -134,35 +135,60 @@ class Scoring:
         to_compare = question.split == "test" and self.calls.state.compares_on_test
         fresh = to_compare or question.candidate.startswith(AGAIN)
 
-        def graded(answered: TimedReply) -> Answered:
-            grade = self.metric.grade(answered.reply.text, example, prompt)
-            return Answered(answer=grade.answer, score=grade.score, **place, **said(answered))
+        async def record_graded(answered: TimedReply) -> None:
+            await self._record_graded(question, answered, prompt)
 
         if task.second_round:
             if known is None:
                 async with self.calls.answer("scorer", request, fresh=fresh) as answered:
                     if answered.reply.filtered:
-                        self.calls.record(graded(answered))
+                        await record_graded(answered)
                         return
                     self.calls.record(Reasoned(**place, **said(answered)))
-                known = answered.reply.text
+                known = answered.recorded.text  # as a resume knows it
                 if self.calls.stop.is_set():
                     return  # the journal has this reply; a resume goes on from it
             second = second_round_messages(messages, known)
             limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
             request = replace(request, messages=second, max_tokens=limit)
         elif known is not None:  # paid for in a session that ended before it was graded
-            self.calls.record(graded(_recalled(known)))
+            await record_graded(_recalled(known))
             return
         async with self.calls.answer("scorer", request, fresh=fresh) as answered:
-            try:
-                event = graded(answered)
-            except OproError:  # a metric of the user's: the reply is kept for when it is mended
-                if not task.second_round:
-                    self.calls.record(Reasoned(**place, **said(answered)))
-                raise
-            self.calls.record(event)
             self.answered += not answered.reply.filtered
+            if task.second_round or answered.reply.filtered:
+                await record_graded(answered)
+                return
+            if self.grader.is_immediate:
+                try:
+                    await record_graded(answered)
+                except OproError:  # the reply is kept for when the metric is mended
+                    self.calls.record(Reasoned(**place, **said(answered)))
+                    raise
+                return
+            self.calls.record(Reasoned(**place, **said(answered)))
+        # Not while a call counts as in flight: a metric of the user's may take long, or fail.
+        recorded, via = answered.recorded.text, answered.via
+        await record_graded(_recalled(answered.reply.text, recorded, via))
+
+    async def _record_graded(self, question: Question, answered: TimedReply, prompt: str) -> None:
+        """Grade a reply and record it; not where a stop is asked for meanwhile."""
+        grade = await self._grade(question, answered.reply, prompt)
+        if grade is None:
+            return
+        answer = None if grade.answer is None else self.calls.redact(grade.answer)
+        graded = Answered(answer=answer, score=grade.score, **_place(question), **said(answered))
+        self.calls.record(graded)
+
+    async def _grade(self, question: Question, reply: ChatReply, prompt: str) -> Grade | None:
+        """The grade; None where a stop is asked for and it takes long."""
+        if reply.filtered:
+            return UNREADABLE
+        example = self.examples[question.split][question.index]
+        grading = self.grader.grade(reply.text, example, prompt)
+        if self.grader.is_immediate:
+            return await grading
+        return await grade_unless_stopped(grading, self.calls.stop)
 
 
 def _place(question: Question) -> dict[str, Any]:
@@ -174,6 +200,10 @@ def _place(question: Question) -> dict[str, Any]:
     }
 
 
-def _recalled(text: str) -> TimedReply:
-    """A reply that was paid for before and is now graded: it costs nothing."""
-    return TimedReply(ChatReply(text, "recalled", 0, 0, 0.0), 0.0)
+def _recalled(text: str, recorded: str | None = None, via: Via = "call") -> TimedReply:
+    """A reply that was paid for before and is now graded: it costs nothing.
+
+    recorded: what the journal has of it, where that is something else. via: where it came from.
+    """
+    reply = ChatReply(text, "recalled", 0, 0, 0.0)
+    return TimedReply(reply, 0.0, via, redacted=replace(reply, text=recorded or text))

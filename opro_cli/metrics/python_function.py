@@ -10,6 +10,9 @@ from opro_cli.metrics.reading.final_answer import final_answer
 
 ScoreFunction = Callable[[str, str, str], float | bool | None]
 
+LONGEST_READ, LONGEST_SHOWN = 20_000, 1_000
+"""Characters of what a function raises or returns that are searched for keys, and shown."""
+
 
 class FunctionMetric:
     """`function(reply, target, question)` is the score, 0.0 to 1.0, or None for unreadable.
@@ -37,15 +40,19 @@ class FunctionMetric:
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             raise UsageError(
                 f"metric function {self._name} raised {type(error).__name__}: "
-                f"{self._redact(str(error))} on {example.source}",
+                f"{self._show(str(error))} on {example.source}",
                 "make it return None for a reply that it cannot read",
             ) from error
         if score is None:
             return UNREADABLE
         if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
             raise UsageError(
-                f"metric function {self._name} returned {self._redact(repr(score))} on "
+                f"metric function {self._name} returned {self._show(repr(score))} on "
                 f"{example.source}; "
                 "expected a score from 0 to 1, True, False or None"
             )
         return Grade(final_answer(reply).text, float(score))
+
+    def _show(self, text: str) -> str:
+        """Words for a message, without keys: searched further than shown, lest one be cut."""
+        return self._redact(text[:LONGEST_READ])[:LONGEST_SHOWN]

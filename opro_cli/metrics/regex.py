@@ -13,8 +13,8 @@ class RegexMetric:
     """Group 1, else the whole, of the last match in the reply, compared as `exact` compares.
 
     The pattern is searched as Python's `re` searches, in the last READ_LIMIT characters of the
-    reply without surrounding whitespace. A pattern that backtracks without end is the user's:
-    the standard library cannot stop one.
+    reply without surrounding whitespace. A pattern may backtrack without end, which nothing in
+    this process can stop: a run grades with it in a process that can be killed, see Grader.
     """
 
     def __init__(self, pattern: str) -> None:

@@ -73,6 +73,7 @@ OURS: dict[str, Any] = {
     "search.leaks": "flag",
     "search.seed": 0,
     "task.unanswerable": "wrong",
+    "task.answer_timeout": 10.0,
     "budget.usd": None,
     "budget.calls": None,
     "budget.tokens": None,

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
+from opro_cli import evaluating
 from opro_cli.adapters import growing_runs
+from opro_cli.core.model import Example
+from opro_cli.core.settings import (
+    DataSettings,
+    OptimizerSettings,
+    ScorerSettings,
+    Settings,
+    TaskSettings,
+)
 from opro_cli.errors import ModelError
 from tests.cli.conftest import CONFIG, Opro
 from tests.engine.runs import ShuffledModel, say
@@ -211,3 +220,24 @@ def test_a_model_at_several_endpoints_is_asked_there(
     plain = json.loads((folder / "runs" / "evals" / other / "run.json").read_text())["settings"]
     # The optimizer is never asked, and must not want a key that the scorer can do without.
     assert plain["optimizer"]["endpoints"] == plain["scorer"]["endpoints"]
+
+
+def test_the_time_for_a_grade_is_no_other_question(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    """A cell keeps its name, which is that of before there was such a key."""
+    first = opro("eval", "c.yaml", *PROMPTS, "--json").data
+    model.requests.clear()
+    (folder / "c.yaml").write_text(
+        CONFIG.replace("answer: number", "answer: number\n  answer_timeout: 77")
+    )
+    assert opro("eval", "c.yaml", *PROMPTS, "--json").data == first
+    assert model.requests == []
+
+
+def test_the_name_of_a_cell_says_what_is_asked_and_stays() -> None:
+    task = TaskSettings(DataSettings("t", "q", "a"), "number")
+    model = "scripted/m"
+    settings = Settings(task, ScorerSettings(model), OptimizerSettings(model))
+    examples = {"train": (), "dev": (), "test": (Example("q", "1", "t:1"),)}
+    assert evaluating._digest(settings, examples) == "c6b3ccb54de2"  # type: ignore[arg-type]

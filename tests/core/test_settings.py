@@ -185,3 +185,15 @@ def test_changes_are_named_by_key_path() -> None:
     after = as_plain(read(minimal()))
     after["search"]["steps"] = 3
     assert changes_between(before, after) == (Change("search.steps", 20, 3),)
+
+
+def test_the_time_for_a_grade_may_change_between_two_sessions() -> None:
+    more = minimal()
+    more["task"]["answer_timeout"] = 0.5
+    settings = read(more)
+    assert (read(minimal()).task.answer_timeout, settings.task.answer_timeout) == (10.0, 0.5)
+    (change,) = changes_between(as_plain(read(minimal())), as_plain(settings))
+    assert (change.path, change.is_operational) == ("task.answer_timeout", True)
+    for wrong in (0, -1, "10", True, None):
+        more["task"]["answer_timeout"] = wrong
+        assert "a number above 0" in problems(more)["task.answer_timeout"]

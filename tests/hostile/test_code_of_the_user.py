@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.python_function import function_named, says_whose_code_grades
+from opro_cli.adapters.python_function import function_named
+from opro_cli.adapters.worker_grader import check_code
 from tests.cli.conftest import CONFIG, Opro
 
 GRADER = (
@@ -83,7 +84,6 @@ def test_reading_a_run_does_not_run_its_code(opro: Opro, folder: Path) -> None:
     with_answer(folder, "python:grader:same")
     assert opro("optimize", "c.yaml").code == 0
     (folder / "ran").unlink()
-    del sys.modules["grader"]
     for command in (["runs"], ["show", "sums"], ["diff", "sums", "sums"], ["resume", "--last"]):
         assert opro(*command).code == 0
     assert not (folder / "ran").exists()
@@ -100,6 +100,6 @@ def test_the_folder_is_searched_first_for_that_module_and_last_for_all_others(
 
 
 def test_where_code_comes_from() -> None:
-    told = says_whose_code_grades("python:operator:eq")
+    told = check_code("python:operator:eq")
     assert told.startswith("answers are graded by python:operator:eq, code from ")
     assert told.endswith("operator.py")

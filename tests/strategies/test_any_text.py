@@ -87,3 +87,13 @@ def test_a_megabyte_of_marks_is_read_in_one_go(name: str, position: Position, ma
     reply = mark * (2**20 // len(mark))
     (*texts,) = built(name, position, 1, False).read(reply)
     assert all(len(text) <= len(reply) for text in texts)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("unit", [*MARKS, *"(<a \0", "<INS></INS>", "<INS>\n", "[a]"])
+def test_a_reply_of_a_megabyte_of_one_thing_is_read(name: str, unit: str) -> None:
+    """In no time, or this takes hours: whatever is slow on such a text is quadratic at least."""
+    strategy = built(name, "Q_begin", 3, first=False)
+    text = unit * (1_000_000 // len(unit))
+    for reply in (text, f"<INS>{text}", f"{text}</INS>", f"[{text}"):
+        assert isinstance(strategy.read(reply), tuple)

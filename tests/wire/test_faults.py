@@ -34,13 +34,17 @@ SHORTER = "shorten the prompt, lower max_tokens"
 
 @dataclass(frozen=True)
 class Refused:
-    """A ModelError; `says` is how its message goes on after "MODEL " or "MODEL answered 4xx: "."""
+    """A ModelError; `says` is how its message goes on after "MODEL " or "MODEL answered 4xx: ".
+
+    billed: the provider may bill an answer that did not arrive.
+    """
 
     meant: str
     status: int | None
     says: str
     hint: str | None
     retry_after: float | datetime | None
+    billed: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,11 @@ def transient(
     return Refused("transient", status, says, hint, retry_after)
 
 
+def lost(says: str, hint: str | None = None, status: int | None = None) -> Refused:
+    """Asked again, though what was lost may have been computed."""
+    return Refused("transient", status, says, hint, None, billed=True)
+
+
 def permanent(status: int, says: str, hint: str | None) -> Refused:
     return Refused("permanent", status, says, hint, None)
 
@@ -99,6 +108,11 @@ TABLE = [
     Row("502", BOTH, http(502), transient(502, "busy")),
     Row("503", BOTH, http(503), transient(503, "busy")),
     Row("529", BOTH, http(529), transient(529, "busy")),
+    Row("408", BOTH, http(408), lost("busy", status=408)),
+    Row("504", BOTH, http(504), lost("busy", status=504)),
+    Row("524", BOTH, http(524), lost("busy", status=524)),
+    Row("499", BOTH, http(499),
+        Refused("permanent", 499, "busy", None, None, billed=True)),
     Row("502, a web page", ALL, said.BAD_GATEWAY, transient(502, "502 Bad Gateway")),
     Row("503, a web page without a title", ALL,
         said.CLOUD_503, transient(503, "We'll be back soon.")),
@@ -111,28 +125,28 @@ TABLE = [
         None, transient(None, "refused the connection at ", "`vllm serve mistral`")),
     Row("connection refused (Ollama)", [OLLAMA],
         None, transient(None, "refused the connection at ", "`ollama serve`")),
-    Row("reset", BOTH, Fault("reset"), transient(None, "did not answer: Connection reset by peer")),
+    Row("reset", BOTH, Fault("reset"), lost("did not answer: Connection reset by peer")),
     # litellm does not tell a connection that ends before the answer from one that ends within
     Row("closed before the answer", BOTH,
-        Fault("close"), transient(None, "broke off in the middle"), ("litellm",)),
+        Fault("close"), lost("broke off in the middle"), ("litellm",)),
     Row("closed before the answer", BOTH,
-        Fault("close"), transient(None, "did not answer: Server disconnected"), ("lean",)),
+        Fault("close"), lost("did not answer: Server disconnected"), ("lean",)),
     Row("reset in mid-body", BOTH,
-        Fault("reset_mid_body"), transient(None, "broke off in the middle")),
+        Fault("reset_mid_body"), lost("broke off in the middle")),
     Row("truncated: shorter than its Content-Length", ALL,
-        Fault("truncated"), transient(None, "broke off in the middle")),
+        Fault("truncated"), lost("broke off in the middle")),
     Row("hang past the timeout", BOTH,
-        Fault("hang"), transient(None, "gave no answer", "the timeout")),
+        Fault("hang"), lost("gave no answer", "the timeout")),
     Row("slow drip: a byte now and then", ALL,
-        Fault("drip", seconds=0.05), transient(None, "gave no answer", "the timeout")),
+        Fault("drip", seconds=0.05), lost("gave no answer", "the timeout")),
     Row("malformed JSON", ALL,
-        Fault("malformed_json"), transient(None, "sent no readable answer: {", "check api_base")),
+        Fault("malformed_json"), lost("sent no readable answer: {", "check api_base")),
     Row("an empty body", ALL,
-        Fault("status", 200), transient(None, "sent an empty answer", "check api_base")),
+        Fault("status", 200), lost("sent an empty answer", "check api_base")),
     Row("200, a web page", ALL,
         said.LOGIN_PAGE,
-        transient(None, "sent a web page: Sign in to the Wi-Fi", "check api_base")),
-    Row("empty choices", SERVERS, Fault("no_choices"), transient(None, "sent a reply without")),
+        lost("sent a web page: Sign in to the Wi-Fi", "check api_base")),
+    Row("empty choices", SERVERS, Fault("no_choices"), lost("sent a reply without")),
     # nothing will work until somebody acts: stops the run
     Row("401", [OPENAI],
         said.bad_key(KEY),
@@ -197,7 +211,7 @@ TABLE = [
     Row("content null", SERVERS, Fault("null_content"), Replied("")),
     # Ollama never sends it; litellm reads Ollama's own format, the lean way OpenAI's
     Row("content null (Ollama)", [OLLAMA],
-        Fault("null_content"), transient(None, "did not answer: Either text"), ("litellm",)),
+        Fault("null_content"), lost("did not answer: Either text"), ("litellm",)),
     Row("content null (Ollama)", [OLLAMA], Fault("null_content"), Replied(""), ("lean",)),
     Row("content null, all tokens spent on reasoning", SERVERS,
         Fault("null_content", finish_reason="length"), Replied("", "length")),
@@ -207,7 +221,11 @@ TABLE = [
     Row("usage missing (Ollama)", [OLLAMA], Fault("no_usage"), Replied(""), ("litellm",)),
     Row("usage missing (Ollama)", [OLLAMA],
         Fault("no_usage"), Replied("", counted=False), ("lean",)),
-    Row("an answer of 10 MB", ALL, Fault("huge"), Replied("of: hello")),
+    # far longer than max_tokens: neither read to its end nor asked for again
+    Row("an answer of 10 MB", ALL,
+        Fault("huge"),
+        Refused("unanswerable", None, "sent more than 67,136 bytes for max_tokens 50", "raise it",
+                None, billed=True)),
 ]
 # fmt: on
 LEAN = {OPENAI, VLLM, OLLAMA}
@@ -262,6 +280,7 @@ def check_refusal(error: ModelError, expected: Refused, name: str, before: datet
     assert not (error.unanswerable and error.transient)
     answered = "" if expected.status is None else f"answered {expected.status}: "
     assert error.message.startswith(f"{name} {answered}{expected.says}")
+    assert error.maybe_billed == expected.billed
     assert len(error.message) < 400
     assert (error.hint is None) == (expected.hint is None)
     assert (expected.hint or "") in (error.hint or "")

@@ -97,6 +97,13 @@ def test_nonsense_is_read_all_the_same(body: str) -> None:
     assert len(said_in(body).words) <= LONGEST_WORDS
 
 
+def test_words_that_are_long_or_many_are_read_in_no_time() -> None:
+    """Or this takes minutes: an error of base64 is one word of 20,000 letters."""
+    for words in ("x" * 30_000, f"{'a ' * 9_000}{'x' * 30_000}", "://" * 10_000, "sk-" * 10_000):
+        for _ in range(30):
+            assert said_in(words).words
+
+
 def test_one_endless_word_is_shown() -> None:
     assert said_in("x" * 500_000).words == "x" * (LONGEST_WORDS - 1) + "…"
 

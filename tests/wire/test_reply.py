@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import json
 import sys
@@ -15,7 +14,6 @@ import pytest
 
 from opro_cli.adapters.models.litellm_model import load
 from opro_cli.core.model import ChatReply
-from opro_cli.errors import ModelError
 from tests.server import Fault
 from tests.server.faults import HUGE
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean
@@ -134,18 +132,9 @@ async def test_bytes_that_are_no_text_are_replaced(wire: Wire) -> None:
 
 @both
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("fault", "times"),
-    [
-        ({"kind": "huge"}, 6),  # 4.3 times measured: bytes, JSON, and the text twice
-        ({"kind": "status", "status": 500, "body": "word " * (HUGE // 5)}, 15),  # 10.3: litellm
-    ],
-    ids=["answer", "refusal"],
-)
-async def test_10_mb_cost_a_few_times_their_size(
-    fault: dict[str, Any], times: int, wire: Wire, tmp_path: Path
-) -> None:
+async def test_10_mb_cost_a_few_times_their_size(wire: Wire, tmp_path: Path) -> None:
     """The server is a process of its own, since it needs memory as well."""
+    fault = {"kind": "huge"}
     plan = tmp_path / "faults.json"
     plan.write_text(json.dumps({"1": fault}))
     command = [sys.executable, "-m", "tests.server", "--faults", str(plan)]
@@ -154,13 +143,12 @@ async def test_10_mb_cost_a_few_times_their_size(
     model = wire.at((await server.stdout.readline()).decode().strip(), timeout=120.0)
     await model.reply(asking())
     tracemalloc.start()
-    with contextlib.suppress(ModelError):
-        assert len((await model.reply(asking())).text) > HUGE
+    assert len((await model.reply(asking(max_tokens=HUGE // 16))).text) > HUGE
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     server.terminate()
     await server.wait()
-    assert HUGE < peak < times * HUGE
+    assert HUGE < peak < 6 * HUGE  # 4.3 times measured: bytes, JSON, and the text twice
 
 
 def test_litellm_does_not_search_errors_for_keys() -> None:

@@ -126,3 +126,11 @@ async def test_retry_after_from_the_wire_is_honoured(wire: Wire) -> None:
     assert reply.text.endswith("of: hi")
     assert clock.slept == [3.0, 0.0]
     assert [entry.status for entry in wire.server.requests] == [429, None, 200]
+
+
+async def test_the_last_error_says_what_the_failures_may_have_cost() -> None:
+    for may in (True, False):
+        lost = ModelError("lost", transient=True, maybe_billed=may)
+        with pytest.raises(ModelError, match=r"lost \(tried 2 times\)") as caught:
+            await ask(ScriptedModel([lost, lost]), Clock(), RetryPolicy(attempts=2))
+        assert caught.value.maybe_billed is may

@@ -15,12 +15,15 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 import certifi
 
+from opro_cli.adapters.deadline import Deadline
 from opro_cli.adapters.models.provider_addresses import is_loopback
 from opro_cli.adapters.models.provider_refusals import (
+    LONGEST_REFUSAL,
     Answer,
     Asked,
     broke_off,
     refused_connection,
+    too_large,
     unanswered,
 )
 from opro_cli.adapters.models.provider_words import one_line
@@ -54,13 +57,17 @@ class HttpPost:
             max_field_size=LONGEST_HEADER,
         )
 
-    async def post(self, body: bytes, asked: Asked) -> Answer:
-        """The answer to `body`, whole, whatever its status; raises ModelError without one."""
+    async def post(self, body: bytes, asked: Asked, deadline: Deadline) -> Answer:
+        """Send `body` and read the answer, whatever its status.
+
+        Raises ModelError without an answer, or for one longer than `asked.most_bytes`.
+        """
         try:
             async with self._session.post(
                 self._url, data=body, proxy=self._proxy, allow_redirects=False
             ) as response:
-                text = await whole(response, asked)
+                text = await read_body(response, asked, deadline)
+                deadline.complete()
                 return Answer(response.status, response.headers, text)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             refusal = failure(error, asked)
@@ -71,13 +78,35 @@ class HttpPost:
         await self._session.close()
 
 
-async def whole(response: aiohttp.ClientResponse, asked: Asked) -> str:
-    """The body of an answer that has begun."""
+async def read_body(response: aiohttp.ClientResponse, asked: Asked, deadline: Deadline) -> str:
+    """Read the body of an answer that has begun, unpacked, up to the length it may have.
+
+    Of a refusal the beginning is enough, also where the rest never comes.
+    """
+    is_refusal = response.status >= 300
+    most = LONGEST_REFUSAL if is_refusal else asked.most_bytes
+    body = bytearray()
+    deadline.count_piece()
     try:
-        data = await response.read()
+        async for piece in response.content.iter_any():
+            deadline.count_piece()
+            body += piece
+            if len(body) > most:
+                response.close()
+                break
     except (aiohttp.ClientError, OSError) as error:
-        raise broke_off(asked) from error
-    return data.decode("utf-8", "replace")
+        if not is_refusal:
+            raise broke_off(asked) from error
+    if len(body) > most and not is_refusal:
+        raise too_large(asked)
+    return body[:most].decode("utf-8", "replace")
+
+
+def was_sent(error: BaseException) -> bool:
+    """Whether a request may have reached the server before this went wrong."""
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
+        return False
+    return isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientResponseError)
 
 
 def failure(error: Exception, asked: Asked) -> ModelError:
@@ -91,7 +120,7 @@ def failure(error: Exception, asked: Asked) -> ModelError:
     words = one_line(str(told), asked.secrets)
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
         return unanswered(words, asked, "check api_base and the key", transient=False)
-    return unanswered(words, asked)
+    return unanswered(words, asked, maybe_billed=was_sent(error))
 
 
 def proxy_for(url: str) -> str | None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import httpx
 
+from opro_cli.adapters.models.http_post import was_sent
+from opro_cli.adapters.models.litellm_transport import AnswerTooLarge
 from opro_cli.adapters.models.provider_errors import remedy, verdict
 from opro_cli.adapters.models.provider_refusals import (
     Answer,
@@ -21,6 +23,7 @@ from opro_cli.adapters.models.provider_refusals import (
     broke_off,
     refused_connection,
     timed_out,
+    too_large,
     unanswered,
     unreadable,
 )
@@ -34,9 +37,14 @@ TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
 ADVICE = re.compile(r"\.? *To drop (?:unsupported|these).*", re.DOTALL)
 
 
-def refusal(error: Exception, asked: Asked) -> ModelError:
-    """Why a model did not answer, what to do about it, and whether to ask again."""
+def refusal(error: Exception, asked: Asked, *, was_answered: bool = False) -> ModelError:
+    """Why a model did not answer, what to do about it, and whether to ask again.
+
+    was_answered: the server began an answer that is no refusal.
+    """
     causes = tuple(causes_of(error))
+    if any(isinstance(cause, AnswerTooLarge) for cause in causes):
+        return too_large(asked)
     answer = answer_in(causes)
     if answer is not None:
         return answered(answer, asked)
@@ -49,11 +57,13 @@ def refusal(error: Exception, asked: Asked) -> ModelError:
     text = text_of_no_answer(causes)
     if text is not None:
         return unreadable(text, asked)
-    return unsent(error, causes, asked)
+    return unsent(error, causes, asked, was_answered)
 
 
-def unsent(error: Exception, causes: tuple[BaseException, ...], asked: Asked) -> ModelError:
-    """A broken connection, or a request that litellm refuses to send."""
+def unsent(
+    error: Exception, causes: tuple[BaseException, ...], asked: Asked, was_answered: bool
+) -> ModelError:
+    """A broken connection, or what litellm refuses to send or to read."""
     said = said_in(own_words(error, causes), asked.secrets)
     code: int | None = getattr(error, "status_code", None)
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
@@ -62,6 +72,7 @@ def unsent(error: Exception, causes: tuple[BaseException, ...], asked: Asked) ->
         asked,
         None if code is None else remedy(code, said.meaning, asked.name, asked.api_base),
         transient=verdict(code, said.meaning) == "transient" and not lacks_a_package,
+        maybe_billed=was_answered or any(map(was_sent, causes)),
     )
 
 

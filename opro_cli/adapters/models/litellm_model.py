@@ -17,7 +17,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from weakref import WeakSet
 
+from opro_cli.adapters.deadline import Deadline
 from opro_cli.adapters.models.litellm_errors import refusal
+from opro_cli.adapters.models.litellm_transport import Call, apply_bounds, bound_answers
 from opro_cli.adapters.models.provider_addresses import is_on_this_machine
 from opro_cli.adapters.models.provider_keys import key_to_give
 from opro_cli.adapters.models.provider_refusals import (
@@ -48,7 +50,7 @@ class LitellmModel:
 
     name: as litellm and the config name it, "openai/gpt-4o-mini".
     api_base: the provider's address, None for its own.
-    timeout: seconds for the whole of one call, from request to last byte.
+    timeout: seconds for the whole of one call, from request to last byte, see `Deadline`.
     extra: passed on to litellm as they are ("top_p", "extra_headers", ...); they cannot replace
         what a ChatRequest says.
 
@@ -80,17 +82,18 @@ class LitellmModel:
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request; usd is litellm's list price of the model named, see `_price`.
 
-        An answer is read in full however long it is, since a metric reads its end; max_tokens is
-        what bounds it. Raises ModelError: transient when asking again may help, unanswerable when
-        this request is refused for what it says.
+        An answer is read in full, since a metric reads its end; one that is far longer than
+        max_tokens allows is none. Raises ModelError: transient when asking again may help,
+        unanswerable when this request is refused for what it says.
         """
         litellm, asked = await self._ready(), self._asked(request)
+        call = Call(asked, Deadline(self._timeout))
         try:
-            async with asyncio.timeout(self._timeout):
-                with unlogged():
+            async with call.deadline:
+                with unlogged(), apply_bounds(call):
                     response = await litellm.acompletion(**self._arguments(request))
         except (TimeoutError, openai_error()) as error:
-            raise refusal(error, asked) from error
+            raise refusal(error, asked, was_answered=call.is_answered) from error
         if not response.choices:
             raise without_choices(asked)
         choice, *more = (
@@ -166,7 +169,8 @@ class LitellmModel:
 
     def _asked(self, request: ChatRequest) -> Asked:
         secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
-        return Asked(self._name, self._api_base, self._timeout, request.max_tokens, secrets)
+        how = (self._timeout, request.max_tokens, secrets, request.choices)
+        return Asked(self._name, self._api_base, *how)
 
     def _price(self, response: Any, counted: bool) -> float | None:
         """US dollars of one call, None where unknown; `counted`: the server sent token counts.
@@ -205,6 +209,12 @@ def load() -> Any:
     # Outside the openai client litellm repeats a request by itself when the connection was reset,
     # though the first one may have been answered and billed: it must fail like any other.
     handlers.AsyncHTTPHandler.single_connection_post_request = fail_again
+    bound_answers(
+        importlib.import_module(
+            "litellm.llms.custom_httpx.aiohttp_transport"
+        ).LiteLLMAiohttpTransport,
+        importlib.import_module("httpx").AsyncHTTPTransport,
+    )
     return litellm
 
 

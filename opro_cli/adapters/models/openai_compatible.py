@@ -6,13 +6,13 @@ both. What is not a plain chat completion is left to litellm, see `speaks_to`.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from opro_cli.adapters.deadline import Deadline
 from opro_cli.adapters.models.openai_answers import reading_of
 from opro_cli.adapters.models.prices import listed, usd_of
 from opro_cli.adapters.models.provider_addresses import base_of
@@ -52,7 +52,7 @@ class OpenAICompatibleModel:
     name: as the config and litellm name it, "openai/gpt-4o-mini", "ollama_chat/mistral".
     api_base: the server's address, None for that of the environment or the usual one. Ollama's is
         its root, as litellm has it.
-    timeout: seconds for the whole of one call, from request to last byte.
+    timeout: seconds for the whole of one call, from request to last byte, see `Deadline`.
 
     Everything in a request is sent as it is; what a model refuses is an error in its own words.
     """
@@ -70,15 +70,18 @@ class OpenAICompatibleModel:
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request; usd is the list price of the model named, see `usd_of`.
 
-        An answer is read in full however long it is, since a metric reads its end; max_tokens is
-        what bounds it. Raises ModelError: transient when asking again may help, unanswerable when
-        this request is refused for what it says.
+        An answer is read in full, since a metric reads its end; one that is far longer than
+        max_tokens allows is none. Raises ModelError: transient when asking again may help,
+        unanswerable when this request is refused for what it says.
         """
-        asked = Asked(self._name, self._api_base, self._timeout, request.max_tokens)
+        asked = Asked(
+            *(self._name, self._api_base, self._timeout, request.max_tokens),
+            choices=request.choices,
+        )
         http = self._http = self._http or self._open()
         try:
-            async with asyncio.timeout(self._timeout):
-                answer = await http.post(self._body(request), asked)
+            async with Deadline(self._timeout) as deadline:
+                answer = await http.post(self._body(request), asked, deadline)
         except TimeoutError as error:
             raise timed_out(asked) from error
         said = reading_of(answer, asked)

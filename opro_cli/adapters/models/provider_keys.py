@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
+
+from opro_cli.adapters.models.key_spellings import REDACTED, SHORTEST_ENCODED, spellings_of
 
 # provider -> environment variables that serve, the customary one first; any one of them is enough
 KEYS_OF: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +43,7 @@ OPTIONAL_KEY_OF: Mapping[str, str] = {
     "ollama": "OLLAMA_API_KEY",
     "ollama_chat": "OLLAMA_API_KEY",
 }
+AMAZON = ("bedrock", "sagemaker")  # their keys are those of AWS
 PLACEHOLDER_KEY = "no-key-needed"  # the openai client refuses to be built without any key
 # An OPENAI_API_KEY is OpenAI's: a config whose api_base names somebody else's server must not hand
 # it over. A server that wants a key gets this one.
@@ -59,7 +62,6 @@ SECRET_SHAPES = re.compile(
     r"|(?i:(?<=[_-]key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s\"'&]+"
     r"|(?<=://)[^\s/@]+(?=@)"  # name and password of a network proxy
 )
-REDACTED = "[redacted]"
 
 
 def provider_of(model_name: str) -> str:
@@ -122,11 +124,48 @@ def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...
     return () if any(os.environ.get(variable) for variable in variables) else variables[:1]
 
 
+def keys_sent(model_name: str, api_base: str | None) -> frozenset[str]:
+    """The keys that go out with requests to a model, from the environment as it is now.
+
+    A stand-in for a key is left out: it is no secret, and may be a common word.
+    """
+    given = key_to_give(model_name, api_base)
+    values = [given] if given else [os.environ.get(name, "") for name in _variables(model_name)]
+    keys = {value.strip() for value in values if len(value.strip()) >= SHORTEST_ENCODED}
+    return frozenset(keys - {PLACEHOLDER_KEY})
+
+
+def _variables(model_name: str) -> Iterable[str]:
+    """The environment variables that may hold the key of a model."""
+    provider = provider_of(model_name)
+    if provider in KEYS_OF:
+        return KEYS_OF[provider]
+    if provider in OPTIONAL_KEY_OF:
+        return (OPTIONAL_KEY_OF[provider],)
+    prefix = "AWS_" if provider in AMAZON else f"{provider.upper()}_"
+    return [name for name in os.environ if name.startswith(prefix) and SECRET_NAMES.search(name)]
+
+
+def redactor_of(keys: Iterable[str]) -> Callable[[str], str]:
+    """Build a function that removes these keys from a text, plain or encoded, and nothing else.
+
+    A model may write what is shaped like a key, or say a word that some variable holds.
+    """
+    spellings = [spellings_of(key) for key in sorted(keys, key=len, reverse=True)]
+
+    def redact_reply(text: str) -> str:
+        for each in spellings:
+            text = each.remove_from(text)
+        return text
+
+    return redact_reply
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without `secrets`, without the values of key-like environment variables, and
     without anything that is shaped like a key."""
     known = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
     for secret in sorted(known.union(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, REDACTED)
+            text = spellings_of(secret).remove_from(text)
     return SECRET_SHAPES.sub(REDACTED, text)

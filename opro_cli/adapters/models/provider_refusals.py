@@ -21,13 +21,23 @@ from opro_cli.errors import ModelError
 MOST_NAMES = 5  # of the models that a server has, in a message
 MOST_COMPARED = 200  # of them with the one that is missing
 
+LONGEST_REFUSAL = 65_536
+"""Bytes of a refusal that are read; its first few hundred say what is wrong."""
+BYTES_OF_AN_ENVELOPE = 65_536  # what a server says around its answers
+BYTES_OF_A_TOKEN = 32  # the longest common ones, with every character escaped in JSON
+
+# The server, or a proxy before it, gave up waiting: what was asked may still have been answered.
+GAVE_UP_WAITING = frozenset({408, 499, 504, 524})
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked of whom, as far as a refusal needs to know.
 
     timeout: the seconds that the call was given.
+    max_tokens: of each of its answers; every request has one.
     secrets: what must not be repeated, beside the keys in the environment.
+    choices: answers that were asked for.
     """
 
     name: str
@@ -35,6 +45,12 @@ class Asked:
     timeout: float
     max_tokens: int
     secrets: tuple[str, ...] = ()
+    choices: int = 1
+
+    @property
+    def most_bytes(self) -> int:
+        """The longest body that an answer of this length can need."""
+        return BYTES_OF_AN_ENVELOPE + BYTES_OF_A_TOKEN * self.max_tokens * self.choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,7 @@ def answered(answer: Answer, asked: Asked) -> ModelError:
         unanswerable=meant == "unanswerable",
         status=answer.status,
         retry_after=retry_after(answer.headers, body=answer.body),
+        maybe_billed=answer.status in GAVE_UP_WAITING,
     )
 
 
@@ -89,18 +106,37 @@ def unreadable(text: str, asked: Asked) -> ModelError:
         f"{asked.name} sent {kind}: {words}" if words else f"{asked.name} sent an empty answer",
         address_hint(asked.name, asked.api_base),
         transient=True,
+        maybe_billed=True,
     )
 
 
 def without_choices(asked: Asked) -> ModelError:
-    return ModelError(f"{asked.name} sent a reply without choices", transient=True)
+    message = f"{asked.name} sent a reply without choices"
+    return ModelError(message, transient=True, maybe_billed=True)
+
+
+def too_large(asked: Asked) -> ModelError:
+    """An answer far longer than the request allows.
+
+    Not transient: asked again, the server would send as much again, and each time is paid for.
+    """
+    several = f" and {asked.choices} choices" if asked.choices > 1 else ""
+    return ModelError(
+        f"{asked.name} sent more than {asked.most_bytes:,} bytes for max_tokens "
+        f"{asked.max_tokens}{several}: the rest was not read",
+        "the server does not keep to max_tokens; raise it if answers may be that long, or ask "
+        "another server",
+        transient=False,
+        unanswerable=True,
+        maybe_billed=True,
+    )
 
 
 def timed_out(
     asked: Asked, hint: str = "raise the timeout, or lower the concurrency"
 ) -> ModelError:
     message = f"{asked.name} gave no answer within {asked.timeout:g} s"
-    return ModelError(message, hint, transient=True)
+    return ModelError(message, hint, transient=True, maybe_billed=True)
 
 
 def refused_connection(asked: Asked) -> ModelError:
@@ -131,12 +167,18 @@ def without_list(asked: Asked, url: str) -> ModelError:
 
 
 def broke_off(asked: Asked) -> ModelError:
-    return ModelError(f"{asked.name} broke off in the middle of its answer", transient=True)
+    message = f"{asked.name} broke off in the middle of its answer"
+    return ModelError(message, transient=True, maybe_billed=True)
 
 
 def unanswered(
-    words: str, asked: Asked, hint: str | None = None, transient: bool = True
+    words: str,
+    asked: Asked,
+    hint: str | None = None,
+    *,
+    transient: bool = True,
+    maybe_billed: bool = False,
 ) -> ModelError:
     """No answer at all; `words` are one line without keys, see `one_line`."""
     message = f"{asked.name} did not answer" + (f": {words}" if words else "")
-    return ModelError(message, hint, transient=transient)
+    return ModelError(message, hint, transient=transient, maybe_billed=maybe_billed)

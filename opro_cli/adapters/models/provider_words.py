@@ -110,9 +110,11 @@ def sendable(text: str) -> str:
 
 def shortened(text: str) -> str:
     """The first LONGEST_READ characters, less a last word that may be half a key."""
-    if len(text) <= LONGEST_READ:
-        return text
-    return re.sub(r"\S+\Z", "", text[:LONGEST_READ]) or text[:LONGEST_READ]
+    beginning = text[:LONGEST_READ]
+    if len(text) <= LONGEST_READ or beginning[-1].isspace():
+        return beginning
+    last = beginning.rsplit(maxsplit=1)[-1]
+    return beginning.removesuffix(last) or beginning
 
 
 def text_of(page: str) -> str:
