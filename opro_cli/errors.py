@@ -5,6 +5,7 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │   ├── ConfigError       all problems of a config file at once
 │   ├── DataError         a dataset names its file, row and field
 │   └── RunFolderError    no such run, an ambiguous name, a resume that is refused
+│       └── RunExistsError    a new run under a name that is taken
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or for good
 └── Interrupted    (130)  stopped by the user, resumable
@@ -51,6 +52,10 @@ class DataError(UsageError):
 
 class RunFolderError(UsageError):
     """A run folder is missing, ambiguous, or must not be resumed."""
+
+
+class RunExistsError(RunFolderError):
+    """A new run was to have the name of a run that exists."""
 
 
 class JournalError(OproError):

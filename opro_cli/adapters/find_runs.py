@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from opro_cli.adapters.new_folder import HALF_MADE
 from opro_cli.errors import RunFolderError
 
 
@@ -43,7 +44,9 @@ def list_runs(runs_dir: Path) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    """Is it a run, if perhaps a damaged one? That one is told, not passed over."""
+    """Return True for a run, a damaged one included; one that is only being made is none."""
+    if folder.name.startswith(HALF_MADE):
+        return False
     try:
         return any((folder / name).is_file() for name in ("run.json", "events.jsonl"))
     except OSError:  # a name that is too long, a folder that is not ours to look into

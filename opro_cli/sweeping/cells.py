@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from opro_cli.briefing import recorded_settings
 from opro_cli.core.changes import as_plain, changes_between
 from opro_cli.core.settings import BudgetSettings, ModelSettings, Settings
 from opro_cli.engine.budget import Spent, spent_by
-from opro_cli.errors import RunFolderError, UsageError
+from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.sweeping.limits import Limits, doors_for, has_ceiling, part_of, within
 
 Standing = Literal["new", "begun", "finished"]
@@ -118,11 +119,12 @@ def prepared(job: Job) -> tuple[Path, Settings]:
     Raises what keeps it from going on.
     """
     folder, settings = Path(job.folder), _settings(job)
-    if folder.exists():
-        running.check_resumable(folder)
-        return folder, settings
-    new = running.start_with(settings, folder.parent, name=folder.name)
-    return new.folder, new.settings
+    if not folder.exists():
+        with suppress(RunExistsError):  # another session has just made it
+            new = running.start_with(settings, folder.parent, name=folder.name)
+            return new.folder, new.settings
+    running.check_resumable(folder)
+    return folder, settings
 
 
 def at_hand(job: Job) -> tuple[Path, Settings]:
