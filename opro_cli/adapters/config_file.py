@@ -84,7 +84,8 @@ def _read_text(path: Path) -> str:
             f"{path}: cannot be read: {error.strerror}", "write a first one with `opro init`"
         ) from None
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        hint = "write the config to a file and name it"
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
     except ValueError:
         raise UsageError(f"{path}: cannot be read: no name of a file has a NUL in it") from None
 

@@ -33,7 +33,9 @@ def write_template(name: str, path: Path) -> list[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", "name another file: opro init FILE"
+        ) from error
     return list(copies)
 
 
