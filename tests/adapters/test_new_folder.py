@@ -132,3 +132,10 @@ def test_a_run_of_a_given_name_is_never_made_over_another(tmp_path: Path) -> Non
         create_run(tmp_path, settings(), examples(), {"number": 2}, "cell")
     assert read_identity(run)["number"] == 1
     assert list(tmp_path.iterdir()) == [run]
+
+
+def test_a_cell_whose_folder_was_half_made_by_an_older_opro_is_made(tmp_path: Path) -> None:
+    (tmp_path / ".cell").mkdir()
+    (tmp_path / ".cell" / "config.yaml").touch()
+    run = create_run(tmp_path, settings(), examples(), {"number": 1}, "cell")
+    assert read_identity(run)["number"] == 1
