@@ -68,15 +68,17 @@ class AnswerStore:
         self._being_written: dict[bytes, _Answer] = {}
         self._used: set[object] = set()
         self._damaged: set[object] = set()
-        self._converted_to: int | None = None
+        self._converted = True
+        self._to_convert: int | None = None  # behind this row, where there is anything to convert
         self._wake = threading.Condition()
         self._closing = False
         self._writer: threading.Thread | None = None
         self._file: sqlite3.Connection | None = None
         try:
             self._file = connect(path)
-            if not is_converted(self._file):
-                self._converted_to = 0
+            self._converted = is_converted(self._file)
+            if not self._converted:
+                self._to_convert = 0
                 with self._wake:
                     self._start_writing()
         except (*FAILURES, OtherSchema) as error:
@@ -102,7 +104,7 @@ class AnswerStore:
         if row is None:
             return None
         place, _, _, used, _ = row
-        reply = reply_in(row, key, converted=self._converted_to is None)
+        reply = reply_in(row, key, converted=self._converted)
         if reply is None:
             self._note(self._damaged, place)
         elif not isinstance(used, int) or self._clock() - used > SAME_USE:
@@ -152,8 +154,8 @@ class AnswerStore:
         try:
             while self._collect():
                 self._write(file)
-                if self._converted_to is not None:
-                    self._convert(file, self._converted_to)
+                if self._to_convert is not None:
+                    self._convert(file, self._to_convert)
         except FAILURES as error:
             self._give_up(error)
         finally:
@@ -164,7 +166,7 @@ class AnswerStore:
         """Wait until there is something to do; False when all is written and it is over."""
         with self._wake:
             self._being_written = {}
-            pause = None if self._converted_to is None else _CONVERT_EVERY
+            pause = None if self._to_convert is None else _CONVERT_EVERY
             if self._wake.wait_for(self._has_work, pause):
                 self._wake.wait_for(
                     lambda: len(self._new) >= WRITE_AT or self._closing, WRITE_EVERY
@@ -191,10 +193,13 @@ class AnswerStore:
 
     def _convert(self, file: sqlite3.Connection, after: int) -> None:
         try:
-            self._converted_to = convert_rows(file, after)
+            self._to_convert = convert_rows(file, after)
+            self._converted = self._to_convert is None
         except sqlite3.OperationalError as error:
-            if not is_busy(error):  # else another process writes, or converts it, too
-                raise
+            # When another process writes, or converts, it is tried again. A disk that is full is
+            # no reason not to look anything up.
+            if not is_busy(error):
+                self._to_convert = None
 
     def _give_up(self, error: Exception) -> None:
         self.trouble = f"no answer cache: {why_unusable(self._path, error)}"

@@ -75,7 +75,7 @@ def _hidden_folder(parent: Path) -> Iterator[Path]:
     while True:
         hidden = parent / f"{HALF_MADE}{secrets.token_hex(8)}"
         hidden.mkdir()
-        fd = _locked(hidden)
+        fd = _open_locked(hidden)
         # None: a process that tidied up came between the two steps.
         if fd is not None:
             break
@@ -86,7 +86,7 @@ def _hidden_folder(parent: Path) -> Iterator[Path]:
         os.close(fd)
 
 
-def _locked(hidden: Path) -> int | None:
+def _open_locked(hidden: Path) -> int | None:
     """Open a folder that was just made and lock it; None when somebody else has removed it."""
     fd = -1
     try:

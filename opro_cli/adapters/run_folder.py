@@ -172,7 +172,7 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
         run = run_at_start(folder)
         size = _journal_size(folder)
         try:
-            return _replayed(run, folder, own=own)
+            return _replay(run, folder, own=own)
         except (JournalError, RunFolderError):
             # Another process may have worked on it, and `opro eval` may have added prompts to
             # it, after a part was read here.
@@ -180,7 +180,7 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
                 raise
 
 
-def _replayed(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
+def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
     journal = folder / "events.jsonl"
     # Asked first: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)

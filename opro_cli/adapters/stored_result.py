@@ -52,12 +52,12 @@ def check_result(folder: Path) -> CheckedResult | None:
 def _differences(
     folder: Path, stored: Mapping[str, Any] | None, result: Mapping[str, Any]
 ) -> list[str]:
-    """What is stored otherwise than the journal says: keys of the result, or whole files."""
+    """List what is stored otherwise than the journal says: keys of the result, or whole files."""
     if stored is None:
         return ["it cannot be read"]
-    told = json.loads(json_bytes(result))
-    keys = [key for key in {**told, **stored} if key not in _OF_THE_FOLDER]
-    wrong = [key for key in keys if key not in stored or stored[key] != told.get(key)]
+    plain = json.loads(json_bytes(result))
+    keys = [key for key in {**plain, **stored} if key not in _OF_THE_FOLDER]
+    wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
     prompt = _best_prompt(result)
     try:
         same = prompt is None or (folder / "best_prompt.txt").read_bytes() == _as_bytes(prompt)
@@ -67,7 +67,7 @@ def _differences(
 
 
 def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: list[str]) -> str:
-    """Write the result anew; returns what was wrong and what was done about it."""
+    """Write the result anew; return what was wrong and what was done about it."""
     wrote = run.state.sessions[-1].opro_version if run.state.sessions else __version__
     what = f"{folder / 'result.json'}: not what the journal leads to ({', '.join(wrong)})"
     if wrote != __version__:

@@ -142,8 +142,8 @@ def eval_(
 def _tell_of_the_wait(held: RunFolderError) -> None:
     from opro_cli.ui.safe import printable
 
-    told = f"{held.message}; waiting for it to end (Ctrl-C stops waiting)"
-    print(printable(told), file=sys.stderr, flush=True)
+    line = f"{held.message}; waiting for it to end (Ctrl-C stops waiting)"
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _prompts(

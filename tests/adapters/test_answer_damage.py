@@ -16,7 +16,7 @@ import pytest
 
 from opro_cli.adapters import answer_rows
 from opro_cli.adapters.answer_cache import AnswerStore
-from opro_cli.adapters.answer_file import cache_info, cache_path, clear_cache
+from opro_cli.adapters.answer_file import cache_info, cache_path, clear_cache, connect
 from opro_cli.adapters.answer_rows import checksum
 from opro_cli.adapters.answer_schema import CONVERTED, CONVERTING
 from opro_cli.core.model import ChatReply
@@ -200,7 +200,7 @@ def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> Non
     store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
     assert all(store.get(key) == reply(text) for key, text in ANSWERS.items())
     assert store._writer is not None  # it works though nothing is put
-    while store._converted_to is not None:
+    while not store._converted:
         assert store.trouble == ""
     store.close()
     assert version(path) == CONVERTED
@@ -228,10 +228,32 @@ def test_a_session_that_ends_early_leaves_a_file_half_converted_and_the_next_goe
     assert version(path) == CONVERTING
     assert use(path) == Counter({"right": len(ANSWERS)})
     store = AnswerStore(path, LIMIT)
-    while store._converted_to is not None:
+    while not store._converted:
         assert store.trouble == ""
     store.close()
     assert version(path) == CONVERTED
+
+
+def test_a_full_disk_keeps_a_file_from_being_converted_and_not_from_being_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = cache_path()
+    write_schema_1(path)
+
+    def small(path: Path) -> sqlite3.Connection:
+        file = connect(path)
+        file.execute("PRAGMA max_page_count = 1")  # of those that it has, none more
+        return file
+
+    cache_info()
+    monkeypatch.setattr("opro_cli.adapters.answer_cache.connect", small)
+    store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
+    while store._to_convert is not None:
+        assert not store._converted
+    assert all(store.get(key) == reply(text) for key, text in ANSWERS.items())
+    store.close()
+    assert store.trouble == ""
+    assert version(path) == CONVERTING
 
 
 OPEN = """\
@@ -252,7 +274,7 @@ def test_several_processes_convert_one_file_at_once(tmp_path: Path) -> None:
     told = {process.communicate()[0] for process in processes}
     assert told == {f"{[('right', len(ANSWERS)), ('trouble', 0)]}\n"}
     store = AnswerStore(path, LIMIT)
-    while store._converted_to is not None:
+    while not store._converted:
         assert store.trouble == ""
     store.close()
     assert version(path) == CONVERTED
