@@ -51,6 +51,9 @@ CONFIG_COPY = "config.yaml"
 _MUCH = 4_000_000
 """Bytes of a journal that take a reader some hundredths of a second."""
 
+_ATTEMPTS = 5
+"""Times that a run is read which others change meanwhile, before what is wrong is believed."""
+
 _RESTORE = "restore it from a backup, or copy the whole run folder again"
 
 
@@ -168,15 +171,18 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
 
     Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
     """
+    attempts = 1 if own else _ATTEMPTS
     while True:
         run = run_at_start(folder)
         size = _journal_size(folder)
+        attempts -= 1
         try:
             return _replay(run, folder, own=own)
         except (JournalError, RunFolderError):
             # Another process may have worked on it, and `opro eval` may have added prompts to
             # it, after a part was read here.
-            if own or (read_identity(folder), _journal_size(folder)) == (run.identity, size):
+            unchanged = (read_identity(folder), _journal_size(folder)) == (run.identity, size)
+            if unchanged or not attempts:
                 raise
 
 
