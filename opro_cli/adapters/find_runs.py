@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from opro_cli.adapters.new_folder import HALF_MADE
 from opro_cli.errors import RunFolderError
+
+HALF_MADE = ".making-"
+"""How the name of a folder begins that is only being made; no such folder is a run."""
 
 
 def find_run(runs_dir: Path, wanted: str) -> Path:

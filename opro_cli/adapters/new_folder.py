@@ -16,9 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from opro_cli.adapters.atomic import sync_folder
-
-HALF_MADE = ".making-"
-"""How the name of a folder begins that is not there yet; no such folder is a run."""
+from opro_cli.adapters.find_runs import HALF_MADE
 
 
 def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:

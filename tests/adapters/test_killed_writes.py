@@ -14,9 +14,8 @@ import yaml
 
 from opro_cli.adapters import run_folder
 from opro_cli.adapters.atomic import write_atomically
-from opro_cli.adapters.find_runs import last_run, list_runs
+from opro_cli.adapters.find_runs import HALF_MADE, last_run, list_runs
 from opro_cli.adapters.journal import read_events
-from opro_cli.adapters.new_folder import HALF_MADE
 from opro_cli.adapters.run_files import config_bytes
 from opro_cli.adapters.run_folder import create_run, read_run
 from opro_cli.adapters.run_lock import is_locked

@@ -14,9 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from opro_cli.adapters import run_folder
-from opro_cli.adapters.find_runs import find_run, list_runs
+from opro_cli.adapters.find_runs import HALF_MADE, find_run, list_runs
 from opro_cli.adapters.find_sweeps import find_sweep, list_sweeps
-from opro_cli.adapters.new_folder import HALF_MADE, make_folder
+from opro_cli.adapters.new_folder import make_folder
 from opro_cli.adapters.run_folder import create_run, read_identity
 from opro_cli.errors import RunExistsError, RunFolderError
 from tests.adapters.conftest import ROOT

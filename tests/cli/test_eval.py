@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from opro_cli.adapters import growing_runs, run_folder
-from opro_cli.adapters.new_folder import HALF_MADE
+from opro_cli.adapters.find_runs import HALF_MADE
 from opro_cli.errors import ModelError
 from opro_cli.reports.recorded import RecordedRun
 from tests.cli.conftest import CONFIG, Opro

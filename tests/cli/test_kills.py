@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.new_folder import HALF_MADE
+from opro_cli.adapters.find_runs import HALF_MADE
 from tests.adapters.conftest import copy_of
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.cli.test_sweep_process import below, living
