@@ -33,9 +33,12 @@ test-ray: .venv/ready
 conformance: .venv/ready
 	OPRO_VECTORS="$${OPRO_VECTORS:-../shared/vectors}" $(BIN)/pytest -q tests/conformance
 
-# Two hundred kills at random moments; the seeds are printed (OPRO_KILL_SEED repeats one).
+# Kills at random moments: 200 of runs, 300 of all that writes beside them, and twenty rounds of ten
+# evaluations of one cell at once; the seeds are printed (OPRO_KILL_SEED repeats one).
 soak: .venv/ready
 	OPRO_KILLS=200 $(BIN)/pytest -q -n auto -rP tests/cli/test_process.py -k killed_at_any_moment
+	OPRO_KILLS=300 $(BIN)/pytest -q -n auto -rP tests/cli/test_kills.py
+	OPRO_ROUNDS=20 $(BIN)/pytest -q -n auto tests/cli/test_eval_at_once.py
 
 # What time and chance do: one table, with targets; for comparing days, on a machine at rest.
 bench: .venv/ready

@@ -6,6 +6,7 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │   ├── DataError         a dataset names its file, row and field
 │   └── RunFolderError    no such run, an ambiguous name, a resume that is refused
 │       └── RunBusyError  another process is at work on the run
+│       └── RunExistsError    a new run under a name that is taken
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or for good
 └── Interrupted    (130)  stopped by the user, resumable
@@ -56,6 +57,10 @@ class RunFolderError(UsageError):
 
 class RunBusyError(RunFolderError):
     """Another process is at work on the run."""
+
+
+class RunExistsError(RunFolderError):
+    """A new run was to have the name of a run that exists."""
 
 
 class JournalError(OproError):

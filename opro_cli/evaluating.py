@@ -11,20 +11,22 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from opro_cli import running, wiring
 from opro_cli.adapters.growing_runs import add_instructions
+from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.models.embedded_weights import weights_of
-from opro_cli.adapters.run_folder import create_run, read_identity, read_run
+from opro_cli.adapters.run_folder import create_run, read_run
 from opro_cli.core.candidates import candidate_id
 from opro_cli.core.changes import as_plain
 from opro_cli.core.fingerprint import examples_fingerprint
 from opro_cli.core.model import Example, Split
 from opro_cli.core.reading import misplaced_models
 from opro_cli.core.settings import BudgetSettings, OptimizerSettings, SearchSettings, Settings
-from opro_cli.errors import UsageError
+from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
 
@@ -91,7 +93,8 @@ def cells(
 ) -> Iterator[Cell]:
     """All pairs of a dataset and a model. models: names; none: the scorer of each dataset."""
     place = runs_dir / EVALS
-    known = {each.name[-_DIGITS:]: each for each in place.glob(f"*-{'?' * _DIGITS}")}
+    # A name that begins with a dot is no evaluation, or not yet one.
+    known = {each.name[-_DIGITS:]: each for each in sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"))}
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
             settings = _settings(dataset.settings, model, prompts, budget)
@@ -166,32 +169,42 @@ def evaluate(
     cell: Cell,
     observers: Callable[[], Sequence[Observer]],
     *,
+    when_held: Callable[[RunFolderError], None],
     preflight: bool = True,
     cached: bool = True,
 ) -> tuple[RecordedRun, running.SessionOutcome | None]:
     """Ask what is missing of a cell; None for the session where nothing was.
 
+    Another process that works on the same cell is waited for, and its answers are used.
+    when_held: called once before the wait, with who has the cell.
+
     Raises what a run raises; what was answered until then stays.
     """
-    settings = cell.settings
     if not cell.folder.exists():
-        identity: dict[str, object] = {
-            "config_source": None,
-            "data_fingerprint": examples_fingerprint(cell.examples),
-            "data_notes": [],
-            "weights": weights_of([cell.settings.scorer.model]),
-        }
-        create_run(cell.folder.parent, settings, cell.examples, identity, cell.folder.name)
-    else:
-        known = tuple(read_identity(cell.folder)["settings"]["search"]["initial_instructions"])
-        prompts = tuple(dict.fromkeys((*known, *settings.search.initial_instructions)))
-        settings = replace(settings, search=replace(settings.search, initial_instructions=prompts))
-        if prompts != known:
-            add_instructions(cell.folder, settings)
-    run = read_run(cell.folder)
-    if run.status == "finished":
-        return run, None
+        _begin(cell)
+    journal = FileJournal(cell.folder / "events.jsonl", when_held=when_held)
+    try:
+        settings = add_instructions(journal, cell.settings)
+        run = read_run(cell.folder, own=True)
+        if run.status == "finished":
+            journal.close()
+            return run, None
+    except BaseException:
+        journal.close()
+        raise
     outcome = running.work_on(
-        cell.folder, settings, observers(), preflight=preflight, cached=cached
+        cell.folder, settings, observers(), preflight=preflight, cached=cached, journal=journal
     )
-    return read_run(cell.folder), outcome
+    return outcome.run, outcome
+
+
+def _begin(cell: Cell) -> None:
+    """Make the run of a cell, unless another process has just made it."""
+    identity: dict[str, object] = {
+        "config_source": None,
+        "data_fingerprint": examples_fingerprint(cell.examples),
+        "data_notes": [],
+        "weights": weights_of([cell.settings.scorer.model]),
+    }
+    with suppress(RunExistsError):
+        create_run(cell.folder.parent, cell.settings, cell.examples, identity, cell.folder.name)

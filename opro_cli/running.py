@@ -139,11 +139,13 @@ class SessionOutcome:
     """How a session ended, and the run's result as it stands.
 
     stopped_by: the ceiling that ended it, "" for none. unwritten: why there is no report.html.
-    uncached: why answers were no longer kept for other runs.
+    uncached: why answers were no longer kept for other runs. run: as the session left it, whatever
+    other processes have made of it since.
     """
 
     ending: Ending
     result: dict[str, Any]
+    run: RecordedRun
     stopped_by: str = ""
     unwritten: str = ""
     uncached: str = ""
@@ -157,16 +159,17 @@ def work_on(
     preflight: bool = True,
     cached: bool = True,
     shared: SharedLimits | None = None,
+    journal: FileJournal | None = None,
 ) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
     cached: look up and keep answers, where the settings have it so. shared: limits that other
-    runs are under, too.
+    runs are under, too. journal: of the run, where the caller has opened it; it is closed here.
 
     Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
     ModelError when a model fails for good, RunFolderError when another process has the run.
     """
-    journal = FileJournal(folder / "events.jsonl")
+    journal = journal or FileJournal(folder / "events.jsonl")
     try:
         run = read_run(folder, own=True)
         if settings != _present_settings(folder):
@@ -276,8 +279,10 @@ def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     if run.state.ended is not None:
         size = (folder / "events.jsonl").stat().st_size
         keep_snapshot(folder, run.identity, run.state, size)
-        keep_summary(settled(run), result)
-    return SessionOutcome(ending, result, unwritten=_write_page(folder, run) if finished else "")
+        run = settled(run)
+        keep_summary(run, result)
+    unwritten = _write_page(folder, run) if finished else ""
+    return SessionOutcome(ending, result, run, unwritten=unwritten)
 
 
 def _write_page(folder: Path, run: RecordedRun) -> str:

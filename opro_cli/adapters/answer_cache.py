@@ -11,11 +11,26 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from opro_cli.adapters.answer_file import OtherSchema, connect, shrink, why_unusable
+from opro_cli.adapters.answer_file import (
+    OtherSchema,
+    connect,
+    is_busy,
+    shrink,
+    why_unusable,
+)
 from opro_cli.adapters.answer_key import address_of, key_of, keys_in
+from opro_cli.adapters.answer_rows import (
+    GET,
+    drop_damaged,
+    insert,
+    mark_used,
+    reply_in,
+)
+from opro_cli.adapters.answer_schema import FAILURES, convert_rows, is_converted
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.settings import ModelSettings
 
@@ -26,16 +41,8 @@ WRITE_AT = 500
 SAME_USE = 3600
 """Uses within so many seconds are one: a run that finds everything writes nothing."""
 
-_GET = "SELECT id, text, finish_reason, used FROM answers WHERE key = ?"
-# Of two processes that ask the same, the first decides: whoever asks later gets one answer.
-_PUT = (
-    "INSERT INTO answers (key, text, finish_reason, model, made, used) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (key) DO NOTHING"
-)
-_USE = "UPDATE answers SET used = ? WHERE id = ?"
-
-# Text of a model may hold lone surrogates, which neither UTF-8 nor SQLite has.
-_ENCODING = ("utf-8", "surrogatepass")
+_CONVERT_EVERY = 0.05
+"""Seconds between two rounds of conversion of an older file while nothing else is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,22 @@ class AnswerStore:
         self._path, self._limit, self._clock = path, limit, clock
         self._new: dict[bytes, _Answer] = {}
         self._being_written: dict[bytes, _Answer] = {}
-        self._used: set[int] = set()
+        self._used: set[object] = set()
+        self._damaged: set[object] = set()
+        self._converted = True
+        self._to_convert: int | None = None  # behind this row, where there is anything to convert
         self._wake = threading.Condition()
         self._closing = False
         self._writer: threading.Thread | None = None
         self._file: sqlite3.Connection | None = None
         try:
             self._file = connect(path)
-        except (OSError, sqlite3.Error, OtherSchema) as error:
+            self._converted = is_converted(self._file)
+            if not self._converted:
+                self._to_convert = 0
+                with self._wake:
+                    self._start_writing()
+        except (*FAILURES, OtherSchema) as error:
             self._give_up(error)
 
     def bound_to(self, settings: ModelSettings) -> BoundCache:
@@ -75,25 +90,31 @@ class AnswerStore:
         return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)))
 
     def get(self, key: bytes) -> ChatReply | None:
-        """The answer of a key, None where there is none."""
+        """The answer of a key, None where there is none or it is damaged."""
         known = self._new.get(key) or self._being_written.get(key)
         if known is not None:
-            return _reply(known.text, known.finish_reason)
+            return ChatReply(known.text, known.finish_reason, 0, 0, 0.0)
         if self._file is None or self.trouble:
             return None
         try:
-            row = self._file.execute(_GET, (key,)).fetchone()
-        except sqlite3.Error as error:
+            row = self._file.execute(GET, (key,)).fetchone()
+        except FAILURES as error:
             self._give_up(error)
             return None
         if row is None:
             return None
-        place, text, finish_reason, used = row
-        if self._clock() - used > SAME_USE:
-            with self._wake:
-                self._used.add(place)
-                self._start_writing()
-        return _reply(text.decode(*_ENCODING), finish_reason.decode(*_ENCODING))
+        place, _, _, used, _ = row
+        reply = reply_in(row, key, converted=self._converted)
+        if reply is None:
+            self._note(self._damaged, place)
+        elif not isinstance(used, int) or self._clock() - used > SAME_USE:
+            self._note(self._used, place)
+        return reply
+
+    def _note(self, rows: set[object], row: object) -> None:
+        with self._wake:
+            rows.add(row)
+            self._start_writing()
 
     def put(self, key: bytes, model: str, reply: ChatReply) -> None:
         """Keep an answer: found at once, written soon."""
@@ -113,7 +134,8 @@ class AnswerStore:
         if self._writer is not None:
             self._writer.join()
         if self._file is not None:
-            self._file.close()
+            with suppress(*FAILURES):  # nothing is lost with a connection that only reads
+                self._file.close()
             self._file = None
 
     def _start_writing(self) -> None:
@@ -126,35 +148,58 @@ class AnswerStore:
         """The thread's work, with a connection of its own: a lookup never waits for a write."""
         try:
             file = connect(self._path)
-        except (OSError, sqlite3.Error, OtherSchema) as error:
+        except (*FAILURES, OtherSchema) as error:
             self._give_up(error)
             return
         try:
             while self._collect():
                 self._write(file)
-        except sqlite3.Error as error:
+                if self._to_convert is not None:
+                    self._convert(file, self._to_convert)
+        except FAILURES as error:
             self._give_up(error)
         finally:
-            file.close()
+            with suppress(*FAILURES):
+                file.close()
 
     def _collect(self) -> bool:
-        """Wait until there is something to write; False when all is written and it is over."""
+        """Wait until there is something to do; False when all is written and it is over."""
         with self._wake:
             self._being_written = {}
-            self._wake.wait_for(lambda: self._new or self._used or self._closing)
-            self._wake.wait_for(lambda: len(self._new) >= WRITE_AT or self._closing, WRITE_EVERY)
+            pause = None if self._to_convert is None else _CONVERT_EVERY
+            if self._wake.wait_for(self._has_work, pause):
+                self._wake.wait_for(
+                    lambda: len(self._new) >= WRITE_AT or self._closing, WRITE_EVERY
+                )
             self._being_written, self._new = self._new, {}
-            return bool(self._being_written or self._used)
+            return bool(self._being_written or self._used or self._damaged or not self._closing)
+
+    def _has_work(self) -> bool:
+        return bool(self._new or self._used or self._damaged or self._closing)
 
     def _write(self, file: sqlite3.Connection) -> None:
         with self._wake:
             used, self._used = self._used, set()
-        now = int(self._clock())
+            damaged, self._damaged = self._damaged, set()
+        if not (used or damaged or self._being_written):
+            return
+        new = self._being_written.items()
         file.execute("BEGIN IMMEDIATE")
-        file.executemany(_PUT, [_row(key, each) for key, each in self._being_written.items()])
-        file.executemany(_USE, [(now, place) for place in used])
+        drop_damaged(file, damaged)
+        insert(file, ((key, a.text, a.finish_reason, a.model, a.made) for key, a in new))
+        mark_used(file, used, int(self._clock()))
         file.execute("COMMIT")
         shrink(file, self._limit)
+
+    def _convert(self, file: sqlite3.Connection, after: int) -> None:
+        try:
+            self._to_convert = convert_rows(file, after)
+            self._converted = self._to_convert is None
+        except sqlite3.OperationalError as error:
+            # When another process writes, or converts, it is tried again. A disk that is full is
+            # no reason not to look anything up.
+            if not is_busy(error):
+                self._to_convert = None
 
     def _give_up(self, error: Exception) -> None:
         self.trouble = f"no answer cache: {why_unusable(self._path, error)}"
@@ -192,12 +237,3 @@ class BoundCache:
 
     def close(self) -> None:
         self.store.close()
-
-
-def _reply(text: str, finish_reason: str) -> ChatReply:
-    return ChatReply(text, finish_reason, 0, 0, 0.0)
-
-
-def _row(key: bytes, answer: _Answer) -> tuple[bytes, bytes, bytes, bytes, int, int]:
-    text, reason = answer.text.encode(*_ENCODING), answer.finish_reason.encode(*_ENCODING)
-    return key, text, reason, answer.model.encode(*_ENCODING), answer.made, answer.made

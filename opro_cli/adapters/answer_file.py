@@ -11,30 +11,27 @@ import errno
 import os
 import sqlite3
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from opro_cli.adapters.answer_rows import checksum
+from opro_cli.adapters.answer_schema import (
+    CONVERTED,
+    CONVERTING,
+    FAILURES,
+    MALFORMED,
+    bring_up_to_date,
+    number,
+    refuse_damaged_schema,
+)
 from opro_cli.errors import OproError, UsageError
 
-SCHEMA = 1
 DEFAULT_MEGABYTES = 1024
 MEGABYTE = 2**20
 BUSY_SECONDS = 5.0
 """How long another process may keep the file for itself before it counts as out of reach."""
-
-_TABLE = """\
-CREATE TABLE IF NOT EXISTS answers (
-  id INTEGER PRIMARY KEY,
-  key BLOB NOT NULL UNIQUE,
-  text BLOB NOT NULL,
-  finish_reason BLOB NOT NULL,
-  model BLOB NOT NULL,
-  made INTEGER NOT NULL,
-  used INTEGER NOT NULL
-)"""
-# In order of use, for what goes first; with the model, so that counting them reads no answer.
-_ORDER = "CREATE INDEX IF NOT EXISTS by_use ON answers (used, model)"
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -102,7 +99,7 @@ def cache_limit() -> int:
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file, made if need be, for the eyes of its user alone.
 
-    Raises OSError, sqlite3.Error or OtherSchema.
+    Raises OtherSchema or one of FAILURES.
     """
     if not path.is_absolute():
         raise FileNotFoundError(errno.ENOENT, "there is no home folder; set OPRO_CACHE_DIR")
@@ -114,11 +111,13 @@ def connect(path: Path) -> sqlite3.Connection:
     file = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
+    file.text_factory = bytes  # damage can make a text of bytes, which need not be UTF-8
     try:
-        version = _number(file, "PRAGMA user_version")
-        if version > SCHEMA:
+        file.create_function("row_checksum", 3, checksum, deterministic=True)
+        version = number(file, "PRAGMA user_version")
+        if version > CONVERTED:
             raise OtherSchema
-        if version < SCHEMA:
+        if version < 1:
             file.execute("PRAGMA auto_vacuum = INCREMENTAL")
         file.execute("PRAGMA journal_mode = WAL")
         # Power loss may cost the last answers, but never mixes up the others.
@@ -126,14 +125,18 @@ def connect(path: Path) -> sqlite3.Connection:
         # 16 MB each: keys come in no order, so that most of their index is in use.
         file.execute("PRAGMA cache_size = -16000")
         file.execute("PRAGMA wal_autocheckpoint = 4000")
-        if version < SCHEMA:
-            file.executescript(
-                f"BEGIN IMMEDIATE; {_TABLE}; {_ORDER}; PRAGMA user_version = {SCHEMA}; COMMIT;"
-            )
+        if version < CONVERTING:
+            bring_up_to_date(file)
+        refuse_damaged_schema(file)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def is_busy(error: Exception) -> bool:
+    """Return True when another process keeps the file for itself."""
+    return _code(error) == sqlite3.SQLITE_BUSY
 
 
 def why_unusable(path: Path, error: Exception) -> str:
@@ -141,7 +144,8 @@ def why_unusable(path: Path, error: Exception) -> str:
     remedy = "`opro cache clear` removes it"
     if isinstance(error, OtherSchema):
         return f"{path} was written by a newer opro; {remedy}"
-    if _code(error) in _DAMAGED:
+    damaged = _code(error) in _DAMAGED or str(error) == MALFORMED
+    if damaged or isinstance(error, UnicodeDecodeError | MemoryError):
         return f"{path} is damaged; {remedy}"
     if isinstance(error, OSError) and error.strerror:
         return f"{path}: {error.strerror}"
@@ -156,7 +160,7 @@ def shrink(file: sqlite3.Connection, limit: int) -> None:
     if _used_bytes(file) <= limit:
         return
     while _used_bytes(file) > limit * 0.9:
-        many = max(1, min(1000, _number(file, "SELECT count(*) FROM answers") // 20))
+        many = max(1, min(1000, number(file, "SELECT count(*) FROM answers") // 20))
         oldest = "SELECT id FROM answers ORDER BY used LIMIT ?"
         if not file.execute(f"DELETE FROM answers WHERE id IN ({oldest})", (many,)).rowcount:
             break
@@ -166,9 +170,9 @@ def shrink(file: sqlite3.Connection, limit: int) -> None:
 def cache_info() -> CacheInfo:
     """What the cache holds; UsageError when the file cannot be read."""
     path, limit = cache_path(), cache_limit()
-    if not path.exists():
-        return CacheInfo(path, 0, 0, limit, None, None, {})
     try:
+        if not path.exists():
+            return CacheInfo(path, 0, 0, limit, None, None, {})
         with contextlib.closing(connect(path)) as file:
             models = file.execute("SELECT model, count(*) FROM answers GROUP BY model").fetchall()
             # Rows are numbered as they come.
@@ -176,12 +180,23 @@ def cache_info() -> CacheInfo:
                 "SELECT made FROM answers WHERE id IN "
                 "((SELECT min(id) FROM answers), (SELECT max(id) FROM answers)) ORDER BY id"
             ).fetchall()
-    except (OSError, sqlite3.Error, OtherSchema) as error:
+    except (*FAILURES, OtherSchema) as error:
         raise UsageError(why_unusable(path, error)) from None
-    by_model = {name.decode("utf-8", "replace"): many for name, many in sorted(models)}
-    times = [datetime.fromtimestamp(made, UTC) for (made,) in ends]
+    by_model: Counter[str] = Counter()
+    for name, many in models:
+        by_model[name.decode("utf-8", "replace") if isinstance(name, bytes) else "?"] += many
+    times = [time for (made,) in ends if (time := _time(made))]
     oldest, newest = (times[0], times[-1]) if times else (None, None)
-    return CacheInfo(path, sum(by_model.values()), _size(path), limit, oldest, newest, by_model)
+    models_by_name = dict(sorted(by_model.items()))
+    return CacheInfo(path, by_model.total(), _size(path), limit, oldest, newest, models_by_name)
+
+
+def _time(made: object) -> datetime | None:
+    """When a row was made; None for one whose time is damaged."""
+    try:
+        return datetime.fromtimestamp(made, UTC) if isinstance(made, int) else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def clear_cache() -> Removed:
@@ -191,14 +206,16 @@ def clear_cache() -> Removed:
     """
     path = cache_path()
     before = _size(path)
-    if not path.exists():
-        return Removed(0, 0)
     try:
+        if not path.exists():
+            return Removed(0, 0)
         with contextlib.closing(connect(path)) as file:
             many = file.execute("DELETE FROM answers").rowcount
+            if file.execute("PRAGMA quick_check").fetchone() != (b"ok",):
+                raise sqlite3.DatabaseError(MALFORMED)
             _give_back(file)
-    except (OSError, sqlite3.Error, OtherSchema) as error:
-        if _code(error) == sqlite3.SQLITE_BUSY:
+    except (*FAILURES, OtherSchema) as error:
+        if is_busy(error):
             raise OproError(f"{path}: another opro is writing to it", "try again") from None
         try:
             for each in _files(path):
@@ -222,19 +239,19 @@ def _files(path: Path) -> tuple[Path, ...]:
 
 
 def _size(path: Path) -> int:
-    return sum(each.stat().st_size for each in _files(path) if each.exists())
+    size = 0
+    for each in _files(path):
+        with contextlib.suppress(OSError):  # another process may remove it in this moment
+            size += each.stat().st_size
+    return size
 
 
 def _used_bytes(file: sqlite3.Connection) -> int:
-    pages = _number(file, "PRAGMA page_count") - _number(file, "PRAGMA freelist_count")
-    return pages * _number(file, "PRAGMA page_size")
+    pages = number(file, "PRAGMA page_count") - number(file, "PRAGMA freelist_count")
+    return pages * number(file, "PRAGMA page_size")
 
 
 def _code(error: Exception) -> int | None:
     """SQLite's primary result code, without the details in its upper bits."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _number(file: sqlite3.Connection, query: str) -> int:
-    return int(file.execute(query).fetchone()[0])

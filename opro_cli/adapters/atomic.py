@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from opro_cli.adapters.named_files import refuse_what_is_no_file
 
 
 def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
@@ -13,18 +16,22 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
 
     lasting: False for a file that is checked when it is read and can be made anew: nobody waits
     for the disk, and power loss may leave an older one, or damage.
+
+    Raises OSError when the disk refuses, and when `path` is there and is no file.
     """
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with suppress(FileNotFoundError):
+        # Renaming would silently replace it, as root even /dev/null.
+        refuse_what_is_no_file(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(fd, "wb") as file:
+        with temporary.open("xb") as file:  # with the permissions that the umask leaves
             file.write(data)
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if lasting:
         sync_folder(path.parent)

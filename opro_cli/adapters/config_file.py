@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.adapters.named_files import open_to_read
 from opro_cli.core.reading import Names, misplaced_models, read_settings
 from opro_cli.core.schema import Path as KeyPath
 from opro_cli.core.schema import Problem, show
@@ -20,7 +21,13 @@ from opro_cli.errors import ConfigError, UsageError
 HUB = "hub:"
 MOST_VALUES = 100_000
 """Values of a config with its aliases written out: ten lines can stand for a billion."""
+MOST_BYTES = 10_000_000
+"""Size of a config file; YAML of that size takes ten seconds to read."""
+MOST_DIGITS = 1_000
+"""Characters of a number: base 60, which YAML has, takes quadratic time."""
 
+_TOO_MANY = f"more than {MOST_VALUES:,} values"
+_NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _HALVES = re.compile("[\ud800-\udfff]")
 # A path with bytes that are no UTF-8 holds halves in Python, and only there they mean something.
 _PATHS = frozenset({("task", "data", split) for split in ("train", "dev", "test")})
@@ -60,7 +67,14 @@ def read_yaml(path: Path) -> YamlFile:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        with open_to_read(path, stream=True) as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise UsageError(
+                f"{path}: larger than {MOST_BYTES // 1_000_000} MB, so no config is expected in it",
+                "name a config; questions belong in data files that it names under task.data",
+            )
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
@@ -70,7 +84,8 @@ def _read_text(path: Path) -> str:
             f"{path}: cannot be read: {error.strerror}", "write a first one with `opro init`"
         ) from None
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        hint = "write the config to a file and name it"
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
     except ValueError:
         raise UsageError(f"{path}: cannot be read: no name of a file has a NUL in it") from None
 
@@ -95,10 +110,25 @@ class YamlFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only; a value that cannot be what it looks like is a YAML error with its line."""
+    """Plain data only; a value that cannot be what it looks like is a YAML error with its line.
+
+    Reading stops at MOST_VALUES values.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise ConstructorError(None, None, _TOO_MANY, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
+            if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
+                raise ValueError
             return super().construct_object(node, deep=deep)
         except (AttributeError, KeyError, OverflowError, ValueError):  # 2024-13-45, !!bool maybe
             kind = str(node.tag).rpartition(":")[2]
@@ -113,7 +143,7 @@ def _parsed(path: Path, text: str) -> YamlFile:
         if root is None:
             return YamlFile(path, None, {}, ())
         if _size(root, {}) > MOST_VALUES:
-            told = f"more than {MOST_VALUES:,} values, with its aliases written out"
+            told = f"{_TOO_MANY}, with its aliases written out"
             raise ConfigError(str(path), [f"{path}: {told}"])
         _join_halves(root)
         problems = (*_repeated_keys(root, ()), *_lone_halves(root, ()))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from opro_cli.errors import RunFolderError
 
+HALF_MADE = ".making-"
+"""How the name of a folder begins that is only being made; no such folder is a run."""
+
 
 def find_run(runs_dir: Path, wanted: str) -> Path:
     """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
@@ -43,7 +46,9 @@ def list_runs(runs_dir: Path) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    """Is it a run, if perhaps a damaged one? That one is told, not passed over."""
+    """Return True for a run, a damaged one included; one that is only being made is none."""
+    if folder.name.startswith(HALF_MADE):
+        return False
     try:
         return any((folder / name).is_file() for name in ("run.json", "events.jsonl"))
     except OSError:  # a name that is too long, a folder that is not ours to look into

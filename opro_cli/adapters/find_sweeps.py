@@ -27,7 +27,8 @@ def find_sweep(runs_dir: Path, wanted: str) -> Path | None:
 def list_sweeps(runs_dir: Path) -> list[Path]:
     """Folders of sweeps by name; [] when there is no such directory."""
     try:
-        return sorted(folder for folder in runs_dir.iterdir() if _is_sweep(folder))
+        shown = (folder for folder in runs_dir.iterdir() if not folder.name.startswith("."))
+        return sorted(folder for folder in shown if _is_sweep(folder))
     except OSError:
         return []
 

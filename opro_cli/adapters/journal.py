@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -17,16 +17,23 @@ from typing import NamedTuple
 from opro_cli.adapters.journal_lines import event_of, line_of, whole_part
 from opro_cli.adapters.run_lock import held, lock_path, pid_path
 from opro_cli.core.events import FORMAT_VERSION, Event, MalformedEvent, SessionStarted
-from opro_cli.errors import JournalError
+from opro_cli.errors import JournalError, RunFolderError
 
 
 class FileJournal:
     """The journal opened for writing; holds the run's lock until closed or killed.
 
-    notes: sentences about what was found on opening and put right.
+    Args:
+        when_held: told who has the run when another process does; then it is waited for. None
+            refuses such a run with RunFolderError.
+
+    Attributes:
+        notes: sentences about what was found on opening and put right.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, when_held: Callable[[RunFolderError], None] | None = None
+    ) -> None:
         from filelock import FileLock, Timeout
 
         self.path = path
@@ -37,7 +44,10 @@ class FileJournal:
             # Half a second, because `opro runs` looks at the lock by taking it for a moment.
             self._lock.acquire(timeout=0.5)
         except Timeout:
-            raise held(path) from None
+            if when_held is None:
+                raise held(path) from None
+            when_held(held(path))
+            self._lock.acquire()
         except OSError as error:
             raise cannot("write", path, error) from error
         try:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
-from opro_cli.adapters.atomic import sync_folder, write_atomically
+from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.journal import NOTHING
+from opro_cli.adapters.new_folder import make_folder
 from opro_cli.adapters.replayed import replay_journal
 from opro_cli.adapters.run_files import (
     config_bytes,
@@ -39,7 +40,7 @@ from opro_cli.core.settings import (
     TaskSettings,
 )
 from opro_cli.core.state import RunState
-from opro_cli.errors import RunFolderError
+from opro_cli.errors import JournalError, RunExistsError, RunFolderError
 from opro_cli.reports.recorded import RecordedRun, Status
 
 T = TypeVar("T")
@@ -49,6 +50,9 @@ CONFIG_COPY = "config.yaml"
 
 _MUCH = 4_000_000
 """Bytes of a journal that take a reader some hundredths of a second."""
+
+_ATTEMPTS = 5
+"""Times that a run is read which others change meanwhile, before what is wrong is believed."""
 
 _RESTORE = "restore it from a backup, or copy the whole run folder again"
 
@@ -60,51 +64,50 @@ def create_run(
     identity: Mapping[str, Any],
     name: str | None = None,
 ) -> Path:
-    """Make the folder of a new run and return it.
+    """Make the folder of a new run, whole or not at all, and return it.
 
-    name: of the folder; None for one from the run's name, the time and chance.
+    Args:
+        name: of the folder; None for one from the run's name, the time and chance, which is
+            drawn again should there be such a run.
 
-    It is filled under a hidden name and renamed at the end, so a crash leaves no half a run.
+    Raises:
+        RunExistsError: there is a run of this name, perhaps since a moment ago.
+        RunFolderError: the disk refuses.
     """
     stamp = datetime.now(UTC)
-    name = name or f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     plain = as_plain(settings)
-    about = {
-        "format_version": FORMAT_VERSION,
-        "run": name,
-        "created": stamp.isoformat(timespec="seconds"),
-        "opro_version": __version__,
-        "packages": package_versions(),
-        "settings": plain,
-        "config_fingerprint": settings_fingerprint(plain),
-        **identity,
-    }
-    making = runs_dir / f".{name}"
-    try:
-        _make_folder(runs_dir)
-        making.mkdir()
-        write_atomically(making / CONFIG_COPY, config_bytes(plain))
-        write_atomically(making / "run.json", json_bytes(about))
-        write_atomically(making / "examples.jsonl", examples_bytes(examples))
-        (making / "events.jsonl").touch()
-        sync_folder(making)
-        making.rename(runs_dir / name)
-        sync_folder(runs_dir)
-    except OSError as error:
-        shutil.rmtree(making, ignore_errors=True)
-        raise RunFolderError(
-            f"{runs_dir}: cannot make a run folder here: {error.strerror}",
-            "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
-        ) from error
-    return runs_dir / name
+    while True:
+        chosen = name or f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        about = {
+            "format_version": FORMAT_VERSION,
+            "run": chosen,
+            "created": stamp.isoformat(timespec="seconds"),
+            "opro_version": __version__,
+            "packages": package_versions(),
+            "settings": plain,
+            "config_fingerprint": settings_fingerprint(plain),
+            **identity,
+        }
+        folder = runs_dir / chosen
+        try:
+            if make_folder(folder, partial(_write_new_run, about=about, examples=examples)):
+                return folder
+        except OSError as error:
+            raise RunFolderError(
+                f"{runs_dir}: cannot make a run folder here: {error.strerror}",
+                "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
+            ) from error
+        if name:
+            raise RunExistsError(f"{folder}: there is a run of this name", "`opro resume` it")
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, all of them to last through power loss."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for place in missing:
-        sync_folder(place.parent)
+def _write_new_run(
+    folder: Path, *, about: Mapping[str, Any], examples: Mapping[Split, Sequence[Example]]
+) -> None:
+    write_atomically(folder / CONFIG_COPY, config_bytes(about["settings"]))
+    write_atomically(folder / "run.json", json_bytes(about))
+    write_atomically(folder / "examples.jsonl", examples_bytes(examples))
+    (folder / "events.jsonl").touch()
 
 
 def rewrite_config(folder: Path, settings: Settings) -> None:
@@ -168,11 +171,26 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
 
     Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
     """
-    run = run_at_start(folder)
+    attempts = 1 if own else _ATTEMPTS
+    while True:
+        run = run_at_start(folder)
+        size = _journal_size(folder)
+        attempts -= 1
+        try:
+            return _replay(run, folder, own=own)
+        except (JournalError, RunFolderError):
+            # Another process may have worked on it, and `opro eval` may have added prompts to
+            # it, after a part was read here.
+            unchanged = (read_identity(folder), _journal_size(folder)) == (run.identity, size)
+            if unchanged or not attempts:
+                raise
+
+
+def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
     journal = folder / "events.jsonl"
     # Asked first: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)
-    size = journal.stat().st_size if journal.is_file() else 0
+    size = _journal_size(folder)
     known = NOTHING if own else take_from_snapshot(folder, run.identity, run.state)
     replay_journal(run.state, journal, known)
     if locked:
@@ -181,6 +199,11 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
     if not own and size - known.size >= _MUCH and journal.stat().st_size == size:
         keep_snapshot(folder, run.identity, run.state, size)
     return run
+
+
+def _journal_size(folder: Path) -> int:
+    journal = folder / "events.jsonl"
+    return journal.stat().st_size if journal.is_file() else 0
 
 
 def run_at_start(folder: Path) -> RecordedRun:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.find_sweeps import SWEEP
+from opro_cli.adapters.new_folder import clear_half_made, make_lasting
 from opro_cli.adapters.run_lock import is_held
 from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
@@ -32,11 +33,37 @@ class RecordedSweep:
 
 
 def write_sweep(folder: Path, name: str, cells: Sequence[Cell]) -> None:
-    """Say what the cells are; the folder is made where there is none."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Say what the cells are; the folder is made where there is none.
+
+    The caller holds the sweep, so that a process that is refused changes nothing.
+    Raises RunFolderError where the disk refuses.
+    """
+    make_sweep_folder(folder)
     told = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
     spelt = json.dumps({"format": _FORMAT, "name": name, "cells": told}, indent=2, default=str)
-    write_atomically(folder / SWEEP, spelt.encode() + b"\n")
+    try:
+        write_atomically(folder / SWEEP, spelt.encode() + b"\n")
+    except OSError as error:
+        raise _cannot_make(folder, error) from error
+
+
+def make_sweep_folder(folder: Path) -> None:
+    """Make the folder of a sweep where there is none yet, and clear what a dead process left.
+
+    Raises RunFolderError where the disk refuses.
+    """
+    try:
+        make_lasting(folder)
+        clear_half_made(folder)
+    except OSError as error:
+        raise _cannot_make(folder, error) from error
+
+
+def _cannot_make(folder: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(
+        f"{folder}: cannot make the folder of a sweep here: {error.strerror}",
+        "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
+    )
 
 
 def is_sweep(folder: Path) -> bool:

@@ -27,13 +27,15 @@ def write_template(name: str, path: Path) -> list[Path]:
     copies |= {path.parent / each: (folder / each).read_bytes() for each in named}
     try:
         for target, content in copies.items():
-            if target.exists() and (target.is_dir() or target.read_bytes() != content):
+            if target.exists() and (not target.is_file() or target.read_bytes() != content):
                 raise UsageError(f"{target} is there already", "name another file: opro init FILE")
         for target, content in copies.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", "name another file: opro init FILE"
+        ) from error
     return list(copies)
 
 

@@ -14,9 +14,12 @@ from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, P
 from opro_cli.cli.session import OVER_BUDGET
 from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
 from opro_cli.core.model import Split
-from opro_cli.errors import DataError, Interrupted, UsageError
+from opro_cli.errors import DataError, Interrupted, RunFolderError, UsageError
 
-FORMULA = tuple("=+-@\t\r")
+FORMULA = tuple("=+-@＝＋－＠")
+"""How a formula begins for a spreadsheet, in wide characters, too (OWASP, CSV injection)."""
+UNSEEN = "\ufeff\u200b\u2060\0"
+"""Characters that do not show, and are no white space to Python."""
 
 if TYPE_CHECKING:
     from opro_cli.evaluating import Dataset
@@ -108,6 +111,7 @@ def eval_(
         run, outcome = evaluating.evaluate(
             cell,
             lambda: [observer_for(plain=plain)],
+            when_held=_tell_of_the_wait,
             preflight=not no_preflight,
             cached=not no_cache,
         )
@@ -135,18 +139,26 @@ def eval_(
         print_matrix(prompts, columns, console_for(sys.stdout))
 
 
+def _tell_of_the_wait(held: RunFolderError) -> None:
+    from opro_cli.ui.safe import printable
+
+    line = f"{held.message}; waiting for it to end (Ctrl-C stops waiting)"
+    print(printable(line), file=sys.stderr, flush=True)
+
+
 def _prompts(
     texts: list[str], files: list[Path], runs: list[str], top: int, runs_dir: Path
 ) -> list[str]:
     """All instructions to score, each once, in the order in which they were named."""
     from opro_cli.adapters.find_runs import find_run
+    from opro_cli.adapters.named_files import read_file
     from opro_cli.adapters.run_folder import read_run
     from opro_cli.core.selection import best_first
 
     prompts = dict.fromkeys(texts)
     for path in files:
         try:
-            prompts[path.read_text("utf-8").removesuffix("\n")] = None
+            prompts[read_file(path).decode().replace("\r\n", "\n").removesuffix("\n")] = None
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read: {error}", "name a text file") from None
     for name in runs:
@@ -186,4 +198,5 @@ def _inert(value: object) -> object:
     from opro_cli.ui.safe import printable
 
     text = printable(value) if sys.stdout.isatty() else value
-    return f"'{text}" if text[:1] in FORMULA else text
+    seen = text.lstrip().lstrip(UNSEEN).lstrip()
+    return f"'{text}" if seen.startswith(FORMULA) or text[:1] in ("\t", "\r", "\n") else text

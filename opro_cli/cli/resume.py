@@ -43,14 +43,15 @@ def resume(
       opro resume --last --budget usd=+2
     """
     from opro_cli import running
-    from opro_cli.adapters.run_folder import read_result
+    from opro_cli.adapters.stored_result import check_result
     from opro_cli.ui.safe import printable
 
     folder = chosen_run("resume", run, last, runs_dir)
-    result = read_result(folder)
-    if result is not None and result.get("status") == "finished":
+    if checked := check_result(folder):
         print(f"{printable(folder.name)} is finished; nothing to resume", file=sys.stderr)
-        show_result(result, as_json=as_json)
+        if checked.note:
+            print(printable(checked.note), file=sys.stderr)
+        show_result(checked.result, as_json=as_json)
         return
     settings = running.check_resumable(folder, budget or ())
     work_on(

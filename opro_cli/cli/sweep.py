@@ -55,7 +55,7 @@ def sweep(
 
     from opro_cli import wiring
     from opro_cli.adapters.sweep_file import load_sweep
-    from opro_cli.adapters.sweep_folder import held, write_sweep
+    from opro_cli.adapters.sweep_folder import held, make_sweep_folder, write_sweep
     from opro_cli.sweeping.cells import folder_of, limits_over, ready, shard_of
     from opro_cli.sweeping.estimate import estimate
     from opro_cli.sweeping.session import table_of, work_on
@@ -70,9 +70,10 @@ def sweep(
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
         return
-    write_sweep(folder, whole.name, [each.cell for each in whole.cells])
     notes: list[str] = []
+    make_sweep_folder(folder)
     with held(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
+        write_sweep(folder, whole.name, [each.cell for each in whole.cells])
         for note in notes:
             print(printable(note), file=sys.stderr)
         at_work = engine_for(engine, address, processes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,7 +14,7 @@ from opro_cli.adapters.sweep_file import Sweep, SweepCell
 from opro_cli.briefing import recorded_settings
 from opro_cli.core.changes import as_plain, changes_between
 from opro_cli.core.settings import ModelSettings, Settings
-from opro_cli.errors import RunFolderError, UsageError
+from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.sweeping.budget_session import Terms, open_budget
 from opro_cli.sweeping.limits import Limits, doors_for, has_ceiling, part_of, within
 from opro_cli.sweeping.run_journals import RunJournals
@@ -145,11 +145,12 @@ def prepared(job: Job) -> tuple[Path, Settings]:
     Raises what keeps it from going on.
     """
     folder, settings = Path(job.folder), _settings(job)
-    if folder.exists():
-        running.check_resumable(folder)
-        return folder, settings
-    new = running.start_with(settings, folder.parent, name=folder.name)
-    return new.folder, new.settings
+    if not folder.exists():
+        with suppress(RunExistsError):  # another session has just made it
+            new = running.start_with(settings, folder.parent, name=folder.name)
+            return new.folder, new.settings
+    running.check_resumable(folder)
+    return folder, settings
 
 
 def at_hand(job: Job) -> tuple[Path, Settings]:

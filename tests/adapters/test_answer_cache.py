@@ -238,7 +238,7 @@ def damage_inside(path: Path) -> None:
 
 def write_as_a_newer_opro(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as file:
-        file.execute("PRAGMA user_version = 2")
+        file.execute("PRAGMA user_version = 4")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import yaml
 
 from opro_cli.adapters import run_folder
 from opro_cli.adapters.atomic import write_atomically
-from opro_cli.adapters.find_runs import last_run, list_runs
+from opro_cli.adapters.find_runs import HALF_MADE, last_run, list_runs
 from opro_cli.adapters.journal import read_events
 from opro_cli.adapters.run_files import config_bytes
 from opro_cli.adapters.run_folder import create_run, read_run
@@ -90,6 +90,8 @@ def test_a_new_run_is_there_whole_or_not_at_all(
         identity = json.loads((last_run(folders_with_a_run(tmp_path)) / "run.json").read_bytes())
         new = create_run(runs_dir, settings(), examples(), identity)
         assert last_run(runs_dir) == new
+        # What the killed process left half-made is gone.
+        assert {path.name for path in runs_dir.iterdir()} == {new.name, *(r.name for r in runs)}
         shutil.rmtree(new)
     assert counts == sorted(counts)
     assert set(counts) == {0, 1}
@@ -127,7 +129,8 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fsync(fd: int) -> None:
         real(fd)
         place = Path(f"/proc/self/fd/{fd}").readlink()
-        seen.append(f"folder {place.name}" if place.is_dir() else "file")
+        name = "half-made" if place.name.startswith(HALF_MADE) else place.name
+        seen.append(f"folder {name}" if place.is_dir() else "file")
 
     monkeypatch.setattr(os, "fsync", fsync)
     for name in ("replace", "rename"):
@@ -149,7 +152,7 @@ def test_the_bytes_are_on_disk_before_the_name_and_the_name_before_the_return(
     assert order == ["file", "rename to file", f"folder {tmp_path.name}"]
     order.clear()
     run = create_run(tmp_path / "a" / "runs", settings(), examples(), {})
-    making = f"folder .{run.name}"
+    making = "folder half-made"
     files = [
         step
         for name in ("config.yaml", "run.json", "examples.jsonl")

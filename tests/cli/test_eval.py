@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opro_cli import evaluating
-from opro_cli.adapters import growing_runs
+from opro_cli.adapters import growing_runs, run_folder
+from opro_cli.adapters.find_runs import HALF_MADE
 from opro_cli.core.model import Example
 from opro_cli.core.settings import (
     DataSettings,
@@ -21,6 +23,7 @@ from opro_cli.core.settings import (
     TaskSettings,
 )
 from opro_cli.errors import ModelError
+from opro_cli.reports.recorded import RecordedRun
 from tests.cli.conftest import CONFIG, Opro
 from tests.engine.runs import ShuffledModel, say
 
@@ -204,6 +207,61 @@ def test_killed_while_a_prompt_is_added_the_same_command_goes_on(
     assert len(model.requests) == 7
     (run,) = (folder / "runs" / "evals").iterdir()
     assert opro("resume", str(run)).code == 0
+
+
+def test_what_a_killed_eval_left_half_made_is_not_taken_for_the_run(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    """Also what an older opro left, whose hidden folders had the run's own name."""
+    evals = folder / "runs" / "evals"
+    assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    (run,) = evals.iterdir()
+    for name in (f".{run.name}", f"{HALF_MADE}0123456789abcdef"):
+        (evals / name).mkdir()
+        (evals / name / "config.yaml").write_bytes((run / "config.yaml").read_bytes())
+    shutil.rmtree(run)
+    for _ in range(2):
+        assert opro("eval", "c.yaml", *PROMPTS).code == 0
+    assert {path.name for path in evals.iterdir()} == {run.name, f".{run.name}"}
+    assert opro("show", str(run), "--json").data["run_status"] == "finished"
+    for command in ("show", "report", "resume"):
+        assert opro(command, str(evals / f"{HALF_MADE}0123456789abcdef")).code == 2
+
+
+def test_killed_as_its_config_is_written_anew_the_run_can_be_resumed(
+    opro: Opro, folder: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opro("eval", "c.yaml", *PROMPTS)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(growing_runs, "rewrite_config", killed)
+        assert opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.").code == 130
+    (run,) = (folder / "runs" / "evals").iterdir()
+    resumed = opro("resume", str(run), "--json")
+    assert resumed.code == 0
+    assert resumed.data["candidates"] == 4
+
+
+def test_a_run_that_grows_while_it_is_read_is_read_again(
+    opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opro("eval", "c.yaml", *PROMPTS)
+    (run,) = (folder / "runs" / "evals").iterdir()
+    read = run_folder.run_at_start
+    grown: list[Path] = []
+
+    def read_and_then_it_grows(place: Path) -> RecordedRun:
+        recorded = read(place)
+        if not grown:
+            grown.append(place)
+            assert opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.").code == 0
+        return recorded
+
+    monkeypatch.setattr(run_folder, "run_at_start", read_and_then_it_grows)
+    assert len(run_folder.read_run(run).state.candidates) == 4
 
 
 def test_a_model_at_several_endpoints_is_asked_there(

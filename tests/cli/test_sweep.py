@@ -7,7 +7,9 @@ import io
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from copy import copy
 from pathlib import Path
@@ -18,6 +20,7 @@ import pytest
 from opro_cli import running, wiring
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.sweep_file import SweepCell, load_sweep
+from opro_cli.adapters.sweep_folder import held
 from opro_cli.core.changes import as_plain
 from opro_cli.core.sweep_table import Row, Table
 from opro_cli.errors import RunFolderError
@@ -294,6 +297,53 @@ def test_a_shard_that_is_none_is_told(engine: ToldEngine, opro: Opro, shard: str
     assert "--shard: expected I/N with I from 1 to N, such as 2/5, found " in said.err
     assert repr(shard)[:99] in said.err
     assert engine.jobs == []
+
+
+def test_a_cell_that_another_session_has_just_made_is_gone_on_with(
+    engine: ToldEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several that look at once all see none, and one of them makes it."""
+    cell = cells_in(folder)[0]
+    place = folder / "runs" / "grid" / cell.name
+    job = Job(cell.name, str(place), as_plain(cell.settings), ())
+    barrier = threading.Barrier(4)
+    exists = Path.exists
+
+    def all_look_at_once(path: Path) -> bool:
+        there = exists(path)
+        if path == place and not there:
+            barrier.wait(60)
+        return there
+
+    monkeypatch.setattr(Path, "exists", all_look_at_once)
+    with ThreadPoolExecutor(4) as pool:
+        made = [each.result() for each in [pool.submit(prepared, job) for _ in range(4)]]
+    assert {each for each, _ in made} == {place}
+    assert [path.name for path in place.parent.iterdir()] == [cell.name]
+
+
+def test_a_sweep_that_is_refused_changes_nothing(
+    engine: ToldEngine, opro: Opro, folder: Path
+) -> None:
+    assert opro("sweep", "grid.yaml").code == 0
+    grid = folder / "runs" / "grid"
+    before = (grid / "sweep.json").read_bytes()
+    (folder / "grid.yaml").write_text(SWEEP.replace("0..2", "7..8"))
+    with held(grid, "1/1"):
+        said = opro("sweep", "grid.yaml")
+    assert said.code == 2
+    assert "another opro is working on this sweep" in said.err
+    assert (grid / "sweep.json").read_bytes() == before
+
+
+def test_a_sweep_where_no_folder_can_be_is_refused(
+    engine: ToldEngine, opro: Opro, folder: Path
+) -> None:
+    (folder / "file").touch()
+    said = opro("sweep", "grid.yaml", "--runs-dir", "file/runs")
+    assert said.code == 2
+    assert "cannot make the folder of a sweep here: Not a directory" in said.err
+    assert "name another place with --runs-dir" in said.err
 
 
 def test_an_unreadable_record_is_refused(engine: ToldEngine, folder: Path) -> None:

@@ -188,11 +188,11 @@ def test_a_folder_and_odd_paths(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(self: Path, mode: str) -> None:
+    def denied(*_: object) -> None:
         raise PermissionError(13, "denied")
 
     place = write("a.csv", "a\n1\n")
-    monkeypatch.setattr(Path, "open", denied)  # a mode of 000 does not stop root
+    monkeypatch.setattr("os.open", denied)  # a mode of 000 does not stop root
     assert "not readable by this user" in refused(place).message
 
 

@@ -19,7 +19,7 @@ def work_on(folder, settings, observers, shared):
     if {session}:
         observers[0].after(None, None)
     signal.raise_signal(signal.SIGTERM)
-    return SessionOutcome("interrupted", {{"status": "stopped"}})
+    return SessionOutcome("interrupted", {{"status": "stopped"}}, None)
 
 cell_process.prepared = lambda job: (Path("."), None)
 cell_process.Progress._tell = lambda *_: None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from opro_cli.adapters.named_files import NotAFileError, open_to_read
 from opro_cli.core.schema import nearest
 from opro_cli.errors import DataError
 
@@ -17,12 +18,16 @@ def open_file(place: str) -> BinaryIO:
     """The file, open for reading bytes. Raises DataError."""
     path = Path(place)
     try:
-        return path.open("rb")
+        return open_to_read(path)
     except FileNotFoundError:
         raise DataError(f"{place}: no such file", _nearby(path)) from None
     except IsADirectoryError:
         raise DataError(
             f"{place}: expected a file, found a folder", f"name a file in it{_listing(path)}"
+        ) from None
+    except NotAFileError as error:
+        raise DataError(
+            f"{place}: expected a file, found {error.kind}", "write the rows to a file and name it"
         ) from None
     except PermissionError:
         raise DataError(f"{place}: not readable by this user", "change its permissions") from None
