@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from opro_cli import running, wiring
@@ -90,11 +91,19 @@ def cells(
     models: Sequence[str],
     runs_dir: Path,
     budget: BudgetSettings,
+    *,
+    fresh: bool = False,
 ) -> Iterator[Cell]:
-    """All pairs of a dataset and a model. models: names; none: the scorer of each dataset."""
+    """All pairs of a dataset and a model.
+
+    models: names; none: the scorer of each dataset. fresh: ask all of it anew, in folders of
+    their own, which later evaluations then go on with.
+    """
     place = runs_dir / EVALS
     # A name that begins with a dot is no evaluation, or not yet one.
-    known = {each.name[-_DIGITS:]: each for each in sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"))}
+    folders = sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"), key=_stamp)
+    known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
             settings = _settings(dataset.settings, model, prompts, budget)
@@ -106,9 +115,15 @@ def cells(
             digest = _digest(settings, examples)
             if digest not in known:
                 told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
-                known[digest] = place / f"{told[:80]}-{digest}"
+                known[digest] = place / f"{told[:80]}-{stamp}{digest}"
             folder = known[digest]
             yield Cell(dataset.name, model, folder, settings, examples)
+
+
+def _stamp(folder: Path) -> str:
+    """When an evaluation was asked afresh, to sort by; "" for one that never was."""
+    found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{_DIGITS}}}$", folder.name)
+    return found[1] if found else ""
 
 
 def _settings(

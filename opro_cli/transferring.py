@@ -44,14 +44,22 @@ def prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
 
 
 def evaluations(
-    targets: Sequence[Target], report: SweepReport, runs_dir: Path, budget: BudgetSettings
+    targets: Sequence[Target],
+    report: SweepReport,
+    runs_dir: Path,
+    budget: BudgetSettings,
+    *,
+    fresh: bool = False,
 ) -> Iterator[evaluating.Cell]:
-    """What is to be asked: the test questions of each target of its model, under all prompts."""
+    """What is to be asked: the test questions of each target of its model, under all prompts.
+
+    fresh: as in `evaluating.cells`.
+    """
     prompts = prompts_of(report.winners, report.targets)
     for target in targets:
         dataset = _dataset(target)
         if dataset is not None and prompts:
-            yield from evaluating.cells(prompts, [dataset], [], runs_dir, budget)
+            yield from evaluating.cells(prompts, [dataset], [], runs_dir, budget, fresh=fresh)
 
 
 def _dataset(target: Target) -> evaluating.Dataset | None:

@@ -56,6 +56,10 @@ def eval_(
         list[str] | None,
         typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
     ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Ask everything anew, in one session, to compare all of it."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count the calls that are missing; ask no model.")
     ] = False,
@@ -69,7 +73,8 @@ def eval_(
     """Score instructions: every prompt on every dataset with every model.
 
     Each model on each dataset is a run of its own, found again by the questions it asks: nothing
-    is asked twice, and what was stopped is gone on with.
+    is asked twice, and what was stopped is gone on with. Prompts are told apart only where they
+    were asked in one session; `--fresh` asks all of them in one.
 
     \b
     Examples:
@@ -92,13 +97,14 @@ def eval_(
                 "--sweep says itself what is asked of whom",
                 "leave out DATA, --prompt, --file, --best-of, --top, --model, --split and --limit",
             )
-        prompts, plan = sweep_plan(sweep, runs_dir, ceilings)
+        prompts, plan = sweep_plan(sweep, runs_dir, ceilings, fresh=fresh)
     else:
         if not data:
             raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
         prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
         datasets = [_dataset(each, split, limit, runs_dir) for each in data]
-        plan = list(evaluating.cells(prompts, datasets, model or [], runs_dir, ceilings))
+        named = model or []
+        plan = list(evaluating.cells(prompts, datasets, named, runs_dir, ceilings, fresh=fresh))
     if dry_run:
         show_plan(plan, as_json=as_json)
         return
@@ -120,7 +126,8 @@ def eval_(
             print(printable(outcome.uncached), file=sys.stderr)
         if outcome is not None and outcome.ending != "finished":
             why = outcome.stopped_by or "stopped"
-            print(f"{printable(why)}; nothing is lost: the same command goes on", file=sys.stderr)
+            again = "the same command" + (" without --fresh" if fresh else "")
+            print(f"{printable(why)}; nothing is lost: {again} goes on", file=sys.stderr)
             raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
     rows = as_rows(prompts, columns)
     if as_json:

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from opro_cli.ui.page import Page
 
 
-def sweep_plan(name: str, runs_dir: Path, budget: BudgetSettings) -> tuple[list[str], list[Cell]]:
+def sweep_plan(
+    name: str, runs_dir: Path, budget: BudgetSettings, *, fresh: bool = False
+) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
     from opro_cli.transferring import evaluations, prompts_to_ask, read_report
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
     prompts = prompts_to_ask(report)
-    return list(prompts), list(evaluations(report.targets, report, runs_dir, budget))
+    plan = evaluations(report.targets, report, runs_dir, budget, fresh=fresh)
+    return list(prompts), list(plan)
 
 
 def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:

@@ -299,3 +299,28 @@ def test_the_name_of_a_cell_says_what_is_asked_and_stays() -> None:
     settings = Settings(task, ScorerSettings(model), OptimizerSettings(model))
     examples = {"train": (), "dev": (), "test": (Example("q", "1", "t:1"),)}
     assert evaluating._digest(settings, examples) == "c6b3ccb54de2"  # type: ignore[arg-type]
+
+
+def test_a_prompt_of_another_session_has_its_date_and_no_mark_until_all_are_asked_afresh(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    first, second = "Let's solve the problem.", "Count."
+    arguments = ("eval", "c.yaml", "-p", first, "-p", second)
+    model._say = lambda request: "1" if "Count." in request.messages[-1].content else "0"
+    opro("eval", "c.yaml", "-p", second)
+    rows = opro(*arguments, "--json").data
+    assert [row["asked_with_first"] for row in rows] == [None, False]
+    assert all(row["asked"].endswith(" UTC") for row in rows)
+    said = opro(*arguments)
+    assert "no mark for" in said.out
+    assert "`--fresh` asks them all in one session" in " ".join(said.out.split())
+    asked = len(model.requests)
+    assert opro(*arguments, "--fresh", "--dry-run").code == 0
+    assert len(model.requests) == asked
+    rows = opro(*arguments, "--fresh", "--json").data
+    assert len(model.requests) == asked + 2 * 7 + 0
+    assert [row["asked_with_first"] for row in rows] == [None, True]
+    # From then on the fresh ones are those that are known.
+    assert opro(*arguments, "--json").data == rows
+    assert "no mark for" not in opro(*arguments).out
+    assert len(model.requests) == asked + 2 * 7
