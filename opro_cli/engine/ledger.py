@@ -28,9 +28,9 @@ PROMPT_OVERHEAD = 64
 HEADROOM = 1.25
 """What is in flight is written down as so many times as much, for not every call to be written."""
 LOWERED_AT = 0.5
-"""It is written down anew once it is less than this share of what was written …"""
-FEW = 2
-"""… unless that was so few calls: they come and go all the time."""
+"""It is written down anew once it is less than this share of what was written."""
+FEW = 4
+"""So few calls are written down as they are."""
 
 
 @dataclass(slots=True, eq=False)
@@ -171,10 +171,11 @@ class Ledger:
         said = self._state.spend[role].in_flight
         known = Spent(said.unanswered, said.tokens, said.pico_usd)
         bounds = all(is_ <= was for is_, was in zip(actual, known, strict=True))
-        is_close = known.calls <= FEW or actual.tokens >= LOWERED_AT * known.tokens
+        is_close = actual.tokens >= LOWERED_AT * known.tokens
         if bounds and is_close and self._is_left(role, known):
             return
-        roomy = Spent(*(math.ceil(HEADROOM * each) for each in actual))
+        calls, tokens, pico_usd = (math.ceil(HEADROOM * each) for each in actual)
+        roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
         risk = roomy if self._is_left(role, roomy) else actual
         if risk != known:
             usd = None if self._prices[role] is None else risk.pico_usd / 1e12

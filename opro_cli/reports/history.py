@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from opro_cli.core.events import Answered, Checked, Event, Proposed, Reasoned, SessionStarted
+from opro_cli.core.events import (
+    Answered,
+    Checked,
+    Event,
+    Proposed,
+    Reasoned,
+    SessionStarted,
+    Uncounted,
+)
 from opro_cli.core.model import Split, is_filtered
 from opro_cli.core.spend import RoleSpend
 from opro_cli.reports.recorded import RecordedRun
@@ -17,7 +25,10 @@ MOST_REPLIES = 200
 
 
 class SpendPoint(NamedTuple):
-    """Both models' spend after some seconds at work; None from the first unknown figure on."""
+    """What was counted of both models' spend after some seconds at work.
+
+    None from the first answer on that was neither counted nor bounded.
+    """
 
     seconds: float
     calls: int
@@ -92,14 +103,16 @@ class _Meter:
             and self._rounds == 1
             and (event.candidate, event.split, event.question) in self._kept
         )
+        if isinstance(event, Uncounted):
+            self._spend.add_uncounted(event)
         if isinstance(event, Checked | Proposed | Reasoned | Answered) and not graded_later:
             self._spend.add(event)
 
     def point(self, seconds: float) -> SpendPoint:
         spend = self._spend
-        tokens_in, tokens_out = spend.prompt_tokens, spend.completion_tokens
+        tokens_in, tokens_out = spend.known_tokens
         tokens = None if tokens_in is None or tokens_out is None else tokens_in + tokens_out
-        return SpendPoint(seconds, spend.calls, tokens, spend.usd)
+        return SpendPoint(seconds, spend.calls, tokens, spend.known_usd)
 
 
 def _is_unreadable(event: Answered) -> bool:

@@ -107,7 +107,11 @@ def counted(roles: Iterable[RoleSpend]) -> dict[str, Any]:
     known = list(roles)
     pairs = [role.known_tokens for role in known]
     return {
-        "usd": total([role.known_usd for role in known]),
+        "usd": (
+            None
+            if any(role.known_usd is None for role in known)
+            else sum(role.counted_pico_usd for role in known) / 1e12
+        ),
         "prompt_tokens": total([prompt for prompt, _ in pairs]),
         "completion_tokens": total([completion for _, completion in pairs]),
     }

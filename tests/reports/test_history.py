@@ -59,8 +59,9 @@ def test_it_ends_where_the_state_does(folder: Path) -> None:
     run = read_run(folder)
     last = history_of(run, read_events(folder / "events.jsonl")).spend[-1]
     spend = spend_of(run.state)
-    tokens = spend["prompt_tokens"] + spend["completion_tokens"]
-    assert last == SpendPoint(run.state.working_seconds, spend["calls"], tokens, spend["usd"])
+    counted = spend["counted"]
+    tokens = counted["prompt_tokens"] + counted["completion_tokens"]
+    assert last == SpendPoint(run.state.working_seconds, spend["calls"], tokens, counted["usd"])
 
 
 def test_the_first_unreadable_replies_are_kept() -> None:

@@ -10,6 +10,7 @@ from opro_cli.reports.history import SpendPoint
 from opro_cli.reports.html.figures import count, duration
 from opro_cli.reports.html.markup import Markup, bdi, element
 from opro_cli.reports.html.view import RunView, note, section, table
+from opro_cli.reports.spend_words import uncounted_words
 
 HEIGHT, WIDTH = 96, 300
 """A small curve, drawn in these units and stretched to its box."""
@@ -19,7 +20,9 @@ def spend_section(view: RunView) -> Markup:
     """The section with the curves and the table."""
     spend, points = view.result["spend"], view.history.spend
     seconds = view.result["seconds"]
-    told = f"{plural(spend['calls'], 'call')} for {money(spend['usd'])}"
+    told = f"{plural(spend['calls'], 'call')} for {money(spend['counted']['usd'])}"
+    if more := uncounted_words(spend["uncounted"]):
+        told += f", {more},"
     if seconds is not None:
         told += f" in {duration(seconds)} at work; pauses between sessions do not count"
     curves = [
@@ -35,17 +38,27 @@ def _by_role(view: RunView) -> Markup:
     rows = []
     for role in ROLES:
         spend = view.run.state.spend[role]
+        tokens_in, tokens_out = spend.known_tokens
         rows.append(
             [
                 role,
                 bdi(str(view.result["models"][role]), 200),
                 count(spend.calls),
-                count(spend.prompt_tokens),
-                count(spend.completion_tokens),
-                money(spend.usd),
+                count(tokens_in),
+                count(tokens_out),
+                money(spend.known_usd),
+                count(spend.uncounted.tokens),
             ]
         )
-    head = ["role", "model", "calls", "tokens in", "tokens out", "cost"]
+    head = [
+        "role",
+        "model",
+        "calls",
+        "tokens in",
+        "tokens out",
+        "cost",
+        "tokens uncounted, at most",
+    ]
     return table("Spend of both models", head, rows)
 
 
