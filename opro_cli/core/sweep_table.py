@@ -60,11 +60,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the cells have spent together, all sessions; unknown is None."""
+    """What the cells have spent together, all sessions; unknown is None.
+
+    tokens, usd: of what was counted. uncounted: beside it, as in `spend` of a result.
+    """
 
     calls: int
     tokens: int | None
     usd: float | None
+    uncounted: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -111,11 +115,14 @@ class Table:
     def spent(self) -> Spent:
         """What all cells have spent."""
         told = [row.spend for row in self.rows.values() if row.spend]
+        counted = [each.get("counted", each) for each in told]  # results of before there was it
+        bounds = [each["uncounted"] for each in told if "uncounted" in each]
         kinds = ("prompt_tokens", "completion_tokens")
         return Spent(
             sum(row.calls for row in self.rows.values()),
-            _total(each[kind] for each in told for kind in kinds),
-            _total(each["usd"] for each in told),
+            _total(each[kind] for each in counted for kind in kinds),
+            _total(each["usd"] for each in counted),
+            {name: _total(each[name] for each in bounds) for name in ("calls", "tokens", "usd")},
         )
 
     def expected_calls(self) -> int | None:

@@ -8,6 +8,17 @@ from typing import Any
 from opro_cli.reports.formats import money, plural, tokens
 
 
+def cost_words(spend: Mapping[str, Any]) -> str:
+    """What a run cost in one word: "$0.42", or "≤ $0.45" where not all of it was counted."""
+    bounds = spend.get("uncounted")
+    if not bounds or not bounds["calls"]:
+        return money(spend["usd"])
+    counted = spend["counted"]["usd"]
+    if counted is None or bounds["usd"] is None:
+        return money(None)
+    return f"≤ {money(counted + bounds['usd'])}" if bounds["usd"] else money(counted)
+
+
 def uncounted_words(bounds: Mapping[str, Any] | None) -> str:
     """ "at most $0.031 and 12.3k tokens more in 5 calls that nobody counted"; "" for none."""
     if not bounds or not bounds["calls"]:

@@ -9,8 +9,9 @@ from opro_cli.core.answers import Score
 from opro_cli.core.model import SPLITS, Split
 from opro_cli.reports.comparison import Column, Comparison
 from opro_cli.reports.diff import PromptDiff, Side
-from opro_cli.reports.formats import bounds, count, money, percent, plural, points, tokens
+from opro_cli.reports.formats import bounds, count, percent, plural, points, tokens
 from opro_cli.reports.paired import Flips
+from opro_cli.reports.spend_words import cost_words
 from opro_cli.ui.grids import Grid, Theirs
 
 NOTHING = "–"
@@ -144,9 +145,10 @@ def _score(score: Score | None, *, between: str = " ") -> str:
 
 
 def _spend(spend: Mapping[str, Any]) -> dict[str, str]:
+    counted = spend["counted"]
     return {
         "calls": count(spend["calls"]),
-        "tokens in": tokens(spend["prompt_tokens"]),
-        "tokens out": tokens(spend["completion_tokens"]),
-        "cost": money(spend["usd"]),
+        "tokens in": tokens(counted["prompt_tokens"]),
+        "tokens out": tokens(counted["completion_tokens"]),
+        "cost": cost_words(spend),
     }

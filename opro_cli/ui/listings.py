@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from opro_cli.reports.formats import about, count, money, percent
+from opro_cli.reports.formats import about, count, percent
+from opro_cli.reports.spend_words import cost_words
 from opro_cli.ui.page import aligned
 from opro_cli.ui.safe import cells, flagged, instruction_shown, printable, printable_blocks
 
@@ -42,7 +43,7 @@ def print_runs(rows: Sequence[Mapping[str, Any]], page: Page) -> None:
 
 def _run_figures(row: Mapping[str, Any]) -> tuple[str, ...]:
     steps = f"{row['steps_done']}/{row['steps']}"
-    return row["status"], steps, _best_score(row["best"]), money(row["spend"]["usd"])
+    return row["status"], steps, _best_score(row["best"]), cost_words(row["spend"])
 
 
 def _best_prompt(row: Mapping[str, Any], room: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from opro_cli.core.sweep_table import Row, Status, Table
 from opro_cli.reports import formats
+from opro_cli.reports.spend_words import uncounted_words
 from opro_cli.ui.safe import cells, printable
 
 # Where there is no room for all, the first are left.
@@ -32,6 +33,8 @@ def spent_line(table: Table) -> Iterator[str]:
     tokens = "" if budget.tokens is None else f" of {formats.tokens(budget.tokens)}"
     yield f"cost {formats.money(spent.usd)}{usd}"
     yield f"tokens {formats.tokens(spent.tokens)}{tokens}"
+    if more := uncounted_words(spent.uncounted):
+        yield more
     if budget.calls is not None:
         yield f"at most {formats.count(budget.calls)} calls"
 

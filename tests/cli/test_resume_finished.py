@@ -88,7 +88,7 @@ def test_a_sound_one_is_printed_and_nothing_is_written(opro: Opro, run: Path) ->
 def test_a_damaged_journal_is_refused_with_the_remedy(opro: Opro, run: Path) -> None:
     path = run / "events.jsonl"
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[data.index(b'"text":"', len(data) // 2) + 10] ^= 1
     path.write_bytes(data)
     said = opro("resume", run.name)
     assert said.code == 1

@@ -90,11 +90,23 @@ def test_what_waits_is_taken_to_need_what_the_others_do() -> None:
 
 def test_what_is_not_known_is_not_nothing() -> None:
     sweep = table("a", "b")
-    assert sweep.spent() == Spent(0, 0, 0)
+    nothing = {"calls": 0, "tokens": 0, "usd": 0}
+    assert sweep.spent() == Spent(0, 0, 0, nothing)
     sweep.told("a", going(1, 9, spend=spend(1, 40, 0.25)))
-    assert sweep.spent() == Spent(1, 40, 0.25)
+    assert sweep.spent() == Spent(1, 40, 0.25, nothing)
     sweep.told("b", going(1, 9, spend=spend(1, None, None)))
-    assert sweep.spent() == Spent(2, None, None)
+    assert sweep.spent() == Spent(2, None, None, nothing)
+
+
+def test_what_nobody_counted_stands_beside_what_was() -> None:
+    sweep = table("a", "b")
+    for name, usd in (("a", 0.5), ("b", 0.25)):
+        told = spend(1, None, None)
+        told["counted"] = {"usd": 0.1, "prompt_tokens": 7, "completion_tokens": 3}
+        told["uncounted"] = {"calls": 2, "unanswered": 1, "tokens": 100, "usd": usd}
+        sweep.told(name, going(1, 9, spend=told))
+    uncounted = {"calls": 4, "tokens": 200, "usd": 0.75}
+    assert sweep.spent() == Spent(2, 20, 0.2, uncounted)
 
 
 def test_what_programs_are_told() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opro_cli.reports.formats import money, percent, points
+from opro_cli.reports.formats import percent, points
 from opro_cli.reports.html.figures import count, interval
 from opro_cli.reports.html.markup import Markup, bdi, element, join
 from opro_cli.reports.html.verdict import deciding_scores, verdict_words
 from opro_cli.reports.html.view import RunView, note, scrolling, shown
+from opro_cli.reports.spend_words import cost_words
 
 _PROMPT = 160
 
@@ -41,7 +42,7 @@ def _row(view: RunView) -> Markup:
         *_scores(view),
         prompt,
         count(spend["calls"]),
-        money(spend["usd"]),
+        cost_words(spend),
     ]
     link = element("a", bdi(view.run.name), href=f"#{view.key}")
     return element("tr", element("th", link, scope="row"), *(element("td", cell) for cell in cells))
