@@ -168,6 +168,17 @@ async def test_whoever_stops_waiting_for_others_holds_nothing(
     await whole.reserve(ONE)
 
 
+async def test_what_a_call_took_beyond_its_bound_counts_at_once_for_others(
+    tmp_path: Path,
+) -> None:
+    tokens = BudgetSettings(tokens=100)
+    with session(tmp_path, budget=tokens) as whole, session(tmp_path, "1/2", tokens) as part:
+        await whole.reserve(ONE)
+        whole.settle(ONE, 95, 0)
+        with pytest.raises(BudgetReached, match=r"tokens 100 reached: 95 are spent"):
+            await part.reserve(ONE)
+
+
 async def test_a_session_that_begins_beside_others_goes_by_their_claims(tmp_path: Path) -> None:
     """Journals lag behind; and reading them all would hold up whoever is at work."""
     lagging = FixedJournals(Spent(1, 0, 0))
