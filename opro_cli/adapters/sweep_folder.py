@@ -5,42 +5,50 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from opro_cli.adapters.atomic import write_atomically
 from opro_cli.adapters.find_sweeps import SWEEP
 from opro_cli.adapters.new_folder import clear_half_made, make_lasting
 from opro_cli.adapters.run_lock import is_held
+from opro_cli.core.schema import read_section
+from opro_cli.core.settings import BudgetSettings
 from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
 
 WHOLE = "1/1"
 """The part of a sweep that is all of it."""
 _FORMAT = 1
+_NO_BUDGET = BudgetSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSweep:
     """A sweep as its folder tells it. folder: the run of each cell is in it, under its name.
 
-    cells: all of them in the order of the sweep file, also those that were never begun.
+    cells: all of them in the order of the sweep file, also those that were never begun. budget:
+    over all of them together.
     """
 
     name: str
     folder: Path
     cells: tuple[Cell, ...]
+    budget: BudgetSettings = _NO_BUDGET
 
 
-def write_sweep(folder: Path, name: str, cells: Sequence[Cell]) -> None:
-    """Say what the cells are; the folder is made where there is none.
+def write_sweep(
+    folder: Path, name: str, cells: Sequence[Cell], budget: BudgetSettings = _NO_BUDGET
+) -> None:
+    """Say what the cells are and what they may spend; the folder is made where there is none.
 
     The caller holds the sweep, so that a process that is refused changes nothing.
     Raises RunFolderError where the disk refuses.
     """
     make_sweep_folder(folder)
     told = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
-    spelt = json.dumps({"format": _FORMAT, "name": name, "cells": told}, indent=2, default=str)
+    what = {"format": _FORMAT, "name": name, "budget": asdict(budget), "cells": told}
+    spelt = json.dumps(what, indent=2, default=str)
     try:
         write_atomically(folder / SWEEP, spelt.encode() + b"\n")
     except OSError as error:
@@ -82,7 +90,9 @@ def read_sweep(folder: Path) -> RecordedSweep:
                 "use the opro that wrote it",
             )
         cells = tuple(Cell(str(each["name"]), dict(each["values"])) for each in told["cells"])
-        return RecordedSweep(str(told["name"]), folder, cells)
+        # Sweeps of before there was a budget in it are held by those of their cells alone.
+        budget = read_section(BudgetSettings, told.get("budget", {}), (), []) or _NO_BUDGET
+        return RecordedSweep(str(told["name"]), folder, cells, budget)
     except OSError as error:
         raise RunFolderError(
             f"{path}: {error.strerror or error}", "name the folder of a sweep: `opro runs` has them"
@@ -114,7 +124,7 @@ def held(folder: Path, shard: str) -> Iterator[None]:
         with lock.acquire(timeout=0.5):
             yield
     except Timeout:
-        part = "" if shard == WHOLE else f" (--shard {shard})"
+        part = f" (--shard {shard})" if "/" in shard and shard != WHOLE else ""
         raise RunFolderError(
             f"{folder}: another opro is working on this sweep{part}",
             "wait for it to end, or stop it",

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from opro_cli.adapters.find_sweeps import SWEEP
 from opro_cli.errors import Interrupted, OproError
 
 if TYPE_CHECKING:
     from opro_cli.core.settings import Settings
+    from opro_cli.ports import SharedLimits
 
 OVER_BUDGET = 3
 
@@ -33,9 +37,15 @@ def work_on(
     from opro_cli.ui.safe import printable
 
     try:
-        outcome = running.work_on(
-            folder, settings, [observer_for(plain=plain)], preflight=preflight, cached=cached
-        )
+        with _limits_of(folder) as shared:
+            outcome = running.work_on(
+                folder,
+                settings,
+                [observer_for(plain=plain)],
+                preflight=preflight,
+                cached=cached,
+                shared=shared,
+            )
     except OproError as error:
         if error.hint is None:
             error.hint = how_to_resume(folder)
@@ -52,11 +62,30 @@ def work_on(
     if outcome.ending == "budget":
         print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
         ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
-        print(f"go on with: {how_to_resume(folder)} --budget {ceiling}=+AMOUNT", file=sys.stderr)
+        more = f"{how_to_resume(folder)} --budget {ceiling}=+AMOUNT"
+        if outcome.stopped_by.endswith("of the sweep)"):
+            more = "`opro sweep` with a larger budget in the sweep's file"
+        print(f"go on with: {more}", file=sys.stderr)
         raise typer.Exit(OVER_BUDGET)
     if outcome.ending == "interrupted":
         print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
         raise typer.Exit(Interrupted.exit_code)
+
+
+@contextmanager
+def _limits_of(folder: Path) -> Iterator[SharedLimits | None]:
+    """The limits that a cell shares with its sweep; None for any other run."""
+    if not (folder.resolve().parent / SWEEP).is_file():
+        yield None
+        return
+    from opro_cli.sweeping.by_hand import limits_of_cell
+    from opro_cli.ui.safe import printable
+
+    notes: list[str] = []
+    with limits_of_cell(folder, notes) as shared:
+        for note in notes:
+            print(printable(note), file=sys.stderr)
+        yield shared
 
 
 def show_costs(config: Path, *, as_json: bool) -> None:

@@ -73,7 +73,7 @@ def sweep(
     notes: list[str] = []
     make_sweep_folder(folder)
     with held(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
-        write_sweep(folder, whole.name, [each.cell for each in whole.cells])
+        write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
         for note in notes:
             print(printable(note), file=sys.stderr)
         at_work = engine_for(engine, address, processes)

@@ -165,6 +165,23 @@ async def test_what_was_resumed_by_hand_counts_in_every_part(
     assert len(server.requests) == 20
 
 
+async def test_a_cell_resumed_by_hand_is_under_the_budget_of_its_sweep(
+    tmp_path: Path, server: LocalServer
+) -> None:
+    at = await swept(tmp_path, server, "{calls: 20}")
+    await worked_on(at, "--shard", "1/2")
+    assert len(server.requests) == 10
+    resume = await at.opro("resume", "runs/sweep/seed0", "--plain", "--budget", "calls=none")
+    _, err = await resume.communicate()
+    assert resume.returncode == 3
+    said = " ".join(err.decode().split())
+    assert "stopped by budget.calls 20 reached (over all cells of the sweep)" in said
+    assert "go on with: `opro sweep` with a larger budget in the sweep's file" in said
+    assert len(server.requests) == 20
+    await worked_on(at)
+    assert len(server.requests) == 20
+
+
 async def test_a_full_disk_stops_a_sweep_cleanly(tmp_path: Path, server: LocalServer) -> None:
     at = await swept(tmp_path, server, "{calls: 50}")
     process = await at.opro("sweep", "s.yaml", "--processes", "2")
