@@ -33,11 +33,13 @@ class Spent(NamedTuple):
 class Ceilings:
     """Which calls fit under the ceilings of a budget; its minutes are not looked at.
 
-    spent: what was spent by now; a call that is released is in it, if it cost anything.
+    spent: what was spent by now; a call that is released is in it, if it cost anything. any: is
+    there a ceiling at all?
     """
 
     def __init__(self, budget: BudgetSettings, spent: Callable[[], Spent]) -> None:
         self._budget, self._spent = budget, spent
+        self.any = not (budget.calls is budget.tokens is budget.usd is None)
         self._calls = self._tokens = self._pico_usd = 0  # in flight, at their most
         self._freed = asyncio.Event()
 
@@ -82,7 +84,7 @@ class Ceilings:
     def _too_much(self, cost: Cost) -> str | None:
         """The ceiling that the call would break, in words."""
         budget = self._budget
-        if budget.calls is budget.tokens is budget.usd is None:
+        if not self.any:
             return None
         spent = self._spent()
         if budget.calls is not None and spent.calls + self._calls + 1 > budget.calls:

@@ -68,7 +68,8 @@ class Ledger:
         self._ceilings = Ceilings(budget, self.spent)
         self._tokens_a_byte: dict[Role, float] = {}
         self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in ROLES}
-        self._reserved: dict[Role, list[Reservation]] = {role: [] for role in ROLES}
+        self._reserved: dict[Role, set[Reservation]] = {role: set() for role in ROLES}
+        self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in ROLES}
 
     async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
         """Set aside what a call may cost, and write down that it may be in flight.
@@ -78,7 +79,8 @@ class Ledger:
         cost = self.cost_of(role, request)
         await self._ceilings.reserve(cost, self.require_time)
         reservation = Reservation(role, request, cost)
-        self._reserved[role].append(reservation)
+        self._reserved[role].add(reservation)
+        self._count(role, 1, cost.tokens, cost.pico_usd)
         try:
             self._record_in_flight(role)
         except BaseException:
@@ -155,8 +157,16 @@ class Ledger:
         return BudgetReached(f"minutes {self._budget.minutes:g} reached")
 
     def _remove(self, reservation: Reservation) -> None:
-        self._reserved[reservation.role].remove(reservation)
-        self._ceilings.release(reservation.cost)
+        role, cost = reservation.role, reservation.cost
+        self._reserved[role].remove(reservation)
+        self._count(role, -1, -cost.tokens, -cost.pico_usd)
+        self._ceilings.release(cost)
+
+    def _count(self, role: Role, calls: int, tokens: int, pico_usd: int) -> None:
+        before = self._in_flight[role]
+        self._in_flight[role] = Spent(
+            before.calls + calls, before.tokens + tokens, before.pico_usd + pico_usd
+        )
 
     def _record_in_flight(self, role: Role) -> None:
         """Write down what calls in flight may take, where the journal's word is not good any more.
@@ -164,13 +174,13 @@ class Ledger:
         It is good while it bounds what is in flight, and is neither far more than that nor more
         than there is left to spend.
         """
-        costs = [each.cost for each in self._reserved[role]]
-        actual = Spent(
-            len(costs), sum(cost.tokens for cost in costs), sum(cost.pico_usd for cost in costs)
-        )
-        said = self._state.spend[role].in_flight
+        actual, said = self._in_flight[role], self._state.spend[role].in_flight
         known = Spent(said.unanswered, said.tokens, said.pico_usd)
-        bounds = all(is_ <= was for is_, was in zip(actual, known, strict=True))
+        bounds = (
+            actual.calls <= known.calls
+            and actual.tokens <= known.tokens
+            and actual.pico_usd <= known.pico_usd
+        )
         is_close = actual.tokens >= LOWERED_AT * known.tokens
         if bounds and is_close and self._is_left(role, known):
             return
@@ -183,6 +193,8 @@ class Ledger:
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
         """Is there so much left to lose, were the process killed now?"""
+        if not self._ceilings.any:
+            return True
         others = [
             Spent(spend.in_flight.unanswered, spend.in_flight.tokens, spend.in_flight.pico_usd)
             for name, spend in self._state.spend.items()
@@ -225,8 +237,9 @@ class Ledger:
         """Bound the calls in flight by what was learnt about their model."""
         for reservation in self._reserved[role]:
             cost = self.cost_of(role, reservation.request)
-            self._ceilings.change(reservation.cost, cost)
-            reservation.cost = cost
+            old, reservation.cost = reservation.cost, cost
+            self._ceilings.change(old, cost)
+            self._count(role, 0, cost.tokens - old.tokens, cost.pico_usd - old.pico_usd)
         self._record_in_flight(role)
 
 
