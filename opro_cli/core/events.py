@@ -149,11 +149,11 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Uncounted:
-    """Nobody said what a call took, so that it counts at the most that it may have taken.
+    """A call without a usage report, charged at its upper bound.
 
-    answered: it brought an answer (which is recorded behind this), without token counts or
-    without a price. Else it timed out or broke off, and the provider may bill it all the same.
-    tokens, usd: the upper bound of what was not said; usd None where the price is unknown.
+    answered: it brought an answer, recorded right after this, without token counts. Otherwise it
+    timed out or broke off, and the provider may still bill it. tokens, usd: the upper bound; usd
+    is None where the price is unknown.
     """
 
     at: float
@@ -166,10 +166,10 @@ class Uncounted:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What the calls under way to one model may take together, until this is said anew.
+    """The upper bound of all calls in flight to one model, valid until the next such event.
 
-    Said before a call is sent that makes it more. A session that ends without a word (a kill,
-    power loss) has spent as much; one that ends in good order has waited for its calls.
+    Written before a call is sent that would raise it. A session that ends without `SessionEnded`
+    (a kill, power loss) is charged this much; one that ends in good order waited for its calls.
     """
 
     at: float
@@ -181,10 +181,10 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class LimitExceeded:
-    """A provider counted more than the bound of a call: later calls are bounded by that.
+    """A provider reported more than the upper bound of a call; later calls are bounded by it.
 
-    prompt_overhead: the most tokens that a prompt had beyond its bytes. longest_reply: the most
-    tokens of one reply. max_tokens: what the call had allowed.
+    prompt_overhead: the most tokens that a prompt took beyond its bytes. longest_reply: the most
+    tokens that one reply took. max_tokens: the limit that the call was given.
     """
 
     at: float

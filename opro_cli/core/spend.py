@@ -1,8 +1,8 @@
-"""What the calls of one model have cost, and what they may have cost where nobody said.
+"""The cost of one model's calls: metered by the provider, and bounded where it was not.
 
-What a provider counted is kept apart from what nobody counted: an answer without token counts, a
-call that timed out, a call in flight when the process was killed. The latter are at their upper
-bound, never at 0, so that the sum of both is the most that the provider can have billed.
+Metered calls are kept apart from unmetered ones: answers without token counts, calls that timed
+out, calls in flight when the process was killed. Unmetered calls count at their upper bound, never
+as 0, so the sum of both is the most that the provider can have billed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from opro_cli.core.events import (
 
 @dataclass(slots=True)
 class Bounds:
-    """Calls that nobody counted, at their upper bound.
+    """Unmetered calls at their upper bounds.
 
-    answered, unanswered: how many brought an answer, and are among `RoleSpend.calls`, and how
-    many did not. tokens: prompt and completion. pico_usd: whole 1e-12 dollars of those whose
-    price was known; unpriced_tokens, unpriced_answers: the tokens and answers of the others.
+    answered, unanswered: how many brought an answer (these are among `RoleSpend.calls`), and how
+    many did not. tokens: prompt and completion. pico_usd: whole 1e-12 dollars of the calls whose
+    price was known; unpriced_tokens, unpriced_answers: tokens and answers of the others.
     """
 
     answered: int = 0
@@ -39,7 +39,7 @@ class Bounds:
     def add(
         self, tokens: int, usd: float | None, *, answered: int = 0, unanswered: int = 0
     ) -> None:
-        """Count calls that may have taken so much together."""
+        """Add calls whose upper bounds add up to this much."""
         self.answered += answered
         self.unanswered += unanswered
         self.tokens += tokens
@@ -50,7 +50,7 @@ class Bounds:
             self.pico_usd += round(usd * 1e12)
 
     def add_all(self, other: Bounds) -> None:
-        """Count what others are."""
+        """Add the calls of another sum."""
         self.answered += other.answered
         self.unanswered += other.unanswered
         self.tokens += other.tokens
@@ -61,15 +61,15 @@ class Bounds:
 
 @dataclass(slots=True)
 class RoleSpend:
-    """What one model has cost.
+    """The spend on one model.
 
-    calls: answered ones; cached: replies from the answer cache, for which no call was made.
-    counted_prompt, counted_completion, counted_pico_usd: as providers said, in whole 1e-12
-    dollars, so that the order of arrival cannot show in a sum. uncounted_answers: those whose
-    tokens nobody counted; unpriced_answers: those whose price is unknown, with the tokens of
-    those that were counted. uncounted: see `Bounds`. in_flight: what the calls under way may
-    take, as the process at work last said. prompt_overhead, longest_reply: the largest that a
-    provider went beyond the bytes of a prompt, and beyond max_tokens (0 where it never did).
+    calls: answered calls; cached: replies from the answer cache, for which no call was made.
+    counted_prompt, counted_completion, counted_pico_usd: sums of the provider's own figures; whole
+    1e-12 dollars, so that the order of arrival cannot show in a sum. uncounted_answers: answers
+    without token counts; unpriced_answers: answers without a price, with the tokens of those that
+    were metered. uncounted: the unmetered calls. in_flight: the upper bound of the calls in flight,
+    as last recorded. prompt_overhead, longest_reply: the largest excess seen over the bytes of a
+    prompt, and the longest reply beyond max_tokens; 0 where no limit was exceeded.
     """
 
     calls: int = 0
@@ -88,24 +88,24 @@ class RoleSpend:
 
     @property
     def prompt_tokens(self) -> int | None:
-        """Of all answers; None when a provider did not count one of them."""
+        """Tokens of all answers; None when one of them came without token counts."""
         return None if self.uncounted_answers else self.counted_prompt
 
     @property
     def completion_tokens(self) -> int | None:
-        """Of all answers; None when a provider did not count one of them."""
+        """Tokens of all answers; None when one of them came without token counts."""
         return None if self.uncounted_answers else self.counted_completion
 
     @property
     def usd(self) -> float | None:
-        """Dollars for all answers, None when the price of one of them is unknown."""
+        """Dollars for all answers; None when the price of one of them is unknown."""
         return None if self.unpriced_answers else self.counted_pico_usd / 1e12
 
     @property
     def known_tokens(self) -> tuple[int | None, int | None]:
-        """Of prompts and of replies, for the answers that were counted.
+        """Prompt and completion tokens of the metered answers.
 
-        None, None when one was neither counted nor has a bound, as before there were bounds.
+        None, None when an unmetered answer has no bound either, as in journals before format 5.
         """
         if self.uncounted_answers > self.uncounted.answered:
             return None, None
@@ -113,12 +113,12 @@ class RoleSpend:
 
     @property
     def known_usd(self) -> float | None:
-        """Dollars for the answers that have a price; None when one has neither that nor a bound."""
+        """Dollars for the priced answers; None when another has no upper bound either."""
         bounded = self.uncounted.answered - self.uncounted.unpriced_answers
         return None if self.unpriced_answers > bounded else self.counted_pico_usd / 1e12
 
     def add(self, event: Checked | Proposed | Reasoned | Answered) -> None:
-        """Count one reply, and what its call has cost if it had one."""
+        """Add one reply, and the cost of its call if there was one."""
         via = "call" if isinstance(event, Checked) else event.via
         if via != "call":
             self.cached += via == "cache"
@@ -138,22 +138,22 @@ class RoleSpend:
             self.unpriced_completion += completion or 0
 
     def add_uncounted(self, event: Uncounted) -> None:
-        """Count one call at its upper bound."""
+        """Add one unmetered call."""
         self.uncounted.add(
             event.tokens, event.usd, answered=event.answered, unanswered=not event.answered
         )
 
-    def say_in_flight(self, event: InFlight) -> None:
-        """Calls under way may take so much from here on."""
+    def set_in_flight(self, event: InFlight) -> None:
+        """Replace the upper bound of the calls in flight."""
         self.in_flight = Bounds()
         self.in_flight.add(event.tokens, event.usd, unanswered=event.calls)
 
     def lose_in_flight(self) -> None:
-        """The process is gone: whatever was under way counts at its most."""
+        """Charge the calls in flight of a process that was killed."""
         self.uncounted.add_all(self.in_flight)
         self.in_flight = Bounds()
 
     def learn(self, event: LimitExceeded) -> None:
-        """A provider took more than it was given: from here on it may do so again."""
+        """Remember that the provider exceeded a limit."""
         self.prompt_overhead = max(self.prompt_overhead, event.prompt_overhead)
         self.longest_reply = max(self.longest_reply, event.longest_reply)

@@ -140,7 +140,7 @@ class RunState:
             case Uncounted():
                 self.spend[event.role].add_uncounted(event)
             case InFlight():
-                self.spend[event.role].say_in_flight(event)
+                self.spend[event.role].set_in_flight(event)
             case LimitExceeded():
                 self.spend[event.role].learn(event)
             case SessionStarted():
@@ -251,16 +251,15 @@ class RunState:
 
     @property
     def interleaves(self) -> bool:
-        """Does the run ask the prompts that it compares side by side, question by question?
+        """Whether compared prompts are asked side by side, question by question.
 
-        One that began before there was journal format 5 asks one prompt after the other, and
-        keeps that plan to its end.
+        A run that began before journal format 5 asks one prompt after the other, to its end.
         """
         return not self.sessions or self.sessions[0].format_version >= 5
 
     @property
     def compares_on_test(self) -> bool:
-        """Are answers to test questions there to be compared, and so asked of the scorer anew?"""
+        """Whether test answers will be compared, so that none may come from the cache."""
         return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
 
     def asked(self, id: str) -> Candidate:

@@ -23,7 +23,7 @@ from opro_cli.errors import BudgetReached
 
 
 class Spent(NamedTuple):
-    """By calls that were made: how many, their tokens, and dollars in whole 1e-12."""
+    """An amount spent: calls, tokens, and dollars in whole 1e-12."""
 
     calls: int
     tokens: int
@@ -31,10 +31,10 @@ class Spent(NamedTuple):
 
 
 class Ceilings:
-    """Which calls fit under the ceilings of a budget; its minutes are not looked at.
+    """Admission of calls under a budget's ceilings on calls, tokens and dollars.
 
-    spent: what was spent by now; a call that is released is in it, if it cost anything. any: is
-    there a ceiling at all?
+    spent: returns the amount spent so far; a released call is in it, if it cost anything. any:
+    whether there is a ceiling at all.
     """
 
     def __init__(self, budget: BudgetSettings, spent: Callable[[], Spent]) -> None:
@@ -68,12 +68,12 @@ class Ceilings:
         self._freed.set()
 
     def change(self, before: Cost, after: Cost) -> None:
-        """What is set aside for a call is another amount now."""
+        """Replace the amount reserved for a call."""
         self._tokens += after.tokens - before.tokens
         self._pico_usd += after.pico_usd - before.pico_usd
 
     def are_below(self, spent: Spent) -> bool:
-        """Is so much more than one of them?"""
+        """Return True if this amount exceeds a ceiling."""
         budget = self._budget
         return (
             (budget.calls is not None and spent.calls > budget.calls)
@@ -113,11 +113,15 @@ def spent_by(
     *,
     in_flight: bool = False,
 ) -> Spent:
-    """What a run has spent at most, all sessions and both models.
+    """Add up the most that a run can have spent, over all sessions and both models.
 
-    prices: for calls that were made when nobody knew the price. largest: of a call of each role,
-    for answers that an older opro recorded without token counts. in_flight: with what the process
-    at work, or one that was killed, may have in flight by what it said last.
+    Args:
+        state: of the run.
+        prices: for calls recorded while the price was unknown.
+        largest: the largest call of each role, charged for answers that an older opro recorded
+            without token counts.
+        in_flight: include the calls in flight, as last recorded by a process that is at work or
+            was killed.
     """
     spent = [Spent(calls_done(state), 0, 0)]
     for role in ROLES:
@@ -150,7 +154,7 @@ def _spent_on(spend: RoleSpend, price: PriceSettings | None, largest: Cost | Non
 
 
 def _at_most(price: PriceSettings | None, tokens: int) -> int:
-    """What tokens cost at most, be they of prompts or replies."""
+    """Price tokens of unknown kind at the dearer of the two rates."""
     return 0 if price is None else round(max(price.input, price.output) * tokens * 1e6)
 
 

@@ -238,8 +238,8 @@ class Calls:
     async def _send(self, endpoint: Endpoint, reservation: Reservation) -> TimedReply:
         """One request to one endpoint.
 
-        What is set aside for it stays so while it may still be billed: until its answer is
-        recorded; for good where it is cut off together with the session.
+        Its reservation stays while the call may still be billed: until its answer is recorded, or
+        to the end of the process where the call is cut off together with the session.
         """
         role, sent = reservation.role, False
         try:

@@ -1,7 +1,7 @@
-"""Who may still call in a run, and what each call cost or may have cost, written down.
+"""The accounts of a run: reserves budget for each call and records what it cost.
 
-Before a call is sent, the journal knows what all calls in flight may take; after it, what it took,
-or that nobody counted it. So a resume knows as much as the process that was killed.
+The journal has the upper bound of all calls in flight before a call is sent, and its cost, or that
+it was not metered, before anything else is sent. A resume knows as much as the killed process did.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from opro_cli.engine.clock import now
 from opro_cli.errors import BudgetReached, ModelError
 
 BYTES_A_TOKEN = 3.0
-"""What a prompt probably takes, for limits a minute: English has about 4, digits 1 to 3."""
+"""An estimate for limits a minute: English has about 4, digits 1 to 3."""
 PROMPT_OVERHEAD = 64
-"""Tokens that a chat's frame may add to the bytes of its texts: no token is less than a byte."""
+"""Tokens that a chat template may add to the bytes of its texts: a token has at least one byte."""
 HEADROOM = 1.25
-"""What is in flight is written down as so many times as much, for not every call to be written."""
+"""Factor on the recorded bound of calls in flight, so that not every call has to record it."""
 LOWERED_AT = 0.5
-"""It is written down anew once it is less than this share of what was written."""
+"""The bound is recorded again once the calls in flight fall below this share of it."""
 FEW = 4
-"""So few calls are written down as they are."""
+"""Up to this many calls in flight, their number is recorded without headroom."""
 
 
 @dataclass(slots=True, eq=False)
 class Reservation:
-    """What is set aside for a call."""
+    """Budget reserved for one call."""
 
     role: Role
     request: ChatRequest
@@ -72,9 +72,10 @@ class Ledger:
         self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in ROLES}
 
     async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
-        """Set aside what a call may cost, and write down that it may be in flight.
+        """Reserve the upper bound of a call and record that it may be in flight.
 
-        Raises BudgetReached.
+        Raises:
+            BudgetReached: The call does not fit under a ceiling.
         """
         cost = self.cost_of(role, request)
         await self._ceilings.reserve(cost, self.require_time)
@@ -89,15 +90,14 @@ class Ledger:
         return reservation
 
     def release(self, reservation: Reservation) -> None:
-        """The call is over and, if it cost anything, recorded."""
+        """Give back a reservation; the call is over and its cost, if any, recorded."""
         self._remove(reservation)
         self._record_in_flight(reservation.role)
 
     def price(self, role: Role, reply: ChatReply) -> ChatReply:
-        """The reply at the price that the config gives, else at that which came with it.
+        """Price a reply: by the config if it gives a price, else as the reply says.
 
-        At the config's price an answer that nobody counted costs an unknown sum, also where the
-        server is free.
+        An unmetered answer has no known price under the config's rates, even from a free server.
         """
         price = self._own_prices.get(role)
         if price is None and reply.usd is None:
@@ -110,22 +110,22 @@ class Ledger:
         return replace(reply, usd=cost / 1e12)
 
     def record_usage(self, reservation: Reservation, reply: ChatReply) -> None:
-        """Write down what an answer does not say of its cost, and what it says beyond its bound."""
+        """Record an answer without token counts, or one that exceeded its bound."""
         if counted_tokens(reply) is None:
             why = "no token counts came with the answer"
             self._record_uncounted(reservation, why, answered=True, usd=reply.usd)
-        exceeded = self._exceeded(reservation, reply)
+        exceeded = self._check_limits(reservation, reply)
         if exceeded is not None:
             self._record(exceeded)
             self._bound_anew(reservation.role)
 
     def record_failure(self, reservation: Reservation, error: ModelError) -> None:
-        """Write down what a call without an answer may cost all the same."""
+        """Record the upper bound of a failed call that may be billed."""
         if error.maybe_billed:
             self._record_uncounted(reservation, error.message, answered=False, usd=None)
 
     def cost_of(self, role: Role, request: ChatRequest) -> Cost:
-        """What a call costs at most, by all that is known of the model."""
+        """Bound the cost of a call by everything that is known of the model."""
         size, known = _bytes(request), self._state.spend[role]
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
         completion = request.choices * max(request.max_tokens, known.longest_reply)
@@ -139,7 +139,7 @@ class Ledger:
         return cost
 
     def spent(self) -> Spent:
-        """By the run, all sessions and both models; what nobody counted at its upper bound."""
+        """Add up the run's spend, unmetered calls at their upper bounds."""
         return spent_by(self._state, self._prices, self._largest)
 
     def seconds_left(self) -> float:
@@ -153,7 +153,7 @@ class Ledger:
             raise self.time_is_up()
 
     def time_is_up(self) -> BudgetReached:
-        """What to raise then."""
+        """Build the exception for a run that is out of time."""
         return BudgetReached(f"minutes {self._budget.minutes:g} reached")
 
     def _remove(self, reservation: Reservation) -> None:
@@ -169,13 +169,13 @@ class Ledger:
         )
 
     def _record_in_flight(self, role: Role) -> None:
-        """Write down what calls in flight may take, where the journal's word is not good any more.
+        """Record the bound of the calls in flight, where the recorded one is no longer good.
 
-        It is good while it bounds what is in flight, and is neither far more than that nor more
-        than there is left to spend.
+        It is good while it covers the calls in flight and is neither far above them nor above
+        what is left of the budget.
         """
-        actual, said = self._in_flight[role], self._state.spend[role].in_flight
-        known = Spent(said.unanswered, said.tokens, said.pico_usd)
+        actual, recorded = self._in_flight[role], self._state.spend[role].in_flight
+        known = Spent(recorded.unanswered, recorded.tokens, recorded.pico_usd)
         bounds = (
             actual.calls <= known.calls
             and actual.tokens <= known.tokens
@@ -192,7 +192,7 @@ class Ledger:
             self._record(InFlight(now(), role, risk.calls, risk.tokens, usd))
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
-        """Is there so much left to lose, were the process killed now?"""
+        """Return True if losing this much to a kill would stay within the ceilings."""
         if not self._ceilings.any:
             return True
         others = [
@@ -210,8 +210,8 @@ class Ledger:
             usd = cost.pico_usd / 1e12
         self._record(Uncounted(now(), role, answered, cost.tokens, usd, why))
 
-    def _exceeded(self, reservation: Reservation, reply: ChatReply) -> LimitExceeded | None:
-        """What a provider counted, where it is more than the bound of the call."""
+    def _check_limits(self, reservation: Reservation, reply: ChatReply) -> LimitExceeded | None:
+        """Build the event for a reply that exceeded its bound; None for any other."""
         role, request = reservation.role, reservation.request
         prompt, completion = reply.prompt_tokens, reply.completion_tokens
         if prompt is None or completion is None:
@@ -234,7 +234,7 @@ class Ledger:
         )
 
     def _bound_anew(self, role: Role) -> None:
-        """Bound the calls in flight by what was learnt about their model."""
+        """Raise the reservations of calls in flight to a bound that was just learnt."""
         for reservation in self._reserved[role]:
             cost = self.cost_of(role, reservation.request)
             old, reservation.cost = reservation.cost, cost
@@ -244,7 +244,7 @@ class Ledger:
 
 
 def counted_tokens(reply: ChatReply) -> int | None:
-    """Of prompt and reply; None where the provider did not count both."""
+    """Add up prompt and completion tokens; None where the provider did not report both."""
     if reply.prompt_tokens is None or reply.completion_tokens is None:
         return None
     return reply.prompt_tokens + reply.completion_tokens

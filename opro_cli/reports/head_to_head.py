@@ -1,7 +1,7 @@
-"""Two prompts on the test questions that both answered: how they differ, and if chance explains it.
+"""Two prompts on the test questions that both answered, with a paired test.
 
-Questions that the scorer refused under one prompt alone are no part of the figures, and can not
-make a difference either: `guarded_p` counts them against whoever seems the better one.
+Questions that the scorer refused under one prompt only are not part of the figures and cannot make
+a difference significant: `guarded_p` counts them against the prompt that seems better.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
-    pairs = _graded(shared)
+    pairs = _pair_up(shared)
     n = len(pairs.both)
     if not n:
         return None
@@ -80,12 +80,12 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
         needed=tested.questions_needed,
         only_first=len(pairs.only_first),
         only_second=len(pairs.only_second),
-        guarded_p=_guarded(pairs, tested.difference, tested.p_value),
+        guarded_p=_guard_p(pairs, tested.difference, tested.p_value),
         together=_were_asked_together(shared),
     )
 
 
-def _graded(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
+def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
     pairs = _Pairs([], [], [])
     for old, new in shared:
         scores = old.score or 0.0, new.score or 0.0
@@ -99,11 +99,11 @@ def _graded(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
     return pairs
 
 
-def _guarded(pairs: _Pairs, difference: float, p_value: float) -> float:
-    """The p-value when questions that one prompt alone was graded on speak against the difference.
+def _guard_p(pairs: _Pairs, difference: float, p_value: float) -> float:
+    """Compute the p-value with one-sided refusals counted against the difference.
 
-    Those that the seemingly better one could not answer count as wrong for it; those that only it
-    could answer are no gain.
+    Questions refused under the seemingly better prompt count as wrong for it; questions that only
+    it could answer count as ties.
     """
     unanswered = pairs.only_first if difference > 0 else pairs.only_second
     ties = len(pairs.only_first) + len(pairs.only_second) - len(unanswered)
@@ -121,10 +121,10 @@ def _guarded(pairs: _Pairs, difference: float, p_value: float) -> float:
 
 
 def _were_asked_together(shared: Sequence[tuple[Outcome, Outcome]]) -> bool:
-    """Were both asked in one session, or gone on with together in each?
+    """Return True if both prompts were asked at the same time.
 
-    Prompts that are asked side by side begin in one session, and of what a kill leaves half asked
-    only a few questions belong to two. An answer from the cache is of no session.
+    Prompts that are asked side by side begin in the same session, and after a kill only a few
+    questions straddle two. An answer from the cache belongs to no session.
     """
     began = [min(outcome.session for outcome in side) for side in zip(*shared, strict=True)]
     if began[0] == began[1] >= 0:

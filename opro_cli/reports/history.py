@@ -25,9 +25,9 @@ MOST_REPLIES = 200
 
 
 class SpendPoint(NamedTuple):
-    """What was counted of both models' spend after some seconds at work.
+    """The metered spend of both models after some seconds at work.
 
-    None from the first answer on that was neither counted nor bounded.
+    None from the first answer on that was neither metered nor bounded.
     """
 
     seconds: float

@@ -96,13 +96,13 @@ def spend_of(state: RunState) -> dict[str, Any]:
         "completion_tokens": total([role.completion_tokens for role in roles]),
         "calls": calls_done(state),
         "cached_calls": sum(role.cached for role in roles),
-        "counted": counted(roles),
-        "uncounted": uncounted(roles),
+        "counted": count_metered(roles),
+        "uncounted": bound_unmetered(roles),
         "beyond_limits": beyond_limits(state.spend),
     }
 
 
-def counted(roles: Iterable[RoleSpend]) -> dict[str, Any]:
+def count_metered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
     """Tokens and dollars of what was counted; null where an answer has neither count nor bound."""
     known = list(roles)
     pairs = [role.known_tokens for role in known]
@@ -126,7 +126,7 @@ def beyond_limits(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
     }
 
 
-def uncounted(roles: Iterable[RoleSpend]) -> dict[str, Any]:
+def bound_unmetered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
     """Calls, and their tokens and dollars at most; dollars null where a price is unknown."""
     bounds = Bounds()
     for role in roles:

@@ -1,4 +1,4 @@
-"""What nobody counted of a run's calls, and what went beyond a limit, in words behind the cost."""
+"""Words for the cost of a run, its unmetered calls, and limits that a provider exceeded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opro_cli.reports.formats import money, plural, tokens
 
 
 def cost_words(spend: Mapping[str, Any]) -> str:
-    """What a run cost in one word: "$0.42", or "≤ $0.45" where not all of it was counted."""
+    """Format the cost of a run: "$0.42", or "≤ $0.45" where some calls were not metered."""
     bounds = spend.get("uncounted")
     if not bounds or not bounds["calls"]:
         return money(spend["usd"])
@@ -20,16 +20,16 @@ def cost_words(spend: Mapping[str, Any]) -> str:
 
 
 def uncounted_words(bounds: Mapping[str, Any] | None) -> str:
-    """ "at most $0.031 and 12.3k tokens more in 5 calls that nobody counted"; "" for none."""
+    """Format unmetered calls: "plus at most $0.031 and 12.3k tokens in 5 unmetered calls"."""
     if not bounds or not bounds["calls"]:
         return ""
     most = f"{money(bounds['usd'])} and " if bounds["usd"] else ""
-    what = f"{most}{tokens(bounds['tokens'])} tokens more"
-    return f"at most {what} in {plural(bounds['calls'], 'call')} that nobody counted"
+    what = f"{most}{tokens(bounds['tokens'])} tokens"
+    return f"plus at most {what} in {plural(bounds['calls'], 'unmetered call')}"
 
 
 def exceeded_words(role: str, longest_reply: int, prompt_overhead: int) -> str:
-    """That a provider took more than a call was allowed, and what follows."""
+    """Say by how much a provider exceeded a limit, and what follows."""
     if longest_reply:
         return (
             f"the {role} took up to {plural(longest_reply, 'token')} for a reply, more than "

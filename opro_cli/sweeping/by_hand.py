@@ -1,4 +1,4 @@
-"""A cell that `opro resume` works on by itself: still under the budget of its sweep."""
+"""The sweep's budget for a cell that is resumed on its own, by `opro resume`."""
 
 from __future__ import annotations
 
@@ -50,16 +50,19 @@ class OwnLimits:
         self._limits.lost(self._leaves.pop(permit))
 
     async def aclose(self) -> None:
-        """Nothing: whoever opened the budget closes it."""
+        """Do nothing: `limits_of_cell` closes the budget."""
 
 
 @contextmanager
 def limits_of_cell(run: Path, notes: list[str]) -> Iterator[OwnLimits | None]:
-    """What a run shares with its sweep; None for a run of no sweep, or of one without a ceiling.
+    """Open the limits that a run shares with its sweep; None where no sweep's ceiling holds.
 
-    notes: gets a sentence for people where something is not as it should be.
+    Args:
+        run: The folder of the run.
+        notes: Collects sentences for people about anything that is not as it should be.
 
-    Raises OproError where the budget of the sweep cannot be kept.
+    Raises:
+        OproError: The budget of the sweep cannot be kept.
     """
     folder = run.resolve().parent
     sweep = read_sweep(folder) if is_sweep(folder) else None

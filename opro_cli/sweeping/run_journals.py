@@ -1,4 +1,4 @@
-"""What the runs in a sweep's folder have spent, by their journals alone."""
+"""The spending of the runs in a sweep's folder, read from their journals."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunJournals:
 
 
 def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
-    """What a call of a run may take, for answers that an older opro left without token counts."""
+    """Bound a call of each role, for answers that an older opro left without token counts."""
     if not any(spend.uncounted_answers for spend in run.state.spend.values()):
         return {}
     prompts = longest_prompts(settings, run.examples, wiring.strategy_for(settings))

@@ -28,7 +28,7 @@ from opro_cli.core.session import (
 )
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
-from opro_cli.reports.result import counted, uncounted
+from opro_cli.reports.result import bound_unmetered, count_metered
 from opro_cli.reports.spend_words import exceeded_words, uncounted_words
 from opro_cli.ui.frame import out_line, stopping_line
 from opro_cli.ui.opening import opening_lines
@@ -103,7 +103,7 @@ class PlainLog:
             case Proposed():
                 self._after_proposal(event, state)
             case LimitExceeded():
-                self._say(event.at, f"note: {_exceeded(event)}")
+                self._say(event.at, f"note: {_limit_words(event)}")
             case Retried():
                 self._after_retry(event)
             case SessionEnded():
@@ -212,7 +212,7 @@ def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:
 def _spent(state: RunState) -> str:
     """Calls, tokens and money of all sessions."""
     roles = list(state.spend.values())
-    known = counted(roles)
+    known = count_metered(roles)
     tokens_in = formats.tokens(known["prompt_tokens"])
     tokens_out = formats.tokens(known["completion_tokens"])
     cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
@@ -220,10 +220,10 @@ def _spent(state: RunState) -> str:
     most = max(done, expected_calls(state) - cached)
     calls = f"{formats.count(done)} of at most {formats.count(most)} calls"
     calls += f", {formats.count(cached)} cached" if cached else ""
-    more = uncounted_words(uncounted(roles))
-    said = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
-    return f"{said}; {more}" if more else said
+    more = uncounted_words(bound_unmetered(roles))
+    line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
+    return f"{line}, {more}" if more else line
 
 
-def _exceeded(event: LimitExceeded) -> str:
+def _limit_words(event: LimitExceeded) -> str:
     return exceeded_words(event.role, event.longest_reply, event.prompt_overhead)

@@ -103,12 +103,12 @@ def test_what_nobody_counts_is_spent_at_its_bound_and_named(
     with_budget(folder, f"{{{ceiling}}}", PRICED)
     said = opro("optimize", "c.yaml")
     assert said.code == 3
-    assert f"in {len(model.requests)} calls that nobody counted" in said.out
+    assert f"in {len(model.requests)} unmetered calls" in said.out
     assert len(model.requests) == calls
     for _ in range(3):  # no resume lifts the ceiling
         again = opro("resume", "--last")
         assert again.code == 3
-        assert f"in {calls} calls that nobody counted" in again.out
+        assert f"in {calls} unmetered calls" in again.out
     assert len(model.requests) == calls
     (spend,) = [each["spend"] for each in opro("runs", "--json").data]
     assert (spend["usd"], spend["prompt_tokens"]) == (None, None)
