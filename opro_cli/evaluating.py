@@ -20,7 +20,8 @@ from opro_cli import running, wiring
 from opro_cli.adapters.growing_runs import add_instructions
 from opro_cli.adapters.journal import FileJournal
 from opro_cli.adapters.models.embedded_weights import weights_of
-from opro_cli.adapters.run_folder import create_run, read_run
+from opro_cli.adapters.run_folder import CONFIG_COPY, create_run, read_run
+from opro_cli.core.budget_changes import with_changes
 from opro_cli.core.candidates import candidate_id
 from opro_cli.core.changes import as_plain
 from opro_cli.core.fingerprint import examples_fingerprint
@@ -90,14 +91,15 @@ def cells(
     datasets: Sequence[Dataset],
     models: Sequence[str],
     runs_dir: Path,
-    budget: BudgetSettings,
+    budget: Sequence[str] = (),
     *,
     fresh: bool = False,
 ) -> Iterator[Cell]:
     """All pairs of a dataset and a model.
 
-    models: names; none: the scorer of each dataset. fresh: ask all of it anew, in folders of
-    their own, which later evaluations then go on with.
+    models: names; none: the scorer of each dataset. budget: changes, "usd=5" or "calls=+100", of
+    the ceilings in the dataset's config. fresh: ask all of
+    it anew, in folders of their own, which later evaluations then go on with.
     """
     place = runs_dir / EVALS
     # A name that begins with a dot is no evaluation, or not yet one.
@@ -106,7 +108,7 @@ def cells(
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
-            settings = _settings(dataset.settings, model, prompts, budget)
+            settings = _settings(dataset.settings, model, prompts)
             examples: dict[Split, Sequence[Example]] = {
                 "train": (),
                 "dev": (),
@@ -117,6 +119,8 @@ def cells(
                 told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
                 known[digest] = place / f"{told[:80]}-{stamp}{digest}"
             folder = known[digest]
+            ceilings = with_changes(_budget_of(folder, settings, budget), budget)
+            settings = replace(settings, budget=ceilings)
             yield Cell(dataset.name, model, folder, settings, examples)
 
 
@@ -126,9 +130,14 @@ def _stamp(folder: Path) -> str:
     return found[1] if found else ""
 
 
-def _settings(
-    settings: Settings, model: str, prompts: Sequence[str], budget: BudgetSettings
-) -> Settings:
+def _budget_of(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
+    """The ceilings to change: those of the config, or its own where "=+" raises them."""
+    path = folder / CONFIG_COPY
+    raises = any("=+" in change for change in changes)
+    return wiring.settings_from(path).budget if raises and path.is_file() else settings.budget
+
+
+def _settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
     scorer = settings.scorer
     if model != scorer.model:  # address and price are those of the config's own model
         scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None)
@@ -137,10 +146,9 @@ def _settings(
         name="eval",
         scorer=scorer,
         optimizer=OptimizerSettings(  # never asked
-            scorer.model, scorer.api_base, endpoints=scorer.endpoints
+            scorer.model, scorer.api_base, endpoints=scorer.endpoints, price=scorer.price
         ),
         search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
-        budget=budget,
     )
 
 

@@ -183,14 +183,20 @@ def work_on(
         for observer in observers:
             observer.begin(briefing, run.state, runner.activity)
         ending: Ending = "interrupted"
+        failed = True
         try:
             ending = asyncio.run(_session(runner))
+            failed = False
         except asyncio.CancelledError:
             raise Interrupted("stopped at once; nothing answered is lost") from None
         finally:
             for observer in observers:
                 observer.end()
-            outcome = _finish(folder, run, ending)
+            try:
+                outcome = _finish(folder, run, ending)
+            except RunFolderError:
+                if not failed:  # else a full disk, say, has been met before, and is told
+                    raise
         since = "" if uncached else _trouble(runner)
         return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
     finally:

@@ -10,7 +10,6 @@ from opro_cli import evaluating, wiring
 from opro_cli.adapters.run_folder import read_run
 from opro_cli.adapters.sweep_folder import read_sweep
 from opro_cli.adapters.swept_runs import read_cells
-from opro_cli.core.settings import BudgetSettings
 from opro_cli.errors import OproError, UsageError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.report import SweepReport, report_on
@@ -23,7 +22,7 @@ def read_report(folder: Path, runs_dir: Path) -> SweepReport:
     report = report_on(sweep.name, read_cells(sweep))
     evaluated: dict[tuple[str, str], RecordedRun] = {}
     for target in report.targets:
-        for cell in evaluations([target], report, runs_dir, BudgetSettings()):
+        for cell in evaluations([target], report, runs_dir):
             if (cell.folder / "run.json").is_file():
                 try:
                     evaluated[target.key] = read_run(cell.folder)
@@ -47,7 +46,7 @@ def evaluations(
     targets: Sequence[Target],
     report: SweepReport,
     runs_dir: Path,
-    budget: BudgetSettings,
+    budget: Sequence[str] = (),
     *,
     fresh: bool = False,
 ) -> Iterator[evaluating.Cell]:

@@ -29,7 +29,7 @@ from opro_cli.core.state import RunState
 from opro_cli.errors import RunFolderError
 
 SNAPSHOT = "snapshot.msgpack"
-_VERSION = 3
+_VERSION = 4
 _CRC_BYTES = 4
 
 
@@ -139,4 +139,4 @@ def _rows() -> Any:
     from msgspec.msgpack import Decoder
 
     # A journal may have a whole number where a float is meant, and it is shown as it is.
-    return Decoder(list[tuple[int, str | None, int | float | None, bool, int]])
+    return Decoder(list[tuple[int, str | None, int | float | None, bool, int, int | float]])

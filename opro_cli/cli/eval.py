@@ -84,27 +84,25 @@ def eval_(
       opro eval --sweep grid --dry-run
     """
     from opro_cli import evaluating
-    from opro_cli.core.budget_changes import with_changes
-    from opro_cli.core.settings import BudgetSettings
     from opro_cli.reports.matrix import as_rows, column
     from opro_cli.ui.consoles import console_for, observer_for
     from opro_cli.ui.safe import printable
 
-    ceilings = with_changes(BudgetSettings(), budget or [])
+    changes = budget or []
     if sweep is not None:
         if data or prompt or file or best_of or model or limit or top != 1 or split != "test":
             raise UsageError(
                 "--sweep says itself what is asked of whom",
                 "leave out DATA, --prompt, --file, --best-of, --top, --model, --split and --limit",
             )
-        prompts, plan = sweep_plan(sweep, runs_dir, ceilings, fresh=fresh)
+        prompts, plan = sweep_plan(sweep, runs_dir, changes, fresh=fresh)
     else:
         if not data:
             raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
         prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
         datasets = [_dataset(each, split, limit, runs_dir) for each in data]
         named = model or []
-        plan = list(evaluating.cells(prompts, datasets, named, runs_dir, ceilings, fresh=fresh))
+        plan = list(evaluating.cells(prompts, datasets, named, runs_dir, changes, fresh=fresh))
     if dry_run:
         show_plan(plan, as_json=as_json)
         return
@@ -127,6 +125,9 @@ def eval_(
         if outcome is not None and outcome.ending != "finished":
             why = outcome.stopped_by or "stopped"
             again = "the same command" + (" without --fresh" if fresh else "")
+            if outcome.stopped_by:
+                ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
+                again += f" with --budget {ceiling}=+AMOUNT"
             print(f"{printable(why)}; nothing is lost: {again} goes on", file=sys.stderr)
             raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
     rows = as_rows(prompts, columns)

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from opro_cli.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
-    from opro_cli.core.settings import BudgetSettings
     from opro_cli.evaluating import Cell
     from opro_cli.ui.page import Page
 
 
 def sweep_plan(
-    name: str, runs_dir: Path, budget: BudgetSettings, *, fresh: bool = False
+    name: str, runs_dir: Path, budget: Sequence[str], *, fresh: bool = False
 ) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
     from opro_cli.transferring import evaluations, prompts_to_ask, read_report

@@ -43,13 +43,15 @@ class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a rep
     """One question's outcome: the answer read (None: unreadable) and its score.
 
     excluded: the scorer can never answer it and the score leaves it out. session: of the run, the
-    one in which the scorer was asked, counted from 1; CACHED where another run was.
+    one in which the scorer was asked, counted from 1; CACHED where another run was. sent: when
+    the call was sent that was answered, seconds since the epoch.
     """
 
     answer: str | None
     score: float | None
     excluded: bool = False
     session: int = 0
+    sent: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,7 +60,9 @@ class Answers:
 
     by_question: MutableMapping[int, Outcome] = field(default_factory=dict)
     first_replies: dict[int, str] = field(default_factory=dict)
-    """Replies of the first round to questions whose second round is still open."""
+    """Replies of the first round that wait for the second, or of the only one for their grade."""
+    second_replies: dict[int, str] = field(default_factory=dict)
+    """Replies of the second round that wait for their grade."""
     correct: int = 0
     unreadable: int = 0
     refused: int = 0
@@ -73,6 +77,7 @@ class Answers:
         self.by_question[question] = outcome
         if self.first_replies:
             self.first_replies.pop(question, None)
+            self.second_replies.pop(question, None)
         score = outcome.score
         if score is None:
             self.unreadable += 1
@@ -81,10 +86,11 @@ class Answers:
         elif score != 0.0:
             self.partial = True
 
-    def refuse(self, question: int, *, exclude: bool, session: int = 0) -> None:
+    def refuse(self, question: int, *, exclude: bool, session: int = 0, sent: float = 0.0) -> None:
         """Take in that one question can never be answered."""
-        self.by_question[question] = Outcome(None, None, exclude, session)
+        self.by_question[question] = Outcome(None, None, exclude, session, sent)
         self.first_replies.pop(question, None)
+        self.second_replies.pop(question, None)
         self.refused += 1
         self.excluded += exclude
 

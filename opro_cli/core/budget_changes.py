@@ -27,6 +27,8 @@ def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettin
         whole = number is not None and name in ("calls", "tokens")
         if number is not None and not (0 < number < float("inf")):
             raise UsageError(f"--budget: {expected}")
+        if whole and number != int(number or 0):
+            raise UsageError(f"--budget: {expected}; {name} are whole numbers")
         value: Any = int(number or 0) if whole else number
         budget = replace(budget, **{name: value})
     return budget

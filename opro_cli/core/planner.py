@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from opro_cli.core.answers import Estimate
@@ -176,7 +177,10 @@ def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
     if n == 0 or not _races(state, candidate):
         return None
     race = _race_of(state, candidate.step)
-    at_boundary = n in race.boundaries and all(q in answers.by_question for q in race.order[:n])
+    place = bisect_left(race.boundaries, n)
+    at_boundary = race.boundaries[place : place + 1] == (n,) and all(
+        map(answers.by_question.__contains__, race.order[:n])
+    )
     return race.estimate(answers) if at_boundary and race.stops(answers, n) else None
 
 
@@ -185,8 +189,13 @@ def _next_block(state: RunState, candidate: Candidate) -> list[int]:
     if not _races(state, candidate):
         return state.missing(candidate, "train")
     race, done = _race_of(state, candidate.step), candidate.answers["train"].by_question
-    for boundary in race.boundaries:
-        block = [question for question in race.order[:boundary] if question not in done]
+    # Blocks are asked in order: as a rule those that so many answers fill are done.
+    place = bisect_right(race.boundaries, len(done))
+    start = race.boundaries[place - 1] if place else 0
+    if not all(map(done.__contains__, race.order[:start])):
+        place = start = 0
+    for boundary in race.boundaries[place:]:
+        block = [question for question in race.order[start:boundary] if question not in done]
         if block:
             return block
     return []

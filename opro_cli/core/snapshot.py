@@ -71,6 +71,7 @@ class KeptAnswers:
 
     by_question: Outcomes
     first_replies: dict[int, str]
+    second_replies: dict[int, str]
     correct: int
     unreadable: int
     refused: int

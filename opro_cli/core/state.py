@@ -129,7 +129,7 @@ class RunState:
             case Reasoned():
                 self._apply_reasoned(event)
             case Refused():
-                self._refuse(event, len(self.sessions))
+                self._refuse(event, len(self.sessions), event.at)
             case Stopped():
                 self._apply_stopped(event)
             case Checked():
@@ -161,9 +161,12 @@ class RunState:
 
     def _apply_reasoned(self, event: Reasoned) -> None:
         answers = self._answers_for(event)
-        if event.question in answers.first_replies:
-            raise IllegalEvent(f"a second first round of question {event.question}")
-        answers.first_replies[event.question] = event.text
+        replies = answers.first_replies
+        if self.rounds == 2 and event.question in replies:
+            replies = answers.second_replies
+        if event.question in replies:
+            raise IllegalEvent(f"another reply to question {event.question}, which has its rounds")
+        replies[event.question] = event.text
         self.spend["scorer"].add(event)
 
     def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:
@@ -188,18 +191,21 @@ class RunState:
         if event.score is not None and not 0.0 <= event.score <= 1.0:
             raise IllegalEvent(f"a score of {event.score:g}, which is not between 0 and 1")
         # A reply that was kept ungraded is paid for once, not again with its grade.
-        known = self.rounds == 1 and event.question in answers.first_replies
+        ungraded = answers.first_replies if self.rounds == 1 else answers.second_replies
+        known = event.question in ungraded
         session = CACHED if event.via == "cache" else len(self.sessions)
+        sent = event.at - event.seconds
         if is_filtered(event.text, event.finish_reason):
-            self._refuse(event, session)
+            self._refuse(event, session, sent)
         else:
-            answers.add(event.question, Outcome(event.answer, event.score, False, session))
+            outcome = Outcome(event.answer, event.score, False, session, sent)
+            answers.add(event.question, outcome)
         if not known:
             self.spend["scorer"].add(event)
 
-    def _refuse(self, event: Answered | Refused, session: int) -> None:
-        answers = self._answers_for(event)
-        answers.refuse(event.question, exclude=self.exclude_refused, session=session)
+    def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
+        answers, excluded = self._answers_for(event), self.exclude_refused
+        answers.refuse(event.question, exclude=excluded, session=session, sent=sent)
 
     def _apply_stopped(self, event: Stopped) -> None:
         candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)

@@ -25,7 +25,7 @@ from opro_cli.engine.pace import Pace, Turns
 from opro_cli.engine.replies import TimedReply, told, without_keys
 from opro_cli.engine.retries import RetryPolicy, with_retries
 from opro_cli.engine.sharing import shared_call
-from opro_cli.errors import ModelError
+from opro_cli.errors import JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
@@ -134,8 +134,12 @@ class Calls:
                 if place is not None:
                     self._known.keep(place, answered.recorded)
                 yield answered
-            finally:
+            except (JournalError, asyncio.CancelledError):
+                raise  # the answer is in no journal, so its bound stays in flight
+            except BaseException:
                 self._ledger.release(reservation)
+                raise
+            self._ledger.release(reservation)
         finally:
             if place is not None and not fresh:
                 self._known.end(place)

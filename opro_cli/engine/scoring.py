@@ -130,7 +130,9 @@ class Scoring:
         request = ChatRequest(
             messages, scorer.temperature, scorer.max_tokens, seed, stop=scorer.stop or ()
         )
-        known = candidate.answers[question.split].first_replies.get(question.index)
+        answers = candidate.answers[question.split]
+        known = answers.first_replies.get(question.index)
+        ungraded = answers.second_replies.get(question.index) if task.second_round else known
         # Answers that are compared are all given now, by the scorer as it is now.
         to_compare = question.split == "test" and self.calls.state.compares_on_test
         fresh = to_compare or question.candidate.startswith(AGAIN)
@@ -138,6 +140,9 @@ class Scoring:
         async def record_graded(answered: TimedReply) -> None:
             await self._record_graded(question, answered, prompt)
 
+        if ungraded is not None:  # paid for in a session that ended before it was graded
+            await record_graded(_recalled(ungraded))
+            return
         if task.second_round:
             if known is None:
                 async with self.calls.answer("scorer", request, fresh=fresh) as answered:
@@ -151,12 +156,9 @@ class Scoring:
             second = second_round_messages(messages, known)
             limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
             request = replace(request, messages=second, max_tokens=limit)
-        elif known is not None:  # paid for in a session that ended before it was graded
-            await record_graded(_recalled(known))
-            return
         async with self.calls.answer("scorer", request, fresh=fresh) as answered:
             self.answered += not answered.reply.filtered
-            if task.second_round or answered.reply.filtered:
+            if answered.reply.filtered:
                 await record_graded(answered)
                 return
             if self.grader.is_immediate:

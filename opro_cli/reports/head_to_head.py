@@ -1,20 +1,28 @@
 """Two prompts on the test questions that both answered, with a paired test.
 
-Questions that the scorer refused under one prompt only are not part of the figures and cannot make
-a difference significant: `guarded_p` counts them against the prompt that seems better.
+Two things must not make a difference significant, and `guarded_p` counts them against the prompt
+that seems better. Questions that the scorer refused under one prompt only are not part of the
+figures. And a scorer that changes by itself changes between the two answers of as many questions
+as one prompt was ahead of the other at that moment, and of no more.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from opro_cli.core.answers import Outcome
+from opro_cli.core.answers import CACHED, Outcome
 from opro_cli.core.candidates import Candidate
 from opro_cli.core.paired_tests import compare_scores
 from opro_cli.core.stats import Interval
+
+MOST_AHEAD = 3
+"""Questions that one of two prompts asked side by side is ahead, now and then."""
+SAME_TIME_S = 1.0
+"""Seconds between two calls that count as simultaneous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,8 @@ class Comparison:
     minus first. needed: questions that would tell such a difference from chance (power 80 %),
     None when there is none. only_first, only_second: further questions that only the one was
     graded on, since the scorer refused them under the other and scores leave them out.
-    guarded_p: the p-value with these counted against the difference. together: were both asked
-    at the same time, so that a scorer which changes by itself has changed for both?
+    ahead: the most questions that one prompt was asked more than the other, at any time. guarded_p:
+    the p-value with all of these counted against the difference.
     """
 
     test: str
@@ -42,8 +50,13 @@ class Comparison:
     needed: int | None
     only_first: int = 0
     only_second: int = 0
+    ahead: int = 0
     guarded_p: float = 1.0
-    together: bool = True
+
+    @property
+    def together(self) -> bool:
+        """Whether both prompts were asked at the same times."""
+        return self.ahead <= MOST_AHEAD
 
 
 class _Pairs(NamedTuple):
@@ -54,8 +67,10 @@ class _Pairs(NamedTuple):
     only_second: list[float]
 
 
-def compare(first: Candidate, second: Candidate) -> Comparison | None:
+def compare(first: Candidate, second: Candidate, *, side_by_side: bool = True) -> Comparison | None:
     """First against second on test; None when they share no question there.
+
+    side_by_side: whether their run asks compared prompts question by question.
 
     The test is that of `compare_scores`: McNemar's for right or wrong answers, Gaffke's for scores
     in between.
@@ -67,6 +82,7 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
     if not n:
         return None
     tested = compare_scores(pairs.both)
+    ahead = _count_ahead(shared, side_by_side=side_by_side)
     return Comparison(
         test=tested.name,
         n=n,
@@ -80,8 +96,8 @@ def compare(first: Candidate, second: Candidate) -> Comparison | None:
         needed=tested.questions_needed,
         only_first=len(pairs.only_first),
         only_second=len(pairs.only_second),
-        guarded_p=_guard_p(pairs, tested.difference, tested.p_value),
-        together=_were_asked_together(shared),
+        ahead=ahead,
+        guarded_p=_guard_p(pairs, tested.difference, tested.p_value, ahead),
     )
 
 
@@ -99,35 +115,50 @@ def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
     return pairs
 
 
-def _guard_p(pairs: _Pairs, difference: float, p_value: float) -> float:
-    """Compute the p-value with one-sided refusals counted against the difference.
+def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> float:
+    """Compute the p-value with everything doubtful counted against the difference.
 
     Questions refused under the seemingly better prompt count as wrong for it; questions that only
-    it could answer count as ties.
+    it could answer count as ties, and so do its largest gains, as many as one prompt was ahead.
     """
+    doubtful = ahead if ahead > MOST_AHEAD else 0
     unanswered = pairs.only_first if difference > 0 else pairs.only_second
-    ties = len(pairs.only_first) + len(pairs.only_second) - len(unanswered)
+    ties = len(pairs.only_first) + len(pairs.only_second) - len(unanswered) + doubtful
     if not unanswered and not ties:
         return p_value
-    if difference > 0:
-        everything = [*pairs.both, *((score, 0.0) for score in unanswered)]
-    else:
-        everything = [*pairs.both, *((0.0, score) for score in unanswered)]
-    everything += [(0.0, 0.0)] * ties
+    gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
+    kept = gains_last[: len(gains_last) - doubtful]
+    against = [(score, 0.0) if difference > 0 else (0.0, score) for score in unanswered]
+    everything = [*kept, *against, *[(0.0, 0.0)] * ties]
     what_is_left = math.fsum(new - old for old, new in everything)
     if what_is_left * difference <= 0:
         return 1.0
     return max(p_value, compare_scores(everything).p_value)
 
 
-def _were_asked_together(shared: Sequence[tuple[Outcome, Outcome]]) -> bool:
-    """Return True if both prompts were asked at the same time.
+def _count_ahead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
+    """Count the questions that one prompt was ahead of the other at most.
 
-    Prompts that are asked side by side begin in the same session, and after a kill only a few
-    questions straddle two. An answer from the cache belongs to no session.
+    Side by side that is one or two, unless calls were sent again (a time-out, a kill) under one
+    prompt more than under the other. A run that asks one prompt after the other is judged by its
+    sessions alone. Nobody knows when an answer from the cache was asked for.
     """
-    began = [min(outcome.session for outcome in side) for side in zip(*shared, strict=True)]
-    if began[0] == began[1] >= 0:
-        return True
-    same = sum(old.session == new.session >= 0 for old, new in shared)
-    return 2 * same >= len(shared)
+    if not side_by_side:
+        same = sum(old.session == new.session >= 0 for old, new in shared)
+        return 0 if 2 * same >= len(shared) else len(shared)
+    if any(outcome.session == CACHED for pair in shared for outcome in pair):
+        return len(shared)
+    one, other = (sorted(map(_moment, side)) for side in zip(*shared, strict=True))
+    return max(_lead(one, other), _lead(other, one))
+
+
+def _moment(outcome: Outcome) -> float:
+    """When a question was asked, two sessions never at the same time."""
+    return outcome.sent + 10 * SAME_TIME_S * outcome.session
+
+
+def _lead(one: Sequence[float], other: Sequence[float]) -> int:
+    """How many questions more one prompt was asked, at most, at any time; times ascending."""
+    return max(
+        number - bisect_right(other, sent + SAME_TIME_S) for number, sent in enumerate(one, start=1)
+    )

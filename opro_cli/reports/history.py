@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -91,17 +92,16 @@ class _Meter:
 
     def __init__(self, rounds: int) -> None:
         self._rounds = rounds
-        self._kept: set[tuple[str, Split, int]] = set()
+        self._kept: Counter[tuple[str, Split, int]] = Counter()
         self._spend = RoleSpend()
 
     def count(self, event: Event) -> None:
         if isinstance(event, Reasoned):
-            self._kept.add((event.candidate, event.split, event.question))
+            self._kept[event.candidate, event.split, event.question] += 1
         # A reply that was kept ungraded is paid for once, not again with its grade.
         graded_later = (
             isinstance(event, Answered)
-            and self._rounds == 1
-            and (event.candidate, event.split, event.question) in self._kept
+            and self._kept[event.candidate, event.split, event.question] == self._rounds
         )
         if isinstance(event, Uncounted):
             self._spend.add_uncounted(event)

@@ -41,8 +41,6 @@ class Entry:
         """ "better", "worse" or "" for not told apart from the first prompt."""
         if self.against_first is None or self.adjusted is None or self.adjusted >= ALPHA:
             return ""
-        if not self.against_first.together:
-            return ""
         return "better" if self.against_first.difference > 0 else "worse"
 
 
@@ -60,7 +58,8 @@ class Column:
 def column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> Column:
     """The scores of all prompts in one evaluation."""
     asked = [run.state.candidates[candidate_id(prompt)] for prompt in prompts]
-    meetings = [compare(asked[0], each) for each in asked[1:]]
+    beside = run.state.interleaves
+    meetings = [compare(asked[0], each, side_by_side=beside) for each in asked[1:]]
     adjusted = holm([max(each.p_value, each.guarded_p) if each else 1.0 for each in meetings])
     entries = [Entry(asked[0].score("test"), None, None, _asked_at(run, asked[0]))]
     for candidate, meeting, p_value in zip(asked[1:], meetings, adjusted, strict=True):
@@ -90,6 +89,7 @@ def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str,
             **(score_data(entry.score) or dict.fromkeys(SCORE_KEYS)),
             "difference": entry.against_first.difference if entry.against_first else None,
             "p_value": entry.against_first.p_value if entry.against_first else None,
+            "p_guarded": entry.against_first.guarded_p if entry.against_first else None,
             "p_adjusted": entry.adjusted,
             "mark": entry.mark,
             "asked": None if entry.asked is None else moment(entry.asked),

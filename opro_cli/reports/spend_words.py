@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from opro_cli.reports.formats import money, plural, tokens
+from opro_cli.reports.formats import UNKNOWN, money, plural, tokens
 
 
 def cost_words(spend: Mapping[str, Any]) -> str:
@@ -14,8 +14,10 @@ def cost_words(spend: Mapping[str, Any]) -> str:
     if not bounds or not bounds["calls"]:
         return money(spend["usd"])
     counted = spend["counted"]["usd"]
-    if counted is None or bounds["usd"] is None:
+    if counted is None:
         return money(None)
+    if bounds["usd"] is None:
+        return f"{money(counted)} + {UNKNOWN}"
     return f"≤ {money(counted + bounds['usd'])}" if bounds["usd"] else money(counted)
 
 

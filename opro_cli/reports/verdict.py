@@ -23,24 +23,25 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> d
     if best is start:
         sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
         return _verdict("not_distinguishable", sentence, None)
-    found = compare(start, best)
+    found = compare(start, best, side_by_side=state.interleaves)
     if found is None:
         return no_verdict("the scorer refused every test question")
     outcome: Judgement = "not_distinguishable"
-    if max(found.p_value, found.guarded_p) < ALPHA:
+    if found.p_value < ALPHA:
         outcome = "improved" if found.difference > 0 else "worse"
-    doubt = "" if outcome == "not_distinguishable" else _doubt(state, start, found)
-    if doubt:
-        return _verdict(None, f"{_figures(found)}; but {doubt}", found)
+        if doubt := _doubt(state, start, found):
+            return _verdict(None, f"{_figures(found)}; but {doubt}", found)
+        if found.guarded_p >= ALPHA:
+            outcome = "not_distinguishable"
     return _verdict(outcome, _sentence(found, outcome), found)
 
 
 def _doubt(state: RunState, start: Candidate, found: Comparison) -> str:
     """Why a difference may be the scorer's own doing and not the prompt's, "" where it is not."""
-    if not state.interleaves and not found.together:
+    if not found.together and found.guarded_p >= ALPHA:
         return (
-            "the two prompts were asked in different sessions, or one of them in an earlier run, "
-            "so the scorer itself may have changed in between"
+            f"one of the two prompts was asked {found.ahead} questions later than the other, so "
+            "the scorer itself may have changed in between; `opro eval --fresh` asks both again"
         )
     drift = _drift(state, start)
     if drift is None or drift.p_value >= ALPHA or drift.difference * found.difference <= 0:
@@ -92,7 +93,7 @@ def _sentence(found: Comparison, outcome: Judgement) -> str:
     if found.p_value < ALPHA:
         return (
             f"{figures}; but counted against it, the questions that were left out take the "
-            "difference away"
+            f"difference away ({found.test} = {found.guarded_p:.2g})"
         )
     if found.needed is None:
         return f"{figures}; as many were lost as gained"

@@ -18,7 +18,9 @@ def print_cache(facts: Mapping[str, Any], console: Console) -> None:
     size = f"{megabytes(facts['bytes'])} of at most {megabytes(facts['limit_bytes'])}"
     rows = [("kept in", facts["path"]), ("answers", count(facts["answers"])), ("size", size)]
     if facts["answers"]:
-        rows += [(end, f"{facts[end]:.16} UTC".replace("T", " ")) for end in ("oldest", "newest")]
+        rows += [
+            (end, f"{facts[end]:.16}".replace("T", " ") + " UTC") for end in ("oldest", "newest")
+        ]
     rows += [(count(many), name) for name, many in facts["by_model"].items()]
     grid = Table.grid(padding=(0, 2))
     for name, value in rows:

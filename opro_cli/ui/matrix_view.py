@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from opro_cli.reports.formats import bounds, count, moment, percent
+from opro_cli.core.paired_tests import ALPHA
+from opro_cli.reports.formats import bounds, count, moment, percent, plural
 from opro_cli.reports.matrix import Column, Entry
 from opro_cli.ui.safe import instruction_shown, printable
 
@@ -37,25 +38,39 @@ def print_matrix(prompts: Sequence[str], columns: Sequence[Column], console: Con
                 style="dim",
             )
         )
-    for line in _asked_apart(prompts, columns):
+    for line in _unmarked(prompts, columns):
         console.print(Text(line, style="yellow"))
 
 
-def _asked_apart(prompts: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """Which prompts have no mark because they were asked at another time than the first."""
+def _unmarked(prompts: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """Which prompts have no mark although their scores differ, and why."""
     lines = []
     for column in columns:
         first, *others = column.entries
         for prompt, entry in zip(prompts[1:], others, strict=True):
-            if entry.against_first is not None and not entry.against_first.together:
+            if why := _why_unmarked(first, entry):
                 shown = printable(instruction_shown(prompt), PROMPT)
-                lines.append(
-                    f"{printable(column.dataset)}, {printable(column.model)}: no mark for "
-                    f"“{shown}”, asked {moment(entry.asked)}; the first prompt was asked "
-                    f"{moment(first.asked)}, and the model may have changed in between. "
-                    "`--fresh` asks them all in one session."
-                )
+                where = f"{printable(column.dataset)}, {printable(column.model)}"
+                lines.append(f"{where}: no mark for “{shown}”, {why}")
     return lines
+
+
+def _why_unmarked(first: Entry, entry: Entry) -> str:
+    found = entry.against_first
+    if found is None or entry.mark:
+        return ""
+    if not found.together:
+        return (
+            f"asked {moment(entry.asked)}; the first prompt was asked {moment(first.asked)}, and "
+            "the model may have changed in between. `--fresh` asks them all in one session."
+        )
+    refused = found.only_first + found.only_second
+    if refused and found.p_value < ALPHA <= found.guarded_p:
+        return (
+            f"since the model refused {plural(refused, 'question')} under one of the two prompts "
+            "only: they are left out of the scores, and counted against the difference."
+        )
+    return ""
 
 
 def _cell(entry: Entry) -> Text:

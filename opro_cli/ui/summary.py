@@ -97,20 +97,27 @@ def _missed(
     """How many questions have no answer that counts, and what that did to the score."""
     lines = []
     for name, candidate in (("start", start), ("best", best)):
-        unreadable, refused = _numbers("unreadable", candidate), _numbers("refused", candidate)
+        left_out = result.get("unanswerable") == "exclude"
+        unreadable = _numbers("unreadable", candidate)
+        refused = _numbers("refused", candidate, beside=left_out)
         if unreadable:
             lines.append(f"unreadable answers under {name} (they count as wrong): {unreadable}")
         if refused:
-            how = "are left out" if result.get("unanswerable") == "exclude" else "count as wrong"
+            how = "are left out" if left_out else "count as wrong"
             lines.append(f"refused questions under {name} (they {how}): {refused}")
     return lines
 
 
-def _numbers(kind: str, candidate: Mapping[str, Any]) -> str:
-    """How many of a kind on which split; a result of an older opro lacks some kinds."""
+def _numbers(kind: str, candidate: Mapping[str, Any], *, beside: bool = False) -> str:
+    """How many of a kind on which split; a result of an older opro lacks some kinds.
+
+    beside: they are no part of the questions that the score is about.
+    """
     scores = ((split, candidate["scores"].get(split)) for split in _SPLITS)
     found = [(split, each) for split, each in scores if each and each.get(kind)]
-    return ", ".join(f"{each[kind]} of {each['n']} on {split}" for split, each in found)
+    return ", ".join(
+        f"{each[kind]} of {each['n'] + each[kind] * beside} on {split}" for split, each in found
+    )
 
 
 def _baselines(result: Mapping[str, Any]) -> list[list[str]]:

@@ -12,7 +12,7 @@ import pytest
 from opro_cli import evaluating, running
 from opro_cli.adapters.models import embedded_weights
 from opro_cli.adapters.run_folder import read_identity
-from opro_cli.core.settings import EMBEDDED, BudgetSettings
+from opro_cli.core.settings import EMBEDDED
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from tests.adapters.conftest import Opro, unfinished_copy
 from tests.adapters.journals import FOLDERS
@@ -57,7 +57,7 @@ def test_an_evaluation_goes_on_with_the_weights_it_began_with(
     dataset = evaluating.dataset_of_config(QUICKSTART, "test", 2)
 
     def place() -> Path:
-        (cell,) = evaluating.cells(["Think."], [dataset], [], tmp_path, BudgetSettings())
+        (cell,) = evaluating.cells(["Think."], [dataset], [], tmp_path)
         return cell.folder
 
     first = place()

@@ -324,3 +324,30 @@ def test_a_prompt_of_another_session_has_its_date_and_no_mark_until_all_are_aske
     assert opro(*arguments, "--json").data == rows
     assert "no mark for" not in opro(*arguments).out
     assert len(model.requests) == asked + 2 * 7
+
+
+def test_an_evaluation_has_the_ceilings_of_its_config_and_more_may_be_added(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    (folder / "c.yaml").write_text(CONFIG + "budget: {calls: 3}\n")
+    evaluate = ("eval", "c.yaml", "-p", "one", "-p", "two", "--no-preflight")
+    said = opro(*evaluate)
+    assert said.code == 3
+    assert "the same command with --budget calls=+AMOUNT goes on" in said.err
+    assert len(model.requests) == 3
+    for more in (4, 2):
+        before = len(model.requests)
+        assert opro(*evaluate, "--budget", f"calls=+{more}").code == 3
+        assert len(model.requests) == before + more
+    assert opro(*evaluate, "--budget", "calls=none").code == 0
+    assert len(model.requests) == 2 * 7
+
+
+def test_an_evaluation_in_dollars_needs_the_price_of_its_scorer_alone(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    priced = CONFIG.replace("scorer}", "scorer, price: {input: 1, output: 2}}")
+    (folder / "c.yaml").write_text(priced)
+    said = opro("eval", "c.yaml", "-p", "one", "--budget", "usd=5", "--json")
+    assert said.code == 0, said.err
+    assert len(model.requests) == 7

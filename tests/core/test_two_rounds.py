@@ -8,7 +8,7 @@ import pytest
 
 from opro_cli.core.answers import Answers
 from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Reasoned
+from opro_cli.core.events import Event, Reasoned
 from opro_cli.core.planner import Evaluate, next_work
 from opro_cli.core.session import calls_done
 from opro_cli.core.state import IllegalEvent, RunState, replay
@@ -44,6 +44,15 @@ def test_a_first_reply_grades_nothing() -> None:
     assert [question.index for question in work.questions] == [0, 1, 2]
 
 
+def test_a_second_reply_is_kept_until_its_grade_and_paid_for_once() -> None:
+    state = replay(two_rounds(), [reasoned("start", 1, "9 + 9"), reasoned("start", 1, "18")])
+    assert answers(state).first_replies == {1: "9 + 9"}
+    assert answers(state).second_replies == {1: "18"}
+    state.apply(answered("start", 1))
+    assert (answers(state).first_replies, answers(state).second_replies) == ({}, {})
+    assert state.spend["scorer"].calls == 2
+
+
 def test_both_rounds_are_paid_for() -> None:
     state = replay(two_rounds(), [reasoned("start", 0), answered("start", 0, usd=0.03)])
     scorer = state.spend["scorer"]
@@ -57,10 +66,10 @@ def test_an_answer_may_come_without_a_first_round() -> None:
 
 
 ILLEGAL: list[tuple[Reasoned, str]] = [
-    (reasoned("start", 1), "a second first round of question 1"),
-    (reasoned("start", 1, "other"), "a second first round of question 1"),
+    (reasoned("start", 2), "another reply to question 2, which has its rounds"),
+    (reasoned("start", 2, "other"), "another reply to question 2, which has its rounds"),
     (reasoned("start", 0), "a second answer to question 0 of train"),
-    (reasoned("stranger", 2), "the unknown candidate"),
+    (reasoned("stranger", 1), "the unknown candidate"),
     (reasoned("start", 3), "question 3 of train"),
     (reasoned("start", -1), "question -1 of train"),
     (reasoned("start", 1, split="dev"), "question 1 of dev"),
@@ -70,7 +79,8 @@ ILLEGAL: list[tuple[Reasoned, str]] = [
 
 @pytest.mark.parametrize(("event", "complaint"), ILLEGAL)
 def test_an_illegal_first_round_raises_and_changes_nothing(event: Reasoned, complaint: str) -> None:
-    state = replay(two_rounds(), [reasoned("start", 0), answered("start", 0), reasoned("start", 1)])
+    past: list[Event] = [reasoned("start", 0), answered("start", 0), reasoned("start", 1)]
+    state = replay(two_rounds(), [*past, reasoned("start", 2), reasoned("start", 2, "18")])
     before = copy.deepcopy(vars(state))
     with pytest.raises(IllegalEvent, match=complaint):
         state.apply(event)

@@ -17,10 +17,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.events import Event
+from opro_cli.core.events import Event, Proposed
 from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.settings import PriceSettings
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.core.state import RunState, replay
+from opro_cli.engine.budget import spent_by
+from opro_cli.errors import JournalError, ModelError, UsageError
 from tests.engine.runs import MemoryJournal, new_runner, say
 from tests.fakes.scripted_model import ScriptedModel
 
@@ -263,3 +265,33 @@ def test_one_answer_without_counts_does_not_lift_the_ceiling_for_good() -> None:
     events = live(provider, [Session({"tokens": 10_000}, None, 0.0)] * 3, 4)
     assert provider.broken == []
     assert sum(type(event).__name__ == "Answered" for event in events) > 5
+
+
+@dataclass
+class FullDisk(MemoryJournal):
+    """Has room for small lines, and for no proposal."""
+
+    def append(self, *events: Event) -> None:
+        if any(isinstance(event, Proposed) for event in events):
+            raise JournalError("no space left")
+        super().append(*events)
+
+
+def test_what_no_journal_could_take_is_spent_all_the_same() -> None:
+    """As it was found: resumes on a full disk paid again and again for what was never counted."""
+    provider = Provider(["counted"], 3)
+    provider.ceilings = {"tokens": 40_000}
+    past: list[Event] = []
+    for _ in range(12):
+        journal = FullDisk()
+        runner = new_runner(
+            journal, past=past, scorer=provider.model(), budget=provider.ceilings, **OPTIONS
+        )
+        with suppress(BaseExceptionGroup, JournalError):
+            asyncio.run(runner.run())
+        past = [*past, *journal.events]
+    assert provider.broken == []
+    state = RunState.at_start(runner.settings.search, runner.examples, runner.settings.task)
+    replay(state, past)
+    assert spent_by(state, in_flight=True).tokens >= provider.billed.tokens > 0
+    assert spent_by(state, in_flight=True).calls >= provider.billed.calls

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from opro_cli.core.events import Answered, Event, Proposed, Reasoned
-from opro_cli.core.model import ChatRequest
+from opro_cli.core.model import ChatRequest, Example, Grade
 from opro_cli.core.session import calls_done
 from opro_cli.engine.runner import Runner
-from opro_cli.errors import ModelError
+from opro_cli.errors import ModelError, UsageError
 from opro_cli.metrics.second_round import SecondRound
 from tests.engine.runs import (
     MemoryJournal,
@@ -197,3 +197,27 @@ def test_the_papers_metric_takes_the_first_line_of_a_second_reply() -> None:
 
     # Of one round the reference reads the last number, and only then takes the line.
     assert (score(True), score(False)) == (1.0, 0.0)
+
+
+class Broken:
+    """A metric that cannot grade yet."""
+
+    def target(self, raw: str) -> str:
+        return raw
+
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        raise UsageError("the function raised")
+
+
+async def test_a_second_reply_that_cannot_be_graded_is_paid_for_once() -> None:
+    past: list[Event] = []
+    for session in range(3):
+        journal = MemoryJournal()
+        runner = new_runner(journal, past=past, concurrency=1, metric=Broken(), **TWICE)
+        with pytest.raises(UsageError, match="the function raised"):
+            await runner.run()
+        past += journal.events
+        assert calls(runner.scorer).asked().total() == (0 if session else 2)
+    mended = new_runner(MemoryJournal(), past=past, concurrency=1, **TWICE)
+    assert await mended.run() == "finished"
+    assert outcome(mended) == outcome(await finished(**TWICE))

@@ -20,6 +20,7 @@ from weakref import WeakSet
 from opro_cli.adapters.deadline import Deadline
 from opro_cli.adapters.models.litellm_errors import refusal
 from opro_cli.adapters.models.litellm_transport import Call, apply_bounds, bound_answers
+from opro_cli.adapters.models.openai_answers import count
 from opro_cli.adapters.models.provider_addresses import is_on_this_machine
 from opro_cli.adapters.models.provider_keys import key_to_give
 from opro_cli.adapters.models.provider_refusals import (
@@ -187,9 +188,9 @@ class LitellmModel:
 def usage_of(response: Any) -> tuple[int | None, int | None]:
     """Prompt and completion tokens; litellm shows 0 and 0 when the server sent no counts."""
     usage = response.get("usage")
-    if usage is None or not usage.prompt_tokens:
-        return None, None
-    return usage.prompt_tokens, usage.completion_tokens
+    counts = {} if usage is None else dict(usage)
+    prompt, completion = count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    return (prompt, completion) if prompt and completion is not None else (None, None)
 
 
 def load() -> Any:

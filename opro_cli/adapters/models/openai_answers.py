@@ -27,6 +27,10 @@ THOUGHTS = re.compile(f"<{TAG}.*?</{TAG}", re.DOTALL)
 THOUGHTS_ELSEWHERE = ("reasoning_content", "reasoning")  # fields of a message
 
 
+MOST_TOKENS = 10**8
+"""Of one call: the longest context windows have a tenth of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A reply that was read.
@@ -119,6 +123,6 @@ def usage_in(usage: Any) -> Usage | None:
 
 
 def count(counts: Any, key: str) -> int | None:
-    """A number of tokens, None for anything else."""
+    """A number of tokens, None for anything else, and for more than any model can take."""
     value = counts.get(key) if isinstance(counts, dict) else None
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -154,7 +154,8 @@ def _worth(run: RecordedRun | None, instruction: str, start: str, seen: Abstract
     kept = _without(asked, left_out)
     against = None
     if reference is not None and instruction != start:
-        against = compare(reference, kept)  # on what both have
+        beside = run.state.interleaves
+        against = compare(reference, kept, side_by_side=beside)  # on what both have
     return Worth(kept.score("test"), against, len(left_out))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.answers import Score
+from opro_cli.core.candidates import Candidate
 from opro_cli.core.model import Split
 from opro_cli.core.selection import deciding_split
 from opro_cli.reports.head_to_head import Comparison, compare
@@ -94,6 +95,11 @@ def _winner(cell: Measured, of: int, *, is_first: bool) -> Winner:
         of=of,
         start=start.score("test") if start else None,
         test=best.score("test"),
-        gain=None if start is None or cell.kept_start else compare(start, best),
+        gain=None if start is None or cell.kept_start else _gain(cell, start, best),
         is_first=is_first,
     )
+
+
+def _gain(cell: Measured, start: Candidate, best: Candidate) -> Comparison | None:
+    side_by_side = cell.run is None or cell.run.state.interleaves
+    return compare(start, best, side_by_side=side_by_side)
