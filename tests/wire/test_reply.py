@@ -105,6 +105,9 @@ async def test_thoughts_are_no_part_of_the_answer(
         ({"prompt_tokens": 3}, (None, None)),
         ({"prompt_tokens": -3, "completion_tokens": 1}, (None, None)),
         ({"prompt_tokens": "3", "completion_tokens": True}, (None, None)),
+        ({"prompt_tokens": 3, "completion_tokens": 10**15}, (None, None)),
+        ({"prompt_tokens": 10**9, "completion_tokens": 1}, (None, None)),
+        ({"prompt_tokens": 10**7, "completion_tokens": 1}, (10**7, 1)),
         ({"prompt_tokens": 3, "completion_tokens": 1, "prompt_tokens_details": "x"}, (3, 1)),
     ],
 )
