@@ -30,6 +30,15 @@ def uncounted_words(bounds: Mapping[str, Any] | None) -> str:
     return f"plus at most {what} in {plural(bounds['calls'], 'unmetered call')}"
 
 
+def unmetered_in_short(bounds: Mapping[str, Any]) -> str:
+    """Format unmetered calls for behind a cost: " + at most $0.031 unmetered"; "" for none."""
+    if not bounds["calls"]:
+        return ""
+    if bounds["usd"]:
+        return f" + at most {money(bounds['usd'])} unmetered"
+    return f" + {plural(bounds['calls'], 'unmetered call')}"
+
+
 def exceeded_words(role: str, longest_reply: int, prompt_overhead: int) -> str:
     """Say by how much a provider exceeded a limit, and what follows."""
     if longest_reply:

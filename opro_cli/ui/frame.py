@@ -24,7 +24,7 @@ from opro_cli.core.session import (
 from opro_cli.core.state import RunState
 from opro_cli.reports import formats
 from opro_cli.reports.result import beyond_limits, bound_unmetered, count_metered
-from opro_cli.reports.spend_words import exceeded_words, uncounted_words
+from opro_cli.reports.spend_words import exceeded_words, unmetered_in_short
 from opro_cli.ui.columns import Columns
 from opro_cli.ui.safe import printable
 from opro_cli.ui.scoreboard import Bench, Scoreboard, StepScores, missed_answers
@@ -148,9 +148,8 @@ def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
     tokens_in = formats.tokens(known["prompt_tokens"])
     tokens_out = formats.tokens(known["completion_tokens"])
     cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
+    cost += unmetered_in_short(bound_unmetered(roles))
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
-    if more := uncounted_words(bound_unmetered(roles)):
-        parts.append(more)
     if activity.in_flight and not state.ended:
         flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
         parts.append(f"in flight: {', '.join(flying)}")
