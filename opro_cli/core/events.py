@@ -59,7 +59,10 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Reasoned:
-    """The scorer's first reply to a question that is asked in two rounds; nothing is graded yet."""
+    """A reply of the scorer that is not graded yet.
+
+    round: 1, or 2 for the second one to a question that is asked in two rounds.
+    """
 
     at: float
     candidate: str
@@ -72,6 +75,7 @@ class Reasoned:
     usd: float | None
     seconds: float
     via: Via = "call"
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)

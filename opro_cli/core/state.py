@@ -161,12 +161,15 @@ class RunState:
 
     def _apply_reasoned(self, event: Reasoned) -> None:
         answers = self._answers_for(event)
-        replies = answers.first_replies
-        if self.rounds == 2 and event.question in replies:
-            replies = answers.second_replies
-        if event.question in replies:
-            raise IllegalEvent(f"another reply to question {event.question}, which has its rounds")
-        replies[event.question] = event.text
+        is_first = event.question not in answers.first_replies
+        if event.round == 1 and is_first:
+            answers.first_replies[event.question] = event.text
+        elif event.round == 2 == self.rounds and not (
+            is_first or event.question in answers.second_replies
+        ):
+            answers.second_replies[event.question] = event.text
+        else:
+            raise IllegalEvent(f"round {event.round} of question {event.question} out of turn")
         self.spend["scorer"].add(event)
 
     def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:

@@ -156,6 +156,7 @@ class Scoring:
             second = second_round_messages(messages, known)
             limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
             request = replace(request, messages=second, max_tokens=limit)
+        last = 2 if task.second_round else 1
         async with self.calls.answer("scorer", request, fresh=fresh) as answered:
             self.answered += not answered.reply.filtered
             if answered.reply.filtered:
@@ -165,10 +166,10 @@ class Scoring:
                 try:
                     await record_graded(answered)
                 except OproError:  # the reply is kept for when the metric is mended
-                    self.calls.record(Reasoned(**place, **said(answered)))
+                    self.calls.record(Reasoned(**place, **said(answered), round=last))
                     raise
                 return
-            self.calls.record(Reasoned(**place, **said(answered)))
+            self.calls.record(Reasoned(**place, **said(answered), round=last))
         # Not while a call counts as in flight: a metric of the user's may take long, or fail.
         recorded, via = answered.recorded.text, answered.via
         await record_graded(_recalled(answered.reply.text, recorded, via))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 
 from opro_cli.core.answers import Answers
 from opro_cli.core.candidates import candidate_id
 from opro_cli.core.events import Event, Reasoned
+from opro_cli.core.model import Split
 from opro_cli.core.planner import Evaluate, next_work
 from opro_cli.core.session import calls_done
 from opro_cli.core.state import IllegalEvent, RunState, replay
@@ -19,6 +21,10 @@ START = candidate_id("start")
 
 def two_rounds() -> RunState:
     return new_state(train=3, dev=1, rounds=2)
+
+
+def second(instruction: str, question: int, text: str = "18", split: Split = "train") -> Reasoned:
+    return dataclasses.replace(reasoned(instruction, question, text, split), round=2)
 
 
 def answers(state: RunState) -> Answers:
@@ -45,7 +51,7 @@ def test_a_first_reply_grades_nothing() -> None:
 
 
 def test_a_second_reply_is_kept_until_its_grade_and_paid_for_once() -> None:
-    state = replay(two_rounds(), [reasoned("start", 1, "9 + 9"), reasoned("start", 1, "18")])
+    state = replay(two_rounds(), [reasoned("start", 1, "9 + 9"), second("start", 1, "18")])
     assert answers(state).first_replies == {1: "9 + 9"}
     assert answers(state).second_replies == {1: "18"}
     state.apply(answered("start", 1))
@@ -66,8 +72,10 @@ def test_an_answer_may_come_without_a_first_round() -> None:
 
 
 ILLEGAL: list[tuple[Reasoned, str]] = [
-    (reasoned("start", 2), "another reply to question 2, which has its rounds"),
-    (reasoned("start", 2, "other"), "another reply to question 2, which has its rounds"),
+    (reasoned("start", 1), "round 1 of question 1 out of turn"),
+    (reasoned("start", 1, "other"), "round 1 of question 1 out of turn"),
+    (second("start", 2), "round 2 of question 2 out of turn"),
+    (second("start", 0, split="dev"), "round 2 of question 0 out of turn"),
     (reasoned("start", 0), "a second answer to question 0 of train"),
     (reasoned("stranger", 1), "the unknown candidate"),
     (reasoned("start", 3), "question 3 of train"),
@@ -80,7 +88,7 @@ ILLEGAL: list[tuple[Reasoned, str]] = [
 @pytest.mark.parametrize(("event", "complaint"), ILLEGAL)
 def test_an_illegal_first_round_raises_and_changes_nothing(event: Reasoned, complaint: str) -> None:
     past: list[Event] = [reasoned("start", 0), answered("start", 0), reasoned("start", 1)]
-    state = replay(two_rounds(), [*past, reasoned("start", 2), reasoned("start", 2, "18")])
+    state = replay(two_rounds(), [*past, reasoned("start", 2), second("start", 2)])
     before = copy.deepcopy(vars(state))
     with pytest.raises(IllegalEvent, match=complaint):
         state.apply(event)
