@@ -101,6 +101,7 @@ class Bench:
     def result(self) -> dict[str, Any]:
         (path,) = (self.folder / "runs").glob("[!.]*/result.json")
         result: dict[str, Any] = json.loads(path.read_text())
+        del result["spend"]["uncounted"]  # what a kill cut off may have cost
         return {k: v for k, v in result.items() if k not in ("run", "seconds", "started")}
 
     def distinct(self) -> Counter[str]:

@@ -92,6 +92,8 @@ def results(folder: Path) -> dict[str, Any]:
         cell: json.loads((folder / "runs" / "grid" / cell / "result.json").read_text())
         for cell in CELLS
     }
+    for result in read.values():
+        del result["spend"]["uncounted"]  # what a kill cut off may have cost
     return {
         cell: {key: value for key, value in result.items() if key not in ("seconds", "started")}
         for cell, result in read.items()

@@ -20,6 +20,7 @@ SPEND = """
 import asyncio, sys
 from pathlib import Path
 from opro_cli.adapters.sweep_folder import held
+from opro_cli.core.cost import Cost
 from opro_cli.core.settings import BudgetSettings
 from opro_cli.errors import BudgetReached
 from opro_cli.sweeping.budget_session import Terms, open_budget
