@@ -131,12 +131,17 @@ def spent_by(
             flying = spend.in_flight
             dollars = flying.pico_usd + _at_most(price, flying.unpriced_tokens)
             spent.append(Spent(flying.unanswered, flying.tokens, dollars))
-    return total(spent)
+    return add_up(spent)
 
 
-def total(parts: Iterable[Spent]) -> Spent:
-    """The sum."""
-    return Spent(*(sum(kind) for kind in zip(*parts, strict=True)))
+def add_up(amounts: Iterable[Spent]) -> Spent:
+    """Add amounts, kind by kind."""
+    calls = tokens = pico_usd = 0
+    for each in amounts:
+        calls += each.calls
+        tokens += each.tokens
+        pico_usd += each.pico_usd
+    return Spent(calls, tokens, pico_usd)
 
 
 def _spent_on(spend: RoleSpend, price: PriceSettings | None, largest: Cost | None) -> Spent:

@@ -17,7 +17,7 @@ from opro_cli.core.model import ChatReply, ChatRequest
 from opro_cli.core.session import ROLES, Role
 from opro_cli.core.settings import BudgetSettings, PriceSettings
 from opro_cli.core.state import RunState
-from opro_cli.engine.budget import Ceilings, Spent, pico_usd, spent_by, total
+from opro_cli.engine.budget import Ceilings, Spent, add_up, pico_usd, spent_by
 from opro_cli.engine.clock import now
 from opro_cli.errors import BudgetReached, ModelError
 
@@ -200,7 +200,7 @@ class Ledger:
             for name, spend in self._state.spend.items()
             if name != role
         ]
-        return not self._ceilings.are_below(total([self.spent(), risk, *others]))
+        return not self._ceilings.are_below(add_up([self.spent(), risk, *others]))
 
     def _record_uncounted(
         self, reservation: Reservation, why: str, *, answered: bool, usd: float | None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from opro_cli.core.cost import Cost
 from opro_cli.core.model import ChatReply
 from opro_cli.engine.endpoints import is_congested
+from opro_cli.engine.ledger import counted_tokens
 from opro_cli.errors import ModelError
 from opro_cli.ports import SharedLimits
 
@@ -22,8 +23,7 @@ class SharedCall:
 
     def took(self, reply: ChatReply) -> None:
         """It was answered with this."""
-        if reply.prompt_tokens is not None and reply.completion_tokens is not None:
-            self.tokens = reply.prompt_tokens + reply.completion_tokens
+        self.tokens = counted_tokens(reply)
         self.pico_usd = None if reply.usd is None else round(reply.usd * 1e12)
 
 

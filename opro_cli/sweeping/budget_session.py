@@ -20,9 +20,9 @@ from typing import Protocol
 
 from opro_cli.adapters.sweep_folder import is_at_work
 from opro_cli.core.settings import BudgetSettings
-from opro_cli.engine.budget import Spent
+from opro_cli.engine.budget import Spent, add_up
 from opro_cli.errors import OproError
-from opro_cli.sweeping.claim import NOTHING, Claim, add_up, excess, larger
+from opro_cli.sweeping.claim import NOTHING, Claim, excess, larger
 from opro_cli.sweeping.claims_file import ClaimsFile
 from opro_cli.sweeping.shared_budget import Ceiling, SharedBudget, wait_for_lock
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from opro_cli.engine.budget import Spent
+from opro_cli.engine.budget import Spent, add_up
 from opro_cli.errors import OproError
 
 CLAIMS = ".claims.jsonl"
@@ -66,16 +65,6 @@ class Claim:
     def total(self) -> Spent:
         """All that it counts."""
         return add_up((self.unclaimed, self.own))
-
-
-def add_up(amounts: Iterable[Spent]) -> Spent:
-    """The sum."""
-    calls = tokens = pico_usd = 0
-    for each in amounts:
-        calls += each.calls
-        tokens += each.tokens
-        pico_usd += each.pico_usd
-    return Spent(calls, tokens, pico_usd)
 
 
 def excess(amount: Spent, counted: Spent) -> Spent:

@@ -11,11 +11,10 @@ from opro_cli.adapters.run_folder import read_run
 from opro_cli.core.cost import Cost
 from opro_cli.core.session import Role
 from opro_cli.core.settings import Settings
-from opro_cli.engine.budget import Spent, pico_usd, spent_by
+from opro_cli.engine.budget import Spent, add_up, pico_usd, spent_by
 from opro_cli.engine.ledger import PROMPT_OVERHEAD
 from opro_cli.reports.costs import KINDS, longest_prompts
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.sweeping.claim import add_up
 
 BYTES_A_TOKEN, _ = KINDS["expected"]
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from opro_cli.core.cost import Cost
 from opro_cli.core.settings import BudgetSettings
-from opro_cli.engine.budget import Spent
+from opro_cli.engine.budget import Spent, add_up
 from opro_cli.errors import BudgetReached, OproError
-from opro_cli.sweeping.claim import NOTHING, Claim, add_up
+from opro_cli.sweeping.claim import NOTHING, Claim
 from opro_cli.sweeping.claims_file import ClaimsFile
 
 LOCK_RETRY_S = 0.001

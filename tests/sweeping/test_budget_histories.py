@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from opro_cli.adapters.sweep_folder import held
 from opro_cli.core.cost import Cost
 from opro_cli.core.settings import BudgetSettings
-from opro_cli.engine.budget import Spent
+from opro_cli.engine.budget import Spent, add_up
 from opro_cli.errors import BudgetReached
 from opro_cli.sweeping.budget_session import Terms, open_budget
-from opro_cli.sweeping.claim import NOTHING, add_up
+from opro_cli.sweeping.claim import NOTHING
 from opro_cli.sweeping.limits import part_of
 from opro_cli.sweeping.shared_budget import SharedBudget
 from tests.sweeping.sweeps import FixedJournals

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.engine.budget import Spent
+from opro_cli.engine.budget import Spent, add_up
 from opro_cli.errors import OproError
-from opro_cli.sweeping.claim import LINE, Claim, add_up, decode, encode, excess, larger, seal
+from opro_cli.sweeping.claim import LINE, Claim, decode, encode, excess, larger, seal
 
 AMOUNTS = st.builds(Spent, *[st.integers(0, 10**27)] * 3)
 CLAIMS = st.builds(
