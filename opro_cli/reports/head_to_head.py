@@ -118,22 +118,19 @@ def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
 def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> float:
     """Compute the p-value with everything doubtful counted against the difference.
 
-    Questions refused under the seemingly better prompt count as wrong for it; questions that only
-    it could answer count as ties, and so do its largest gains, as many as one prompt was ahead.
+    Questions refused under the seemingly better prompt count as wrong for it. Its largest gains,
+    as many as one prompt was ahead, do not count; nor do questions that only it could answer. (A
+    tie in their place would change neither test.)
     """
     doubtful = ahead if ahead > MOST_AHEAD else 0
     unanswered = pairs.only_first if difference > 0 else pairs.only_second
-    ties = len(pairs.only_first) + len(pairs.only_second) - len(unanswered) + doubtful
-    if not unanswered and not ties:
-        return p_value
     gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
     kept = gains_last[: len(gains_last) - doubtful]
     against = [(score, 0.0) if difference > 0 else (0.0, score) for score in unanswered]
-    everything = [*kept, *against, *[(0.0, 0.0)] * ties]
-    what_is_left = math.fsum(new - old for old, new in everything)
-    if what_is_left * difference <= 0:
+    counted = [*kept, *against]
+    if math.fsum(new - old for old, new in counted) * difference <= 0:
         return 1.0
-    return max(p_value, compare_scores(everything).p_value)
+    return max(p_value, compare_scores(counted).p_value) if doubtful or against else p_value
 
 
 def _count_ahead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
