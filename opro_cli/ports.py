@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from opro_cli.core.cost import Cost
-from opro_cli.core.events import Event
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Grade, Message
-from opro_cli.core.prompts import MetaPromptMaterial
-from opro_cli.core.session import Activity, Briefing
-from opro_cli.core.state import RunState
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.spend import Cost
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Grade, Message
+from opro_cli.core.task.prompt import MetaPromptMaterial
 
 
 class ChatModel(Protocol):

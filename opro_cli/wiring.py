@@ -8,34 +8,34 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opro_cli.adapters.answer_cache import AnswerStore
-from opro_cli.adapters.answer_file import cache_limit, cache_path
-from opro_cli.adapters.config_file import load_config
-from opro_cli.adapters.datasets.loading import LoadedData, load_examples
-from opro_cli.adapters.models import build_model
-from opro_cli.adapters.models.provider_addresses import is_loopback, own_address
-from opro_cli.adapters.models.provider_keys import (
-    keys_sent,
-    missing_keys,
-    redact,
-    redactor_of,
+from opro_cli.config.file import load_config
+from opro_cli.config.search_presets import search_preset_named
+from opro_cli.core.run.progress import ROLES, Role
+from opro_cli.core.settings.read import Names, read_settings
+from opro_cli.core.settings.settings import (
+    BASELINES,
+    ModelSettings,
+    PriceSettings,
+    Settings,
+    is_embedded,
 )
-from opro_cli.adapters.presets import preset_named
-from opro_cli.adapters.python_function import imported_when_called
-from opro_cli.adapters.search_presets import search_preset_named
-from opro_cli.core.reading import Names, read_settings
-from opro_cli.core.session import ROLES, Role
-from opro_cli.core.settings import BASELINES, ModelSettings, PriceSettings, Settings, is_embedded
-from opro_cli.engine.grading import InlineGrader
+from opro_cli.datasets.loading import LoadedData, load_examples
+from opro_cli.datasets.presets import preset_named
 from opro_cli.errors import ModelError, UsageError
+from opro_cli.evaluators.grading_worker import imported_when_called
+from opro_cli.loop.score import InlineGrader
 from opro_cli.metrics import FunctionMetric, metric_named
-from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric
-from opro_cli.metrics.second_round import SecondRound
+from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
+from opro_cli.models import build_model
+from opro_cli.models.keys import keys_sent, missing_keys, redact, redactor_of
+from opro_cli.models.providers import is_loopback, own_address
 from opro_cli.ports import AnswerCache, ChatModel, Grader, Metric, Strategy
+from opro_cli.store.answer_cache import AnswerStore
+from opro_cli.store.answer_file import cache_limit, cache_path
 from opro_cli.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from opro_cli.adapters.models.local_servers import Server
+    from opro_cli.models.servers import Server
 
 
 def settings_from(config: Path) -> Settings:
@@ -108,7 +108,7 @@ def grader_for(settings: Settings) -> Grader:
     task = settings.task
     if not task.answer.startswith(("python:", "regex:")):
         return InlineGrader(metric_for(settings))
-    from opro_cli.adapters.worker_grader import WorkerGrader  # asyncio's processes
+    from opro_cli.evaluators.worker_grader import WorkerGrader  # asyncio's processes
 
     grading_notes(settings)
     return WorkerGrader(task.answer, task.answer_timeout)
@@ -121,7 +121,7 @@ def grading_notes(settings: Settings) -> tuple[str, ...]:
     """
     if not settings.task.answer.startswith("python:"):
         return ()
-    from opro_cli.adapters.worker_grader import check_code
+    from opro_cli.evaluators.worker_grader import check_code
 
     return (check_code(settings.task.answer),)
 
@@ -143,8 +143,8 @@ def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
     if not (is_embedded(scorer.model) and is_embedded(optimizer.model)):
         return build_model(scorer.deployments[0]), build_model(optimizer.deployments[0])
     # Imported when used, as in `build_model`.
-    from opro_cli.adapters.models.embedded import EmbeddedModel
-    from opro_cli.adapters.models.embedded_workers import Workers
+    from opro_cli.models.embedded import EmbeddedModel
+    from opro_cli.models.embedded_workers import Workers
 
     workers = Workers()  # processes take memory: the same ones for both
     return EmbeddedModel(scorer.model, workers), EmbeddedModel(optimizer.model, workers)
@@ -204,7 +204,7 @@ def require_servers(settings: Settings) -> None:
             address = own_address(each.model, each.api_base)
             if address is None or not is_loopback(address):
                 break
-            from opro_cli.adapters.models.local_servers import require_listener
+            from opro_cli.models.servers import require_listener
 
             try:
                 require_listener(each, address)
@@ -221,7 +221,7 @@ def servers_of(settings: Settings) -> tuple[Server, ...]:
     models = _deployments(settings)
     if not any(own_address(model.model, model.api_base) for model in models):
         return ()
-    from opro_cli.adapters.models.local_servers import look_at
+    from opro_cli.models.servers import look_at
 
     return look_at(models)
 
@@ -246,7 +246,7 @@ def notes_on_servers(
     """
     if not servers:
         return ()
-    from opro_cli.adapters.models.local_servers import notes_on
+    from opro_cli.models.servers import notes_on
 
     found = {server.key: server for server in servers}
     missed = servers_missed(settings, servers)
@@ -271,7 +271,7 @@ def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """What each model costs, None where nobody knows."""
-    from opro_cli.adapters.models.prices import price_of
+    from opro_cli.models.prices import price_of
 
     return {"scorer": price_of(settings.scorer), "optimizer": price_of(settings.optimizer)}
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from opro_cli import wiring
-from opro_cli.adapters.models.prices import price_of
-from opro_cli.adapters.sweep_file import load_sweep
-from opro_cli.adapters.templates import write_template
-from opro_cli.core.settings import ScorerSettings
+from opro_cli.config.templates import write_template
+from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.models.prices import price_of
+from opro_cli.sweep.file import load_sweep
 from tests.readme import BLOCK, README, with_help
 
 TEXT = README.read_text("utf-8")

@@ -83,8 +83,8 @@ def _tell(error: OproError) -> None:
 
 def _say(text: str) -> None:
     """On stderr, without a key and without anything that a terminal would obey."""
-    from opro_cli.adapters.models.provider_keys import redact
-    from opro_cli.ui.safe import printable
+    from opro_cli.models.keys import redact
+    from opro_cli.render.safe import printable
 
     for line in redact(text).splitlines():
         print(printable(line, _WIDEST), file=sys.stderr)

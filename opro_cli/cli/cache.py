@@ -28,7 +28,7 @@ def info(as_json: Json = False) -> None:
       opro cache info
       opro cache info --json | jq .by_model
     """
-    from opro_cli.adapters.answer_file import cache_info
+    from opro_cli.store.answer_file import cache_info
 
     found = cache_info()
     facts = {
@@ -43,8 +43,8 @@ def info(as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=2))
         return
-    from opro_cli.ui.cache_view import print_cache
-    from opro_cli.ui.consoles import console_for
+    from opro_cli.render.consoles import console_for
+    from opro_cli.render.matrix import print_cache
 
     print_cache(facts, console_for(sys.stdout))
 
@@ -52,9 +52,9 @@ def info(as_json: Json = False) -> None:
 @cache.command()
 def clear() -> None:
     """Remove all answers that are kept for other runs; the runs keep theirs."""
-    from opro_cli.adapters.answer_file import cache_path, clear_cache
+    from opro_cli.render.safe import printable
     from opro_cli.reports.formats import megabytes, plural
-    from opro_cli.ui.safe import printable
+    from opro_cli.store.answer_file import cache_path, clear_cache
 
     removed = clear_cache()
     what = "an unusable file" if removed.answers is None else plural(removed.answers, "answer")

@@ -23,7 +23,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from opro_cli import wiring
-    from opro_cli.reports.forecast import forecast
+    from opro_cli.reports.costs import forecast
 
     settings = wiring.for_a_new_run(wiring.settings_from(config))
     wiring.require_prices(settings)
@@ -38,8 +38,8 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
-        from opro_cli.ui.consoles import console_for
-        from opro_cli.ui.forecast_view import print_forecast
+        from opro_cli.render.consoles import console_for
+        from opro_cli.render.forecast import print_forecast
 
         print_forecast(facts, console_for(sys.stdout))
     missed = wiring.servers_missed(settings, servers)

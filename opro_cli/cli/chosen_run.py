@@ -20,7 +20,7 @@ def chosen_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
 
     Raises UsageError for none and for both, RunFolderError for what is no run.
     """
-    from opro_cli.adapters.find_runs import find_run, last_run
+    from opro_cli.store.find import find_run, last_run
 
     if (run is None) == (not last):
         raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")

@@ -66,26 +66,26 @@ def diff(
         )
     compared = _compared(runs_dir, runs, replies=replies)
     if as_json:
-        from opro_cli.reports.diff_data import as_data
+        from opro_cli.reports.comparison import as_data
 
         print(json.dumps(as_data(compared), indent=2))
         return
-    from opro_cli.ui.consoles import console_for
+    from opro_cli.render.consoles import console_for
 
     console = console_for(sys.stdout)
     if markdown:
-        from opro_cli.ui.diff_markdown import as_markdown
+        from opro_cli.render.diff import as_markdown
 
         print(as_markdown(compared, every_flip=flips or replies), end="", file=console.file)
         return
-    from opro_cli.ui.diff_view import print_comparison
+    from opro_cli.render.diff import print_comparison
 
     print_comparison(compared, console, every_flip=flips or replies)
 
 
 def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> Comparison:
-    from opro_cli.adapters.compared_runs import choose_prompts, replies_to_flips
     from opro_cli.reports.comparison import compare
+    from opro_cli.store.compared_runs import choose_prompts, replies_to_flips
 
     chosen = choose_prompts(runs_dir, names)
     compared = compare(chosen)

@@ -13,7 +13,7 @@ import typer
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
-from opro_cli.core.model import Split
+from opro_cli.core.task.example import Split
 from opro_cli.errors import DataError, Interrupted, RunFolderError, UsageError
 
 FORMULA = tuple("=+-@＝＋－＠")
@@ -22,7 +22,7 @@ UNSEEN = "\ufeff\u200b\u2060\0"
 """Characters that do not show, and are no white space to Python."""
 
 if TYPE_CHECKING:
-    from opro_cli.evaluating import Dataset
+    from opro_cli.app.evaluate import Dataset
 
 
 def eval_(
@@ -83,10 +83,10 @@ def eval_(
       opro eval a.yaml b.yaml -f prompt.txt --split dev --csv > scores.csv
       opro eval --sweep grid --dry-run
     """
-    from opro_cli import evaluating
+    from opro_cli.app import evaluate as evaluating
+    from opro_cli.render.consoles import console_for, observer_for
+    from opro_cli.render.safe import printable
     from opro_cli.reports.matrix import as_rows, column
-    from opro_cli.ui.consoles import console_for, observer_for
-    from opro_cli.ui.safe import printable
 
     changes = budget or []
     if sweep is not None:
@@ -142,13 +142,13 @@ def eval_(
     elif sweep is not None:
         print_transfer_of(sweep, runs_dir)
     else:
-        from opro_cli.ui.matrix_view import print_matrix
+        from opro_cli.render.matrix import print_matrix
 
         print_matrix(prompts, columns, console_for(sys.stdout))
 
 
 def _tell_of_the_wait(held: RunFolderError) -> None:
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
 
     line = f"{held.message}; waiting for it to end (Ctrl-C stops waiting)"
     print(printable(line), file=sys.stderr, flush=True)
@@ -158,10 +158,10 @@ def _prompts(
     texts: list[str], files: list[Path], runs: list[str], top: int, runs_dir: Path
 ) -> list[str]:
     """All instructions to score, each once, in the order in which they were named."""
-    from opro_cli.adapters.find_runs import find_run
-    from opro_cli.adapters.named_files import read_file
-    from opro_cli.adapters.run_folder import read_run
-    from opro_cli.core.selection import best_first
+    from opro_cli.core.run.selection import best_first
+    from opro_cli.files import read_file
+    from opro_cli.store.find import find_run
+    from opro_cli.store.run_folder import read_run
 
     prompts = dict.fromkeys(texts)
     for path in files:
@@ -185,8 +185,8 @@ def _prompts(
 
 
 def _dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Dataset:
-    from opro_cli import evaluating
-    from opro_cli.adapters.find_runs import find_run
+    from opro_cli.app import evaluate as evaluating
+    from opro_cli.store.find import find_run
 
     if Path(name).suffix in (".yaml", ".yml"):
         return evaluating.dataset_of_config(Path(name), split, limit)
@@ -203,7 +203,7 @@ def _inert(value: object) -> object:
         return " ".join(str(each) for each in value)
     if not isinstance(value, str):
         return value
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
 
     text = printable(value) if sys.stdout.isatty() else value
     seen = text.lstrip().lstrip(UNSEEN).lstrip()

@@ -32,8 +32,8 @@ def init(
       opro init && opro optimize opro.yaml
       opro init mine.yaml --template own-data
     """
-    from opro_cli.adapters.templates import write_template
-    from opro_cli.ui.safe import printable
+    from opro_cli.config.templates import write_template
+    from opro_cli.render.safe import printable
 
     for written in write_template(template, path):
         print(f"wrote {printable(str(written))}")

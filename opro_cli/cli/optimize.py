@@ -39,7 +39,7 @@ def optimize(
       opro optimize mine.yaml --dry-run
       opro optimize mine.yaml --plain --json > result.json
     """
-    from opro_cli import running
+    from opro_cli.app import run as running
 
     if dry_run:
         show_costs(config, as_json=as_json)

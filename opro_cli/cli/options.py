@@ -19,7 +19,7 @@ DEFAULT_RUNS_DIR = Path("runs")
 
 def _run_names(context: typer.Context, incomplete: str) -> list[str]:
     """Completions of RUN: the runs that are there, newest first."""
-    from opro_cli.adapters.find_runs import list_runs
+    from opro_cli.store.find import list_runs
 
     names = [run.name for run in list_runs(context.params.get("runs_dir") or DEFAULT_RUNS_DIR)]
     # Shells evaluate completions: only names as opro itself gives them.

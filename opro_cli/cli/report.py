@@ -40,10 +40,10 @@ def report(
       opro report gsm8k-a gsm8k-b --output compared.html
       opro report grid
     """
-    from opro_cli.adapters.find_runs import find_run
-    from opro_cli.adapters.report_file import REPORT, write_report
-    from opro_cli.adapters.run_folder import read_run
-    from opro_cli.ui.safe import printable
+    from opro_cli.app.report import REPORT, write_report
+    from opro_cli.render.safe import printable
+    from opro_cli.store.find import find_run
+    from opro_cli.store.run_folder import read_run
 
     if sweeps := sweeps_among(runs, runs_dir):
         print(printable(str(report_on_sweeps(sweeps, runs_dir, output))))

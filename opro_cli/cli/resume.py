@@ -8,14 +8,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.chosen_run import Last, Run, chosen_run
-from opro_cli.cli.options import (
-    DEFAULT_RUNS_DIR,
-    Json,
-    NoCache,
-    NoPreflight,
-    Plain,
-    RunsDir,
-)
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import show_result, work_on
 
 
@@ -42,9 +35,9 @@ def resume(
       opro resume quickstart-20261123-101500-3f9a
       opro resume --last --budget usd=+2
     """
-    from opro_cli import running
-    from opro_cli.adapters.stored_result import check_result
-    from opro_cli.ui.safe import printable
+    from opro_cli.app import run as running
+    from opro_cli.render.safe import printable
+    from opro_cli.store.reopened import check_result
 
     folder = chosen_run("resume", run, last, runs_dir)
     if checked := check_result(folder):

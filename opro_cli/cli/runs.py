@@ -18,9 +18,9 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
       opro runs
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.adapters.find_runs import list_runs
-    from opro_cli.adapters.summary import list_run
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
+    from opro_cli.store.find import list_runs
+    from opro_cli.store.summary import list_run
 
     rows = []
     for folder in list_runs(runs_dir):
@@ -31,8 +31,8 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    from opro_cli.adapters import find_sweeps
-    from opro_cli.ui.page import page_for
+    from opro_cli.render.page import page_for
+    from opro_cli.store import find as find_sweeps
 
     sweeps = find_sweeps.list_sweeps(runs_dir)
     if not rows and not sweeps:
@@ -41,7 +41,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
         return
     page = page_for(sys.stdout)
     if rows:
-        from opro_cli.ui.listings import print_runs
+        from opro_cli.render.listings import print_runs
 
         print_runs(rows, page)
     if sweeps:

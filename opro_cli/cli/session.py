@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from opro_cli.adapters.find_sweeps import SWEEP
 from opro_cli.errors import Interrupted, OproError
+from opro_cli.store.find import SWEEP
 
 if TYPE_CHECKING:
-    from opro_cli.core.settings import Settings
+    from opro_cli.core.settings.settings import Settings
     from opro_cli.ports import SharedLimits
 
 OVER_BUDGET = 3
@@ -32,9 +32,9 @@ def work_on(
     cached: bool = True,
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
-    from opro_cli import running
-    from opro_cli.ui.consoles import observer_for
-    from opro_cli.ui.safe import printable
+    from opro_cli.app import run as running
+    from opro_cli.render.consoles import observer_for
+    from opro_cli.render.safe import printable
 
     try:
         with _limits_of(folder) as shared:
@@ -78,8 +78,8 @@ def _limits_of(folder: Path) -> Iterator[SharedLimits | None]:
     if not (folder.resolve().parent / SWEEP).is_file():
         yield None
         return
-    from opro_cli.sweeping.by_hand import limits_of_cell
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
+    from opro_cli.sweep.budget_session import limits_of_cell
 
     notes: list[str] = []
     with limits_of_cell(folder, notes) as shared:
@@ -100,8 +100,8 @@ def show_costs(config: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    from opro_cli.ui.consoles import console_for
-    from opro_cli.ui.costs_view import print_costs
+    from opro_cli.render.consoles import console_for
+    from opro_cli.render.forecast import print_costs
 
     print_costs(told, console_for(sys.stdout))
 
@@ -111,15 +111,15 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result, indent=2))
         return
-    from opro_cli.ui.page import page_for
-    from opro_cli.ui.summary import print_result
+    from opro_cli.render.page import page_for
+    from opro_cli.render.summary import print_result
 
     print_result(result, page_for(sys.stdout))
 
 
 def how_to_resume(folder: Path) -> str:
     """The command that goes on with a run, from the present folder."""
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
 
     if folder.parent == Path("runs"):
         return f"opro resume {folder.name}"

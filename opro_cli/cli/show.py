@@ -21,17 +21,17 @@ def show(
       opro show quickstart
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
-    from opro_cli.adapters.find_runs import find_run
-    from opro_cli.adapters.summary import show_run
+    from opro_cli.store.find import find_run
+    from opro_cli.store.summary import show_run
 
     status, result, candidates = show_run(find_run(runs_dir, run))
     if as_json:
         told = {**result, "run_status": status, "candidates": candidates}
         print(json.dumps(told, indent=2))
         return
-    from opro_cli.ui.listings import print_candidates
-    from opro_cli.ui.page import page_for
-    from opro_cli.ui.summary import print_result
+    from opro_cli.render.listings import print_candidates
+    from opro_cli.render.page import page_for
+    from opro_cli.render.summary import print_result
 
     page = page_for(sys.stdout)
     print_candidates(candidates, page)

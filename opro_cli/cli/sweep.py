@@ -15,8 +15,8 @@ from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
-    from opro_cli.core.sweep_table import Table
-    from opro_cli.sweeping.engine import SweepEngine
+    from opro_cli.core.sweep.table import Table
+    from opro_cli.sweep.engine import SweepEngine
 
 Engine = Literal["local", "ray"]
 
@@ -54,13 +54,12 @@ def sweep(
     import asyncio  # not for `--help`
 
     from opro_cli import wiring
-    from opro_cli.adapters.sweep_file import load_sweep
-    from opro_cli.adapters.sweep_folder import held, make_sweep_folder, write_sweep
-    from opro_cli.sweeping.cells import folder_of, limits_over, ready, shard_of
-    from opro_cli.sweeping.estimate import estimate
-    from opro_cli.sweeping.session import table_of, work_on
-    from opro_cli.ui.safe import printable
-    from opro_cli.ui.sweep_view import observer_for_sweep
+    from opro_cli.render.safe import printable
+    from opro_cli.render.sweep import observer_for_sweep
+    from opro_cli.store.sweep_folder import held, make_sweep_folder, write_sweep
+    from opro_cli.sweep.cells import estimate, folder_of, limits_over, ready, shard_of
+    from opro_cli.sweep.file import load_sweep
+    from opro_cli.sweep.session import table_of, work_on
 
     whole = load_sweep(file, wiring.NAMES)
     part = shard_of(whole, shard)
@@ -101,10 +100,10 @@ def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
 
 def show_table(table: Table, again: str, *, as_json: bool) -> None:
     """Where all cells stand on stdout, what went wrong and how to go on on stderr."""
-    from opro_cli.ui.page import page_for
-    from opro_cli.ui.safe import printable
-    from opro_cli.ui.sweep_view import RIGHT, sweep_rows
-    from opro_cli.ui.sweep_words import closing_lines
+    from opro_cli.render.page import page_for
+    from opro_cli.render.safe import printable
+    from opro_cli.render.sweep import RIGHT, sweep_rows
+    from opro_cli.render.sweep_frame import closing_lines
 
     if as_json:
         print(json.dumps([row.plain() for row in table.rows.values()], indent=2))
@@ -118,11 +117,11 @@ def show_table(table: Table, again: str, *, as_json: bool) -> None:
 def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngine:
     """The engine of this name; UsageError where it is not to be had."""
     if engine == "ray":
-        from opro_cli.sweeping.ray_engine import RayEngine
+        from opro_cli.sweep.ray_engine import RayEngine
 
         return RayEngine(address, processes)
-    from opro_cli.adapters.own_process import cores
-    from opro_cli.sweeping.local import LocalEngine
+    from opro_cli.processes import cores
+    from opro_cli.sweep.local import LocalEngine
 
     return LocalEngine(processes or cores())
 
@@ -132,8 +131,8 @@ def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    from opro_cli.ui.page import page_for
-    from opro_cli.ui.sweep_view import estimate_rows
+    from opro_cli.render.page import page_for
+    from opro_cli.render.sweep import estimate_rows
 
     page = page_for(sys.stdout)
     page.table(estimate_rows(told, page.width), right=range(2, 6))

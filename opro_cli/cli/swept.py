@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from opro_cli.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
-    from opro_cli.evaluating import Cell
-    from opro_cli.ui.page import Page
+    from opro_cli.app.evaluate import Cell
+    from opro_cli.render.page import Page
 
 
 def sweep_plan(
     name: str, runs_dir: Path, budget: Sequence[str], *, fresh: bool = False
 ) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
-    from opro_cli.transferring import evaluations, prompts_to_ask, read_report
+    from opro_cli.app.evaluate import evaluations, prompts_to_ask, read_report
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
     prompts = prompts_to_ask(report)
@@ -29,9 +29,9 @@ def sweep_plan(
 
 def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
     """`eval --dry-run`: the calls that are missing, for people or for programs."""
-    from opro_cli.evaluating import calls_left
-    from opro_cli.ui.page import page_for
-    from opro_cli.ui.safe import printable
+    from opro_cli.app.evaluate import calls_left
+    from opro_cli.render.page import page_for
+    from opro_cli.render.safe import printable
 
     rows = [
         {
@@ -55,16 +55,16 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
 
 def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
-    from opro_cli.transferring import read_report
-    from opro_cli.ui.consoles import console_for
-    from opro_cli.ui.sweep_report_view import print_transfer
+    from opro_cli.app.evaluate import read_report
+    from opro_cli.render.consoles import console_for
+    from opro_cli.render.sweep_report import print_transfer
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
     print_transfer(report, console_for(sys.stdout))
 
 
 def _sweep_called(name: str, runs_dir: Path) -> Path:
-    from opro_cli.adapters.find_sweeps import find_sweep
+    from opro_cli.store.find import find_sweep
 
     folder = find_sweep(runs_dir, name)
     if folder is None:
@@ -76,7 +76,7 @@ def _sweep_called(name: str, runs_dir: Path) -> Path:
 
 def sweeps_among(names: Sequence[str], runs_dir: Path) -> list[Path]:
     """The sweeps that are named; [] for none. UsageError for sweeps and runs together."""
-    from opro_cli.adapters.find_sweeps import find_sweep
+    from opro_cli.store.find import find_sweep
 
     found = [find_sweep(runs_dir, name) for name in names]
     sweeps = [folder for folder in found if folder is not None]
@@ -93,8 +93,8 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
     """`report SWEEP`: write its page and say where."""
     if len(set(sweeps)) > 1:
         raise UsageError("a page is about one sweep", "opro diff SWEEP SWEEP compares two")
-    from opro_cli.adapters.report_file import SWEEP_REPORT, write_sweep_report
-    from opro_cli.transferring import read_report
+    from opro_cli.app.evaluate import read_report
+    from opro_cli.app.report import SWEEP_REPORT, write_sweep_report
 
     place = output or sweeps[0] / SWEEP_REPORT
     write_sweep_report(read_report(sweeps[0], runs_dir), place)
@@ -103,11 +103,12 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
 
 def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
     """`diff SWEEP`: what it comes to; `diff SWEEP SWEEP`: cell by cell."""
+    from opro_cli.app.evaluate import read_report
+    from opro_cli.render import sweep_report as sweep_markdown
+    from opro_cli.render import sweep_report as sweep_report_view
+    from opro_cli.render.consoles import console_for
     from opro_cli.reports.sweeps import data
-    from opro_cli.reports.sweeps.diff import diff_sweeps
-    from opro_cli.transferring import read_report
-    from opro_cli.ui import sweep_markdown, sweep_report_view
-    from opro_cli.ui.consoles import console_for
+    from opro_cli.reports.sweeps.report import diff_sweeps
 
     if len(sweeps) > 2:
         raise UsageError("more than two sweeps", "name one, or two to compare")
@@ -133,10 +134,10 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
 
 def list_sweeps(folders: Sequence[Path], page: Page) -> None:
     """A line for each sweep, below the runs."""
-    from opro_cli.adapters.run_folder import read_result
-    from opro_cli.adapters.sweep_folder import read_sweep
     from opro_cli.errors import OproError
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
+    from opro_cli.store.run_folder import read_result
+    from opro_cli.store.sweep_folder import read_sweep
 
     for folder in folders:
         try:

@@ -45,8 +45,8 @@ def watch(
     """
     import asyncio
 
-    from opro_cli import watching
-    from opro_cli.ui.consoles import observer_for
+    from opro_cli.app import watch as watching
+    from opro_cli.render.consoles import observer_for
 
     times = _speed(speed, replay=replay)
     folder = chosen_run("watch", run, last, runs_dir)
@@ -100,6 +100,6 @@ def _speed(text: str | None, *, replay: bool) -> float:
 
 
 def _say(text: str) -> None:
-    from opro_cli.ui.safe import printable
+    from opro_cli.render.safe import printable
 
     print(printable(text), file=sys.stderr)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from opro_cli.embedded.arrays import Floats, Ints
+from opro_cli.embedded.config import Floats, Ints
 
 MOST_PADDING = 32
 """Slots in front that no row needs any more: beyond that they are let go."""

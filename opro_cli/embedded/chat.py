@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from opro_cli.core.model import Message, before_stop
+from opro_cli.core.task.example import Message, before_stop
 from opro_cli.embedded.config import MistralConfig
 
 

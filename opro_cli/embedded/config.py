@@ -1,4 +1,4 @@
-"""The shape of a Mistral checkpoint, as its config.json gives it."""
+"""The kinds of arrays that the embedded model computes with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
 
 _HERE = Path(__file__).resolve().parent
 CHECKPOINTS = {

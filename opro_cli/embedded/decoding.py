@@ -19,11 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from opro_cli.embedded.arrays import Floats
 from opro_cli.embedded.cache import Cache
+from opro_cli.embedded.config import Floats
 from opro_cli.embedded.mistral import CHUNK, Mistral
-from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt
-from opro_cli.embedded.stopping import StopWatch
+from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt, StopWatch
 
 NEAR_TIE = 1e-3
 SMALLEST = 2.0**-54

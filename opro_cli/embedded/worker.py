@@ -19,11 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.decoding import ROWS, Batch, Over, Row, begin, together
-from opro_cli.embedded.mistral import Mistral
-from opro_cli.embedded.prompts import Prompt
-from opro_cli.embedded.stopping import StopWatch, spellings
+from opro_cli.embedded.mistral import Mistral, load_checkpoint
+from opro_cli.embedded.prompts import Prompt, StopWatch, spellings
 
 FEW = 8
 """So many that wait are worth reading, however many are under way."""

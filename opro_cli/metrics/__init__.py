@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 
-from opro_cli.metrics.python_function import FunctionMetric
+from opro_cli.metrics.custom import FunctionMetric
 from opro_cli.ports import Metric
 
 __all__ = ["METRICS", "FunctionMetric", "MetricFactory", "metric_named"]
@@ -39,40 +39,40 @@ def _number() -> Metric:
 
 @_plain
 def _choice() -> Metric:
-    from opro_cli.metrics.choice import ChoiceMetric
+    from opro_cli.metrics.options import ChoiceMetric
 
     return ChoiceMetric()
 
 
 @_plain
 def _boolean() -> Metric:
-    from opro_cli.metrics.boolean import BooleanMetric
+    from opro_cli.metrics.options import BooleanMetric
 
     return BooleanMetric()
 
 
 @_plain
 def _exact() -> Metric:
-    from opro_cli.metrics.exact import ExactMetric
+    from opro_cli.metrics.text import ExactMetric
 
     return ExactMetric()
 
 
 @_plain
 def _contains() -> Metric:
-    from opro_cli.metrics.contains import ContainsMetric
+    from opro_cli.metrics.text import ContainsMetric
 
     return ContainsMetric()
 
 
 def _regex(argument: str) -> Metric:
-    from opro_cli.metrics.regex import RegexMetric
+    from opro_cli.metrics.custom import RegexMetric
 
     return RegexMetric(argument)
 
 
 def _json(argument: str) -> Metric:
-    from opro_cli.metrics.json_field import JsonFieldMetric
+    from opro_cli.metrics.text import JsonFieldMetric
 
     return JsonFieldMetric(argument)
 

@@ -5,28 +5,26 @@ from __future__ import annotations
 import functools
 import re
 
-from opro_cli.core.model import UNREADABLE, Example, Grade
-from opro_cli.metrics.reading.final_answer import (
-    UNDECIDED,
-    Mark,
-    Undecided,
-    decided,
-    final_answer_in,
-)
-from opro_cli.metrics.reading.number_context import Standing, standing
-from opro_cli.metrics.reading.number_sentence import (
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decided, final_answer_in
+from opro_cli.reading.number import (
     Expected,
+    concluding_number,
     counted_in,
     is_open,
     plain_sentence,
     stated_number,
 )
-from opro_cli.metrics.reading.number_text import concluding_number
-from opro_cli.metrics.reading.numerals import Numeral, numerals, numerals_in, same_number
-from opro_cli.metrics.reading.plain_numbers import writes_point_groups
-from opro_cli.metrics.reading.reply_text import READ_LIMIT, answering_texts
-from opro_cli.metrics.reading.sentences import sentences
-from opro_cli.metrics.reading.undecided import is_void, leaves_open
+from opro_cli.reading.number_context import Standing, standing
+from opro_cli.reading.numerals import (
+    Numeral,
+    numerals,
+    numerals_in,
+    same_number,
+    writes_point_groups,
+)
+from opro_cli.reading.reply_text import READ_LIMIT, answering_texts
+from opro_cli.reading.sentences import is_void, leaves_open, sentences
 
 # What may stand between a marker and an answer: "about", "x =", a unit of currency.
 _LEAD = re.compile(

@@ -1,38 +1,34 @@
-"""Scoring as in the paper's experiments: the numbers of the reference implementation, exactly.
-
-The rules are those of google-deepmind/opro, eval_utils.evaluate_single_instruction (which line
-is read), metrics.get_normalized_prediction (how) and eval_utils._get_accuracy (what is right).
-Its oddities are kept, since they are part of the paper's numbers:
-
-1.  A text, letter or truth value need only occur in the answer: gold "A" is met by "i can't
-    say", "valid" by "invalid", "no" by "unknown".
-2.  Texts are equal when they are without punctuation: every string of brackets, and the empty
-    answer, meets the gold answer "] )".
-3.  Number words are replaced inside words: "eighteen" is 8, "twenty-five" 5, "often" 10.
-4.  Numbers are rounded to integers, half to even: 17.6 meets 18, and so does 18.5.
-5.  Beside an answer phrase the first token that is not all letters is the number, elsewhere the
-    last: "12 of 20" is 20. Two blanks in a row have such a token between them, and it is empty.
-6.  "The Answer Is: 7" has no answer phrase, for these are looked for as written, but is read
-    after "is: "; in "Answer: 7" nothing is found, and the text before the colon is read.
-7.  Of several brackets the first is the choice when only one holds a letter: "(note) … (b)".
-8.  Options are cut at "A:" too: in a question that has one before its options, gold (B) is met
-    by the text of (A). In a prompt that has nothing but a closing "A:", any answer meets (A).
-9.  Gold "yes", "valid" and "true" are met by "true" and 1, not by each other.
-10. A \\boxed{…} ends at its first "}": of \\boxed{\\text{12}} it takes "\\text{12".
-
-Where the reference crashes this metric goes on: a gold letter beyond the listed options is
-compared as a letter, and a reply with \\boxed but no braces is read like any other.
-"""
+"""Replies of the second round: they go on from "So the final answer is"."""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from typing import Literal
 
-from opro_cli.core.model import Example, Grade
-from opro_cli.metrics.reading.paper_accuracy import is_right
-from opro_cli.metrics.reading.paper_answer import answer_line, boxed_answer, normalized_answer
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.core.task.prompt import FINAL_ANSWER_CUE
+from opro_cli.ports import Metric
+from opro_cli.reading.paper import answer_line, boxed_answer, is_right, normalized_answer
+
+
+@dataclass(frozen=True, slots=True)
+class SecondRound:
+    """A metric that reads the cue and the reply together, as the one sentence they are."""
+
+    metric: Metric
+
+    def target(self, raw: str) -> str:
+        """As the metric reads it."""
+        return self.metric.target(raw)
+
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """As the metric grades the whole sentence; the cue alone answers nothing."""
+        if not reply.strip():
+            return UNREADABLE
+        return self.metric.grade(f"{FINAL_ANSWER_CUE} {reply}", example, prompt)
+
 
 PaperKind = Literal["number", "choice", "boolean", "text"]
 

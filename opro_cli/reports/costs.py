@@ -1,20 +1,21 @@
-"""What a run will cost, before it does: calls, tokens and money, expected and at most.
-
-Prompts are the real ones of the data. Tokens are estimated from their bytes, since a tokenizer
-would have to be downloaded for most models.
-"""
+"""The cost of a run before it begins, and the forecast that `opro check` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.model import SPLITS, Example, Message, Split
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry, scorer_messages
-from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.session import Role, endpoint_checks, expected_calls
-from opro_cli.core.settings import ModelSettings, PriceSettings, Settings
-from opro_cli.core.state import RunState
+from opro_cli.core.run.progress import Role, endpoint_checks, expected_calls
+from opro_cli.core.run.selection import choose_exemplars
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
+from opro_cli.core.task.example import SPLITS, Example, Message, Split
+from opro_cli.core.task.prompt import (
+    MetaPromptMaterial,
+    PromptFormat,
+    TrajectoryEntry,
+    scorer_messages,
+)
 from opro_cli.ports import Strategy
 
 ASSUMPTIONS = (
@@ -171,3 +172,43 @@ def _meta_prompt(
 
 def _bytes(messages: Sequence[Message]) -> float:
     return float(sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages))
+
+
+def forecast(
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    notes: Sequence[str],
+    strategy: Strategy,
+    missing_keys: Sequence[str],
+) -> dict[str, Any]:
+    """Split sizes, models, calls at most, and the first prompt for each model as it would be sent.
+
+    The meta-prompt shown has made-up scores (0), since nothing was scored yet.
+    """
+    state = RunState.at_start(settings.search, examples, settings.task)
+    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
+    first = settings.search.initial_instructions[0]
+    material = MetaPromptMaterial(
+        trajectory=tuple(TrajectoryEntry(i, 0.0) for i in settings.search.initial_instructions),
+        exemplars=tuple(examples["train"][i] for i in choose_exemplars(state, ())),
+        format=form,
+        score_buckets=settings.search.score_buckets,
+        description=settings.task.description or "",
+    )
+    asked = scorer_messages(examples["train"][0].input, first, form)
+    return {
+        "name": settings.name,
+        "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
+        "answer": settings.task.answer,
+        "sizes": dict(state.sizes),
+        "notes": list(notes),
+        "steps": settings.search.steps,
+        "calls_at_most": expected_calls(state) + sum(endpoint_checks(settings).values()),
+        "missing_keys": list(missing_keys),
+        "longest_prompts": longest_prompts(settings, examples, strategy),
+        "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],
+        "gold_answer": examples["train"][0].target,
+        "meta_prompt": [
+            {"role": m.role, "content": m.content} for m in strategy.meta_prompt(material)
+        ],
+    }

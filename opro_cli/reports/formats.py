@@ -1,11 +1,11 @@
-"""Numbers as a person reads them: scores, money, tokens, durations. Pure, ASCII where it can be."""
+"""Numbers, money and spend as a person reads them. Pure, ASCII where it can be."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 UNKNOWN = "unknown"
 
@@ -114,3 +114,47 @@ def moment(at: float | None) -> str:
 def plural(number: int, noun: str, many: str | None = None) -> str:
     """1 -> "1 call", 12345 -> "12,345 calls"; `many` where an s does not do."""
     return f"{count(number)} {noun if number == 1 else many or f'{noun}s'}"
+
+
+def cost_words(spend: Mapping[str, Any]) -> str:
+    """Format the cost of a run: "$0.42", or "≤ $0.45" where some calls were not metered."""
+    bounds = spend.get("uncounted")
+    if not bounds or not bounds["calls"]:
+        return money(spend["usd"])
+    counted = spend["counted"]["usd"]
+    if counted is None:
+        return money(None)
+    if bounds["usd"] is None:
+        return f"{money(counted)} + {UNKNOWN}"
+    return f"≤ {money(counted + bounds['usd'])}" if bounds["usd"] else money(counted)
+
+
+def uncounted_words(bounds: Mapping[str, Any] | None) -> str:
+    """Format unmetered calls: "plus at most $0.031 and 12.3k tokens in 5 unmetered calls"."""
+    if not bounds or not bounds["calls"]:
+        return ""
+    most = f"{money(bounds['usd'])} and " if bounds["usd"] else ""
+    what = f"{most}{tokens(bounds['tokens'])} tokens"
+    return f"plus at most {what} in {plural(bounds['calls'], 'unmetered call')}"
+
+
+def unmetered_in_short(bounds: Mapping[str, Any]) -> str:
+    """Format unmetered calls for behind a cost: " + at most $0.031 unmetered"; "" for none."""
+    if not bounds["calls"]:
+        return ""
+    if bounds["usd"]:
+        return f" + at most {money(bounds['usd'])} unmetered"
+    return f" + {plural(bounds['calls'], 'unmetered call')}"
+
+
+def exceeded_words(role: str, longest_reply: int, prompt_overhead: int) -> str:
+    """Say by how much a provider exceeded a limit, and what follows."""
+    if longest_reply:
+        return (
+            f"the {role} took up to {plural(longest_reply, 'token')} for a reply, more than "
+            "max_tokens; later calls are counted with that at most"
+        )
+    return (
+        f"prompts of the {role} take up to {plural(prompt_overhead, 'token')} more than they have "
+        "bytes; later calls are counted with that at most"
+    )

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.answers import CACHED, Score
-from opro_cli.core.candidates import Candidate, candidate_id
-from opro_cli.core.paired_tests import ALPHA
-from opro_cli.core.stats import holm
+from opro_cli.core.run.answers import CACHED, Score
+from opro_cli.core.run.candidates import Candidate, candidate_id
+from opro_cli.core.stats.intervals import holm
+from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import moment
-from opro_cli.reports.head_to_head import Comparison, compare
+from opro_cli.reports.paired import Comparison, compare
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import score_data
 

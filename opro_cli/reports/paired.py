@@ -1,16 +1,19 @@
-"""Two prompts on the questions that both answered: what flipped, and how likely by chance."""
+"""Two prompts on the questions that both answered: flips, and a paired test on unseen ones."""
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from opro_cli.core.answers import Outcome
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.model import SPLITS, Split
-from opro_cli.core.paired_tests import compare_scores
+from opro_cli.core.run.answers import CACHED, Outcome
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.stats.paired import compare_scores
+from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.reports.recorded import RecordedRun
 
 Replies = Mapping[tuple[Split, int], tuple[str, ...]]
@@ -131,3 +134,145 @@ def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Que
             answers[Question(*row, met[row])] = Answer(index, outcomes[index])
         met[row] += 1
     return answers
+
+
+MOST_AHEAD = 3
+"""Questions that one of two prompts asked side by side is ahead, now and then."""
+SAME_TIME_S = 1.0
+"""Seconds between two calls that count as simultaneous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two prompts on the questions that both answered.
+
+    test: the name of the paired test. gained, lost: questions on which the second, or the first,
+    scored higher. before, after: the means of the first and of the second. difference: second
+    minus first. needed: questions that would tell such a difference from chance (power 80 %),
+    None when there is none. only_first, only_second: further questions that only the one was
+    graded on, since the scorer refused them under the other and scores leave them out.
+    ahead: the most questions that one prompt was asked more than the other, at any time. guarded_p:
+    the p-value with all of these counted against the difference.
+    """
+
+    test: str
+    n: int
+    gained: int
+    lost: int
+    p_value: float
+    before: float
+    after: float
+    difference: float
+    interval: Interval
+    needed: int | None
+    only_first: int = 0
+    only_second: int = 0
+    ahead: int = 0
+    guarded_p: float = 1.0
+
+    @property
+    def together(self) -> bool:
+        """Whether both prompts were asked at the same times."""
+        return self.ahead <= MOST_AHEAD
+
+
+class _Pairs(NamedTuple):
+    """Scores of both prompts: on what both were graded on, and of one where it alone was."""
+
+    both: list[tuple[float, float]]
+    only_first: list[float]
+    only_second: list[float]
+
+
+def compare(first: Candidate, second: Candidate, *, side_by_side: bool = True) -> Comparison | None:
+    """First against second on test; None when they share no question there.
+
+    side_by_side: whether their run asks compared prompts question by question.
+
+    The test is that of `compare_scores`: McNemar's for right or wrong answers, Gaffke's for scores
+    in between.
+    """
+    before, after = first.answers["test"].by_question, second.answers["test"].by_question
+    shared = [(before[q], after[q]) for q in sorted(before) if q in after]
+    pairs = _pair_up(shared)
+    n = len(pairs.both)
+    if not n:
+        return None
+    tested = compare_scores(pairs.both)
+    ahead = _count_ahead(shared, side_by_side=side_by_side)
+    return Comparison(
+        test=tested.name,
+        n=n,
+        gained=tested.gained,
+        lost=tested.lost,
+        p_value=tested.p_value,
+        before=math.fsum(old for old, _ in pairs.both) / n,
+        after=math.fsum(new for _, new in pairs.both) / n,
+        difference=tested.difference,
+        interval=tested.interval,
+        needed=tested.questions_needed,
+        only_first=len(pairs.only_first),
+        only_second=len(pairs.only_second),
+        ahead=ahead,
+        guarded_p=_guard_p(pairs, tested.difference, tested.p_value, ahead),
+    )
+
+
+def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
+    pairs = _Pairs([], [], [])
+    for old, new in shared:
+        scores = old.score or 0.0, new.score or 0.0
+        match old.excluded, new.excluded:
+            case False, False:
+                pairs.both.append(scores)
+            case False, True:
+                pairs.only_first.append(scores[0])
+            case True, False:
+                pairs.only_second.append(scores[1])
+    return pairs
+
+
+def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> float:
+    """Compute the p-value with everything doubtful counted against the difference.
+
+    Questions refused under the seemingly better prompt count as wrong for it. Its largest gains,
+    as many as one prompt was ahead, do not count; nor do questions that only it could answer. (A
+    tie in their place would change neither test.)
+    """
+    doubtful = ahead if ahead > MOST_AHEAD else 0
+    unanswered = pairs.only_first if difference > 0 else pairs.only_second
+    gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
+    kept = gains_last[: len(gains_last) - doubtful]
+    against = [(score, 0.0) if difference > 0 else (0.0, score) for score in unanswered]
+    counted = [*kept, *against]
+    if math.fsum(new - old for old, new in counted) * difference <= 0:
+        return 1.0
+    return max(p_value, compare_scores(counted).p_value) if doubtful or against else p_value
+
+
+def _count_ahead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
+    """Count the questions that one prompt was ahead of the other at most.
+
+    Side by side that is one or two, unless calls were sent again (a time-out, a kill) under one
+    prompt more than under the other. A run that asks one prompt after the other is judged by its
+    sessions alone. Nobody knows when an answer from the cache was asked for.
+    """
+    if not side_by_side:
+        same = sum(old.session == new.session >= 0 for old, new in shared)
+        return 0 if 2 * same >= len(shared) else len(shared)
+    if any(outcome.session == CACHED for pair in shared for outcome in pair):
+        return len(shared)
+    one, other = (sorted(map(_moment, side)) for side in zip(*shared, strict=True))
+    return max(_lead(one, other), _lead(other, one))
+
+
+def _moment(outcome: Outcome) -> float:
+    """When a question was asked, two sessions never at the same time."""
+    return outcome.sent + 10 * SAME_TIME_S * outcome.session
+
+
+def _lead(one: Sequence[float], other: Sequence[float]) -> int:
+    """How many questions more one prompt was asked, at most, at any time; times ascending."""
+    return max(
+        number - bisect_right(other, sent + SAME_TIME_S) for number, sent in enumerate(one, start=1)
+    )

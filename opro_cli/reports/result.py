@@ -1,8 +1,4 @@
-"""The outcome of a run as plain data: `result.json`, and the candidates that `show` lists.
-
-Keys are a contract. Apart from `run`, `seconds` and the times, two runs with one config and
-deterministic models give equal results, whatever the concurrency.
-"""
+"""The outcome of a run as plain data: `result.json`, the candidates of `show`, a row of `runs`."""
 
 from __future__ import annotations
 
@@ -11,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from opro_cli.core.answers import Score
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.model import SPLITS
-from opro_cli.core.selection import baseline, deciding_split, winner
-from opro_cli.core.session import calls_done
-from opro_cli.core.spend import Bounds, RoleSpend
-from opro_cli.core.state import RunState
+from opro_cli.core.run.answers import Score
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.selection import baseline, deciding_split, winner
+from opro_cli.core.run.spend import Bounds, RoleSpend
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import SPLITS
 from opro_cli.reports.formats import total
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import judge, meeting, no_verdict, noise_of
@@ -172,3 +168,20 @@ def score_data(score: Score | None) -> dict[str, Any] | None:
 def _working_seconds(state: RunState) -> float | None:
     """Wall time with a process at work; the time between a kill and the resume not counted."""
     return None if state.last_at is None else round(state.working_seconds, 1)
+
+
+def listed(run: RecordedRun) -> dict[str, Any]:
+    """One run as a row; `best` is null before any candidate has all its train answers."""
+    best = winner(run.state)
+    return {
+        "run": run.name,
+        "folder": run.folder,
+        "status": run.status,
+        "created": run.identity.get("created"),
+        "steps_done": steps_done(run.state),
+        "steps": run.state.search.steps,
+        "candidates": len(run.state.candidates),
+        "best": described(best, run.state) if best else None,
+        "spend": spend_of(run.state),
+        "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
+    }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.paired_tests import ALPHA
-from opro_cli.core.selection import deciding_split
-from opro_cli.core.state import RunState
-from opro_cli.core.stats import Interval
-from opro_cli.reports.head_to_head import Comparison, compare
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import deciding_split
+from opro_cli.core.run.state import RunState
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.stats.paired import ALPHA
+from opro_cli.reports.paired import Comparison, compare
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 

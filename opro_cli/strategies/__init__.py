@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from opro_cli.core.settings import Settings
+from opro_cli.core.settings.settings import Settings
 from opro_cli.ports import Strategy
 from opro_cli.strategies.opro import OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm

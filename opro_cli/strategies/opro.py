@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from opro_cli.core.model import Message
-from opro_cli.core.prompts import MetaPromptMaterial
+from opro_cli.core.task.example import Message
+from opro_cli.core.task.prompt import MetaPromptMaterial
 from opro_cli.strategies.wording import (
     GPT_EXEMPLARS,
     gpt_exemplar,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from opro_cli.core.model import Message
-from opro_cli.core.prompts import MetaPromptMaterial
+from opro_cli.core.task.example import Message
+from opro_cli.core.task.prompt import MetaPromptMaterial
 from opro_cli.strategies import wording
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from opro_cli.core.model import Example
-from opro_cli.core.prompts import PromptFormat, TrajectoryEntry
+from opro_cli.core.task.example import Example
+from opro_cli.core.task.prompt import PromptFormat, TrajectoryEntry
 
 
 @dataclass(frozen=True, slots=True)

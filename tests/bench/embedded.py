@@ -46,8 +46,8 @@ def rows() -> Iterator[Row]:
 
 async def measured() -> dict[str, float]:
     """Answers and tokens a second, ms, s and MB."""
-    from opro_cli.adapters.models.embedded import EmbeddedModel
-    from opro_cli.core.model import ChatRequest, Message
+    from opro_cli.core.task.example import ChatRequest, Message
+    from opro_cli.models.embedded import EmbeddedModel
 
     began = time.perf_counter()
     model = EmbeddedModel("embedded/tiny-mistral")
@@ -80,7 +80,7 @@ async def measured() -> dict[str, float]:
     own, others = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    from opro_cli.embedded.checkpoint import load_checkpoint  # numpy is the workers' memory
+    from opro_cli.embedded.mistral import load_checkpoint  # numpy is the workers' memory
 
     began = time.perf_counter()
     load_checkpoint()

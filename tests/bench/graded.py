@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from opro_cli.core.paired_tests import CAUTION, graded_difference
+from opro_cli.core.stats.paired import CAUTION, graded_difference
 from tests.bench.graded_scores import SEEN, UNSEEN, Array, Draw
 from tests.bench.graded_tests import OTHERS, TESTS, Calls, one_sided
 

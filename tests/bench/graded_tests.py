@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from opro_cli.core.paired_tests import CAUTION
+from opro_cli.core.stats.paired import CAUTION
 from tests.bench.graded_scores import Array
 
 RESAMPLES = 999

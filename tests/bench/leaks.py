@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from opro_cli.adapters.datasets.loading import load_examples
-from opro_cli.adapters.presets import preset_named
-from opro_cli.core.leaks import LeakIndex
-from opro_cli.core.model import Example
-from opro_cli.core.schema import Problem, read_section
-from opro_cli.core.settings import TaskSettings
+from opro_cli.core.leaks.leaks import LeakIndex
+from opro_cli.core.settings.schema import Problem, read_section
+from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.task.example import Example
+from opro_cli.datasets.loading import load_examples
+from opro_cli.datasets.presets import preset_named
 from opro_cli.metrics import metric_named
 from tests.core.leaks.cases import found, leaking_cases, ordinary_instructions, rows_of
 

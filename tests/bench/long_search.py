@@ -6,11 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from opro_cli.adapters.models.embedded_weights import weights_of
-from opro_cli.adapters.run_folder import create_run
-from opro_cli.core.fingerprint import examples_fingerprint
-from opro_cli.core.model import Example, Split
-from opro_cli.core.settings import (
+from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
@@ -18,6 +14,9 @@ from opro_cli.core.settings import (
     Settings,
     TaskSettings,
 )
+from opro_cli.core.task.example import Example, Split, examples_fingerprint
+from opro_cli.models.embedded import weights_of
+from opro_cli.store.run_folder import create_run
 
 PHRASES = (
     "first we count",

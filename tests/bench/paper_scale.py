@@ -25,15 +25,16 @@ from typing import Any
 
 from rich.console import Console
 
-from opro_cli import running, wiring
-from opro_cli.adapters.run_folder import read_run
-from opro_cli.core.events import Event
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Split
-from opro_cli.core.session import Activity, Briefing
-from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import RunState
+from opro_cli import wiring
+from opro_cli.app import run as running
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.ports import Observer
-from opro_cli.ui.live import LiveView
+from opro_cli.render.live import LiveView
+from opro_cli.store.run_folder import read_run
 from tests.bench.long_search import new_run, solution
 from tests.bench.table import Row, at_most
 

@@ -31,9 +31,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from opro_cli.core.answers import Answers, Outcome
-from opro_cli.core.racing import BLOCK, Race
-from opro_cli.core.stats import wilson_interval
+from opro_cli.core.racing.race import BLOCK, Race
+from opro_cli.core.run.answers import Answers, Outcome
+from opro_cli.core.stats.intervals import wilson_interval
 from tests.bench.table import Row, at_least, at_most
 
 STEPS, PER_STEP, DEV, FINALISTS = 20, 8, 100, 5

@@ -18,11 +18,11 @@ from pathlib import Path
 from statistics import median
 
 from opro_cli import wiring
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.events import Answered, Event, Proposed
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import mean
-from opro_cli.engine.runner import Runner
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Answered, Event, Proposed
+from opro_cli.core.run.selection import mean
+from opro_cli.core.run.state import RunState
+from opro_cli.loop.runner import Runner
 
 CONFIG = Path("configs/quickstart.yaml")
 SEEDS = 12

@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from opro_cli.adapters.journal import FileJournal
-from opro_cli.adapters.run_folder import read_run
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Answered, Event, Proposed, SessionStarted
-from opro_cli.core.model import Example, Split
-from opro_cli.core.settings import SearchSettings
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Answered, Event, Proposed, SessionStarted
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.example import Example, Split
+from opro_cli.store.journal import FileJournal
+from opro_cli.store.run_folder import read_run
 from tests.bench.long_search import new_run, solution
 
 EVENTS = 400_000

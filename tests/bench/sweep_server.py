@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from opro_cli.adapters.journal import FileJournal
-from opro_cli.core.cost import Cost
-from opro_cli.core.settings import BudgetSettings, ScorerSettings
-from opro_cli.sweeping.budget_session import Terms, open_budget
-from opro_cli.sweeping.limits import Limits, doors_for
-from opro_cli.sweeping.limits_line import RemoteLimits, serve_limits
-from opro_cli.sweeping.server import Address, SweepServer
+from opro_cli.core.run.spend import Cost
+from opro_cli.core.settings.settings import BudgetSettings, ScorerSettings
+from opro_cli.store.journal import FileJournal
+from opro_cli.sweep.budget_session import Terms, open_budget
+from opro_cli.sweep.limits import Limits, doors_for
+from opro_cli.sweep.limits_line import RemoteLimits, serve_limits
+from opro_cli.sweep.server import Address, SweepServer
 from tests.bench.replay import events
 from tests.bench.table import Row, printed
-from tests.sweeping.sweeps import FixedJournals
+from tests.sweep.sweeps import FixedJournals
 
 CELLS, IN_FLIGHT, CALLS = 4, 64, 2_500
 LINES, AT_ONCE = 20_000, 50

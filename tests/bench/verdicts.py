@@ -19,8 +19,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from opro_cli.core.paired_tests import ALPHA
-from opro_cli.core.stats import Interval, difference_interval, mcnemar_mid_p, wilson_interval
+from opro_cli.core.stats.intervals import (
+    Interval,
+    difference_interval,
+    mcnemar_mid_p,
+    wilson_interval,
+)
+from opro_cli.core.stats.paired import ALPHA
 
 RUNS = 1000
 CANDIDATES = 40

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.models import MODELS
 from opro_cli.cli.app import main
-from tests.engine.runs import ShuffledModel
+from opro_cli.models import MODELS
+from tests.loop.runs import ShuffledModel
 
 CONFIG = """\
 name: sums

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.cli.test_commands import without_times
-from tests.engine.runs import ShuffledModel, say
+from tests.loop.runs import ShuffledModel, say
 
 PRICED = CONFIG.replace("scripted/scorer", "scripted/scorer, price: {input: 1, output: 2}").replace(
     "scripted/optimizer", "scripted/optimizer, price: {input: 1, output: 2}"

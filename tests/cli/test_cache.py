@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from opro_cli import wiring
-from opro_cli.adapters import answer_cache
-from opro_cli.adapters.answer_file import cache_path
-from opro_cli.core.changes import OPERATIONAL
+from opro_cli.core.settings.differences import OPERATIONAL
+from opro_cli.store import answer_cache
+from opro_cli.store.answer_file import cache_path
 from tests.cli.conftest import CONFIG, Opro, only_run
-from tests.engine.runs import ShuffledModel
+from tests.loop.runs import ShuffledModel
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.engine import retries
+from opro_cli.calls import attempts as retries
 from tests.cli.conftest import CONFIG, Opro
 from tests.cli.test_start_up import HEAVY, QUICKSTART, imported
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama

@@ -11,7 +11,7 @@ import yaml
 
 from opro_cli.errors import ModelError
 from tests.cli.conftest import CONFIG, Opro, only_run
-from tests.engine.runs import ShuffledModel, say
+from tests.loop.runs import ShuffledModel, say
 
 FILES = {"config.yaml", "events.jsonl", "run.json", "result.json", "best_prompt.txt"}
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import CONFIG, Opro
-from tests.engine.runs import ShuffledModel
-from tests.ui.test_live import screen_after
-from tests.ui.test_markdown import parsed, structure
+from tests.loop.runs import ShuffledModel
+from tests.render.test_live import screen_after
+from tests.render.test_markdown import parsed, structure
 
 FOLDERS = Path(__file__).parents[1] / "run_folders"
 
@@ -117,7 +117,7 @@ def test_replies_are_in_the_data_only_when_asked_for(opro: Opro, runs: list[str]
 def test_the_journal_is_read_again_for_replies_alone(
     opro: Opro, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opro_cli.adapters.compared_runs.read_replies", None)
+    monkeypatch.setattr("opro_cli.store.compared_runs.read_replies", None)
     for options in ([], ["--flips"], ["--json"], ["--markdown", "--flips"]):
         assert opro("diff", "one@start", "one@1", *options).code == 0
 

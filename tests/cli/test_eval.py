@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 
-from opro_cli import evaluating
-from opro_cli.adapters import growing_runs, run_folder
-from opro_cli.adapters.find_runs import HALF_MADE
-from opro_cli.core.model import Example
-from opro_cli.core.settings import (
+from opro_cli.app import evaluate as evaluating
+from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
     Settings,
     TaskSettings,
 )
+from opro_cli.core.task.example import Example
 from opro_cli.errors import ModelError
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.store import reopened as growing_runs
+from opro_cli.store import run_folder
+from opro_cli.store.find import HALF_MADE
 from tests.cli.conftest import CONFIG, Opro
-from tests.engine.runs import ShuffledModel, say
+from tests.loop.runs import ShuffledModel, say
 
 PROMPTS = ("-p", "Count.", "-p", "", "-p", "Add and check.")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.journal import FileJournal
+from opro_cli.store.journal import FileJournal
 from tests.cli.test_process import PATIENCE_S, Bench, bench, new_server
 
 ROUNDS = int(os.environ.get("OPRO_ROUNDS", "2"))

@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.find_runs import HALF_MADE
-from tests.adapters.conftest import copy_of
+from opro_cli.store.find import HALF_MADE
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.cli.test_sweep_process import below, living
 from tests.server import LocalServer
+from tests.store.conftest import copy_of
 
 KILLS = int(os.environ.get("OPRO_KILLS", "10"))
 AT_A_TIME = 2

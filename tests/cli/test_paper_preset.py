@@ -13,7 +13,7 @@ import yaml
 from opro_cli.errors import ModelError
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.cli.test_commands import without_times
-from tests.engine.runs import ShuffledModel, say
+from tests.loop.runs import ShuffledModel, say
 
 PAPER = CONFIG.replace(
     "search: {steps: 2, candidates_per_step: 3, exemplars: 2}",

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters import stored_result
-from opro_cli.adapters.journal import FileJournal
+from opro_cli.store import reopened as stored_result
+from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import Opro, only_run
-from tests.engine.runs import ShuffledModel
+from tests.loop.runs import ShuffledModel
 
 
 @pytest.fixture

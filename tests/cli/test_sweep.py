@@ -17,15 +17,16 @@ from typing import Any
 
 import pytest
 
-from opro_cli import running, wiring
-from opro_cli.adapters.journal import FileJournal
-from opro_cli.adapters.sweep_file import SweepCell, load_sweep
-from opro_cli.adapters.sweep_folder import held
-from opro_cli.core.changes import as_plain
-from opro_cli.core.sweep_table import Row, Table
+from opro_cli import wiring
+from opro_cli.app import run as running
+from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.sweep.table import Row, Table
 from opro_cli.errors import RunFolderError
-from opro_cli.sweeping import cell_process, local
-from opro_cli.sweeping.cells import Job, prepared, ready, standing_of
+from opro_cli.store.journal import FileJournal
+from opro_cli.store.sweep_folder import held
+from opro_cli.sweep import cell_process, local
+from opro_cli.sweep.cells import Job, prepared, ready, standing_of
+from opro_cli.sweep.file import SweepCell, load_sweep
 from tests.cli.conftest import Opro
 
 SWEEP = "name: grid\nbase: c.yaml\nmatrix: {search.seed: 0..2}\n"

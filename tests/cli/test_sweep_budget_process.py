@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.test_process import PAID, PATIENCE_S, Bench
 from tests.server import LocalServer
-from tests.sweeping.sweeps import cells_at, slow_server
+from tests.sweep.sweeps import cells_at, slow_server
 
 pytestmark = pytest.mark.slow
 CONCURRENCY = 4

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.adapters.sweep_file import Sweep
-from opro_cli.core.settings import BudgetSettings
+from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import UsageError
-from opro_cli.sweeping.cells import shard_of
+from opro_cli.sweep.cells import shard_of
+from opro_cli.sweep.file import Sweep
 from tests.cli.conftest import Opro
 from tests.cli.test_sweep import SWEEP, finish
 

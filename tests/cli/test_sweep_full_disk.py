@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.test_disks import fill, mount
 from tests.cli.test_kills import cells, evaluate, finish, prepared, scores, sweep
 from tests.cli.test_process import PATIENCE_S, new_server
+from tests.store.test_disks import fill, mount
 
 pytestmark = pytest.mark.slow
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.sweep_folder import write_sweep
-from opro_cli.core.sweep import Cell
+from opro_cli.core.sweep.cells import Cell
+from opro_cli.store.sweep_folder import write_sweep
 from tests.cli.conftest import CONFIG, Opro
-from tests.engine.runs import ShuffledModel
+from tests.loop.runs import ShuffledModel
+from tests.render.test_markdown import structure
 from tests.reports.html.pages import parsed
-from tests.ui.test_markdown import structure
 
 TASKS = {"sums": "train.jsonl", "more": "more.jsonl"}
 CELLS: Mapping[str, Mapping[str, Any]] = {

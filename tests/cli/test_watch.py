@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli import watching
-from opro_cli.adapters.journal import FileJournal
-from opro_cli.core.events import Retried
-from tests.adapters.conftest import ROOT, copy_of, unfinished_copy
+from opro_cli.app import watch as watching
+from opro_cli.core.run.events import Retried
+from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import Opro, only_run
+from tests.store.conftest import ROOT, copy_of, unfinished_copy
 
 
 def lines_of(err: str) -> list[str]:

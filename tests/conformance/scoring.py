@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from opro_cli.adapters.datasets.examples import RowReading
-from opro_cli.adapters.datasets.rows import Row
-from opro_cli.adapters.datasets.shapes import ROW_SHAPES
-from opro_cli.adapters.datasets.values import text_of
-from opro_cli.core.model import Example
-from opro_cli.core.prompts import PromptFormat, question_text, second_round_text
-from opro_cli.core.template import parse_template
+from opro_cli.core.task.example import Example
+from opro_cli.core.task.prompt import PromptFormat, question_text, second_round_text
+from opro_cli.core.task.template import parse_template
+from opro_cli.datasets.examples import RowReading
+from opro_cli.datasets.local_file import Row
+from opro_cli.datasets.shapes import ROW_SHAPES, text_of
 from opro_cli.metrics.paper import PaperKind, PaperMetric
-from opro_cli.metrics.reading.paper_accuracy import is_right
-from opro_cli.metrics.reading.paper_answer import normalized_answer
+from opro_cli.reading.paper import is_right, normalized_answer
 from tests.conformance.vectors import Input
 
 

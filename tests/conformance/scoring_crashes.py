@@ -12,7 +12,7 @@ from typing import get_type_hints
 
 import pytest
 
-from opro_cli.core.model import ChatReply, Example, Grade
+from opro_cli.core.task.example import ChatReply, Example, Grade
 from opro_cli.metrics.paper import PaperMetric
 from tests.conformance import scoring
 from tests.conformance.vectors import Input

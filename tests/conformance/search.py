@@ -10,18 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from opro_cli.adapters.datasets.examples import RowReading
-from opro_cli.adapters.datasets.rows import Row
-from opro_cli.adapters.datasets.shapes import ROW_SHAPES
-from opro_cli.adapters.presets import preset_named
-from opro_cli.core.answers import Answers, Outcome
-from opro_cli.core.candidates import Candidate, candidate_id
-from opro_cli.core.events import Answered, Proposed
-from opro_cli.core.model import ChatReply, ChatRequest, Example, Message, Position, Split
-from opro_cli.core.paper_exemplars import paper_exemplars, wrong_counts
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry, question_text
-from opro_cli.core.reading import read_settings
-from opro_cli.core.settings import (
+from opro_cli.core.run.answers import Answers, Outcome
+from opro_cli.core.run.candidates import Candidate, candidate_id
+from opro_cli.core.run.events import Answered, Proposed
+from opro_cli.core.run.selection import best_last, mean, paper_exemplars, wrong_counts
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.read import read_settings
+from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
@@ -30,11 +25,20 @@ from opro_cli.core.settings import (
     SplitSettings,
     TaskSettings,
 )
-from opro_cli.core.splits import cut
-from opro_cli.core.state import RunState
-from opro_cli.core.template import parse_template
-from opro_cli.core.trajectory import best_last, mean
-from opro_cli.engine.runner import Runner
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message, Position, Split
+from opro_cli.core.task.prompt import (
+    MetaPromptMaterial,
+    PromptFormat,
+    TrajectoryEntry,
+    question_text,
+)
+from opro_cli.core.task.splits import cut
+from opro_cli.core.task.template import parse_template
+from opro_cli.datasets.examples import RowReading
+from opro_cli.datasets.local_file import Row
+from opro_cli.datasets.presets import preset_named
+from opro_cli.datasets.shapes import ROW_SHAPES
+from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import PaperMetric
 from opro_cli.ports import Strategy
 from opro_cli.strategies import STRATEGIES, wording

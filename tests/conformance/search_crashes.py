@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.model import Grade
-from opro_cli.core.reading import read_settings
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.settings.read import read_settings
+from opro_cli.core.task.example import Grade
 from opro_cli.errors import DataError
 from opro_cli.wiring import NAMES
 from tests.conformance import search

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings import BudgetSettings
-from opro_cli.sweeping.engine import SweepEngine
-from opro_cli.sweeping.local import LocalEngine
+from opro_cli.core.settings.settings import BudgetSettings
+from opro_cli.sweep.engine import SweepEngine
+from opro_cli.sweep.local import LocalEngine
 from tests.server import LocalServer
-from tests.sweeping.sweeps import cells_at, lasts, results, worked_on
+from tests.sweep.sweeps import cells_at, lasts, results, worked_on
 
 THREE = "matrix: {search.seed: 0..2}"
 NewEngine = Callable[[int], SweepEngine]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.answer_cache import AnswerStore
-from opro_cli.core.model import ChatReply, ChatRequest, Message
-from opro_cli.core.settings import ScorerSettings
+from opro_cli.core.settings.settings import ScorerSettings
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.ports import AnswerCache
+from opro_cli.store.answer_cache import AnswerStore
 from tests.fakes.memory_cache import MemoryCache
 
 PAID = ChatReply("The answer is 4.", "stop", 12, 5, 0.001)

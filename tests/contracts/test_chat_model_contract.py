@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.adapters.models.embedded import EmbeddedModel
-from opro_cli.adapters.models.litellm_model import LitellmModel
-from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.model import ChatReply, ChatRequest, Choice, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Choice, Message
 from opro_cli.errors import ModelError
+from opro_cli.models.embedded import EmbeddedModel
+from opro_cli.models.litellm_model import LitellmModel
+from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.ports import ChatModel
 from tests.fakes.scripted_model import ScriptedModel
 from tests.server import LocalServer, Options

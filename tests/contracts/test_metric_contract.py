@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.model import UNREADABLE, Example, Grade
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics import METRICS
 from opro_cli.ports import Metric
 

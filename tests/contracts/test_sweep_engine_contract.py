@@ -1,4 +1,4 @@
-"""The contract of `SweepEngine` for cells on this machine; tests/sweeping/test_ray.py has Ray."""
+"""The contract of `SweepEngine` for cells on this machine; tests/sweep/test_ray.py has Ray."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from opro_cli.sweeping.local import LocalEngine
+from opro_cli.sweep.local import LocalEngine
 from tests.contracts.sweep_engine import NewEngine, SweepEngineContract
 from tests.server import LocalServer
-from tests.sweeping.sweeps import slow_server
+from tests.sweep.sweeps import slow_server
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import (
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
@@ -18,7 +18,7 @@ from opro_cli.core.events import (
     SessionEnded,
     SessionStarted,
 )
-from opro_cli.core.state import AGAIN, IllegalEvent, RunState
+from opro_cli.core.run.state import AGAIN, IllegalEvent, RunState
 
 START, BASELINE = "start", "Think."
 TEXTS = (START, "count", "add", "add 1", "größer ≥ “7”")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Answered, Checked, Proposed, Reasoned
-from opro_cli.core.model import Split
-from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import RunState
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Answered, Checked, Proposed, Reasoned
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.example import Split
 
 
 def new_state(

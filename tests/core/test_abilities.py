@@ -6,8 +6,15 @@ import math
 
 import pytest
 
-from opro_cli.core.abilities import FAR, NARROWEST, Measured, best_ability, measured, prior_of
-from opro_cli.core.difficulty import Difficulties
+from opro_cli.core.racing.abilities import (
+    FAR,
+    NARROWEST,
+    Difficulties,
+    Measured,
+    best_ability,
+    measured,
+    prior_of,
+)
 from tests.core.test_race_by_hand import excluding
 from tests.core.test_racing import answered
 

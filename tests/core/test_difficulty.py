@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from opro_cli.core.answers import Answers
-from opro_cli.core.difficulty import Difficulties, _counts
+from opro_cli.core.racing.abilities import Difficulties, _counts
+from opro_cli.core.run.answers import Answers
 from tests.core.test_racing import a_field, answered
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.changes import as_plain, changes_between
-from opro_cli.core.reading import read_settings
-from opro_cli.core.settings import EndpointSettings
+from opro_cli.core.settings.differences import as_plain, changes_between
+from opro_cli.core.settings.read import read_settings
+from opro_cli.core.settings.settings import EndpointSettings
 from tests.core.test_settings import NAMES, minimal, problems, read
 
 A, B, C = (f"http://gpu{n}:8000/v1" for n in range(3))

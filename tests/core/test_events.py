@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.events import (
+from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,

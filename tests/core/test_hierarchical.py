@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.hierarchical import (
+from opro_cli.core.stats.hierarchical import (
     mean_over_seeds,
     mean_over_tasks,
     mean_over_these_tasks,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.model import Example
-from opro_cli.core.selection import finalists, winner
-from opro_cli.core.settings import DataSettings, SearchSettings, TaskSettings
-from opro_cli.core.state import RunState
+from opro_cli.core.run.selection import finalists, winner
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
+from opro_cli.core.task.example import Example
 from opro_cli.reports.result import candidates_of, skipped_proposals
 from tests.core.runs import proposed, score_all
 

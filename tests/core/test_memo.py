@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.memo import Memo
-from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import trajectory
+from opro_cli.core.run.memo import Memo
+from opro_cli.core.run.selection import choose_exemplars, trajectory
+from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 
 CHOICES = [

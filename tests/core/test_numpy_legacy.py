@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.numpy_legacy import LegacyStream
+from opro_cli.core.draws import LegacyStream
 
 SEEDS = st.integers(0, 2**32 - 1)
 

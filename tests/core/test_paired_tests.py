@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.paired_tests import (
+from opro_cli.core.stats.intervals import difference_interval
+from opro_cli.core.stats.paired import (
     CAUTION,
     GAFFKE,
     MCNEMAR,
@@ -20,7 +21,6 @@ from opro_cli.core.paired_tests import (
     compare_scores,
     graded_difference,
 )
-from opro_cli.core.stats import difference_interval
 
 RUNS = 1_000
 MOST = 42

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opro_cli.core.paper_exemplars import paper_exemplars, wrong_counts
-from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import trajectory
+from opro_cli.core.run.selection import choose_exemplars, paper_exemplars, trajectory, wrong_counts
+from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 
 ROWS = (5, 6, 7, 8, 9)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.planner import Evaluate, Propose, Stop, next_work
-from opro_cli.core.racing import BLOCK, Race
-from opro_cli.core.state import RunState
+from opro_cli.core.racing.race import BLOCK, Race
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.state import RunState
+from opro_cli.loop.planner import Evaluate, Propose, Stop, next_work
 from tests.core.runs import answered, new_state, proposed, score_all
 
 FIRST = ("one", "two", "three", "four")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.planner import Evaluate, Finish, Propose, next_work
-from opro_cli.core.selection import baseline, winner
-from opro_cli.core.state import RunState
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.selection import baseline, winner
+from opro_cli.core.run.state import RunState
+from opro_cli.loop.planner import Evaluate, Finish, Propose, next_work
 from tests.core.runs import answered, new_state, proposed, score_all
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from opro_cli.core.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.playback import Playback
+from opro_cli.app.watch import Playback
+from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
 
 
 def started(at: float) -> SessionStarted:

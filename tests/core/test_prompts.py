@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.model import Message, Position
-from opro_cli.core.prompts import (
+from opro_cli.core.task.example import Message, Position
+from opro_cli.core.task.prompt import (
     PromptFormat,
     question_text,
     scorer_messages,

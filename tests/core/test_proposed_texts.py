@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.planner import Evaluate, Propose, next_work
-from opro_cli.core.proposals import ProposedText
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import trajectory
+from opro_cli.core.run.candidates import ProposedText, candidate_id
+from opro_cli.core.run.selection import trajectory
+from opro_cli.core.run.state import RunState
+from opro_cli.loop.planner import Evaluate, Propose, next_work
 from tests.core.runs import new_state, proposed, score_all
 
 

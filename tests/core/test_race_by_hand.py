@@ -7,8 +7,7 @@ from random import Random
 
 import pytest
 
-from opro_cli.core.answers import Answers, Estimate, Outcome
-from opro_cli.core.racing import (
+from opro_cli.core.racing.race import (
     BLOCK,
     LEAST,
     OVERSHOOT,
@@ -19,7 +18,8 @@ from opro_cli.core.racing import (
     _Question,
     _reference,
 )
-from opro_cli.core.stats import Z_95, Interval
+from opro_cli.core.run.answers import Answers, Estimate, Outcome
+from opro_cli.core.stats.intervals import Z_95, Interval
 from tests.core.test_racing import QUESTIONS, a_field, answered, drawn, stopped_at
 
 NOTHING_RIGHT = [0.0] * QUESTIONS

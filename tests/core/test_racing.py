@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.abilities import Measured, best_ability, prior_of
-from opro_cli.core.answers import Answers, Outcome
-from opro_cli.core.difficulty import Difficulties
-from opro_cli.core.racing import ALPHA, BLOCK, LEAST, Race, _crossing
+from opro_cli.core.racing.abilities import Difficulties, Measured, best_ability, prior_of
+from opro_cli.core.racing.race import ALPHA, BLOCK, LEAST, Race, _crossing
+from opro_cli.core.run.answers import Answers, Outcome
 
 QUESTIONS = 40
 Scores = Sequence[float | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from opro_cli.core.rng import rng_for, seed_for
+from opro_cli.core.draws import rng_for, seed_for
 
 
 def test_the_same_arguments_draw_the_same() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.reading import Names, overlaid, read_settings
-from opro_cli.core.settings import PAPER_ANSWERS, OptimizerSettings
+from opro_cli.core.settings.read import Names, overlaid, read_settings
+from opro_cli.core.settings.settings import PAPER_ANSWERS, OptimizerSettings
 from opro_cli.metrics.paper import PAPER_KINDS
 from tests.core.test_settings import NAMES, minimal, presets, problems, read
 

@@ -6,9 +6,8 @@ import dataclasses
 
 import pytest
 
-from opro_cli.core.selection import choose_exemplars
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import trajectory
+from opro_cli.core.run.selection import choose_exemplars, trajectory
+from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, score_all
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.planner import Evaluate, Propose, next_work
-from opro_cli.core.session import calls_done, expected_calls, phase
-from opro_cli.core.state import RunState
+from opro_cli.core.run.progress import calls_done, expected_calls, phase
+from opro_cli.core.run.state import RunState
+from opro_cli.loop.planner import Evaluate, Propose, next_work
 from tests.core.runs import answered, checked, new_state, proposed, reasoned
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.changes import Change, as_plain, changes_between
-from opro_cli.core.reading import Names, read_settings
-from opro_cli.core.settings import BudgetSettings, Settings
+from opro_cli.core.settings.differences import Change, as_plain, changes_between
+from opro_cli.core.settings.read import Names, read_settings
+from opro_cli.core.settings.settings import BudgetSettings, Settings
 
 
 def minimal() -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import SessionStarted
-from opro_cli.core.planner import Evaluate, Question, next_work
-from opro_cli.core.selection import compared_on_test
-from opro_cli.core.state import AGAIN, RunState
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import SessionStarted
+from opro_cli.core.run.selection import compared_on_test
+from opro_cli.core.run.state import AGAIN, RunState
+from opro_cli.loop.planner import Evaluate, Question, next_work
 from tests.core.runs import answered, new_state, proposed, score_all
 
 START, BEST, BASELINE = map(candidate_id, ("start", "better", "known"))

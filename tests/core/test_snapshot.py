@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.answers import Answers, Outcome
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.events import Event
-from opro_cli.core.snapshot import (
+from opro_cli.core.run.answers import Answers, Outcome
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.snapshot import (
     GIVEN,
     KEPT,
     MADE,
@@ -23,7 +23,7 @@ from opro_cli.core.snapshot import (
     restore,
     taken,
 )
-from opro_cli.core.state import RunState, replay
+from opro_cli.core.run.state import RunState, replay
 from tests.core.histories import BASELINE, START, happenings, legal
 from tests.core.runs import answered, new_state
 
@@ -45,7 +45,9 @@ def test_every_attribute_of_a_state_has_its_place_in_a_snapshot() -> None:
     state = empty()
     state.leaks_of("an index is made for the first")
     unknown = set(vars(state)) ^ {*GIVEN, *KEPT, *MADE}
-    assert not unknown, f"say in core/snapshot.py what becomes of {unknown}, and raise its version"
+    assert not unknown, (
+        f"say in core/run/snapshot.py what becomes of {unknown}, and raise its version"
+    )
     assert len(GIVEN) + len(KEPT) + len(MADE) == len({*GIVEN, *KEPT, *MADE})
     containers = {"candidates", "pending", "baselines", "again", "history"}
     assert {name.lstrip("_") for name in KEPT} | containers == SNAPSHOT_FIELDS

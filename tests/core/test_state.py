@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Event, SessionEnded, SessionStarted, Stopped
-from opro_cli.core.state import IllegalEvent, RunState, replay
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.run.state import IllegalEvent, RunState, replay
 from tests.core.runs import answered, new_state, proposed, score_all
 
 

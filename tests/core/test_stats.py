@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.stats import (
+from opro_cli.core.stats.intervals import (
     difference_interval,
     least_gain,
     mcnemar_mid_p,

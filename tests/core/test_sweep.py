@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.schema import Problem, read_section
-from opro_cli.core.sweep import Cell, SweepSettings, cells_of, configured
-from opro_cli.core.values import run_name
+from opro_cli.core.settings.schema import Problem, read_section, run_name
+from opro_cli.core.sweep.cells import Cell, SweepSettings, cells_of, configured
 
 
 def sweep(**raw: Any) -> tuple[tuple[Cell, ...], list[Problem]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opro_cli.core.sweep_table import Row, Spent, Table
+from opro_cli.core.sweep.table import Row, Spent, Table
 
 
 def spend(calls: int, tokens: int | None = 0, usd: float | None = 0.0) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from opro_cli.core.state import RunState
-from opro_cli.core.trajectory import best_last, mean, trajectory
+from opro_cli.core.run.selection import best_last, mean, trajectory
+from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, score_all
 
 

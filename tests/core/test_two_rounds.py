@@ -7,13 +7,13 @@ import dataclasses
 
 import pytest
 
-from opro_cli.core.answers import Answers
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Event, Reasoned
-from opro_cli.core.model import Split
-from opro_cli.core.planner import Evaluate, next_work
-from opro_cli.core.session import calls_done
-from opro_cli.core.state import IllegalEvent, RunState, replay
+from opro_cli.core.run.answers import Answers
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Event, Reasoned
+from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.state import IllegalEvent, RunState, replay
+from opro_cli.core.task.example import Split
+from opro_cli.loop.planner import Evaluate, next_work
 from tests.core.runs import answered, new_state, reasoned
 
 START = candidate_id("start")

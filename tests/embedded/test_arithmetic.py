@@ -8,13 +8,13 @@ import random
 import numpy as np
 import pytest
 
-from opro_cli.embedded.arrays import Ints
 from opro_cli.embedded.cache import MORE_ROWS, MOST_PADDING, Cache
-from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.embedded.config import Ints
 from opro_cli.embedded.decoding import Row, perturbed, uniform
 from opro_cli.embedded.mistral import (
     CHUNK,
     Mistral,
+    load_checkpoint,
     rms_norm,
     rotary_table,
     rotate,

@@ -9,10 +9,9 @@ from random import Random
 
 import pytest
 
-from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import Batch, Row, begin, decode, together
-from opro_cli.embedded.mistral import CHUNK, Mistral
+from opro_cli.embedded.mistral import CHUNK, Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.embedded.worker import answers
 

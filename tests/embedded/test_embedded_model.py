@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.models.embedded import EmbeddedModel
-from opro_cli.core.model import ChatReply, ChatRequest, Message, before_stop
-from opro_cli.core.settings import EMBEDDED
+from opro_cli.core.settings.settings import EMBEDDED
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message, before_stop
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.errors import ModelError
+from opro_cli.models.embedded import EmbeddedModel
 from opro_cli.ports import ChatModel
 
 DATA = Path(__file__).resolve().parents[2] / "configs" / "data"

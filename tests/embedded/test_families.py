@@ -9,14 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows
-from opro_cli.embedded.training.families import (
-    FAMILIES,
-    Family,
-    counting,
-    dyck,
-    navigate,
-    tracking,
-)
+from opro_cli.embedded.training.families import FAMILIES, Family, counting, dyck, navigate, tracking
 from opro_cli.embedded.training.families import draw_question as draw
 from opro_cli.embedded.training.families.boolean import reduced
 from opro_cli.embedded.training.questions import Question, normalised

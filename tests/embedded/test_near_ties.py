@@ -8,10 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import NEAR_TIE, Row, canonical_logits, choose
-from opro_cli.embedded.mistral import Mistral
+from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Prompt
 
 IDS = (1, 3, 40, 41, 42, 4)

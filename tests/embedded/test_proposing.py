@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.model import Example, Position
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.config import OPTIMIZER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows

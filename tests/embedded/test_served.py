@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.journal import read_events
-from opro_cli.core.events import Answered
+from opro_cli.core.run.events import Answered
 from opro_cli.embedded.config import SCORER
+from opro_cli.store.journal import read_events
 
 pytest.importorskip("torch")
 pytest.importorskip("fastapi")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from opro_cli.core.model import before_stop
+from opro_cli.core.task.example import before_stop
 from opro_cli.embedded.config import CHECKPOINTS, SCORER
-from opro_cli.embedded.stopping import StopWatch, spellings
+from opro_cli.embedded.prompts import StopWatch, spellings
 
 SPELT = spellings(SCORER)
 TOKENIZER = Tokenizer.from_file(str(SCORER / "tokenizer.json"))

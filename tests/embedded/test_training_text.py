@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from opro_cli.core.prompts import PromptFormat
+from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.embedded.training.battery import battery
 from opro_cli.embedded.training.climb import Rule, kinds_of
 from opro_cli.embedded.training.corpus import (

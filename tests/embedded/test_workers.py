@@ -17,15 +17,14 @@ import pytest
 from safetensors.numpy import save_file
 
 from opro_cli import wiring
-from opro_cli.adapters.models.embedded import EmbeddedModel
-from opro_cli.adapters.models.embedded_workers import BUSY, Workers
-from opro_cli.core.model import ChatRequest, Message
-from opro_cli.embedded.checkpoint import load_checkpoint
+from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.embedded.config import SCORER, MistralConfig
 from opro_cli.embedded.decoding import ROWS, decode
-from opro_cli.embedded.mistral import Mistral
+from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
+from opro_cli.models.embedded import EmbeddedModel
+from opro_cli.models.embedded_workers import BUSY, Workers
 
 ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
 PATIENCE = 60.0
@@ -39,7 +38,7 @@ async def processes(workers: Workers) -> list[asyncio.subprocess.Process]:
 
 
 async def test_one_process_until_there_is_work_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.adapters.models.embedded_workers._most", lambda: 2)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 2)
     workers = Workers()
     one = await workers.continuation(SCORER, ASKED)
     assert len(workers._workers) == 1
@@ -150,7 +149,7 @@ async def test_giving_up_leaves_the_others() -> None:
 
 PARENT = """
 import asyncio, sys
-from opro_cli.adapters.models.embedded_workers import Workers
+from opro_cli.models.embedded_workers import Workers
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.prompts import Prompt
 
@@ -187,7 +186,7 @@ def _is_running(pid: int) -> bool:
 
 
 async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.adapters.models.embedded_workers._most", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 1)
     settings = wiring.settings_from(QUICKSTART)
     scorer, optimizer = wiring.models_for(settings)
     assert isinstance(scorer, EmbeddedModel)
@@ -214,7 +213,7 @@ async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_process_takes_turns_between_two_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opro_cli.adapters.models.embedded_workers._most", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 1)
     other = small_checkpoint(tmp_path)
     # More rows than a batch takes are under way by the one, for long, when the other is asked.
     asked = [replace(LONG, limit=20, seed=seed) for seed in range(2 * ROWS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest
 
 
 class MemoryCache:

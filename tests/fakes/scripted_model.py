@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from opro_cli.core.model import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest
 
 Line = str | ChatReply | Exception
 Script = Iterable[Line] | Callable[[ChatRequest], Line]

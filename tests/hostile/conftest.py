@@ -27,7 +27,7 @@ def _commands() -> Any:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of commands: their tree is built once, and no retry is waited for."""
     monkeypatch.setattr(command_line, "app", _commands())
-    monkeypatch.setattr("opro_cli.engine.retries.wait_after", lambda *_: 0.0)
+    monkeypatch.setattr("opro_cli.calls.attempts.wait_after", lambda *_: 0.0)
 
 
 def obeyed_in(line: str) -> list[str]:

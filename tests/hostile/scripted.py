@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from opro_cli.core.model import ChatRequest
+from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import ModelError
 from tests.hostile.cases import Hostile
 

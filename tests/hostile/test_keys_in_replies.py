@@ -11,17 +11,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.adapters.models.key_spellings import Spellings
-from opro_cli.adapters.models.provider_keys import keys_sent, redact, redactor_of
-from opro_cli.core.events import Answered, Checked, Event, Proposed, Reasoned
-from opro_cli.core.model import ChatReply, ChatRequest, Choice
-from opro_cli.engine.grading import InlineGrader
-from opro_cli.metrics.exact import ExactMetric
+from opro_cli.core.run.events import Answered, Checked, Event, Proposed, Reasoned
+from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.loop.score import InlineGrader
+from opro_cli.metrics.text import ExactMetric
+from opro_cli.models.keys import Spellings, keys_sent, redact, redactor_of
 from tests.cli.conftest import CONFIG, Opro
-from tests.engine.runs import MemoryJournal, new_runner, say
 from tests.fakes.memory_cache import MemoryCache
 from tests.fakes.scripted_model import ScriptedModel
 from tests.hostile.key_readers import ENCODINGS, KEY, holds
+from tests.loop.runs import MemoryJournal, new_runner, say
 from tests.server import Fault, LocalServer, Options
 from tests.server.brain import Brain, ChatCall
 from tests.server.threaded import serving

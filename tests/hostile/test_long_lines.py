@@ -12,15 +12,17 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from opro_cli.reports.words import compare_words
-from opro_cli.ui import diff_view, forecast_view, listings, summary
-from opro_cli.ui.page import Page
-from opro_cli.ui.safe import printable_lines
+from opro_cli.render import diff as diff_view
+from opro_cli.render import forecast as forecast_view
+from opro_cli.render import listings, summary
+from opro_cli.render.page import Page
+from opro_cli.render.safe import printable_lines
+from opro_cli.reports.text_diff import compare_words
 from tests.cli.conftest import Opro, Said, only_run
-from tests.engine.runs import ShuffledModel
 from tests.hostile.cases import Hostile
 from tests.hostile.conftest import assert_harmless
 from tests.hostile.scripted import NEW, Mouth
+from tests.loop.runs import ShuffledModel
 
 MILLION = 1_000_000
 LONG = "x" * MILLION

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.atomic import write_atomically
-from opro_cli.adapters.config_file import MOST_BYTES
 from opro_cli.cli.eval import _inert
-from tests.adapters.conftest import ROOT, Said, copy_of
+from opro_cli.config.file import MOST_BYTES
+from opro_cli.files import write_atomically
+from tests.store.conftest import ROOT, Said, copy_of
 
 GUARD_S = 120
 CONFIG = """\

@@ -10,7 +10,7 @@ import pytest
 
 from tests.hostile.cases import CASES
 from tests.hostile.conftest import obeyed_in
-from tests.ui.test_live import screen_after
+from tests.render.test_live import screen_after
 
 ROWS, COLUMNS = 300, 160
 # What rich itself sends: styles, cursor moves within the frame, erasing, the cursor's visibility.
@@ -20,7 +20,7 @@ SCRIPT = """
 import os, re, sys
 os.chdir({folder!r})
 os.environ["PAGER"] = "cat"
-from opro_cli.adapters.models import MODELS
+from opro_cli.models import MODELS
 from opro_cli.cli import app
 from tests.fakes.scripted_model import ScriptedModel
 from tests.hostile.cases import CASES
@@ -28,7 +28,7 @@ from tests.hostile.scripted import Mouth
 
 mouth = Mouth(CASES)
 MODELS["scripted"] = lambda settings: ScriptedModel(mouth.say)
-from opro_cli.engine import retries
+from opro_cli.calls import attempts as retries
 retries.wait_after = lambda *_: 0.0
 commands = {commands!r}
 for command in commands:

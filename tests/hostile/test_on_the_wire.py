@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.adapters.models.litellm_model import LitellmModel
-from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.model import ChatRequest, Message
+from opro_cli.core.task.example import ChatRequest, Message
+from opro_cli.models.litellm_model import LitellmModel
+from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.server import LocalServer, Options
 
 

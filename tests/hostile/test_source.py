@@ -41,8 +41,8 @@ FETCHES_CODE = frozenset({"trust_remote_code", "allow_pickle"})
 EXPANDS = frozenset({"string.Template", "os.path.expandvars", "jinja2", "Environment"})
 
 IMPORTED_BY_NAME = {
-    "adapters/python_function.py",
-    "adapters/models/litellm_model.py",
+    "evaluators/grading_worker.py",
+    "models/litellm_model.py",
     "cli/verbs.py",
 }
 """Modules that import what a text names: the user's metric on request, litellm by constants, and

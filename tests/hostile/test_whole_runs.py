@@ -15,11 +15,11 @@ import yaml
 
 from opro_cli.errors import ModelError
 from tests.cli.conftest import Opro
-from tests.engine.runs import ShuffledModel
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import assert_harmless
 from tests.hostile.scripted import NEW, Mouth
-from tests.ui.test_markdown import structure
+from tests.loop.runs import ShuffledModel
+from tests.render.test_markdown import structure
 
 
 def is_plain(text: str) -> bool:

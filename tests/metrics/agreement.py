@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from opro_cli.core.model import Example
+from opro_cli.core.task.example import Example
 from opro_cli.metrics import metric_named
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 from opro_cli.ports import Metric

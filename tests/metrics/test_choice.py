@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from opro_cli.core.model import UNREADABLE, Grade
+from opro_cli.core.task.example import UNREADABLE, Grade
 from opro_cli.metrics import metric_named
-from opro_cli.metrics.reading.choice_options import options_in
+from opro_cli.reading.options import options_in
 
 Grading = Callable[..., Grade]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.model import Example
+from opro_cli.core.task.example import Example
 from opro_cli.metrics import metric_named
 from opro_cli.metrics.paper import PaperMetric
 from tests.metrics.agreement import REFERENCE_KINDS

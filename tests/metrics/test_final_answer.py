@@ -2,15 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.final_answer import (
-    UNDECIDED,
-    Mark,
-    decided,
-    final_answer,
-    first_sentence,
-)
-from opro_cli.metrics.reading.reply_text import READ_LIMIT, tail
-from opro_cli.metrics.reading.sentences import sentences
+from opro_cli.reading.final_answer import UNDECIDED, Mark, decided, final_answer, first_sentence
+from opro_cli.reading.reply_text import READ_LIMIT, tail
+from opro_cli.reading.sentences import sentences
 
 
 @pytest.mark.parametrize(

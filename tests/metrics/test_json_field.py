@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from opro_cli.core.model import UNREADABLE, Grade
-from opro_cli.metrics.json_field import last_object
+from opro_cli.core.task.example import UNREADABLE, Grade
+from opro_cli.metrics.text import last_object
 
 Grading = Callable[..., Grade]
 

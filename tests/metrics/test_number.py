@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from opro_cli.core.model import UNREADABLE, Example, Grade
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics import metric_named
 
 Grading = Callable[..., Grade]

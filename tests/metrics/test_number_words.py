@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.number_words import in_digits, spelled_numbers
+from opro_cli.reading.number_words import in_digits, spelled_numbers
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.model import Example, Grade
-from opro_cli.core.prompts import second_round_text
+from opro_cli.core.task.example import Example, Grade
+from opro_cli.core.task.prompt import second_round_text
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 
 KINDS: tuple[PaperKind, ...] = ("number", "choice", "boolean", "text")

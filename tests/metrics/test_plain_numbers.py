@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.plain_numbers import readable, writes_point_groups
+from opro_cli.reading.numerals import readable, writes_point_groups
 
 
 @pytest.mark.parametrize(

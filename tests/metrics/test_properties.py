@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from opro_cli.core.model import Example, Grade
+from opro_cli.core.task.example import Example, Grade
 from opro_cli.metrics import METRICS
 from opro_cli.ports import Metric
 from tests.metrics import frames

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.model import UNREADABLE, Example, Grade
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.errors import UsageError
 from opro_cli.metrics import FunctionMetric
 

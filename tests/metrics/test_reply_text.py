@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.reply_text import answering_texts, plain_characters, repeats
+from opro_cli.reading.reply_text import answering_texts, plain_characters, repeats
 
 QUESTION = "How many pens does Tom have?"
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.restated import restated
+from opro_cli.reading.boolean import restated
 
 TRUTH = "Ann lies. Tess says Ann lies. Does Tess tell the truth?"
 START = "If you follow these steps, do you return to the starting point? Take 5 steps."

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.model import UNREADABLE, Example
-from opro_cli.core.settings import (
+from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
     Settings,
     TaskSettings,
 )
+from opro_cli.core.task.example import UNREADABLE, Example
 from opro_cli.ports import Metric
 
 

@@ -2,13 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.sentences import (
-    concludes,
-    is_closing,
-    lines,
-    sentences,
-    without_closing,
-)
+from opro_cli.reading.sentences import concludes, is_closing, lines, sentences, without_closing
 
 
 def test_lines_leave_out_fences() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from opro_cli.core.model import UNREADABLE, Grade
+from opro_cli.core.task.example import UNREADABLE, Grade
 
 Grading = Callable[..., Grade]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.metrics.reading.undecided import (
+from opro_cli.reading.sentences import (
     cut_off,
     declines,
     is_void,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Refused
-from opro_cli.core.model import SPLITS, Example, Split
-from opro_cli.core.state import RunState
-from opro_cli.reports.chosen import Chosen, choose
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Refused
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.reports.comparison import Comparison, compare
-from opro_cli.reports.diff import PromptDiff, diff_prompts
+from opro_cli.reports.diff import Chosen, PromptDiff, choose, diff_prompts
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.events import SessionStarted
-from opro_cli.core.state import RunState
+from opro_cli.core.run.events import SessionStarted
+from opro_cli.core.run.state import RunState
 from opro_cli.errors import UsageError
-from opro_cli.reports.chosen import choose, place_of
+from opro_cli.reports.diff import choose, place_of
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import new_state, proposed, score_all
 from tests.reports.runs import answer_all, recorded

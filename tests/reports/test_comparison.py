@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.reports.comparison import Comparison, Setting
-from opro_cli.reports.diff_data import as_data
+from opro_cli.reports.comparison import Comparison, Setting, as_data
 from opro_cli.reports.paired import Replies
 from tests.reports.runs import comparison, run
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.model import ChatRequest
-from opro_cli.core.settings import PriceSettings, Settings
+from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.task.example import ChatRequest
 from opro_cli.reports.costs import costs, longest_prompts
-from tests.engine.runs import MemoryJournal, calls, examples, new_runner, settings
+from tests.loop.runs import MemoryJournal, calls, examples, new_runner, settings
 
 CHEAP = PriceSettings(1.0, 4.0)
 KNOWN = {"scorer": CHEAP, "optimizer": CHEAP}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.reports.chosen import choose, place_of
-from opro_cli.reports.diff import diff_prompts
-from opro_cli.reports.diff_data import as_data
+from opro_cli.reports.comparison import as_data
+from opro_cli.reports.diff import choose, diff_prompts, place_of
 from tests.reports.runs import best, comparison, diff, run
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.answers import CACHED, Outcome
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.events import SessionStarted
-from opro_cli.core.state import RunState
-from opro_cli.reports.head_to_head import compare
+from opro_cli.core.run.answers import CACHED, Outcome
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import SessionStarted
+from opro_cli.core.run.state import RunState
+from opro_cli.reports.paired import compare
 from opro_cli.reports.verdict import judge, noise_of
 from tests.core.runs import new_state
 

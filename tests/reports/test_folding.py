@@ -5,8 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.reports.folding import Folded, Line, as_lines, fold_lines, fold_pieces
-from opro_cli.reports.words import Piece, compare_words
+from opro_cli.reports.text_diff import (
+    Folded,
+    Line,
+    Piece,
+    as_lines,
+    compare_words,
+    fold_lines,
+    fold_pieces,
+)
 
 TEN = "\n".join(f"line {n}" for n in range(10))
 TEXTS = st.text("ab\n ", max_size=30)

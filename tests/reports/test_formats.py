@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.stats import wilson_interval
+from opro_cli.core.stats.intervals import wilson_interval
+from opro_cli.render.frame import sparkline
 from opro_cli.reports import formats
-from opro_cli.ui.sparkline import sparkline
 
 
 def test_a_score_says_what_it_rests_on() -> None:

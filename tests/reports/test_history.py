@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.journal import read_events
-from opro_cli.adapters.run_folder import read_run
-from opro_cli.core.events import Event, SessionStarted
-from opro_cli.core.state import RunState, replay
-from opro_cli.reports.history import MOST_POINTS, MOST_REPLIES, SpendPoint, history_of
+from opro_cli.core.run.events import Event, SessionStarted
+from opro_cli.core.run.state import RunState, replay
+from opro_cli.reports.recorded import MOST_POINTS, MOST_REPLIES, SpendPoint, history_of
 from opro_cli.reports.result import spend_of
+from opro_cli.store.journal import read_events
+from opro_cli.store.run_folder import read_run
 from tests.core.runs import answered, checked, new_state, proposed
 from tests.reports.html.pages import recorded
 

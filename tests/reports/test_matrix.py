@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.stats import holm
+from opro_cli.core.stats.intervals import holm
 from opro_cli.reports.matrix import Column, as_rows, column
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.paired_tests import GAFFKE, graded_difference
-from opro_cli.core.stats import holm
+from opro_cli.core.stats.intervals import holm
+from opro_cli.core.stats.paired import GAFFKE, graded_difference
 from opro_cli.reports.paired import Flips
 from opro_cli.reports.verdict import judge
 from tests.reports.runs import diff, run

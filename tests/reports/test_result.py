@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.model import Split
-from opro_cli.core.state import RunState
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Split
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of, steps_done
 from opro_cli.reports.verdict import judge

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.reports.spend_words import cost_words, uncounted_words, unmetered_in_short
+from opro_cli.reports.formats import cost_words, uncounted_words, unmetered_in_short
 
 COUNTED = {"usd": 0.42, "prompt_tokens": 10, "completion_tokens": 5}
 

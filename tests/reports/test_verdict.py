@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.answers import Outcome
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.stats import difference_interval
-from opro_cli.reports.head_to_head import compare
+from opro_cli.core.run.answers import Outcome
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.stats.intervals import difference_interval
+from opro_cli.reports.paired import compare
 
 
 def scored(*scores: float | None) -> Candidate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.reports.words import Piece, compare_words
+from opro_cli.reports.text_diff import Piece, compare_words
 
 
 def test_one_word_changed() -> None:

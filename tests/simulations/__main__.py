@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from multiprocessing import Pool
 
-from opro_cli.core.stats import wilson_interval
+from opro_cli.core.stats.intervals import wilson_interval
 from tests.simulations.rows import DRIFT, KNOWN, OTHER, lucky
 
 RUNS = 1000

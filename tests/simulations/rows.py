@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from opro_cli.core.model import ChatReply, Split
+from opro_cli.core.task.example import ChatReply, Split
 from opro_cli.errors import ModelError
 from opro_cli.reports.paired import Question
 from opro_cli.reports.sweeps.measured import over_tasks

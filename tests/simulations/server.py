@@ -13,9 +13,10 @@ from statistics import NormalDist
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.core.model import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
-from opro_cli.core.session import ROLES, Role
-from opro_cli.core.settings import (
+from opro_cli.calls.attempts import RetryPolicy
+from opro_cli.core.run.progress import ROLES, Role
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import (
     BudgetSettings,
     DataSettings,
     OptimizerSettings,
@@ -24,13 +25,12 @@ from opro_cli.core.settings import (
     Settings,
     TaskSettings,
 )
-from opro_cli.core.state import RunState
-from opro_cli.engine.retries import RetryPolicy
-from opro_cli.engine.runner import Runner
+from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
+from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
-from tests.engine.runs import MemoryJournal
+from tests.loop.runs import MemoryJournal
 
 START = "Let's think."
 SHARED = 0.6

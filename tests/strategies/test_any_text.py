@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.model import Example, Position
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.core.settings import (
+from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
     ScorerSettings,
@@ -18,6 +16,8 @@ from opro_cli.core.settings import (
     Settings,
     TaskSettings,
 )
+from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
 from opro_cli.strategies import STRATEGIES
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.model import Example, Position
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.core.stats import Interval
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.strategies.opro import OproStrategy
 
 ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)

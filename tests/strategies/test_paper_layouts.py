@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.model import Example, Position
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 from opro_cli.strategies.wording import shown_score

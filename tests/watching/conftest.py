@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.events import Event
-from opro_cli.core.session import Activity, Briefing
-from opro_cli.core.state import RunState
-from opro_cli.watching import POLL
-from tests.adapters.conftest import unfinished_copy
+from opro_cli.app.watch import POLL
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.state import RunState
+from tests.store.conftest import unfinished_copy
 
 BEFORE = 20
 """Events that are in the journal of `folder`, of one session that is not over."""

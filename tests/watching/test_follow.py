@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from opro_cli.adapters.journal import FileJournal, read_events
-from opro_cli.adapters.run_folder import read_run
-from opro_cli.core.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.session import calls_done
+from opro_cli.app.watch import BATCH, Viewing, follow
+from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
+from opro_cli.core.run.progress import calls_done
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.ui.live import LiveView
-from opro_cli.ui.plain import PlainLog
-from opro_cli.watching import BATCH, Viewing, follow
-from tests.adapters.journals import FOLDERS
+from opro_cli.render.live import LiveView
+from opro_cli.render.plain import PlainLog
+from opro_cli.store.journal import FileJournal, read_events
+from opro_cli.store.run_folder import read_run
+from tests.store.journals import FOLDERS
 from tests.watching.conftest import BEFORE, Time, Watcher
 
 WHOLE = list(read_events(FOLDERS / "format-2" / "events.jsonl"))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.adapters.journal import FileJournal, read_events
-from opro_cli.watching import Viewing, replay
-from tests.adapters.journals import FOLDERS
+from opro_cli.app.watch import Viewing, replay
+from opro_cli.store.journal import FileJournal, read_events
+from tests.store.journals import FOLDERS
 from tests.watching.conftest import BEFORE, Time, Watcher
 
 FORMAT_2 = FOLDERS / "format-2"

@@ -7,10 +7,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
-from opro_cli.adapters.models import build_model
-from opro_cli.adapters.models.http_post import proxy_for
-from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.settings import ModelSettings
+from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.models import build_model
+from opro_cli.models.http import proxy_for
+from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, lean
 
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from opro_cli.core.model import ChatRequest
+from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import ModelError
 from tests.wire.conftest import OLLAMA, OPENAI, Wire, asking, both
 from tests.wire.test_addresses import web_app

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from opro_cli.core.model import ChatReply
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from tests.fakes.scripted_model import ScriptedModel, ScriptRanOut
 from tests.guards import TestReachedTheNetwork, check

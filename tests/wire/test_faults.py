@@ -2,7 +2,7 @@
 
 transient: asking again may help. unanswerable: this question will never be answered, others may
 be. permanent: nothing will be answered until somebody acts. Each is asked once: asking again is
-`engine/retries`. Names that can be asked without litellm are asked both ways.
+`calls/attempts`. Names that can be asked without litellm are asked both ways.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opro_cli.core.model import ChatReply
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from tests.server import Fault
 from tests.server import refusals as said

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.adapters.models.litellm_model import LitellmModel
-from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.model import ChatReply, ChatRequest, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import ModelError
+from opro_cli.models.litellm_model import LitellmModel
+from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.server.emulated import Emulated, Home, LlamaCppRouter
 from tests.wire.conftest import asking
 from tests.wire.test_local_servers import KINDS, NAMES, base_of, every_kind
@@ -139,7 +139,7 @@ async def test_an_address_of_lm_studio_without_v1() -> None:
     ],
 )
 def test_the_port_tells_which_server_is_not_running(port: int, hint: str) -> None:
-    from opro_cli.adapters.models.server_commands import start_hint
+    from opro_cli.models.providers import start_hint
 
     assert start_hint("openai/a/b", f"http://localhost:{port}/v1").startswith(hint)
     elsewhere = f"http://gpu.example:{port}/v1"
@@ -147,6 +147,6 @@ def test_the_port_tells_which_server_is_not_running(port: int, hint: str) -> Non
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
-    from opro_cli.adapters.models.server_commands import get_hint
+    from opro_cli.models.providers import get_hint
 
     assert get_hint("ollama/x;reboot", None).startswith("`ollama pull 'x;reboot'`")

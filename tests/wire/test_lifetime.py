@@ -22,8 +22,8 @@ THREE_MODELS = """
 import asyncio, gc, sys
 from aiohttp import ClientSession
 loaded = set(sys.modules)
-from opro_cli.adapters.models.MODULE import MODEL
-from opro_cli.core.model import ChatRequest, Message
+from opro_cli.models.MODULE import MODEL
+from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.errors import ModelError
 assert not {"litellm", "aiohttp"} & (set(sys.modules) - loaded), "imported before a call"
 from tests.server import Fault, LocalServer, Options

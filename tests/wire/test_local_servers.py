@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.models.local_servers import Server, look_at, notes_on, server_of
-from opro_cli.core.settings import ModelSettings
+from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.models.servers import Server, look_at, notes_on, server_of
 from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LlamaCppRouter, LMStudio, Ollama
 
 MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"

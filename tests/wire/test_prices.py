@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.models.litellm_model import load
-from opro_cli.adapters.models.prices import Usage, usd_of
+from opro_cli.models.litellm_model import load
+from opro_cli.models.prices import Usage, usd_of
 from tests.server import Fault
 from tests.wire.conftest import Wire, asking, both
 

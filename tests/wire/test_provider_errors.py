@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opro_cli.adapters.models.provider_errors import address_hint, remedy, retry_after, verdict
+from opro_cli.models.error_texts import address_hint, remedy, retry_after, verdict
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 

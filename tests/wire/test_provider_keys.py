@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.adapters.models.litellm_model import load
-from opro_cli.adapters.models.provider_keys import KEYS_OF, key_variable, missing_keys, redact
+from opro_cli.models.keys import KEYS_OF, key_variable, missing_keys, redact
+from opro_cli.models.litellm_model import load
 
 
 @pytest.mark.parametrize(

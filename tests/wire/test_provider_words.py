@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.adapters.models.provider_words import (
-    LONGEST_READ,
-    LONGEST_WORDS,
-    parsed,
-    said_in,
-    sendable,
-)
+from opro_cli.models.error_texts import LONGEST_READ, LONGEST_WORDS, parsed, said_in, sendable
 from tests.server import refusals
 
 NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})

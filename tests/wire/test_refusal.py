@@ -6,10 +6,10 @@ import contextlib
 
 import pytest
 
-from opro_cli.adapters.models import build_model
-from opro_cli.adapters.models.openai_compatible import OpenAICompatibleModel
-from opro_cli.core.settings import ModelSettings
+from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import ModelError
+from opro_cli.models import build_model
+from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.server import Fault, LocalServer, Options
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.adapters.models.litellm_model import load
-from opro_cli.core.model import ChatReply
+from opro_cli.core.task.example import ChatReply
+from opro_cli.models.litellm_model import load
 from tests.server import Fault
 from tests.server.faults import HUGE
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.model import ChatRequest, Message
+from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.errors import ModelError
 from tests.server import Fault
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opro_cli.core.model import ChatReply
-from opro_cli.engine.retries import RetryPolicy, with_retries
+from opro_cli.calls.attempts import RetryPolicy, with_retries
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from tests.fakes.scripted_model import ScriptedModel
 from tests.server import Fault

@@ -14,9 +14,10 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.adapters.models import http_get, local_servers
-from opro_cli.adapters.models.local_servers import Server, server_of
-from opro_cli.core.settings import ModelSettings
+from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.models import http as http_get
+from opro_cli.models import servers as local_servers
+from opro_cli.models.servers import Server, server_of
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
 from tests.wire.test_local_servers import found
 

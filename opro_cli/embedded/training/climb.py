@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Literal, Protocol, get_args
 
-from opro_cli.core.model import Example
-from opro_cli.core.prompts import MetaPromptMaterial, TrajectoryEntry
+from opro_cli.core.task.example import Example
+from opro_cli.core.task.prompt import MetaPromptMaterial, TrajectoryEntry
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows

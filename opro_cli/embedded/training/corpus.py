@@ -10,7 +10,7 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-from opro_cli.core.prompts import PromptFormat, scorer_messages
+from opro_cli.core.task.prompt import PromptFormat, scorer_messages
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.training.families import Family, draw_question
 from opro_cli.embedded.training.grammar import (

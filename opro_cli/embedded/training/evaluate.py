@@ -15,10 +15,9 @@ from pathlib import Path
 from statistics import fmean
 
 from opro_cli.embedded.chat import ChatFormat
-from opro_cli.embedded.checkpoint import load_checkpoint
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import decode
-from opro_cli.embedded.mistral import Mistral
+from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Prompt
 from opro_cli.embedded.training.battery import Probe, battery
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt

@@ -11,9 +11,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from opro_cli.core.model import Example, Position
-from opro_cli.core.prompts import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.core.stats import wilson_interval
+from opro_cli.core.stats.intervals import wilson_interval
+from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.embedded.chat import one_text
 from opro_cli.embedded.training.corpus import OTHER_FORMS, USUAL_FORM, Turn, bbh_questions
 from opro_cli.embedded.training.families import FAMILIES, PHRASES, Family, draw_question

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from opro_cli.core.hierarchical import Estimate
-from opro_cli.reports.head_to_head import Comparison
+from opro_cli.core.stats.hierarchical import Estimate
+from opro_cli.reports.paired import Comparison
 from opro_cli.reports.result import score_data
-from opro_cli.reports.sweeps.diff import Pair, SweepDiff
 from opro_cli.reports.sweeps.measured import Measured, OverTasks, Square
-from opro_cli.reports.sweeps.report import SweepReport, difference_told, headline
-from opro_cli.reports.sweeps.transfer import Target, Transfer, Worth
-from opro_cli.reports.sweeps.winners import RULE, Winner
+from opro_cli.reports.sweeps.report import Pair, SweepDiff, SweepReport, difference_told, headline
+from opro_cli.reports.sweeps.winners import RULE, Target, Transfer, Winner, Worth
 
 
 def sweep_data(report: SweepReport) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.candidates import Candidate
-from opro_cli.core.hierarchical import (
+from opro_cli.core.draws import rng_for
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import baseline, winner
+from opro_cli.core.stats.hierarchical import (
     Estimate,
     mean_over_seeds,
     mean_over_tasks,
     mean_over_these_tasks,
 )
-from opro_cli.core.paired_tests import graded_difference
-from opro_cli.core.rng import rng_for
-from opro_cli.core.selection import baseline, winner
-from opro_cli.core.stats import Interval, difference_interval, wilson_interval
+from opro_cli.core.stats.intervals import Interval, difference_interval, wilson_interval
+from opro_cli.core.stats.paired import graded_difference
 from opro_cli.reports.paired import Question, answers_of
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.tasks import Place, SweptCell, places_of

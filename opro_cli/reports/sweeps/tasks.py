@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.sweep import Cell, Values
+from opro_cli.core.sweep.cells import Cell, Values
 from opro_cli.reports.recorded import RecordedRun
 
 SEED = "search.seed"

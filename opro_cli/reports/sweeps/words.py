@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from opro_cli.core.answers import Score
-from opro_cli.core.hierarchical import Estimate
-from opro_cli.core.stats import Interval
+from opro_cli.core.run.answers import Score
+from opro_cli.core.stats.hierarchical import Estimate
+from opro_cli.core.stats.intervals import Interval
 from opro_cli.reports.formats import bounds, count, percent, plural, points
-from opro_cli.reports.head_to_head import Comparison
+from opro_cli.reports.paired import Comparison
 from opro_cli.reports.sweeps.measured import Measured, OverTasks, Square
-from opro_cli.reports.sweeps.transfer import Worth
-from opro_cli.reports.sweeps.winners import Winner
+from opro_cli.reports.sweeps.winners import Winner, Worth
 
 NOTHING = "–"
 READ = (

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from opro_cli.core.leaks import LeakIndex
-from opro_cli.core.model import Example
+from opro_cli.core.leaks.leaks import LeakIndex
+from opro_cli.core.task.example import Example
 
 FOLDER = Path(__file__).parent
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.leaks import Leak, LeakIndex
-from opro_cli.core.model import Example
+from opro_cli.core.leaks.leaks import Leak, LeakIndex
+from opro_cli.core.task.example import Example
 
 STORIES = (
     ("Nadja planted 37 tulips and 1,250 crocuses behind her bakery. How many flowers?", "1287"),

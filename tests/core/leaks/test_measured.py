@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.leaks import LeakIndex
+from opro_cli.core.leaks.leaks import LeakIndex
 from tests.core.leaks.cases import (
     found,
     leaking_cases,

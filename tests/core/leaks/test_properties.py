@@ -7,9 +7,9 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.leaks import LeakIndex
-from opro_cli.core.model import Example
-from opro_cli.core.words import words_of
+from opro_cli.core.leaks.leaks import LeakIndex
+from opro_cli.core.leaks.quotes import words_of
+from opro_cli.core.task.example import Example
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
 WORD = st.text(string.ascii_lowercase, min_size=1, max_size=9)

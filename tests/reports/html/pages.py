@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import Answered, Event
-from opro_cli.core.model import SPLITS, Example
-from opro_cli.core.state import RunState
-from opro_cli.reports.history import History, history_of
-from opro_cli.reports.html import report_page
-from opro_cli.reports.recorded import RecordedRun, Status
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import Answered, Event
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import SPLITS, Example
+from opro_cli.render.html import report_page
+from opro_cli.reports.recorded import History, RecordedRun, Status, history_of
 from tests.core.runs import new_state, proposed, score_all
 
 VOID = {"meta", "br"}

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.reports.html.config_text import config_text
+from opro_cli.render.html.page import config_text
 from tests.hostile.cases import CASES
 
 SCALARS = (

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from opro_cli.core.state import RunState
-from opro_cli.reports.html import report_page
-from opro_cli.reports.html.markup import element, paragraphs, visible
+from opro_cli.core.run.state import RunState
+from opro_cli.render.html import report_page
+from opro_cli.render.html.markup import element, paragraphs, visible
 from tests.core.runs import answered, new_state, proposed
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in

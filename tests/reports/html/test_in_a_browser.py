@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.reports.html import report_page
-from opro_cli.reports.html.markup import visible
+from opro_cli.render.html import report_page
+from opro_cli.render.html.markup import visible
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
 from tests.reports.html.pages import run_saying, small_run

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.core.candidates import candidate_id
-from opro_cli.core.events import SessionEnded, Stopped
-from opro_cli.core.model import SPLITS, Example, Split
-from opro_cli.core.settings import SearchSettings
-from opro_cli.core.state import RunState
-from opro_cli.reports.html import report_page
-from opro_cli.reports.html.curve import HEIGHT, scale_for, steps_marked
-from opro_cli.reports.html.script import SCRIPT
-from opro_cli.reports.html.style import STYLE
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.events import SessionEnded, Stopped
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.example import SPLITS, Example, Split
+from opro_cli.render.html import report_page
+from opro_cli.render.html.curve import HEIGHT, scale_for, steps_marked
+from opro_cli.render.html.script import SCRIPT
+from opro_cli.render.html.style import STYLE
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state, proposed, score_all
 from tests.reports.html.pages import Node, page_of, parsed, recorded, small_run

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.core.stats import Interval
-from opro_cli.core.sweep import Cell
-from opro_cli.reports.html.heat_map import Tile, heat_map
-from opro_cli.reports.html.sweep_page import sweep_page
-from opro_cli.reports.html.sweep_style import SWEEP_STYLE
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.sweep.cells import Cell
+from opro_cli.render.html.bars import Tile, heat_map
+from opro_cli.render.html.style import SWEEP_STYLE
+from opro_cli.render.html.sweep_page import sweep_page
 from opro_cli.reports.sweeps.report import SweepReport, report_on
 from opro_cli.reports.sweeps.tasks import SweptCell
 from tests.hostile.cases import CASES, Hostile, named, together

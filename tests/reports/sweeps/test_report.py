@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.reports.html.sweep_page import sweep_page
+from opro_cli.render.html.sweep_page import sweep_page
+from opro_cli.render.sweep_report import sweep_as_markdown
 from opro_cli.reports.sweeps.data import sweep_data
 from opro_cli.reports.sweeps.measured import OverTasks, measured, over_tasks, squares
 from opro_cli.reports.sweeps.report import SweepReport, counted, headline, of_these, report_on
 from opro_cli.reports.sweeps.tasks import SweptCell
 from opro_cli.reports.sweeps.winners import winners
-from opro_cli.ui.sweep_markdown import sweep_as_markdown
 from tests.reports.html.pages import parsed
 from tests.reports.sweeps.cells import cell, run_of
 

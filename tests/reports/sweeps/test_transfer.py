@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from opro_cli.render.sweep_report import diff_as_markdown
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.data import diff_data, sweep_data
-from opro_cli.reports.sweeps.diff import SweepDiff, diff_sweeps
-from opro_cli.reports.sweeps.report import SweepReport, difference_told, report_on
+from opro_cli.reports.sweeps.report import (
+    SweepDiff,
+    SweepReport,
+    diff_sweeps,
+    difference_told,
+    report_on,
+)
 from opro_cli.reports.sweeps.tasks import SweptCell, places_of
-from opro_cli.reports.sweeps.transfer import prompts_of
+from opro_cli.reports.sweeps.winners import prompts_of
 from opro_cli.reports.sweeps.words import worth_lines
-from opro_cli.ui.sweep_markdown import diff_as_markdown
 from tests.core.runs import new_state
 from tests.reports.runs import answer_all, recorded
 from tests.reports.sweeps.cells import cell, run_of

@@ -1,0 +1,1 @@
+"""One use case a module: what each command does, without options, tables or exit codes."""

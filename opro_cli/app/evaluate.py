@@ -1,0 +1,307 @@
+"""Scoring given instructions: prompts × models × datasets, and a sweep's winners elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from opro_cli import wiring
+from opro_cli.app import run as running
+from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.settings.differences import as_plain, with_changes
+from opro_cli.core.settings.read import misplaced_models
+from opro_cli.core.settings.settings import (
+    BudgetSettings,
+    OptimizerSettings,
+    SearchSettings,
+    Settings,
+)
+from opro_cli.core.task.example import Example, Split, examples_fingerprint
+from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
+from opro_cli.models.embedded import weights_of
+from opro_cli.ports import Observer
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.sweeps.report import SweepReport, report_on
+from opro_cli.reports.sweeps.tasks import SweptCell
+from opro_cli.reports.sweeps.winners import Target, prompts_of, transfer
+from opro_cli.store.journal import FileJournal
+from opro_cli.store.reopened import add_instructions
+from opro_cli.store.run_folder import CONFIG_COPY, create_run, read_run
+from opro_cli.store.sweep_folder import RecordedSweep, read_sweep
+
+EVALS = "evals"
+"""Where evaluations are kept in the folder of the runs, out of the way of their names."""
+_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Questions to ask, and the settings they are asked with. name: for people."""
+
+    name: str
+    settings: Settings
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one dataset: a run to be, or one that is there already."""
+
+    dataset: str
+    model: str
+    folder: Path
+    settings: Settings
+    examples: Mapping[Split, Sequence[Example]]
+
+
+def dataset_of_config(config: Path, split: Split, limit: int | None) -> Dataset:
+    """The questions of a split as a run of this config would cut it."""
+    settings = wiring.settings_from(config)
+    return _dataset(settings.name, settings, wiring.data_for(settings).examples, split, limit)
+
+
+def dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
+    """The questions that a run asked."""
+    run = read_run(folder)
+    settings = wiring.settings_of(run.settings)
+    if settings is None:
+        raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
+    return _dataset(run.name, settings, run.examples, split, limit)
+
+
+def _dataset(
+    name: str,
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    split: Split,
+    limit: int | None,
+) -> Dataset:
+    chosen = tuple(examples[split])[:limit]
+    if not chosen:
+        sizes = ", ".join(f"{each} {len(rows)}" for each, rows in examples.items())
+        raise UsageError(f"{name}: its {split} split is empty ({sizes})", "choose another --split")
+    return Dataset(f"{name}/{split}", settings, chosen)
+
+
+def cells(
+    prompts: Sequence[str],
+    datasets: Sequence[Dataset],
+    models: Sequence[str],
+    runs_dir: Path,
+    budget: Sequence[str] = (),
+    *,
+    fresh: bool = False,
+) -> Iterator[Cell]:
+    """All pairs of a dataset and a model.
+
+    models: names; none: the scorer of each dataset. budget: changes, "usd=5" or "calls=+100", of
+    the ceilings in the dataset's config. fresh: ask all of
+    it anew, in folders of their own, which later evaluations then go on with.
+    """
+    place = runs_dir / EVALS
+    # A name that begins with a dot is no evaluation, or not yet one.
+    folders = sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"), key=_stamp)
+    known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
+    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
+    for dataset in datasets:
+        for model in models or [dataset.settings.scorer.model]:
+            settings = _settings(dataset.settings, model, prompts)
+            examples: dict[Split, Sequence[Example]] = {
+                "train": (),
+                "dev": (),
+                "test": dataset.examples,
+            }
+            digest = _digest(settings, examples)
+            if digest not in known:
+                told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
+                known[digest] = place / f"{told[:80]}-{stamp}{digest}"
+            folder = known[digest]
+            ceilings = with_changes(_budget_of(folder, settings, budget), budget)
+            settings = replace(settings, budget=ceilings)
+            yield Cell(dataset.name, model, folder, settings, examples)
+
+
+def _stamp(folder: Path) -> str:
+    """When an evaluation was asked afresh, to sort by; "" for one that never was."""
+    found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{_DIGITS}}}$", folder.name)
+    return found[1] if found else ""
+
+
+def _budget_of(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
+    """The ceilings to change: those of the config, or its own where "=+" raises them."""
+    path = folder / CONFIG_COPY
+    raises = any("=+" in change for change in changes)
+    return wiring.settings_from(path).budget if raises and path.is_file() else settings.budget
+
+
+def _settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
+    scorer = settings.scorer
+    if model != scorer.model:  # address and price are those of the config's own model
+        scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None)
+    return replace(
+        settings,
+        name="eval",
+        scorer=scorer,
+        optimizer=OptimizerSettings(  # never asked
+            scorer.model, scorer.api_base, endpoints=scorer.endpoints, price=scorer.price
+        ),
+        search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
+    )
+
+
+def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
+    """Which questions are asked, of whom and how, as a short name; under any instructions."""
+    scorer = settings.scorer
+    stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
+    places = [each.api_base for each in scorer.deployments]
+    task = as_plain(settings)["task"]
+    del task["answer_timeout"]  # how long a grade may take is not what is asked
+    asked = {
+        "task": task,
+        "model": [scorer.model, *places, *weights_of([scorer.model]).values()],
+        "how": [scorer.temperature, scorer.max_tokens, *stop],
+        "data": examples_fingerprint(examples),
+    }
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def require_ready(cell: Cell) -> None:
+    """UsageError for a model, a key or a price that is not to be had, before anything is asked."""
+    for problem in misplaced_models(cell.settings):
+        raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
+    wiring.require_keys(cell.settings)
+    wiring.require_prices(cell.settings)
+
+
+def calls_left(cell: Cell) -> int:
+    """Calls that are missing, at most: an answer that the cache has takes none."""
+    prompts = cell.settings.search.initial_instructions
+    known = 0
+    if cell.folder.exists():
+        asked = read_run(cell.folder).state.candidates
+        there = [asked[each] for each in map(candidate_id, prompts) if each in asked]
+        known = sum(len(candidate.answers["test"].by_question) for candidate in there)
+    missing = len(prompts) * len(cell.examples["test"]) - known
+    return missing * (2 if cell.settings.task.second_round else 1)
+
+
+def evaluate(
+    cell: Cell,
+    observers: Callable[[], Sequence[Observer]],
+    *,
+    when_held: Callable[[RunFolderError], None],
+    preflight: bool = True,
+    cached: bool = True,
+) -> tuple[RecordedRun, running.SessionOutcome | None]:
+    """Ask what is missing of a cell; None for the session where nothing was.
+
+    Another process that works on the same cell is waited for, and its answers are used.
+    when_held: called once before the wait, with who has the cell.
+
+    Raises what a run raises; what was answered until then stays.
+    """
+    if not cell.folder.exists():
+        _begin(cell)
+    journal = FileJournal(cell.folder / "events.jsonl", when_held=when_held)
+    try:
+        settings = add_instructions(journal, cell.settings)
+        run = read_run(cell.folder, own=True)
+        if run.status == "finished":
+            journal.close()
+            return run, None
+    except BaseException:
+        journal.close()
+        raise
+    outcome = running.work_on(
+        cell.folder, settings, observers(), preflight=preflight, cached=cached, journal=journal
+    )
+    return outcome.run, outcome
+
+
+def _begin(cell: Cell) -> None:
+    """Make the run of a cell, unless another process has just made it."""
+    identity: dict[str, object] = {
+        "config_source": None,
+        "data_fingerprint": examples_fingerprint(cell.examples),
+        "data_notes": [],
+        "weights": weights_of([cell.settings.scorer.model]),
+    }
+    with suppress(RunExistsError):
+        create_run(cell.folder.parent, cell.settings, cell.examples, identity, cell.folder.name)
+
+
+def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
+    """All cells with their runs; one that cannot be read must not hide the others."""
+    found = []
+    for cell in sweep.cells:
+        folder = sweep.folder / cell.name
+        if not (folder / "run.json").is_file():
+            found.append(SweptCell(cell, None))
+            continue
+        try:
+            found.append(SweptCell(cell, read_run(folder)))
+        except OproError as error:
+            found.append(SweptCell(cell, None, error.message))
+    return tuple(found)
+
+
+def read_report(folder: Path, runs_dir: Path) -> SweepReport:
+    """All that is known of a sweep, with the evaluations of its winners that there are."""
+    sweep = read_sweep(folder)
+    report = report_on(sweep.name, read_cells(sweep))
+    evaluated: dict[tuple[str, str], RecordedRun] = {}
+    for target in report.targets:
+        for cell in evaluations([target], report, runs_dir):
+            if (cell.folder / "run.json").is_file():
+                try:
+                    evaluated[target.key] = read_run(cell.folder)
+                except OproError:  # told by `opro eval`, which has to read it
+                    continue
+    return replace(report, transfer=transfer(report.winners, report.targets, evaluated))
+
+
+def prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
+    """The start prompts and the winners. UsageError where there is nothing to ask."""
+    prompts = prompts_of(report.winners, report.targets)
+    if not report.winners or not prompts:
+        raise UsageError(
+            f"{report.name}: no finished run with test questions, so no winner to ask about",
+            "`opro sweep` goes on with it",
+        )
+    return prompts
+
+
+def evaluations(
+    targets: Sequence[Target],
+    report: SweepReport,
+    runs_dir: Path,
+    budget: Sequence[str] = (),
+    *,
+    fresh: bool = False,
+) -> Iterator[Cell]:
+    """What is to be asked: the test questions of each target of its model, under all prompts.
+
+    fresh: as in `cells`.
+    """
+    prompts = prompts_of(report.winners, report.targets)
+    for target in targets:
+        dataset = _dataset_of(target)
+        if dataset is not None and prompts:
+            yield from cells(prompts, [dataset], [], runs_dir, budget, fresh=fresh)
+
+
+def _dataset_of(target: Target) -> Dataset | None:
+    """The test questions of a task, to be asked as the sweep asked this model."""
+    task = wiring.settings_of(target.data.settings)
+    asked = wiring.settings_of(target.scorer.settings)
+    if task is None or asked is None:
+        return None
+    settings = replace(task, scorer=asked.scorer)
+    name = f"{target.task}/test"
+    return Dataset(name, settings, tuple(target.data.examples["test"]))

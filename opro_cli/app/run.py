@@ -1,0 +1,358 @@
+"""What a person is told of a run before anything of it happens, by whoever shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.core.run.progress import Briefing, calls_done, calls_spared
+from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
+from opro_cli.core.settings.read import misplaced_models
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import examples_fingerprint
+from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError
+from opro_cli.loop.runner import Ending, Runner
+from opro_cli.models.embedded import check_weights, weights_of
+from opro_cli.ports import Observer, SharedLimits
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import result_of
+from opro_cli.store.journal import FileJournal
+from opro_cli.store.run_files import check_unchanged, file_digests
+from opro_cli.store.run_folder import (
+    CONFIG_COPY,
+    create_run,
+    read_examples,
+    read_identity,
+    read_run,
+    rewrite_config,
+    settled,
+    write_result,
+)
+from opro_cli.store.snapshot import keep_snapshot
+from opro_cli.store.summary import keep_summary
+
+
+def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
+    """The opening of a session that begins with the run as it stands."""
+    return Briefing(
+        run=run.name,
+        folder=str(folder),
+        scorer=settings.scorer.model,
+        optimizer=settings.optimizer.model,
+        answer=settings.task.answer,
+        sizes=dict(run.state.sizes),
+        notes=(
+            *wiring.grading_notes(settings),
+            *run.identity.get("data_notes", ()),
+            *_edited_source(run),
+            *_missing_copy(folder),
+        ),
+        resumed=calls_done(run.state) + calls_spared(run.state),
+    )
+
+
+def recorded_settings(folder: Path) -> Settings:
+    """What the run was asked when it began."""
+    recorded = wiring.settings_of(read_identity(folder)["settings"])
+    if recorded is None:
+        raise RunFolderError(
+            f"{folder / 'run.json'}: its settings cannot be read",
+            "restore it from a backup, or copy the whole run folder again",
+        )
+    return recorded
+
+
+def _edited_source(run: RecordedRun) -> tuple[str, ...]:
+    """Tell when the config file that the run was started from says something else by now."""
+    source = run.identity.get("config_source")
+    if not calls_done(run.state) or not source or not Path(source).is_file():
+        return ()
+    try:
+        now = as_plain(wiring.for_a_new_run(wiring.settings_from(Path(source))))
+    except OproError:
+        return ()
+    recorded = wiring.settings_of(run.settings)  # with keys that came after the run began
+    changes = changes_between(as_plain(wiring.for_a_new_run(recorded)), now) if recorded else ()
+    if not changes:
+        return ()
+    names = ", ".join(change.path for change in changes)
+    return (f"{source} was edited since ({names}); this run goes on with its own copy",)
+
+
+def _missing_copy(folder: Path) -> tuple[str, ...]:
+    if (folder / CONFIG_COPY).exists():
+        return ()
+    return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is made and not begun."""
+
+    folder: Path
+    settings: Settings
+
+
+def start(config: Path, runs_dir: Path) -> NewRun:
+    """Check everything that can be checked for free, then make the run's folder.
+
+    Raises ConfigError, DataError or UsageError before anything exists.
+    """
+    return start_with(wiring.settings_from(config), runs_dir, source=str(config.resolve()))
+
+
+def start_with(
+    settings: Settings, runs_dir: Path, *, name: str | None = None, source: str | None = None
+) -> NewRun:
+    """The same with settings that were read. name: of the folder. source: where they are from."""
+    settings = wiring.for_a_new_run(settings)
+    wiring.require_keys(settings)
+    wiring.require_servers(settings)
+    wiring.require_prices(settings)
+    data = wiring.data_for(settings)
+    identity = {
+        "config_source": source,
+        "data_fingerprint": data.fingerprint,
+        "data_files": file_digests(settings.task.data),
+        "data_notes": list(data.notes),
+        "weights": _weights(settings),
+    }
+    return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+
+
+def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
+    """The settings a run goes on with.
+
+    budget: changes of its ceilings, "usd=5" sets one, "usd=+2" raises it; they are written into
+    the run's config once the run is at work.
+
+    Raises RunFolderError naming what changed since it began: its config, models or data;
+    UsageError for what is no change of a budget.
+    """
+    identity = read_identity(folder)
+    recorded = recorded_settings(folder)
+    for problem in misplaced_models(recorded):
+        raise RunFolderError(
+            f"{folder.name} was begun when one embedded model played both roles, and cannot go on: "
+            f"{problem.dotted}: {problem.message}",
+            f"set {problem.dotted} in its config and start a new run with `opro optimize`",
+        )
+    settings = _present_settings(folder)
+    settings = replace(settings, budget=with_changes(settings.budget, budget))
+    changes = [
+        change
+        for change in changes_between(as_plain(recorded), as_plain(settings))
+        if not change.is_operational
+    ]
+    if changes:
+        told = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
+        raise RunFolderError(
+            f"{folder / 'config.yaml'}: changed since the run began\n{told}",
+            "undo the change to resume, or start a new run with `opro optimize`",
+        )
+    if examples_fingerprint(read_examples(folder)) != identity.get("data_fingerprint"):
+        raise RunFolderError(
+            f"{folder / 'examples.jsonl'}: not the questions that the run began with",
+            "restore the file, or start a new run with `opro optimize`",
+        )
+    check_unchanged(identity.get("data_files", {}))
+    check_weights(folder.name, identity.get("weights", {}), _weights(settings))
+    wiring.require_keys(settings)
+    wiring.require_servers(settings)
+    wiring.require_prices(settings)
+    return settings
+
+
+def _weights(settings: Settings) -> dict[str, str]:
+    return weights_of((settings.scorer.model, settings.optimizer.model))
+
+
+def _present_settings(folder: Path) -> Settings:
+    """What its copy of the config says by now; without that copy, what it began with."""
+    path = folder / CONFIG_COPY
+    if not path.exists():
+        return recorded_settings(folder)
+    try:
+        return wiring.settings_from(path)
+    except ConfigError as error:
+        raise RunFolderError(
+            error.message, f"put it right, or delete {path} to go on as the run began"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOutcome:
+    """How a session ended, and the run's result as it stands.
+
+    stopped_by: the ceiling that ended it, "" for none. unwritten: why there is no report.html.
+    uncached: why answers were no longer kept for other runs. run: as the session left it, whatever
+    other processes have made of it since.
+    """
+
+    ending: Ending
+    result: dict[str, Any]
+    run: RecordedRun
+    stopped_by: str = ""
+    unwritten: str = ""
+    uncached: str = ""
+
+
+def work_on(
+    folder: Path,
+    settings: Settings,
+    observers: Sequence[Observer],
+    *,
+    preflight: bool = True,
+    cached: bool = True,
+    shared: SharedLimits | None = None,
+    journal: FileJournal | None = None,
+) -> SessionOutcome:
+    """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
+
+    cached: look up and keep answers, where the settings have it so. shared: limits that other
+    runs are under, too. journal: of the run, where the caller has opened it; it is closed here.
+
+    Whatever happens, the result so far is written. Raises Interrupted on a second Ctrl-C,
+    ModelError when a model fails for good, RunFolderError when another process has the run.
+    """
+    journal = journal or FileJournal(folder / "events.jsonl")
+    try:
+        run = read_run(folder, own=True)
+        if settings != _present_settings(folder):
+            rewrite_config(folder, settings)
+        runner = _runner(settings, run, journal, observers, cached, shared)
+        runner.preflight = preflight
+        briefing = briefing_of(folder, settings, run)
+        uncached = _trouble(runner)
+        if uncached:
+            briefing = replace(briefing, notes=(*briefing.notes, uncached))
+        for observer in observers:
+            observer.begin(briefing, run.state, runner.activity)
+        ending: Ending = "interrupted"
+        failed = True
+        try:
+            ending = asyncio.run(_session(runner))
+            failed = False
+        except asyncio.CancelledError:
+            raise Interrupted("stopped at once; nothing answered is lost") from None
+        finally:
+            for observer in observers:
+                observer.end()
+            try:
+                outcome = _finish(folder, run, ending)
+            except RunFolderError:
+                if not failed:  # else a full disk, say, has been met before, and is told
+                    raise
+        since = "" if uncached else _trouble(runner)
+        return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
+    finally:
+        journal.close()
+
+
+def _runner(
+    settings: Settings,
+    run: RecordedRun,
+    journal: FileJournal,
+    observers: Sequence[Observer],
+    cached: bool,
+    shared: SharedLimits | None,
+) -> Runner:
+    scorer, optimizer = wiring.models_for(settings)
+    return Runner(
+        settings=settings,
+        examples=run.examples,
+        state=run.state,
+        scorer=scorer,
+        optimizer=optimizer,
+        further=wiring.further_models_for(settings),
+        metric=wiring.metric_for(settings),
+        grader=wiring.grader_for(settings),
+        strategy=wiring.strategy_for(settings),
+        journal=journal,
+        observers=observers,
+        prices=wiring.prices_for(settings),
+        caches=wiring.caches_for(settings) if cached else {},
+        shared=shared,
+        redact=wiring.redactor_for(settings),
+    )
+
+
+def _trouble(runner: Runner) -> str:
+    """Why answers are not looked up or kept, "" when they are."""
+    return next((cache.trouble for cache in runner.caches.values() if cache.trouble), "")
+
+
+async def _session(runner: Runner) -> Ending:
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a coroutine runs inside a task")
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if runner.activity.stopping:
+            task.cancel()
+        else:
+            runner.stop()
+
+    try:
+        with _signals_to(lambda: loop.call_soon_threadsafe(on_signal)):
+            return await runner.run()
+    finally:
+        for models in runner.models.values():
+            for model in models:
+                await model.aclose()
+        if runner.grader is not None:
+            await runner.grader.aclose()
+        for cache in runner.caches.values():
+            await asyncio.to_thread(cache.close)
+        if runner.shared is not None:
+            await runner.shared.aclose()
+
+
+@contextmanager
+def _signals_to(callback: Any) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call back instead of raising wherever the program happens to be."""
+    watched = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in watched}
+    for number in watched:
+        signal.signal(number, lambda *_: callback())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
+    finished = ending == "finished"
+    result = result_of(run, finished=finished)
+    best = result["best"]
+    write_result(folder, result, best["instruction"] if best else None)
+    if run.state.ended is not None:
+        size = (folder / "events.jsonl").stat().st_size
+        keep_snapshot(folder, run.identity, run.state, size)
+        run = settled(run)
+        keep_summary(run, result)
+    unwritten = _write_page(folder, run) if finished else ""
+    return SessionOutcome(ending, result, run, unwritten=unwritten)
+
+
+def _write_page(folder: Path, run: RecordedRun) -> str:
+    """Why the page about a finished search could not be written, "" when it was.
+
+    It can be made at any time, so that a run does not fail for it.
+    """
+    from opro_cli.app.report import REPORT, write_report  # nothing that a start needs
+
+    if run.state.sizes["train"]:
+        try:
+            write_report([replace(run, status="finished")], folder / REPORT)
+        except RunFolderError as error:
+            return error.message
+    return ""

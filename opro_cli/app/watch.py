@@ -1,0 +1,205 @@
+"""When a replay shows what: the time of a run, told by the clock of whoever looks on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+
+from opro_cli.app.run import briefing_of, recorded_settings
+from opro_cli.core.run.events import Event, SessionStarted
+from opro_cli.core.run.progress import Activity, calls_done
+from opro_cli.ports import Observer
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.store.follow import Follower, believe, present_session
+from opro_cli.store.lock import is_locked
+from opro_cli.store.run_folder import run_at_start, settled
+
+LONG_PAUSE = 10.0
+"""Seconds. Nobody wants to sit through a longer one, or through the time between two sessions."""
+CUT_TO = 1.0
+"""Seconds that are left of it."""
+
+
+class Playback:
+    """Follows the events of a run and says when each is due.
+
+    speed: 1 as it happened, 10 ten times as fast, inf all at once.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._due = self._due_before = 0.0
+        self._at: float | None = None
+        self._at_before = 0.0
+        self._between_sessions = False
+
+    def due(self, event: Event) -> float:
+        """When the next event is to be shown, in seconds since the replay began."""
+        before = event.at if self._at is None else self._at
+        gap = max(0.0, event.at - before)  # a clock may have been set back
+        self._between_sessions = isinstance(event, SessionStarted)
+        if self._between_sessions or gap > LONG_PAUSE:
+            gap = min(gap, CUT_TO)
+        self._at_before, self._at = before, event.at
+        self._due_before, self._due = self._due, self._due + gap / self._speed
+        return self._due
+
+    def time_at(self, elapsed: float) -> float:
+        """What time it was in the run, `elapsed` seconds after the replay began.
+
+        It stands still between sessions, and runs fast through a pause that is cut.
+        """
+        if self._at is None or elapsed >= self._due:
+            return self._at or 0.0
+        if self._between_sessions:
+            return self._at_before
+        share = max(0.0, elapsed - self._due_before) / (self._due - self._due_before)
+        return self._at_before + share * (self._at - self._at_before)
+
+
+POLL = 0.25
+"""Seconds between two looks at the journal."""
+BATCH = 250
+"""Events after which the view may draw: some hundredths of a second."""
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def stands_still() -> float:
+    """A clock that is behind everything, so that only events move the time."""
+    return 0.0
+
+
+class Viewing:
+    """A run as its journal tells it, event by event, to those who look on.
+
+    at_work: was a process working on it at the last look? clock: gives the time of the run
+    between two events, seconds since the epoch.
+
+    Raises RunFolderError when a part of the folder is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.journal = folder / "events.jsonl"
+        self.at_work = is_locked(self.journal)
+        self.run = run_at_start(folder)
+        self.clock: Clock = stands_still
+        # What is in flight is in no journal.
+        self._activity = Activity(in_flight={})
+        self._calls_before = 0
+        self._observers: Sequence[Observer] = ()
+
+    def now(self) -> float:
+        """The run's own time, for its frames."""
+        state = self.run.state
+        if state.ended is not None:
+            return state.ended.at
+        if state.last_at is None:
+            return self._activity.started
+        # The clock of the machine that works may be ahead of ours.
+        return max(self.clock(), state.last_at)
+
+    def begin(self, observers: Sequence[Observer]) -> None:
+        """From here on `observers` see what happens; what was taken before stays unsaid."""
+        briefing = briefing_of(self.folder, recorded_settings(self.folder), self.run)
+        self._observers = observers
+        for observer in observers:
+            observer.begin(briefing, self.run.state, self._activity)
+
+    def take(self, line: int, event: Event) -> None:
+        """Believe what one line of the journal says, and show it."""
+        state = self.run.state
+        believe(state, self.journal, line, event)
+        if isinstance(event, SessionStarted):
+            self._activity.started = event.at
+            self._calls_before = calls_done(state)
+        self._activity.session_calls = calls_done(state) - self._calls_before
+        for observer in self._observers:
+            observer.after(event, state)
+
+    def end(self) -> None:
+        """Leave the last frame."""
+        for observer in self._observers:
+            observer.end()
+
+
+async def follow(
+    viewing: Viewing,
+    observers: Sequence[Observer],
+    clock: Clock = time.time,
+    sleep: Sleep = asyncio.sleep,
+) -> RecordedRun:
+    """Show the present session, and those that follow while this looks on, to its end.
+
+    Raises JournalError when the journal is damaged or cut, RunFolderError when the run that
+    has ended is not whole.
+    """
+    follower = Follower(viewing.journal)
+    # Taken before anybody looks: of earlier sessions only the state is of interest.
+    before = follower.new_events(until=present_session(viewing.journal))
+    await _show(viewing, before, sleep)
+    viewing.begin(observers)
+    try:
+        while True:
+            # Asked before reading: what a process wrote that has ended by now, is read.
+            viewing.at_work = is_locked(viewing.journal)
+            viewing.clock = clock if viewing.at_work else stands_still
+            news = await _show(viewing, follower.new_events(), sleep)
+            if not viewing.at_work and not news:
+                break
+            await sleep(POLL)
+        await _show(viewing, follower.rest(), sleep)
+    finally:
+        viewing.end()
+    return settled(viewing.run)
+
+
+async def replay(
+    viewing: Viewing,
+    observers: Sequence[Observer],
+    speed: float,
+    clock: Clock = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+) -> RecordedRun:
+    """Show all that is in the journal again, `speed` times as fast as it happened.
+
+    Raises what `follow` does.
+    """
+    follower, playback = Follower(viewing.journal), Playback(speed)
+    began = clock()
+    viewing.clock = lambda: playback.time_at(clock() - began)
+
+    def wait_for(event: Event) -> float:
+        return playback.due(event) - (clock() - began)
+
+    viewing.begin(observers)
+    try:
+        news = True
+        while news:  # what is written meanwhile is shown too
+            viewing.at_work = is_locked(viewing.journal)
+            news = await _show(viewing, follower.new_events(), sleep, wait_for)
+        if not viewing.at_work:
+            await _show(viewing, follower.rest(), sleep, wait_for)
+    finally:
+        viewing.end()
+    return viewing.run if viewing.at_work else settled(viewing.run)
+
+
+async def _show(
+    viewing: Viewing,
+    events: Iterable[tuple[int, Event]],
+    sleep: Sleep,
+    wait_for: Callable[[Event], float] = lambda _: 0.0,
+) -> bool:
+    """Take events, each when it is due; were there any?"""
+    number = -1
+    for number, (line, event) in enumerate(events):
+        wait = wait_for(event)
+        if wait > 0 or number % BATCH == 0:
+            await sleep(max(0.0, wait))
+        viewing.take(line, event)
+    return number >= 0

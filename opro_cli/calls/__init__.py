@@ -1,0 +1,1 @@
+"""One metered call to a model: budget, rate limits, endpoints, retries, known answers."""

@@ -1,0 +1,248 @@
+"""Which endpoint of a model takes the next call: the least loaded of those that are well.
+
+One that fails rests, each time twice as long; then a single call tries it (a circuit breaker:
+Nygard, "Release It!", 2007). While none is well all are asked as if they were, and the retries
+decide: a model of one endpoint is never without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+from opro_cli.calls.limits import Pace, Turns
+from opro_cli.errors import ModelError
+from opro_cli.ports import ChatModel
+
+FIRST_REST_S = 2.0
+LONGEST_REST_S = 60.0
+CONGESTED = frozenset({429, 503, 529})
+"""What a rate limit and an overloaded server answer: it says nothing about the request."""
+MISPLACED = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
+"""What an endpoint with another key or other models answers, whatever it is asked."""
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """One deployment of a model and how it is. Times are of one clock.
+
+    label: for people. address: for limits that are shared with other processes.
+    failures: in a row. back_at: when a call may try it again. busy: it last failed for being
+    asked too much. probed: a call is trying it.
+    """
+
+    model: ChatModel
+    pace: Pace
+    weight: float = 1.0
+    label: str = ""
+    address: str = ""
+    failures: int = 0
+    failed_at: float = float("-inf")
+    back_at: float = 0.0
+    busy: bool = False
+    probed: bool = False
+
+    def is_well(self, now: float) -> bool:
+        """May any call go there?"""
+        return not self.failures and self.pace.held_until <= now
+
+    def is_due(self, now: float) -> bool:
+        """May one call try it?"""
+        return self.failures > 0 and not self.probed and now >= max(self.back_at, self._held)
+
+    def ailing(self, now: float) -> tuple[float, int]:
+        """Where none is well, the least of these goes first."""
+        return max(self._held, now), self.failures
+
+    @property
+    def load(self) -> tuple[float, float]:
+        """Calls for its weight; of two that are alike the heavier one goes first."""
+        return self.pace.in_flight / self.weight, -self.weight
+
+    def fail(self, since: float, now: float, busy: bool) -> None:
+        """A call that was sent at `since` came to nothing."""
+        if since <= self.failed_at:
+            return  # it flew with the one that failed before, and tells nothing new
+        self.failures += 1
+        self.failed_at, self.busy = now, busy
+        doubled = FIRST_REST_S * 2.0 ** min(self.failures - 1, 10)
+        self.back_at = now + min(doubled, LONGEST_REST_S)
+
+    def succeed(self, since: float) -> bool:
+        """A call that was sent at `since` was answered; is the endpoint well?
+
+        A server that goes down ends what it has begun, so that only a later call counts. One that
+        had too much to do is well with any answer.
+        """
+        if self.busy or since > self.failed_at:
+            self.failures = 0
+        return not self.failures
+
+    @property
+    def _held(self) -> float:
+        return self.pace.held_until
+
+
+@dataclass(slots=True, eq=False)
+class Admission:
+    """A call's place at an endpoint. since: when it was let go. probe: it is the one that tries."""
+
+    endpoint: Endpoint
+    since: float
+    probe: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A call in the queue. moved: another endpoint has failed it."""
+
+    moved: bool
+    turn: asyncio.Future[Admission] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Endpoints:
+    """Admission to a model: one queue before all of its endpoints.
+
+    clock: monotonic seconds. sleep: waits, and may raise to end the waiting. on_wait: told of
+    every wait of a second or more, with its end on the clock and why. out: labels of endpoints
+    that get no calls now, with the reason in words of the outside; kept up to date.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        turns: Turns,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        on_wait: Callable[[float, str], None] = lambda *_: None,
+        out: MutableMapping[str, str] | None = None,
+    ) -> None:
+        self.all = tuple(endpoints)
+        self._used = list(endpoints)
+        self._turns = turns
+        self._queue: deque[_Waiting] = deque()
+        self._clock, self._sleep, self._on_wait = clock, sleep, on_wait
+        self._out = {} if out is None else out
+
+    async def enter(
+        self, tokens: int, *, moved: bool = False, at: Endpoint | None = None
+    ) -> Admission:
+        """Wait for a place for a call of about `tokens`.
+
+        Places are given in the order in which they are asked for. moved: an endpoint has failed
+        the call, which is not to try another doubtful one. at: there and nowhere else, at once.
+        """
+        admission = await self._place(moved) if at is None else self._admitted(at)
+        endpoint = admission.endpoint
+        try:
+            due, why = self._turns.take(tokens, self._clock())
+            while (now := self._clock()) < (until := max(due, endpoint.pace.held_until)):
+                if until - now >= 1:
+                    self._on_wait(until, endpoint.pace.held_why if until > due else why)
+                await self._sleep(until - now)
+        except BaseException:
+            self.leave(admission)
+            raise
+        admission.since = now
+        return admission
+
+    def leave(self, admission: Admission, tokens: int = 0, used: int | None = None) -> None:
+        """Give the place back. used: what the call of about `tokens` took, None for unknown."""
+        if used is not None:
+            self._turns.correct(tokens, used)
+        admission.endpoint.pace.in_flight -= 1
+        if admission.probe:
+            admission.endpoint.probed = False
+        self._admit()
+
+    def answered(self, admission: Admission) -> None:
+        """The call was answered."""
+        admission.endpoint.pace.answered()
+        self._is_alive(admission)
+
+    def failed(self, admission: Admission, error: ModelError, why: str) -> bool:
+        """The call failed; may another endpoint take it at once?
+
+        One that refuses everybody gets no more calls, unless it is the last.
+        """
+        endpoint, now = admission.endpoint, self._clock()
+        others = [each for each in self._used if each is not endpoint]
+        if error.unanswerable:
+            self._is_alive(admission)
+            return False
+        if not error.transient:
+            if error.status not in MISPLACED or not others:
+                return False
+            self._used = others
+            self._out[endpoint.label] = error.message
+            return True
+        congested = is_congested(error)
+        if congested:
+            endpoint.pace.congested(admission.since, now, error.retry_after, why)
+        endpoint.fail(admission.since, now, congested)
+        if others and not congested:
+            self._out.setdefault(endpoint.label, error.message)
+        return any(each.is_well(now) for each in others)
+
+    def is_dropped(self, endpoint: Endpoint) -> bool:
+        """Has it refused everybody, and gets no more calls?"""
+        return endpoint not in self._used
+
+    def _is_alive(self, admission: Admission) -> None:
+        endpoint = admission.endpoint
+        if endpoint.succeed(admission.since) and not self.is_dropped(endpoint):
+            self._out.pop(endpoint.label, None)
+
+    def _choice(self, moved: bool) -> Endpoint | None:
+        """Where a call goes now; None where it has to wait."""
+        now = self._clock()
+        fit = [each for each in self._used if each.is_well(now)]
+        due = [each for each in self._used if each.is_due(now) and each.pace.has_room]
+        if not fit:
+            least = min(each.ailing(now) for each in self._used)
+            fit = [each for each in self._used if each.ailing(now) == least]
+        elif due and not moved:
+            return due[0]  # at once, however little there is to do: a failure costs no answer
+        return min((e for e in fit if e.pace.has_room), key=lambda e: e.load, default=None)
+
+    async def _place(self, moved: bool) -> Admission:
+        if not self._queue and (endpoint := self._choice(moved)) is not None:
+            return self._admitted(endpoint)
+        waiting = _Waiting(moved)
+        self._queue.append(waiting)
+        try:
+            return await waiting.turn  # whoever wakes it has counted it in
+        except BaseException:
+            if waiting.turn.done() and not waiting.turn.cancelled():
+                self.leave(waiting.turn.result())
+            raise
+
+    def _admitted(self, endpoint: Endpoint) -> Admission:
+        now = self._clock()
+        probe = endpoint.is_due(now)
+        endpoint.probed |= probe
+        endpoint.pace.in_flight += 1
+        return Admission(endpoint, now, probe)
+
+    def _admit(self) -> None:
+        while self._queue:
+            waiting = self._queue[0]
+            if not waiting.turn.done():
+                endpoint = self._choice(waiting.moved)
+                if endpoint is None:
+                    return
+                waiting.turn.set_result(self._admitted(endpoint))
+            self._queue.popleft()
+
+
+def is_congested(error: ModelError) -> bool:
+    """Is it a limit that passes?"""
+    return error.status in CONGESTED and error.transient

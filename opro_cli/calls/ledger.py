@@ -1,0 +1,254 @@
+"""The accounts of a run: reserves budget for each call and records what it cost.
+
+The journal has the upper bound of all calls in flight before a call is sent, and its cost, or that
+it was not metered, before anything else is sent. A resume knows as much as the killed process did.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from opro_cli.calls.budget import Ceilings, Spent, add_up, now, pico_usd, spent_by
+from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
+from opro_cli.core.run.progress import ROLES, Role
+from opro_cli.core.run.spend import Cost
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
+from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.errors import BudgetReached, ModelError
+
+BYTES_A_TOKEN = 3.0
+"""An estimate for limits a minute: English has about 4, digits 1 to 3."""
+PROMPT_OVERHEAD = 64
+"""Tokens that a chat template may add to the bytes of its texts: a token has at least one byte."""
+HEADROOM = 1.25
+"""Factor on the recorded bound of calls in flight, so that not every call has to record it."""
+LOWERED_AT = 0.5
+"""The bound is recorded again once the calls in flight fall below this share of it."""
+FEW = 4
+"""Up to this many calls in flight, their number is recorded without headroom."""
+
+
+@dataclass(slots=True, eq=False)
+class Reservation:
+    """Budget reserved for one call."""
+
+    role: Role
+    request: ChatRequest
+    cost: Cost
+
+
+class Ledger:
+    """The accounts of a run.
+
+    prices: by role, None where unknown (a ceiling in dollars is then refused before the run).
+    own_prices: those that the config gives, which count whatever comes with an answer. record:
+    writes events down and applies them to the state.
+    """
+
+    def __init__(
+        self,
+        budget: BudgetSettings,
+        state: RunState,
+        prices: Mapping[Role, PriceSettings | None],
+        *,
+        own_prices: Mapping[Role, PriceSettings | None] | None = None,
+        record: Callable[[Event], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._budget, self._state = budget, state
+        self._own_prices = own_prices or {}
+        self._prices = {role: prices.get(role) or self._own_prices.get(role) for role in ROLES}
+        self._record, self._clock = record, clock
+        self._began = clock() - state.working_seconds
+        self._ceilings = Ceilings(budget, self.spent)
+        self._tokens_a_byte: dict[Role, float] = {}
+        self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in ROLES}
+        self._reserved: dict[Role, set[Reservation]] = {role: set() for role in ROLES}
+        self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in ROLES}
+
+    async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
+        """Reserve the upper bound of a call and record that it may be in flight.
+
+        Raises:
+            BudgetReached: The call does not fit under a ceiling.
+        """
+        cost = self.cost_of(role, request)
+        await self._ceilings.reserve(cost, self.require_time)
+        reservation = Reservation(role, request, cost)
+        self._reserved[role].add(reservation)
+        self._count(role, 1, cost.tokens, cost.pico_usd)
+        try:
+            self._record_in_flight(role)
+        except BaseException:
+            self._remove(reservation)
+            raise
+        return reservation
+
+    def release(self, reservation: Reservation) -> None:
+        """Give back a reservation; the call is over and its cost, if any, recorded."""
+        self._remove(reservation)
+        self._record_in_flight(reservation.role)
+
+    def price(self, role: Role, reply: ChatReply) -> ChatReply:
+        """Price a reply: by the config if it gives a price, else as the reply says.
+
+        An unmetered answer has no known price under the config's rates, even from a free server.
+        """
+        price = self._own_prices.get(role)
+        if price is None and reply.usd is None:
+            price = self._prices[role]
+        if price is None:
+            return reply
+        if counted_tokens(reply) is None:
+            return replace(reply, usd=None)
+        cost = pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
+        return replace(reply, usd=cost / 1e12)
+
+    def record_usage(self, reservation: Reservation, reply: ChatReply) -> None:
+        """Record an answer without token counts, or one that exceeded its bound."""
+        if counted_tokens(reply) is None:
+            why = "no token counts came with the answer"
+            self._record_uncounted(reservation, why, answered=True, usd=reply.usd)
+        exceeded = self._check_limits(reservation, reply)
+        if exceeded is not None:
+            self._record(exceeded)
+            self._bound_anew(reservation.role)
+
+    def record_failure(self, reservation: Reservation, error: ModelError) -> None:
+        """Record the upper bound of a failed call that may be billed."""
+        if error.maybe_billed:
+            self._record_uncounted(reservation, error.message, answered=False, usd=None)
+
+    def cost_of(self, role: Role, request: ChatRequest) -> Cost:
+        """Bound the cost of a call by everything that is known of the model."""
+        size, known = _bytes(request), self._state.spend[role]
+        prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
+        completion = request.choices * max(request.max_tokens, known.longest_reply)
+        price = self._prices[role]
+        dollars = pico_usd(price, prompt, completion) if price else 0
+        likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
+        cost = Cost(prompt + completion, dollars, likely + request.choices * request.max_tokens)
+        largest = self._largest[role]
+        most = max(largest.tokens, cost.tokens), max(largest.pico_usd, cost.pico_usd)
+        self._largest[role] = Cost(*most)
+        return cost
+
+    def spent(self) -> Spent:
+        """Add up the run's spend, unmetered calls at their upper bounds."""
+        return spent_by(self._state, self._prices, self._largest)
+
+    def seconds_left(self) -> float:
+        """Until time is up, all sessions counted; infinite without a ceiling."""
+        minutes = self._budget.minutes
+        return math.inf if minutes is None else minutes * 60 - (self._clock() - self._began)
+
+    def require_time(self) -> None:
+        """BudgetReached once time is up."""
+        if self.seconds_left() <= 0:
+            raise self.time_is_up()
+
+    def time_is_up(self) -> BudgetReached:
+        """Build the exception for a run that is out of time."""
+        return BudgetReached(f"minutes {self._budget.minutes:g} reached")
+
+    def _remove(self, reservation: Reservation) -> None:
+        role, cost = reservation.role, reservation.cost
+        self._reserved[role].remove(reservation)
+        self._count(role, -1, -cost.tokens, -cost.pico_usd)
+        self._ceilings.release(cost)
+
+    def _count(self, role: Role, calls: int, tokens: int, pico_usd: int) -> None:
+        before = self._in_flight[role]
+        self._in_flight[role] = Spent(
+            before.calls + calls, before.tokens + tokens, before.pico_usd + pico_usd
+        )
+
+    def _record_in_flight(self, role: Role) -> None:
+        """Record the bound of the calls in flight, where the recorded one is no longer good.
+
+        It is good while it covers the calls in flight and is neither far above them nor above
+        what is left of the budget.
+        """
+        actual, recorded = self._in_flight[role], self._state.spend[role].in_flight
+        known = Spent(recorded.unanswered, recorded.tokens, recorded.pico_usd)
+        bounds = (
+            actual.calls <= known.calls
+            and actual.tokens <= known.tokens
+            and actual.pico_usd <= known.pico_usd
+        )
+        is_close = actual.tokens >= LOWERED_AT * known.tokens
+        if bounds and is_close and self._is_left(role, known):
+            return
+        calls, tokens, pico_usd = (math.ceil(HEADROOM * each) for each in actual)
+        roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
+        risk = roomy if self._is_left(role, roomy) else actual
+        if risk != known:
+            usd = None if self._prices[role] is None else risk.pico_usd / 1e12
+            self._record(InFlight(now(), role, risk.calls, risk.tokens, usd))
+
+    def _is_left(self, role: Role, risk: Spent) -> bool:
+        """Return True if losing this much to a kill would stay within the ceilings."""
+        if not self._ceilings.any:
+            return True
+        others = [
+            Spent(spend.in_flight.unanswered, spend.in_flight.tokens, spend.in_flight.pico_usd)
+            for name, spend in self._state.spend.items()
+            if name != role
+        ]
+        return not self._ceilings.are_below(add_up([self.spent(), risk, *others]))
+
+    def _record_uncounted(
+        self, reservation: Reservation, why: str, *, answered: bool, usd: float | None
+    ) -> None:
+        role, cost = reservation.role, reservation.cost
+        if usd is None and self._prices[role] is not None:
+            usd = cost.pico_usd / 1e12
+        self._record(Uncounted(now(), role, answered, cost.tokens, usd, why))
+
+    def _check_limits(self, reservation: Reservation, reply: ChatReply) -> LimitExceeded | None:
+        """Build the event for a reply that exceeded its bound; None for any other."""
+        role, request = reservation.role, reservation.request
+        prompt, completion = reply.prompt_tokens, reply.completion_tokens
+        if prompt is None or completion is None:
+            return None
+        size, known = _bytes(request), self._state.spend[role]
+        if size:
+            most = max(self._tokens_a_byte.get(role, 0.0), prompt / size)
+            self._tokens_a_byte[role] = most
+        overhead, longest = prompt - size, -(-completion // request.choices)
+        beyond_prompt = overhead > max(PROMPT_OVERHEAD, known.prompt_overhead)
+        beyond_reply = longest > max(request.max_tokens, known.longest_reply)
+        if not (beyond_prompt or beyond_reply):
+            return None
+        return LimitExceeded(
+            now(),
+            role,
+            overhead if beyond_prompt else known.prompt_overhead,
+            longest if beyond_reply else known.longest_reply,
+            request.max_tokens,
+        )
+
+    def _bound_anew(self, role: Role) -> None:
+        """Raise the reservations of calls in flight to a bound that was just learnt."""
+        for reservation in self._reserved[role]:
+            cost = self.cost_of(role, reservation.request)
+            old, reservation.cost = reservation.cost, cost
+            self._ceilings.change(old, cost)
+            self._count(role, 0, cost.tokens - old.tokens, cost.pico_usd - old.pico_usd)
+        self._record_in_flight(role)
+
+
+def counted_tokens(reply: ChatReply) -> int | None:
+    """Add up prompt and completion tokens; None where the provider did not report both."""
+    if reply.prompt_tokens is None or reply.completion_tokens is None:
+        return None
+    return reply.prompt_tokens + reply.completion_tokens
+
+
+def _bytes(request: ChatRequest) -> int:
+    texts = [message.content for message in request.messages]
+    return sum(len(t) if t.isascii() else len(t.encode("utf-8", "surrogatepass")) for t in texts)

@@ -1,0 +1,303 @@
+"""One call to a model: within budget and pace, asked again when that may help, and priced."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from opro_cli.calls.answers import KnownAnswers, TimedReply, told, without_keys
+from opro_cli.calls.attempts import RetryPolicy, shared_call, with_retries
+from opro_cli.calls.budget import now
+from opro_cli.calls.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
+from opro_cli.calls.ledger import Ledger, Reservation, counted_tokens
+from opro_cli.calls.limits import Pace, Turns
+from opro_cli.core.draws import seed_for
+from opro_cli.core.run.events import Checked, Event, Retried
+from opro_cli.core.run.progress import ROLES, Activity, Role
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.task.example import ChatRequest, Message
+from opro_cli.errors import JournalError, ModelError
+from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
+
+HELLO = (Message("user", "Reply with one word: ready"),)
+"""The tiny call that tells whether a model answers at all."""
+
+
+class Halted(Exception):
+    """A clean stop was asked for while a call waited."""
+
+
+class Record(Protocol):
+    """Writes events down, all or none of them."""
+
+    def __call__(self, *events: Event) -> None: ...
+
+
+@dataclass(slots=True)
+class Calls:
+    """What both models are asked through.
+
+    models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
+    where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
+    that only wait then raise Halted. caches: by role, where answers of before are to be had.
+    shared: limits that other processes are under too, None for none. redact: takes the keys that
+    are sent out of a model's words, before these are written anywhere.
+    """
+
+    settings: Settings
+    state: RunState
+    models: Mapping[Role, Sequence[ChatModel]]
+    prices: Mapping[Role, PriceSettings | None]
+    policy: RetryPolicy
+    activity: Activity
+    stop: asyncio.Event
+    record: Record
+    caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
+    shared: SharedLimits | None = None
+    redact: Callable[[str], str] = str
+    _answered: Counter[Role] = field(default_factory=Counter)
+    _endpoints: dict[Role, Endpoints] = field(init=False)
+    _ledger: Ledger = field(init=False)
+    _known: KnownAnswers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._endpoints = {role: self._endpoints_of(role) for role in ROLES}
+        own: dict[Role, PriceSettings | None]
+        own = {role: getattr(self.settings, role).price for role in ROLES}
+        self._ledger = Ledger(
+            self.settings.budget, self.state, self.prices, own_prices=own, record=self.record
+        )
+        self._known = KnownAnswers(self.settings, self.caches)
+
+    def _endpoints_of(self, role: Role) -> Endpoints:
+        settings = getattr(self.settings, role)
+        weights = [each.weight for each in settings.endpoints or ()] or [1.0]
+        each_with = zip(self.models[role], settings.deployments, weights, strict=True)
+        return Endpoints(
+            [
+                Endpoint(
+                    model,
+                    Pace(at.concurrency),
+                    weight,
+                    f"{role} endpoint {at.api_base}",
+                    at.address,
+                )
+                for model, at, weight in each_with
+            ],
+            Turns(settings.requests_per_minute, settings.tokens_per_minute),
+            sleep=self._sleep,
+            on_wait=self._waits,
+            out=self.activity.out,
+        )
+
+    @asynccontextmanager
+    async def answer(
+        self,
+        role: Role,
+        request: ChatRequest,
+        policy: RetryPolicy | None = None,
+        *,
+        fresh: bool = False,
+        at: Endpoint | None = None,
+    ) -> AsyncIterator[TimedReply]:
+        """One request's reply; whoever asked records it before leaving.
+
+        fresh: make a call of its own, whatever an equal request was answered; what it says is
+        kept for others all the same. at: the one endpoint to ask. Only a call needs room under a
+        ceiling; a known answer needs time alone.
+
+        Raises ModelError when there is none, BudgetReached when a ceiling forbids the call, and
+        Halted when a stop was asked for before it was sent.
+        """
+        place = self._known.place_of(role, request)
+        if place is not None and not fresh:
+            known = await self._known.reply_at(place)
+            if known is not None:
+                self._ledger.require_time()
+                yield TimedReply(known, 0.0, "cache")
+                return
+            if self.stop.is_set():
+                raise Halted  # while it waited for a call that came to nothing
+            self._known.begin(place)
+        try:
+            answered, reservation = await self._call(role, request, policy or self.policy, at)
+            try:
+                if place is not None:
+                    self._known.keep(place, answered.recorded)
+                yield answered
+            except (JournalError, asyncio.CancelledError):
+                raise  # the answer is in no journal, so its bound stays in flight
+            except BaseException:
+                self._ledger.release(reservation)
+                raise
+            self._ledger.release(reservation)
+        finally:
+            if place is not None and not fresh:
+                self._known.end(place)
+
+    async def preflight(self, role: Role) -> None:
+        """The first call of a run; ModelError when no endpoint answers it."""
+        if not await self.is_anywhere(role):
+            await self.check(role)
+
+    async def is_anywhere(self, role: Role) -> bool:
+        """Make the tiny call at each of several endpoints; was one answered?
+
+        An endpoint that does not answer gets no others, as after any call. A model of one
+        endpoint is not asked.
+        """
+        endpoints = self._endpoints[role].all
+        if len(endpoints) == 1:
+            return False
+        once = RetryPolicy(attempts=1)
+        checks = (self.check(role, once, endpoint) for endpoint in endpoints)
+        failures = await asyncio.gather(*checks, return_exceptions=True)
+        for failure in failures:
+            if failure is not None and not isinstance(failure, ModelError):
+                raise failure
+        return None in failures
+
+    async def check(
+        self, role: Role, policy: RetryPolicy | None = None, at: Endpoint | None = None
+    ) -> None:
+        """Make the tiny call and record it; ModelError when it is not answered."""
+        settings = getattr(self.settings, role)
+        seed = seed_for(self.settings.search.seed, "check")
+        request = ChatRequest(
+            HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
+        )
+        async with self.answer(role, request, policy, fresh=True, at=at) as answered:
+            self.record(Checked(role=role, **told(answered)))
+
+    async def is_alive(self, role: Role) -> bool:
+        """Does the model answer the tiny call now?"""
+        try:
+            await self.check(role, RetryPolicy(attempts=1))
+        except ModelError:
+            return False
+        return True
+
+    async def _call(
+        self, role: Role, request: ChatRequest, policy: RetryPolicy, at: Endpoint | None
+    ) -> tuple[TimedReply, Reservation]:
+        answered_others = self._answered[role]
+
+        def counts(error: ModelError) -> bool:
+            """Where others are answered, a rate limit says only: later."""
+            nonlocal answered_others
+            before, answered_others = answered_others, self._answered[role]
+            return not (is_congested(error) and answered_others > before)
+
+        def on_wait(attempt: int, wait: float, error: ModelError) -> None:
+            self._waits(time.monotonic() + wait, _why(error))
+            self.record(Retried(now(), role, attempt, round(wait, 3), error.message))
+
+        answered = await with_retries(
+            lambda: self._attempt(role, request, at),
+            policy=policy,
+            sleep=self._sleep,
+            counts=counts,
+            on_wait=on_wait,
+        )
+        self._answered[role] += 1
+        self.activity.waiting = ""
+        self.activity.session_calls += 1
+        return answered
+
+    async def _attempt(
+        self, role: Role, request: ChatRequest, at: Endpoint | None
+    ) -> tuple[TimedReply, Reservation]:
+        """Ask once; what one endpoint fails at, others take at once."""
+        endpoints = self._endpoints[role]
+        expected = self._ledger.cost_of(role, request).expected_tokens
+        others = len(endpoints.all) - 1 if at is None else 0
+        for moved in range(others + 1):
+            admitted = await endpoints.enter(expected, moved=moved > 0, at=at)
+            used: int | None = None
+            try:
+                reservation = await self._ledger.reserve(role, request)
+                answered = await self._send(admitted.endpoint, reservation)
+                endpoints.answered(admitted)
+                used = counted_tokens(answered.reply)
+                return answered, reservation
+            except ModelError as error:
+                if not endpoints.failed(admitted, error, _why(error)) or moved == others:
+                    raise
+            finally:
+                endpoints.leave(admitted, expected, used)
+            if self.stop.is_set():
+                raise Halted
+            self._ledger.require_time()
+        raise AssertionError("the last endpoint answers or raises")
+
+    async def _send(self, endpoint: Endpoint, reservation: Reservation) -> TimedReply:
+        """One request to one endpoint.
+
+        Its reservation stays while the call may still be billed: until its answer is recorded, or
+        to the end of the process where the call is cut off together with the session.
+        """
+        role, sent = reservation.role, False
+        try:
+            over = self._unless_over
+            async with shared_call(self.shared, endpoint.address, reservation.cost, over) as call:
+                self.activity.in_flight[role] += 1
+                try:
+                    began, sent = time.monotonic(), True
+                    reply = await endpoint.model.reply(reservation.request)
+                    seconds = round(time.monotonic() - began, 4)
+                finally:
+                    self.activity.in_flight[role] -= 1
+                reply = self._ledger.price(role, reply)
+                call.took(reply)
+            self._ledger.record_usage(reservation, reply)
+        except ModelError as error:
+            self._ledger.record_failure(reservation, error)
+            self._ledger.release(reservation)
+            raise
+        except BaseException:
+            if not sent:
+                self._ledger.release(reservation)
+            raise
+        return TimedReply(reply, seconds, redacted=without_keys(reply, self.redact))
+
+    def _waits(self, until: float, why: str) -> None:
+        """Show why calls are held back; of several reasons the one that lasts longest."""
+        if not self.activity.waiting or until > self.activity.waiting_until:
+            self.activity.waiting, self.activity.waiting_until = why, until
+
+    async def _unless_over(self, permit: Awaitable[int]) -> int:
+        """Wait for a permit, but not longer than until a stop is asked for or time is up."""
+        waiting = asyncio.ensure_future(permit)
+        stopped = asyncio.ensure_future(self._sleep(math.inf))
+        try:
+            await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else stopped.result() or 0
+        finally:
+            waiting.cancel()
+            stopped.cancel()
+            await asyncio.gather(waiting, stopped, return_exceptions=True)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until a stop is asked for or time is up."""
+        left = self._ledger.seconds_left()
+        try:
+            await asyncio.wait_for(self.stop.wait(), min(seconds, left))
+        except TimeoutError:
+            if left < seconds:
+                raise self._ledger.time_is_up() from None
+            return
+        raise Halted
+
+
+def _why(error: ModelError) -> str:
+    """Why a call waits, short where that says all."""
+    if error.status == 429:
+        return "rate limit"
+    return "the server is overloaded" if error.status in CONGESTED else error.message

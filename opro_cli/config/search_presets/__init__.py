@@ -1,0 +1,45 @@
+"""`search.preset`: settings that belong together, each value with its source in a YAML file here.
+
+A file is a config of which only some keys are given; they stand under the user's own. Its list
+`when` has further keys for a task preset (`task: bbh/*`) or a strategy (`strategy: NAME`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from importlib import resources
+from typing import Any
+
+from opro_cli.core.settings.read import overlaid
+from opro_cli.core.settings.schema import nearest
+
+SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
+
+
+def search_preset_named(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
+    """The keys that a preset gives for a task preset and a strategy (None: none was named).
+
+    Raises ValueError saying what was expected.
+    """
+    if name not in SEARCH_PRESETS:
+        guess = nearest(name, list(SEARCH_PRESETS))
+        meant = f' (did you mean "{guess}"?)' if guess else ""
+        raise ValueError(f"expected one of {', '.join(SEARCH_PRESETS)}{meant}, found {name!r:.60}")
+    if name == "default":
+        return {}  # the defaults of `core.settings`
+    preset = _read(name)
+    named = {"task": task or "", "strategy": strategy or ""}
+    for case in preset.pop("when"):
+        conditions = {kind: case[kind] for kind in named if kind in case}
+        if all(fnmatchcase(named[kind], pattern) for kind, pattern in conditions.items()):
+            preset = overlaid(preset, case["then"])
+    return preset
+
+
+def _read(name: str) -> dict[str, Any]:
+    import yaml
+
+    text = (resources.files(__name__) / f"{name}.yaml").read_text("utf-8")
+    read: Mapping[str, Any] = yaml.safe_load(text)
+    return dict(read)

@@ -1,0 +1,63 @@
+"""Randomness without generator state: every draw is a function of seed and purpose.
+
+The paper's draws need numpy's legacy generator, reimplemented here as far as they use it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+
+def rng_for(seed: int, purpose: str, *parts: int | str) -> random.Random:
+    """A fresh generator that depends on the arguments only."""
+    return random.Random(_digest(seed, purpose, *parts))
+
+
+def seed_for(seed: int, purpose: str, *parts: int | str) -> int:
+    """The `seed` of one model call, 0 to 2**31 - 1 (what every provider accepts)."""
+    return _digest(seed, purpose, *parts) % 2**31
+
+
+def _digest(*parts: int | str) -> int:
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+T = TypeVar("T")
+
+_WORDS = 624
+
+
+class LegacyStream:
+    """The stream of `numpy.random.RandomState(seed)`; seeds count modulo 2**32."""
+
+    def __init__(self, seed: int) -> None:
+        word = seed % 2**32
+        state = [word]
+        for index in range(1, _WORDS):
+            word = (1812433253 * (word ^ (word >> 30)) + index) % 2**32
+            state.append(word)
+        self._bits = random.Random()
+        self._bits.setstate((3, (*state, _WORDS), None))
+
+    def choice(self, items: Sequence[T], size: int) -> list[T]:
+        """`choice(items, size, replace=False)`: the first of a shuffled copy.
+
+        Raises ValueError when there are fewer items.
+        """
+        if size > len(items):
+            raise ValueError(f"{size} of {len(items)} items")
+        order = list(items)
+        for last in range(len(order) - 1, 0, -1):
+            other = self._at_most(last)
+            order[last], order[other] = order[other], order[last]
+        return order[:size]
+
+    def _at_most(self, bound: int) -> int:
+        """A number from 0 to `bound` (below 2**32), by masking and rejecting."""
+        mask = (1 << bound.bit_length()) - 1
+        while (value := self._bits.getrandbits(32) & mask) > bound:
+            pass
+        return value

@@ -1,0 +1,1 @@
+"""Instructions that quote the training questions."""

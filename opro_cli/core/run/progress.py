@@ -1,0 +1,113 @@
+"""What stands beside a run's state while a process works on it: never saved, only shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opro_cli.core.run.selection import proposed_for_dev
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Split
+
+Role = Literal["optimizer", "scorer"]
+ROLES: tuple[Role, ...] = ("optimizer", "scorer")
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What a person is told before the first call.
+
+    run: the run's folder name. folder: its path as shown. answer: the metric's name.
+    notes: sentences about the data (rows left out, split sizes chosen). resumed: answers
+    that are already in the journal, 0 for a fresh run.
+    """
+
+    run: str
+    folder: str
+    scorer: str
+    optimizer: str
+    answer: str
+    sizes: dict[Split, int]
+    notes: tuple[str, ...] = ()
+    resumed: int = 0
+
+
+@dataclass(slots=True)
+class Activity:
+    """What the engine is doing right now; the engine writes, the views read.
+
+    in_flight: calls sent and not answered, by role; {} where nobody knows.
+    waiting: why calls are held back ("rate limit"), empty when they are not. waiting_until:
+    when the longest of these waits ends. started: when the session began; both in seconds of
+    the clock that the views have. session_calls: calls answered in this session. stopping: a
+    clean stop was asked for. out: endpoints that get no calls now, and why, in words of others.
+    """
+
+    started: float = 0.0
+    in_flight: dict[Role, int] = field(default_factory=lambda: dict.fromkeys(ROLES, 0))
+    waiting: str = ""
+    waiting_until: float = 0.0
+    session_calls: int = 0
+    stopping: bool = False
+    out: dict[str, str] = field(default_factory=dict)
+
+
+def expected_calls(state: RunState) -> int:
+    """Calls of a whole run, both models, when every proposal is new: an upper estimate."""
+    search, sizes = state.search, state.sizes
+    if not sizes["train"]:
+        return len(state.candidates) * sizes["test"] * state.rounds
+    initial = len(search.initial_instructions)
+    open_steps = search.steps - state.step
+    known = len(state.candidates)
+    scored_on_train = known + open_steps * search.candidates_per_step
+    on_dev = initial + search.finalists
+    if search.eval_interval:
+        on_dev += math.ceil(search.steps / search.eval_interval) * search.candidates_per_step
+    on_test = 2 + len(state.baselines) + bool(search.noise_check)
+    questions = (
+        scored_on_train * sizes["train"]
+        + min(scored_on_train, on_dev) * sizes["dev"]
+        + on_test * sizes["test"]
+    )
+    tiny_call = 1 if search.steps else 0
+    return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
+
+
+def endpoint_checks(settings: Settings) -> dict[Role, int]:
+    """Tiny calls beyond that of `expected_calls`: one for each endpoint of several."""
+    scorer, optimizer = (len(m.deployments) for m in (settings.scorer, settings.optimizer))
+    return {
+        "scorer": scorer if scorer > 1 else 0,
+        "optimizer": optimizer - 1 if settings.search.steps else 0,
+    }
+
+
+def calls_done(state: RunState) -> int:
+    """Calls answered so far, both models, all sessions."""
+    return sum(spend.calls for spend in state.spend.values())
+
+
+def calls_spared(state: RunState) -> int:
+    """Replies that the answer cache gave in place of a call, both models, all sessions."""
+    return sum(spend.cached for spend in state.spend.values())
+
+
+def phase(state: RunState) -> str:
+    """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
+    on_test = any(c.answers["test"].by_question for c in state.candidates.values())
+    if on_test or not state.sizes["train"]:
+        return "test"
+    initial = state.of_step(0)
+    if not all(map(state.is_done, initial)):
+        return "initial"
+    here = state.of_step(state.step)
+    here_is_done = all(map(state.is_done, here))
+    if not all(state.is_scored(c, "dev") for c in proposed_for_dev(state)) and state.sizes["dev"]:
+        return f"step {state.step}/{state.search.steps}"
+    last = state.step == state.search.steps
+    if last and here_is_done and any(c.answers["dev"].by_question for c in [*initial, *here]):
+        return "dev"
+    return f"step {state.step + (here_is_done and not last)}/{state.search.steps}"

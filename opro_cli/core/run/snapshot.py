@@ -1,0 +1,173 @@
+"""The state of a run as plain records, and back: what spares a reader the replay of long journals.
+
+A restored state is the replayed one in every attribute; only the single answers of a candidate
+are unpacked when somebody asks for them. `GIVEN`, `KEPT` and `MADE` name every attribute of
+RunState: one that came later must find its place in one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from opro_cli.core.leaks.leaks import Leak
+from opro_cli.core.run.answers import Answers, Estimate, Outcome
+from opro_cli.core.run.candidates import Candidate, Proposals
+from opro_cli.core.run.events import SessionEnded, SessionStarted
+from opro_cli.core.run.spend import RoleSpend
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Split
+
+GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "_questions"})
+"""Attributes of a state that its settings and questions make."""
+KEPT = frozenset(
+    {"checked", "proposals", "step", "spend", "sessions", "ended", "last_at", "working_seconds"}
+    | {"_leaks"}
+)
+"""Those that are kept as they are, under the same name without its underscore."""
+MADE = frozenset(
+    {"candidates", "pending", "baselines", "again", "history", "memo", "race", "_leak_index"}
+)
+"""Those that are put together again, or worked out anew."""
+
+
+class Outcomes(MutableMapping[int, Outcome]):
+    """A candidate's outcomes by question, unpacked when they are looked at; their number is known.
+
+    unpack: gives them in the order in which they came; called once at most.
+    """
+
+    def __init__(self, count: int, unpack: Callable[[], dict[int, Outcome]]) -> None:
+        self._count = count
+        self._unpack = unpack
+        self._unpacked: dict[int, Outcome] | None = None
+
+    def _all(self) -> dict[int, Outcome]:
+        if self._unpacked is None:
+            self._unpacked = self._unpack()
+        return self._unpacked
+
+    def __len__(self) -> int:
+        return self._count if self._unpacked is None else len(self._unpacked)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._all())
+
+    def __getitem__(self, question: int) -> Outcome:
+        return self._all()[question]
+
+    def __setitem__(self, question: int, outcome: Outcome) -> None:
+        self._all()[question] = outcome
+
+    def __delitem__(self, question: int) -> None:
+        del self._all()[question]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswers:
+    """`Answers`, with the same names."""
+
+    by_question: Outcomes
+    first_replies: dict[int, str]
+    second_replies: dict[int, str]
+    correct: int
+    unreadable: int
+    refused: int
+    excluded: int
+    estimate: Estimate | None
+    partial: bool
+
+
+_BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCandidate:
+    """A `Candidate`; splits without any answer are left out."""
+
+    id: str
+    instruction: str
+    step: int
+    answers: dict[Split, KeptAnswers]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that events have made of a state. history: each candidate's step and id."""
+
+    candidates: list[KeptCandidate]
+    pending: list[KeptCandidate]
+    baselines: list[KeptCandidate]
+    again: list[KeptCandidate]
+    history: list[tuple[int, str]]
+    checked: set[str]
+    proposals: Proposals
+    step: int
+    spend: dict[str, RoleSpend]
+    sessions: list[SessionStarted]
+    ended: SessionEnded | None
+    last_at: int | float | None  # a journal may have a whole number where a float is meant
+    working_seconds: int | float
+    leaks: dict[str, tuple[Leak, ...]]
+
+
+def taken(state: RunState) -> Snapshot:
+    """The snapshot of a state, which shares what it holds with it."""
+    return Snapshot(
+        candidates=_kept(state.candidates),
+        pending=_kept(state.pending),
+        baselines=_kept(state.baselines),
+        again=_kept(state.again),
+        history=[(step, candidate.id) for step, candidate in state.history],
+        **{name.lstrip("_"): getattr(state, name) for name in KEPT},
+    )
+
+
+def restore(state: RunState, snapshot: Snapshot) -> None:
+    """Make of a state before its first event the one that was taken.
+
+    Raises KeyError, and changes nothing, when the snapshot is none of a run.
+    """
+    candidates = _candidates(snapshot.candidates)
+    history = [(step, candidates[id]) for step, id in snapshot.history]
+    state.candidates, state.history = candidates, history
+    state.pending = _candidates(snapshot.pending)
+    state.baselines = _candidates(snapshot.baselines)
+    state.again = _candidates(snapshot.again)
+    for name in KEPT:
+        setattr(state, name, getattr(snapshot, name.lstrip("_")))
+
+
+def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
+    return [
+        KeptCandidate(
+            each.id,
+            each.instruction,
+            each.step,
+            {
+                split: _kept_answers(answers)
+                for split, answers in each.answers.items()
+                if answers.by_question or answers.first_replies
+            },
+        )
+        for each in candidates.values()
+    ]
+
+
+def _kept_answers(answers: Answers) -> KeptAnswers:
+    known = dict(answers.by_question)
+    return KeptAnswers(Outcomes(len(known), lambda: known), **_beside_outcomes(answers))
+
+
+def _beside_outcomes(answers: Answers | KeptAnswers) -> dict[str, Any]:
+    return {name: getattr(answers, name) for name in _BESIDE_OUTCOMES}
+
+
+def _candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
+    found = {each.id: Candidate(each.id, each.instruction, each.step) for each in kept}
+    for each in kept:
+        for split, answers in each.answers.items():
+            known = Answers(answers.by_question, **_beside_outcomes(answers))
+            found[each.id].answers[split] = known
+    return found

@@ -1,0 +1,166 @@
+"""The cost of a call before it is sent, by which limits let it go or hold it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from opro_cli.core.run.events import (
+    Answered,
+    Checked,
+    InFlight,
+    LimitExceeded,
+    Proposed,
+    Reasoned,
+    Uncounted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Upper bounds of one call: tokens of prompt and reply, and dollars in whole 1e-12.
+
+    expected_tokens: what the call probably takes, for limits a minute; tokens is its upper bound.
+    """
+
+    tokens: int
+    pico_usd: int
+    expected_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Bounds:
+    """Unmetered calls at their upper bounds.
+
+    answered, unanswered: how many brought an answer (these are among `RoleSpend.calls`), and how
+    many did not. tokens: prompt and completion. pico_usd: whole 1e-12 dollars of the calls whose
+    price was known; unpriced_tokens, unpriced_answers: tokens and answers of the others.
+    """
+
+    answered: int = 0
+    unanswered: int = 0
+    tokens: int = 0
+    pico_usd: int = 0
+    unpriced_tokens: int = 0
+    unpriced_answers: int = 0
+
+    def add(
+        self, tokens: int, usd: float | None, *, answered: int = 0, unanswered: int = 0
+    ) -> None:
+        """Add calls whose upper bounds add up to this much."""
+        self.answered += answered
+        self.unanswered += unanswered
+        self.tokens += tokens
+        if usd is None:
+            self.unpriced_tokens += tokens
+            self.unpriced_answers += answered
+        else:
+            self.pico_usd += round(usd * 1e12)
+
+    def add_all(self, other: Bounds) -> None:
+        """Add the calls of another sum."""
+        self.answered += other.answered
+        self.unanswered += other.unanswered
+        self.tokens += other.tokens
+        self.pico_usd += other.pico_usd
+        self.unpriced_tokens += other.unpriced_tokens
+        self.unpriced_answers += other.unpriced_answers
+
+
+@dataclass(slots=True)
+class RoleSpend:
+    """The spend on one model.
+
+    calls: answered calls; cached: replies from the answer cache, for which no call was made.
+    counted_prompt, counted_completion, counted_pico_usd: sums of the provider's own figures; whole
+    1e-12 dollars, so that the order of arrival cannot show in a sum. uncounted_answers: answers
+    without token counts; unpriced_answers: answers without a price, with the tokens of those that
+    were metered. uncounted: the unmetered calls. in_flight: the upper bound of the calls in flight,
+    as last recorded. prompt_overhead, longest_reply: the largest excess seen over the bytes of a
+    prompt, and the longest reply beyond max_tokens; 0 where no limit was exceeded.
+    """
+
+    calls: int = 0
+    cached: int = 0
+    counted_prompt: int = 0
+    counted_completion: int = 0
+    counted_pico_usd: int = 0
+    uncounted_answers: int = 0
+    unpriced_answers: int = 0
+    unpriced_prompt: int = 0
+    unpriced_completion: int = 0
+    uncounted: Bounds = field(default_factory=Bounds)
+    in_flight: Bounds = field(default_factory=Bounds)
+    prompt_overhead: int = 0
+    longest_reply: int = 0
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Tokens of all answers; None when one of them came without token counts."""
+        return None if self.uncounted_answers else self.counted_prompt
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """Tokens of all answers; None when one of them came without token counts."""
+        return None if self.uncounted_answers else self.counted_completion
+
+    @property
+    def usd(self) -> float | None:
+        """Dollars for all answers; None when the price of one of them is unknown."""
+        return None if self.unpriced_answers else self.counted_pico_usd / 1e12
+
+    @property
+    def known_tokens(self) -> tuple[int | None, int | None]:
+        """Prompt and completion tokens of the metered answers.
+
+        None, None when an unmetered answer has no bound either, as in journals before format 5.
+        """
+        if self.uncounted_answers > self.uncounted.answered:
+            return None, None
+        return self.counted_prompt, self.counted_completion
+
+    @property
+    def known_usd(self) -> float | None:
+        """Dollars for the priced answers; None when another has no upper bound either."""
+        bounded = self.uncounted.answered - self.uncounted.unpriced_answers
+        return None if self.unpriced_answers > bounded else self.counted_pico_usd / 1e12
+
+    def add(self, event: Checked | Proposed | Reasoned | Answered) -> None:
+        """Add one reply, and the cost of its call if there was one."""
+        via = "call" if isinstance(event, Checked) else event.via
+        if via != "call":
+            self.cached += via == "cache"
+            return
+        self.calls += 1
+        prompt, completion, usd = event.prompt_tokens, event.completion_tokens, event.usd
+        counted = prompt is not None and completion is not None
+        self.uncounted_answers += not counted
+        self.counted_prompt += prompt or 0
+        self.counted_completion += completion or 0
+        if usd is not None:
+            self.counted_pico_usd += round(usd * 1e12)
+            return
+        self.unpriced_answers += 1
+        if counted:
+            self.unpriced_prompt += prompt or 0
+            self.unpriced_completion += completion or 0
+
+    def add_uncounted(self, event: Uncounted) -> None:
+        """Add one unmetered call."""
+        self.uncounted.add(
+            event.tokens, event.usd, answered=event.answered, unanswered=not event.answered
+        )
+
+    def set_in_flight(self, event: InFlight) -> None:
+        """Replace the upper bound of the calls in flight."""
+        self.in_flight = Bounds()
+        self.in_flight.add(event.tokens, event.usd, unanswered=event.calls)
+
+    def lose_in_flight(self) -> None:
+        """Charge the calls in flight of a process that was killed."""
+        self.uncounted.add_all(self.in_flight)
+        self.in_flight = Bounds()
+
+    def learn(self, event: LimitExceeded) -> None:
+        """Remember that the provider exceeded a limit."""
+        self.prompt_overhead = max(self.prompt_overhead, event.prompt_overhead)
+        self.longest_reply = max(self.longest_reply, event.longest_reply)

@@ -1,0 +1,335 @@
+"""The state of a run: a fold over its events, and nothing else.
+
+`RunState.apply` is the only place where state changes. An event that cannot follow
+raises IllegalEvent and changes nothing. Illegal is: an answer for an unknown candidate or
+question, a second answer to one question, a proposal for a step that is not the present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from opro_cli.core.leaks.leaks import Leak, LeakIndex
+from opro_cli.core.racing.race import Race
+from opro_cli.core.run.answers import CACHED, Answers, Estimate, Outcome
+from opro_cli.core.run.candidates import LEAKS, REPEATED, Candidate, Proposals, breach, candidate_id
+from opro_cli.core.run.events import (
+    Answered,
+    Checked,
+    Event,
+    InFlight,
+    LimitExceeded,
+    Proposed,
+    Reasoned,
+    Refused,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+    Stopped,
+    Uncounted,
+)
+from opro_cli.core.run.memo import Memo
+from opro_cli.core.run.spend import Bounds, RoleSpend
+from opro_cli.core.settings.settings import SearchSettings, TaskSettings
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.task.example import SPLITS, Example, Split, is_filtered
+
+
+class IllegalEvent(ValueError):
+    """An event that cannot follow the state it is applied to."""
+
+
+AGAIN = "again-"
+"""How the id of a second time begins."""
+
+
+class RunState:
+    """Everything known about a run.
+
+    sizes: questions a split. train_rows: the rows of the source that the train questions are,
+    0, 1, 2 … when left out. rounds: calls that a question takes, 2 with a second round that asks
+    for the final answer. exclude_refused: questions that the scorer can never answer are left
+    out of scores. questions: those of train, to find quotes of them in what is proposed.
+    candidates: by id, in the order they joined (initial ones as
+    configured, then by step and sample), which does not depend on the order of arrival.
+    """
+
+    def __init__(
+        self,
+        search: SearchSettings,
+        sizes: Mapping[Split, int],
+        train_rows: Sequence[int] | None = None,
+        rounds: int = 1,
+        exclude_refused: bool = False,
+        questions: Sequence[Example] = (),
+    ) -> None:
+        self.search = search
+        self.sizes = dict(sizes)
+        self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
+        self.rounds = rounds
+        self.exclude_refused = exclude_refused
+        self._questions = tuple(questions)
+        self._leaks: dict[str, tuple[Leak, ...]] = {}
+        self.memo = Memo()
+        self.checked: set[str] = set()
+        """The models that answered their check before the first paid question."""
+        self.candidates: dict[str, Candidate] = {}
+        self.history: list[tuple[int, Candidate]] = []
+        """Candidates as they entered, with the step they did; by the paper's rules an initial
+        instruction enters again when it is proposed."""
+        self.proposals = Proposals()
+        self.spend: dict[str, RoleSpend] = {"optimizer": RoleSpend(), "scorer": RoleSpend()}
+        self.sessions: list[SessionStarted] = []
+        self.ended: SessionEnded | None = None
+        self.last_at: float | None = None
+        self.working_seconds = 0.0
+        """Time with a process at work: the gaps between sessions do not count."""
+        self.race: tuple[int, Race] | None = None
+        """The race of the candidates of a step; made when it is asked for, never saved."""
+        self.pending: dict[str, Candidate] = {}
+        """Who was proposed in the present step so far, in order of arrival: scored while the
+        other proposals are awaited, candidates once all are there."""
+        self.step = 0
+        """The last step whose candidates have joined."""
+        self.baselines: dict[str, Candidate] = {}
+        """What the winner is compared with on test; no part of the search."""
+        for text in search.baselines or ():
+            self.baselines[candidate_id(text)] = Candidate(candidate_id(text), text, 0)
+        self.again: dict[str, Candidate] = {}
+        """Candidates whose questions are asked a second time, by the id of that second time."""
+        for instruction in search.initial_instructions:
+            self._enter(instruction, 0)
+            if search.rules != "paper":
+                self.proposals.seen.add(instruction)
+
+    @classmethod
+    def at_start(
+        cls,
+        search: SearchSettings,
+        examples: Mapping[Split, Sequence[Example]],
+        task: TaskSettings,
+    ) -> RunState:
+        """The state of a run before its first event."""
+        return cls(
+            search,
+            {split: len(examples[split]) for split in SPLITS},
+            [example.row for example in examples["train"]],
+            rounds=2 if task.second_round else 1,
+            exclude_refused=task.unanswerable == "exclude",
+            questions=examples["train"],
+        )
+
+    def apply(self, event: Event) -> None:
+        """Take in one event; IllegalEvent, and nothing changed, if it cannot follow."""
+        match event:
+            case Answered():
+                self._apply_answered(event)
+            case Reasoned():
+                self._apply_reasoned(event)
+            case Refused():
+                self._refuse(event, len(self.sessions), event.at)
+            case Stopped():
+                self._apply_stopped(event)
+            case Checked():
+                self.checked.add(event.role)
+                self.spend[event.role].add(event)
+            case Proposed():
+                self._apply_proposed(event)
+            case Uncounted():
+                self.spend[event.role].add_uncounted(event)
+            case InFlight():
+                self.spend[event.role].set_in_flight(event)
+            case LimitExceeded():
+                self.spend[event.role].learn(event)
+            case SessionStarted():
+                for spend in self.spend.values():  # where a session before it was killed
+                    spend.lose_in_flight()
+                self.sessions.append(event)
+                self.ended = None
+            case SessionEnded():
+                for spend in self.spend.values():  # all were waited for
+                    spend.in_flight = Bounds()
+                self.ended = event
+            case Retried():
+                pass  # in the journal for people; it decides nothing
+        at, last_at = event.at, self.last_at
+        if last_at is not None and at > last_at and not isinstance(event, SessionStarted):
+            self.working_seconds += at - last_at
+        self.last_at = at
+
+    def _apply_reasoned(self, event: Reasoned) -> None:
+        answers = self._answers_for(event)
+        is_first = event.question not in answers.first_replies
+        if event.round == 1 and is_first:
+            answers.first_replies[event.question] = event.text
+        elif event.round == 2 == self.rounds and not (
+            is_first or event.question in answers.second_replies
+        ):
+            answers.second_replies[event.question] = event.text
+        else:
+            raise IllegalEvent(f"round {event.round} of question {event.question} out of turn")
+        self.spend["scorer"].add(event)
+
+    def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:
+        """Where the reply to an open question belongs."""
+        try:
+            candidate = self.asked(event.candidate)
+        except KeyError:
+            raise IllegalEvent(f"an answer for the unknown candidate {event.candidate}") from None
+        if not 0 <= event.question < self.sizes[event.split]:
+            raise IllegalEvent(f"an answer to question {event.question} of {event.split}")
+        answers = candidate.answers[event.split]
+        if answers.estimate is not None:
+            raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
+        if event.question in answers.by_question:
+            raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
+        return answers
+
+    def _apply_answered(self, event: Answered) -> None:
+        answers = self._answers_for(event)
+        if (event.answer is None) != (event.score is None):
+            raise IllegalEvent("an unreadable answer with a score, or a readable one without")
+        if event.score is not None and not 0.0 <= event.score <= 1.0:
+            raise IllegalEvent(f"a score of {event.score:g}, which is not between 0 and 1")
+        # A reply that was kept ungraded is paid for once, not again with its grade.
+        ungraded = answers.first_replies if self.rounds == 1 else answers.second_replies
+        known = event.question in ungraded
+        session = CACHED if event.via == "cache" else len(self.sessions)
+        sent = event.at - event.seconds
+        if is_filtered(event.text, event.finish_reason):
+            self._refuse(event, session, sent)
+        else:
+            outcome = Outcome(event.answer, event.score, False, session, sent)
+            answers.add(event.question, outcome)
+        if not known:
+            self.spend["scorer"].add(event)
+
+    def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
+        answers, excluded = self._answers_for(event), self.exclude_refused
+        answers.refuse(event.question, exclude=excluded, session=session, sent=sent)
+
+    def _apply_stopped(self, event: Stopped) -> None:
+        candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
+        if candidate is None or candidate.step == 0 or self.is_done(candidate):
+            raise IllegalEvent(f"nobody to be stopped is called {event.candidate}")
+        if not 0.0 <= event.low <= event.mean <= event.high <= 1.0:
+            raise IllegalEvent(f"an estimate of {event.mean:g} in {event.low:g} to {event.high:g}")
+        estimate = Estimate(event.mean, Interval(event.low, event.high))
+        candidate.answers["train"].estimate = estimate
+
+    def _apply_proposed(self, event: Proposed) -> None:
+        if event.step != self.step + 1 or event.step > self.search.steps:
+            raise IllegalEvent(f"a proposal for step {event.step} after step {self.step}")
+        if not 0 <= event.sample < self.search.candidates_per_step:
+            raise IllegalEvent(f"a proposal with sample number {event.sample}")
+        if event.sample in self.proposals.arrived:
+            raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
+        self.proposals.add(event)
+        self.spend["optimizer"].add(event)
+        if len(self.proposals.arrived) == self.search.candidates_per_step:
+            self._close_step()
+            return
+        for text in event.instructions:
+            name = candidate_id(text)
+            if name not in self.candidates and not self._reason_to_skip(text):
+                self.pending.setdefault(name, Candidate(name, text, event.step))
+
+    def _close_step(self) -> None:
+        self.step += 1
+        for text in self.proposals.judged(self.step, self._reason_to_skip):
+            self._enter(text, self.step)
+        self.pending = {}
+
+    def _reason_to_skip(self, text: str) -> str:
+        """Why a proposed text is not worth scoring, "" when it is."""
+        if text in self.proposals.seen:
+            return REPEATED
+        broken = breach(text, self.search)
+        if not broken and self.search.leaks == "drop" and self.leaks_of(text):
+            return LEAKS
+        return broken
+
+    def _enter(self, instruction: str, step: int) -> None:
+        new_id = candidate_id(instruction)
+        # An instruction that enters again keeps its answers: nothing is paid for twice.
+        new = self.pending.get(new_id) or Candidate(new_id, instruction, step)
+        candidate = self.candidates.setdefault(new_id, new)
+        self.history.append((step, candidate))
+
+    @property
+    def interleaves(self) -> bool:
+        """Whether compared prompts are asked side by side, question by question.
+
+        A run that began before journal format 5 asks one prompt after the other, to its end.
+        """
+        return not self.sessions or self.sessions[0].format_version >= 5
+
+    @property
+    def compares_on_test(self) -> bool:
+        """Whether test answers will be compared, so that none may come from the cache."""
+        return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
+
+    def asked(self, id: str) -> Candidate:
+        """Who is asked under an id: a candidate, a baseline, or one of them a second time.
+
+        Raises KeyError for an id that is none of theirs.
+        """
+        for known in (self.candidates, self.pending, self.again, self.baselines):
+            if id in known:
+                return known[id]
+        first = self.asked(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
+        if first is None or first.id.startswith(AGAIN):
+            raise KeyError(id)
+        return self.again.setdefault(id, Candidate(id, first.instruction, first.step))
+
+    def second_time(self, candidate: Candidate) -> Candidate:
+        """The same instruction, for asking its questions once more."""
+        return self.asked(AGAIN + candidate.id)
+
+    def missing(self, candidate: Candidate, split: Split) -> list[int]:
+        """The questions of a split that a candidate has not been asked, ascending."""
+        done = candidate.answers[split].by_question
+        if len(done) == self.sizes[split]:
+            return []
+        return [question for question in range(self.sizes[split]) if question not in done]
+
+    def is_scored(self, candidate: Candidate, split: Split) -> bool:
+        """Has it answered all questions of a split that has any?"""
+        return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
+
+    def is_done(self, candidate: Candidate) -> bool:
+        """Is nothing of train left to ask it, since all was asked or it was stopped early?"""
+        stopped = candidate.answers["train"].estimate is not None
+        return stopped or self.is_scored(candidate, "train")
+
+    def is_step_done(self, step: int) -> bool:
+        """Have all candidates of a step joined, and are they done?"""
+        return step <= self.step and all(self.is_done(c) for c in self.of_step(step))
+
+    def has_readable_answer(self) -> bool:
+        """Was any answer of the scorer one that its metric could read?"""
+        answers = (a for c in self.candidates.values() for a in c.answers.values())
+        return any(len(a.by_question) > a.unreadable + a.refused for a in answers)
+
+    def leaks_of(self, instruction: str) -> tuple[Leak, ...]:
+        """What an instruction quotes of the train questions, which the optimizer has seen."""
+        known = self._leaks.get(instruction)
+        if known is None:
+            known = self._leaks[instruction] = self._leak_index.leaks(instruction)
+        return known
+
+    @cached_property
+    def _leak_index(self) -> LeakIndex:
+        return LeakIndex(self._questions)
+
+    def of_step(self, step: int) -> list[Candidate]:
+        """The candidates that joined in a step (0: the initial ones)."""
+        return [c for c in self.candidates.values() if c.step == step]
+
+
+def replay(state: RunState, events: Iterable[Event]) -> RunState:
+    """Apply events in order; the state of a run is nothing but this."""
+    for event in events:
+        state.apply(event)
+    return state

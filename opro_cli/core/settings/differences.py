@@ -1,0 +1,110 @@
+"""Settings as plain data, what differs between two of them, and changes of a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.errors import UsageError
+
+# May differ between a run and its resume: they change how fast answers come, never which.
+OPERATIONAL: tuple[str, ...] = (
+    "name",
+    "task.answer_timeout",
+    *(
+        f"{role}.{key}"
+        for role in ("scorer", "optimizer")
+        for key in (
+            "concurrency",
+            "timeout",
+            "requests_per_minute",
+            "tokens_per_minute",
+            "cache",
+            "endpoints",
+        )
+    ),
+    *(f"budget.{key}" for key in ("usd", "calls", "tokens", "minutes")),
+)
+
+
+def as_plain(settings: Settings) -> dict[str, Any]:
+    """Settings as plain data that `read_settings` reads back to equal settings."""
+    plain: dict[str, Any] = dataclasses.asdict(settings)
+    for role, settings_of_role in (("scorer", settings.scorer), ("optimizer", settings.optimizer)):
+        if settings_of_role.stop is not None:
+            plain[role]["stop"] = list(settings_of_role.stop)
+        endpoints = plain[role].pop("endpoints")
+        if endpoints is not None:  # else the record is that of before there were any
+            plain[role]["endpoints"] = list(endpoints)
+    plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+    if settings.search.baselines is not None:
+        plain["search"]["baselines"] = list(settings.search.baselines)
+    return {"name": plain.pop("name"), **plain}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting that differs between two configs; None where a side lacks it."""
+
+    path: str
+    before: Any
+    after: Any
+
+    @property
+    def is_operational(self) -> bool:
+        """May it be made between two sessions of a run?
+
+        The endpoints of a model may be replaced. Without any it is asked where its name alone
+        leads, which may be another model.
+        """
+        from_or_to_none = None in (self.before, self.after)
+        return self.path in OPERATIONAL and not (
+            self.path.endswith(".endpoints") and from_or_to_none
+        )
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Which key paths differ between two plain configs, in order of path."""
+    left, right = _flat(before), _flat(after)
+    return tuple(
+        Change(path, left.get(path), right.get(path))
+        for path in sorted({*left, *right})
+        if left.get(path) != right.get(path)
+    )
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
+    """A budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
+    for change in changes:
+        name, _, amount = change.partition("=")
+        names = [field.name for field in fields(BudgetSettings)]
+        expected = f"expected {'|'.join(names)}=AMOUNT, =+MORE or =none, found {change!r}"
+        if name not in names:
+            raise UsageError(f"--budget: {expected}")
+        try:
+            number = None if amount == "none" else float(amount)
+        except ValueError:
+            raise UsageError(f"--budget: {expected}") from None
+        if number is not None and amount.startswith("+"):
+            number += getattr(budget, name) or 0.0
+        whole = number is not None and name in ("calls", "tokens")
+        if number is not None and not (0 < number < float("inf")):
+            raise UsageError(f"--budget: {expected}")
+        if whole and number != int(number or 0):
+            raise UsageError(f"--budget: {expected}; {name} are whole numbers")
+        value: Any = int(number or 0) if whole else number
+        budget = replace(budget, **{name: value})
+    return budget

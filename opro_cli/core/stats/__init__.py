@@ -1,0 +1,1 @@
+"""Intervals and tests, as small pure functions with their assumptions stated."""

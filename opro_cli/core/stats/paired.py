@@ -1,0 +1,229 @@
+"""The paired test behind every verdict: two prompts, scored on the same questions.
+
+Right or wrong scores are compared by McNemar's test, scores in between by `graded_difference`.
+
+Graded scores are the harder case. A prompt that is a little better on nineteen questions of twenty
+and useless on the last can have the same mean, and 28 % of samples of 25 questions show no useless
+answer. Tests that go by the sample alone call it improved then: t, bootstrap-t, and sign flips,
+which assume symmetric differences (studentising them changes nothing: flips leave the sum of
+squares alone). `python -m tests.bench.graded` has the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from opro_cli.core.stats.intervals import (
+    POWER,
+    Interval,
+    difference_interval,
+    find_edge,
+    mcnemar_mid_p,
+    questions_needed,
+)
+
+MCNEMAR, GAFFKE = "McNemar mid-p", "Gaffke p"
+
+ALPHA = 0.05
+CAUTION = 0.75
+"""The weight of the unseen worst case against the unseen best case, 0.5 to 1.
+
+1 is Gaffke's test. On right or wrong scores 1/2 is McNemar's mid-p test, and 1 the exact one. At
+1/2 the rate of "improved" without a gain, nominally 2.5 %, reaches 4 % when scores are skewed; at
+3/4 it stayed below 3 % in every case simulated.
+"""
+
+MOST_VALUES = 250
+"""More distinct differences than this are binned: the time taken does not grow with the sample."""
+
+STEPS = 24
+"""Bisections for an end of the interval, to 1e-7."""
+
+DIGITS = 12
+"""Smaller differences are rounding, and too small to divide by."""
+
+Weighted = Sequence[tuple[float, int]]
+"""Values, each with how often it occurs."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradedTest:
+    """A p-value and the 95 % interval that agrees with it: 0 is outside exactly when p < 0.05.
+
+    questions_needed: how many would tell a difference like this one from 0 with a power of 80 %;
+    None when there is no difference.
+    """
+
+    p_value: float
+    interval: Interval
+    questions_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """Two prompts on the same questions.
+
+    name: of the test. gained, lost: questions on which the second, or the first, scored higher.
+    difference: of the means, second minus first. interval: 95 %, for the difference.
+    questions_needed: as in `GradedTest`.
+    """
+
+    name: str
+    n: int
+    gained: int
+    lost: int
+    p_value: float
+    difference: float
+    interval: Interval
+    questions_needed: int | None
+
+
+def compare_scores(pairs: Sequence[tuple[float, float]]) -> PairedTest:
+    """Test whether the second of two prompts scores differently from the first.
+
+    Args:
+        pairs: for each question the first prompt's score and the second's, 0 to 1.
+
+    Raises:
+        ValueError: there is no question.
+    """
+    differences = [second - first for first, second in pairs]
+    n = len(differences)
+    gained = sum(difference > 0 for difference in differences)
+    lost = sum(difference < 0 for difference in differences)
+    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
+        name, p_value = MCNEMAR, mcnemar_mid_p(gained, lost)
+        interval = difference_interval(gained, lost, n)
+        needed = questions_needed(gained / n, lost / n)
+    else:
+        test = graded_difference(differences)
+        name, p_value = GAFFKE, test.p_value
+        interval, needed = test.interval, test.questions_needed
+    mean = math.fsum(differences) / n
+    return PairedTest(name, n, gained, lost, p_value, mean, interval, needed)
+
+
+def graded_difference(differences: Sequence[float]) -> GradedTest:
+    """Test whether a mean of paired differences is 0, whatever their distribution on [-1, 1].
+
+    Gaffke's test (N. Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the
+    mean of a nonnegative variable", Mathematical Methods of Statistics 14, 2005; as an interval in
+    Learned-Miller and Thomas, arXiv:1905.06208, 2019). The weights of the observed differences are
+    drawn uniformly from all that sum to 1, as in the Bayesian bootstrap, and one question that was
+    not observed joins them at the worst value there is, -1 for a gain. The one-sided p-value is the
+    chance that the weighted mean is not positive. No distribution is known for which its size
+    exceeds the level; there is no general proof. It is conservative, so the p-value here takes a
+    quarter from the same chance with the unobserved question at its best (see `CAUTION`).
+
+    The interval holds the means that are not rejected, and is symmetric: differences of the other
+    sign give the same p-value and the mirrored interval. Nothing is drawn at random.
+
+    Args:
+        differences: score of the second prompt minus that of the first, a question each.
+
+    Raises:
+        ValueError: there is no difference.
+    """
+    if not differences:
+        raise ValueError("an interval needs at least one question")
+    differences = [round(difference, DIGITS) for difference in differences]
+    values = _count_values(differences)
+    mirrored = [(-value, count) for value, count in values]
+    p_value = min(1.0, 2 * _one_sided(values, 0.0), 2 * _one_sided(mirrored, 0.0))
+    interval = Interval(_lower_bound(values), -_lower_bound(mirrored))
+    return GradedTest(p_value, interval, _graded_questions_needed(differences))
+
+
+def _count_values(differences: Sequence[float]) -> Weighted:
+    """Count the distinct values; where there are too many, the means of narrow bins."""
+    counts = Counter(differences)
+    if len(counts) <= MOST_VALUES:
+        return sorted(counts.items())
+    low, high = min(counts), max(counts)
+    bins: dict[int, list[float]] = {}
+    for value in sorted(differences):
+        bins.setdefault(int((value - low) / (high - low) * (MOST_VALUES - 1)), []).append(value)
+    return [(math.fsum(inside) / len(inside), len(inside)) for inside in bins.values()]
+
+
+def _one_sided(values: Weighted, mean: float) -> float:
+    """Return the p-value of this mean against larger ones."""
+    shifted = [(value - mean, count) for value, count in values]
+    worst, best = (-1.0 - mean, 1), (1.0 - mean, 1)
+    pessimistic, optimistic = (chance_below_zero([*shifted, unseen]) for unseen in (worst, best))
+    return CAUTION * pessimistic + (1 - CAUTION) * optimistic
+
+
+def _lower_bound(values: Weighted) -> float:
+    """Find the smallest mean that is not rejected in favour of larger ones."""
+
+    def rejects(mean: float) -> bool:
+        return 2 * _one_sided(values, mean) < ALPHA
+
+    n = sum(count for _, count in values)
+    observed = math.fsum(value * count for value, count in values) / n
+    # Searched on one side of 0 only, so that rounding cannot part the interval from the p-value.
+    if rejects(0.0):
+        return find_edge(rejects, observed, 0.0, STEPS)
+    return find_edge(rejects, min(observed, 0.0), -1.0, STEPS)
+
+
+def chance_below_zero(values: Weighted) -> float:
+    """Return the chance that a randomly weighted sum of these values is not positive.
+
+    The weights are exponential variables; divided by their sum, which does not change the sign,
+    they are uniform on all weights that sum to 1. By the saddlepoint approximation of Lugannani
+    and Rice (Advances in Applied Probability 12, 1980) in the form of Barndorff-Nielsen (Biometrika
+    73, 1986): within 3 % of the true chance where that is 0.01 or more, even for two values.
+    """
+    values = [(value, count) for value, count in values if value]
+    if not any(value > 0 for value, _ in values):
+        return 1.0
+    if not any(value < 0 for value, _ in values):
+        return 0.0
+    saddle = _saddlepoint(values)
+    tilted = [(value / (1 - saddle * value), count) for value, count in values]
+    variance = math.fsum(count * value**2 for value, count in tilted)
+    exponent = math.fsum(count * math.log1p(-saddle * value) for value, count in values)
+    root = math.copysign(math.sqrt(max(0.0, 2 * exponent)), saddle)
+    if abs(root) > 1e-3:
+        root += math.log(saddle * math.sqrt(variance) / root) / root
+    else:  # 0 / 0 at the mean of the sum: the limit is a sixth of its skewness
+        root = math.fsum(count * value**3 for value, count in tilted) / (3 * variance**1.5)
+    return math.erfc(-root / math.sqrt(2)) / 2
+
+
+def _saddlepoint(values: Weighted) -> float:
+    """Minimize the cumulant generating function: Newton's method, kept inside its domain."""
+    low = 1 / min(value for value, _ in values)
+    high = 1 / max(value for value, _ in values)
+    at = 0.0
+    for _ in range(100):
+        tilted = [(value / (1 - at * value), count) for value, count in values]
+        slope = math.fsum(count * value for value, count in tilted)
+        curvature = math.fsum(count * value**2 for value, count in tilted)
+        if abs(slope) <= 1e-9 * math.sqrt(curvature):
+            break
+        low, high = (low, at) if slope > 0 else (at, high)
+        at -= slope / curvature
+        if not low < at < high:
+            at = (low + high) / 2
+    return at
+
+
+def _graded_questions_needed(differences: Sequence[float]) -> int | None:
+    """Solve n d - shift = z √(n s² + 1) for n; shift and 1 are due to the unobserved question."""
+    n = len(differences)
+    mean = abs(math.fsum(differences)) / n
+    if not mean:
+        return None
+    normal = NormalDist()
+    z = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(POWER)
+    variance = math.fsum(each**2 for each in differences) / n - mean**2
+    shift = 2 * CAUTION - 1
+    half = mean * shift + z**2 * variance / 2
+    return math.ceil((half + math.sqrt(half**2 + mean**2 * (z**2 - shift**2))) / mean**2)

@@ -1,0 +1,1 @@
+"""A sweep's cells and where each of them stands."""

@@ -1,0 +1,1 @@
+"""What is asked and graded: examples, prompts, templates, splits."""

@@ -1,0 +1,145 @@
+"""Datasets of the Hugging Face hub: hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT.
+
+Only data files are read, never code: `trust_remote_code` is not used. HF_HUB_OFFLINE, HF_ENDPOINT
+and the proxy variables are respected. What was loaded once is read from the cache when the
+hub is out of reach.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opro_cli.datasets.local_file import BadRow, Row, row_from
+from opro_cli.errors import DataError
+
+_NAME = re.compile(
+    r"hub:(?P<repository>[\w.-]+/[\w.-]+)(?::(?P<config>[^@#]+))?(?:@(?P<revision>[^#]+))?"
+    r"#(?P<split>.+)"
+)
+_PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubName:
+    """One split of a dataset on the hub; None: the only config, the main revision."""
+
+    repository: str
+    config: str | None
+    revision: str | None
+    split: str
+
+
+def hub_name(place: str) -> HubName:
+    """Read a `hub:` name. Raises DataError."""
+    match = _NAME.fullmatch(place)
+    if match is None:
+        missing = "#" not in place
+        raise DataError(
+            f"{place}: expected hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"
+            + (", found no #SPLIT" if missing else ""),
+            "for example hub:openai/gsm8k:main#train",
+        )
+    return HubName(**match.groupdict())
+
+
+def read_rows(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+    """The rows of a split, numbered from 1; `columns` means nothing here. Raises DataError."""
+    del columns
+    for number, value in enumerate(load_split(hub_name(place), place), start=1):
+        yield row_from(number, value)
+
+
+def load_split(name: HubName, place: str) -> Iterable[Any]:
+    """The split, downloaded into the cache of `datasets` or read from there.
+
+    Raises DataError; within seconds when the hub cannot be reached.
+    """
+    if Path(name.repository).exists():
+        # The library would read the folder instead of the hub, and say nothing.
+        raise DataError(
+            f"{place}: the folder {name.repository} here hides the dataset of that name",
+            "run from another folder, or name the files in it",
+        )
+    reachable = _hub_answers()
+    # Here, because importing it takes a second that local files must not pay.
+    import datasets
+    import httpx
+    import pyarrow
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+    try:
+        with _offline(datasets.config, not reachable):
+            loaded: Iterable[Any] = datasets.load_dataset(
+                name.repository, name.config, split=name.split, revision=name.revision
+            )
+            return loaded
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        httpx.HTTPError,
+        pyarrow.ArrowException,
+        datasets.exceptions.DatasetsError,
+    ) as error:
+        raise _failure(place, error, reachable) from error
+
+
+def _hub_answers() -> bool:
+    """One short question to the hub: the library would retry a dead network for 23 seconds."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
+        return False
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        request = urllib.request.Request(endpoint, method="HEAD")
+        urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True  # a refusal is an answer
+    except urllib.error.URLError as error:
+        # So is a certificate: the library brings its own list of authorities.
+        return isinstance(error.reason, ssl.SSLError)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def _offline(config: Any, offline: bool) -> Iterator[None]:
+    """Let the library use its cache without asking the network, for this call."""
+    before = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = before or offline
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
+
+
+def _failure(place: str, error: Exception, reachable: bool) -> DataError:
+    lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    if not reachable:
+        return DataError(
+            f"{place}: the hub cannot be reached, and the dataset is not in the cache ({reason})",
+            "check the network, proxy and HF_HUB_OFFLINE, or name local files under task.data "
+            "(each of train, dev and test; null where there is none)",
+        )
+    if "scripts are no longer supported" in reason:
+        return DataError(
+            f"{place}: the dataset is a program, which is not run",
+            "try its parquet copy: put @refs/convert/parquet before the #",
+        )
+    return DataError(
+        f"{place}: cannot be loaded ({reason})",
+        "check owner, name, config, revision and split on huggingface.co; "
+        "private and gated datasets need HF_TOKEN",
+    )

@@ -1,0 +1,204 @@
+"""The same question twice: harmless within a source, a leak between splits."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from opro_cli.core.settings.settings import DataSettings, TaskSettings
+from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
+from opro_cli.core.task.splits import cut, doubts
+from opro_cli.core.task.template import Template, parse_template
+from opro_cli.datasets.examples import Problems, RowReading, read_examples
+from opro_cli.datasets.shapes import ROW_SHAPES
+from opro_cli.errors import DataError
+from opro_cli.ports import Metric
+
+
+def question_key(text: str) -> str:
+    """Equal for texts that read the same: Unicode NFC, whitespace collapsed."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def without_repeats(examples: Sequence[Example], problems: Problems) -> list[Example]:
+    """One source with each question once: the first of those with one and the same target.
+
+    A question with different targets goes with all of its rows and is a problem, since which
+    target is right is not known.
+    """
+    first: dict[str, Example] = {}
+    contradicted: dict[str, Example] = {}
+    copies: Counter[str] = Counter()
+    for example in examples:
+        key = question_key(example.input)
+        kept = first.setdefault(key, example)
+        copies[key] += 1
+        if kept.target != example.target:
+            contradicted.setdefault(key, example)
+    for key, other in contradicted.items():
+        kept = first.pop(key)
+        problems.add(
+            f"{other.source}: the question of {kept.source} again with another target, "
+            f"{other.target!r} after {kept.target!r}",
+            rows=copies[key],
+        )
+    return list(first.values())
+
+
+def without_leaks(
+    sources: Mapping[Split, Sequence[Example]], problems: Problems
+) -> dict[Split, list[Example]]:
+    """Sources that share no question: what test has leaves train and dev, what dev has leaves
+    train, so that test stays as given. Every row that leaves is a problem."""
+    seen: dict[str, Example] = {}
+    kept: dict[Split, list[Example]] = {}
+    for split in reversed(SPLITS):
+        if split not in sources:
+            continue
+        kept[split] = []
+        for example in sources[split]:
+            held_out = seen.get(question_key(example.input))
+            if held_out is None:
+                kept[split].append(example)
+            else:
+                problems.add(f"{example.source}: the question is also in {held_out.source}")
+        seen.update((question_key(each.input), each) for each in kept[split])
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedData:
+    """The examples of a run.
+
+    examples: every split, dev and test possibly empty; no question is in two of them, unless
+    the rows are drawn as the paper draws them.
+    notes: sentences for people: how the rows were cut, what was left out and why.
+    left_out: rows of the sources that no split could take (unusable or repeated).
+    fingerprint: `examples_fingerprint` of these examples.
+    """
+
+    examples: Mapping[Split, tuple[Example, ...]]
+    notes: tuple[str, ...]
+    left_out: int
+    fingerprint: str
+
+
+def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
+    """Read the sources that `task.data` names (absolute paths, or hub: names).
+
+    metric: reads the gold answers. Raises DataError.
+    """
+    data = task.data
+    places = _places(data)
+    reading = RowReading(
+        input=_template(data.input, "input"),
+        target=_template(data.target, "target"),
+        shape=ROW_SHAPES[data.rows],
+        metric=metric,
+    )
+    problems = Problems()
+    sources: dict[Split, list[Example]] = {}
+    repeats: dict[str, int] = {}
+    labels = _labels(places)
+    # The paper draws from all rows as they stand: leaving one out would move all the others.
+    as_they_stand = data.split.method == "paper"
+    for split, place in places.items():
+        read = read_examples(place, labels[split], reading, problems)
+        noted = problems.count
+        sources[split] = read if as_they_stand else without_repeats(read, problems)
+        repeats[labels[split]] = len(read) - len(sources[split]) - (problems.count - noted)
+    if not as_they_stand:
+        sources = without_leaks(sources, problems)
+    if problems.count and data.on_bad_row == "error":
+        raise _bad_rows(problems)
+    _refuse_empty(sources, labels, problems)
+    sizes = {split: len(usable) for split, usable in sources.items()}
+    division = cut(sizes, data.split)
+    if not division.rows["train"]:
+        raise DataError(
+            "task.data.split.train: expected at least 1 row, found 0",
+            "the optimizer scores its candidates on the train rows",
+        )
+    examples: dict[Split, tuple[Example, ...]] = {}
+    for split in SPLITS:
+        source = sources.get(split, sources["train"])
+        examples[split] = tuple(replace(source[row], row=row) for row in division.rows[split])
+    counts = {split: len(rows) for split, rows in examples.items()}
+    return LoadedData(
+        examples=examples,
+        notes=(division.note, *_notes(problems, repeats), *doubts(counts)),
+        left_out=problems.count + sum(repeats.values()),
+        fingerprint=examples_fingerprint(examples),
+    )
+
+
+def _places(data: DataSettings) -> dict[Split, str]:
+    places: dict[Split, str] = {"train": data.train}
+    for split, place in (("dev", data.dev), ("test", data.test)):
+        if place is None:
+            continue
+        twin = next((name for name, other in places.items() if other == place), None)
+        if twin is not None:
+            raise DataError(
+                f"task.data.{split}: {place} is task.data.{twin} as well",
+                f"leave task.data.{split} out: its rows are then cut from those of train",
+            )
+        places[split] = place  # type: ignore[index]
+    return places
+
+
+def _labels(places: Mapping[Split, str]) -> dict[Split, str]:
+    """File names where they tell the sources apart, else whole paths."""
+    names = {
+        split: place if place.startswith("hub:") else PurePath(place).name
+        for split, place in places.items()
+    }
+    return names if len({*names.values()}) == len(names) else dict(places)
+
+
+def _template(setting: str, name: str) -> Template:
+    try:
+        return parse_template(setting)
+    except ValueError as error:
+        raise DataError(f"task.data.{name}: expected {error}") from None
+
+
+def _lines(problems: Problems) -> str:
+    more = problems.reasons - len(problems.quoted)
+    return "\n".join([*problems.quoted, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _bad_rows(problems: Problems) -> DataError:
+    rows = "1 row" if problems.count == 1 else f"{problems.count} rows"
+    return DataError(
+        f"task.data: {rows} cannot be used\n{_lines(problems)}",
+        "mend them, or leave them out with task.data.on_bad_row: skip",
+    )
+
+
+def _refuse_empty(
+    sources: Mapping[Split, list[Example]], labels: Mapping[Split, str], problems: Problems
+) -> None:
+    for split, examples in sources.items():
+        if not examples:
+            raise DataError(
+                f"task.data.{split}: no row of {labels[split]} can be used\n{_lines(problems)}",
+                "check input, target and rows under task.data, and task.answer",
+            )
+
+
+def _notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
+    notes = []
+    if problems.count:
+        first = "; ".join(problems.quoted[:3])
+        more = "; …" if len(problems.quoted) > 3 else ""
+        rows = "1 row" if problems.count == 1 else f"{problems.count} rows"
+        notes.append(f"left out {rows} that cannot be used: {first}{more}")
+    for label, count in repeats.items():
+        if count:
+            rows = "1 row" if count == 1 else f"{count} rows"
+            notes.append(f"left out {rows} of {label}: the same question and target before")
+    return notes

@@ -1,0 +1,175 @@
+"""`answer: python:module:function`: the user's own scoring function, imported on request.
+
+A run imports it in a process of its own, see `worker_grader`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import inspect
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from opro_cli.core.task.example import Example
+from opro_cli.errors import OproError, UsageError
+from opro_cli.metrics import FunctionMetric, metric_named
+from opro_cli.models.keys import redact
+from opro_cli.ports import Metric
+
+
+def function_named(spec: str) -> Any:
+    """The function that "python:module:function" names; the current folder is searched first.
+
+    Runs the module's code: only a config that asks for it by name gets here.
+    Raises UsageError for anything that cannot be imported or called.
+    """
+    parts = spec.split(":")
+    if len(parts) != 3 or not parts[1] or not parts[2]:
+        raise UsageError(f'answer "{spec}": expected python:MODULE:FUNCTION')
+    _, module_name, function_name = parts
+    here = str(Path.cwd())
+    try:
+        with _searched_first(here):
+            module = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f'answer "{spec}": importing {module_name} failed: '
+            f"{type(error).__name__}: {redact(str(error))}",
+            f"opro looked in {here} and among the installed packages",
+        ) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise UsageError(f'answer "{spec}": {module_name} has no function {function_name}')
+    return function
+
+
+def imported_when_called(spec: str) -> Callable[[str, str, str], Any]:
+    """The function that "python:module:function" names, which is not looked for before its use."""
+
+    def call(reply: str, target: str, question: str) -> Any:
+        return function_named(spec)(reply, target, question)
+
+    return call
+
+
+def describe_code(spec: str, function: Any) -> str:
+    """Say in a sentence that code of the user grades, and from which file it came."""
+    try:
+        where = inspect.getsourcefile(inspect.unwrap(function))
+    except TypeError:  # built in, or an object that can be called
+        where = getattr(sys.modules.get(spec.split(":")[1]), "__file__", None)
+    return f"answers are graded by {spec}, code from {where or 'no file'}"
+
+
+@contextmanager
+def _searched_first(folder: str) -> Iterator[None]:
+    """Imports look into `folder` first, and from then on last.
+
+    Left in front it would answer for every module that opro itself has yet to import: a
+    litellm.py that lies about would run though no config names it.
+    """
+    there_already = folder in sys.path
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        if not there_already:
+            sys.path.append(folder)
+
+
+PR_SET_PDEATHSIG = 1
+LONGEST_WORDS = 4_000  # characters of an error
+
+
+def die_with_parent(stdin: int) -> queue.SimpleQueue[bytes]:
+    """The lines of stdin, from a thread that ends this process group when they end.
+
+    A C function may keep Python's lock, and with it the thread, for as long as it likes; Linux
+    ends the process all the same.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        with os.fdopen(stdin, "rb") as stream:
+            for line in stream:
+                lines.put(line)
+            os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return lines
+
+
+def take_pipes() -> tuple[int, BinaryIO]:
+    """Take stdin and stdout for ourselves.
+
+    What the metric prints goes to stderr, what it reads is empty, and a process that it forks
+    cannot speak for this one.
+    """
+    stdin, stdout = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+
+    def let_go() -> None:
+        os.close(stdin)
+        os.close(stdout)
+
+    os.register_at_fork(after_in_child=let_go)
+    return stdin, os.fdopen(stdout, "wb")
+
+
+def load_metric(answer: str) -> tuple[Metric, str]:
+    """The metric that a config names, and a sentence about its code; raises OproError."""
+    if answer.startswith("python:"):
+        function = function_named(answer)
+        return FunctionMetric(function, redact), describe_code(answer, function)
+    return metric_named(answer), ""
+
+
+def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the answer to each line."""
+    try:
+        metric, code = load_metric(json.loads(next(lines))["answer"])
+        yield {"code": code}
+    except OproError as error:
+        yield refusal(error)
+        return
+    for line in lines:
+        asked = json.loads(line)
+        example = Example(asked["input"], asked["target"], asked["source"])
+        try:
+            grade = metric.grade(asked["reply"], example)
+            yield {"answer": grade.answer, "score": grade.score}
+        except OproError as error:
+            yield refusal(error)
+
+
+def refusal(error: OproError) -> dict[str, Any]:
+    return {"error": error.message[:LONGEST_WORDS], "hint": error.hint}
+
+
+def main() -> None:
+    """Grade until the end of stdin."""
+    us = os.getpid()
+    stdin, out = take_pipes()
+    lines = die_with_parent(stdin)
+    for result in answer_lines(iter(lines.get, b"")):
+        if os.getpid() != us:  # the metric forked, and this is its child
+            os._exit(0)
+        out.write(json.dumps(result).encode() + b"\n")
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Graders whose metric is the user's: a function or a pattern, in a process that can be killed.
+
+A callable that is handed over from Python, and has no name to be imported by, cannot be graded with
+here: it would run in a thread of this process, where nothing bounds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from opro_cli.core.task.example import Example, Grade
+from opro_cli.errors import UsageError
+from opro_cli.models.deadline import Deadline
+from opro_cli.models.keys import redact
+from opro_cli.processes import cores, start_module
+
+MOST = 4
+"""Processes at most: each has the modules of the user's code in memory."""
+LOADING_S = 120.0
+"""Seconds that the import of a user's module may take."""
+CLOSING_S = 5.0
+"""Seconds that the end of a killed process is waited for."""
+LONGEST_WORDS = 300  # characters of what a process said last
+
+
+class ProcessEnded(Exception):
+    """A process ended instead of answering; how, in words."""
+
+
+class WorkerGrader:
+    """Grades in processes of its own, one reply at a time in each, as many as there are cores.
+
+    They are started as they are needed. One that takes too long for a reply is killed.
+
+    Args:
+        answer: the metric as the config names it, "python:module:function" or "regex:…".
+        seconds: how long one grade may take.
+    """
+
+    is_immediate = False
+
+    def __init__(self, answer: str, seconds: float) -> None:
+        self._answer, self._seconds = answer, seconds
+        self._free = asyncio.Semaphore(min(MOST, cores()))
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+
+    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:  # noqa: ARG002
+        """Grade one reply; raises UsageError when the metric fails, dies or takes too long."""
+        asked = {
+            "reply": reply,
+            "target": example.target,
+            "input": example.input,
+            "source": example.source,
+        }
+        async with self._free:
+            worker = self._idle.pop() if self._idle else await self._start()
+            try:
+                async with Deadline(self._seconds):
+                    result = await worker.ask(asked)
+            except TimeoutError:
+                raise _too_slow(self._answer, self._seconds, example.source) from None
+            except ProcessEnded as ended:
+                raise UsageError(
+                    f"{self._answer} ended the process that grades ({ended}) on {example.source}",
+                    "mend it; the reply is kept until then",
+                ) from None
+            finally:
+                if worker.is_asked:
+                    worker.kill()  # what it does is of no use to anybody
+                else:
+                    self._idle.append(worker)
+        if "error" in result:
+            raise UsageError(result["error"], result["hint"])
+        return Grade(result["answer"], result["score"])
+
+    async def aclose(self) -> None:
+        """End the processes, whatever they do; calling it twice is fine."""
+        workers, self._all, self._idle = self._all, set(), []
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+    async def _start(self) -> _Worker:
+        worker = _Worker()
+        self._all.add(worker)
+        await worker.load(self._answer)
+        return worker
+
+
+def check_code(answer: str) -> str:
+    """Import the function that "python:module:function" names, in a process of its own.
+
+    Returns a sentence that says whose code grades. Not for use within an event loop. Raises
+    UsageError when the function cannot be had.
+    """
+    return _check_code(answer, Path.cwd())
+
+
+@cache
+def _check_code(answer: str, folder: Path) -> str:  # noqa: ARG001 - where the module is looked for
+    async def look() -> str:
+        worker = _Worker()
+        try:
+            return await worker.load(answer)
+        finally:
+            await worker.close()
+
+    return asyncio.run(look())
+
+
+class _Worker:
+    """One process. is_asked: it has not answered yet."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._process: asyncio.subprocess.Process | None = None
+        self._errors: asyncio.Task[bytes] | None = None
+
+    async def load(self, answer: str) -> str:
+        """Start, and import the metric; a sentence that says whose code it is, "" for ours."""
+        try:
+            async with Deadline(LOADING_S):
+                result = await self.ask({"answer": answer})
+        except TimeoutError:
+            why = f"took more than {LOADING_S:g} s"
+        except ProcessEnded as ended:
+            why = f"ended its process ({ended})"
+        else:
+            if "error" in result:
+                raise UsageError(result["error"], result["hint"])
+            return str(result["code"])
+        self.kill()
+        raise UsageError(f'answer "{answer}": importing it {why}')
+
+    async def ask(self, what: dict[str, Any]) -> dict[str, Any]:
+        """Send a line and wait for its answer, however long; raises ProcessEnded without one."""
+        self.is_asked = True
+        if self._process is None:
+            self._process = await start_module("opro_cli.evaluators.grading_worker")
+            assert self._process.stderr is not None
+            self._errors = asyncio.create_task(_last_of(self._process.stderr))
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(ConnectionError):  # it has ended: there is no answer either
+            self._process.stdin.write(json.dumps(what).encode() + b"\n")
+            await self._process.stdin.drain()
+        line = await self._process.stdout.readline()
+        if not line.endswith(b"\n"):
+            raise ProcessEnded(await self._ending())
+        self.is_asked = False
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def kill(self) -> None:
+        """End the process and what it started, now."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End the process and wait for its end."""
+        self.kill()
+        if self._process is not None and self._errors is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            with contextlib.suppress(TimeoutError):  # some process of its own lives on
+                await asyncio.wait_for(self._process.wait(), CLOSING_S)
+                await asyncio.wait_for(self._errors, CLOSING_S)
+
+    async def _ending(self) -> str:
+        """How the process ended, and what it said last."""
+        assert self._process is not None
+        assert self._errors is not None
+        code = await self._process.wait()
+        self.kill()  # what it started holds its stderr open
+        words = (await self._errors).decode("utf-8", "replace").strip().splitlines()
+        last = redact(words[-1])[:LONGEST_WORDS] if words else ""
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"{how}: {last}" if last else how
+
+
+async def _last_of(stream: asyncio.StreamReader) -> bytes:
+    """Read a stream to its end, and return the last few thousand bytes of it."""
+    last = b""
+    while piece := await stream.read(65_536):
+        last = (last + piece)[-4_096:]
+    return last
+
+
+def _too_slow(answer: str, seconds: float, source: str) -> UsageError:
+    raising = "raise task.answer_timeout in the run's config.yaml"
+    hint = f"make it faster, or {raising}; the reply is kept until then"
+    if answer.startswith("regex:"):
+        hint = (
+            f"start a new run with a pattern that has no repeats within repeats, such as (a+)+, or "
+            f"{raising}; the reply is kept until then"
+        )
+    return UsageError(f"{answer} took more than {seconds:g} s to grade the reply to {source}", hint)

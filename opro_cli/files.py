@@ -1,0 +1,110 @@
+"""Files that a user names, and whole-file writes that are complete or absent after power loss."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_OWN_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+class NotAFileError(OSError):
+    """Something else has the name of a file. kind: what it is, "a named pipe"."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
+        self.kind = kind
+
+
+def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
+    """Open a file to read bytes.
+
+    Args:
+        stream: also take a pipe that the shell has opened for this process, as /dev/stdin and
+            `<(command)` are.
+
+    Raises:
+        NotAFileError: it is a pipe, a socket or a device.
+        OSError: it cannot be opened.
+        ValueError: no file can have such a name.
+    """
+    refuse_what_is_no_file(path, stream=stream)
+    if stream and _is_own_stream(path):
+        return path.open("rb")
+    # Should a pipe have come to its place since, opening it waits for nobody.
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    return os.fdopen(fd, "rb")
+
+
+def refuse_what_is_no_file(path: Path, *, stream: bool = False) -> None:
+    """Raise NotAFileError for a pipe, a socket or a device, IsADirectoryError for a folder.
+
+    Raises OSError where nothing is there.
+    """
+    kind = stat.S_IFMT(path.stat().st_mode)
+    if kind == stat.S_IFDIR:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if kind in _KINDS and not (stream and kind == stat.S_IFIFO and _is_own_stream(path)):
+        raise NotAFileError(path, _KINDS[kind])
+
+
+def read_file(path: Path) -> bytes:
+    """Read the whole of a file. Raises as `open_to_read`."""
+    with open_to_read(path) as file:
+        return file.read()
+
+
+def _is_own_stream(path: Path) -> bool:
+    return str(path).startswith(_OWN_STREAMS)
+
+
+def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
+    """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder.
+
+    lasting: False for a file that is checked when it is read and can be made anew: nobody waits
+    for the disk, and power loss may leave an older one, or damage.
+
+    Raises OSError when the disk refuses, and when `path` is there and is no file.
+    """
+    with suppress(FileNotFoundError):
+        # Renaming would silently replace it, as root even /dev/null.
+        refuse_what_is_no_file(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("xb") as file:  # with the permissions that the umask leaves
+            file.write(data)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if lasting:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder last; a no-op where folders cannot be opened (Windows)."""
+    if os.name == "nt":
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # What some network file systems say to a folder; there is nothing more to be done there.
+        if error.errno not in (errno.EINVAL, errno.EBADF):
+            raise
+    finally:
+        os.close(fd)

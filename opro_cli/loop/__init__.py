@@ -1,0 +1,1 @@
+"""The OPRO loop: plan, propose, score, and write everything down."""

@@ -1,0 +1,244 @@
+"""What a run does next, read off its state. A fresh start and a resume are the same call."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from opro_cli.core.draws import rng_for
+from opro_cli.core.racing.race import Race
+from opro_cli.core.run.answers import Estimate
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import (
+    baseline,
+    choose_exemplars,
+    compared_on_test,
+    finalists,
+    proposed_for_dev,
+    trajectory,
+    winner,
+)
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question to put to the scorer under one candidate's instruction."""
+
+    candidate: str
+    split: Split
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Ask the optimizer for each of `samples`, all with the same meta-prompt.
+
+    together: in one call, as several choices; else in a call each. shown: candidate ids for the
+    meta-prompt, ascending by score. exemplars: train indices. meanwhile: questions about the
+    instructions of this step that have arrived.
+    """
+
+    step: int
+    samples: tuple[int, ...]
+    shown: tuple[str, ...]
+    exemplars: tuple[int, ...]
+    together: bool = False
+    meanwhile: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Ask the scorer these questions, in this order as far as concurrency allows.
+
+    Those of one candidate stand together, since providers keep the beginning of a prompt warm;
+    but for those of prompts that are compared (`_side_by_side`).
+    """
+
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask a candidate no more: it has lost its race."""
+
+    candidate: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Nothing is left to ask."""
+
+
+Work = Propose | Evaluate | Stop | Finish
+
+
+def next_work(state: RunState) -> Work:
+    """The loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
+
+    With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
+    the reference does; the optimizer never learns those scores. The test split is touched once,
+    at the end, by the start prompt, the winner, and what they are compared with.
+    """
+    if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
+        return _evaluate_all(state)
+    open_train: list[Question] = []
+    for candidate in _not_done(state):
+        if (estimate := _lost(state, candidate)) is not None:
+            return Stop(candidate.id, estimate)
+        questions = _next_block(state, candidate)
+        open_train += (Question(candidate.id, "train", index) for index in questions)
+    if state.proposals.arrived:
+        return _propose(state, tuple(open_train))
+    if open_train:
+        return Evaluate(tuple(open_train))
+    open_dev = _open_questions(state, proposed_for_dev(state), "dev")
+    if open_dev:
+        return Evaluate(open_dev)
+    if state.step < state.search.steps:
+        return _propose(state, ())
+    return _evaluate_unseen(state)
+
+
+def _evaluate_all(state: RunState) -> Work:
+    return _on_test(state, list(state.candidates.values()))
+
+
+def _on_test(state: RunState, candidates: list[Candidate]) -> Work:
+    """Ask prompts the test questions, to compare them."""
+    ask = _side_by_side if state.interleaves else _one_by_one
+    questions = ask(state, candidates)
+    return Evaluate(questions) if questions else Finish()
+
+
+def _one_by_one(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+    return _open_questions(state, candidates, "test")
+
+
+def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+    """The open test questions, one after the other, each under all prompts in turn.
+
+    A scorer that changes by itself then changes for all prompts alike: the order of the
+    questions, and of the prompts on each, is drawn from the run's seed. Whoever is asked a second
+    time gets each question a quarter of all questions after the first time, so that what the
+    scorer itself changes meanwhile is seen.
+    """
+    compared = [each for each in candidates if each.id not in state.again]
+    repeated = [each for each in candidates if each.id in state.again]
+    total = state.sizes["test"]
+    order = list(range(total))
+    rng = rng_for(state.search.seed, "test order")
+    rng.shuffle(order)
+    later = -(-total // 4) if repeated else 0
+    questions: list[Question] = []
+    for turn in range(total + later):
+        asked = [(each, order[turn]) for each in compared] if turn < total else []
+        if turn >= later:
+            asked += [(each, order[turn - later]) for each in repeated]
+        rng.shuffle(asked)
+        questions += [
+            Question(candidate.id, "test", index)
+            for candidate, index in asked
+            if index not in candidate.answers["test"].by_question
+        ]
+    return tuple(questions)
+
+
+def _not_done(state: RunState) -> list[Candidate]:
+    """Who has open train questions: of those that joined before, only the present step's."""
+    last = state.of_step(state.step) if state.step else []
+    everyone = [*state.of_step(0), *last, *state.pending.values()]
+    return [candidate for candidate in everyone if not state.is_done(candidate)]
+
+
+def _races(state: RunState, candidate: Candidate) -> bool:
+    return bool(state.search.racing) and candidate.step > 0
+
+
+def _race_of(state: RunState, step: int) -> Race:
+    """The race of a step, against all that joined before it: it does not change meanwhile."""
+    if state.race is None or state.race[0] != step:
+        earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
+        race = Race.against(earlier, state.sizes["train"], state.search.seed, step)
+        state.race = step, race
+    return state.race[1]
+
+
+def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
+    """What a candidate would have scored, where it is to be asked no more.
+
+    Decided at the boundaries of its race alone, each a block of questions in their order, so
+    that no order of arrival shows.
+    """
+    answers = candidate.answers["train"]
+    n = len(answers.by_question)
+    if n == 0 or not _races(state, candidate):
+        return None
+    race = _race_of(state, candidate.step)
+    place = bisect_left(race.boundaries, n)
+    at_boundary = race.boundaries[place : place + 1] == (n,) and all(
+        map(answers.by_question.__contains__, race.order[:n])
+    )
+    return race.estimate(answers) if at_boundary and race.stops(answers, n) else None
+
+
+def _next_block(state: RunState, candidate: Candidate) -> list[int]:
+    """The open questions up to the next decision; all of them where there is none."""
+    if not _races(state, candidate):
+        return state.missing(candidate, "train")
+    race, done = _race_of(state, candidate.step), candidate.answers["train"].by_question
+    # Blocks are asked in order: as a rule those that so many answers fill are done.
+    place = bisect_right(race.boundaries, len(done))
+    start = race.boundaries[place - 1] if place else 0
+    if not all(map(done.__contains__, race.order[:start])):
+        place = start = 0
+    for boundary in race.boundaries[place:]:
+        block = [question for question in race.order[start:boundary] if question not in done]
+        if block:
+            return block
+    return []
+
+
+def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
+    shown = trajectory(state)
+    samples = range(state.search.candidates_per_step)
+    return Propose(
+        step=state.step + 1,
+        samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
+        shown=tuple(candidate.id for candidate in shown),
+        exemplars=choose_exemplars(state, shown),
+        together=_several_at_once(state),
+        meanwhile=meanwhile,
+    )
+
+
+def _several_at_once(state: RunState) -> bool:
+    """Does the optimizer give several choices in one call, as far as is known?
+
+    It is asked for them once; one that gave a single choice is asked once for each from then on.
+    """
+    if state.proposals.arrived:
+        return any(proposal.via == "choice" for proposal in state.proposals.arrived.values())
+    return state.step == 0 or state.proposals.gave_choices
+
+
+def _evaluate_unseen(state: RunState) -> Work:
+    open_dev = _open_questions(state, finalists(state), "dev")
+    if open_dev:
+        return Evaluate(open_dev)
+    best, start = winner(state), baseline(state)
+    if best is None or start is None:
+        raise AssertionError("every candidate has its train answers here, so one is best")
+    return _on_test(state, compared_on_test(state, start, best))
+
+
+def _open_questions(
+    state: RunState, candidates: list[Candidate], split: Split
+) -> tuple[Question, ...]:
+    return tuple(
+        Question(candidate.id, split, index)
+        for candidate in candidates
+        for index in state.missing(candidate, split)
+    )

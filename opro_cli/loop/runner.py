@@ -1,0 +1,279 @@
+"""The loop: ask the planner what is next, do it, write it down, believe it, show it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opro_cli import __version__
+from opro_cli.calls.attempts import RetryPolicy
+from opro_cli.calls.budget import now
+from opro_cli.calls.limits import Crew
+from opro_cli.calls.metered import Calls, Halted
+from opro_cli.core.racing.race import BLOCK
+from opro_cli.core.run.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.run.progress import Activity, Role
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.prompt import PromptFormat
+from opro_cli.errors import BudgetReached, JournalError, OproError
+from opro_cli.loop.planner import Evaluate, Finish, Propose, Question, Stop, next_work
+from opro_cli.loop.propose import Proposing, Samples
+from opro_cli.loop.score import InlineGrader, Scoring
+from opro_cli.ports import (
+    AnswerCache,
+    ChatModel,
+    Grader,
+    Journal,
+    Metric,
+    Observer,
+    SharedLimits,
+    Strategy,
+)
+
+FIRST_QUESTIONS = 3
+"""So many unreadable answers in a row, before any readable one, are no accident."""
+
+Ending = Literal["finished", "interrupted", "budget"]
+
+SYNC_EVERY = 0.1
+"""Seconds between fsyncs of the journal: what power loss (not a kill) can cost."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """One session of work on a run."""
+
+    settings: Settings
+    examples: Mapping[Split, Sequence[Example]]
+    state: RunState
+    scorer: ChatModel
+    optimizer: ChatModel
+    metric: Metric
+    strategy: Strategy
+    journal: Journal
+    observers: Sequence[Observer] = ()
+    activity: Activity = field(default_factory=Activity)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    prices: Mapping[Role, PriceSettings | None] = field(default_factory=dict)
+    caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
+    further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
+    """The same models at their second endpoint, third …"""
+    shared: SharedLimits | None = None
+    grader: Grader | None = None
+    """Grades in place of `metric`, where that takes time or may fail."""
+    redact: Callable[[str], str] = str
+    """Takes the keys that are sent out of a model's words."""
+    preflight: bool = False
+    stopped_by: str = ""
+    """The ceiling that ended the session, "budget.usd 5 reached: …"."""
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _format: PromptFormat = field(init=False)
+    _calls: Calls = field(init=False)
+    _scoring: Scoring = field(init=False)
+    _proposing: Proposing = field(init=False)
+    _turn: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something new to do."""
+    _open: Counter[tuple[str, Split]] = field(default_factory=Counter)
+    """Questions handed out and not over, by candidate and split."""
+    _awaited: set[int] = field(default_factory=set)
+    """Samples of the present step that the optimizer has been asked for."""
+
+    def __post_init__(self) -> None:
+        task = self.settings.task
+        self._format = PromptFormat(task.instruction_position, task.qa_markers)
+        self._calls = Calls(
+            settings=self.settings,
+            state=self.state,
+            models=self.models,
+            prices=self.prices,
+            policy=self.retry_policy,
+            activity=self.activity,
+            stop=self._stop,
+            record=self._record,
+            caches=self.caches,
+            shared=self.shared,
+            redact=self.redact,
+        )
+        self._scoring = Scoring(
+            self._calls, self.examples, self.grader or InlineGrader(self.metric), self._format
+        )
+        self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)
+
+    @property
+    def models(self) -> dict[Role, tuple[ChatModel, ...]]:
+        """Both models at all of their endpoints."""
+        first: dict[Role, ChatModel] = {"scorer": self.scorer, "optimizer": self.optimizer}
+        return {role: (model, *self.further.get(role, ())) for role, model in first.items()}
+
+    def stop(self) -> None:
+        """Ask for a clean stop: no new calls, those in flight are waited for."""
+        self.activity.stopping = True
+        self._halt()
+        for observer in self.observers:
+            observer.stopping()
+
+    async def run(self) -> Ending:
+        """Work until the run is finished or a stop is asked for.
+
+        Raises ModelError when a model fails for good; everything answered is recorded.
+        """
+        self.activity.started = time.monotonic()
+        self._record(SessionStarted(now(), os.getpid(), __version__))
+        syncing = asyncio.create_task(self._sync_regularly())
+        try:
+            ending = await self._loop()
+            self._record(SessionEnded(now(), ending, self.stopped_by))
+            return ending
+        except JournalError:
+            raise  # the disk refuses: there is nowhere to write why
+        except OproError as error:
+            self._record(SessionEnded(now(), "failed", error.message))
+            raise
+        finally:
+            syncing.cancel()
+            self.journal.sync()
+
+    async def _loop(self) -> Ending:
+        try:
+            if self.preflight:
+                await self._check_models()
+            if await self._work():
+                return "finished"
+        except Halted:
+            pass
+        except BudgetReached as error:
+            self.stopped_by = f"budget.{error}"
+            return "budget"
+        return "interrupted"
+
+    async def _check_models(self) -> None:
+        """Before the first paid question: does each model answer, and can its answers be read?"""
+        if self.state.has_readable_answer():
+            return
+        checks: list[Awaitable[None]] = []
+        if self.settings.search.steps and "optimizer" not in self.state.checked:
+            checks.append(self._calls.preflight("optimizer"))
+        work = next_work(self.state)
+        if isinstance(work, Evaluate):
+            checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
+        # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
+        for failure in await asyncio.gather(*checks, return_exceptions=True):
+            if failure is not None:
+                raise failure
+
+    async def _check_scorer(self, questions: Sequence[Question]) -> None:
+        await self._calls.is_anywhere("scorer")  # whoever is not there gets none of the questions
+        await self._scoring.ask_first(questions)
+
+    async def _work(self) -> bool:
+        """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
+
+        One queue for each model: proposals are scored as they arrive, and the questions of all
+        candidates share what concurrency there is.
+        """
+        scorer, optimizer = self.settings.scorer, self.settings.optimizer
+        async with asyncio.TaskGroup() as group:
+            asking = Crew(group, self._ask, scorer.at_once, self._stop.is_set)
+            proposing = Crew(group, self._propose, optimizer.at_once, self._stop.is_set)
+            while finished := not self._stop.is_set():
+                self._turn.clear()
+                work = next_work(self.state)
+                match work:
+                    case Stop():
+                        mean, interval = work.estimate
+                        where = (mean, interval.low, interval.high)
+                        self._record(Stopped(now(), work.candidate, *where))
+                        continue
+                    case Propose():
+                        self._hand_out(work.meanwhile, asking)
+                        proposing.hand(self._new_samples(work))
+                    case Evaluate():
+                        self._hand_out(work.questions, asking)
+                    case Finish():
+                        break
+                await self._turn.wait()
+        failures = [crew.failure for crew in (asking, proposing) if crew.failure is not None]
+        failures.sort(key=lambda failure: isinstance(failure, Halted))  # it only follows another
+        if failures:
+            raise failures[0]
+        return finished
+
+    def _hand_out(self, questions: Sequence[Question], asking: Crew[Question]) -> None:
+        """Queue those of candidates that nothing is being asked about.
+
+        In a race a candidate that was begun goes on first where one block fills the concurrency:
+        providers keep the beginning of a prompt warm. Elsewhere all go on side by side, so that a
+        step does not end with one that is waited for.
+        """
+        begun: list[Question] = []
+        others: list[Question] = []
+        for question in questions:
+            candidate, split = question.candidate, question.split
+            if not self._open[candidate, split]:
+                answered = self.state.asked(candidate).answers[split].by_question
+                (begun if answered and split == "train" else others).append(question)
+        self._open.update((q.candidate, q.split) for q in (*begun, *others))
+        asking.hand(begun, first=self.settings.scorer.at_once <= BLOCK)
+        asking.hand(others)
+
+    def _new_samples(self, work: Propose) -> list[tuple[Propose, Samples]]:
+        """Calls for those that are not awaited."""
+        new = tuple(sample for sample in work.samples if sample not in self._awaited)
+        self._awaited.update(new)
+        if work.together and self._proposing.several_at_once:
+            return [(work, new)] if new else []
+        return [(work, (sample,)) for sample in new]
+
+    async def _ask(self, question: Question) -> None:
+        place = question.candidate, question.split
+        try:
+            await self._scoring.ask(question)
+        except Exception:
+            self._halt()  # a failure wakes the calls that only wait
+            raise
+        finally:
+            self._open[place] -= 1
+            if over := not self._open[place]:
+                del self._open[place]
+                self._turn.set()
+        if over:
+            await asyncio.sleep(0)  # whoever goes on first is queued before the next one is begun
+
+    async def _propose(self, what: tuple[Propose, Samples]) -> None:
+        work, samples = what
+        try:
+            await self._proposing.ask(work, samples)
+        except Exception:
+            self._halt()
+            raise
+        finally:
+            self._awaited.difference_update(samples)
+            self._turn.set()
+
+    def _halt(self) -> None:
+        self._stop.set()
+        self._turn.set()
+
+    def _record(self, *events: Event) -> None:
+        """Disk, then memory, then screen."""
+        self.journal.append(*events)
+        for event in events:
+            self.state.apply(event)
+            for observer in self.observers:
+                observer.after(event, self.state)
+
+    async def _sync_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_EVERY)
+            try:
+                await asyncio.to_thread(self.journal.sync)
+            except JournalError:
+                self._halt()  # the sync at the end says it again
+                return

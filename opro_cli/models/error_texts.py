@@ -1,0 +1,302 @@
+"""A provider's refusal: one readable line, whether it is transient, and what to do about it."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+from opro_cli.models.keys import OWN_SERVER_KEY, key_variable, provider_of, redact
+from opro_cli.models.providers import get_hint
+
+LONGEST_WORDS = 300  # characters of a provider's own words in a message
+LONGEST_READ = 20_000  # characters of an error that are looked at; the rest never says more
+
+MESSAGE_KEYS = ("error", "message", "detail")
+CODE_KEYS = ("code", "type", "status", "reason")
+PAGE = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
+TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
+# No server can be sent these: an instruction with one in it would fail at every question.
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+# no [^<>] here may become "." or cross a "<": a body of nothing but "<" must stay cheap to read
+UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a refusal says.
+
+    words: one printable line of at most LONGEST_WORDS characters, without keys.
+    meaning: the message, uncut, and the provider's codes; to be judged, never to be shown.
+    """
+
+    words: str
+    meaning: str
+
+
+def said_in(body: str, secrets: Iterable[str] = ()) -> Said:
+    """Read the body of a refusal; `secrets` are not repeated, beside the keys that `redact` knows.
+
+    Of JSON its message is kept, of a web page its title or else its first words.
+    """
+    data = parsed(body)
+    message = shortened(body if data is None else message_in(data) or body)
+    codes = " ".join(codes_in(data))
+    if PAGE.search(message):
+        message = text_of(message)
+    return Said(one_line(message, secrets), f"{message} {codes}")
+
+
+def parsed(text: str) -> Any:
+    """JSON data, None where it is none (or nested so deeply that nobody meant it)."""
+    from msgspec.json import decode
+
+    try:
+        return decode(text)
+    except (ValueError, RecursionError):  # or half a character, which msgspec refuses
+        pass
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def message_in(data: Any) -> str:
+    """The message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
+
+    Gemini sends such an object in a list. A message may be JSON again (Ollama quotes llama.cpp),
+    and OpenRouter's "Provider returned error" is followed by what the provider said.
+    """
+    raw = ""
+    while not isinstance(data, str):
+        data = data[0] if isinstance(data, list) and len(data) == 1 else data
+        if not isinstance(data, dict):
+            return ""
+        metadata = data.get("metadata")
+        raw = str(metadata.get("raw") or "") if isinstance(metadata, dict) else raw
+        data = next((data[key] for key in MESSAGE_KEYS if data.get(key)), None)
+    inner = parsed(data) if data.startswith("{") else None
+    message = message_in(inner) or data
+    return f"{message}: {message_in(parsed(raw)) or raw}" if raw else message
+
+
+def codes_in(data: Any, depth: int = 0) -> Iterator[str]:
+    """Every code, type, status and reason in a provider's JSON error, however deep it sits."""
+    if isinstance(data, str) and data.startswith("{"):
+        data = parsed(data)
+    items: Iterable[Any] = ()
+    if isinstance(data, dict):
+        yield from (data[key] for key in CODE_KEYS if isinstance(data.get(key), str))
+        items = data.values()
+    elif isinstance(data, list):
+        items = data
+    if depth < 5:  # error, innererror or details, metadata: deeper there is no code
+        for item in items:
+            yield from codes_in(item, depth + 1)
+
+
+def sendable(text: str) -> str:
+    """A reply with U+FFFD for what no server can be sent, a NUL and half a character."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return NO_TEXT.sub("\ufffd", text)
+
+
+def shortened(text: str) -> str:
+    """The first LONGEST_READ characters, less a last word that may be half a key."""
+    beginning = text[:LONGEST_READ]
+    if len(text) <= LONGEST_READ or beginning[-1].isspace():
+        return beginning
+    last = beginning.rsplit(maxsplit=1)[-1]
+    return beginning.removesuffix(last) or beginning
+
+
+def text_of(page: str) -> str:
+    """The title of a web page, or else what a reader sees of it, without a tag."""
+    title = TITLE.search(page)
+    text = title[1] if title and title[1].strip() else UNSEEN.sub(" ", page)
+    return html.unescape(text).strip()
+
+
+def one_line(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without keys, line breaks and control characters, cut to LONGEST_WORDS characters.
+
+    Keys go first: half of one would not be recognised.
+    """
+    line = " ".join(redact(text, secrets).split())
+    line = "".join(character for character in line if character.isprintable())
+    return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
+
+
+# transient: asking again may help. unanswerable: this request will never be answered, others may
+# be. permanent: no request will be before somebody does something.
+Verdict = Literal["transient", "unanswerable", "permanent"]
+
+# 409: the openai client retries lock conflicts too; 425: too early
+TRANSIENT_4XX = frozenset({408, 409, 425, 429})
+# a refusal of the text itself comes with these; llama.cpp said 500 for a long time
+REFUSES_A_TEXT = frozenset({400, 403, 413, 422, 500})
+
+TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size_error|request_too_large"  # OpenAI, llama.cpp
+    r"|maximum context length|context length is only|longer than the (?:maximum )?model"  # vLLM
+    r"|prompt is too long|exceed context limit"  # Anthropic
+    r"|exceeds the (?:available |maximum |model's )?context|greater than the context"  # Ollama
+    r"|input token count|maximum number of tokens allowed"  # Gemini
+    r"|too large for model with|maximum prompt length|current length is \d+ while"  # Mistral, xAI
+    r"|input is too long|`inputs` tokens|maximum input length|range of input length"  # Bedrock, TGI
+    r"|reduce the length of the",  # Groq, OpenAI
+    re.IGNORECASE,
+)
+FILTERED = re.compile(
+    r"content_filter|responsibleaipolicyviolation|content management policy"  # Azure
+    r"|content_policy_violation|invalid_prompt|flagged as potentially|safety system"  # OpenAI
+    r"|content filtering policy|prohibited_content|input was flagged"  # Anthropic, OpenRouter
+    r"|data_inspection_failed|content exists risk",  # DashScope, DeepSeek
+    re.IGNORECASE,
+)
+# one request above a whole minute's tokens: OpenAI says 429, Groq 413, and waiting never helps
+ABOVE_THE_RATE = re.compile(r"request too large for", re.IGNORECASE)
+CONTEXT = re.compile(
+    r"context length (?:is|of) (?:only )?(\d+)|context limit: \d+ \+ \d+ > (\d+)", re.IGNORECASE
+)
+TOO_MANY_ASKED = re.compile(
+    r"max_(?:completion_)?tokens\W.{0,200}(?:large|maximum|at most|range)", re.IGNORECASE
+)
+# OpenAI answers 429 to an empty account as well, and no waiting fills one
+EMPTY_ACCOUNT = re.compile(
+    r"insufficient_quota|exceeded your current quota|insufficient balance|credit balance is too",
+    re.IGNORECASE,
+)
+# Gemini says "exceeded your current quota" to anyone who asks too often
+BUSY = re.compile(r"resource_exhausted", re.IGNORECASE)
+BAD_KEY = re.compile(
+    r"api_key_invalid|api key not valid|(?:incorrect|invalid) api key", re.IGNORECASE
+)
+# for those who send no header: Gemini, Groq ("1m26.4s"), Azure
+WAIT = re.compile(
+    r"(?:\"retryDelay\": *\"|(?:retry|try again) (?:in|after) )(?:(\d+)m)?(\d+(?:\.\d+)?) ?s",
+    re.IGNORECASE,
+)
+
+NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
+LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
+
+FILTER_HINT = "change the words of the prompt, or ask another model"
+LOADING_HINT = "wait until the server has loaded its model"
+
+
+def verdict(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
+    """What a refusal means for this request and for all others.
+
+    status: of the HTTP answer, None where there was none.
+    meaning: the provider's words and codes.
+    max_tokens: of the request. Where that alone is more than the model can hold, the request is
+        as long as its neighbours and nothing is wrong with its text.
+    """
+    if status == 413 or (status == 429 and ABOVE_THE_RATE.search(meaning)):
+        return "unanswerable"
+    if status in REFUSES_A_TEXT and TOO_LONG.search(meaning):
+        return "permanent" if never_fits(meaning, max_tokens) else "unanswerable"
+    if status in REFUSES_A_TEXT and FILTERED.search(meaning):
+        return "unanswerable"
+    # A 2xx that brought no readable answer counts as an accident of the wire.
+    if status is None or status >= 500 or status < 300:
+        return "transient"
+    return "transient" if status in TRANSIENT_4XX and not is_empty(meaning) else "permanent"
+
+
+def never_fits(meaning: str, max_tokens: int | None) -> bool:
+    """Whether the answer that was asked for exceeds the context length even without a prompt."""
+    context = CONTEXT.search(meaning)
+    if context is None or max_tokens is None:
+        return False
+    return max_tokens >= int(context[1] or context[2])
+
+
+def is_empty(meaning: str) -> bool:
+    """Whether an account has nothing left to spend."""
+    return bool(EMPTY_ACCOUNT.search(meaning)) and not BUSY.search(meaning)
+
+
+def retry_after(
+    headers: Mapping[str, str] | None, now: datetime | None = None, body: str = ""
+) -> float | None:
+    """Seconds that a provider asked to wait, or None; never negative.
+
+    Reads `retry-after-ms` (OpenAI) and `retry-after` as seconds or as an HTTP date
+    (RFC 9110, section 10.2.3); without either, what the body says.
+    """
+    fields = {name.lower(): value.strip() for name, value in (headers or {}).items()}
+    milliseconds = seconds_in(fields.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = fields.get("retry-after", "")
+    seconds = seconds_in(value)
+    if seconds is not None:
+        return seconds
+    if not value:
+        told = WAIT.search(body[:LONGEST_READ])
+        return 60.0 * int(told[1] or 0) + float(told[2]) if told else None
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+
+
+def seconds_in(value: str) -> float | None:
+    """A number of seconds, None for anything that is no finite number."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def remedy(
+    status: int, meaning: str, model_name: str, api_base: str | None, max_tokens: int | None = None
+) -> str | None:
+    """What to do about a refusal; None where the provider's words must do."""
+    if status == 402 or is_empty(meaning):
+        return f"the account at {provider_of(model_name)} needs credit"
+    if status in REFUSES_A_TEXT and FILTERED.search(meaning):
+        return FILTER_HINT
+    if status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
+        return key_hint(model_name, api_base)
+    if status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
+        return get_hint(model_name, api_base)
+    if status == 503 and LOADING.search(meaning):
+        return LOADING_HINT
+    if TOO_MANY_ASKED.search(meaning) or never_fits(meaning, max_tokens):
+        return "lower max_tokens"
+    if status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
+        return "shorten the prompt, lower max_tokens, or ask a model with a longer context"
+    return None
+
+
+def key_hint(model_name: str, api_base: str | None) -> str:
+    """Which variable must hold another key."""
+    where = f" for {api_base}" if api_base else ""
+    variable = key_variable(model_name, api_base)
+    if variable is None:
+        return f"check the key and the access rights{where}"
+    only = " (OPENAI_API_KEY goes to OpenAI only)" if variable == OWN_SERVER_KEY else ""
+    return f"set {variable} to a key that is valid{where}{only}"
+
+
+def address_hint(model_name: str, api_base: str | None) -> str | None:
+    """What to do when something answers that is no model server."""
+    if api_base is None:
+        return None
+    speaks_openai = not provider_of(model_name).startswith("ollama")
+    return f"check api_base, {api_base}" + (
+        ": most end in /v1" if speaks_openai and not api_base.rstrip("/").endswith("/v1") else ""
+    )

@@ -1,0 +1,243 @@
+"""Any provider that litellm knows, as a ChatModel.
+
+litellm takes more than three seconds to import, so it is imported at the first reply and in a
+thread, and its environment is prepared before that. It judges nothing here: retrying is
+`calls/attempts`, waiting is bounded here, and a price it does not know stays unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+from weakref import WeakSet
+
+from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.errors import ModelError
+from opro_cli.models.deadline import Deadline
+from opro_cli.models.error_texts import sendable
+from opro_cli.models.keys import key_to_give
+from opro_cli.models.litellm_transport import Call, apply_bounds, bound_answers, refusal
+from opro_cli.models.openai_answers import count
+from opro_cli.models.providers import is_on_this_machine
+from opro_cli.models.refusals import Asked, require_key, without_choices
+
+ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
+    "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env
+    "LITELLM_LOG": "ERROR",
+    # It blots out keys in a copy of each error, for its own use, at 3 s a megabyte on the event
+    # loop. What is shown goes through `provider_keys.redact`.
+    "LITELLM_DISABLE_REDACT_SECRETS": "true",
+}
+LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
+
+# litellm's clients are shared: the last model out closes them (weak: a lost model must not hold on)
+_open_models: WeakSet[LitellmModel] = WeakSet()
+
+
+class LitellmModel:
+    """A ChatModel over litellm.
+
+    name: as litellm and the config name it, "openai/gpt-4o-mini".
+    api_base: the provider's address, None for its own.
+    timeout: seconds for the whole of one call, from request to last byte, see `Deadline`.
+    extra: passed on to litellm as they are ("top_p", "extra_headers", ...); they cannot replace
+        what a ChatRequest says.
+
+    The request's seed is sent where litellm says that the provider takes one and left out
+    elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. Nothing else is ever
+    dropped: a temperature that a model refuses is an error, since a score at another temperature
+    would be the score of another experiment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api_base: str | None = None,
+        timeout: float = 60.0,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._name = name
+        self._api_base = api_base
+        self._timeout = timeout
+        self._extra = dict(extra or {})
+        self._litellm: Any = None
+        self._takes_seed = False
+        self._takes_n = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request; usd is litellm's list price of the model named, see `_price`.
+
+        An answer is read in full, since a metric reads its end; one that is far longer than
+        max_tokens allows is none. Raises ModelError: transient when asking again may help,
+        unanswerable when this request is refused for what it says.
+        """
+        litellm, asked = await self._ready(), self._asked(request)
+        call = Call(asked, Deadline(self._timeout))
+        try:
+            async with call.deadline:
+                with unlogged(), apply_bounds(call):
+                    response = await litellm.acompletion(**self._arguments(request))
+        except (TimeoutError, openai_error()) as error:
+            raise refusal(error, asked, was_answered=call.is_answered) from error
+        if not response.choices:
+            raise without_choices(asked)
+        choice, *more = (
+            Choice(sendable(each.message.content or ""), each.finish_reason or "unknown")
+            for each in response.choices
+        )
+        prompt_tokens, completion_tokens = usage_of(response)
+        return ChatReply(
+            text=choice.text,
+            finish_reason=choice.finish_reason,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            usd=self._price(response, counted=prompt_tokens is not None),
+            more=tuple(more),
+        )
+
+    async def aclose(self) -> None:
+        """Close litellm's connections when this is the last open model on it."""
+        if self._litellm is None:
+            return
+        litellm, self._litellm = self._litellm, None
+        _open_models.discard(self)
+        if not _open_models:
+            await farewell(litellm)
+
+    async def _ready(self) -> Any:
+        """litellm, imported; raises ModelError when a key is missing or the name means nothing."""
+        if self._litellm is not None:
+            return self._litellm
+        if "api_key" not in self._extra:
+            require_key(self._name, self._api_base)
+        litellm = await asyncio.to_thread(load)
+        try:
+            provider = litellm.get_llm_provider(self._name)[1]
+        except openai_error() as error:
+            raise ModelError(
+                f"{self._name} names no provider that litellm knows",
+                f"put one before the name: openai/{self._name}, ollama_chat/{self._name}, ...",
+                transient=False,
+            ) from error
+        supported = litellm.get_supported_openai_params(self._name, provider)
+        self._takes_seed = "seed" in (supported or ())
+        self._takes_n = "n" in (supported or ())
+        self._litellm = litellm
+        _open_models.add(self)
+        return litellm
+
+    def _arguments(self, request: ChatRequest) -> dict[str, Any]:
+        """litellm's arguments for one call; it renames max_tokens for the models that want that."""
+        arguments = {
+            **self._extra,
+            "model": self._name,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "timeout": self._timeout,
+            # both names: its providers read different ones
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if request.seed is not None and self._takes_seed:
+            arguments["seed"] = request.seed
+        if request.choices > 1 and self._takes_n:
+            arguments["n"] = request.choices
+        if request.stop:
+            arguments["stop"] = list(request.stop)
+        if self._api_base is not None:
+            arguments["api_base"] = self._api_base
+        key = key_to_give(self._name, self._api_base)
+        if key is not None:
+            arguments.setdefault("api_key", key)
+        return arguments
+
+    def _asked(self, request: ChatRequest) -> Asked:
+        secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
+        how = (self._timeout, request.max_tokens, secrets, request.choices)
+        return Asked(self._name, self._api_base, *how)
+
+    def _price(self, response: Any, counted: bool) -> float | None:
+        """US dollars of one call, None where unknown; `counted`: the server sent token counts.
+
+        A self-hosted server on this machine costs 0. Everywhere else litellm's list price of the
+        model named counts (also behind a gateway, which may charge differently), and its 0 counts
+        as unknown: it prices models at 0 that are anything but free (huggingface/, bedrock/).
+        """
+        if is_on_this_machine(self._name, self._api_base):
+            return 0.0
+        return (response._hidden_params.get("response_cost") or None) if counted else None
+
+
+def usage_of(response: Any) -> tuple[int | None, int | None]:
+    """Prompt and completion tokens; litellm shows 0 and 0 when the server sent no counts."""
+    usage = response.get("usage")
+    counts = {} if usage is None else dict(usage)
+    prompt, completion = count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    return (prompt, completion) if prompt and completion is not None else (None, None)
+
+
+def load() -> Any:
+    """Import litellm, quiet and offline; cheap when it is there already."""
+    for variable, value in ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    litellm: Any = importlib.import_module("litellm")
+    handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
+    litellm.suppress_debug_info = True
+    litellm.telemetry = False
+    # What matters arrives as an exception; and with LITELLM_LOG or OPENAI_LOG on debug these log
+    # the addresses asked and the headers of the answers, keys in them included.
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    # litellm dumps a malformed reply before it refuses it; the refusal says enough
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+    # Outside the openai client litellm repeats a request by itself when the connection was reset,
+    # though the first one may have been answered and billed: it must fail like any other.
+    handlers.AsyncHTTPHandler.single_connection_post_request = fail_again
+    bound_answers(
+        importlib.import_module(
+            "litellm.llms.custom_httpx.aiohttp_transport"
+        ).LiteLLMAiohttpTransport,
+        importlib.import_module("httpx").AsyncHTTPTransport,
+    )
+    return litellm
+
+
+@contextlib.contextmanager
+def unlogged() -> Iterator[None]:
+    """Calls of this task without litellm's success logging, which costs a fifth of its CPU time
+    and, for Ollama, asks the server about the model in a blocking call on the event loop."""
+    internal = importlib.import_module("litellm._internal_context").is_internal_call
+    token = internal.set(True)
+    try:
+        yield
+    finally:
+        internal.reset(token)
+
+
+def openai_error() -> type[Exception]:
+    """The root of the openai client's errors and, as it happens, of all of litellm's."""
+    root: type[Exception] = importlib.import_module("openai").OpenAIError
+    return root
+
+
+async def fail_again(*_: object, **__: object) -> None:
+    """Raise the connection error that litellm is handling, instead of asking again."""
+    raise
+
+
+async def farewell(litellm: Any) -> None:
+    """Close litellm's clients and forget them; its logging never began, see `unlogged`."""
+    await litellm.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()

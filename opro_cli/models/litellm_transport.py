@@ -1,0 +1,223 @@
+"""litellm's HTTP answers and exceptions: size limits, arrival times, and ModelErrors."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from opro_cli.errors import ModelError
+from opro_cli.models.deadline import Deadline
+from opro_cli.models.error_texts import PAGE, remedy, said_in, shortened, verdict
+from opro_cli.models.http import was_sent
+from opro_cli.models.refusals import (
+    LONGEST_REFUSAL,
+    Answer,
+    Asked,
+    answered,
+    broke_off,
+    refused_connection,
+    timed_out,
+    too_large,
+    unanswered,
+    unreadable,
+)
+
+Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
+
+PACKED = ("gzip", "deflate")
+MOST_AT_ONCE = 65_536  # bytes that are unpacked at a time
+
+
+class AnswerTooLarge(Exception):
+    """An answer is longer than what was asked for can be."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A request of this task and its time limit; status: of the latest answer, None before one."""
+
+    asked: Asked
+    deadline: Deadline
+    status: int | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the server began an answer that is no refusal."""
+        return self.status is not None and self.status < 300
+
+
+_current: ContextVar[Call | None] = ContextVar("call", default=None)
+
+
+@contextmanager
+def apply_bounds(call: Call) -> Iterator[None]:
+    """Bound the answers to requests of this task."""
+    token = _current.set(call)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def bound_answers(*transports: type[Any]) -> None:
+    """Have these httpx transports count what they read; doing it twice changes nothing."""
+    for transport in transports:
+        handle = transport.handle_async_request
+        if not hasattr(handle, "is_bounded"):
+            transport.handle_async_request = _bounding(handle)
+
+
+def _bounding(handle: Handle) -> Handle:
+    async def handle_async_request(transport: Any, request: httpx.Request) -> httpx.Response:
+        call = _current.get()
+        if call is None:
+            return await handle(transport, request)
+        request.headers["accept-encoding"] = ", ".join(PACKED)
+        response = await handle(transport, request)
+        call.deadline.count_piece()
+        call.status = response.status_code
+        encoding = response.headers.pop("content-encoding", "").strip().lower()
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, encoding in PACKED, call)
+        return response
+
+    handle_async_request.is_bounded = True  # type: ignore[attr-defined]
+    return handle_async_request
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer, unpacked and counted as it is read.
+
+    Raises AnswerTooLarge; of a refusal the beginning is enough.
+    """
+
+    def __init__(self, body: httpx.AsyncByteStream, is_packed: bool, call: Call) -> None:
+        self._body, self._call, self._is_packed = body, call, is_packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        is_answer = self._call.is_answered
+        left = self._call.asked.most_bytes if is_answer else LONGEST_REFUSAL
+        async for piece in self._pieces():
+            yield piece[:left]
+            left -= len(piece)
+            if left < 0:
+                if is_answer:
+                    raise AnswerTooLarge
+                return
+        if is_answer:
+            self._call.deadline.complete()
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # whichever of the two it is
+        async for piece in self._body:
+            self._call.deadline.count_piece()
+            if not self._is_packed:
+                yield piece
+                continue
+            try:
+                while piece:
+                    yield unpacker.decompress(piece, MOST_AT_ONCE)
+                    piece = unpacker.unconsumed_tail
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from error
+
+
+# "litellm.RateLimitError: RateLimitError: OpenAIException - " before the provider's own words
+PREFIXES = re.compile(r"(?:litellm\.\w+:\s+|\w+Error:\s+|Timeout Error:\s+|\w+Exception - )+")
+TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
+# litellm explains its own settings, which are out of reach for a user of `opro`
+ADVICE = re.compile(r"\.? *To drop (?:unsupported|these).*", re.DOTALL)
+
+
+def refusal(error: Exception, asked: Asked, *, was_answered: bool = False) -> ModelError:
+    """Why a model did not answer, what to do about it, and whether to ask again.
+
+    was_answered: the server began an answer that is no refusal.
+    """
+    causes = tuple(causes_of(error))
+    if any(isinstance(cause, AnswerTooLarge) for cause in causes):
+        return too_large(asked)
+    answer = answer_in(causes)
+    if answer is not None:
+        return answered(answer, asked)
+    if any(is_timeout(cause) for cause in causes):
+        return timed_out(asked)
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return refused_connection(asked)
+    if any(isinstance(cause, httpx.ReadError) for cause in causes):
+        return broke_off(asked)
+    text = text_of_no_answer(causes)
+    if text is not None:
+        return unreadable(text, asked)
+    return unsent(error, causes, asked, was_answered)
+
+
+def unsent(
+    error: Exception, causes: tuple[BaseException, ...], asked: Asked, was_answered: bool
+) -> ModelError:
+    """A broken connection, or what litellm refuses to send or to read."""
+    said = said_in(own_words(error, causes), asked.secrets)
+    code: int | None = getattr(error, "status_code", None)
+    lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
+    return unanswered(
+        said.words,
+        asked,
+        None if code is None else remedy(code, said.meaning, asked.name, asked.api_base),
+        transient=verdict(code, said.meaning) == "transient" and not lacks_a_package,
+        maybe_billed=was_answered or any(map(was_sent, causes)),
+    )
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """`error`, what caused it, what caused that, and so on; not the refusal of an earlier call."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ModelError):
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def answer_in(causes: tuple[BaseException, ...]) -> Answer | None:
+    """What the server answered, if it answered with a refusal."""
+    for cause in reversed(causes):
+        if isinstance(cause, httpx.HTTPStatusError):
+            return Answer(cause.response.status_code, cause.response.headers, cause.response.text)
+    error = causes[0]
+    code, headers = (getattr(error, x, None) for x in ("status_code", "litellm_response_headers"))
+    if code is None or headers is None or code < 300:
+        return None
+    return Answer(code, headers, own_words(error, causes))
+
+
+def text_of_no_answer(causes: tuple[BaseException, ...]) -> str | None:
+    """What a server sent as its answer and nobody could read; None when that is not the trouble."""
+    for cause in causes:
+        if isinstance(cause, json.JSONDecodeError):
+            return cause.doc
+    text = str(causes[0])
+    return text if PAGE.search(shortened(text)) else None
+
+
+def is_timeout(cause: BaseException) -> bool:
+    """By name too: the timeouts of openai and httpx are no TimeoutErrors."""
+    return isinstance(cause, TimeoutError) or type(cause).__name__ in ("APITimeoutError", "Timeout")
+
+
+def own_words(error: BaseException, causes: tuple[BaseException, ...]) -> str:
+    """What the provider said; for a broken connection what the system said."""
+    system = next((c for c in reversed(causes) if isinstance(c, OSError) and c.strerror), None)
+    if system is not None:
+        return system.strerror or ""
+    text = ADVICE.sub("", TRACEBACK.split(shortened(str(error)))[0])
+    prefixes = PREFIXES.match(text)
+    return text[prefixes.end() :] if prefixes else text

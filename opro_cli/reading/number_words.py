@@ -1,0 +1,297 @@
+"""Numbers in words: in full for English, 0 to 100 for six other languages."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+_SIZE = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
+    "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13,
+    "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_SIZE |= _TENS
+_POWER = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+
+_WORD = re.compile(r"(?<![^\W_])[a-z]{1,12}(?![^\W_])", re.IGNORECASE)
+_JOINT = re.compile(r"\s?-\s?|\s{1,3}|\s{1,3}and\s{1,3}", re.IGNORECASE)
+_MINUS = re.compile(r"\b(?:minus|negative)\s{1,3}\Z", re.IGNORECASE)
+
+
+_PARTS = {"half": 2, "third": 3, "quarter": 4} | {
+    word: size
+    for size, word in enumerate(
+        ("fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"), start=4
+    )
+}
+_PART = rf"(?P<part>{'|'.join(_PARTS)}|halve)s?(?![^\W_])"
+# "a third" and "two thirds" are parts, "the third" is a place.
+_PART_OF = re.compile(
+    rf"(?<![^\W_])(?:(?:(?P<whole>\d{{1,9}})\sand\s)?(?:(?P<count>\d{{1,3}})[\s-]|an?\s)|(?=half)){_PART}",
+    re.IGNORECASE,
+)
+_HALF_A = re.compile(
+    r"(?<![^\W_])half\san?\s(dozen|hundred|thousand|million|billion)", re.IGNORECASE
+)
+_A_DOZEN = re.compile(r"(?<![^\W_])a\sdozen(?![^\W_])", re.IGNORECASE)
+_POINT = re.compile(r"(\d)\spoint\s(\d(?:\s\d){0,9})(?!\d)", re.IGNORECASE)
+# A lone "one" is a pronoun, unless it is counted with or is all that is said.
+_ONE_AFTER = re.compile(
+    r"(?:[\s-]|\sand\san?\s)(?:half|third|quarter|fourth|fifth|dozen|point)(?![^\W_])",
+    re.IGNORECASE,
+)
+_ONE_BEFORE = re.compile(
+    r"(?:(?:point|there\s(?:is|was|remains)|only|exactly|just)\s)\Z", re.IGNORECASE
+)
+_ONE_LAST = re.compile(r"(?:(?:is|equals|makes|leaves|minus|negative|point)\s)\Z", re.IGNORECASE)
+_NONE = re.compile(
+    r"\A\W{0,4}none(?=\W{0,4}\Z)|(?<![^\W_])none(?=\s(?:is|are|was|were)?\s?(?:left|remain))"
+    r"|(?<![^\W_])no(?=\s[^\W\d_]{2,15}\s(?:(?:is|are|was|were)\s)?(?:left|remain))",
+    re.IGNORECASE,
+)
+_MIXED = re.compile(r"dozen|(?:half|halves|quarters?|thirds?)(?![^\W_])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SpelledNumber:
+    """value: the integer; start, end: where its words stand in the text."""
+
+    value: int
+    start: int
+    end: int
+
+
+class _Builder:
+    """Adds up the words of one number; a word that does not go on the number is refused."""
+
+    def __init__(self, start: int) -> None:
+        self.start, self.end = start, start
+        self._total, self._part = 0, 0
+        self._last = ""
+        self._smallest_power = 10**12
+
+    def takes(self, word: str, joint: str) -> bool:
+        after_power = self._last in _POWER
+        if self._last and "and" in joint.lower() and not after_power:
+            return False
+        if word in _SIZE:
+            return self._take_size(_SIZE[word])
+        return self._take_power(_POWER[word])
+
+    def _take_size(self, size: int) -> bool:
+        fits = self._last in ("", *_POWER) or (self._last in _TENS and 0 < size < 10)
+        if fits:
+            self._part += size
+        return fits
+
+    def _take_power(self, power: int) -> bool:
+        if power == 100:
+            fits = self._part < 100 and self._last != "hundred"
+            self._part = (self._part or 1) * 100 if fits else self._part
+            return fits
+        fits = power < self._smallest_power and self._last not in ("thousand", "million")
+        if fits:
+            self._total += (self._part or 1) * power
+            self._part, self._smallest_power = 0, power
+        return fits
+
+    def extend(self, word: str, end: int) -> None:
+        self._last, self.end = word, end
+
+    def number(self, text: str) -> SpelledNumber:
+        value = self._total + self._part
+        before = text[max(0, self.start - 12) : self.start]
+        return SpelledNumber(-value if _MINUS.search(before) else value, self.start, self.end)
+
+
+def spelled_numbers(text: str) -> list[SpelledNumber]:
+    """The numbers in words in `text`, in their order; "one two" is two numbers."""
+    found: list[SpelledNumber] = []
+    current: _Builder | None = None
+    for match in _WORD.finditer(text):
+        word = match[0].lower()
+        if word not in _SIZE and word not in _POWER:
+            continue
+        joint = _JOINT.fullmatch(text, current.end, match.start()) if current else None
+        if current is None or joint is None or not current.takes(word, joint[0]):
+            if current is not None:
+                found.append(current.number(text))
+            current = _Builder(match.start())
+            current.takes(word, "")
+        current.extend(word, match.end())
+    if current is not None:
+        found.append(current.number(text))
+    return found
+
+
+def in_digits(text: str) -> str:
+    """`text` with its numbers in words as digits, "two thirds" as "2/3".
+
+    Where `text` has digits, only what goes with them is: "2 and a half", "half a million".
+    """
+    spelled_out = not any(map(str.isdecimal, text))
+    text = _NONE.sub("0", text)
+    if _MIXED.search(text):
+        text = _A_DOZEN.sub("1 dozen", _HALF_A.sub(r"0.5 \1", text))
+    elif not spelled_out:
+        return text
+    if spelled_out:
+        found = [number for number in spelled_numbers(text) if _counts(text, number)]
+        text = _replaced(text, found) if found else foreign_numbers(text)
+        text = _POINT.sub(lambda number: f"{number[1]}.{number[2].replace(' ', '')}", text)
+        return _PART_OF.sub(_fraction, text)
+    return _PART_OF.sub(lambda part: _fraction(part) if part["whole"] else part[0], text)
+
+
+def _replaced(text: str, found: list[SpelledNumber]) -> str:
+    pieces: list[str] = []
+    end = 0
+    for number in found:
+        pieces += [text[end : number.start], str(abs(number.value))]
+        end = number.end
+    return "".join([*pieces, text[end:]])
+
+
+def _fraction(part: re.Match[str]) -> str:
+    word = part["part"].lower()
+    size = 2 if word == "halve" else _PARTS[word]
+    count = int(part["count"] or 1) + int(part["whole"] or 0) * size
+    return f"{count}/{size}"
+
+
+def _counts(text: str, number: SpelledNumber) -> bool:
+    if text[number.start : number.end].lower() != "one":
+        # The scale of a number in digits stays a word: "0.5 million".
+        return not text[max(0, number.start - 3) : number.start].rstrip()[-1:].isdecimal()
+    if _ONE_AFTER.match(text, number.end):
+        return True
+    before = text[max(0, number.start - 24) : number.start]
+    last = not re.search(r"\w", text[number.end :])
+    if before.strip():
+        return bool(_ONE_BEFORE.search(before) or (last and _ONE_LAST.search(before)))
+    return last
+
+
+_UNITS = {
+    "de": """null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn
+        fünfzehn sechzehn siebzehn achtzehn neunzehn""",
+    "fr": """zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze
+        quinze seize dix-sept dix-huit dix-neuf""",
+    "es": """cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce
+        quince dieciséis diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés
+        veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve""",
+    "pt": """zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze
+        quinze dezesseis dezessete dezoito dezenove""",
+    "it": """zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici
+        quattordici quindici sedici diciassette diciotto diciannove""",
+    "ru": """ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать
+        тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать""",
+}
+_FOREIGN_TENS = {
+    "de": "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig",
+    "fr": "vingt trente quarante cinquante soixante",
+    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "pt": "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
+    "it": "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+    "ru": "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
+}
+_OTHERS = {
+    "eins": 1, "hundert": 100, "einhundert": 100, "cent": 100, "cien": 100, "cem": 100,
+    "cento": 100, "сто": 100, "две": 2, "duas": 2, "quatre-vingts": 80, "dezasseis": 16,
+    "dezassete": 17, "dezanove": 19,
+}  # fmt: skip
+# Articles, and words that mean something else in another of these languages or in English.
+_AMBIGUOUS = {
+    "ein", "un", "uno", "um", "один", "null", "once", "cent", "cento", "six", "sept", "sei", "dix",
+    "acht",
+}  # fmt: skip
+
+_FOREIGN_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*+")
+# One numeral alone is mostly part of a word: "一共", "十分".
+_CHINESE = re.compile(
+    r"[零〇一二两三四五六七八九十百千]{1,12}+万[零一二两三四五六七八九十百千]{0,12}"
+    r"|[零〇一二两三四五六七八九十百千]{2,12}"
+    r"|[零〇二两三四五六七八九十](?=[个個只隻人元块本天支张年岁米件次。.]|\Z)"
+)
+_CHINESE_DIGITS = dict(
+    zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True)
+)
+_CHINESE_POWERS = {"十": 10, "百": 100, "千": 1000}
+
+
+def foreign_numbers(text: str) -> str:
+    """`text` with such numbers in digits: "Achtzehn" -> "18", "vingt et un" -> "21"."""
+    words = list(_FOREIGN_WORD.finditer(text))
+    pieces: list[str] = []
+    end = place = 0
+    while place < len(words):
+        count, value = _number_at(text, words, place)
+        if value is not None:
+            pieces += [text[end : words[place].start()], str(value)]
+            end = words[place + count - 1].end()
+        place += count
+    return _CHINESE.sub(_chinese, "".join([*pieces, text[end:]]))
+
+
+def _number_at(text: str, words: list[re.Match[str]], place: int) -> tuple[int, int | None]:
+    """How many words from `place` on are one number, and which; one and None where none is."""
+    table = _table()
+    for count in (3, 2, 1):
+        run = words[place : place + count]
+        if len(run) < count:
+            continue
+        name = text[run[0].start() : run[-1].end()].lower()
+        if name in table and (name not in _AMBIGUOUS or len(words) == 1):
+            return count, table[name]
+    return 1, None
+
+
+@functools.cache
+def _table() -> dict[str, int]:
+    found = dict(_OTHERS)
+    for language, words in _UNITS.items():
+        units = words.split()
+        tens = _FOREIGN_TENS[language].split()
+        found |= {word: value for value, word in enumerate(units)}
+        for ten, word in enumerate(tens, start=2):
+            found[word] = 10 * ten
+            for one in range(1, 10):
+                found |= dict.fromkeys(_compounds(language, word, units[one], one), 10 * ten + one)
+    french = _UNITS["fr"].split()
+    for rest in range(10, 20):
+        found[f"soixante-{french[rest]}"] = 60 + rest
+        found["soixante et onze"] = 71
+    for rest in range(1, 20):
+        found[f"quatre-vingt-{french[rest]}"] = 80 + rest
+    return found
+
+
+def _compounds(language: str, ten: str, unit: str, one: int) -> tuple[str, ...]:
+    if language == "de":
+        return (f"{unit}und{ten}",)
+    if language == "fr":
+        return (f"{ten} et un", f"{ten}-et-un") if one == 1 else (f"{ten}-{unit}",)
+    if language == "it":
+        return ((ten[:-1] if one in (1, 8) else ten) + unit.replace("tre", "tré"),)
+    joint = {"es": " y ", "pt": " e ", "ru": " "}[language]
+    return (f"{ten}{joint}{unit}",)
+
+
+def _chinese(match: re.Match[str]) -> str:
+    above, _, below = match[0].rpartition("万")
+    return str(_below_ten_thousand(above) * 10_000 + _below_ten_thousand(below))
+
+
+def _below_ten_thousand(text: str) -> int:
+    total, digit = 0, 0
+    for character in text:
+        if character in _CHINESE_DIGITS:
+            digit = _CHINESE_DIGITS[character]
+        else:
+            total, digit = total + (digit or 1) * _CHINESE_POWERS[character], 0
+    return total + digit

@@ -1,0 +1,268 @@
+"""The text that a sentence or a reply gives as its answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from opro_cli.reading.answer_text import listed, text_key
+from opro_cli.reading.final_answer import (
+    UNDECIDED,
+    Mark,
+    Undecided,
+    decided,
+    final_answer_in,
+    first_sentence,
+)
+from opro_cli.reading.reply_text import repeats
+from opro_cli.reading.sentences import (
+    concludes,
+    cut_off,
+    declines,
+    lines,
+    sentences,
+    takes_back,
+    without_closing,
+    without_denied,
+)
+
+SHORT = 12
+"""Words of a text that may be an answer as it stands."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*+")
+_COPULA = re.compile(
+    r"\s(?:is|are|was|were|be|ist|war|heißt|lautet|est|était|es|fue|é|foi|è)\s"
+    r"(?:(?:called|named|known\sas|probably|likely|therefore|thus|simply|actually|then)\s)?"
+    r"|(?<=it)['’]s\s|(?<=that)['’]s\s|:\s|\s=\s",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"(?<![^\W_])(?:not|never|neither|nor|cannot|nicht|pas|kein)(?![^\W_])|n['’]t(?![^\W_])", re.I
+)
+# What explains an answer behind it: ", because …", " (the capital)", " – it is".
+_EXPLAINED = re.compile(
+    r",?\s(?:because|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
+    r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
+    r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
+    re.IGNORECASE,
+)
+_CHOICE = re.compile(r"(?<![^\W_])(?:or|either|oder|ou)\s", re.IGNORECASE)
+# "**Sentiment:** negative"
+_LABEL = re.compile(r"[\s#*_>-]{0,6}[^\W\d_][\w' -]{0,40}[*_]{0,3}:[*_]{0,3}\s+(?=\S)")
+_SOLE_FIELD = re.compile(
+    r'[`\w\s]{0,12}\{\s{0,9}"[^"\n]{1,60}"\s?:\s?"((?:[^"\\]|\\.){1,500}+)"\s{0,9}\}[`\s]{0,9}'
+)
+# "so we have ant < [bee < cat]"
+_LINK = r"[\[\"(“]{0,3}[\w'-]{1,40}[\])\"”]{0,3}"
+_CHAIN = re.compile(rf"{_LINK}(?:\s?(?:<|→|->|>|⇒)\s?{_LINK}){{1,200}}")
+_PLAN = re.compile(
+    r"\W{0,4}(?:sure|certainly|of\scourse|okay|ok|great|let['’]?s|let\sus|let\sme|here\sis|here\sare"
+    r"|here['’]s|i\swill|i['’]ll|i\scan|i\swould\sneed"
+    r"|to\s(?:find|solve|answer|sort|determine|close|complete|figure)"
+    r"|we\s(?:need|should|must|have|can|will|first)|first|step|lass(?:en)?\s(?:uns|sie)|voyons)"
+    r"(?![^\W_])",
+    re.IGNORECASE,
+)
+_SET_OFF = re.compile(r"\*\*([^*\n]{1,80})(?<!:)\*\*(?!:)|`([^`\n]{1,80})`")
+_LITTLE = """a an the is are was were be been it this that of in on to by and as which who whom his
+    her its their there so therefore thus der die das ist war den dem le la les el los est était es
+    fue il lo é foi o os"""
+_LITTLE_WORDS = frozenset(_LITTLE.split())
+
+
+def concluded_text(text: str, question: str) -> str | None:
+    """The line or sentence with which a text without a marker answers, or None.
+
+    A list at its end; a short first line or sentence before an explanation; a short last line;
+    else its last or first sentence, where that says what something is or repeats `question`
+    with words of its own; or all of it where it is short. None for what declines, announces,
+    asks back or is cut off.
+    """
+    if field := _SOLE_FIELD.fullmatch(text):
+        return field[1]
+    body = without_denied(without_closing(text))
+    said = lines(body)
+    if not said:
+        return None
+    if items := listed(said):
+        return items
+    if leading := _leading(said, body):
+        return leading
+    last = sentences(said[-1])[-1]
+    first = sentences(said[0])[0]
+    if (
+        cut_off(body)
+        or declines(first)
+        or declines(last)
+        or last.endswith("?")
+        or _PLAN.match(last)
+    ):
+        return None
+    if last == said[-1] and _is_short(last) and not _DENIED.search(last):
+        return last
+    for sentence in (last, first):
+        if not _PLAN.match(sentence) and any(_tight_readings(sentence, question)):
+            return sentence
+    return None
+
+
+def announces(sentence: str) -> bool:
+    """Whether `sentence` only says what will be done: "Let's think step by step."."""
+    return bool(_PLAN.match(sentence))
+
+
+def is_choice(answer: str) -> bool:
+    """Whether `answer` leaves open which of several it is: "Rome or Oslo"."""
+    return bool(_CHOICE.search(answer))
+
+
+def readings(line: str, question: str) -> Iterator[str]:
+    """What `line` may give as its answer, as it stands first; only forms of one answer."""
+    yield line
+    if label := _LABEL.match(line):
+        line = line[label.end() :]
+        yield line
+    sentence = first_sentence(line)
+    yield sentence
+    if chain := list(_CHAIN.finditer(line)):
+        yield chain[-1][0]
+    if explained := _EXPLAINED.search(sentence):
+        yield sentence[: explained.start()]
+    yield from _tight_readings(sentence, question)
+
+
+def brief(line: str, question: str) -> str:
+    """The answer in `line` as it is shown: without the sentence around it."""
+    if label := _LABEL.match(line):
+        return line[label.end() :]
+    if not _LITTLE_WORDS & {word.lower() for word in _WORD.findall(line)}:
+        return line
+    return next(_tight_readings(first_sentence(line), question), line)
+
+
+def _tight_readings(sentence: str, question: str) -> Iterator[str]:
+    """What a sentence adds to the words of the question, says that something is, or sets off."""
+    if _DENIED.search(sentence):
+        return
+    added = _added_words(sentence, question)
+    if added:
+        yield added
+    copulas = list(_COPULA.finditer(sentence))
+    for copula in (copulas[0], copulas[-1]) if copulas else ():
+        complement = _EXPLAINED.split(sentence[copula.end() :])[0].strip()
+        if complement and (len(complement.split()) <= SHORT or "," in complement):
+            yield complement
+    set_off = _SET_OFF.findall(sentence)
+    if len(set_off) == 1:
+        yield "".join(set_off[0])
+
+
+def _added_words(sentence: str, question: str) -> str | None:
+    """The one stretch of `sentence` that is not in `question`: "The [Danube] flows through it."."""
+    asked = set(_WORD.findall(text_key(question)))
+    words = [(match, text_key(match[0])) for match in _WORD.finditer(sentence)]
+    new = [place for place, (_, key) in enumerate(words) if key not in asked | _LITTLE_WORDS]
+    repeated = [key for _, key in words if key in asked and key not in _LITTLE_WORDS]
+    if not new or not repeated or new[-1] - new[0] >= SHORT:
+        return None
+    inside = [key for _, key in words[new[0] : new[-1] + 1]]
+    if any(key in asked and key not in _LITTLE_WORDS for key in inside):
+        return None
+    return sentence[words[new[0]][0].start() : words[new[-1]][0].end()]
+
+
+def _leading(said: list[str], body: str) -> str | None:
+    """The short first line, or the first few words, of a text that goes on with sentences."""
+    first = sentences(said[0])[0]
+    rest = body[len(first) :]
+    longer = len(rest.split()) > len(first.split())
+    few = len(first.split()) <= (4 if first != said[0] else SHORT // 2)
+    if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
+        return None
+    if concludes(rest) or takes_back(rest) or declines(first) or declines(said[-1]):
+        return None
+    return first
+
+
+def _is_short(line: str) -> bool:
+    """Whether `line` may be an answer as it stands: a few words, or words without a sentence."""
+    words = [word.lower() for word in _WORD.findall(line)]
+    return len(words) <= SHORT or not _LITTLE_WORDS & set(words)
+
+
+_SPELLED = (
+    (re.compile(r"&lt;|\\langle(?![a-z])|[⟨〈‹＜]"), "<"),
+    (re.compile(r"&gt;|\\rangle(?![a-z])|[⟩〉›＞]"), ">"),
+    (re.compile(r"\\(?=[{}])"), ""),
+)
+_BETWEEN = r"[\s,;'\"`*“”‘’]"
+# A run does not touch a word: "f(x)" and "item(s)" hold none.
+_RUN = re.compile(
+    rf"(?<![\w)\]}}>])[(\[{{<)\]}}>](?:(?:{_BETWEEN}{{0,6}}(?:and\s)?)[(\[{{<)\]}}>]){{0,200}}(?!\w)"
+)
+_BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]{0,400})\}")
+_STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]{0,400})\}")
+_DELIMITERS = re.compile(r"\\[()\[\]](?=\s|\Z)|(?:(?<=\s)|\A)\\[(\[]|</?[a-z_]{1,12}>")
+_REST = re.compile(r"[\s.,;:!'\"`*“”‘’$_]*")
+# "12: ( ; stack: [ (" is a step on the way.
+_TRACED = re.compile(r"\W{0,4}(?:step\s)?\d{1,4}\s?[:;]", re.IGNORECASE)
+_CLOSERS = frozenset(")]}>")
+
+
+def bracket_key(text: str) -> str:
+    """`text` without spaces; "" unless it is brackets only."""
+    for pattern, plain in _SPELLED:
+        text = pattern.sub(plain, text)
+    key = "".join(text.split())
+    return key if key and not key.strip("()[]{}<>") else ""
+
+
+def brackets_in(text: str, question: str) -> str | None:
+    """The brackets that `text` answers with, without spaces, or None.
+
+    Beside a marker: the first ones. Else the last line of nothing but brackets, else those that
+    the last line ends with. Opening brackets alone close nothing, and are no answer.
+    """
+    boxed = [match[1] for match in _BOXED.finditer(text)]
+    if boxed:
+        return next(iter(_runs(boxed[-1])), None)
+    key = decided(final_answer_in(text).marks, _beside)
+    if key is None:
+        key = _concluded(text, question)
+    return None if isinstance(key, Undecided) else key
+
+
+def _beside(mark: Mark) -> str | Undecided | None:
+    for line in (mark.line, *lines(mark.rest)):
+        if runs := _runs(line):
+            return runs[0]
+    return UNDECIDED if mark.form == "sentence" else None
+
+
+def _concluded(text: str, question: str) -> str | None:
+    if repeats(text, question):
+        return None
+    said = lines(without_closing(text))
+    alone = [runs[0] for line in said if (runs := _runs(line, alone=True))]
+    if alone:
+        return alone[-1]
+    closing = _runs(said[-1], closing=True) if said else []
+    return closing[-1] if closing else None
+
+
+def _runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
+    """The bracket sequences in `line`; alone: that are all of it; closing: that end it."""
+    for pattern, plain in _SPELLED:
+        line = pattern.sub(plain, line)
+    line = _STYLED.sub(r"\1", line)
+    line = _DELIMITERS.sub(" ", line)
+    found: list[str] = []
+    for run in _RUN.finditer(line) if not _TRACED.match(line) else ():
+        if alone and not _REST.fullmatch(line, 0, run.start()):
+            continue
+        if (alone or closing) and not _REST.fullmatch(line, run.end()):
+            continue
+        key = re.sub(r"[^()\[\]{}<>]", "", run[0])
+        if _CLOSERS & set(key):
+            found.append(key)
+    return found

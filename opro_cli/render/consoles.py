@@ -1,0 +1,43 @@
+"""Where text goes: results to stdout, everything else to stderr; and who shows a run there."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from opro_cli.ports import Observer
+
+
+def console_for(stream: TextIO) -> Console:
+    """A console that takes no text for markup and breaks on no letter its encoding lacks."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+def observer_for(
+    stream: TextIO | None = None,
+    *,
+    plain: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Observer:
+    """The live view where a terminal can show it, else the plain log; both on stderr.
+
+    clock: what `Activity.started` is a time of.
+    """
+    stream = stream or sys.stderr
+    console = console_for(stream)
+    # Only a run is looked on at; a table needs neither of them, nor asyncio.
+    if plain or not console.is_terminal or console.is_dumb_terminal:
+        from opro_cli.render.plain import PlainLog
+
+        return PlainLog(stream)
+    from opro_cli.render.live import LiveView
+
+    return LiveView(console, clock)

@@ -1,0 +1,195 @@
+"""The live views of a run and of a sweep: frames drawn on a timer while the work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.state import RunState
+from opro_cli.core.sweep.table import Row, Table
+from opro_cli.render.frame import render_run
+from opro_cli.render.plain import opening_lines
+from opro_cli.render.safe import printable
+from opro_cli.render.scoreboard import Scoreboard
+from opro_cli.render.sweep_frame import render_sweep
+
+PERIOD = 0.125
+"""Seconds between frames."""
+
+
+class Drawing:
+    """Draws frames on a terminal until `end`, and leaves the last one there.
+
+    A frame is made on the event loop, where what it shows does not change under the reader, so
+    nothing is copied and nothing is locked; it is written by a worker thread, so a terminal
+    that takes no more (Ctrl-S, a slow line) holds up the picture and not the work. rich's own
+    refresh thread would read the state while it changes, and die with a traceback in the
+    picture; here a failure ends the drawing, is said in one line, and the work goes on.
+
+    frame: makes one of at most so many cells and so many lines. work: what goes on, in a word.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        frame: Callable[[int, int], Text],
+        work: str,
+        period: float = PERIOD,
+    ) -> None:
+        self._console = console
+        self._make = frame
+        self._work = work
+        self._period = period
+        self._live: Live | None = None
+        self._drawing: asyncio.Task[None] | None = None
+        self._writing = Lock()
+        # Its own thread: the loop's shared ones may be busy with a model for seconds.
+        self._writer = ThreadPoolExecutor(1, "live-view")
+        self._size = console.size
+
+    def begin(self) -> None:
+        """Draw the first frame; the others follow on the event loop, if one runs."""
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            redirect_stdout=False,  # results may be piped on; only the messages are ours
+            vertical_overflow="crop",
+        )
+        self._live.start()
+        self._write(self._frame())
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Draw from now on, where `begin` was called before the loop ran."""
+        if self._drawing is not None or self._live is None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._drawing = loop.create_task(self._draw(loop))
+        self._drawing.add_done_callback(self._say_why_it_ended)
+
+    def end(self) -> None:
+        """Draw the last frame and give the terminal back; calling it twice is fine."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+        with self._writing:
+            if self._live is not None:
+                self._stop(self._frame())
+        self._writer.shutdown(wait=False)
+
+    async def _draw(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            await asyncio.sleep(self._period)
+            await loop.run_in_executor(self._writer, self._write, self._frame())
+
+    def _frame(self) -> Text:
+        width, height = self._console.size
+        # One line less than there are: after the last frame the cursor needs a place, and
+        # the first line would scroll away to make it.
+        return self._make(width, max(1, height - 1))
+
+    def _write(self, frame: Text) -> None:
+        with self._writing:
+            if self._live is None:
+                return
+            if self._console.size != self._size:
+                # The terminal has wrapped the old frame anew: no count of lines leads back
+                # to where it began.
+                self._size = self._console.size
+                self._console.clear()
+            self._live.update(frame, refresh=True)
+
+    def _stop(self, last: Text | None = None) -> None:
+        """Give the terminal back; `_writing` is held and the display is there."""
+        live, self._live = self._live, None
+        if live is not None:
+            if last is not None:
+                live.update(last)
+            live.stop()
+
+    def _say_why_it_ended(self, drawing: asyncio.Task[None]) -> None:
+        if drawing.cancelled():
+            return
+        error = drawing.exception()
+        with self._writing:
+            self._stop()
+        said = (
+            f"the live view has stopped, the {self._work} goes on ({type(error).__name__}: {error})"
+        )
+        self._console.print(Text(printable(said)), soft_wrap=True)
+
+
+class LiveView:
+    """Draws the run on a terminal until `end`, and leaves the last frame there."""
+
+    def __init__(
+        self, console: Console, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
+    ) -> None:
+        self._console = console
+        self._clock = clock
+        self._board = Scoreboard()
+        self._drawing = Drawing(console, self._frame, "run", period)
+
+    def begin(self, briefing: Briefing, state: RunState, activity: Activity) -> None:
+        """Print what stays on screen, then the first frame."""
+        for line in opening_lines(briefing):
+            self._console.print(Text(printable(line, self._console.width)), soft_wrap=True)
+        self._seen = briefing, state, activity
+        self._drawing.begin()
+
+    def after(self, event: Event, state: RunState) -> None:  # noqa: ARG002 - an Observer's
+        """Nothing: the timer shows it."""
+        self._drawing.go_on()  # `begin` may be called before the loop runs
+
+    def stopping(self) -> None:
+        """Nothing: the next frame says it."""
+
+    def end(self) -> None:
+        """Draw the last frame and give the terminal back; calling it twice is fine."""
+        self._drawing.end()
+
+    def _frame(self, width: int, height: int) -> Text:
+        briefing, state, activity = self._seen
+        return render_run(briefing, state, activity, self._clock(), width, height, self._board)
+
+
+class SweepLive:
+    """Draws the sweep on a terminal until `end`, and leaves the lines above its rows there."""
+
+    def __init__(
+        self, console: Console, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
+    ) -> None:
+        self._clock = clock
+        self._drawing = Drawing(console, self._frame, "sweep", period)
+        self._over = False
+
+    def begin(self, table: Table) -> None:
+        """The first frame."""
+        self._table, self._started = table, self._clock()
+        self._drawing.begin()
+
+    def after(self, row: Row) -> None:
+        """Nothing: the timer shows it."""
+
+    def stopping(self) -> None:
+        """Nothing: the next frame says it."""
+
+    def end(self) -> None:
+        """Draw the last frame and give the terminal back; calling it twice is fine."""
+        self._over = True
+        self._drawing.end()
+
+    def _frame(self, width: int, height: int) -> Text:
+        elapsed = self._clock() - self._started
+        return render_sweep(self._table, elapsed, width, height, over=self._over)

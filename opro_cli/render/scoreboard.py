@@ -1,0 +1,268 @@
+"""The rows and columns of the live view, read off the state."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from opro_cli.core.run.answers import Score
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.progress import phase
+from opro_cli.core.run.selection import (
+    baseline,
+    compared_on_test,
+    finalists,
+    proposed_for_dev,
+    winner,
+)
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Split
+from opro_cli.render.safe import flagged, instruction_shown, printable, printable_blocks
+from opro_cli.reports.formats import about, bounds, percent
+
+_SCORE = len("~99.0 %")
+_INTERVAL = len("[100.0–100.0]")
+_STEP = len("step")
+_WIDE = 100
+"""Terminals from here on get two spaces between columns and whole words above them."""
+_NARROW = 64
+"""Terminals below have no room for interval and step beside the instruction."""
+
+
+def _none(instruction: str) -> object:  # noqa: ARG001 - as if it quoted nothing
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How a row is laid out; both tables of a frame share one, so that numbers line up.
+
+    sizes: questions a split. unreadable, dev: are there any, so that they need a column?
+    leaks: what an instruction quotes of the train questions, asked of those that have a row.
+    """
+
+    width: int
+    sizes: dict[Split, int]
+    unreadable: bool
+    dev: bool
+    leaks: Callable[[str], object] = _none
+
+    def header(self, title: str) -> Text:
+        """The names of the columns, for scores on train; `title` says what the rows are."""
+        unreadable = self._unreadable_title()
+        cells = self._cells("train", "95 % interval", "n/N", unreadable, "dev", "step")
+        return Text(self._fit(self._join(cells, title)), style="bold")
+
+    def title(self, title: str) -> Text:
+        """The line above rows that stand in the same columns as those with a header."""
+        return Text(printable(title, self.width), style="bold")
+
+    def row(
+        self,
+        candidate: Candidate,
+        split: Split,
+        score: Score | None,
+        dev: Score | None,
+        lines: int = 1,
+    ) -> list[Text]:
+        """One candidate, its instruction on at most `lines` lines."""
+        size = self.sizes[split]
+        cells = self._cells(
+            about(score.mean, estimated=score.estimated) if score else "-",
+            bounds(score.interval.low, score.interval.high) if score else "",
+            f"{score.n if score else 0}/{size}",
+            str(score.unreadable) if score and score.unreadable else "",
+            percent(dev.mean) if dev else "",
+            str(candidate.step),
+        )
+        room = self.width - cell_len(self._join(cells, ""))
+        text = flagged(candidate.instruction, self.leaks(candidate.instruction))
+        texts = printable_blocks(text, max(1, room), lines)
+        indent = " " * (self.width - room)
+        first = self._fit(self._join(cells, texts[0]))
+        return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]
+
+    def proposal(self, instruction: str) -> Text:
+        """An instruction that is not a candidate yet: nothing but its text."""
+        blank = self._join(self._cells("", "", "", "", "", ""), "")
+        return Text(
+            self._fit(
+                blank + printable(instruction_shown(instruction), max(1, self.width - len(blank)))
+            )
+        )
+
+    def _cells(
+        self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str
+    ) -> list[str]:
+        most = max(self.sizes.values(), default=0)
+        narrow = self.width < _NARROW
+        cells = [score.rjust(_SCORE)]
+        if not narrow:
+            cells.append(interval.rjust(_INTERVAL))
+        cells.append(asked.rjust(2 * len(str(most)) + 1))
+        if self.unreadable:
+            cells.append(unreadable.rjust(len(self._unreadable_title())))
+        if self.dev:
+            cells.append(dev.rjust(_SCORE))
+        return cells if narrow else [*cells, step.rjust(_STEP)]
+
+    def _unreadable_title(self) -> str:
+        return "unreadable" if self.width >= _WIDE else "unread."
+
+    def _join(self, cells: list[str], last: str) -> str:
+        gap = "  " if self.width >= _WIDE else " "
+        return gap.join([*cells, last])
+
+    def _fit(self, line: str) -> str:
+        line = line.rstrip()  # all of it is printable already
+        return line if cell_len(line) <= self.width else printable(line, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Whom the run is busy with. title: what for, "step 3 on train: 8 candidates, 5 scored".
+
+    proposals: instructions that wait for the rest of their step, not yet candidates.
+    """
+
+    title: str
+    split: Split
+    candidates: tuple[Candidate, ...]
+    proposals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """Train means of the steps whose candidates are all scored, by step from 0."""
+
+    best_so_far: tuple[float, ...]
+    mean: tuple[float, ...]
+
+
+class Scoreboard:
+    """Answers questions about the scores of one run many times a second.
+
+    Answers are only ever added, so a score stays right until its number of answers changes;
+    a long run's frame costs a look at each candidate, not at each answer.
+    """
+
+    def __init__(self) -> None:
+        self._scores: dict[tuple[str, Split], Score] = {}
+        # Looked up once: with all train (all dev) answers in, they stay who they are.
+        self._finalists: list[Candidate] = []
+        self._pair: list[Candidate] = []
+
+    def score(self, candidate: Candidate, split: Split) -> Score | None:
+        """The candidate's score so far, None before the first answer."""
+        n = len(candidate.answers[split].by_question)
+        known = self._scores.get((candidate.id, split))
+        stopped = candidate.answers[split].estimate is not None
+        if known is not None and known.n == n and known.estimated == stopped:
+            return known
+        score = candidate.score(split)
+        if score is not None:
+            self._scores[candidate.id, split] = score
+        return score
+
+    def best(self, state: RunState, limit: int) -> list[Candidate]:
+        """Fully scored on train, best first as `selection.ranked` has it; dev decides, if known."""
+        scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
+        return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
+
+    def leader(self, state: RunState) -> tuple[Split, float] | None:
+        """The split that the best so far is the best on, and its mean there."""
+        for candidate in self.best(state, 1):
+            split: Split = "train" if self._rank(state, candidate)[0] else "dev"
+            score = self.score(candidate, split)
+            return None if score is None else (split, score.mean)
+        return None
+
+    def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
+        # Until the search is over, only those that `eval_interval` picked have dev scores.
+        on_dev = state.step == state.search.steps and state.is_scored(candidate, "dev")
+        score = self.score(candidate, "dev" if on_dev else "train")
+        mean = score.mean if score else 0.0
+        return (not on_dev, -mean, candidate.step, len(candidate.instruction))
+
+    def by_step(self, state: RunState) -> StepScores:
+        """How the search went, step by step; a step without new candidates repeats the last."""
+        means: dict[int, list[float]] = {}
+        tops: dict[int, float] = {}
+        unfinished = state.step + 1
+        for candidate in state.candidates.values():
+            if state.is_done(candidate):
+                score = self.score(candidate, "train")
+                reached = score.mean if score else 0.0
+                means.setdefault(candidate.step, []).append(reached)
+                if state.is_scored(candidate, "train"):  # an estimate is no record
+                    tops[candidate.step] = max(reached, tops.get(candidate.step, 0.0))
+            else:
+                unfinished = min(unfinished, candidate.step)
+        best: list[float] = []
+        mean: list[float] = []
+        for step in range(unfinished):
+            here = means.get(step)
+            if here is None and not mean:
+                continue
+            best.append(max([tops.get(step, 0.0), *best[-1:]]))
+            mean.append(sum(here) / len(here) if here else mean[-1])
+        return StepScores(tuple(best), tuple(mean))
+
+    def bench(self, state: RunState) -> Bench:
+        """What the run is doing now."""
+        now = phase(state)
+        if not state.sizes["train"]:
+            everyone = list(state.candidates.values())
+            return self._bench("instructions on test", state, everyone, "test")
+        if now == "test":
+            if not self._pair:
+                start, best = baseline(state), winner(state)
+                if start is not None and best is not None:
+                    self._pair = compared_on_test(state, start, best)
+            return self._bench("start, best and baselines on test", state, self._pair, "test")
+        if now == "dev":
+            if not self._finalists:
+                self._finalists = finalists(state)
+            return self._bench("finalists on dev", state, self._finalists, "dev")
+        due = proposed_for_dev(state)
+        here = state.of_step(state.step)
+        waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
+        if waits_for_dev and all(map(state.is_done, here)):
+            return self._bench(f"step {state.step} on dev", state, due, "dev")
+        proposing = state.step < state.search.steps and (
+            bool(state.proposals.arrived) or all(map(state.is_done, here))
+        )
+        if proposing:
+            return _proposing(state)
+        what = "initial instructions" if state.step == 0 else f"step {state.step}"
+        return self._bench(f"{what} on train", state, here, "train")
+
+    def _bench(self, what: str, state: RunState, who: list[Candidate], split: Split) -> Bench:
+        done = sum(state.is_scored(c, split) for c in who)
+        title = f"{what}: {done}/{len(who)} scored"
+        if split == "train" and (stopped := sum(state.is_done(c) for c in who) - done):
+            title += f", {stopped} stopped early"
+        return Bench(title, split, tuple(who))
+
+
+def _proposing(state: RunState) -> Bench:
+    proposals = state.proposals.arrived
+    arrived, wanted = len(proposals), state.search.candidates_per_step
+    title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
+    if state.pending:
+        return Bench(title, "train", tuple(state.pending.values()))
+    texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
+    return Bench(title, "train", (), tuple(texts))
+
+
+def missed_answers(candidates: Iterable[Candidate]) -> dict[str, int]:
+    """Of all splits: answers that could not be read, and questions that were refused."""
+    answers = [a for c in candidates for a in c.answers.values()]
+    return {
+        "unreadable": sum(a.unreadable for a in answers),
+        "refused": sum(a.refused for a in answers),
+    }

@@ -1,5 +1,0 @@
-"""A run, or several, as one self-contained page: no network, no font, no file beside it."""
-
-from opro_cli.reports.html.page import report_page
-
-__all__ = ["report_page"]

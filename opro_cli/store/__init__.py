@@ -1,0 +1,1 @@
+"""Run folders, the answer cache, and everything else that opro keeps on disk."""

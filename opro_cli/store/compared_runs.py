@@ -1,0 +1,78 @@
+"""The prompts that a comparison names, and what the scorer said under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from opro_cli.core.run.events import Answered, Reasoned
+from opro_cli.core.task.example import Split
+from opro_cli.errors import UsageError
+from opro_cli.reports.comparison import Comparison
+from opro_cli.reports.diff import BEST, Chosen, Place, choose, place_of
+from opro_cli.reports.paired import Replies
+from opro_cli.store.find import find_run, runs_called
+from opro_cli.store.journal import read_events
+from opro_cli.store.run_folder import read_run
+
+
+class Wanted(NamedTuple):
+    """A prompt that was named: a place in a run."""
+
+    folder: Path
+    place: Place
+
+
+def find_prompt(runs_dir: Path, wanted: str) -> Wanted:
+    """What RUN, or RUN@PLACE, names.
+
+    An @ may be part of a run's name, so the whole text is tried as one first.
+    """
+    run, at, behind = wanted.rpartition("@")
+    if not at or runs_called(runs_dir, wanted):
+        return Wanted(find_run(runs_dir, wanted), BEST)
+    place = place_of(behind)
+    if place is None and runs_called(runs_dir, run):
+        raise UsageError(
+            f'"@{behind}" names no prompt of {run}',
+            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
+        )
+    return Wanted(find_run(runs_dir, run if place else wanted), place or BEST)
+
+
+def choose_prompts(runs_dir: Path, names: Sequence[str]) -> list[Chosen]:
+    """The prompts of these names (RUN or RUN@PLACE); each run is read once."""
+    read_once = cache(read_run)
+    wanted = [find_prompt(runs_dir, name) for name in names]
+    return [choose(read_once(each.folder), each.place) for each in wanted]
+
+
+def replies_to_flips(chosen: Sequence[Chosen], compared: Comparison) -> list[Replies]:
+    """For each prompt the whole replies to the questions that flipped.
+
+    They are in the journals alone, which are read again for this and only for this.
+    """
+    return [
+        read_replies(Path(each.run.folder), each.candidate.id, asked) if each.candidate else {}
+        for each, asked in zip(chosen, compared.flipped(), strict=True)
+    ]
+
+
+def read_replies(
+    folder: Path, candidate: str, asked: Mapping[Split, Set[int]]
+) -> dict[tuple[Split, int], tuple[str, ...]]:
+    """Replies to these questions under one candidate (its id), a text for each round."""
+    replies: dict[tuple[Split, int], tuple[str, ...]] = {}
+    for event in read_events(folder / "events.jsonl"):
+        if not isinstance(event, Reasoned | Answered) or event.candidate != candidate:
+            continue
+        if event.question not in asked[event.split]:
+            continue
+        place = (event.split, event.question)
+        earlier = replies.get(place, ())
+        # A reply that was kept ungraded comes again with its grade.
+        if earlier[-1:] != (event.text,):
+            replies[place] = (*earlier, event.text)
+    return replies

@@ -1,0 +1,111 @@
+"""Runs and sweeps by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from opro_cli.errors import RunFolderError
+
+HALF_MADE = ".making-"
+"""How the name of a folder begins that is only being made; no such folder is a run."""
+
+
+def find_run(runs_dir: Path, wanted: str) -> Path:
+    """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
+    matches = runs_called(runs_dir, wanted)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(run.name for run in matches[:6]) + (" …" if len(matches) > 6 else "")
+        raise RunFolderError(f'"{wanted}" fits {len(matches)} runs: {names}', "name more of it")
+    if wanted and _is_folder(Path(wanted)):
+        raise RunFolderError(
+            f"{wanted}: not a run folder (it has no run.json)", "`opro runs` lists the runs"
+        )
+    raise RunFolderError(
+        f'no run called "{wanted}" in {runs_dir}', "`opro runs` lists the runs; see --runs-dir"
+    )
+
+
+def runs_called(runs_dir: Path, wanted: str) -> list[Path]:
+    """All runs that `wanted` may mean."""
+    for folder in (Path(wanted), runs_dir / wanted):  # the latter: a cell as SWEEP/CELL
+        if wanted and _is_run(folder):
+            return [folder]
+    runs = list_runs(runs_dir)
+    exact = [run for run in runs if run.name == wanted]
+    return exact or [run for run in runs if wanted and wanted in run.name]
+
+
+def list_runs(runs_dir: Path) -> list[Path]:
+    """Folders of runs, newest last; [] when there is no such directory."""
+    if not _is_folder(runs_dir):
+        return []
+    found = (path for path in runs_dir.iterdir() if not path.name.startswith("."))
+    return sorted(filter(_is_run, found), key=_created)
+
+
+def _is_run(folder: Path) -> bool:
+    """Return True for a run, a damaged one included; one that is only being made is none."""
+    if folder.name.startswith(HALF_MADE):
+        return False
+    try:
+        return any((folder / name).is_file() for name in ("run.json", "events.jsonl"))
+    except OSError:  # a name that is too long, a folder that is not ours to look into
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def last_run(runs_dir: Path) -> Path:
+    """The newest run."""
+    runs = list_runs(runs_dir)
+    if not runs:
+        raise RunFolderError(f"no runs in {runs_dir}", "start one with `opro optimize CONFIG`")
+    return runs[-1]
+
+
+def _created(folder: Path) -> tuple[str, float]:
+    # The name carries the second of creation; within one second the folder's own time tells.
+    stamp = "-".join(folder.name.rsplit("-", 3)[1:3])
+    identity = folder / "run.json"
+    return stamp, (identity if identity.is_file() else folder).stat().st_mtime
+
+
+SWEEP = "sweep.json"
+"""What the folder of a sweep has, and no other. Here, since looking for it takes no more."""
+
+
+def find_sweep(runs_dir: Path, wanted: str) -> Path | None:
+    """The sweep that `wanted` names; None where it names none, and may be a run.
+
+    A folder, or the name of a sweep; or a part of one sweep's name that is part of no run's.
+    """
+    if not wanted:
+        return None
+    for folder in (Path(wanted), runs_dir / wanted):
+        if _is_sweep(folder):
+            return folder
+    named = [folder for folder in list_sweeps(runs_dir) if wanted in folder.name]
+    return named[0] if len(named) == 1 and not runs_called(runs_dir, wanted) else None
+
+
+def list_sweeps(runs_dir: Path) -> list[Path]:
+    """Folders of sweeps by name; [] when there is no such directory."""
+    try:
+        shown = (folder for folder in runs_dir.iterdir() if not folder.name.startswith("."))
+        return sorted(folder for folder in shown if _is_sweep(folder))
+    except OSError:
+        return []
+
+
+def _is_sweep(folder: Path) -> bool:
+    try:
+        return (folder / SWEEP).is_file()
+    except OSError:  # a name that is too long
+        return False

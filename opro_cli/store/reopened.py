@@ -1,0 +1,149 @@
+"""Runs that are opened again: finished ones for their result, others to score more prompts."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from opro_cli import __version__
+from opro_cli.core.run.events import SessionStarted
+from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.settings import Settings
+from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.files import write_atomically
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import result_of
+from opro_cli.store.journal import FileJournal
+from opro_cli.store.lock import is_locked
+from opro_cli.store.run_files import json_bytes, settings_fingerprint
+from opro_cli.store.run_folder import (
+    CONFIG_COPY,
+    read_identity,
+    read_result,
+    read_run,
+    rewrite_config,
+    write_result,
+)
+
+
+def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
+    """Add instructions to a run that searches nothing, behind those that it has.
+
+    Args:
+        journal: of the run, open, so that no other process adds to the same list meanwhile.
+        settings: of the present command; its instructions are added.
+
+    Returns:
+        The settings with all instructions of the run, those of other commands first.
+
+    Raises:
+        RunFolderError: the disk refuses.
+
+    Killed at any moment, the run is as it was or has the longer list, can be resumed, and does not
+    count as finished in between.
+    """
+    folder = journal.path.parent
+    identity = read_identity(folder)
+    known = tuple(identity["settings"]["search"]["initial_instructions"])
+    instructions = tuple(dict.fromkeys((*known, *settings.search.initial_instructions)))
+    settings = replace(settings, search=replace(settings.search, initial_instructions=instructions))
+    if instructions == known:
+        return settings
+    plain = as_plain(settings)
+    about = {**identity, "settings": plain, "config_fingerprint": settings_fingerprint(plain)}
+    try:
+        # First, so that a finished run is at work again before its result is out of date.
+        journal.append(SessionStarted(time.time(), os.getpid(), __version__))
+        journal.sync()
+        (folder / "result.json").unlink(missing_ok=True)
+        # A run without its copy of the config can be resumed; one whose copy has other
+        # instructions than run.json cannot.
+        (folder / CONFIG_COPY).unlink(missing_ok=True)
+        write_atomically(folder / "run.json", json_bytes(about))
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder}: cannot be added to: {error.strerror}",
+            "make room or fix the permissions, then give the same command again",
+        ) from error
+    rewrite_config(folder, settings)
+    return settings
+
+
+_OF_THE_FOLDER = ("run",)
+"""Keys that change when a folder is renamed, and are nobody's mistake."""
+
+
+class CheckedResult(NamedTuple):
+    """The result that a journal leads to. note: what was wrong with the stored one, "" if sound."""
+
+    result: dict[str, Any]
+    note: str
+
+
+def check_result(folder: Path) -> CheckedResult | None:
+    """Replay a run whose stored result may be its last, and put right what is stored otherwise.
+
+    Returns:
+        None for a run that is not finished or that another process is at work on.
+
+    Raises:
+        JournalError, RunFolderError: the journal, or what it is read with, is damaged or cut.
+    """
+    path = folder / "result.json"
+    stored = read_result(folder)
+    unfinished = stored is not None and stored.get("status") != "finished"
+    if unfinished or not path.exists() or is_locked(folder / "events.jsonl"):
+        return None
+    run = read_run(folder, own=True)  # nobody has it, and every line is to be checked
+    if run.status != "finished":
+        return None
+    result = result_of(run, finished=True)
+    wrong = _differences(folder, stored, result)
+    return CheckedResult(result, _put_right(folder, run, result, wrong) if wrong else "")
+
+
+def _differences(
+    folder: Path, stored: Mapping[str, Any] | None, result: Mapping[str, Any]
+) -> list[str]:
+    """List what is stored otherwise than the journal says: keys of the result, or whole files."""
+    if stored is None:
+        return ["it cannot be read"]
+    plain = json.loads(json_bytes(result))
+    keys = [key for key in {**plain, **stored} if key not in _OF_THE_FOLDER]
+    wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
+    prompt = _best_prompt(result)
+    try:
+        same = prompt is None or (folder / "best_prompt.txt").read_bytes() == _as_bytes(prompt)
+    except OSError:
+        same = False
+    return wrong if same else [*wrong, "best_prompt.txt"]
+
+
+def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: list[str]) -> str:
+    """Write the result anew; return what was wrong and what was done about it."""
+    wrote = run.state.sessions[-1].opro_version if run.state.sessions else __version__
+    what = f"{folder / 'result.json'}: not what the journal leads to ({', '.join(wrong)})"
+    if wrote != __version__:
+        return f"{what}, but written by opro {wrote}: left as it is; shown is what the journal says"
+    try:
+        journal = FileJournal(folder / "events.jsonl")
+        try:
+            write_result(folder, result, _best_prompt(result))
+        finally:
+            journal.close()
+    except (JournalError, RunFolderError) as error:
+        return f"{what}; it could not be written anew: {error.message}"
+    return f"{what}: written anew"
+
+
+def _best_prompt(result: Mapping[str, Any]) -> str | None:
+    return result["best"]["instruction"] if result["best"] else None
+
+
+def _as_bytes(prompt: str) -> bytes:
+    return prompt.encode("utf-8", "surrogatepass")

@@ -1,0 +1,91 @@
+"""The files of a new run's folder as bytes, and digests of the data files it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from opro_cli.core.settings.settings import HUB, DataSettings
+from opro_cli.core.task.example import SPLITS, Example, Split
+from opro_cli.errors import RunFolderError
+
+CONFIG_HEADER = (
+    "# what this run was asked to do, every default written out; `opro resume` reads this file\n"
+)
+
+
+def config_bytes(plain: Mapping[str, Any]) -> bytes:
+    """Settings as the `config.yaml` that `opro resume` reads."""
+    import yaml  # this and `metadata`: only a new run needs them, and each takes 20 ms
+
+    text: str = yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
+    if yaml.safe_load(text) != plain:  # U+0085 is written as it is, and read as a space
+        text = yaml.safe_dump(dict(plain), sort_keys=False)
+    return (CONFIG_HEADER + text).encode()
+
+
+def json_bytes(data: Mapping[str, Any]) -> bytes:
+    """Plain data as a JSON file that people can read."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    try:
+        return f"{text}\n".encode()
+    except UnicodeEncodeError:  # lone surrogates from a model
+        return (json.dumps(data, indent=2) + "\n").encode()
+
+
+def examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
+    """The questions of a run, one JSON object a line."""
+    lines = []
+    for split in SPLITS:
+        for example in examples.get(split, ()):
+            lines.append(json.dumps({"split": split, **asdict(example)}))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def settings_fingerprint(plain: Mapping[str, Any]) -> str:
+    """sha256 (64 hex digits) of settings as plain data."""
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what answers and reads; metadata only, nothing is imported."""
+    from importlib import metadata
+
+    versions = {"python": platform.python_version()}
+    for name in ("litellm", "datasets", "numpy", "tokenizers"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def file_digests(data: DataSettings) -> dict[str, str]:
+    """sha256 (64 hex digits) of each local file, by its path as configured."""
+    places = (data.train, data.dev, data.test)
+    local = [place for place in places if place and not place.startswith(HUB)]
+    return {str(path): _digest(path) for path in map(Path, local)}
+
+
+def check_unchanged(digests: Mapping[str, str]) -> None:
+    """A file that is gone does no harm, the run has its own copy; a changed one is refused.
+
+    Raises RunFolderError naming it.
+    """
+    for name, digest in digests.items():
+        path = Path(name)
+        if path.is_file() and _digest(path) != digest:
+            raise RunFolderError(
+                f"{path}: changed since the run began",
+                "restore the file to resume, or start a new run with `opro optimize`",
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,309 @@
+"""A run on disk: made whole or not at all, found by any unambiguous part of its name."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from opro_cli import __version__
+from opro_cli.core.run.events import FORMAT_VERSION
+from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.schema import read_section
+from opro_cli.core.settings.settings import (
+    OptimizerSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
+from opro_cli.errors import JournalError, RunExistsError, RunFolderError
+from opro_cli.files import write_atomically
+from opro_cli.loop.planner import Finish, next_work
+from opro_cli.reports.recorded import RecordedRun, Status
+from opro_cli.store.follow import replay_journal
+from opro_cli.store.journal import NOTHING
+from opro_cli.store.lock import is_locked
+from opro_cli.store.new_folder import make_folder
+from opro_cli.store.run_files import (
+    config_bytes,
+    examples_bytes,
+    json_bytes,
+    package_versions,
+    settings_fingerprint,
+)
+from opro_cli.store.snapshot import keep_snapshot, take_from_snapshot
+
+T = TypeVar("T")
+
+CONFIG_COPY = "config.yaml"
+"""What `opro resume` goes on with; what may change during a run may be changed there."""
+
+_MUCH = 4_000_000
+"""Bytes of a journal that take a reader some hundredths of a second."""
+
+_ATTEMPTS = 5
+"""Times that a run is read which others change meanwhile, before what is wrong is believed."""
+
+_RESTORE = "restore it from a backup, or copy the whole run folder again"
+
+
+def create_run(
+    runs_dir: Path,
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    identity: Mapping[str, Any],
+    name: str | None = None,
+) -> Path:
+    """Make the folder of a new run, whole or not at all, and return it.
+
+    Args:
+        name: of the folder; None for one from the run's name, the time and chance, which is
+            drawn again should there be such a run.
+
+    Raises:
+        RunExistsError: there is a run of this name, perhaps since a moment ago.
+        RunFolderError: the disk refuses.
+    """
+    stamp = datetime.now(UTC)
+    plain = as_plain(settings)
+    while True:
+        chosen = name or f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+        about = {
+            "format_version": FORMAT_VERSION,
+            "run": chosen,
+            "created": stamp.isoformat(timespec="seconds"),
+            "opro_version": __version__,
+            "packages": package_versions(),
+            "settings": plain,
+            "config_fingerprint": settings_fingerprint(plain),
+            **identity,
+        }
+        folder = runs_dir / chosen
+        try:
+            if make_folder(folder, partial(_write_new_run, about=about, examples=examples)):
+                return folder
+        except OSError as error:
+            raise RunFolderError(
+                f"{runs_dir}: cannot make a run folder here: {error.strerror}",
+                "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
+            ) from error
+        if name:
+            raise RunExistsError(f"{folder}: there is a run of this name", "`opro resume` it")
+
+
+def _write_new_run(
+    folder: Path, *, about: Mapping[str, Any], examples: Mapping[Split, Sequence[Example]]
+) -> None:
+    write_atomically(folder / CONFIG_COPY, config_bytes(about["settings"]))
+    write_atomically(folder / "run.json", json_bytes(about))
+    write_atomically(folder / "examples.jsonl", examples_bytes(examples))
+    (folder / "events.jsonl").touch()
+
+
+def rewrite_config(folder: Path, settings: Settings) -> None:
+    """Replace the config that `opro resume` reads; for what may change during a run."""
+    try:
+        write_atomically(folder / CONFIG_COPY, config_bytes(as_plain(settings)))
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder / 'config.yaml'}: cannot be written: {error.strerror}",
+            "make room or fix the permissions",
+        ) from error
+
+
+def read_identity(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run; refuses one written by a newer opro."""
+    path = folder / "run.json"
+    try:
+        identity = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{path}: not JSON: {error}", _RESTORE) from None
+    version = identity.get("format_version") if isinstance(identity, dict) else None
+    if not isinstance(version, int) or not isinstance(identity.get("settings"), dict):
+        raise RunFolderError(f"{path}: not the identity of a run", _RESTORE)
+    if version > FORMAT_VERSION:
+        raise RunFolderError(
+            f"{path}: format version {version}, this opro reads up to {FORMAT_VERSION}",
+            "update opro",
+        )
+    fingerprint = settings_fingerprint(identity["settings"])
+    if identity.get("config_fingerprint", fingerprint) != fingerprint:  # older runs have none
+        raise RunFolderError(f"{path}: not the settings that the run began with", _RESTORE)
+    return dict(identity)
+
+
+def read_examples(folder: Path) -> dict[Split, list[Example]]:
+    """The questions of a run, by split, as they were asked."""
+    path = folder / "examples.jsonl"
+    examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
+    number = 0
+    try:
+        for number, line in enumerate(path.read_bytes().splitlines(), start=1):  # noqa: B007
+            row = json.loads(line)
+            split = examples[row["split"]]
+            place = row.get("row", len(split))  # not in folders of format version 1
+            split.append(Example(row["input"], row["target"], row["source"], int(place)))
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
+    return examples
+
+
+def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
+    """All that is known of a run, by replay of its journal.
+
+    own: the caller holds the run's lock, so nobody else is at work on it, and means to go on with
+    it: every line is read and checked. Others take what they can from the snapshot, and leave a
+    new one where much had to be replayed.
+
+    Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
+    """
+    attempts = 1 if own else _ATTEMPTS
+    while True:
+        run = run_at_start(folder)
+        size = _journal_size(folder)
+        attempts -= 1
+        try:
+            return _replay(run, folder, own=own)
+        except (JournalError, RunFolderError):
+            # Another process may have worked on it, and `opro eval` may have added prompts to
+            # it, after a part was read here.
+            unchanged = (read_identity(folder), _journal_size(folder)) == (run.identity, size)
+            if unchanged or not attempts:
+                raise
+
+
+def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
+    journal = folder / "events.jsonl"
+    # Asked first: a run that ends meanwhile has not been cut.
+    locked = not own and is_locked(journal)
+    size = _journal_size(folder)
+    known = NOTHING if own else take_from_snapshot(folder, run.identity, run.state)
+    replay_journal(run.state, journal, known)
+    if locked:
+        return run
+    run = settled(run)
+    if not own and size - known.size >= _MUCH and journal.stat().st_size == size:
+        keep_snapshot(folder, run.identity, run.state, size)
+    return run
+
+
+def _journal_size(folder: Path) -> int:
+    journal = folder / "events.jsonl"
+    return journal.stat().st_size if journal.is_file() else 0
+
+
+def run_at_start(folder: Path) -> RecordedRun:
+    """A run before its first event, for who wants to see them one by one."""
+    identity = read_identity(folder)
+    examples = read_examples(folder)
+    if examples_fingerprint(examples) != identity.get("data_fingerprint"):
+        path = folder / "examples.jsonl"
+        raise RunFolderError(f"{path}: not the questions that the run began with", _RESTORE)
+    search = _section(folder, identity, "search", SearchSettings)
+    task = _section(folder, identity, "task", TaskSettings)
+    _section(folder, identity, "scorer", ScorerSettings)
+    _section(folder, identity, "optimizer", OptimizerSettings)
+    return RecordedRun(
+        name=folder.resolve().name,
+        folder=str(folder),
+        settings=_with_defaults(identity["settings"]),
+        identity=identity,
+        examples=examples,
+        state=RunState.at_start(search, examples, task),
+        status="running",
+    )
+
+
+def settled(run: RecordedRun) -> RecordedRun:
+    """A run, its journal replayed to the end, that no process is at work on.
+
+    Raises RunFolderError when the journal is cut.
+    """
+    run = replace(run, status=_status(run.state))
+    _refuse_if_cut(Path(run.folder), run.state, run.status)
+    return run
+
+
+def _with_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
+    """The settings of a run with the keys that came after it began, at their defaults."""
+    settings = read_section(Settings, recorded, (), [])
+    return recorded if settings is None else as_plain(settings)
+
+
+def _section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:
+    section = read_section(cls, identity["settings"].get(name), (), [])
+    if section is None:
+        path = folder / "run.json"
+        raise RunFolderError(f"{path}: its {name} settings cannot be read", _RESTORE)
+    return section
+
+
+def _refuse_if_cut(folder: Path, state: RunState, status: Status) -> None:
+    """A finished run has nothing left to do, and a result counts no call that is not recorded."""
+    result = read_result(folder) or {}
+    finished = "finished" in (status, result.get("status"))
+    cut = ""
+    if finished and (status != "finished" or next_work(state) != Finish()):
+        cut = "does not lead to the end of the run, which was finished"
+    elif (calls := calls_done(state)) < (counted := _calls_counted(result)):
+        cut = f"has {calls:,} calls, and result.json counts {counted:,}"
+    if cut:
+        raise RunFolderError(
+            f"{folder / 'events.jsonl'}: {cut}: a part of it is missing or was changed",
+            "copy the whole run folder again, or restore the file from a backup; to have what is "
+            "missing asked (and paid) again, delete result.json and `opro resume` the run",
+        )
+
+
+def _calls_counted(result: Mapping[str, Any]) -> int:
+    spend = result.get("spend")
+    calls = spend.get("calls") if isinstance(spend, dict) else None
+    return calls if isinstance(calls, int) else 0
+
+
+def _status(state: RunState) -> Status:
+    if state.ended is None:
+        return "killed"
+    by_reason: dict[str, Status] = {
+        "finished": "finished",
+        "interrupted": "stopped",
+        "budget": "stopped",
+    }
+    return by_reason.get(state.ended.reason, "failed")
+
+
+def read_result(folder: Path) -> dict[str, Any] | None:
+    """`result.json` of a run; None where there is none or it cannot be read (it can be remade)."""
+    try:
+        result = json.loads((folder / "result.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return result if isinstance(result, dict) else None
+
+
+def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | None) -> None:
+    """Write `result.json`, and `best_prompt.txt` byte for byte when there is a winner."""
+    try:
+        if best_prompt is not None:
+            write_atomically(
+                folder / "best_prompt.txt", best_prompt.encode("utf-8", "surrogatepass")
+            )
+        write_atomically(folder / "result.json", json_bytes(result))
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder}: cannot write the result: {error.strerror}",
+            "make room or fix the permissions, then `opro resume` writes it again",
+        ) from error

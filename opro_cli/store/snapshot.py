@@ -1,0 +1,142 @@
+"""`snapshot.msgpack`: the state that a run's journal leads to, so that readers need no replay.
+
+It is made of the journal and can always be deleted; `opro resume` never looks at it, and checks
+every line. Readers take it only while the journal begins, byte for byte (their number and their
+CRC-32), with what the snapshot was made of, and apply the events that came later: damage to the
+journal is told as without it. It must also be of this opro and of the settings and questions
+that the folder has now, and fit its own checksum. Anything else, and it is as if there were none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli import __version__
+from opro_cli.core.run.answers import Outcome
+from opro_cli.core.run.events import FORMAT_VERSION
+from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, taken
+from opro_cli.core.run.state import RunState
+from opro_cli.errors import RunFolderError
+from opro_cli.files import write_atomically
+from opro_cli.store.journal import NOTHING, Covered
+from opro_cli.store.run_files import settings_fingerprint
+from opro_cli.store.summary import blocks, crc32_of
+
+SNAPSHOT = "snapshot.msgpack"
+_VERSION = 4
+_CRC_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a snapshot fits. of: opro and its formats, and the run. size, lines, crc: of the part
+    of the journal that it was made of."""
+
+    of: tuple[str, ...]
+    size: int
+    lines: int
+    crc: int
+
+
+def take_from_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState) -> Covered:
+    """Restore what is kept of a state, which is one before its first event.
+
+    identity: the run's. Returns what need not be replayed: nothing without a snapshot that fits.
+    """
+    from msgspec import MsgspecError
+
+    path = folder / SNAPSHOT
+    try:
+        data = path.read_bytes()
+        if int.from_bytes(data[:_CRC_BYTES]) != zlib.crc32(memoryview(data)[_CRC_BYTES:]):
+            return NOTHING
+        header, body = _header_and_body().decode(memoryview(data)[_CRC_BYTES:])
+        if header.of != _of(identity) or not _begins(folder / "events.jsonl", header):
+            return NOTHING
+        restore(state, _body(path).decode(body))
+    except (OSError, MsgspecError, KeyError):
+        return NOTHING
+    return Covered(header.size, header.lines)
+
+
+def keep_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, size: int) -> None:
+    """Write the snapshot of a state that knows the first `size` bytes of its journal.
+
+    A disk that refuses and a text that is no Unicode (half a character from a model) leave the
+    run without one, which costs its readers the replay.
+    """
+    from msgspec.msgpack import encode
+
+    for candidate in state.candidates.values():
+        state.leaks_of(candidate.instruction)  # every reader asks, and it takes a second
+    with suppress(OSError, UnicodeEncodeError, OverflowError):
+        lines, crc, last = 0, 0, b"\n"
+        with (folder / "events.jsonl").open("rb") as file:
+            for block in blocks(file, size):
+                lines, crc, last = lines + block.count(b"\n"), zlib.crc32(block, crc), block[-1:]
+        if last != b"\n":  # half an event, which is not in the state
+            return
+        header = _Header(_of(identity), size, lines, crc)
+        data = encode((header, taken(state)), enc_hook=_packed)
+        whole = zlib.crc32(data).to_bytes(_CRC_BYTES) + data
+        write_atomically(folder / SNAPSHOT, whole, lasting=False)
+
+
+def _of(identity: Mapping[str, Any]) -> tuple[str, ...]:
+    versions = f"{_VERSION} {FORMAT_VERSION} {__version__}"
+    settings = settings_fingerprint(identity["settings"])
+    return (versions, settings, str(identity.get("data_fingerprint")))
+
+
+def _begins(journal: Path, header: _Header) -> bool:
+    """Does a journal begin with what the snapshot was made of?"""
+    if journal.stat().st_size < header.size:
+        return False
+    return crc32_of(journal, header.size) == header.crc
+
+
+@cache
+def _header_and_body() -> Any:
+    from msgspec import Raw  # 50 ms, as in journal_lines
+    from msgspec.msgpack import Decoder
+
+    return Decoder(tuple[_Header, Raw])
+
+
+def _body(path: Path) -> Any:
+    from msgspec.msgpack import Decoder
+
+    return Decoder(
+        Snapshot, dec_hook=lambda _, data: Outcomes(data[0], partial(_unpack, path, data[1]))
+    )
+
+
+def _packed(outcomes: Any) -> Any:
+    """The outcomes of one candidate as their number and bytes."""
+    from msgspec.msgpack import encode
+
+    return len(outcomes), encode([(question, *outcome) for question, outcome in outcomes.items()])
+
+
+def _unpack(path: Path, data: bytes) -> dict[int, Outcome]:
+    from msgspec import MsgspecError
+
+    try:
+        rows = _rows().decode(data)
+    except MsgspecError as error:  # it fits its checksum, so other hands have made it
+        raise RunFolderError(f"{path}: not what opro wrote: {error}", "delete it") from None
+    return {question: Outcome(*outcome) for question, *outcome in rows}
+
+
+@cache
+def _rows() -> Any:
+    from msgspec.msgpack import Decoder
+
+    # A journal may have a whole number where a float is meant, and it is shown as it is.
+    return Decoder(list[tuple[int, str | None, int | float | None, bool, int, int | float]])

@@ -1,0 +1,203 @@
+"""The cells of a sweep and where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from opro_cli import wiring
+from opro_cli.app import run as running
+from opro_cli.app.run import recorded_settings
+from opro_cli.core.settings.differences import as_plain, changes_between
+from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
+from opro_cli.core.sweep.table import Table
+from opro_cli.core.task.example import Example, Split
+from opro_cli.errors import RunExistsError, RunFolderError, UsageError
+from opro_cli.reports.costs import ASSUMPTIONS, KINDS, costs, summed
+from opro_cli.store.run_folder import read_result
+from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
+from opro_cli.sweep.file import Sweep, SweepCell
+from opro_cli.sweep.limits import Limits, doors_for, has_ceiling, part_of, within
+from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
+
+Standing = Literal["new", "begun", "finished"]
+
+_LONG = 10
+"""Digits of a number of shards that nobody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A cell as a process is given it, here or on another machine.
+
+    folder: of its run. settings: as plain data. server: the sweep's, as an `Address`. away: the
+    run was made and checked where the sweep is, and its folder is a copy.
+    """
+
+    name: str
+    folder: str
+    settings: Mapping[str, Any]
+    server: Sequence[Any]
+    away: bool = False
+
+
+def folder_of(sweep: Sweep, runs_dir: Path) -> Path:
+    """Where the runs of a sweep are kept."""
+    return runs_dir / sweep.name
+
+
+class Shard(NamedTuple):
+    """One of `parts` parts of a sweep: its cells, and its share of the budget.
+
+    label: "2/5" for the second of five.
+    """
+
+    sweep: Sweep
+    parts: int
+    label: str
+
+
+def shard_of(sweep: Sweep, shard: str) -> Shard:
+    """The part "2/5" of a sweep: its second cell, its seventh, and so on.
+
+    Its share of the budget is a fifth, too: parts on other machines may not see its folder.
+    """
+    number, _, parts = shard.partition("/")
+    short = len(number) < _LONG and len(parts) < _LONG
+    if not (short and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 2/5, found {shard!r}")
+    mine = sweep.cells[int(number) - 1 :: int(parts)]
+    part = replace(sweep, cells=mine, budget=part_of(sweep.budget, int(parts)))
+    return Shard(part, int(parts), f"{int(number)}/{int(parts)}")
+
+
+def ready(sweep: Sweep) -> tuple[SweepCell, ...]:
+    """The cells as they are run: what was left open filled in, and within the sweep's budget.
+
+    Raises UsageError when a ceiling in dollars is set over a model of unknown price.
+    """
+    cells = []
+    priced: set[tuple[ModelSettings, ...]] = set()
+    for cell in sweep.cells:
+        settings = wiring.for_a_new_run(cell.settings)
+        settings = replace(settings, budget=within(settings.budget, sweep.budget))
+        models = settings.scorer, settings.optimizer
+        if models not in priced:
+            wiring.require_prices(settings)
+            priced.add(models)
+        cells.append(replace(cell, settings=settings))
+    return tuple(cells)
+
+
+def standing_of(cell: SweepCell, folder: Path) -> Standing:
+    """How far the run of a cell is.
+
+    Raises RunFolderError when it was begun with other settings than the sweep has now.
+    """
+    place = folder / cell.name
+    if not place.exists():
+        return "new"
+    recorded = as_plain(recorded_settings(place))
+    wanted = as_plain(cell.settings)
+    changes = [c for c in changes_between(recorded, wanted) if not c.is_operational]
+    if changes:
+        told = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
+        raise RunFolderError(
+            f"{place}: begun with other settings than the sweep has now\n{told}",
+            "undo the change, give the sweep another name, or move the folder away",
+        )
+    result = read_result(place)
+    return "finished" if result and result.get("status") == "finished" else "begun"
+
+
+@contextmanager
+def limits_over(
+    shard: Shard, whole: Sweep, cells: Sequence[SweepCell], folder: Path, notes: list[str]
+) -> Iterator[Limits]:
+    """The limits of one session over the cells of its shard, for who holds the shard's lock.
+
+    Args:
+        shard: The part that the session works on.
+        whole: The sweep that it is a part of.
+        cells: Those of the shard, as they are run.
+        folder: Of the sweep.
+        notes: Gets a sentence for people where something is not as it should be.
+
+    Raises:
+        RunFolderError, JournalError: A run cannot be read, so that nobody knows what it has spent.
+        OproError: The budget cannot be kept.
+    """
+    models = [model for each in cells for model in (each.settings.scorer, each.settings.optimizer)]
+    doors = doors_for(models, shard.parts)
+    if not has_ceiling(whole.budget):
+        yield Limits(SharedBudget(Ceiling(whole.budget)), doors)
+        return
+    share = shard.sweep.budget if shard.parts > 1 else None
+    terms = Terms(folder, shard.label, whole.budget, share)
+    journals = RunJournals(folder, [each.name for each in whole.cells], [c.name for c in cells])
+    with open_budget(terms, journals, notes) as budget:
+        yield Limits(budget, doors)
+
+
+def prepared(job: Job) -> tuple[Path, Settings]:
+    """The run of a job, made or found, and the settings that it goes on with: the sweep's.
+
+    Raises what keeps it from going on.
+    """
+    folder, settings = Path(job.folder), _settings(job)
+    if not folder.exists():
+        with suppress(RunExistsError):  # another session has just made it
+            new = running.start_with(settings, folder.parent, name=folder.name)
+            return new.folder, new.settings
+    running.check_resumable(folder)
+    return folder, settings
+
+
+def at_hand(job: Job) -> tuple[Path, Settings]:
+    """The same for a copy of a run's folder on another machine: its data files are not here."""
+    settings = _settings(job)
+    wiring.require_keys(settings)
+    wiring.require_servers(settings)
+    return Path(job.folder), settings
+
+
+def _settings(job: Job) -> Settings:
+    settings = wiring.settings_of(job.settings)
+    if settings is None:
+        raise UsageError(f"{job.name}: its settings cannot be read", "use one version of opro")
+    return settings
+
+
+def estimate(cells: Sequence[SweepCell], table: Table) -> dict[str, Any]:
+    """By cell and in all, expected and at most: calls, tokens and dollars as `costs` tells them.
+
+    A finished cell costs nothing; one that was begun is told as a whole, since most of it may be
+    left. Asks no model.
+    """
+    data: dict[TaskSettings, Mapping[Split, Sequence[Example]]] = {}
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        status = table.rows[cell.name].status
+        if status == "finished":
+            rows.append({"cell": cell.name, "status": status, "total": None})
+            continue
+        settings = cell.settings
+        if settings.task not in data:  # read once for all cells of a task
+            data[settings.task] = wiring.data_for(settings).examples
+        told = costs(
+            settings,
+            data[settings.task],
+            wiring.strategy_for(settings),
+            wiring.list_prices(settings),
+        )
+        rows.append({"cell": cell.name, "status": status, "total": told["total"]})
+    open_rows = [row["total"] for row in rows if row["total"] is not None]
+    return {
+        "name": table.name,
+        "cells": rows,
+        "total": {kind: summed([row[kind] for row in open_rows]) for kind in KINDS},
+        "assumptions": ASSUMPTIONS,
+    }

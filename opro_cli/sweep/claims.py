@@ -1,0 +1,317 @@
+"""The claims of all sessions on a sweep's budget: one line each in `.claims.jsonl`."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from opro_cli.calls.budget import Spent, add_up
+from opro_cli.errors import OproError
+
+CLAIMS = ".claims.jsonl"
+FORMAT = 1
+LINE = 512
+"""Bytes of a line. It divides a page of memory, so that no line crosses one."""
+NOTHING = Spent(0, 0, 0)
+_LONGEST_HOST = 64
+_FIELDS = ("calls", "tokens", "pico_usd")
+
+
+class Amount(Protocol):
+    """A sum of spending, fixed as `Spent` or not."""
+
+    @property
+    def calls(self) -> int:
+        """How many calls."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """Their tokens."""
+        ...
+
+    @property
+    def pico_usd(self) -> int:
+        """Dollars in whole 1e-12."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The line of one session.
+
+    session: unique. spent: by its calls that are over. in_flight: the upper bounds of the others.
+    unclaimed: what the journals had, as the session began, beyond all claims: of cells resumed by
+    hand, or from before there were claims.
+    """
+
+    session: str
+    shard: str
+    host: str
+    pid: int
+    began: str
+    unclaimed: Spent = NOTHING
+    spent: Spent = NOTHING
+    in_flight: Spent = NOTHING
+
+    @property
+    def own(self) -> Spent:
+        """All that its own calls have taken, or may take."""
+        return add_up((self.spent, self.in_flight))
+
+    @property
+    def total(self) -> Spent:
+        """All that it counts."""
+        return add_up((self.unclaimed, self.own))
+
+
+def excess(amount: Spent, counted: Spent) -> Spent:
+    """The part of an amount that is not counted yet, kind by kind; never negative."""
+    return Spent(
+        max(0, amount.calls - counted.calls),
+        max(0, amount.tokens - counted.tokens),
+        max(0, amount.pico_usd - counted.pico_usd),
+    )
+
+
+def larger(one: Spent, other: Spent) -> Spent:
+    """The larger amount, kind by kind."""
+    return add_up((one, excess(other, one)))
+
+
+def encode(claim: Claim) -> bytes:
+    """The line of a claim, `LINE` bytes long."""
+    spelt = {
+        "format": FORMAT,
+        "session": claim.session,
+        "shard": claim.shard,
+        "host": claim.host[:_LONGEST_HOST].encode("ascii", "replace").decode(),
+        "pid": claim.pid,
+        "began": claim.began,
+        "unclaimed": _plain(claim.unclaimed),
+        "spent": _plain(claim.spent),
+        "in_flight": _plain(claim.in_flight),
+    }
+    body = json.dumps(spelt, separators=(",", ":"))[:-1].encode()
+    return seal(body)
+
+
+def decode(line: bytes) -> Claim | None:
+    """The claim of a line; None where the line is damaged.
+
+    Raises OproError for one that a newer opro wrote.
+    """
+    body, mark, check = line.rpartition(b',"check":"')
+    if not mark or check.rstrip() != b'%08x"}' % zlib.crc32(body):
+        return None
+    try:
+        fields = json.loads(body + b"}")
+        if fields["format"] != FORMAT:
+            raise OproError(
+                f"{CLAIMS}: format {fields['format']}; this opro reads {FORMAT}", "update opro"
+            )
+        return Claim(
+            session=str(fields["session"]),
+            shard=str(fields["shard"]),
+            host=str(fields["host"]),
+            pid=int(fields["pid"]),
+            began=str(fields["began"]),
+            unclaimed=_spent(fields["unclaimed"]),
+            spent=_spent(fields["spent"]),
+            in_flight=_spent(fields["in_flight"]),
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _plain(amount: Spent) -> list[int]:
+    return [getattr(amount, name) for name in _FIELDS]
+
+
+def _spent(plain: list[int]) -> Spent:
+    calls, tokens, pico_usd = map(int, plain)
+    return Spent(calls, tokens, pico_usd)
+
+
+def seal(body: bytes) -> bytes:
+    """A line of what is in it but the checksum and the closing brace."""
+    line = b'%s,"check":"%08x"}' % (body, zlib.crc32(body))
+    if len(line) >= LINE:
+        raise AssertionError(f"a claim of {len(line)} bytes")
+    return line.ljust(LINE - 1) + b"\n"
+
+
+_COUNTS_ANEW = "run `opro sweep` again: it counts what the journals of the cells have"
+
+
+class ClaimsFile:
+    """The claims of a sweep, open for one session.
+
+    All but `try_lock` and `close` are for who holds the lock. Whatever the disk refuses is an
+    OproError that names the file, and then nothing has changed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CLAIMS
+        self._offset = -1  # of our own line
+        self._from = 0  # claims before it are of sessions that are over: they do not change
+        self._fixed = b""  # the part of our own line that does not change
+        self._soft_lock: _SoftLock | None = None
+        self._raw: dict[int, bytes] = {}
+        self._others: dict[int, Claim | None] = {}
+        self._changing: tuple[Claim, ...] = ()
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise self._make_error("open", error) from error
+
+    def try_lock(self) -> bool:
+        """Take the lock; False while another process has it."""
+        if self._soft_lock is not None:
+            return self._soft_lock.try_lock()
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise self._make_error("lock", error) from error
+            self._soft_lock = _SoftLock(self.path)  # Lustre without `-o flock` has none
+            return self._soft_lock.try_lock()
+        return True
+
+    def unlock(self) -> None:
+        """Give the lock back."""
+        if self._soft_lock is not None:
+            self._soft_lock.unlock()
+        else:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def read_all(self) -> list[Claim | None]:
+        """Every line in its order, None for one that is damaged."""
+        raw = self._read(0, self._size())
+        lines = [raw[at : at + LINE] for at in range(0, len(raw) - LINE + 1, LINE)]
+        claims = [decode(line) for line in lines]
+        self._raw = {number * LINE: line for number, line in enumerate(lines)}
+        self._others = {number * LINE: claim for number, claim in enumerate(claims)}
+        return claims
+
+    def append(self, claim: Claim, fixed_lines: int) -> None:
+        """Begin our own line, behind all others; after `read_all`.
+
+        fixed_lines: number of lines at the beginning whose sessions are over; they are not read
+        again.
+        """
+        offset = len(self._raw) * LINE  # a line that a full disk cut short is written over
+        self._write(encode(claim), offset)
+        self._offset, self._from = offset, fixed_lines * LINE
+        self._fixed = encode(claim).partition(b',"spent":')[0]
+        self._changing = self._read_changing()
+
+    def write(self, spent: Amount, in_flight: Amount) -> None:
+        """Put new amounts into our own line."""
+        self._write(
+            seal(
+                b'%s,"spent":[%d,%d,%d],"in_flight":[%d,%d,%d]'
+                % (
+                    self._fixed,
+                    spent.calls,
+                    spent.tokens,
+                    spent.pico_usd,
+                    in_flight.calls,
+                    in_flight.tokens,
+                    in_flight.pico_usd,
+                )
+            ),
+            self._offset,
+        )
+
+    def read_others(self) -> tuple[Claim, ...]:
+        """The claims of others behind the first lines; the same object while none has changed.
+
+        Raises OproError where a line was damaged since it was read before.
+        """
+        size = self._size()
+        if self._from == self._offset and size == self._offset + LINE:
+            return self._changing  # there are none
+        raw = self._read(self._from, size)
+        changed = False
+        for start in range(0, len(raw) - LINE + 1, LINE):
+            at = start + self._from
+            line = raw[start : start + LINE]
+            if at == self._offset or self._raw.get(at) == line:
+                continue
+            claim = decode(line)
+            if claim is None:
+                raise OproError(
+                    f"{self.path}:{at // LINE + 1}: damaged while sessions are at work",
+                    _COUNTS_ANEW,
+                )
+            self._raw[at], self._others[at], changed = line, claim, True
+        if changed:
+            self._changing = self._read_changing()
+        return self._changing
+
+    def close(self) -> None:
+        """Give the file back."""
+        os.close(self._fd)
+
+    def _read_changing(self) -> tuple[Claim, ...]:
+        behind = (claim for at, claim in self._others.items() if at >= self._from)
+        return tuple(claim for claim in behind if claim is not None)
+
+    def _size(self) -> int:
+        status = os.fstat(self._fd)
+        if status.st_nlink == 0:
+            raise OproError(
+                f"{self.path}: deleted or replaced while this session is at work", _COUNTS_ANEW
+            )
+        return status.st_size
+
+    def _read(self, start: int, end: int) -> bytes:
+        try:
+            return os.pread(self._fd, end - start, start)
+        except OSError as error:
+            raise self._make_error("read", error) from error
+
+    def _write(self, line: bytes, offset: int) -> None:
+        try:
+            written = os.pwrite(self._fd, line, offset)
+            if written < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise self._make_error("write", error) from error
+
+    def _make_error(self, what: str, error: OSError) -> OproError:
+        return OproError(
+            f"{self.path}: cannot {what} the claims on the sweep's budget: {error.strerror}",
+            "make room or fix the permissions, then run `opro sweep` again: nothing answered is "
+            "lost",
+        )
+
+
+class _SoftLock:
+    """A lock on a disk that has none: the file that says so."""
+
+    def __init__(self, path: Path) -> None:
+        from filelock import SoftFileLock
+
+        self._lock = SoftFileLock(path.with_suffix(".lock"))
+
+    def try_lock(self) -> bool:
+        from filelock import Timeout
+
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+    def unlock(self) -> None:
+        self._lock.release()

@@ -1,0 +1,114 @@
+"""Reading a sweep file: its cells, each with the whole config that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opro_cli.config.file import YamlFile, plain_config, read_yaml
+from opro_cli.core.settings.read import Names, misplaced_models, read_settings
+from opro_cli.core.settings.schema import Path as KeyPath
+from opro_cli.core.settings.schema import Problem, read_section, show
+from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.sweep.cells import Cell, SweepSettings, cells_of, configured
+from opro_cli.errors import UsageError
+
+SECTIONS = ("task", "scorer", "optimizer", "search")
+"""What a value may be taken from another config for, by that file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepCell:
+    """A cell and the settings of its run."""
+
+    cell: Cell
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.cell.name
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A sweep file that was read. budget: over all cells together."""
+
+    name: str
+    cells: tuple[SweepCell, ...]
+    budget: BudgetSettings
+
+
+def load_sweep(path: Path, names: Names) -> Sweep:
+    """Read a sweep file; the configs that it names are looked for beside it.
+
+    Raises ConfigError with all that is wrong, UsageError for a file that cannot be read.
+    """
+    file = read_yaml(path)
+    if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
+        raise UsageError(f"{path}: is the config of a run, not a sweep", f"`opro optimize {path}`")
+    problems: list[Problem] = []
+    sweep = read_section(SweepSettings, file.raw, (), problems)
+    file.refuse(problems)
+    if sweep is None:
+        raise AssertionError("no sweep and no problem")
+    cells, problems_of_cells = cells_of(sweep)
+    file.refuse(problems_of_cells)
+    folder = path.resolve().parent
+    base = _config(file, folder / sweep.base, ("base",))
+    known: dict[tuple[str, str], Any] = {}
+    found: list[SweepCell] = []
+    wrong: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        own = {
+            name: _value(file, folder, (*cell.where, name), each, known)
+            for name, each in cell.values.items()
+        }
+        result = read_settings(configured(base, Cell(cell.name, own)), names)
+        amiss = list(result.problems)
+        if result.settings is not None:
+            amiss += misplaced_models(result.settings)
+            found.append(SweepCell(cell, result.settings))
+        for problem in amiss:
+            wrong.setdefault((problem.dotted, problem.message), []).append(cell)
+    file.refuse(_told(wrong))
+    return Sweep(sweep.name, tuple(found), sweep.budget)
+
+
+def _value(
+    file: YamlFile, folder: Path, where: KeyPath, value: Any, known: dict[tuple[str, str], Any]
+) -> Any:
+    """The value of a key; a section may be named by the config that has it, a task by a preset."""
+    dotted = str(where[-1])
+    if dotted not in SECTIONS or not isinstance(value, str):
+        return value
+    if not value.endswith((".yaml", ".yml")):
+        return {"preset": value} if dotted == "task" else value
+    if (dotted, value) not in known:
+        config = _config(file, folder / value, where)
+        if dotted not in config:
+            file.refuse([Problem(where, f"{show(value)} has no section {dotted}")])
+        known[dotted, value] = config[dotted]
+    return known[dotted, value]
+
+
+def _config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
+    """A config that the sweep names, as plain data."""
+    try:
+        config = plain_config(path)
+    except UsageError as error:
+        file.refuse([Problem(where, error.message)])
+        raise
+    if not isinstance(config, Mapping):
+        file.refuse([Problem(where, f"{path}: expected keys and values, found {show(config)}")])
+    return config  # type: ignore[no-any-return]
+
+
+def _told(wrong: Mapping[tuple[str, str], list[Cell]]) -> Iterable[Problem]:
+    """What is wrong with the configs of cells, each thing once; at the key that brought it in."""
+    for (dotted, message), cells in wrong.items():
+        axes = [name for name in cells[0].values if f"{dotted}.".startswith(f"{name}.")]
+        where = (*cells[0].where, axes[0]) if axes else ("base",)
+        others = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+        yield Problem(where, f"{dotted}: {message} (in {cells[0].name}{others})")

@@ -1,0 +1,202 @@
+"""What all cells of a sweep share: its budget, and the limits of every model's provider.
+
+Every cell asks before a call and reports after it. The budget is that of all sessions of the sweep
+(shared_budget.py): a call is let go when what they have spent, the upper bounds of their calls in
+flight, and that of this call fit under it together. A call whose end nobody knows, since its cell
+was killed or did not wait any longer, counts at its upper bound, and one that took more than its
+bound counts as it is. So the sum exceeds a ceiling only by what calls in flight take beyond bounds
+that their providers were given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from opro_cli.calls.limits import Pace, Turns
+from opro_cli.core.run.spend import Cost
+from opro_cli.core.settings.settings import BudgetSettings, ModelSettings, is_embedded
+from opro_cli.errors import BudgetReached, OproError
+from opro_cli.sweep.shared_budget import SharedBudget
+
+CEILINGS = ("usd", "calls", "tokens")
+"""What a sweep may have: minutes are no sum of what cells do side by side."""
+
+T = TypeVar("T", int, float)
+
+
+class Door:
+    """The places at one endpoint of a model. turns: shared with its other endpoints."""
+
+    def __init__(self, pace: Pace, turns: Turns) -> None:
+        self.pace, self.turns = pace, turns
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self, tokens: int) -> float:
+        """Wait for a place, in the order of asking; when it was had."""
+        if self._queue or not self.pace.has_room:
+            turn = asyncio.get_running_loop().create_future()
+            self._queue.append(turn)
+            try:
+                await turn  # whoever calls has counted it in
+            except BaseException:
+                if turn.done() and not turn.cancelled():
+                    self.leave()
+                raise
+        else:
+            self.pace.in_flight += 1
+        try:
+            due, _ = self.turns.take(tokens, time.monotonic())
+            while (now := time.monotonic()) < (until := max(due, self.pace.held_until)):
+                await asyncio.sleep(until - now)
+        except BaseException:
+            self.leave()
+            raise
+        return now
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.pace.in_flight -= 1
+        while self._queue and self.pace.has_room:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self.pace.in_flight += 1
+                turn.set_result(None)
+
+
+def has_ceiling(budget: BudgetSettings) -> bool:
+    """Is anything forbidden by it?"""
+    return any(getattr(budget, name) is not None for name in CEILINGS)
+
+
+def part_of(budget: BudgetSettings, parts: int) -> BudgetSettings:
+    """What one of so many shards may spend."""
+    return replace(
+        budget,
+        usd=budget.usd and budget.usd / parts,
+        calls=budget.calls and budget.calls // parts,
+        tokens=budget.tokens and budget.tokens // parts,
+    )
+
+
+def within(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
+    """The budget of a cell, whose calls are counted in whatever the sweep has a ceiling over.
+
+    Its own ceilings hold where they are lower; alone it can spend no more than all together.
+    """
+    return replace(
+        own,
+        **{name: _least((getattr(own, name), getattr(all_cells, name))) for name in CEILINGS},
+    )
+
+
+def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Door]:
+    """One for each endpoint, under its address.
+
+    parts: so many shards share the provider's limits, each has its part. Where cells disagree
+    about a limit, the lowest holds. An embedded model has none: every cell computes it for itself.
+    """
+    served = [model for model in models if not is_embedded(model.model)]
+    turns = {
+        name: Turns(
+            _part(_least(m.requests_per_minute for m in served if m.model == name), parts),
+            _part(_least(m.tokens_per_minute for m in served if m.model == name), parts),
+        )
+        for name in {model.model for model in served}
+    }
+    most: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for model in served:
+        for each in model.deployments:
+            key = each.address
+            most[key] = min(most.get(key, each.concurrency), each.concurrency)
+            names[key] = each.model
+    return {key: Door(Pace(max(1, most[key] // parts)), turns[names[key]]) for key in most}
+
+
+def _least(limits: Iterable[T | None]) -> T | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _part(limit: int | None, parts: int) -> int | None:
+    return limit and max(1, limit // parts)
+
+
+@dataclass(slots=True, eq=False)
+class Leave:
+    """Of a call to go: what it set aside, and its place since when."""
+
+    cost: Cost
+    door: Door | None
+    since: float
+
+
+class Limits:
+    """The budget and the doors.
+
+    over: the first ceiling that was met, in words. broken: why the budget cannot be kept any more,
+    so that no call may go. on_broken: is called once, when that is found.
+    """
+
+    def __init__(self, budget: SharedBudget, doors: Mapping[str, Door]) -> None:
+        self.budget = budget
+        self.over = ""
+        self.broken: OproError | None = None
+        self.on_broken: Callable[[], None] = lambda: None
+        self._doors = doors
+
+    async def enter(self, address: str, cost: Cost) -> Leave:
+        """Wait until a call may go. address: of its endpoint.
+
+        Raises BudgetReached, or OproError where the budget cannot be kept.
+        """
+        try:
+            await self.budget.reserve(cost)
+        except BudgetReached as ceiling:
+            self.over = self.over or str(ceiling)
+            raise
+        except OproError as error:
+            if self.broken is None:
+                self.broken = error
+                self.on_broken()
+            raise
+        door = self._doors.get(address)
+        try:
+            since = await door.enter(cost.expected_tokens) if door else 0.0
+        except BaseException:
+            self.budget.release(cost)
+            raise
+        return Leave(cost, door, since)
+
+    def answered(self, leave: Leave, tokens: int | None, pico_usd: int | None) -> None:
+        """Count what the call took, its upper bound where nobody counted."""
+        self.budget.settle(leave.cost, tokens, pico_usd)
+        if leave.door:
+            leave.door.pace.answered()
+            if tokens is not None:
+                leave.door.turns.correct(leave.cost.expected_tokens, tokens)
+        _go_out(leave)
+
+    def lost(self, leave: Leave) -> None:
+        """Count the call at its upper bound, as nobody knows what became of it."""
+        self.budget.settle(leave.cost, None, None)
+        _go_out(leave)
+
+    def failed(self, leave: Leave, wait: float | None, *, congested: bool) -> None:
+        """The call came to nothing and cost nothing.
+
+        congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
+        """
+        if leave.door and congested:
+            leave.door.pace.congested(leave.since, time.monotonic(), wait, "rate limit")
+        self.budget.release(leave.cost)
+        _go_out(leave)
+
+
+def _go_out(leave: Leave) -> None:
+    if leave.door:
+        leave.door.leave()

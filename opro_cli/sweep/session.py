@@ -1,0 +1,98 @@
+"""One session of a sweep: what is not finished is worked on, cell by cell, until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.sweep.table import Row, Table
+from opro_cli.errors import Interrupted
+from opro_cli.store.run_folder import read_result
+from opro_cli.sweep.cells import Job, standing_of
+from opro_cli.sweep.engine import SweepEngine
+from opro_cli.sweep.file import SweepCell
+from opro_cli.sweep.limits import Limits
+from opro_cli.sweep.limits_line import serve_limits
+from opro_cli.sweep.server import SweepServer
+
+
+class SweepObserver(Protocol):
+    """Somebody who watches a sweep, on its event loop."""
+
+    def begin(self, table: Table) -> None:
+        """Before the first cell; `table` goes on changing afterwards."""
+
+    def after(self, row: Row) -> None:
+        """After a cell told something."""
+
+    def stopping(self) -> None:
+        """A clean stop was asked for."""
+
+    def end(self) -> None:
+        """The session is over, in whatever way."""
+
+
+def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> Table:
+    """Where the cells stand by their folders. Raises RunFolderError for one of other settings."""
+    table = Table(name)
+    for cell in cells:
+        row = table.rows[cell.name] = Row(cell.name)
+        if standing_of(cell, folder) != "new":
+            row.recall(read_result(folder / cell.name))
+    return table
+
+
+async def work_on(
+    cells: Sequence[SweepCell],
+    folder: Path,
+    table: Table,
+    engine: SweepEngine,
+    observer: SweepObserver,
+    limits: Limits,
+) -> str:
+    """Work on all cells that are not finished, within limits that they share.
+
+    What ended it of the sweep's own budget, "" for nothing. Raises Interrupted when it was stopped,
+    OproError when the budget could not be kept.
+    """
+    loop = asyncio.get_running_loop()
+
+    def told(name: str, what: dict[str, Any]) -> None:
+        if limits.over:
+            engine.drain()
+        observer.after(table.told(name, what))
+
+    def stop() -> None:
+        if not table.stopping:
+            table.stopping = True
+            observer.stopping()
+        engine.stop()
+
+    limits.on_broken = stop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
+    address = await server.start(engine.host)
+    jobs = [
+        Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
+        for cell in cells
+        if table.rows[cell.name].status != "finished"
+    ]
+    observer.begin(table)
+    try:
+        await engine.run(jobs, told)
+    finally:
+        observer.end()
+        await server.stop()
+    for row in table.of("elsewhere"):
+        row.recall(read_result(folder / row.name))
+    if limits.broken is not None:
+        raise limits.broken
+    if table.stopping:
+        raise Interrupted("stopped; nothing answered is lost")
+    return limits.over

@@ -1,0 +1,185 @@
+"""A small whole run in memory: a scorer and an optimizer that answer by rule, and a journal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.calls.attempts import RetryPolicy
+from opro_cli.calls.metered import HELLO
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import ROLES, Role
+from opro_cli.core.run.state import RunState, replay
+from opro_cli.core.settings.settings import (
+    BudgetSettings,
+    DataSettings,
+    OptimizerSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
+from opro_cli.loop.runner import Runner
+from opro_cli.ports import AnswerCache, Metric, SharedLimits
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import candidates_of, result_of
+from tests.fakes.scripted_model import ScriptedModel
+
+WORDS = ("Count", "Check", "Add", "List", "Solve", "Read", "Think", "Sum")
+
+
+def digest(*parts: object) -> int:
+    return int(hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:8], 16)
+
+
+def say(request: ChatRequest) -> str:
+    """Propose by seed; answer rightly as often as the prompt's hash says."""
+    text = request.messages[-1].content
+    if text == HELLO[0].content:
+        return "Ready."
+    if "Your task is to generate" in text:
+        first, second = digest(request.seed, 1) % 8, digest(request.seed, 2) % 8
+        return f"<INS>{WORDS[first]} and {WORDS[second].lower()}.</INS>"
+    gold = int(text.split("What is ")[1].split(" ")[0]) * 2
+    right = digest(text) % 100 < 30 + digest(text.split("\n")[0]) % 60
+    return f"The answer is {gold if right else gold + 1}."
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps events; can be told to fail or to call back after so many."""
+
+    events: list[Event] = field(default_factory=list)
+    on_append: Callable[[int], None] = lambda _: None
+
+    def append(self, *events: Event) -> None:
+        for event in events:
+            self.events.append(event)
+            self.on_append(len(self.events))
+
+    def sync(self) -> None:
+        pass
+
+
+class ShuffledModel(ScriptedModel):
+    """Answers by rule, after a number of turns of the loop that depends on the request."""
+
+    def __init__(self, salt: int = 0) -> None:
+        super().__init__(say)
+        self.salt = salt
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        for _ in range(digest(self.salt, request.messages, request.seed) % 7):
+            await asyncio.sleep(0)
+        return await super().reply(request)
+
+    def asked(self) -> Counter[tuple[str, int | None]]:
+        return Counter((r.messages[-1].content, r.seed) for r in self.requests)
+
+
+Section = Mapping[str, Any]
+
+
+def settings(
+    concurrency: int = 4,
+    task: Section | None = None,
+    scoring: Section | None = None,
+    proposing: Section | None = None,
+    budget: Section | None = None,
+    **search: object,
+) -> Settings:
+    """A small run; `scoring` and `proposing` are further settings of the two models."""
+    plain: dict[str, object] = {"steps": 3, "candidates_per_step": 3, "exemplars": 2}
+    at_once: dict[str, Any] = {"concurrency": concurrency}
+    return Settings(
+        task=TaskSettings(DataSettings("t", "q", "a"), "number", **(task or {})),
+        scorer=ScorerSettings("scripted/scorer", **at_once, **(scoring or {})),
+        optimizer=OptimizerSettings("scripted/optimizer", **at_once, **(proposing or {})),
+        search=SearchSettings(**{**plain, **search}),  # type: ignore[arg-type]
+        budget=BudgetSettings(**(budget or {})),
+    )
+
+
+SIZES: dict[Split, int] = {"train": 6, "dev": 5, "test": 7}
+
+
+def examples() -> dict[Split, list[Example]]:
+    numbers = iter(range(1, 100))
+    return {
+        split: [
+            Example(f"What is {n} plus {n}?", str(2 * n), f"t:{n}", row)
+            for row, n in enumerate(next(numbers) for _ in range(size))
+        ]
+        for split, size in SIZES.items()
+    }
+
+
+def new_runner(
+    journal: MemoryJournal,
+    *,
+    concurrency: int = 4,
+    salt: int = 0,
+    past: list[Event] | None = None,
+    scorer: ScriptedModel | None = None,
+    metric: Metric | None = None,
+    preflight: bool = False,
+    caches: Mapping[Role, AnswerCache] | None = None,
+    attempts: int = 2,
+    further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
+    shared: SharedLimits | None = None,
+    **options: Any,
+) -> Runner:
+    """A session of a run with these `settings`, after the events of `past`."""
+    config = settings(concurrency, **options)
+    model = scorer or ShuffledModel(salt)
+    questions = examples()
+    state = RunState.at_start(config.search, questions, config.task)
+    return Runner(
+        settings=config,
+        examples=questions,
+        state=replay(state, past or []),
+        scorer=model,
+        optimizer=model,
+        metric=metric or wiring.metric_for(config),
+        strategy=wiring.strategy_for(config),
+        journal=journal,
+        retry_policy=RetryPolicy(attempts=attempts, base=0.001),
+        prices={role: getattr(config, role).price for role in ROLES},
+        caches=caches or {},
+        further=further or {},
+        shared=shared,
+        preflight=preflight,
+    )
+
+
+def outcome(runner: Runner) -> dict[str, Any]:
+    """The result and all candidates, without what may differ: times, and what a kill cut off."""
+    run = RecordedRun(
+        name="r",
+        folder="r",
+        settings={"scorer": {"model": "s"}, "optimizer": {"model": "o"}},
+        identity={},
+        examples=runner.examples,
+        state=runner.state,
+        status="finished",
+    )
+    result = result_of(run, finished=True)
+    del result["seconds"], result["spend"]["uncounted"]
+    return {**result, "all": candidates_of(runner.state)}
+
+
+async def finished(**options: Any) -> Runner:
+    runner = new_runner(MemoryJournal(), **options)
+    assert await runner.run() == "finished"
+    return runner
+
+
+def calls(model: object) -> ShuffledModel:
+    assert isinstance(model, ShuffledModel)
+    return model

@@ -1,0 +1,126 @@
+"""Before the first paid question: do both models answer, and can the scorer's answers be read?"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from opro_cli.calls.metered import HELLO
+from opro_cli.core.run.events import Answered, Checked, InFlight, SessionEnded
+from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.errors import ModelError, UsageError
+from tests.fakes.scripted_model import ScriptedModel
+from tests.loop.runs import MemoryJournal, new_runner, outcome, say
+
+NO_SUCH_MODEL = ModelError("404: no such model", "check its name", transient=False, status=404)
+
+
+def is_hello(request: ChatRequest) -> bool:
+    return request.messages == HELLO
+
+
+async def test_the_two_checks_wait_for_no_one_but_the_rest_waits_for_both() -> None:
+    gate, asked = asyncio.Event(), list[bool]()
+
+    class Slow(ScriptedModel):
+        async def reply(self, request: ChatRequest) -> ChatReply:
+            asked.append(is_hello(request))
+            if len(asked) <= 2:
+                await gate.wait()
+            return await super().reply(request)
+
+    runner = new_runner(MemoryJournal(), scorer=Slow(say), concurrency=32, preflight=True)
+    running = asyncio.create_task(runner.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert sorted(asked) == [False, True]
+    gate.set()
+    assert await running == "finished"
+
+
+async def test_the_optimizer_is_asked_first_and_nothing_is_asked_for_nothing() -> None:
+    journal, model = MemoryJournal(), ScriptedModel(say)
+    runner = new_runner(journal, scorer=model, preflight=True)
+    assert await runner.run() == "finished"
+    assert [is_hello(request) for request in model.requests].index(True) == 0
+    assert sum(is_hello(request) for request in model.requests) == 1
+    plain = new_runner(MemoryJournal())
+    await plain.run()
+    checked, unchecked = outcome(runner), outcome(plain)
+    assert checked["spend"]["calls"] == unchecked["spend"]["calls"] + 1
+    del checked["spend"], unchecked["spend"]
+    assert checked == unchecked
+    assert [event.role for event in journal.events if isinstance(event, Checked)] == ["optimizer"]
+
+
+async def test_an_optimizer_that_does_not_exist_stops_the_run_after_one_question() -> None:
+    def answer(request: ChatRequest) -> Any:
+        return NO_SUCH_MODEL if is_hello(request) else say(request)
+
+    journal, model = MemoryJournal(), ScriptedModel(answer)
+    with pytest.raises(ModelError, match="404: no such model"):
+        await new_runner(journal, scorer=model, preflight=True).run()
+    assert len(model.requests) == 2
+    # Both checks are made at once, and what is paid for is kept.
+    kept = [type(event) for event in journal.events[1:] if not isinstance(event, InFlight)]
+    assert kept == [Answered, SessionEnded]
+    ended = journal.events[-1]
+    assert isinstance(ended, SessionEnded)
+    assert (ended.reason, ended.detail) == ("failed", "404: no such model")
+
+
+async def test_a_scorer_that_does_not_exist_stops_the_run_after_one_question() -> None:
+    def answer(request: ChatRequest) -> Any:
+        return say(request) if is_hello(request) else NO_SUCH_MODEL
+
+    model = ScriptedModel(answer)
+    with pytest.raises(ModelError, match="404: no such model"):
+        await new_runner(MemoryJournal(), scorer=model, concurrency=32, preflight=True).run()
+    assert len(model.requests) == 2
+
+
+@pytest.mark.parametrize("unreadable", [1, 2, 3])
+async def test_three_unreadable_answers_in_a_row_are_no_accident(unreadable: int) -> None:
+    asked = 0
+
+    def answer(request: ChatRequest) -> Any:
+        nonlocal asked
+        asked += not is_hello(request)
+        return say(request) if is_hello(request) or asked > unreadable else "I have no idea."
+
+    journal = MemoryJournal()
+    runner = new_runner(journal, scorer=ScriptedModel(answer), concurrency=32, preflight=True)
+    if unreadable < 3:
+        assert await runner.run() == "finished"
+        return
+    with pytest.raises(UsageError, match="none of its first 3 answers could be read") as caught:
+        await runner.run()
+    assert "`--no-preflight`" in str(caught.value.hint)
+    assert asked == 3
+    # They are answers like all others: recorded, and not asked again.
+    assert sum(isinstance(event, Answered) for event in journal.events) == 3
+    again = new_runner(journal, scorer=ScriptedModel(answer), past=journal.events, preflight=True)
+    asked = 0
+    with pytest.raises(UsageError, match="none of its first 3"):
+        await again.run()
+    resumed = new_runner(MemoryJournal(), past=journal.events, preflight=True)
+    assert await resumed.run() == "finished"
+    assert outcome(resumed)["initial"]["scores"]["train"]["unreadable"] == 6
+
+
+async def test_without_steps_the_optimizer_is_not_asked() -> None:
+    model = ScriptedModel(say)
+    assert await new_runner(MemoryJournal(), scorer=model, steps=0, preflight=True).run()
+    assert not any(map(is_hello, model.requests))
+
+
+async def test_a_run_that_has_readable_answers_is_not_checked_again() -> None:
+    journal = MemoryJournal()
+    await new_runner(journal, preflight=True).run()
+    past = journal.events[:5]  # the first instruction has answered three of six questions
+    model = ScriptedModel(lambda request: "<INS>x</INS>" if "Your task" in str(request) else "?")
+    resumed = new_runner(MemoryJournal(), scorer=model, past=past, preflight=True)
+    assert await resumed.run() == "finished"
+    assert not any(map(is_hello, model.requests))

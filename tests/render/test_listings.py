@@ -1,0 +1,105 @@
+"""The tables of `opro runs` and `opro show`, laid out by hand."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from opro_cli.render.listings import print_candidates, print_runs
+from opro_cli.render.page import Page
+from tests.render.test_safe import anything
+
+
+def row(run: str, prompt: str | None, **changes: Any) -> dict[str, Any]:
+    best = {"instruction": prompt, "scores": {"train": {"mean": 0.9}, "test": {"mean": 0.625}}}
+    return {
+        "run": run,
+        "status": "finished",
+        "steps_done": 2,
+        "steps": 20,
+        "best": None if prompt is None else best,
+        "spend": {"usd": 0.0123},
+        **changes,
+    }
+
+
+def candidate(instruction: str, step: int, mean: float | None) -> dict[str, Any]:
+    score = None if mean is None else {"mean": mean, "unreadable": 2}
+    scores = {"train": score, "dev": None, "test": None}
+    return {"instruction": instruction, "step": step, "scores": scores}
+
+
+def listed(rows: list[dict[str, Any]], width: int) -> list[str]:
+    stream = io.StringIO()
+    print_runs(rows, Page(stream, width))
+    return stream.getvalue().splitlines()
+
+
+def test_runs_with_their_prompts_where_there_is_room() -> None:
+    rows = [row("漢字", "Think.\nThen answer. " * 9), row("sums-2", None, status="failed")]
+    assert listed(rows, 110) == [
+        "run      status     steps          best     cost   best prompt",
+        "─" * 110,
+        "漢字     finished    2/20   test 62.5 %   $0.012   "
+        "Think.⏎Then answer. Think.⏎Then answer. Think.⏎Then answer…",
+        "sums-2   failed      2/20             –   $0.012   –",
+    ]
+
+
+def test_long_names_go_over_several_lines() -> None:
+    assert listed([row("sums-20261123-101500-3f9a", "Think.")], 60) == [
+        "run                  status     steps          best     cost",
+        "─" * 60,
+        "sums-20261123-1015   finished    2/20   test 62.5 %   $0.012",
+        "00-3f9a",
+    ]
+
+
+def test_candidates_with_the_best_one_last() -> None:
+    stream = io.StringIO()
+    rows = [
+        candidate("Solve it.", 0, 0.5),
+        candidate("Count up to ten, then down.", 1, 0.25),
+        candidate("", 1, None),
+    ]
+    print_candidates(rows, Page(stream, 60))
+    assert stream.getvalue().splitlines() == [
+        "step    train   dev   test   unreadable   instruction",
+        "─" * 60,
+        " 1.2        –     –      –            –   (empty)",
+        " 1.1   25.0 %     –      –            2   Count up to ten,",
+        " " * 42 + "then down.",
+        " 0.1   50.0 %     –      –            2   Solve it.",
+    ]
+
+
+@given(st.lists(st.tuples(anything, anything), max_size=3), st.sampled_from([20, 60, 110, 140]))
+def test_no_line_is_wider_than_the_page(texts: list[tuple[str, str]], width: int) -> None:
+    assert all(cell_len(line) <= width for line in listed([row(*each) for each in texts], width))
+    stream = io.StringIO()
+    rows = [candidate(text, 0, 0.5) for both in texts for text in both]
+    print_candidates(rows, Page(stream, width))
+    assert all(cell_len(line) <= width for line in stream.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 120])
+def test_no_rows(width: int) -> None:
+    assert listed([], width)[0].startswith("run   status   steps   best   cost")
+
+
+def test_what_a_tilde_means_is_said_where_one_is() -> None:
+    stream = io.StringIO()
+    guessed = candidate("stopped", 2, 0.25)
+    guessed["scores"]["train"]["estimated"] = True
+    print_candidates([candidate("start", 0, 0.5), guessed], Page(stream, 60))
+    lines = stream.getvalue().splitlines()
+    assert lines[2].split()[:3] == ["2.1", "~25.0", "%"]
+    assert lines[-1] == "~ stopped early, so estimated; --json has the interval"
+    stream = io.StringIO()
+    print_candidates([candidate("start", 0, 0.5)], Page(stream, 60))
+    assert "~" not in stream.getvalue()

@@ -1,0 +1,117 @@
+"""Lines and tables without rich, as rich would have them."""
+
+from __future__ import annotations
+
+import io
+import re
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from opro_cli.render.page import Page, aligned, page_for
+from opro_cli.render.safe import cells, printable
+from tests.render.test_safe import anything
+
+VARIABLES: dict[str, list[str | None]] = {
+    "TTY_COMPATIBLE": [None, "", "0", "1"],
+    "FORCE_COLOR": [None, "", "1"],
+    "NO_COLOR": [None, "", "1"],
+    "TERM": ["xterm-256color", "dumb", "UNKNOWN"],
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("COLUMNS", *VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def written(text: str, style: str, stream: io.StringIO | None = None) -> str:
+    stream = stream or Terminal()
+    page_for(stream).line(text, style)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("values", list(product(*VARIABLES.values())), ids=str)
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_variables_decide_as_for_rich(
+    stream: type[io.StringIO], values: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in zip(VARIABLES, values, strict=True):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    out = stream()
+    console = Console(file=out, markup=False, emoji=False, highlight=False)
+    assert Page(out).is_terminal == console.is_terminal
+    for style in ("", "bold", "dim", "yellow", "bold red", "bold green", "bold yellow"):
+        out = stream()
+        Console(file=out, markup=False, emoji=False, highlight=False).print("text", style=style)
+        assert written("text", style, stream()) == out.getvalue()
+
+
+@pytest.mark.parametrize("columns", ["50", "", "0", "many", "²", "200"])
+def test_it_is_as_wide_as_the_terminal(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert Page(io.StringIO()).width == (int(columns) if columns in ("50", "200") else 80)
+    assert Page(io.StringIO(), 33).width == 33
+
+
+def test_long_lines_are_broken_at_spaces() -> None:
+    stream = Terminal()
+    page = Page(stream, 12)
+    page.line("one two three four", "bold", styled=7)
+    page.line("five six seven", "dim")
+    page.line()
+    assert stream.getvalue().split("\n") == [
+        "\x1b[1mone two\x1b[0m",
+        "three four",
+        "\x1b[2mfive six\x1b[0m",
+        "\x1b[2mseven\x1b[0m",
+        "",
+        "",
+    ]
+
+
+def test_columns_are_as_wide_as_they_need() -> None:
+    rows = [("name", "n"), ("漢字", "12,345"), ("a", "7")]
+    assert aligned(rows, right=(1,)) == ["name        n", "漢字   12,345", "a           7"]
+    assert aligned(rows) == ["name   n", "漢字   12,345", "a      7"]
+
+
+def test_a_table_is_cut_to_the_page() -> None:
+    stream = io.StringIO()
+    Page(stream, 10).table([("a", "b"), ("x" * 20, "7"), ("é" * 20, "7")])
+    assert stream.getvalue().splitlines()[1:] == ["x" * 9 + "…", "é" * 9 + "…"]
+
+
+@given(st.lists(anything.map(printable), max_size=4), st.integers(2, 60))
+def test_no_line_is_too_wide(texts: list[str], width: int) -> None:
+    stream = io.StringIO()
+    page = Page(stream, width, terminal=True)
+    for text in texts:
+        page.line(text, "bold")
+    page.table([texts or ["x"]])
+    shown = re.sub(r"\x1b\[\d+m", "", stream.getvalue())
+    assert all(cell_len(line) <= width for line in shown.split("\n"))
+
+
+@given(anything.map(printable))
+def test_widths_are_those_of_the_tables(text: str) -> None:
+    assert cells(text) == cell_len(text)
+
+
+def test_a_letter_that_the_encoding_lacks_is_written_out() -> None:
+    data = io.BytesIO()
+    stream = io.TextIOWrapper(data, encoding="ascii")
+    page_for(stream).line("49.0 % → 71.0 %")
+    assert data.getvalue() == b"49.0 % \\u2192 71.0 %\n"

@@ -1,0 +1,124 @@
+"""Small sweeps over real HTTP, worked on by any engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.calls.budget import Spent
+from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.settings import BudgetSettings
+from opro_cli.sweep.cells import Job, ready
+from opro_cli.sweep.claims import NOTHING
+from opro_cli.sweep.engine import SweepEngine
+from opro_cli.sweep.file import SweepCell, load_sweep
+from opro_cli.sweep.limits import Door, Limits, doors_for
+from opro_cli.sweep.limits_line import serve_limits
+from opro_cli.sweep.server import SweepServer
+from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
+from tests.server import LocalServer, Options, load_answers
+
+CONFIG = """\
+name: base
+task:
+  data:
+    train: "{rows}"
+    input: question
+    target: answer
+    split: {{train: 6, dev: 4, test: 4}}
+  answer: number
+scorer: {{model: openai/stub, api_base: "{url}", concurrency: 4, cache: false}}
+optimizer: {{model: openai/stub, api_base: "{url}", concurrency: 4, cache: false}}
+search: {{steps: 1, candidates_per_step: 2, exemplars: 2}}
+"""
+GSM8K = Path(__file__).parents[2] / "configs" / "data" / "gsm8k_sample.jsonl"
+
+
+def slow_server(latency_ms: int = 100) -> LocalServer:
+    """Its models' server: so slow that a cell tells how far it is before it ends."""
+    gold = load_answers(GSM8K, "question", "answer")
+    return LocalServer(gold, Options(latency_ms=latency_ms, models=("stub",)))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedJournals:
+    """What the runs of a sweep have spent."""
+
+    by_all: Spent = NOTHING
+    by_shard: Spent = NOTHING
+
+    def spent_by_all(self) -> Spent:
+        return self.by_all
+
+    def spent_by_shard(self) -> Spent:
+        return self.by_shard
+
+
+def limits_of(
+    budget: BudgetSettings, doors: Mapping[str, Door] | None = None, before: Spent = NOTHING
+) -> Limits:
+    """Limits of one session that nobody else counts in."""
+    return Limits(SharedBudget(Ceiling(budget, before)), doors or {})
+
+
+Said = list[tuple[str, dict[str, Any]]]
+
+
+def cells_at(folder: Path, url: str, text: str) -> tuple[SweepCell, ...]:
+    """The cells of a sweep file with this text, whose base's models are at `url`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "base.yaml").write_text(CONFIG.format(rows=GSM8K, url=url))
+    (folder / "s.yaml").write_text(f"base: base.yaml\n{text}")
+    return ready(load_sweep(folder / "s.yaml", wiring.NAMES))
+
+
+async def worked_on(
+    engine: SweepEngine,
+    cells: Sequence[SweepCell],
+    folder: Path,
+    budget: BudgetSettings | None = None,
+    said: Said | None = None,
+) -> Said:
+    """Work on cells, as a session does; all that they said, in order."""
+    heard: Said = [] if said is None else said
+
+    def told(name: str, what: dict[str, Any]) -> None:
+        heard.append((name, what))
+
+    models = [each.settings.scorer for each in cells] + [each.settings.optimizer for each in cells]
+    limits = limits_of(budget or BudgetSettings(), doors_for(models))
+    server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
+    address = await server.start(engine.host)
+    try:
+        await engine.run(
+            [
+                Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
+                for cell in cells
+            ],
+            told,
+        )
+    finally:
+        await server.stop()
+    return heard
+
+
+def lasts(said: Said) -> dict[str, dict[str, Any]]:
+    """The last that each cell said."""
+    return dict(said)
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What the runs in a folder came to, without times and names of places."""
+    return {
+        path.parent.name: {
+            key: value
+            for key, value in json.loads(path.read_text()).items()
+            if key not in ("run", "seconds", "started")
+        }
+        for path in sorted(folder.glob("*/result.json"))
+    }
