@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slow test-ray check lint conformance agreement bench bench-full soak lock readme embedded-model clean
+.PHONY: quickstart test test-slow test-ray check lint conformance agreement bench bench-full house soak lock readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -47,6 +47,10 @@ bench: .venv/ready
 # The same and what takes long: 200 steps, thousands of simulated races and searches, real races.
 bench-full: .venv/ready
 	$(BIN)/python -m tests.bench --full
+
+# The size and shape of the code, and how many files a run goes through.
+house: .venv/ready
+	@$(BIN)/python -m tests.house
 
 # How often the default parser and the paper's read hand-labelled answers as a person does.
 agreement: .venv/ready

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opro_cli.core.draws import rng_for
 from opro_cli.core.racing.race import Race
 from opro_cli.core.run.answers import Estimate
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.selection import (
     baseline,
     choose_exemplars,
@@ -18,7 +19,7 @@ from opro_cli.core.run.selection import (
     trajectory,
     winner,
 )
-from opro_cli.core.run.state import RunState
+from opro_cli.core.run.state import RunState, is_again
 from opro_cli.core.task.example import Split
 
 
@@ -75,7 +76,19 @@ class Finish:
 Work = Propose | Evaluate | Stop | Finish
 
 
-def next_work(state: RunState) -> Work:
+@dataclass(slots=True)
+class PlannerCache:
+    """Values derived from a run's state that planning would otherwise work out at every call.
+
+    For one run. Planning gives the same with a new one; it only takes longer.
+    """
+
+    race: tuple[int, Race] | None = None
+    """A step, and the race of its candidates."""
+    exemplars: Memo = field(default_factory=Memo)
+
+
+def next_work(state: RunState, cache: PlannerCache | None = None) -> Work:
     """The loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
 
     With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
@@ -84,21 +97,22 @@ def next_work(state: RunState) -> Work:
     """
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _evaluate_all(state)
+    cache = cache or PlannerCache()
     open_train: list[Question] = []
     for candidate in _not_done(state):
-        if (estimate := _lost(state, candidate)) is not None:
+        if (estimate := _lost(state, candidate, cache)) is not None:
             return Stop(candidate.id, estimate)
-        questions = _next_block(state, candidate)
+        questions = _next_block(state, candidate, cache)
         open_train += (Question(candidate.id, "train", index) for index in questions)
     if state.proposals.arrived:
-        return _propose(state, tuple(open_train))
+        return _propose(state, tuple(open_train), cache)
     if open_train:
         return Evaluate(tuple(open_train))
     open_dev = _open_questions(state, proposed_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.step < state.search.steps:
-        return _propose(state, ())
+        return _propose(state, (), cache)
     return _evaluate_unseen(state)
 
 
@@ -125,8 +139,8 @@ def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Questio
     time gets each question a quarter of all questions after the first time, so that what the
     scorer itself changes meanwhile is seen.
     """
-    compared = [each for each in candidates if each.id not in state.again]
-    repeated = [each for each in candidates if each.id in state.again]
+    compared = [each for each in candidates if not is_again(each)]
+    repeated = [each for each in candidates if is_again(each)]
     total = state.sizes["test"]
     order = list(range(total))
     rng = rng_for(state.search.seed, "test order")
@@ -157,16 +171,16 @@ def _races(state: RunState, candidate: Candidate) -> bool:
     return bool(state.search.racing) and candidate.step > 0
 
 
-def _race_of(state: RunState, step: int) -> Race:
+def _race_of(state: RunState, step: int, cache: PlannerCache) -> Race:
     """The race of a step, against all that joined before it: it does not change meanwhile."""
-    if state.race is None or state.race[0] != step:
+    if cache.race is None or cache.race[0] != step:
         earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
         race = Race.against(earlier, state.sizes["train"], state.search.seed, step)
-        state.race = step, race
-    return state.race[1]
+        cache.race = step, race
+    return cache.race[1]
 
 
-def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
+def _lost(state: RunState, candidate: Candidate, cache: PlannerCache) -> Estimate | None:
     """What a candidate would have scored, where it is to be asked no more.
 
     Decided at the boundaries of its race alone, each a block of questions in their order, so
@@ -176,7 +190,7 @@ def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
     n = len(answers.by_question)
     if n == 0 or not _races(state, candidate):
         return None
-    race = _race_of(state, candidate.step)
+    race = _race_of(state, candidate.step, cache)
     place = bisect_left(race.boundaries, n)
     at_boundary = race.boundaries[place : place + 1] == (n,) and all(
         map(answers.by_question.__contains__, race.order[:n])
@@ -184,11 +198,12 @@ def _lost(state: RunState, candidate: Candidate) -> Estimate | None:
     return race.estimate(answers) if at_boundary and race.stops(answers, n) else None
 
 
-def _next_block(state: RunState, candidate: Candidate) -> list[int]:
+def _next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> list[int]:
     """The open questions up to the next decision; all of them where there is none."""
     if not _races(state, candidate):
         return state.missing(candidate, "train")
-    race, done = _race_of(state, candidate.step), candidate.answers["train"].by_question
+    race = _race_of(state, candidate.step, cache)
+    done = candidate.answers["train"].by_question
     # Blocks are asked in order: as a rule those that so many answers fill are done.
     place = bisect_right(race.boundaries, len(done))
     start = race.boundaries[place - 1] if place else 0
@@ -201,14 +216,14 @@ def _next_block(state: RunState, candidate: Candidate) -> list[int]:
     return []
 
 
-def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
+def _propose(state: RunState, meanwhile: tuple[Question, ...], cache: PlannerCache) -> Propose:
     shown = trajectory(state)
     samples = range(state.search.candidates_per_step)
     return Propose(
         step=state.step + 1,
         samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
         shown=tuple(candidate.id for candidate in shown),
-        exemplars=choose_exemplars(state, shown),
+        exemplars=choose_exemplars(state, shown, cache.exemplars),
         together=_several_at_once(state),
         meanwhile=meanwhile,
     )

@@ -23,7 +23,7 @@ from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, JournalError, OproError
-from opro_cli.loop.planner import Evaluate, Finish, Propose, Question, Stop, next_work
+from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, next_work
 from opro_cli.loop.propose import Proposing, Samples
 from opro_cli.loop.score import InlineGrader, Scoring
 from opro_cli.ports import (
@@ -78,6 +78,7 @@ class Runner:
     _calls: Calls = field(init=False)
     _scoring: Scoring = field(init=False)
     _proposing: Proposing = field(init=False)
+    _planned: PlannerCache = field(default_factory=PlannerCache)
     _turn: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something new to do."""
     _open: Counter[tuple[str, Split]] = field(default_factory=Counter)
@@ -184,7 +185,7 @@ class Runner:
             proposing = Crew(group, self._propose, optimizer.at_once, self._stop.is_set)
             while finished := not self._stop.is_set():
                 self._turn.clear()
-                work = next_work(self.state)
+                work = next_work(self.state, self._planned)
                 match work:
                     case Stop():
                         mean, interval = work.estimate

@@ -190,7 +190,10 @@ def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
     # Asked first: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)
     size = _journal_size(folder)
-    known = NOTHING if own else take_from_snapshot(folder, run.identity, run.state)
+    known = NOTHING
+    if not own:
+        state, known = take_from_snapshot(folder, run.identity, run.state)
+        run = replace(run, state=state)
     replay_journal(run.state, journal, known)
     if locked:
         return run

@@ -44,10 +44,13 @@ class _Header:
     crc: int
 
 
-def take_from_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState) -> Covered:
-    """Restore what is kept of a state, which is one before its first event.
+def take_from_snapshot(
+    folder: Path, identity: Mapping[str, Any], start: RunState
+) -> tuple[RunState, Covered]:
+    """Return the state in a run's snapshot, and how much of the journal it covers.
 
-    identity: the run's. Returns what need not be replayed: nothing without a snapshot that fits.
+    identity: the run's. start: the state before its first event, which is returned, with nothing
+    covered, where there is no snapshot that fits.
     """
     from msgspec import MsgspecError
 
@@ -55,14 +58,14 @@ def take_from_snapshot(folder: Path, identity: Mapping[str, Any], state: RunStat
     try:
         data = path.read_bytes()
         if int.from_bytes(data[:_CRC_BYTES]) != zlib.crc32(memoryview(data)[_CRC_BYTES:]):
-            return NOTHING
+            return start, NOTHING
         header, body = _header_and_body().decode(memoryview(data)[_CRC_BYTES:])
         if header.of != _of(identity) or not _begins(folder / "events.jsonl", header):
-            return NOTHING
-        restore(state, _body(path).decode(body))
+            return start, NOTHING
+        state = restore(start, _body(path).decode(body))
     except (OSError, MsgspecError, KeyError):
-        return NOTHING
-    return Covered(header.size, header.lines)
+        return start, NOTHING
+    return state, Covered(header.size, header.lines)
 
 
 def keep_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, size: int) -> None:

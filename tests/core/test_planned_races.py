@@ -7,7 +7,7 @@ from dataclasses import replace
 from opro_cli.core.racing.race import BLOCK, Race
 from opro_cli.core.run.candidates import candidate_id
 from opro_cli.core.run.state import RunState
-from opro_cli.loop.planner import Evaluate, Propose, Stop, next_work
+from opro_cli.loop.planner import Evaluate, PlannerCache, Propose, Stop, next_work
 from tests.core.runs import answered, new_state, proposed, score_all
 
 FIRST = ("one", "two", "three", "four")
@@ -31,9 +31,9 @@ def order_of(state: RunState, step: int = 1) -> tuple[int, ...]:
     return Race.against(earlier, TRAIN, state.search.seed, step).order
 
 
-def open_questions(state: RunState) -> dict[str, list[int]]:
+def open_questions(state: RunState, cache: PlannerCache | None = None) -> dict[str, list[int]]:
     """What is to be asked next of train, by candidate and in order."""
-    work = next_work(state)
+    work = next_work(state, cache)
     assert isinstance(work, Evaluate | Propose)
     found: dict[str, list[int]] = {}
     for question in work.questions if isinstance(work, Evaluate) else work.meanwhile:
@@ -103,17 +103,16 @@ def test_those_of_the_same_step_do_not_change_a_race() -> None:
     state = at_step_1("good", "new")
     for question in range(TRAIN):
         state.apply(answered("good", question, float(question % 2)))
-    assert state.race is None
     assert open_questions(state) == {candidate_id("new"): list(order_of(state)[:BLOCK])}
 
 
 def test_the_next_step_runs_a_race_of_its_own() -> None:
-    state = at_step_1("new")
-    assert open_questions(state).keys() == {candidate_id("new")}
-    assert state.race is not None
-    first = state.race[1]
+    state, cache = at_step_1("new"), PlannerCache()
+    assert open_questions(state, cache).keys() == {candidate_id("new")}
+    assert cache.race is not None
+    first = cache.race[1]
     score_all(state, "new", 30)
     state.apply(proposed(2, 0, "newer"))
-    assert open_questions(state).keys() == {candidate_id("newer")}
-    assert state.race[0] == 2
-    assert state.race[1] is not first
+    assert open_questions(state, cache).keys() == {candidate_id("newer")}
+    assert cache.race[0] == 2
+    assert cache.race[1] is not first

@@ -41,6 +41,7 @@ def state_of(again: list[Outcome] | None = None, format_version: int = 5) -> Run
     if again is not None:
         repeated = state.second_time(start)
         repeated.answers["test"].by_question.update(enumerate(again))
+        state.again[repeated.id] = repeated
     return state
 
 

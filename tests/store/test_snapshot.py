@@ -59,7 +59,7 @@ def keep(folder: Path) -> None:
 def covered(folder: Path) -> int:
     """The bytes of the journal that a reader need not replay."""
     run = run_at_start(folder)
-    return take_from_snapshot(folder, run.identity, run.state).size
+    return take_from_snapshot(folder, run.identity, run.state)[1].size
 
 
 def told(folder: Path) -> object:

@@ -16,7 +16,8 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from opro_cli.core.leaks.quotes import GAP, Quote, QuoteIndex, Word, is_number, words_of
@@ -76,6 +77,29 @@ class _Finding:
     saved: float
     start: int
     end: int
+
+
+@dataclass
+class LeakFinder:
+    """Finds leaks of a run's training questions; each instruction is searched once.
+
+    The index of the questions is built at the first search: it takes a second, and a run without
+    proposals needs none. known: leaks by instruction, from an earlier search.
+    """
+
+    examples: tuple[Example, ...]
+    known: dict[str, tuple[Leak, ...]] = field(default_factory=dict)
+
+    def find(self, instruction: str) -> tuple[Leak, ...]:
+        """Return the leaks in an instruction, the clearest first."""
+        leaks = self.known.get(instruction)
+        if leaks is None:
+            leaks = self.known[instruction] = self._index.leaks(instruction)
+        return leaks
+
+    @cached_property
+    def _index(self) -> LeakIndex:
+        return LeakIndex(self.examples)
 
 
 class LeakIndex:

@@ -38,8 +38,9 @@ def mean(candidate: Candidate, split: Split) -> float:
     return -1.0 if known is None else known
 
 
-def paper_exemplars(state: RunState) -> tuple[int, ...]:
+def paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
     """Indices of train questions for the next step, in the order in which they are shown."""
+    memo = memo or Memo()
     search, rows = state.search, state.train_rows
     step = state.step  # the reference counts from 0
     count = search.exemplars
@@ -47,10 +48,10 @@ def paper_exemplars(state: RunState) -> tuple[int, ...]:
         case "constant":
             chosen = _drawn(rows, count, LegacyStream(0))
         case "most_wrong_so_far":
-            wrong = wrong_counts(state, (candidate for _, candidate in state.history), state.memo)
+            wrong = wrong_counts(state, (candidate for _, candidate in state.history), memo)
             chosen = _drawn(_most_first(wrong), count, LegacyStream(step))
         case "most_wrong_now":
-            chosen = _now_wrong(state, count)
+            chosen = _now_wrong(state, count, memo)
         case _:
             chosen = _drawn(rows, count, LegacyStream(step))
     index_of = {row: index for index, row in enumerate(rows)}
@@ -90,11 +91,11 @@ def _most_first(wrong: Counter[int]) -> list[int]:
     return sorted(wrong, key=lambda row: -wrong[row])
 
 
-def _now_wrong(state: RunState, count: int) -> list[int]:
+def _now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
     """The wrong rows of those shown, from a stream that earlier steps have drawn from."""
     everyone = [candidate for _, candidate in state.history]
     settled = all(state.is_scored(candidate, "train") for candidate in everyone)
-    known = state.memo if settled else Memo()
+    known = memo if settled else Memo()
     stream = known.stream = known.stream or LegacyStream(state.search.seed)
     for step in range(len(known.drawn), state.step + 1):
         entered = [candidate for at, candidate in state.history if at <= step]
@@ -111,7 +112,9 @@ def _now_wrong(state: RunState, count: int) -> list[int]:
     return known.drawn[state.step]
 
 
-def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, ...]:
+def choose_exemplars(
+    state: RunState, shown: Sequence[Candidate], memo: Memo | None = None
+) -> tuple[int, ...]:
     """Indices of train questions for the next step's meta-prompt, in the order shown.
 
     random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong
@@ -119,7 +122,7 @@ def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, 
     """
     search = state.search
     if search.rules == "paper":
-        return paper_exemplars(state)
+        return paper_exemplars(state, memo)
     total = state.sizes["train"]
     count = min(search.exemplars, total)
     step = 0 if search.exemplar_choice == "constant" else state.step + 1
@@ -127,7 +130,7 @@ def choose_exemplars(state: RunState, shown: Sequence[Candidate]) -> tuple[int, 
     rng_for(search.seed, "exemplars", step).shuffle(order)
     if search.exemplar_choice.startswith("most_wrong"):
         if search.exemplar_choice == "most_wrong_so_far":
-            known, everyone = state.memo, list(state.candidates.values())
+            known, everyone = memo or Memo(), list(state.candidates.values())
         else:
             known, everyone = Memo(), list(shown)
         wrong = known.wrong_under(everyone, state.is_done, _wrong)

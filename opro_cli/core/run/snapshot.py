@@ -8,10 +8,11 @@ RunState: one that came later must find its place in one of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
-from opro_cli.core.leaks.leaks import Leak
+from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.answers import Answers, Estimate, Outcome
 from opro_cli.core.run.candidates import Candidate, Proposals
 from opro_cli.core.run.events import SessionEnded, SessionStarted
@@ -19,17 +20,14 @@ from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
-GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "_questions"})
+GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "leaks"})
 """Attributes of a state that its settings and questions make."""
 KEPT = frozenset(
     {"checked", "proposals", "step", "spend", "sessions", "ended", "last_at", "working_seconds"}
-    | {"_leaks"}
 )
-"""Those that are kept as they are, under the same name without its underscore."""
-MADE = frozenset(
-    {"candidates", "pending", "baselines", "again", "history", "memo", "race", "_leak_index"}
-)
-"""Those that are put together again, or worked out anew."""
+"""Those that are kept as they are, under the same name."""
+MADE = frozenset({"candidates", "pending", "baselines", "again", "history"})
+"""Those that are put together again."""
 
 
 class Outcomes(MutableMapping[int, Outcome]):
@@ -120,23 +118,28 @@ def taken(state: RunState) -> Snapshot:
         baselines=_kept(state.baselines),
         again=_kept(state.again),
         history=[(step, candidate.id) for step, candidate in state.history],
-        **{name.lstrip("_"): getattr(state, name) for name in KEPT},
+        leaks=state.leaks.known,
+        **{name: getattr(state, name) for name in KEPT},
     )
 
 
-def restore(state: RunState, snapshot: Snapshot) -> None:
-    """Make of a state before its first event the one that was taken.
+def restore(start: RunState, snapshot: Snapshot) -> RunState:
+    """Return the state that the snapshot was taken of.
 
-    Raises KeyError, and changes nothing, when the snapshot is none of a run.
+    start: the run's state before its first event. Raises KeyError when the snapshot is not one
+    of a run.
     """
+    state = copy(start)
     candidates = _candidates(snapshot.candidates)
     history = [(step, candidates[id]) for step, id in snapshot.history]
     state.candidates, state.history = candidates, history
     state.pending = _candidates(snapshot.pending)
     state.baselines = _candidates(snapshot.baselines)
     state.again = _candidates(snapshot.again)
+    state.leaks = LeakFinder(start.leaks.examples, snapshot.leaks)
     for name in KEPT:
-        setattr(state, name, getattr(snapshot, name.lstrip("_")))
+        setattr(state, name, getattr(snapshot, name))
+    return state
 
 
 def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:

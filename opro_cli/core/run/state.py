@@ -1,18 +1,17 @@
 """The state of a run: a fold over its events, and nothing else.
 
-`RunState.apply` is the only place where state changes. An event that cannot follow
-raises IllegalEvent and changes nothing. Illegal is: an answer for an unknown candidate or
+`RunState.apply` is the only place where state changes; what is derived from it is kept by those
+who derive it (loop/planner, core/leaks). An event that cannot follow raises IllegalEvent and
+changes nothing. Illegal is: an answer for an unknown candidate or
 question, a second answer to one question, a proposal for a step that is not the present one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 
-from opro_cli.core.leaks.leaks import Leak, LeakIndex
-from opro_cli.core.racing.race import Race
-from opro_cli.core.run.answers import CACHED, Answers, Estimate, Outcome
+from opro_cli.core.leaks.leaks import Leak, LeakFinder
+from opro_cli.core.run.answers import CACHED, Estimate, Outcome
 from opro_cli.core.run.candidates import LEAKS, REPEATED, Candidate, Proposals, breach, candidate_id
 from opro_cli.core.run.events import (
     Answered,
@@ -29,7 +28,6 @@ from opro_cli.core.run.events import (
     Stopped,
     Uncounted,
 )
-from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
@@ -42,6 +40,11 @@ class IllegalEvent(ValueError):
 
 AGAIN = "again-"
 """How the id of a second time begins."""
+
+
+def is_again(candidate: Candidate) -> bool:
+    """Return True for a candidate whose questions are asked a second time."""
+    return candidate.id.startswith(AGAIN)
 
 
 class RunState:
@@ -69,9 +72,7 @@ class RunState:
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
         self.exclude_refused = exclude_refused
-        self._questions = tuple(questions)
-        self._leaks: dict[str, tuple[Leak, ...]] = {}
-        self.memo = Memo()
+        self.leaks = LeakFinder(tuple(questions))
         self.checked: set[str] = set()
         """The models that answered their check before the first paid question."""
         self.candidates: dict[str, Candidate] = {}
@@ -85,8 +86,6 @@ class RunState:
         self.last_at: float | None = None
         self.working_seconds = 0.0
         """Time with a process at work: the gaps between sessions do not count."""
-        self.race: tuple[int, Race] | None = None
-        """The race of the candidates of a step; made when it is asked for, never saved."""
         self.pending: dict[str, Candidate] = {}
         """Who was proposed in the present step so far, in order of arrival: scored while the
         other proposals are awaited, candidates once all are there."""
@@ -159,7 +158,8 @@ class RunState:
         self.last_at = at
 
     def _apply_reasoned(self, event: Reasoned) -> None:
-        answers = self._answers_for(event)
+        candidate = self._asked_by(event)
+        answers = candidate.answers[event.split]
         is_first = event.question not in answers.first_replies
         if event.round == 1 and is_first:
             answers.first_replies[event.question] = event.text
@@ -169,10 +169,11 @@ class RunState:
             answers.second_replies[event.question] = event.text
         else:
             raise IllegalEvent(f"round {event.round} of question {event.question} out of turn")
+        self._join_again(candidate)
         self.spend["scorer"].add(event)
 
-    def _answers_for(self, event: Reasoned | Answered | Refused) -> Answers:
-        """Where the reply to an open question belongs."""
+    def _asked_by(self, event: Reasoned | Answered | Refused) -> Candidate:
+        """Return the candidate under which an open question was asked; IllegalEvent for others."""
         try:
             candidate = self.asked(event.candidate)
         except KeyError:
@@ -184,10 +185,16 @@ class RunState:
             raise IllegalEvent(f"an answer for the stopped candidate {event.candidate}")
         if event.question in answers.by_question:
             raise IllegalEvent(f"a second answer to question {event.question} of {event.split}")
-        return answers
+        return candidate
+
+    def _join_again(self, candidate: Candidate) -> None:
+        """Keep a second time from its first answer on."""
+        if is_again(candidate):
+            self.again.setdefault(candidate.id, candidate)
 
     def _apply_answered(self, event: Answered) -> None:
-        answers = self._answers_for(event)
+        candidate = self._asked_by(event)
+        answers = candidate.answers[event.split]
         if (event.answer is None) != (event.score is None):
             raise IllegalEvent("an unreadable answer with a score, or a readable one without")
         if event.score is not None and not 0.0 <= event.score <= 1.0:
@@ -202,12 +209,15 @@ class RunState:
         else:
             outcome = Outcome(event.answer, event.score, False, session, sent)
             answers.add(event.question, outcome)
+            self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
 
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
-        answers, excluded = self._answers_for(event), self.exclude_refused
+        candidate, excluded = self._asked_by(event), self.exclude_refused
+        answers = candidate.answers[event.split]
         answers.refuse(event.question, exclude=excluded, session=session, sent=sent)
+        self._join_again(candidate)
 
     def _apply_stopped(self, event: Stopped) -> None:
         candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
@@ -271,9 +281,10 @@ class RunState:
         return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
 
     def asked(self, id: str) -> Candidate:
-        """Who is asked under an id: a candidate, a baseline, or one of them a second time.
+        """Return who is asked under an id: a candidate, a baseline, or one of them a second time.
 
-        Raises KeyError for an id that is none of theirs.
+        A second time without an answer yet is a new object each time. Raises KeyError for any
+        other id.
         """
         for known in (self.candidates, self.pending, self.again, self.baselines):
             if id in known:
@@ -281,7 +292,7 @@ class RunState:
         first = self.asked(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
         if first is None or first.id.startswith(AGAIN):
             raise KeyError(id)
-        return self.again.setdefault(id, Candidate(id, first.instruction, first.step))
+        return Candidate(id, first.instruction, first.step)
 
     def second_time(self, candidate: Candidate) -> Candidate:
         """The same instruction, for asking its questions once more."""
@@ -313,15 +324,8 @@ class RunState:
         return any(len(a.by_question) > a.unreadable + a.refused for a in answers)
 
     def leaks_of(self, instruction: str) -> tuple[Leak, ...]:
-        """What an instruction quotes of the train questions, which the optimizer has seen."""
-        known = self._leaks.get(instruction)
-        if known is None:
-            known = self._leaks[instruction] = self._leak_index.leaks(instruction)
-        return known
-
-    @cached_property
-    def _leak_index(self) -> LeakIndex:
-        return LeakIndex(self._questions)
+        """Return the quotes of train questions, which the optimizer has seen, in an instruction."""
+        return self.leaks.find(instruction)
 
     def of_step(self, step: int) -> list[Candidate]:
         """The candidates that joined in a step (0: the initial ones)."""
