@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Grade, Message
@@ -174,7 +174,7 @@ class Journal(Protocol):
 class Observer(Protocol):
     """Somebody who watches a run: the live view, the plain log."""
 
-    def begin(self, briefing: Briefing, state: RunState, activity: Activity) -> None:
+    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
         """Before the first call; `state` and `activity` go on changing afterwards."""
         ...
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from opro_cli.config.file import load_config
 from opro_cli.config.search_presets import search_preset_named
 from opro_cli.core.run.progress import ROLES, Role
-from opro_cli.core.settings.read import Names, read_settings
+from opro_cli.core.settings.read import NameResolver, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
     ModelSettings,
@@ -75,7 +75,7 @@ def _check_answer(spec: str) -> None:
         metric_named(spec)
 
 
-NAMES = Names(
+NAMES = NameResolver(
     check_answer=_check_answer,
     strategies=tuple(STRATEGIES),
     task_preset=preset_named,

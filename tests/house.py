@@ -30,7 +30,11 @@ QUESTIONS = 12
 CONFIG = """\
 name: house
 task:
-  data: {{train: rows.jsonl, input: question, target: answer, split: {{train: {n}, dev: 0, test: 0}}}}
+  data:
+    train: rows.jsonl
+    input: question
+    target: answer
+    split: {{train: {n}, dev: 0, test: 0}}
   answer: number
 scorer: {{model: hosted_vllm/stub, api_base: "{url}", concurrency: 1, cache: false}}
 optimizer: {{model: hosted_vllm/stub, api_base: "{url}", concurrency: 1, cache: false}}
@@ -153,7 +157,9 @@ def traced_run() -> list[frozenset[str]]:
     with tempfile.TemporaryDirectory() as folder, HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = Path(folder, "house.yaml")
-        config.write_text(CONFIG.format(n=QUESTIONS, url=f"http://127.0.0.1:{server.server_port}/v1"))
+        config.write_text(
+            CONFIG.format(n=QUESTIONS, url=f"http://127.0.0.1:{server.server_port}/v1")
+        )
         rows = [{"question": f"2 + {i}?", "answer": str(2 + i)} for i in range(QUESTIONS)]
         Path(folder, "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sys.setprofile(trace)
@@ -165,7 +171,7 @@ def traced_run() -> list[frozenset[str]]:
             )
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]
+            threading.setprofile(None)
             server.shutdown()
     return trace.between
 
@@ -174,7 +180,9 @@ def main() -> None:
     """Print every figure beside its target."""
     figures = [*size_figures(), *trace_figures()]
     for figure in figures:
-        print(f"{'' if figure.met else 'MISSED':7}{figure.name:36}{figure.value:>40}  {figure.target}")
+        print(
+            f"{'' if figure.met else 'MISSED':7}{figure.name:36}{figure.value:>40}  {figure.target}"
+        )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.core.run.progress import Briefing, calls_done, calls_spared
+from opro_cli.core.run.progress import RunHeader, calls_done, calls_spared
 from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
 from opro_cli.core.settings.read import misplaced_models
 from opro_cli.core.settings.settings import Settings
@@ -38,9 +38,9 @@ from opro_cli.store.snapshot import keep_snapshot
 from opro_cli.store.summary import keep_summary
 
 
-def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> Briefing:
+def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
     """The opening of a session that begins with the run as it stands."""
-    return Briefing(
+    return RunHeader(
         run=run.name,
         folder=str(folder),
         scorer=settings.scorer.model,

@@ -12,7 +12,7 @@ from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.progress import Activity, calls_done
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.store.follow import Follower, believe, present_session
+from opro_cli.store.follow import Follower, apply_event, present_session
 from opro_cli.store.lock import is_locked
 from opro_cli.store.run_folder import run_at_start, settled
 
@@ -73,7 +73,7 @@ def stands_still() -> float:
     return 0.0
 
 
-class Viewing:
+class Replay:
     """A run as its journal tells it, event by event, to those who look on.
 
     at_work: was a process working on it at the last look? clock: gives the time of the run
@@ -113,7 +113,7 @@ class Viewing:
     def take(self, line: int, event: Event) -> None:
         """Believe what one line of the journal says, and show it."""
         state = self.run.state
-        believe(state, self.journal, line, event)
+        apply_event(state, self.journal, line, event)
         if isinstance(event, SessionStarted):
             self._activity.started = event.at
             self._calls_before = calls_done(state)
@@ -128,7 +128,7 @@ class Viewing:
 
 
 async def follow(
-    viewing: Viewing,
+    viewing: Replay,
     observers: Sequence[Observer],
     clock: Clock = time.time,
     sleep: Sleep = asyncio.sleep,
@@ -159,7 +159,7 @@ async def follow(
 
 
 async def replay(
-    viewing: Viewing,
+    viewing: Replay,
     observers: Sequence[Observer],
     speed: float,
     clock: Clock = time.monotonic,
@@ -190,7 +190,7 @@ async def replay(
 
 
 async def _show(
-    viewing: Viewing,
+    viewing: Replay,
     events: Iterable[tuple[int, Event]],
     sleep: Sleep,
     wait_for: Callable[[Event], float] = lambda _: 0.0,

@@ -74,7 +74,7 @@ class Place(NamedTuple):
     key: bytes
 
 
-class KnownAnswers:
+class AnswerLookup:
     """What need not be asked. caches: by role; a role without one is always asked."""
 
     def __init__(self, settings: Settings, caches: Mapping[Role, AnswerCache]) -> None:

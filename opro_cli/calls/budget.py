@@ -33,7 +33,7 @@ class Spent(NamedTuple):
     pico_usd: int
 
 
-class Ceilings:
+class BudgetGuard:
     """Admission of calls under a budget's ceilings on calls, tokens and dollars.
 
     spent: returns the amount spent so far; a released call is in it, if it cost anything. any:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.errors import ModelError
 from opro_cli.ports import ChatModel
 
@@ -37,7 +37,7 @@ class Endpoint:
     """
 
     model: ChatModel
-    pace: Pace
+    pace: ConcurrencyLimit
     weight: float = 1.0
     label: str = ""
     address: str = ""
@@ -118,7 +118,7 @@ class Endpoints:
     def __init__(
         self,
         endpoints: Sequence[Endpoint],
-        turns: Turns,
+        turns: RateLimiter,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from opro_cli.calls.budget import Ceilings, Spent, add_up, now, pico_usd, spent_by
+from opro_cli.calls.budget import BudgetGuard, Spent, add_up, now, pico_usd, spent_by
 from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.spend import Cost
@@ -64,7 +64,7 @@ class Ledger:
         self._prices = {role: prices.get(role) or self._own_prices.get(role) for role in ROLES}
         self._record, self._clock = record, clock
         self._began = clock() - state.working_seconds
-        self._ceilings = Ceilings(budget, self.spent)
+        self._ceilings = BudgetGuard(budget, self.spent)
         self._tokens_a_byte: dict[Role, float] = {}
         self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in ROLES}
         self._reserved: dict[Role, set[Reservation]] = {role: set() for role in ROLES}

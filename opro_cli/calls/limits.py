@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 
-class Pace:
+class ConcurrencyLimit:
     """Places at one endpoint of a model. most: calls at a time at most. Times are of one clock."""
 
     def __init__(self, most: int) -> None:
@@ -40,7 +40,7 @@ class Pace:
             self.held_until, self.held_why = now + wait, why
 
 
-class Turns:
+class RateLimiter:
     """The limits a minute of a model, over all of its endpoints; None for no limit.
 
     Calls are spaced evenly, without bursts, so that any sliding window of the provider's is kept.
@@ -71,7 +71,7 @@ class Turns:
 Item = TypeVar("Item")
 
 
-class Crew(Generic[Item]):
+class WorkerPool(Generic[Item]):
     """Does what is handed to it, at most `limit` at a time, in the order in which it came.
 
     Once `halted()` is true or one item fails, no new item is begun, but those under way are

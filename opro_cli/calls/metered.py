@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from opro_cli.calls.answers import KnownAnswers, TimedReply, told, without_keys
+from opro_cli.calls.answers import AnswerLookup, TimedReply, told, without_keys
 from opro_cli.calls.attempts import RetryPolicy, shared_call, with_retries
 from opro_cli.calls.budget import now
 from opro_cli.calls.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.calls.ledger import Ledger, Reservation, counted_tokens
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.draws import seed_for
 from opro_cli.core.run.events import Checked, Event, Retried
 from opro_cli.core.run.progress import ROLES, Activity, Role
@@ -65,7 +65,7 @@ class Calls:
     _answered: Counter[Role] = field(default_factory=Counter)
     _endpoints: dict[Role, Endpoints] = field(init=False)
     _ledger: Ledger = field(init=False)
-    _known: KnownAnswers = field(init=False)
+    _known: AnswerLookup = field(init=False)
 
     def __post_init__(self) -> None:
         self._endpoints = {role: self._endpoints_of(role) for role in ROLES}
@@ -74,7 +74,7 @@ class Calls:
         self._ledger = Ledger(
             self.settings.budget, self.state, self.prices, own_prices=own, record=self.record
         )
-        self._known = KnownAnswers(self.settings, self.caches)
+        self._known = AnswerLookup(self.settings, self.caches)
 
     def _endpoints_of(self, role: Role) -> Endpoints:
         settings = getattr(self.settings, role)
@@ -84,14 +84,14 @@ class Calls:
             [
                 Endpoint(
                     model,
-                    Pace(at.concurrency),
+                    ConcurrencyLimit(at.concurrency),
                     weight,
                     f"{role} endpoint {at.api_base}",
                     at.address,
                 )
                 for model, at, weight in each_with
             ],
-            Turns(settings.requests_per_minute, settings.tokens_per_minute),
+            RateLimiter(settings.requests_per_minute, settings.tokens_per_minute),
             sleep=self._sleep,
             on_wait=self._waits,
             out=self.activity.out,

@@ -50,7 +50,7 @@ def watch(
 
     times = _speed(speed, replay=replay)
     folder = chosen_run("watch", run, last, runs_dir)
-    viewing = watching.Viewing(folder)
+    viewing = watching.Replay(folder)
     observers = [observer_for(plain=plain, clock=viewing.now)]
     if replay:
         seeing = watching.replay(viewing, observers, times)

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from opro_cli.core.settings.read import Names, misplaced_models, read_settings
+from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, show
 from opro_cli.core.settings.settings import HUB, Settings
@@ -32,7 +32,7 @@ _HALVES = re.compile("[\ud800-\udfff]")
 _PATHS = frozenset({("task", "data", split) for split in ("train", "dev", "test")})
 
 
-def load_config(path: Path, names: Names) -> Settings:
+def load_config(path: Path, names: NameResolver) -> Settings:
     """Read a config file; data paths in it count from the file's own folder.
 
     Raises ConfigError with all problems at once, each with file, line and key path.

@@ -13,10 +13,10 @@ from typing import Literal
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import now
-from opro_cli.calls.limits import Crew
+from opro_cli.calls.limits import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.racing.race import BLOCK
-from opro_cli.core.run.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.run.events import Event, Pruned, SessionEnded, SessionStarted
 from opro_cli.core.run.progress import Activity, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import PriceSettings, Settings
@@ -181,8 +181,8 @@ class Runner:
         """
         scorer, optimizer = self.settings.scorer, self.settings.optimizer
         async with asyncio.TaskGroup() as group:
-            asking = Crew(group, self._ask, scorer.at_once, self._stop.is_set)
-            proposing = Crew(group, self._propose, optimizer.at_once, self._stop.is_set)
+            asking = WorkerPool(group, self._ask, scorer.at_once, self._stop.is_set)
+            proposing = WorkerPool(group, self._propose, optimizer.at_once, self._stop.is_set)
             while finished := not self._stop.is_set():
                 self._turn.clear()
                 work = next_work(self.state, self._planned)
@@ -190,7 +190,7 @@ class Runner:
                     case Stop():
                         mean, interval = work.estimate
                         where = (mean, interval.low, interval.high)
-                        self._record(Stopped(now(), work.candidate, *where))
+                        self._record(Pruned(now(), work.candidate, *where))
                         continue
                     case Propose():
                         self._hand_out(work.meanwhile, asking)
@@ -206,7 +206,7 @@ class Runner:
             raise failures[0]
         return finished
 
-    def _hand_out(self, questions: Sequence[Question], asking: Crew[Question]) -> None:
+    def _hand_out(self, questions: Sequence[Question], asking: WorkerPool[Question]) -> None:
         """Queue those of candidates that nothing is being asked about.
 
         In a race a candidate that was begun goes on first where one block fills the concurrency:

@@ -12,7 +12,7 @@ from opro_cli.calls.budget import now
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import seed_for
-from opro_cli.core.run.events import Answered, Reasoned, Refused, Via
+from opro_cli.core.run.events import Answered, FirstReply, Refused, Via
 from opro_cli.core.run.state import AGAIN
 from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
 from opro_cli.core.task.prompt import (
@@ -181,7 +181,7 @@ class Scoring:
                     if answered.reply.filtered:
                         await record_graded(answered)
                         return
-                    self.calls.record(Reasoned(**place, **said(answered)))
+                    self.calls.record(FirstReply(**place, **said(answered)))
                 known = answered.recorded.text  # as a resume knows it
                 if self.calls.stop.is_set():
                     return  # the journal has this reply; a resume goes on from it
@@ -198,10 +198,10 @@ class Scoring:
                 try:
                     await record_graded(answered)
                 except OproError:  # the reply is kept for when the metric is mended
-                    self.calls.record(Reasoned(**place, **said(answered), round=last))
+                    self.calls.record(FirstReply(**place, **said(answered), round=last))
                     raise
                 return
-            self.calls.record(Reasoned(**place, **said(answered), round=last))
+            self.calls.record(FirstReply(**place, **said(answered), round=last))
         # Not while a call counts as in flight: a metric of the user's may take long, or fail.
         recorded, via = answered.recorded.text, answered.via
         await record_graded(_recalled(answered.reply.text, recorded, via))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from opro_cli.core.run.progress import (
     Activity,
-    Briefing,
+    RunHeader,
     calls_done,
     calls_spared,
     expected_calls,
@@ -53,7 +53,7 @@ MEANINGFUL = 1.0
 
 
 def render_run(
-    briefing: Briefing,
+    briefing: RunHeader,
     state: RunState,
     activity: Activity,
     now: float,
@@ -96,7 +96,7 @@ def render_run(
 
 
 def _header(
-    briefing: Briefing, state: RunState, activity: Activity, now: float, width: int
+    briefing: RunHeader, state: RunState, activity: Activity, now: float, width: int
 ) -> Text:
     at = state.ended.reason if state.ended else phase(state)
     return opposite(briefing.run, f"{at}{_DOT}{formats.duration(now - activity.started)}", width)

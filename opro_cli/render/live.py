@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep.table import Row, Table
 from opro_cli.render.frame import render_run
@@ -141,7 +141,7 @@ class LiveView:
         self._board = Scoreboard()
         self._drawing = Drawing(console, self._frame, "run", period)
 
-    def begin(self, briefing: Briefing, state: RunState, activity: Activity) -> None:
+    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
         """Print what stays on screen, then the first frame."""
         for line in opening_lines(briefing):
             self._console.print(Text(printable(line, self._console.width)), soft_wrap=True)

@@ -11,15 +11,15 @@ from opro_cli.core.run.events import (
     Event,
     LimitExceeded,
     Proposed,
+    Pruned,
     Refused,
     Retried,
     SessionEnded,
     SessionStarted,
-    Stopped,
 )
 from opro_cli.core.run.progress import (
     Activity,
-    Briefing,
+    RunHeader,
     calls_done,
     calls_spared,
     expected_calls,
@@ -34,7 +34,7 @@ from opro_cli.reports.formats import count, exceeded_words, plural, uncounted_wo
 from opro_cli.reports.result import bound_unmetered, count_metered
 
 
-def opening_lines(briefing: Briefing) -> list[str]:
+def opening_lines(briefing: RunHeader) -> list[str]:
     """The run, its models, its data; untrusted text in them is still as it came."""
     sizes = ", ".join(f"{split} {count(briefing.sizes.get(split, 0))}" for split in SPLITS)
     graded = "graded by" if briefing.answer.startswith("python:") else "read as"
@@ -95,7 +95,7 @@ class PlainLog:
 
     def begin(
         self,
-        briefing: Briefing,
+        briefing: RunHeader,
         state: RunState,  # noqa: ARG002 - an Observer's
         activity: Activity,
     ) -> None:
@@ -114,7 +114,7 @@ class PlainLog:
                 self._say(event.at, f"started, {phase(state)}")
             case Answered() | Refused():
                 self._after_answer(event, state)
-            case Stopped():
+            case Pruned():
                 self._after_stop(event, state)
             case Proposed():
                 self._after_proposal(event, state)
@@ -147,7 +147,7 @@ class PlainLog:
         if event.split == "train":
             self._after_candidate(event.at, candidate, state)
 
-    def _after_stop(self, event: Stopped, state: RunState) -> None:
+    def _after_stop(self, event: Pruned, state: RunState) -> None:
         candidate = state.asked(event.candidate)
         line = _scored(candidate, "train", state.leaks_of(candidate.instruction))
         self._say(event.at, f"{_place(candidate.step)}: stopped early, {line}")

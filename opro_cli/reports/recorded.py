@@ -11,8 +11,8 @@ from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
+    FirstReply,
     Proposed,
-    Reasoned,
     SessionStarted,
     Uncounted,
 )
@@ -117,7 +117,7 @@ class _Meter:
         self._spend = RoleSpend()
 
     def count(self, event: Event) -> None:
-        if isinstance(event, Reasoned):
+        if isinstance(event, FirstReply):
             self._kept[event.candidate, event.split, event.question] += 1
         # A reply that was kept ungraded is paid for once, not again with its grade.
         graded_later = (
@@ -126,7 +126,7 @@ class _Meter:
         )
         if isinstance(event, Uncounted):
             self._spend.add_uncounted(event)
-        if isinstance(event, Checked | Proposed | Reasoned | Answered) and not graded_later:
+        if isinstance(event, Checked | Proposed | FirstReply | Answered) and not graded_later:
             self._spend.add(event)
 
     def point(self, seconds: float) -> SpendPoint:

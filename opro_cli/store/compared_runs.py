@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from opro_cli.core.run.events import Answered, Reasoned
+from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.comparison import Comparison
@@ -66,7 +66,7 @@ def read_replies(
     """Replies to these questions under one candidate (its id), a text for each round."""
     replies: dict[tuple[Split, int], tuple[str, ...]] = {}
     for event in read_events(folder / "events.jsonl"):
-        if not isinstance(event, Reasoned | Answered) or event.candidate != candidate:
+        if not isinstance(event, FirstReply | Answered) or event.candidate != candidate:
             continue
         if event.question not in asked[event.split]:
             continue

@@ -123,10 +123,10 @@ def replay_journal(state: RunState, journal: Path, known: Covered = NOTHING) -> 
     """
     with _no_garbage_collection():
         for line, event in numbered_events(journal, known):
-            believe(state, journal, line, event)
+            apply_event(state, journal, line, event)
 
 
-def believe(state: RunState, journal: Path, line: int, event: Event) -> None:
+def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None:
     """Apply the event of one line; JournalError when it cannot follow what is before it."""
     try:
         state.apply(event)

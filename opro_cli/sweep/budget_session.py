@@ -27,7 +27,7 @@ from opro_cli.store.find import list_runs
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.sweep_folder import held, is_at_work, is_sweep, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger
-from opro_cli.sweep.limits import Leave, Limits, has_ceiling
+from opro_cli.sweep.limits import Limits, Permit, has_ceiling
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, wait_for_lock
 
 BYTES_A_TOKEN, _ = KINDS["expected"]
@@ -187,7 +187,7 @@ class OwnLimits:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._numbers = count(1)
-        self._leaves: dict[int, Leave] = {}
+        self._leaves: dict[int, Permit] = {}
 
     async def enter(self, address: str, cost: Cost) -> int:
         """As `SharedLimits`."""

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from opro_cli.app import run as running
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, Briefing, calls_spared, expected_calls, phase
+from opro_cli.core.run.progress import Activity, RunHeader, calls_spared, expected_calls, phase
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import Interrupted, OproError, RunBusyError
 from opro_cli.render.scoreboard import Scoreboard
@@ -40,7 +40,7 @@ class Progress:
 
     def begin(
         self,
-        briefing: Briefing,  # noqa: ARG002
+        briefing: RunHeader,  # noqa: ARG002
         state: RunState,
         activity: Activity,  # noqa: ARG002
     ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.config.file import YamlFile, plain_config, read_yaml
-from opro_cli.core.settings.read import Names, misplaced_models, read_settings
+from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import BudgetSettings, Settings
@@ -40,7 +40,7 @@ class Sweep:
     budget: BudgetSettings
 
 
-def load_sweep(path: Path, names: Names) -> Sweep:
+def load_sweep(path: Path, names: NameResolver) -> Sweep:
     """Read a sweep file; the configs that it names are looked for beside it.
 
     Raises ConfigError with all that is wrong, UsageError for a file that cannot be read.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, ModelSettings, is_embedded
 from opro_cli.errors import BudgetReached, OproError
@@ -29,10 +29,10 @@ CEILINGS = ("usd", "calls", "tokens")
 T = TypeVar("T", int, float)
 
 
-class Door:
+class Permits:
     """The places at one endpoint of a model. turns: shared with its other endpoints."""
 
-    def __init__(self, pace: Pace, turns: Turns) -> None:
+    def __init__(self, pace: ConcurrencyLimit, turns: RateLimiter) -> None:
         self.pace, self.turns = pace, turns
         self._queue: deque[asyncio.Future[None]] = deque()
 
@@ -94,7 +94,7 @@ def within(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
     )
 
 
-def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Door]:
+def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
     """One for each endpoint, under its address.
 
     parts: so many shards share the provider's limits, each has its part. Where cells disagree
@@ -102,7 +102,7 @@ def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Door
     """
     served = [model for model in models if not is_embedded(model.model)]
     turns = {
-        name: Turns(
+        name: RateLimiter(
             _part(_least(m.requests_per_minute for m in served if m.model == name), parts),
             _part(_least(m.tokens_per_minute for m in served if m.model == name), parts),
         )
@@ -115,7 +115,10 @@ def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Door
             key = each.address
             most[key] = min(most.get(key, each.concurrency), each.concurrency)
             names[key] = each.model
-    return {key: Door(Pace(max(1, most[key] // parts)), turns[names[key]]) for key in most}
+    return {
+        key: Permits(ConcurrencyLimit(max(1, most[key] // parts)), turns[names[key]])
+        for key in most
+    }
 
 
 def _least(limits: Iterable[T | None]) -> T | None:
@@ -127,11 +130,11 @@ def _part(limit: int | None, parts: int) -> int | None:
 
 
 @dataclass(slots=True, eq=False)
-class Leave:
+class Permit:
     """Of a call to go: what it set aside, and its place since when."""
 
     cost: Cost
-    door: Door | None
+    door: Permits | None
     since: float
 
 
@@ -142,14 +145,14 @@ class Limits:
     so that no call may go. on_broken: is called once, when that is found.
     """
 
-    def __init__(self, budget: SharedBudget, doors: Mapping[str, Door]) -> None:
+    def __init__(self, budget: SharedBudget, doors: Mapping[str, Permits]) -> None:
         self.budget = budget
         self.over = ""
         self.broken: OproError | None = None
         self.on_broken: Callable[[], None] = lambda: None
         self._doors = doors
 
-    async def enter(self, address: str, cost: Cost) -> Leave:
+    async def enter(self, address: str, cost: Cost) -> Permit:
         """Wait until a call may go. address: of its endpoint.
 
         Raises BudgetReached, or OproError where the budget cannot be kept.
@@ -170,9 +173,9 @@ class Limits:
         except BaseException:
             self.budget.release(cost)
             raise
-        return Leave(cost, door, since)
+        return Permit(cost, door, since)
 
-    def answered(self, leave: Leave, tokens: int | None, pico_usd: int | None) -> None:
+    def answered(self, leave: Permit, tokens: int | None, pico_usd: int | None) -> None:
         """Count what the call took, its upper bound where nobody counted."""
         self.budget.settle(leave.cost, tokens, pico_usd)
         if leave.door:
@@ -181,12 +184,12 @@ class Limits:
                 leave.door.turns.correct(leave.cost.expected_tokens, tokens)
         _go_out(leave)
 
-    def lost(self, leave: Leave) -> None:
+    def lost(self, leave: Permit) -> None:
         """Count the call at its upper bound, as nobody knows what became of it."""
         self.budget.settle(leave.cost, None, None)
         _go_out(leave)
 
-    def failed(self, leave: Leave, wait: float | None, *, congested: bool) -> None:
+    def failed(self, leave: Permit, wait: float | None, *, congested: bool) -> None:
         """The call came to nothing and cost nothing.
 
         congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
@@ -197,6 +200,6 @@ class Limits:
         _go_out(leave)
 
 
-def _go_out(leave: Leave) -> None:
+def _go_out(leave: Permit) -> None:
     if leave.door:
         leave.door.leave()

@@ -14,7 +14,7 @@ from typing import Any
 
 from opro_cli.core.run.spend import Cost
 from opro_cli.errors import BudgetReached, Interrupted, OproError
-from opro_cli.sweep.limits import Leave, Limits
+from opro_cli.sweep.limits import Limits, Permit
 from opro_cli.sweep.server import Address, connect, tell
 
 
@@ -22,7 +22,7 @@ async def serve_limits(
     limits: Limits, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Let one cell share the limits until it hangs up. What it had in flight then is lost."""
-    leaves: dict[int, Leave] = {}
+    leaves: dict[int, Permit] = {}
     waiting: set[asyncio.Task[None]] = set()
 
     async def enter(number: int, address: str, cost: Cost) -> None:

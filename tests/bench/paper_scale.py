@@ -28,7 +28,7 @@ from rich.console import Console
 from opro_cli import wiring
 from opro_cli.app import run as running
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
@@ -109,7 +109,7 @@ class StepClock:
     def __init__(self) -> None:
         self.steps: list[tuple[float, float]] = []
 
-    def begin(self, briefing: Briefing, state: RunState, activity: Activity) -> None: ...
+    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None: ...
 
     def after(self, event: Event, state: RunState) -> None:
         if state.step > len(self.steps):

@@ -11,8 +11,8 @@ from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
+    FirstReply,
     Proposed,
-    Reasoned,
     Refused,
     Retried,
     SessionEnded,
@@ -57,7 +57,7 @@ proposals = st.builds(
     **calls,
 )
 others = st.one_of(
-    st.builds(Reasoned, at=moments, **places, **calls),
+    st.builds(FirstReply, at=moments, **places, **calls),
     st.builds(Refused, at=moments, reason=st.just("filtered"), **places),
     st.builds(Checked, at=moments, role=st.sampled_from(["optimizer", "scorer"]), **calls),
     st.builds(SessionStarted, moments, st.integers(1, 9), st.just("0.1.0")),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.run.events import Answered, Checked, Proposed, Reasoned
+from opro_cli.core.run.events import Answered, Checked, FirstReply, Proposed
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Split
@@ -62,8 +62,8 @@ def answered(
 
 def reasoned(
     instruction: str, question: int, text: str = "9 + 9", split: Split = "train"
-) -> Reasoned:
-    return Reasoned(
+) -> FirstReply:
+    return FirstReply(
         at=0.0,
         candidate=candidate_id(instruction),
         split=split,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.read import Names, overlaid, read_settings
+from opro_cli.core.settings.read import NameResolver, overlaid, read_settings
 from opro_cli.core.settings.settings import PAPER_ANSWERS, OptimizerSettings
 from opro_cli.metrics.paper import PAPER_KINDS
 from tests.core.test_settings import NAMES, minimal, presets, problems, read
@@ -51,7 +51,7 @@ def test_a_search_preset_knows_the_task_preset_and_the_strategy() -> None:
         asked.append((name, task, strategy))
         return {"task": {"description": "sums of two", "data": {"input": "sum"}}}
 
-    names = Names(NAMES.check_answer, NAMES.strategies, presets, noted)
+    names = NameResolver(NAMES.check_answer, NAMES.strategies, presets, noted)
     raw = with_search(preset="some", strategy="opro")
     raw["task"] = {"preset": "sums"}
     settings = read_settings(raw, names).settings
@@ -157,7 +157,7 @@ def any_answer(spec: str) -> None:
 
 def settled(changes: dict[str, Any]) -> dict[str, str]:
     """The problems of a config with these changes, by key path."""
-    names = Names(any_answer, NAMES.strategies, presets, NAMES.search_preset)
+    names = NameResolver(any_answer, NAMES.strategies, presets, NAMES.search_preset)
     result = read_settings(overlaid(minimal(), changes), names)
     return {problem.dotted: problem.message for problem in result.problems}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.differences import Change, as_plain, changes_between
-from opro_cli.core.settings.read import Names, read_settings
+from opro_cli.core.settings.read import NameResolver, read_settings
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 
 
@@ -46,7 +46,7 @@ def search_preset(name: str, task: str | None, strategy: str | None) -> dict[str
     }
 
 
-NAMES = Names(check_answer, ("opro", "paper-instructions-only"), presets, search_preset)
+NAMES = NameResolver(check_answer, ("opro", "paper-instructions-only"), presets, search_preset)
 
 
 def read(raw: Any) -> Settings:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.run.events import Event, SessionEnded, SessionStarted, Stopped
+from opro_cli.core.run.events import Event, Pruned, SessionEnded, SessionStarted
 from opro_cli.core.run.state import IllegalEvent, RunState, replay
 from tests.core.runs import answered, new_state, proposed, score_all
 
@@ -101,8 +101,8 @@ def test_an_illegal_event_raises_and_changes_nothing(event: Event, complaint: st
     assert vars(state) == before
 
 
-def stopped(instruction: str, mean: float = 0.3, low: float = 0.1, high: float = 0.5) -> Stopped:
-    return Stopped(0.0, candidate_id(instruction), mean, low, high)
+def stopped(instruction: str, mean: float = 0.3, low: float = 0.1, high: float = 0.5) -> Pruned:
+    return Pruned(0.0, candidate_id(instruction), mean, low, high)
 
 
 NO_RACE: list[tuple[Event, str]] = [

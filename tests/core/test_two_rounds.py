@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.run.answers import Answers
 from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.run.events import Event, Reasoned
+from opro_cli.core.run.events import Event, FirstReply
 from opro_cli.core.run.progress import calls_done
 from opro_cli.core.run.state import IllegalEvent, RunState, replay
 from opro_cli.core.task.example import Split
@@ -23,7 +23,7 @@ def two_rounds() -> RunState:
     return new_state(train=3, dev=1, rounds=2)
 
 
-def second(instruction: str, question: int, text: str = "18", split: Split = "train") -> Reasoned:
+def second(instruction: str, question: int, text: str = "18", split: Split = "train") -> FirstReply:
     return dataclasses.replace(reasoned(instruction, question, text, split), round=2)
 
 
@@ -71,7 +71,7 @@ def test_an_answer_may_come_without_a_first_round() -> None:
     assert list(answers(state).by_question) == [0]
 
 
-ILLEGAL: list[tuple[Reasoned, str]] = [
+ILLEGAL: list[tuple[FirstReply, str]] = [
     (reasoned("start", 1), "round 1 of question 1 out of turn"),
     (reasoned("start", 1, "other"), "round 1 of question 1 out of turn"),
     (second("start", 2), "round 2 of question 2 out of turn"),
@@ -86,7 +86,9 @@ ILLEGAL: list[tuple[Reasoned, str]] = [
 
 
 @pytest.mark.parametrize(("event", "complaint"), ILLEGAL)
-def test_an_illegal_first_round_raises_and_changes_nothing(event: Reasoned, complaint: str) -> None:
+def test_an_illegal_first_round_raises_and_changes_nothing(
+    event: FirstReply, complaint: str
+) -> None:
     past: list[Event] = [reasoned("start", 0), answered("start", 0), reasoned("start", 1)]
     state = replay(two_rounds(), [*past, reasoned("start", 2), second("start", 2)])
     before = copy.deepcopy(vars(state))

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.events import Answered, Checked, Event, Proposed, Reasoned
+from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.loop.score import InlineGrader
 from opro_cli.metrics.text import ExactMetric
@@ -93,7 +93,7 @@ def texts_of(event: Event) -> list[str]:
         return [event.text, *event.instructions, event.finish_reason]
     if isinstance(event, Answered):
         return [event.text, event.answer or "", event.finish_reason]
-    return [event.text] if isinstance(event, Reasoned | Checked) else []
+    return [event.text] if isinstance(event, FirstReply | Checked) else []
 
 
 def saying(spelt: str) -> ScriptedModel:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from opro_cli.calls.endpoints import FIRST_REST_S, LONGEST_REST_S, Admission, Endpoint, Endpoints
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.errors import ModelError
 from tests.fakes.scripted_model import ScriptedModel
 
@@ -31,12 +31,12 @@ class Farm:
     def __post_init__(self) -> None:
         weights = self.weights or (1.0,) * len(self.places)
         self.each = [
-            Endpoint(ScriptedModel([]), Pace(most), weight, name)
+            Endpoint(ScriptedModel([]), ConcurrencyLimit(most), weight, name)
             for most, weight, name in zip(self.places, weights, "ABCDE", strict=False)
         ]
         self.all = Endpoints(
             self.each,
-            Turns(**self.limits),
+            RateLimiter(**self.limits),
             clock=lambda: self.now,
             sleep=self.sleep,
             out=self.out,

@@ -12,7 +12,7 @@ import pytest
 from opro_cli.calls.answers import TimedReply
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.metered import Calls, Halted
-from opro_cli.core.run.events import Answered, Checked, Event, Proposed, Reasoned
+from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import Activity
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
@@ -122,7 +122,7 @@ async def test_a_known_answer_says_so_in_the_journal_and_costs_nothing() -> None
     )
     assert await runner.run() == "finished"
     answers = [
-        e for e in journal.events if isinstance(e, Answered | Reasoned) and e.split != "test"
+        e for e in journal.events if isinstance(e, Answered | FirstReply) and e.split != "test"
     ]
     costs = {(e.via, e.prompt_tokens, e.completion_tokens, e.usd, e.seconds) for e in answers}
     assert costs == {("cache", 0, 0, 0.0, 0.0)}
@@ -134,7 +134,7 @@ def kinds(events: list[Event]) -> Counter[tuple[str, str]]:
     return Counter(
         ("again" if e.candidate.startswith("again-") else e.split, e.via)
         for e in events
-        if isinstance(e, Answered | Reasoned)
+        if isinstance(e, Answered | FirstReply)
     )
 
 

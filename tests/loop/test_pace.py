@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from opro_cli.calls.endpoints import Admission, Endpoint, Endpoints
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.errors import ModelError
 from tests.fakes.scripted_model import ScriptedModel
 
@@ -24,8 +24,8 @@ class Clock:
     def pace(self, concurrency: int, **limits: int) -> Endpoints:
         """Admission to a model of one endpoint."""
         return Endpoints(
-            [Endpoint(ScriptedModel([]), Pace(concurrency))],
-            Turns(**limits),
+            [Endpoint(ScriptedModel([]), ConcurrencyLimit(concurrency))],
+            RateLimiter(**limits),
             clock=lambda: self.now,
             sleep=self.sleep,
             on_wait=lambda until, why: self.said.append((until - self.now, why)),
@@ -37,7 +37,7 @@ class Clock:
         await asyncio.sleep(0)
 
 
-def only(pace: Endpoints) -> Pace:
+def only(pace: Endpoints) -> ConcurrencyLimit:
     (endpoint,) = pace.all
     return endpoint.pace
 

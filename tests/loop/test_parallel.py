@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
-from opro_cli.calls.limits import Crew
+from opro_cli.calls.limits import WorkerPool
 
 
 async def in_parallel(
@@ -20,7 +20,7 @@ async def in_parallel(
     """All items by one crew, handed over in two lots."""
     every = list(items)
     async with asyncio.TaskGroup() as group:
-        crew = Crew(group, do, limit, halted)
+        crew = WorkerPool(group, do, limit, halted)
         crew.hand(every[:1])
         crew.hand(every[1:])
     if crew.failure is not None:
@@ -51,7 +51,7 @@ async def test_what_is_handed_over_first_goes_before_what_waits() -> None:
         await asyncio.sleep(0)
 
     async with asyncio.TaskGroup() as group:
-        crew = Crew(group, work, 1, lambda: False)
+        crew = WorkerPool(group, work, 1, lambda: False)
         crew.hand(["a1", "b1", "b2"])
         await asyncio.sleep(0)
         crew.hand(["a2", "a3"], first=True)

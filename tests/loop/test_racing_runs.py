@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.racing.race import BLOCK
-from opro_cli.core.run.events import Answered, Event, Proposed, Stopped
+from opro_cli.core.run.events import Answered, Event, Proposed, Pruned
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice, Example, Split
 from opro_cli.errors import ModelError
@@ -76,7 +76,7 @@ def events(runner: Runner) -> list[Event]:
 
 async def test_those_that_cannot_win_are_asked_less_and_the_winner_is_the_same() -> None:
     with_races, without = await raced(), await raced(racing=False)
-    stopped = [event for event in events(with_races) if isinstance(event, Stopped)]
+    stopped = [event for event in events(with_races) if isinstance(event, Pruned)]
     assert len(stopped) >= 3
     for event in stopped:
         answers = with_races.state.candidates[event.candidate].answers["train"]
@@ -111,7 +111,7 @@ async def test_a_run_killed_anywhere_ends_as_if_it_had_not_been() -> None:
     past = events(whole)
     everything = calls(whole.scorer).asked()
     # Before and after each decision, at the first and last proposals of a step, and in between.
-    decisions = [n for n, event in enumerate(past) if isinstance(event, Stopped)]
+    decisions = [n for n, event in enumerate(past) if isinstance(event, Pruned)]
     arrivals = [n for n, event in enumerate(past) if isinstance(event, Proposed)][2::3]
     for cut in sorted({*decisions, *(n + 1 for n in decisions), *arrivals, *range(1, 500, 37)}):
         resumed = racing(past=past[:cut], salt=cut)

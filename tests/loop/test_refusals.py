@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.events import Answered, Checked, Event, Reasoned, Refused
+from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Refused
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.reports.result import spend_of
@@ -73,7 +73,7 @@ async def test_a_first_round_that_was_filtered_away_has_no_second() -> None:
     model = refusing(2, by=KEPT_BACK)
     await new_runner(journal, scorer=model, steps=0, task={"second_round": True}).run()
     of_question = [e for e in journal.events if getattr(e, "question", None) == 1]
-    train = [e for e in of_question if isinstance(e, Answered | Reasoned) and e.split == "train"]
+    train = [e for e in of_question if isinstance(e, Answered | FirstReply) and e.split == "train"]
     assert [type(event) for event in train] == [Answered]
 
 

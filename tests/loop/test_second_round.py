@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.events import Answered, Event, Proposed, Reasoned
+from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import calls_done
 from opro_cli.core.task.example import ChatRequest, Example, Grade
 from opro_cli.errors import ModelError, UsageError
@@ -57,7 +57,7 @@ async def test_each_question_is_asked_twice_and_the_second_prompt_goes_on_from_t
         assert second.messages[-1].content == f"{prompt} {reply}{CUE}"
         assert (second.seed, second.temperature) == (first.seed, first.temperature)
     events = events_of(runner)
-    reasoned = [e for e in events if isinstance(e, Reasoned)]
+    reasoned = [e for e in events if isinstance(e, FirstReply)]
     answered = [e for e in events if isinstance(e, Answered)]
     assert len(reasoned) == len(answered) == len(firsts)
     assert [e.text for e in reasoned] == [in_two_rounds(r) for r in firsts]
@@ -80,7 +80,7 @@ async def test_both_calls_are_paid_for_and_foreseen() -> None:
         == len(asked_of_scorer(runner))
         == 2 * len([e for e in events_of(runner) if isinstance(e, Answered)])
     )
-    paid = [e for e in events_of(runner) if isinstance(e, Answered | Reasoned)]
+    paid = [e for e in events_of(runner) if isinstance(e, Answered | FirstReply)]
     assert spend.prompt_tokens == sum(e.prompt_tokens or 0 for e in paid)
     assert runner.activity.session_calls == calls_done(runner.state)
 
@@ -126,7 +126,7 @@ async def test_a_resume_from_any_event_asks_only_what_is_missing_and_ends_equal(
         half_asked = max(half_asked, len(open_before))
         assert await resumed.run() == "finished"
         assert outcome(resumed) == expected
-        paid = sum(isinstance(event, Answered | Reasoned | Proposed) for event in past)
+        paid = sum(isinstance(event, Answered | FirstReply | Proposed) for event in past)
         asked = calls(resumed.scorer).asked()
         assert asked <= everything
         assert asked.total() == everything.total() - paid
@@ -147,7 +147,7 @@ async def test_a_failure_between_the_rounds_keeps_the_first_reply() -> None:
     runner = new_runner(journal, scorer=ScriptedModel(fails_at_the_second), **TWICE)
     with pytest.raises(ModelError, match="down"):
         await runner.run()
-    reasoned = [e for e in journal.events if isinstance(e, Reasoned)]
+    reasoned = [e for e in journal.events if isinstance(e, FirstReply)]
     assert reasoned
     resumed = new_runner(MemoryJournal(), past=journal.events, **TWICE)
     await resumed.run()
@@ -164,7 +164,7 @@ async def test_a_stop_between_the_rounds_sends_nothing_more() -> None:
     def stop_at_a_first_reply(_: int) -> None:
         nonlocal foreseen
         many = runner.activity.session_calls > 20
-        if many and isinstance(journal.events[-1], Reasoned) and not foreseen:
+        if many and isinstance(journal.events[-1], FirstReply) and not foreseen:
             runner.stop()
             foreseen = runner.activity.session_calls + sum(runner.activity.in_flight.values())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Event, Proposed, Via
-from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Split
@@ -34,9 +34,9 @@ def new_run(
     return RunState(search, {"train": train, "dev": dev, "test": test})
 
 
-def briefing_of(state: RunState, run: str = "gsm8k-20261123-0101-ab12") -> Briefing:
+def briefing_of(state: RunState, run: str = "gsm8k-20261123-0101-ab12") -> RunHeader:
     """What such a run is introduced with."""
-    return Briefing(
+    return RunHeader(
         run=run,
         folder=f"runs/{run}",
         scorer="ollama_chat/mistral",

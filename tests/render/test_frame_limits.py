@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.core.run.answers import Answers, Score
-from opro_cli.core.run.events import Stopped
+from opro_cli.core.run.events import Pruned
 from opro_cli.core.run.progress import Activity
 from opro_cli.render.frame import render_run
 from opro_cli.render.scoreboard import Scoreboard
@@ -100,7 +100,7 @@ def test_an_estimate_is_no_record_and_counts_for_the_mean() -> None:
     answer(state, "whole", "train", 3, 1)
     answer(state, "stopped", "train", 1, 0)
     candidate = next(c.id for c in state.candidates.values() if c.instruction == "stopped")
-    apply_all(state, Stopped(1.0, candidate, 0.95, 0.4, 0.99))
+    apply_all(state, Pruned(1.0, candidate, 0.95, 0.4, 0.99))
     scores = Scoreboard().by_step(state)
     assert scores.best_so_far == (0.5, 0.75)
     assert scores.mean == pytest.approx((0.5, 0.85))

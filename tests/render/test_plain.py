@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.run.progress import Activity, Briefing
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.render.plain import PlainLog
 from tests.render.runs_by_hand import START, answers, briefing_of, idle, named, new_run, proposal
@@ -40,7 +40,7 @@ def test_opens_with_what_is_about_to_run() -> None:
     log = PlainLog(stream)
     told = briefing_of(state)
     notes = ("3 rows without an answer were left out\x1b[2J",)
-    briefing = Briefing(
+    briefing = RunHeader(
         told.run, told.folder, told.scorer, told.optimizer, told.answer, told.sizes, notes, 12
     )
     log.begin(briefing, state, idle())

@@ -7,7 +7,14 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from opro_cli.core.run.events import Event, Reasoned, Refused, Retried, SessionEnded, SessionStarted
+from opro_cli.core.run.events import (
+    Event,
+    FirstReply,
+    Refused,
+    Retried,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.errors import OproError
 from opro_cli.store.journal import FileJournal
 from tests.core.runs import answered, proposed
@@ -17,7 +24,7 @@ FOLDERS = Path(__file__).parents[1] / "run_folders"
 EVENTS: list[Event] = [
     SessionStarted(1.0, 4711, "0.1.0"),
     answered("start", 0, None),
-    Reasoned(2.0, "c", "train", 1, "größer “als” ≥ 7 🜁", "stop", 3, 4, 1e-05, 0.5),
+    FirstReply(2.0, "c", "train", 1, "größer “als” ≥ 7 🜁", "stop", 3, 4, 1e-05, 0.5),
     Retried(3.0, "scorer", 1, 0.5, "429: slow down"),
     proposed(1, 0, "denk nach: größer \u2028", "…"),
     Refused(4.0, "c", "dev", 2, "filtered"),

@@ -17,7 +17,7 @@ from opro_cli.sweep.cells import Job, ready
 from opro_cli.sweep.claims import NOTHING
 from opro_cli.sweep.engine import SweepEngine
 from opro_cli.sweep.file import SweepCell, load_sweep
-from opro_cli.sweep.limits import Door, Limits, doors_for
+from opro_cli.sweep.limits import Limits, Permits, doors_for
 from opro_cli.sweep.limits_line import serve_limits
 from opro_cli.sweep.server import SweepServer
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
@@ -60,7 +60,7 @@ class FixedJournals:
 
 
 def limits_of(
-    budget: BudgetSettings, doors: Mapping[str, Door] | None = None, before: Spent = NOTHING
+    budget: BudgetSettings, doors: Mapping[str, Permits] | None = None, before: Spent = NOTHING
 ) -> Limits:
     """Limits of one session that nobody else counts in."""
     return Limits(SharedBudget(Ceiling(budget, before)), doors or {})

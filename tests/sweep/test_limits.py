@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.calls.budget import Spent
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import (
     BudgetSettings,
@@ -21,7 +21,7 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.errors import BudgetReached
 from opro_cli.sweep.claims import NOTHING
-from opro_cli.sweep.limits import Door, Leave, doors_for, part_of, within
+from opro_cli.sweep.limits import Permit, Permits, doors_for, part_of, within
 from tests.sweep.sweeps import limits_of
 
 
@@ -35,7 +35,7 @@ async def turns_of_the_loop() -> None:
 
 
 async def test_places_are_given_in_the_order_of_asking() -> None:
-    door = Door(Pace(1), Turns())
+    door = Permits(ConcurrencyLimit(1), RateLimiter())
     await door.enter(0)
     order: list[str] = []
 
@@ -57,7 +57,7 @@ async def test_places_are_given_in_the_order_of_asking() -> None:
 
 
 async def test_whoever_stops_waiting_holds_up_nobody() -> None:
-    door = Door(Pace(1), Turns())
+    door = Permits(ConcurrencyLimit(1), RateLimiter())
     await door.enter(0)
     given_up, patient = (asyncio.create_task(door.enter(0)) for _ in range(2))
     await turns_of_the_loop()
@@ -68,7 +68,7 @@ async def test_whoever_stops_waiting_holds_up_nobody() -> None:
 
 
 async def test_one_who_is_let_in_and_cancelled_at_once_gives_the_place_back() -> None:
-    door = Door(Pace(1), Turns())
+    door = Permits(ConcurrencyLimit(1), RateLimiter())
     await door.enter(0)
     unlucky = asyncio.create_task(door.enter(0))
     await turns_of_the_loop()
@@ -140,7 +140,7 @@ async def test_a_call_waits_while_one_in_flight_may_turn_out_cheaper() -> None:
 
 
 async def test_a_call_that_gives_up_before_a_full_endpoint_sets_nothing_aside() -> None:
-    limits = limits_of(BudgetSettings(calls=2), {"m": Door(Pace(1), Turns())})
+    limits = limits_of(BudgetSettings(calls=2), {"m": Permits(ConcurrencyLimit(1), RateLimiter())})
     await limits.enter("m", Cost(1, 1))
     impatient = asyncio.create_task(limits.enter("m", Cost(1, 1)))
     await turns_of_the_loop()
@@ -174,7 +174,7 @@ async def test_a_providers_limit_that_one_cell_meets_holds_for_all() -> None:
 
 
 async def test_limits_a_minute_count_the_tokens_that_a_call_probably_takes() -> None:
-    door = Door(Pace(2), Turns(tokens_per_minute=60_000))
+    door = Permits(ConcurrencyLimit(2), RateLimiter(tokens_per_minute=60_000))
     limits = limits_of(BudgetSettings(tokens=1000), {"m": door})
     leave = await limits.enter("m", Cost(900, 0, expected_tokens=100))
     now = time.monotonic()
@@ -185,7 +185,7 @@ async def test_limits_a_minute_count_the_tokens_that_a_call_probably_takes() -> 
 
 
 async def test_a_lost_call_says_nothing_about_the_providers_limits() -> None:
-    door = Door(Pace(4), Turns())
+    door = Permits(ConcurrencyLimit(4), RateLimiter())
     limits = limits_of(BudgetSettings(), {"m": door})
     limits.lost(await limits.enter("m", Cost(5, 50)))
     assert (door.pace.limit, door.pace.in_flight) == (4.0, 0)
@@ -217,7 +217,7 @@ def test_the_budget_is_never_overshot(
 ) -> None:
     async def work() -> None:
         limits = limits_of(BudgetSettings(tokens=tokens, calls=most_calls))
-        flying: list[Leave] = []
+        flying: list[Permit] = []
         for most, how, per_cent in calls:
             task = asyncio.ensure_future(limits.enter("m", Cost(most, 0)))
             await turns_of_the_loop()

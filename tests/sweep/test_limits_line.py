@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 
 from opro_cli.calls.budget import Spent
-from opro_cli.calls.limits import Pace, Turns
+from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached, Interrupted
 from opro_cli.sweep.claims import NOTHING
-from opro_cli.sweep.limits import Door
+from opro_cli.sweep.limits import Permits
 from opro_cli.sweep.limits_line import RemoteLimits, serve_limits
 from opro_cli.sweep.server import Address, SweepServer, connect, tell
 from tests.sweep.sweeps import limits_of
@@ -77,7 +77,7 @@ async def test_what_a_killed_cell_had_in_flight_counts_at_its_most(sweep: Sweep)
 
 
 async def test_what_a_killed_cell_still_waited_for_takes_no_place() -> None:
-    limits = limits_of(BudgetSettings(), {"m": Door(Pace(1), Turns())})
+    limits = limits_of(BudgetSettings(), {"m": Permits(ConcurrencyLimit(1), RateLimiter())})
     server = SweepServer({"limits": partial(serve_limits, limits)})
     address = await server.start()
     reader, writer = await connect(address, "limits")
@@ -166,7 +166,7 @@ async def test_the_token_opens_nothing_but_what_is_served(sweep: Sweep) -> None:
 
 
 async def test_places_at_an_endpoint_are_shared_too() -> None:
-    limits = limits_of(BudgetSettings(), {"m": Door(Pace(2), Turns())})
+    limits = limits_of(BudgetSettings(), {"m": Permits(ConcurrencyLimit(2), RateLimiter())})
     server = SweepServer({"limits": partial(serve_limits, limits)})
     address = await server.start()
     one, other = RemoteLimits(address), RemoteLimits(address)

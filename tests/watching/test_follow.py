@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from opro_cli.app.watch import BATCH, Viewing, follow
+from opro_cli.app.watch import BATCH, Replay, follow
 from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
 from opro_cli.core.run.progress import calls_done
 from opro_cli.errors import JournalError, RunFolderError
@@ -57,7 +57,7 @@ async def test_a_run_at_work_is_followed_to_its_end(folder: Path) -> None:
     process = Process(folder)
     chunks = [LATER[i : i + 7] for i in range(0, len(LATER), 7)]
     time = Time(START, [*(process.writes(*chunk) for chunk in chunks), process.ends()])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher, stream = Watcher(viewing.now), io.StringIO()
     assert viewing.at_work
     run = await follow(viewing, [watcher, PlainLog(stream)], time.clock, time.sleep)
@@ -74,7 +74,7 @@ async def test_a_run_at_work_is_followed_to_its_end(folder: Path) -> None:
 
 def plain_log_of(folder: Path) -> str:
     """What the process itself says of the same events."""
-    viewing, stream = Viewing(folder), io.StringIO()
+    viewing, stream = Replay(folder), io.StringIO()
     log = PlainLog(stream)
     viewing.begin([log])
     for line, event in enumerate(WHOLE, start=1):
@@ -85,7 +85,7 @@ def plain_log_of(folder: Path) -> str:
 async def test_a_process_that_is_gone_ends_it_and_the_time_stands_still(folder: Path) -> None:
     process = Process(folder)
     time = Time(START + 1e6, [process.writes(LATER[0]), process.ends()])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher = Watcher(viewing.now)
     run = await follow(viewing, [watcher], time.clock, time.sleep)
     assert run.status == "killed"
@@ -96,7 +96,7 @@ async def test_a_process_that_is_gone_ends_it_and_the_time_stands_still(folder: 
 
 
 async def test_a_run_that_is_not_at_work_is_shown_as_it_stands(folder: Path) -> None:
-    viewing, time = Viewing(folder), Time(START + 1e6)
+    viewing, time = Replay(folder), Time(START + 1e6)
     watcher = Watcher(viewing.now)
     assert not viewing.at_work
     run = await follow(viewing, [watcher], time.clock, time.sleep)
@@ -108,7 +108,7 @@ async def test_a_run_that_is_not_at_work_is_shown_as_it_stands(folder: Path) -> 
 async def test_a_whole_last_event_without_its_end_counts(folder: Path) -> None:
     path = folder / "events.jsonl"
     path.write_bytes(path.read_bytes()[:-1])
-    viewing, time = Viewing(folder), Time(START)
+    viewing, time = Replay(folder), Time(START)
     watcher = Watcher(viewing.now)
     await follow(viewing, [watcher], time.clock, time.sleep)
     assert watcher.events == WHOLE[:BEFORE]
@@ -125,7 +125,7 @@ async def test_a_run_that_is_resumed_meanwhile_is_followed_on(folder: Path) -> N
         process.ends(),
     ]
     time = Time(START, deeds)
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher, stream = Watcher(viewing.now), io.StringIO()
     run = await follow(viewing, [watcher, PlainLog(stream)], time.clock, time.sleep)
     assert run.status == "finished"
@@ -141,7 +141,7 @@ async def test_of_earlier_sessions_only_the_state_is_shown(folder: Path) -> None
     again = SessionStarted(START + 1000, 2, "0.1.0")
     process.writes(again, LATER[0])()
     time = Time(START, [process.ends()])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher = Watcher(viewing.now)
     run = await follow(viewing, [watcher], time.clock, time.sleep)
     assert watcher.events == [again, LATER[0]]
@@ -155,7 +155,7 @@ async def test_a_run_without_a_first_event_is_waited_for(folder: Path) -> None:
     process = Process(folder)
     waits = [lambda: None] * 20
     time = Time(START, [*waits, process.writes(*WHOLE), process.ends()])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher = Watcher(viewing.now)
     run = await follow(viewing, [watcher], time.clock, time.sleep)
     assert (run.status, watcher.events) == ("finished", WHOLE)
@@ -165,7 +165,7 @@ async def test_a_burst_lets_the_view_draw(folder: Path) -> None:
     process = Process(folder)
     burst = [Retried(WHOLE[BEFORE - 1].at, "scorer", 1, 0.5, "429")] * 10_000
     time = Time(START, [process.writes(*burst), process.ends()])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher = Watcher(viewing.now)
     await follow(viewing, [watcher], time.clock, time.sleep)
     assert len(watcher.events) == BEFORE + 10_000
@@ -176,7 +176,7 @@ async def test_a_journal_cut_under_it_is_told_and_the_view_ends(folder: Path) ->
     process = Process(folder)
     path = folder / "events.jsonl"
     time = Time(START, [lambda: path.write_bytes(b"")])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     watcher = Watcher(viewing.now)
     with pytest.raises(JournalError, match="are not there any more"):
         await follow(viewing, [watcher], time.clock, time.sleep)
@@ -187,7 +187,7 @@ async def test_a_journal_cut_under_it_is_told_and_the_view_ends(folder: Path) ->
 async def test_what_cannot_follow_is_told_with_its_line(folder: Path) -> None:
     process = Process(folder)
     time = Time(START, [process.writes(WHOLE[BEFORE - 1])])
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     with pytest.raises(JournalError, match=f"events.jsonl:{BEFORE + 1}: cannot follow"):
         await follow(viewing, [Watcher(viewing.now)], time.clock, time.sleep)
     process.ends()()
@@ -195,7 +195,7 @@ async def test_what_cannot_follow_is_told_with_its_line(folder: Path) -> None:
 
 async def test_a_finished_run_whose_journal_is_cut_is_refused(folder: Path) -> None:
     (folder / "result.json").write_text('{"status": "finished"}')
-    viewing, time = Viewing(folder), Time(START)
+    viewing, time = Replay(folder), Time(START)
     with pytest.raises(RunFolderError, match="does not lead to the end of the run"):
         await follow(viewing, [Watcher(viewing.now)], time.clock, time.sleep)
 
@@ -204,7 +204,7 @@ async def test_the_frame_leaves_out_what_is_in_flight(folder: Path) -> None:
     process = Process(folder)
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80, height=24, color_system=None)
-    viewing = Viewing(folder)
+    viewing = Replay(folder)
     time = Time(WHOLE[BEFORE - 1].at + 2, [process.ends()])
     await follow(viewing, [LiveView(console, viewing.now)], time.clock, time.sleep)
     last = stream.getvalue()

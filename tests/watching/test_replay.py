@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.app.watch import Viewing, replay
+from opro_cli.app.watch import Replay, replay
 from opro_cli.store.journal import FileJournal, read_events
 from tests.store.journals import FOLDERS
 from tests.watching.conftest import BEFORE, Time, Watcher
@@ -20,7 +20,7 @@ SECONDS = WHOLE[-1].at - WHOLE[0].at
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 10.0])
 async def test_it_takes_as_long_as_its_speed_says(speed: float) -> None:
-    viewing, time = Viewing(FORMAT_2), Time(500.0)
+    viewing, time = Replay(FORMAT_2), Time(500.0)
     watcher = Watcher(viewing.now)
     run = await replay(viewing, [watcher], speed, time.clock, time.sleep)
     assert run.status == "finished"
@@ -32,7 +32,7 @@ async def test_it_takes_as_long_as_its_speed_says(speed: float) -> None:
 
 
 async def test_at_once_nothing_is_waited_for() -> None:
-    viewing, time = Viewing(FORMAT_2), Time(500.0)
+    viewing, time = Replay(FORMAT_2), Time(500.0)
     watcher = Watcher(viewing.now)
     await replay(viewing, [watcher], math.inf, time.clock, time.sleep)
     assert (watcher.events, time.now) == (WHOLE, 500.0)
@@ -40,7 +40,7 @@ async def test_at_once_nothing_is_waited_for() -> None:
 
 async def test_a_late_sleeper_catches_up() -> None:
     """The schedule is one of times, not of pauses: no sleep's lateness adds up."""
-    viewing, time = Viewing(FORMAT_2), Time(500.0)
+    viewing, time = Replay(FORMAT_2), Time(500.0)
 
     async def late(seconds: float) -> None:
         await time.sleep(seconds + 0.05)
@@ -50,7 +50,7 @@ async def test_a_late_sleeper_catches_up() -> None:
 
 
 async def test_all_sessions_are_shown_from_the_first(folder: Path) -> None:
-    viewing, time = Viewing(folder), Time(0.0)
+    viewing, time = Replay(folder), Time(0.0)
     watcher = Watcher(viewing.now)
     run = await replay(viewing, [watcher], 1.0, time.clock, time.sleep)
     assert (run.status, watcher.briefing.resumed) == ("killed", 0)
@@ -60,7 +60,7 @@ async def test_all_sessions_are_shown_from_the_first(folder: Path) -> None:
 
 async def test_of_a_run_at_work_it_shows_what_there_is(folder: Path) -> None:
     journal = FileJournal(folder / "events.jsonl")
-    viewing, time = Viewing(folder), Time(0.0)
+    viewing, time = Replay(folder), Time(0.0)
     watcher = Watcher(viewing.now)
     run = await replay(viewing, [watcher], math.inf, time.clock, time.sleep)
     assert (run.status, len(watcher.events)) == ("running", BEFORE)

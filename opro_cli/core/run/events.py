@@ -58,7 +58,7 @@ class Proposed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reasoned:
+class FirstReply:
     """A reply of the scorer that is not graded yet.
 
     round: 1, or 2 for the second one to a question that is asked in two rounds.
@@ -113,7 +113,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class Pruned:
     """A candidate can no longer be the best and is asked no more train questions (core/racing).
 
     mean, low, high: what its score on all of them would have been, with its 95 % interval.
@@ -211,10 +211,10 @@ Event = (
     SessionStarted
     | Checked
     | Proposed
-    | Reasoned
+    | FirstReply
     | Answered
     | Refused
-    | Stopped
+    | Pruned
     | Uncounted
     | InFlight
     | LimitExceeded
@@ -226,10 +226,10 @@ _NAMES: dict[str, type[Any]] = {
     "session_started": SessionStarted,
     "checked": Checked,
     "proposed": Proposed,
-    "reasoned": Reasoned,
+    "reasoned": FirstReply,
     "answered": Answered,
     "refused": Refused,
-    "stopped": Stopped,
+    "stopped": Pruned,
     "uncounted": Uncounted,
     "in_flight": InFlight,
     "limit_exceeded": LimitExceeded,

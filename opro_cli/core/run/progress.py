@@ -16,7 +16,7 @@ ROLES: tuple[Role, ...] = ("optimizer", "scorer")
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class RunHeader:
     """What a person is told before the first call.
 
     run: the run's folder name. folder: its path as shown. answer: the metric's name.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from opro_cli.core.run.events import (
     Answered,
     Checked,
+    FirstReply,
     InFlight,
     LimitExceeded,
     Proposed,
-    Reasoned,
     Uncounted,
 )
 
@@ -124,7 +124,7 @@ class RoleSpend:
         bounded = self.uncounted.answered - self.uncounted.unpriced_answers
         return None if self.unpriced_answers > bounded else self.counted_pico_usd / 1e12
 
-    def add(self, event: Checked | Proposed | Reasoned | Answered) -> None:
+    def add(self, event: Checked | Proposed | FirstReply | Answered) -> None:
         """Add one reply, and the cost of its call if there was one."""
         via = "call" if isinstance(event, Checked) else event.via
         if via != "call":

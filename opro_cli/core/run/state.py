@@ -17,15 +17,15 @@ from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
+    FirstReply,
     InFlight,
     LimitExceeded,
     Proposed,
-    Reasoned,
+    Pruned,
     Refused,
     Retried,
     SessionEnded,
     SessionStarted,
-    Stopped,
     Uncounted,
 )
 from opro_cli.core.run.spend import Bounds, RoleSpend
@@ -124,11 +124,11 @@ class RunState:
         match event:
             case Answered():
                 self._apply_answered(event)
-            case Reasoned():
+            case FirstReply():
                 self._apply_reasoned(event)
             case Refused():
                 self._refuse(event, len(self.sessions), event.at)
-            case Stopped():
+            case Pruned():
                 self._apply_stopped(event)
             case Checked():
                 self.checked.add(event.role)
@@ -157,7 +157,7 @@ class RunState:
             self.working_seconds += at - last_at
         self.last_at = at
 
-    def _apply_reasoned(self, event: Reasoned) -> None:
+    def _apply_reasoned(self, event: FirstReply) -> None:
         candidate = self._asked_by(event)
         answers = candidate.answers[event.split]
         is_first = event.question not in answers.first_replies
@@ -172,7 +172,7 @@ class RunState:
         self._join_again(candidate)
         self.spend["scorer"].add(event)
 
-    def _asked_by(self, event: Reasoned | Answered | Refused) -> Candidate:
+    def _asked_by(self, event: FirstReply | Answered | Refused) -> Candidate:
         """Return the candidate under which an open question was asked; IllegalEvent for others."""
         try:
             candidate = self.asked(event.candidate)
@@ -219,7 +219,7 @@ class RunState:
         answers.refuse(event.question, exclude=excluded, session=session, sent=sent)
         self._join_again(candidate)
 
-    def _apply_stopped(self, event: Stopped) -> None:
+    def _apply_stopped(self, event: Pruned) -> None:
         candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
         if candidate is None or candidate.step == 0 or self.is_done(candidate):
             raise IllegalEvent(f"nobody to be stopped is called {event.candidate}")

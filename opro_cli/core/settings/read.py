@@ -25,7 +25,7 @@ class ReadResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NameResolver:
     """What the names in a config stand for. The functions raise ValueError for unknown ones.
 
     check_answer(spec): is there such a metric? strategies: their names. task_preset(name): the
@@ -39,7 +39,7 @@ class Names:
     search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
 
 
-def read_settings(raw: Any, names: Names) -> ReadResult:
+def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     """Read a whole config."""
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
@@ -133,7 +133,7 @@ def _endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
 
 
 def _fill_task_preset(
-    task: Mapping[str, Any], names: Names, problems: list[Problem]
+    task: Mapping[str, Any], names: NameResolver, problems: list[Problem]
 ) -> dict[str, Any]:
     """The preset's task with the user's own keys on top."""
     own = dict(task)
@@ -149,7 +149,7 @@ def _fill_task_preset(
 
 
 def _fill_search_preset(
-    config: dict[str, Any], names: Names, problems: list[Problem]
+    config: dict[str, Any], names: NameResolver, problems: list[Problem]
 ) -> dict[str, Any]:
     """The config with the keys of `search.preset` under the user's own."""
     search, task = config.get("search"), config.get("task")

@@ -7,7 +7,7 @@ from typing import Any
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.reports.paired import Comparison
 from opro_cli.reports.result import score_data
-from opro_cli.reports.sweeps.measured import Measured, OverTasks, Square
+from opro_cli.reports.sweeps.measured import MatrixCell, Measured, OverTasks
 from opro_cli.reports.sweeps.report import Pair, SweepDiff, SweepReport, difference_told, headline
 from opro_cli.reports.sweeps.winners import RULE, Target, Transfer, Winner, Worth
 
@@ -83,7 +83,7 @@ def _cell(cell: Measured) -> dict[str, Any]:
     }
 
 
-def _square(square: Square) -> dict[str, Any]:
+def _square(square: MatrixCell) -> dict[str, Any]:
     return {
         "task": square.place.task,
         "variant": square.place.variant,

@@ -112,7 +112,7 @@ def _why_not(run: RecordedRun, has_answers: bool) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Square:
+class MatrixCell:
     """Runs that differ in their seeds alone: one task, one variant.
 
     cells: those that count. questions: that all of them were graded on. start: mean score of what
@@ -128,7 +128,7 @@ class Square:
     gain: Estimate | None
 
 
-def squares(cells: Sequence[Measured]) -> tuple[Square, ...]:
+def squares(cells: Sequence[Measured]) -> tuple[MatrixCell, ...]:
     """One for each place at which there is a cell, in the order of the cells."""
     at: dict[Place, list[Measured]] = defaultdict(list)
     for cell in cells:
@@ -136,12 +136,12 @@ def squares(cells: Sequence[Measured]) -> tuple[Square, ...]:
     return tuple(_square(place, found) for place, found in at.items())
 
 
-def _square(place: Place, cells: Sequence[Measured]) -> Square:
+def _square(place: Place, cells: Sequence[Measured]) -> MatrixCell:
     counted = tuple(cell for cell in cells if not cell.left_out)
     others = tuple(cell for cell in cells if cell.left_out)
     shared = [q for q in counted[0].after if all(q in c.after for c in counted)] if counted else []
     if not shared:
-        return Square(place, counted, others, 0, None, None, None)
+        return MatrixCell(place, counted, others, 0, None, None, None)
     before = [[cell.before[q] for q in shared] for cell in counted]
     after = [[cell.after[q] for q in shared] for cell in counted]
     gains = [
@@ -151,7 +151,7 @@ def _square(place: Place, cells: Sequence[Measured]) -> Square:
     kept = all(cell.kept_start for cell in counted)
     gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else gain_over_seeds(gains)
     start = _mean([_mean(values) for values in before])
-    return Square(place, counted, others, len(shared), start, _score_over_seeds(after), gain)
+    return MatrixCell(place, counted, others, len(shared), start, _score_over_seeds(after), gain)
 
 
 def gain_over_seeds(gains: Sequence[Sequence[float]]) -> Estimate:

@@ -12,9 +12,9 @@ from opro_cli.core.sweep.cells import Values
 from opro_cli.reports.formats import count, plural, points
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.measured import (
+    MatrixCell,
     Measured,
     OverTasks,
-    Square,
     gain_over_seeds,
     measured,
     over_tasks,
@@ -107,7 +107,7 @@ class SweepReport:
 
     name: str
     cells: tuple[Measured, ...]
-    squares: tuple[Square, ...]
+    squares: tuple[MatrixCell, ...]
     winners: tuple[Winner, ...]
     targets: tuple[Target, ...]
     gain: OverTasks

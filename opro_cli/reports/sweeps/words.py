@@ -10,7 +10,7 @@ from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.reports.formats import bounds, count, percent, plural, points
 from opro_cli.reports.paired import Comparison
-from opro_cli.reports.sweeps.measured import Measured, OverTasks, Square
+from opro_cli.reports.sweeps.measured import MatrixCell, Measured, OverTasks
 from opro_cli.reports.sweeps.winners import Winner, Worth
 
 NOTHING = "–"
@@ -65,7 +65,7 @@ def score_said(score: Score | None) -> str:
     return scored(score.mean, score.interval) if score else NOTHING
 
 
-def square_lines(square: Square | None) -> tuple[str, ...]:
+def square_lines(square: MatrixCell | None) -> tuple[str, ...]:
     """The lines of a square: score, gain, what they rest on."""
     if square is None:
         return (NOTHING,)
@@ -86,7 +86,7 @@ def mean_lines(over: OverTasks) -> tuple[str, ...]:
     return estimated_gain(over.estimate), f"{tasks}, {plural(over.runs, 'run')}"
 
 
-def rests_on(square: Square) -> str:
+def rests_on(square: MatrixCell) -> str:
     """ "3 seeds, 45 questions, 1 stopped"."""
     told = [plural(len(square.cells), "seed"), plural(square.questions, "question")]
     return ", ".join(filter(None, (*told, left_out(square.left_out))))

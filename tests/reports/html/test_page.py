@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.run.events import SessionEnded, Stopped
+from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
@@ -266,7 +266,7 @@ def test_one_that_was_stopped_counts_for_the_mean_of_its_step_and_not_for_the_be
     score_all(state, "whole", 3)
     state.apply(answered("stopped", 0))
     candidate = next(c.id for c in state.candidates.values() if c.instruction == "stopped")
-    state.apply(Stopped(1.0, candidate, 0.95, 0.4, 0.99))
+    state.apply(Pruned(1.0, candidate, 0.95, 0.4, 0.99))
     curve = page_of(recorded(state, "stopped")).one("svg", class_="curve")
     # The scale is 50 to 100 %, 6 pixels a point; steps at 250 and 750; the mean of 75 and 95 %.
     drawn = curve.one("svg", viewbox="0 0 1000 300").all("path")
