@@ -5,14 +5,27 @@ Each has a contract suite under `tests/contracts/` that runs against every imple
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Literal, Protocol, TypeVar
 
+from opro_cli.core.run.answers import SHARE, Scale
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Activity, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
-from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Grade, Message
-from opro_cli.core.task.prompt import MetaPromptMaterial
+from opro_cli.core.run.view import Ask, Draft, SearchView
+from opro_cli.core.task.candidate import Content
+from opro_cli.core.task.example import (
+    ChatReply,
+    ChatRequest,
+    Evaluation,
+    Example,
+    Grade,
+    Message,
+    Replied,
+)
+
+T = TypeVar("T")
 
 
 class ChatModel(Protocol):
@@ -147,15 +160,98 @@ class Grader(Protocol):
         ...
 
 
-class Strategy(Protocol):
-    """How candidates are asked for and read. Pure."""
+Need = Literal["replies", "failures", "demos"]
+"""What must be kept, or read back from the journal, for a strategy: the scorer's replies to train
+questions, for it to read as they are, with its failures, or to show as demonstrations."""
 
-    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
-        """The request to the optimizer."""
+
+class Strategy(Protocol):
+    """A search policy: what is proposed, which texts of a reply are candidates, which of them live.
+
+    Pure: it draws from `view.rng` only, so that a resume proposes the same again.
+
+    Attributes:
+        name: As the config names it.
+        needs: What must be kept for it.
+    """
+
+    name: str
+    needs: frozenset[Need] = frozenset()
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
+        """Return what a step proposes, in the order of its samples; nothing proposes nothing.
+
+        Called when the step begins, and again by a resume in the middle of it.
+        """
         ...
 
-    def read(self, reply: str) -> tuple[str, ...]:
-        """The instructions in one reply, in order; empty when there is none. Never raises."""
+    def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:
+        """Return the candidates in one reply, in order; a string is an instruction.
+
+        It never raises.
+        """
+        ...
+
+    def reject(self, candidate: Content, view: SearchView) -> str:  # noqa: ARG002 - a default
+        """Return why a candidate is not scored, as people will read it; "" to score it."""
+        return ""
+
+    def survivors(self, view: SearchView) -> Sequence[str]:
+        """Return the ids of the candidates that live on: a trajectory, a pool, a Pareto front."""
+        return tuple(candidate.id for candidate in view.trajectory())
+
+
+class MeteredCall(Protocol):
+    """The calls that an evaluator makes for one example under one candidate.
+
+    Each reply is in the journal before the next call is made, under the key of its call; a resume
+    is given it and pays nothing.
+    """
+
+    async def __call__(
+        self,
+        role: Role,
+        messages: tuple[Message, ...],
+        key: str | int = 1,
+        *,
+        max_tokens: int | None = None,
+    ) -> Replied:
+        """Ask a model; raises what ends the evaluation, which its evaluator lets pass.
+
+        Args:
+            role: The model.
+            messages: The chat.
+            key: A name for the call, of its own within the evaluation; a number is reserved for
+                the rounds of the built-in evaluator.
+            max_tokens: A lower limit than the model's own.
+        """
+        ...
+
+    async def unless_stopped(self, work: Awaitable[T]) -> T:
+        """Await work that takes time, with no call in flight; given up when a stop is asked for."""
+        ...
+
+
+class Evaluator(Protocol):
+    """What scores a candidate: one example at a time.
+
+    Attributes:
+        name: As messages name it.
+        roles: The models that it asks, each metered like all; none is fine.
+        scale: How its values are read: what is better, and whether they are shares.
+        splits: Whether there are train, dev and test examples, and so a verdict.
+    """
+
+    name: str
+    roles: Sequence[Role] = ()
+    scale: Scale = SHARE
+    splits: bool = True
+
+    async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
+        """Return the value of a candidate on one example.
+
+        Raises UsageError when the user's own code fails; what `call` raises passes through.
+        """
         ...
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.config.file import load_config
 from opro_cli.config.search_presets import search_preset_named
-from opro_cli.core.run.progress import ROLES, Role
+from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.read import NameResolver, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
@@ -19,17 +20,20 @@ from opro_cli.core.settings.settings import (
     Settings,
     is_embedded,
 )
+from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import preset_named
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.evaluators.grading_worker import imported_when_called
-from opro_cli.loop.score import InlineGrader
+from opro_cli.evaluators.model import InlineGrader, ModelEvaluator, gold_demo
+from opro_cli.evaluators.outside import OutsideEvaluator
+from opro_cli.grading.grading_worker import imported_when_called
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
 from opro_cli.models.keys import keys_sent, missing_keys, redact, redactor_of
 from opro_cli.models.providers import is_loopback, own_address
-from opro_cli.ports import AnswerCache, ChatModel, Grader, Metric, Strategy
+from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import cache_limit, cache_path
 from opro_cli.strategies import STRATEGIES
@@ -108,7 +112,7 @@ def grader_for(settings: Settings) -> Grader:
     task = settings.task
     if not task.answer.startswith(("python:", "regex:")):
         return InlineGrader(metric_for(settings))
-    from opro_cli.evaluators.worker_grader import WorkerGrader  # asyncio's processes
+    from opro_cli.grading.worker_grader import WorkerGrader  # asyncio's processes
 
     grading_notes(settings)
     return WorkerGrader(task.answer, task.answer_timeout)
@@ -121,14 +125,107 @@ def grading_notes(settings: Settings) -> tuple[str, ...]:
     """
     if not settings.task.answer.startswith("python:"):
         return ()
-    from opro_cli.evaluators.worker_grader import check_code
+    from opro_cli.grading.worker_grader import check_code
 
     return (check_code(settings.task.answer),)
 
 
-def strategy_for(settings: Settings) -> Strategy:
-    """The strategy that `search.strategy` names."""
-    return STRATEGIES[settings.search.strategy](settings)
+def strategy_for(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
+    """Return the search policy that `search.strategy` names.
+
+    Args:
+        settings: Of the run.
+        folders: Where a part from outside opro is looked for first.
+
+    Raises:
+        UsageError: A part from outside opro cannot be imported.
+    """
+    name = settings.search.strategy
+    if name in STRATEGIES:
+        return STRATEGIES[name](settings)
+    from opro_cli.plugins import load_part
+
+    part = load_part("search.strategy", name, [*folders, Path.cwd()]).value
+    strategy: Strategy = part() if isinstance(part, type) else part
+    return strategy
+
+
+def evaluator_for(
+    settings: Settings, examples: Sequence[Example], folders: Sequence[Path] = ()
+) -> Evaluator:
+    """Return what scores candidates, as `task.evaluator` names it.
+
+    Args:
+        settings: Of the run.
+        examples: Those of train, which demonstrations are taken from.
+        folders: Where a part from outside opro is looked for first.
+
+    Raises:
+        UsageError: A part from outside opro cannot be imported, or the config lacks a model that
+            it asks.
+    """
+    task = settings.task
+    if task.evaluator == "model":
+        form = PromptFormat(task.instruction_position, task.qa_markers)
+        demo = gold_demo(examples)
+        return ModelEvaluator(grader_for(settings), form, task.second_round, demo)
+    from opro_cli.plugins import load_part
+
+    part = load_part("task.evaluator", task.evaluator, [*folders, Path.cwd()])
+    evaluator = OutsideEvaluator(task.evaluator, part.value)
+    for role in evaluator.roles:
+        if role not in settings.models:
+            key = role if role == "scorer" else f"roles.{role}"
+            raise UsageError(
+                f"task.evaluator {task.evaluator} asks a {role}, and the config has none",
+                f"give it a section {key} with a model",
+            )
+    return evaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one session of a run, built once and handed down."""
+
+    strategy: Strategy
+    evaluator: Evaluator
+    models: Mapping[Role, Sequence[ChatModel]]
+    prices: Mapping[Role, PriceSettings | None]
+    caches: Mapping[Role, AnswerCache]
+    redact: Callable[[str], str]
+
+    @property
+    def cache_trouble(self) -> str:
+        """Why answers are not looked up or kept, "" when they are."""
+        return next((cache.trouble for cache in self.caches.values() if cache.trouble), "")
+
+    async def aclose(self) -> None:
+        """Give back connections, processes and files; from the event loop that used them."""
+        for models in self.models.values():
+            for model in models:
+                await model.aclose()
+        if isinstance(self.evaluator, ModelEvaluator):
+            await self.evaluator.grader.aclose()
+        for cache in self.caches.values():
+            await asyncio.to_thread(cache.close)
+
+
+def assemble(
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    folders: Sequence[Path] = (),
+    *,
+    cached: bool = True,
+) -> Parts:
+    """Build the parts of a session; cached: look up and keep answers where the settings say so."""
+    return Parts(
+        strategy=strategy_for(settings, folders),
+        evaluator=evaluator_for(settings, examples["train"], folders),
+        models=models_for(settings),
+        prices=prices_for(settings),
+        caches=caches_for(settings) if cached else {},
+        redact=redactor_for(settings),
+    )
 
 
 def data_for(settings: Settings) -> LoadedData:
@@ -137,23 +234,25 @@ def data_for(settings: Settings) -> LoadedData:
     return load_examples(settings.task, metric_for(settings))
 
 
-def models_for(settings: Settings) -> tuple[ChatModel, ChatModel]:
-    """The scorer and the optimizer, each at its first endpoint."""
-    scorer, optimizer = settings.scorer, settings.optimizer
-    if not (is_embedded(scorer.model) and is_embedded(optimizer.model)):
-        return build_model(scorer.deployments[0]), build_model(optimizer.deployments[0])
+def models_for(settings: Settings) -> dict[Role, tuple[ChatModel, ...]]:
+    """Return the model of each role, at all of its endpoints."""
+    embedded = [model for model in settings.models.values() if is_embedded(model.model)]
+    if len(embedded) < 2:
+        return {
+            role: tuple(map(build_model, model.deployments))
+            for role, model in settings.models.items()
+        }
     # Imported when used, as in `build_model`.
     from opro_cli.models.embedded import EmbeddedModel
     from opro_cli.models.embedded_workers import Workers
 
-    workers = Workers()  # processes take memory: the same ones for both
-    return EmbeddedModel(scorer.model, workers), EmbeddedModel(optimizer.model, workers)
-
-
-def further_models_for(settings: Settings) -> dict[Role, tuple[ChatModel, ...]]:
-    """The models at their other endpoints."""
-    models: dict[Role, ModelSettings] = {role: getattr(settings, role) for role in ROLES}
-    return {role: tuple(map(build_model, model.deployments[1:])) for role, model in models.items()}
+    workers = Workers()  # processes take memory: the same ones for all
+    return {
+        role: (EmbeddedModel(model.model, workers),)
+        if is_embedded(model.model)
+        else tuple(map(build_model, model.deployments))
+        for role, model in settings.models.items()
+    }
 
 
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
@@ -162,10 +261,9 @@ def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
     None for a model that is told to do without, nor for an embedded one: it is computed here and
     free, and another version of opro may bring other weights under its name.
     """
-    models: dict[Role, ModelSettings] = {role: getattr(settings, role) for role in ROLES}
     cached = {
         role: model
-        for role, model in models.items()
+        for role, model in settings.models.items()
         if model.cache is not False and not is_embedded(model.model)
     }
     if not cached:
@@ -189,8 +287,8 @@ def redactor_for(settings: Settings) -> Callable[[str], str]:
 
 
 def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:
-    """Both models at all of their endpoints."""
-    return (*settings.scorer.deployments, *settings.optimizer.deployments)
+    """All models at all of their endpoints."""
+    return tuple(each for model in settings.models.values() for each in model.deployments)
 
 
 def require_servers(settings: Settings) -> None:
@@ -198,7 +296,7 @@ def require_servers(settings: Settings) -> None:
 
     Of several endpoints one is enough; those of other machines may be there.
     """
-    for model in (settings.scorer, settings.optimizer):
+    for model in settings.models.values():
         refusals: list[ModelError] = []
         for each in model.deployments:
             address = own_address(each.model, each.api_base)
@@ -229,7 +327,7 @@ def servers_of(settings: Settings) -> tuple[Server, ...]:
 def servers_missed(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
     """Those without which no run can begin: of a model that has no other that may be ready."""
     missed: dict[Server, None] = {}
-    for model in (settings.scorer, settings.optimizer):
+    for model in settings.models.values():
         own = {(each.model, each.api_base) for each in model.deployments}
         found = [server for server in servers if server.key in own]
         if len(found) == len(own) and all(server.problem for server in found):
@@ -251,14 +349,13 @@ def notes_on_servers(
     found = {server.key: server for server in servers}
     missed = servers_missed(settings, servers)
     notes = []
-    for role in ROLES:
-        model: ModelSettings = getattr(settings, role)
+    for role, model in settings.models.items():
         for each in model.deployments:
             server = found.get((each.model, each.api_base))
             if server is None:
                 continue
             name = f"{role} endpoint {server.address}:" if model.endpoints else role
-            notes += [f"{name} {note}" for note in notes_on(server, each, longest[role])]
+            notes += [f"{name} {note}" for note in notes_on(server, each, longest.get(role, 0))]
             if server.problem and server not in missed:
                 notes.append(f"{name} {server.problem}; the others take its calls")
     return tuple(notes)
@@ -273,14 +370,14 @@ def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """What each model costs, None where nobody knows."""
     from opro_cli.models.prices import price_of
 
-    return {"scorer": price_of(settings.scorer), "optimizer": price_of(settings.optimizer)}
+    return {role: price_of(model) for role, model in settings.models.items()}
 
 
 def require_prices(settings: Settings) -> None:
     """UsageError when a ceiling in dollars is set over a model of unknown price."""
     for role, price in prices_for(settings).items():
         if price is None:
-            model = getattr(settings, role).model
+            model = settings.models[role].model
             raise UsageError(
                 f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
                 "kept",

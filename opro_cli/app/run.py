@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, calls_done, calls_spared
 from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
 from opro_cli.core.settings.read import misplaced_models
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import examples_fingerprint
+from opro_cli.core.task.example import Split, examples_fingerprint
 from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.models.embedded import check_weights, weights_of
-from opro_cli.ports import Observer, SharedLimits
+from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
-from opro_cli.store.journal import FileJournal
+from opro_cli.store.journal import FileJournal, numbered_events
 from opro_cli.store.run_files import check_unchanged, file_digests
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
@@ -226,10 +227,26 @@ def work_on(
         run = read_run(folder, own=True)
         if settings != _present_settings(folder):
             rewrite_config(folder, settings)
-        runner = _runner(settings, run, journal, observers, cached, shared)
-        runner.preflight = preflight
+        parts = wiring.assemble(settings, run.examples, _folders_of(run), cached=cached)
+        runner = Runner(
+            settings=settings,
+            examples=run.examples,
+            state=run.state,
+            models=parts.models,
+            evaluator=parts.evaluator,
+            strategy=parts.strategy,
+            journal=journal,
+            observers=observers,
+            prices=parts.prices,
+            caches=parts.caches,
+            shared=shared,
+            redact=parts.redact,
+            replies=read_replies_for(parts.strategy, folder),
+            options=settings.search.options,
+            preflight=preflight,
+        )
         briefing = briefing_of(folder, settings, run)
-        uncached = _trouble(runner)
+        uncached = parts.cache_trouble
         if uncached:
             briefing = replace(briefing, notes=(*briefing.notes, uncached))
         for observer in observers:
@@ -237,7 +254,7 @@ def work_on(
         ending: Ending = "interrupted"
         failed = True
         try:
-            ending = asyncio.run(_session(runner))
+            ending = asyncio.run(_session(runner, parts))
             failed = False
         except asyncio.CancelledError:
             raise Interrupted("stopped at once; nothing answered is lost") from None
@@ -249,46 +266,30 @@ def work_on(
             except RunFolderError:
                 if not failed:  # else a full disk, say, has been met before, and is told
                     raise
-        since = "" if uncached else _trouble(runner)
+        since = "" if uncached else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
     finally:
         journal.close()
 
 
-def _runner(
-    settings: Settings,
-    run: RecordedRun,
-    journal: FileJournal,
-    observers: Sequence[Observer],
-    cached: bool,
-    shared: SharedLimits | None,
-) -> Runner:
-    scorer, optimizer = wiring.models_for(settings)
-    return Runner(
-        settings=settings,
-        examples=run.examples,
-        state=run.state,
-        scorer=scorer,
-        optimizer=optimizer,
-        further=wiring.further_models_for(settings),
-        metric=wiring.metric_for(settings),
-        grader=wiring.grader_for(settings),
-        strategy=wiring.strategy_for(settings),
-        journal=journal,
-        observers=observers,
-        prices=wiring.prices_for(settings),
-        caches=wiring.caches_for(settings) if cached else {},
-        shared=shared,
-        redact=wiring.redactor_for(settings),
-    )
+def _folders_of(run: RecordedRun) -> tuple[Path, ...]:
+    """Return where the parts from outside opro are looked for first: beside the config."""
+    source = run.identity.get("config_source")
+    return (Path(source).parent,) if source else ()
 
 
-def _trouble(runner: Runner) -> str:
-    """Why answers are not looked up or kept, "" when they are."""
-    return next((cache.trouble for cache in runner.caches.values() if cache.trouble), "")
+def read_replies_for(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
+    """Return the train replies in a run's journal, where a strategy needs them."""
+    if not strategy.needs:
+        return {}
+    return {
+        (event.candidate, event.split, event.question): event.text
+        for _, event in numbered_events(folder / "events.jsonl")
+        if isinstance(event, Answered) and event.split == "train"
+    }
 
 
-async def _session(runner: Runner) -> Ending:
+async def _session(runner: Runner, parts: wiring.Parts) -> Ending:
     task = asyncio.current_task()
     if task is None:
         raise AssertionError("a coroutine runs inside a task")
@@ -304,13 +305,7 @@ async def _session(runner: Runner) -> Ending:
         with _signals_to(lambda: loop.call_soon_threadsafe(on_signal)):
             return await runner.run()
     finally:
-        for models in runner.models.values():
-            for model in models:
-                await model.aclose()
-        if runner.grader is not None:
-            await runner.grader.aclose()
-        for cache in runner.caches.values():
-            await asyncio.to_thread(cache.close)
+        await parts.aclose()
         if runner.shared is not None:
             await runner.shared.aclose()
 

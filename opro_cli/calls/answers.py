@@ -83,7 +83,7 @@ class AnswerLookup:
 
     def place_of(self, role: Role, request: ChatRequest) -> Place | None:
         """Where its answer would be; None for a request that is always asked."""
-        wanted = getattr(self._settings, role).cache
+        wanted = self._settings.models[role].cache
         if wanted is None:
             wanted = request.temperature == 0
         cache = self._caches.get(role) if wanted and request.choices == 1 else None

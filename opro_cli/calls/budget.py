@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from opro_cli.core.run.progress import ROLES, Role, calls_done
+from opro_cli.core.run.progress import Role, calls_done
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
@@ -127,8 +127,8 @@ def spent_by(
             was killed.
     """
     spent = [Spent(calls_done(state), 0, 0)]
-    for role in ROLES:
-        spend, price = state.spend[role], (prices or {}).get(role)
+    for role, spend in state.spend.items():
+        price = (prices or {}).get(role)
         spent.append(_spent_on(spend, price, (largest or {}).get(role)))
         if in_flight:
             flying = spend.in_flight

@@ -61,14 +61,16 @@ class Ledger:
     ) -> None:
         self._budget, self._state = budget, state
         self._own_prices = own_prices or {}
-        self._prices = {role: prices.get(role) or self._own_prices.get(role) for role in ROLES}
+        self._roles = (*ROLES, *(role for role in self._own_prices if role not in ROLES))
+        own = self._own_prices
+        self._prices = {role: prices.get(role) or own.get(role) for role in self._roles}
         self._record, self._clock = record, clock
         self._began = clock() - state.working_seconds
         self._ceilings = BudgetGuard(budget, self.spent)
         self._tokens_a_byte: dict[Role, float] = {}
-        self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in ROLES}
-        self._reserved: dict[Role, set[Reservation]] = {role: set() for role in ROLES}
-        self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in ROLES}
+        self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in self._roles}
+        self._reserved: dict[Role, set[Reservation]] = {role: set() for role in self._roles}
+        self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in self._roles}
 
     async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
         """Reserve the upper bound of a call and record that it may be in flight.
@@ -125,7 +127,7 @@ class Ledger:
 
     def cost_of(self, role: Role, request: ChatRequest) -> Cost:
         """Bound the cost of a call by everything that is known of the model."""
-        size, known = _bytes(request), self._state.spend[role]
+        size, known = _bytes(request), self._state.spend_of(role)
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
         completion = request.choices * max(request.max_tokens, known.longest_reply)
         price = self._prices[role]
@@ -173,7 +175,7 @@ class Ledger:
         It is good while it covers the calls in flight and is neither far above them nor above
         what is left of the budget.
         """
-        actual, recorded = self._in_flight[role], self._state.spend[role].in_flight
+        actual, recorded = self._in_flight[role], self._state.spend_of(role).in_flight
         known = Spent(recorded.unanswered, recorded.tokens, recorded.pico_usd)
         bounds = (
             actual.calls <= known.calls
@@ -215,7 +217,7 @@ class Ledger:
         prompt, completion = reply.prompt_tokens, reply.completion_tokens
         if prompt is None or completion is None:
             return None
-        size, known = _bytes(request), self._state.spend[role]
+        size, known = _bytes(request), self._state.spend_of(role)
         if size:
             most = max(self._tokens_a_byte.get(role, 0.0), prompt / size)
             self._tokens_a_byte[role] = most

@@ -19,7 +19,7 @@ from opro_cli.calls.ledger import Ledger, Reservation, counted_tokens
 from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.draws import seed_for
 from opro_cli.core.run.events import Checked, Event, Retried
-from opro_cli.core.run.progress import ROLES, Activity, Role
+from opro_cli.core.run.progress import Activity, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import ChatRequest, Message
@@ -68,16 +68,17 @@ class Calls:
     _known: AnswerLookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._endpoints = {role: self._endpoints_of(role) for role in ROLES}
-        own: dict[Role, PriceSettings | None]
-        own = {role: getattr(self.settings, role).price for role in ROLES}
+        self._endpoints = {role: self._endpoints_of(role) for role in self.models}
+        for role in self.models:
+            self.activity.in_flight.setdefault(role, 0)
+        own = {role: model.price for role, model in self.settings.models.items()}
         self._ledger = Ledger(
             self.settings.budget, self.state, self.prices, own_prices=own, record=self.record
         )
         self._known = AnswerLookup(self.settings, self.caches)
 
     def _endpoints_of(self, role: Role) -> Endpoints:
-        settings = getattr(self.settings, role)
+        settings = self.settings.models[role]
         weights = [each.weight for each in settings.endpoints or ()] or [1.0]
         each_with = zip(self.models[role], settings.deployments, weights, strict=True)
         return Endpoints(
@@ -168,7 +169,7 @@ class Calls:
         self, role: Role, policy: RetryPolicy | None = None, at: Endpoint | None = None
     ) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
-        settings = getattr(self.settings, role)
+        settings = self.settings.models[role]
         seed = seed_for(self.settings.search.seed, "check")
         request = ChatRequest(
             HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()

@@ -5,14 +5,14 @@ The paper's draws need numpy's legacy generator, reimplemented here as far as th
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Sequence
+from random import Random as Random  # for those who name its type
 from typing import TypeVar
 
 
-def rng_for(seed: int, purpose: str, *parts: int | str) -> random.Random:
+def rng_for(seed: int, purpose: str, *parts: int | str) -> Random:
     """A fresh generator that depends on the arguments only."""
-    return random.Random(_digest(seed, purpose, *parts))
+    return Random(_digest(seed, purpose, *parts))
 
 
 def seed_for(seed: int, purpose: str, *parts: int | str) -> int:
@@ -39,7 +39,7 @@ class LegacyStream:
         for index in range(1, _WORDS):
             word = (1812433253 * (word ^ (word >> 30)) + index) % 2**32
             state.append(word)
-        self._bits = random.Random()
+        self._bits = Random()
         self._bits.setstate((3, (*state, _WORDS), None))
 
     def choice(self, items: Sequence[T], size: int) -> list[T]:

@@ -1,1 +1,1 @@
-"""Scoring a candidate: models, metrics, and the user's own code in processes of its own."""
+"""What scores a candidate on one example, with however many calls to models it takes."""

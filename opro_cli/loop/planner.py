@@ -12,11 +12,9 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.selection import (
     baseline,
-    choose_exemplars,
     compared_on_test,
     finalists,
     proposed_for_dev,
-    trajectory,
     winner,
 )
 from opro_cli.core.run.state import RunState, is_again
@@ -34,17 +32,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Propose:
-    """Ask the optimizer for each of `samples`, all with the same meta-prompt.
+    """Ask the optimizer for each of `samples` of a step.
 
-    together: in one call, as several choices; else in a call each. shown: candidate ids for the
-    meta-prompt, ascending by score. exemplars: train indices. meanwhile: questions about the
+    together: in one call, as several choices; else in a call each. meanwhile: questions about the
     instructions of this step that have arrived.
     """
 
     step: int
     samples: tuple[int, ...]
-    shown: tuple[str, ...]
-    exemplars: tuple[int, ...]
     together: bool = False
     meanwhile: tuple[Question, ...] = ()
 
@@ -105,14 +100,14 @@ def next_work(state: RunState, cache: PlannerCache | None = None) -> Work:
         questions = _next_block(state, candidate, cache)
         open_train += (Question(candidate.id, "train", index) for index in questions)
     if state.proposals.arrived:
-        return _propose(state, tuple(open_train), cache)
+        return _propose(state, tuple(open_train))
     if open_train:
         return Evaluate(tuple(open_train))
     open_dev = _open_questions(state, proposed_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.step < state.search.steps:
-        return _propose(state, (), cache)
+        return _propose(state, ())
     return _evaluate_unseen(state)
 
 
@@ -216,14 +211,11 @@ def _next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> l
     return []
 
 
-def _propose(state: RunState, meanwhile: tuple[Question, ...], cache: PlannerCache) -> Propose:
-    shown = trajectory(state)
-    samples = range(state.search.candidates_per_step)
+def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
+    samples = range(state.samples)
     return Propose(
         step=state.step + 1,
         samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
-        shown=tuple(candidate.id for candidate in shown),
-        exemplars=choose_exemplars(state, shown, cache.exemplars),
         together=_several_at_once(state),
         meanwhile=meanwhile,
     )

@@ -1,70 +1,137 @@
-"""Asking the optimizer: the meta-prompt of a step, one call or several, what is read from it."""
+"""Asking the optimizer: the asks and drafts of a step, and the candidates in its replies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from opro_cli.calls.answers import TimedReply, said
+from opro_cli.calls.budget import now
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import seed_for
-from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Proposed
-from opro_cli.core.run.selection import mean
-from opro_cli.core.task.example import ChatRequest, Example, Message, Split
-from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.run.view import Ask, Draft, SearchView
+from opro_cli.core.task.candidate import Content, as_content, form_of
+from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import ModelError
-from opro_cli.loop.planner import Propose
 from opro_cli.ports import Strategy
-
-Samples = tuple[int, ...]
-"""Of one step, from 0: those that one call is to bring."""
 
 NO_SEVERAL = frozenset({400, 422, 501})
 """What servers answer that give one choice a call and say so; if it was meant otherwise, the
 same request for one choice says it again."""
 
 
+class OptimizerCall(NamedTuple):
+    """One call to the optimizer for samples of a step, counted from 0."""
+
+    step: int
+    ask: Ask
+    samples: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class Proposing:
-    """Asks the optimizer. several_at_once: it has not refused to give several choices."""
+    """Asks the optimizer what the strategy wants asked.
+
+    Attributes:
+        calls: What models are asked through.
+        strategy: The search policy.
+        view: The run as the strategy sees it.
+        several_at_once: The optimizer has not refused to give several choices in one call.
+    """
 
     calls: Calls
-    examples: Mapping[Split, Sequence[Example]]
     strategy: Strategy
-    format: PromptFormat
+    view: SearchView
     several_at_once: bool = True
-    _written: tuple[int, tuple[Message, ...]] = (0, ())
-    """The last step asked for, and its meta-prompt."""
+    _plan: tuple[int, tuple[Ask | Draft, ...]] = field(default=(0, ()))
+    """The last step that was planned, and its ask or draft for each sample."""
 
-    async def ask(self, work: Propose, samples: Samples) -> None:
+    def plan(self, step: int) -> tuple[Ask | Draft, ...]:
+        """Return the ask or the draft of each sample of a step.
+
+        Planned once: what is scored meanwhile counts from the next step on.
+        """
+        if self._plan[0] != step:
+            by_sample: list[Ask | Draft] = []
+            for proposal in self.strategy.propose(self.view, step):
+                by_sample += [proposal] * (proposal.samples if isinstance(proposal, Ask) else 1)
+            self._plan = step, tuple(by_sample)
+        return self._plan[1]
+
+    def drafts(self, step: int, samples: Sequence[int]) -> list[Proposed]:
+        """Return the drafts among samples of a step, as they are recorded."""
+        planned = self.plan(step)
+        return [
+            Proposed(
+                now(),
+                step,
+                sample,
+                text="",
+                finish_reason="draft",
+                prompt_tokens=0,
+                completion_tokens=0,
+                usd=0.0,
+                seconds=0.0,
+                via="local",
+                parents=draft.parents,
+                **self._candidates([draft.content]),
+            )
+            for sample in samples
+            if isinstance(draft := planned[sample], Draft)
+        ]
+
+    def calls_for(
+        self, step: int, samples: Sequence[int], *, together: bool
+    ) -> list[OptimizerCall]:
+        """Return the calls for samples of a step: one for each ask, or for each sample."""
+        planned = self.plan(step)
+        asked = [sample for sample in samples if isinstance(planned[sample], Ask)]
+        calls = []
+        for _, group in groupby(asked, key=lambda sample: id(planned[sample])):
+            own = tuple(group)
+            ask = planned[own[0]]
+            assert isinstance(ask, Ask)
+            parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
+            calls += [OptimizerCall(step, ask, part) for part in parts]
+        return calls
+
+    async def ask(self, call: OptimizerCall) -> None:
         """Make one call for samples of a step, and record what comes; it may be fewer."""
         settings, search = self.calls.settings.optimizer, self.calls.settings.search
-        temperature = settings.temperature_at(work.step, search.steps)
-        seed = seed_for(search.seed, "propose", work.step, samples[0])
-        messages = self._meta_prompt(work)
+        temperature = call.ask.temperature
+        if temperature is None:
+            temperature = settings.temperature_at(call.step, search.steps)
         request = ChatRequest(
-            messages, temperature, settings.max_tokens, seed, len(samples), settings.stop or ()
+            call.ask.messages,
+            temperature,
+            settings.max_tokens,
+            seed_for(search.seed, "propose", call.step, call.samples[0]),
+            len(call.samples),
+            settings.stop or (),
         )
         try:
             async with self.calls.answer("optimizer", request) as answered:
-                self.calls.record(*self._proposals(work.step, samples, answered))
+                self.calls.record(*self._proposals(call, answered))
         except ModelError as error:
-            if len(samples) == 1 or error.status not in NO_SEVERAL:
+            if len(call.samples) == 1 or error.status not in NO_SEVERAL:
                 raise
             self.several_at_once = False
 
-    def _proposals(self, step: int, samples: Samples, answered: TimedReply) -> list[Proposed]:
-        """One for each choice, in one go for the journal: they are paid for together."""
+    def _proposals(self, call: OptimizerCall, answered: TimedReply) -> list[Proposed]:
+        """Return one event for each choice, written in one go: they are paid for together."""
         reply, recorded = answered.reply, answered.recorded
         first = Proposed(
-            step=step,
-            sample=samples[0],
-            instructions=self._read(reply.text),
+            step=call.step,
+            sample=call.samples[0],
+            parents=call.ask.parents,
+            **self._read(reply.text, call.ask),
             **said(answered),
         )
         # a server may give too few, or more
-        others = zip(samples[1:], reply.more, recorded.more, strict=False)
+        others = zip(call.samples[1:], reply.more, recorded.more, strict=False)
         return [
             first,
             *(
@@ -72,43 +139,28 @@ class Proposing:
                     first,
                     sample=sample,
                     text=as_recorded.text,
-                    instructions=self._read(choice.text),
                     finish_reason=as_recorded.finish_reason,
                     prompt_tokens=0,
                     completion_tokens=0,
                     usd=0.0,
                     seconds=0.0,
                     via="choice",
+                    **self._read(choice.text, call.ask),
                 )
                 for sample, choice, as_recorded in others
             ),
         ]
 
-    def _read(self, text: str) -> tuple[str, ...]:
-        """The instructions in a reply, without keys: they are sent on to the scorer."""
-        return tuple(map(self.calls.redact, self.strategy.read(text)))
+    def _read(self, text: str, ask: Ask) -> dict[str, Any]:
+        return self._candidates(self.strategy.read(text, ask))
 
-    def _meta_prompt(self, work: Propose) -> tuple[Message, ...]:
-        """Written once a step: what is scored meanwhile is not in it before the next."""
-        if self._written[0] != work.step:
-            self._written = work.step, self.strategy.meta_prompt(self._material(work))
-        return self._written[1]
-
-    def _material(self, work: Propose) -> MetaPromptMaterial:
-        state = self.calls.state
-        shown = [state.candidates[candidate] for candidate in work.shown]
-        return MetaPromptMaterial(
-            trajectory=tuple(self._entry(candidate) for candidate in shown),
-            exemplars=tuple(self.examples["train"][index] for index in work.exemplars),
-            format=self.format,
-            score_buckets=self.calls.settings.search.score_buckets,
-            description=self.calls.settings.task.description or "",
-        )
-
-    def _entry(self, candidate: Candidate) -> TrajectoryEntry:
-        answers = candidate.answers["train"]
-        if answers.estimate is None:
-            return TrajectoryEntry(candidate.instruction, mean(candidate, "train"))
-        asked = (len(answers.by_question), self.calls.state.sizes["train"])
-        score, interval = answers.estimate
-        return TrajectoryEntry(candidate.instruction, score, interval, asked)
+    def _candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
+        """Return candidates as fields of an event, without keys: they are sent to the scorer."""
+        contents = [as_content(candidate) for candidate in read]
+        forms = tuple(map(form_of, contents))
+        rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
+        return {
+            "instructions": tuple(self.calls.redact(content.text) for content in contents),
+            "forms": forms if any(forms) else (),
+            "rejected": rejected if any(rejected) else (),
+        }

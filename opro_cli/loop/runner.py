@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
@@ -16,22 +16,29 @@ from opro_cli.calls.budget import now
 from opro_cli.calls.limits import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.racing.race import BLOCK
-from opro_cli.core.run.events import Event, Pruned, SessionEnded, SessionStarted
+from opro_cli.core.run.events import (
+    Answered,
+    Event,
+    Pruned,
+    SessionEnded,
+    SessionStarted,
+    StepPlanned,
+)
 from opro_cli.core.run.progress import Activity, Role
 from opro_cli.core.run.state import RunState
+from opro_cli.core.run.view import SearchView
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, JournalError, OproError
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, next_work
-from opro_cli.loop.propose import Proposing, Samples
-from opro_cli.loop.score import InlineGrader, Scoring
+from opro_cli.loop.propose import OptimizerCall, Proposing
+from opro_cli.loop.score import Scoring
 from opro_cli.ports import (
     AnswerCache,
     ChatModel,
-    Grader,
+    Evaluator,
     Journal,
-    Metric,
     Observer,
     SharedLimits,
     Strategy,
@@ -53,9 +60,9 @@ class Runner:
     settings: Settings
     examples: Mapping[Split, Sequence[Example]]
     state: RunState
-    scorer: ChatModel
-    optimizer: ChatModel
-    metric: Metric
+    models: Mapping[Role, Sequence[ChatModel]]
+    """Each at all of its endpoints; none for a role that nothing is asked of."""
+    evaluator: Evaluator
     strategy: Strategy
     journal: Journal
     observers: Sequence[Observer] = ()
@@ -63,18 +70,17 @@ class Runner:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     prices: Mapping[Role, PriceSettings | None] = field(default_factory=dict)
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
-    further: Mapping[Role, Sequence[ChatModel]] = field(default_factory=dict)
-    """The same models at their second endpoint, third …"""
     shared: SharedLimits | None = None
-    grader: Grader | None = None
-    """Grades in place of `metric`, where that takes time or may fail."""
+    replies: dict[tuple[str, Split, int], str] = field(default_factory=dict)
+    """Train replies by candidate, split and question, where the strategy needs any."""
+    options: Any = None
+    """The strategy's own options."""
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
     preflight: bool = False
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _format: PromptFormat = field(init=False)
     _calls: Calls = field(init=False)
     _scoring: Scoring = field(init=False)
     _proposing: Proposing = field(init=False)
@@ -87,8 +93,6 @@ class Runner:
     """Samples of the present step that the optimizer has been asked for."""
 
     def __post_init__(self) -> None:
-        task = self.settings.task
-        self._format = PromptFormat(task.instruction_position, task.qa_markers)
         self._calls = Calls(
             settings=self.settings,
             state=self.state,
@@ -102,16 +106,18 @@ class Runner:
             shared=self.shared,
             redact=self.redact,
         )
-        self._scoring = Scoring(
-            self._calls, self.examples, self.grader or InlineGrader(self.metric), self._format
+        self._scoring = Scoring(self._calls, self.examples, self.evaluator)
+        task = self.settings.task
+        view = SearchView(
+            self.state,
+            self.examples["train"],
+            PromptFormat(task.instruction_position, task.qa_markers),
+            task.description or "",
+            self.options,
+            lambda *key: self.replies.get(key),
+            self._planned.exemplars,
         )
-        self._proposing = Proposing(self._calls, self.examples, self.strategy, self._format)
-
-    @property
-    def models(self) -> dict[Role, tuple[ChatModel, ...]]:
-        """Both models at all of their endpoints."""
-        first: dict[Role, ChatModel] = {"scorer": self.scorer, "optimizer": self.optimizer}
-        return {role: (model, *self.further.get(role, ())) for role, model in first.items()}
+        self._proposing = Proposing(self._calls, self.strategy, view)
 
     def stop(self) -> None:
         """Ask for a clean stop: no new calls, those in flight are waited for."""
@@ -159,7 +165,8 @@ class Runner:
         if self.state.has_readable_answer():
             return
         checks: list[Awaitable[None]] = []
-        if self.settings.search.steps and "optimizer" not in self.state.checked:
+        asks_optimizer = self.settings.search.steps and self.models.get("optimizer")
+        if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
         work = next_work(self.state)
         if isinstance(work, Evaluate):
@@ -170,7 +177,8 @@ class Runner:
                 raise failure
 
     async def _check_scorer(self, questions: Sequence[Question]) -> None:
-        await self._calls.is_anywhere("scorer")  # whoever is not there gets none of the questions
+        for role in self.evaluator.roles:
+            await self._calls.is_anywhere(role)  # an endpoint that is not there gets no question
         await self._scoring.ask_first(questions)
 
     async def _work(self) -> bool:
@@ -193,8 +201,10 @@ class Runner:
                         self._record(Pruned(now(), work.candidate, *where))
                         continue
                     case Propose():
+                        if self._record_plan(work):
+                            continue
                         self._hand_out(work.meanwhile, asking)
-                        proposing.hand(self._new_samples(work))
+                        proposing.hand(self._new_calls(work))
                     case Evaluate():
                         self._hand_out(work.questions, asking)
                     case Finish():
@@ -224,13 +234,22 @@ class Runner:
         asking.hand(begun, first=self.settings.scorer.at_once <= BLOCK)
         asking.hand(others)
 
-    def _new_samples(self, work: Propose) -> list[tuple[Propose, Samples]]:
-        """Calls for those that are not awaited."""
-        new = tuple(sample for sample in work.samples if sample not in self._awaited)
+    def _record_plan(self, work: Propose) -> bool:
+        """Record what a step's plan decides without a model; True if there was anything."""
+        planned = len(self._proposing.plan(work.step))
+        if planned != self.state.samples:
+            self._record(StepPlanned(now(), work.step, planned))
+            return True
+        drafts = self._proposing.drafts(work.step, work.samples)
+        if drafts:
+            self._record(*drafts)
+        return bool(drafts)
+
+    def _new_calls(self, work: Propose) -> list[OptimizerCall]:
+        """Return calls for the samples that are not awaited."""
+        new = [sample for sample in work.samples if sample not in self._awaited]
         self._awaited.update(new)
-        if work.together and self._proposing.several_at_once:
-            return [(work, new)] if new else []
-        return [(work, (sample,)) for sample in new]
+        return self._proposing.calls_for(work.step, new, together=work.together)
 
     async def _ask(self, question: Question) -> None:
         place = question.candidate, question.split
@@ -247,15 +266,14 @@ class Runner:
         if over:
             await asyncio.sleep(0)  # whoever goes on first is queued before the next one is begun
 
-    async def _propose(self, what: tuple[Propose, Samples]) -> None:
-        work, samples = what
+    async def _propose(self, call: OptimizerCall) -> None:
         try:
-            await self._proposing.ask(work, samples)
+            await self._proposing.ask(call)
         except Exception:
             self._halt()
             raise
         finally:
-            self._awaited.difference_update(samples)
+            self._awaited.difference_update(call.samples)
             self._turn.set()
 
     def _halt(self) -> None:
@@ -267,6 +285,8 @@ class Runner:
         self.journal.append(*events)
         for event in events:
             self.state.apply(event)
+            if self.strategy.needs and isinstance(event, Answered) and event.split == "train":
+                self.replies[event.candidate, event.split, event.question] = event.text
             for observer in self.observers:
                 observer.after(event, self.state)
 

@@ -1,64 +1,40 @@
-"""Grading replies: where the answer comes from, and how long it is waited for."""
+"""Scoring candidates: evaluate a question, record what came of it, or why nothing will."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from opro_cli.calls.answers import TimedReply, said
 from opro_cli.calls.budget import now
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import seed_for
-from opro_cli.core.run.events import Answered, FirstReply, Refused, Via
-from opro_cli.core.run.state import AGAIN
-from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
-from opro_cli.core.task.prompt import (
-    PromptFormat,
-    question_text,
-    scorer_messages,
-    second_round_messages,
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
+from opro_cli.core.run.progress import Role
+from opro_cli.core.run.state import is_again
+from opro_cli.core.task.example import (
+    ChatReply,
+    ChatRequest,
+    Evaluation,
+    Example,
+    Message,
+    Replied,
+    Split,
 )
 from opro_cli.errors import ModelError, OproError, UsageError
 from opro_cli.loop.planner import Question
-from opro_cli.ports import Grader, Metric
+from opro_cli.ports import Evaluator
+
+T = TypeVar("T")
 
 PATIENCE_S = 1.0
 """Seconds that a grade may still take once a stop is asked for; then a resume grades the reply."""
-
-
-@dataclass(frozen=True, slots=True)
-class InlineGrader:
-    """Grades in this very process, on the event loop: for metrics that take no time."""
-
-    metric: Metric
-    is_immediate = True
-
-    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Grade at once, as the metric does."""
-        return self.metric.grade(reply, example, prompt)
-
-    async def aclose(self) -> None:
-        """Do nothing: there is nothing to give back."""
-
-
-async def grade_unless_stopped(grade: Awaitable[Grade], stop: asyncio.Event) -> Grade | None:
-    """Wait for a grade, but not long once a stop is asked for; None where it did not come."""
-    grading, stopping = asyncio.ensure_future(grade), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((grading, stopping), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait((grading,), timeout=PATIENCE_S)
-        return grading.result() if grading.done() else None
-    finally:
-        grading.cancel()
-        stopping.cancel()
-        await asyncio.gather(grading, stopping, return_exceptions=True)
-
-
-SECOND_ROUND_TOKENS = 50
-"""At most so many for the final answer alone (google-deepmind/opro, eval_utils.py)."""
 
 MOST_REFUSED = 20
 """So many refused questions in a session, before any that is answered, are no accident."""
@@ -66,14 +42,125 @@ MOST_REFUSED = 20
 GO_ON = "`--no-preflight` goes on all the same"
 
 
+class _GivenUp(BaseException):
+    """The evaluation ends here: a stop was asked for, and a resume finishes it."""
+
+
+class _Filtered(BaseException):
+    """The provider kept a whole reply back."""
+
+
+@dataclass(slots=True)
+class QuestionCalls:
+    """The calls of one evaluation, as `ports.MeteredCall`.
+
+    The last reply is open until it is recorded: on its own before anything else takes time, or
+    with the answer when the evaluation is done, in one line of the journal.
+    """
+
+    calls: Calls
+    question: Question
+    candidate: Candidate
+    fresh: bool
+    stack: AsyncExitStack
+    last: TimedReply | None = None
+    """The last reply; without tokens of its own once it is recorded."""
+    _open: tuple[Role, str | int, TimedReply] | None = None
+    _recorded: bool = False
+
+    async def __call__(
+        self,
+        role: Role,
+        messages: tuple[Message, ...],
+        key: str | int = 1,
+        *,
+        max_tokens: int | None = None,
+    ) -> Replied:
+        """Return the recorded reply of a call, or make it."""
+        await self.record_reply()
+        known = self._known(key)
+        if known is not None:
+            self.last = _recalled(known)
+            if isinstance(key, str):
+                self.last = replace(self.last, via="local")
+            return Replied(known, known)
+        if self._recorded and self.calls.stop.is_set():
+            raise _GivenUp
+        model = self.calls.settings.models[role]
+        limit = model.max_tokens if max_tokens is None else min(max_tokens, model.max_tokens)
+        seed = self._seed(role, key)
+        request = ChatRequest(messages, model.temperature, limit, seed, stop=model.stop or ())
+        answering = self.calls.answer(role, request, fresh=self.fresh)
+        answered = await self.stack.enter_async_context(answering)
+        self.last = answered
+        if answered.reply.filtered:
+            raise _Filtered
+        self._open = role, key, answered
+        return Replied(answered.reply.text, answered.recorded.text)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the open reply has a key of the evaluator's own."""
+        return self._open is not None and isinstance(self._open[1], str)
+
+    async def unless_stopped(self, work: Awaitable[T]) -> T:
+        """Await work with no call in flight; not long once a stop is asked for."""
+        working = asyncio.ensure_future(work)
+        stopping = asyncio.ensure_future(self.calls.stop.wait())
+        try:
+            await self.record_reply()
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((working,), timeout=PATIENCE_S)
+            if not working.done():
+                raise _GivenUp
+            return working.result()
+        finally:
+            working.cancel()
+            stopping.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    async def record_reply(self) -> None:
+        """Record the open reply on its own, and end its call."""
+        if self._open is None:
+            return
+        self.record_open()
+        await self.stack.pop_all().aclose()
+
+    def record_open(self) -> None:
+        """Record the open reply, if there is one."""
+        if self._open is None:
+            return
+        role, key, answered = self._open
+        if isinstance(key, int):
+            reply = FirstReply(**_of(self.question), **said(answered), round=key)
+        else:
+            reply = FirstReply(**_of(self.question), **said(answered), key=key, role=role)
+        self.calls.record(reply)
+        self._open, self._recorded = None, True
+        self.last = _recalled(answered.reply.text, answered)
+        if isinstance(key, str):
+            self.last = replace(self.last, via="local")
+
+    def _known(self, key: str | int) -> str | None:
+        answers, index = self.candidate.answers[self.question.split], self.question.index
+        if isinstance(key, str):
+            return answers.keyed_replies.get(index, {}).get(key)
+        rounds = {1: answers.first_replies, 2: answers.second_replies}
+        return rounds[key].get(index)
+
+    def _seed(self, role: Role, key: str | int) -> int:
+        own = () if isinstance(key, int) else (role, key)
+        seed, question = self.calls.settings.search.seed, self.question
+        return seed_for(seed, "answer", question.split, question.index, *own)
+
+
 @dataclass(slots=True)
 class Scoring:
-    """Asks the scorer. answered, refused: questions in this session."""
+    """Evaluates questions. answered, refused: those of this session."""
 
     calls: Calls
     examples: Mapping[Split, Sequence[Example]]
-    grader: Grader
-    format: PromptFormat
+    evaluator: Evaluator
     answered: int = 0
     refused: int = 0
 
@@ -131,7 +218,8 @@ class Scoring:
 
     @property
     def _model(self) -> str:
-        return self.calls.models["scorer"][0].name
+        models = [self.calls.models[role][0].name for role in self.evaluator.roles]
+        return models[0] if models else self.evaluator.name
 
     async def _is_about_the_question(self, error: ModelError) -> bool:
         """Is it this question that gets no answer, while others do?
@@ -141,7 +229,8 @@ class Scoring:
         """
         if error.unanswerable or not error.transient or is_congested(error):
             return error.unanswerable
-        return not self.calls.stop.is_set() and await self.calls.is_alive("scorer")
+        role = next(iter(self.evaluator.roles), "scorer")
+        return not self.calls.stop.is_set() and await self.calls.is_alive(role)
 
     def _could_be_read(self, question: Question) -> bool:
         candidate = self.calls.state.asked(question.candidate)
@@ -149,85 +238,52 @@ class Scoring:
 
     def _refuse(self, question: Question, error: ModelError) -> None:
         self.refused += 1
-        self.calls.record(Refused(at=now(), reason=error.message, **_place(question)))
+        self.calls.record(Refused(at=now(), reason=error.message, **_of(question)))
 
     async def _put(self, question: Question) -> None:
-        place, settings = _place(question), self.calls.settings
-        task, scorer = settings.task, settings.scorer
-        example = self.examples[question.split][question.index]
         candidate = self.calls.state.asked(question.candidate)
-        prompt = question_text(example.input, candidate.instruction, self.format)
-        messages = scorer_messages(example.input, candidate.instruction, self.format)
-        seed = seed_for(settings.search.seed, "answer", question.split, question.index)
-        request = ChatRequest(
-            messages, scorer.temperature, scorer.max_tokens, seed, stop=scorer.stop or ()
-        )
-        answers = candidate.answers[question.split]
-        known = answers.first_replies.get(question.index)
-        ungraded = answers.second_replies.get(question.index) if task.second_round else known
+        example = self.examples[question.split][question.index]
         # Answers that are compared are all given now, by the scorer as it is now.
         to_compare = question.split == "test" and self.calls.state.compares_on_test
-        fresh = to_compare or question.candidate.startswith(AGAIN)
-
-        async def record_graded(answered: TimedReply) -> None:
-            await self._record_graded(question, answered, prompt)
-
-        if ungraded is not None:  # paid for in a session that ended before it was graded
-            await record_graded(_recalled(ungraded))
-            return
-        if task.second_round:
-            if known is None:
-                async with self.calls.answer("scorer", request, fresh=fresh) as answered:
-                    if answered.reply.filtered:
-                        await record_graded(answered)
-                        return
-                    self.calls.record(FirstReply(**place, **said(answered)))
-                known = answered.recorded.text  # as a resume knows it
-                if self.calls.stop.is_set():
-                    return  # the journal has this reply; a resume goes on from it
-            second = second_round_messages(messages, known)
-            limit = min(scorer.max_tokens, SECOND_ROUND_TOKENS)
-            request = replace(request, messages=second, max_tokens=limit)
-        last = 2 if task.second_round else 1
-        async with self.calls.answer("scorer", request, fresh=fresh) as answered:
-            self.answered += not answered.reply.filtered
-            if answered.reply.filtered:
-                await record_graded(answered)
+        fresh = to_compare or is_again(candidate)
+        async with AsyncExitStack() as stack:
+            call = QuestionCalls(self.calls, question, candidate, fresh, stack)
+            try:
+                evaluation = await self.evaluator.evaluate(candidate.content, example, call)
+            except _GivenUp:
                 return
-            if self.grader.is_immediate:
-                try:
-                    await record_graded(answered)
-                except OproError:  # the reply is kept for when the metric is mended
-                    self.calls.record(FirstReply(**place, **said(answered), round=last))
-                    raise
-                return
-            self.calls.record(FirstReply(**place, **said(answered), round=last))
-        # Not while a call counts as in flight: a metric of the user's may take long, or fail.
-        recorded, via = answered.recorded.text, answered.via
-        await record_graded(_recalled(answered.reply.text, recorded, via))
+            except _Filtered:
+                evaluation = UNREAD
+            except OproError:
+                call.record_open()  # the reply is kept for when the metric is mended
+                raise
+            else:
+                self.answered += 1
+                if call.is_keyed:  # the answer has no place for the role that gave its reply
+                    call.record_open()
+            self._record(question, evaluation, call.last)
 
-    async def _record_graded(self, question: Question, answered: TimedReply, prompt: str) -> None:
-        """Grade a reply and record it; not where a stop is asked for meanwhile."""
-        grade = await self._grade(question, answered.reply, prompt)
-        if grade is None:
-            return
-        answer = None if grade.answer is None else self.calls.redact(grade.answer)
-        graded = Answered(answer=answer, score=grade.score, **_place(question), **said(answered))
-        self.calls.record(graded)
-
-    async def _grade(self, question: Question, reply: ChatReply, prompt: str) -> Grade | None:
-        """The grade; None where a stop is asked for and it takes long."""
-        if reply.filtered:
-            return UNREADABLE
-        example = self.examples[question.split][question.index]
-        grading = self.grader.grade(reply.text, example, prompt)
-        if self.grader.is_immediate:
-            return await grading
-        return await grade_unless_stopped(grading, self.calls.stop)
+    def _record(self, question: Question, evaluation: Evaluation, reply: TimedReply | None) -> None:
+        """Record an evaluation, with its last reply if that is not recorded yet."""
+        redact = self.calls.redact
+        if evaluation.parts or evaluation.feedback:
+            parts = json.dumps(dict(evaluation.parts)) if evaluation.parts else ""
+            remarks = Feedback(
+                now(), text=redact(evaluation.feedback), parts=parts, **_of(question)
+            )
+            self.calls.record(remarks)
+        answer = None if evaluation.answer is None else redact(evaluation.answer)
+        answered = reply or TimedReply(ChatReply("", "none", 0, 0, 0.0), 0.0, "local")
+        self.calls.record(
+            Answered(answer=answer, score=evaluation.value, **_of(question), **said(answered))
+        )
 
 
-def _place(question: Question) -> dict[str, Any]:
-    """What every event of a question says about the question."""
+UNREAD = Evaluation(None, None)
+
+
+def _of(question: Question) -> dict[str, Any]:
+    """Return what every event of a question says about the question."""
     return {
         "candidate": question.candidate,
         "split": question.split,
@@ -235,10 +291,13 @@ def _place(question: Question) -> dict[str, Any]:
     }
 
 
-def _recalled(text: str, recorded: str | None = None, via: Via = "call") -> TimedReply:
-    """A reply that was paid for before and is now graded: it costs nothing.
+def _recalled(text: str, recorded: TimedReply | None = None) -> TimedReply:
+    """Return a reply that is recorded already: it costs nothing again.
 
-    recorded: what the journal has of it, where that is something else. via: where it came from.
+    recorded: as it came in this session; None for one of an earlier session.
     """
     reply = ChatReply(text, "recalled", 0, 0, 0.0)
-    return TimedReply(reply, 0.0, via, redacted=replace(reply, text=recorded or text))
+    if recorded is None:
+        return TimedReply(reply, 0.0)
+    as_recorded = replace(reply, text=recorded.recorded.text)
+    return TimedReply(reply, 0.0, recorded.via, redacted=as_recorded)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from opro_cli.core.run.progress import Role, endpoint_checks, expected_calls
-from opro_cli.core.run.selection import choose_exemplars
 from opro_cli.core.run.state import RunState
+from opro_cli.core.run.view import Ask, RehearsedView
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import (
-    MetaPromptMaterial,
     PromptFormat,
     TrajectoryEntry,
     scorer_messages,
@@ -160,14 +159,28 @@ def _meta_prompt(
     proposals = search.steps * search.candidates_per_step + len(search.initial_instructions)
     shown = min(proposals, proposals if search.history is None else search.history)
     shown_on_average = shown if search.history is not None else shown / 2
-    material = MetaPromptMaterial(
-        trajectory=(TrajectoryEntry("x" * length, 0.5),) * round(shown_on_average),
-        exemplars=tuple(examples["train"][i] for i in choose_exemplars(state, ())),
-        format=PromptFormat(settings.task.instruction_position, settings.task.qa_markers),
-        score_buckets=search.score_buckets,
-        description=settings.task.description or "",
+    made_up = (TrajectoryEntry("x" * length, 0.5),) * round(shown_on_average)
+    asks = _first_asks(settings, examples, strategy, state, made_up)
+    return max((_bytes(ask.messages) for ask in asks), default=0.0)
+
+
+def _first_asks(
+    settings: Settings,
+    examples: Mapping[Split, Sequence[Example]],
+    strategy: Strategy,
+    state: RunState,
+    made_up: tuple[TrajectoryEntry, ...],
+) -> list[Ask]:
+    """Return what a strategy would ask in the first step, after a trajectory that is made up."""
+    view = RehearsedView(
+        state,
+        examples["train"],
+        PromptFormat(settings.task.instruction_position, settings.task.qa_markers),
+        settings.task.description or "",
+        settings.search.options,
+        made_up=made_up,
     )
-    return _bytes(strategy.meta_prompt(material))
+    return [proposal for proposal in strategy.propose(view, 1) if isinstance(proposal, Ask)]
 
 
 def _bytes(messages: Sequence[Message]) -> float:
@@ -188,13 +201,9 @@ def forecast(
     state = RunState.at_start(settings.search, examples, settings.task)
     form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
     first = settings.search.initial_instructions[0]
-    material = MetaPromptMaterial(
-        trajectory=tuple(TrajectoryEntry(i, 0.0) for i in settings.search.initial_instructions),
-        exemplars=tuple(examples["train"][i] for i in choose_exemplars(state, ())),
-        format=form,
-        score_buckets=settings.search.score_buckets,
-        description=settings.task.description or "",
-    )
+    made_up = tuple(TrajectoryEntry(i, 0.0) for i in settings.search.initial_instructions)
+    asks = _first_asks(settings, examples, strategy, state, made_up)
+    meta_prompt = asks[0].messages if asks else ()
     asked = scorer_messages(examples["train"][0].input, first, form)
     return {
         "name": settings.name,
@@ -208,7 +217,5 @@ def forecast(
         "longest_prompts": longest_prompts(settings, examples, strategy),
         "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],
         "gold_answer": examples["train"][0].target,
-        "meta_prompt": [
-            {"role": m.role, "content": m.content} for m in strategy.meta_prompt(material)
-        ],
+        "meta_prompt": [{"role": m.role, "content": m.content} for m in meta_prompt],
     }

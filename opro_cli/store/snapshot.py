@@ -29,7 +29,7 @@ from opro_cli.store.run_files import settings_fingerprint
 from opro_cli.store.summary import blocks, crc32_of
 
 SNAPSHOT = "snapshot.msgpack"
-_VERSION = 4
+_VERSION = 5
 _CRC_BYTES = 4
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opro_cli.core.settings.settings import Settings
-from opro_cli.ports import Strategy
-from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
-STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
+STRATEGIES: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "opro": lambda s: OproStrategy(s.search.exemplars_first),
     "paper-gpt": lambda s: PaperGpt(
         exemplars=s.search.exemplars > 0,

@@ -8,10 +8,13 @@ the reference to the letter.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opro_cli.core.run.view import Ask, Draft, SearchView
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.prompt import MetaPromptMaterial
+from opro_cli.ports import Strategy
 from opro_cli.strategies.wording import (
     GPT_EXEMPLARS,
     gpt_exemplar,
@@ -22,13 +25,30 @@ from opro_cli.strategies.wording import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OproStrategy:
+class MetaPromptStrategy(Strategy):
+    """A search policy of one meta-prompt a step, as the paper's; its parts are in subclasses."""
+
+    def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
+        """Return the request to the optimizer."""
+        raise NotImplementedError
+
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:
+        """Return the instructions in one reply, in order; empty when there is none."""
+        raise NotImplementedError
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:  # noqa: ARG002
+        """Ask for all samples of the step with the same meta-prompt."""
+        return (Ask(self.meta_prompt(view.material()), view.search.candidates_per_step),)
+
+
+@dataclass(frozen=True)
+class OproStrategy(MetaPromptStrategy):
     """The meta-prompt of the paper for GPT models; replies are read from their tag.
 
     exemplars_first: the problems come before the past instructions.
     """
 
+    name = "opro"
     exemplars_first: bool = False
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
@@ -46,7 +66,7 @@ class OproStrategy:
             parts.reverse()
         return (Message("user", "\n\n".join([*parts, gpt_request(words)])),)
 
-    def read(self, reply: str) -> tuple[str, ...]:
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """The text in the first complete tag; one instruction a reply.
 
         Taken as it stands but for surrounding whitespace. A reply with no closed tag, an

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opro_cli.core.run.view import Ask
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.prompt import MetaPromptMaterial
 from opro_cli.strategies import wording
+from opro_cli.strategies.opro import MetaPromptStrategy
 
 
-@dataclass(frozen=True, slots=True)
-class PaperGpt:
+@dataclass(frozen=True)
+class PaperGpt(MetaPromptStrategy):
     """The meta-prompt for GPT models. exemplars: whether problems are shown at all."""
+
+    name = "paper-gpt"
 
     exemplars: bool = True
     exemplars_first: bool = False
@@ -33,7 +37,7 @@ class PaperGpt:
         body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
         return (Message("user", f"{body}\n\n{wording.gpt_request(words)}"),)
 
-    def read(self, reply: str) -> tuple[str, ...]:
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """From the first opening tag to the first closing one; what is missing bounds nothing.
 
         At A_begin only <Start> is looked for, elsewhere only <INS>.
@@ -45,9 +49,11 @@ class PaperGpt:
         return (polished(text),)
 
 
-@dataclass(frozen=True, slots=True)
-class PaperPalm:
+@dataclass(frozen=True)
+class PaperPalm(MetaPromptStrategy):
     """The meta-prompt for PaLM models (text-bison)."""
+
+    name = "paper-palm"
 
     exemplars: bool = True
     exemplars_first: bool = False
@@ -62,7 +68,7 @@ class PaperPalm:
         body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
         return (Message("user", f"{body}\n\n{wording.PALM_REQUEST}"),)
 
-    def read(self, reply: str) -> tuple[str, ...]:
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """What stands in the first square brackets of a line; none are the empty instruction."""
         for line in reply.split("\n"):
             start = line.find("[")
@@ -72,12 +78,14 @@ class PaperPalm:
         return ("",)
 
 
-@dataclass(frozen=True, slots=True)
-class PaperInstructionsOnly:
+@dataclass(frozen=True)
+class PaperInstructionsOnly(MetaPromptStrategy):
     """The meta-prompt without exemplars, for models that were not tuned on instructions.
 
     It needs a description of the task and knows no position before the question.
     """
+
+    name = "paper-instructions-only"
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """One user message: a sentence to go on from, then every past instruction in a tag."""
@@ -93,7 +101,7 @@ class PaperInstructionsOnly:
         )
         return (Message("user", task + past),)
 
-    def read(self, reply: str) -> tuple[str, ...]:
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """The first complete <TEXT>; a reply without one gives nothing."""
         start = reply.find("<TEXT>")
         end = reply.find("</TEXT>", start + 6)

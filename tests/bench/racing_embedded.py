@@ -54,16 +54,14 @@ def searched(job: tuple[int, bool, int]) -> tuple[dict[float, int | None], int, 
     )
     settings = replace(settings, search=search)
     examples = wiring.data_for(settings).examples
-    scorer, optimizer = wiring.models_for(settings)
-    journal = _Kept()
+    parts, journal = wiring.assemble(settings, examples, cached=False), _Kept()
     runner = Runner(
         settings=settings,
         examples=examples,
         state=RunState.at_start(search, examples, settings.task),
-        scorer=scorer,
-        optimizer=optimizer,
-        metric=wiring.metric_for(settings),
-        strategy=wiring.strategy_for(settings),
+        models=parts.models,
+        evaluator=parts.evaluator,
+        strategy=parts.strategy,
         journal=journal,
     )
     asyncio.run(runner.run())

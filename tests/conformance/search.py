@@ -15,6 +15,7 @@ from opro_cli.core.run.candidates import Candidate, candidate_id
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.core.run.selection import best_last, mean, paper_exemplars, wrong_counts
 from opro_cli.core.run.state import RunState
+from opro_cli.core.run.view import Ask
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import (
     DataSettings,
@@ -38,10 +39,12 @@ from opro_cli.datasets.examples import RowReading
 from opro_cli.datasets.local_file import Row
 from opro_cli.datasets.presets import preset_named
 from opro_cli.datasets.shapes import ROW_SHAPES
+from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import PaperMetric
-from opro_cli.ports import Strategy
+from opro_cli.ports import ChatModel
 from opro_cli.strategies import STRATEGIES, wording
+from opro_cli.strategies.opro import MetaPromptStrategy
 from opro_cli.wiring import NAMES
 from tests.conformance.vectors import Input
 
@@ -397,12 +400,13 @@ class _Optimizer:
 
 
 @dataclass
-class _Watched:
+class _Watched(MetaPromptStrategy):
     """A strategy that notes what each meta-prompt was made of, and the state at that time."""
 
-    strategy: Strategy
+    strategy: MetaPromptStrategy
     state: RunState
     seen: list[dict[str, Any]] = field(default_factory=list)
+    name = "watched"
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         messages = self.strategy.meta_prompt(material)
@@ -416,8 +420,8 @@ class _Watched:
         )
         return messages
 
-    def read(self, reply: str) -> tuple[str, ...]:
-        return self.strategy.read(reply)
+    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:
+        return self.strategy.read(reply, ask)
 
 
 class _Journal:
@@ -451,7 +455,11 @@ def trajectory(case: Input) -> dict[str, Any]:
     state = RunState.at_start(settings.search, examples, settings.task)
     strategy = _Watched(STRATEGIES[settings.search.strategy](settings), state)
     scorer, optimizer = _Scorer(case["scorer_table"]), _Optimizer(case["optimizer_table"])
-    runner = Runner(settings, examples, state, scorer, optimizer, metric, strategy, _Journal(), ())
+    task = settings.task
+    form = PromptFormat(task.instruction_position, task.qa_markers)
+    evaluator = ModelEvaluator(InlineGrader(metric), form, task.second_round)
+    models: dict[str, tuple[ChatModel]] = {"scorer": (scorer,), "optimizer": (optimizer,)}
+    runner = Runner(settings, examples, state, models, evaluator, strategy, _Journal())
     assert asyncio.run(runner.run()) == "finished"
     calls = sum(optimizer.served.values())
     return {

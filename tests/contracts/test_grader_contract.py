@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.evaluators.worker_grader import WorkerGrader
-from opro_cli.loop.score import InlineGrader
+from opro_cli.evaluators.model import InlineGrader
+from opro_cli.grading.worker_grader import WorkerGrader
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.ports import Grader
 

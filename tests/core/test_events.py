@@ -86,7 +86,7 @@ PROPOSED = to_record(proposed(1, 0, "think"))
         ({**RECORD, "at": math.nan}, "session_started.at is nan"),
         ({**RECORD, "at": math.inf}, "session_started.at is inf"),
         ({**RECORD, "pid": 10**400}, "session_started.pid is 1000"),
-        ({**CHECKED, "role": "judge"}, "checked.role is 'judge'"),
+        ({**CHECKED, "role": 3}, "checked.role is 3"),
         ({**ANSWERED, "split": "tests"}, "answered.split is 'tests'"),
         ({**ANSWERED, "split": ["train"]}, r"answered.split is \('train',\)"),
         ({**ANSWERED, "usd": -math.inf}, "answered.usd is -inf"),

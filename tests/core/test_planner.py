@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.run.selection import baseline, winner
+from opro_cli.core.run.selection import baseline, choose_exemplars, trajectory, winner
 from opro_cli.core.run.state import RunState
 from opro_cli.loop.planner import Evaluate, Finish, Propose, next_work
 from tests.core.runs import answered, new_state, proposed, score_all
@@ -30,8 +29,9 @@ def test_then_the_optimizer_is_asked_for_the_missing_samples() -> None:
     work = next_work(state)
     assert isinstance(work, Propose)
     assert (work.step, work.samples) == (1, (0, 2))
-    assert work.shown == (candidate_id("low"), candidate_id("high"))
-    assert len(work.exemplars) == 2
+    shown = trajectory(state)
+    assert [candidate.instruction for candidate in shown] == ["low", "high"]
+    assert len(choose_exemplars(state, shown)) == 2
 
 
 def test_a_step_without_new_instructions_goes_on_to_the_next() -> None:

@@ -11,8 +11,7 @@ from opro_cli.embedded.config import OPTIMIZER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
 from opro_cli.embedded.training.evaluate import Player
 from opro_cli.embedded.training.metaprompts import layouts
-from opro_cli.ports import Strategy
-from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 
 GENERAL = ("Answer at once.", "Read it twice.", "Be brief.", "Believe in yourself.")
 DRAWS = 32
@@ -25,7 +24,7 @@ def player() -> Player:
 
 def proposed(
     player: Player,
-    strategy: Strategy,
+    strategy: MetaPromptStrategy,
     listed: list[tuple[str, float]],
     form: PromptFormat = USUAL_FORM,
     draws: int = DRAWS,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.evaluators.grading_worker import function_named
-from opro_cli.evaluators.worker_grader import check_code
+from opro_cli.grading.grading_worker import function_named
+from opro_cli.grading.worker_grader import check_code
 from tests.cli.conftest import CONFIG, Opro
 
 GRADER = (

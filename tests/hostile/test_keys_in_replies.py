@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
-from opro_cli.loop.score import InlineGrader
 from opro_cli.metrics.text import ExactMetric
 from opro_cli.models.keys import Spellings, keys_sent, redact, redactor_of
 from tests.cli.conftest import CONFIG, Opro
 from tests.fakes.memory_cache import MemoryCache
 from tests.fakes.scripted_model import ScriptedModel
 from tests.hostile.key_readers import ENCODINGS, KEY, holds
-from tests.loop.runs import MemoryJournal, new_runner, say
+from tests.loop.runs import MemoryJournal, model_evaluator, new_runner, say
 from tests.server import Fault, LocalServer, Options
 from tests.server.brain import Brain, ChatCall
 from tests.server.threaded import serving
@@ -135,7 +134,7 @@ async def test_a_reply_is_graded_as_it_came() -> None:
         split: [type(each)(each.input, f"1{KEY}", each.source) for each in rows]
         for split, rows in runner.examples.items()
     }
-    runner._scoring.grader = InlineGrader(ExactMetric())
+    runner._scoring.evaluator = model_evaluator(runner.settings, ExactMetric())
     runner._calls.redact = redactor_of([KEY])
     assert await runner.run() == "finished"
     answered = [event for event in journal.events if isinstance(event, Answered)]

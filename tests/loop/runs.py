@@ -25,8 +25,10 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.task.prompt import PromptFormat
+from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
-from opro_cli.ports import AnswerCache, Metric, SharedLimits
+from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import candidates_of, result_of
 from tests.fakes.scripted_model import ScriptedModel
@@ -120,6 +122,14 @@ def examples() -> dict[Split, list[Example]]:
     }
 
 
+def model_evaluator(config: Settings, metric: Metric | None = None) -> ModelEvaluator:
+    """The built-in evaluator, grading with this metric or the config's."""
+    task = config.task
+    form = PromptFormat(task.instruction_position, task.qa_markers)
+    grader = InlineGrader(metric or wiring.metric_for(config))
+    return ModelEvaluator(grader, form, task.second_round)
+
+
 def new_runner(
     journal: MemoryJournal,
     *,
@@ -133,6 +143,8 @@ def new_runner(
     attempts: int = 2,
     further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
     shared: SharedLimits | None = None,
+    evaluator: Evaluator | None = None,
+    policy: Strategy | None = None,
     **options: Any,
 ) -> Runner:
     """A session of a run with these `settings`, after the events of `past`."""
@@ -144,15 +156,13 @@ def new_runner(
         settings=config,
         examples=questions,
         state=replay(state, past or []),
-        scorer=model,
-        optimizer=model,
-        metric=metric or wiring.metric_for(config),
-        strategy=wiring.strategy_for(config),
+        models={role: (model, *(further or {}).get(role, ())) for role in ROLES},
+        evaluator=evaluator or model_evaluator(config, metric),
+        strategy=policy or wiring.strategy_for(config),
         journal=journal,
         retry_policy=RetryPolicy(attempts=attempts, base=0.001),
-        prices={role: getattr(config, role).price for role in ROLES},
+        prices={role: model.price for role, model in config.models.items()},
         caches=caches or {},
-        further=further or {},
         shared=shared,
         preflight=preflight,
     )
@@ -180,6 +190,8 @@ async def finished(**options: Any) -> Runner:
     return runner
 
 
-def calls(model: object) -> ShuffledModel:
+def calls(of: object) -> ShuffledModel:
+    """The scorer of a runner, or a model as it is."""
+    model = of.models["scorer"][0] if isinstance(of, Runner) else of
     assert isinstance(model, ShuffledModel)
     return model

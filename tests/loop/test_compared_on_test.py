@@ -40,7 +40,7 @@ async def test_test_is_touched_once_at_the_end_by_those_that_are_compared() -> N
     # Nobody that is only compared was ever part of the search.
     searched = {candidate.instruction for candidate in runner.state.candidates.values()}
     assert not searched & {"", "Be brief."}
-    assert not any("Be brief." in text for text in meta_prompts(runner.optimizer))
+    assert not any("Be brief." in text for text in meta_prompts(runner.models["optimizer"][0]))
 
 
 def meta_prompts(model: object) -> list[str]:

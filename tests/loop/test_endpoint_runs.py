@@ -46,7 +46,7 @@ def served_by(journal: MemoryJournal, *models: ShuffledModel, **options: Any) ->
         scoring={"endpoints": given},
         **options,
     )
-    runner.optimizer = ShuffledModel()
+    runner.models = {**runner.models, "optimizer": (ShuffledModel(),)}
     runner.__post_init__()
     return runner
 

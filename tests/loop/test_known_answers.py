@@ -91,8 +91,8 @@ async def test_a_second_run_asks_anew_only_what_is_compared_on_test() -> None:
     one, other = outcome(first), outcome(second)
     spent, spent_again = one.pop("spend"), other.pop("spend")
     assert one == other
-    assert calls(second.scorer).asked().keys() < calls(first.scorer).asked().keys()
-    asked_again = [text for text, _ in calls(second.scorer).asked() if "generate" not in text]
+    assert calls(second).asked().keys() < calls(first).asked().keys()
+    asked_again = [text for text, _ in calls(second).asked() if "generate" not in text]
     assert len(asked_again) == 2 * 7
     assert all(map(is_on_test, asked_again))
     assert spent["calls"] == spent_again["calls"] + spent_again["cached_calls"]
@@ -165,10 +165,10 @@ async def test_the_tiny_call_is_always_made() -> None:
             preflight=True,
         )
         assert await runner.run() == "finished"
-        assert len(calls(runner.scorer).requests) == runner.activity.session_calls
+        assert len(calls(runner).requests) == runner.activity.session_calls
         assert sum(isinstance(e, Checked) for e in journal.events) == 1
     # Proposals of these seeds are known, too; several in one call are never kept.
-    requests = [r for r in calls(runner.scorer).requests if not is_on_test(r.messages[-1].content)]
+    requests = [r for r in calls(runner).requests if not is_on_test(r.messages[-1].content)]
     assert [r.choices for r in requests] == [1, 3]
 
 
@@ -301,7 +301,7 @@ async def test_a_run_of_known_answers_can_be_stopped_and_gone_on_with() -> None:
 
     _, ending = await asyncio.gather(stop(), runner.run())
     assert ending == "interrupted"
-    assert isinstance(runner.scorer, ShuffledModel)
+    assert isinstance(runner.models["scorer"][0], ShuffledModel)
     resumed = new_runner(MemoryJournal(), caches={"scorer": cache}, past=journal.events)
     assert await resumed.run() == "finished"
     expected, found = outcome(await finished()), outcome(resumed)

@@ -8,9 +8,20 @@ from typing import Any
 
 import pytest
 
+from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.core.task.example import ChatRequest, Example, Grade
-from tests.loop.runs import MemoryJournal, ShuffledModel, calls, digest, new_runner, outcome, say
+from tests.loop.runs import (
+    MemoryJournal,
+    ShuffledModel,
+    calls,
+    digest,
+    examples,
+    new_runner,
+    outcome,
+    say,
+    settings,
+)
 
 START = "Let's solve the problem."
 PAPER: dict[str, Any] = {
@@ -55,7 +66,7 @@ async def test_a_paper_run_resumed_from_any_point_ends_equal() -> None:
     assert skipped == {"", "repeated"}
     assert START in [candidate.instruction for step, candidate in whole.state.history if step]
     assert isinstance(whole.journal, MemoryJournal)
-    events, everything = whole.journal.events, calls(whole.scorer).asked()
+    events, everything = whole.journal.events, calls(whole).asked()
     assert max(everything.values()) == 1
     for cut in range(len(events)):
         past = events[:cut]
@@ -63,8 +74,8 @@ async def test_a_paper_run_resumed_from_any_point_ends_equal() -> None:
         assert await resumed.run() == "finished"
         assert outcome(resumed) == outcome(whole)
         paid = sum(isinstance(event, Answered | Proposed) for event in past)
-        assert calls(resumed.scorer).asked() <= everything
-        assert calls(resumed.scorer).asked().total() == everything.total() - paid
+        assert calls(resumed).asked() <= everything
+        assert calls(resumed).asked().total() == everything.total() - paid
 
 
 async def test_dev_answers_arrive_between_the_steps() -> None:
@@ -97,7 +108,7 @@ async def test_the_temperature_of_the_step_reaches_the_optimizer(
 ) -> None:
     runner = new_runner(MemoryJournal(), proposing=proposing, steps=4, candidates_per_step=2)
     await runner.run()
-    model = calls(runner.optimizer)
+    model = calls(runner.models["optimizer"][0])
     asked = [request.temperature for request in proposals(model)]
     assert asked == [each for each in temperatures for _ in range(2)]
     answering = {r.temperature for r in model.requests if r not in proposals(model)}
@@ -172,8 +183,8 @@ async def test_the_metric_gets_the_text_of_the_first_question(
 
 def test_the_paper_scoring_has_two_forms() -> None:
     def score(scoring: str) -> float | None:
-        runner = new_runner(MemoryJournal(), task={"scoring": scoring})
-        example = runner.examples["train"][0]
-        return runner.metric.grade(f"\\boxed{{{example.target}}} or 20", example).score
+        example = examples()["train"][0]
+        metric = wiring.metric_for(settings(task={"scoring": scoring}))
+        return metric.grade(f"\\boxed{{{example.target}}} or 20", example).score
 
     assert (score("paper"), score("paper-boxed")) == (0.0, 1.0)

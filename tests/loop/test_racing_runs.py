@@ -82,8 +82,8 @@ async def test_those_that_cannot_win_are_asked_less_and_the_winner_is_the_same()
         answers = with_races.state.candidates[event.candidate].answers["train"]
         assert len(answers.by_question) % BLOCK == 0
         assert 0 < len(answers.by_question) < TRAIN
-    asked = calls(with_races.scorer).asked().total()
-    assert asked < calls(without.scorer).asked().total()
+    asked = calls(with_races).asked().total()
+    assert asked < calls(without).asked().total()
     assert outcome(with_races)["best"]["instruction"] == outcome(without)["best"]["instruction"]
 
 
@@ -92,7 +92,7 @@ async def test_neither_concurrency_nor_order_of_arrival_decides_a_race() -> None
     for concurrency, salt in ((2, 1), (7, 2), (64, 3)):
         other = await raced(concurrency=concurrency, salt=salt)
         assert outcome(other) == outcome(plain)
-        assert calls(other.scorer).asked() == calls(plain.scorer).asked()
+        assert calls(other).asked() == calls(plain).asked()
 
 
 @pytest.mark.parametrize(("concurrency", "stays"), [(1, True), (64, False)])
@@ -109,7 +109,7 @@ async def test_a_candidate_goes_on_first_where_its_block_fills_the_concurrency(
 async def test_a_run_killed_anywhere_ends_as_if_it_had_not_been() -> None:
     whole = await raced()
     past = events(whole)
-    everything = calls(whole.scorer).asked()
+    everything = calls(whole).asked()
     # Before and after each decision, at the first and last proposals of a step, and in between.
     decisions = [n for n, event in enumerate(past) if isinstance(event, Pruned)]
     arrivals = [n for n, event in enumerate(past) if isinstance(event, Proposed)][2::3]
@@ -118,12 +118,12 @@ async def test_a_run_killed_anywhere_ends_as_if_it_had_not_been() -> None:
         assert await resumed.run() == "finished"
         assert outcome(resumed) == outcome(whole)
         answered = sum(isinstance(event, Answered | Proposed) for event in past[:cut])
-        assert calls(resumed.scorer).asked().total() == everything.total() - answered
+        assert calls(resumed).asked().total() == everything.total() - answered
 
 
 async def test_the_optimizer_reads_how_sure_a_partial_score_is() -> None:
     runner = await raced()
-    asked = [r.messages[-1].content for r in calls(runner.scorer).requests if r.temperature]
+    asked = [r.messages[-1].content for r in calls(runner).requests if r.temperature]
     lines = [line for line in asked[-1].splitlines() if "stopped after" in line]
     assert lines
     assert all(f"of {TRAIN} problems)" in line and "between" in line for line in lines)

@@ -37,7 +37,7 @@ async def test_another_seed_gives_another_run() -> None:
 
 async def test_a_run_asks_each_question_once() -> None:
     runner = await finished()
-    asked = calls(runner.scorer).asked()
+    asked = calls(runner).asked()
     assert max(asked.values()) == 1
     assert runner.activity.session_calls == asked.total()
 
@@ -47,14 +47,14 @@ async def test_a_resume_from_any_point_asks_only_what_is_missing_and_ends_equal(
     assert isinstance(whole.journal, MemoryJournal)
     events = whole.journal.events
     expected = outcome(whole)
-    everything = calls(whole.scorer).asked()
+    everything = calls(whole).asked()
     for cut in range(len(events)):
         past = events[:cut]
         resumed = new_runner(MemoryJournal(), past=past, salt=cut)
         assert await resumed.run() == "finished"
         assert outcome(resumed) == expected
         answers = sum(isinstance(event, Answered | Proposed) for event in past)
-        assert calls(resumed.scorer).asked().total() == everything.total() - answers
+        assert calls(resumed).asked().total() == everything.total() - answers
 
 
 async def test_a_stop_waits_for_calls_in_flight_and_hands_out_no_more() -> None:
@@ -68,7 +68,7 @@ async def test_a_stop_waits_for_calls_in_flight_and_hands_out_no_more() -> None:
     journal.on_append = stop_after_twenty
     assert await runner.run() == "interrupted"
     answered = [e for e in journal.events if isinstance(e, Answered | Proposed)]
-    assert len(answered) == calls(runner.scorer).asked().total()
+    assert len(answered) == calls(runner).asked().total()
     assert 20 <= len(answered) <= 25
     assert journal.events[-1] == SessionEnded(journal.events[-1].at, "interrupted")
     resumed = new_runner(MemoryJournal(), past=journal.events)
@@ -188,7 +188,7 @@ async def test_every_call_carries_a_seed_of_its_own_step_and_sample() -> None:
     runner = await finished()
     proposals = [
         request
-        for request in calls(runner.optimizer).requests
+        for request in calls(runner.models["optimizer"][0]).requests
         if "Your task is to generate" in request.messages[-1].content
     ]
     seeds = [request.seed for request in proposals]
@@ -200,7 +200,7 @@ async def test_the_meta_prompt_shows_scores_ascending() -> None:
     runner = await finished()
     last = next(
         request.messages[-1].content
-        for request in reversed(calls(runner.optimizer).requests)
+        for request in reversed(calls(runner.models["optimizer"][0]).requests)
         if "Your task is to generate" in request.messages[-1].content
     )
     scores = [int(part.split("\n")[0]) for part in last.split("score:\n")[1:]]
@@ -222,4 +222,4 @@ async def test_a_disk_that_fails_between_two_answers_stops_the_run() -> None:
     with pytest.raises(JournalError, match="Input/output error"):
         await new_runner(Failing(), scorer=model).run()
     whole = await finished()
-    assert len(model.requests) < len(calls(whole.scorer).requests) / 2
+    assert len(model.requests) < len(calls(whole).requests) / 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import calls_done
 from opro_cli.core.task.example import ChatRequest, Example, Grade
@@ -17,10 +18,12 @@ from tests.loop.runs import (
     MemoryJournal,
     calls,
     digest,
+    examples,
     finished,
     new_runner,
     outcome,
     say,
+    settings,
 )
 
 CUE = " So the final answer is"
@@ -33,7 +36,7 @@ def events_of(runner: Runner) -> list[Event]:
 
 
 def asked_of_scorer(runner: Runner) -> list[ChatRequest]:
-    requests = calls(runner.scorer).requests
+    requests = calls(runner).requests
     return [r for r in requests if "Your task is to generate" not in r.messages[-1].content]
 
 
@@ -110,7 +113,7 @@ async def test_a_system_instruction_is_said_in_both_rounds() -> None:
 async def test_a_resume_from_any_event_asks_only_what_is_missing_and_ends_equal() -> None:
     small: dict[str, Any] = {**TWICE, "steps": 2, "candidates_per_step": 1}
     whole = await finished(**small)
-    events, everything = events_of(whole), calls(whole.scorer).asked()
+    events, everything = events_of(whole), calls(whole).asked()
     expected = outcome(whole)
     assert max(everything.values()) == 1
     half_asked = 0
@@ -127,7 +130,7 @@ async def test_a_resume_from_any_event_asks_only_what_is_missing_and_ends_equal(
         assert await resumed.run() == "finished"
         assert outcome(resumed) == expected
         paid = sum(isinstance(event, Answered | FirstReply | Proposed) for event in past)
-        asked = calls(resumed.scorer).asked()
+        asked = calls(resumed).asked()
         assert asked <= everything
         assert asked.total() == everything.total() - paid
         for instruction, split, question in open_before:
@@ -152,7 +155,7 @@ async def test_a_failure_between_the_rounds_keeps_the_first_reply() -> None:
     resumed = new_runner(MemoryJournal(), past=journal.events, **TWICE)
     await resumed.run()
     assert outcome(resumed) == outcome(await finished(**TWICE))
-    asked = calls(resumed.scorer).asked().total()
+    asked = calls(resumed).asked().total()
     assert asked == calls_done(resumed.state) - len(reasoned)
 
 
@@ -177,23 +180,20 @@ async def test_a_stop_between_the_rounds_sends_nothing_more() -> None:
 
 
 def test_a_metric_of_ours_reads_the_second_reply_as_the_end_of_a_sentence() -> None:
-    runner = new_runner(MemoryJournal(), **TWICE)
-    example = runner.examples["test"][0]
-    assert isinstance(runner.metric, SecondRound)
-    grades = [
-        runner.metric.grade(reply, example).score for reply in (f" {example.target}.", " 0", "")
-    ]
+    metric, example = wiring.metric_for(settings(**TWICE)), examples()["test"][0]
+    assert isinstance(metric, SecondRound)
+    grades = [metric.grade(reply, example).score for reply in (f" {example.target}.", " 0", "")]
     assert grades == [1.0, 0.0, None]
-    assert runner.metric.target("#### 1,018") == "1018"
-    assert not isinstance(new_runner(MemoryJournal()).metric, SecondRound)
+    assert metric.target("#### 1,018") == "1018"
+    assert not isinstance(wiring.metric_for(settings()), SecondRound)
 
 
 def test_the_papers_metric_takes_the_first_line_of_a_second_reply() -> None:
     def score(second_round: bool) -> float | None:
         task = {"scoring": "paper", "second_round": second_round}
-        runner = new_runner(MemoryJournal(), task=task)
-        example = runner.examples["train"][0]
-        return runner.metric.grade(f" {example.target}.\n\nSo 20", example).score
+        example = examples()["train"][0]
+        metric = wiring.metric_for(settings(task=task))
+        return metric.grade(f" {example.target}.\n\nSo 20", example).score
 
     # Of one round the reference reads the last number, and only then takes the line.
     assert (score(True), score(False)) == (1.0, 0.0)
@@ -217,7 +217,7 @@ async def test_a_second_reply_that_cannot_be_graded_is_paid_for_once() -> None:
         with pytest.raises(UsageError, match="the function raised"):
             await runner.run()
         past += journal.events
-        assert calls(runner.scorer).asked().total() == (0 if session else 2)
+        assert calls(runner).asked().total() == (0 if session else 2)
     mended = new_runner(MemoryJournal(), past=past, concurrency=1, **TWICE)
     assert await mended.run() == "finished"
     assert outcome(mended) == outcome(await finished(**TWICE))

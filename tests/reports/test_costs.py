@@ -29,7 +29,7 @@ async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[
     told = told_for(settings(**options))
     runner = new_runner(MemoryJournal(), preflight=True, **options)
     await runner.run()
-    requests = calls(runner.scorer).requests
+    requests = calls(runner).requests
     assert len(requests) <= told["total"]["at_most"]["calls"]
 
     def is_proposing(request: ChatRequest) -> bool:
@@ -57,7 +57,7 @@ async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> 
     runner = new_runner(MemoryJournal(), **options)
     await runner.run()
     sizes: dict[str, list[float]] = {"scorer": [0.0], "optimizer": [0.0]}
-    for request in calls(runner.scorer).requests:
+    for request in calls(runner).requests:
         text = "".join(message.content for message in request.messages)
         role = "optimizer" if "Your task is to generate" in text else "scorer"
         sizes[role].append(len(text.encode()) / 4)

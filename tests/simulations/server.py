@@ -30,7 +30,7 @@ from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
-from tests.loop.runs import MemoryJournal
+from tests.loop.runs import MemoryJournal, model_evaluator
 
 START = "Let's think."
 SHARED = 0.6
@@ -200,9 +200,8 @@ def run_once(
         settings=settings,
         examples=examples,
         state=state,
-        scorer=server,
-        optimizer=server,
-        metric=ScoreMetric(),
+        models=dict.fromkeys(ROLES, (server,)),
+        evaluator=model_evaluator(settings, ScoreMetric()),
         strategy=wiring.strategy_for(settings),
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=2, base=0.001),

@@ -18,8 +18,8 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.ports import Strategy
 from opro_cli.strategies import STRATEGIES
+from opro_cli.strategies.opro import MetaPromptStrategy
 
 POSITIONS: tuple[Position, ...] = ("before_Q", "Q_begin", "Q_end", "A_begin", "system")
 MARKS = ["<INS>", "</INS>", "<Start>", "</Start>", "<TEXT>", "</TEXT>", "[", "]", "**", "{", "\n"]
@@ -28,7 +28,7 @@ TEXTS = st.text(st.characters()) | st.lists(st.sampled_from([*MARKS, "a", " ", "
 )
 
 
-def built(name: str, position: Position, exemplars: int, first: bool) -> Strategy:
+def built(name: str, position: Position, exemplars: int, first: bool) -> MetaPromptStrategy:
     """A strategy of the table, from settings as a run has them."""
     settings = Settings(
         task=TaskSettings(DataSettings("t", "q", "a"), "number", instruction_position=position),

@@ -6,7 +6,7 @@ import pytest
 
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.ports import Strategy
+from opro_cli.strategies.opro import MetaPromptStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 from opro_cli.strategies.wording import shown_score
 
@@ -46,7 +46,7 @@ PALM_REQUEST = (
 
 
 def said(
-    strategy: Strategy,
+    strategy: MetaPromptStrategy,
     position: Position = "Q_begin",
     markers: bool = False,
     buckets: int | None = 100,
@@ -73,7 +73,7 @@ def said(
         (PaperPalm(exemplars=False), [PALM_PAST, PALM_REQUEST]),
     ],
 )
-def test_the_whole_text(strategy: Strategy, parts: list[str]) -> None:
+def test_the_whole_text(strategy: MetaPromptStrategy, parts: list[str]) -> None:
     assert said(strategy) == "\n\n".join(parts)
 
 

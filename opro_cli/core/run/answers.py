@@ -32,6 +32,31 @@ class Score:
     estimated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How an evaluator's values are read.
+
+    Attributes:
+        minimise: Lower values are better, as with a loss.
+        bounded: Values lie between 0 and 1: they are shares, with the intervals of shares.
+    """
+
+    minimise: bool = False
+    bounded: bool = True
+
+    def refuses(self, value: float) -> bool:
+        """Return True for a value that cannot be on this scale."""
+        return not math.isfinite(value) or (self.bounded and not 0.0 <= value <= 1.0)
+
+    def orient(self, value: float) -> float:
+        """Return a value as scores are kept, higher being better; its own inverse."""
+        return -value if self.minimise else value
+
+
+SHARE = Scale()
+"""Shares of right answers: what a metric gives."""
+
+
 class Estimate(NamedTuple):
     """What a candidate that was stopped early would score on all questions; 95 % interval."""
 
@@ -63,6 +88,8 @@ class Answers:
     """Replies of the first round that wait for the second, or of the only one for their grade."""
     second_replies: dict[int, str] = field(default_factory=dict)
     """Replies of the second round that wait for their grade."""
+    keyed_replies: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Replies to an evaluator's calls, by the key of the call, until it has answered."""
     correct: int = 0
     unreadable: int = 0
     refused: int = 0
@@ -75,9 +102,8 @@ class Answers:
     def add(self, question: int, outcome: Outcome) -> None:
         """Take in one new answer."""
         self.by_question[question] = outcome
-        if self.first_replies:
-            self.first_replies.pop(question, None)
-            self.second_replies.pop(question, None)
+        if self.first_replies or self.keyed_replies:
+            self._drop_replies(question)
         score = outcome.score
         if score is None:
             self.unreadable += 1
@@ -89,10 +115,13 @@ class Answers:
     def refuse(self, question: int, *, exclude: bool, session: int = 0, sent: float = 0.0) -> None:
         """Take in that one question can never be answered."""
         self.by_question[question] = Outcome(None, None, exclude, session, sent)
-        self.first_replies.pop(question, None)
-        self.second_replies.pop(question, None)
+        self._drop_replies(question)
         self.refused += 1
         self.excluded += exclude
+
+    def _drop_replies(self, question: int) -> None:
+        for replies in (self.first_replies, self.second_replies, self.keyed_replies):
+            replies.pop(question, None)
 
     def score(self) -> Score | None:
         """The score so far; None before the first answer (nothing is not 0)."""
@@ -100,17 +129,26 @@ class Answers:
         mean = self.mean()
         if mean is None:
             return None
-        interval = self.estimate.interval if self.estimate else wilson_interval(mean, n)
+        interval = self.estimate.interval if self.estimate else self._interval(mean, n)
         estimated = self.estimate is not None
         counts = (n, self.correct, self.unreadable)
         return Score(mean, *counts, interval, self.refused, estimated)
+
+    def _interval(self, mean: float, n: int) -> Interval:
+        """The 95 % interval of a mean; of one that is no share, the mean alone."""
+        return wilson_interval(mean, n) if 0.0 <= mean <= 1.0 else Interval(mean, mean)
 
     def mean(self) -> float | None:
         """The mean of the score alone, which is asked for far more often."""
         if self.estimate is not None:
             return self.estimate.mean
         n = len(self.by_question) - self.excluded
-        return self.total() / n if n else None
+        if not n:
+            return None
+        try:
+            return self.total() / n
+        except OverflowError:  # losses of 1e306, say, whose sum is no number
+            return math.fsum((outcome.score or 0.0) / n for outcome in self.by_question.values())
 
     def total(self) -> float:
         """The sum of the scores, None counting 0."""

@@ -4,31 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opro_cli.core.run.answers import Answers, Score
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.candidate import Content, content_from
 from opro_cli.core.task.example import SPLITS, Split
 
 
 @dataclass(slots=True)
 class Candidate:
-    """An instruction under test. step: 0 for the initial ones, else the step that proposed it."""
+    """A prompt, or another solution, under test.
+
+    Attributes:
+        id: Its name in the journal.
+        instruction: The text of its content.
+        step: The step that proposed it, 0 for the initial ones.
+        answers: By split.
+        form: What its content is beside the text, see `core/task/candidate`.
+        parents: Ids of the candidates that it was made from.
+    """
 
     id: str
     instruction: str
     step: int
     answers: dict[Split, Answers] = field(default_factory=lambda: {s: Answers() for s in SPLITS})
+    form: str = ""
+    parents: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> Content:
+        """What is under test."""
+        return content_from(self.instruction, self.form)
 
     def score(self, split: Split) -> Score | None:
         """Its score on a split so far, None before the first answer."""
         return self.answers[split].score()
 
 
-def candidate_id(instruction: str) -> str:
-    """A candidate's name in the journal: the same text has the same one in every run."""
-    data = instruction.encode("utf-8", "surrogatepass")
+def candidate_id(text: str, form: str = "") -> str:
+    """Return a candidate's name in the journal: 12 hex digits, the same in every run."""
+    data = (f"{text}\n{form}" if form else text).encode("utf-8", "surrogatepass")
     return hashlib.sha256(data).hexdigest()[:12]
 
 
@@ -39,12 +56,30 @@ REPEATED, LEAKS = "repeated", "leaks"
 class ProposedText:
     """One text read from a reply. skipped: why it was not scored, "" when it was.
 
-    step: counts from 1.
+    step: counts from 1. form: what was read beside the text. parents: what it was made from.
     """
 
     step: int
     text: str
     skipped: str
+    form: str = ""
+    parents: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the candidate that it is or would be."""
+        return candidate_id(self.text, self.form)
+
+
+def texts_in(reply: Proposed) -> list[tuple[ProposedText, str]]:
+    """Return the texts of a reply, not judged yet, each with its strategy's reason to skip it."""
+    none = ("",) * len(reply.instructions)
+    return [
+        (ProposedText(reply.step, text, "", form, reply.parents), rejected)
+        for text, form, rejected in zip(
+            reply.instructions, reply.forms or none, reply.rejected or none, strict=True
+        )
+    ]
 
 
 @dataclass(slots=True)
@@ -69,19 +104,19 @@ class Proposals:
         self.arrived[reply.sample] = reply
         self.replies += 1
 
-    def judged(self, step: int, reason_to_skip: Callable[[str], str]) -> list[str]:
-        """The texts of a step that are worth scoring, in the order of the samples.
+    def judge(self, reason_to_skip: Callable[[ProposedText, str], str]) -> list[ProposedText]:
+        """Return the texts of a step that are worth scoring, in the order of the samples.
 
         Each is seen from then on; no reply is left when all are judged.
         """
-        worthy = []
+        worthy: list[ProposedText] = []
         for _, reply in sorted(self.arrived.items()):
-            judged = []
-            for text in reply.instructions:
-                judged.append(ProposedText(step, text, reason_to_skip(text)))
-                self.seen.add(text)
+            judged: list[ProposedText] = []
+            for proposed, rejected in texts_in(reply):
+                judged.append(replace(proposed, skipped=reason_to_skip(proposed, rejected)))
+                self.seen.add(proposed.text if not proposed.form else proposed.id)
             self.texts += judged
-            new = [each.text for each in judged if not each.skipped]
+            new = [proposed for proposed in judged if not proposed.skipped]
             self.empty += not new
             worthy += new
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())

@@ -5,7 +5,8 @@ FORMAT_VERSION rises when a record changes in a way that an older reader would m
 2 has `reasoned` (a reply that is not graded yet), `refused` and `checked`; 3 has answers of
 baselines and of a second time; 4 has replies that no call of their own was made for (`via`), and
 `stopped`; 5 has what calls may have cost that nobody counted (`uncounted`, `in_flight`,
-`limit_exceeded`), and its runs ask the prompts that they compare side by side.
+`limit_exceeded`), steps of other sizes (`step_planned`), candidates that are more than an
+instruction, and replies of further roles; its runs ask compared prompts side by side.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from opro_cli.core.task.example import Split
 
 FORMAT_VERSION = 5
 
-Via = Literal["call", "cache", "choice"]
-"""Where a reply came from: a call of its own, the answer cache, or as a further choice of the
-call that the sample before it came from. Only calls count, and cost."""
+Via = Literal["call", "cache", "choice", "local"]
+"""Where a reply came from: a call of its own, the answer cache, as a further choice of the call
+that the sample before it came from, or from this machine without any model (or from calls that
+are recorded on their own). Only calls count, and cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,10 @@ class SessionStarted:
 class Proposed:
     """The optimizer answered: one sample of one step (steps count from 1, samples from 0).
 
-    text: the reply as it came. instructions: what the strategy read from it.
+    text: the reply as it came, "" for a draft of the strategy's own. instructions: what the
+    strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
+    for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
+    does; () for none. parents: ids of the candidates that they were made from.
     """
 
     at: float
@@ -55,13 +60,26 @@ class Proposed:
     usd: float | None
     seconds: float
     via: Via = "call"
+    forms: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlanned:
+    """The strategy wants another number of samples in a step than `search.candidates_per_step`."""
+
+    at: float
+    step: int
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
 class FirstReply:
-    """A reply of the scorer that is not graded yet.
+    """A reply to a question that is not graded yet.
 
-    round: 1, or 2 for the second one to a question that is asked in two rounds.
+    round: 1, or 2 for the second one to a question that is asked in two rounds. key: which of
+    its calls an evaluator of another kind made, "" for the rounds. role: the model that replied.
     """
 
     at: float
@@ -76,6 +94,8 @@ class FirstReply:
     seconds: float
     via: Via = "call"
     round: int = 1
+    key: str = ""
+    role: str = "scorer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +119,21 @@ class Answered:
     usd: float | None
     seconds: float
     via: Via = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """An evaluator's remarks on the answer that is recorded right after this.
+
+    parts: sub-scores by name, as a JSON object. text: a sentence or more.
+    """
+
+    at: float
+    candidate: str
+    split: Split
+    question: int
+    text: str
+    parts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +166,7 @@ class Checked:
     """A model answered the tiny call that is made before the first paid question."""
 
     at: float
-    role: Literal["optimizer", "scorer"]
+    role: str
     text: str
     finish_reason: str
     prompt_tokens: int | None
@@ -161,7 +196,7 @@ class Uncounted:
     """
 
     at: float
-    role: Literal["optimizer", "scorer"]
+    role: str
     answered: bool
     tokens: int
     usd: float | None
@@ -177,7 +212,7 @@ class InFlight:
     """
 
     at: float
-    role: Literal["optimizer", "scorer"]
+    role: str
     calls: int
     tokens: int
     usd: float | None
@@ -192,7 +227,7 @@ class LimitExceeded:
     """
 
     at: float
-    role: Literal["optimizer", "scorer"]
+    role: str
     prompt_overhead: int
     longest_reply: int
     max_tokens: int
@@ -211,7 +246,9 @@ Event = (
     SessionStarted
     | Checked
     | Proposed
+    | StepPlanned
     | FirstReply
+    | Feedback
     | Answered
     | Refused
     | Pruned
@@ -226,7 +263,9 @@ _NAMES: dict[str, type[Any]] = {
     "session_started": SessionStarted,
     "checked": Checked,
     "proposed": Proposed,
+    "step_planned": StepPlanned,
     "reasoned": FirstReply,
+    "feedback": Feedback,
     "answered": Answered,
     "refused": Refused,
     "stopped": Pruned,

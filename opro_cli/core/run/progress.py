@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
 
 from opro_cli.core.run.selection import proposed_for_dev
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
 
-Role = Literal["optimizer", "scorer"]
+Role = str
+"""What a model does in a run: "scorer", "optimizer", or a name that an evaluator knows."""
 ROLES: tuple[Role, ...] = ("optimizer", "scorer")
 
 

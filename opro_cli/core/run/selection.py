@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from opro_cli.core.draws import LegacyStream, rng_for
-from opro_cli.core.run.candidates import Candidate, candidate_id
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
@@ -157,7 +157,7 @@ def proposed_for_dev(state: RunState) -> list[Candidate]:
     interval = state.search.eval_interval
     if interval is None or state.step == 0 or (state.step - 1) % interval:
         return []
-    ids = dict.fromkeys(candidate_id(p.text) for p in state.proposals.texts if p.step == state.step)
+    ids = dict.fromkeys(p.id for p in state.proposals.texts if p.step == state.step)
     known = [state.candidates[each] for each in ids if each in state.candidates]
     return [each for each in known if each.answers["train"].estimate is None]
 

@@ -20,10 +20,20 @@ from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
-GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "leaks"})
+GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "leaks", "scale"})
 """Attributes of a state that its settings and questions make."""
 KEPT = frozenset(
-    {"checked", "proposals", "step", "spend", "sessions", "ended", "last_at", "working_seconds"}
+    {
+        "checked",
+        "proposals",
+        "planned",
+        "step",
+        "spend",
+        "sessions",
+        "ended",
+        "last_at",
+        "working_seconds",
+    }
 )
 """Those that are kept as they are, under the same name."""
 MADE = frozenset({"candidates", "pending", "baselines", "again", "history"})
@@ -69,6 +79,7 @@ class KeptAnswers:
     by_question: Outcomes
     first_replies: dict[int, str]
     second_replies: dict[int, str]
+    keyed_replies: dict[int, dict[str, str]]
     correct: int
     unreadable: int
     refused: int
@@ -88,6 +99,8 @@ class KeptCandidate:
     instruction: str
     step: int
     answers: dict[Split, KeptAnswers]
+    form: str
+    parents: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,7 @@ class Snapshot:
     history: list[tuple[int, str]]
     checked: set[str]
     proposals: Proposals
+    planned: int | None
     step: int
     spend: dict[str, RoleSpend]
     sessions: list[SessionStarted]
@@ -151,8 +165,10 @@ def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
             {
                 split: _kept_answers(answers)
                 for split, answers in each.answers.items()
-                if answers.by_question or answers.first_replies
+                if answers.by_question or answers.first_replies or answers.keyed_replies
             },
+            each.form,
+            each.parents,
         )
         for each in candidates.values()
     ]
@@ -168,7 +184,12 @@ def _beside_outcomes(answers: Answers | KeptAnswers) -> dict[str, Any]:
 
 
 def _candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
-    found = {each.id: Candidate(each.id, each.instruction, each.step) for each in kept}
+    found = {
+        each.id: Candidate(
+            each.id, each.instruction, each.step, form=each.form, parents=each.parents
+        )
+        for each in kept
+    }
     for each in kept:
         for split, answers in each.answers.items():
             known = Answers(answers.by_question, **_beside_outcomes(answers))

@@ -11,12 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
-from opro_cli.core.run.answers import CACHED, Estimate, Outcome
-from opro_cli.core.run.candidates import LEAKS, REPEATED, Candidate, Proposals, breach, candidate_id
+from opro_cli.core.run.answers import CACHED, SHARE, Estimate, Outcome, Scale
+from opro_cli.core.run.candidates import (
+    LEAKS,
+    REPEATED,
+    Candidate,
+    Proposals,
+    ProposedText,
+    breach,
+    candidate_id,
+    texts_in,
+)
 from opro_cli.core.run.events import (
     Answered,
     Checked,
     Event,
+    Feedback,
     FirstReply,
     InFlight,
     LimitExceeded,
@@ -26,6 +36,7 @@ from opro_cli.core.run.events import (
     Retried,
     SessionEnded,
     SessionStarted,
+    StepPlanned,
     Uncounted,
 )
 from opro_cli.core.run.spend import Bounds, RoleSpend
@@ -66,12 +77,14 @@ class RunState:
         rounds: int = 1,
         exclude_refused: bool = False,
         questions: Sequence[Example] = (),
+        scale: Scale = SHARE,
     ) -> None:
         self.search = search
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
         self.exclude_refused = exclude_refused
+        self.scale = scale
         self.leaks = LeakFinder(tuple(questions))
         self.checked: set[str] = set()
         """The models that answered their check before the first paid question."""
@@ -89,6 +102,8 @@ class RunState:
         self.pending: dict[str, Candidate] = {}
         """Who was proposed in the present step so far, in order of arrival: scored while the
         other proposals are awaited, candidates once all are there."""
+        self.planned: int | None = None
+        """Samples of the present step, where they are not `search.candidates_per_step`."""
         self.step = 0
         """The last step whose candidates have joined."""
         self.baselines: dict[str, Candidate] = {}
@@ -98,7 +113,7 @@ class RunState:
         self.again: dict[str, Candidate] = {}
         """Candidates whose questions are asked a second time, by the id of that second time."""
         for instruction in search.initial_instructions:
-            self._enter(instruction, 0)
+            self._enter(ProposedText(0, instruction, ""))
             if search.rules != "paper":
                 self.proposals.seen.add(instruction)
 
@@ -108,8 +123,9 @@ class RunState:
         search: SearchSettings,
         examples: Mapping[Split, Sequence[Example]],
         task: TaskSettings,
+        scale: Scale = SHARE,
     ) -> RunState:
-        """The state of a run before its first event."""
+        """Return the state of a run before its first event."""
         return cls(
             search,
             {split: len(examples[split]) for split in SPLITS},
@@ -117,6 +133,7 @@ class RunState:
             rounds=2 if task.second_round else 1,
             exclude_refused=task.unanswerable == "exclude",
             questions=examples["train"],
+            scale=scale,
         )
 
     def apply(self, event: Event) -> None:
@@ -132,15 +149,19 @@ class RunState:
                 self._apply_stopped(event)
             case Checked():
                 self.checked.add(event.role)
-                self.spend[event.role].add(event)
+                self._spend_of(event.role).add(event)
             case Proposed():
                 self._apply_proposed(event)
+            case StepPlanned():
+                self._apply_step_planned(event)
+            case Feedback():
+                self._asked_by(event)
             case Uncounted():
-                self.spend[event.role].add_uncounted(event)
+                self._spend_of(event.role).add_uncounted(event)
             case InFlight():
-                self.spend[event.role].set_in_flight(event)
+                self._spend_of(event.role).set_in_flight(event)
             case LimitExceeded():
-                self.spend[event.role].learn(event)
+                self._spend_of(event.role).learn(event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -161,7 +182,12 @@ class RunState:
         candidate = self._asked_by(event)
         answers = candidate.answers[event.split]
         is_first = event.question not in answers.first_replies
-        if event.round == 1 and is_first:
+        if event.key:
+            keyed = answers.keyed_replies.get(event.question, {})
+            if event.key in keyed:
+                raise IllegalEvent(f"a second reply {event.key!r} to question {event.question}")
+            answers.keyed_replies[event.question] = {**keyed, event.key: event.text}
+        elif event.round == 1 and is_first:
             answers.first_replies[event.question] = event.text
         elif event.round == 2 == self.rounds and not (
             is_first or event.question in answers.second_replies
@@ -170,9 +196,16 @@ class RunState:
         else:
             raise IllegalEvent(f"round {event.round} of question {event.question} out of turn")
         self._join_again(candidate)
-        self.spend["scorer"].add(event)
+        self._spend_of(event.role).add(event)
 
-    def _asked_by(self, event: FirstReply | Answered | Refused) -> Candidate:
+    def spend_of(self, role: str) -> RoleSpend:
+        """Return the spend of a role, an empty one for a role that was not asked yet."""
+        return self.spend.get(role) or RoleSpend()
+
+    def _spend_of(self, role: str) -> RoleSpend:
+        return self.spend.setdefault(role, RoleSpend())
+
+    def _asked_by(self, event: FirstReply | Feedback | Answered | Refused) -> Candidate:
         """Return the candidate under which an open question was asked; IllegalEvent for others."""
         try:
             candidate = self.asked(event.candidate)
@@ -197,7 +230,7 @@ class RunState:
         answers = candidate.answers[event.split]
         if (event.answer is None) != (event.score is None):
             raise IllegalEvent("an unreadable answer with a score, or a readable one without")
-        if event.score is not None and not 0.0 <= event.score <= 1.0:
+        if event.score is not None and self.scale.refuses(event.score):
             raise IllegalEvent(f"a score of {event.score:g}, which is not between 0 and 1")
         # A reply that was kept ungraded is paid for once, not again with its grade.
         ungraded = answers.first_replies if self.rounds == 1 else answers.second_replies
@@ -207,7 +240,8 @@ class RunState:
         if is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
-            outcome = Outcome(event.answer, event.score, False, session, sent)
+            score = None if event.score is None else self.scale.orient(event.score)
+            outcome = Outcome(event.answer, score, False, session, sent)
             answers.add(event.question, outcome)
             self._join_again(candidate)
         if not known:
@@ -231,41 +265,62 @@ class RunState:
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
             raise IllegalEvent(f"a proposal for step {event.step} after step {self.step}")
-        if not 0 <= event.sample < self.search.candidates_per_step:
+        if not 0 <= event.sample < self.samples:
             raise IllegalEvent(f"a proposal with sample number {event.sample}")
         if event.sample in self.proposals.arrived:
             raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
+        if (
+            len({len(event.instructions), *map(len, filter(None, (event.forms, event.rejected)))})
+            > 1
+        ):
+            raise IllegalEvent("a proposal with more forms or rejections than texts, or fewer")
         self.proposals.add(event)
-        self.spend["optimizer"].add(event)
-        if len(self.proposals.arrived) == self.search.candidates_per_step:
+        self._spend_of("optimizer").add(event)
+        if len(self.proposals.arrived) == self.samples:
             self._close_step()
             return
-        for text in event.instructions:
-            name = candidate_id(text)
-            if name not in self.candidates and not self._reason_to_skip(text):
-                self.pending.setdefault(name, Candidate(name, text, event.step))
+        for proposed, rejected in texts_in(event):
+            known = self.candidates.keys() | self.pending.keys()
+            if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
+                self.pending[proposed.id] = _candidate_from(proposed)
+
+    def _apply_step_planned(self, event: StepPlanned) -> None:
+        if event.step != self.step + 1 or event.step > self.search.steps:
+            raise IllegalEvent(f"a plan for step {event.step} after step {self.step}")
+        if self.planned is not None or self.proposals.arrived:
+            raise IllegalEvent(f"a plan for step {event.step}, which has begun")
+        if event.samples < 0:
+            raise IllegalEvent(f"a plan for {event.samples} samples")
+        self.planned = event.samples
+        if not event.samples:
+            self._close_step()
+
+    @property
+    def samples(self) -> int:
+        """Proposals that the present step waits for."""
+        return self.search.candidates_per_step if self.planned is None else self.planned
 
     def _close_step(self) -> None:
         self.step += 1
-        for text in self.proposals.judged(self.step, self._reason_to_skip):
-            self._enter(text, self.step)
+        for proposed in self.proposals.judge(self._reason_to_skip):
+            self._enter(proposed)
         self.pending = {}
+        self.planned = None
 
-    def _reason_to_skip(self, text: str) -> str:
-        """Why a proposed text is not worth scoring, "" when it is."""
-        if text in self.proposals.seen:
+    def _reason_to_skip(self, proposed: ProposedText, rejected: str = "") -> str:
+        """Return why a proposed text is not scored, "" when it is."""
+        if (proposed.id if proposed.form else proposed.text) in self.proposals.seen:
             return REPEATED
-        broken = breach(text, self.search)
-        if not broken and self.search.leaks == "drop" and self.leaks_of(text):
+        broken = breach(proposed.text, self.search) or rejected
+        if not broken and self.search.leaks == "drop" and self.leaks_of(proposed.text):
             return LEAKS
         return broken
 
-    def _enter(self, instruction: str, step: int) -> None:
-        new_id = candidate_id(instruction)
+    def _enter(self, proposed: ProposedText) -> None:
         # An instruction that enters again keeps its answers: nothing is paid for twice.
-        new = self.pending.get(new_id) or Candidate(new_id, instruction, step)
-        candidate = self.candidates.setdefault(new_id, new)
-        self.history.append((step, candidate))
+        new = self.pending.get(proposed.id) or _candidate_from(proposed)
+        candidate = self.candidates.setdefault(new.id, new)
+        self.history.append((proposed.step, candidate))
 
     @property
     def interleaves(self) -> bool:
@@ -330,6 +385,16 @@ class RunState:
     def of_step(self, step: int) -> list[Candidate]:
         """The candidates that joined in a step (0: the initial ones)."""
         return [c for c in self.candidates.values() if c.step == step]
+
+
+def _candidate_from(proposed: ProposedText) -> Candidate:
+    return Candidate(
+        proposed.id,
+        proposed.text,
+        proposed.step,
+        form=proposed.form,
+        parents=proposed.parents,
+    )
 
 
 def replay(state: RunState, events: Iterable[Event]) -> RunState:

@@ -52,17 +52,36 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if isinstance(config.get("search"), Mapping):
 
         def check_strategy(name: str) -> None:
-            if name not in names.strategies:
+            if name not in names.strategies and not is_external(name):
                 known = ", ".join(names.strategies)
                 raise ValueError(f"expected one of {known}, found {show(name)}")
 
         _check_with(
             check_strategy, config["search"].get("strategy"), ("search", "strategy"), problems
         )
+    problems.extend(_missing_models(config))
     settings = read_section(Settings, config, (), problems)
     if settings:
         problems.extend(_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
+
+
+def _missing_models(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield the sections that the built-in parts need: parts from outside say so themselves."""
+    parts = {
+        "scorer": ("task", "evaluator", "model"),
+        "optimizer": ("search", "strategy", "opro"),
+    }
+    for role, (section, key, built_in) in parts.items():
+        named = config.get(section)
+        part = named.get(key, built_in) if isinstance(named, Mapping) else built_in
+        if role not in config and not is_external(part):
+            yield Problem((role,), "missing; this key must be given")
+
+
+def is_external(part: Any) -> bool:
+    """Return True for the name of a part from outside opro, python:MODULE:NAME."""
+    return isinstance(part, str) and part.startswith("python:")
 
 
 def misplaced_models(settings: Settings) -> Iterator[Problem]:

@@ -62,6 +62,27 @@ def sections(cls: type[Any]) -> Any:
     return dataclasses.field(default=None, metadata={"sections": cls})
 
 
+def named_sections(cls: type[Any]) -> Any:
+    """Nested sections under names of the user's own; none unless they are given."""
+    return dataclasses.field(default_factory=dict, metadata={"named": cls})
+
+
+def section_if_needed(cls: type[Any], absent: Callable[[], Any]) -> Any:
+    """A nested section that only some parts need; `absent` stands for one that is left out."""
+    return dataclasses.field(default_factory=absent, metadata={"section": cls})
+
+
+def plain_mapping() -> Any:
+    """Keys and values that are read by the part that they are for."""
+    return dataclasses.field(default_factory=dict, metadata={"reader": _mapping})
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError("a section with keys")
+    return dict(value)
+
+
 def required_section(cls: type[Any]) -> Any:
     """A nested section that must be given."""
     return dataclasses.field(metadata={"section": cls})
@@ -103,6 +124,8 @@ def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) ->
 def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: list[Problem]) -> Any:
     if "sections" in field.metadata:
         return _read_sections(field.metadata["sections"], raw, path, problems)
+    if "named" in field.metadata:
+        return _read_named(field.metadata["named"], raw, path, problems)
     nested = field.metadata.get("section")
     if nested is not None:
         if raw is None and field.default is not dataclasses.MISSING:
@@ -129,6 +152,16 @@ def _read_sections(
     return tuple(
         read_section(cls, each, (*path, place), problems) for place, each in enumerate(raw)
     )
+
+
+def _read_named(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> dict[str, T | None]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping) or not all(re.fullmatch(r"[a-z]\w*", str(n)) for n in raw):
+        told = f"expected sections under names such as judge, found {show(raw)}"
+        problems.append(Problem(path, told))
+        return {}
+    return {str(n): read_section(cls, value, (*path, n), problems) for n, value in raw.items()}
 
 
 def _unknown_key(name: Any, path: Path, allowed: list[str]) -> Problem:

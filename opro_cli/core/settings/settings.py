@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, Self
@@ -12,11 +13,14 @@ from opro_cli.core.settings.schema import (
     boolean,
     choice,
     key,
+    named_sections,
     number,
     optional,
     optional_section,
+    plain_mapping,
     required_section,
     section,
+    section_if_needed,
     sections,
     text,
     whole,
@@ -30,6 +34,9 @@ EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optim
 PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
+
+UNUSED = "none/unused"
+"""The model of a role whose section the config leaves out."""
 
 HUB = "hub:"
 """How the name of a dataset of the Hugging Face hub begins."""
@@ -98,6 +105,8 @@ class TaskSettings:
     scoring: str = key(choice("default", "paper", "paper-boxed"), "default")
     # Ask again with "So the final answer is" after each answer, and grade what comes then.
     second_round: bool = key(boolean, False)
+    # What scores a candidate on one example.
+    evaluator: str = key(text(), "model")
     # A question that the scorer can never answer (filtered, too long for it): a wrong answer, or
     # left out of the score.
     unanswerable: str = key(choice("wrong", "exclude"), "wrong")
@@ -226,6 +235,8 @@ class SearchSettings:
     initial_instructions: tuple[str, ...] = key(schema.instructions, ("Let's solve the problem.",))
     preset: str = key(text(), "default")
     strategy: str = key(text(), "opro")
+    # Options of the strategy, which reads them itself.
+    options: Mapping[str, Any] = plain_mapping()
     # paper: exemplars are drawn by the reference's generator, an initial instruction that is
     # proposed again enters the history again, and texts with a tag in them are not scored.
     rules: str = key(choice("opro", "paper"), "opro")
@@ -279,8 +290,18 @@ class Settings:
     """A whole config."""
 
     task: TaskSettings = required_section(TaskSettings)
-    scorer: ScorerSettings = required_section(ScorerSettings)
-    optimizer: OptimizerSettings = required_section(OptimizerSettings)
+    scorer: ScorerSettings = section_if_needed(ScorerSettings, lambda: ScorerSettings(UNUSED))
+    optimizer: OptimizerSettings = section_if_needed(
+        OptimizerSettings, lambda: OptimizerSettings(UNUSED)
+    )
+    # Models of other roles than these two, for the evaluators that ask them.
+    roles: Mapping[str, ModelSettings] = named_sections(ModelSettings)
     name: str = key(schema.run_name, "run")
     search: SearchSettings = section(SearchSettings)
     budget: BudgetSettings = section(BudgetSettings)
+
+    @property
+    def models(self) -> dict[str, ModelSettings]:
+        """The models that the config has, by role."""
+        known = {"scorer": self.scorer, "optimizer": self.optimizer, **self.roles}
+        return {role: model for role, model in known.items() if model.model != UNUSED}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["train", "dev", "test"]
@@ -49,6 +49,40 @@ class Grade:
 
 
 UNREADABLE = Grade(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluator makes of a candidate on one example.
+
+    Attributes:
+        value: On the evaluator's scale; None when the answer was unreadable.
+        answer: What was read, as people will see it; None exactly when there is no value.
+        parts: Sub-scores by name.
+        feedback: A sentence or more for a strategy, or a person, to learn from.
+    """
+
+    value: float | None
+    answer: str | None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    feedback: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.answer is None) != (self.value is None):
+            raise ValueError("an unreadable answer has no value, a readable one has one")
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A model's reply as an evaluator gets it.
+
+    Attributes:
+        text: As it came; from a resume on, as it was recorded.
+        recorded: As the journal has it, without keys.
+    """
+
+    text: str
+    recorded: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ position; `system` is ours: the instruction as a system message.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opro_cli.core.stats.intervals import Interval
@@ -69,6 +70,16 @@ def question_text(question: str, instruction: str, form: PromptFormat) -> str:
             return f"{q}{question}{a}" + (f" {instruction}" if instruction else "")
         case "system":
             return f"{q}{question}{a}"
+
+
+def with_demos(question: str, demos: Iterable[tuple[str, str]], form: PromptFormat) -> str:
+    """Return a question behind worked examples, each a question and its answer.
+
+    Its own first marker is left to `question_text`.
+    """
+    q, a = ("Q: ", "\n\nA: ") if form.qa_markers else ("", "\n")
+    shown = [f"{q}{asked}{a}{answer}\n\n" for asked, answer in demos]
+    return "".join((*shown, q, question)).removeprefix(q)
 
 
 FINAL_ANSWER_CUE = "So the final answer is"

@@ -27,9 +27,8 @@ from opro_cli.embedded.training.grammar import (
     draw_instruction,
 )
 from opro_cli.embedded.training.posterior import Scored, proposals
-from opro_cli.ports import Strategy
 from opro_cli.strategies import wording
-from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
 DESCRIPTIONS = ("grade school math", "logic", "counting", "navigation", "bracket", "reasoning")
@@ -42,7 +41,7 @@ PROPOSALS = 4
 class Layout:
     """A strategy's meta-prompt, and the marks around an instruction in the reply to it."""
 
-    strategy: Strategy
+    strategy: MetaPromptStrategy
     marks: tuple[str, str]
 
 

@@ -142,7 +142,7 @@ class _Worker:
         """Send a line and wait for its answer, however long; raises ProcessEnded without one."""
         self.is_asked = True
         if self._process is None:
-            self._process = await start_module("opro_cli.evaluators.grading_worker")
+            self._process = await start_module("opro_cli.grading.grading_worker")
             assert self._process.stderr is not None
             self._errors = asyncio.create_task(_last_of(self._process.stderr))
         assert self._process.stdin is not None

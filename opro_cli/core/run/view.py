@@ -1,0 +1,169 @@
+"""A run as a search strategy sees it when a step begins, and what a strategy asks for.
+
+Nothing in a view changes during a step: a resume in the middle of one sees what its beginning
+saw, so that a strategy proposes the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opro_cli.core.draws import Random, rng_for
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.memo import Memo
+from opro_cli.core.run.selection import choose_exemplars, mean, trajectory
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.task.candidate import Content
+from opro_cli.core.task.example import Example, Message, Split
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+
+ReadReply = Callable[[str, Split, int], str | None]
+"""The scorer's reply by candidate, split and question; None where none was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to the optimizer.
+
+    Attributes:
+        messages: The chat.
+        samples: How many different replies are wanted.
+        temperature: Of this request; None for the config's.
+        parents: Ids of the candidates that the replies are made from.
+    """
+
+    messages: tuple[Message, ...]
+    samples: int = 1
+    temperature: float | None = None
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A candidate that needs no model; a string is an instruction."""
+
+    content: Content | str
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A training question that the scorer got wrong under a candidate.
+
+    Attributes:
+        index: Of the question among the training examples.
+        example: The question and its gold answer.
+        reply: What the scorer said; None where the strategy does not need "failures".
+        answer: What was read from the reply; None when it was unreadable.
+        score: Below 1, or None when the reply was unreadable.
+    """
+
+    index: int
+    example: Example
+    reply: str | None
+    answer: str | None
+    score: float | None
+
+
+@dataclass(slots=True)
+class SearchView:
+    """What a strategy may look at; it changes nothing.
+
+    Attributes:
+        state: The run.
+        train: The training examples.
+        format: Where an instruction stands in a scorer prompt.
+        description: What the questions are about, "" where nobody said.
+        options: The strategy's own options.
+    """
+
+    state: RunState
+    train: Sequence[Example]
+    format: PromptFormat
+    description: str = ""
+    options: Any = None
+    read_reply: ReadReply = lambda *_: None
+    memo: Memo = field(default_factory=Memo)
+
+    @property
+    def search(self) -> SearchSettings:
+        """The `search` section of the config."""
+        return self.state.search
+
+    @property
+    def step(self) -> int:
+        """The step that begins, counted from 1."""
+        return self.state.step + 1
+
+    def candidates(self) -> list[Candidate]:
+        """Return the candidates whose train questions are done, in the order they joined."""
+        known = self.state.candidates.values()
+        return [candidate for candidate in known if self.state.is_done(candidate)]
+
+    def score(self, candidate: Candidate) -> float:
+        """Return a candidate's mean score on train, higher being better."""
+        return mean(candidate, "train")
+
+    def trajectory(self) -> list[Candidate]:
+        """Return the candidates that the paper's meta-prompt shows, ascending by score."""
+        return trajectory(self.state)
+
+    def exemplars(self) -> tuple[Example, ...]:
+        """Return the training examples that `search.exemplar_choice` draws for this step."""
+        chosen = choose_exemplars(self.state, self.trajectory(), self.memo)
+        return tuple(self.train[index] for index in chosen)
+
+    def failures(self, candidate: Candidate) -> list[Failure]:
+        """Return the train questions that a candidate got wrong, in the order of the questions."""
+        outcomes: Mapping[int, Any] = candidate.answers["train"].by_question
+        return [
+            Failure(
+                index,
+                self.train[index],
+                self.read_reply(candidate.id, "train", index),
+                outcomes[index].answer,
+                outcomes[index].score,
+            )
+            for index in sorted(outcomes)
+            if outcomes[index].score is None or outcomes[index].score < 1.0
+        ]
+
+    def rng(self, purpose: str) -> Random:
+        """Return a generator for one purpose in this step; the same in every run of a seed."""
+        return rng_for(self.search.seed, "strategy", purpose, self.step)
+
+    def entries(self) -> tuple[TrajectoryEntry, ...]:
+        """Return the lines of a meta-prompt about the trajectory."""
+        return tuple(self._entry(candidate) for candidate in self.trajectory())
+
+    def material(self) -> MetaPromptMaterial:
+        """Return all that the paper's meta-prompts are made of."""
+        return MetaPromptMaterial(
+            trajectory=self.entries(),
+            exemplars=self.exemplars(),
+            format=self.format,
+            score_buckets=self.search.score_buckets,
+            description=self.description,
+        )
+
+    def _entry(self, candidate: Candidate) -> TrajectoryEntry:
+        answers = candidate.answers["train"]
+        if answers.estimate is None:
+            return TrajectoryEntry(candidate.instruction, self.score(candidate))
+        asked = (len(answers.by_question), self.state.sizes["train"])
+        score, interval = answers.estimate
+        return TrajectoryEntry(candidate.instruction, score, interval, asked)
+
+
+@dataclass(slots=True)
+class RehearsedView(SearchView):
+    """A view of a run that has not begun, with a trajectory made up for its meta-prompt."""
+
+    made_up: tuple[TrajectoryEntry, ...] = ()
+
+    def entries(self) -> tuple[TrajectoryEntry, ...]:
+        """Return the trajectory that was made up."""
+        return self.made_up
