@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.errors import UsageError
-from opro_cli.models.keys import redact
 
 PREFIX = "python:"
 GROUPS = ("strategies", "evaluators", "metrics", "models", "datasets", "commands")
@@ -66,7 +65,7 @@ def load_part(key: str, spec: str, folders: Sequence[Path]) -> Part:
             module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{key}: importing {module_name} failed: {type(error).__name__}: {redact(str(error))}",
+            f"{key}: importing {module_name} failed: {type(error).__name__}: {error}",
             f"opro looked in {looked} and among the installed packages",
         ) from error
     value = getattr(module, name, None)
@@ -91,12 +90,32 @@ def find_entry_point(group: str, name: str) -> Part | None:
         value = offered[0].load()
     except Exception as error:
         raise UsageError(
-            f"{name} of {_distribution(offered[0])}: {type(error).__name__}: {redact(str(error))}",
+            f"{name} of {_distribution(offered[0])}: {type(error).__name__}: {error}",
             "upgrade or uninstall that distribution",
         ) from error
     distribution = offered[0].dist
     version = distribution.version if distribution else "unknown"
     return Part(name, value, {"distribution": _distribution(offered[0]), "version": version})
+
+
+def find_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part | None:
+    """Return the part from outside opro with this name, of either kind; None for none.
+
+    Args:
+        key: The key of the config that names it, for messages.
+        group: Of GROUPS.
+        name: As in the config.
+        folders: Searched for a module before the path.
+
+    Raises:
+        UsageError: It cannot be imported.
+    """
+    return load_part(key, name, folders) if is_outside(name) else find_entry_point(group, name)
+
+
+def is_offered(group: str, name: str) -> bool:
+    """Return True if a part of this name may be had, without running its code."""
+    return is_outside(name) or bool(entry_points(group=f"opro.{group}", name=name))
 
 
 def _distribution(point: EntryPoint) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
 from opro_cli.models.keys import keys_sent, missing_keys, redact, redactor_of
 from opro_cli.models.providers import is_loopback, own_address
+from opro_cli.plugins import Part, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import cache_limit, cache_path
@@ -70,8 +71,16 @@ def for_a_new_run(settings: Settings) -> Settings:
     return replace(settings, search=search)
 
 
+SUPPLIED = "python:supplied:"
+"""How a strategy or an evaluator is named that a program handed over as an object."""
+SUPPLIED_METRIC = "callable"
+"""`task.answer` of a run whose metric is an object of the program that began it."""
+
+
 def _check_answer(spec: str) -> None:
     """ValueError when no metric has this name; a user's own code is not run for a check."""
+    if spec == SUPPLIED_METRIC:
+        return
     if spec.startswith("python:"):
         if not re.fullmatch(r"python:[\w.]+:\w+", spec):
             raise ValueError(f"expected python:MODULE:FUNCTION, found {spec!r}")
@@ -84,6 +93,7 @@ NAMES = NameResolver(
     strategies=tuple(STRATEGIES),
     task_preset=preset_named,
     search_preset=search_preset_named,
+    is_offered=is_offered,
 )
 
 
@@ -95,6 +105,11 @@ def metric_for(settings: Settings) -> Metric:
             PAPER_KINDS[task.answer],
             second_round=task.second_round,
             boxed=task.scoring == "paper-boxed",
+        )
+    if task.answer == SUPPLIED_METRIC:
+        raise UsageError(
+            "the metric of this run is a function of the program that began it",
+            "resume it from Python: opro_cli.load_run(RUN).resume(metric=…)",
         )
     if task.answer.startswith("python:"):
         return FunctionMetric(imported_when_called(task.answer), redact)
@@ -143,15 +158,53 @@ def strategy_for(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
     name = settings.search.strategy
     if name in STRATEGIES:
         return STRATEGIES[name](settings)
-    from opro_cli.plugins import load_part
-
-    part = load_part("search.strategy", name, [*folders, Path.cwd()]).value
+    part = _outside_part("search.strategy", "strategies", name, folders).value
     strategy: Strategy = part() if isinstance(part, type) else part
     return strategy
 
 
+def _outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+    part = find_part(key, group, name, [*folders, Path.cwd()])
+    if part is None:
+        raise UsageError(
+            f"{key}: no installed distribution offers {name}",
+            f"install the one that did, or name another {key}",
+        )
+    return part
+
+
+def outside_parts(settings: Settings, folders: Sequence[Path] = ()) -> dict[str, dict[str, str]]:
+    """Return name and origin of each part from outside opro that a run uses, by config key.
+
+    Raises:
+        UsageError: One cannot be imported.
+    """
+    named = [
+        (
+            "search.strategy",
+            "strategies",
+            settings.search.strategy,
+            settings.search.strategy in STRATEGIES,
+        ),
+        (
+            "task.evaluator",
+            "evaluators",
+            settings.task.evaluator,
+            settings.task.evaluator == "model",
+        ),
+    ]
+    return {
+        key: {"name": name, **_outside_part(key, group, name, folders).origin}
+        for key, group, name, is_built_in in named
+        if not is_built_in and not name.startswith(SUPPLIED)
+    }
+
+
 def evaluator_for(
-    settings: Settings, examples: Sequence[Example], folders: Sequence[Path] = ()
+    settings: Settings,
+    examples: Sequence[Example],
+    folders: Sequence[Path] = (),
+    metric: Metric | None = None,
 ) -> Evaluator:
     """Return what scores candidates, as `task.evaluator` names it.
 
@@ -159,6 +212,7 @@ def evaluator_for(
         settings: Of the run.
         examples: Those of train, which demonstrations are taken from.
         folders: Where a part from outside opro is looked for first.
+        metric: In place of the one that `task.answer` names.
 
     Raises:
         UsageError: A part from outside opro cannot be imported, or the config lacks a model that
@@ -168,10 +222,9 @@ def evaluator_for(
     if task.evaluator == "model":
         form = PromptFormat(task.instruction_position, task.qa_markers)
         demo = gold_demo(examples)
-        return ModelEvaluator(grader_for(settings), form, task.second_round, demo)
-    from opro_cli.plugins import load_part
-
-    part = load_part("task.evaluator", task.evaluator, [*folders, Path.cwd()])
+        grader = InlineGrader(metric) if metric else grader_for(settings)
+        return ModelEvaluator(grader, form, task.second_round, demo)
+    part = _outside_part("task.evaluator", "evaluators", task.evaluator, folders)
     evaluator = OutsideEvaluator(task.evaluator, part.value)
     for role in evaluator.roles:
         if role not in settings.models:
@@ -181,6 +234,26 @@ def evaluator_for(
                 f"give it a section {key} with a model",
             )
     return evaluator
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """Parts that a program hands over as objects; the config then names none or others.
+
+    Attributes:
+        models: By role, each in place of the model that the config names.
+        metric: In place of `task.answer`.
+        strategy: In place of `search.strategy`.
+        evaluator: In place of `task.evaluator`.
+    """
+
+    models: Mapping[Role, ChatModel] = field(default_factory=dict)
+    metric: Metric | None = None
+    strategy: Strategy | None = None
+    evaluator: Evaluator | None = None
+
+
+NOTHING_SUPPLIED = Supplied()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,43 +289,61 @@ def assemble(
     folders: Sequence[Path] = (),
     *,
     cached: bool = True,
+    supplied: Supplied = NOTHING_SUPPLIED,
 ) -> Parts:
-    """Build the parts of a session; cached: look up and keep answers where the settings say so."""
+    """Build the parts of a session.
+
+    Args:
+        settings: Of the run.
+        examples: By split.
+        folders: Where parts from outside opro are looked for first.
+        cached: Look up and keep answers where the settings say so.
+        supplied: Parts in place of those that the settings name.
+    """
+    strategy = supplied.strategy or strategy_for(settings, folders)
     return Parts(
-        strategy=strategy_for(settings, folders),
-        evaluator=evaluator_for(settings, examples["train"], folders),
-        models=models_for(settings),
+        strategy=strategy,
+        evaluator=supplied.evaluator
+        or evaluator_for(settings, examples["train"], folders, supplied.metric),
+        models=models_for(settings, supplied.models),
         prices=prices_for(settings),
         caches=caches_for(settings) if cached else {},
         redact=redactor_for(settings),
     )
 
 
-def data_for(settings: Settings) -> LoadedData:
-    """Read the dataset and cut the splits, once it is sure that answers can be graded."""
+def data_for(settings: Settings, metric: Metric | None = None) -> LoadedData:
+    """Read the dataset and cut the splits, once it is sure that answers can be graded.
+
+    Args:
+        settings: Of the run.
+        metric: In place of the one that `task.answer` names.
+    """
     grading_notes(settings)
-    return load_examples(settings.task, metric_for(settings))
+    return load_examples(settings.task, metric or metric_for(settings))
 
 
-def models_for(settings: Settings) -> dict[Role, tuple[ChatModel, ...]]:
-    """Return the model of each role, at all of its endpoints."""
-    embedded = [model for model in settings.models.values() if is_embedded(model.model)]
-    if len(embedded) < 2:
-        return {
-            role: tuple(map(build_model, model.deployments))
-            for role, model in settings.models.items()
-        }
+def models_for(
+    settings: Settings, supplied: Mapping[Role, ChatModel] | None = None
+) -> dict[Role, tuple[ChatModel, ...]]:
+    """Return the model of each role, at all of its endpoints; those supplied as they are."""
+    given = {role: (model,) for role, model in (supplied or {}).items()}
+    named = {role: model for role, model in settings.models.items() if role not in given}
+    if sum(is_embedded(model.model) for model in named.values()) < 2:
+        built = {role: tuple(map(build_model, model.deployments)) for role, model in named.items()}
+        return {role: given.get(role) or built[role] for role in settings.models}
     # Imported when used, as in `build_model`.
     from opro_cli.models.embedded import EmbeddedModel
     from opro_cli.models.embedded_workers import Workers
 
     workers = Workers()  # processes take memory: the same ones for all
-    return {
+    built = {
         role: (EmbeddedModel(model.model, workers),)
         if is_embedded(model.model)
         else tuple(map(build_model, model.deployments))
-        for role, model in settings.models.items()
+        for role, model in named.items()
     }
+    return {role: given.get(role) or built[role] for role in settings.models}
 
 
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:

@@ -162,6 +162,8 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
     places = [each.api_base for each in scorer.deployments]
     task = as_plain(settings)["task"]
     del task["answer_timeout"]  # how long a grade may take is not what is asked
+    if task["evaluator"] == "model":  # names from before there were others stay
+        del task["evaluator"]
     asked = {
         "task": task,
         "model": [scorer.model, *places, *weights_of([scorer.model]).values()],
@@ -198,6 +200,7 @@ def evaluate(
     when_held: Callable[[RunFolderError], None],
     preflight: bool = True,
     cached: bool = True,
+    supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
 ) -> tuple[RecordedRun, running.SessionOutcome | None]:
     """Ask what is missing of a cell; None for the session where nothing was.
 
@@ -219,7 +222,13 @@ def evaluate(
         journal.close()
         raise
     outcome = running.work_on(
-        cell.folder, settings, observers(), preflight=preflight, cached=cached, journal=journal
+        cell.folder,
+        settings,
+        observers(),
+        preflight=preflight,
+        cached=cached,
+        journal=journal,
+        supplied=supplied,
     )
     return outcome.run, outcome
 

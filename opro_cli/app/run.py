@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from opro_cli.core.settings.differences import as_plain, changes_between, with_c
 from opro_cli.core.settings.read import misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split, examples_fingerprint
+from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.models.embedded import check_weights, weights_of
@@ -109,20 +111,34 @@ def start(config: Path, runs_dir: Path) -> NewRun:
 
 
 def start_with(
-    settings: Settings, runs_dir: Path, *, name: str | None = None, source: str | None = None
+    settings: Settings,
+    runs_dir: Path,
+    *,
+    name: str | None = None,
+    source: str | None = None,
+    data: LoadedData | None = None,
 ) -> NewRun:
-    """The same with settings that were read. name: of the folder. source: where they are from."""
+    """Check what can be checked for free and make the folder of a run with these settings.
+
+    Args:
+        settings: Of the run.
+        runs_dir: The folder of the runs.
+        name: Of the run's folder; None for one that the settings' name makes.
+        source: The config that the settings are from.
+        data: The examples, where they are loaded already.
+    """
     settings = wiring.for_a_new_run(settings)
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
-    data = wiring.data_for(settings)
+    data = data or wiring.data_for(settings)
     identity = {
         "config_source": source,
         "data_fingerprint": data.fingerprint,
         "data_files": file_digests(settings.task.data),
         "data_notes": list(data.notes),
         "weights": _weights(settings),
+        "parts": wiring.outside_parts(settings, _folders_of(source)),
     }
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
 
@@ -163,11 +179,27 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
             "restore the file, or start a new run with `opro optimize`",
         )
     check_unchanged(identity.get("data_files", {}))
+    _check_parts(identity, settings)
     check_weights(folder.name, identity.get("weights", {}), _weights(settings))
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
     return settings
+
+
+def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse a resume under other parts from outside opro than the run began with."""
+    recorded = identity.get("parts", {})
+    present = wiring.outside_parts(settings, _folders_of(identity.get("config_source")))
+    for key, part in recorded.items():
+        now = present.get(key, {})
+        if now != part:
+            changed = [name for name in part if part[name] != now.get(name)]
+            told = ", ".join(f"{name} was {part[name]}, is {now.get(name)}" for name in changed)
+            raise RunFolderError(
+                f"{key} {part['name']}: not the part that the run began with ({told})",
+                "restore it to resume, or start a new run with `opro optimize`",
+            )
 
 
 def _weights(settings: Settings) -> dict[str, str]:
@@ -213,6 +245,7 @@ def work_on(
     cached: bool = True,
     shared: SharedLimits | None = None,
     journal: FileJournal | None = None,
+    supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
 ) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
@@ -227,7 +260,13 @@ def work_on(
         run = read_run(folder, own=True)
         if settings != _present_settings(folder):
             rewrite_config(folder, settings)
-        parts = wiring.assemble(settings, run.examples, _folders_of(run), cached=cached)
+        parts = wiring.assemble(
+            settings,
+            run.examples,
+            _folders_of(run.identity.get("config_source")),
+            cached=cached,
+            supplied=supplied,
+        )
         runner = Runner(
             settings=settings,
             examples=run.examples,
@@ -272,9 +311,8 @@ def work_on(
         journal.close()
 
 
-def _folders_of(run: RecordedRun) -> tuple[Path, ...]:
-    """Return where the parts from outside opro are looked for first: beside the config."""
-    source = run.identity.get("config_source")
+def _folders_of(source: str | None) -> tuple[Path, ...]:
+    """Return where parts from outside opro are looked for first: beside the config `source`."""
     return (Path(source).parent,) if source else ()
 
 
@@ -312,7 +350,13 @@ async def _session(runner: Runner, parts: wiring.Parts) -> Ending:
 
 @contextmanager
 def _signals_to(callback: Any) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call back instead of raising wherever the program happens to be."""
+    """Ctrl-C and SIGTERM call back instead of raising wherever the program happens to be.
+
+    Only the main thread of a program may watch for signals; elsewhere they are its own affair.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     watched = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in watched}
     for number in watched:

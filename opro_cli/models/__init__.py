@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.errors import UsageError
+from opro_cli.models.callable import PREFIX
 from opro_cli.models.keys import provider_of
 from opro_cli.ports import ChatModel
 
@@ -51,5 +53,10 @@ MODELS: dict[str, Builder] = {
 
 def build_model(settings: ModelSettings) -> ChatModel:
     """The model that a config's `model` names."""
+    if settings.model.startswith(PREFIX):
+        raise UsageError(
+            f"{settings.model} is a function of the program that began the run",
+            "resume it from Python: opro_cli.load_run(RUN).resume(scorer=…, optimizer=…)",
+        )
     provider = provider_of(settings.model) or settings.model
     return MODELS.get(provider, _litellm)(settings)

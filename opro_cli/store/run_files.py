@@ -68,7 +68,7 @@ def package_versions() -> dict[str, str]:
 def file_digests(data: DataSettings) -> dict[str, str]:
     """sha256 (64 hex digits) of each local file, by its path as configured."""
     places = (data.train, data.dev, data.test)
-    local = [place for place in places if place and not place.startswith(HUB)]
+    local = [p for p in places if p and not p.startswith(HUB) and "://" not in p]
     return {str(path): _digest(path) for path in map(Path, local)}
 
 

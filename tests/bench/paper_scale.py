@@ -32,7 +32,7 @@ from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
-from opro_cli.ports import Observer
+from opro_cli.ports import ChatModel, Observer
 from opro_cli.render.live import LiveView
 from opro_cli.store.run_folder import read_run
 from tests.bench.long_search import new_run, solution
@@ -138,7 +138,9 @@ def paper_run(folder: Path, steps: int, search: dict[str, Any]) -> Path:
 
 def search(run: Path, view: bool) -> dict[str, Any]:
     """Work on a run to its end; what that took."""
-    wiring.models_for = lambda settings: {"scorer": (Instant(),), "optimizer": (Instant(),)}
+    models: dict[str, tuple[ChatModel, ...]]
+    models = {"scorer": (Instant(),), "optimizer": (Instant(),)}
+    wiring.models_for = lambda settings, supplied=None: models
     clock = StepClock()
     observers: list[Observer] = [clock]
     with Path(os.devnull).open("w") as nowhere:

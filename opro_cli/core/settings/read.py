@@ -31,12 +31,14 @@ class NameResolver:
     check_answer(spec): is there such a metric? strategies: their names. task_preset(name): the
     `task` section it stands for. search_preset(name, task preset, strategy): a config of which
     only some keys are given; the other two are None where the config does not name them.
+    is_offered(group, name): is there such a part outside opro? asked where a name is not built in.
     """
 
     check_answer: Callable[[str], None]
     strategies: tuple[str, ...]
     task_preset: Callable[[str], Mapping[str, Any]]
     search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
+    is_offered: Callable[[str, str], bool] = lambda *_: False
 
 
 def read_settings(raw: Any, names: NameResolver) -> ReadResult:
@@ -52,36 +54,44 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if isinstance(config.get("search"), Mapping):
 
         def check_strategy(name: str) -> None:
-            if name not in names.strategies and not is_external(name):
+            if name not in names.strategies and not names.is_offered("strategies", name):
                 known = ", ".join(names.strategies)
                 raise ValueError(f"expected one of {known}, found {show(name)}")
 
         _check_with(
             check_strategy, config["search"].get("strategy"), ("search", "strategy"), problems
         )
-    problems.extend(_missing_models(config))
+    _check_with(
+        lambda name: _check_evaluator(name, names),
+        (config.get("task") or {}).get("evaluator")
+        if isinstance(config.get("task"), Mapping)
+        else None,
+        ("task", "evaluator"),
+        problems,
+    )
+    problems.extend(_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
     if settings:
         problems.extend(_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
 
 
-def _missing_models(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_evaluator(name: str, names: NameResolver) -> None:
+    if name != "model" and not names.is_offered("evaluators", name):
+        raise ValueError(f"expected model or python:MODULE:NAME, found {show(name)}")
+
+
+def _missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     parts = {
-        "scorer": ("task", "evaluator", "model"),
-        "optimizer": ("search", "strategy", "opro"),
+        "scorer": ("task", "evaluator", ("model",)),
+        "optimizer": ("search", "strategy", names.strategies),
     }
     for role, (section, key, built_in) in parts.items():
         named = config.get(section)
-        part = named.get(key, built_in) if isinstance(named, Mapping) else built_in
-        if role not in config and not is_external(part):
+        part = named.get(key, built_in[0]) if isinstance(named, Mapping) else built_in[0]
+        if role not in config and part in built_in:
             yield Problem((role,), "missing; this key must be given")
-
-
-def is_external(part: Any) -> bool:
-    """Return True for the name of a part from outside opro, python:MODULE:NAME."""
-    return isinstance(part, str) and part.startswith("python:")
 
 
 def misplaced_models(settings: Settings) -> Iterator[Problem]:

@@ -1,0 +1,373 @@
+"""The Python API: the loop, journal, budget and verdict of the command, called from a program.
+
+It works in a script, under pytest, and in a notebook whose event loop runs already: the session
+then has a thread and a loop of its own. Nothing is printed unless `show` is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from opro_cli import wiring
+from opro_cli.app import evaluate as app_evaluate
+from opro_cli.app import run as app_run
+from opro_cli.app.given import (
+    Given,
+    MetricFunction,
+    Model,
+    Section,
+    as_metric,
+    as_model,
+    read_plain,
+)
+from opro_cli.core.run.events import Answered
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Split
+from opro_cli.datasets.loading import LoadedData
+from opro_cli.errors import UsageError
+from opro_cli.models.callable import ModelFunction
+from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import candidates_of, result_of
+from opro_cli.store.find import find_run
+from opro_cli.store.journal import numbered_events
+from opro_cli.store.run_folder import read_run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question under one candidate, as the scorer answered it.
+
+    Attributes:
+        candidate: The candidate's id.
+        instruction: Its text.
+        step: The step that proposed it, 0 for the start.
+        split: "train", "dev" or "test".
+        question: The index of the question in its split.
+        input: The question.
+        target: The gold answer.
+        reply: What the scorer said.
+        answer: What was read from it; None when it was unreadable.
+        score: 0 to 1; None when the reply was unreadable.
+    """
+
+    candidate: str
+    instruction: str
+    step: int
+    split: Split
+    question: int
+    input: str
+    target: str
+    reply: str
+    answer: str | None
+    score: float | None
+
+
+class Answers(list[Answer]):
+    """Answers as a list, and as a table."""
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame with a row an answer."""
+        import pandas
+
+        return pandas.DataFrame([asdict(answer) for answer in self])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run on disk, as its last session left it.
+
+    Attributes:
+        folder: The run's folder.
+        result: The content of result.json.
+        ending: Of the session that made this object: "finished", "interrupted" or "budget"; ""
+            for a run that was only loaded.
+    """
+
+    folder: Path
+    result: Mapping[str, Any]
+    ending: str
+    _recorded: RecordedRun
+
+    @property
+    def status(self) -> str:
+        """Where the run stands: "finished", "stopped", "failed" …"""
+        return str(self.result["status"])
+
+    @property
+    def best(self) -> str | None:
+        """The best instruction so far; None before any has all its train answers."""
+        best = self.result["best"]
+        return best["instruction"] if best else None
+
+    @property
+    def verdict(self) -> str | None:
+        """The verdict: "improved", "no measurable gain", "worse"; None before the test."""
+        verdict: str | None = self.result["verdict"]
+        return verdict
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """Every candidate with its scores, as `opro show --json` lists them."""
+        return candidates_of(self._recorded.state)
+
+    def answers(self) -> Answers:
+        """Return every answer of the run, in the order of the journal."""
+        examples, state = self._recorded.examples, self._recorded.state
+        answers = Answers()
+        for _, event in numbered_events(self.folder / "events.jsonl"):
+            if isinstance(event, Answered):
+                candidate = state.asked(event.candidate)
+                example = examples[event.split][event.question]
+                answers.append(
+                    Answer(
+                        event.candidate,
+                        candidate.instruction,
+                        candidate.step,
+                        event.split,
+                        event.question,
+                        example.input,
+                        example.target,
+                        event.text,
+                        event.answer,
+                        event.score,
+                    )
+                )
+        return answers
+
+    def resume(
+        self,
+        *,
+        scorer: ModelFunction | ChatModel | None = None,
+        optimizer: ModelFunction | ChatModel | None = None,
+        roles: Mapping[str, ModelFunction | ChatModel] | None = None,
+        metric: MetricFunction | Metric | None = None,
+        strategy: Strategy | None = None,
+        evaluator: Evaluator | None = None,
+        budget: Sequence[str] = (),
+        show: bool = False,
+    ) -> Run:
+        """Work on the run until it is finished or a ceiling is reached; return it anew.
+
+        Args:
+            scorer: Where the run was begun with an object in its place; the same for the others.
+            optimizer: As `scorer`.
+            roles: As `scorer`, for models of further roles.
+            metric: As `scorer`.
+            strategy: As `scorer`.
+            evaluator: As `scorer`.
+            budget: Changes of its ceilings, "usd=5" or "calls=+100".
+            show: Print progress as the command does.
+
+        Raises:
+            OproError: What the command would print; every answer is kept.
+        """
+        settings = app_run.check_resumable(self.folder, budget)
+        models = {"scorer": scorer, "optimizer": optimizer, **(roles or {})}
+        supplied = wiring.Supplied(
+            {role: as_model(model, role) for role, model in models.items() if model is not None},
+            as_metric(metric),
+            strategy,
+            evaluator,
+        )
+        return _work(self.folder, settings, supplied, show=show)
+
+
+def optimize(
+    config: str | Path | Section | None = None,
+    *,
+    task: Section | None = None,
+    scorer: Model | None = None,
+    optimizer: Model | None = None,
+    roles: Mapping[str, Model] | None = None,
+    metric: MetricFunction | Metric | None = None,
+    strategy: Strategy | None = None,
+    evaluator: Evaluator | None = None,
+    search: Section | None = None,
+    budget: Section | None = None,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    show: bool = False,
+    preflight: bool = True,
+    cached: bool = True,
+) -> Run:
+    """Search for a better prompt in a new run, as `opro optimize` does.
+
+    Args:
+        config: A config file, or its content; the other arguments win over it, key by key.
+        task: The section of the config, whose `data.train`, `dev` and `test` may be rows: a list
+            of dicts or a Hugging Face Dataset. Short: {"data": rows, "input": …, "target": …,
+            "answer": …}.
+        scorer: A model's name, its section, or a callable that takes the chat and returns a text.
+        optimizer: As `scorer`.
+        roles: Models of further roles, for an evaluator that asks them.
+        metric: Grades a reply in place of `task.answer`.
+        strategy: A search policy in place of `search.strategy`.
+        evaluator: In place of `task.evaluator`.
+        search: The section of the config.
+        budget: The section of the config.
+        name: The run's name.
+        runs_dir: The folder of the runs.
+        show: Print progress as the command does.
+        preflight: Check both models before the first paid question.
+        cached: Use the answer cache where the config says so.
+
+    Raises:
+        OproError: What the command would print. Nothing is lost by it: resume the run.
+    """
+    given = Given(task, {"scorer": scorer, "optimizer": optimizer, **(roles or {})}, metric)
+    sections = {"search": search, "budget": budget, "name": name}
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = given.config(config, sections, Path(scratch))
+        if strategy is not None:
+            plain.setdefault("search", {})["strategy"] = f"{wiring.SUPPLIED}{strategy.name}"
+        if evaluator is not None:
+            plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
+        settings = wiring.for_a_new_run(read_plain(plain))
+        supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
+        data = wiring.data_for(settings, given.metric)
+    settings = given.without_scratch(settings)
+    source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
+    run = app_run.start_with(settings, Path(runs_dir), source=source, data=data)
+    return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
+
+
+def evaluate(
+    prompts: str | Sequence[str],
+    config: str | Path | Section | None = None,
+    *,
+    task: Section | None = None,
+    scorer: Model | None = None,
+    metric: MetricFunction | Metric | None = None,
+    budget: Section | None = None,
+    split: Split = "test",
+    limit: int | None = None,
+    fresh: bool = False,
+    runs_dir: str | Path = "runs",
+    show: bool = False,
+) -> Run:
+    """Score prompts on a split of the data, as `opro eval` does.
+
+    Args:
+        prompts: One instruction, or several to compare.
+        config: As of `optimize`.
+        task: As of `optimize`.
+        scorer: As of `optimize`.
+        metric: As of `optimize`.
+        budget: As of `optimize`.
+        split: Which questions are asked.
+        limit: The first so many of them; None for all.
+        fresh: Ask all anew, whatever was answered before.
+        runs_dir: The folder of the runs; evaluations are in its folder "evals".
+        show: Print progress as the command does.
+
+    Returns:
+        The evaluation as a run: its `candidates` are the prompts.
+    """
+    texts = (prompts,) if isinstance(prompts, str) else tuple(prompts)
+    given = Given(task, {"scorer": scorer}, metric)
+    with tempfile.TemporaryDirectory() as scratch:
+        plain = given.config(config, {"budget": budget}, Path(scratch))
+        plain.setdefault("optimizer", plain.get("scorer"))  # never asked
+        settings = read_plain(plain)
+        data: LoadedData = wiring.data_for(settings, given.metric)
+    settings = given.without_scratch(settings)
+    chosen = tuple(data.examples[split])[:limit]
+    if not chosen:
+        sizes = ", ".join(f"{each} {len(rows)}" for each, rows in data.examples.items())
+        raise UsageError(f"the {split} split is empty ({sizes})", "choose another split")
+    dataset = app_evaluate.Dataset(f"{settings.name}/{split}", settings, chosen)
+    (cell,) = app_evaluate.cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
+    models = {**given.models}
+    if "scorer" in models:
+        models["optimizer"] = models["scorer"]  # stands in the settings, and is never asked
+    supplied = wiring.Supplied(models, given.metric)
+
+    def work() -> RecordedRun:
+        run, _ = app_evaluate.evaluate(
+            cell, lambda: _observers(show), when_held=lambda _: None, supplied=supplied
+        )
+        return run
+
+    run = _outside_of_loops(work)
+    return Run(cell.folder, result_of(run, finished=run.status == "finished"), run.status, run)
+
+
+def load_run(run: str | Path, runs_dir: str | Path = "runs") -> Run:
+    """Return a run by its folder, its name, or an unambiguous part of its name.
+
+    Raises:
+        RunFolderError: There is no such run, or several.
+    """
+    folder = Path(run) if Path(run, "run.json").is_file() else find_run(Path(runs_dir), str(run))
+    recorded = read_run(folder)
+    result = result_of(recorded, finished=recorded.status == "finished")
+    return Run(folder, result, "", recorded)
+
+
+def _work(
+    folder: Path,
+    settings: Settings,
+    supplied: wiring.Supplied,
+    *,
+    show: bool,
+    preflight: bool = True,
+    cached: bool = True,
+) -> Run:
+    def work() -> app_run.SessionOutcome:
+        return app_run.work_on(
+            folder,
+            settings,
+            _observers(show),
+            preflight=preflight,
+            cached=cached,
+            supplied=supplied,
+        )
+
+    outcome = _outside_of_loops(work)
+    return Run(folder, outcome.result, outcome.ending, outcome.run)
+
+
+def _observers(show: bool) -> list[Observer]:
+    if not show:
+        return []
+    from opro_cli.render.consoles import observer_for
+
+    return [observer_for(plain=True)]
+
+
+def _outside_of_loops(work: Callable[[], T]) -> T:
+    """Run something that has an event loop of its own; in a thread where one runs already."""
+    if not _in_a_loop():
+        return work()
+    results: list[T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
+            failures.append(failure)
+
+    thread = threading.Thread(target=run, name="opro")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""Parts of a run that a program hands over: rows, models and metrics as objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.config.file import plain_config
+from opro_cli.core.settings.read import overlaid, read_settings
+from opro_cli.core.settings.settings import Settings
+from opro_cli.errors import ConfigError
+from opro_cli.metrics import FunctionMetric
+from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction
+from opro_cli.ports import ChatModel, Metric
+
+Section = Mapping[str, Any]
+Model = str | Section | ModelFunction | ChatModel
+"""A model's name, its section of the config, or a callable; in a section `model` may be one too."""
+Rows = Iterable[Mapping[str, Any]]
+MetricFunction = Callable[[str, str, str], float | bool | None]
+"""The score, 0 to 1, of (reply, target, question); None when the reply is unreadable."""
+
+IN_MEMORY = "memory://"
+"""How a source of rows that a program handed over is named in the config of its run."""
+
+
+class Given:
+    """What a caller gave: parts of a config, with objects among them."""
+
+    def __init__(
+        self,
+        task: Section | None,
+        models: Mapping[str, Model | None],
+        metric: MetricFunction | Metric | None,
+    ) -> None:
+        self.metric = as_metric(metric)
+        self.models: dict[str, ChatModel] = {}
+        self._rows: dict[str, Rows] = {}
+        self._sections: dict[str, Any] = {}
+        for role, model in models.items():
+            if model is not None:
+                self._sections[role] = self._model_section(role, model)
+        self._task = self._task_section(task)
+
+    def config(
+        self, config: str | Path | Section | None, sections: Mapping[str, Any], scratch: Path
+    ) -> dict[str, Any]:
+        """Return the whole config as plain data; rows are in files of the scratch folder."""
+        plain = plain_config(Path(config)) if isinstance(config, str | Path) else config or {}
+        further = {k: v for k, v in self._sections.items() if k not in ("scorer", "optimizer")}
+        own = {k: v for k, v in self._sections.items() if k not in further}
+        if further:
+            own["roles"] = further
+        if self._task:
+            own["task"] = self._task
+        own |= {key: value for key, value in sections.items() if value is not None}
+        whole = overlaid(plain, own)
+        for split, rows in self._rows.items():
+            path = scratch / f"{split}.jsonl"
+            with path.open("w", encoding="utf-8") as file:
+                for row in rows:
+                    file.write(json.dumps(dict(row), default=str) + "\n")
+            whole["task"]["data"][split] = str(path)
+        return whole
+
+    def without_scratch(self, settings: Settings) -> Settings:
+        """Return settings that name rows of the caller's as such, not by a file that is gone."""
+        names = {split: f"{IN_MEMORY}{split}" for split in self._rows}
+        data = replace(settings.task.data, **names)  # type: ignore[arg-type]
+        return replace(settings, task=replace(settings.task, data=data))
+
+    def _model_section(self, role: str, model: Model) -> dict[str, Any]:
+        if isinstance(model, str):
+            return {"model": model}
+        section: dict[str, Any]
+        section = dict(model) if isinstance(model, Mapping) else {"model": model}
+        inner = section["model"]
+        if isinstance(inner, str):
+            return section
+        name = section.pop("name", None)
+        self.models[role] = as_model(inner, name or role)
+        section["model"] = f"{PREFIX}{name or role}"
+        if name is None:  # two functions may stand behind "scorer"
+            section.setdefault("cache", False)
+        return section
+
+    def _task_section(self, task: Section | None) -> dict[str, Any]:
+        section = dict(task or {})
+        if self.metric is not None:
+            section["answer"] = wiring.SUPPLIED_METRIC
+        data = section.get("data")
+        if data is None:
+            return section
+        if not isinstance(data, Mapping):
+            data = {"train": data}
+        data = {**data, **{k: section.pop(k) for k in ("input", "target") if k in section}}
+        for split in ("train", "dev", "test"):
+            rows = data.get(split)
+            if rows is not None and not isinstance(rows, str | Path):
+                self._rows[split] = rows
+                data[split] = split
+        section["data"] = data
+        return section
+
+
+def read_plain(plain: Mapping[str, Any]) -> Settings:
+    read = read_settings(plain, wiring.NAMES)
+    if read.settings is None:
+        raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in read.problems])
+    return read.settings
+
+
+def as_model(model: Any, name: str) -> ChatModel:
+    is_model = hasattr(model, "reply") and hasattr(model, "aclose")
+    return model if is_model else CallableModel(model, name)
+
+
+def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:
+    if metric is None or hasattr(metric, "grade"):
+        return metric  # type: ignore[return-value]
+    return FunctionMetric(metric, str)

@@ -1,0 +1,112 @@
+"""A Python callable as a model: what the API takes in place of a model's name."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from opro_cli.core.task.example import ChatReply, ChatRequest, before_stop
+from opro_cli.errors import ModelError
+
+PREFIX = "callable/"
+"""How the name of such a model begins; the rest is the user's own name for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a callable may return in place of a text.
+
+    Attributes:
+        text: The reply.
+        usage: Token counts under "prompt_tokens" and "completion_tokens", as far as known.
+        finish_reason: "stop", "length" or "content_filter".
+    """
+
+    text: str
+    usage: Mapping[str, int] = field(default_factory=dict)
+    finish_reason: str = "stop"
+
+
+Answer = str | Reply
+ModelFunction = Callable[..., Answer | Awaitable[Answer]]
+"""Takes the chat, a list of {"role", "content"}, and of the keywords temperature, max_tokens, seed
+and stop those that it names."""
+
+
+class CallableModel:
+    """Asks a function, a coroutine function or an object with `__call__`.
+
+    What blocks runs in a thread of its own. Any exception is a ModelError that ends the run; a
+    function that knows better raises `ModelError(..., transient=True)` to be asked again.
+    """
+
+    def __init__(self, function: ModelFunction, name: str) -> None:
+        self._function, self._name = function, f"{PREFIX}{name}"
+        self._keywords = _keywords_of(function)
+        self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004 - an object may have an async one
+        )
+
+    @property
+    def name(self) -> str:
+        """The model's name, "callable/NAME"."""
+        return self._name
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request with what the function returns.
+
+        Raises:
+            ModelError: The function raised, or returned something else.
+        """
+        chat = [{"role": m.role, "content": m.content} for m in request.messages]
+        offered = {
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "seed": request.seed,
+            "stop": list(request.stop) or None,
+        }
+        keywords = {name: value for name, value in offered.items() if name in self._keywords}
+        try:
+            if self._is_async:
+                answer: Any = await self._function(chat, **keywords)  # type: ignore[misc]
+            else:
+                answer = await asyncio.to_thread(self._function, chat, **keywords)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{self._name} raised {type(error).__name__}: {error}", transient=False
+            ) from error
+        reply = Reply(answer) if isinstance(answer, str) else answer
+        if not isinstance(reply, Reply):
+            raise ModelError(
+                f"{self._name}: expected a text or a Reply, found {type(answer).__name__}",
+                transient=False,
+            )
+        return ChatReply(
+            before_stop(reply.text, request.stop),
+            reply.finish_reason,
+            reply.usage.get("prompt_tokens"),
+            reply.usage.get("completion_tokens"),
+            None,
+        )
+
+    async def aclose(self) -> None:
+        """Do nothing: the function is its owner's."""
+
+
+def _keywords_of(function: ModelFunction) -> frozenset[str]:
+    """Return the keywords that a function takes."""
+    known = frozenset({"temperature", "max_tokens", "seed", "stop"})
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in
+        return known
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return known
+    return known & {parameter.name for parameter in parameters}

@@ -1,0 +1,163 @@
+"""The Python API as programs use it: in a script, under pytest, in a loop that runs already."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import opro_cli
+from opro_cli import OproError, Reply, Run, UsageError, load_run, optimize
+
+ROWS = [{"question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(1, 61)]
+TASK = {"data": ROWS, "input": "question", "target": "answer", "answer": "number"}
+SEARCH = {"steps": 2, "candidates_per_step": 2, "initial_instructions": ["Add."], "baselines": []}
+
+
+def scorer(chat: list[dict[str, str]], seed: int) -> str:
+    """Right with "carefully", else right for every second question."""
+    text = chat[-1]["content"]
+    number = int(text.split("+")[1].split("?")[0])
+    good = "carefully" in text or number % 2
+    return f"The answer is {2 * number + (not good)}."
+
+
+async def optimizer(chat: list[dict[str, str]], temperature: float, seed: int) -> Reply:
+    text = "<INS>Add carefully.</INS>" if seed % 2 else "<INS>Add quickly.</INS>"
+    return Reply(text, {"prompt_tokens": 100, "completion_tokens": 5})
+
+
+def search(folder: Path, **options: Any) -> Run:
+    given: dict[str, Any] = {"task": TASK, "scorer": scorer, "optimizer": optimizer}
+    return optimize(**{**given, "search": SEARCH, **options}, runs_dir=folder)
+
+
+def test_a_search_with_callables_is_a_run_like_any_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = search(tmp_path)
+    assert (run.status, run.ending) == ("finished", "finished")
+    assert run.best == "Add carefully."
+    assert run.verdict == "improved"
+    assert {c["instruction"] for c in run.candidates} >= {"Add.", "Add carefully."}
+    assert capsys.readouterr() == ("", "")
+    assert json.loads((run.folder / "result.json").read_text())["best"] == run.result["best"]
+    config = (run.folder / "config.yaml").read_text()
+    assert "memory://train" in config
+    assert str(tmp_path) not in config
+    assert load_run(run.folder.name, tmp_path).best == run.best
+
+
+def test_answers_are_records_and_a_table(tmp_path: Path) -> None:
+    answers = search(tmp_path).answers()
+    first = answers[0]
+    assert (first.instruction, first.step, first.split) == ("Add.", 0, "train")
+    assert first.reply.startswith("The answer is ")
+    table = answers.to_pandas()
+    assert len(table) == len(answers)
+    right = table[table.instruction == "Add carefully."]
+    assert (right.score == 1.0).all()
+
+
+async def test_it_works_where_a_loop_runs_already(tmp_path: Path) -> None:
+    assert search(tmp_path).best == "Add carefully."
+
+
+def test_a_metric_may_be_a_function(tmp_path: Path) -> None:
+    def ends_with(reply: str, target: str, question: str) -> bool:
+        return reply.rstrip(".").endswith(f" {target}")
+
+    run = search(tmp_path, metric=ends_with)
+    assert run.best == "Add carefully."
+    with pytest.raises(UsageError, match="function of the program"):
+        load_run(run.folder).resume(scorer=scorer, optimizer=optimizer)
+    again = load_run(run.folder).resume(scorer=scorer, optimizer=optimizer, metric=ends_with)
+    assert again.result["best"] == run.result["best"]
+
+
+def test_rows_may_be_a_hub_dataset(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    task = {**TASK, "data": datasets.Dataset.from_list(ROWS)}
+    assert search(tmp_path, task=task).best == "Add carefully."
+
+
+def test_dollars_cannot_be_capped_where_nobody_knows_the_price(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="price"):
+        search(tmp_path, budget={"usd": 1})
+    assert not list(tmp_path.iterdir())
+
+
+def test_calls_can_be_capped_and_the_run_resumed(tmp_path: Path) -> None:
+    run = search(tmp_path, budget={"calls": 30})
+    assert run.ending == "budget"
+    whole = run.resume(scorer=scorer, optimizer=optimizer, budget=["calls=100000"])
+    assert whole.status == "finished"
+    assert whole.best == search(tmp_path).best
+
+
+def test_what_a_callable_raises_ends_the_run_and_keeps_it(tmp_path: Path) -> None:
+    def broken(chat: list[dict[str, str]]) -> str:
+        raise ZeroDivisionError("no such answer")
+
+    with pytest.raises(OproError, match="ZeroDivisionError: no such answer"):
+        search(tmp_path, scorer=broken)
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert load_run(folder).resume(scorer=scorer, optimizer=optimizer).best == "Add carefully."
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, {root!r})
+from tests.api.test_api import search, scorer
+from pathlib import Path
+calls = 0
+def dies(chat, seed):
+    global calls
+    calls += 1
+    if calls == 40:
+        os._exit(9)
+    return scorer(chat, seed)
+search(Path({folder!r}), scorer=dies)
+"""
+
+
+def test_a_killed_program_resumes_in_a_new_process(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    code = KILLED.format(root=root, folder=str(tmp_path / "runs"))
+    assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 9
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    asked = 0
+
+    def counting(chat: list[dict[str, str]], seed: int) -> str:
+        nonlocal asked
+        asked += 1
+        return scorer(chat, seed)
+
+    run = load_run(folder).resume(scorer=counting, optimizer=optimizer)
+    whole = search(tmp_path / "other")
+    assert run.result["best"] == whole.result["best"]
+    assert asked < len(whole.answers())
+
+
+def test_prompts_are_evaluated_and_their_answers_kept(tmp_path: Path) -> None:
+    def never(chat: list[dict[str, str]], seed: int) -> str:
+        raise AssertionError("it was answered before")
+
+    first = opro_cli.evaluate(
+        ["Add.", "Add carefully."], task=TASK, scorer=scorer, runs_dir=tmp_path
+    )
+    scores = {c["instruction"]: c["scores"]["test"]["mean"] for c in first.candidates}
+    assert scores["Add carefully."] == 1.0 > scores["Add."]
+    again = opro_cli.evaluate("Add.", task=TASK, scorer=never, runs_dir=tmp_path)
+    assert again.folder == first.folder
+
+
+def test_every_public_name_is_there() -> None:
+    for name in opro_cli.__all__:
+        assert getattr(opro_cli, name) is not None
+    with pytest.raises(AttributeError, match="optimise"):
+        _ = opro_cli.optimise
