@@ -177,27 +177,19 @@ def outside_parts(settings: Settings, folders: Sequence[Path] = ()) -> dict[str,
     """Return name and origin of each part from outside opro that a run uses, by config key.
 
     Raises:
-        UsageError: One cannot be imported.
+        UsageError: One cannot be imported or built.
     """
-    named = [
-        (
-            "search.strategy",
-            "strategies",
-            settings.search.strategy,
-            settings.search.strategy in STRATEGIES,
-        ),
-        (
-            "task.evaluator",
-            "evaluators",
-            settings.task.evaluator,
-            settings.task.evaluator == "model",
-        ),
-    ]
-    return {
-        key: {"name": name, **_outside_part(key, group, name, folders).origin}
-        for key, group, name, is_built_in in named
-        if not is_built_in and not name.startswith(SUPPLIED)
-    }
+    origins: dict[str, dict[str, str]] = {}
+    strategy, evaluator = settings.search.strategy, settings.task.evaluator
+    if strategy not in STRATEGIES and not strategy.startswith(SUPPLIED):
+        strategy_for(settings, folders)
+        part = _outside_part("search.strategy", "strategies", strategy, folders)
+        origins["search.strategy"] = {"name": strategy, **part.origin}
+    if evaluator != "model" and not evaluator.startswith(SUPPLIED):
+        evaluator_for(settings, (), folders)
+        part = _outside_part("task.evaluator", "evaluators", evaluator, folders)
+        origins["task.evaluator"] = {"name": evaluator, **part.origin}
+    return origins
 
 
 def evaluator_for(

@@ -15,9 +15,9 @@ from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Propo
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.metrics.text import ExactMetric
 from opro_cli.models.keys import Spellings, keys_sent, redact, redactor_of
+from opro_cli.testing.scripted import ScriptedModel
 from tests.cli.conftest import CONFIG, Opro
 from tests.fakes.memory_cache import MemoryCache
-from tests.fakes.scripted_model import ScriptedModel
 from tests.hostile.key_readers import ENCODINGS, KEY, holds
 from tests.loop.runs import MemoryJournal, model_evaluator, new_runner, say
 from tests.server import Fault, LocalServer, Options

@@ -31,7 +31,7 @@ from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import candidates_of, result_of
-from tests.fakes.scripted_model import ScriptedModel
+from opro_cli.testing.scripted import ScriptedModel
 
 WORDS = ("Count", "Check", "Add", "List", "Solve", "Read", "Think", "Sum")
 

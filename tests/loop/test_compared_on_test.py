@@ -10,8 +10,8 @@ from opro_cli.core.run.candidates import candidate_id
 from opro_cli.core.run.events import Answered, Event, SessionStarted
 from opro_cli.core.run.state import AGAIN
 from opro_cli.core.task.example import ChatRequest
+from opro_cli.testing.scripted import ScriptedModel
 from tests.fakes.memory_cache import MemoryCache
-from tests.fakes.scripted_model import ScriptedModel
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome, say
 
 COMPARED: dict[str, Any] = {"baselines": ("", "Be brief."), "noise_check": True}

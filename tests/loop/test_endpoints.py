@@ -10,7 +10,7 @@ import pytest
 from opro_cli.calls.endpoints import FIRST_REST_S, LONGEST_REST_S, Admission, Endpoint, Endpoints
 from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.errors import ModelError
-from tests.fakes.scripted_model import ScriptedModel
+from opro_cli.testing.scripted import ScriptedModel
 
 DOWN = ModelError("refused the connection", transient=True)
 BUSY = ModelError("429: slower", transient=True, status=429)

@@ -17,8 +17,8 @@ from opro_cli.core.run.progress import Activity
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import BudgetReached, ModelError
+from opro_cli.testing.scripted import ScriptedModel
 from tests.fakes.memory_cache import ForgetfulCache, MemoryCache
-from tests.fakes.scripted_model import ScriptedModel
 from tests.loop.runs import (
     MemoryJournal,
     ShuffledModel,

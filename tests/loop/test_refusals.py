@@ -10,7 +10,7 @@ from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Refus
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.reports.result import spend_of
-from tests.fakes.scripted_model import ScriptedModel
+from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
 FILTERED = ModelError("400: filtered", transient=False, unanswerable=True, status=400)

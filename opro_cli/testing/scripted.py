@@ -30,9 +30,15 @@ class ScriptedModel:
 
     @property
     def name(self) -> str:
+        """The name that it was given."""
         return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
+        """Return the next line of the script, or raise it.
+
+        Raises:
+            ScriptRanOut: There is no further line.
+        """
         self.requests.append(request)
         line = self._say(request) if self._say else self._next_line(request)
         if isinstance(line, Exception):
@@ -43,6 +49,7 @@ class ScriptedModel:
         return ChatReply(line, "stop", asked, len(line.split()), 0.0)
 
     async def aclose(self) -> None:
+        """Count how often it was closed."""
         self.closed += 1
 
     def _next_line(self, request: ChatRequest) -> Line:

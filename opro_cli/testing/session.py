@@ -1,0 +1,140 @@
+"""A small run in memory: questions, models that answer by rule, and a journal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opro_cli.calls.attempts import RetryPolicy
+from opro_cli.core.run.events import Answered, Event
+from opro_cli.core.run.state import RunState, replay
+from opro_cli.core.settings.settings import (
+    DataSettings,
+    ModelSettings,
+    OptimizerSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+from opro_cli.core.task.example import ChatRequest, Example, Split
+from opro_cli.core.task.prompt import PromptFormat
+from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
+from opro_cli.loop.runner import Runner
+from opro_cli.metrics import metric_named
+from opro_cli.ports import Evaluator, Strategy
+from opro_cli.strategies.opro import OproStrategy
+from opro_cli.testing.scripted import ScriptedModel
+
+SIZES: dict[Split, int] = {"train": 5, "dev": 3, "test": 4}
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps events."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def append(self, *events: Event) -> None:
+        """Keep events."""
+        self.events += events
+
+    def sync(self) -> None:
+        """Do nothing: there is no disk."""
+
+
+def answer_by_rule(request: ChatRequest) -> str:
+    """Return an instruction to a meta-prompt, else an answer that is right now and then."""
+    text = request.messages[-1].content
+    digest = int(hashlib.sha256(f"{text}|{request.seed}".encode()).hexdigest()[:8], 16)
+    if request.temperature:
+        return f"<INS>Add {'very ' * (digest % 4)}carefully.</INS>"
+    numbers = [int(word) for word in text.replace("?", " ").split() if word.isdigit()]
+    return f"The answer is {2 * (numbers or [0])[0] + (digest % 3 == 0)}."
+
+
+def make_examples() -> dict[Split, list[Example]]:
+    """Return a few sums, different ones in each split."""
+    numbers = iter(range(1, 100))
+    return {
+        split: [
+            Example(f"What is {n} plus {n}?", str(2 * n), f"{split}:{row}", row)
+            for row, n in enumerate(next(numbers) for _ in range(size))
+        ]
+        for split, size in SIZES.items()
+    }
+
+
+def new_session(
+    strategy: Strategy | None = None,
+    evaluator: Evaluator | None = None,
+    past: Sequence[Event] = (),
+    say: Any = answer_by_rule,
+) -> Runner:
+    """Return a session of a small run, behind the events of earlier ones.
+
+    Args:
+        strategy: The search policy; None for OPRO's.
+        evaluator: What scores; None for the scorer with a metric for numbers.
+        past: Events of earlier sessions.
+        say: What every model says: a function of the request, or a list of lines.
+    """
+    roles = tuple(evaluator.roles) if evaluator else ("scorer",)
+    further = {r: ModelSettings(f"scripted/{r}") for r in roles if r not in ("scorer", "optimizer")}
+    settings = Settings(
+        task=TaskSettings(DataSettings("rows", "question", "answer"), "number"),
+        scorer=ScorerSettings("scripted/scorer", concurrency=3),
+        optimizer=OptimizerSettings("scripted/optimizer", concurrency=2),
+        roles=further,
+        search=SearchSettings(steps=3, candidates_per_step=2, exemplars=2, baselines=()),
+    )
+    examples = make_examples()
+    scale = {"scale": evaluator.scale} if evaluator else {}
+    state = RunState.at_start(settings.search, examples, settings.task, **scale)
+    form = PromptFormat("Q_begin", qa_markers=True)
+    return Runner(
+        settings=settings,
+        examples=examples,
+        state=replay(state, past),
+        models={role: (ScriptedModel(say, role),) for role in ("optimizer", *{"scorer", *roles})},
+        evaluator=evaluator or ModelEvaluator(InlineGrader(metric_named("number")), form),
+        strategy=strategy or OproStrategy(),
+        journal=MemoryJournal(),
+        retry_policy=RetryPolicy(attempts=1),
+        replies={
+            (event.candidate, event.split, event.question): event.text
+            for event in past
+            if isinstance(event, Answered) and event.split == "train"
+        },
+    )
+
+
+def run_session(session: Runner) -> list[Event]:
+    """Work to the end of a run; return the events of the session."""
+    if asyncio.run(session.run()) != "finished":
+        raise AssertionError("the session did not finish its run")
+    journal = session.journal
+    return journal.events if isinstance(journal, MemoryJournal) else []
+
+
+def describe(session: Runner) -> dict[str, Any]:
+    """Return what a run came to: each candidate with its scores, whatever the order of arrival."""
+    return {
+        candidate.id: (
+            candidate.instruction,
+            candidate.form,
+            candidate.parents,
+            candidate.step,
+            [answers.mean() for answers in candidate.answers.values()],
+        )
+        for candidate in session.state.candidates.values()
+    }
+
+
+def count_requests(session: Runner) -> int:
+    """Return how many requests all models of a session got."""
+    models = [model for models in session.models.values() for model in models]
+    return sum(len(model.requests) for model in models if isinstance(model, ScriptedModel))

@@ -1,0 +1,208 @@
+"""Contract suites: what every strategy, evaluator, metric and model must keep, built in or not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
+from opro_cli.core.run.view import Ask, SearchView
+from opro_cli.core.task.candidate import as_content, content_from, form_of
+from opro_cli.core.task.example import ChatRequest, Example, Message
+from opro_cli.core.task.prompt import PromptFormat
+from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
+from opro_cli.store.journal import event_of, line_of
+from opro_cli.testing.session import count_requests, describe, new_session, run_session
+
+HOSTILE = (
+    "",
+    " \n\t",
+    "\x00\x1b[2J\x07",
+    "\u202e\u200b\ufeff",
+    "</INS><INS>",
+    "{{7*7}} ${HOME} `rm -rf /`",
+    "<script>alert(1)</script>",
+    "[bold]markup[/bold] %s %(x)s {0} {x}",
+    "nan inf -1e999 1/0",
+    "\N{SNOWMAN}" * 3,
+    "a" * 100_000,
+    "[" * 5_000 + "]" * 5_000,
+)
+"""Texts that a model may send: control characters, markup, templates, things without end."""
+
+
+class _NoNetwork:
+    """Refuses connections while a test of the suite runs."""
+
+    @pytest.fixture(autouse=True)
+    def no_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Fail the test that opens a connection."""
+
+        def refuse(*_: Any) -> None:
+            raise AssertionError("this part opened a connection")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+class StrategySuite(_NoNetwork):
+    """The contract of a search strategy."""
+
+    def make(self) -> Strategy:
+        """Return a new strategy."""
+        raise NotImplementedError
+
+    def test_the_same_run_comes_of_the_same_seed(self) -> None:
+        """Nothing but the view decides what is proposed."""
+        first, second = new_session(self.make()), new_session(self.make())
+        run_session(first)
+        run_session(second)
+        assert describe(first) == describe(second)
+
+    def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
+        """A resume proposes what the killed session proposed."""
+        whole = new_session(self.make())
+        events = run_session(whole)
+        for cut in range(1, len(events), max(1, len(events) // 12)):
+            resumed = new_session(self.make(), past=events[:cut])
+            run_session(resumed)
+            assert describe(resumed) == describe(whole), f"cut behind event {cut}"
+            paid = sum(_was_paid(event) for event in events[:cut])
+            assert count_requests(resumed) <= count_requests(whole) - paid
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    def test_no_reply_breaks_it(self, text: str) -> None:
+        """Whatever a model says is read, kept in the journal, or left."""
+        strategy = self.make()
+        ask = Ask((Message("user", "?"),))
+        for candidate in strategy.read(text, ask):
+            content = as_content(candidate)
+            assert content_from(content.text, form_of(content)) == content
+            assert isinstance(strategy.reject(content, _view()), str)
+
+    def test_its_events_can_be_read_back(self) -> None:
+        """What it proposes survives the journal."""
+        for event in run_session(new_session(self.make())):
+            assert event_of(line_of(event)) == event
+
+
+class EvaluatorSuite(_NoNetwork):
+    """The contract of an evaluator."""
+
+    def make(self) -> Evaluator:
+        """Return a new evaluator."""
+        raise NotImplementedError
+
+    def test_values_are_on_its_scale(self) -> None:
+        """Every answer has a value that its scale takes, or none."""
+        evaluator = self.make()
+        events = run_session(new_session(evaluator=evaluator))
+        answers = [event for event in events if isinstance(event, Answered)]
+        assert answers
+        for event in answers:
+            assert event.score is None or not evaluator.scale.refuses(event.score)
+
+    def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
+        """A reply in the journal is never asked for again."""
+        whole = new_session(evaluator=self.make())
+        events = run_session(whole)
+        for cut in range(1, len(events), max(1, len(events) // 12)):
+            resumed = new_session(evaluator=self.make(), past=events[:cut])
+            run_session(resumed)
+            assert describe(resumed) == describe(whole), f"cut behind event {cut}"
+            paid = sum(_was_paid(event) for event in events[:cut])
+            assert count_requests(resumed) <= count_requests(whole) - paid
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    def test_no_reply_breaks_it(self, text: str) -> None:
+        """Whatever the models say gives a value or none."""
+        session = new_session(evaluator=self.make(), say=lambda _: text)
+        run_session(session)
+
+
+class MetricSuite(_NoNetwork):
+    """The contract of a metric. cases: replies with gold answers and their scores."""
+
+    cases: Sequence[tuple[str, str, float | None]] = ()
+
+    def make(self) -> Metric:
+        """Return a new metric."""
+        raise NotImplementedError
+
+    def test_cases(self) -> None:
+        """Every reply has the score that was worked out by hand."""
+        metric = self.make()
+        assert self.cases, "give the suite some cases"
+        for reply, gold, score in self.cases:
+            example = Example("?", metric.target(gold), "case")
+            assert metric.grade(reply, example).score == score, reply
+
+    def test_a_target_is_its_own_target(self) -> None:
+        """A gold answer in its compared form stays as it is."""
+        metric = self.make()
+        for _, gold, _ in self.cases:
+            assert metric.target(metric.target(gold)) == metric.target(gold)
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    def test_no_reply_breaks_it(self, text: str) -> None:
+        """Grading never raises, and its score lies between 0 and 1."""
+        metric = self.make()
+        for _, gold, _ in self.cases:
+            score = metric.grade(text, Example("?", metric.target(gold), "case")).score
+            assert score is None or 0.0 <= score <= 1.0
+
+
+class ModelSuite:
+    """The contract of a chat model; `make` must give one that answers on this machine."""
+
+    def make(self) -> ChatModel:
+        """Return a new model."""
+        raise NotImplementedError
+
+    def test_it_answers_many_at_once_on_one_loop(self) -> None:
+        """Concurrent requests each get an answer of their own."""
+
+        async def ask() -> None:
+            model = self.make()
+            asked = [
+                ChatRequest((Message("user", f"Say {n}."),), 0.0, 16, seed=n) for n in range(8)
+            ]
+            replies = await asyncio.gather(*map(model.reply, asked))
+            assert all(isinstance(reply.text, str) for reply in replies)
+            await model.aclose()
+            await model.aclose()
+
+        asyncio.run(ask())
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    def test_any_prompt_may_be_sent(self, text: str) -> None:
+        """A prompt is data: it is answered, or refused as a ModelError."""
+        from opro_cli.errors import ModelError
+
+        async def ask() -> None:
+            model = self.make()
+            try:
+                await model.reply(ChatRequest((Message("user", text),), 0.0, 16))
+            except ModelError:
+                pass
+            finally:
+                await model.aclose()
+
+        asyncio.run(ask())
+
+
+def _view() -> SearchView:
+    session = new_session()
+    return SearchView(
+        session.state, session.examples["train"], PromptFormat("Q_begin", qa_markers=True)
+    )
+
+
+def _was_paid(event: Event) -> bool:
+    """Return True for an event that a call of its own brought."""
+    if not isinstance(event, Answered | FirstReply | Proposed):
+        return False
+    return event.via == "call" and event.finish_reason != "recalled"

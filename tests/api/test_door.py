@@ -1,0 +1,158 @@
+"""Parts from outside opro, by `python:MODULE:NAME` and by entry points, under the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIG = """\
+task:
+  data: {{train: rows.jsonl, input: question, target: answer, split: {{train: 4, dev: 0, test: 2}}}}
+  answer: number
+  evaluator: "{evaluator}"
+search:
+  strategy: "{strategy}"
+  steps: 2
+  initial_instructions: ["1"]
+  baselines: []
+  noise_check: false
+"""
+PARTS = '''\
+from opro_cli import Draft, Evaluation, Evaluator, Solution, Strategy
+
+
+class Count(Strategy):
+    """Counts upwards."""
+
+    name = "count"
+
+    def propose(self, view, step):
+        return [Draft(Solution(str(step + n))) for n in (1, 2)]
+
+    def read(self, reply, ask):
+        return []
+
+
+class Near(Evaluator):
+    """How near a number is to the target; no model is asked."""
+
+    name = "near"
+
+    async def evaluate(self, candidate, example, call):
+        distance = abs(float(candidate.text) - float(example.target))
+        return Evaluation(1 / (1 + distance), candidate.text)
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A config's folder with parts beside it."""
+    (tmp_path / "project").mkdir()
+    rows = [{"question": f"{n}?", "answer": "4"} for n in range(6)]
+    (tmp_path / "project/rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "project/parts.py").write_text(PARTS)
+    return tmp_path / "project"
+
+
+def opro(*arguments: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    root = str(Path(__file__).parents[2])
+    places = [root, *([str(path)] if path else [])]
+    return subprocess.run(
+        [sys.executable, "-m", "opro_cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
+    )
+
+
+def write(folder: Path, strategy: str, evaluator: str) -> Path:
+    config = folder / "c.yaml"
+    config.write_text(CONFIG.format(strategy=strategy, evaluator=evaluator))
+    return config
+
+
+def run_of(folder: Path) -> Path:
+    (run,) = (folder / "runs").glob("run-*")
+    return run
+
+
+def test_parts_beside_the_config_search_and_score_without_any_model(folder: Path) -> None:
+    config = write(folder, "python:parts:Count", "python:parts:Near")
+    elsewhere = folder.parent
+    done = opro("optimize", str(config), "--plain", "--json", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["instruction"] == "4"
+    parts = json.loads((run_of(elsewhere) / "run.json").read_text())["parts"]
+    assert parts["search.strategy"]["name"] == "python:parts:Count"
+    assert len(parts["task.evaluator"]["sha256"]) == 64
+
+
+def test_a_resume_under_another_content_is_refused(folder: Path) -> None:
+    config = write(folder, "python:parts:Count", "python:parts:Near")
+    assert opro("optimize", str(config), "--plain", cwd=folder).returncode == 0
+    run = run_of(folder)
+    (run / "result.json").unlink()
+    (folder / "parts.py").write_text(PARTS.replace("(1, 2)", "(2, 3)"))
+    refused = opro("resume", run.name, "--plain", cwd=folder)
+    assert refused.returncode == 2
+    assert "not the part that the run began with (sha256 was" in refused.stderr
+    (folder / "parts.py").write_text(PARTS)
+    assert opro("resume", run.name, "--plain", cwd=folder).returncode == 0
+
+
+def install(site: Path, name: str, version: str, **points: str) -> None:
+    """Make a distribution's metadata, as an installer would."""
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"[opro.{group}]\n{point}\n" for group, point in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+
+
+def test_an_installed_part_is_found_by_its_name_and_pinned_by_its_version(folder: Path) -> None:
+    site = folder.parent / "site"
+    points = {"strategies": "count = mine:Count", "evaluators": "near = mine:Near"}
+    install(site, "mine", "1.0", **points)
+    (site / "mine.py").write_text(PARTS)
+    config = write(folder, "count", "near")
+    done = opro("optimize", str(config), "--plain", cwd=folder, path=site)
+    assert done.returncode == 0, done.stderr
+    parts: dict[str, Any] = json.loads((run_of(folder) / "run.json").read_text())["parts"]
+    assert parts["search.strategy"] == {"name": "count", "distribution": "mine", "version": "1.0"}
+    (run_of(folder) / "result.json").unlink()
+    (site / "mine-1.0.dist-info").rename(site / "mine-2.0.dist-info")
+    metadata = site / "mine-2.0.dist-info/METADATA"
+    metadata.write_text(metadata.read_text().replace("1.0", "2.0"))
+    refused = opro("resume", run_of(folder).name, "--plain", cwd=folder, path=site)
+    assert refused.returncode == 2
+    assert "version was 1.0, is 2.0" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("strategy", "evaluator", "complaint"),
+    [
+        ("nobody", "python:parts:Near", "expected one of opro, paper-gpt"),
+        ("python:nobody:X", "python:parts:Near", "importing nobody failed"),
+        ("python:parts:X", "python:parts:Near", "has no X"),
+        ("python:parts", "python:parts:Near", "expected python:MODULE:NAME"),
+        ("python:parts:Count", "nobody", "expected model or python:MODULE:NAME"),
+        ("python:parts:Count", "python:parts:Count", "has no method evaluate"),
+        ("python:parts:Count", "model", "scorer"),
+        ("opro", "python:parts:Near", "optimizer"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told_before_a_run_exists(
+    folder: Path, strategy: str, evaluator: str, complaint: str
+) -> None:
+    refused = opro("optimize", str(write(folder, strategy, evaluator)), "--plain", cwd=folder)
+    assert refused.returncode == 2
+    assert complaint in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not list((folder / "runs").glob("run-*"))
