@@ -7,6 +7,8 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │   └── RunFolderError    no such run, an ambiguous name, a resume that is refused
 │       └── RunBusyError  another process is at work on the run
 │       └── RunExistsError    a new run under a name that is taken
+├── RunError       (1)    a run that exists cannot go on: its metric or its preflight fails
+│   └── ResultError       its result, or another of its files, cannot be written
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or for good
 └── Interrupted    (130)  stopped by the user, resumable
@@ -21,15 +23,23 @@ class OproError(Exception):
     """A refusal that a user can read and act on.
 
     `message` is one lower-case sentence that says what, where, expected and found;
-    `hint` is the remedy, or None when the message already is one.
+    `hint` is the remedy, or None when the message already is one. `where` is the file or folder
+    that it is about, for programs; None where the message alone says so.
     """
 
     exit_code = 1
+    where: str | None = None
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+def reason_of(error: Exception) -> str:
+    """Return the words of an error without the number and the path that Python adds to them."""
+    strerror = getattr(error, "strerror", None)
+    return strerror if isinstance(strerror, str) else str(error)
 
 
 class UsageError(OproError):
@@ -45,6 +55,7 @@ class ConfigError(UsageError):
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
         super().__init__("\n".join([f"{where}: {count}", *problems]), hint)
         self.problems = tuple(problems)
+        self.where = where
 
 
 class DataError(UsageError):
@@ -61,6 +72,14 @@ class RunBusyError(RunFolderError):
 
 class RunExistsError(RunFolderError):
     """A new run was to have the name of a run that exists."""
+
+
+class RunError(OproError):
+    """A run that exists cannot go on; what was answered is kept, so that it can be resumed."""
+
+
+class ResultError(RunError):
+    """A file of a run that exists cannot be written."""
 
 
 class JournalError(OproError):

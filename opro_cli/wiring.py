@@ -31,7 +31,7 @@ from opro_cli.grading.grading_worker import imported_when_called
 from opro_cli.metrics import FunctionMetric, metric_named
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
-from opro_cli.models.keys import keys_sent, missing_keys, redact, redactor_of
+from opro_cli.models.keys import keys_not_set, keys_sent, missing_keys, redact, redactor_of
 from opro_cli.models.providers import is_loopback, own_address
 from opro_cli.plugins import Part, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
@@ -341,14 +341,9 @@ def models_for(
 def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
     """The answer caches of the models, opened; UsageError for a limit that is none.
 
-    None for a model that is told to do without, nor for an embedded one: it is computed here and
-    free, and another version of opro may bring other weights under its name.
+    None for a model that is told to do without, nor for an embedded one.
     """
-    cached = {
-        role: model
-        for role, model in settings.models.items()
-        if model.cache is not False and not is_embedded(model.model)
-    }
+    cached = {role: model for role, model in settings.models.items() if is_cached(model)}
     if not cached:
         return {}
     store = AnswerStore(cache_path(), cache_limit())
@@ -361,6 +356,21 @@ def keys_missing(settings: Settings) -> tuple[str, ...]:
     for each in _deployments(settings):
         needed.update(dict.fromkeys(missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def require_cache_limit(settings: Settings) -> None:
+    """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
+    if any(is_cached(model) for model in (settings.scorer, settings.optimizer)):
+        cache_limit()
+
+
+def is_cached(model: ModelSettings) -> bool:
+    """Return True for a model whose answers are kept for other runs.
+
+    An embedded one is computed here and free, and another version of opro may bring other weights
+    under its name.
+    """
+    return model.cache is not False and not is_embedded(model.model)
 
 
 def redactor_for(settings: Settings) -> Callable[[str], str]:
@@ -473,7 +483,4 @@ def require_keys(settings: Settings) -> None:
     """UsageError naming every missing key, before anything is spent."""
     missing = keys_missing(settings)
     if missing:
-        raise UsageError(
-            f"no API key: {', '.join(missing)} is not set",
-            f"export {missing[0]}=…  (keys are read from the environment and never written)",
-        )
+        raise UsageError(*keys_not_set(missing))

@@ -32,7 +32,7 @@ from opro_cli.reports.sweeps.tasks import SweptCell
 from opro_cli.reports.sweeps.winners import Target, prompts_of, transfer
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
-from opro_cli.store.run_folder import CONFIG_COPY, create_run, read_run
+from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
 from opro_cli.store.sweep_folder import RecordedSweep, read_sweep
 
 EVALS = "evals"
@@ -173,12 +173,15 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
 
-def require_ready(cell: Cell) -> None:
-    """UsageError for a model, a key or a price that is not to be had, before anything is asked."""
+def require_ready(cell: Cell, *, cached: bool = True) -> None:
+    """UsageError for a model, a key, a price or a metric that is not to be had, before any call."""
     for problem in misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
     wiring.require_keys(cell.settings)
     wiring.require_prices(cell.settings)
+    if cached:
+        wiring.require_cache_limit(cell.settings)
+    wiring.grading_notes(cell.settings)
 
 
 def calls_left(cell: Cell) -> int:
@@ -241,6 +244,7 @@ def _begin(cell: Cell) -> None:
         "data_notes": [],
         "weights": weights_of([cell.settings.scorer.model]),
     }
+    prepare_runs_dir(cell.folder.parent.parent)
     with suppress(RunExistsError):
         create_run(cell.folder.parent, cell.settings, cell.examples, identity, cell.folder.name)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, calls_done, calls_spared
 from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
@@ -19,17 +17,26 @@ from opro_cli.core.settings.read import misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split, examples_fingerprint
 from opro_cli.datasets.loading import LoadedData
-from opro_cli.errors import ConfigError, Interrupted, OproError, RunFolderError
+from opro_cli.errors import (
+    ConfigError,
+    Interrupted,
+    JournalError,
+    OproError,
+    ResultError,
+    RunFolderError,
+)
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.models.embedded import check_weights, weights_of
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
 from opro_cli.store.journal import FileJournal, numbered_events
+from opro_cli.store.lock import note_failure
 from opro_cli.store.run_files import check_unchanged, file_digests
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
     create_run,
+    prepare_runs_dir,
     read_examples,
     read_identity,
     read_run,
@@ -102,12 +109,13 @@ class NewRun:
     settings: Settings
 
 
-def start(config: Path, runs_dir: Path) -> NewRun:
+def start(config: Path, runs_dir: Path, *, cached: bool = True) -> NewRun:
     """Check everything that can be checked for free, then make the run's folder.
 
     Raises ConfigError, DataError or UsageError before anything exists.
     """
-    return start_with(wiring.settings_from(config), runs_dir, source=str(config.resolve()))
+    settings = wiring.settings_from(config)
+    return start_with(settings, runs_dir, source=str(config.resolve()), cached=cached)
 
 
 def start_with(
@@ -116,21 +124,25 @@ def start_with(
     *,
     name: str | None = None,
     source: str | None = None,
+    cached: bool = True,
     data: LoadedData | None = None,
 ) -> NewRun:
-    """Check what can be checked for free and make the folder of a run with these settings.
+    """Make the folder of a run from settings that were read.
 
     Args:
-        settings: Of the run.
-        runs_dir: The folder of the runs.
-        name: Of the run's folder; None for one that the settings' name makes.
-        source: The config that the settings are from.
+        settings: As the config has them.
+        runs_dir: Where runs are kept.
+        name: Of the folder; None for one from the run's name, the time and chance.
+        source: The file that the settings are from.
+        cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
     """
     settings = wiring.for_a_new_run(settings)
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
+    if cached:
+        wiring.require_cache_limit(settings)
     data = data or wiring.data_for(settings)
     identity = {
         "config_source": source,
@@ -140,10 +152,11 @@ def start_with(
         "weights": _weights(settings),
         "parts": wiring.outside_parts(settings, _folders_of(source)),
     }
+    prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
 
 
-def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
+def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
     """The settings a run goes on with.
 
     budget: changes of its ceilings, "usd=5" sets one, "usd=+2" raises it; they are written into
@@ -184,6 +197,9 @@ def check_resumable(folder: Path, budget: Sequence[str] = ()) -> Settings:
     wiring.require_keys(settings)
     wiring.require_servers(settings)
     wiring.require_prices(settings)
+    if cached:
+        wiring.require_cache_limit(settings)
+    wiring.grading_notes(settings)
     return settings
 
 
@@ -295,6 +311,9 @@ def work_on(
         try:
             ending = asyncio.run(_session(runner, parts))
             failed = False
+        except JournalError as error:
+            note_failure(journal.path, error.message)
+            raise
         except asyncio.CancelledError:
             raise Interrupted("stopped at once; nothing answered is lost") from None
         finally:
@@ -302,7 +321,7 @@ def work_on(
                 observer.end()
             try:
                 outcome = _finish(folder, run, ending)
-            except RunFolderError:
+            except (ResultError, RunFolderError):
                 if not failed:  # else a full disk, say, has been met before, and is told
                     raise
         since = "" if uncached else parts.cache_trouble
@@ -339,33 +358,16 @@ async def _session(runner: Runner, parts: wiring.Parts) -> Ending:
         else:
             runner.stop()
 
+    def tell() -> None:
+        loop.call_soon_threadsafe(on_signal)
+
     try:
-        with _signals_to(lambda: loop.call_soon_threadsafe(on_signal)):
+        with stop_signals_to(tell):
             return await runner.run()
     finally:
         await parts.aclose()
         if runner.shared is not None:
             await runner.shared.aclose()
-
-
-@contextmanager
-def _signals_to(callback: Any) -> Iterator[None]:
-    """Ctrl-C and SIGTERM call back instead of raising wherever the program happens to be.
-
-    Only the main thread of a program may watch for signals; elsewhere they are its own affair.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    watched = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in watched}
-    for number in watched:
-        signal.signal(number, lambda *_: callback())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:

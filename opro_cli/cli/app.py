@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import traceback
 from typing import Annotated
 
 import typer
 from typer import Abort, TyperException
 
 from opro_cli import __version__
+from opro_cli.cli.boundary import print_defect, print_error, print_usage_error
 from opro_cli.cli.verbs import Verbs
-from opro_cli.errors import Interrupted, OproError, UsageError
+from opro_cli.errors import Interrupted, OproError
 
 app = typer.Typer(
     name="opro",
@@ -24,8 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-_WIDEST = 2000
-"""Cells of a line of an error at most: a name may have a million characters."""
 
 
 def _version(wanted: bool) -> None:
@@ -37,7 +35,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def opro(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Find better prompts with OPRO, and learn the truth about whether they are better.
@@ -54,13 +53,12 @@ def main() -> None:
     # A short command ends before there is garbage, and looking for it is a tenth of its time.
     gc.set_threshold(50_000)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="opro", standalone_mode=False)
     except OproError as error:
-        _tell(error)
+        print_error(error)
         code = error.exit_code
     except TyperException as error:
-        _tell(UsageError(error.format_message(), "`opro COMMAND --help` shows what it takes"))
-        code = error.exit_code
+        code = print_usage_error(error)
     except (Abort, KeyboardInterrupt):
         code = Interrupted.exit_code
     except BrokenPipeError:
@@ -68,23 +66,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the boundary: a defect of opro, not of its user
-        _say("".join(traceback.format_exception(error)))
-        _say(f"opro: this is a defect in opro {__version__}: {error!r}")
-        _say("hint: the run, if one was going, can be resumed; please report this")
-        code = 1
+        code = print_defect(error)
     sys.exit(code)
-
-
-def _tell(error: OproError) -> None:
-    _say(f"opro: {error.message}")
-    if error.hint:
-        _say(f"hint: {error.hint}")
-
-
-def _say(text: str) -> None:
-    """On stderr, without a key and without anything that a terminal would obey."""
-    from opro_cli.models.keys import redact
-    from opro_cli.render.safe import printable
-
-    for line in redact(text).splitlines():
-        print(printable(line, _WIDEST), file=sys.stderr)

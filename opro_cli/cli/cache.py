@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import typer
 
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import Json
 
 cache = typer.Typer(
@@ -41,7 +41,7 @@ def info(as_json: Json = False) -> None:
         "by_model": found.by_model,
     }
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     from opro_cli.render.consoles import console_for
     from opro_cli.render.matrix import print_cache

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import ConfigFile, Json
 from opro_cli.errors import UsageError
 
@@ -23,6 +23,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from opro_cli import wiring
+    from opro_cli.models.keys import keys_not_set
     from opro_cli.reports.costs import forecast
 
     settings = wiring.for_a_new_run(wiring.settings_from(config))
@@ -36,7 +37,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     told["notes"] += wiring.notes_on_servers(settings, servers, told["longest_prompts"])
     facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         from opro_cli.render.consoles import console_for
         from opro_cli.render.forecast import print_forecast
@@ -45,9 +46,9 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     missed = wiring.servers_missed(settings, servers)
     problems = [(each.problem, each.hint) for each in missed]
     if missing:
-        problems.insert(0, (f"no API key: {', '.join(missing)} is not set", None))
+        problems.insert(0, keys_not_set(missing))
     if len(problems) == 1:
         raise UsageError(f"{config}: {problems[0][0]}", problems[0][1])
     if problems:
-        lines = ["; ".join(filter(None, each)) for each in problems]
+        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in problems]
         raise UsageError("\n".join(f"{config}: {line}" for line in lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +16,31 @@ Run = Annotated[str | None, run_argument("RUN", "A run folder, or any part of it
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 
+def run_called(name: str, runs_dir: Path) -> Path:
+    """Find the run of a name; stderr says which one is meant where several have it.
+
+    Raises:
+        RunFolderError: There is no such run, or it is a part of several names.
+    """
+    from opro_cli.store.find import find_run
+
+    return find_run(runs_dir, name, say)
+
+
+def say(note: str) -> None:
+    """Print a sentence on stderr."""
+    from opro_cli.render.safe import printable
+
+    print(printable(note), file=sys.stderr)
+
+
 def chosen_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
     """The folder of the run that was named, or of the newest.
 
     Raises UsageError for none and for both, RunFolderError for what is no run.
     """
-    from opro_cli.store.find import find_run, last_run
+    from opro_cli.store.find import last_run
 
     if (run is None) == (not last):
         raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")
-    return find_run(runs_dir, run) if run is not None else last_run(runs_dir)
+    return run_called(run, runs_dir) if run is not None else last_run(runs_dir)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opro_cli.cli.chosen_run import say
+from opro_cli.cli.gate import FailIf, apply_gate
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
 from opro_cli.cli.swept import diff_sweeps, sweeps_among
 from opro_cli.errors import UsageError
@@ -21,7 +23,9 @@ def diff(
     runs: Annotated[
         list[str],
         run_argument(
-            "RUN", "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER. Or a sweep, or two."
+            "RUN",
+            "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER. Or a sweep, or two.",
+            sweeps=True,
         ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
@@ -35,6 +39,7 @@ def diff(
         bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
     ] = False,
     as_json: Json = False,
+    fail_if: FailIf = None,
 ) -> None:
     """Compare prompts, word by word, and what they are worth on the same questions.
 
@@ -55,8 +60,10 @@ def diff(
     if markdown and as_json:
         raise UsageError("--markdown and --json: one of them")
     if sweeps := sweeps_among(runs, runs_dir):
-        if flips or replies:
-            raise UsageError("--flips and --replies: of runs", "name two cells as SWEEP/CELL")
+        if flips or replies or fail_if:
+            raise UsageError(
+                "--flips, --replies and --fail-if: of runs", "name two cells as SWEEP/CELL"
+            )
         diff_sweeps(sweeps, runs_dir, as_json=as_json, markdown=markdown)
         return
     if len(runs) < 2:
@@ -65,10 +72,15 @@ def diff(
             "name another run, or another prompt of the same: opro diff RUN@start RUN",
         )
     compared = _compared(runs_dir, runs, replies=replies)
+    _show(compared, every_flip=flips or replies, markdown=markdown, as_json=as_json)
+    apply_gate(compared.verdicts, fail_if)
+
+
+def _show(compared: Comparison, *, every_flip: bool, markdown: bool, as_json: bool) -> None:
     if as_json:
         from opro_cli.reports.comparison import as_data
 
-        print(json.dumps(as_data(compared), indent=2))
+        print_json(as_data(compared))
         return
     from opro_cli.render.consoles import console_for
 
@@ -76,17 +88,17 @@ def diff(
     if markdown:
         from opro_cli.render.diff import as_markdown
 
-        print(as_markdown(compared, every_flip=flips or replies), end="", file=console.file)
+        print(as_markdown(compared, every_flip=every_flip), end="")
         return
     from opro_cli.render.diff import print_comparison
 
-    print_comparison(compared, console, every_flip=flips or replies)
+    print_comparison(compared, console, every_flip=every_flip)
 
 
 def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> Comparison:
     from opro_cli.reports.comparison import compare
     from opro_cli.store.compared_runs import choose_prompts, replies_to_flips
 
-    chosen = choose_prompts(runs_dir, names)
+    chosen = choose_prompts(runs_dir, names, say)
     compared = compare(chosen)
     return compared.with_replies(replies_to_flips(chosen, compared)) if replies else compared

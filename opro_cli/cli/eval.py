@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from opro_cli.cli.chosen_run import run_called
+from opro_cli.cli.completions import complete_run, complete_sweep
+from opro_cli.cli.gate import FailIf, apply_gate
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
 from opro_cli.core.task.example import Split
-from opro_cli.errors import DataError, Interrupted, RunFolderError, UsageError
+from opro_cli.errors import DataError, Interrupted, RunFolderError, UsageError, reason_of
 
 FORMULA = tuple("=+-@＝＋－＠")
 """How a formula begins for a spreadsheet, in wide characters, too (OWASP, CSV injection)."""
@@ -35,10 +38,13 @@ def eval_(
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="A file that holds one instruction, whole."),
+        typer.Option("--file", "-f", help="A file that holds one instruction, whole; - is stdin."),
     ] = None,
     best_of: Annotated[
-        list[str] | None, typer.Option("--best-of", metavar="RUN", help="The best of a run.")
+        list[str] | None,
+        typer.Option(
+            "--best-of", metavar="RUN", help="The best of a run.", autocompletion=complete_run
+        ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="So many of the best of each --best-of.")] = 1,
     model: Annotated[
@@ -47,7 +53,9 @@ def eval_(
     sweep: Annotated[
         str | None,
         typer.Option(
-            metavar="SWEEP", help="Its winners and start prompts, on all its tasks and scorers."
+            metavar="SWEEP",
+            help="Its winners and start prompts, on all its tasks and scorers.",
+            autocompletion=complete_sweep,
         ),
     ] = None,
     split: Annotated[Split, typer.Option(help="Which questions.")] = "test",
@@ -69,6 +77,7 @@ def eval_(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
+    fail_if: FailIf = None,
 ) -> None:
     """Score instructions: every prompt on every dataset with every model.
 
@@ -103,11 +112,16 @@ def eval_(
         datasets = [_dataset(each, split, limit, runs_dir) for each in data]
         named = model or []
         plan = list(evaluating.cells(prompts, datasets, named, runs_dir, changes, fresh=fresh))
+    if fail_if and len(prompts) < 2:
+        raise UsageError(
+            "--fail-if compares the others with the first instruction, and there is one",
+            "name the one to compare with first: -p OLD -p NEW",
+        )
     if dry_run:
         show_plan(plan, as_json=as_json)
         return
     for cell in plan:
-        evaluating.require_ready(cell)
+        evaluating.require_ready(cell, cached=not no_cache)
     columns = []
     for number, cell in enumerate(plan, start=1):
         told = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
@@ -132,7 +146,7 @@ def eval_(
             raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
     rows = as_rows(prompts, columns)
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
     elif as_csv:
         writer = csv.DictWriter(
             sys.stdout, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
@@ -145,6 +159,7 @@ def eval_(
         from opro_cli.render.matrix import print_matrix
 
         print_matrix(prompts, columns, console_for(sys.stdout))
+    apply_gate((entry.verdict for each in columns for entry in each.entries[1:]), fail_if)
 
 
 def _tell_of_the_wait(held: RunFolderError) -> None:
@@ -159,18 +174,12 @@ def _prompts(
 ) -> list[str]:
     """All instructions to score, each once, in the order in which they were named."""
     from opro_cli.core.run.selection import best_first
-    from opro_cli.files import read_file
-    from opro_cli.store.find import find_run
     from opro_cli.store.run_folder import read_run
 
     prompts = dict.fromkeys(texts)
-    for path in files:
-        try:
-            prompts[read_file(path).decode().replace("\r\n", "\n").removesuffix("\n")] = None
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read: {error}", "name a text file") from None
+    prompts.update(dict.fromkeys(map(_instruction_in, files)))
     for name in runs:
-        best = best_first(read_run(find_run(runs_dir, name)).state)
+        best = best_first(read_run(run_called(name, runs_dir)).state)
         if not best:
             raise UsageError(
                 f"{name}: nothing is scored there yet", "`opro resume` goes on with it"
@@ -184,13 +193,27 @@ def _prompts(
     return list(prompts)
 
 
+def _instruction_in(path: Path) -> str:
+    """The instruction in a file, whole; "-" is stdin."""
+    from opro_cli.files import read_file
+
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
+        return data.decode().replace("\r\n", "\n").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
+
+
 def _dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Dataset:
     from opro_cli.app import evaluate as evaluating
-    from opro_cli.store.find import find_run
 
     if Path(name).suffix in (".yaml", ".yml"):
         return evaluating.dataset_of_config(Path(name), split, limit)
-    return evaluating.dataset_of_run(find_run(runs_dir, name), split, limit)
+    return evaluating.dataset_of_run(run_called(name, runs_dir), split, limit)
 
 
 def _cells_of(row: dict[str, object]) -> dict[str, object]:

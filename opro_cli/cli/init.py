@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from opro_cli.cli.completions import complete_template
+from opro_cli.cli.json_output import print_json
+from opro_cli.cli.options import Json
+
 
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
@@ -20,8 +24,10 @@ def init(
             "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
             "or …-mixed; embedded-sweep or bbh-sweep.",
             show_default=True,
+            autocompletion=complete_template,
         ),
     ] = "quickstart",
+    as_json: Json = False,
 ) -> None:
     """Write a first config to start from, with the data that it needs.
 
@@ -35,9 +41,17 @@ def init(
     from opro_cli.config.templates import write_template
     from opro_cli.render.safe import printable
 
-    for written in write_template(template, path):
-        print(f"wrote {printable(str(written))}")
-    name = printable(shlex.quote(str(path)))
+    files = write_template(template, path)
+    name = shlex.quote(str(path))
     sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
     run = f"opro check {name} && opro optimize {name}"
-    print(f"next: {sweep if template.endswith('-sweep') else run}")
+    command = sweep if template.endswith("-sweep") else run
+    if as_json:
+        written, unchanged = map(str, files.written), map(str, files.unchanged)
+        print_json({"written": [*written], "unchanged": [*unchanged], "next": command})
+        return
+    for file in files.written:
+        print(f"wrote {printable(str(file))}")
+    for file in files.unchanged:
+        print(f"{printable(str(file))} is there already, unchanged")
+    print(f"next: {printable(command)}")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from opro_cli.cli.gate import FailIf
 from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     ConfigFile,
@@ -28,6 +29,7 @@ def optimize(
     ] = False,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
+    fail_if: FailIf = None,
 ) -> None:
     """Search for a better prompt, in a new run.
 
@@ -44,7 +46,7 @@ def optimize(
     if dry_run:
         show_costs(config, as_json=as_json)
         return
-    run = running.start(config, runs_dir)
+    run = running.start(config, runs_dir, cached=not no_cache)
     work_on(
         run.folder,
         run.settings,
@@ -52,4 +54,5 @@ def optimize(
         as_json=as_json,
         preflight=not no_preflight,
         cached=not no_cache,
+        fail_if=fail_if,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from opro_cli.cli.completions import complete_run, complete_run_or_sweep
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config file.")]
 
@@ -17,19 +18,10 @@ RunsDir = Annotated[
 DEFAULT_RUNS_DIR = Path("runs")
 
 
-def _run_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Completions of RUN: the runs that are there, newest first."""
-    from opro_cli.store.find import list_runs
-
-    names = [run.name for run in list_runs(context.params.get("runs_dir") or DEFAULT_RUNS_DIR)]
-    # Shells evaluate completions: only names as opro itself gives them.
-    plain = [name for name in reversed(names) if re.fullmatch(r"[\w.-]+", name, re.ASCII)]
-    return [name for name in plain if incomplete in name]
-
-
-def run_argument(metavar: str, description: str) -> Any:
-    """An argument that names a run."""
-    return typer.Argument(metavar=metavar, help=description, autocompletion=_run_names)
+def run_argument(metavar: str, description: str, *, sweeps: bool = False) -> Any:
+    """Make an argument that names a run; sweeps: or a sweep."""
+    complete = complete_run_or_sweep if sweeps else complete_run
+    return typer.Argument(metavar=metavar, help=description, autocompletion=complete)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of a table.")]

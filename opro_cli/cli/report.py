@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, run_argument
+from opro_cli.cli.chosen_run import run_called
+from opro_cli.cli.json_output import print_json
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
 from opro_cli.cli.swept import report_on_sweeps, sweeps_among
 
 Output = Annotated[
@@ -24,10 +26,12 @@ Output = Annotated[
 
 def report(
     runs: Annotated[
-        list[str], run_argument("RUN", "Runs, or one sweep: folders, or any parts of names.")
+        list[str],
+        run_argument("RUN", "Runs, or one sweep: folders, or any parts of names.", sweeps=True),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     output: Output = None,
+    as_json: Json = False,
 ) -> None:
     """Write a run, or several side by side, as one HTML page to look at and to send on.
 
@@ -41,15 +45,24 @@ def report(
       opro report grid
     """
     from opro_cli.app.report import REPORT, write_report
-    from opro_cli.render.safe import printable
-    from opro_cli.store.find import find_run
     from opro_cli.store.run_folder import read_run
 
     if sweeps := sweeps_among(runs, runs_dir):
-        print(printable(str(report_on_sweeps(sweeps, runs_dir, output))))
+        page = report_on_sweeps(sweeps, runs_dir, output)
+        _say_where(page, sorted({folder.name for folder in sweeps}), as_json=as_json)
         return
     # A run that was named twice is shown once.
-    folders = list(dict.fromkeys(find_run(runs_dir, run) for run in runs))
+    folders = list(dict.fromkeys(run_called(run, runs_dir) for run in runs))
     place = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
     write_report([read_run(folder) for folder in folders], place)
-    print(printable(str(place)))
+    _say_where(place, [folder.name for folder in folders], as_json=as_json)
+
+
+def _say_where(page: Path, names: list[str], *, as_json: bool) -> None:
+    """Print the path of a page; under `--json` also the runs, or the sweep, that it shows."""
+    from opro_cli.render.safe import printable
+
+    if as_json:
+        print_json({"page": str(page), "shows": names})
+    else:
+        print(printable(str(page)))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.chosen_run import Last, Run, chosen_run
+from opro_cli.cli.gate import FailIf, apply_gate
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
 from opro_cli.cli.session import show_result, work_on
 
@@ -26,6 +27,7 @@ def resume(
     ] = None,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
+    fail_if: FailIf = None,
 ) -> None:
     """Go on with a run that was interrupted; nothing answered is asked again.
 
@@ -45,8 +47,9 @@ def resume(
         if checked.note:
             print(printable(checked.note), file=sys.stderr)
         show_result(checked.result, as_json=as_json)
+        apply_gate([checked.result["verdict"]], fail_if)
         return
-    settings = running.check_resumable(folder, budget or ())
+    settings = running.check_resumable(folder, budget or (), cached=not no_cache)
     work_on(
         folder,
         settings,
@@ -54,4 +57,5 @@ def resume(
         as_json=as_json,
         preflight=not no_preflight,
         cached=not no_cache,
+        fail_if=fail_if,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
 from opro_cli.cli.swept import list_sweeps
 from opro_cli.errors import OproError
@@ -29,7 +29,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
         except OproError as error:  # one damaged run must not hide the others
             print(f"left out: {printable(error.message)}", file=sys.stderr)
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     from opro_cli.render.page import page_for
     from opro_cli.store import find as find_sweeps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from opro_cli.cli.gate import apply_gate
+from opro_cli.cli.json_output import print_json
 from opro_cli.errors import Interrupted, OproError
-from opro_cli.store.find import SWEEP
+from opro_cli.store.find import is_sweep
 
 if TYPE_CHECKING:
     from opro_cli.core.settings.settings import Settings
@@ -30,6 +31,7 @@ def work_on(
     as_json: bool,
     preflight: bool = True,
     cached: bool = True,
+    fail_if: str | None = None,
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli.app import run as running
@@ -47,6 +49,7 @@ def work_on(
                 shared=shared,
             )
     except OproError as error:
+        error.where = error.where or str(folder)
         if error.hint is None:
             error.hint = how_to_resume(folder)
         elif how_to_resume(folder) not in error.hint:
@@ -70,12 +73,13 @@ def work_on(
     if outcome.ending == "interrupted":
         print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
         raise typer.Exit(Interrupted.exit_code)
+    apply_gate([outcome.result["verdict"]], fail_if)
 
 
 @contextmanager
 def _limits_of(folder: Path) -> Iterator[SharedLimits | None]:
     """The limits that a cell shares with its sweep; None for any other run."""
-    if not (folder.resolve().parent / SWEEP).is_file():
+    if not is_sweep(folder.resolve().parent):
         yield None
         return
     from opro_cli.render.safe import printable
@@ -98,7 +102,7 @@ def show_costs(config: Path, *, as_json: bool) -> None:
     strategy, prices = wiring.strategy_for(settings), wiring.list_prices(settings)
     told = costs(settings, examples, strategy, prices)
     if as_json:
-        print(json.dumps(told, indent=2))
+        print_json(told)
         return
     from opro_cli.render.consoles import console_for
     from opro_cli.render.forecast import print_costs
@@ -109,7 +113,7 @@ def show_costs(config: Path, *, as_json: bool) -> None:
 def show_result(result: dict[str, object], *, as_json: bool) -> None:
     """The result on stdout, for people or for programs."""
     if as_json:
-        print(json.dumps(result, indent=2))
+        print_json(result)
         return
     from opro_cli.render.page import page_for
     from opro_cli.render.summary import print_result

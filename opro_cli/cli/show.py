@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
+from opro_cli.cli.chosen_run import run_called
+from opro_cli.cli.gate import FailIf, apply_gate
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
 
 
@@ -13,6 +15,7 @@ def show(
     run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: Json = False,
+    fail_if: FailIf = None,
 ) -> None:
     """Show a run: its result so far and all candidates with their scores.
 
@@ -21,14 +24,18 @@ def show(
       opro show quickstart
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
-    from opro_cli.store.find import find_run
     from opro_cli.store.summary import show_run
 
-    status, result, candidates = show_run(find_run(runs_dir, run))
+    status, result, candidates = show_run(run_called(run, runs_dir))
     if as_json:
         told = {**result, "run_status": status, "candidates": candidates}
-        print(json.dumps(told, indent=2))
-        return
+        print_json(told)
+    else:
+        _print(candidates, result)
+    apply_gate([result["verdict"]], fail_if)
+
+
+def _print(candidates: list[dict[str, Any]], result: dict[str, Any]) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.page import page_for
     from opro_cli.render.summary import print_result

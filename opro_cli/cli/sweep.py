@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from opro_cli.cli.json_output import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 
@@ -106,7 +106,7 @@ def show_table(table: Table, again: str, *, as_json: bool) -> None:
     from opro_cli.render.sweep_frame import closing_lines
 
     if as_json:
-        print(json.dumps([row.plain() for row in table.rows.values()], indent=2))
+        print_json([row.plain() for row in table.rows.values()])
     else:
         page = page_for(sys.stdout)
         page.table(sweep_rows(table.rows.values(), page.width), RIGHT)
@@ -129,7 +129,7 @@ def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngi
 def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
     """What the cells would cost, for people or for programs."""
     if as_json:
-        print(json.dumps(told, indent=2))
+        print_json(told)
         return
     from opro_cli.render.page import page_for
     from opro_cli.render.sweep import estimate_rows

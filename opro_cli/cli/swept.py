@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from opro_cli.cli.json_output import print_json
 from opro_cli.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
         for cell in plan
     ]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     page = page_for(sys.stdout)
     told = [[printable(str(value)) for value in row.values()] for row in rows]
@@ -117,17 +117,17 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
     if len(reports) == 1:
         (report,) = reports
         if as_json:
-            print(json.dumps(data.sweep_data(report), indent=2, default=str))
+            print_json(data.sweep_data(report))
         elif markdown:
-            print(sweep_markdown.sweep_as_markdown(report), end="", file=console.file)
+            print(sweep_markdown.sweep_as_markdown(report), end="")
         else:
             sweep_report_view.print_sweep(report, console)
         return
     compared = diff_sweeps(*reports)
     if as_json:
-        print(json.dumps(data.diff_data(compared), indent=2, default=str))
+        print_json(data.diff_data(compared))
     elif markdown:
-        print(sweep_markdown.diff_as_markdown(compared), end="", file=console.file)
+        print(sweep_markdown.diff_as_markdown(compared), end="")
     else:
         sweep_report_view.print_sweep_diff(compared, console)
 

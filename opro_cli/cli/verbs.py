@@ -19,6 +19,7 @@ VERBS = {
     "diff": "Compare prompts, word by word, and what they are worth on the same questions.",
     "report": "Write a run, or several side by side, as one HTML page to look at and to send on.",
     "check": "Check a config, its data and servers here, and show what a run would do.",
+    "config": "Show a whole config: every key, its value, and where that comes from.",
     "init": "Write a first config to start from, with the data that it needs.",
     "cache": "The answers that are kept for all runs: what there is, and to remove them.",
     "sweep": "Work on a grid of runs; what is finished is skipped, what was begun goes on.",
@@ -33,6 +34,14 @@ class Verbs(Group):
     def __init__(self, **settings: Any) -> None:
         lines = {verb: Command(verb, help=line) for verb, line in VERBS.items()}
         super().__init__(**{**settings, "commands": lines})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take `opro help VERB` as `opro VERB --help`, and `opro version` as `--version`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        elif args == ["version"]:
+            args = ["--version"]
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name, the command and its arguments."""

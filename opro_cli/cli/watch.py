@@ -46,6 +46,7 @@ def watch(
     import asyncio
 
     from opro_cli.app import watch as watching
+    from opro_cli.app.stop_signals import stop_signals_to
     from opro_cli.render.consoles import observer_for
 
     times = _speed(speed, replay=replay)
@@ -58,15 +59,13 @@ def watch(
         if not viewing.at_work:
             _say(f"{folder.name} is not at work; this is where it stands")
         seeing = watching.follow(viewing, observers)
-    # Killed politely too, the terminal gets its cursor back.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        recorded = asyncio.run(seeing)
+        # Killed politely too, the terminal gets its cursor back.
+        with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
+            recorded = asyncio.run(seeing)
     except KeyboardInterrupt:
         _say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
         raise typer.Exit(Interrupted.exit_code) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
     _conclude(recorded, as_json=as_json)
 
 

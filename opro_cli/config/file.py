@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.config.yaml_spellings import spellings_of
 from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
-from opro_cli.core.settings.schema import Problem, show
+from opro_cli.core.settings.schema import Problem, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.errors import ConfigError, UsageError
 from opro_cli.files import open_to_read
@@ -91,21 +92,32 @@ def _read_text(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """A YAML file as plain data, the line of each key, and what is wrong with it as YAML."""
+    """A YAML file as plain data, the line of each key, and what is wrong with it as YAML.
+
+    spellings: of the values that YAML reads as something else than the text that stands there.
+    """
 
     path: Path
     raw: Any
     lines: Mapping[KeyPath, int]
     problems: tuple[Problem, ...]
+    spellings: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def refuse(self, problems: Iterable[Problem]) -> None:
         """ConfigError for these problems and its own, in the order of the file, if any."""
         told = sorted(
-            (*self.problems, *problems), key=lambda each: _line_for(each.path, self.lines)
+            (*self.problems, *problems), key=lambda each: line_of_key(each.path, self.lines)
         )
         if told:
-            finished = [_finished(self.path, problem, self.lines) for problem in told]
+            finished = [self._format_problem(problem) for problem in told]
             raise ConfigError(str(self.path), finished)
+
+    def _format_problem(self, problem: Problem) -> str:
+        message = problem.message
+        spelling = self.spellings.get(problem.path)
+        if spelling and problem.found and message.endswith(problem.found):
+            message = message.removesuffix(problem.found) + show_as_written(spelling)
+        return f"{self.path}:{line_of_key(problem.path, self.lines)}: {problem.dotted}: {message}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -147,7 +159,8 @@ def _parsed(path: Path, text: str) -> YamlFile:
         _join_halves(root)
         problems = (*_repeated_keys(root, ()), *_lone_halves(root, ()))
         lines = dict(_lines_of(root, ()))  # before the next line: merging keys changes the nodes
-        return YamlFile(path, loader.construct_document(root), lines, problems)
+        spellings = dict(spellings_of(root, ()))
+        return YamlFile(path, loader.construct_document(root), lines, problems, spellings)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
     except RecursionError:
@@ -162,11 +175,7 @@ def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
     return f"{where}: not YAML: {what}" + (f" ({context})" if context else "")
 
 
-def _finished(path: Path, problem: Problem, lines: Mapping[KeyPath, int]) -> str:
-    return f"{path}:{_line_for(problem.path, lines)}: {problem.dotted}: {problem.message}"
-
-
-def _line_for(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+def line_of_key(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
     """The line of a key, or of the nearest section around a missing one."""
     while path and path not in lines:
         path = path[:-1]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -10,14 +13,35 @@ from opro_cli.core.settings.schema import nearest
 from opro_cli.errors import UsageError
 
 
-def write_template(name: str, path: Path) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class WrittenTemplate:
+    """The files of a template.
+
+    Attributes:
+        written: New files.
+        unchanged: Files that were there with the same content.
+    """
+
+    written: tuple[Path, ...]
+    unchanged: tuple[Path, ...]
+
+
+def template_names() -> list[str]:
+    """Return the names of the shipped configs, sorted."""
+    return sorted(file.stem for file in _shipped_configs().glob("*.yaml"))
+
+
+def write_template(name: str, path: Path) -> WrittenTemplate:
     """Write the shipped config `name` to `path`, and beside it the files that it names.
 
-    Those are data, and for a sweep the configs that it is made of, with their data. Returns what
-    was written. Raises UsageError rather than overwrite anything.
+    Those are data, and for a sweep the configs that it is made of, with their data.
+
+    Raises:
+        UsageError: There is no such template, or a file is there with other content; then
+            nothing is written.
     """
     folder = _shipped_configs()
-    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    names = template_names()
     if name not in names:
         guess = nearest(name, names)
         hint = f"did you mean {guess}?" if guess else None
@@ -25,18 +49,41 @@ def write_template(name: str, path: Path) -> list[Path]:
     named = _named_files(folder, f"{name}.yaml")
     copies = {path: (folder / f"{name}.yaml").read_bytes()}
     copies |= {path.parent / each: (folder / each).read_bytes() for each in named}
+    unchanged = []
     try:
         for target, content in copies.items():
-            if target.exists() and (not target.is_file() or target.read_bytes() != content):
-                raise UsageError(f"{target} is there already", "name another file: opro init FILE")
-        for target, content in copies.items():
+            if not target.exists():
+                continue
+            if not target.is_file() or target.read_bytes() != content:
+                raise UsageError(
+                    f"{target} is there already, with other content",
+                    _another_place(name, path, target),
+                )
+            unchanged.append(target)
+        written = [target for target in copies if target not in unchanged]
+        for target in written:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            target.write_bytes(copies[target])
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be written: {error.strerror}", "name another file: opro init FILE"
         ) from error
-    return list(copies)
+    return WrittenTemplate(tuple(written), tuple(unchanged))
+
+
+def _another_place(name: str, path: Path, target: Path) -> str:
+    """Word the remedy for a file that is in the way of a template.
+
+    Data files keep their names, so that only another folder helps where one of them is.
+    """
+    if target == path:
+        return "name another file: opro init FILE"
+    numbers = itertools.count(2)
+    folder = path.parent / name
+    while folder.exists():
+        folder = path.parent / f"{name}-{next(numbers)}"
+    command = f"opro init {shlex.quote(str(folder / path.name))} --template {name}"
+    return f"write the template into another folder: {command}"
 
 
 def _named_files(folder: Path, config: str) -> list[str]:

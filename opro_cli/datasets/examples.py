@@ -24,13 +24,11 @@ class Problems:
     """Rows that cannot be used: how many, and the first few reasons as finished lines."""
 
     count: int = 0
-    reasons: int = 0
     quoted: list[str] = field(default_factory=list)
 
-    def add(self, line: str, rows: int = 1) -> None:
-        """Note one problem that makes `rows` rows unusable."""
-        self.count += rows
-        self.reasons += 1
+    def add(self, line: str) -> None:
+        """Note why a row cannot be used."""
+        self.count += 1
         if len(self.quoted) < QUOTED:
             self.quoted.append(line)
 

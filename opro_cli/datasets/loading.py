@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -29,23 +28,21 @@ def without_repeats(examples: Sequence[Example], problems: Problems) -> list[Exa
     A question with different targets goes with all of its rows and is a problem, since which
     target is right is not known.
     """
-    first: dict[str, Example] = {}
-    contradicted: dict[str, Example] = {}
-    copies: Counter[str] = Counter()
+    rows: dict[str, list[Example]] = {}
     for example in examples:
-        key = question_key(example.input)
-        kept = first.setdefault(key, example)
-        copies[key] += 1
-        if kept.target != example.target:
-            contradicted.setdefault(key, example)
-    for key, other in contradicted.items():
-        kept = first.pop(key)
-        problems.add(
-            f"{other.source}: the question of {kept.source} again with another target, "
-            f"{other.target!r} after {kept.target!r}",
-            rows=copies[key],
-        )
-    return list(first.values())
+        rows.setdefault(question_key(example.input), []).append(example)
+    usable = []
+    for copies in rows.values():
+        if all(each.target == copies[0].target for each in copies):
+            usable.append(copies[0])
+            continue
+        for each in copies:
+            other = next(row for row in copies if row.target != each.target)
+            problems.add(
+                f"{each.source}: the question has another target in {other.source}, "
+                f"{each.target!r} here and {other.target!r} there"
+            )
+    return usable
 
 
 def without_leaks(
@@ -167,7 +164,7 @@ def _template(setting: str, name: str) -> Template:
 
 
 def _lines(problems: Problems) -> str:
-    more = problems.reasons - len(problems.quoted)
+    more = problems.count - len(problems.quoted)
     return "\n".join([*problems.quoted, *([f"and {more} more"] if more > 0 else [])])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from opro_cli.core.settings.schema import nearest
-from opro_cli.errors import DataError
+from opro_cli.errors import DataError, reason_of
 from opro_cli.files import NotAFileError, open_to_read
 
 
@@ -69,7 +69,7 @@ def open_file(place: str) -> BinaryIO:
     except PermissionError:
         raise DataError(f"{place}: not readable by this user", "change its permissions") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(f"{place}: cannot be opened ({error})") from None
+        raise DataError(f"{place}: cannot be opened: {reason_of(error)}") from None
 
 
 def text_lines(place: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.core.task.example import Example, Grade
-from opro_cli.errors import UsageError
+from opro_cli.errors import RunError, UsageError
 from opro_cli.models.deadline import Deadline
 from opro_cli.models.keys import redact
 from opro_cli.processes import cores, start_module
@@ -53,7 +53,7 @@ class WorkerGrader:
         self._all: set[_Worker] = set()
 
     async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:  # noqa: ARG002
-        """Grade one reply; raises UsageError when the metric fails, dies or takes too long."""
+        """Grade one reply; raises RunError when the metric fails, dies or takes too long."""
         asked = {
             "reply": reply,
             "target": example.target,
@@ -68,7 +68,7 @@ class WorkerGrader:
             except TimeoutError:
                 raise _too_slow(self._answer, self._seconds, example.source) from None
             except ProcessEnded as ended:
-                raise UsageError(
+                raise RunError(
                     f"{self._answer} ended the process that grades ({ended}) on {example.source}",
                     "mend it; the reply is kept until then",
                 ) from None
@@ -78,7 +78,7 @@ class WorkerGrader:
                 else:
                     self._idle.append(worker)
         if "error" in result:
-            raise UsageError(result["error"], result["hint"])
+            raise RunError(result["error"], result["hint"])
         return Grade(result["answer"], result["score"])
 
     async def aclose(self) -> None:
@@ -89,7 +89,10 @@ class WorkerGrader:
     async def _start(self) -> _Worker:
         worker = _Worker()
         self._all.add(worker)
-        await worker.load(self._answer)
+        try:
+            await worker.load(self._answer)
+        except UsageError as error:  # it was importable when the run began
+            raise RunError(error.message, error.hint) from None
         return worker
 
 
@@ -193,7 +196,7 @@ async def _last_of(stream: asyncio.StreamReader) -> bytes:
     return last
 
 
-def _too_slow(answer: str, seconds: float, source: str) -> UsageError:
+def _too_slow(answer: str, seconds: float, source: str) -> RunError:
     raising = "raise task.answer_timeout in the run's config.yaml"
     hint = f"make it faster, or {raising}; the reply is kept until then"
     if answer.startswith("regex:"):
@@ -201,4 +204,4 @@ def _too_slow(answer: str, seconds: float, source: str) -> UsageError:
             f"start a new run with a pattern that has no repeats within repeats, such as (a+)+, or "
             f"{raising}; the reply is kept until then"
         )
-    return UsageError(f"{answer} took more than {seconds:g} s to grade the reply to {source}", hint)
+    return RunError(f"{answer} took more than {seconds:g} s to grade the reply to {source}", hint)

@@ -27,7 +27,7 @@ from opro_cli.core.task.example import (
     Replied,
     Split,
 )
-from opro_cli.errors import ModelError, OproError, UsageError
+from opro_cli.errors import ModelError, OproError, RunError
 from opro_cli.loop.planner import Question
 from opro_cli.ports import Evaluator
 
@@ -177,7 +177,7 @@ class Scoring:
                 raise
             self._refuse(question, error)
             if self.refused >= MOST_REFUSED and not self.answered:
-                raise UsageError(
+                raise RunError(
                     f"{self._model} refused {self.refused} questions and answered none: "
                     f"{error.message}",
                     error.hint,
@@ -187,7 +187,7 @@ class Scoring:
         """Put the first questions of a run one at a time, until an answer can be read.
 
         These are questions of the run like all others: nothing is paid for twice. Raises
-        UsageError when none can be read, or when all are refused.
+        RunError when none can be read, or when all are refused.
         """
         refused: list[tuple[Question, ModelError]] = []
         for question in questions:
@@ -204,12 +204,12 @@ class Scoring:
                     self._refuse(each, refusal)
                 return
         if len(refused) == len(questions):
-            raise UsageError(
+            raise RunError(
                 f"{self._model} refused the first {len(refused)} questions: "
                 f"{refused[0][1].message}",
                 f"{refused[0][1].hint or 'is the config right?'}; {GO_ON}",
             )
-        raise UsageError(
+        raise RunError(
             f"{self._model}: none of its first {len(questions)} answers could be read as "
             f"{self.calls.settings.task.answer}",
             "look at them in events.jsonl: is task.answer right, scorer.max_tokens enough? "

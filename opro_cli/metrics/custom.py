@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.errors import UsageError
+from opro_cli.errors import RunError
 from opro_cli.reading.answer_text import required_text, same_text
 from opro_cli.reading.final_answer import final_answer
 from opro_cli.reading.reply_text import tail
@@ -74,12 +74,12 @@ class FunctionMetric:
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """The function's score of `reply`.
 
-        Raises UsageError when the function raises or returns anything but a score or None.
+        Raises RunError when the function raises or returns anything but a score or None.
         """
         try:
             score: object = self._function(reply, example.target, example.input)
         except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise UsageError(
+            raise RunError(
                 f"metric function {self._name} raised {type(error).__name__}: "
                 f"{self._show(str(error))} on {example.source}",
                 "make it return None for a reply that it cannot read",
@@ -87,7 +87,7 @@ class FunctionMetric:
         if score is None:
             return UNREADABLE
         if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
-            raise UsageError(
+            raise RunError(
                 f"metric function {self._name} returned {self._show(repr(score))} on "
                 f"{example.source}; "
                 "expected a score from 0 to 1, True, False or None"

@@ -13,7 +13,7 @@ from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.embedded.chat import ChatFormat, one_text
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.embedded.prompts import Prompt
-from opro_cli.errors import ModelError, RunFolderError
+from opro_cli.errors import ModelError, RunFolderError, reason_of
 from opro_cli.models.embedded_workers import Workers, closed
 
 
@@ -54,7 +54,7 @@ class EmbeddedModel:
             (folder / "model.safetensors").stat()
         except (OSError, KeyError, ValueError) as error:
             raise ModelError(
-                f"{name}: the weights in {folder} cannot be read: {error}",
+                f"{name}: the weights in {folder} cannot be read: {reason_of(error)}",
                 "reinstall the package",
                 transient=False,
             ) from error

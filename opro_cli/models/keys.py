@@ -6,7 +6,7 @@ import json
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -130,11 +130,12 @@ OPENAI_NAMES = re.compile(r"(gpt-|chatgpt-|o\d)")
 
 SECRET_NAMES = re.compile(r"_(API_KEY|KEY|TOKEN|SECRET|PASSWORD)$")
 SHORTEST_SECRET = 6  # a shorter value is a test's "x" or "none" and would blot out common words
+# Behind a name a key has a letter or a digit; "…", "..." and "***" are stand-ins for one.
 SECRET_SHAPES = re.compile(
-    r"\bsk-[\w*.-]{4,}"  # OpenAI, Anthropic, OpenRouter; providers echo them half masked
-    r"|(?<=Bearer )[^\s\"',]+"
-    r"|(?<=[?&]key=)[^\s\"'&]+"  # Gemini carries the key in its url
-    r"|(?i:(?<=[_-]key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s\"'&]+"
+    r"\bsk-(?=[*.-]*\w)[\w*.-]{4,}"  # OpenAI, Anthropic, OpenRouter; echoed half masked
+    r"|(?<=Bearer )(?=[^\s\"',]*\w)[^\s\"',]+"
+    r"|(?<=[?&]key=)(?=[^\s\"'&]*\w)[^\s\"'&]+"  # Gemini carries the key in its url
+    r"|(?i:(?<=[_-]key=)|(?<=token=)|(?<=secret=)|(?<=password=))(?=[^\s\"'&]*\w)[^\s\"'&]+"
     r"|(?<=://)[^\s/@]+(?=@)"  # name and password of a network proxy
 )
 
@@ -197,6 +198,22 @@ def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...
     if not variables or has_own_server(model_name, api_base):
         return ()
     return () if any(os.environ.get(variable) for variable in variables) else variables[:1]
+
+
+def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
+    """Word the refusal of models whose keys are missing.
+
+    Args:
+        variables: The environment variables that must be set; at least one.
+
+    Returns:
+        The message, "no API key: OPENAI_API_KEY is not set", and the hint, a line a variable.
+    """
+    *others, last = variables
+    names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    lines = [f"export {variable}=…" for variable in variables]
+    lines[-1] += "  (keys are read from the environment and never written)"
+    return f"no API key: {names} not set", "\n".join(lines)
 
 
 def keys_sent(model_name: str, api_base: str | None) -> frozenset[str]:

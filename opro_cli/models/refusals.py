@@ -70,7 +70,7 @@ def require_key(name: str, api_base: str | None) -> None:
     if missing:
         raise ModelError(
             f"{name} needs an API key: {missing[0]} is not set",
-            f"export {missing[0]}=...",
+            f"export {missing[0]}=…",
             transient=False,
         )
 

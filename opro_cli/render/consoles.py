@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 
@@ -15,10 +16,30 @@ if TYPE_CHECKING:
 
 
 def console_for(stream: TextIO) -> Console:
-    """A console that takes no text for markup and breaks on no letter its encoding lacks."""
+    """A console that takes no text for markup and breaks on no letter its encoding lacks.
+
+    In a pipe or a file no line ends in the blanks that rich fills its tables with.
+    """
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return Console(file=stream, markup=False, emoji=False, highlight=False)
+    console = Console(file=stream, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console.file = cast(TextIO, _Trimmed(stream))
+    return console
+
+
+class _Trimmed:
+    """A stream without blanks at the ends of lines; a console writes whole lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, trimmed."""
+        return self._stream.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def observer_for(

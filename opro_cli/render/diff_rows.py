@@ -14,6 +14,7 @@ from opro_cli.render.safe import printable, printable_lines
 from opro_cli.render.tables import Grid, Theirs, print_block
 from opro_cli.reports.comparison import Column, Comparison
 from opro_cli.reports.diff import PromptDiff, Side
+from opro_cli.reports.edge import describe_disagreement
 from opro_cli.reports.formats import bounds, cost_words, count, percent, plural, points, tokens
 from opro_cli.reports.paired import Answer, Flip, Flips
 
@@ -114,10 +115,13 @@ def headline(flips: Flips | None) -> str:
     """What the least seen split says, in a sentence."""
     if flips is None:
         return "the two prompts answered no question in common"
+    low, high = flips.interval.low, flips.interval.high
+    edge = describe_disagreement(flips.p_value, low, high)
     return (
         f"{flips.split}, {plural(flips.shared, 'shared question')}: "
-        f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong "
-        f"({flips.test} = {_p(flips.p_value)})"
+        f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong, "
+        f"{points(flips.difference)} points (95 % interval {points(low)} to {points(high)}; "
+        f"{flips.test} = {_p(flips.p_value)})" + (f"; {edge}" if edge else "")
     )
 
 

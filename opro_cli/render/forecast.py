@@ -11,6 +11,7 @@ from rich.text import Text
 
 from opro_cli.render.listings import INSTRUCTION
 from opro_cli.render.safe import printable, printable_lines
+from opro_cli.render.tables import print_block
 from opro_cli.reports import formats
 from opro_cli.reports.formats import count
 
@@ -55,13 +56,10 @@ def server_line(server: Mapping[str, Any]) -> str:
 
 def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
     console.print(Text(f"\n{title}:", style="bold"))
-    grid = Table.grid()
     for message in messages:
         if message["role"] != "user":
-            grid.add_row("", Text(f"({message['role']})"))
-        for line in printable_lines(message["content"]):
-            grid.add_row("  │ ", Text(line))
-    console.print(grid)
+            print_block(console, "    ", [f"({message['role']})"])
+        print_block(console, "  │ ", printable_lines(message["content"]), again=True)
 
 
 def print_costs(told: Mapping[str, Any], console: Console) -> None:

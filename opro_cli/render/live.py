@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
+from typing import TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
@@ -20,6 +22,7 @@ from opro_cli.render.frame import render_run
 from opro_cli.render.plain import opening_lines
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Scoreboard
+from opro_cli.render.suspension import Suspension
 from opro_cli.render.sweep_frame import render_sweep
 
 PERIOD = 0.125
@@ -54,7 +57,8 @@ class Drawing:
         self._writing = Lock()
         # Its own thread: the loop's shared ones may be busy with a model for seconds.
         self._writer = ThreadPoolExecutor(1, "live-view")
-        self._size = console.size
+        self._size: tuple[int, int] | None = console.size
+        self._suspension = Suspension(cast(TextIO, console.file), self._forget_the_screen)
 
     def begin(self) -> None:
         """Draw the first frame; the others follow on the event loop, if one runs."""
@@ -65,6 +69,7 @@ class Drawing:
             vertical_overflow="crop",
         )
         self._live.start()
+        self._suspension.begin()
         self._write(self._frame())
         self.go_on()
 
@@ -110,13 +115,19 @@ class Drawing:
                 self._console.clear()
             self._live.update(frame, refresh=True)
 
+    def _forget_the_screen(self) -> None:
+        """Draw the next frame on an empty screen: a shell has written on it."""
+        self._size = None
+
     def _stop(self, last: Text | None = None) -> None:
         """Give the terminal back; `_writing` is held and the display is there."""
         live, self._live = self._live, None
         if live is not None:
+            self._suspension.end()
             if last is not None:
                 live.update(last)
-            live.stop()
+            with suppress(OSError):  # the terminal is gone
+                live.stop()
 
     def _say_why_it_ended(self, drawing: asyncio.Task[None]) -> None:
         if drawing.cancelled():
@@ -127,7 +138,8 @@ class Drawing:
         said = (
             f"the live view has stopped, the {self._work} goes on ({type(error).__name__}: {error})"
         )
-        self._console.print(Text(printable(said)), soft_wrap=True)
+        with suppress(OSError):
+            self._console.print(Text(printable(said)), soft_wrap=True)
 
 
 class LiveView:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.render.safe import instruction_shown, printable
-from opro_cli.reports.formats import bounds, count, megabytes, moment, percent, plural
+from opro_cli.reports.formats import bounds, count, megabytes, moment, percent, plural, utc_minute
 from opro_cli.reports.matrix import Column, Entry
 
 PROMPT = 60
@@ -90,9 +90,7 @@ def print_cache(facts: Mapping[str, Any], console: Console) -> None:
     size = f"{megabytes(facts['bytes'])} of at most {megabytes(facts['limit_bytes'])}"
     rows = [("kept in", facts["path"]), ("answers", count(facts["answers"])), ("size", size)]
     if facts["answers"]:
-        rows += [
-            (end, f"{facts[end]:.16}".replace("T", " ") + " UTC") for end in ("oldest", "newest")
-        ]
+        rows += [(end, utc_minute(facts[end])) for end in ("oldest", "newest")]
     rows += [(count(many), name) for name, many in facts["by_model"].items()]
     grid = Table.grid(padding=(0, 2))
     for name, value in rows:

@@ -43,6 +43,8 @@ def print_result(result: Mapping[str, Any], page: Page) -> None:
     if result.get("baselines"):
         page.line()
         page.table(_baselines(result), right=(1,))
+        for line in _at_the_edge(result):
+            page.line(line, "dim")
     for line in _noise(result) + _stopped_early(result):
         page.line(line)
     for line in (
@@ -128,6 +130,18 @@ def _baselines(result: Mapping[str, Any]) -> list[list[str]]:
         if score is not None:
             rows.append([name, formats.percent(score["mean"]), _difference(meeting)])
     return rows
+
+
+def _at_the_edge(result: Mapping[str, Any]) -> Iterator[str]:
+    """Of which baselines test and interval disagree; the verdict's own sentence says so itself."""
+    from opro_cli.reports.edge import describe_disagreement
+
+    for name, _, meeting in _on_test(result):
+        if meeting is None or meeting is result or not meeting["difference"]:
+            continue
+        bounds = meeting["difference"]["interval"]
+        if edge := describe_disagreement(meeting["paired_test"]["p_value"], *bounds):
+            yield f"{name}: {edge}"
 
 
 def _on_test(

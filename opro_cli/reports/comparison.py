@@ -8,6 +8,7 @@ from typing import Any
 
 from opro_cli.core.settings.differences import changes_between
 from opro_cli.core.stats.intervals import holm
+from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.reports.diff import Chosen, PromptDiff, Side, diff_prompts, side_of
 from opro_cli.reports.paired import Flip, Flips, Replies
@@ -48,6 +49,17 @@ class Comparison:
     against_first: tuple[PromptDiff, ...]
     adjusted: tuple[Mapping[Split, float], ...]
 
+    @property
+    def verdicts(self) -> tuple[str | None, ...]:
+        """Of each of the others against the first, as `verdict` of a result.
+
+        None where they share no test questions: others steered the search.
+        """
+        return tuple(
+            next((_verdict(f, p["test"]) for f in diff.by_split if f.split == "test"), None)
+            for diff, p in zip(self.against_first, self.adjusted, strict=True)
+        )
+
     def with_replies(self, replies: Sequence[Replies]) -> Comparison:
         """The same, with what the scorer said under each prompt."""
         first, *others = replies
@@ -68,6 +80,12 @@ class Comparison:
                 flipped[0][flips.split] |= of_first
                 own[flips.split] |= of_other
         return flipped
+
+
+def _verdict(flips: Flips, p_value: float) -> str:
+    if p_value >= ALPHA:
+        return "not_distinguishable"
+    return "improved" if flips.difference > 0 else "worse"
 
 
 def compare(chosen: Sequence[Chosen]) -> Comparison:
@@ -187,6 +205,10 @@ def _flips_data(flips: Flips, adjusted: Mapping[Split, float]) -> dict[str, Any]
         "test": flips.test,
         "p_value": flips.p_value,
         "p_adjusted": adjusted[flips.split],
+        "difference": {
+            "mean": flips.difference,
+            "interval": [flips.interval.low, flips.interval.high],
+        },
     }
 
 

@@ -111,6 +111,11 @@ def moment(at: float | None) -> str:
     return UNKNOWN if at is None else f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def utc_minute(moment: str) -> str:
+    """An ISO 8601 moment in UTC as "2026-11-28 20:14 UTC"."""
+    return f"{moment[:16].replace('T', ' ')} UTC"
+
+
 def plural(number: int, noun: str, many: str | None = None) -> str:
     """1 -> "1 call", 12345 -> "12,345 calls"; `many` where an s does not do."""
     return f"{count(number)} {noun if number == 1 else many or f'{noun}s'}"

@@ -43,6 +43,13 @@ class Entry:
             return ""
         return "better" if self.against_first.difference > 0 else "worse"
 
+    @property
+    def verdict(self) -> str | None:
+        """As `verdict` of a result; None for the first prompt, and where nothing is shared."""
+        if self.against_first is None:
+            return None
+        return {"better": "improved", "worse": "worse"}.get(self.mark, "not_distinguishable")
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -63,7 +63,7 @@ class Flips:
 
     gained: wrong under the first, right under the second; lost: the other way round.
     left_out: further shared questions, that a score leaves out because they were refused.
-    test, p_value: of `compare_scores` on the shared ones, as in the verdict.
+    test, p_value, difference, interval: of `compare_scores` on the shared ones, as in the verdict.
     """
 
     split: Split
@@ -73,6 +73,8 @@ class Flips:
     lost: tuple[Flip, ...]
     test: str
     p_value: float
+    difference: float
+    interval: Interval
 
     def numbers(self) -> tuple[Set[int], Set[int]]:
         """The questions that flipped, as the first run counts them and as the second does."""
@@ -120,7 +122,17 @@ def _on_split(
         return None
     test = compare_scores([(f.before.score, f.after.score) for f in shared])
     left_out = len(both) - len(shared)
-    return Flips(split, len(shared), left_out, gained, lost, test.name, test.p_value)
+    return Flips(
+        split,
+        len(shared),
+        left_out,
+        gained,
+        lost,
+        test.name,
+        test.p_value,
+        test.difference,
+        test.interval,
+    )
 
 
 def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Question, Answer]:

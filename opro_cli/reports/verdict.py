@@ -9,6 +9,7 @@ from opro_cli.core.run.selection import deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.paired import ALPHA
+from opro_cli.reports.edge import describe_disagreement
 from opro_cli.reports.paired import Comparison, compare
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
@@ -103,11 +104,12 @@ def _sentence(found: Comparison, outcome: Judgement) -> str:
 
 def _figures(found: Comparison) -> str:
     low, high = 100 * found.interval.low, 100 * found.interval.high
+    edge = describe_disagreement(found.p_value, found.interval.low, found.interval.high)
     return (
         f"on {found.n} unseen test questions {100 * found.before:.1f} % → "
         f"{100 * found.after:.1f} %, {100 * found.difference:+.1f} points (95 % interval "
         f"{low:+.1f} to {high:+.1f}; {found.gained} gained, {found.lost} lost, "
-        f"{found.test} = {found.p_value:.2g}){_left_out(found)}"
+        f"{found.test} = {found.p_value:.2g}){_left_out(found)}" + (f"; {edge}" if edge else "")
     )
 
 

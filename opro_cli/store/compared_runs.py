@@ -13,7 +13,7 @@ from opro_cli.errors import UsageError
 from opro_cli.reports.comparison import Comparison
 from opro_cli.reports.diff import BEST, Chosen, Place, choose, place_of
 from opro_cli.reports.paired import Replies
-from opro_cli.store.find import find_run, runs_called
+from opro_cli.store.find import Note, find_run, runs_called
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
@@ -25,27 +25,30 @@ class Wanted(NamedTuple):
     place: Place
 
 
-def find_prompt(runs_dir: Path, wanted: str) -> Wanted:
+def find_prompt(runs_dir: Path, wanted: str, note: Note | None = None) -> Wanted:
     """What RUN, or RUN@PLACE, names.
 
     An @ may be part of a run's name, so the whole text is tried as one first.
     """
     run, at, behind = wanted.rpartition("@")
     if not at or runs_called(runs_dir, wanted):
-        return Wanted(find_run(runs_dir, wanted), BEST)
+        return Wanted(find_run(runs_dir, wanted, note), BEST)
     place = place_of(behind)
     if place is None and runs_called(runs_dir, run):
         raise UsageError(
             f'"@{behind}" names no prompt of {run}',
             "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
         )
-    return Wanted(find_run(runs_dir, run if place else wanted), place or BEST)
+    return Wanted(find_run(runs_dir, run if place else wanted, note), place or BEST)
 
 
-def choose_prompts(runs_dir: Path, names: Sequence[str]) -> list[Chosen]:
-    """The prompts of these names (RUN or RUN@PLACE); each run is read once."""
+def choose_prompts(runs_dir: Path, names: Sequence[str], note: Note | None = None) -> list[Chosen]:
+    """The prompts of these names (RUN or RUN@PLACE); each run is read once.
+
+    note: as in `find_run`.
+    """
     read_once = cache(read_run)
-    wanted = [find_prompt(runs_dir, name) for name in names]
+    wanted = [find_prompt(runs_dir, name, note) for name in names]
     return [choose(read_once(each.folder), each.place) for each in wanted]
 
 

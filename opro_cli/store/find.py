@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from opro_cli.errors import RunFolderError
@@ -10,9 +12,32 @@ HALF_MADE = ".making-"
 """How the name of a folder begins that is only being made; no such folder is a run."""
 
 
-def find_run(runs_dir: Path, wanted: str) -> Path:
-    """The run that `wanted` names: a folder, or any unambiguous part of a run's name."""
+_MADE_BY_OPRO = re.compile(r"(?P<name>.+)-\d{8}-\d{6}-(?P<id>[0-9a-f]{4,8})")
+"""The name of a run's folder: that of the config, the time, and chance."""
+
+Note = Callable[[str], None]
+"""Takes a sentence for the user."""
+
+
+def find_run(runs_dir: Path, wanted: str, note: Note | None = None) -> Path:
+    """Find the run that `wanted` names.
+
+    Args:
+        runs_dir: Where runs are kept.
+        wanted: A folder, the whole name of a run, the name that its config gave it, or any
+            unambiguous part of its name.
+        note: Told which run is meant where several have the name that a config gave them: the
+            newest.
+
+    Raises:
+        RunFolderError: It names no run, or a part of several.
+    """
     matches = runs_called(runs_dir, wanted)
+    if len(matches) > 1 and all(_name_of(run) == wanted for run in matches):
+        newest = matches.pop()
+        if note is not None:
+            note(f'"{wanted}" fits {len(matches) + 1} runs; taking the newest, {newest.name}')
+        return newest
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -28,13 +53,30 @@ def find_run(runs_dir: Path, wanted: str) -> Path:
 
 
 def runs_called(runs_dir: Path, wanted: str) -> list[Path]:
-    """All runs that `wanted` may mean."""
+    """All runs that `wanted` may mean, newest last."""
     for folder in (Path(wanted), runs_dir / wanted):  # the latter: a cell as SWEEP/CELL
         if wanted and _is_run(folder):
             return [folder]
     runs = list_runs(runs_dir)
     exact = [run for run in runs if run.name == wanted]
-    return exact or [run for run in runs if wanted and wanted in run.name]
+    named = [run for run in runs if _name_of(run) == wanted]
+    return exact or named or [run for run in runs if wanted and is_part(wanted, run.name)]
+
+
+def is_part(wanted: str, name: str) -> bool:
+    """Return True for a part of a run's name by which a person may know it.
+
+    Of the random digits at its end that is the beginning, alone or behind what comes before.
+    """
+    made = _MADE_BY_OPRO.fullmatch(name)
+    start = made.start("id") if made else len(name)
+    return name.find(wanted, 0, start + len(wanted)) >= 0
+
+
+def _name_of(run: Path) -> str | None:
+    """Return the name that its config gave a run; None where the folder has one of its own."""
+    made = _MADE_BY_OPRO.fullmatch(run.name)
+    return made["name"] if made else None
 
 
 def list_runs(runs_dir: Path) -> list[Path]:
@@ -89,7 +131,7 @@ def find_sweep(runs_dir: Path, wanted: str) -> Path | None:
     if not wanted:
         return None
     for folder in (Path(wanted), runs_dir / wanted):
-        if _is_sweep(folder):
+        if is_sweep(folder):
             return folder
     named = [folder for folder in list_sweeps(runs_dir) if wanted in folder.name]
     return named[0] if len(named) == 1 and not runs_called(runs_dir, wanted) else None
@@ -99,12 +141,13 @@ def list_sweeps(runs_dir: Path) -> list[Path]:
     """Folders of sweeps by name; [] when there is no such directory."""
     try:
         shown = (folder for folder in runs_dir.iterdir() if not folder.name.startswith("."))
-        return sorted(folder for folder in shown if _is_sweep(folder))
+        return sorted(folder for folder in shown if is_sweep(folder))
     except OSError:
         return []
 
 
-def _is_sweep(folder: Path) -> bool:
+def is_sweep(folder: Path) -> bool:
+    """Return True for the folder of a sweep."""
     try:
         return (folder / SWEEP).is_file()
     except OSError:  # a name that is too long

@@ -18,13 +18,14 @@ from opro_cli.core.run.events import (
     NAME_OF,
     Event,
     MalformedEvent,
+    SessionEnded,
     SessionStarted,
     from_record,
     require_readable,
     to_record,
 )
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.store.lock import held, lock_path, pid_path
+from opro_cli.store.lock import failure_path, held, lock_path, pid_path
 
 # Inside of a JSON string the quotes would be escaped, so no text can contain this.
 _MARK = b',"crc32":"'
@@ -111,6 +112,12 @@ def _nuls(line: bytes) -> str:
     return f"{count} NUL bytes in it: the disk has lost what was written here" if count else ""
 
 
+RESERVE = ".reserve"
+"""The file beside a journal that keeps room on the disk for the end of a session."""
+RESERVED = 8192
+"""Its bytes: enough for some answers in flight, the note of a failure, and a small result."""
+
+
 class FileJournal:
     """The journal opened for writing; holds the run's lock until closed or killed.
 
@@ -131,6 +138,7 @@ class FileJournal:
         self.notes: tuple[str, ...] = ()
         self._lock = FileLock(lock_path(path))
         self._broken: OSError | None = None
+        self._reserve = path.with_name(RESERVE)
         try:
             # Half a second, because `opro runs` looks at the lock by taking it for a moment.
             self._lock.acquire(timeout=0.5)
@@ -160,16 +168,26 @@ class FileJournal:
                     "crash leaves them: cut; an answer that was not on disk is asked again",
                 )
             pid_path(self.path).write_text(str(os.getpid()))
+            failure_path(self.path).unlink(missing_ok=True)
             undo.pop_all()
+        try:
+            self._reserve.write_bytes(bytes(RESERVED))
+        except OSError:  # what it is for has come already
+            self._release_reserve()
         self._synced = self._size
 
     def append(self, *events: Event) -> None:
         """Write events in one go; JournalError, and nothing written, when the disk refuses.
 
+        A disk that is full gets back the room that was reserved, so that other answers in flight
+        and the note of the failure may find some.
+
         Refused too, for good, once a sync has failed: the system does not tell twice that it
         lost something, so nothing that is written from then on could be believed.
         """
         self.append_lines(b"".join(map(line_of, events)))
+        if any(isinstance(event, SessionEnded) for event in events):
+            self._release_reserve()  # the result needs room, too
 
     def append_lines(self, lines: bytes) -> None:
         """The same with whole lines that another journal has; JournalError as for `append`."""
@@ -181,6 +199,7 @@ class FileJournal:
                 os.ftruncate(self._fd, self._size)
             except OSError as worse:
                 self._broken = worse  # half an event stays: nothing may be written behind it
+            self._release_reserve()
             raise cannot("write", self.path, error) from error
         self._size += len(lines)
 
@@ -213,9 +232,14 @@ class FileJournal:
             finally:
                 os.close(self._fd)
                 self._fd = -1
+                self._release_reserve()
                 with suppress(OSError):  # it only says who has the lock
                     pid_path(self.path).unlink()
                 self._lock.release()
+
+    def _release_reserve(self) -> None:
+        with suppress(OSError):
+            self._reserve.unlink()
 
     def _refuse_if_broken(self) -> None:
         if self._broken is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 from opro_cli.errors import RunBusyError
@@ -54,6 +55,21 @@ def _can_be_taken(path: Path) -> bool:
 def pid_path(journal: Path) -> Path:
     """Where the process that holds the lock says which one it is."""
     return journal.with_name(".pid")
+
+
+def failure_path(journal: Path) -> Path:
+    """Return where a process says why it ended when it could not write its journal."""
+    return journal.with_name(".failed")
+
+
+def note_failure(journal: Path, why: str) -> None:
+    """Note that the session failed, where the disk takes it; the next session removes the note.
+
+    The journal gets no `SessionEnded` then: with answers missing from it, the calls in flight have
+    to stay counted.
+    """
+    with suppress(OSError):
+        failure_path(journal).write_text(why, "utf-8", "backslashreplace")
 
 
 def held(path: Path) -> RunBusyError:

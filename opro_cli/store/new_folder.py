@@ -47,6 +47,20 @@ def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:
     return True
 
 
+def make_runs_dir(runs_dir: Path) -> None:
+    """Make the folder that runs are kept in, for git to ignore; one that is there stays as it is.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if runs_dir.exists():
+        return
+    make_lasting(runs_dir)
+    # Another process may have just written it; what the disk refuses, a run will meet as well.
+    with suppress(OSError), (runs_dir / ".gitignore").open("x") as file:
+        file.write("*\n")
+
+
 def make_lasting(folder: Path) -> None:
     """Make a folder and those above it, all of them to last through power loss."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]

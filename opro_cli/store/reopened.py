@@ -14,7 +14,7 @@ from opro_cli import __version__
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.settings.differences import as_plain
 from opro_cli.core.settings.settings import Settings
-from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.errors import JournalError, ResultError, RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import result_of
@@ -42,7 +42,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         The settings with all instructions of the run, those of other commands first.
 
     Raises:
-        RunFolderError: the disk refuses.
+        ResultError: the disk refuses.
 
     Killed at any moment, the run is as it was or has the longer list, can be resumed, and does not
     count as finished in between.
@@ -66,7 +66,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         (folder / CONFIG_COPY).unlink(missing_ok=True)
         write_atomically(folder / "run.json", json_bytes(about))
     except OSError as error:
-        raise RunFolderError(
+        raise ResultError(
             f"{folder}: cannot be added to: {error.strerror}",
             "make room or fix the permissions, then give the same command again",
         ) from error
@@ -136,7 +136,7 @@ def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: li
             write_result(folder, result, _best_prompt(result))
         finally:
             journal.close()
-    except (JournalError, RunFolderError) as error:
+    except (JournalError, ResultError, RunFolderError) as error:
         return f"{what}; it could not be written anew: {error.message}"
     return f"{what}: written anew"
 

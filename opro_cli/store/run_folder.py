@@ -25,14 +25,14 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
-from opro_cli.errors import JournalError, RunExistsError, RunFolderError
+from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.loop.planner import Finish, next_work
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.follow import replay_journal
 from opro_cli.store.journal import NOTHING
-from opro_cli.store.lock import is_locked
-from opro_cli.store.new_folder import make_folder
+from opro_cli.store.lock import failure_path, is_locked
+from opro_cli.store.new_folder import make_folder, make_runs_dir
 from opro_cli.store.run_files import (
     config_bytes,
     examples_bytes,
@@ -54,6 +54,18 @@ _ATTEMPTS = 5
 """Times that a run is read which others change meanwhile, before what is wrong is believed."""
 
 _RESTORE = "restore it from a backup, or copy the whole run folder again"
+
+
+def prepare_runs_dir(runs_dir: Path) -> None:
+    """Make the folder of all runs where there is none, with a `.gitignore` for all in it.
+
+    Raises:
+        RunFolderError: The disk refuses.
+    """
+    try:
+        make_runs_dir(runs_dir)
+    except OSError as error:
+        raise _cannot_make(runs_dir, error) from error
 
 
 def create_run(
@@ -92,12 +104,16 @@ def create_run(
             if make_folder(folder, partial(_write_new_run, about=about, examples=examples)):
                 return folder
         except OSError as error:
-            raise RunFolderError(
-                f"{runs_dir}: cannot make a run folder here: {error.strerror}",
-                "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
-            ) from error
+            raise _cannot_make(runs_dir, error) from error
         if name:
             raise RunExistsError(f"{folder}: there is a run of this name", "`opro resume` it")
+
+
+def _cannot_make(runs_dir: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(
+        f"{runs_dir}: cannot make a run folder here: {error.strerror}",
+        "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
+    )
 
 
 def _write_new_run(
@@ -114,7 +130,7 @@ def rewrite_config(folder: Path, settings: Settings) -> None:
     try:
         write_atomically(folder / CONFIG_COPY, config_bytes(as_plain(settings)))
     except OSError as error:
-        raise RunFolderError(
+        raise ResultError(
             f"{folder / 'config.yaml'}: cannot be written: {error.strerror}",
             "make room or fix the permissions",
         ) from error
@@ -235,7 +251,7 @@ def settled(run: RecordedRun) -> RecordedRun:
 
     Raises RunFolderError when the journal is cut.
     """
-    run = replace(run, status=_status(run.state))
+    run = replace(run, status=_status(run))
     _refuse_if_cut(Path(run.folder), run.state, run.status)
     return run
 
@@ -277,9 +293,11 @@ def _calls_counted(result: Mapping[str, Any]) -> int:
     return calls if isinstance(calls, int) else 0
 
 
-def _status(state: RunState) -> Status:
+def _status(run: RecordedRun) -> Status:
+    state = run.state
     if state.ended is None:
-        return "killed"
+        noted = failure_path(Path(run.folder) / "events.jsonl").is_file()
+        return "failed" if noted else "killed"
     by_reason: dict[str, Status] = {
         "finished": "finished",
         "interrupted": "stopped",
@@ -306,7 +324,7 @@ def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | Non
             )
         write_atomically(folder / "result.json", json_bytes(result))
     except OSError as error:
-        raise RunFolderError(
+        raise ResultError(
             f"{folder}: cannot write the result: {error.strerror}",
             "make room or fix the permissions, then `opro resume` writes it again",
         ) from error

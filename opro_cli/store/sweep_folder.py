@@ -15,7 +15,7 @@ from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.store.find import SWEEP
 from opro_cli.store.lock import is_held
-from opro_cli.store.new_folder import clear_half_made, make_lasting
+from opro_cli.store.new_folder import clear_half_made, make_lasting, make_runs_dir
 
 WHOLE = "1/1"
 """The part of a sweep that is all of it."""
@@ -61,6 +61,7 @@ def make_sweep_folder(folder: Path) -> None:
     Raises RunFolderError where the disk refuses.
     """
     try:
+        make_runs_dir(folder.parent)
         make_lasting(folder)
         clear_half_made(folder)
     except OSError as error:
@@ -72,11 +73,6 @@ def _cannot_make(folder: Path, error: OSError) -> RunFolderError:
         f"{folder}: cannot make the folder of a sweep here: {error.strerror}",
         "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
     )
-
-
-def is_sweep(folder: Path) -> bool:
-    """Is it the folder of a sweep?"""
-    return (folder / SWEEP).is_file()
 
 
 def read_sweep(folder: Path) -> RecordedSweep:

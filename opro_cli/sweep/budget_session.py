@@ -23,9 +23,9 @@ from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import BudgetReached, OproError
 from opro_cli.reports.costs import KINDS, longest_prompts
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.store.find import list_runs
+from opro_cli.store.find import is_sweep, list_runs
 from opro_cli.store.run_folder import read_run
-from opro_cli.store.sweep_folder import held, is_at_work, is_sweep, read_sweep
+from opro_cli.store.sweep_folder import held, is_at_work, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger
 from opro_cli.sweep.limits import Limits, Permit, has_ceiling
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, wait_for_lock

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.settings.differences import as_plain
 from opro_cli.core.sweep.table import Row, Table
 from opro_cli.errors import Interrupted
@@ -74,21 +74,24 @@ async def work_on(
         engine.stop()
 
     limits.on_broken = stop
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
-    address = await server.start(engine.host)
-    jobs = [
-        Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
-        for cell in cells
-        if table.rows[cell.name].status != "finished"
-    ]
-    observer.begin(table)
-    try:
-        await engine.run(jobs, told)
-    finally:
-        observer.end()
-        await server.stop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(stop)
+
+    with stop_signals_to(tell):
+        server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
+        address = await server.start(engine.host)
+        jobs = [
+            Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
+            for cell in cells
+            if table.rows[cell.name].status != "finished"
+        ]
+        observer.begin(table)
+        try:
+            await engine.run(jobs, told)
+        finally:
+            observer.end()
+            await server.stop()
     for row in table.of("elsewhere"):
         row.recall(read_result(folder / row.name))
     if limits.broken is not None:

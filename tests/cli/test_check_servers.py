@@ -95,7 +95,8 @@ def test_everything_that_is_missing_is_told_at_once(opro: Opro, folder: Path, no
     said = opro("check", "c.yaml")
     assert said.code == 2
     assert said.err == (
-        "opro: c.yaml: no API key: ANTHROPIC_API_KEY is not set\n"
+        "opro: c.yaml: no API key: ANTHROPIC_API_KEY is not set; export ANTHROPIC_API_KEY=…  "
+        "(keys are read from the environment and never written)\n"
         f"c.yaml: ollama_chat/mistral refused the connection at {nobody}; "
         "start it with `ollama serve`\n"
     )

@@ -192,7 +192,7 @@ def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
 def test_runs_can_live_elsewhere(opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPRO_RUNS_DIR", str(folder / "elsewhere"))
     opro("optimize", "c.yaml")
-    assert len(list((folder / "elsewhere").iterdir())) == 1
+    assert len(list((folder / "elsewhere").glob("[!.]*"))) == 1
     assert opro("show", "sums").code == 0
     assert not (folder / "runs").exists()
 
@@ -200,11 +200,18 @@ def test_runs_can_live_elsewhere(opro: Opro, folder: Path, monkeypatch: pytest.M
 def test_a_run_is_named_by_any_unambiguous_part(opro: Opro, folder: Path) -> None:
     opro("optimize", "c.yaml")
     opro("optimize", "c.yaml")
-    ambiguous = opro("show", "sums")
+    ambiguous = opro("show", "sum")
     assert ambiguous.code == 2
-    assert '"sums" fits 2 runs' in ambiguous.err
-    run = sorted((folder / "runs").iterdir())[0]
-    for name in (run.name, run.name[-4:], str(run), f"runs/{run.name}/"):
+    assert '"sum" fits 2 runs' in ambiguous.err
+    run = sorted((folder / "runs").glob("[!.]*"))[0]
+    for name in (
+        run.name,
+        run.name[-8:],
+        run.name[-8:-1],
+        run.name[-15:],
+        str(run),
+        f"runs/{run.name}/",
+    ):
         assert opro("show", name, "--json").data["run"] == run.name
     assert 'no run called "nothing"' in opro("show", "nothing").err
 
@@ -213,7 +220,7 @@ def test_diff_shows_words_scores_flips_and_settings(opro: Opro, folder: Path) ->
     opro("optimize", "c.yaml")
     (folder / "c.yaml").write_text(CONFIG.replace("exemplars: 2}", "exemplars: 2, seed: 3}"))
     opro("optimize", "c.yaml")
-    one, other = sorted((folder / "runs").iterdir(), key=lambda path: path.stat().st_ctime)
+    one, other = sorted((folder / "runs").glob("[!.]*"), key=lambda path: path.stat().st_ctime)
     said = opro("diff", one.name, other.name)
     assert said.code == 0
     assert "search.seed: 0 → 3" in said.out

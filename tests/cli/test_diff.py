@@ -32,7 +32,7 @@ def runs(opro: Opro, folder: Path, made: Path) -> list[str]:
     else:
         shutil.copytree(made, folder / "runs")
     return sorted(
-        (path.name for path in (folder / "runs").iterdir()),
+        (path.name for path in (folder / "runs").glob("[!.]*")),
         key=lambda name: (folder / "runs" / name / "run.json").stat().st_mtime_ns,
     )
 

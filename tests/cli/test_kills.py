@@ -135,7 +135,7 @@ async def kill_sweeps(at: Bench, moments: random.Random, kills: int) -> Any:
 async def kill_reports(at: Bench, moments: random.Random, kills: int) -> Any:
     if not (at.folder / "runs").exists():
         copy_of(4, at.folder / "runs")
-    (run,) = (at.folder / "runs").iterdir()
+    (run,) = (at.folder / "runs").glob("[!.]*")
     page = at.folder / "page.html"
     seen = set()
     for _ in range(kills):

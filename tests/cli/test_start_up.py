@@ -118,7 +118,7 @@ def test_the_line_of_a_verb_is_the_first_of_its_help(verb: str) -> None:
         (["runs", "--runs-dir", "lone \ud83d half"], "Invalid value for '--runs-dir'"),
         (["runs", "--runs-dir", "a\0b"], "Invalid value for '--runs-dir'"),
         (["show", "a", "--runs-dir", "x/y"], 'no run called "a" in x/y'),
-        (["eval", "x.yaml", "--top", "0"], "greater than or equal to 1"),
+        (["eval", "x.yaml", "--top", "0"], "expected at least 1, found 0"),
         (["eval", "x.yaml", "--top", "many"], "--top"),
         (["eval", "x.yaml", "--split", "y"], "'y' is not one of 'train', 'dev', 'test'"),
         (["eval", "x.yaml", "-f", "a.txt", "-f", "b.txt"], "a.txt: cannot be read"),

@@ -158,7 +158,9 @@ def test_whoever_may_only_read_sees_that_a_run_is_at_work(tmp_path: Path) -> Non
     assert process.stderr is not None
     seen = ""
     while "step 1" not in seen:
-        seen += process.stderr.readline()
+        line = process.stderr.readline()
+        assert line, f"it has ended: {seen}"
+        seen += line
     time.sleep(0.6)  # two looks
     assert process.poll() is None
     assert {path: path.stat().st_mtime_ns for path in (run, *run.iterdir())} == before

@@ -114,7 +114,9 @@ def test_a_contradicted_question_goes_with_all_its_rows(write: Write, load: Load
     error = refused(load, place)
     assert error.message.splitlines() == [
         "task.data: 3 rows cannot be used",
-        "train.jsonl:3: the question of train.jsonl:1 again with another target, '3' after '1'",
+        "train.jsonl:1: the question has another target in train.jsonl:3, '1' here and '3' there",
+        "train.jsonl:3: the question has another target in train.jsonl:1, '3' here and '1' there",
+        "train.jsonl:4: the question has another target in train.jsonl:3, '1' here and '3' there",
     ]
     loaded = load(place, on_bad_row="skip", **ALL)
     assert [example.input for example in train_of(loaded)] == ["b"]

@@ -30,10 +30,10 @@ def test_a_template_by_hand() -> None:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("{a", "{ at character 1 stands alone"),
-        ("ab}", "} at character 3 stands alone"),
-        ("{a{b}}", "{ at character 1 stands alone"),
-        ("{a}}", "} at character 4 stands alone"),
+        ("{a", "a } after each { ({{ is the character itself), found '{a'"),
+        ("ab}", "a { before each } (}} is the character itself), found 'ab}'"),
+        ("{a{b}}", "a } after each { ({{ is the character itself), found '{a{b}}'"),
+        ("{a}}", "a { before each } (}} is the character itself), found '{a}}'"),
         ("x{}", "the name of a field between the braces at character 2"),
         ("{ }", "the name of a field"),
         ("{{question}}", "names at least one field"),

@@ -117,7 +117,7 @@ def test_code_of_the_user_cannot_tell_a_key(
     )
     (folder / "c.yaml").write_text(CONFIG.replace("answer: number", "answer: python:leaky:grade"))
     said = opro("optimize", "c.yaml")
-    assert said.code == 2
+    assert said.code == 1
     assert "metric function grade" in said.err
     assert "[redacted]" in said.err
     assert not keys_in((said.out + said.err).encode())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.core.task.example import Example, Grade
-from opro_cli.errors import UsageError
+from opro_cli.errors import RunError, UsageError
 from opro_cli.grading.worker_grader import WorkerGrader, check_code
 
 EXAMPLE = Example("2+2?", "4", "train.jsonl:17")
@@ -53,9 +53,9 @@ async def graded(answer: str, reply: str = "The answer is 4.") -> Grade:
         return await grader.grade(reply, EXAMPLE)
 
 
-async def refused(answer: str, seconds: float = PLENTY_S, reply: str = "4") -> UsageError:
+async def refused(answer: str, seconds: float = PLENTY_S, reply: str = "4") -> RunError:
     async with grading(answer, seconds) as grader:
-        with pytest.raises(UsageError) as caught:
+        with pytest.raises(RunError) as caught:
             await grader.grade(reply, EXAMPLE)
         return caught.value
 

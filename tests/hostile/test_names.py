@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from opro_cli.cli.options import _run_names
+from opro_cli.cli.completions import complete_run
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import assert_harmless
@@ -94,7 +94,7 @@ def test_a_shell_is_offered_plain_names_only(opro: Opro, folder: Path) -> None:
     for case in NAMES:
         shutil.copytree(made, folder / "runs" / case.text)
 
-    offered = _run_names(SimpleNamespace(params={"runs_dir": folder / "runs"}), "")  # type: ignore[arg-type]
+    offered = complete_run(SimpleNamespace(params={"runs_dir": folder / "runs"}), "")  # type: ignore[arg-type]
     assert made.name in offered
     assert all(name.isascii() and not set(name) & set("$`\\;&|<>()'\" \n") for name in offered)
 

@@ -22,7 +22,7 @@ from opro_cli.core.run.events import Event, Proposed
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.settings.settings import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.errors import JournalError, ModelError, UsageError
+from opro_cli.errors import JournalError, ModelError, RunError
 from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say
 
@@ -184,7 +184,7 @@ def live(provider: Provider, sessions: list[Session], concurrency: int) -> list[
             **OPTIONS,
         )
         # A provider that is down, or refuses everything, ends a session as well.
-        with suppress(Killed, BaseExceptionGroup, ModelError, UsageError):
+        with suppress(Killed, BaseExceptionGroup, ModelError, RunError):
             asyncio.run(runner.run())
         past = [*past, *journal.events]
     return past

@@ -10,7 +10,7 @@ import pytest
 from opro_cli.calls.metered import HELLO
 from opro_cli.core.run.events import Answered, Checked, InFlight, SessionEnded
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.errors import ModelError, RunError
 from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
@@ -95,7 +95,7 @@ async def test_three_unreadable_answers_in_a_row_are_no_accident(unreadable: int
     if unreadable < 3:
         assert await runner.run() == "finished"
         return
-    with pytest.raises(UsageError, match="none of its first 3 answers could be read") as caught:
+    with pytest.raises(RunError, match="none of its first 3 answers could be read") as caught:
         await runner.run()
     assert "`--no-preflight`" in str(caught.value.hint)
     assert asked == 3
@@ -103,7 +103,7 @@ async def test_three_unreadable_answers_in_a_row_are_no_accident(unreadable: int
     assert sum(isinstance(event, Answered) for event in journal.events) == 3
     again = new_runner(journal, scorer=ScriptedModel(answer), past=journal.events, preflight=True)
     asked = 0
-    with pytest.raises(UsageError, match="none of its first 3"):
+    with pytest.raises(RunError, match="none of its first 3"):
         await again.run()
     resumed = new_runner(MemoryJournal(), past=journal.events, preflight=True)
     assert await resumed.run() == "finished"

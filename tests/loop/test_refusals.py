@@ -8,7 +8,7 @@ import pytest
 
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Refused
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.errors import ModelError, RunError
 from opro_cli.reports.result import spend_of
 from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
@@ -140,7 +140,7 @@ async def test_a_run_in_which_every_question_is_refused_stops() -> None:
     journal = MemoryJournal()
     model = refusing(*everything)
     runner = new_runner(journal, scorer=model, steps=0, initial_instructions=tuple("abcdefgh"))
-    with pytest.raises(UsageError, match="refused 20 questions and answered none: 400: filtered"):
+    with pytest.raises(RunError, match="refused 20 questions and answered none: 400: filtered"):
         await runner.run()
     # Those that were under way when the 20th was refused are written down as well.
     assert 20 <= len(refusals(journal.events)) == len(model.requests) < 24
@@ -150,7 +150,7 @@ async def test_the_check_holds_refusals_back_until_something_is_answered() -> No
     journal = MemoryJournal()
     everything = refusing(*range(1, 19))
     runner = new_runner(journal, scorer=everything, preflight=True)
-    with pytest.raises(UsageError, match="refused the first 3 questions: 400: filtered") as caught:
+    with pytest.raises(RunError, match="refused the first 3 questions: 400: filtered") as caught:
         await runner.run()
     assert "--no-preflight" in str(caught.value.hint)
     assert refusals(journal.events) == []

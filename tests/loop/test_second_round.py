@@ -10,7 +10,7 @@ from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import calls_done
 from opro_cli.core.task.example import ChatRequest, Example, Grade
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.errors import ModelError, RunError
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import SecondRound
 from opro_cli.testing.scripted import ScriptedModel
@@ -206,7 +206,7 @@ class Broken:
         return raw
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        raise UsageError("the function raised")
+        raise RunError("the function raised")
 
 
 async def test_a_second_reply_that_cannot_be_graded_is_paid_for_once() -> None:
@@ -214,7 +214,7 @@ async def test_a_second_reply_that_cannot_be_graded_is_paid_for_once() -> None:
     for session in range(3):
         journal = MemoryJournal()
         runner = new_runner(journal, past=past, concurrency=1, metric=Broken(), **TWICE)
-        with pytest.raises(UsageError, match="the function raised"):
+        with pytest.raises(RunError, match="the function raised"):
             await runner.run()
         past += journal.events
         assert calls(runner).asked().total() == (0 if session else 2)

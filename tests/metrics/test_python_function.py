@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.errors import UsageError
+from opro_cli.errors import RunError
 from opro_cli.metrics import FunctionMetric
 
 EXAMPLE = Example("2+2?", "4", "train.jsonl:17")
@@ -35,7 +35,7 @@ def test_no_score_is_refused(returned: object) -> None:
     def scored(*_: object) -> Any:
         return returned
 
-    with pytest.raises(UsageError, match="expected a score from 0 to 1") as refusal:
+    with pytest.raises(RunError, match="expected a score from 0 to 1") as refusal:
         FunctionMetric(scored).grade("4", EXAMPLE)
     assert f"returned {returned!r} on train.jsonl:17" in refusal.value.message
 
@@ -44,7 +44,7 @@ def test_exception_is_reported_with_its_place() -> None:
     def scored(reply: str, target: str, question: str) -> float:
         raise KeyError(reply)
 
-    with pytest.raises(UsageError) as refusal:
+    with pytest.raises(RunError) as refusal:
         FunctionMetric(scored).grade("4", EXAMPLE)
     assert "scored raised KeyError: '4' on train.jsonl:17" in refusal.value.message
 

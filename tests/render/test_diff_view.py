@@ -51,9 +51,9 @@ def test_counts_for_every_split_and_a_few_questions() -> None:
 
 def test_the_paired_test_is_named() -> None:
     assert "right → wrong   McNemar mid-p" in shown(two())
-    assert "(McNemar mid-p = 0.38)" in " ".join(shown(two()).split())
+    assert "; McNemar mid-p = 0.38)" in " ".join(shown(two()).split())
     graded = " ".join(shown(two("hhrwww", "wrrrrr")).split())
-    assert "(Gaffke p = 0." in graded
+    assert "; Gaffke p = 0." in graded
     # Its one train question was answered right: another test, so the column has no name of one.
     assert "right → wrong p ─" in graded
 

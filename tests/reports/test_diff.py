@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from opro_cli.reports.comparison import as_data
 from opro_cli.reports.diff import choose, diff_prompts, place_of
 from tests.reports.runs import best, comparison, diff, run
@@ -85,6 +87,7 @@ def test_the_data_holds_flips_with_both_answers() -> None:
         "test": "McNemar mid-p",
         "p_value": 0.5,
         "p_adjusted": 0.5,
+        "difference": {"mean": 0.5, "interval": pytest.approx([-0.48643, 0.90547], abs=1e-5)},
     }
     assert data["flips_by_split"]["test"] == data["flips"]
     assert data["flips_by_split"]["dev"] is None

@@ -93,3 +93,7 @@ def test_a_sparkline_spans_its_range() -> None:
 def test_a_long_sparkline_keeps_both_ends() -> None:
     bars = sparkline([i / 199 for i in range(200)], 0.0, 1.0, 8)
     assert bars == "▁▂▃▄▅▆▇█"
+
+
+def test_a_moment_keeps_the_letters_of_its_zone() -> None:
+    assert formats.utc_minute("2026-11-28T18:01:59+00:00") == "2026-11-28 18:01 UTC"

@@ -16,7 +16,7 @@ def refusals(source: Path) -> list[ast.Call]:
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id in ("JournalError", "RunFolderError")
+        and node.func.id in ("JournalError", "ResultError", "RunError", "RunFolderError")
     ]
 
 

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 
 from opro_cli.core.sweep.cells import Cell
 from opro_cli.errors import RunFolderError
-from opro_cli.store.sweep_folder import (
-    RecordedSweep,
-    held,
-    is_at_work,
-    is_sweep,
-    read_sweep,
-    write_sweep,
-)
+from opro_cli.store.find import is_sweep
+from opro_cli.store.sweep_folder import RecordedSweep, held, is_at_work, read_sweep, write_sweep
 
 CELLS = (Cell("seed0", {"search.seed": 0}), Cell("a_b", {"task": {"preset": "gsm8k"}}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.models.keys import KEYS_OF, key_variable, missing_keys, redact
+from opro_cli.models.keys import KEYS_OF, key_variable, keys_not_set, missing_keys, redact
 from opro_cli.models.litellm_model import load
 
 
@@ -78,6 +78,40 @@ def test_redact_knows_environment_shapes_and_what_it_is_told(
         "[redacted], [redacted], [redacted], ?key=[redacted]&v=1, Bearer [redacted], [redacted]"
     )
     assert redact(text, ["given1"]) == f"{blotted}, task-force, http://[redacted]@proxy/"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export OPENAI_API_KEY=…  (keys are read from the environment)",
+        "export ANTHROPIC_API_KEY=...",
+        "Authorization: Bearer …",
+        "?key=…&v=1",
+        "password=***",
+        "sk-....",
+    ],
+)
+def test_what_stands_in_for_a_key_is_kept(text: str) -> None:
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("key", ["…abc", "x", "..a..", "sk-...abcd"])
+def test_one_letter_among_dots_may_be_of_a_key(key: str) -> None:
+    assert redact(f"api_key={key} next") == "api_key=[redacted] next"
+
+
+def test_every_missing_variable_is_named_and_exported() -> None:
+    one, hint = keys_not_set(["OPENAI_API_KEY"])
+    assert one == "no API key: OPENAI_API_KEY is not set"
+    assert redact(hint) == hint
+    assert hint.startswith("export OPENAI_API_KEY=…  (keys are read from")
+    three, hints = keys_not_set(["A_API_KEY", "B_API_KEY", "C_API_KEY"])
+    assert three == "no API key: A_API_KEY, B_API_KEY and C_API_KEY are not set"
+    assert [line.split()[1] for line in hints.splitlines()] == [
+        "A_API_KEY=…",
+        "B_API_KEY=…",
+        "C_API_KEY=…",
+    ]
 
 
 def test_a_short_value_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

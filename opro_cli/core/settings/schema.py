@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from opro_cli.core.task.template import parse_template
+from opro_cli.core.task.template import UnpairedBrace, parse_template
 
 SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
 """A parameter of a URL that holds a secret."""
@@ -31,15 +31,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a config: at `path`, and what to do about it."""
+    """One thing wrong with a config: at `path`, and what to do about it.
+
+    found: the value as `message` quotes it at its end, so that a file's reader may quote it as the
+    file spells it; "" where it quotes none.
+    """
 
     path: Path
     message: str
+    found: str = ""
 
     @property
     def dotted(self) -> str:
         """The key path as people write it, "task.data.split.train"."""
         return ".".join(str(part) for part in self.path) or "(top level)"
+
+
+class Misread(ValueError):
+    """What a reader expected, and the part of a text that was found instead."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(expected)
+        self.found = found
 
 
 def key(reader: Reader, default: Any = dataclasses.MISSING) -> Any:
@@ -94,10 +107,18 @@ def nearest(word: str, allowed: list[str]) -> str | None:
     return match[0] if match else None
 
 
+def show_as_written(text: str) -> str:
+    """A value that a file spells without quotes, as an error message quotes it."""
+    text = _SECRETS.sub("***", text)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def show(value: Any) -> str:
     """A value as an error message quotes it: short, on one line."""
     if value is None:
         return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     text = _SECRETS.sub("***", repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -105,7 +126,7 @@ def show(value: Any) -> str:
 def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> T | None:
     """Read `raw` into `cls`; None when anything in it was wrong (told in `problems`)."""
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected a section with keys, found {show(raw)}"))
+        problems.append(_expected("a section with keys", raw, path))
         return None
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     before = len(problems)
@@ -135,9 +156,17 @@ def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: lis
         return read_section(nested, raw, path, problems)
     try:
         return field.metadata["reader"](raw)
-    except ValueError as error:
-        problems.append(Problem(path, f"expected {error}, found {show(raw)}"))
+    except Misread as error:
+        problems.append(Problem(path, f"expected {error}, found {show(error.found)}"))
         return None
+    except ValueError as error:
+        problems.append(_expected(str(error), raw, path))
+        return None
+
+
+def _expected(what: str, raw: Any, path: Path) -> Problem:
+    found = show(raw)
+    return Problem(path, f"expected {what}, found {found}", found)
 
 
 def _read_sections(
@@ -146,8 +175,7 @@ def _read_sections(
     if raw is None:
         return None
     if not isinstance(raw, list) or not raw:
-        told = f"expected a list of sections with keys, at least one, found {show(raw)}"
-        problems.append(Problem(path, told))
+        problems.append(_expected("a list of sections with keys, at least one", raw, path))
         return None
     return tuple(
         read_section(cls, each, (*path, place), problems) for place, each in enumerate(raw)
@@ -237,6 +265,8 @@ def optional(reader: Reader) -> Reader:
     def read(value: Any) -> Any:
         try:
             return None if value is None else reader(value)
+        except Misread:
+            raise
         except ValueError as error:
             raise ValueError(f"{error}, or null") from None
 
@@ -293,6 +323,8 @@ def field_or_template(value: Any) -> str:
         raise ValueError(what)
     try:
         parse_template(value)
+    except UnpairedBrace as error:
+        raise Misread(error.expected, error.found) from None
     except ValueError as error:
         raise ValueError(f"{what} ({error})") from None
     return value

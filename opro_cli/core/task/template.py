@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+_AROUND = 20
+"""Characters on either side of a brace that a refusal quotes."""
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -36,6 +38,24 @@ class Template:
         return "".join(
             text_of(part.name) if isinstance(part, Field) else part for part in self.parts
         )
+
+
+class UnpairedBrace(ValueError):
+    """A brace of a template without the other one.
+
+    Attributes:
+        expected: What is missing, and how the character itself is written.
+        found: The template around the brace.
+    """
+
+    def __init__(self, token: re.Match[str]) -> None:
+        brace, text, at = token.group(), token.string, token.start()
+        other, side = ("}", "after") if brace == "{" else ("{", "before")
+        self.expected = f"a {other} {side} each {brace} ({brace}{brace} is the character itself)"
+        start, end = max(0, at - _AROUND), at + 1 + _AROUND
+        before, after = "…" if start else "", "…" if end < len(text) else ""
+        self.found = f"{before}{text[start:end]}{after}"
+        super().__init__(f"{self.expected}, found {self.found!r}")
 
 
 def parse_template(setting: str) -> Template:
@@ -70,10 +90,6 @@ def parse_template(setting: str) -> Template:
 def _check_field(token: re.Match[str]) -> None:
     where = f"at character {token.start() + 1}"
     if token.group(1) is None:
-        brace = token.group()
-        raise ValueError(
-            f"{{field}} with both braces ({brace} {where} stands alone; "
-            f"for the character itself write {brace}{brace})"
-        )
+        raise UnpairedBrace(token)
     if not token.group(1).strip():
         raise ValueError(f"the name of a field between the braces {where}")

@@ -21,6 +21,7 @@ from opro_cli.render.html.view import (
     section,
     shown,
 )
+from opro_cli.reports.edge import describe_disagreement
 from opro_cli.reports.formats import percent, plural, points
 from opro_cli.reports.sweeps.measured import OverTasks
 from opro_cli.reports.sweeps.words import estimated_gain
@@ -87,7 +88,9 @@ def _against_start(prompt: Shown) -> Markup:
     if prompt.meeting and prompt.meeting["difference"]:
         change, p_value = prompt.meeting["difference"], prompt.meeting["paired_test"]["p_value"]
         low, high = (f"{100 * bound:+.1f}" for bound in change["interval"])
-        told = f"{points(change['mean'])} points [{low} to {high}], p = {p_value:.2g}: "
+        edge = describe_disagreement(p_value, *change["interval"])
+        more = f" ({edge})" if edge else ""
+        told = f"{points(change['mean'])} points [{low} to {high}], p = {p_value:.2g}{more}: "
     return element("li", told, bdi(prompt.name, 2_000))
 
 

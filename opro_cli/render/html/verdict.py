@@ -20,7 +20,7 @@ from opro_cli.render.html.view import (
     shown,
     table,
 )
-from opro_cli.reports.formats import money, percent, plural, points, uncounted_words
+from opro_cli.reports.formats import money, percent, plural, points, uncounted_words, utc_minute
 from opro_cli.reports.recorded import SpendPoint
 
 _WORDS = {
@@ -136,11 +136,11 @@ def about(view: RunView) -> Markup:
     """Which run this is."""
     result = view.result
     models = result["models"]
-    started = str(result.get("started") or "").replace("T", " ")[:16]
+    started = str(result.get("started") or "")
     facts = [f"scorer {models['scorer']}", f"optimizer {models['optimizer']}"]
     facts += [f"seed {result['seed']}", plural(result["steps_done"], "step")]
     facts += [plural(result["candidates"], "instruction")]
-    facts += [f"started {started} UTC"] if started else []
+    facts += [f"started {utc_minute(started)}"] if started else []
     return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")
 
 

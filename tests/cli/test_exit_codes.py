@@ -1,0 +1,124 @@
+"""2 for what is wrong before there is a run, 1 for a run that exists and failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opro_cli.errors import ModelError
+from tests.cli.conftest import CONFIG, Opro, only_run
+from tests.loop.runs import ShuffledModel, say
+
+GRADE = "def grade(reply, target, question):\n    {body}\n"
+
+
+def grade_with(folder: Path, body: str) -> None:
+    """Let a function of the user's grade the answers."""
+    (folder / "mine.py").write_text(GRADE.format(body=body))
+    text = CONFIG.replace("answer: number", "answer: python:mine:grade")
+    (folder / "c.yaml").write_text(text)
+
+
+def the_run_failed(opro: Opro, folder: Path, *, code: int, said: str) -> None:
+    """Check what a failed run leaves: exit code 1, the command to go on with, the status."""
+    assert code == 1
+    assert f"opro resume {only_run(folder).name}" in said
+    (row,) = opro("runs", "--json").data
+    assert row["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise ValueError('no')", "raised ValueError: no"),
+        ("return 7", "returned 7"),
+        ("import os; os._exit(3)", "ended the process that grades"),
+    ],
+)
+def test_a_metric_that_fails_fails_the_run(opro: Opro, folder: Path, body: str, words: str) -> None:
+    grade_with(folder, body)
+    said = opro("optimize", "c.yaml")
+    assert words in said.err
+    the_run_failed(opro, folder, code=said.code, said=said.err)
+    again = opro("resume", "--last")
+    assert (again.code, words in again.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("I would rather not say.", "none of its first 3 answers could be read"),
+        (ModelError("400: filtered", transient=False, unanswerable=True), "refused the first 3"),
+        (ModelError("401: bad key", "set a good key", transient=False), "401: bad key"),
+    ],
+)
+def test_a_preflight_that_fails_fails_the_run(
+    opro: Opro, folder: Path, model: ShuffledModel, reply: Any, words: str
+) -> None:
+    model._say = lambda request: (
+        reply if request.messages[-1].content.startswith("Q: ") else say(request)
+    )
+    said = opro("optimize", "c.yaml")
+    assert words in said.err
+    the_run_failed(opro, folder, code=said.code, said=said.err)
+
+
+def test_programs_learn_which_run_has_failed(opro: Opro, folder: Path) -> None:
+    grade_with(folder, "raise ValueError('no')")
+    said = opro("optimize", "c.yaml", "--json")
+    error = json.loads(said.err.splitlines()[-1])["error"]
+    run = only_run(folder)
+    assert (said.out, error["exit_code"], error["where"]) == ("", 1, f"runs/{run.name}")
+    assert f"opro resume {run.name}" in error["hint"]
+
+
+def test_an_evaluation_whose_metric_fails_has_failed(opro: Opro, folder: Path) -> None:
+    grade_with(folder, "raise ValueError('no')")
+    assert opro("eval", "c.yaml", "-p", "Count.").code == 1
+
+
+def test_a_result_that_cannot_be_written_is_no_wrong_usage(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    model._say = lambda request: ModelError("down", transient=False)
+    assert opro("optimize", "c.yaml").code == 1
+    model._say = say
+    result = only_run(folder) / "result.json"
+    result.unlink()
+    result.mkdir()
+    said = opro("resume", "--last")
+    assert said.code == 1
+    assert "cannot write the result" in said.err
+    result.rmdir()
+    assert opro("resume", "--last").code == 0
+
+
+@pytest.mark.parametrize("command", [("optimize", "c.yaml"), ("eval", "c.yaml", "-p", "x")])
+def test_what_is_wrong_before_a_run_exists_leaves_none(
+    opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("OPRO_CACHE_MB", "lots")
+    said = opro(*command)
+    assert (said.code, "OPRO_CACHE_MB" in said.err) == (2, True)
+    assert not (folder / "runs").exists()
+    assert opro(*command, "--no-cache").code == 0
+
+
+def test_a_metric_that_is_gone_refuses_the_resume_before_it_begins(
+    opro: Opro, folder: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade_with(folder, "return float(target in reply)")
+    model._say = lambda request: ModelError("down", transient=False)
+    assert opro("optimize", "c.yaml").code == 1
+    journal = only_run(folder) / "events.jsonl"
+    before = journal.read_bytes()
+    (folder / "mine.py").unlink()
+    (folder / "other").mkdir()
+    run = only_run(folder)
+    monkeypatch.chdir(folder / "other")  # what was imported from here is remembered by folder
+    said = opro("resume", str(run))
+    assert (said.code, "importing mine failed" in said.err) == (2, True)
+    assert journal.read_bytes() == before
