@@ -19,7 +19,7 @@ app = typer.Typer(
     name="opro",
     cls=Verbs,
     no_args_is_help=True,
-    # Plain help: the same text everywhere (the README shows it), and no 50 ms of imports.
+    # Plain help: the same text everywhere (the manual shows it), and no 50 ms of imports.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -42,9 +42,10 @@ def opro(
     """Find better prompts with OPRO, and learn the truth about whether they are better.
 
     \b
-    A first run, without a key:   opro init && opro optimize opro.yaml
-    Go on after an interruption:  opro resume --last
-    Compare two runs:             opro diff RUN_A RUN_B
+    A first run, without a key:     opro init && opro optimize opro.yaml
+    Continue after an interruption: opro resume --last
+    Compare two runs:               opro diff RUN_A RUN_B
+    The manual:                     opro docs
     """
 
 

@@ -1,53 +1,34 @@
-"""Texts and paths are taken as they were typed.
+"""Commands whose texts and paths are taken as they were typed.
 
-Typer hands every value to pydantic, whose import is half the start-up of a short command, and
-which gives a text back as it was. What does need a check (a number, a choice, a path that cannot
-be one) still goes there.
+Typer hands every value to pydantic, whose import is half the start-up of a short command and
+which returns a text unchanged. A value that needs a check (a number, a choice, a path that the
+system would refuse) still goes there.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from typer.core import TyperCommand, TyperGroup
 
 _KINDS: dict[Any, type[str | Path]] = {str: str, list[str]: str, Path: Path, list[Path]: Path}
-
-
-class _AsTyped:
-    """What typer asks for the value of a parameter."""
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The value, or all values of a list; None and () for what was not given."""
-        several = param.multiple or param.nargs == -1
-        if value is None:
-            return () if several else None
-        kind = _KINDS.get(param.type_descriptor.annotation)
-        values = value if several else [value]
-        if kind is None or (kind is Path and not all(map(_is_path, values))):
-            return type(param).get_runtime_param(param).coerce(value, param=param, ctx=ctx)
-        return [kind(each) for each in values] if several else kind(value)
-
-
-def _is_path(value: str | Path) -> bool:
-    """Can the system be asked for it? Not with a NUL or half a character in it."""
-    try:
-        return b"\0" not in os.fsencode(value)
-    except UnicodeEncodeError:
-        return False
-
-
-_AS_TYPED = _AsTyped()
+_KINDS |= {hint | None: kind for hint, kind in _KINDS.items()}
 
 
 class _TakesAsTyped:
+    callback: Any
+
     def get_params(self, ctx: Any) -> Any:
-        """The parameters of a command, `--help` and the like included."""
+        """Return the parameters of a command, `--help` and the like included."""
         params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # a mixin's
+        hints = get_type_hints(self.callback) if self.callback else {}
         for param in params:
-            param.get_runtime_param = lambda: _AS_TYPED
+            kind = _KINDS.get(hints.get(param.name))
+            param.process_value = partial(_process, type(param).process_value, param, kind)
         return params
 
 
@@ -56,4 +37,29 @@ class Command(_TakesAsTyped, TyperCommand):
 
 
 class Group(_TakesAsTyped, TyperGroup):
-    """A group of commands, its own options taken the same way."""
+    """A group of commands whose own options are taken as they were typed."""
+
+
+def _process(
+    process: Callable[..., Any], param: Any, kind: type[str | Path] | None, ctx: Any, value: Any
+) -> Any:
+    """Return the value of a parameter; `process`, its own method, asks pydantic for it."""
+    several = param.multiple or param.nargs == -1
+    if value in (None, ()):
+        missing = () if several else None
+        if param.required:
+            return process(param, ctx, value)  # it names what is missing
+        return param.callback(ctx, param, missing) if param.callback else missing
+    values = value if several else [value]
+    if kind is None or (kind is Path and not all(map(_is_path, values))):
+        return process(param, ctx, value)
+    typed = [kind(each) for each in values]
+    return typed if several else typed[0]
+
+
+def _is_path(value: str | Path) -> bool:
+    """Whether the system can be asked for it: no NUL and no half a character in it."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False

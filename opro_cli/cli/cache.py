@@ -11,7 +11,7 @@ from opro_cli.cli.options import Json
 
 cache = typer.Typer(
     name="cache",
-    help="The answers that are kept for all runs: what there is, and to remove them.",
+    help="Show or remove the answers that all runs share.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -21,7 +21,7 @@ cache = typer.Typer(
 def info(as_json: Json = False) -> None:
     """Show where the answers are kept, how many there are, and of which models.
 
-    OPRO_CACHE_DIR keeps them elsewhere, OPRO_CACHE_MB sets how large the file may grow.
+    OPRO_CACHE_DIR names another folder, OPRO_CACHE_MB the largest size of the file in MiB.
 
     \b
     Examples:

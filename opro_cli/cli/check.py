@@ -10,14 +10,14 @@ from opro_cli.errors import UsageError
 
 
 def check(config: ConfigFile, as_json: Json = False) -> None:
-    """Check a config, its data and servers here, and show what a run would do.
+    """Check a config, its data and its servers, and show the prompts.
 
-    No model is asked. A model server on this machine is, for the list of its models; one that is
-    not running or lacks the model is named, with the command that helps.
+    No model is asked. A model server on this machine is asked for the list of its models; one
+    that is not running or lacks the model is named, with the command that helps.
 
     \b
     Examples:
-      opro check configs/quickstart.yaml
+      opro check opro.yaml
       opro check mine.yaml --json
     """
     from dataclasses import asdict

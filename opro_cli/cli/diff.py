@@ -24,7 +24,7 @@ def diff(
         list[str],
         run_argument(
             "RUN",
-            "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER. Or a sweep, or two.",
+            "Two or more: RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER; or one sweep or two.",
             sweeps=True,
         ),
     ],
@@ -33,7 +33,7 @@ def diff(
         bool, typer.Option("--flips", help="List every question that flipped, in full.")
     ] = False,
     replies: Annotated[
-        bool, typer.Option("--replies", help="The same, with what the scorer replied.")
+        bool, typer.Option("--replies", help="List them with the scorer's replies.")
     ] = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown for a pull request.")
@@ -41,14 +41,14 @@ def diff(
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Compare prompts, word by word, and what they are worth on the same questions.
+    """Compare prompts word by word, and their scores.
 
     RUN is a run folder, or any part of its name, and means its best prompt. RUN@start is the
     prompt that it started from, RUN@3 the best of step 3 on train, RUN@3.2 the second candidate
-    of that step, as `opro show` counts. The first is what all others are compared with.
+    of that step, as `opro show` counts. All others are compared with the first.
 
-    Of one sweep it prints the matrix of test scores, the winners and the mean gain over tasks; of
-    two the difference of each cell, and the mean over tasks.
+    For one sweep it prints the matrix of test scores, the winners and the mean gain over tasks;
+    for two, the difference of each cell and the mean over tasks.
 
     \b
     Examples:

@@ -31,45 +31,52 @@ if TYPE_CHECKING:
 def eval_(
     data: Annotated[
         list[str] | None,
-        typer.Argument(metavar="DATA", help="Config files or runs, whose questions are asked."),
+        typer.Argument(metavar="DATA", help="Configs or runs whose questions are asked."),
     ] = None,
     prompt: Annotated[
         list[str] | None, typer.Option("--prompt", "-p", help="An instruction to score.")
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="A file that holds one instruction, whole; - is stdin."),
+        typer.Option("--file", "-f", help="A file that holds one instruction; - is stdin."),
     ] = None,
     best_of: Annotated[
         list[str] | None,
         typer.Option(
-            "--best-of", metavar="RUN", help="The best of a run.", autocompletion=complete_run
+            "--best-of",
+            metavar="RUN",
+            help="Score the best prompt of a run.",
+            autocompletion=complete_run,
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="So many of the best of each --best-of.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Prompts to take from each --best-of.")] = 1,
     model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="A scorer other than the config's.")
+        list[str] | None, typer.Option("--model", "-m", help="Another scorer than the config's.")
     ] = None,
     sweep: Annotated[
         str | None,
         typer.Option(
             metavar="SWEEP",
-            help="Its winners and start prompts, on all its tasks and scorers.",
+            help="Score its winners and start prompts on all its tasks and scorers.",
             autocompletion=complete_sweep,
         ),
     ] = None,
-    split: Annotated[Split, typer.Option(help="Which questions.")] = "test",
-    limit: Annotated[int | None, typer.Option(min=1, help="The first so many of them.")] = None,
+    split: Annotated[Split, typer.Option(help="The split to ask.")] = "test",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Ask the first questions only, at most this many.")
+    ] = None,
     budget: Annotated[
         list[str] | None,
         typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
     ] = None,
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", help="Ask everything anew, in one session, to compare all of it."),
+        typer.Option(
+            "--fresh", help="Ask all prompts anew, in one session, so that they can be compared."
+        ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the calls that are missing; ask no model.")
+        bool, typer.Option("--dry-run", help="Count the missing calls; ask no model.")
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
@@ -79,11 +86,11 @@ def eval_(
     no_cache: NoCache = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Score instructions: every prompt on every dataset with every model.
+    """Score prompts on datasets with models, without a search.
 
-    Each model on each dataset is a run of its own, found again by the questions it asks: nothing
-    is asked twice, and what was stopped is gone on with. Prompts are told apart only where they
-    were asked in one session; `--fresh` asks all of them in one.
+    Each model on each dataset is a run of its own in runs/evals: nothing is asked twice, and a
+    stopped run continues. Prompts are compared only where they were asked in one session;
+    `--fresh` asks all of them in one.
 
     \b
     Examples:

@@ -29,7 +29,7 @@ def init(
     ] = "quickstart",
     as_json: Json = False,
 ) -> None:
-    """Write a first config to start from, with the data that it needs.
+    """Write a first config, with the data that it needs.
 
     The default one runs as it is, without a key, on the embedded models.
 

@@ -25,7 +25,7 @@ def optimize(
     plain: Plain = False,
     as_json: Json = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what the run would cost; ask no model.")
+        bool, typer.Option("--dry-run", help="Show what the run would cost; ask no model.")
     ] = False,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
@@ -33,11 +33,11 @@ def optimize(
 ) -> None:
     """Search for a better prompt, in a new run.
 
-    Ctrl-C stops cleanly, a second one at once; `opro resume` goes on either way.
+    Ctrl-C stops cleanly, a second one at once; `opro resume` continues either way.
 
     \b
     Examples:
-      opro optimize configs/quickstart.yaml
+      opro optimize opro.yaml
       opro optimize mine.yaml --dry-run
       opro optimize mine.yaml --plain --json > result.json
     """

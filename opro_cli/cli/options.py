@@ -29,13 +29,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead
 NoPreflight = Annotated[
     bool,
     typer.Option(
-        "--no-preflight", help="Do not check that both models answer before all is asked."
+        "--no-preflight", help="Skip the check that both models answer before the search."
     ),
 ]
 
 NoCache = Annotated[
     bool,
-    typer.Option("--no-cache", help="Take no answers from other runs, and keep none for them."),
+    typer.Option(
+        "--no-cache", help="Take no answers from the cache of all runs, and keep none in it."
+    ),
 ]
 
-Plain = Annotated[bool, typer.Option("--plain", help="One line an event instead of the live view.")]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="Print one line for each event instead of the live view.")
+]

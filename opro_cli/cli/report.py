@@ -18,8 +18,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Where the page goes; else report.html in the run's folder (sweep.html in the "
-        "sweep's), for several runs here.",
+        help="The page to write; unless given, report.html in the run's folder (sweep.html in a "
+        "sweep's), or report.html here for several runs.",
     ),
 ]
 
@@ -27,16 +27,16 @@ Output = Annotated[
 def report(
     runs: Annotated[
         list[str],
-        run_argument("RUN", "Runs, or one sweep: folders, or any parts of names.", sweeps=True),
+        run_argument("RUN", "Runs, or one sweep: folders, or parts of their names.", sweeps=True),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run, or several side by side, as one HTML page to look at and to send on.
+    """Write one run or several as an HTML page.
 
-    Of a sweep the page shows the matrix of test scores, the winners and the mean gain. The page
-    of one cell is that of its run, named as SWEEP/CELL.
+    For a sweep the page shows the matrix of test scores, the winners and the mean gain. A cell is
+    a run with a page of its own, named as SWEEP/CELL.
 
     \b
     Examples:

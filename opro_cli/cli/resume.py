@@ -22,14 +22,15 @@ def resume(
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            help="usd=5, calls=1000, tokens=2000000 or minutes=30; =+2 raises, =none lifts it."
+            help="A new ceiling: usd=5, calls=1000, tokens=2000000 or minutes=30; usd=+2 raises it "
+            "by 2, usd=none lifts it."
         ),
     ] = None,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Go on with a run that was interrupted; nothing answered is asked again.
+    """Continue an interrupted run; no answer is asked for again.
 
     \b
     Examples:

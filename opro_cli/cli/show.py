@@ -17,7 +17,7 @@ def show(
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Show a run: its result so far and all candidates with their scores.
+    """Show a run: its result so far and all of its candidates.
 
     \b
     Examples:

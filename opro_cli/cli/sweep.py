@@ -27,22 +27,24 @@ def sweep(
     plain: Plain = False,
     as_json: Json = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and what they cost; ask no model.")
+        bool, typer.Option("--dry-run", help="Show the cells and their cost; ask no model.")
     ] = False,
     shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Only every N-th cell, from the I-th on.")
+        str,
+        typer.Option(metavar="I/N", help="Work on every N-th cell only, beginning with the I-th."),
     ] = "1/1",
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Cells at a time; else as many as make sense.")
+        int | None,
+        typer.Option(min=1, help="Cells at a time; unless given, as many as there are cores."),
     ] = None,
     engine: Annotated[
-        Engine, typer.Option(help="Where cells are worked on: here, or on a Ray cluster.")
+        Engine, typer.Option(help="Where cells run: here, or on a Ray cluster.")
     ] = "local",
     address: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Of the Ray cluster; auto: this machine's.")
+        str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto means this machine's.")
     ] = "auto",
 ) -> None:
-    """Work on a grid of runs; what is finished is skipped, what was begun goes on.
+    """Run a grid of searches; the same command again continues it.
 
     \b
     Examples:

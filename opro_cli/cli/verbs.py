@@ -10,22 +10,31 @@ from typer.main import get_command
 
 from opro_cli.cli.as_typed import Command, Group
 
-VERBS = {
-    "optimize": "Search for a better prompt, in a new run.",
-    "resume": "Go on with a run that was interrupted; nothing answered is asked again.",
-    "watch": "Look on while a run goes, from another terminal; or see it again.",
-    "runs": "List the runs, newest last, with their status and best score.",
-    "show": "Show a run: its result so far and all candidates with their scores.",
-    "diff": "Compare prompts, word by word, and what they are worth on the same questions.",
-    "report": "Write a run, or several side by side, as one HTML page to look at and to send on.",
-    "check": "Check a config, its data and servers here, and show what a run would do.",
-    "config": "Show a whole config: every key, its value, and where that comes from.",
-    "init": "Write a first config to start from, with the data that it needs.",
-    "cache": "The answers that are kept for all runs: what there is, and to remove them.",
-    "sweep": "Work on a grid of runs; what is finished is skipped, what was begun goes on.",
-    "eval": "Score instructions: every prompt on every dataset with every model.",
+GROUPS = {
+    "Search": {
+        "init": "Write a first config, with the data that it needs.",
+        "check": "Check a config, its data and its servers, and show the prompts.",
+        "config": "Show every key of a config, its value and its origin.",
+        "optimize": "Search for a better prompt, in a new run.",
+        "resume": "Continue an interrupted run; no answer is asked for again.",
+        "eval": "Score prompts on datasets with models, without a search.",
+        "sweep": "Run a grid of searches; the same command again continues it.",
+    },
+    "Look": {
+        "watch": "Follow a run from another terminal, or replay it.",
+        "runs": "List the runs, newest last, with their status and best score.",
+        "show": "Show a run: its result so far and all of its candidates.",
+        "diff": "Compare prompts word by word, and their scores.",
+        "report": "Write one run or several as an HTML page.",
+    },
+    "Set up": {
+        "docs": "Read the manual.",
+        "schema": "Print the JSON Schema of a config or of a sweep file.",
+        "cache": "Show or remove the answers that all runs share.",
+    },
 }
-"""What `opro --help` says of each; the first line of what `opro VERB --help` says."""
+"""The verbs in the order of use, each with the first line of its help text."""
+VERBS = {verb: line for group in GROUPS.values() for verb, line in group.items()}
 
 
 class Verbs(Group):
@@ -47,6 +56,13 @@ class Verbs(Group):
         """The name, the command and its arguments."""
         verb, _, rest = super().resolve_command(ctx, args)
         return verb, verb and get_command(_only(verb)), rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's signature
+        """List the verbs of `opro --help` by group, their lines whole."""
+        width = max(map(len, VERBS))
+        for group, lines in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(f"{verb:{width}}", line) for verb, line in lines.items()])
 
 
 def _only(verb: str) -> typer.Typer:

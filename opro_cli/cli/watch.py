@@ -26,16 +26,16 @@ def watch(
     plain: Plain = False,
     as_json: Json = False,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Show the whole run again, from its journal.")
+        bool, typer.Option("--replay", help="Replay the whole run from its journal.")
     ] = False,
     speed: Annotated[
         str | None,
-        typer.Option(help="Of --replay: 1 as it happened, max all at once.  [default: 10]"),
+        typer.Option(help="Speed of --replay: 1 as it happened, max all at once.  [default: 10]"),
     ] = None,
 ) -> None:
-    """Look on while a run goes, from another terminal; or see it again.
+    """Follow a run from another terminal, or replay it.
 
-    Only reads the run's folder. Ctrl-C leaves, and the run goes on.
+    This only reads the run's folder. Ctrl-C leaves, and the run continues.
 
     \b
     Examples:

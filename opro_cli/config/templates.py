@@ -5,12 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from opro_cli.config.json_schema import Kind, schema_text
 from opro_cli.core.settings.schema import nearest
 from opro_cli.errors import UsageError
+
+SCHEMA_FILES: Mapping[Kind, str] = {
+    "config": ".opro.schema.json",
+    "sweep": ".opro.sweep.schema.json",
+}
+"""The JSON Schemas that `opro init` writes beside a config, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +42,12 @@ def template_names() -> list[str]:
 def write_template(name: str, path: Path) -> WrittenTemplate:
     """Write the shipped config `name` to `path`, and beside it the files that it names.
 
-    Those are data, and for a sweep the configs that it is made of, with their data.
+    Those are data, and for a sweep the configs that it is made of, with their data; and the JSON
+    Schema that the first line of a config names.
 
     Raises:
-        UsageError: There is no such template, or a file is there with other content; then
-            nothing is written.
+        UsageError: There is no such template, or a file other than a schema is there with other
+            content; then nothing is written.
     """
     folder = _shipped_configs()
     names = template_names()
@@ -46,14 +55,12 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
         guess = nearest(name, names)
         hint = f"did you mean {guess}?" if guess else None
         raise UsageError(f'no template "{name}"; there are {", ".join(names)}', hint)
-    named = _named_files(folder, f"{name}.yaml")
-    copies = {path: (folder / f"{name}.yaml").read_bytes()}
-    copies |= {path.parent / each: (folder / each).read_bytes() for each in named}
+    copies = _copies(folder, name, path)
     unchanged = []
     try:
         for target, content in copies.items():
-            if not target.exists():
-                continue
+            if not target.exists() or target.name in SCHEMA_FILES.values():
+                continue  # a schema is generated, and of another version of opro perhaps
             if not target.is_file() or target.read_bytes() != content:
                 raise UsageError(
                     f"{target} is there already, with other content",
@@ -84,6 +91,33 @@ def _another_place(name: str, path: Path, target: Path) -> str:
         folder = path.parent / f"{name}-{next(numbers)}"
     command = f"opro init {shlex.quote(str(folder / path.name))} --template {name}"
     return f"write the template into another folder: {command}"
+
+
+def _copies(folder: Path, name: str, path: Path) -> dict[Path, bytes]:
+    """Return the content of each file that belongs to a template, by its path."""
+    sources = {path: folder / f"{name}.yaml"}
+    sources |= {path.parent / each: folder / each for each in _named_files(folder, f"{name}.yaml")}
+    copies = {target: source.read_bytes() for target, source in sources.items()}
+    for target, source in sources.items():
+        if source.suffix == ".yaml":
+            copies[target], kind = _own_head(source, target)
+            copies[path.parent / SCHEMA_FILES[kind]] = schema_text(kind).encode()
+    return copies
+
+
+def _own_head(template: Path, target: Path) -> tuple[bytes, Kind]:
+    """Return a config whose comments name `target` and the schema beside it, and its kind.
+
+    The schema is a file beside the config: this works offline, moves with the folder, and reads
+    the same on another machine, which neither a URL nor the path of an installation does.
+    """
+    text = template.read_text("utf-8")
+    kind: Kind = "sweep" if "/sweep.schema.json" in text.partition("\n")[0] else "config"
+    quoted = shlex.quote(target.name)
+    own_name = "".join(char if char.isprintable() else "?" for char in quoted)
+    text = text.replace(f"configs/{template.name}", own_name)
+    head = f"# yaml-language-server: $schema={SCHEMA_FILES[kind]}"
+    return (head + "\n" + text.partition("\n")[2]).encode(), kind
 
 
 def _named_files(folder: Path, config: str) -> list[str]:

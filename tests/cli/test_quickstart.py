@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Opro, only_run
+from tests.documented import blocks
+from tests.manual import README
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 
@@ -22,3 +24,6 @@ def test_the_quickstart_climbs_at_least_ten_points_on_dev(opro: Opro, folder: Pa
     assert result["spend"]["usd"] == 0.0
     assert result["verdict"] in ("improved", "not_distinguishable")
     assert (only_run(folder) / "best_prompt.txt").read_text() == result["best"]["instruction"]
+    # What the README shows is this result, in a terminal of 80 columns.
+    (screen,) = (text for text in blocks(README, "text") if text.startswith("improved: "))
+    assert " ".join(screen.split()) in " ".join(opro("show", "quickstart").out.split())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from opro_cli.cli.verbs import VERBS
+from opro_cli.cli.verbs import GROUPS, VERBS
 from tests.bench.start_up import first_request
 from tests.cli.conftest import Opro
 
@@ -107,6 +107,19 @@ def test_the_line_of_a_verb_is_the_first_of_its_help(verb: str) -> None:
         assert VERBS[verb] == function.info.help
     else:
         assert VERBS[verb] == (inspect.getdoc(function) or "").splitlines()[0]
+
+
+def test_help_of_all_shows_the_whole_line_of_every_verb_in_80_columns(
+    opro: Opro, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = opro("--help").out.splitlines()
+    shown = [tuple(line.split(maxsplit=1)) for line in lines if line.startswith("  ")]
+    assert [pair for pair in shown if pair[0] in VERBS] == list(VERBS.items())
+    assert [line for line in lines if line in ("Search:", "Look:", "Set up:")] == [
+        f"{group}:" for group in GROUPS
+    ]
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Where the default parser differs from the reference's on purpose, each with its case.
 
-The README shows this table. Of a row: what is decided, the kind of answer, the gold answer, the
+The manual shows this table. Of a row: what is decided, the kind of answer, the gold answer, the
 reply, whether the reference counts it as right, and what we make of it (None: unreadable).
 """
 

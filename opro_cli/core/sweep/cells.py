@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from opro_cli.core.settings.read import overlaid
-from opro_cli.core.settings.schema import Path, Problem, key, run_name, section, show, text
+from opro_cli.core.settings.schema import Path, Problem, key, reads, run_name, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings
 
 MOST_CELLS = 10_000
@@ -26,6 +26,20 @@ Axis = tuple[str, Sequence[Any]]
 """A key and the values that it has in turn."""
 
 
+_CELL = {"type": "object", "minProperties": 1}
+
+
+@reads(
+    "keys of the config, each with a list of values or a range such as 0..4",
+    type="object",
+    minProperties=1,
+    additionalProperties={
+        "anyOf": [
+            {"type": "array", "minItems": 1},
+            {"type": "string", "pattern": r"^\d{1,9}\.\.\d{1,9}$"},
+        ]
+    },
+)
 def _axes(value: Any) -> tuple[Axis, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("keys of the config with a list of values each, search.seed: [0, 1, 2]")
@@ -45,6 +59,7 @@ def _along(name: str, values: Any) -> list[Any]:
     return [_with_text_keys(each) for each in values]
 
 
+@reads("a list of cells, each its keys with one value", type="array", items=_CELL)
 def _cells(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(each, Mapping) and each for each in value):
         raise ValueError("a list of cells, each its keys with one value, [{search.seed: 3}]")
@@ -60,18 +75,27 @@ def _with_text_keys(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """A sweep file.
+    """A sweep file."""
 
-    base: a config file, beside this one. matrix: values by key; every combination is a cell.
-    include: cells beside those. exclude: values of which no cell has all. budget: over all cells.
-    """
-
-    base: str = key(text("a config file, such as quickstart.yaml"))
-    name: str = key(run_name, "sweep")
-    matrix: Sequence[Axis] = key(_axes, ())
-    include: Sequence[Values] = key(_cells, ())
-    exclude: Sequence[Values] = key(_cells, ())
-    budget: BudgetSettings = section(BudgetSettings)
+    base: str = key(
+        text("a config file, such as quickstart.yaml"),
+        doc="The config that every cell begins with: a file beside this one.",
+    )
+    name: str = key(run_name, "sweep", doc="The name of the sweep's folder.")
+    matrix: Sequence[Axis] = key(
+        _axes,
+        (),
+        doc="Values by key, written with dots (search.seed); every combination is a cell.",
+    )
+    include: Sequence[Values] = key(_cells, (), doc="Cells beside those of the matrix.")
+    exclude: Sequence[Values] = key(
+        _cells, (), doc="Combinations that are left out: cells that have all of these values."
+    )
+    budget: BudgetSettings = section(
+        BudgetSettings,
+        doc="Ceilings over all cells and all sessions of the sweep together; minutes belong in "
+        "the base config.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,100 @@
+"""The JSON Schema of configs and sweep files, for editors.
+
+It is built from the declarations that the reader goes by, so every config that opro reads meets
+it. It cannot say everything: secrets in a URL, or keys that do not fit together, are found by
+`opro check`. Draft 7 is what editors know best.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opro_cli.core.settings.schema import JsonSchema, or_null
+from opro_cli.core.settings.settings import Settings
+
+DRAFT = "http://json-schema.org/draft-07/schema#"
+TASK_PRESET = "A public dataset by its name; it stands for task.data, task.answer and others."
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """The names that values of a config may have; `answers` may be followed by `:ARGUMENT`."""
+
+    answers: Sequence[str]
+    strategies: Sequence[str]
+    task_presets: Sequence[str]
+    search_presets: Sequence[str]
+
+
+def config_schema(names: KnownNames) -> JsonSchema:
+    """Build the schema of a run's config."""
+    schema = _section(Settings)
+    properties = schema["properties"]
+    task, search = properties["task"], properties["search"]["anyOf"][0]["properties"]
+    _allow_presets(task, names.task_presets)
+    answer = {"enum": list(names.answers)}
+    known = "|".join(map(re.escape, names.answers))
+    with_argument = {"type": "string", "pattern": f"^({known})(:|$)"}
+    task["properties"]["answer"] |= {"anyOf": [answer, with_argument]}
+    installed = {"type": "string", "minLength": 1}  # or python:MODULE:NAME
+    search["strategy"] |= {"anyOf": [{"enum": list(names.strategies)}, installed]}
+    search["preset"] |= {"enum": list(names.search_presets)}
+    return {"$schema": DRAFT, "title": "The config of an opro run", **schema}
+
+
+def file_schema(title: str, section: type[Any]) -> JsonSchema:
+    """Build the schema of a file whose keys are those of a section."""
+    return {"$schema": DRAFT, "title": title, **_section(section)}
+
+
+def _allow_presets(task: dict[str, Any], presets: Sequence[str]) -> None:
+    """Let `task.preset` stand for the keys that must be given without it."""
+    data = task["properties"]["data"]
+    without = {
+        "required": task.pop("required"),
+        "properties": {"data": {"required": data.pop("required")}},
+    }
+    preset = {"description": TASK_PRESET, "default": None, **or_null({"enum": list(presets)})}
+    task["properties"] = {"preset": preset, **task["properties"]}
+    given = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}
+    task |= {"if": given, "then": {}, "else": without}
+
+
+def _section(cls: type[Any]) -> dict[str, Any]:
+    fields = dataclasses.fields(cls)
+    return {
+        "type": "object",
+        "properties": {field.name: _property(field) for field in fields},
+        "required": [field.name for field in fields if _must_be_given(field)],
+        "additionalProperties": False,
+    }
+
+
+def _property(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Build the schema of one key, with its meaning and its default."""
+    described: dict[str, Any] = {"description": field.metadata["doc"]}
+    if "sections" in field.metadata:
+        item = _section(field.metadata["sections"])
+        return {**described, **or_null({"type": "array", "items": item, "minItems": 1})}
+    if "named" in field.metadata:
+        item = _section(field.metadata["named"])
+        sections = {"type": "object", "additionalProperties": item}
+        return {**described, **or_null({**sections, "propertyNames": {"pattern": r"^[a-z]\w*$"}})}
+    if "section" in field.metadata:
+        nested = _section(field.metadata["section"])
+        return {**described, **(nested if _must_be_given(field) else or_null(nested))}
+    if field.default_factory is not dataclasses.MISSING:
+        described["default"] = field.default_factory()
+    elif not _must_be_given(field):
+        default = field.default
+        described["default"] = list(default) if isinstance(default, tuple) else default
+    return {**described, **field.metadata["reader"].schema}
+
+
+def _must_be_given(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing

@@ -1,0 +1,185 @@
+"""The keys of a model in a config: both roles have them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Any, Self
+
+from opro_cli.core.settings import schema as values
+from opro_cli.core.settings.schema import (
+    boolean,
+    choice,
+    key,
+    number,
+    optional,
+    optional_section,
+    reads,
+    sections,
+    whole,
+)
+
+EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optimizer"}
+"""The models that ship inside opro, by the role that each was trained for."""
+
+
+@reads("PROVIDER/MODEL, as litellm names it", type="string", pattern=r"^[^\s/]+/\S+$")
+def _model_name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[^\s/]+/\S+", value):
+        raise ValueError(
+            "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
+            "embedded/tiny-mistral"
+        )
+    if is_embedded(value) and value not in EMBEDDED.values():
+        raise ValueError(
+            f"{EMBEDDED['scorer']}, which answers questions, or {EMBEDDED['optimizer']}, which "
+            "proposes instructions: the two that ship inside opro"
+        )
+    return value
+
+
+def is_embedded(model: str) -> bool:
+    """Return whether the model ships inside opro."""
+    return model.startswith("embedded/")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSettings:
+    """The price of a model, in US dollars per million tokens."""
+
+    input: float = key(number(0), doc="US dollars per million tokens of prompts.")
+    output: float = key(number(0), doc="US dollars per million tokens of replies.")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """One of several deployments of a model."""
+
+    api_base: str = key(values.url, doc="Address of this deployment.")
+    weight: float = key(
+        number(0, 1000, above=True),
+        1.0,
+        doc="Its share of the calls, relative to the weights of the others.",
+    )
+    concurrency: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Calls at a time to this deployment. null: its share of the model's by weight, at "
+        "least 1.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """A model and how it is asked. The defaults are the scorer's."""
+
+    model: str = key(
+        _model_name,
+        doc="The model, such as openai/gpt-4o-mini, ollama_chat/mistral or embedded/tiny-mistral.",
+    )
+    api_base: str | None = key(
+        optional(values.url),
+        None,
+        doc="Address of the server. null: the provider's own, or the usual one on this machine.",
+    )
+    temperature: float = key(number(0, 2), 0.0, doc="Sampling temperature.")
+    max_tokens: int = key(
+        whole(1),
+        1024,
+        doc="Tokens of one reply at most. A reply of more than 64 KiB and 32 bytes a token is not "
+        "read to its end and counts as refused.",
+    )
+    stop: tuple[str, ...] | None = key(
+        optional(values.stop_texts),
+        None,
+        doc="Texts before the first of which a reply ends. null: only the model's own end mark.",
+    )
+    concurrency: int = key(whole(1), 32, doc="Calls in flight at a time.")
+    timeout: float = key(
+        number(0, above=True),
+        120.0,
+        doc="Seconds for one call, from sending it to the last byte of its reply.",
+    )
+    requests_per_minute: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Requests that the provider allows in a minute; calls queue for it. null: no limit.",
+    )
+    tokens_per_minute: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Tokens of prompts and replies that the provider allows in a minute; calls queue for "
+        "it. null: no limit.",
+    )
+    price: PriceSettings | None = optional_section(
+        PriceSettings, doc="The price, where the list price is unknown or another one is paid."
+    )
+    cache: bool | None = key(
+        optional(boolean),
+        None,
+        doc="Whether answers are taken from the cache that all runs share, and kept in it. null: "
+        "at temperature 0 only, since above it a new run is meant to draw anew.",
+    )
+    endpoints: tuple[EndpointSettings, ...] | None = sections(
+        EndpointSettings, doc="Deployments that share the calls, in place of api_base."
+    )
+
+    @property
+    def address(self) -> str:
+        """The model and where it is: alike for all calls under the same limits of a provider."""
+        return f"{self.model} {self.api_base or ''}".rstrip()
+
+    @property
+    def deployments(self) -> tuple[Self, ...]:
+        """The model at each of its endpoints, with the concurrency there; itself without any."""
+        if self.endpoints is None:
+            return (self,)
+        weights = [endpoint.weight for endpoint in self.endpoints]
+        # Rounded as running totals, so that the parts add up to the whole.
+        ends = [round(self.concurrency * w / sum(weights)) for w in accumulate(weights, initial=0)]
+        return tuple(
+            replace(
+                self,
+                api_base=endpoint.api_base,
+                concurrency=endpoint.concurrency or max(1, upto - so_far),
+                endpoints=None,
+            )
+            for endpoint, (so_far, upto) in zip(self.endpoints, pairwise(ends), strict=True)
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Calls at a time at most, all endpoints together."""
+        return sum(deployment.concurrency for deployment in self.deployments)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSettings(ModelSettings):
+    """The model that answers questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings(ModelSettings):
+    """The model that proposes instructions: it must vary, and is asked seldom."""
+
+    temperature: float = key(number(0, 2), 1.0, doc="Sampling temperature, at the first step.")
+    max_tokens: int = key(whole(1), 512, doc="Tokens of one reply at most.")
+    concurrency: int = key(whole(1), 8, doc="Calls in flight at a time.")
+    temperature_schedule: str = key(
+        choice("constant", "linear_increase"),
+        "constant",
+        doc="Whether the temperature stays, or rises step by step towards temperature_end "
+        "(section 5.4 of the paper looks at both).",
+    )
+    temperature_end: float | None = key(
+        optional(number(0, 2)),
+        None,
+        doc="The temperature that linear_increase approaches after the last step; for it alone.",
+    )
+
+    def temperature_at(self, step: int, steps: int) -> float:
+        """The temperature of a step, counted from 1, of `steps`."""
+        if self.temperature_schedule == "constant" or self.temperature_end is None:
+            return self.temperature
+        return self.temperature + (step - 1) / steps * (self.temperature_end - self.temperature)

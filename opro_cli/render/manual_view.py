@@ -1,0 +1,49 @@
+"""A page of the manual on a terminal: rendered, and in the reader's pager."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Markdown, TableElement
+from rich.table import Table
+
+from opro_cli.render.consoles import console_for
+
+_WIDEST = 100
+_COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
+_PAGE = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
+_FILE = re.compile(r"\[([^\]]+)\]\((?![a-z]+://)[^)]+\)")
+
+
+class _WholeTable(TableElement):
+    """A table that breaks a long word rather than cut it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in super().__rich_console__(console, options):
+            if isinstance(table, Table):
+                for column in table.columns:
+                    column.overflow = "fold"
+            yield table
+
+
+class _Page(Markdown):
+    elements = {**Markdown.elements, "table_open": _WholeTable}  # noqa: RUF012 - as rich has it
+
+
+def show_page(text: str) -> None:
+    """Render Markdown through $PAGER, or `less` where there is one.
+
+    A link to another page becomes the command that shows it; one to a file of the repository,
+    which an installation does not have, becomes its text.
+    """
+    console = console_for(sys.stdout)
+    console.width = min(console.width, _WIDEST)
+    # Colours as they are, and no pager for what fits on the screen: what git sets too.
+    os.environ.setdefault("LESS", "FRX")
+    text = _PAGE.sub(r"\1 (`opro docs \2`)", _COMMENT.sub("", text))
+    text = _FILE.sub(r"\1", text)
+    with console.pager(styles=True):
+        console.print(_Page(text, code_theme="bw", hyperlinks=False))
