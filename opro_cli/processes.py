@@ -31,6 +31,14 @@ async def start_module(
     )
 
 
+async def read_tail(stream: asyncio.StreamReader) -> bytes:
+    """Read a stream to its end, and return the last few thousand bytes of it."""
+    tail = b""
+    while chunk := await stream.read(65_536):
+        tail = (tail + chunk)[-4_096:]
+    return tail
+
+
 def cores() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):

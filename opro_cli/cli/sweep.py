@@ -16,7 +16,7 @@ from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
     from opro_cli.core.sweep.table import Table
-    from opro_cli.sweep.engine import SweepEngine
+    from opro_cli.sweep.launch.engine import SweepEngine
 
 Engine = Literal["local", "ray"]
 
@@ -119,11 +119,11 @@ def show_table(table: Table, again: str, *, as_json: bool) -> None:
 def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngine:
     """The engine of this name; UsageError where it is not to be had."""
     if engine == "ray":
-        from opro_cli.sweep.ray_engine import RayEngine
+        from opro_cli.sweep.launch.ray import RayEngine
 
         return RayEngine(address, processes)
     from opro_cli.processes import cores
-    from opro_cli.sweep.local import LocalEngine
+    from opro_cli.sweep.launch.local import LocalEngine
 
     return LocalEngine(processes or cores())
 

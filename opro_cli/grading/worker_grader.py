@@ -19,7 +19,7 @@ from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.models.deadline import Deadline
 from opro_cli.models.keys import redact
-from opro_cli.processes import cores, start_module
+from opro_cli.processes import cores, read_tail, start_module
 
 MOST = 4
 """Processes at most: each has the modules of the user's code in memory."""
@@ -147,7 +147,7 @@ class _Worker:
         if self._process is None:
             self._process = await start_module("opro_cli.grading.grading_worker")
             assert self._process.stderr is not None
-            self._errors = asyncio.create_task(_last_of(self._process.stderr))
+            self._errors = asyncio.create_task(read_tail(self._process.stderr))
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         with contextlib.suppress(ConnectionError):  # it has ended: there is no answer either
@@ -186,14 +186,6 @@ class _Worker:
         last = redact(words[-1])[:LONGEST_WORDS] if words else ""
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return f"{how}: {last}" if last else how
-
-
-async def _last_of(stream: asyncio.StreamReader) -> bytes:
-    """Read a stream to its end, and return the last few thousand bytes of it."""
-    last = b""
-    while piece := await stream.read(65_536):
-        last = (last + piece)[-4_096:]
-    return last
 
 
 def _too_slow(answer: str, seconds: float, source: str) -> RunError:

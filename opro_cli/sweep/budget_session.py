@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -20,14 +19,14 @@ from opro_cli.calls.ledger import PROMPT_OVERHEAD
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, Settings
-from opro_cli.errors import BudgetReached, OproError
+from opro_cli.errors import OproError
 from opro_cli.reports.costs import KINDS, longest_prompts
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.find import is_sweep, list_runs
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.sweep_folder import held, is_at_work, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger
-from opro_cli.sweep.limits import Limits, Permit, has_ceiling
+from opro_cli.sweep.limits import Limits, has_ceiling
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, wait_for_lock
 
 BYTES_A_TOKEN, _ = KINDS["expected"]
@@ -177,46 +176,8 @@ def _begin(
     return Ceiling(terms.whole, add_up((before, unclaimed)))
 
 
-OVER_ALL = "(over all cells of the sweep)"
-"""What stands behind a ceiling of the sweep's, where a single cell is stopped by it."""
-
-
-class OwnLimits:
-    """`SharedLimits` within this process."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._numbers = count(1)
-        self._leaves: dict[int, Permit] = {}
-
-    async def enter(self, address: str, cost: Cost) -> int:
-        """As `SharedLimits`."""
-        try:
-            leave = await self._limits.enter(address, cost)
-        except BudgetReached as ceiling:
-            raise BudgetReached(f"{ceiling} {OVER_ALL}") from None
-        number = next(self._numbers)
-        self._leaves[number] = leave
-        return number
-
-    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
-        """As `SharedLimits`."""
-        self._limits.answered(self._leaves.pop(permit), tokens, pico_usd)
-
-    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
-        """As `SharedLimits`."""
-        self._limits.failed(self._leaves.pop(permit), wait, congested=congested)
-
-    def lost(self, permit: int) -> None:
-        """As `SharedLimits`."""
-        self._limits.lost(self._leaves.pop(permit))
-
-    async def aclose(self) -> None:
-        """Do nothing: `limits_of_cell` closes the budget."""
-
-
 @contextmanager
-def limits_of_cell(run: Path, notes: list[str]) -> Iterator[OwnLimits | None]:
+def limits_of_cell(run: Path, notes: list[str]) -> Iterator[Limits | None]:
     """Open the limits that a run shares with its sweep; None where no sweep's ceiling holds.
 
     Args:
@@ -236,4 +197,4 @@ def limits_of_cell(run: Path, notes: list[str]) -> Iterator[OwnLimits | None]:
     journals = RunJournals(folder, names, [run.name])
     terms = Terms(folder, label, sweep.budget)
     with held(folder, label), open_budget(terms, journals, notes) as budget:
-        yield OwnLimits(Limits(budget, {}))
+        yield Limits(budget, {})

@@ -33,14 +33,16 @@ _LONG = 10
 class Job:
     """A cell as a process is given it, here or on another machine.
 
-    folder: of its run. settings: as plain data. server: the sweep's, as an `Address`. away: the
-    run was made and checked where the sweep is, and its folder is a copy.
+    Attributes:
+        name: The cell's.
+        folder: Of its run.
+        settings: As plain data.
+        away: The run was made and checked where the sweep is, and its folder is a copy.
     """
 
     name: str
     folder: str
     settings: Mapping[str, Any]
-    server: Sequence[Any]
     away: bool = False
 
 

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TypeVar
 
 from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
@@ -25,6 +26,9 @@ from opro_cli.sweep.shared_budget import SharedBudget
 
 CEILINGS = ("usd", "calls", "tokens")
 """What a sweep may have: minutes are no sum of what cells do side by side."""
+
+OVER_ALL = "(over all cells of the sweep)"
+"""Follows the words of a ceiling that stops a single cell."""
 
 T = TypeVar("T", int, float)
 
@@ -131,7 +135,7 @@ def _part(limit: int | None, parts: int) -> int | None:
 
 @dataclass(slots=True, eq=False)
 class Permit:
-    """Of a call to go: what it set aside, and its place since when."""
+    """The permission of one call: its upper bound, and since when it has a place at its door."""
 
     cost: Cost
     door: Permits | None
@@ -139,10 +143,12 @@ class Permit:
 
 
 class Limits:
-    """The budget and the doors.
+    """`SharedLimits` in the process that keeps them: one budget, and a door for each endpoint.
 
-    over: the first ceiling that was met, in words. broken: why the budget cannot be kept any more,
-    so that no call may go. on_broken: is called once, when that is found.
+    Attributes:
+        over: The first ceiling that was met, in words.
+        broken: Why the budget cannot be kept any more, so that no call may go.
+        on_broken: Called once, when that is found.
     """
 
     def __init__(self, budget: SharedBudget, doors: Mapping[str, Permits]) -> None:
@@ -151,17 +157,21 @@ class Limits:
         self.broken: OproError | None = None
         self.on_broken: Callable[[], None] = lambda: None
         self._doors = doors
+        self._numbers = count(1)
+        self._leaves: dict[int, Permit] = {}
 
-    async def enter(self, address: str, cost: Cost) -> Permit:
-        """Wait until a call may go. address: of its endpoint.
+    async def enter(self, address: str, cost: Cost) -> int:
+        """Wait until a call to an endpoint of this address may go.
 
-        Raises BudgetReached, or OproError where the budget cannot be kept.
+        Raises:
+            BudgetReached: It does not fit under the budget any more.
+            OproError: The budget cannot be kept.
         """
         try:
             await self.budget.reserve(cost)
         except BudgetReached as ceiling:
             self.over = self.over or str(ceiling)
-            raise
+            raise BudgetReached(f"{ceiling} {OVER_ALL}") from None
         except OproError as error:
             if self.broken is None:
                 self.broken = error
@@ -173,33 +183,41 @@ class Limits:
         except BaseException:
             self.budget.release(cost)
             raise
-        return Permit(cost, door, since)
+        permit = next(self._numbers)
+        self._leaves[permit] = Permit(cost, door, since)
+        return permit
 
-    def answered(self, leave: Permit, tokens: int | None, pico_usd: int | None) -> None:
+    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Count what the call took, its upper bound where nobody counted."""
+        leave = self._leaves.pop(permit)
         self.budget.settle(leave.cost, tokens, pico_usd)
         if leave.door:
             leave.door.pace.answered()
             if tokens is not None:
                 leave.door.turns.correct(leave.cost.expected_tokens, tokens)
-        _go_out(leave)
+            leave.door.leave()
 
-    def lost(self, leave: Permit) -> None:
+    def lost(self, permit: int) -> None:
         """Count the call at its upper bound, as nobody knows what became of it."""
+        leave = self._leaves.pop(permit)
         self.budget.settle(leave.cost, None, None)
-        _go_out(leave)
+        if leave.door:
+            leave.door.leave()
 
-    def failed(self, leave: Permit, wait: float | None, *, congested: bool) -> None:
-        """The call came to nothing and cost nothing.
+    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+        """Count nothing: the call came to nothing and cost nothing.
 
-        congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
+        Args:
+            permit: The call's.
+            wait: Seconds that the provider asks for, None where it does not.
+            congested: It met a limit of the provider's.
         """
+        leave = self._leaves.pop(permit)
         if leave.door and congested:
             leave.door.pace.congested(leave.since, time.monotonic(), wait, "rate limit")
         self.budget.release(leave.cost)
-        _go_out(leave)
+        if leave.door:
+            leave.door.leave()
 
-
-def _go_out(leave: Permit) -> None:
-    if leave.door:
-        leave.door.leave()
+    async def aclose(self) -> None:
+        """Do nothing: the budget is closed by its opener."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,11 +13,9 @@ from opro_cli.core.sweep.table import Row, Table
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.cells import Job, standing_of
-from opro_cli.sweep.engine import SweepEngine
 from opro_cli.sweep.file import SweepCell
+from opro_cli.sweep.launch.engine import SweepEngine
 from opro_cli.sweep.limits import Limits
-from opro_cli.sweep.limits_line import serve_limits
-from opro_cli.sweep.server import SweepServer
 
 
 class SweepObserver(Protocol):
@@ -62,7 +59,7 @@ async def work_on(
     """
     loop = asyncio.get_running_loop()
 
-    def told(name: str, what: dict[str, Any]) -> None:
+    def report(name: str, what: dict[str, Any]) -> None:
         if limits.over:
             engine.drain()
         observer.after(table.told(name, what))
@@ -78,20 +75,17 @@ async def work_on(
     def tell() -> None:
         loop.call_soon_threadsafe(stop)
 
+    jobs = [
+        Job(cell.name, str(folder / cell.name), as_plain(cell.settings))
+        for cell in cells
+        if table.rows[cell.name].status != "finished"
+    ]
     with stop_signals_to(tell):
-        server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
-        address = await server.start(engine.host)
-        jobs = [
-            Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
-            for cell in cells
-            if table.rows[cell.name].status != "finished"
-        ]
         observer.begin(table)
         try:
-            await engine.run(jobs, told)
+            await engine.run(jobs, limits, report)
         finally:
             observer.end()
-            await server.stop()
     for row in table.of("elsewhere"):
         row.recall(read_result(folder / row.name))
     if limits.broken is not None:

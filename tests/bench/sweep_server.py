@@ -1,26 +1,32 @@
 """What the one process of a sweep does for all its cells: `python -m tests.bench.sweep_server`.
 
-Cells in processes of their own ask it before each call and tell it afterwards, over TCP, many at
-a time; on a cluster their journals come back to it too. What is told is its own time alone.
+Cells in processes of their own ask it before each call and tell it afterwards, over their pipes,
+many at a time; on a cluster their journals come back to it too. The figures are its own time alone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, ScorerSettings
 from opro_cli.store.journal import FileJournal
 from opro_cli.sweep.budget_session import Terms, open_budget
+from opro_cli.sweep.cells import Job
+from opro_cli.sweep.launch import child
+from opro_cli.sweep.launch.cell_process import AskedLimits, Outgoing, lines_of
+from opro_cli.sweep.launch.local import LocalEngine
+from opro_cli.sweep.launch.messages import Ended, Stop, decode_to_cell
 from opro_cli.sweep.limits import Limits, doors_for
-from opro_cli.sweep.limits_line import RemoteLimits, serve_limits
-from opro_cli.sweep.server import Address, SweepServer
 from tests.bench.replay import events
 from tests.bench.table import Row, printed
 from tests.sweep.sweeps import FixedJournals
@@ -35,52 +41,66 @@ COST = Cost(TOKENS, PICO_USD, TOKENS)
 NO_JOURNALS = FixedJournals()
 
 
-async def ask(address: Address) -> None:
-    """A cell that does nothing but ask for its calls."""
-    limits, left = RemoteLimits(address), iter(range(CALLS))
+def run_cell() -> None:
+    """Be a cell that does nothing but ask for its calls."""
+    incoming, outgoing = lines_of(0), Outgoing(os.dup(1))
+    limits, left = AskedLimits(outgoing.send), iter(range(CALLS))
+    next(incoming)  # the job
+
+    def listen() -> None:
+        for line in incoming:
+            if not isinstance(message := decode_to_cell(line), Stop):
+                limits.receive(message)
 
     async def work() -> None:
         for _ in left:
             permit = await limits.enter(SCORER.address, COST)
             limits.answered(permit, TOKENS, PICO_USD)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(IN_FLIGHT):
-            group.create_task(work())
-    await limits.aclose()
+    async def ask() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(IN_FLIGHT):
+                group.create_task(work())
+
+    threading.Thread(target=listen, daemon=True).start()
+    asyncio.run(ask())
+    outgoing.send(Ended("finished"))
+    outgoing.close()
+    os._exit(0)
 
 
-async def leaves(others: int) -> float:
-    """Seconds of a core for one call of one cell, while so many of others are in flight."""
-    with TemporaryDirectory() as place:
-        terms = Terms(Path(place), "1/1", BudgetSettings(usd=1e9))
+async def start_cell(module: str) -> asyncio.subprocess.Process:
+    """Start `run_cell` in place of a real one."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "tests.bench.sweep_server", "cell")
+    return await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+async def measure_permits(others: int) -> float:
+    """Measure one call of one cell, in seconds of a core, with so many others in flight."""
+    with TemporaryDirectory() as folder:
+        terms = Terms(Path(folder), "1/1", BudgetSettings(usd=1e9))
         with open_budget(terms, NO_JOURNALS, []) as budget:
-            return await asked(Limits(budget, doors_for([SCORER])), others)
+            return await measure_under(Limits(budget, doors_for([SCORER])), others)
 
 
-async def asked(limits: Limits, others: int) -> float:
-    """The same under limits that are given."""
+async def measure_under(limits: Limits, others: int) -> float:
+    """Measure the same under given limits."""
     for _ in range(others):
         await limits.enter("elsewhere", COST)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await serve_limits(limits, reader, writer)
-
-    server = SweepServer({"limits": serve})
-    host, port, token = await server.start()
-    command = [sys.executable, "-m", "tests.bench.sweep_server", host, str(port), token]
+    reports: list[object] = []
     began = time.process_time()
-    cells = [await asyncio.create_subprocess_exec(*command) for _ in range(CELLS)]
-    codes = [await cell.wait() for cell in cells]
+    jobs = [Job(str(number), "", {}) for number in range(CELLS)]
+    with patch.object(child, "start_module", start_cell):
+        await LocalEngine(CELLS).run(jobs, limits, lambda _, report: reports.append(report))
     took = time.process_time() - began
-    await server.stop()
-    if any(codes) or limits.budget.spent.calls != CELLS * CALLS:
-        raise SystemExit(f"{limits.budget.spent.calls} calls, exit codes {codes}")
+    if limits.budget.spent.calls != CELLS * CALLS:
+        raise SystemExit(f"{limits.budget.spent.calls} calls: {reports}")
     return took / (CELLS * CALLS)
 
 
-def journal_lines() -> float:
-    """Seconds of a core for one line of a journal that comes back."""
+def measure_journal_lines() -> float:
+    """Measure one line of a journal that comes back, in seconds of a core."""
     with TemporaryDirectory() as folder:
         home, away = Path(folder, "home.jsonl"), Path(folder, "away.jsonl")
         home.touch()
@@ -101,19 +121,14 @@ def journal_lines() -> float:
 def rows() -> Iterator[Row]:
     """The figures, as soon as they are measured."""
     for others in OTHERS:
-        asked = statistics.median(asyncio.run(leaves(others)) for _ in range(REPEATS))
-        yield Row(f"sweep, {others:,} others in flight: CPU a leave", 1e6 * asked, "µs")
-    line = statistics.median(journal_lines() for _ in range(REPEATS))
+        took = statistics.median(asyncio.run(measure_permits(others)) for _ in range(REPEATS))
+        yield Row(f"sweep, {others:,} others in flight: CPU a leave", 1e6 * took, "µs")
+    line = statistics.median(measure_journal_lines() for _ in range(REPEATS))
     yield Row("sweep: CPU a journal line that comes back", 1e6 * line, "µs")
 
 
-def main() -> None:
-    match sys.argv[1:]:
-        case [host, port, token]:
-            asyncio.run(ask(Address(host, int(port), token)))
-        case _:
-            printed(rows())
-
-
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["cell"]:
+        run_cell()
+    else:
+        printed(rows())

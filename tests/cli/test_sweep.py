@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from opro_cli import wiring
 from opro_cli.app import run as running
@@ -24,9 +24,11 @@ from opro_cli.core.sweep.table import Row, Table
 from opro_cli.errors import RunFolderError
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.sweep_folder import held
-from opro_cli.sweep import cell_process, local
 from opro_cli.sweep.cells import Job, prepared, ready, standing_of
 from opro_cli.sweep.file import SweepCell, load_sweep
+from opro_cli.sweep.launch import cell_process, local
+from opro_cli.sweep.launch.messages import Ended, FromCell, Progress
+from opro_cli.sweep.limits import Limits
 from tests.cli.conftest import Opro
 
 SWEEP = "name: grid\nbase: c.yaml\nmatrix: {search.seed: 0..2}\n"
@@ -57,17 +59,15 @@ class ToldEngine:
         self.processes = 0
         self.stops = 0
         self.drained = False
-        self.host = "127.0.0.1"
         self.at_work: Callable[[], None] = lambda: None
 
     def __call__(self, processes: int) -> ToldEngine:
         self.processes = processes
         return self
 
-    def services(self, told: Callable[[str, Word], None]) -> dict[str, Any]:
-        return {}
-
-    async def run(self, jobs: Iterable[Job], told: Callable[[str, Word], None]) -> None:
+    async def run(
+        self, jobs: Iterable[Job], limits: Limits, told: Callable[[str, Word], None]
+    ) -> None:
         for job in jobs:
             if self.drained:
                 return
@@ -104,7 +104,7 @@ def finish(folder: Path, cell: int) -> Path:
     """Run a cell to its end, as its process would."""
     read = cells_in(folder)[cell]
     plain = as_plain(read.settings)
-    place, settings = prepared(Job(read.name, str(folder / "runs" / "grid" / read.name), plain, ()))
+    place, settings = prepared(Job(read.name, str(folder / "runs" / "grid" / read.name), plain))
     running.work_on(place, settings, [], preflight=False)
     return place
 
@@ -215,12 +215,12 @@ def test_a_run_that_another_process_has_is_no_failure_of_the_cell(
         cell.name,
         str(folder / "runs" / "grid" / cell.name),
         as_plain(cell.settings),
-        ("127.0.0.1", 1, "token"),
     )
     place, _ = prepared(job)
     with closing(FileJournal(place / "events.jsonl")):
-        last = cell_process.work(job, cell_process.Progress(io.StringIO()))
-    assert last == {"ended": "elsewhere"}
+        progress = cell_process.ProgressReports(lambda _: None)
+        last = cell_process.work(job, progress, cell_process.AskedLimits(lambda _: None))
+    assert last == Ended("elsewhere")
 
 
 def test_ctrl_c_is_told_once_and_passed_on_each_time(engine: ToldEngine, opro: Opro) -> None:
@@ -255,7 +255,7 @@ def test_where_a_cell_stands(engine: ToldEngine, folder: Path) -> None:
     runs = folder / "runs" / "grid"
     assert standing_of(cell, runs) == "new"
     plain = as_plain(cell.settings)
-    prepared(Job(cell.name, str(runs / cell.name), plain, ()))
+    prepared(Job(cell.name, str(runs / cell.name), plain))
     assert standing_of(cell, runs) == "begun"
     finish(folder, 0)
     assert standing_of(cell, runs) == "finished"
@@ -306,7 +306,7 @@ def test_a_cell_that_another_session_has_just_made_is_gone_on_with(
     """Several that look at once all see none, and one of them makes it."""
     cell = cells_in(folder)[0]
     place = folder / "runs" / "grid" / cell.name
-    job = Job(cell.name, str(place), as_plain(cell.settings), ())
+    job = Job(cell.name, str(place), as_plain(cell.settings))
     barrier = threading.Barrier(4)
     exists = Path.exists
 
@@ -357,16 +357,19 @@ def test_an_unreadable_record_is_refused(engine: ToldEngine, folder: Path) -> No
 def test_what_a_cell_says_is_what_the_table_believes(
     engine: ToldEngine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of the protocol but the pipe: every line of a whole run, and its last word."""
+    """All messages of a whole run but the last, and what the session returns."""
     cell = cells_in(folder)[0]
     plain = as_plain(cell.settings)
     monkeypatch.setattr(cell_process, "EVERY", 0.0)
-    stream = io.StringIO()
-    place, settings = prepared(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain, ()))
-    outcome = running.work_on(place, settings, [cell_process.Progress(stream)], preflight=False)
+    messages: list[FromCell] = []
+    place, settings = prepared(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain))
+    outcome = running.work_on(
+        place, settings, [cell_process.ProgressReports(messages.append)], preflight=False
+    )
     table = Table("grid", {cell.name: Row(cell.name)})
-    words = map(json.loads, stream.getvalue().splitlines())
-    rows = [copy(table.told(cell.name, word)) for word in words]
+    progress = [message for message in messages if isinstance(message, Progress)]
+    assert len(progress) == len(messages)
+    rows = [copy(table.told(cell.name, asdict(each))) for each in progress]
     assert (rows[0].status, rows[0].calls, rows[0].best) == ("running", 0, None)
     assert [row.calls for row in rows] == sorted(row.calls for row in rows)
     assert {row.phase for row in rows} >= {"initial", "step 2/2", "dev", "test"}

@@ -88,10 +88,10 @@ async def test_a_killed_cell_makes_the_sweep_spend_what_it_had_in_flight_at_most
     await ended(at, process)
     assert len(server.requests) <= 60  # what it had in flight counts at its most
     await ended(at, await at.opro("sweep", "s.yaml", "--processes", "4"))
-    assert paid(at) == 60
-    lost = len(server.requests) - 60
+    assert len(server.requests) <= 60
+    lost = 60 - paid(at)  # in flight as it was killed, if anything was
     assert 0 <= lost <= CONCURRENCY
-    print(f"overshoot after one kill -9: {lost} calls of 60, of {CONCURRENCY} at most")
+    print(f"lost by one kill -9: {lost} calls of 60, of {CONCURRENCY} at most")
 
 
 async def worked_on(at: Bench, *arguments: str) -> str:

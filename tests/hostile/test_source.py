@@ -41,12 +41,14 @@ FETCHES_CODE = frozenset({"trust_remote_code", "allow_pickle"})
 EXPANDS = frozenset({"string.Template", "os.path.expandvars", "jinja2", "Environment"})
 
 IMPORTED_BY_NAME = {
-    "evaluators/grading_worker.py",
+    "__init__.py",
+    "grading/grading_worker.py",
     "models/litellm_model.py",
+    "plugins.py",
     "cli/verbs.py",
 }
-"""Modules that import what a text names: the user's metric on request, litellm by constants, and
-a verb of the table, after it was found there."""
+"""Modules that import what a text names: the user's parts on request, litellm by constants, the
+public names and a verb of the table, after each was found there."""
 
 
 def dotted(node: ast.expr) -> str:

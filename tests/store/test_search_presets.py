@@ -74,6 +74,7 @@ OURS: dict[str, Any] = {
     "search.seed": 0,
     "task.unanswerable": "wrong",
     "task.answer_timeout": 10.0,
+    "task.evaluator": "model",
     "budget.usd": None,
     "budget.calls": None,
     "budget.tokens": None,

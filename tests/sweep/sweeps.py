@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,9 @@ from opro_cli.core.settings.differences import as_plain
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.sweep.cells import Job, ready
 from opro_cli.sweep.claims import NOTHING
-from opro_cli.sweep.engine import SweepEngine
 from opro_cli.sweep.file import SweepCell, load_sweep
+from opro_cli.sweep.launch.engine import SweepEngine
 from opro_cli.sweep.limits import Limits, Permits, doors_for
-from opro_cli.sweep.limits_line import serve_limits
-from opro_cli.sweep.server import SweepServer
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 from tests.server import LocalServer, Options, load_answers
 
@@ -84,27 +81,13 @@ async def worked_on(
     budget: BudgetSettings | None = None,
     said: Said | None = None,
 ) -> Said:
-    """Work on cells, as a session does; all that they said, in order."""
-    heard: Said = [] if said is None else said
-
-    def told(name: str, what: dict[str, Any]) -> None:
-        heard.append((name, what))
-
+    """Work on cells, as a session does; returns all reports in their order."""
+    reports: Said = [] if said is None else said
     models = [each.settings.scorer for each in cells] + [each.settings.optimizer for each in cells]
     limits = limits_of(budget or BudgetSettings(), doors_for(models))
-    server = SweepServer({"limits": partial(serve_limits, limits), **engine.services(told)})
-    address = await server.start(engine.host)
-    try:
-        await engine.run(
-            [
-                Job(cell.name, str(folder / cell.name), as_plain(cell.settings), address)
-                for cell in cells
-            ],
-            told,
-        )
-    finally:
-        await server.stop()
-    return heard
+    jobs = [Job(cell.name, str(folder / cell.name), as_plain(cell.settings)) for cell in cells]
+    await engine.run(jobs, limits, lambda name, report: reports.append((name, report)))
+    return reports
 
 
 def lasts(said: Said) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""When a cell's process may be ended by SIGTERM: before its session, and never after it."""
+"""The process of a cell: when a stop or the end of its sweep may end it, and what it still says."""
 
 from __future__ import annotations
 
@@ -6,55 +6,149 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 CELL = """
-import signal
+import asyncio, signal, sys, time
 from pathlib import Path
 from opro_cli.app import run as running
+from opro_cli.core.run.spend import Cost
 from opro_cli.app.run import SessionOutcome
-from opro_cli.sweep import cell_process
+from opro_cli.sweep.launch import cell_process
 
 def work_on(folder, settings, observers, shared):
-    if {session}:
-        observers[0].after(None, None)
-    signal.raise_signal(signal.SIGTERM)
+    {body}
     return SessionOutcome("interrupted", {{"status": "stopped"}}, None)
 
-cell_process.prepared = lambda job: (Path("."), None)
-cell_process.Progress._tell = lambda *_: None
+def until_stopped(shared):
+    '''A session with one call that is asked for.'''
+    async def session():
+        task = asyncio.current_task()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        try:
+            await shared.enter("m", Cost(1, 2, 3))
+        except asyncio.CancelledError:
+            pass
+    asyncio.run(session())
+
+cell_process.prepared = cell_process.at_hand = lambda job: (Path("."), None)
+cell_process.ProgressReports._report = lambda *_: None
 running.work_on = work_on
 cell_process.main()
 """
-JOB = {"name": "cell", "folder": "nowhere", "settings": {}, "server": ["127.0.0.1", 1, "token"]}
+JOB = {"name": "cell", "folder": "/nowhere/cell", "settings": {}}
+STOPPED = {
+    "type": "ended",
+    "ended": "interrupted",
+    "stopped_by": "",
+    "result": {"status": "stopped"},
+}
 
 
-def told_to_stop(*, session: bool) -> subprocess.CompletedProcess[str]:
-    """What becomes of a cell that is told to stop, before its session begins or after its end."""
+@contextmanager
+def cell(body: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """The process of a cell that does this in place of a session."""
     with subprocess.Popen(
-        [sys.executable, "-c", CELL.format(session=session)],
+        [sys.executable, "-c", CELL.format(body=body)],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(JOB) + "\n")
-        process.stdin.flush()  # and it stays open: the sweep is there
-        said = process.stdout.read()
-        process.stdin.close()
-        return subprocess.CompletedProcess([], process.wait(), said)
+        say(process, JOB | more)
+        yield process
+
+
+def say(process: subprocess.Popen[str], message: object) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(message) + "\n")
+    process.stdin.flush()
+
+
+def hear(process: subprocess.Popen[str]) -> dict[str, object]:
+    assert process.stdout is not None
+    message: dict[str, object] = json.loads(process.stdout.readline())
+    return message
 
 
 def test_after_its_session_it_writes_its_result_whatever_comes() -> None:
-    ended = told_to_stop(session=True)
-    assert ended.returncode == 0
-    assert json.loads(ended.stdout)["result"] == {"status": "stopped"}
+    with cell("observers[0].after(None, None); signal.raise_signal(signal.SIGTERM)") as process:
+        assert hear(process) == STOPPED
+        assert process.wait() == 0  # stdin is open: the sweep is there
 
 
 def test_before_its_session_it_ends_at_once() -> None:
-    ended = told_to_stop(session=False)
-    assert ended.returncode == -signal.SIGTERM
-    assert ended.stdout == ""
+    with cell("signal.raise_signal(signal.SIGTERM)") as process:
+        assert process.wait() == -signal.SIGTERM
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+
+
+def test_a_stop_before_its_session_ends_it_at_once() -> None:
+    with cell("time.sleep(600)") as process:
+        say(process, {"type": "stop"})
+        assert process.wait() == -signal.SIGTERM
+
+
+def test_what_its_session_prints_is_no_message() -> None:
+    with cell("print('by code of the user', flush=True)") as process:
+        assert hear(process) == STOPPED
+        assert process.stderr is not None
+        assert process.stderr.read() == "by code of the user\n"
+
+
+@pytest.mark.parametrize("last", ["", '{"type":"a', "nonsense\n"])
+def test_when_the_sweep_is_gone_it_stops_as_after_ctrl_c_and_makes_no_call(last: str) -> None:
+    body = "observers[0].after(None, None); until_stopped(shared)"
+    with cell(body) as process:
+        assert hear(process) == {
+            "type": "ask",
+            "number": 1,
+            "address": "m",
+            "tokens": 1,
+            "pico_usd": 2,
+            "expected_tokens": 3,
+        }
+        assert process.stdin is not None
+        process.stdin.write(last)
+        process.stdin.close()
+        assert hear(process) == STOPPED
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_a_copy_of_a_run_goes_with_its_sweep_and_a_run_stays(tmp_path: Path, away: bool) -> None:
+    (tmp_path / "opro-1" / "seed0").mkdir(parents=True)
+    folder = str(tmp_path / "opro-1" / "seed0")
+    body = "observers[0].after(None, None); until_stopped(shared)"
+    with cell(body, folder=folder, away=away) as process:
+        assert hear(process)["type"] == "ask"
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait() == 0
+    assert (tmp_path / "opro-1").exists() is not away
+
+
+def test_a_stop_within_its_session_is_the_sessions() -> None:
+    with cell("observers[0].after(None, None); until_stopped(shared)") as process:
+        assert hear(process)["type"] == "ask"
+        say(process, {"type": "stop"})
+        assert hear(process) == STOPPED
+
+
+def test_a_pipe_that_nobody_reads_holds_up_no_session() -> None:
+    body = (
+        "[shared.lost(number) for number in range(100_000)]; observers[0].after(None, None)\n"
+        "    print('done', file=sys.stderr, flush=True)"
+    )
+    with cell(body) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "done\n"
+        messages = [hear(process) for _ in range(100_001)]
+        assert messages[-2:] == [{"type": "lost", "number": 99_999}, STOPPED]

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from opro_cli.sweep.local import LocalEngine
-from opro_cli.sweep.ray_engine import RayEngine
+from opro_cli.sweep.launch.local import LocalEngine
+from opro_cli.sweep.launch.ray import RayEngine
 from tests.contracts.sweep_engine import NewEngine, SweepEngineContract, without_calls
 from tests.server import LocalServer
 from tests.sweep.sweeps import Said, cells_at, lasts, results, slow_server, worked_on
@@ -103,7 +103,7 @@ async def test_the_package_and_the_weights_reach_the_nodes_in_the_runtime_enviro
     ((place, weights),) = await ray.remote(sent).remote()
     assert weights == ["tiny_mistral", "tiny_optimizer"]
     # As a cell's process is started there.
-    command = "import opro_cli.sweep.cell_process as cell; print(cell.__file__)"
+    command = "import opro_cli.sweep.launch.cell_process as cell; print(cell.__file__)"
     began = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-c", command),
         stdout=asyncio.subprocess.PIPE,

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from opro_cli.errors import UsageError
-from opro_cli.sweep.ray_engine import RayEngine
+from opro_cli.sweep.launch.ray import RayEngine
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
