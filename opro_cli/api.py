@@ -34,9 +34,9 @@ from opro_cli.errors import UsageError
 from opro_cli.models.callable import ModelFunction
 from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import candidates_of, result_of
+from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.store.find import find_run
-from opro_cli.store.journal import numbered_events
+from opro_cli.store.journal import read_numbered_events
 from opro_cli.store.run_folder import read_run
 
 T = TypeVar("T")
@@ -117,13 +117,13 @@ class Run:
     @property
     def candidates(self) -> list[dict[str, Any]]:
         """Every candidate with its scores, as `opro show --json` lists them."""
-        return candidates_of(self._recorded.state)
+        return serialize_candidates(self._recorded.state)
 
     def answers(self) -> Answers:
         """Return every answer of the run, in the order of the journal."""
         examples, state = self._recorded.examples, self._recorded.state
         answers = Answers()
-        for _, event in numbered_events(self.folder / "events.jsonl"):
+        for _, event in read_numbered_events(self.folder / "events.jsonl"):
             if isinstance(event, Answered):
                 candidate = state.asked(event.candidate)
                 example = examples[event.split][event.question]
@@ -298,7 +298,7 @@ def evaluate(
         return run
 
     run = _outside_of_loops(work)
-    return Run(cell.folder, result_of(run, finished=run.status == "finished"), run.status, run)
+    return Run(cell.folder, build_result(run, finished=run.status == "finished"), run.status, run)
 
 
 def load_run(run: str | Path, runs_dir: str | Path = "runs") -> Run:
@@ -309,7 +309,7 @@ def load_run(run: str | Path, runs_dir: str | Path = "runs") -> Run:
     """
     folder = Path(run) if Path(run, "run.json").is_file() else find_run(Path(runs_dir), str(run))
     recorded = read_run(folder)
-    result = result_of(recorded, finished=recorded.status == "finished")
+    result = build_result(recorded, finished=recorded.status == "finished")
     return Run(folder, result, "", recorded)
 
 
@@ -339,9 +339,9 @@ def _work(
 def _observers(show: bool) -> list[Observer]:
     if not show:
         return []
-    from opro_cli.render.consoles import observer_for
+    from opro_cli.render.consoles import make_observer
 
-    return [observer_for(plain=True)]
+    return [make_observer(plain=True)]
 
 
 def _outside_of_loops(work: Callable[[], T]) -> T:

@@ -39,7 +39,7 @@ def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
         OSError: it cannot be opened.
         ValueError: no file can have such a name.
     """
-    refuse_what_is_no_file(path, stream=stream)
+    require_file(path, stream=stream)
     if stream and _is_own_stream(path):
         return path.open("rb")
     # Should a pipe have come to its place since, opening it waits for nobody.
@@ -47,7 +47,7 @@ def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
-def refuse_what_is_no_file(path: Path, *, stream: bool = False) -> None:
+def require_file(path: Path, *, stream: bool = False) -> None:
     """Raise NotAFileError for a pipe, a socket or a device, IsADirectoryError for a folder.
 
     Raises OSError where nothing is there.
@@ -79,7 +79,7 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """
     with suppress(FileNotFoundError):
         # Renaming would silently replace it, as root even /dev/null.
-        refuse_what_is_no_file(path)
+        require_file(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:  # with the permissions that the umask leaves

@@ -39,7 +39,7 @@ async def read_tail(stream: asyncio.StreamReader) -> bytes:
     return tail
 
 
-def cores() -> int:
+def count_cores() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.config.file import load_config
-from opro_cli.config.search_presets import search_preset_named
+from opro_cli.config.search_presets import expand_search_preset
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.read import NameResolver, read_settings
 from opro_cli.core.settings.settings import (
@@ -23,20 +23,26 @@ from opro_cli.core.settings.settings import (
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
-from opro_cli.datasets.presets import preset_named
+from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator, gold_demo
 from opro_cli.evaluators.outside import OutsideEvaluator
-from opro_cli.grading.grading_worker import imported_when_called
-from opro_cli.metrics import FunctionMetric, metric_named
+from opro_cli.grading.grading_worker import import_when_called
+from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
-from opro_cli.models.keys import keys_not_set, keys_sent, missing_keys, redact, redactor_of
-from opro_cli.models.providers import is_loopback, own_address
+from opro_cli.models.keys import (
+    build_redactor,
+    collect_sent_keys,
+    find_missing_keys,
+    keys_not_set,
+    redact,
+)
+from opro_cli.models.providers import find_own_address, is_loopback
 from opro_cli.plugins import Part, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
-from opro_cli.store.answer_file import cache_limit, cache_path
+from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import STRATEGIES
 
 if TYPE_CHECKING:
@@ -85,14 +91,14 @@ def _check_answer(spec: str) -> None:
         if not re.fullmatch(r"python:[\w.]+:\w+", spec):
             raise ValueError(f"expected python:MODULE:FUNCTION, found {spec!r}")
     else:
-        metric_named(spec)
+        create_metric(spec)
 
 
 NAMES = NameResolver(
     check_answer=_check_answer,
     strategies=tuple(STRATEGIES),
-    task_preset=preset_named,
-    search_preset=search_preset_named,
+    task_preset=expand_preset,
+    search_preset=expand_search_preset,
     is_offered=is_offered,
 )
 
@@ -112,8 +118,8 @@ def metric_for(settings: Settings) -> Metric:
             "resume it from Python: opro_cli.load_run(RUN).resume(metric=…)",
         )
     if task.answer.startswith("python:"):
-        return FunctionMetric(imported_when_called(task.answer), redact)
-    metric = metric_named(task.answer)
+        return FunctionMetric(import_when_called(task.answer), redact)
+    metric = create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
@@ -346,22 +352,22 @@ def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
     cached = {role: model for role, model in settings.models.items() if is_cached(model)}
     if not cached:
         return {}
-    store = AnswerStore(cache_path(), cache_limit())
-    return {role: store.bound_to(model) for role, model in cached.items()}
+    store = AnswerStore(find_cache_path(), read_cache_limit())
+    return {role: store.bind(model) for role, model in cached.items()}
 
 
 def keys_missing(settings: Settings) -> tuple[str, ...]:
     """Environment variables that must be set before the models can be called."""
     needed: dict[str, None] = {}
     for each in _deployments(settings):
-        needed.update(dict.fromkeys(missing_keys(each.model, each.api_base)))
+        needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
 
 
 def require_cache_limit(settings: Settings) -> None:
     """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
     if any(is_cached(model) for model in (settings.scorer, settings.optimizer)):
-        cache_limit()
+        read_cache_limit()
 
 
 def is_cached(model: ModelSettings) -> bool:
@@ -375,8 +381,8 @@ def is_cached(model: ModelSettings) -> bool:
 
 def redactor_for(settings: Settings) -> Callable[[str], str]:
     """Build the function that removes from a model's words the keys sent to either model."""
-    sent = (keys_sent(each.model, each.api_base) for each in _deployments(settings))
-    return redactor_of(frozenset().union(*sent))
+    sent = (collect_sent_keys(each.model, each.api_base) for each in _deployments(settings))
+    return build_redactor(frozenset().union(*sent))
 
 
 def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:
@@ -392,7 +398,7 @@ def require_servers(settings: Settings) -> None:
     for model in settings.models.values():
         refusals: list[ModelError] = []
         for each in model.deployments:
-            address = own_address(each.model, each.api_base)
+            address = find_own_address(each.model, each.api_base)
             if address is None or not is_loopback(address):
                 break
             from opro_cli.models.servers import require_listener
@@ -410,11 +416,11 @@ def require_servers(settings: Settings) -> None:
 def servers_of(settings: Settings) -> tuple[Server, ...]:
     """The servers that the user runs; those on this machine are asked whether they are ready."""
     models = _deployments(settings)
-    if not any(own_address(model.model, model.api_base) for model in models):
+    if not any(find_own_address(model.model, model.api_base) for model in models):
         return ()
-    from opro_cli.models.servers import look_at
+    from opro_cli.models.servers import inspect_servers
 
-    return look_at(models)
+    return inspect_servers(models)
 
 
 def servers_missed(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
@@ -437,7 +443,7 @@ def notes_on_servers(
     """
     if not servers:
         return ()
-    from opro_cli.models.servers import notes_on
+    from opro_cli.models.servers import build_server_notes
 
     found = {server.key: server for server in servers}
     missed = servers_missed(settings, servers)
@@ -448,7 +454,9 @@ def notes_on_servers(
             if server is None:
                 continue
             name = f"{role} endpoint {server.address}:" if model.endpoints else role
-            notes += [f"{name} {note}" for note in notes_on(server, each, longest.get(role, 0))]
+            notes += [
+                f"{name} {note}" for note in build_server_notes(server, each, longest.get(role, 0))
+            ]
             if server.problem and server not in missed:
                 notes.append(f"{name} {server.problem}; the others take its calls")
     return tuple(notes)
@@ -461,9 +469,9 @@ def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """What each model costs, None where nobody knows."""
-    from opro_cli.models.prices import price_of
+    from opro_cli.models.prices import find_price
 
-    return {role: price_of(model) for role, model in settings.models.items()}
+    return {role: find_price(model) for role, model in settings.models.items()}
 
 
 def require_prices(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from opro_cli.cli.verbs import VERBS, _only
 from opro_cli.config.templates import write_template
 from opro_cli.core.settings.read import overlaid, read_settings
 from opro_cli.core.settings.settings import ScorerSettings
-from opro_cli.models.prices import price_of
+from opro_cli.models.prices import find_price
 from opro_cli.sweep.file import load_sweep
 from tests.documented import (
     PAGES,
@@ -137,7 +137,7 @@ def test_the_steps_of_ci_are_yaml() -> None:
 
 @pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-4.1-nano"])
 def test_a_million_calls_cost_what_the_list_price_says(model: str) -> None:
-    price = price_of(ScorerSettings(f"openai/{model}"))
+    price = find_price(ScorerSettings(f"openai/{model}"))
     assert price is not None
     lines = (DOCS / "scaling.md").read_text("utf-8").splitlines()
     (row,) = (line for line in lines if line.startswith("|") and f"{model} (" in line)

@@ -22,14 +22,14 @@ from opro_cli.core.settings.settings import (
     SearchSettings,
     Settings,
 )
-from opro_cli.core.task.example import Example, Split, examples_fingerprint
+from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
-from opro_cli.models.embedded import weights_of
+from opro_cli.models.embedded import hash_weights
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.report import SweepReport, report_on
+from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
 from opro_cli.reports.sweeps.tasks import SweptCell
-from opro_cli.reports.sweeps.winners import Target, prompts_of, transfer
+from opro_cli.reports.sweeps.winners import Target, build_transfer, list_prompts
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
 from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
@@ -166,9 +166,9 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
         del task["evaluator"]
     asked = {
         "task": task,
-        "model": [scorer.model, *places, *weights_of([scorer.model]).values()],
+        "model": [scorer.model, *places, *hash_weights([scorer.model]).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
-        "data": examples_fingerprint(examples),
+        "data": fingerprint_examples(examples),
     }
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
@@ -240,9 +240,9 @@ def _begin(cell: Cell) -> None:
     """Make the run of a cell, unless another process has just made it."""
     identity: dict[str, object] = {
         "config_source": None,
-        "data_fingerprint": examples_fingerprint(cell.examples),
+        "data_fingerprint": fingerprint_examples(cell.examples),
         "data_notes": [],
-        "weights": weights_of([cell.settings.scorer.model]),
+        "weights": hash_weights([cell.settings.scorer.model]),
     }
     prepare_runs_dir(cell.folder.parent.parent)
     with suppress(RunExistsError):
@@ -267,7 +267,7 @@ def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
 def read_report(folder: Path, runs_dir: Path) -> SweepReport:
     """All that is known of a sweep, with the evaluations of its winners that there are."""
     sweep = read_sweep(folder)
-    report = report_on(sweep.name, read_cells(sweep))
+    report = build_sweep_report(sweep.name, read_cells(sweep))
     evaluated: dict[tuple[str, str], RecordedRun] = {}
     for target in report.targets:
         for cell in evaluations([target], report, runs_dir):
@@ -276,12 +276,12 @@ def read_report(folder: Path, runs_dir: Path) -> SweepReport:
                     evaluated[target.key] = read_run(cell.folder)
                 except OproError:  # told by `opro eval`, which has to read it
                     continue
-    return replace(report, transfer=transfer(report.winners, report.targets, evaluated))
+    return replace(report, transfer=build_transfer(report.winners, report.targets, evaluated))
 
 
 def prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
     """The start prompts and the winners. UsageError where there is nothing to ask."""
-    prompts = prompts_of(report.winners, report.targets)
+    prompts = list_prompts(report.winners, report.targets)
     if not report.winners or not prompts:
         raise UsageError(
             f"{report.name}: no finished run with test questions, so no winner to ask about",
@@ -302,7 +302,7 @@ def evaluations(
 
     fresh: as in `cells`.
     """
-    prompts = prompts_of(report.winners, report.targets)
+    prompts = list_prompts(report.winners, report.targets)
     for target in targets:
         dataset = _dataset_of(target)
         if dataset is not None and prompts:

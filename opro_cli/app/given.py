@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.config.file import plain_config
+from opro_cli.config.file import read_plain_config
 from opro_cli.core.settings.read import overlaid, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
@@ -50,7 +50,7 @@ class Given:
         self, config: str | Path | Section | None, sections: Mapping[str, Any], scratch: Path
     ) -> dict[str, Any]:
         """Return the whole config as plain data; rows are in files of the scratch folder."""
-        plain = plain_config(Path(config)) if isinstance(config, str | Path) else config or {}
+        plain = read_plain_config(Path(config)) if isinstance(config, str | Path) else config or {}
         further = {k: v for k, v in self._sections.items() if k not in ("scorer", "optimizer")}
         own = {k: v for k, v in self._sections.items() if k not in further}
         if further:

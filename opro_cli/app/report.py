@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.render.html import report_page
-from opro_cli.reports.recorded import RecordedRun, history_of
+from opro_cli.reports.recorded import RecordedRun, build_history
 from opro_cli.store.journal import read_events
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
     A run that has just ended still has the status it was read with: replace it before.
     Raises JournalError when a journal cannot be read, RunFolderError when the page not be written.
     """
-    histories = [history_of(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
+    histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
     _write(report_page(runs, histories), place)
 
 
 def write_sweep_report(report: SweepReport, place: Path) -> None:
     """Write the page about a sweep. Raises RunFolderError when it cannot be written."""
-    from opro_cli.render.html.sweep_page import sweep_page  # a run has no need of it
+    from opro_cli.render.html.sweep_page import render_sweep_report  # a run has no need of it
 
-    _write(sweep_page(report), place)
+    _write(render_sweep_report(report), place)
 
 
 def _write(page: str, place: Path) -> None:

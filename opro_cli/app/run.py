@@ -15,7 +15,7 @@ from opro_cli.core.run.progress import RunHeader, calls_done, calls_spared
 from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
 from opro_cli.core.settings.read import misplaced_models
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import Split, examples_fingerprint
+from opro_cli.core.task.example import Split, fingerprint_examples
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import (
     ConfigError,
@@ -26,13 +26,13 @@ from opro_cli.errors import (
     RunFolderError,
 )
 from opro_cli.loop.runner import Ending, Runner
-from opro_cli.models.embedded import check_weights, weights_of
+from opro_cli.models.embedded import check_weights, hash_weights
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import result_of
-from opro_cli.store.journal import FileJournal, numbered_events
+from opro_cli.reports.result import build_result
+from opro_cli.store.journal import FileJournal, read_numbered_events
 from opro_cli.store.lock import note_failure
-from opro_cli.store.run_files import check_unchanged, file_digests
+from opro_cli.store.run_files import check_unchanged, digest_files
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
     create_run,
@@ -41,11 +41,11 @@ from opro_cli.store.run_folder import (
     read_identity,
     read_run,
     rewrite_config,
-    settled,
+    settle_run,
     write_result,
 )
-from opro_cli.store.snapshot import keep_snapshot
-from opro_cli.store.summary import keep_summary
+from opro_cli.store.snapshot import save_snapshot
+from opro_cli.store.summary import save_summary
 
 
 def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
@@ -147,7 +147,7 @@ def start_with(
     identity = {
         "config_source": source,
         "data_fingerprint": data.fingerprint,
-        "data_files": file_digests(settings.task.data),
+        "data_files": digest_files(settings.task.data),
         "data_notes": list(data.notes),
         "weights": _weights(settings),
         "parts": wiring.outside_parts(settings, _folders_of(source)),
@@ -186,7 +186,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
             f"{folder / 'config.yaml'}: changed since the run began\n{told}",
             "undo the change to resume, or start a new run with `opro optimize`",
         )
-    if examples_fingerprint(read_examples(folder)) != identity.get("data_fingerprint"):
+    if fingerprint_examples(read_examples(folder)) != identity.get("data_fingerprint"):
         raise RunFolderError(
             f"{folder / 'examples.jsonl'}: not the questions that the run began with",
             "restore the file, or start a new run with `opro optimize`",
@@ -219,7 +219,7 @@ def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
 
 
 def _weights(settings: Settings) -> dict[str, str]:
-    return weights_of((settings.scorer.model, settings.optimizer.model))
+    return hash_weights((settings.scorer.model, settings.optimizer.model))
 
 
 def _present_settings(folder: Path) -> Settings:
@@ -341,7 +341,7 @@ def read_replies_for(strategy: Strategy, folder: Path) -> dict[tuple[str, Split,
         return {}
     return {
         (event.candidate, event.split, event.question): event.text
-        for _, event in numbered_events(folder / "events.jsonl")
+        for _, event in read_numbered_events(folder / "events.jsonl")
         if isinstance(event, Answered) and event.split == "train"
     }
 
@@ -372,14 +372,14 @@ async def _session(runner: Runner, parts: wiring.Parts) -> Ending:
 
 def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
     finished = ending == "finished"
-    result = result_of(run, finished=finished)
+    result = build_result(run, finished=finished)
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
     if run.state.ended is not None:
         size = (folder / "events.jsonl").stat().st_size
-        keep_snapshot(folder, run.identity, run.state, size)
-        run = settled(run)
-        keep_summary(run, result)
+        save_snapshot(folder, run.identity, run.state, size)
+        run = settle_run(run)
+        save_summary(run, result)
     unwritten = _write_page(folder, run) if finished else ""
     return SessionOutcome(ending, result, run, unwritten=unwritten)
 

@@ -12,9 +12,9 @@ from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.progress import Activity, calls_done
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.store.follow import Follower, apply_event, present_session
+from opro_cli.store.follow import JournalFollower, apply_event, find_last_session
 from opro_cli.store.lock import is_locked
-from opro_cli.store.run_folder import run_at_start, settled
+from opro_cli.store.run_folder import read_run_start, settle_run
 
 LONG_PAUSE = 10.0
 """Seconds. Nobody wants to sit through a longer one, or through the time between two sessions."""
@@ -86,7 +86,7 @@ class Replay:
         self.folder = folder
         self.journal = folder / "events.jsonl"
         self.at_work = is_locked(self.journal)
-        self.run = run_at_start(folder)
+        self.run = read_run_start(folder)
         self.clock: Clock = stands_still
         # What is in flight is in no journal.
         self._activity = Activity(in_flight={})
@@ -138,9 +138,9 @@ async def follow(
     Raises JournalError when the journal is damaged or cut, RunFolderError when the run that
     has ended is not whole.
     """
-    follower = Follower(viewing.journal)
+    follower = JournalFollower(viewing.journal)
     # Taken before anybody looks: of earlier sessions only the state is of interest.
-    before = follower.new_events(until=present_session(viewing.journal))
+    before = follower.read_new(until=find_last_session(viewing.journal))
     await _show(viewing, before, sleep)
     viewing.begin(observers)
     try:
@@ -148,14 +148,14 @@ async def follow(
             # Asked before reading: what a process wrote that has ended by now, is read.
             viewing.at_work = is_locked(viewing.journal)
             viewing.clock = clock if viewing.at_work else stands_still
-            news = await _show(viewing, follower.new_events(), sleep)
+            news = await _show(viewing, follower.read_new(), sleep)
             if not viewing.at_work and not news:
                 break
             await sleep(POLL)
         await _show(viewing, follower.rest(), sleep)
     finally:
         viewing.end()
-    return settled(viewing.run)
+    return settle_run(viewing.run)
 
 
 async def replay(
@@ -169,7 +169,7 @@ async def replay(
 
     Raises what `follow` does.
     """
-    follower, playback = Follower(viewing.journal), Playback(speed)
+    follower, playback = JournalFollower(viewing.journal), Playback(speed)
     began = clock()
     viewing.clock = lambda: playback.time_at(clock() - began)
 
@@ -181,12 +181,12 @@ async def replay(
         news = True
         while news:  # what is written meanwhile is shown too
             viewing.at_work = is_locked(viewing.journal)
-            news = await _show(viewing, follower.new_events(), sleep, wait_for)
+            news = await _show(viewing, follower.read_new(), sleep, wait_for)
         if not viewing.at_work:
             await _show(viewing, follower.rest(), sleep, wait_for)
     finally:
         viewing.end()
-    return viewing.run if viewing.at_work else settled(viewing.run)
+    return viewing.run if viewing.at_work else settle_run(viewing.run)
 
 
 async def _show(

@@ -17,7 +17,7 @@ from opro_cli.calls.budget import now
 from opro_cli.calls.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
 from opro_cli.calls.ledger import Ledger, Reservation, counted_tokens
 from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
-from opro_cli.core.draws import seed_for
+from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Checked, Event, Retried
 from opro_cli.core.run.progress import Activity, Role
 from opro_cli.core.run.state import RunState
@@ -170,7 +170,7 @@ class Calls:
     ) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = self.settings.models[role]
-        seed = seed_for(self.settings.search.seed, "check")
+        seed = derive_seed(self.settings.search.seed, "check")
         request = ChatRequest(
             HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
         )

@@ -28,9 +28,9 @@ def info(as_json: Json = False) -> None:
       opro cache info
       opro cache info --json | jq .by_model
     """
-    from opro_cli.store.answer_file import cache_info
+    from opro_cli.store.answer_file import read_cache_info
 
-    found = cache_info()
+    found = read_cache_info()
     facts = {
         "path": str(found.path),
         "answers": found.answers,
@@ -43,19 +43,21 @@ def info(as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    from opro_cli.render.consoles import console_for
+    from opro_cli.render.consoles import make_console
     from opro_cli.render.matrix import print_cache
 
-    print_cache(facts, console_for(sys.stdout))
+    print_cache(facts, make_console(sys.stdout))
 
 
 @cache.command()
 def clear() -> None:
     """Remove all answers that are kept for other runs; the runs keep theirs."""
     from opro_cli.render.safe import printable
-    from opro_cli.reports.formats import megabytes, plural
-    from opro_cli.store.answer_file import cache_path, clear_cache
+    from opro_cli.reports.formats import format_megabytes, pluralize
+    from opro_cli.store.answer_file import clear_cache, find_cache_path
 
     removed = clear_cache()
-    what = "an unusable file" if removed.answers is None else plural(removed.answers, "answer")
-    print(f"removed {what}, {megabytes(removed.size)}, from {printable(str(cache_path()))}")
+    what = "an unusable file" if removed.answers is None else pluralize(removed.answers, "answer")
+    print(
+        f"removed {what}, {format_megabytes(removed.size)}, from {printable(str(find_cache_path()))}"
+    )

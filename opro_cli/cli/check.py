@@ -24,7 +24,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
 
     from opro_cli import wiring
     from opro_cli.models.keys import keys_not_set
-    from opro_cli.reports.costs import forecast
+    from opro_cli.reports.costs import build_forecast
 
     settings = wiring.for_a_new_run(wiring.settings_from(config))
     wiring.require_prices(settings)
@@ -32,17 +32,17 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     strategy = wiring.strategy_for(settings)
     missing = wiring.keys_missing(settings)
     notes = (*wiring.grading_notes(settings), *data.notes)
-    told = forecast(settings, data.examples, notes, strategy, missing)
+    told = build_forecast(settings, data.examples, notes, strategy, missing)
     servers = wiring.servers_of(settings)
     told["notes"] += wiring.notes_on_servers(settings, servers, told["longest_prompts"])
     facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
         print_json(facts)
     else:
-        from opro_cli.render.consoles import console_for
+        from opro_cli.render.consoles import make_console
         from opro_cli.render.forecast import print_forecast
 
-        print_forecast(facts, console_for(sys.stdout))
+        print_forecast(facts, make_console(sys.stdout))
     missed = wiring.servers_missed(settings, servers)
     problems = [(each.problem, each.hint) for each in missed]
     if missing:

@@ -39,8 +39,8 @@ def chosen_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
 
     Raises UsageError for none and for both, RunFolderError for what is no run.
     """
-    from opro_cli.store.find import last_run
+    from opro_cli.store.find import find_last_run
 
     if (run is None) == (not last):
         raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")
-    return run_called(run, runs_dir) if run is not None else last_run(runs_dir)
+    return run_called(run, runs_dir) if run is not None else find_last_run(runs_dir)

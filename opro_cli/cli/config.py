@@ -38,9 +38,9 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
         print_json({"file": str(config), "keys": shown, "config": plain})
         return
     from opro_cli.render.config_view import print_config
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
 
-    print_config(keys, lines, page_for(sys.stdout))
+    print_config(keys, lines, make_page(sys.stdout))
 
 
 def _describe(key: KeyOrigin, line: int | None) -> dict[str, object]:

@@ -16,7 +16,7 @@ from opro_cli.cli.swept import diff_sweeps, sweeps_among
 from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from opro_cli.reports.comparison import Comparison
+    from opro_cli.reports.comparison import PromptComparison
 
 
 def diff(
@@ -76,29 +76,29 @@ def diff(
     apply_gate(compared.verdicts, fail_if)
 
 
-def _show(compared: Comparison, *, every_flip: bool, markdown: bool, as_json: bool) -> None:
+def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_json: bool) -> None:
     if as_json:
         from opro_cli.reports.comparison import as_data
 
         print_json(as_data(compared))
         return
-    from opro_cli.render.consoles import console_for
+    from opro_cli.render.consoles import make_console
 
-    console = console_for(sys.stdout)
+    console = make_console(sys.stdout)
     if markdown:
-        from opro_cli.render.diff import as_markdown
+        from opro_cli.render.diff import format_comparison
 
-        print(as_markdown(compared, every_flip=every_flip), end="")
+        print(format_comparison(compared, every_flip=every_flip), end="")
         return
     from opro_cli.render.diff import print_comparison
 
     print_comparison(compared, console, every_flip=every_flip)
 
 
-def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> Comparison:
-    from opro_cli.reports.comparison import compare
-    from opro_cli.store.compared_runs import choose_prompts, replies_to_flips
+def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> PromptComparison:
+    from opro_cli.reports.comparison import compare_prompts
+    from opro_cli.store.compared_runs import read_flipped_replies, select_prompts
 
-    chosen = choose_prompts(runs_dir, names, say)
-    compared = compare(chosen)
-    return compared.with_replies(replies_to_flips(chosen, compared)) if replies else compared
+    chosen = select_prompts(runs_dir, names, say)
+    compared = compare_prompts(chosen)
+    return compared.with_replies(read_flipped_replies(chosen, compared)) if replies else compared

@@ -100,9 +100,9 @@ def eval_(
       opro eval --sweep grid --dry-run
     """
     from opro_cli.app import evaluate as evaluating
-    from opro_cli.render.consoles import console_for, observer_for
+    from opro_cli.render.consoles import make_console, make_observer
     from opro_cli.render.safe import printable
-    from opro_cli.reports.matrix import as_rows, column
+    from opro_cli.reports.matrix import build_column, list_rows
 
     changes = budget or []
     if sweep is not None:
@@ -135,12 +135,12 @@ def eval_(
         print(printable(told), file=sys.stderr)
         run, outcome = evaluating.evaluate(
             cell,
-            lambda: [observer_for(plain=plain)],
+            lambda: [make_observer(plain=plain)],
             when_held=_tell_of_the_wait,
             preflight=not no_preflight,
             cached=not no_cache,
         )
-        columns.append(column(cell.dataset, run, prompts))
+        columns.append(build_column(cell.dataset, run, prompts))
         if outcome is not None and outcome.uncached:
             print(printable(outcome.uncached), file=sys.stderr)
         if outcome is not None and outcome.ending != "finished":
@@ -151,7 +151,7 @@ def eval_(
                 again += f" with --budget {ceiling}=+AMOUNT"
             print(f"{printable(why)}; nothing is lost: {again} goes on", file=sys.stderr)
             raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
-    rows = as_rows(prompts, columns)
+    rows = list_rows(prompts, columns)
     if as_json:
         print_json(rows)
     elif as_csv:
@@ -165,7 +165,7 @@ def eval_(
     else:
         from opro_cli.render.matrix import print_matrix
 
-        print_matrix(prompts, columns, console_for(sys.stdout))
+        print_matrix(prompts, columns, make_console(sys.stdout))
     apply_gate((entry.verdict for each in columns for entry in each.entries[1:]), fail_if)
 
 

@@ -20,18 +20,18 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     """
     from opro_cli.render.safe import printable
     from opro_cli.store.find import list_runs
-    from opro_cli.store.summary import list_run
+    from opro_cli.store.summary import read_run_summary
 
     rows = []
     for folder in list_runs(runs_dir):
         try:
-            rows.append(list_run(folder))
+            rows.append(read_run_summary(folder))
         except OproError as error:  # one damaged run must not hide the others
             print(f"left out: {printable(error.message)}", file=sys.stderr)
     if as_json:
         print_json(rows)
         return
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
     from opro_cli.store import find as find_sweeps
 
     sweeps = find_sweeps.list_sweeps(runs_dir)
@@ -39,7 +39,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
         where = printable(str(runs_dir))
         print(f"no runs in {where}; start one with `opro optimize CONFIG`", file=sys.stderr)
         return
-    page = page_for(sys.stdout)
+    page = make_page(sys.stdout)
     if rows:
         from opro_cli.render.listings import print_runs
 

@@ -35,7 +35,7 @@ def work_on(
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     from opro_cli.app import run as running
-    from opro_cli.render.consoles import observer_for
+    from opro_cli.render.consoles import make_observer
     from opro_cli.render.safe import printable
 
     try:
@@ -43,7 +43,7 @@ def work_on(
             outcome = running.work_on(
                 folder,
                 settings,
-                [observer_for(plain=plain)],
+                [make_observer(plain=plain)],
                 preflight=preflight,
                 cached=cached,
                 shared=shared,
@@ -95,19 +95,19 @@ def _limits_of(folder: Path) -> Iterator[SharedLimits | None]:
 def show_costs(config: Path, *, as_json: bool) -> None:
     """What a run would cost, from its real data; asks no model."""
     from opro_cli import wiring
-    from opro_cli.reports.costs import costs
+    from opro_cli.reports.costs import estimate_costs
 
     settings = wiring.for_a_new_run(wiring.settings_from(config))
     examples = wiring.data_for(settings).examples
     strategy, prices = wiring.strategy_for(settings), wiring.list_prices(settings)
-    told = costs(settings, examples, strategy, prices)
+    told = estimate_costs(settings, examples, strategy, prices)
     if as_json:
         print_json(told)
         return
-    from opro_cli.render.consoles import console_for
+    from opro_cli.render.consoles import make_console
     from opro_cli.render.forecast import print_costs
 
-    print_costs(told, console_for(sys.stdout))
+    print_costs(told, make_console(sys.stdout))
 
 
 def show_result(result: dict[str, object], *, as_json: bool) -> None:
@@ -115,10 +115,10 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
     from opro_cli.render.summary import print_result
 
-    print_result(result, page_for(sys.stdout))
+    print_result(result, make_page(sys.stdout))
 
 
 def how_to_resume(folder: Path) -> str:

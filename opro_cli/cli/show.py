@@ -24,9 +24,9 @@ def show(
       opro show quickstart
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
-    from opro_cli.store.summary import show_run
+    from opro_cli.store.summary import read_run_details
 
-    status, result, candidates = show_run(run_called(run, runs_dir))
+    status, result, candidates = read_run_details(run_called(run, runs_dir))
     if as_json:
         told = {**result, "run_status": status, "candidates": candidates}
         print_json(told)
@@ -37,9 +37,9 @@ def show(
 
 def _print(candidates: list[dict[str, Any]], result: dict[str, Any]) -> None:
     from opro_cli.render.listings import print_candidates
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
     from opro_cli.render.summary import print_result
 
-    page = page_for(sys.stdout)
+    page = make_page(sys.stdout)
     print_candidates(candidates, page)
     print_result(result, page)

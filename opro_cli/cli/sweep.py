@@ -15,7 +15,7 @@ from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
-    from opro_cli.core.sweep.table import Table
+    from opro_cli.core.sweep.table import SweepTable
     from opro_cli.sweep.launch.engine import SweepEngine
 
 Engine = Literal["local", "ray"]
@@ -57,8 +57,8 @@ def sweep(
 
     from opro_cli import wiring
     from opro_cli.render.safe import printable
-    from opro_cli.render.sweep import observer_for_sweep
-    from opro_cli.store.sweep_folder import held, make_sweep_folder, write_sweep
+    from opro_cli.render.sweep import make_sweep_observer
+    from opro_cli.store.sweep_folder import hold_sweep, make_sweep_folder, write_sweep
     from opro_cli.sweep.cells import estimate, folder_of, limits_over, ready, shard_of
     from opro_cli.sweep.file import load_sweep
     from opro_cli.sweep.session import table_of, work_on
@@ -73,13 +73,13 @@ def sweep(
         return
     notes: list[str] = []
     make_sweep_folder(folder)
-    with held(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
+    with hold_sweep(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
         write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
         for note in notes:
             print(printable(note), file=sys.stderr)
         at_work = engine_for(engine, address, processes)
         try:
-            observer = observer_for_sweep(plain=plain)
+            observer = make_sweep_observer(plain=plain)
             session = work_on(cells, folder, table, at_work, observer, limits)
             ceiling = asyncio.run(session)
         finally:
@@ -100,20 +100,20 @@ def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
     return shlex.join([*words, *more])
 
 
-def show_table(table: Table, again: str, *, as_json: bool) -> None:
+def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
     """Where all cells stand on stdout, what went wrong and how to go on on stderr."""
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
     from opro_cli.render.safe import printable
-    from opro_cli.render.sweep import RIGHT, sweep_rows
-    from opro_cli.render.sweep_frame import closing_lines
+    from opro_cli.render.sweep import RIGHT, build_cells_table
+    from opro_cli.render.sweep_frame import format_closing
 
     if as_json:
         print_json([row.plain() for row in table.rows.values()])
     else:
-        page = page_for(sys.stdout)
-        page.table(sweep_rows(table.rows.values(), page.width), RIGHT)
-    for line in closing_lines(table, again):
-        page_for(sys.stderr).write(printable(line))
+        page = make_page(sys.stdout)
+        page.table(build_cells_table(table.rows.values(), page.width), RIGHT)
+    for line in format_closing(table, again):
+        make_page(sys.stderr).write(printable(line))
 
 
 def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngine:
@@ -122,10 +122,10 @@ def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngi
         from opro_cli.sweep.launch.ray import RayEngine
 
         return RayEngine(address, processes)
-    from opro_cli.processes import cores
+    from opro_cli.processes import count_cores
     from opro_cli.sweep.launch.local import LocalEngine
 
-    return LocalEngine(processes or cores())
+    return LocalEngine(processes or count_cores())
 
 
 def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
@@ -133,9 +133,9 @@ def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    from opro_cli.render.page import page_for
-    from opro_cli.render.sweep import estimate_rows
+    from opro_cli.render.page import make_page
+    from opro_cli.render.sweep import build_estimate_table
 
-    page = page_for(sys.stdout)
-    page.table(estimate_rows(told, page.width), right=range(2, 6))
+    page = make_page(sys.stdout)
+    page.table(build_estimate_table(told, page.width), right=range(2, 6))
     page.line(told["assumptions"], "dim")

@@ -30,7 +30,7 @@ def sweep_plan(
 def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
     """`eval --dry-run`: the calls that are missing, for people or for programs."""
     from opro_cli.app.evaluate import calls_left
-    from opro_cli.render.page import page_for
+    from opro_cli.render.page import make_page
     from opro_cli.render.safe import printable
 
     rows = [
@@ -46,7 +46,7 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    page = page_for(sys.stdout)
+    page = make_page(sys.stdout)
     told = [[printable(str(value)) for value in row.values()] for row in rows]
     page.table([list(rows[0]), *told], right=range(2, 5))
     calls = sum(int(str(row["calls"])) for row in rows)
@@ -56,11 +56,11 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
 def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
     from opro_cli.app.evaluate import read_report
-    from opro_cli.render.consoles import console_for
+    from opro_cli.render.consoles import make_console
     from opro_cli.render.sweep_report import print_transfer
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
-    print_transfer(report, console_for(sys.stdout))
+    print_transfer(report, make_console(sys.stdout))
 
 
 def _sweep_called(name: str, runs_dir: Path) -> Path:
@@ -106,28 +106,28 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
     from opro_cli.app.evaluate import read_report
     from opro_cli.render import sweep_report as sweep_markdown
     from opro_cli.render import sweep_report as sweep_report_view
-    from opro_cli.render.consoles import console_for
+    from opro_cli.render.consoles import make_console
     from opro_cli.reports.sweeps import data
     from opro_cli.reports.sweeps.report import diff_sweeps
 
     if len(sweeps) > 2:
         raise UsageError("more than two sweeps", "name one, or two to compare")
     reports = [read_report(folder, runs_dir) for folder in sweeps]
-    console = console_for(sys.stdout)
+    console = make_console(sys.stdout)
     if len(reports) == 1:
         (report,) = reports
         if as_json:
-            print_json(data.sweep_data(report))
+            print_json(data.serialize_sweep(report))
         elif markdown:
-            print(sweep_markdown.sweep_as_markdown(report), end="")
+            print(sweep_markdown.format_sweep(report), end="")
         else:
             sweep_report_view.print_sweep(report, console)
         return
     compared = diff_sweeps(*reports)
     if as_json:
-        print_json(data.diff_data(compared))
+        print_json(data.serialize_sweep_diff(compared))
     elif markdown:
-        print(sweep_markdown.diff_as_markdown(compared), end="")
+        print(sweep_markdown.format_sweep_diff(compared), end="")
     else:
         sweep_report_view.print_sweep_diff(compared, console)
 

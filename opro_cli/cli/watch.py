@@ -47,12 +47,12 @@ def watch(
 
     from opro_cli.app import watch as watching
     from opro_cli.app.stop_signals import stop_signals_to
-    from opro_cli.render.consoles import observer_for
+    from opro_cli.render.consoles import make_observer
 
     times = _speed(speed, replay=replay)
     folder = chosen_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
-    observers = [observer_for(plain=plain, clock=viewing.now)]
+    observers = [make_observer(plain=plain, clock=viewing.now)]
     if replay:
         seeing = watching.replay(viewing, observers, times)
     else:
@@ -71,9 +71,9 @@ def watch(
 
 def _conclude(run: RecordedRun, *, as_json: bool) -> None:
     """The result, where there is one, and how to go on, where that is possible."""
-    from opro_cli.reports.result import result_of
+    from opro_cli.reports.result import build_result
 
-    result = result_of(run, finished=run.status == "finished")
+    result = build_result(run, finished=run.status == "finished")
     if as_json or (result["best"] is not None and run.status != "running"):
         show_result(result, as_json=as_json)
     if run.status == "running":

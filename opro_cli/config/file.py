@@ -52,7 +52,7 @@ def load_config(path: Path, names: NameResolver) -> Settings:
     return result.settings
 
 
-def plain_config(path: Path) -> Any:
+def read_plain_config(path: Path) -> Any:
     """A config file as plain data, not checked but as YAML; data paths in it are absolute."""
     file = read_yaml(path)
     file.refuse(())
@@ -62,7 +62,7 @@ def plain_config(path: Path) -> Any:
 
 def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file. Raises ConfigError for what is none, UsageError for what is no file."""
-    return _parsed(path, _read_text(path))
+    return _parse(path, _read_text(path))
 
 
 def _read_text(path: Path) -> str:
@@ -147,27 +147,27 @@ class _Loader(yaml.SafeLoader):
             raise ConstructorError(None, None, told, node.start_mark) from None
 
 
-def _parsed(path: Path, text: str) -> YamlFile:
+def _parse(path: Path, text: str) -> YamlFile:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             return YamlFile(path, None, {}, ())
-        if _size(root, {}) > MOST_VALUES:
+        if _count_values(root, {}) > MOST_VALUES:
             told = f"{_TOO_MANY}, with its aliases written out"
             raise ConfigError(str(path), [f"{path}: {told}"])
         _join_halves(root)
-        problems = (*_repeated_keys(root, ()), *_lone_halves(root, ()))
-        lines = dict(_lines_of(root, ()))  # before the next line: merging keys changes the nodes
+        problems = (*_find_repeated_keys(root, ()), *_find_lone_halves(root, ()))
+        lines = dict(_find_lines(root, ()))  # before the next line: merging keys changes the nodes
         spellings = dict(spellings_of(root, ()))
         return YamlFile(path, loader.construct_document(root), lines, problems, spellings)
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), [_syntax_problem(path, error)]) from None
+        raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
     except RecursionError:
         raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
 
 
-def _syntax_problem(path: Path, error: yaml.YAMLError) -> str:
+def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -182,19 +182,19 @@ def line_of_key(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
     return lines.get(path, 1)
 
 
-def _lines_of(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+def _find_lines(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             inner = (*path, str(name.value))
             yield inner, name.start_mark.line + 1
-            yield from _lines_of(value, inner)
+            yield from _find_lines(value, inner)
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
             yield (*path, place), value.start_mark.line + 1
-            yield from _lines_of(value, (*path, place))
+            yield from _find_lines(value, (*path, place))
 
 
-def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
+def _find_repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
     """YAML lets a later key silently replace an earlier one; nobody means that."""
     if isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
@@ -203,24 +203,26 @@ def _repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
             line = first.setdefault(str(name.value), name.start_mark.line + 1)
             if line != name.start_mark.line + 1:
                 yield Problem(inner, f"given twice, first on line {line}; keep one")
-            yield from _repeated_keys(value, inner)
+            yield from _find_repeated_keys(value, inner)
     elif isinstance(node, yaml.SequenceNode):
         for place, value in enumerate(node.value):
-            yield from _repeated_keys(value, (*path, place))
+            yield from _find_repeated_keys(value, (*path, place))
 
 
-def _size(node: yaml.Node, known: dict[int, int | None]) -> int:
+def _count_values(node: yaml.Node, known: dict[int, int | None]) -> int:
     """How many values a node is with its aliases written out. RecursionError: it holds itself."""
     if id(node) not in known:
         known[id(node)] = None
-        known[id(node)] = 1 + sum(_size(inner, known) for _, inner in _parts(node, ()))
+        known[id(node)] = 1 + sum(
+            _count_values(inner, known) for _, inner in _walk_children(node, ())
+        )
     size = known[id(node)]
     if size is None:
         raise RecursionError
     return size
 
 
-def _parts(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.Node]]:
+def _walk_children(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.Node]]:
     """Keys and values, or elements, each with the path of the key that it stands under."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
@@ -236,16 +238,16 @@ def _join_halves(node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode) and _HALVES.search(node.value):
         halves = node.value.encode("utf-16", "surrogatepass")
         node.value = halves.decode("utf-16", "surrogatepass")
-    for _, inner in _parts(node, ()):
+    for _, inner in _walk_children(node, ()):
         _join_halves(inner)
 
 
-def _lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
+def _find_lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
     """Half a character is none: no model can be sent it."""
     if isinstance(node, yaml.ScalarNode) and path not in _PATHS and _HALVES.search(node.value):
         yield Problem(path, f"expected text, found half a character in {show(node.value)}")
-    for below, inner in _parts(node, path):
-        yield from _lone_halves(inner, below)
+    for below, inner in _walk_children(node, path):
+        yield from _find_lone_halves(inner, below)
 
 
 def _make_paths_absolute(raw: Any, folder: Path) -> None:
@@ -262,10 +264,10 @@ def _make_paths_absolute(raw: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         if not value.startswith(HUB):
-            data[split] = str(_found(Path(value), folder))
+            data[split] = str(_locate(Path(value), folder))
 
 
-def _found(path: Path, folder: Path) -> Path:
+def _locate(path: Path, folder: Path) -> Path:
     """Where a data file is; beside the config when it is nowhere, so that errors name that."""
     try:
         beside = (folder / path.expanduser()).resolve()

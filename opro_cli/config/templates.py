@@ -36,7 +36,7 @@ class WrittenTemplate:
 
 def template_names() -> list[str]:
     """Return the names of the shipped configs, sorted."""
-    return sorted(file.stem for file in _shipped_configs().glob("*.yaml"))
+    return sorted(file.stem for file in _locate_shipped_configs().glob("*.yaml"))
 
 
 def write_template(name: str, path: Path) -> WrittenTemplate:
@@ -49,7 +49,7 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
         UsageError: There is no such template, or a file other than a schema is there with other
             content; then nothing is written.
     """
-    folder = _shipped_configs()
+    folder = _locate_shipped_configs()
     names = template_names()
     if name not in names:
         guess = nearest(name, names)
@@ -96,7 +96,9 @@ def _another_place(name: str, path: Path, target: Path) -> str:
 def _copies(folder: Path, name: str, path: Path) -> dict[Path, bytes]:
     """Return the content of each file that belongs to a template, by its path."""
     sources = {path: folder / f"{name}.yaml"}
-    sources |= {path.parent / each: folder / each for each in _named_files(folder, f"{name}.yaml")}
+    sources |= {
+        path.parent / each: folder / each for each in _find_named_files(folder, f"{name}.yaml")
+    }
     copies = {target: source.read_bytes() for target, source in sources.items()}
     for target, source in sources.items():
         if source.suffix == ".yaml":
@@ -120,16 +122,16 @@ def _own_head(template: Path, target: Path) -> tuple[bytes, Kind]:
     return (head + "\n" + text.partition("\n")[2]).encode(), kind
 
 
-def _named_files(folder: Path, config: str) -> list[str]:
+def _find_named_files(folder: Path, config: str) -> list[str]:
     """The files of `folder` that a config there names outside of its comments."""
     text = (folder / config).read_text("utf-8")
     configs = re.findall(r"^(?:base:|\s+-) ([\w-]+\.yaml)\b", text, flags=re.MULTILINE)
     data = re.findall(r"^\s+(?:train|dev|test): (data/[\w./-]+)", text, flags=re.MULTILINE)
-    further = [name for each in configs for name in _named_files(folder, each)]
+    further = [name for each in configs for name in _find_named_files(folder, each)]
     return [name for name in (*configs, *data, *further) if (folder / name).is_file()]
 
 
-def _shipped_configs() -> Path:
+def _locate_shipped_configs() -> Path:
     """Inside the package when installed, at the top of the repository in a checkout."""
     package = Path(str(resources.files("opro_cli")))
     inside = package / "configs"

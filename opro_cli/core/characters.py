@@ -10,7 +10,7 @@ BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters that draw nothing although `str.isprintable` calls them printable."""
 
 
-def escaped(character: str) -> str:
+def escape(character: str) -> str:
     """A character by its number: "\\x1b", "\\u202e"."""
     code = ord(character)
     if code <= 0xFF:

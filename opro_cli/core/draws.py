@@ -10,12 +10,12 @@ from random import Random as Random  # for those who name its type
 from typing import TypeVar
 
 
-def rng_for(seed: int, purpose: str, *parts: int | str) -> Random:
+def create_rng(seed: int, purpose: str, *parts: int | str) -> Random:
     """A fresh generator that depends on the arguments only."""
     return Random(_digest(seed, purpose, *parts))
 
 
-def seed_for(seed: int, purpose: str, *parts: int | str) -> int:
+def derive_seed(seed: int, purpose: str, *parts: int | str) -> int:
     """The `seed` of one model call, 0 to 2**31 - 1 (what every provider accepts)."""
     return _digest(seed, purpose, *parts) % 2**31
 

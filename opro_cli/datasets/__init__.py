@@ -21,27 +21,29 @@ SOURCES: dict[str, Reader] = {
     ".csv": formats.read_csv,
     ".tsv": formats.read_tsv,
     ".parquet": formats.read_parquet,
-    "hub:": hub.read_rows,
+    "hub:": hub.read_hub,
 }
 
 
-def rows_of(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+def read_rows(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """The rows of a file or hub name. Raises DataError, some of it only while iterating."""
     scheme, colon, _ = place.partition(":")
     reader = SOURCES.get(scheme + colon) or SOURCES.get(PurePath(place).suffix.lower())
     if reader is None or "://" in place:
-        raise DataError(f"{place}: expected a dataset, found {_kind(place)}", _remedy(place))
+        raise DataError(
+            f"{place}: expected a dataset, found {_describe_ending(place)}", _suggest_source(place)
+        )
     return reader(place, columns)
 
 
-def _kind(place: str) -> str:
+def _describe_ending(place: str) -> str:
     if "://" in place:
         return "a URL"
     suffix = PurePath(place).suffix
     return f"a name that ends in {suffix}" if suffix else "a name without an ending"
 
 
-def _remedy(place: str) -> str:
+def _suggest_source(place: str) -> str:
     if "://" in place:
         return "download the file and name it, or use hub:OWNER/NAME#SPLIT"
     endings = [key for key in SOURCES if key.startswith(".")]

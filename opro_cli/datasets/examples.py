@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from opro_cli.core.settings.schema import nearest
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.template import Field, Template
-from opro_cli.datasets import rows_of
+from opro_cli.datasets import read_rows
 from opro_cli.datasets.local_file import BadRow, Row
-from opro_cli.datasets.shapes import MissingFieldError, RowShape, field_value, text_of
+from opro_cli.datasets.shapes import MissingFieldError, RowShape, format_value, get_field
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
 
@@ -64,7 +64,7 @@ def read_examples(place: str, label: str, reading: RowReading, problems: Problem
     missing: Counter[str] = Counter()
     fields: tuple[str, ...] = ()
     empty = True
-    for row in rows_of(place, reading.shape.columns):
+    for row in read_rows(place, reading.shape.columns):
         empty = False
         source = f"{label}:{row.number}"
         if isinstance(row, BadRow):
@@ -89,9 +89,9 @@ def _render(template: Template, fields: Mapping[str, object], setting: str) -> s
     """The text of a template, never empty."""
 
     def value_of(name: str) -> str:
-        value = field_value(fields, name)
+        value = get_field(fields, name)
         try:
-            return text_of(value, join_lists=setting == "input")
+            return format_value(value, join_lists=setting == "input")
         except ValueError as error:
             raise ValueError(f"field {name}: {error}") from None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import jsonlines
 
-from opro_cli.datasets.local_file import BadRow, Row, open_file, row_from, text_lines, whole_text
+from opro_cli.datasets.local_file import BadRow, Row, build_row, open_file, read_lines, read_text
 from opro_cli.errors import DataError
 
 
@@ -25,12 +25,12 @@ def parse_json(text: str) -> object:
         raise ValueError("nested too deeply") from None
 
 
-def _missing(_word: str) -> None:
+def _read_missing(_word: str) -> None:
     # What pandas and numpy write for a missing number.
     return None
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
@@ -41,11 +41,11 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 # One for all rows: `json.loads` with options builds one a call, a third of its time.
 _DECODER = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=_missing, object_pairs_hook=_object
+    parse_int=str, parse_float=str, parse_constant=_read_missing, object_pairs_hook=_build_object
 )
 
 
-def json_reason(error: BaseException | None) -> str:
+def explain_json_error(error: BaseException | None) -> str:
     """A decoding error in one short phrase, with the column where it has one."""
     if isinstance(error, json.JSONDecodeError):
         place = f"line {error.lineno}, column" if error.lineno > 1 else "column"
@@ -63,16 +63,18 @@ def read_csv(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row
     columns: names for the columns of a file without a header; a first line that repeats
     these names is still taken as one.
     """
-    return _read(place, columns, ",")
+    return _read_cells(place, columns, ",")
 
 
 def read_tsv(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """The same for tab-separated cells."""
-    return _read(place, columns, "\t")
+    return _read_cells(place, columns, "\t")
 
 
-def _read(place: str, columns: tuple[str, ...] | None, delimiter: str) -> Iterator[Row | BadRow]:
-    records = _records(place, delimiter)
+def _read_cells(
+    place: str, columns: tuple[str, ...] | None, delimiter: str
+) -> Iterator[Row | BadRow]:
+    records = _read_records(place, delimiter)
     header = columns
     first = True
     for record in records:
@@ -83,15 +85,15 @@ def _read(place: str, columns: tuple[str, ...] | None, delimiter: str) -> Iterat
             continue
         number, cells = record
         if header is None:
-            header = _header(cells, f"{place}:{number}")
+            header = _check_header(cells, f"{place}:{number}")
         elif not (first and [cell.strip().lower() for cell in cells] == [*map(str.lower, header)]):
-            yield _row(number, cells, header)
+            yield _build_cell_row(number, cells, header)
         first = False
 
 
-def _records(place: str, delimiter: str) -> Iterator[tuple[int, list[str]] | BadRow]:
+def _read_records(place: str, delimiter: str) -> Iterator[tuple[int, list[str]] | BadRow]:
     """Each record with the number of its first line; blank lines are skipped."""
-    reader = csv.reader(text_lines(place), delimiter=delimiter, strict=True)
+    reader = csv.reader(read_lines(place), delimiter=delimiter, strict=True)
     while True:
         number = reader.line_num + 1
         try:
@@ -111,14 +113,14 @@ def _records(place: str, delimiter: str) -> Iterator[tuple[int, list[str]] | Bad
             yield number, cells
 
 
-def _header(cells: list[str], where: str) -> tuple[str, ...]:
+def _check_header(cells: list[str], where: str) -> tuple[str, ...]:
     twice = next((name for name in cells if name and cells.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{where}: header: the column {twice!r} stands twice", "rename one")
     return tuple(cells)
 
 
-def _row(number: int, cells: list[str], header: tuple[str, ...]) -> Row | BadRow:
+def _build_cell_row(number: int, cells: list[str], header: tuple[str, ...]) -> Row | BadRow:
     if len(cells) != len(header):
         return BadRow(number, f"expected {len(header)} columns, found {len(cells)}")
     # A column without a name (the index that pandas writes) cannot be asked for.
@@ -141,7 +143,7 @@ class _Counted:
 def read_jsonl(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """The rows of a JSON Lines file; `columns` means nothing here. Raises DataError."""
     del columns
-    lines = _Counted(text_lines(place))
+    lines = _Counted(read_lines(place))
     with jsonlines.Reader(lines, loads=_loads) as reader:
         while True:
             try:
@@ -149,9 +151,9 @@ def read_jsonl(place: str, columns: tuple[str, ...] | None = None) -> Iterator[R
             except EOFError:
                 return
             except jsonlines.InvalidLineError as error:
-                yield BadRow(lines.number, json_reason(error.__cause__))
+                yield BadRow(lines.number, explain_json_error(error.__cause__))
                 continue
-            yield row_from(lines.number, value)
+            yield build_row(lines.number, value)
 
 
 def _loads(text: str | bytes) -> object:
@@ -162,7 +164,7 @@ def _loads(text: str | bytes) -> object:
 
 def read_json_list(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """The rows of a JSON file, numbered from 1; `columns` means nothing here. Raises DataError."""
-    text = whole_text(place)
+    text = read_text(place)
     if not text.strip():
         return
     try:
@@ -171,12 +173,12 @@ def read_json_list(place: str, columns: tuple[str, ...] | None = None) -> Iterat
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             yield from read_jsonl(place, columns)
             return
-        raise DataError(f"{place}: {json_reason(error)}", "mend the file") from None
-    for number, item in enumerate(_only_list(value, place), start=1):
-        yield row_from(number, item)
+        raise DataError(f"{place}: {explain_json_error(error)}", "mend the file") from None
+    for number, item in enumerate(_find_list(value, place), start=1):
+        yield build_row(number, item)
 
 
-def _only_list(value: object, place: str) -> list[object]:
+def _find_list(value: object, place: str) -> list[object]:
     if isinstance(value, list):
         return value
     expected = "expected a list of objects, or an object with one list"
@@ -207,7 +209,7 @@ def read_parquet(place: str, columns: tuple[str, ...] | None = None) -> Iterator
             for batch in pyarrow.parquet.ParquetFile(stream).iter_batches(batch_size=1024):
                 for value in batch.to_pylist():
                     number += 1
-                    yield row_from(number, value)
+                    yield build_row(number, value)
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise DataError(
                 f"{place}: cannot be read as parquet ({str(error).splitlines()[0]})",

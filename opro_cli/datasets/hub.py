@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.datasets.local_file import BadRow, Row, row_from
+from opro_cli.datasets.local_file import BadRow, Row, build_row
 from opro_cli.errors import DataError
 
 _NAME = re.compile(
@@ -39,7 +39,7 @@ class HubName:
     split: str
 
 
-def hub_name(place: str) -> HubName:
+def parse_hub_name(place: str) -> HubName:
     """Read a `hub:` name. Raises DataError."""
     match = _NAME.fullmatch(place)
     if match is None:
@@ -52,11 +52,11 @@ def hub_name(place: str) -> HubName:
     return HubName(**match.groupdict())
 
 
-def read_rows(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+def read_hub(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
     """The rows of a split, numbered from 1; `columns` means nothing here. Raises DataError."""
     del columns
-    for number, value in enumerate(load_split(hub_name(place), place), start=1):
-        yield row_from(number, value)
+    for number, value in enumerate(load_split(parse_hub_name(place), place), start=1):
+        yield build_row(number, value)
 
 
 def load_split(name: HubName, place: str) -> Iterable[Any]:
@@ -70,7 +70,7 @@ def load_split(name: HubName, place: str) -> Iterable[Any]:
             f"{place}: the folder {name.repository} here hides the dataset of that name",
             "run from another folder, or name the files in it",
         )
-    reachable = _hub_answers()
+    reachable = _is_hub_reachable()
     # Here, because importing it takes a second that local files must not pay.
     import datasets
     import httpx
@@ -92,10 +92,10 @@ def load_split(name: HubName, place: str) -> Iterable[Any]:
         pyarrow.ArrowException,
         datasets.exceptions.DatasetsError,
     ) as error:
-        raise _failure(place, error, reachable) from error
+        raise _build_error(place, error, reachable) from error
 
 
-def _hub_answers() -> bool:
+def _is_hub_reachable() -> bool:
     """One short question to the hub: the library would retry a dead network for 23 seconds."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
         return False
@@ -124,7 +124,7 @@ def _offline(config: Any, offline: bool) -> Iterator[None]:
         config.HF_HUB_OFFLINE = before
 
 
-def _failure(place: str, error: Exception, reachable: bool) -> DataError:
+def _build_error(place: str, error: Exception, reachable: bool) -> DataError:
     lines = str(error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
     if not reachable:

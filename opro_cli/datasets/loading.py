@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from opro_cli.core.settings.settings import DataSettings, TaskSettings
-from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
-from opro_cli.core.task.splits import cut, doubts
+from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
+from opro_cli.core.task.splits import cut_splits, describe_doubts
 from opro_cli.core.task.template import Template, parse_template
 from opro_cli.datasets.examples import Problems, RowReading, read_examples
 from opro_cli.datasets.shapes import ROW_SHAPES
@@ -17,12 +17,12 @@ from opro_cli.errors import DataError
 from opro_cli.ports import Metric
 
 
-def question_key(text: str) -> str:
+def normalize_question(text: str) -> str:
     """Equal for texts that read the same: Unicode NFC, whitespace collapsed."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
-def without_repeats(examples: Sequence[Example], problems: Problems) -> list[Example]:
+def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Example]:
     """One source with each question once: the first of those with one and the same target.
 
     A question with different targets goes with all of its rows and is a problem, since which
@@ -30,7 +30,7 @@ def without_repeats(examples: Sequence[Example], problems: Problems) -> list[Exa
     """
     rows: dict[str, list[Example]] = {}
     for example in examples:
-        rows.setdefault(question_key(example.input), []).append(example)
+        rows.setdefault(normalize_question(example.input), []).append(example)
     usable = []
     for copies in rows.values():
         if all(each.target == copies[0].target for each in copies):
@@ -45,7 +45,7 @@ def without_repeats(examples: Sequence[Example], problems: Problems) -> list[Exa
     return usable
 
 
-def without_leaks(
+def drop_leaks(
     sources: Mapping[Split, Sequence[Example]], problems: Problems
 ) -> dict[Split, list[Example]]:
     """Sources that share no question: what test has leaves train and dev, what dev has leaves
@@ -57,12 +57,12 @@ def without_leaks(
             continue
         kept[split] = []
         for example in sources[split]:
-            held_out = seen.get(question_key(example.input))
+            held_out = seen.get(normalize_question(example.input))
             if held_out is None:
                 kept[split].append(example)
             else:
                 problems.add(f"{example.source}: the question is also in {held_out.source}")
-        seen.update((question_key(each.input), each) for each in kept[split])
+        seen.update((normalize_question(each.input), each) for each in kept[split])
     return kept
 
 
@@ -74,7 +74,7 @@ class LoadedData:
     the rows are drawn as the paper draws them.
     notes: sentences for people: how the rows were cut, what was left out and why.
     left_out: rows of the sources that no split could take (unusable or repeated).
-    fingerprint: `examples_fingerprint` of these examples.
+    fingerprint: `fingerprint_examples` of these examples.
     """
 
     examples: Mapping[Split, tuple[Example, ...]]
@@ -89,31 +89,31 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     metric: reads the gold answers. Raises DataError.
     """
     data = task.data
-    places = _places(data)
+    places = _list_sources(data)
     reading = RowReading(
-        input=_template(data.input, "input"),
-        target=_template(data.target, "target"),
+        input=_parse_setting(data.input, "input"),
+        target=_parse_setting(data.target, "target"),
         shape=ROW_SHAPES[data.rows],
         metric=metric,
     )
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
-    labels = _labels(places)
+    labels = _label_sources(places)
     # The paper draws from all rows as they stand: leaving one out would move all the others.
     as_they_stand = data.split.method == "paper"
     for split, place in places.items():
         read = read_examples(place, labels[split], reading, problems)
         noted = problems.count
-        sources[split] = read if as_they_stand else without_repeats(read, problems)
+        sources[split] = read if as_they_stand else drop_repeats(read, problems)
         repeats[labels[split]] = len(read) - len(sources[split]) - (problems.count - noted)
     if not as_they_stand:
-        sources = without_leaks(sources, problems)
+        sources = drop_leaks(sources, problems)
     if problems.count and data.on_bad_row == "error":
         raise _bad_rows(problems)
     _refuse_empty(sources, labels, problems)
     sizes = {split: len(usable) for split, usable in sources.items()}
-    division = cut(sizes, data.split)
+    division = cut_splits(sizes, data.split)
     if not division.rows["train"]:
         raise DataError(
             "task.data.split.train: expected at least 1 row, found 0",
@@ -126,13 +126,13 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     counts = {split: len(rows) for split, rows in examples.items()}
     return LoadedData(
         examples=examples,
-        notes=(division.note, *_notes(problems, repeats), *doubts(counts)),
+        notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
         left_out=problems.count + sum(repeats.values()),
-        fingerprint=examples_fingerprint(examples),
+        fingerprint=fingerprint_examples(examples),
     )
 
 
-def _places(data: DataSettings) -> dict[Split, str]:
+def _list_sources(data: DataSettings) -> dict[Split, str]:
     places: dict[Split, str] = {"train": data.train}
     for split, place in (("dev", data.dev), ("test", data.test)):
         if place is None:
@@ -147,7 +147,7 @@ def _places(data: DataSettings) -> dict[Split, str]:
     return places
 
 
-def _labels(places: Mapping[Split, str]) -> dict[Split, str]:
+def _label_sources(places: Mapping[Split, str]) -> dict[Split, str]:
     """File names where they tell the sources apart, else whole paths."""
     names = {
         split: place if place.startswith("hub:") else PurePath(place).name
@@ -156,14 +156,14 @@ def _labels(places: Mapping[Split, str]) -> dict[Split, str]:
     return names if len({*names.values()}) == len(names) else dict(places)
 
 
-def _template(setting: str, name: str) -> Template:
+def _parse_setting(setting: str, name: str) -> Template:
     try:
         return parse_template(setting)
     except ValueError as error:
         raise DataError(f"task.data.{name}: expected {error}") from None
 
 
-def _lines(problems: Problems) -> str:
+def _format_problems(problems: Problems) -> str:
     more = problems.count - len(problems.quoted)
     return "\n".join([*problems.quoted, *([f"and {more} more"] if more > 0 else [])])
 
@@ -171,7 +171,7 @@ def _lines(problems: Problems) -> str:
 def _bad_rows(problems: Problems) -> DataError:
     rows = "1 row" if problems.count == 1 else f"{problems.count} rows"
     return DataError(
-        f"task.data: {rows} cannot be used\n{_lines(problems)}",
+        f"task.data: {rows} cannot be used\n{_format_problems(problems)}",
         "mend them, or leave them out with task.data.on_bad_row: skip",
     )
 
@@ -182,12 +182,12 @@ def _refuse_empty(
     for split, examples in sources.items():
         if not examples:
             raise DataError(
-                f"task.data.{split}: no row of {labels[split]} can be used\n{_lines(problems)}",
+                f"task.data.{split}: no row of {labels[split]} can be used\n{_format_problems(problems)}",
                 "check input, target and rows under task.data, and task.answer",
             )
 
 
-def _notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
+def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
     notes = []
     if problems.count:
         first = "; ".join(problems.quoted[:3])

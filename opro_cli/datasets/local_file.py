@@ -37,7 +37,7 @@ class BadRow:
 Reader = Callable[[str, tuple[str, ...] | None], Iterator[Row | BadRow]]
 
 
-def row_from(number: int, value: object) -> Row | BadRow:
+def build_row(number: int, value: object) -> Row | BadRow:
     """A decoded value as a row; anything but an object is a bad one."""
     if isinstance(value, dict):
         return Row(number, value)
@@ -57,10 +57,10 @@ def open_file(place: str) -> BinaryIO:
     try:
         return open_to_read(path)
     except FileNotFoundError:
-        raise DataError(f"{place}: no such file", _nearby(path)) from None
+        raise DataError(f"{place}: no such file", _suggest_name(path)) from None
     except IsADirectoryError:
         raise DataError(
-            f"{place}: expected a file, found a folder", f"name a file in it{_listing(path)}"
+            f"{place}: expected a file, found a folder", f"name a file in it{_list_folder(path)}"
         ) from None
     except NotAFileError as error:
         raise DataError(
@@ -72,7 +72,7 @@ def open_file(place: str) -> BinaryIO:
         raise DataError(f"{place}: cannot be opened: {reason_of(error)}") from None
 
 
-def text_lines(place: str) -> Iterator[str]:
+def read_lines(place: str) -> Iterator[str]:
     """The lines of a UTF-8 file with their ends, one in memory at a time.
 
     A byte order mark is dropped. Raises DataError naming line and byte where it is not UTF-8.
@@ -80,16 +80,16 @@ def text_lines(place: str) -> Iterator[str]:
     with open_file(place) as stream:
         offset = 0
         for number, line in enumerate(stream, start=1):
-            yield _decoded(line, place, number, offset)
+            yield _decode(line, place, number, offset)
             offset += len(line)
 
 
-def whole_text(place: str) -> str:
+def read_text(place: str) -> str:
     """The whole of a UTF-8 file. Raises DataError."""
-    return "".join(text_lines(place))
+    return "".join(read_lines(place))
 
 
-def _decoded(line: bytes, place: str, number: int, offset: int) -> str:
+def _decode(line: bytes, place: str, number: int, offset: int) -> str:
     if number == 1:
         line = line.removeprefix(_UTF8_BOM)
     try:
@@ -105,21 +105,21 @@ def _decoded(line: bytes, place: str, number: int, offset: int) -> str:
         ) from None
 
 
-def _nearby(path: Path) -> str:
+def _suggest_name(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
-    names = _names(path.parent)
+    names = _find_names(path.parent)
     guess = nearest(path.name, names)
-    return f'did you mean "{guess}"?' if guess else f"check the name{_listing(path.parent)}"
+    return f'did you mean "{guess}"?' if guess else f"check the name{_list_folder(path.parent)}"
 
 
-def _listing(folder: Path) -> str:
-    names = _names(folder)
+def _list_folder(folder: Path) -> str:
+    names = _find_names(folder)
     more = ", …" if len(names) > 8 else ""
     return f"; it holds {', '.join(names[:8])}{more}" if names else "; it is empty"
 
 
-def _names(folder: Path) -> list[str]:
+def _find_names(folder: Path) -> list[str]:
     try:
         # Names that do not print could carry terminal escapes into the message.
         return sorted(entry.name for entry in folder.iterdir() if entry.name.isprintable())

@@ -109,7 +109,7 @@ PRESETS: tuple[str, ...] = (
 )
 
 
-def preset_named(name: str) -> dict[str, Any]:
+def expand_preset(name: str) -> dict[str, Any]:
     """The `task` section that a preset stands for, as plain data.
 
     Raises ValueError saying what was expected.
@@ -122,18 +122,18 @@ def preset_named(name: str) -> dict[str, Any]:
     match family:
         case "gsm8k":
             hub = "hub:openai/gsm8k:main"
-            return _task(
+            return _build_task(
                 "grade school math", "number", f"{hub}#train", f"{hub}#test", "question", "answer"
             )
         case "multiarith":
             hub = "hub:ChilleD/MultiArith"
-            return _task(
+            return _build_task(
                 "arithmetic", "number", f"{hub}#train", f"{hub}#test", "question", "answer", family
             )
         case "aqua":
             # Not #train: 97,467 rows written by a crowd, against 254 that were checked.
             hub = "hub:deepmind/aqua_rat:raw"
-            return _task(
+            return _build_task(
                 "algebra",
                 "choice",
                 f"{hub}#validation",
@@ -144,18 +144,18 @@ def preset_named(name: str) -> dict[str, Any]:
             )
         case "bbh":
             hub = f"hub:lukaemon/bbh:{member}#test"
-            return _task(_words(member), _BBH[member], hub, None, "input", "target")
+            return _build_task(_words(member), _BBH[member], hub, None, "input", "target")
         case _:
             # The paper cuts its train rows from the test file of a subject too.
             hub = f"hub:cais/mmlu:{member}#test"
-            return _task(_words(member), "choice", hub, None, "question", "answer", family)
+            return _build_task(_words(member), "choice", hub, None, "question", "answer", family)
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _task(
+def _build_task(
     description: str,
     answer: str,
     train: str,

@@ -23,7 +23,7 @@ class MissingFieldError(ValueError):
         self.available = tuple(row)
 
 
-def field_value(row: Mapping[str, object], name: str) -> object:
+def get_field(row: Mapping[str, object], name: str) -> object:
     """The value of a field; where no field is called "a.b", that of "b" inside "a".
 
     Inside a list a part of the path counts from 0 ("choices.0"). Raises MissingFieldError.
@@ -41,7 +41,7 @@ def field_value(row: Mapping[str, object], name: str) -> object:
     return value
 
 
-def text_of(value: object, *, join_lists: bool) -> str:
+def format_value(value: object, *, join_lists: bool) -> str:
     """A value as text: strings and numbers as they are, true and false in lower case.
 
     A list of one is its element; a longer list of strings and numbers is one line each, where
@@ -49,17 +49,17 @@ def text_of(value: object, *, join_lists: bool) -> str:
     """
     if isinstance(value, list):
         if len(value) == 1:
-            return _scalar(value[0])
+            return _format_scalar(value[0])
         if value and join_lists:
-            return "\n".join(_scalar(item) for item in value)
+            return "\n".join(_format_scalar(item) for item in value)
         kind = f"a list of {len(value)}" if value else "an empty list"
         raise ValueError(f"expected one value, found {kind}")
-    return _scalar(value)
+    return _format_scalar(value)
 
 
-def _scalar(value: object) -> str:
+def _format_scalar(value: object) -> str:
     if isinstance(value, str):
-        return _clean(value)
+        return _check_text(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float | decimal.Decimal):
@@ -76,7 +76,7 @@ def _scalar(value: object) -> str:
     raise ValueError(f"expected text or a number, found {kind}")
 
 
-def _clean(text: str) -> str:
+def _check_text(text: str) -> str:
     odd = _ODD.search(text)
     if odd is not None:
         kind = "a NUL character" if odd.group() == "\x00" else "half a surrogate pair"
@@ -100,73 +100,75 @@ class RowShape:
     reshape: Callable[[Fields], Fields]
 
 
-def _plain(row: Fields) -> Fields:
+def _reshape_plain(row: Fields) -> Fields:
     return row
 
 
-def _mmlu(row: Fields) -> Fields:
+def _reshape_mmlu(row: Fields) -> Fields:
     """MMLU: hub rows have `choices` and the answer's index; files six cells, a letter last."""
     if "choices" in row:
-        options = _texts(row, "choices")
+        options = _read_texts(row, "choices")
     else:
-        options = [_text(row, letter) for letter in "ABCD"]
-    answer = _text(row, "answer").strip()
+        options = [_read_text(row, letter) for letter in "ABCD"]
+    answer = _read_text(row, "answer").strip()
     if answer.isdecimal() and int(answer) < len(options):
-        answer = _letter(int(answer))
-    lettered = [f"({_letter(index)}) {option}" for index, option in enumerate(options)]
-    return _choice(row, lettered, answer, "answer")
+        answer = _get_letter(int(answer))
+    lettered = [f"({_get_letter(index)}) {option}" for index, option in enumerate(options)]
+    return _ask_choice(row, lettered, answer, "answer")
 
 
-def _aqua(row: Fields) -> Fields:
+def _reshape_aqua(row: Fields) -> Fields:
     """AQuA: `options` carry their letters ("A)21%"), `correct` is one."""
-    lettered = [f"({option}" for option in _texts(row, "options")]
+    lettered = [f"({option}" for option in _read_texts(row, "options")]
     for index, option in enumerate(lettered):
-        if not option.startswith(f"({_letter(index)})"):
-            raise ValueError(f"field options: expected {_letter(index)})…, found {option[1:]!r}")
-    return _choice(row, lettered, _text(row, "correct").strip(), "correct")
+        if not option.startswith(f"({_get_letter(index)})"):
+            raise ValueError(
+                f"field options: expected {_get_letter(index)})…, found {option[1:]!r}"
+            )
+    return _ask_choice(row, lettered, _read_text(row, "correct").strip(), "correct")
 
 
-def _multiarith(row: Fields) -> Fields:
+def _reshape_multiarith(row: Fields) -> Fields:
     """MultiArith: `question`/`final_ans` on the hub, `sQuestion`/`lSolutions` in its file."""
     local = "sQuestion" in row
-    question = _text(row, "sQuestion" if local else "question")
-    answer = field_value(row, "lSolutions" if local else "final_ans")
+    question = _read_text(row, "sQuestion" if local else "question")
+    answer = get_field(row, "lSolutions" if local else "final_ans")
     # Its file has a blank before and after each question; the reference takes them off.
     return {**row, "question": question.strip(), "answer": answer}
 
 
-def _choice(row: Fields, lettered: list[str], answer: str, field: str) -> Fields:
-    letters = [_letter(index) for index in range(len(lettered))]
+def _ask_choice(row: Fields, lettered: list[str], answer: str, field: str) -> Fields:
+    letters = [_get_letter(index) for index in range(len(lettered))]
     if answer not in letters:
         raise ValueError(f"field {field}: expected one of {' '.join(letters)}, found {answer!r}")
     closing = "What's the answer in " + " ".join(f"({letter})" for letter in letters) + "?"
-    question = "\n".join([_text(row, "question"), *lettered, closing])
+    question = "\n".join([_read_text(row, "question"), *lettered, closing])
     return {**row, "question": question, "answer": answer}
 
 
-def _letter(index: int) -> str:
+def _get_letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _text(row: Fields, name: str) -> str:
+def _read_text(row: Fields, name: str) -> str:
     try:
-        return text_of(field_value(row, name), join_lists=False)
+        return format_value(get_field(row, name), join_lists=False)
     except MissingFieldError:
         raise
     except ValueError as error:
         raise ValueError(f"field {name}: {error}") from None
 
 
-def _texts(row: Fields, name: str) -> list[str]:
-    values = field_value(row, name)
+def _read_texts(row: Fields, name: str) -> list[str]:
+    values = get_field(row, name)
     if not isinstance(values, list) or not 2 <= len(values) <= 26:
         raise ValueError(f"field {name}: expected a list of 2 to 26 options")
-    return [_text({name: value}, name) for value in values]
+    return [_read_text({name: value}, name) for value in values]
 
 
 ROW_SHAPES: dict[str, RowShape] = {
-    "plain": RowShape(None, _plain),
-    "mmlu": RowShape(("question", "A", "B", "C", "D", "answer"), _mmlu),
-    "aqua": RowShape(None, _aqua),
-    "multiarith": RowShape(None, _multiarith),
+    "plain": RowShape(None, _reshape_plain),
+    "mmlu": RowShape(("question", "A", "B", "C", "D", "answer"), _reshape_mmlu),
+    "aqua": RowShape(None, _reshape_aqua),
+    "multiarith": RowShape(None, _reshape_multiarith),
 }

@@ -36,9 +36,9 @@ class Cache:
         rows, end = len(self.starts), self.used + keys.shape[2]
         buffers = self._buffers[layer]
         if not buffers:
-            buffers += [_empty(new, rows, end + max(32, end // 4)) for new in (keys, values)]
+            buffers += [_allocate(new, rows, end + max(32, end // 4)) for new in (keys, values)]
         elif buffers[0].shape[2] < end:
-            buffers[:] = [self._grown(old, rows, end) for old in buffers]
+            buffers[:] = [self._grow(old, rows, end) for old in buffers]
         for buffer, new in zip(buffers, (keys, values), strict=True):
             buffer[:rows, :, self.used : end] = new
         return buffers[0][:rows, :, :end], buffers[1][:rows, :, :end]
@@ -71,7 +71,7 @@ class Cache:
         ahead = self.used - other.used
         for mine, others in zip(self._buffers, other._buffers, strict=True):
             if len(mine[0]) < rows + more:
-                mine[:] = [self._grown(old, rows + more, self.used) for old in mine]
+                mine[:] = [self._grow(old, rows + more, self.used) for old in mine]
             for buffer, new in zip(mine, others, strict=True):
                 # Zeros: a masked value still counts, times nothing, and nothing times NaN is NaN.
                 buffer[rows : rows + more, :, :ahead] = 0
@@ -81,11 +81,11 @@ class Cache:
     def _all(self) -> list[Floats]:
         return [buffer for layer in self._buffers for buffer in layer]
 
-    def _grown(self, old: Floats, rows: int, slots: int) -> Floats:
+    def _grow(self, old: Floats, rows: int, slots: int) -> Floats:
         """A buffer with room for so much, and what the old one holds; it grows where it must."""
         kept = len(self.starts)
         more_rows, more_slots = rows > len(old), slots > old.shape[2]
-        new = _empty(
+        new = _allocate(
             old,
             rows + MORE_ROWS if more_rows else len(old),
             slots + max(32, slots // 4) if more_slots else old.shape[2],
@@ -97,7 +97,7 @@ class Cache:
         """Move everything behind so many slots of padding."""
         rows, used = len(self.starts), self.used
         for layer in self._buffers:
-            layer[:] = [self._grown(old, rows, used + slots) for old in layer]
+            layer[:] = [self._grow(old, rows, used + slots) for old in layer]
             for buffer in layer:
                 buffer[:rows, :, slots : used + slots] = buffer[:rows, :, :used].copy()
                 buffer[:rows, :, :slots] = 0
@@ -113,6 +113,6 @@ class Cache:
         self.used -= slots
 
 
-def _empty(like: Floats, rows: int, slots: int) -> Floats:
+def _allocate(like: Floats, rows: int, slots: int) -> Floats:
     _, heads, _, size = like.shape
     return np.empty((rows, heads, slots, size), np.float32)

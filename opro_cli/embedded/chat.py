@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from opro_cli.core.task.example import Message, before_stop
+from opro_cli.core.task.example import Message, cut_at_stop
 from opro_cli.embedded.config import MistralConfig
 
 
-def one_text(messages: Sequence[Message]) -> str:
+def join_messages(messages: Sequence[Message]) -> str:
     """The system messages and then the user's, a line for each: all that the model is told."""
     return "\n".join(
         message.content
@@ -51,4 +51,4 @@ class ChatFormat:
     def text(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
         """The answer that `ids` spell, up to a stop string, without the space that starts it."""
         spelt: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
-        return before_stop(spelt, stop).removeprefix(" ")
+        return cut_at_stop(spelt, stop).removeprefix(" ")

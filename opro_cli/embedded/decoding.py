@@ -49,11 +49,11 @@ class Begun:
     cache: Cache | None
 
 
-Over = tuple[int, Continuation]
+Finished = tuple[int, Continuation]
 """A row that is over, by its key."""
 
 
-def begin(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Over]]:
+def begin_rows(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Finished]]:
     """Read the prompts of rows, equal ones once; those that are over by then come apart.
 
     The prompts should be of about one length: padding is read like any token, see `together`.
@@ -61,7 +61,7 @@ def begin(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Over]]:
     prompts = list(dict.fromkeys(row.prompt.ids for row in rows))
     which = np.array([prompts.index(row.prompt.ids) for row in rows])
     hidden, cache = model.read(prompts)
-    over = _written(model, rows, choose(model, rows, model.logits(hidden)[which]))
+    over = _write_tokens(model, rows, choose(model, rows, model.logits(hidden)[which]))
     going = [at for at, row in enumerate(rows) if row.key not in over]
     if not going:
         return Begun([], None), list(over.items())
@@ -70,7 +70,7 @@ def begin(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Over]]:
     return Begun([rows[at] for at in going], cache), list(over.items())
 
 
-def together(waiting: deque[Row], room: int) -> list[Row]:
+def take_batch(waiting: deque[Row], room: int) -> list[Row]:
     """The first of those that wait, and what is read with it at little more cost.
 
     That is whatever fits one CHUNK beside it and, at any length, the same prompt again.
@@ -104,14 +104,14 @@ class Batch:
         elif begun.cache is not None:
             self._cache.join(begun.cache)
 
-    def step(self) -> list[Over]:
+    def step(self) -> list[Finished]:
         """One more token for each row; those that are over."""
         if self._cache is None:
             return []
         ids = np.array([row.written[-1] for row in self.rows], dtype=np.int64)[:, None]
         hidden = self._model.forward(ids, self._cache)[:, -1]
         tokens = choose(self._model, self.rows, self._model.logits(hidden))
-        over = _written(self._model, self.rows, tokens)
+        over = _write_tokens(self._model, self.rows, tokens)
         for at in reversed([at for at, row in enumerate(self.rows) if row.key in over]):
             self._cache.drop(at)
             self.rows[at] = self.rows[-1]
@@ -121,17 +121,19 @@ class Batch:
         return list(over.items())
 
 
-def _written(model: Mistral, rows: Sequence[Row], tokens: Sequence[int]) -> dict[int, Continuation]:
+def _write_tokens(
+    model: Mistral, rows: Sequence[Row], tokens: Sequence[int]
+) -> dict[int, Continuation]:
     """Write a token to each row; those that are over by then, by key."""
     over: dict[int, Continuation] = {}
     for row, token in zip(rows, tokens, strict=True):
-        reason = _added(row, token, model.config.eos_token_id)
+        reason = _write_token(row, token, model.config.eos_token_id)
         if reason is not None:
             over[row.key] = Continuation(tuple(row.written), reason)
     return over
 
 
-def _added(row: Row, token: int, end: int) -> FinishReason | None:
+def _write_token(row: Row, token: int, end: int) -> FinishReason | None:
     """Why a row is over with this token, None when it goes on."""
     if token == end:
         return "stop"
@@ -149,7 +151,7 @@ def decode(model: Mistral, prompts: Sequence[Prompt]) -> list[Continuation]:
     batch = Batch(model)
     while waiting or batch.rows:
         if waiting and len(batch.rows) < ROWS:
-            begun, over = begin(model, together(waiting, ROWS - len(batch.rows)))
+            begun, over = begin_rows(model, take_batch(waiting, ROWS - len(batch.rows)))
             batch.add(begun)
             found.update(over)
         else:
@@ -159,17 +161,17 @@ def decode(model: Mistral, prompts: Sequence[Prompt]) -> list[Continuation]:
 
 def choose(model: Mistral, rows: Sequence[Row], logits: Floats) -> list[int]:
     """The next token of each row from its logits (rows, vocabulary)."""
-    scores = np.stack([perturbed(logits[index], row) for index, row in enumerate(rows)])
+    scores = np.stack([perturb(logits[index], row) for index, row in enumerate(rows)])
     best_two = np.partition(scores, -2, axis=-1)[:, -2:]
     tokens = scores.argmax(axis=-1)
     for index in map(int, np.flatnonzero(best_two[:, 1] - best_two[:, 0] < NEAR_TIE)):
         row = rows[index]
-        alone = canonical_logits(model, (*row.prompt.ids, *row.written))
-        tokens[index] = perturbed(alone, row).argmax()
+        alone = compute_logits_alone(model, (*row.prompt.ids, *row.written))
+        tokens[index] = perturb(alone, row).argmax()
     return [int(token) for token in tokens]
 
 
-def perturbed(logits: Floats, row: Row) -> NDArray[np.float64]:
+def perturb(logits: Floats, row: Row) -> NDArray[np.float64]:
     """Scores (vocabulary,) whose argmax is the token: logits + T * Gumbel noise.
 
     That draws from softmax(logits / T) exactly (the Gumbel-max trick); at T = 0 it is the argmax.
@@ -177,12 +179,12 @@ def perturbed(logits: Floats, row: Row) -> NDArray[np.float64]:
     """
     scores = logits.astype(np.float64)
     if row.prompt.temperature > 0.0:
-        noise = -np.log(-np.log(uniform(row.prompt.seed, len(row.written), scores.size)))
+        noise = -np.log(-np.log(draw_uniform(row.prompt.seed, len(row.written), scores.size)))
         scores += row.prompt.temperature * noise
     return scores
 
 
-def uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
+def draw_uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
     """Numbers between 0 and 1, exclusive, that depend on nothing but the arguments.
 
     By `random.Random.random`, which Python promises never to change; numpy may change its
@@ -192,7 +194,7 @@ def uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
     return np.maximum([draw() for _ in range(count)], SMALLEST)
 
 
-def canonical_logits(model: Mistral, ids: Sequence[int]) -> Floats:
+def compute_logits_alone(model: Mistral, ids: Sequence[int]) -> Floats:
     """Logits (vocabulary,) after `ids`, computed alone and without a cache from before."""
     hidden, _ = model.read([ids])
     logits: Floats = model.logits(hidden)[0]

@@ -20,7 +20,7 @@ _OTHERS = zip((byte for byte in range(256) if byte not in _PRINTABLE), count(256
 _BYTES = {chr(byte): byte for byte in _PRINTABLE} | {chr(code): byte for byte, code in _OTHERS}
 
 
-def spellings(folder: Path) -> dict[int, bytes]:
+def read_spellings(folder: Path) -> dict[int, bytes]:
     """What each token of the checkpoint in `folder` spells, by its id.
 
     Raises OSError, KeyError or ValueError when it has no such tokenizer.

@@ -19,15 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from opro_cli.embedded.decoding import ROWS, Batch, Over, Row, begin, together
+from opro_cli.embedded.decoding import ROWS, Batch, Finished, Row, begin_rows, take_batch
 from opro_cli.embedded.mistral import Mistral, load_checkpoint
-from opro_cli.embedded.prompts import Prompt, StopWatch, spellings
+from opro_cli.embedded.prompts import Prompt, StopWatch, read_spellings
 
 FEW = 8
 """So many that wait are worth reading, however many are under way."""
 
 
-class Desk:
+class ModelQueue:
     """One model, the rows that wait for it, and those under way."""
 
     def __init__(self, folder: Path) -> None:
@@ -44,24 +44,24 @@ class Desk:
     def put(self, key: int, stop: list[str], prompt: Prompt) -> None:
         """One more that waits."""
         if stop and not self._spelt:
-            self._spelt = spellings(self._folder)
+            self._spelt = read_spellings(self._folder)
         self.waiting.append(Row(key, prompt, StopWatch(self._spelt, stop) if stop else None))
 
-    def turn(self) -> list[Over]:
+    def turn(self) -> list[Finished]:
         """Read some prompts, or write one more token of each answer; what is over by then."""
         under_way = len(self._batch.rows)
         # One by one they would be read at twice the cost.
         worth_it = len(self.waiting) >= min(FEW, 1 + under_way // 4)
         if not worth_it or under_way >= ROWS:
             return self._batch.step()
-        begun, over = begin(self._model, together(self.waiting, ROWS - under_way))
+        begun, over = begin_rows(self._model, take_batch(self.waiting, ROWS - under_way))
         self._batch.add(begun)
         return over
 
 
-def answers(lines: queue.SimpleQueue[bytes]) -> Iterator[list[Over]]:
+def iterate_answers(lines: queue.SimpleQueue[bytes]) -> Iterator[list[Finished]]:
     """What is over, turn by turn, until an empty line comes; the models take turns."""
-    desks: dict[str, Desk] = {}
+    desks: dict[str, ModelQueue] = {}
     while True:
         while not lines.empty() or not any(desk.is_busy for desk in desks.values()):
             line = lines.get()
@@ -69,7 +69,7 @@ def answers(lines: queue.SimpleQueue[bytes]) -> Iterator[list[Over]]:
                 return
             for key, folder, stop, ids, *how in json.loads(line):
                 if folder not in desks:
-                    desks[folder] = Desk(Path(folder))
+                    desks[folder] = ModelQueue(Path(folder))
                 desks[folder].put(key, stop, Prompt(tuple(ids), *how))
         for desk in desks.values():
             if desk.is_busy:
@@ -91,7 +91,7 @@ def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=listen, daemon=True).start()
     try:
-        for over in answers(lines):
+        for over in iterate_answers(lines):
             if over:
                 tell([(key, each.ids, each.finish_reason) for key, each in over])
     except BrokenPipeError:

@@ -11,9 +11,9 @@ from opro_cli.core.task.candidate import GOLD, Content, Demo, Prompt
 from opro_cli.core.task.example import Evaluation, Example, Grade
 from opro_cli.core.task.prompt import (
     PromptFormat,
-    question_text,
-    scorer_messages,
-    second_round_messages,
+    build_scorer_messages,
+    build_second_round,
+    format_question,
     with_demos,
 )
 from opro_cli.ports import Grader, MeteredCall, Metric
@@ -62,12 +62,12 @@ class ModelEvaluator:
         form, question = self._form(candidate), example.input
         if isinstance(candidate, Prompt) and candidate.demos and self.demo:
             question = with_demos(question, map(self.demo, candidate.demos), form)
-        messages = scorer_messages(question, candidate.text, form)
+        messages = build_scorer_messages(question, candidate.text, form)
         reply = await call("scorer", messages, 1)
         if self.second_round:
-            messages = second_round_messages(messages, reply.recorded)
+            messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
-        prompt = question_text(question, candidate.text, form)
+        prompt = format_question(question, candidate.text, form)
         grading = self.grader.grade(reply.text, example, prompt)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)

@@ -21,12 +21,12 @@ from typing import Any, BinaryIO
 
 from opro_cli.core.task.example import Example
 from opro_cli.errors import OproError, UsageError
-from opro_cli.metrics import FunctionMetric, metric_named
+from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.models.keys import redact
 from opro_cli.ports import Metric
 
 
-def function_named(spec: str) -> Any:
+def import_function(spec: str) -> Any:
     """The function that "python:module:function" names; the current folder is searched first.
 
     Runs the module's code: only a config that asks for it by name gets here.
@@ -38,7 +38,7 @@ def function_named(spec: str) -> Any:
     _, module_name, function_name = parts
     here = str(Path.cwd())
     try:
-        with _searched_first(here):
+        with _search_first(here):
             module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise UsageError(
@@ -52,11 +52,11 @@ def function_named(spec: str) -> Any:
     return function
 
 
-def imported_when_called(spec: str) -> Callable[[str, str, str], Any]:
+def import_when_called(spec: str) -> Callable[[str, str, str], Any]:
     """The function that "python:module:function" names, which is not looked for before its use."""
 
     def call(reply: str, target: str, question: str) -> Any:
-        return function_named(spec)(reply, target, question)
+        return import_function(spec)(reply, target, question)
 
     return call
 
@@ -71,7 +71,7 @@ def describe_code(spec: str, function: Any) -> str:
 
 
 @contextmanager
-def _searched_first(folder: str) -> Iterator[None]:
+def _search_first(folder: str) -> Iterator[None]:
     """Imports look into `folder` first, and from then on last.
 
     Left in front it would answer for every module that opro itself has yet to import: a
@@ -132,9 +132,9 @@ def take_pipes() -> tuple[int, BinaryIO]:
 def load_metric(answer: str) -> tuple[Metric, str]:
     """The metric that a config names, and a sentence about its code; raises OproError."""
     if answer.startswith("python:"):
-        function = function_named(answer)
+        function = import_function(answer)
         return FunctionMetric(function, redact), describe_code(answer, function)
-    return metric_named(answer), ""
+    return create_metric(answer), ""
 
 
 def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
@@ -143,7 +143,7 @@ def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         metric, code = load_metric(json.loads(next(lines))["answer"])
         yield {"code": code}
     except OproError as error:
-        yield refusal(error)
+        yield encode_error(error)
         return
     for line in lines:
         asked = json.loads(line)
@@ -152,10 +152,10 @@ def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
             grade = metric.grade(asked["reply"], example)
             yield {"answer": grade.answer, "score": grade.score}
         except OproError as error:
-            yield refusal(error)
+            yield encode_error(error)
 
 
-def refusal(error: OproError) -> dict[str, Any]:
+def encode_error(error: OproError) -> dict[str, Any]:
     return {"error": error.message[:LONGEST_WORDS], "hint": error.hint}
 
 

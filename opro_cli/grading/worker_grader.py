@@ -19,7 +19,7 @@ from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.models.deadline import Deadline
 from opro_cli.models.keys import redact
-from opro_cli.processes import cores, read_tail, start_module
+from opro_cli.processes import count_cores, read_tail, start_module
 
 MOST = 4
 """Processes at most: each has the modules of the user's code in memory."""
@@ -48,7 +48,7 @@ class WorkerGrader:
 
     def __init__(self, answer: str, seconds: float) -> None:
         self._answer, self._seconds = answer, seconds
-        self._free = asyncio.Semaphore(min(MOST, cores()))
+        self._free = asyncio.Semaphore(min(MOST, count_cores()))
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
@@ -66,7 +66,7 @@ class WorkerGrader:
                 async with Deadline(self._seconds):
                     result = await worker.ask(asked)
             except TimeoutError:
-                raise _too_slow(self._answer, self._seconds, example.source) from None
+                raise _build_timeout_error(self._answer, self._seconds, example.source) from None
             except ProcessEnded as ended:
                 raise RunError(
                     f"{self._answer} ended the process that grades ({ended}) on {example.source}",
@@ -188,7 +188,7 @@ class _Worker:
         return f"{how}: {last}" if last else how
 
 
-def _too_slow(answer: str, seconds: float, source: str) -> RunError:
+def _build_timeout_error(answer: str, seconds: float, source: str) -> RunError:
     raising = "raise task.answer_timeout in the run's config.yaml"
     hint = f"make it faster, or {raising}; the reply is kept until then"
     if answer.startswith("regex:"):

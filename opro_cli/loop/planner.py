@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 
-from opro_cli.core.draws import rng_for
+from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.race import Race
 from opro_cli.core.run.answers import Estimate
 from opro_cli.core.run.candidates import Candidate
@@ -138,7 +138,7 @@ def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Questio
     repeated = [each for each in candidates if is_again(each)]
     total = state.sizes["test"]
     order = list(range(total))
-    rng = rng_for(state.search.seed, "test order")
+    rng = create_rng(state.search.seed, "test order")
     rng.shuffle(order)
     later = -(-total // 4) if repeated else 0
     questions: list[Question] = []
@@ -170,7 +170,7 @@ def _race_of(state: RunState, step: int, cache: PlannerCache) -> Race:
     """The race of a step, against all that joined before it: it does not change meanwhile."""
     if cache.race is None or cache.race[0] != step:
         earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
-        race = Race.against(earlier, state.sizes["train"], state.search.seed, step)
+        race = Race.start(earlier, state.sizes["train"], state.search.seed, step)
         cache.race = step, race
     return cache.race[1]
 
@@ -190,7 +190,7 @@ def _lost(state: RunState, candidate: Candidate, cache: PlannerCache) -> Estimat
     at_boundary = race.boundaries[place : place + 1] == (n,) and all(
         map(answers.by_question.__contains__, race.order[:n])
     )
-    return race.estimate(answers) if at_boundary and race.stops(answers, n) else None
+    return race.estimate(answers) if at_boundary and race.is_stopped(answers, n) else None
 
 
 def _next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> list[int]:

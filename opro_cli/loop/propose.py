@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from opro_cli.calls.answers import TimedReply, said
 from opro_cli.calls.budget import now
 from opro_cli.calls.metered import Calls
-from opro_cli.core.draws import seed_for
+from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, SearchView
 from opro_cli.core.task.candidate import Content, as_content, form_of
@@ -108,7 +108,7 @@ class Proposing:
             call.ask.messages,
             temperature,
             settings.max_tokens,
-            seed_for(search.seed, "propose", call.step, call.samples[0]),
+            derive_seed(search.seed, "propose", call.step, call.samples[0]),
             len(call.samples),
             settings.stop or (),
         )

@@ -13,7 +13,7 @@ from opro_cli.calls.answers import TimedReply, said
 from opro_cli.calls.budget import now
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
-from opro_cli.core.draws import seed_for
+from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
 from opro_cli.core.run.progress import Role
@@ -151,7 +151,7 @@ class QuestionCalls:
     def _seed(self, role: Role, key: str | int) -> int:
         own = () if isinstance(key, int) else (role, key)
         seed, question = self.calls.settings.search.seed, self.question
-        return seed_for(seed, "answer", question.split, question.index, *own)
+        return derive_seed(seed, "answer", question.split, question.index, *own)
 
 
 @dataclass(slots=True)

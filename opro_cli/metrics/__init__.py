@@ -88,7 +88,7 @@ METRICS: dict[str, MetricFactory] = {
 }
 
 
-def metric_named(spec: str) -> Metric:
+def create_metric(spec: str) -> Metric:
     """The metric that a config's `task.answer` names, "number", "regex:= (\\d+)".
 
     Raises ValueError with a finished sentence for an unknown name, a broken or missing

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.errors import RunError
-from opro_cli.reading.answer_text import required_text, same_text
-from opro_cli.reading.final_answer import final_answer
-from opro_cli.reading.reply_text import tail
+from opro_cli.reading.answer_text import is_same_text, require_text
+from opro_cli.reading.final_answer import find_final_answer
+from opro_cli.reading.reply_text import take_tail
 
 
 class RegexMetric:
@@ -34,11 +34,11 @@ class RegexMetric:
 
     def target(self, raw: str) -> str:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return required_text(raw)
+        return require_text(raw)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same text, 0.0 for another; unreadable without a match or an empty one."""
-        found = list(self._pattern.finditer(tail(reply)))
+        found = list(self._pattern.finditer(take_tail(reply)))
         if not found:
             return UNREADABLE
         last = found[-1]
@@ -46,7 +46,7 @@ class RegexMetric:
         answer = group.strip()
         if not answer:
             return UNREADABLE
-        return Grade(answer, float(same_text(answer, example.target)))
+        return Grade(answer, float(is_same_text(answer, example.target)))
 
 
 ScoreFunction = Callable[[str, str, str], float | bool | None]
@@ -92,7 +92,7 @@ class FunctionMetric:
                 f"{example.source}; "
                 "expected a score from 0 to 1, True, False or None"
             )
-        return Grade(final_answer(reply).text, float(score))
+        return Grade(find_final_answer(reply).text, float(score))
 
     def _show(self, text: str) -> str:
         """Words for a message, without keys: searched further than shown, lest one be cut."""

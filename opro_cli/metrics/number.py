@@ -6,25 +6,25 @@ import functools
 import re
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decided, final_answer_in
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.number import (
     Expected,
-    concluding_number,
-    counted_in,
+    find_counted_words,
     is_open,
-    plain_sentence,
-    stated_number,
+    normalize_sentence,
+    read_concluding_number,
+    read_stated_number,
 )
-from opro_cli.reading.number_context import Standing, standing
+from opro_cli.reading.number_context import Standing, rate_standing
 from opro_cli.reading.numerals import (
     Numeral,
-    numerals,
-    numerals_in,
-    same_number,
-    writes_point_groups,
+    find_numerals,
+    find_numerals_in,
+    has_point_groups,
+    is_same_number,
 )
-from opro_cli.reading.reply_text import READ_LIMIT, answering_texts
-from opro_cli.reading.sentences import is_void, leaves_open, sentences
+from opro_cli.reading.reply_text import READ_LIMIT, select_answer_texts
+from opro_cli.reading.sentences import is_left_open, is_void, split_sentences
 
 # What may stand between a marker and an answer: "about", "x =", a unit of currency.
 _LEAD = re.compile(
@@ -58,7 +58,7 @@ class NumberMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same number, 0.0 for another; a target that is no number is never met."""
-        texts = answering_texts(reply, example.input)
+        texts = select_answer_texts(reply, example.input)
         given = next(filter(None, (_read(text, example.input) for text in texts)), None)
         if given is None:
             return UNREADABLE
@@ -66,16 +66,16 @@ class NumberMetric:
             target = _target_numeral(example.target)
         except ValueError:
             return Grade(given.text, 0.0)
-        return Grade(given.text, float(same_number(given, target)))
+        return Grade(given.text, float(is_same_number(given, target)))
 
 
 @functools.lru_cache(maxsize=4096)
 def _target_numeral(raw: str) -> Numeral:
-    final = final_answer_in(answering_texts(raw)[0])
-    found = numerals(final.text)
+    final = find_final_answer_in(select_answer_texts(raw)[0])
+    found = find_numerals(final.text)
     if final.marked and found:
         return found[0]
-    found = numerals(final.reply) or numerals_in(plain_sentence(final.text))
+    found = find_numerals(final.reply) or find_numerals_in(normalize_sentence(final.text))
     if len(found) != 1:
         count = "none" if not found else f"{len(found)}"
         raise ValueError(f"expected one number, found {count} in {raw.strip()[-80:]!r}")
@@ -83,13 +83,13 @@ def _target_numeral(raw: str) -> Numeral:
 
 
 def _read(text: str, question: str) -> Numeral | None:
-    if leaves_open(text):
+    if is_left_open(text):
         return None
-    final = final_answer_in(text)
-    expected = Expected(writes_point_groups(text), counted_in(question[-READ_LIMIT:]))
-    number = decided(final.marks, lambda mark: _marked(mark, question, expected), _same)
+    final = find_final_answer_in(text)
+    expected = Expected(has_point_groups(text), find_counted_words(question[-READ_LIMIT:]))
+    number = decide(final.marks, lambda mark: _marked(mark, question, expected), _same)
     if number is None and not (final.marked and is_void(final.text)):
-        number = concluding_number(text, question, expected)
+        number = read_concluding_number(text, question, expected)
     return None if number is UNDECIDED else number
 
 
@@ -98,22 +98,22 @@ def _marked(mark: Mark, question: str, expected: Expected) -> Numeral | Undecide
     if mark.form == "letter":
         return None
     if mark.form == "correction":
-        return concluding_number(mark.rest, question, expected)
-    plain = plain_sentence(mark.line, european=expected.european)
-    found = numerals_in(plain)
+        return read_concluding_number(mark.rest, question, expected)
+    plain = normalize_sentence(mark.line, european=expected.european)
+    found = find_numerals_in(plain)
     if found and mark.form != "behind" and _LEAD.fullmatch(plain, 0, found[0].start):
         if _LIST_OF_NUMBERS.match(plain, found[0].end) or is_open(plain, found, 0):
             return UNDECIDED
-        if standing(plain, found[0].start, found[0].end) is not Standing.OPERAND:
+        if rate_standing(plain, found[0].start, found[0].end) is not Standing.OPERAND:
             return found[0]
     if mark.form == "label":
-        return concluding_number(mark.rest, question, expected)
-    for sentence in sentences(mark.line):
-        statement = stated_number(sentence, expected)
+        return read_concluding_number(mark.rest, question, expected)
+    for sentence in split_sentences(mark.line):
+        statement = read_stated_number(sentence, expected)
         if statement is not None:
             return statement if isinstance(statement, Undecided) else statement.number
     return None
 
 
 def _same(number: Numeral, other: Numeral) -> bool:
-    return same_number(number, other) or same_number(other, number)
+    return is_same_number(number, other) or is_same_number(other, number)

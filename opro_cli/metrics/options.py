@@ -6,34 +6,34 @@ import re
 from itertools import islice
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.reading.answer_text import collapsed, same_text
+from opro_cli.reading.answer_text import collapse_spaces, is_same_text
 from opro_cli.reading.boolean import (
     FAMILY_OF,
     OTHER,
     Family,
-    bit_verdict,
-    foreign_verdict,
-    judged,
-    restated,
-    says_both,
-    verdicts,
+    find_verdicts,
+    has_both_words,
+    read_bit,
+    read_foreign_verdict,
+    read_judgement,
+    read_restatement,
 )
-from opro_cli.reading.choice import letter_in
-from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decided, final_answer_in
-from opro_cli.reading.options import lone_letter, options_in, text_letter
-from opro_cli.reading.reply_text import answering_texts, repeats
+from opro_cli.reading.choice import read_letter
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
+from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
+from opro_cli.reading.reply_text import is_repetition, select_answer_texts
 from opro_cli.reading.sentences import (
-    concludes,
-    cut_off,
-    declines,
+    drop_closing,
+    drop_denied,
+    has_conclusion,
+    has_retraction,
+    is_cut_off,
+    is_left_open,
+    is_refusal,
+    is_unfinished,
     is_void,
-    leaves_open,
-    lines,
-    sentences,
-    takes_back,
-    trails_off,
-    without_closing,
-    without_denied,
+    split_lines,
+    split_sentences,
 )
 
 MAX_SENTENCES = 3
@@ -69,7 +69,7 @@ class BooleanMetric:
         family = FAMILY_OF.get(example.target)
         if family is None:
             return UNREADABLE
-        texts = answering_texts(reply, example.input)
+        texts = select_answer_texts(reply, example.input)
         words = (_word(text, family, example.input) for text in texts)
         answer = next(filter(None, words), None)
         return UNREADABLE if answer is None else Grade(answer, float(answer == example.target))
@@ -77,10 +77,10 @@ class BooleanMetric:
 
 def _word(text: str, family: Family, question: str) -> str | None:
     """The word of `family` that `text` answers with, or None."""
-    if leaves_open(text):
+    if is_left_open(text):
         return None
-    final = final_answer_in(text)
-    word = decided(final.marks, lambda mark: _beside(mark, family, question))
+    final = find_final_answer_in(text)
+    word = decide(final.marks, lambda mark: _beside(mark, family, question))
     if word is None and not (final.marked and is_void(final.text)):
         word = _concluded(text, family, question)
     return None if isinstance(word, Undecided) else word
@@ -89,11 +89,11 @@ def _word(text: str, family: Family, question: str) -> str | None:
 def _beside(mark: Mark, family: Family, question: str) -> Word:
     if mark.form == "correction":
         return _concluded(mark.rest, family, question)
-    line = without_denied(mark.line)
-    if says_both(line, family):
+    line = drop_denied(mark.line)
+    if has_both_words(line, family):
         return UNDECIDED
-    word = _asserted(line, family, last=False) or foreign_verdict(line, family)
-    word = word or bit_verdict(line, family)
+    word = _asserted(line, family, last=False) or read_foreign_verdict(line, family)
+    word = word or read_bit(line, family)
     if word is None and mark.form == "label" and mark.rest != mark.line:
         return _concluded(mark.rest, family, question)
     return word
@@ -101,27 +101,27 @@ def _beside(mark: Mark, family: Family, question: str) -> Word:
 
 def _concluded(text: str, family: Family, question: str) -> Word:
     """What a text without a marker comes to."""
-    if repeats(text, question):
+    if is_repetition(text, question):
         return None
-    body = without_denied(without_closing(text))
-    said = [sentence for line in lines(body) for sentence in sentences(line)]
+    body = drop_denied(drop_closing(text))
+    said = [sentence for line in split_lines(body) for sentence in split_sentences(line)]
     if not said:
         return None
-    if says_both(said[0], family):
+    if has_both_words(said[0], family):
         return UNDECIDED
-    if len(said) == 1 and (word := bit_verdict(body, family)):
+    if len(said) == 1 and (word := read_bit(body, family)):
         return word
     leading = _leading(said[0], family)
-    if leading and not takes_back(body):
+    if leading and not has_retraction(body):
         return leading
-    if cut_off(body) or trails_off(said[-1], body):
+    if is_cut_off(body) or is_unfinished(said[-1], body):
         return None
     for place, sentence in enumerate(islice(reversed(said), MAX_SENTENCES)):
-        if declines(sentence) or says_both(sentence, family):
+        if is_refusal(sentence) or has_both_words(sentence, family):
             return UNDECIDED
-        word = _asserted(sentence, family, last=True) or foreign_verdict(sentence, family)
-        word = word or judged(sentence, family)
-        if word is None and (place == 0 or concludes(sentence)):
+        word = _asserted(sentence, family, last=True) or read_foreign_verdict(sentence, family)
+        word = word or read_judgement(sentence, family)
+        if word is None and (place == 0 or has_conclusion(sentence)):
             word = _as_asked(sentence, family, question)
         if word is not None:
             return word
@@ -131,25 +131,25 @@ def _concluded(text: str, family: Family, question: str) -> Word:
 def _leading(sentence: str, family: Family) -> str | None:
     """The word that `sentence` begins with, set off from the rest: "No, they cannot."."""
     for one in (family, OTHER.get(family)):
-        found = verdicts(sentence, one) if one else []
+        found = find_verdicts(sentence, one) if one else []
         if not (one and found and _LED_BY.fullmatch(sentence, 0, found[0].start)):
             continue
         if _STOPPED.match(sentence, found[0].end):
             return family[found[0].word == one[1]]
-    return foreign_verdict(sentence, family)
+    return read_foreign_verdict(sentence, family)
 
 
 def _asserted(text: str, family: Family, *, last: bool) -> str | None:
     """The first or last word of `family` in `text`, else of the family that serves as well."""
     for one in (family, OTHER.get(family)):
-        if one and (found := verdicts(text, one)):
+        if one and (found := find_verdicts(text, one)):
             return family[found[-1 if last else 0].word == one[1]]
     return None
 
 
 def _as_asked(sentence: str, family: Family, question: str) -> str | None:
     """The word of `family` for a sentence that restates or denies what a yes/no question asks."""
-    affirmed = restated(sentence, question) if family in OTHER else None
+    affirmed = read_restatement(sentence, question) if family in OTHER else None
     return None if affirmed is None else family[not affirmed]
 
 
@@ -171,11 +171,11 @@ class ChoiceMetric:
         A kept text is taken for the text of an option when grading, where the question is
         known. Raises ValueError when `raw` is empty.
         """
-        text = collapsed(raw)
+        text = collapse_spaces(raw)
         if not text:
             raise ValueError("expected an option letter or the text of an option, found neither")
         lettered = _LETTER_AND_TEXT.fullmatch(text)
-        letter = lettered[1] if lettered else lone_letter(text)
+        letter = lettered[1] if lettered else read_lone_letter(text)
         return f"({letter.upper()})" if letter else text
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
@@ -183,12 +183,12 @@ class ChoiceMetric:
 
         A target that is the text of no listed option is met by that text alone.
         """
-        options = options_in(example.input)
+        options = find_options(example.input)
         gold = _gold_letter(example.target, options)
-        for text in answering_texts(reply, example.input):
-            if gold is None and same_text(final_answer_in(text).text, example.target):
-                return Grade(collapsed(example.target), 1.0)
-            letter = letter_in(text, example.input, options)
+        for text in select_answer_texts(reply, example.input):
+            if gold is None and is_same_text(find_final_answer_in(text).text, example.target):
+                return Grade(collapse_spaces(example.target), 1.0)
+            letter = read_letter(text, example.input, options)
             if letter is not None:
                 return Grade(f"({letter})", float(letter == gold))
         return UNREADABLE
@@ -199,4 +199,4 @@ def _gold_letter(target: str, options: dict[str, str]) -> str | None:
     canonical = re.fullmatch(r"\(([A-Z])\)", target)
     if canonical:
         return canonical[1]
-    return text_letter(target, options, whole=True) or lone_letter(target)
+    return find_letter_by_text(target, options, whole=True) or read_lone_letter(target)

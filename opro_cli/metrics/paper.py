@@ -10,7 +10,7 @@ from typing import Literal
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.core.task.prompt import FINAL_ANSWER_CUE
 from opro_cli.ports import Metric
-from opro_cli.reading.paper import answer_line, boxed_answer, is_right, normalized_answer
+from opro_cli.reading.paper import is_right, normalize_answer, read_boxed_answer, take_answer_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,14 @@ class PaperMetric:
 
     def _answer(self, reply: str, as_number: bool) -> str:
         if self._second_round:
-            return self._read(answer_line(reply), as_number)
-        return answer_line(self._read(reply, as_number))
+            return self._read(take_answer_line(reply), as_number)
+        return take_answer_line(self._read(reply, as_number))
 
     def _read(self, text: str, as_number: bool) -> str:
-        boxed = boxed_answer(text) if self._boxed else None
+        boxed = read_boxed_answer(text) if self._boxed else None
         if boxed is not None:
             return boxed
-        return normalized_answer(text, as_number=as_number, as_boolean=self._kind == "boolean")
+        return normalize_answer(text, as_number=as_number, as_boolean=self._kind == "boolean")
 
 
 def _number(raw: str) -> str:

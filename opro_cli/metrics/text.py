@@ -8,27 +8,27 @@ from typing import Any
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import (
-    collapsed,
+    collapse_spaces,
+    find_occurrences,
+    has_same_words,
+    is_same_text,
     is_word_list,
-    list_at,
-    occurrences,
-    required_text,
-    same_text,
-    same_words,
-    text_key,
+    join_leading_list,
+    normalize_text,
+    require_text,
 )
-from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decided, final_answer_in
-from opro_cli.reading.numerals import same_number, sole_numeral
-from opro_cli.reading.reply_text import READ_LIMIT, answering_texts, repeats
-from opro_cli.reading.sentences import is_void, leaves_open, lines
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
+from opro_cli.reading.numerals import is_same_number, read_sole_numeral
+from opro_cli.reading.reply_text import READ_LIMIT, is_repetition, select_answer_texts
+from opro_cli.reading.sentences import is_left_open, is_void, split_lines
 from opro_cli.reading.stated_text import (
-    announces,
-    bracket_key,
-    brackets_in,
-    brief,
-    concluded_text,
+    is_announcement,
     is_choice,
-    readings,
+    iterate_readings,
+    normalize_brackets,
+    read_brackets,
+    read_concluding_text,
+    shorten,
 )
 
 
@@ -44,75 +44,81 @@ class ExactMetric:
 
     def target(self, raw: str) -> str:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return required_text(raw)
+        return require_text(raw)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same text, 0.0 for another one."""
-        brackets = bracket_key(example.target)
-        for text in answering_texts(reply, example.input):
+        brackets = normalize_brackets(example.target)
+        for text in select_answer_texts(reply, example.input):
             if not text:
                 continue
-            if brackets and (given := brackets_in(text, example.input)):
+            if brackets and (given := read_brackets(text, example.input)):
                 right = given == brackets
-                return Grade(collapsed(example.target if right else " ".join(given)), float(right))
-            if not brackets and (answer := _answer(text, example)):
-                right = _same(answer, example.target)
-                return Grade(answer if not right else collapsed(example.target), float(right))
+                return Grade(
+                    collapse_spaces(example.target if right else " ".join(given)), float(right)
+                )
+            if not brackets and (answer := _read_answer(text, example)):
+                right = _is_same(answer, example.target)
+                return Grade(answer if not right else collapse_spaces(example.target), float(right))
         return UNREADABLE
 
 
-def _answer(text: str, example: Example) -> str | None:
+def _read_answer(text: str, example: Example) -> str | None:
     """The answer of `text`: the target where it gives that, else what it gives, or None."""
     target, question = example.target, example.input[-READ_LIMIT:]
-    if _same(text, target):
+    if _is_same(text, target):
         return target
-    final = final_answer_in(text)
-    if final_answer_in(target).marked and any(_same(mark.line, target) for mark in final.marks):
+    final = find_final_answer_in(text)
+    if find_final_answer_in(target).marked and any(
+        _is_same(mark.line, target) for mark in final.marks
+    ):
         return target
-    if leaves_open(text):
+    if is_left_open(text):
         return None
-    answer = decided(final.marks, lambda mark: _beside(mark, target, question), same_text)
-    if answer is None and not final.marked and not repeats(text, question):
-        answer = _concluded(text, target, question)
+    answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
+    if answer is None and not final.marked and not is_repetition(text, question):
+        answer = _read_conclusion(text, target, question)
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
     return answer
 
 
-def _beside(mark: Mark, target: str, question: str) -> str | Undecided | None:
+def _read_mark(mark: Mark, target: str, question: str) -> str | Undecided | None:
     if mark.form == "letter":
         return None
     if mark.form == "correction":
-        return _concluded(mark.rest, target, question)
-    items = list_at(lines(mark.rest)) if mark.form in ("label", "sentence") else None
-    found = _given(items or mark.line, target, question)
+        return _read_conclusion(mark.rest, target, question)
+    items = (
+        join_leading_list(split_lines(mark.rest)) if mark.form in ("label", "sentence") else None
+    )
+    found = _read_line(items or mark.line, target, question)
     if found == target:
         return target
     if is_void(mark.line):
         return UNDECIDED
-    if mark.form == "label" and announces(mark.line):
-        return _concluded(mark.rest, target, question)
+    if mark.form == "label" and is_announcement(mark.line):
+        return _read_conclusion(mark.rest, target, question)
     return found
 
 
-def _concluded(text: str, target: str, question: str) -> str | None:
-    line = concluded_text(text, question)
-    return None if line is None else _given(line, target, question)
+def _read_conclusion(text: str, target: str, question: str) -> str | None:
+    line = read_concluding_text(text, question)
+    return None if line is None else _read_line(line, target, question)
 
 
-def _given(line: str, target: str, question: str) -> str:
+def _read_line(line: str, target: str, question: str) -> str:
     """The target where `line` gives it in any of its forms, else the answer that it gives."""
     # Quotes around a target of punctuation may be part of another answer.
     words = any(character.isalnum() for character in target)
     if not words:
         return line
-    if any(_same(reading, target) for reading in readings(line, question)):
+    if any(_is_same(reading, target) for reading in iterate_readings(line, question)):
         return target
-    return brief(line, question)
+    return shorten(line, question)
 
 
-def _same(answer: str, target: str) -> bool:
-    return same_text(answer, target) or (is_word_list(target) and same_words(answer, target))
+def _is_same(answer: str, target: str) -> bool:
+    return is_same_text(answer, target) or (is_word_list(target) and has_same_words(answer, target))
 
 
 # "not Paris", "isn't in Paris", "neither Paris"
@@ -132,22 +138,23 @@ class ContainsMetric:
 
     def target(self, raw: str) -> str:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return required_text(raw)
+        return require_text(raw)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 when the target occurs; otherwise 0.0 with the reply's final answer as answer."""
-        text = answering_texts(reply, example.input)[0]
-        final = final_answer_in(text)
+        text = select_answer_texts(reply, example.input)[0]
+        final = find_final_answer_in(text)
         if not final.text:
             return UNREADABLE
-        if _mentions(text_key(text), text_key(example.target)):
-            return Grade(collapsed(example.target), 1.0)
+        if _mentions(normalize_text(text), normalize_text(example.target)):
+            return Grade(collapse_spaces(example.target), 1.0)
         return Grade(final.text, 0.0)
 
 
 def _mentions(text: str, target: str) -> bool:
     return any(
-        not _DENIED.search(text[max(0, start - 30) : start]) for start in occurrences(target, text)
+        not _DENIED.search(text[max(0, start - 30) : start])
+        for start in find_occurrences(target, text)
     )
 
 
@@ -187,21 +194,21 @@ class JsonFieldMetric:
 
     def target(self, raw: str) -> str:
         """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return required_text(raw)
+        return require_text(raw)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """1.0 for the same value, 0.0 for another one."""
-        value = _value_at(last_object(reply), self._steps)
+        value = _find_value(find_last_object(reply), self._steps)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
             answer = str(value).strip()
         else:
             return UNREADABLE
-        return Grade(answer, float(_same_value(answer, example.target)))
+        return Grade(answer, float(_is_same_value(answer, example.target)))
 
 
-def last_object(reply: str) -> dict[str, Any] | None:
+def find_last_object(reply: str) -> dict[str, Any] | None:
     """The last JSON object in `reply` that is in no other one, or None; never raises.
 
     Objects whose first key is longer than 500 characters are passed over.
@@ -224,7 +231,7 @@ def last_object(reply: str) -> dict[str, Any] | None:
     return found
 
 
-def _value_at(value: object, steps: list[str]) -> object:
+def _find_value(value: object, steps: list[str]) -> object:
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)
@@ -237,8 +244,8 @@ def _value_at(value: object, steps: list[str]) -> object:
     return value
 
 
-def _same_value(answer: str, target: str) -> bool:
-    if same_text(answer, target):
+def _is_same_value(answer: str, target: str) -> bool:
+    if is_same_text(answer, target):
         return True
-    wanted, given = sole_numeral(target), sole_numeral(answer)
-    return wanted is not None and given is not None and same_number(given, wanted)
+    wanted, given = read_sole_numeral(target), read_sole_numeral(answer)
+    return wanted is not None and given is not None and is_same_number(given, wanted)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import UsageError
 from opro_cli.models.callable import PREFIX
-from opro_cli.models.keys import provider_of
+from opro_cli.models.keys import get_provider
 from opro_cli.ports import ChatModel
 
 Builder = Callable[[ModelSettings], ChatModel]
@@ -31,9 +31,9 @@ def _litellm(settings: ModelSettings) -> ChatModel:
 
 
 def _openai_compatible(settings: ModelSettings) -> ChatModel:
-    from opro_cli.models.openai_compatible import OpenAICompatibleModel, speaks_to
+    from opro_cli.models.openai_compatible import OpenAICompatibleModel, can_serve
 
-    if not speaks_to(settings.model):
+    if not can_serve(settings.model):
         return _litellm(settings)
     return OpenAICompatibleModel(
         settings.model, api_base=settings.api_base, timeout=settings.timeout
@@ -58,5 +58,5 @@ def build_model(settings: ModelSettings) -> ChatModel:
             f"{settings.model} is a function of the program that began the run",
             "resume it from Python: opro_cli.load_run(RUN).resume(scorer=…, optimizer=…)",
         )
-    provider = provider_of(settings.model) or settings.model
+    provider = get_provider(settings.model) or settings.model
     return MODELS.get(provider, _litellm)(settings)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from opro_cli.core.task.example import ChatReply, ChatRequest, before_stop
+from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
 from opro_cli.errors import ModelError
 
 PREFIX = "callable/"
@@ -89,7 +89,7 @@ class CallableModel:
                 transient=False,
             )
         return ChatReply(
-            before_stop(reply.text, request.stop),
+            cut_at_stop(reply.text, request.stop),
             reply.finish_reason,
             reply.usage.get("prompt_tokens"),
             reply.usage.get("completion_tokens"),

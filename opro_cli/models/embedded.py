@@ -8,16 +8,16 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from opro_cli.core.draws import seed_for
+from opro_cli.core.draws import derive_seed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
-from opro_cli.embedded.chat import ChatFormat, one_text
+from opro_cli.embedded.chat import ChatFormat, join_messages
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.embedded.prompts import Prompt
 from opro_cli.errors import ModelError, RunFolderError, reason_of
-from opro_cli.models.embedded_workers import Workers, closed
+from opro_cli.models.embedded_workers import Workers, build_closed_error
 
 
-def weights_of(models: Iterable[str]) -> dict[str, str]:
+def hash_weights(models: Iterable[str]) -> dict[str, str]:
     """sha256 (64 hex digits) of the weights of each embedded model among `models`, by its name."""
     digests = {}
     for name in sorted(CHECKPOINTS.keys() & set(models)):
@@ -70,9 +70,9 @@ class EmbeddedModel:
         if request.choices > 1:
             return await self._several(request)
         if self not in self._workers.users:
-            raise closed()
+            raise build_closed_error()
         prompt = self._prompt(request)
-        continuation = await self._workers.continuation(self._folder, prompt, request.stop)
+        continuation = await self._workers.decode(self._folder, prompt, request.stop)
         ended = continuation.finish_reason
         return ChatReply(
             text=self._format.text(continuation.ids, request.stop),
@@ -86,7 +86,9 @@ class EmbeddedModel:
     async def _several(self, request: ChatRequest) -> ChatReply:
         """Independent draws, decoded together; the prompt counts once, as servers count it."""
         seeds = [
-            request.seed if request.seed is None or not i else seed_for(request.seed, "choice", i)
+            request.seed
+            if request.seed is None or not i
+            else derive_seed(request.seed, "choice", i)
             for i in range(request.choices)
         ]
         singles = (replace(request, seed=seed, choices=1) for seed in seeds)
@@ -102,7 +104,7 @@ class EmbeddedModel:
             await self._workers.close()
 
     def _prompt(self, request: ChatRequest) -> Prompt:
-        ids = self._format.ids(one_text(request.messages))
+        ids = self._format.ids(join_messages(request.messages))
         room = self._format.config.max_position_embeddings - len(ids)
         if room < 1:
             raise ModelError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
-from opro_cli.processes import cores, start_module
+from opro_cli.processes import count_cores, start_module
 
 MOST = 2
 """Processes: each takes some 70 MB, and a search rarely asks more at a time than two can use."""
@@ -39,27 +39,27 @@ class Workers:
         self._workers: list[_Worker] = []
         self._closed = False
 
-    async def continuation(
-        self, folder: Path, prompt: Prompt, stop: Sequence[str] = ()
-    ) -> Continuation:
+    async def decode(self, folder: Path, prompt: Prompt, stop: Sequence[str] = ()) -> Continuation:
         """What follows a prompt by the checkpoint in a folder, up to one of the texts `stop`.
 
         Raises ModelError when the model fails, or the processes have been ended.
         """
         if self._closed:
-            raise closed()
+            raise build_closed_error()
         self._workers = [worker for worker in self._workers if worker.failure is None]
         least = min(self._workers, key=lambda worker: len(worker.awaited), default=None)
-        if least is None or (len(least.awaited) >= BUSY and len(self._workers) < _most()):
+        if least is None or (
+            len(least.awaited) >= BUSY and len(self._workers) < _limit_processes()
+        ):
             least = _Worker()
             self._workers.append(least)
-        return await least.continuation(folder, prompt, stop)
+        return await least.decode(folder, prompt, stop)
 
     async def close(self) -> None:
         """End the processes; whoever still waits is told. Calling it twice is fine."""
         self._closed = True
         workers, self._workers = self._workers, []
-        await asyncio.gather(*(worker.close(closed()) for worker in workers))
+        await asyncio.gather(*(worker.close(build_closed_error()) for worker in workers))
 
 
 class _Worker:
@@ -72,7 +72,7 @@ class _Worker:
         self._started = asyncio.create_task(start_module("opro_cli.embedded.worker", ONE_THREAD))
         self._listening = asyncio.create_task(self._listen())
 
-    async def continuation(self, folder: Path, prompt: Prompt, stop: Sequence[str]) -> Continuation:
+    async def decode(self, folder: Path, prompt: Prompt, stop: Sequence[str]) -> Continuation:
         answer: asyncio.Future[Continuation] = asyncio.get_running_loop().create_future()
         key = next(self._keys)
         self.awaited[key] = answer
@@ -102,7 +102,7 @@ class _Worker:
         try:
             process = await self._started
         except OSError as error:
-            self._fail(_ended(str(error)))
+            self._fail(_build_ended_error(str(error)))
             return
         assert process.stdout is not None
         assert process.stderr is not None
@@ -111,7 +111,7 @@ class _Worker:
                 break  # it was killed as it wrote
             told = json.loads(line)
             if isinstance(told, dict):
-                self._fail(_cannot(told["error"]))
+                self._fail(_build_weights_error(told["error"]))
                 break
             for key, ids, finish_reason in told:
                 answer = self.awaited.get(key)
@@ -120,7 +120,7 @@ class _Worker:
         words = (await process.stderr.read()).decode("utf-8", "replace").split("\n")
         last = next((line for line in reversed(words) if line.strip()), "")
         code = await process.wait()
-        self._fail(_ended(f"exit code {code}{last and ': '}{last[:LONGEST_WORDS]}"))
+        self._fail(_build_ended_error(f"exit code {code}{last and ': '}{last[:LONGEST_WORDS]}"))
 
     def _fail(self, failure: ModelError) -> None:
         """Told once: the first reason is the one that counts."""
@@ -131,12 +131,12 @@ class _Worker:
                     answer.set_exception(failure)
 
 
-def closed() -> ModelError:
+def build_closed_error() -> ModelError:
     """What whoever asks a closed model is told."""
     return ModelError("the embedded model has been closed", transient=False)
 
 
-def _cannot(why: str) -> ModelError:
+def _build_weights_error(why: str) -> ModelError:
     return ModelError(
         f"the weights of an embedded model cannot be read or used: {why}",
         "reinstall the package",
@@ -144,7 +144,7 @@ def _cannot(why: str) -> ModelError:
     )
 
 
-def _ended(why: str) -> ModelError:
+def _build_ended_error(why: str) -> ModelError:
     return ModelError(
         f"the embedded model's process has ended ({why})",
         "is there memory enough? it takes some 100 MB",
@@ -152,6 +152,6 @@ def _ended(why: str) -> ModelError:
     )
 
 
-def _most() -> int:
+def _limit_processes() -> int:
     """As many as there are cores for, and not too many."""
-    return min(MOST, cores())
+    return min(MOST, count_cores())

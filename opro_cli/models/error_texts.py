@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from opro_cli.models.keys import OWN_SERVER_KEY, key_variable, provider_of, redact
-from opro_cli.models.providers import get_hint
+from opro_cli.models.keys import OWN_SERVER_KEY, find_key_variable, get_provider, redact
+from opro_cli.models.providers import suggest_model
 
 LONGEST_WORDS = 300  # characters of a provider's own words in a message
 LONGEST_READ = 20_000  # characters of an error that are looked at; the rest never says more
@@ -29,7 +29,7 @@ UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGN
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RefusalText:
     """What a refusal says.
 
     words: one printable line of at most LONGEST_WORDS characters, without keys.
@@ -40,20 +40,20 @@ class Said:
     meaning: str
 
 
-def said_in(body: str, secrets: Iterable[str] = ()) -> Said:
+def read_refusal(body: str, secrets: Iterable[str] = ()) -> RefusalText:
     """Read the body of a refusal; `secrets` are not repeated, beside the keys that `redact` knows.
 
     Of JSON its message is kept, of a web page its title or else its first words.
     """
-    data = parsed(body)
-    message = shortened(body if data is None else message_in(data) or body)
-    codes = " ".join(codes_in(data))
+    data = parse_json(body)
+    message = shorten(body if data is None else find_message(data) or body)
+    codes = " ".join(find_codes(data))
     if PAGE.search(message):
-        message = text_of(message)
-    return Said(one_line(message, secrets), f"{message} {codes}")
+        message = extract_page_text(message)
+    return RefusalText(make_one_line(message, secrets), f"{message} {codes}")
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """JSON data, None where it is none (or nested so deeply that nobody meant it)."""
     from msgspec.json import decode
 
@@ -67,7 +67,7 @@ def parsed(text: str) -> Any:
         return None
 
 
-def message_in(data: Any) -> str:
+def find_message(data: Any) -> str:
     """The message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
 
     Gemini sends such an object in a list. A message may be JSON again (Ollama quotes llama.cpp),
@@ -81,15 +81,15 @@ def message_in(data: Any) -> str:
         metadata = data.get("metadata")
         raw = str(metadata.get("raw") or "") if isinstance(metadata, dict) else raw
         data = next((data[key] for key in MESSAGE_KEYS if data.get(key)), None)
-    inner = parsed(data) if data.startswith("{") else None
-    message = message_in(inner) or data
-    return f"{message}: {message_in(parsed(raw)) or raw}" if raw else message
+    inner = parse_json(data) if data.startswith("{") else None
+    message = find_message(inner) or data
+    return f"{message}: {find_message(parse_json(raw)) or raw}" if raw else message
 
 
-def codes_in(data: Any, depth: int = 0) -> Iterator[str]:
+def find_codes(data: Any, depth: int = 0) -> Iterator[str]:
     """Every code, type, status and reason in a provider's JSON error, however deep it sits."""
     if isinstance(data, str) and data.startswith("{"):
-        data = parsed(data)
+        data = parse_json(data)
     items: Iterable[Any] = ()
     if isinstance(data, dict):
         yield from (data[key] for key in CODE_KEYS if isinstance(data.get(key), str))
@@ -98,17 +98,17 @@ def codes_in(data: Any, depth: int = 0) -> Iterator[str]:
         items = data
     if depth < 5:  # error, innererror or details, metadata: deeper there is no code
         for item in items:
-            yield from codes_in(item, depth + 1)
+            yield from find_codes(item, depth + 1)
 
 
-def sendable(text: str) -> str:
+def replace_unsendable(text: str) -> str:
     """A reply with U+FFFD for what no server can be sent, a NUL and half a character."""
     if text.isascii() and "\x00" not in text:
         return text
     return NO_TEXT.sub("\ufffd", text)
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """The first LONGEST_READ characters, less a last word that may be half a key."""
     beginning = text[:LONGEST_READ]
     if len(text) <= LONGEST_READ or beginning[-1].isspace():
@@ -117,14 +117,14 @@ def shortened(text: str) -> str:
     return beginning.removesuffix(last) or beginning
 
 
-def text_of(page: str) -> str:
+def extract_page_text(page: str) -> str:
     """The title of a web page, or else what a reader sees of it, without a tag."""
     title = TITLE.search(page)
     text = title[1] if title and title[1].strip() else UNSEEN.sub(" ", page)
     return html.unescape(text).strip()
 
 
-def one_line(text: str, secrets: Iterable[str] = ()) -> str:
+def make_one_line(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without keys, line breaks and control characters, cut to LONGEST_WORDS characters.
 
     Keys go first: half of one would not be recognised.
@@ -192,7 +192,7 @@ FILTER_HINT = "change the words of the prompt, or ask another model"
 LOADING_HINT = "wait until the server has loaded its model"
 
 
-def verdict(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
+def classify(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
     """What a refusal means for this request and for all others.
 
     status: of the HTTP answer, None where there was none.
@@ -203,16 +203,16 @@ def verdict(status: int | None, meaning: str = "", max_tokens: int | None = None
     if status == 413 or (status == 429 and ABOVE_THE_RATE.search(meaning)):
         return "unanswerable"
     if status in REFUSES_A_TEXT and TOO_LONG.search(meaning):
-        return "permanent" if never_fits(meaning, max_tokens) else "unanswerable"
+        return "permanent" if can_never_fit(meaning, max_tokens) else "unanswerable"
     if status in REFUSES_A_TEXT and FILTERED.search(meaning):
         return "unanswerable"
     # A 2xx that brought no readable answer counts as an accident of the wire.
     if status is None or status >= 500 or status < 300:
         return "transient"
-    return "transient" if status in TRANSIENT_4XX and not is_empty(meaning) else "permanent"
+    return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
 
 
-def never_fits(meaning: str, max_tokens: int | None) -> bool:
+def can_never_fit(meaning: str, max_tokens: int | None) -> bool:
     """Whether the answer that was asked for exceeds the context length even without a prompt."""
     context = CONTEXT.search(meaning)
     if context is None or max_tokens is None:
@@ -220,12 +220,12 @@ def never_fits(meaning: str, max_tokens: int | None) -> bool:
     return max_tokens >= int(context[1] or context[2])
 
 
-def is_empty(meaning: str) -> bool:
+def is_account_empty(meaning: str) -> bool:
     """Whether an account has nothing left to spend."""
     return bool(EMPTY_ACCOUNT.search(meaning)) and not BUSY.search(meaning)
 
 
-def retry_after(
+def read_retry_after(
     headers: Mapping[str, str] | None, now: datetime | None = None, body: str = ""
 ) -> float | None:
     """Seconds that a provider asked to wait, or None; never negative.
@@ -234,11 +234,11 @@ def retry_after(
     (RFC 9110, section 10.2.3); without either, what the body says.
     """
     fields = {name.lower(): value.strip() for name, value in (headers or {}).items()}
-    milliseconds = seconds_in(fields.get("retry-after-ms", ""))
+    milliseconds = parse_seconds(fields.get("retry-after-ms", ""))
     if milliseconds is not None:
         return milliseconds / 1000
     value = fields.get("retry-after", "")
-    seconds = seconds_in(value)
+    seconds = parse_seconds(value)
     if seconds is not None:
         return seconds
     if not value:
@@ -252,7 +252,7 @@ def retry_after(
     return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
 
 
-def seconds_in(value: str) -> float | None:
+def parse_seconds(value: str) -> float | None:
     """A number of seconds, None for anything that is no finite number."""
     try:
         seconds = float(value)
@@ -261,42 +261,42 @@ def seconds_in(value: str) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def remedy(
+def suggest_remedy(
     status: int, meaning: str, model_name: str, api_base: str | None, max_tokens: int | None = None
 ) -> str | None:
     """What to do about a refusal; None where the provider's words must do."""
-    if status == 402 or is_empty(meaning):
-        return f"the account at {provider_of(model_name)} needs credit"
+    if status == 402 or is_account_empty(meaning):
+        return f"the account at {get_provider(model_name)} needs credit"
     if status in REFUSES_A_TEXT and FILTERED.search(meaning):
         return FILTER_HINT
     if status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
-        return key_hint(model_name, api_base)
+        return suggest_key(model_name, api_base)
     if status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
-        return get_hint(model_name, api_base)
+        return suggest_model(model_name, api_base)
     if status == 503 and LOADING.search(meaning):
         return LOADING_HINT
-    if TOO_MANY_ASKED.search(meaning) or never_fits(meaning, max_tokens):
+    if TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens):
         return "lower max_tokens"
     if status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
         return "shorten the prompt, lower max_tokens, or ask a model with a longer context"
     return None
 
 
-def key_hint(model_name: str, api_base: str | None) -> str:
+def suggest_key(model_name: str, api_base: str | None) -> str:
     """Which variable must hold another key."""
     where = f" for {api_base}" if api_base else ""
-    variable = key_variable(model_name, api_base)
+    variable = find_key_variable(model_name, api_base)
     if variable is None:
         return f"check the key and the access rights{where}"
     only = " (OPENAI_API_KEY goes to OpenAI only)" if variable == OWN_SERVER_KEY else ""
     return f"set {variable} to a key that is valid{where}{only}"
 
 
-def address_hint(model_name: str, api_base: str | None) -> str | None:
+def suggest_address(model_name: str, api_base: str | None) -> str | None:
     """What to do when something answers that is no model server."""
     if api_base is None:
         return None
-    speaks_openai = not provider_of(model_name).startswith("ollama")
+    speaks_openai = not get_provider(model_name).startswith("ollama")
     return f"check api_base, {api_base}" + (
         ": most end in /v1" if speaks_openai and not api_base.rstrip("/").endswith("/v1") else ""
     )

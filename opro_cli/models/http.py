@@ -16,16 +16,16 @@ import certifi
 
 from opro_cli.errors import ModelError
 from opro_cli.models.deadline import Deadline
-from opro_cli.models.error_texts import one_line, parsed
+from opro_cli.models.error_texts import make_one_line, parse_json
 from opro_cli.models.providers import is_loopback
 from opro_cli.models.refusals import (
     LONGEST_REFUSAL,
-    Answer,
-    Asked,
-    broke_off,
-    refused_connection,
-    too_large,
-    unanswered,
+    HttpAnswer,
+    ModelCall,
+    build_broken_off_error,
+    build_connection_error,
+    build_no_answer_error,
+    build_too_large_error,
 )
 
 # vLLM and whatever else runs on uvicorn hangs up after 5 idle seconds; a request sent at that
@@ -44,10 +44,10 @@ class HttpPost:
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self._url = url
         # aiohttp's trust_env would send the password of ~/.netrc as well
-        self._proxy = proxy_for(url)
+        self._proxy = find_proxy(url)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=certificates_for(url)
+                limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=load_certificates(url)
             ),
             headers=headers,
             timeout=aiohttp.ClientTimeout(),  # none: the whole call has one
@@ -56,7 +56,7 @@ class HttpPost:
             max_field_size=LONGEST_HEADER,
         )
 
-    async def post(self, body: bytes, asked: Asked, deadline: Deadline) -> Answer:
+    async def post(self, body: bytes, asked: ModelCall, deadline: Deadline) -> HttpAnswer:
         """Send `body` and read the answer, whatever its status.
 
         Raises ModelError without an answer, or for one longer than `asked.most_bytes`.
@@ -67,9 +67,9 @@ class HttpPost:
             ) as response:
                 text = await read_body(response, asked, deadline)
                 deadline.complete()
-                return Answer(response.status, response.headers, text)
+                return HttpAnswer(response.status, response.headers, text)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            refusal = failure(error, asked)
+            refusal = build_failure(error, asked)
         # not as its cause: an exception of aiohttp holds the request, and with it the key
         raise refusal
 
@@ -77,7 +77,7 @@ class HttpPost:
         await self._session.close()
 
 
-async def read_body(response: aiohttp.ClientResponse, asked: Asked, deadline: Deadline) -> str:
+async def read_body(response: aiohttp.ClientResponse, asked: ModelCall, deadline: Deadline) -> str:
     """Read the body of an answer that has begun, unpacked, up to the length it may have.
 
     Of a refusal the beginning is enough, also where the rest never comes.
@@ -95,34 +95,36 @@ async def read_body(response: aiohttp.ClientResponse, asked: Asked, deadline: De
                 break
     except (aiohttp.ClientError, OSError) as error:
         if not is_refusal:
-            raise broke_off(asked) from error
+            raise build_broken_off_error(asked) from error
     if len(body) > most and not is_refusal:
-        raise too_large(asked)
+        raise build_too_large_error(asked)
     return body[:most].decode("utf-8", "replace")
 
 
-def was_sent(error: BaseException) -> bool:
+def can_have_arrived(error: BaseException) -> bool:
     """Whether a request may have reached the server before this went wrong."""
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
         return False
     return isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientResponseError)
 
 
-def failure(error: Exception, asked: Asked) -> ModelError:
+def build_failure(error: Exception, asked: ModelCall) -> ModelError:
     """Why no answer began."""
     if getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return refused_connection(asked)
+        return build_connection_error(asked)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        words = one_line(f"the proxy answered {error.status} {error.message}", asked.secrets)
-        return unanswered(words, asked, "check HTTPS_PROXY", transient=error.status >= 500)
+        words = make_one_line(f"the proxy answered {error.status} {error.message}", asked.secrets)
+        return build_no_answer_error(
+            words, asked, "check HTTPS_PROXY", transient=error.status >= 500
+        )
     told = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-    words = one_line(str(told), asked.secrets)
+    words = make_one_line(str(told), asked.secrets)
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
-        return unanswered(words, asked, "check api_base and the key", transient=False)
-    return unanswered(words, asked, maybe_billed=was_sent(error))
+        return build_no_answer_error(words, asked, "check api_base and the key", transient=False)
+    return build_no_answer_error(words, asked, maybe_billed=can_have_arrived(error))
 
 
-def proxy_for(url: str) -> str | None:
+def find_proxy(url: str) -> str | None:
     """The proxy that the environment wants for an address; none stands before this machine."""
     parts = urlsplit(url)
     if is_loopback(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
@@ -132,7 +134,7 @@ def proxy_for(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def certificates_for(url: str) -> ssl.SSLContext | bool:
+def load_certificates(url: str) -> ssl.SSLContext | bool:
     """Whom to trust; certifi's list, since some Pythons come without any."""
     if not url.startswith("https"):
         return True
@@ -150,7 +152,7 @@ class HttpGet:
     Uses no proxy, follows no redirect, keeps no cookie and reads no ~/.netrc.
     """
 
-    def __init__(self, headers: Mapping[str, str], asked: Asked, seconds: float) -> None:
+    def __init__(self, headers: Mapping[str, str], asked: ModelCall, seconds: float) -> None:
         self._headers = headers
         self._asked = asked
         self._until = asyncio.get_running_loop().time() + seconds
@@ -167,7 +169,7 @@ class HttpGet:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._session.close()
 
-    async def get(self, url: str, body: Mapping[str, str] | None = None) -> Answer:
+    async def get(self, url: str, body: Mapping[str, str] | None = None) -> HttpAnswer:
         """The answer, at most MOST_BYTES of it; a POST where there is a body.
 
         Raises ModelError without an answer, TimeoutError when the time is over.
@@ -180,7 +182,7 @@ class HttpGet:
                     url,
                     json=body,
                     allow_redirects=False,
-                    ssl=certificates_for(url),
+                    ssl=load_certificates(url),
                 ) as response,
             ):
                 data = b""
@@ -189,11 +191,11 @@ class HttpGet:
                     if len(data) > MOST_BYTES:
                         break
                 text = data[:MOST_BYTES].decode("utf-8", "replace")
-                return Answer(response.status, response.headers, text)
+                return HttpAnswer(response.status, response.headers, text)
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            refusal = failure(error, self._asked)
+            refusal = build_failure(error, self._asked)
         # not as its cause: an exception of aiohttp holds the request, and with it the key
         raise refusal
 
@@ -203,4 +205,4 @@ class HttpGet:
             answer = await self.get(url, body)
         except (ModelError, TimeoutError):
             return None
-        return parsed(answer.body) if answer.status < 300 else None
+        return parse_json(answer.body) if answer.status < 300 else None

@@ -31,11 +31,11 @@ class Spellings:
         self._secret = secret
         forms = {secret}
         if len(secret) >= SHORTEST_ENCODED:
-            hexadecimal = _bytes(secret).hex()
+            hexadecimal = _encode(secret).hex()
             forms |= {hexadecimal, hexadecimal.upper(), json.dumps(secret)[1:-1]}
             forms |= {quote(secret, safe=""), quote_plus(secret), secret.replace("/", "\\/")}
         self._forms = sorted(forms, key=len, reverse=True)
-        self._base64 = list(_in_base64(secret)) if len(secret) >= SHORTEST_ENCODED else []
+        self._base64 = list(_spell_in_base64(secret)) if len(secret) >= SHORTEST_ENCODED else []
 
     def remove_from(self, text: str) -> str:
         """`text` with REDACTED in place of the secret; the same object where it is not in it."""
@@ -59,21 +59,21 @@ class Spellings:
 
 
 @lru_cache(maxsize=64)
-def spellings_of(secret: str) -> Spellings:
+def get_spellings(secret: str) -> Spellings:
     """The forms of a secret, which take a while to work out."""
     return Spellings(secret)
 
 
-def _bytes(secret: str) -> bytes:
+def _encode(secret: str) -> bytes:
     return secret.encode("utf-8", "surrogateescape")
 
 
-def _in_base64(secret: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+def _spell_in_base64(secret: str) -> Iterator[tuple[str, re.Pattern[str]]]:
     """For each place in a group of three bytes: what base64 always has there, and that with ends.
 
     The characters at its ends also say something of the bytes before and behind.
     """
-    data = _bytes(secret)
+    data = _encode(secret)
     for before, skipped in enumerate(_SKIPPED):
         bits = 8 * (before + len(data))
         encoded = b64encode(bytes(before) + data).decode()[skipped : bits // 6]
@@ -140,7 +140,7 @@ SECRET_SHAPES = re.compile(
 )
 
 
-def provider_of(model_name: str) -> str:
+def get_provider(model_name: str) -> str:
     """The part before the slash; a bare OpenAI or Claude name has the provider litellm gives it."""
     provider, slash, _ = model_name.partition("/")
     if slash:
@@ -152,15 +152,15 @@ def provider_of(model_name: str) -> str:
 
 def has_own_server(model_name: str, api_base: str | None) -> bool:
     """Whether an openai/ model is answered by something else than OpenAI."""
-    if provider_of(model_name) != "openai":
+    if get_provider(model_name) != "openai":
         return False
     base = api_base or next((os.environ[v] for v in OPENAI_BASE_VARIABLES if os.environ.get(v)), "")
-    host = host_of(base)
+    host = parse_host(base)
     # eu.api.openai.com is OpenAI, too
     return bool(base) and host != OPENAI_HOST and not host.endswith(f".{OPENAI_HOST}")
 
 
-def host_of(address: str) -> str:
+def parse_host(address: str) -> str:
     """The host of an address, "" where it has none or makes no sense."""
     try:
         return urlsplit(address).hostname or ""
@@ -168,7 +168,7 @@ def host_of(address: str) -> str:
         return ""
 
 
-def key_variable(model_name: str, api_base: str | None) -> str | None:
+def find_key_variable(model_name: str, api_base: str | None) -> str | None:
     """The environment variable whose key is sent for a model, None where nothing is known.
 
     An address in the environment (OPENAI_BASE_URL) belongs with the OPENAI_API_KEY beside it, as
@@ -176,25 +176,25 @@ def key_variable(model_name: str, api_base: str | None) -> str | None:
     """
     if api_base and has_own_server(model_name, api_base):
         return OWN_SERVER_KEY
-    provider = provider_of(model_name)
+    provider = get_provider(model_name)
     return next(iter(KEYS_OF.get(provider, ())), OPTIONAL_KEY_OF.get(provider))
 
 
-def key_to_give(model_name: str, api_base: str | None) -> str | None:
+def choose_client_key(model_name: str, api_base: str | None) -> str | None:
     """The key that a client must be given; None where it finds the right one by itself."""
     if not has_own_server(model_name, api_base):
         return None
-    variable = key_variable(model_name, api_base)
+    variable = find_key_variable(model_name, api_base)
     return (os.environ.get(variable) if variable else None) or PLACEHOLDER_KEY
 
 
-def missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...]:
+def find_missing_keys(model_name: str, api_base: str | None = None) -> tuple[str, ...]:
     """The environment variables that must be set before `model_name` can be called.
 
     Empty when nothing is missing; the customary variable where several would serve. An openai/
-    model with a server of its own needs none, see `key_variable`.
+    model with a server of its own needs none, see `find_key_variable`.
     """
-    variables = KEYS_OF.get(provider_of(model_name), ())
+    variables = KEYS_OF.get(get_provider(model_name), ())
     if not variables or has_own_server(model_name, api_base):
         return ()
     return () if any(os.environ.get(variable) for variable in variables) else variables[:1]
@@ -216,20 +216,22 @@ def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
     return f"no API key: {names} not set", "\n".join(lines)
 
 
-def keys_sent(model_name: str, api_base: str | None) -> frozenset[str]:
+def collect_sent_keys(model_name: str, api_base: str | None) -> frozenset[str]:
     """The keys that go out with requests to a model, from the environment as it is now.
 
     A stand-in for a key is left out: it is no secret, and may be a common word.
     """
-    given = key_to_give(model_name, api_base)
-    values = [given] if given else [os.environ.get(name, "") for name in _variables(model_name)]
+    given = choose_client_key(model_name, api_base)
+    values = (
+        [given] if given else [os.environ.get(name, "") for name in _list_key_variables(model_name)]
+    )
     keys = {value.strip() for value in values if len(value.strip()) >= SHORTEST_ENCODED}
     return frozenset(keys - {PLACEHOLDER_KEY})
 
 
-def _variables(model_name: str) -> Iterable[str]:
+def _list_key_variables(model_name: str) -> Iterable[str]:
     """The environment variables that may hold the key of a model."""
-    provider = provider_of(model_name)
+    provider = get_provider(model_name)
     if provider in KEYS_OF:
         return KEYS_OF[provider]
     if provider in OPTIONAL_KEY_OF:
@@ -238,12 +240,12 @@ def _variables(model_name: str) -> Iterable[str]:
     return [name for name in os.environ if name.startswith(prefix) and SECRET_NAMES.search(name)]
 
 
-def redactor_of(keys: Iterable[str]) -> Callable[[str], str]:
+def build_redactor(keys: Iterable[str]) -> Callable[[str], str]:
     """Build a function that removes these keys from a text, plain or encoded, and nothing else.
 
     A model may write what is shaped like a key, or say a word that some variable holds.
     """
-    spellings = [spellings_of(key) for key in sorted(keys, key=len, reverse=True)]
+    spellings = [get_spellings(key) for key in sorted(keys, key=len, reverse=True)]
 
     def redact_reply(text: str) -> str:
         for each in spellings:
@@ -259,5 +261,5 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     known = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
     for secret in sorted(known.union(secrets), key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
-            text = spellings_of(secret).remove_from(text)
+            text = get_spellings(secret).remove_from(text)
     return SECRET_SHAPES.sub(REDACTED, text)

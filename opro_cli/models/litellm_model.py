@@ -20,12 +20,12 @@ from weakref import WeakSet
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
 from opro_cli.models.deadline import Deadline
-from opro_cli.models.error_texts import sendable
-from opro_cli.models.keys import key_to_give
-from opro_cli.models.litellm_transport import Call, apply_bounds, bound_answers, refusal
-from opro_cli.models.openai_answers import count
+from opro_cli.models.error_texts import replace_unsendable
+from opro_cli.models.keys import choose_client_key
+from opro_cli.models.litellm_transport import Call, apply_bounds, bound_answers, build_refusal
+from opro_cli.models.openai_answers import read_count
 from opro_cli.models.providers import is_on_this_machine
-from opro_cli.models.refusals import Asked, require_key, without_choices
+from opro_cli.models.refusals import ModelCall, build_no_choices_error, require_key
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
@@ -86,17 +86,17 @@ class LitellmModel:
         call = Call(asked, Deadline(self._timeout))
         try:
             async with call.deadline:
-                with unlogged(), apply_bounds(call):
+                with suppress_logging(), apply_bounds(call):
                     response = await litellm.acompletion(**self._arguments(request))
-        except (TimeoutError, openai_error()) as error:
-            raise refusal(error, asked, was_answered=call.is_answered) from error
+        except (TimeoutError, get_openai_error()) as error:
+            raise build_refusal(error, asked, was_answered=call.is_answered) from error
         if not response.choices:
-            raise without_choices(asked)
+            raise build_no_choices_error(asked)
         choice, *more = (
-            Choice(sendable(each.message.content or ""), each.finish_reason or "unknown")
+            Choice(replace_unsendable(each.message.content or ""), each.finish_reason or "unknown")
             for each in response.choices
         )
-        prompt_tokens, completion_tokens = usage_of(response)
+        prompt_tokens, completion_tokens = read_usage(response)
         return ChatReply(
             text=choice.text,
             finish_reason=choice.finish_reason,
@@ -113,7 +113,7 @@ class LitellmModel:
         litellm, self._litellm = self._litellm, None
         _open_models.discard(self)
         if not _open_models:
-            await farewell(litellm)
+            await close_clients(litellm)
 
     async def _ready(self) -> Any:
         """litellm, imported; raises ModelError when a key is missing or the name means nothing."""
@@ -121,10 +121,10 @@ class LitellmModel:
             return self._litellm
         if "api_key" not in self._extra:
             require_key(self._name, self._api_base)
-        litellm = await asyncio.to_thread(load)
+        litellm = await asyncio.to_thread(load_litellm)
         try:
             provider = litellm.get_llm_provider(self._name)[1]
-        except openai_error() as error:
+        except get_openai_error() as error:
             raise ModelError(
                 f"{self._name} names no provider that litellm knows",
                 f"put one before the name: openai/{self._name}, ollama_chat/{self._name}, ...",
@@ -158,15 +158,15 @@ class LitellmModel:
             arguments["stop"] = list(request.stop)
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
-        key = key_to_give(self._name, self._api_base)
+        key = choose_client_key(self._name, self._api_base)
         if key is not None:
             arguments.setdefault("api_key", key)
         return arguments
 
-    def _asked(self, request: ChatRequest) -> Asked:
+    def _asked(self, request: ChatRequest) -> ModelCall:
         secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
         how = (self._timeout, request.max_tokens, secrets, request.choices)
-        return Asked(self._name, self._api_base, *how)
+        return ModelCall(self._name, self._api_base, *how)
 
     def _price(self, response: Any, counted: bool) -> float | None:
         """US dollars of one call, None where unknown; `counted`: the server sent token counts.
@@ -180,15 +180,18 @@ class LitellmModel:
         return (response._hidden_params.get("response_cost") or None) if counted else None
 
 
-def usage_of(response: Any) -> tuple[int | None, int | None]:
+def read_usage(response: Any) -> tuple[int | None, int | None]:
     """Prompt and completion tokens; litellm shows 0 and 0 when the server sent no counts."""
     usage = response.get("usage")
     counts = {} if usage is None else dict(usage)
-    prompt, completion = count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    prompt, completion = (
+        read_count(counts, "prompt_tokens"),
+        read_count(counts, "completion_tokens"),
+    )
     return (prompt, completion) if prompt and completion is not None else (None, None)
 
 
-def load() -> Any:
+def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
@@ -215,7 +218,7 @@ def load() -> Any:
 
 
 @contextlib.contextmanager
-def unlogged() -> Iterator[None]:
+def suppress_logging() -> Iterator[None]:
     """Calls of this task without litellm's success logging, which costs a fifth of its CPU time
     and, for Ollama, asks the server about the model in a blocking call on the event loop."""
     internal = importlib.import_module("litellm._internal_context").is_internal_call
@@ -226,7 +229,7 @@ def unlogged() -> Iterator[None]:
         internal.reset(token)
 
 
-def openai_error() -> type[Exception]:
+def get_openai_error() -> type[Exception]:
     """The root of the openai client's errors and, as it happens, of all of litellm's."""
     root: type[Exception] = importlib.import_module("openai").OpenAIError
     return root
@@ -237,7 +240,7 @@ async def fail_again(*_: object, **__: object) -> None:
     raise
 
 
-async def farewell(litellm: Any) -> None:
+async def close_clients(litellm: Any) -> None:
     """Close litellm's clients and forget them; its logging never began, see `unlogged`."""
     await litellm.close_litellm_async_clients()
     litellm.in_memory_llm_clients_cache.flush_cache()

@@ -15,19 +15,19 @@ import httpx
 
 from opro_cli.errors import ModelError
 from opro_cli.models.deadline import Deadline
-from opro_cli.models.error_texts import PAGE, remedy, said_in, shortened, verdict
-from opro_cli.models.http import was_sent
+from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
+from opro_cli.models.http import can_have_arrived
 from opro_cli.models.refusals import (
     LONGEST_REFUSAL,
-    Answer,
-    Asked,
-    answered,
-    broke_off,
-    refused_connection,
-    timed_out,
-    too_large,
-    unanswered,
-    unreadable,
+    HttpAnswer,
+    ModelCall,
+    build_broken_off_error,
+    build_connection_error,
+    build_no_answer_error,
+    build_status_error,
+    build_timeout_error,
+    build_too_large_error,
+    build_unreadable_error,
 )
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
@@ -44,7 +44,7 @@ class AnswerTooLarge(Exception):
 class Call:
     """A request of this task and its time limit; status: of the latest answer, None before one."""
 
-    asked: Asked
+    asked: ModelCall
     deadline: Deadline
     status: int | None = None
 
@@ -72,10 +72,10 @@ def bound_answers(*transports: type[Any]) -> None:
     for transport in transports:
         handle = transport.handle_async_request
         if not hasattr(handle, "is_bounded"):
-            transport.handle_async_request = _bounding(handle)
+            transport.handle_async_request = _bound(handle)
 
 
-def _bounding(handle: Handle) -> Handle:
+def _bound(handle: Handle) -> Handle:
     async def handle_async_request(transport: Any, request: httpx.Request) -> httpx.Response:
         call = _current.get()
         if call is None:
@@ -140,46 +140,46 @@ TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
 ADVICE = re.compile(r"\.? *To drop (?:unsupported|these).*", re.DOTALL)
 
 
-def refusal(error: Exception, asked: Asked, *, was_answered: bool = False) -> ModelError:
+def build_refusal(error: Exception, asked: ModelCall, *, was_answered: bool = False) -> ModelError:
     """Why a model did not answer, what to do about it, and whether to ask again.
 
     was_answered: the server began an answer that is no refusal.
     """
-    causes = tuple(causes_of(error))
+    causes = tuple(walk_causes(error))
     if any(isinstance(cause, AnswerTooLarge) for cause in causes):
-        return too_large(asked)
-    answer = answer_in(causes)
+        return build_too_large_error(asked)
+    answer = find_answer(causes)
     if answer is not None:
-        return answered(answer, asked)
+        return build_status_error(answer, asked)
     if any(is_timeout(cause) for cause in causes):
-        return timed_out(asked)
+        return build_timeout_error(asked)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return refused_connection(asked)
+        return build_connection_error(asked)
     if any(isinstance(cause, httpx.ReadError) for cause in causes):
-        return broke_off(asked)
-    text = text_of_no_answer(causes)
+        return build_broken_off_error(asked)
+    text = find_unreadable_text(causes)
     if text is not None:
-        return unreadable(text, asked)
-    return unsent(error, causes, asked, was_answered)
+        return build_unreadable_error(text, asked)
+    return build_unsent_error(error, causes, asked, was_answered)
 
 
-def unsent(
-    error: Exception, causes: tuple[BaseException, ...], asked: Asked, was_answered: bool
+def build_unsent_error(
+    error: Exception, causes: tuple[BaseException, ...], asked: ModelCall, was_answered: bool
 ) -> ModelError:
     """A broken connection, or what litellm refuses to send or to read."""
-    said = said_in(own_words(error, causes), asked.secrets)
+    said = read_refusal(extract_words(error, causes), asked.secrets)
     code: int | None = getattr(error, "status_code", None)
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
-    return unanswered(
+    return build_no_answer_error(
         said.words,
         asked,
-        None if code is None else remedy(code, said.meaning, asked.name, asked.api_base),
-        transient=verdict(code, said.meaning) == "transient" and not lacks_a_package,
-        maybe_billed=was_answered or any(map(was_sent, causes)),
+        None if code is None else suggest_remedy(code, said.meaning, asked.name, asked.api_base),
+        transient=classify(code, said.meaning) == "transient" and not lacks_a_package,
+        maybe_billed=was_answered or any(map(can_have_arrived, causes)),
     )
 
 
-def causes_of(error: BaseException) -> Iterator[BaseException]:
+def walk_causes(error: BaseException) -> Iterator[BaseException]:
     """`error`, what caused it, what caused that, and so on; not the refusal of an earlier call."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ModelError):
@@ -187,25 +187,27 @@ def causes_of(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def answer_in(causes: tuple[BaseException, ...]) -> Answer | None:
+def find_answer(causes: tuple[BaseException, ...]) -> HttpAnswer | None:
     """What the server answered, if it answered with a refusal."""
     for cause in reversed(causes):
         if isinstance(cause, httpx.HTTPStatusError):
-            return Answer(cause.response.status_code, cause.response.headers, cause.response.text)
+            return HttpAnswer(
+                cause.response.status_code, cause.response.headers, cause.response.text
+            )
     error = causes[0]
     code, headers = (getattr(error, x, None) for x in ("status_code", "litellm_response_headers"))
     if code is None or headers is None or code < 300:
         return None
-    return Answer(code, headers, own_words(error, causes))
+    return HttpAnswer(code, headers, extract_words(error, causes))
 
 
-def text_of_no_answer(causes: tuple[BaseException, ...]) -> str | None:
+def find_unreadable_text(causes: tuple[BaseException, ...]) -> str | None:
     """What a server sent as its answer and nobody could read; None when that is not the trouble."""
     for cause in causes:
         if isinstance(cause, json.JSONDecodeError):
             return cause.doc
     text = str(causes[0])
-    return text if PAGE.search(shortened(text)) else None
+    return text if PAGE.search(shorten(text)) else None
 
 
 def is_timeout(cause: BaseException) -> bool:
@@ -213,11 +215,11 @@ def is_timeout(cause: BaseException) -> bool:
     return isinstance(cause, TimeoutError) or type(cause).__name__ in ("APITimeoutError", "Timeout")
 
 
-def own_words(error: BaseException, causes: tuple[BaseException, ...]) -> str:
+def extract_words(error: BaseException, causes: tuple[BaseException, ...]) -> str:
     """What the provider said; for a broken connection what the system said."""
     system = next((c for c in reversed(causes) if isinstance(c, OSError) and c.strerror), None)
     if system is not None:
         return system.strerror or ""
-    text = ADVICE.sub("", TRACEBACK.split(shortened(str(error)))[0])
+    text = ADVICE.sub("", TRACEBACK.split(shorten(str(error)))[0])
     prefixes = PREFIXES.match(text)
     return text[prefixes.end() :] if prefixes else text

@@ -1,7 +1,7 @@
 """Servers that speak OpenAI's chat completions, asked without litellm.
 
 litellm takes seconds to import and five milliseconds of CPU time a call; this takes a tenth of
-both. What is not a plain chat completion is left to litellm, see `speaks_to`.
+both. What is not a plain chat completion is left to litellm, see `can_serve`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.models.deadline import Deadline
-from opro_cli.models.keys import key_to_give, key_variable, provider_of
-from opro_cli.models.openai_answers import reading_of
-from opro_cli.models.prices import listed, usd_of
-from opro_cli.models.providers import base_of
-from opro_cli.models.refusals import Asked, require_key, timed_out
+from opro_cli.models.keys import choose_client_key, find_key_variable, get_provider
+from opro_cli.models.openai_answers import read_reply
+from opro_cli.models.prices import compute_usd, find_listing
+from opro_cli.models.providers import find_base
+from opro_cli.models.refusals import ModelCall, build_timeout_error, require_key
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost
@@ -36,14 +36,14 @@ ACCOUNT_HEADERS = {
 }
 
 
-def speaks_to(name: str) -> bool:
+def can_serve(name: str) -> bool:
     """Whether `name` is served here as litellm would serve it."""
     if any(os.environ.get(variable) for variable in LITELLM_ONLY):
         return False
-    if provider_of(name) != "openai":
+    if get_provider(name) != "openai":
         return True
-    is_chat = listed(name).get("mode", "chat") == "chat"
-    return is_chat and not NO_PLAIN_CHAT.search(model_in(name))
+    is_chat = find_listing(name).get("mode", "chat") == "chat"
+    return is_chat and not NO_PLAIN_CHAT.search(strip_provider(name))
 
 
 class OpenAICompatibleModel:
@@ -68,13 +68,13 @@ class OpenAICompatibleModel:
         return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; usd is the list price of the model named, see `usd_of`.
+        """Answer one request; usd is the list price of the model named, see `compute_usd`.
 
         An answer is read in full, since a metric reads its end; one that is far longer than
         max_tokens allows is none. Raises ModelError: transient when asking again may help,
         unanswerable when this request is refused for what it says.
         """
-        asked = Asked(
+        asked = ModelCall(
             *(self._name, self._api_base, self._timeout, request.max_tokens),
             choices=request.choices,
         )
@@ -83,14 +83,14 @@ class OpenAICompatibleModel:
             async with Deadline(self._timeout) as deadline:
                 answer = await http.post(self._body(request), asked, deadline)
         except TimeoutError as error:
-            raise timed_out(asked) from error
-        said = reading_of(answer, asked)
+            raise build_timeout_error(asked) from error
+        said = read_reply(answer, asked)
         return ChatReply(
             text=said.text,
             finish_reason=said.finish_reason,
             prompt_tokens=None if said.usage is None else said.usage.prompt,
             completion_tokens=None if said.usage is None else said.usage.completion,
-            usd=usd_of(self._name, self._api_base, said.usage, said.tier),
+            usd=compute_usd(self._name, self._api_base, said.usage, said.tier),
             more=said.more,
         )
 
@@ -103,21 +103,21 @@ class OpenAICompatibleModel:
     def _open(self) -> HttpPost:
         """Connections with the key of now; raises ModelError when key or address is missing."""
         require_key(self._name, self._api_base)
-        base = base_of(self._name, self._api_base)
+        base = find_base(self._name, self._api_base)
         if base is None:
-            variable = f"{provider_of(self._name).upper()}_API_BASE"
+            variable = f"{get_provider(self._name).upper()}_API_BASE"
             raise ModelError(
                 f"{self._name} has no address", f"set api_base or {variable}", transient=False
             )
         from opro_cli.models.http import HttpPost
 
-        return HttpPost(url_of(self._name, base), headers_for(self._name, self._api_base))
+        return HttpPost(build_url(self._name, base), build_headers(self._name, self._api_base))
 
     def _body(self, request: ChatRequest) -> bytes:
         from msgspec.json import encode  # as in journal_lines
 
-        model = model_in(self._name)
-        reasons = provider_of(self._name) == "openai" and REASONING.search(model)
+        model = strip_provider(self._name)
+        reasons = get_provider(self._name) == "openai" and REASONING.search(model)
         body: dict[str, Any] = {
             "model": model,
             "messages": request.messages,
@@ -137,28 +137,28 @@ class OpenAICompatibleModel:
             return json.dumps(body).encode()
 
 
-def model_in(name: str) -> str:
+def strip_provider(name: str) -> str:
     """The model as its server names it, without our provider."""
     return name.partition("/")[2] or name
 
 
-def url_of(name: str, base: str, route: str = ROUTE) -> str:
+def build_url(name: str, base: str, route: str = ROUTE) -> str:
     """Where a route of the server at `base` is."""
     parts = urlsplit(base)
     path = parts.path.rstrip("/").removesuffix(ROUTE)
-    if provider_of(name).startswith("ollama") and not path.endswith("/v1"):
+    if get_provider(name).startswith("ollama") and not path.endswith("/v1"):
         path += "/v1"
     return parts._replace(path=path + route).geturl()
 
 
-def headers_for(name: str, api_base: str | None) -> dict[str, str]:
+def build_headers(name: str, api_base: str | None) -> dict[str, str]:
     """What is sent with every request, the key of now among it."""
     headers = {"Content-Type": "application/json", "User-Agent": "opro"}
-    given = key_to_give(name, api_base)
-    key = given or os.environ.get(key_variable(name, api_base) or "", "")
+    given = choose_client_key(name, api_base)
+    key = given or os.environ.get(find_key_variable(name, api_base) or "", "")
     if key:
         headers["Authorization"] = f"Bearer {key.strip()}"
-    if given is None and provider_of(name) == "openai":
+    if given is None and get_provider(name) == "openai":
         for header, variables in ACCOUNT_HEADERS.items():
             value = next(filter(None, map(os.environ.get, variables)), None)
             headers |= {header: value} if value else {}

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, is_embedded
-from opro_cli.models.keys import OPENAI_HOST, provider_of
-from opro_cli.models.providers import base_of, is_on_this_machine
+from opro_cli.models.keys import OPENAI_HOST, get_provider
+from opro_cli.models.providers import find_base, is_on_this_machine
 
 _TABLE = "model_prices_and_context_window_backup.json"
 _FREE = PriceSettings(0.0, 0.0)
@@ -32,7 +32,7 @@ class Usage:
     written: int = 0
 
 
-def price_of(settings: ModelSettings) -> PriceSettings | None:
+def find_price(settings: ModelSettings) -> PriceSettings | None:
     """What a model costs per million tokens: the config's price, else its list price.
 
     None where nobody knows; 0 in the table counts as unknown, as it does for single calls.
@@ -42,14 +42,16 @@ def price_of(settings: ModelSettings) -> PriceSettings | None:
     here = (is_on_this_machine(each.model, each.api_base) for each in settings.deployments)
     if is_embedded(settings.model) or all(here):
         return _FREE
-    row = _row(settings.model)
+    row = _find_row(settings.model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
     if not prompt or completion is None:
         return None
     return PriceSettings(prompt * 1e6, completion * 1e6)
 
 
-def usd_of(name: str, api_base: str | None, usage: Usage | None, tier: str = "") -> float | None:
+def compute_usd(
+    name: str, api_base: str | None, usage: Usage | None, tier: str = ""
+) -> float | None:
     """US dollars of one call, None where unknown; `usage` None: the server sent no counts.
 
     A self-hosted server on this machine costs 0. Everywhere else the list price of the model named
@@ -58,7 +60,7 @@ def usd_of(name: str, api_base: str | None, usage: Usage | None, tier: str = "")
     """
     if is_on_this_machine(name, api_base):
         return 0.0
-    row = listed(name)
+    row = find_listing(name)
     if usage is None or not row.get("input_cost_per_token"):
         return None
     rates = _Rates(row, usage.prompt, tier)
@@ -69,20 +71,20 @@ def usd_of(name: str, api_base: str | None, usage: Usage | None, tier: str = "")
         + usage.written * rates.of("cache_creation_input_token_cost")
         + usage.completion * rates.of("output_cost_per_token")
     )
-    return dollars * _uplift(row, base_of(name, api_base) or "") or None
+    return dollars * _find_uplift(row, find_base(name, api_base) or "") or None
 
 
-def listed(name: str) -> Mapping[str, Any]:
+def find_listing(name: str) -> Mapping[str, Any]:
     """What litellm's table says about a model at its own provider, empty where it says nothing."""
-    row = _row(name)
-    return row if row.get("litellm_provider") == provider_of(name) else {}
+    row = _find_row(name)
+    return row if row.get("litellm_provider") == get_provider(name) else {}
 
 
-def _row(name: str) -> Mapping[str, Any]:
+def _find_row(name: str) -> Mapping[str, Any]:
     """What the table says about a model at any provider."""
     model = name.partition("/")[2]
     tuned = _TUNED.match(model or name)
-    rows = (_table().get(key) for key in (name, model, tuned[0] if tuned else ""))
+    rows = (_load_table().get(key) for key in (name, model, tuned[0] if tuned else ""))
     return next(filter(None, rows), {})
 
 
@@ -112,7 +114,7 @@ class _Rates:
         ]
 
 
-def _uplift(row: Mapping[str, Any], base: str) -> float:
+def _find_uplift(row: Mapping[str, Any], base: str) -> float:
     """OpenAI charges more on the hosts that keep data in a region, eu.api.openai.com."""
     region, _, host = (urlsplit(base).hostname or "").partition(".")
     key = f"regional_processing_uplift_multiplier_{region}"
@@ -120,7 +122,7 @@ def _uplift(row: Mapping[str, Any], base: str) -> float:
 
 
 @cache
-def _table() -> dict[str, Any]:
+def _load_table() -> dict[str, Any]:
     spec = importlib.util.find_spec("litellm")
     if spec is None or spec.origin is None:
         return {}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
-from opro_cli.models.keys import OPENAI_BASE_VARIABLES, has_own_server, host_of, provider_of
+from opro_cli.models.keys import OPENAI_BASE_VARIABLES, get_provider, has_own_server, parse_host
 
 BASE_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "openai": OPENAI_BASE_VARIABLES,
@@ -28,33 +28,33 @@ SELF_HOSTED = frozenset({"hosted_vllm", "llamafile", "lm_studio", "ollama", "oll
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def base_of(name: str, api_base: str | None) -> str | None:
+def find_base(name: str, api_base: str | None) -> str | None:
     """The address of the config, of the environment, or the usual one; None where none is known."""
     if api_base:
         return api_base
-    provider = provider_of(name)
+    provider = get_provider(name)
     told = (os.environ.get(variable) for variable in BASE_VARIABLES.get(provider, ()))
     return next(filter(None, told), None) or DEFAULT_BASE.get(provider)
 
 
 def is_on_this_machine(name: str, api_base: str | None) -> bool:
     """Whether a self-hosted kind of server answers for `name` on loopback."""
-    if provider_of(name) not in SELF_HOSTED or name.endswith("-cloud"):
+    if get_provider(name) not in SELF_HOSTED or name.endswith("-cloud"):
         return False  # `ollama run x-cloud` is remote
-    return is_loopback(base_of(name, api_base) or "")
+    return is_loopback(find_base(name, api_base) or "")
 
 
 def is_loopback(address: str) -> bool:
     """Whether an address is one of this machine."""
-    return host_of(address) in LOOPBACK
+    return parse_host(address) in LOOPBACK
 
 
-def own_address(name: str, api_base: str | None) -> str | None:
+def find_own_address(name: str, api_base: str | None) -> str | None:
     """The address of a server that somebody runs themselves; None for a provider's, or unknown."""
     if os.environ.get("USE_LITELLM_PROXY"):  # then litellm asks another one
         return None
-    own = provider_of(name) in SELF_HOSTED or has_own_server(name, api_base)
-    return base_of(name, api_base) if own else None
+    own = get_provider(name) in SELF_HOSTED or has_own_server(name, api_base)
+    return find_base(name, api_base) if own else None
 
 
 Kind = Literal["ollama", "vllm", "lm_studio", "llama.cpp", "llamafile"]
@@ -108,20 +108,20 @@ LENGTHEN: Mapping[Kind, str] = {
 }
 
 
-def kind_of(name: str, api_base: str | None) -> Kind | None:
+def identify_server(name: str, api_base: str | None) -> Kind | None:
     """The server that a model's name says, or else the port on this machine that is one's own."""
-    return OF_PROVIDER.get(provider_of(name)) or OWN_PORTS.get(port_here(name, api_base))
+    return OF_PROVIDER.get(get_provider(name)) or OWN_PORTS.get(get_local_port(name, api_base))
 
 
-def kind_perhaps(name: str, api_base: str | None) -> Kind | None:
+def guess_server(name: str, api_base: str | None) -> Kind | None:
     """The server that usually listens on this port of this machine, though others do, too."""
-    return SHARED_PORTS.get(port_here(name, api_base))
+    return SHARED_PORTS.get(get_local_port(name, api_base))
 
 
-def port_here(name: str, api_base: str | None) -> int:
+def get_local_port(name: str, api_base: str | None) -> int:
     """The port of an address on this machine that is no provider's; 0 for any other."""
-    base = base_of(name, api_base) or ""
-    if provider_of(name) != "openai" or not is_loopback(base):
+    base = find_base(name, api_base) or ""
+    if get_provider(name) != "openai" or not is_loopback(base):
         return 0
     try:
         return urlsplit(base).port or 0
@@ -129,33 +129,33 @@ def port_here(name: str, api_base: str | None) -> int:
         return 0
 
 
-def start_hint(name: str, api_base: str | None) -> str:
+def suggest_start(name: str, api_base: str | None) -> str:
     """What to do when nobody answers at the address of a model."""
-    kind, perhaps = kind_of(name, api_base), kind_perhaps(name, api_base)
+    kind, perhaps = identify_server(name, api_base), guess_server(name, api_base)
     if kind is not None:
-        return filled(START[kind], name)
+        return fill_command(START[kind], name)
     if perhaps is not None:
-        return f"if that should be {NAMES[perhaps]}: {filled(START[perhaps], name)}"
+        return f"if that should be {NAMES[perhaps]}: {fill_command(START[perhaps], name)}"
     return f"is the server at {api_base} running?" if api_base else "check the network connection"
 
 
-def get_hint(name: str, api_base: str | None, kind: Kind | None = None) -> str:
+def suggest_model(name: str, api_base: str | None, kind: Kind | None = None) -> str:
     """What to do when a server does not have the model; `kind` where it has said what it is."""
     where = f" and api_base, {api_base}" if api_base else ""
-    kind = kind or kind_of(name, api_base)
+    kind = kind or identify_server(name, api_base)
     if kind is None:
         return f"check the model's name{where}"
-    return f"{filled(GET[kind], name)}, or check the model's name{where}"
+    return f"{fill_command(GET[kind], name)}, or check the model's name{where}"
 
 
-def lengthen_hint(name: str, kind: Kind | None, tokens: int) -> str:
+def suggest_context(name: str, kind: Kind | None, tokens: int) -> str:
     """How a server is given a context of at least so many tokens; a power of two is shown."""
     enough = max(4096, 1 << (tokens - 1).bit_length())
-    told = filled(LENGTHEN[kind], name, enough) if kind else "give the server a longer one"
+    told = fill_command(LENGTHEN[kind], name, enough) if kind else "give the server a longer one"
     return f"{told}, or lower max_tokens"
 
 
-def filled(command: str, name: str, tokens: int = 0) -> str:
+def fill_command(command: str, name: str, tokens: int = 0) -> str:
     """A command for the model that is named, which is quoted where a shell would read more in."""
     model = name.partition("/")[2] or name
     return command.format(model=shlex.quote(model), tokens=tokens)

@@ -9,16 +9,16 @@ from opro_cli.core.settings.schema import nearest
 from opro_cli.errors import ModelError
 from opro_cli.models.error_texts import (
     PAGE,
-    address_hint,
-    one_line,
-    remedy,
-    retry_after,
-    said_in,
-    shortened,
-    verdict,
+    classify,
+    make_one_line,
+    read_refusal,
+    read_retry_after,
+    shorten,
+    suggest_address,
+    suggest_remedy,
 )
-from opro_cli.models.keys import missing_keys
-from opro_cli.models.providers import Kind, get_hint, own_address, start_hint
+from opro_cli.models.keys import find_missing_keys
+from opro_cli.models.providers import Kind, find_own_address, suggest_model, suggest_start
 
 MOST_NAMES = 5  # of the models that a server has, in a message
 MOST_COMPARED = 200  # of them with the one that is missing
@@ -33,7 +33,7 @@ GAVE_UP_WAITING = frozenset({408, 499, 504, 524})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelCall:
     """What was asked of whom, as far as a refusal needs to know.
 
     timeout: the seconds that the call was given.
@@ -56,7 +56,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer; `body` as text, whole."""
 
     status: int
@@ -66,7 +66,7 @@ class Answer:
 
 def require_key(name: str, api_base: str | None) -> None:
     """Raise a ModelError when the key that `name` needs is not in the environment."""
-    missing = missing_keys(name, api_base)
+    missing = find_missing_keys(name, api_base)
     if missing:
         raise ModelError(
             f"{name} needs an API key: {missing[0]} is not set",
@@ -75,49 +75,49 @@ def require_key(name: str, api_base: str | None) -> None:
         )
 
 
-def answered(answer: Answer, asked: Asked) -> ModelError:
+def build_status_error(answer: HttpAnswer, asked: ModelCall) -> ModelError:
     """A refusal with a status and the provider's words."""
-    said = said_in(answer.body, asked.secrets)
-    meant = verdict(answer.status, said.meaning, asked.max_tokens)
+    said = read_refusal(answer.body, asked.secrets)
+    meant = classify(answer.status, said.meaning, asked.max_tokens)
     return ModelError(
         f"{asked.name} answered {answer.status}" + (f": {said.words}" if said.words else ""),
-        remedy(answer.status, said.meaning, asked.name, asked.api_base, asked.max_tokens),
+        suggest_remedy(answer.status, said.meaning, asked.name, asked.api_base, asked.max_tokens),
         transient=meant == "transient",
         unanswerable=meant == "unanswerable",
         status=answer.status,
-        retry_after=retry_after(answer.headers, body=answer.body),
+        retry_after=read_retry_after(answer.headers, body=answer.body),
         maybe_billed=answer.status in GAVE_UP_WAITING,
     )
 
 
-def redirected(answer: Answer, place: str, asked: Asked) -> ModelError:
+def build_redirect_error(answer: HttpAnswer, place: str, asked: ModelCall) -> ModelError:
     """An answer that names another `place` to ask, which nobody has entrusted with the key."""
     return ModelError(
-        f"{asked.name} answered {answer.status}: it redirects to {one_line(place, asked.secrets)}",
+        f"{asked.name} answered {answer.status}: it redirects to {make_one_line(place, asked.secrets)}",
         "redirects are not followed; set api_base to the address that answers itself",
         transient=False,
         status=answer.status,
     )
 
 
-def unreadable(text: str, asked: Asked) -> ModelError:
+def build_unreadable_error(text: str, asked: ModelCall) -> ModelError:
     """An answer that is none: a web page, JSON that breaks off, nothing at all."""
-    words = said_in(text, asked.secrets).words
-    kind = "a web page" if PAGE.search(shortened(text)) else "no readable answer"
+    words = read_refusal(text, asked.secrets).words
+    kind = "a web page" if PAGE.search(shorten(text)) else "no readable answer"
     return ModelError(
         f"{asked.name} sent {kind}: {words}" if words else f"{asked.name} sent an empty answer",
-        address_hint(asked.name, asked.api_base),
+        suggest_address(asked.name, asked.api_base),
         transient=True,
         maybe_billed=True,
     )
 
 
-def without_choices(asked: Asked) -> ModelError:
+def build_no_choices_error(asked: ModelCall) -> ModelError:
     message = f"{asked.name} sent a reply without choices"
     return ModelError(message, transient=True, maybe_billed=True)
 
 
-def too_large(asked: Asked) -> ModelError:
+def build_too_large_error(asked: ModelCall) -> ModelError:
     """An answer far longer than the request allows.
 
     Not transient: asked again, the server would send as much again, and each time is paid for.
@@ -134,53 +134,53 @@ def too_large(asked: Asked) -> ModelError:
     )
 
 
-def timed_out(
-    asked: Asked, hint: str = "raise the timeout, or lower the concurrency"
+def build_timeout_error(
+    asked: ModelCall, hint: str = "raise the timeout, or lower the concurrency"
 ) -> ModelError:
     message = f"{asked.name} gave no answer within {asked.timeout:g} s"
     return ModelError(message, hint, transient=True, maybe_billed=True)
 
 
-def refused_connection(asked: Asked) -> ModelError:
+def build_connection_error(asked: ModelCall) -> ModelError:
     """Nobody listens at the address."""
-    address = asked.api_base or own_address(asked.name, None)
-    where = f" at {one_line(address, asked.secrets)}" if address else ""
-    hint = start_hint(asked.name, asked.api_base)
+    address = asked.api_base or find_own_address(asked.name, None)
+    where = f" at {make_one_line(address, asked.secrets)}" if address else ""
+    hint = suggest_start(asked.name, asked.api_base)
     return ModelError(f"{asked.name} refused the connection{where}", hint, transient=True)
 
 
-def without_model(asked: Asked, kind: Kind, names: Sequence[str]) -> ModelError:
+def build_missing_model_error(asked: ModelCall, kind: Kind, names: Sequence[str]) -> ModelError:
     """A server that has other models; `names` are its own words."""
     wanted = asked.name.partition("/")[2]
-    shown = [one_line(shortened(name), asked.secrets) for name in sorted(names)[:MOST_COMPARED]]
+    shown = [make_one_line(shorten(name), asked.secrets) for name in sorted(names)[:MOST_COMPARED]]
     guess = nearest(wanted, shown)
     several = ", ".join(shown[:MOST_NAMES])
     left = len(names) - MOST_NAMES
     has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
     meant = f" (did you mean {guess}?)" if guess else ""
-    hint = get_hint(asked.name, asked.api_base, kind)
+    hint = suggest_model(asked.name, asked.api_base, kind)
     return ModelError(f"{asked.name}: the server lacks it; {has}{meant}", hint, transient=False)
 
 
-def without_list(asked: Asked, url: str) -> ModelError:
+def build_missing_list_error(asked: ModelCall, url: str) -> ModelError:
     """Something answers, but has no list of models where a model server has one."""
-    hint = address_hint(asked.name, asked.api_base) or "another program may listen there"
+    hint = suggest_address(asked.name, asked.api_base) or "another program may listen there"
     return ModelError(f"{asked.name}: no list of models at {url}", hint, transient=False)
 
 
-def broke_off(asked: Asked) -> ModelError:
+def build_broken_off_error(asked: ModelCall) -> ModelError:
     message = f"{asked.name} broke off in the middle of its answer"
     return ModelError(message, transient=True, maybe_billed=True)
 
 
-def unanswered(
+def build_no_answer_error(
     words: str,
-    asked: Asked,
+    asked: ModelCall,
     hint: str | None = None,
     *,
     transient: bool = True,
     maybe_billed: bool = False,
 ) -> ModelError:
-    """No answer at all; `words` are one line without keys, see `one_line`."""
+    """No answer at all; `words` are one line without keys, see `flatten`."""
     message = f"{asked.name} did not answer" + (f": {words}" if words else "")
     return ModelError(message, hint, transient=transient, maybe_billed=maybe_billed)

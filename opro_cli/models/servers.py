@@ -12,27 +12,27 @@ from urllib.parse import urlsplit
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import ModelError
-from opro_cli.models.error_texts import one_line, parsed, shortened
+from opro_cli.models.error_texts import make_one_line, parse_json, shorten
 from opro_cli.models.keys import redact
-from opro_cli.models.openai_answers import count, error_in_an_answer, refusal_in
-from opro_cli.models.openai_compatible import headers_for, model_in, url_of
+from opro_cli.models.openai_answers import build_error_in_answer, build_refusal, read_count
+from opro_cli.models.openai_compatible import build_headers, build_url, strip_provider
 from opro_cli.models.providers import (
     NAMES,
     OF_OWNER,
     Kind,
+    find_own_address,
+    identify_server,
     is_loopback,
-    kind_of,
-    lengthen_hint,
-    own_address,
+    suggest_context,
 )
 from opro_cli.models.refusals import (
-    Answer,
-    Asked,
-    refused_connection,
-    timed_out,
-    unreadable,
-    without_list,
-    without_model,
+    HttpAnswer,
+    ModelCall,
+    build_connection_error,
+    build_missing_list_error,
+    build_missing_model_error,
+    build_timeout_error,
+    build_unreadable_error,
 )
 
 if TYPE_CHECKING:
@@ -82,66 +82,66 @@ def require_listener(settings: ModelSettings, address: str) -> None:
     try:
         socket.create_connection((parts.hostname or "", port), PATIENCE_S).close()
     except ConnectionRefusedError:
-        asked = Asked(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
-        raise refused_connection(asked) from None
+        asked = ModelCall(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
+        raise build_connection_error(asked) from None
     except OSError:
         pass  # whatever else it is, the first call tells it
 
 
-def look_at(models: Sequence[ModelSettings]) -> tuple[Server, ...]:
+def inspect_servers(models: Sequence[ModelSettings]) -> tuple[Server, ...]:
     """The servers of `models` that somebody runs themselves, each asked once."""
-    own = {(m.model, m.api_base): m for m in models if own_address(m.model, m.api_base)}
-    if not any(is_loopback(own_address(*key) or "") for key in own):
+    own = {(m.model, m.api_base): m for m in models if find_own_address(m.model, m.api_base)}
+    if not any(is_loopback(find_own_address(*key) or "") for key in own):
         return tuple(not_asked(m) for m in own.values())
     return asyncio.run(_all_of(tuple(own.values())))
 
 
 async def _all_of(models: Sequence[ModelSettings]) -> tuple[Server, ...]:
-    return tuple(await asyncio.gather(*map(server_of, models)))
+    return tuple(await asyncio.gather(*map(inspect_server, models)))
 
 
 def not_asked(settings: ModelSettings) -> Server:
     return Server(*_named(settings), asked=False)
 
 
-async def server_of(settings: ModelSettings) -> Server:
+async def inspect_server(settings: ModelSettings) -> Server:
     """Ask the server of one model; what is wrong with it is in the answer, nothing is raised."""
-    base = own_address(settings.model, settings.api_base) or ""
+    base = find_own_address(settings.model, settings.api_base) or ""
     if not is_loopback(base):
         return not_asked(settings)
     from opro_cli.models.http import HttpGet
 
-    asked = Asked(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
-    headers = headers_for(settings.model, settings.api_base)
+    asked = ModelCall(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
+    headers = build_headers(settings.model, settings.api_base)
     try:
         async with HttpGet(headers, asked, PATIENCE_S) as http:
-            return await _look(http, base, settings, asked)
+            return await _inspect(http, base, settings, asked)
     except TimeoutError:
-        refusal = timed_out(asked, "is it busy, or is that another program?")
+        refusal = build_timeout_error(asked, "is it busy, or is that another program?")
     except ModelError as error:
         refusal = error
-    kind = kind_of(settings.model, settings.api_base)
+    kind = identify_server(settings.model, settings.api_base)
     return Server(*_named(settings), problem=refusal.message, hint=refusal.hint, kind=kind)
 
 
-async def _look(http: HttpGet, base: str, settings: ModelSettings, asked: Asked) -> Server:
-    url = url_of(settings.model, base, "/models")
+async def _inspect(http: HttpGet, base: str, settings: ModelSettings, asked: ModelCall) -> Server:
+    url = build_url(settings.model, base, "/models")
     answer = await http.get(url)
-    kind = kind_of(settings.model, settings.api_base)
+    kind = identify_server(settings.model, settings.api_base)
     if answer.status in (404, 405):
         if kind is None and "/v1" in base:  # a gateway may have no list
             return Server(*_named(settings))
-        raise without_list(asked, redact(url))
-    rows = listed_in(answer, asked)
+        raise build_missing_list_error(asked, redact(url))
+    rows = read_models(answer, asked)
     kind = next((OF_OWNER[row["owned_by"]] for row in rows if _is_owned(row)), kind)
-    row = row_of(model_in(settings.model), rows, kind)
+    row = find_row(strip_provider(settings.model), rows, kind)
     if row is None and kind is not None:
-        raise without_model(asked, kind, [each["id"] for each in rows])
-    context, at_once = await _limits(http, url.removesuffix("/models"), row, kind, asked)
+        raise build_missing_model_error(asked, kind, [each["id"] for each in rows])
+    context, at_once = await _find_limits(http, url.removesuffix("/models"), row, kind, asked)
     return Server(
         *_named(settings),
         kind=kind,
-        serves=one_line(shortened(row["id"])) if row else None,
+        serves=make_one_line(shorten(row["id"])) if row else None,
         context=context,
         at_once=at_once,
     )
@@ -152,22 +152,22 @@ def _is_owned(row: Mapping[str, Any]) -> bool:
     return isinstance(owner, str) and owner in OF_OWNER
 
 
-def listed_in(answer: Answer, asked: Asked) -> list[dict[str, Any]]:
+def read_models(answer: HttpAnswer, asked: ModelCall) -> list[dict[str, Any]]:
     """The rows of {"object": "list", "data": [{"id": …}]}; raises ModelError when it is none."""
     if answer.status >= 300:
-        raise refusal_in(answer, asked)
-    data = parsed(answer.body)
+        raise build_refusal(answer, asked)
+    data = parse_json(answer.body)
     if isinstance(data, dict) and data.get("error") and "data" not in data:
-        raise error_in_an_answer(data["error"], answer, asked)
+        raise build_error_in_answer(data["error"], answer, asked)
     rows = data.get("data") if isinstance(data, dict) else None
     if rows is None and isinstance(data, dict) and data.get("object") == "list":
         return []  # Ollama without a model says null
     if not isinstance(rows, list):
-        raise unreadable(answer.body, asked)
+        raise build_unreadable_error(answer.body, asked)
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
 
 
-def row_of(
+def find_row(
     model: str, rows: Sequence[Mapping[str, Any]], kind: Kind | None
 ) -> Mapping[str, Any] | None:
     """The row of the model that would answer, None where the server lists none such."""
@@ -180,58 +180,58 @@ def row_of(
     return ids.get(model)
 
 
-async def _limits(
-    http: HttpGet, base: str, row: Mapping[str, Any] | None, kind: Kind | None, asked: Asked
+async def _find_limits(
+    http: HttpGet, base: str, row: Mapping[str, Any] | None, kind: Kind | None, asked: ModelCall
 ) -> tuple[int | None, int | None]:
     """Tokens of context and requests at once, each None where the server does not say."""
     root = base.removesuffix("/v1")
     if row is None:
         return None, None
     if kind == "ollama":
-        return await _ollama_context(http, root, row["id"]), None
+        return await _find_ollama_context(http, root, row["id"]), None
     if kind == "lm_studio":
-        return lm_studio_context(await http.data(f"{root}/api/v1/models"), row["id"]), None
+        return find_lm_studio_context(await http.data(f"{root}/api/v1/models"), row["id"]), None
     if kind in ANY_NAME and "status" not in row:
         try:
             answer = await http.get(f"{root}/props")
         except (ModelError, TimeoutError):  # older ones answer between two batches
             return None, None
         if answer.status in (401, 403, 503):  # the list needs no key, and is there while it loads
-            raise refusal_in(answer, asked)
-        props = parsed(answer.body)
+            raise build_refusal(answer, asked)
+        props = parse_json(answer.body)
         settings = props.get("default_generation_settings") if isinstance(props, dict) else None
-        return count(settings, "n_ctx") or None, count(props, "total_slots") or None
-    return count(row, "max_model_len") or None, None  # vLLM, and those that do as it does
+        return read_count(settings, "n_ctx") or None, read_count(props, "total_slots") or None
+    return read_count(row, "max_model_len") or None, None  # vLLM, and those that do as it does
 
 
-async def _ollama_context(http: HttpGet, root: str, name: str) -> int | None:
+async def _find_ollama_context(http: HttpGet, root: str, name: str) -> int | None:
     """That of the model in memory, or else what its Modelfile says."""
     if name.endswith(("-cloud", ":cloud")):  # somebody else's machine has it
         return None
-    for row in rows_of(await http.data(f"{root}/api/ps"), "models"):
-        if row.get("name") == name and count(row, "context_length"):
-            return count(row, "context_length")
+    for row in read_rows(await http.data(f"{root}/api/ps"), "models"):
+        if row.get("name") == name and read_count(row, "context_length"):
+            return read_count(row, "context_length")
     shown = await http.data(f"{root}/api/show", {"model": name})
     parameters = shown.get("parameters") if isinstance(shown, dict) else None
     told = NUM_CTX.search(parameters) if isinstance(parameters, str) else None
     return int(told[1]) or None if told else None
 
 
-def lm_studio_context(data: Any, name: str) -> int | None:
+def find_lm_studio_context(data: Any, name: str) -> int | None:
     """That of the model in memory: {"models": [{"loaded_instances": [{"id", "config"}]}]}."""
-    for row in rows_of(data, "models"):
-        for instance in rows_of(row, "loaded_instances"):
+    for row in read_rows(data, "models"):
+        for instance in read_rows(row, "loaded_instances"):
             if name in (instance.get("id"), row.get("key")):
-                return count(instance.get("config"), "context_length") or None
+                return read_count(instance.get("config"), "context_length") or None
     return None
 
 
-def rows_of(data: Any, key: str) -> list[dict[str, Any]]:
+def read_rows(data: Any, key: str) -> list[dict[str, Any]]:
     rows = data.get(key) if isinstance(data, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def notes_on(server: Server, settings: ModelSettings, prompt: int) -> tuple[str, ...]:
+def build_server_notes(server: Server, settings: ModelSettings, prompt: int) -> tuple[str, ...]:
     """What a person should know before a run; `prompt`: tokens of the longest."""
     notes = []
     needed = prompt + settings.max_tokens
@@ -242,7 +242,7 @@ def notes_on(server: Server, settings: ModelSettings, prompt: int) -> tuple[str,
         notes.append(
             f"{server.model}: a prompt of up to {prompt:,} tokens and max_tokens "
             f"{settings.max_tokens:,} do not fit into its context of {holds}{cuts}: "
-            + lengthen_hint(server.model, server.kind, needed)
+            + suggest_context(server.model, server.kind, needed)
         )
     if server.at_once is not None and settings.concurrency > server.at_once:
         name = NAMES[server.kind] if server.kind else "the server"
@@ -255,4 +255,4 @@ def notes_on(server: Server, settings: ModelSettings, prompt: int) -> tuple[str,
 
 def _named(settings: ModelSettings) -> tuple[str, str | None, str]:
     model, api_base = settings.model, settings.api_base
-    return model, api_base, redact(own_address(model, api_base) or "")
+    return model, api_base, redact(find_own_address(model, api_base) or "")

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from opro_cli.reading.reply_text import SPACELESS, plain_characters
+from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
 MAX_WRAPPING = 60
 """Characters around an answer that may be dropped."""
@@ -31,46 +31,46 @@ _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
-def collapsed(text: str) -> str:
+def collapse_spaces(text: str) -> str:
     """`text` with every run of whitespace as one space and none around."""
     return " ".join(text.split())
 
 
-def required_text(raw: str) -> str:
+def require_text(raw: str) -> str:
     """A gold answer that is any text; raises ValueError when there is none."""
-    text = collapsed(raw)
+    text = collapse_spaces(raw)
     if not text:
         raise ValueError("expected a text, found an empty one")
     return text
 
 
-def text_key(text: str) -> str:
+def normalize_text(text: str) -> str:
     """`text` as it is compared: NFKC, casefolded, digits of every script as ASCII ones,
     whitespace collapsed, nothing invisible.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", plain_characters(text))
-    return collapsed(text.casefold())
+        text = unicodedata.normalize("NFKC", normalize_characters(text))
+    return collapse_spaces(text.casefold())
 
 
-def same_text(answer: str, target: str) -> bool:
+def is_same_text(answer: str, target: str) -> bool:
     """Whether `answer` is `target`, give or take an article, a stop, quotes or markdown around it.
 
     A target without a letter or digit ("] )", "*") keeps its quotes and markdown: there they
     may be the answer itself.
     """
     unwrap = any(character.isalnum() for character in target)
-    if len(text_key(answer)) > len(text_key(target)) + MAX_WRAPPING:
+    if len(normalize_text(answer)) > len(normalize_text(target)) + MAX_WRAPPING:
         return False
-    return not _keys(answer, unwrap).isdisjoint(_keys(target, unwrap))
+    return not _build_keys(answer, unwrap).isdisjoint(_build_keys(target, unwrap))
 
 
-def occurs(needle: str, text: str) -> bool:
+def has_occurrence(needle: str, text: str) -> bool:
     """Whether `needle` stands in `text` as whole words; see `occurrences`."""
-    return next(occurrences(needle, text), None) is not None
+    return next(find_occurrences(needle, text), None) is not None
 
 
-def occurrences(needle: str, text: str) -> Iterator[int]:
+def find_occurrences(needle: str, text: str) -> Iterator[int]:
     """Where `needle` stands in `text` with no letter or digit directly before or after it.
 
     Letters of scripts that are written without spaces may stand there. Both texts are compared
@@ -84,24 +84,24 @@ def occurrences(needle: str, text: str) -> Iterator[int]:
         start = text.find(needle, start + 1)
 
 
-def _keys(text: str, unwrap: bool) -> set[str]:
-    key = text_key(text)
+def _build_keys(text: str, unwrap: bool) -> set[str]:
+    key = normalize_text(text)
     keys = {key, key.removesuffix(".").rstrip()}
     if unwrap:
-        bare = _bare(key)
+        bare = _unwrap_and_unstop(key)
         keys |= {bare, _ARTICLE.sub("", bare)}
     # A text of nothing but a full stop has no shorter form.
     return keys - {""}
 
 
-def _bare(key: str) -> str:
+def _unwrap_and_unstop(key: str) -> str:
     """`key` without what wraps it and without one stop, inside the wrapping or outside."""
-    unwrapped = _unwrapped(key)
+    unwrapped = _unwrap(key)
     stopped = unwrapped[:-1].rstrip() if unwrapped.endswith(_STOPS) else unwrapped
-    return unwrapped if stopped == unwrapped else _unwrapped(stopped)
+    return unwrapped if stopped == unwrapped else _unwrap(stopped)
 
 
-def _unwrapped(key: str) -> str:
+def _unwrap(key: str) -> str:
     key = key if key.isascii() else _PICTURES.sub("", key) or key
     opened = not (key[:1].isalnum() and key[-1:].isalnum())
     while opened:
@@ -127,39 +127,39 @@ def is_word_list(target: str) -> bool:
     return len(words) > 1 and all(_WORD.fullmatch(word) and word.isalpha() for word in words)
 
 
-def same_words(answer: str, target: str) -> bool:
+def has_same_words(answer: str, target: str) -> bool:
     """Whether `answer` gives the words of `target` in their order: "1. ant, 2. bee and cat"."""
-    wanted = text_key(target).split()
-    given = _WORD.findall(_NUMBERED.sub("", text_key(answer)))
+    wanted = normalize_text(target).split()
+    given = _WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
 
 
-def listed(lines: list[str]) -> str | None:
+def join_last_list(lines: list[str]) -> str | None:
     """The items of the last list in `lines`, joined by commas; None without two in a row.
 
     An item is a line with a bullet or a number, or a line of one word.
     """
-    kinds = [_kind(line) for line in lines]
+    kinds = [_classify_item(line) for line in lines]
     end = len(lines)
     while end and kinds[end - 1] is None:
         end -= 1
     start = end
     while start and kinds[start - 1] == kinds[end - 1]:
         start -= 1
-    return list_at(lines[start:end])
+    return join_leading_list(lines[start:end])
 
 
-def list_at(lines: list[str]) -> str | None:
+def join_leading_list(lines: list[str]) -> str | None:
     """The items of the list that `lines` begin with, in the same form."""
-    kind = _kind(lines[0]) if lines else None
+    kind = _classify_item(lines[0]) if lines else None
     if kind is None:
         return None
-    found = itertools.takewhile(lambda line: _kind(line) == kind, lines)
+    found = itertools.takewhile(lambda line: _classify_item(line) == kind, lines)
     items = [item[kind].strip() for line in found if (item := _ITEM.fullmatch(line))]
     return ", ".join(items) if len(items) > 1 else None
 
 
-def _kind(line: str) -> int | None:
+def _classify_item(line: str) -> int | None:
     """1 for an item with a bullet or number, 2 for one of a word alone, None for neither."""
     item = _ITEM.fullmatch(line)
     return item.lastindex if item else None

@@ -83,7 +83,7 @@ class Verdict:
     end: int
 
 
-def verdicts(text: str, family: Family) -> list[Verdict]:
+def find_verdicts(text: str, family: Family) -> list[Verdict]:
     """The words of `family` that `text` asserts, the opposite where they are negated.
 
     Words that are only weighed and pairs ("valid or invalid") are left out.
@@ -109,13 +109,13 @@ def is_weighed(before: str) -> bool:
     return bool(_WEIGHED.search(before))
 
 
-def says_both(text: str, family: Family) -> bool:
+def has_both_words(text: str, family: Family) -> bool:
     """Whether `text` answers with both words: "Yes and no."."""
     pairs = _PAIRS[family].finditer(text)
     return any(pair["both"] and _STOP.match(text, pair.end()) for pair in pairs)
 
 
-def foreign_verdict(text: str, family: Family) -> str | None:
+def read_foreign_verdict(text: str, family: Family) -> str | None:
     """The word of `family` that `text` begins with in another language, "Nein, …"."""
     found = _FOREIGN.match(text)
     if found is None:
@@ -123,7 +123,7 @@ def foreign_verdict(text: str, family: Family) -> str | None:
     return family[found["negative"] is not None]
 
 
-def judged(text: str, family: Family) -> str | None:
+def read_judgement(text: str, family: Family) -> str | None:
     """The word of `family` for "the statement is (in)correct"; None for valid/invalid."""
     found = _JUDGED.search(text) if family in OTHER else None
     if found is None:
@@ -132,7 +132,7 @@ def judged(text: str, family: Family) -> str | None:
     return family[negative != (found["denied"] is not None)]
 
 
-def bit_verdict(text: str, family: Family) -> str | None:
+def read_bit(text: str, family: Family) -> str | None:
     """The word of `family` where `text` is nothing but 1 or 0."""
     found = _BIT.fullmatch(text)
     return family[found[1] == "0"] if found else None
@@ -167,12 +167,12 @@ _REPORTED = re.compile(
 )
 
 
-def restated(sentence: str, question: str) -> bool | None:
+def read_restatement(sentence: str, question: str) -> bool | None:
     """Whether `sentence` affirms what `question` asks (True) or denies it (False); None neither.
 
     What is only weighed ("if you return") or reported ("Ann says you return") is neither.
     """
-    pattern = _statement(question[-QUESTION_LIMIT:])
+    pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
         return None
     said: bool | None = None
@@ -185,7 +185,7 @@ def restated(sentence: str, question: str) -> bool | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _statement(question: str) -> re.Pattern[str] | None:
+def _compile_statement(question: str) -> re.Pattern[str] | None:
     """What matches a statement of what `question` asks; its groups are what denies it."""
     asked = list(_ASKED.finditer(question))
     if not asked:
@@ -194,14 +194,17 @@ def _statement(question: str) -> re.Pattern[str] | None:
     quality = _QUALITY.search(asked[-1]["what"])
     if quality:
         subject = r"(?:it|this|that|sentence|statement)"
-        forms = [_said(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
+        forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
     else:
         # Where the subject ends is not known: every place is tried.
         places = range(1, min(len(words), MAX_SUBJECT + 1))
         splits = [(words[:at], words[at:]) for at in places if _says_much(words[at:])]
-        forms = [_said(_subject(who), verb, _predicate(what, verb)) for who, what in splits]
+        forms = [
+            _build_statement(_build_subject(who), verb, _build_predicate(what, verb))
+            for who, what in splits
+        ]
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
-        forms.append(_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
+        forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
     return (
         re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", re.IGNORECASE) if forms else None
     )
@@ -211,21 +214,21 @@ def _says_much(predicate: list[str]) -> bool:
     return any(len(word) > 3 for word in predicate)
 
 
-def _subject(words: list[str]) -> str:
-    name = _words(words)
+def _build_subject(words: list[str]) -> str:
+    name = _join_words(words)
     return "(?:you|we|i)" if name.lower() == "you" else f"(?:{name}|it|he|she|they)"
 
 
-def _predicate(words: list[str], verb: str) -> str:
+def _build_predicate(words: list[str], verb: str) -> str:
     if words[0].lower() in ("still", "also", "really", "ever") and len(words) > 1:
         words = words[1:]
     if verb in ("does", "do", "did"):
         inflected = rf"{re.escape(words[0])}(?:e?s|e?d)?"
         return r"\s".join([inflected, *map(re.escape, words[1:])])
-    return _words(words)
+    return _join_words(words)
 
 
-def _said(subject: str, verb: str, predicate: str) -> str:
+def _build_statement(subject: str, verb: str, predicate: str) -> str:
     """A statement of it; its groups match only what denies it: "you (do not) return"."""
     if verb in ("does", "do", "did"):
         auxiliary = r"(?:\s(?:do|does|did)(\s?n['’]t|\snot)?|(\snever))?"
@@ -236,5 +239,5 @@ def _said(subject: str, verb: str, predicate: str) -> str:
     return rf"{subject}{auxiliary}{_ADVERBS}\s{predicate}"
 
 
-def _words(words: list[str]) -> str:
+def _join_words(words: list[str]) -> str:
     return r"\s".join(map(re.escape, words))

@@ -18,14 +18,14 @@ from opro_cli.reading.markers import (
     BEHIND_END,
     BEHIND_LEAD,
     BEHIND_NOUNS,
-    CORRECTING,
     CORRECTION,
+    CORRECTION_WORDS,
     HEADING_LEAD,
     KEYWORDS,
     MARKER,
 )
-from opro_cli.reading.reply_text import answering_texts
-from opro_cli.reading.sentences import is_fence, lines, sentences
+from opro_cli.reading.reply_text import select_answer_texts
+from opro_cli.reading.sentences import is_fence, split_lines, split_sentences
 
 MAX_MARKS = 16
 """Markers that are read, from the end; a reply with more of them repeats itself."""
@@ -104,21 +104,21 @@ class FinalAnswer:
         return bool(self.marks)
 
 
-def final_answer(reply: str) -> FinalAnswer:
+def find_final_answer(reply: str) -> FinalAnswer:
     """The final answer of `reply`; the last marker that is followed by anything wins."""
-    return final_answer_in(answering_texts(reply)[0])
+    return find_final_answer_in(select_answer_texts(reply)[0])
 
 
-def final_answer_in(text: str) -> FinalAnswer:
-    """The final answer of one of the `answering_texts` of a reply."""
-    marks = _marks(text)
+def find_final_answer_in(text: str) -> FinalAnswer:
+    """The final answer of one of the `select_answer_texts` of a reply."""
+    marks = _find_marks(text)
     if marks:
         return FinalAnswer(marks[0].line, text, marks)
-    listed = lines(text)
+    listed = split_lines(text)
     return FinalAnswer(listed[-1] if listed else text, text, ())
 
 
-def decided(
+def decide(
     marks: tuple[Mark, ...],
     read: Callable[[Mark], T | Undecided | None],
     same: Callable[[T, T], bool] = operator.eq,
@@ -134,7 +134,7 @@ def decided(
             continue
         if isinstance(answer, Undecided):
             return answer
-        for rival in _rivals(mark, marks[place + 1 :]):
+        for rival in _find_rivals(mark, marks[place + 1 :]):
             other = read(rival)
             if other is not None and not isinstance(other, Undecided) and not same(other, answer):
                 return UNDECIDED
@@ -142,7 +142,7 @@ def decided(
     return None
 
 
-def _rivals(mark: Mark, earlier: tuple[Mark, ...]) -> Iterator[Mark]:
+def _find_rivals(mark: Mark, earlier: tuple[Mark, ...]) -> Iterator[Mark]:
     """The earlier marks that `mark` does not supersede."""
     before = earlier[0] if earlier else None
     if before and before.only is not None and before.form == mark.form:
@@ -151,54 +151,58 @@ def _rivals(mark: Mark, earlier: tuple[Mark, ...]) -> Iterator[Mark]:
         yield from (other for other in earlier if other.conditional)
 
 
-def first_sentence(line: str) -> str:
+def take_first_sentence(line: str) -> str:
     """`line` up to its first full stop that more text follows, without that full stop."""
     end = _SENTENCE_END.search(line)
     return line[: end.start()] if end else line
 
 
-def _marks(text: str) -> tuple[Mark, ...]:
+def _find_marks(text: str) -> tuple[Mark, ...]:
     # As long as `text`: only "İ" has a longer small letter.
     lower = text.replace("İ", "I").lower()
-    found = [(match, _form(match)) for match in _matches(lower)]
-    found += [(match, "behind") for match in _leads_of_nouns(lower)]
-    if any(map(lower.__contains__, CORRECTING)):
+    found = [(match, _classify_marker(match)) for match in _find_markers(lower)]
+    found += [(match, "behind") for match in _find_answers_before_nouns(lower)]
+    if any(map(lower.__contains__, CORRECTION_WORDS)):
         found += [(match, "correction") for match in CORRECTION.finditer(lower)]
     found = sorted(found, key=lambda pair: pair[0].start())[-MAX_MARKS:]
     marks: list[Mark] = []
     following = len(text)
     for match, form in reversed(found):
-        mark = _behind(text, match) if form == "behind" else _mark(text, match, form, following)
+        mark = (
+            _read_mark_behind(text, match)
+            if form == "behind"
+            else _read_mark(text, match, form, following)
+        )
         if mark is not None:
             marks.append(mark)
             following = match.start()
     return tuple(marks)
 
 
-def _matches(lower: str) -> Iterator[re.Match[str]]:
+def _find_markers(lower: str) -> Iterator[re.Match[str]]:
     end = 0
-    for start in _places(ASCII_KEYWORDS if lower.isascii() else KEYWORDS, lower):
+    for start in _find_words(ASCII_KEYWORDS if lower.isascii() else KEYWORDS, lower):
         before = lower[start - 1 : start] if start else ""
         if start < end or (before.isalnum() and before.isascii() and lower[start].isalpha()):
             continue
         match = MARKER.match(lower, start)
-        if match is not None and _stands_well(lower, match):
+        if match is not None and _is_well_placed(lower, match):
             end = match.end()
             yield match
 
 
-def _leads_of_nouns(lower: str) -> Iterator[re.Match[str]]:
+def _find_answers_before_nouns(lower: str) -> Iterator[re.Match[str]]:
     """What leads to "the answer" in "18 is the answer"."""
     for noun in BEHIND_NOUNS:
         if noun not in lower:
             continue
-        for place in _places((noun,), lower):
+        for place in _find_words((noun,), lower):
             lead = BEHIND_LEAD.search(lower, max(0, place - 60), place)
             if lead and BEHIND_END.match(lower, place + len(noun)):
                 yield lead
 
 
-def _places(words: tuple[str, ...], lower: str) -> list[int]:
+def _find_words(words: tuple[str, ...], lower: str) -> list[int]:
     """Where any of `words` begins."""
     places: set[int] = set()
     for word in words:
@@ -209,7 +213,7 @@ def _places(words: tuple[str, ...], lower: str) -> list[int]:
     return sorted(places)
 
 
-def _stands_well(lower: str, match: re.Match[str]) -> bool:
+def _is_well_placed(lower: str, match: re.Match[str]) -> bool:
     """Whether a heading stands alone on its line, and "answer 18" at the beginning of one."""
     if match["heading"] is None and match["digits"] is None:
         return True
@@ -218,7 +222,7 @@ def _stands_well(lower: str, match: re.Match[str]) -> bool:
     return bool(HEADING_LEAD.match(lead))
 
 
-def _form(match: re.Match[str]) -> Form:
+def _classify_marker(match: re.Match[str]) -> Form:
     if match["box"] or match["tag"]:
         return "box"
     if match["short"] and not match["digits"]:
@@ -227,44 +231,44 @@ def _form(match: re.Match[str]) -> Form:
     return "sentence" if spoken else "label"
 
 
-def _mark(text: str, match: re.Match[str], form: Form, following: int) -> Mark | None:
+def _read_mark(text: str, match: re.Match[str], form: Form, following: int) -> Mark | None:
     """The mark of a marker before its answer; None when nothing follows it."""
     after = text[match.end() :]
     end = following - match.end()
     if form == "box":
-        inside = _styled_text(_braced(after) if match["box"] else after.partition("<")[0])
+        inside = _drop_style(_take_braced(after) if match["box"] else after.partition("<")[0])
         end = max(end, len(inside))
-        line = _first_line(inside)
+        line = _take_first_line(inside)
         adjoining = _LEADING_ON.fullmatch(after, len(inside), end)
         return Mark(line, inside.strip(), form, line if adjoining else None) if line else None
     if '"' in match[0] and (string := _JSON_STRING.match(after)):
         after = string[1].replace('\\"', '"')
-    line = _first_line(after)
+    line = _take_first_line(after)
     if not line:
         return None
     rest = after[:end]
-    only = _only(rest) if end < len(after) else None
+    only = _read_only_line(rest) if end < len(after) else None
     conditional = form == "sentence" and bool(_IN_CASE.search(text[: match.start()][-300:]))
     return Mark(line, rest.strip(), form, only, conditional)
 
 
-def _only(said: str) -> str | None:
+def _read_only_line(said: str) -> str | None:
     """The line that `said` is, the lead to the next marker aside; None when it is more."""
     line = _LEADING_ON.sub("", said).strip()
-    if "\n" in line or len(sentences(line)) > 1 or _TAKEN_BACK.search(line):
+    if "\n" in line or len(split_sentences(line)) > 1 or _TAKEN_BACK.search(line):
         return None
     return line or None
 
 
-def _behind(text: str, match: re.Match[str]) -> Mark | None:
+def _read_mark_behind(text: str, match: re.Match[str]) -> Mark | None:
     start = text.rfind("\n", 0, match.start()) + 1
-    line = sentences(text[start : match.start()])[-1]
+    line = split_sentences(text[start : match.start()])[-1]
     if _NO_SUBJECT.fullmatch(line):
         return None
     return Mark(line, line, "behind")
 
 
-def _braced(text: str) -> str:
+def _take_braced(text: str) -> str:
     """The text up to the brace that closes an already opened one; to the end when none does."""
     depth = 1
     for brace in _BRACE.finditer(text):
@@ -274,12 +278,12 @@ def _braced(text: str) -> str:
     return text
 
 
-def _styled_text(text: str) -> str:
+def _drop_style(text: str) -> str:
     styled = _STYLED.fullmatch(text.strip())
     return styled[1] if styled else text
 
 
-def _first_line(text: str) -> str:
+def _take_first_line(text: str) -> str:
     stripped = (found[0].strip() for found in _LINE.finditer(text))
     line = next((line for line in stripped if not is_fence(line)), "")
     return line if line.isascii() else _VERB_BEHIND.sub("", line) or line

@@ -26,7 +26,7 @@ _NO_ANSWER = (
 _SIGN = r"(?::|=(?!=)|→|⇒|->|=>|[-–—](?=\s))"
 
 
-def _phrase(nouns: str, between: str, copulas: str) -> str:
+def _build_phrase(nouns: str, between: str, copulas: str) -> str:
     """A noun, what may follow it, and a copula or a sign."""
     copula = rf"{_STYLE}{_ADVERBS}\s(?:{copulas})(?![^\W_]){_ADVERBS}{_LEAD_IN}{_NO_ANSWER}"
     return (
@@ -36,7 +36,7 @@ def _phrase(nouns: str, between: str, copulas: str) -> str:
 
 
 _PHRASES = (
-    _phrase(
+    _build_phrase(
         r"answer|ans|(?:correct|right|best)\s(?:option|choice|statement|letter|one)"
         r"|final\s(?:result|value|total|number|verdict|conclusion)",
         r"(?:\s(?:choice|option|letter|here|key))?(?:\s{0,2}\([^()\n]{1,60}\))?"
@@ -44,7 +44,7 @@ _PHRASES = (
         r"is|was|equals|(?:would|should|must|will|has\sto|can\sonly)\sbe|becomes"
         r"|comes\s(?:out\s)?to",
     ),
-    _phrase(
+    _build_phrase(
         r"antwort|lösung|endergebnis|antwoord|svaret|svar|odpowiedź|odpověď|cevap|jawabannya|jawaban"
         r"|réponse|respuesta|resposta|risposta|ответ|відповідь|الجواب|الإجابة|الاجابة"
         r"|उत्तर|जवाब|উত্তর|సమాధానం|คำตอบ|jibu",
@@ -122,7 +122,7 @@ CORRECTION = re.compile(
 )
 """What follows it takes back what was said: "The answer is 15. No wait, 18."."""
 
-CORRECTING = (
+CORRECTION_WORDS = (
     "wait",
     "actually",
     "correction",

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from opro_cli.reading.final_answer import UNDECIDED, Undecided
-from opro_cli.reading.number_context import Standing, standing, without_names, without_two_units
-from opro_cli.reading.number_words import in_digits
-from opro_cli.reading.numerals import Numeral, numerals_in, readable, same_number
-from opro_cli.reading.reply_text import repeats
+from opro_cli.reading.number_context import Standing, drop_names, drop_two_units, rate_standing
+from opro_cli.reading.number_words import replace_number_words
+from opro_cli.reading.numerals import Numeral, find_numerals_in, is_same_number, normalize_numbers
+from opro_cli.reading.reply_text import is_repetition
 from opro_cli.reading.sentences import (
-    concludes,
-    cut_off,
-    declines,
-    lines,
-    sentences,
-    takes_back,
-    trails_off,
-    without_closing,
-    without_denied,
+    drop_closing,
+    drop_denied,
+    has_conclusion,
+    has_retraction,
+    is_cut_off,
+    is_refusal,
+    is_unfinished,
+    split_lines,
+    split_sentences,
 )
 
 MAX_SENTENCE = 1000
@@ -95,35 +95,35 @@ class Statement:
 
 
 @functools.lru_cache(maxsize=4096)  # a run asks few questions many times
-def counted_in(question: str) -> frozenset[str]:
+def find_counted_words(question: str) -> frozenset[str]:
     """The words for what `question` counts: "How many bad carrots did they have?"."""
     found = list(_HOW_MANY.finditer(question))
-    return frozenset(map(_stem, found[-1][1].split())) if found else frozenset()
+    return frozenset(map(_stem_word, found[-1][1].split())) if found else frozenset()
 
 
-def stated_number(sentence: str, expected: Expected) -> Statement | Undecided | None:
+def read_stated_number(sentence: str, expected: Expected) -> Statement | Undecided | None:
     """The number that `sentence` states; None without a number.
 
     UNDECIDED where it declines, has a blank to fill in, gives a choice or a range, one quantity
     in two units, or only a calculation without result.
     """
     sentence = sentence[-MAX_SENTENCE:]
-    if declines(sentence) or _BLANK.search(sentence):
+    if is_refusal(sentence) or _BLANK.search(sentence):
         return UNDECIDED
     if "**" in sentence and "=" not in sentence[sentence.rfind("**") :]:
         bold = _BOLD.findall(sentence)
-        statement = _stated(bold[-1], expected) if bold else None
+        statement = _read_statement(bold[-1], expected) if bold else None
         if statement is not None:
             return statement
-    return _stated(sentence, expected)
+    return _read_statement(sentence, expected)
 
 
-def plain_sentence(sentence: str, *, european: bool = False) -> str:
+def normalize_sentence(sentence: str, *, european: bool = False) -> str:
     """`sentence` with its numbers in digits and without digits that are no quantity."""
-    plain = readable(in_digits(without_denied(sentence)), european=european)
+    plain = normalize_numbers(replace_number_words(drop_denied(sentence)), european=european)
     if _CHANCE.search(plain):
         plain = _ONE_IN.sub(r"\1/\2", plain)
-    return without_names(plain)
+    return drop_names(plain)
 
 
 def is_open(plain: str, found: list[Numeral], place: int) -> bool:
@@ -133,7 +133,7 @@ def is_open(plain: str, found: list[Numeral], place: int) -> bool:
             continue
         left, right = found[first], found[first + 1]
         joint = _RANGE.fullmatch(plain, left.end, right.start)
-        if joint is None or same_number(left, right) or same_number(right, left):
+        if joint is None or is_same_number(left, right) or is_same_number(right, left):
             continue
         before = plain[max(0, left.start - 12) : left.start]
         if joint["and"] and not _BETWEEN.search(before):
@@ -144,33 +144,33 @@ def is_open(plain: str, found: list[Numeral], place: int) -> bool:
     return False
 
 
-def _stated(sentence: str, expected: Expected) -> Statement | Undecided | None:
-    plain = plain_sentence(sentence, european=expected.european)
-    in_one_unit = without_two_units(plain)
-    found = numerals_in(in_one_unit)
+def _read_statement(sentence: str, expected: Expected) -> Statement | Undecided | None:
+    plain = normalize_sentence(sentence, european=expected.european)
+    in_one_unit = drop_two_units(plain)
+    found = find_numerals_in(in_one_unit)
     if not found:
         return None if in_one_unit == plain else UNDECIDED
-    standings = _standings(in_one_unit, found)
+    standings = _rate_all(in_one_unit, found)
     if max(standings) == Standing.OPERAND:
         return UNDECIDED
-    place = _best(in_one_unit, found, standings, expected.counted)
+    place = _find_best(in_one_unit, found, standings, expected.counted)
     if is_open(in_one_unit, found, place):
         return UNDECIDED
     return Statement(found[place], standings[place] >= Standing.ASIDE)
 
 
-def _standings(plain: str, found: list[Numeral]) -> list[Standing]:
+def _rate_all(plain: str, found: list[Numeral]) -> list[Standing]:
     asides = [(match.start(), match.end()) for match in _PARENTHESIS.finditer(plain)]
     for reason in _REASON.finditer(plain):
         stop = _REASON_END.search(plain, reason.end())
         asides.append((reason.start(), stop.start() if stop else len(plain)))
     # What stands before the last "=" that a number follows is what is calculated.
     signs = [sign.start() for sign in _EQUALS.finditer(plain, 0, found[-1].start)]
-    outside = [sign for sign in signs if not _within(sign, asides)]
+    outside = [sign for sign in signs if not _is_within(sign, asides)]
     standings: list[Standing] = []
     for number in found:
-        given = standing(plain, number.start, number.end)
-        if _within(number.start, asides) or (outside and number.end <= outside[-1]):
+        given = rate_standing(plain, number.start, number.end)
+        if _is_within(number.start, asides) or (outside and number.end <= outside[-1]):
             given = min(given, Standing.EXPLAINED)
         standings.append(given)
     for place in range(len(found) - 1):
@@ -183,11 +183,11 @@ def _standings(plain: str, found: list[Numeral]) -> list[Standing]:
     return standings
 
 
-def _within(place: int, spans: list[tuple[int, int]]) -> bool:
+def _is_within(place: int, spans: list[tuple[int, int]]) -> bool:
     return any(start <= place < end for start, end in spans)
 
 
-def _best(
+def _find_best(
     plain: str, found: list[Numeral], standings: list[Standing], counted: frozenset[str]
 ) -> int:
     """The place of the number that stands best in the last clause that comes to any.
@@ -201,21 +201,21 @@ def _best(
 
     def rank(place: int) -> tuple[bool, bool, int, Standing, int]:
         given = standings[place]
-        counts = _counts(plain, found[place].end, counted) if given >= Standing.ASIDE else 0
+        counts = _count_matches(plain, found[place].end, counted) if given >= Standing.ASIDE else 0
         return given == Standing.RESULT, given > Standing.ASIDE, counts, given, place
 
     return max(next(firm, places), key=rank)
 
 
-def _counts(plain: str, end: int, counted: frozenset[str]) -> int:
+def _count_matches(plain: str, end: int, counted: frozenset[str]) -> int:
     """How many of the words `counted` stand directly behind a number."""
     if not counted:
         return 0
     behind = _BEHIND.match(plain, end)
-    return len(counted & set(map(_stem, behind[0].split()))) if behind else 0
+    return len(counted & set(map(_stem_word, behind[0].split()))) if behind else 0
 
 
-def _stem(word: str) -> str:
+def _stem_word(word: str) -> str:
     return word.lower()[:5].rstrip("s")
 
 
@@ -237,7 +237,9 @@ _BARE_BEFORE = re.compile(
 )
 
 
-def concluding_number(text: str, question: str, expected: Expected) -> Numeral | Undecided | None:
+def read_concluding_number(
+    text: str, question: str, expected: Expected
+) -> Numeral | Undecided | None:
     """The number of the first sentence if that is a bare answer ("96 pencils."), else of the last
     sentence that states any.
 
@@ -245,44 +247,44 @@ def concluding_number(text: str, question: str, expected: Expected) -> Numeral |
     others state one, sentences that only repeat numbers of `question` or give a reason. A text
     that is cut off before its end comes to nothing.
     """
-    if repeats(text, question):
+    if is_repetition(text, question):
         return None
-    body = without_closing(_without_list_numbers(text))
-    said = [sentence for line in lines(body) for sentence in sentences(line)]
+    body = drop_closing(_drop_list_numbers(text))
+    said = [sentence for line in split_lines(body) for sentence in split_sentences(line)]
     if not said:
         return None
-    if (first := _bare_answer(said, body)) is not None:
+    if (first := _read_bare_answer(said, body)) is not None:
         return first
-    if cut_off(body) or _stops_short(said[-1], body):
+    if is_cut_off(body) or _is_stopped_short(said[-1], body):
         return None
-    return _last_stated(body, said, question, expected)
+    return _read_last_statement(body, said, question, expected)
 
 
-def bare_number(sentence: str) -> Numeral | None:
+def read_bare_number(sentence: str) -> Numeral | None:
     """The number that `sentence` is, give or take a unit of three words: "96 pencils."."""
     if not _DIGIT.search(sentence[:40]):
         return None
-    plain = plain_sentence(sentence)
-    found = numerals_in(plain)
+    plain = normalize_sentence(sentence)
+    found = find_numerals_in(plain)
     if len(found) != 1 or not _BARE_BEFORE.fullmatch(plain, 0, found[0].start):
         return None
     return found[0] if _BARE_AFTER.match(plain, found[0].end) else None
 
 
-def _bare_answer(said: list[str], body: str) -> Numeral | None:
-    if len(said) < 2 or (first := bare_number(said[0])) is None or bare_number(said[1]):
+def _read_bare_answer(said: list[str], body: str) -> Numeral | None:
+    if len(said) < 2 or (first := read_bare_number(said[0])) is None or read_bare_number(said[1]):
         return None
     rest = body[len(said[0]) :]
-    return None if concludes(rest) or takes_back(body) else first
+    return None if has_conclusion(rest) or has_retraction(body) else first
 
 
-def _stops_short(last: str, body: str) -> bool:
+def _is_stopped_short(last: str, body: str) -> bool:
     """Whether the last sentence has no stop where others have, and no result or conclusion."""
-    working = "=" in last or concludes(last) or _ITEM.search(body[: -len(last)][-8:])
-    return not working and trails_off(last, body)
+    working = "=" in last or has_conclusion(last) or _ITEM.search(body[: -len(last)][-8:])
+    return not working and is_unfinished(last, body)
 
 
-def _last_stated(
+def _read_last_statement(
     body: str, said: list[str], question: str, expected: Expected
 ) -> Numeral | Undecided | None:
     words_only = not _DIGIT.search(body)
@@ -290,33 +292,33 @@ def _last_stated(
     for sentence in islice(reversed(said), MAX_SENTENCES):
         if sentence.endswith("?"):
             continue
-        if declines(sentence):
+        if is_refusal(sentence):
             return fallback or UNDECIDED
-        if not words_only and not _DIGIT.search(sentence) and not concludes(sentence):
+        if not words_only and not _DIGIT.search(sentence) and not has_conclusion(sentence):
             continue
-        statement = stated_number(sentence, expected)
+        statement = read_stated_number(sentence, expected)
         if statement is UNDECIDED:
             return fallback or UNDECIDED
         if isinstance(statement, Statement):
-            if statement.firm and not _repeats_numbers(sentence, question):
+            if statement.firm and not _is_recap(sentence, question):
                 return statement.number
             fallback = fallback or statement.number
     return fallback
 
 
-def _repeats_numbers(sentence: str, question: str) -> bool:
+def _is_recap(sentence: str, question: str) -> bool:
     """Whether `sentence` has several numbers, all of the question, and concludes nothing."""
-    found = set(_quantities(sentence))
+    found = set(_find_quantities(sentence))
     if len(found) < 2 or "=" in sentence or _COMES_TO.search(sentence):
         return False
-    return found <= set(_quantities(question))
+    return found <= set(_find_quantities(question))
 
 
-def _quantities(text: str) -> Iterator[str]:
+def _find_quantities(text: str) -> Iterator[str]:
     return (number[0].rstrip(".,") for number in _QUANTITY.finditer(text))
 
 
-def _without_list_numbers(text: str) -> str:
+def _drop_list_numbers(text: str) -> str:
     numbers = [int(item[1]) for item in _LIST_ITEM.finditer(text)]
     if any(after == before + 1 for before, after in pairwise(numbers)):
         return _LIST_ITEM.sub("", text)

@@ -125,17 +125,17 @@ _ALTOGETHER = re.compile(
 )
 
 
-def without_names(plain: str) -> str:
+def drop_names(plain: str) -> str:
     """`plain` without digits that are no quantity: times, dates, "step 2", "not 5"."""
     return _NO_NUMBER.sub(" ", plain)
 
 
-def without_two_units(plain: str) -> str:
+def drop_two_units(plain: str) -> str:
     """`plain` without quantities in two units: "3 hours and 30 minutes"."""
     return _TWO_UNITS.sub(" ", plain)
 
 
-def standing(plain: str, start: int, end: int) -> Standing:
+def rate_standing(plain: str, start: int, end: int) -> Standing:
     """How the number at `start` to `end` stands in the sentence `plain`."""
     before = plain[max(0, start - CONTEXT) : start]
     if _OPERATOR_BEFORE.search(before) or _OPERATOR_AFTER.match(plain, end, end + CONTEXT):

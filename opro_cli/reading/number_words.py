@@ -109,7 +109,7 @@ class _Builder:
         return SpelledNumber(-value if _MINUS.search(before) else value, self.start, self.end)
 
 
-def spelled_numbers(text: str) -> list[SpelledNumber]:
+def find_spelled_numbers(text: str) -> list[SpelledNumber]:
     """The numbers in words in `text`, in their order; "one two" is two numbers."""
     found: list[SpelledNumber] = []
     current: _Builder | None = None
@@ -129,7 +129,7 @@ def spelled_numbers(text: str) -> list[SpelledNumber]:
     return found
 
 
-def in_digits(text: str) -> str:
+def replace_number_words(text: str) -> str:
     """`text` with its numbers in words as digits, "two thirds" as "2/3".
 
     Where `text` has digits, only what goes with them is: "2 and a half", "half a million".
@@ -141,11 +141,11 @@ def in_digits(text: str) -> str:
     elif not spelled_out:
         return text
     if spelled_out:
-        found = [number for number in spelled_numbers(text) if _counts(text, number)]
-        text = _replaced(text, found) if found else foreign_numbers(text)
+        found = [number for number in find_spelled_numbers(text) if _is_counted(text, number)]
+        text = _replaced(text, found) if found else replace_foreign_numbers(text)
         text = _POINT.sub(lambda number: f"{number[1]}.{number[2].replace(' ', '')}", text)
-        return _PART_OF.sub(_fraction, text)
-    return _PART_OF.sub(lambda part: _fraction(part) if part["whole"] else part[0], text)
+        return _PART_OF.sub(_write_fraction, text)
+    return _PART_OF.sub(lambda part: _write_fraction(part) if part["whole"] else part[0], text)
 
 
 def _replaced(text: str, found: list[SpelledNumber]) -> str:
@@ -157,14 +157,14 @@ def _replaced(text: str, found: list[SpelledNumber]) -> str:
     return "".join([*pieces, text[end:]])
 
 
-def _fraction(part: re.Match[str]) -> str:
+def _write_fraction(part: re.Match[str]) -> str:
     word = part["part"].lower()
     size = 2 if word == "halve" else _PARTS[word]
     count = int(part["count"] or 1) + int(part["whole"] or 0) * size
     return f"{count}/{size}"
 
 
-def _counts(text: str, number: SpelledNumber) -> bool:
+def _is_counted(text: str, number: SpelledNumber) -> bool:
     if text[number.start : number.end].lower() != "one":
         # The scale of a number in digits stays a word: "0.5 million".
         return not text[max(0, number.start - 3) : number.start].rstrip()[-1:].isdecimal()
@@ -224,23 +224,25 @@ _CHINESE_DIGITS = dict(
 _CHINESE_POWERS = {"十": 10, "百": 100, "千": 1000}
 
 
-def foreign_numbers(text: str) -> str:
+def replace_foreign_numbers(text: str) -> str:
     """`text` with such numbers in digits: "Achtzehn" -> "18", "vingt et un" -> "21"."""
     words = list(_FOREIGN_WORD.finditer(text))
     pieces: list[str] = []
     end = place = 0
     while place < len(words):
-        count, value = _number_at(text, words, place)
+        count, value = _read_foreign_number(text, words, place)
         if value is not None:
             pieces += [text[end : words[place].start()], str(value)]
             end = words[place + count - 1].end()
         place += count
-    return _CHINESE.sub(_chinese, "".join([*pieces, text[end:]]))
+    return _CHINESE.sub(_write_chinese, "".join([*pieces, text[end:]]))
 
 
-def _number_at(text: str, words: list[re.Match[str]], place: int) -> tuple[int, int | None]:
+def _read_foreign_number(
+    text: str, words: list[re.Match[str]], place: int
+) -> tuple[int, int | None]:
     """How many words from `place` on are one number, and which; one and None where none is."""
-    table = _table()
+    table = _build_table()
     for count in (3, 2, 1):
         run = words[place : place + count]
         if len(run) < count:
@@ -252,7 +254,7 @@ def _number_at(text: str, words: list[re.Match[str]], place: int) -> tuple[int, 
 
 
 @functools.cache
-def _table() -> dict[str, int]:
+def _build_table() -> dict[str, int]:
     found = dict(_OTHERS)
     for language, words in _UNITS.items():
         units = words.split()
@@ -261,7 +263,9 @@ def _table() -> dict[str, int]:
         for ten, word in enumerate(tens, start=2):
             found[word] = 10 * ten
             for one in range(1, 10):
-                found |= dict.fromkeys(_compounds(language, word, units[one], one), 10 * ten + one)
+                found |= dict.fromkeys(
+                    _join_foreign_words(language, word, units[one], one), 10 * ten + one
+                )
     french = _UNITS["fr"].split()
     for rest in range(10, 20):
         found[f"soixante-{french[rest]}"] = 60 + rest
@@ -271,7 +275,7 @@ def _table() -> dict[str, int]:
     return found
 
 
-def _compounds(language: str, ten: str, unit: str, one: int) -> tuple[str, ...]:
+def _join_foreign_words(language: str, ten: str, unit: str, one: int) -> tuple[str, ...]:
     if language == "de":
         return (f"{unit}und{ten}",)
     if language == "fr":
@@ -282,12 +286,12 @@ def _compounds(language: str, ten: str, unit: str, one: int) -> tuple[str, ...]:
     return (f"{ten}{joint}{unit}",)
 
 
-def _chinese(match: re.Match[str]) -> str:
+def _write_chinese(match: re.Match[str]) -> str:
     above, _, below = match[0].rpartition("万")
-    return str(_below_ten_thousand(above) * 10_000 + _below_ten_thousand(below))
+    return str(_parse_below_ten_thousand(above) * 10_000 + _parse_below_ten_thousand(below))
 
 
-def _below_ten_thousand(text: str) -> int:
+def _parse_below_ten_thousand(text: str) -> int:
     total, digit = 0, 0
     for character in text:
         if character in _CHINESE_DIGITS:

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 
-from opro_cli.reading.reply_text import SPACELESS, plain_characters
+from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
 MAX_POWER_DIGITS = 100
 """A power with more digits is left as it is written."""
@@ -73,20 +73,20 @@ _CONTINENTAL = """der das und ist sind wir für von mit eine ein es wird beträg
 _ENGLISH_WORDS, _CONTINENTAL_WORDS = frozenset(_ENGLISH.split()), frozenset(_CONTINENTAL.split())
 
 
-def readable(text: str, *, european: bool = False) -> str:
+def normalize_numbers(text: str, *, european: bool = False) -> str:
     """`text` with its numbers in plain characters: "\\frac34" and "¾" are "3/4", "−" is "-".
 
     "3,5" is "3.5", "10²" is "100", "1.234.567" is "1234567". european: "1.200" and "1 200" are
-    twelve hundred, too; see `writes_point_groups`. Emphasis and calculator marks are dropped.
+    twelve hundred, too; see `has_point_groups`. Emphasis and calculator marks are dropped.
     """
     if not text.isascii():
-        text = plain_characters(text).translate(_MINUS)
-        text = _VULGAR.sub(_plain_fraction, text)
+        text = normalize_characters(text).translate(_MINUS)
+        text = _VULGAR.sub(_write_vulgar_fraction, text)
         text = _RAISED.sub(
             lambda raised: f"^{raised[1]}{raised[2].translate(_RAISED_DIGITS)}", text
         )
     if "\\" in text or "{" in text:
-        text = _FRACTION.sub(_latex_fraction, text)
+        text = _FRACTION.sub(_write_latex_fraction, text)
         for pattern, plain in _LATEX:
             text = pattern.sub(plain, text)
     if "*" in text or "`" in text or "__" in text:
@@ -95,13 +95,13 @@ def readable(text: str, *, european: bool = False) -> str:
     if "<<" in text:
         text = _CALCULATOR.sub("", text)
     if "^" in text:
-        text = _POWER.sub(_power, _TEN_TO_THE.sub(r"e\1", text))
+        text = _POWER.sub(_write_power, _TEN_TO_THE.sub(r"e\1", text))
     if "," in text or "." in text or european or " 000" in text:
-        text = _separators(text, european)
+        text = _normalize_separators(text, european)
     return _CENTS.sub(lambda money: f"{money[1]}.{money[2] or money[3]:0>2}", text)
 
 
-def writes_point_groups(text: str) -> bool:
+def has_point_groups(text: str) -> bool:
     """Whether the point groups thousands in `text`, which "1.200" alone does not say.
 
     It does where `text` has a decimal comma that cannot be anything else ("0,5", "1.234,56"), or
@@ -116,8 +116,8 @@ def writes_point_groups(text: str) -> bool:
     return continental > sum(word in _ENGLISH_WORDS for word in words)
 
 
-def _separators(text: str, european: bool) -> str:
-    text = _DECIMAL_COMMA.sub(_decimal_point, text)
+def _normalize_separators(text: str, european: bool) -> str:
+    text = _DECIMAL_COMMA.sub(_write_decimal_point, text)
     text = _POINT_GROUPS.sub(lambda number: number[0].replace(".", ""), text)
     text = _SPACE_GROUPS.sub(
         lambda number: (
@@ -133,7 +133,7 @@ def _separators(text: str, european: bool) -> str:
     return _MIL.sub(" thousand", text)
 
 
-def _decimal_point(match: re.Match[str]) -> str:
+def _write_decimal_point(match: re.Match[str]) -> str:
     before = match.string[max(0, match.start() - 2) : match.start()]
     if _POINT.search(before) and match.string[match.end() : match.end() + 1] == ")":
         return match[0]
@@ -141,18 +141,18 @@ def _decimal_point(match: re.Match[str]) -> str:
     return f"{whole}.{match['decimals'] or match['fraction'] or match['rest']}"
 
 
-def _latex_fraction(match: re.Match[str]) -> str:
+def _write_latex_fraction(match: re.Match[str]) -> str:
     lead = " " if match["units"] is not None else ""
     return f"{lead}{match['above'] or match['top']}/{match['below'] or match['bottom']} "
 
 
-def _plain_fraction(match: re.Match[str]) -> str:
+def _write_vulgar_fraction(match: re.Match[str]) -> str:
     # NFKC alone would make "2½" into 21/2.
     plain = unicodedata.normalize("NFKC", match["sign"]).replace("⁄", "/")
     return plain if match["units"] is None else f" {plain}"
 
 
-def _power(match: re.Match[str]) -> str:
+def _write_power(match: re.Match[str]) -> str:
     base, exponent = match[1], int(match[2])
     if len(base) * exponent > MAX_POWER_DIGITS:
         return match[0]
@@ -237,27 +237,27 @@ class Numeral:
     end: int
 
 
-def numerals(text: str, *, european: bool = False) -> list[Numeral]:
+def find_numerals(text: str, *, european: bool = False) -> list[Numeral]:
     """The numbers of `readable(text)` in their order; over-long ones and n/0 are left out."""
-    return numerals_in(readable(text, european=european))
+    return find_numerals_in(normalize_numbers(text, european=european))
 
 
-def numerals_in(plain: str) -> list[Numeral]:
+def find_numerals_in(plain: str) -> list[Numeral]:
     """The numbers of a text that is readable already."""
-    found = (_numeral(match) for match in _NUMERAL.finditer(plain))
+    found = (_build_numeral(match) for match in _NUMERAL.finditer(plain))
     return [numeral for numeral in found if numeral is not None]
 
 
-def sole_numeral(text: str) -> Numeral | None:
+def read_sole_numeral(text: str) -> Numeral | None:
     """The number that `text` is, give or take currency and spaces; None when it is more or less."""
-    plain = readable(text).strip()
-    found = numerals_in(plain)
+    plain = normalize_numbers(text).strip()
+    found = find_numerals_in(plain)
     if len(found) == 1 and found[0].start == 0 and found[0].end == len(plain):
         return found[0]
     return None
 
 
-def same_number(given: Numeral, target: Numeral) -> bool:
+def is_same_number(given: Numeral, target: Numeral) -> bool:
     """Whether `given` is `target` at the precision of `target`.
 
     An integer or terminating fraction must be met exactly, a decimal when rounded half up to
@@ -268,36 +268,36 @@ def same_number(given: Numeral, target: Numeral) -> bool:
         if given.value == target.value:
             return True
         # A whole number is met exactly or not at all: for most answers no arithmetic is needed.
-        return target.decimals != 0 and _equal(given, target, _ONE, _ONE)
+        return target.decimals != 0 and _is_equal(given, target, _ONE, _ONE)
     if given.scale != 1 and target.scale != 1:
         return given.value * given.scale == target.value * target.scale
     return any(
-        _equal(given, target, left, right)
+        _is_equal(given, target, left, right)
         for left in {_ONE, given.scale}
         for right in {_ONE, target.scale}
     )
 
 
-def _equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) -> bool:
+def _is_equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) -> bool:
     value, wanted = given.value * left, target.value * right
     if value == wanted:
         return True
     if target.decimals:
         unit = right / 10**target.decimals
-        return bool(_rounded(value / unit) == wanted / unit)
+        return bool(_round_half_up(value / unit) == wanted / unit)
     if target.decimals is None and given.decimals and given.decimals >= 2:
         unit = left / 10**given.decimals
-        return not _terminates(wanted) and _rounded(wanted / unit) == value / unit
+        return not _is_terminating(wanted) and _round_half_up(wanted / unit) == value / unit
     return False
 
 
-def _rounded(value: Fraction) -> int:
+def _round_half_up(value: Fraction) -> int:
     """Half up by magnitude, as taught in school."""
     size = int(abs(value) + Fraction(1, 2))
     return size if value >= 0 else -size
 
 
-def _terminates(value: Fraction) -> bool:
+def _is_terminating(value: Fraction) -> bool:
     rest = value.denominator
     for prime in (2, 5):
         while rest % prime == 0:
@@ -305,10 +305,10 @@ def _terminates(value: Fraction) -> bool:
     return rest == 1
 
 
-def _numeral(match: re.Match[str]) -> Numeral | None:
+def _build_numeral(match: re.Match[str]) -> Numeral | None:
     if match.end() - match.start() > MAX_DIGITS:
         return None
-    body = _fraction(match) if match["numerator"] else _decimal(match)
+    body = _parse_fraction(match) if match["numerator"] else _parse_decimal(match)
     if body is None:
         return None
     text, value, decimals = body
@@ -322,7 +322,7 @@ def _numeral(match: re.Match[str]) -> Numeral | None:
     return Numeral(text, value, scale, decimals, match.start(), match.end())
 
 
-def _fraction(match: re.Match[str]) -> tuple[str, Fraction, int | None] | None:
+def _parse_fraction(match: re.Match[str]) -> tuple[str, Fraction, int | None] | None:
     numerator, denominator = int(match["numerator"]), int(match["denominator"])
     if denominator == 0:
         return None
@@ -330,7 +330,7 @@ def _fraction(match: re.Match[str]) -> tuple[str, Fraction, int | None] | None:
     return f"{numerator}/{denominator}", Fraction(numerator, denominator), None
 
 
-def _decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
+def _parse_decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
     separator = match["separator"] or ","
     whole = int((match["whole"] or "0").replace(separator, ""))
     digits = (match["decimals"] or match["bare"] or ".")[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 
-from opro_cli.reading.answer_text import occurs, same_text, text_key
+from opro_cli.reading.answer_text import has_occurrence, is_same_text, normalize_text
 from opro_cli.reading.reply_text import READ_LIMIT, SPACELESS
 
 _JOINED = rf"(?:[^\W{SPACELESS}]|['’])"
@@ -82,20 +82,20 @@ _LOOKALIKE = re.compile(r"(?:(?<=[\s(*\[:\"«])|\A)[АВСЕНКМОРТХ](?=[)
 _LATIN = str.maketrans("АВСЕНКМОРТХ", "ABCEHKMOPTX")
 
 
-def lone_letter(text: str) -> str | None:
+def read_lone_letter(text: str) -> str | None:
     """The letter, in upper case, that `text` is apart from brackets, markdown and a stop."""
     lone = _LONE.fullmatch(text.strip())
     return lone[1].upper() if lone else None
 
 
-def with_latin_letters(text: str) -> str:
+def replace_lookalikes(text: str) -> str:
     """`text` with single Cyrillic letters that look like option letters as those."""
     if text.isascii():
         return text
     return _LOOKALIKE.sub(lambda letter: letter[0].translate(_LATIN), text)
 
 
-def position_letters(line: str, *, eager: bool) -> set[str]:
+def find_leading_letters(line: str, *, eager: bool) -> set[str]:
     """The letter that `line` begins with, if it is one; several where they are joined by "or".
 
     eager: an upper-case letter other than A and I counts whatever follows it.
@@ -122,7 +122,7 @@ def position_letters(line: str, *, eager: bool) -> set[str]:
     return found
 
 
-def strong_letters(text: str, allowed: set[str]) -> set[str]:
+def find_strong_letters(text: str, allowed: set[str]) -> set[str]:
     """Letters in brackets or bold, or called options; "(s)" in "dog(s)" and "not (A)" are not."""
     found: set[str] = set()
     for match in _STRONG.finditer(text):
@@ -134,17 +134,17 @@ def strong_letters(text: str, allowed: set[str]) -> set[str]:
     return found
 
 
-def approves(line: str) -> bool:
+def is_approval(line: str) -> bool:
     """Whether `line` says yes to something and no to nothing."""
     return bool(_APPROVAL.search(line)) and not _DISAPPROVAL.search(line)
 
 
-def weighs(sentence: str) -> bool:
+def is_weighing(sentence: str) -> bool:
     """Whether `sentence` only adds a possibility: "it could also be an owl"."""
     return bool(_WEIGHING.search(sentence)) and not _SETTLING.search(sentence)
 
 
-def chosen_letters(text: str) -> set[str]:
+def find_chosen_letters(text: str) -> set[str]:
     """Letters that `text` chooses ("I pick C") or calls right ("C is correct")."""
     if _BOTH.search(text):
         return set()
@@ -175,44 +175,46 @@ _ORDINAL = re.compile(
 
 
 @functools.lru_cache(maxsize=256)
-def options_in(question: str) -> dict[str, str]:
+def find_options(question: str) -> dict[str, str]:
     """Letter -> text of the last run A, B, C … in `question`; {} when fewer than two are listed."""
     # The options of a question close it, and a question may be longer than a reply is read.
     text = question[-READ_LIMIT:]
     lines = [(m[1] or m[2] or m[3], m[4].strip()) for m in _LINE.finditer(text)]
     inline = [(m[1], m[2].strip(" ,;\t")) for m in _INLINE.finditer(text)]
-    return _run(lines) or _run(inline)
+    return _find_last_run(lines) or _find_last_run(inline)
 
 
-def text_letter(text: str, options: dict[str, str], *, whole: bool) -> str | None:
+def find_letter_by_text(text: str, options: dict[str, str], *, whole: bool) -> str | None:
     """The letter of the only option whose text `text` is, or mentions when `whole` is False.
 
     An option inside another mentioned one ("red" in "dark red") is not mentioned itself, and
     a sentence with a denial mentions none.
     """
-    equal = [letter for letter, option in options.items() if option and same_text(text, option)]
+    equal = [letter for letter, option in options.items() if option and is_same_text(text, option)]
     if equal or whole or _DENIAL.search(text):
         return equal[0] if len(equal) == 1 else None
-    key = text_key(text)
-    keys = {letter: text_key(option).removesuffix(".") for letter, option in options.items()}
-    mentioned = {letter: option for letter, option in keys.items() if occurs(option, key)}
+    key = normalize_text(text)
+    keys = {letter: normalize_text(option).removesuffix(".") for letter, option in options.items()}
+    mentioned = {letter: option for letter, option in keys.items() if has_occurrence(option, key)}
     outermost = [
         letter
         for letter, option in mentioned.items()
-        if not any(option != other and occurs(option, other) for other in mentioned.values())
+        if not any(
+            option != other and has_occurrence(option, other) for other in mentioned.values()
+        )
     ]
     return outermost[0] if len(outermost) == 1 else None
 
 
-def ending_letter(text: str, options: dict[str, str]) -> str | None:
+def find_ending_letter(text: str, options: dict[str, str]) -> str | None:
     """The letter of the option that `text` ends with and says that something is.
 
     "Today is the 28th, so yesterday was the 27th."; not "the 27th or the 28th".
     """
     if _DENIAL.search(text):
         return None
-    key = text_key(text).rstrip(".!")
-    keys = {letter: text_key(option).rstrip(".!") for letter, option in options.items()}
+    key = normalize_text(text).rstrip(".!")
+    keys = {letter: normalize_text(option).rstrip(".!") for letter, option in options.items()}
     ending = [letter for letter, option in keys.items() if option and key.endswith(option)]
     if not ending:
         return None
@@ -220,14 +222,14 @@ def ending_letter(text: str, options: dict[str, str]) -> str | None:
     return longest if _SAYS_IS.search(key[: -len(keys[longest])]) else None
 
 
-def ordinal_letters(text: str, options: dict[str, str]) -> set[str]:
+def find_ordinal_letters(text: str, options: dict[str, str]) -> set[str]:
     """The letters of options that `text` chooses by their place: "it's the second option"."""
     letters = sorted(options)
     places = [_ORDINALS[match[1].lower()] for match in _ORDINAL.finditer(text)]
     return {letters[place] for place in places if place < len(letters)}
 
 
-def _run(lettered: list[tuple[str, str]]) -> dict[str, str]:
+def _find_last_run(lettered: list[tuple[str, str]]) -> dict[str, str]:
     runs: list[dict[str, str]] = []
     for letter, text in lettered:
         if letter == "A":

@@ -77,7 +77,7 @@ class _Passage:
     marked: bool
 
 
-def normalized_answer(
+def normalize_answer(
     reply: str, *, as_number: bool, as_boolean: bool = False, decimals: int = 0
 ) -> str:
     """The answer of `reply` as text to compare with a gold answer; "" where nothing is left.
@@ -86,28 +86,28 @@ def normalized_answer(
     as_boolean: 0 and 1 are "false" and "true"; goes before `as_number`.
     Otherwise a text up to its first full stop.
     """
-    passage = _passage(reply)
+    passage = _find_passage(reply)
     if as_boolean:
-        return _boolean(passage, decimals)
-    return _number(passage, decimals) if as_number else _sentence(passage.text)
+        return _read_boolean(passage, decimals)
+    return _read_number(passage, decimals) if as_number else _take_sentence(passage.text)
 
 
-def boxed_answer(reply: str) -> str | None:
+def read_boxed_answer(reply: str) -> str | None:
     r"""What stands in the first \boxed{…} of one line, up to its first "}"; None without one."""
-    return _first_enclosed(reply, r"\boxed{", "}")
+    return _find_enclosed(reply, r"\boxed{", "}")
 
 
-def answer_line(text: str) -> str:
+def take_answer_line(text: str) -> str:
     """The first line of `text`, less colons before it, up to the next "Q:"."""
     return text.strip(":").strip().partition("\n")[0].partition("Q:")[0]
 
 
-def without_punctuation(text: str) -> str:
+def drop_punctuation(text: str) -> str:
     """`text` without ASCII punctuation and surrounding whitespace."""
     return text.translate(_PUNCTUATION).strip()
 
 
-def _passage(reply: str) -> _Passage:
+def _find_passage(reply: str) -> _Passage:
     # As written: "The Answer Is: 18" does not have the phrase, and is read at its "is: ".
     closing = _ANSWER_IS if any(phrase in reply for phrase in _ANSWER_IS) else _IS
     text, marked = reply.lower().strip(), False
@@ -120,17 +120,17 @@ def _passage(reply: str) -> _Passage:
         if phrase in text:
             text, marked = text.partition(phrase)[0], True
     text = text.strip().partition(_SOLUTION)[0].rstrip(".").rstrip("'")
-    return _Passage(_sole_choice(text), marked)
+    return _Passage(_take_sole_choice(text), marked)
 
 
-def _sole_choice(text: str) -> str:
+def _take_sole_choice(text: str) -> str:
     """The first brackets of `text` where exactly one of "(a)" … "(z)" occurs, else `text`."""
     if len(set(_LETTER_IN_BRACKETS.findall(text))) != 1:
         return text
-    return f"({_first_enclosed(text, '(', ')')})"
+    return f"({_find_enclosed(text, '(', ')')})"
 
 
-def _first_enclosed(text: str, left: str, right: str) -> str | None:
+def _find_enclosed(text: str, left: str, right: str) -> str | None:
     # Line by line, where an expression would go over the rest of a line for every `left`.
     for line in text.split("\n"):
         inside, closed, _ = line.partition(left)[2].partition(right)
@@ -139,37 +139,37 @@ def _first_enclosed(text: str, left: str, right: str) -> str | None:
     return None
 
 
-def _sentence(text: str) -> str:
+def _take_sentence(text: str) -> str:
     return text.partition(".")[0]
 
 
-def _boolean(passage: _Passage, decimals: int) -> str:
-    sentence = _sentence(passage.text)
+def _read_boolean(passage: _Passage, decimals: int) -> str:
+    sentence = _take_sentence(passage.text)
     if sentence in TRUTH_OF_WORD:
         return sentence
-    number = _number(passage, decimals)
+    number = _read_number(passage, decimals)
     digit = TRUTH_OF_DIGIT.get(sentence) or TRUTH_OF_DIGIT.get(number)
-    return digit or without_punctuation(passage.text)
+    return digit or drop_punctuation(passage.text)
 
 
-def _number(passage: _Passage, decimals: int) -> str:
+def _read_number(passage: _Passage, decimals: int) -> str:
     text = passage.text.rpartition("=")[2].translate(_SEPARATORS).partition(":")[0].strip()
     for word, digits in _DIGITS_OF.items():
         text = text.replace(word, digits)
-    token = _without_unit(_numeric_token(text.split(" "), first=passage.marked))
+    token = _drop_unit(_pick_numeric_token(text.split(" "), first=passage.marked))
     try:
         return f"{float(token):.{decimals}f}"
     except ValueError:
-        return _last_integer(token)
+        return _find_last_integer(token)
 
 
-def _numeric_token(tokens: list[str], *, first: bool) -> str:
+def _pick_numeric_token(tokens: list[str], *, first: bool) -> str:
     """The first token, or the last, that is not all letters; "" between two blanks is one."""
     ordered = tokens if first else tokens[::-1]
     return next((token for token in ordered if not token.isalpha()), ordered[0])
 
 
-def _without_unit(token: str) -> str:
+def _drop_unit(token: str) -> str:
     """ "156kgs" -> "156", "823-yard" -> "823-" -> "823"."""
     end = len(token)
     while end and token[end - 1].isalpha():
@@ -177,7 +177,7 @@ def _without_unit(token: str) -> str:
     return token[:end].removesuffix("-")
 
 
-def _last_integer(token: str) -> str:
+def _find_last_integer(token: str) -> str:
     """The last integer of the first line that has one, else `token` itself."""
     for line in token.split("\n"):
         if integers := _INTEGER.findall(line):
@@ -209,38 +209,38 @@ def is_right(gold: str, answer: str, *, options_in: str = "", inclusion: bool) -
     gold, answer = gold.lower(), answer.lower()
     right = inclusion and gold in answer
     if not options_in:
-        gold, answer = _unbracketed(gold), _unbracketed(answer)
-        return right or _same(gold, answer) or _same_truth(gold, answer)
-    letter, answer = _unbracketed(gold), _option_given(answer)
+        gold, answer = _drop_brackets(gold), _drop_brackets(answer)
+        return right or _is_same(gold, answer) or _is_same_truth(gold, answer)
+    letter, answer = _drop_brackets(gold), _normalize_choice(answer)
     if len(letter) != 1 or letter not in _LETTERS:
         return False
-    options = _options(options_in, _LETTERS.index(letter))
-    right = right or _same(letter, answer)
-    return right or (options is not None and _names_gold(answer, options))
+    options = _find_options(options_in, _LETTERS.index(letter))
+    right = right or _is_same(letter, answer)
+    return right or (options is not None and _is_gold_option(answer, options))
 
 
-def _unbracketed(text: str) -> str:
+def _drop_brackets(text: str) -> str:
     bracketed = _BRACKETED.fullmatch(text)
     return bracketed[1] if bracketed else text
 
 
-def _option_given(answer: str) -> str:
+def _normalize_choice(answer: str) -> str:
     # A stretch of the alphabet, "ab" or "", passes for a letter there and is put in brackets.
     if len(answer) != 1 and answer in _LETTERS:
         return f"({answer})"
-    return _unbracketed(answer)
+    return _drop_brackets(answer)
 
 
-def _same(gold: str, answer: str) -> bool:
-    return gold == answer or without_punctuation(gold) == without_punctuation(answer)
+def _is_same(gold: str, answer: str) -> bool:
+    return gold == answer or drop_punctuation(gold) == drop_punctuation(answer)
 
 
-def _same_truth(gold: str, answer: str) -> bool:
+def _is_same_truth(gold: str, answer: str) -> bool:
     truth = TRUTH_OF_WORD.get(gold)
     return truth is not None and TRUTH_OF_DIGIT.get(answer, answer).strip() == truth
 
 
-def _options(text: str, place: int) -> _Options | None:
+def _find_options(text: str, place: int) -> _Options | None:
     """The options that `text` lists, the one at `place` as gold; None when it lists fewer.
 
     Texts end with their line or at the next mark. Only options from "(A)" on without a gap
@@ -256,10 +256,10 @@ def _options(text: str, place: int) -> _Options | None:
     return _Options(texts[place], tuple(others))
 
 
-def _names_gold(answer: str, options: _Options) -> bool:
+def _is_gold_option(answer: str, options: _Options) -> bool:
     """Whether `answer` is the text of the right option, or mentions it and no other one."""
     # Full stops, "!" and "?" are no punctuation here: they keep an answer from being the text.
-    plain = without_punctuation(answer) if not set("!?.") & set(answer) else answer
+    plain = drop_punctuation(answer) if not set("!?.") & set(answer) else answer
     if options.gold in (answer, plain):
         return True
     inside_another = any(options.gold in other for other in options.others)

@@ -69,7 +69,7 @@ def _plain_character(character: str) -> str:
 _PLAIN = _Plain()
 
 
-def plain_characters(text: str) -> str:
+def normalize_characters(text: str) -> str:
     """`text` with ASCII digits and brackets, one kind of line end and nothing invisible.
 
     Full-width forms and the digits of every script become ASCII, "Ⓑ" becomes "(B)".
@@ -78,7 +78,7 @@ def plain_characters(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
-def tail(reply: str) -> str:
+def take_tail(reply: str) -> str:
     """The last READ_LIMIT characters of `reply` without surrounding whitespace."""
     text = reply.strip()
     if len(text) <= READ_LIMIT:
@@ -89,14 +89,14 @@ def tail(reply: str) -> str:
     return text[space.end() :].strip() if space else text
 
 
-def answering_texts(reply: str, question: str = "") -> tuple[str, ...]:
+def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
     """The texts to look for the answer in, the first one first; never empty.
 
     Without the thoughts of a reasoning model and without a literal repetition of `question`.
     Where the reply goes on with another question, what stands before that comes first.
     """
-    text = _without_code(_outside_thoughts(plain_characters(tail(reply))))
-    asked = plain_characters(question.strip())
+    text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
+    asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
     lower = text.lower()
@@ -111,12 +111,12 @@ def answering_texts(reply: str, question: str = "") -> tuple[str, ...]:
     return (text,)
 
 
-def repeats(text: str, question: str) -> bool:
+def is_repetition(text: str, question: str) -> bool:
     """Whether `text`, of several lines, is nothing but a part of `question`."""
-    return "\n" in text and text in plain_characters(question)
+    return "\n" in text and text in normalize_characters(question)
 
 
-def _without_code(text: str) -> str:
+def _drop_programs(text: str) -> str:
     """`text` without fenced programs, unless it is nothing else: they are not run here."""
     if "```" not in text:
         return text
@@ -124,7 +124,7 @@ def _without_code(text: str) -> str:
     return rest if any(character.isalnum() for character in rest) else text
 
 
-def _outside_thoughts(text: str) -> str:
+def _drop_thoughts(text: str) -> str:
     """What is said outside of <think> … </think>; the thoughts where nothing else is said.
 
     Thoughts that never end have led to no answer: "" unless something stands before them.

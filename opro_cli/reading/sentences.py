@@ -64,7 +64,7 @@ _GAP = re.compile(r"\n[ \t]*+\n\s*+")
 _FENCE = re.compile(r"\$\$|\\[\[(\])]|`{3}\w{0,20}|[-*_]{3,9}|</?\w{1,20}>")
 
 
-def lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """The lines of `text` that say something, stripped; code fences and rules do not."""
     found = (line.strip() for line in text.split("\n"))
     return [line for line in found if line and not is_fence(line)]
@@ -76,9 +76,9 @@ def is_fence(line: str) -> bool:
 
 
 @functools.lru_cache(maxsize=64)
-def sentences(line: str) -> tuple[str, ...]:
+def split_sentences(line: str) -> tuple[str, ...]:
     """The sentences of one line, each with its stop; abbreviations do not end one."""
-    starts = _starts(line)
+    starts = _find_starts(line)
     ends = (*starts[1:], len(line))
     return tuple(line[start:end].strip() for start, end in zip(starts, ends, strict=True))
 
@@ -93,25 +93,25 @@ def is_closing(sentence: str) -> bool:
     )
 
 
-def concludes(text: str) -> bool:
+def has_conclusion(text: str) -> bool:
     """Whether a sentence of `text` begins as a conclusion does: "So", "Therefore", "In total"."""
     return bool(_CONCLUDING.search(text))
 
 
-def without_closing(text: str) -> str:
+def drop_closing(text: str) -> str:
     """`text` without what only checks, explains or takes leave at its end.
 
     That is everything from the first such paragraph on, unless it comes to a conclusion again,
     and then sentence by sentence. The first sentence always stays.
     """
     for gap in _GAP.finditer(text):
-        if _begins_closing(text, gap.end()) and not concludes(text[gap.end() :]):
+        if _is_closing_paragraph(text, gap.end()) and not has_conclusion(text[gap.end() :]):
             text = text[: gap.start()]
             break
     while True:
         line_start = text.rfind("\n") + 1
-        starts = _starts(text[line_start:])
-        said = sentences(text[line_start:])
+        starts = _find_starts(text[line_start:])
+        said = split_sentences(text[line_start:])
         kept = len(said)
         while kept and is_closing(said[kept - 1]):
             kept -= 1
@@ -120,13 +120,13 @@ def without_closing(text: str) -> str:
         text = text[: line_start + starts[kept]].rstrip()
 
 
-def _begins_closing(text: str, start: int) -> bool:
+def _is_closing_paragraph(text: str, start: int) -> bool:
     """Whether the paragraph of `text` at `start` begins with a closing sentence."""
     first = next((line for line in text[start : start + 500].split("\n") if not is_fence(line)), "")
-    return is_closing(sentences(first)[0])
+    return is_closing(split_sentences(first)[0])
 
 
-def _starts(line: str) -> list[int]:
+def _find_starts(line: str) -> list[int]:
     """Where the sentences of `line` begin."""
     starts = [0]
     for end in _END.finditer(line):
@@ -229,7 +229,7 @@ MIN_PROSE = 5
 """Words from which on a text is taken for prose: "it is on" is not cut off."""
 
 
-def declines(sentence: str) -> bool:
+def is_refusal(sentence: str) -> bool:
     """Whether `sentence` says that it has no answer, or no single one."""
     lower = sentence.lower()
     if lower.isascii() and not any(map(lower.__contains__, _DECLINING_WORDS)):
@@ -240,24 +240,24 @@ def declines(sentence: str) -> bool:
 
 def is_void(answer: str) -> bool:
     """Whether what stands after a marker says nothing: "____", "unknown"."""
-    return not any(map(str.isalnum, answer)) or declines(answer)
+    return not any(map(str.isalnum, answer)) or is_refusal(answer)
 
 
-def leaves_open(text: str) -> bool:
+def is_left_open(text: str) -> bool:
     """Whether the first or last sentence of `text` says that there are several answers."""
     if not any(map(text.__contains__, _OPEN_WORDS)):
         return False
-    said = lines(text)
-    ends = (sentences(said[0])[0], sentences(said[-1])[-1]) if said else ()
+    said = split_lines(text)
+    ends = (split_sentences(said[0])[0], split_sentences(said[-1])[-1]) if said else ()
     return any(_OPEN.search(sentence) for sentence in ends)
 
 
-def takes_back(text: str) -> bool:
+def has_retraction(text: str) -> bool:
     """Whether `text` corrects what was said before it."""
     return bool(_TAKEN_BACK.search(text))
 
 
-def without_denied(text: str) -> str:
+def drop_denied(text: str) -> str:
     """`text` without what it names only to deny it: "not 12 but 14" and "14, not 12" -> "14"."""
     lower = text.lower()
     if lower.isascii() and not any(map(lower.__contains__, _DENYING_WORDS)):
@@ -265,7 +265,7 @@ def without_denied(text: str) -> str:
     return _NOT_THAT.sub("", _NOT_IN_BRACKETS.sub("", _INSTEAD.sub(" ", text)))
 
 
-def cut_off(text: str) -> bool:
+def is_cut_off(text: str) -> bool:
     """Whether `text` is prose or working that ends in mid-sentence.
 
     That is: at an operator, a comma or a word that needs another one after it.
@@ -276,7 +276,7 @@ def cut_off(text: str) -> bool:
     return bool(_OPEN_END.search(end))
 
 
-def trails_off(sentence: str, text: str) -> bool:
+def is_unfinished(sentence: str, text: str) -> bool:
     """Whether `sentence`, the last one of `text`, has no stop where the others have one."""
     if _TERMINATED.search(sentence[-20:]) or not _is_prose(sentence):
         return False

@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from opro_cli.reading.answer_text import listed, text_key
+from opro_cli.reading.answer_text import join_last_list, normalize_text
 from opro_cli.reading.final_answer import (
     UNDECIDED,
     Mark,
     Undecided,
-    decided,
-    final_answer_in,
-    first_sentence,
+    decide,
+    find_final_answer_in,
+    take_first_sentence,
 )
-from opro_cli.reading.reply_text import repeats
+from opro_cli.reading.reply_text import is_repetition
 from opro_cli.reading.sentences import (
-    concludes,
-    cut_off,
-    declines,
-    lines,
-    sentences,
-    takes_back,
-    without_closing,
-    without_denied,
+    drop_closing,
+    drop_denied,
+    has_conclusion,
+    has_retraction,
+    is_cut_off,
+    is_refusal,
+    split_lines,
+    split_sentences,
 )
 
 SHORT = 12
@@ -70,7 +70,7 @@ _LITTLE = """a an the is are was were be been it this that of in on to by and as
 _LITTLE_WORDS = frozenset(_LITTLE.split())
 
 
-def concluded_text(text: str, question: str) -> str | None:
+def read_concluding_text(text: str, question: str) -> str | None:
     """The line or sentence with which a text without a marker answers, or None.
 
     A list at its end; a short first line or sentence before an explanation; a short last line;
@@ -80,20 +80,20 @@ def concluded_text(text: str, question: str) -> str | None:
     """
     if field := _SOLE_FIELD.fullmatch(text):
         return field[1]
-    body = without_denied(without_closing(text))
-    said = lines(body)
+    body = drop_denied(drop_closing(text))
+    said = split_lines(body)
     if not said:
         return None
-    if items := listed(said):
+    if items := join_last_list(said):
         return items
-    if leading := _leading(said, body):
+    if leading := _read_beginning(said, body):
         return leading
-    last = sentences(said[-1])[-1]
-    first = sentences(said[0])[0]
+    last = split_sentences(said[-1])[-1]
+    first = split_sentences(said[0])[0]
     if (
-        cut_off(body)
-        or declines(first)
-        or declines(last)
+        is_cut_off(body)
+        or is_refusal(first)
+        or is_refusal(last)
         or last.endswith("?")
         or _PLAN.match(last)
     ):
@@ -101,12 +101,12 @@ def concluded_text(text: str, question: str) -> str | None:
     if last == said[-1] and _is_short(last) and not _DENIED.search(last):
         return last
     for sentence in (last, first):
-        if not _PLAN.match(sentence) and any(_tight_readings(sentence, question)):
+        if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
             return sentence
     return None
 
 
-def announces(sentence: str) -> bool:
+def is_announcement(sentence: str) -> bool:
     """Whether `sentence` only says what will be done: "Let's think step by step."."""
     return bool(_PLAN.match(sentence))
 
@@ -116,35 +116,35 @@ def is_choice(answer: str) -> bool:
     return bool(_CHOICE.search(answer))
 
 
-def readings(line: str, question: str) -> Iterator[str]:
+def iterate_readings(line: str, question: str) -> Iterator[str]:
     """What `line` may give as its answer, as it stands first; only forms of one answer."""
     yield line
     if label := _LABEL.match(line):
         line = line[label.end() :]
         yield line
-    sentence = first_sentence(line)
+    sentence = take_first_sentence(line)
     yield sentence
     if chain := list(_CHAIN.finditer(line)):
         yield chain[-1][0]
     if explained := _EXPLAINED.search(sentence):
         yield sentence[: explained.start()]
-    yield from _tight_readings(sentence, question)
+    yield from _iterate_tight_readings(sentence, question)
 
 
-def brief(line: str, question: str) -> str:
+def shorten(line: str, question: str) -> str:
     """The answer in `line` as it is shown: without the sentence around it."""
     if label := _LABEL.match(line):
         return line[label.end() :]
     if not _LITTLE_WORDS & {word.lower() for word in _WORD.findall(line)}:
         return line
-    return next(_tight_readings(first_sentence(line), question), line)
+    return next(_iterate_tight_readings(take_first_sentence(line), question), line)
 
 
-def _tight_readings(sentence: str, question: str) -> Iterator[str]:
+def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     """What a sentence adds to the words of the question, says that something is, or sets off."""
     if _DENIED.search(sentence):
         return
-    added = _added_words(sentence, question)
+    added = _find_added_words(sentence, question)
     if added:
         yield added
     copulas = list(_COPULA.finditer(sentence))
@@ -157,10 +157,10 @@ def _tight_readings(sentence: str, question: str) -> Iterator[str]:
         yield "".join(set_off[0])
 
 
-def _added_words(sentence: str, question: str) -> str | None:
+def _find_added_words(sentence: str, question: str) -> str | None:
     """The one stretch of `sentence` that is not in `question`: "The [Danube] flows through it."."""
-    asked = set(_WORD.findall(text_key(question)))
-    words = [(match, text_key(match[0])) for match in _WORD.finditer(sentence)]
+    asked = set(_WORD.findall(normalize_text(question)))
+    words = [(match, normalize_text(match[0])) for match in _WORD.finditer(sentence)]
     new = [place for place, (_, key) in enumerate(words) if key not in asked | _LITTLE_WORDS]
     repeated = [key for _, key in words if key in asked and key not in _LITTLE_WORDS]
     if not new or not repeated or new[-1] - new[0] >= SHORT:
@@ -171,15 +171,15 @@ def _added_words(sentence: str, question: str) -> str | None:
     return sentence[words[new[0]][0].start() : words[new[-1]][0].end()]
 
 
-def _leading(said: list[str], body: str) -> str | None:
+def _read_beginning(said: list[str], body: str) -> str | None:
     """The short first line, or the first few words, of a text that goes on with sentences."""
-    first = sentences(said[0])[0]
+    first = split_sentences(said[0])[0]
     rest = body[len(first) :]
     longer = len(rest.split()) > len(first.split())
     few = len(first.split()) <= (4 if first != said[0] else SHORT // 2)
     if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
         return None
-    if concludes(rest) or takes_back(rest) or declines(first) or declines(said[-1]):
+    if has_conclusion(rest) or has_retraction(rest) or is_refusal(first) or is_refusal(said[-1]):
         return None
     return first
 
@@ -209,7 +209,7 @@ _TRACED = re.compile(r"\W{0,4}(?:step\s)?\d{1,4}\s?[:;]", re.IGNORECASE)
 _CLOSERS = frozenset(")]}>")
 
 
-def bracket_key(text: str) -> str:
+def normalize_brackets(text: str) -> str:
     """`text` without spaces; "" unless it is brackets only."""
     for pattern, plain in _SPELLED:
         text = pattern.sub(plain, text)
@@ -217,7 +217,7 @@ def bracket_key(text: str) -> str:
     return key if key and not key.strip("()[]{}<>") else ""
 
 
-def brackets_in(text: str, question: str) -> str | None:
+def read_brackets(text: str, question: str) -> str | None:
     """The brackets that `text` answers with, without spaces, or None.
 
     Beside a marker: the first ones. Else the last line of nothing but brackets, else those that
@@ -225,32 +225,32 @@ def brackets_in(text: str, question: str) -> str | None:
     """
     boxed = [match[1] for match in _BOXED.finditer(text)]
     if boxed:
-        return next(iter(_runs(boxed[-1])), None)
-    key = decided(final_answer_in(text).marks, _beside)
+        return next(iter(_find_runs(boxed[-1])), None)
+    key = decide(find_final_answer_in(text).marks, _read_mark)
     if key is None:
-        key = _concluded(text, question)
+        key = _read_conclusion(text, question)
     return None if isinstance(key, Undecided) else key
 
 
-def _beside(mark: Mark) -> str | Undecided | None:
-    for line in (mark.line, *lines(mark.rest)):
-        if runs := _runs(line):
+def _read_mark(mark: Mark) -> str | Undecided | None:
+    for line in (mark.line, *split_lines(mark.rest)):
+        if runs := _find_runs(line):
             return runs[0]
     return UNDECIDED if mark.form == "sentence" else None
 
 
-def _concluded(text: str, question: str) -> str | None:
-    if repeats(text, question):
+def _read_conclusion(text: str, question: str) -> str | None:
+    if is_repetition(text, question):
         return None
-    said = lines(without_closing(text))
-    alone = [runs[0] for line in said if (runs := _runs(line, alone=True))]
+    said = split_lines(drop_closing(text))
+    alone = [runs[0] for line in said if (runs := _find_runs(line, alone=True))]
     if alone:
         return alone[-1]
-    closing = _runs(said[-1], closing=True) if said else []
+    closing = _find_runs(said[-1], closing=True) if said else []
     return closing[-1] if closing else None
 
 
-def _runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
+def _find_runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
     """The bracket sequences in `line`; alone: that are all of it; closing: that end it."""
     for pattern, plain in _SPELLED:
         line = pattern.sub(plain, line)

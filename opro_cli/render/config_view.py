@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.page import Page
-from opro_cli.render.safe import cells, printable
+from opro_cli.render.safe import measure_width, printable
 
 if TYPE_CHECKING:
     from opro_cli.core.settings.origins import KeyOrigin
@@ -35,7 +35,7 @@ def print_config(
             page.write(f"{'  ' * depth}{sections[depth]}:")
         above = tuple(sections)
         text = f"{'  ' * len(sections)}{name}: {_spell(key.value)}"
-        blanks = " " * max(2, _COLUMN - cells(text))
+        blanks = " " * max(2, _COLUMN - measure_width(text))
         page.write(f"{text}{blanks}# {_origin(key, lines.get(key.path))}")
 
 

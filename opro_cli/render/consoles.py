@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opro_cli.ports import Observer
 
 
-def console_for(stream: TextIO) -> Console:
+def make_console(stream: TextIO) -> Console:
     """A console that takes no text for markup and breaks on no letter its encoding lacks.
 
     In a pipe or a file no line ends in the blanks that rich fills its tables with.
@@ -42,7 +42,7 @@ class _Trimmed:
         return getattr(self._stream, name)
 
 
-def observer_for(
+def make_observer(
     stream: TextIO | None = None,
     *,
     plain: bool = False,
@@ -53,7 +53,7 @@ def observer_for(
     clock: what `Activity.started` is a time of.
     """
     stream = stream or sys.stderr
-    console = console_for(stream)
+    console = make_console(stream)
     # Only a run is looked on at; a table needs neither of them, nor asyncio.
     if plain or not console.is_terminal or console.is_dumb_terminal:
         from opro_cli.render.plain import PlainLog

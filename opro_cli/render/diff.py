@@ -10,29 +10,31 @@ from rich.text import Text
 
 from opro_cli.core.task.example import Split
 from opro_cli.render import diff_rows
-from opro_cli.render.diff_rows import SHOWN, print_all_flips, print_some_flips, replies_shown
+from opro_cli.render.diff_rows import SHOWN, print_all_flips, print_some_flips, split_replies
 from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines
 from opro_cli.render.tables import (
     MOST_CELLS,
     Grid,
-    Theirs,
-    code,
-    fenced,
+    Untrusted,
+    fence_lines,
+    format_code,
+    format_sentence,
+    format_table,
     print_block,
-    sentence,
-    table,
 )
-from opro_cli.reports.comparison import Comparison
+from opro_cli.reports.comparison import PromptComparison
 from opro_cli.reports.diff import PromptDiff, Side
-from opro_cli.reports.formats import count, plural
-from opro_cli.reports.paired import Flip
-from opro_cli.reports.text_diff import Folded, Piece, as_lines, fold_lines, fold_pieces
+from opro_cli.reports.formats import format_count, pluralize
+from opro_cli.reports.paired import AnswerPair
+from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
 LEAST_COLUMN = 16
 """Cells of a run's column at least; more runs than fit go into further tables."""
 
 
-def print_comparison(comparison: Comparison, console: Console, *, every_flip: bool = False) -> None:
+def print_comparison(
+    comparison: PromptComparison, console: Console, *, every_flip: bool = False
+) -> None:
     """Two prompts in detail; more in a table first. every_flip: all, paged on a terminal."""
     # The pager gets no colours: not each knows them, and every sign says the same.
     with console.pager() if every_flip and console.is_terminal else nullcontext():
@@ -49,7 +51,7 @@ def print_diff(diff: PromptDiff, console: Console, *, every_flip: bool = False) 
         _heading(console, "prompts, word by word")
         _print_words(diff.prompt, console)
         _heading(console, "scores")
-        console.print(diff_rows.scores_of_two(diff.before, diff.after).table())
+        console.print(diff_rows.build_scores(diff.before, diff.after).table())
     _print_flips(diff, console, every_flip=every_flip)
     _heading(console, "settings that differ")
     for change in diff.settings:
@@ -61,15 +63,15 @@ def print_diff(diff: PromptDiff, console: Console, *, every_flip: bool = False) 
         print_all_flips(diff, console)
 
 
-def _print_many(comparison: Comparison, console: Console, *, every_flip: bool) -> None:
+def _print_many(comparison: PromptComparison, console: Console, *, every_flip: bool) -> None:
     for number, column in enumerate(comparison.columns, start=1):
         console.print(Text(printable(f"{number}  {column.name}", MOST_CELLS)))
-    for part in diff_rows.side_by_side(comparison).in_parts(console.width, LEAST_COLUMN):
+    for part in diff_rows.build_columns(comparison).in_parts(console.width, LEAST_COLUMN):
         console.print()
         console.print(part.table())
     others = len(comparison.against_first)
     _heading(console, f"each of the {others} others against 1")
-    print_block(console, "  ", [diff_rows.holm_said(others)])
+    print_block(console, "  ", [diff_rows.explain_holm(others)])
     for number, diff in enumerate(comparison.against_first, start=2):
         _heading(console, f"{number} against 1")
         _print_sides(diff, console)
@@ -105,8 +107,8 @@ def _print_words(pieces: Sequence[Piece], console: Console) -> None:
         console.print(Text("  (the same prompt)"))
     text = Text()
     for piece in fold_pieces(pieces):
-        if isinstance(piece, Folded):
-            text.append(f"… {plural(piece.lines, 'line')} the same …", style="dim")
+        if isinstance(piece, Fold):
+            text.append(f"… {pluralize(piece.lines, 'line')} the same …", style="dim")
             continue
         shown = "\n".join(printable_lines(piece.text))
         match piece.kind:
@@ -132,7 +134,7 @@ def _print_flips(
     print_some_flips(diff, console, most=0 if every_flip else SHOWN)
     if diff.by_split:
         console.print()
-        console.print(diff_rows.splits(diff, adjusted).table())
+        console.print(diff_rows.build_splits(diff, adjusted).table())
 
 
 MOST_LINES = 400
@@ -140,7 +142,7 @@ MOST_LINES = 400
 _SIGNS = {"same": "  ", "removed": "- ", "added": "+ "}
 
 
-def as_markdown(comparison: Comparison, *, every_flip: bool = False) -> str:
+def format_comparison(comparison: PromptComparison, *, every_flip: bool = False) -> str:
     """Two prompts in detail; more in a table first."""
     if len(comparison.against_first) == 1:
         lines = _two(comparison.against_first[0], every_flip=every_flip)
@@ -152,19 +154,21 @@ def as_markdown(comparison: Comparison, *, every_flip: bool = False) -> str:
 def _two(diff: PromptDiff, *, every_flip: bool) -> list[str]:
     lines = ["## Prompts compared", "", *_sides(diff), *_prompt(diff, "###")]
     if diff.before and diff.after:
-        scores = diff_rows.scores_of_two(diff.before, diff.after)
-        lines += ["### Scores", "", *table(scores)]
+        scores = diff_rows.build_scores(diff.before, diff.after)
+        lines += ["### Scores", "", *format_table(scores)]
     lines += _flips(diff, "###", every_flip=every_flip)
-    settings = diff_rows.settings_of_two(diff)
-    differ = table(settings) if settings.rows else ["none", ""]
+    settings = diff_rows.build_settings(diff)
+    differ = format_table(settings) if settings.rows else ["none", ""]
     return [*lines, "### Settings that differ", "", *differ]
 
 
-def _many(comparison: Comparison, *, every_flip: bool) -> list[str]:
-    names = (f"{number}. {code(c.name)}" for number, c in enumerate(comparison.columns, start=1))
+def _many(comparison: PromptComparison, *, every_flip: bool) -> list[str]:
+    names = (
+        f"{number}. {format_code(c.name)}" for number, c in enumerate(comparison.columns, start=1)
+    )
     lines = ["## Prompts compared", "", *names, ""]
-    lines += table(diff_rows.side_by_side(comparison))
-    lines += [diff_rows.holm_said(len(comparison.against_first)), ""]
+    lines += format_table(diff_rows.build_columns(comparison))
+    lines += [diff_rows.explain_holm(len(comparison.against_first)), ""]
     for number, diff in enumerate(comparison.against_first, start=2):
         lines += [f"### {number} against 1", "", *_sides(diff), *_prompt(diff, "####")]
         adjusted = comparison.adjusted[number - 2]
@@ -176,9 +180,9 @@ def _sides(diff: PromptDiff) -> list[str]:
     sides = [
         (sign, *_about_in_markdown(side)) for sign, side in (("-", diff.before), ("+", diff.after))
     ]
-    notes = [f"- **Note:** {sentence(caveat)}" for caveat in diff.caveats]
+    notes = [f"- **Note:** {format_sentence(caveat)}" for caveat in diff.caveats]
     return [
-        *table(Grid(("", "prompt", "step", "run"), tuple(sides))),
+        *format_table(Grid(("", "prompt", "step", "run"), tuple(sides))),
         *notes,
         *([""] if notes else []),
     ]
@@ -187,7 +191,7 @@ def _sides(diff: PromptDiff) -> list[str]:
 def _about_in_markdown(side: Side | None) -> tuple[str, str, str]:
     if side is None:
         return "no candidate scored yet", diff_rows.NOTHING, diff_rows.NOTHING
-    return Theirs(side.name), f"{side.step} of {side.steps_done}", side.status
+    return Untrusted(side.name), f"{side.step} of {side.steps_done}", side.status
 
 
 def _prompt(diff: PromptDiff, level: str) -> list[str]:
@@ -195,19 +199,19 @@ def _prompt(diff: PromptDiff, level: str) -> list[str]:
         return []
     shown: list[str] = []
     left = MOST_CHARACTERS
-    lines = fold_lines(as_lines(diff.prompt))
+    lines = fold_lines(split_lines(diff.prompt))
     for line in lines:
         if left <= 0 or len(shown) == MOST_LINES:
-            shown.append(f"@@ {plural(len(lines) - len(shown), 'more line')} @@")
+            shown.append(f"@@ {pluralize(len(lines) - len(shown), 'more line')} @@")
             break
-        if isinstance(line, Folded):
-            shown.append(f"@@ {plural(line.lines, 'line')} the same @@")
+        if isinstance(line, Fold):
+            shown.append(f"@@ {pluralize(line.lines, 'line')} the same @@")
             continue
         shown.append(_SIGNS[line.kind] + printable(line.text, left))
         left -= len(line.text)
     same = all(piece.kind == "same" for piece in diff.prompt)
     title = f"{level} Prompt" + (" (the same in both)" if same else "")
-    return [title, "", *fenced(shown, "diff")]
+    return [title, "", *fence_lines(shown, "diff")]
 
 
 def _flips(
@@ -217,11 +221,11 @@ def _flips(
     *,
     every_flip: bool,
 ) -> list[str]:
-    caution = diff_rows.warning(diff.flips)
-    lines = [f"{level} Questions that flipped", "", diff_rows.headline(diff.flips), ""]
+    caution = diff_rows.warn_of_seen_split(diff.flips)
+    lines = [f"{level} Questions that flipped", "", diff_rows.summarize_flips(diff.flips), ""]
     lines += [f"Note: {caution}", ""] if caution else []
     if diff.by_split:
-        lines += table(diff_rows.splits(diff, adjusted))
+        lines += format_table(diff_rows.build_splits(diff, adjusted))
     if every_flip:
         for flips in reversed(diff.by_split):
             lines += _listed(f"{flips.split}, wrong → right", flips.gained)
@@ -229,26 +233,26 @@ def _flips(
     return lines
 
 
-def _listed(title: str, flips: Sequence[Flip]) -> list[str]:
+def _listed(title: str, flips: Sequence[AnswerPair]) -> list[str]:
     rows = tuple(
         (
             str(number),
-            Theirs(flip.question),
-            Theirs(flip.target),
+            Untrusted(flip.question),
+            Untrusted(flip.target),
             *(_read(answer.outcome.answer) for answer in (flip.before, flip.after)),
         )
         for number, flip in enumerate(flips, start=1)
     )
     if not rows:
         return []
-    lines = [f"**{title}: {count(len(flips))}**", ""]
-    lines += table(Grid(("", "question", "gold", "-", "+"), rows))
+    lines = [f"**{title}: {format_count(len(flips))}**", ""]
+    lines += format_table(Grid(("", "question", "gold", "-", "+"), rows))
     for number, flip in enumerate(flips, start=1):
         for sign, answer in (("-", flip.before), ("+", flip.after)):
-            for reply in replies_shown(answer):
-                lines += [f"Reply to {number} under {sign}:", "", *fenced(reply)]
+            for reply in split_replies(answer):
+                lines += [f"Reply to {number} under {sign}:", "", *fence_lines(reply)]
     return lines
 
 
 def _read(answer: str | None) -> str:
-    return "unreadable" if answer is None else Theirs(answer)
+    return "unreadable" if answer is None else Untrusted(answer)

@@ -11,12 +11,20 @@ from rich.text import Text
 from opro_cli.core.run.answers import Score
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.safe import printable, printable_lines
-from opro_cli.render.tables import Grid, Theirs, print_block
-from opro_cli.reports.comparison import Column, Comparison
+from opro_cli.render.tables import Grid, Untrusted, print_block
+from opro_cli.reports.comparison import PromptColumn, PromptComparison
 from opro_cli.reports.diff import PromptDiff, Side
 from opro_cli.reports.edge import describe_disagreement
-from opro_cli.reports.formats import bounds, cost_words, count, percent, plural, points, tokens
-from opro_cli.reports.paired import Answer, Flip, Flips
+from opro_cli.reports.formats import (
+    format_bounds,
+    format_cost,
+    format_count,
+    format_percent,
+    format_points,
+    format_tokens,
+    pluralize,
+)
+from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
 
 NOTHING = "–"
 _SEEN: Mapping[Split, str] = {
@@ -25,7 +33,7 @@ _SEEN: Mapping[Split, str] = {
 }
 
 
-def scores_of_two(before: Side, after: Side) -> Grid:
+def build_scores(before: Side, after: Side) -> Grid:
     """Scores by split with what differs, then spend."""
     rows = [
         (
@@ -43,10 +51,10 @@ def scores_of_two(before: Side, after: Side) -> Grid:
 
 def _change(before: Side, after: Side, split: Split) -> str:
     old, new = before.scores[split], after.scores[split]
-    return f"{points(new.mean - old.mean)} points" if old and new else NOTHING
+    return f"{format_points(new.mean - old.mean)} points" if old and new else NOTHING
 
 
-def side_by_side(comparison: Comparison) -> Grid:
+def build_columns(comparison: PromptComparison) -> Grid:
     """One column a run, numbered: scores, steps, spend, models, settings that differ."""
     columns = comparison.columns
     spends = [_spend(column.spend) for column in columns]
@@ -60,32 +68,33 @@ def side_by_side(comparison: Comparison) -> Grid:
     rows += [(name, *(spend[name] for spend in spends)) for name in spends[0]]
     rows += [_model_row(role, columns) for role in ("scorer", "optimizer")]
     rows += [
-        (Theirs(setting.path), *(Theirs(_value(value)) for value in setting.values))
+        (Untrusted(setting.path), *(Untrusted(_value(value)) for value in setting.values))
         for setting in comparison.settings
         if setting.path not in ("name", "scorer.model", "optimizer.model")  # shown already
     ]
     return Grid(("", *(str(n) for n in range(1, len(columns) + 1))), tuple(rows))
 
 
-def _model_row(role: str, columns: tuple[Column, ...]) -> tuple[str, ...]:
-    return (role, *(Theirs(column.models[role]) for column in columns))
+def _model_row(role: str, columns: tuple[PromptColumn, ...]) -> tuple[str, ...]:
+    return (role, *(Untrusted(column.models[role]) for column in columns))
 
 
 def _value(value: Any) -> str:
     return NOTHING if value is None else repr(value)
 
 
-def settings_of_two(diff: PromptDiff) -> Grid:
+def build_settings(diff: PromptDiff) -> Grid:
     """The settings that differ, as Python writes their values."""
     return Grid(
         ("setting", "-", "+"),
         tuple(
-            (Theirs(c.path), Theirs(repr(c.before)), Theirs(repr(c.after))) for c in diff.settings
+            (Untrusted(c.path), Untrusted(repr(c.before)), Untrusted(repr(c.after)))
+            for c in diff.settings
         ),
     )
 
 
-def splits(diff: PromptDiff, adjusted: Mapping[Split, float] | None = None) -> Grid:
+def build_splits(diff: PromptDiff, adjusted: Mapping[Split, float] | None = None) -> Grid:
     """What flipped on each split; `adjusted`: p-values by Holm, where there are several tests."""
     tests = {flips.test for flips in diff.by_split}
     test = tests.pop() if len(tests) == 1 else "p"
@@ -102,35 +111,35 @@ def splits(diff: PromptDiff, adjusted: Mapping[Split, float] | None = None) -> G
 
 
 def _flip_cells(flips: Flips) -> tuple[str, ...]:
-    left_out = f" ({count(flips.left_out)} left out)" if flips.left_out else ""
+    left_out = f" ({format_count(flips.left_out)} left out)" if flips.left_out else ""
     return (
-        f"{count(flips.shared)}{left_out}",
-        count(len(flips.gained)),
-        count(len(flips.lost)),
+        f"{format_count(flips.shared)}{left_out}",
+        format_count(len(flips.gained)),
+        format_count(len(flips.lost)),
         _p(flips.p_value),
     )
 
 
-def headline(flips: Flips | None) -> str:
+def summarize_flips(flips: Flips | None) -> str:
     """What the least seen split says, in a sentence."""
     if flips is None:
         return "the two prompts answered no question in common"
     low, high = flips.interval.low, flips.interval.high
     edge = describe_disagreement(flips.p_value, low, high)
     return (
-        f"{flips.split}, {plural(flips.shared, 'shared question')}: "
+        f"{flips.split}, {pluralize(flips.shared, 'shared question')}: "
         f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong, "
-        f"{points(flips.difference)} points (95 % interval {points(low)} to {points(high)}; "
+        f"{format_points(flips.difference)} points (95 % interval {format_points(low)} to {format_points(high)}; "
         f"{flips.test} = {_p(flips.p_value)})" + (f"; {edge}" if edge else "")
     )
 
 
-def warning(flips: Flips | None) -> str | None:
+def warn_of_seen_split(flips: Flips | None) -> str | None:
     """Why the headline is less than it looks; None when its questions are unseen ones."""
     return _SEEN.get(flips.split) if flips else None
 
 
-def holm_said(others: int) -> str:
+def explain_holm(others: int) -> str:
     """Why there are two p-values."""
     return (
         f"p by Holm is corrected for {others} comparisons on a split; go by it, because one of "
@@ -145,19 +154,19 @@ def _p(p_value: float) -> str:
 def _score(score: Score | None, *, between: str = " ") -> str:
     if score is None:
         return NOTHING
-    unreadable = f"\n{count(score.unreadable)} unreadable" if score.unreadable else ""
-    interval = bounds(score.interval.low, score.interval.high)
-    parts = (percent(score.mean), interval, f"n={count(score.n)}")
+    unreadable = f"\n{format_count(score.unreadable)} unreadable" if score.unreadable else ""
+    interval = format_bounds(score.interval.low, score.interval.high)
+    parts = (format_percent(score.mean), interval, f"n={format_count(score.n)}")
     return between.join(parts) + unreadable
 
 
 def _spend(spend: Mapping[str, Any]) -> dict[str, str]:
     counted = spend["counted"]
     return {
-        "calls": count(spend["calls"]),
-        "tokens in": tokens(counted["prompt_tokens"]),
-        "tokens out": tokens(counted["completion_tokens"]),
-        "cost": cost_words(spend),
+        "calls": format_count(spend["calls"]),
+        "tokens in": format_tokens(counted["prompt_tokens"]),
+        "tokens out": format_tokens(counted["completion_tokens"]),
+        "cost": format_cost(spend),
     }
 
 
@@ -168,8 +177,8 @@ _STYLES = {"+": "green", "-": "red"}
 def print_some_flips(diff: PromptDiff, console: Console, *, most: int = SHOWN) -> None:
     """The headline and a few questions, a line each."""
     flips = diff.flips
-    print_block(console, "  ", [headline(flips)])
-    caution = warning(flips)
+    print_block(console, "  ", [summarize_flips(flips)])
+    caution = warn_of_seen_split(flips)
     if caution:
         print_block(console, "  ! ", [caution], "yellow")
     if flips is None or not most:
@@ -177,12 +186,12 @@ def print_some_flips(diff: PromptDiff, console: Console, *, most: int = SHOWN) -
     for sign, some in (("+", flips.gained), ("-", flips.lost)):
         shown = [_in_a_line(flip) for flip in some[:most]]
         if len(some) > most:
-            shown.append(f"… and {count(len(some) - most)} more (see --flips)")
+            shown.append(f"… and {format_count(len(some) - most)} more (see --flips)")
         for line in shown:
             print_block(console, f"  {sign} ", [line], _STYLES[sign])
 
 
-def _in_a_line(flip: Flip) -> str:
+def _in_a_line(flip: AnswerPair) -> str:
     old, new = (
         "unreadable" if read is None else printable(read, 24)
         for read in (flip.before.outcome.answer, flip.after.outcome.answer)
@@ -193,7 +202,7 @@ def _in_a_line(flip: Flip) -> str:
 def print_all_flips(diff: PromptDiff, console: Console) -> None:
     """Every question that flipped, the least seen split first."""
     groups = [
-        (f"{flips.split}, {what}: {count(len(some))}", sign, some)
+        (f"{flips.split}, {what}: {format_count(len(some))}", sign, some)
         for flips in reversed(diff.by_split)
         for sign, what, some in (
             ("+", "wrong → right", flips.gained),
@@ -209,7 +218,7 @@ def print_all_flips(diff: PromptDiff, console: Console) -> None:
             _print_flip(f"{sign}{number}", flip, console)
 
 
-def _print_flip(name: str, flip: Flip, console: Console) -> None:
+def _print_flip(name: str, flip: AnswerPair, console: Console) -> None:
     console.print()
     print_block(console, f"  {name} ", printable_lines(flip.question))
     print_block(console, "    gold: ", printable_lines(flip.target))
@@ -217,11 +226,11 @@ def _print_flip(name: str, flip: Flip, console: Console) -> None:
         read = answer.outcome.answer
         lines = ["unreadable"] if read is None else printable_lines(read)
         print_block(console, f"    {sign} ", lines, _STYLES[sign])
-        for reply in replies_shown(answer):
+        for reply in split_replies(answer):
             print_block(console, f"    {sign} │ ", reply, again=True)
 
 
-def replies_shown(answer: Answer) -> list[list[str]]:
+def split_replies(answer: PairedAnswer) -> list[list[str]]:
     """The lines of each reply, printable; none at all while the replies were not read."""
     if answer.replies is None:
         return []

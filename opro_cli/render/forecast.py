@@ -13,21 +13,24 @@ from opro_cli.render.listings import INSTRUCTION
 from opro_cli.render.safe import printable, printable_lines
 from opro_cli.render.tables import print_block
 from opro_cli.reports import formats
-from opro_cli.reports.formats import count
+from opro_cli.reports.formats import format_count
 
 
 def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
     """What a run would do, with the first prompt that each model would get."""
-    sizes = " · ".join(f"{split} {count(size)}" for split, size in facts["sizes"].items())
+    sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
     grid = Table.grid(padding=(0, 2))
     for name, value in [
         ("config", f"{facts['name']}: fine"),
         ("scorer", facts["models"]["scorer"]),
         ("optimizer", facts["models"]["optimizer"]),
-        *(("server", server_line(server)) for server in facts["servers"]),
+        *(("server", describe_server(server)) for server in facts["servers"]),
         ("answers", facts["answer"]),
         ("questions", sizes),
-        ("calls", f"at most {count(facts['calls_at_most'])} in {count(facts['steps'])} steps"),
+        (
+            "calls",
+            f"at most {format_count(facts['calls_at_most'])} in {format_count(facts['steps'])} steps",
+        ),
         *(("note", note) for note in facts["notes"]),
     ]:
         grid.add_row(Text(name), Text(printable(value, INSTRUCTION)))
@@ -37,7 +40,7 @@ def print_forecast(facts: Mapping[str, Any], console: Console) -> None:
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
 
 
-def server_line(server: Mapping[str, Any]) -> str:
+def describe_server(server: Mapping[str, Any]) -> str:
     """Where the server of a model is, and whether a run can begin."""
     where = f"{server['model']} at {server['address']}"
     if not server["asked"]:
@@ -49,7 +52,7 @@ def server_line(server: Mapping[str, Any]) -> str:
     told = [f"{where}: ready"]
     if not server["model"].endswith(f"/{server['serves']}"):
         told.append(f"serves {server['serves']}")
-    told += [f"context {count(server['context'])} tokens"] if server["context"] else []
+    told += [f"context {format_count(server['context'])} tokens"] if server["context"] else []
     told += [f"{server['at_once']} requests at once"] if server["at_once"] else []
     return ", ".join(told)
 
@@ -74,10 +77,10 @@ def print_costs(told: Mapping[str, Any], console: Console) -> None:
             table.add_row(
                 Text(name),
                 Text(kind.replace("_", " ")),
-                Text(formats.count(row[kind]["calls"])),
-                Text(formats.tokens(row[kind]["prompt_tokens"])),
-                Text(formats.tokens(row[kind]["completion_tokens"])),
-                Text(formats.money(row[kind]["usd"])),
+                Text(formats.format_count(row[kind]["calls"])),
+                Text(formats.format_tokens(row[kind]["prompt_tokens"])),
+                Text(formats.format_tokens(row[kind]["completion_tokens"])),
+                Text(formats.format_money(row[kind]["usd"])),
             )
     console.print(table)
     console.print(Text(told["assumptions"], style="dim"))

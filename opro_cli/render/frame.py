@@ -18,15 +18,15 @@ from opro_cli.core.run.progress import (
 )
 from opro_cli.core.run.state import RunState
 from opro_cli.render.safe import printable
-from opro_cli.render.scoreboard import Bench, Columns, Scoreboard, StepScores, missed_answers
+from opro_cli.render.scoreboard import Bench, Columns, Scoreboard, StepScores, count_missed
 from opro_cli.reports import formats
-from opro_cli.reports.formats import exceeded_words, unmetered_in_short
-from opro_cli.reports.result import beyond_limits, bound_unmetered, count_metered
+from opro_cli.reports.formats import describe_excess, format_unmetered_briefly
+from opro_cli.reports.result import bound_unmetered, count_metered, find_excess
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
+def draw_sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
     """One block a value between `low` and `high`; at most `width`, both ends kept."""
     if width < 1 or not values:
         return ""
@@ -67,7 +67,7 @@ def render_run(
     counting again what was counted before; it never changes the picture.
     """
     board = board or Scoreboard()
-    missed = missed_answers(state.candidates.values())
+    missed = count_missed(state.candidates.values())
     columns = Columns(
         width,
         state.sizes,
@@ -99,10 +99,12 @@ def _header(
     briefing: RunHeader, state: RunState, activity: Activity, now: float, width: int
 ) -> Text:
     at = state.ended.reason if state.ended else phase(state)
-    return opposite(briefing.run, f"{at}{_DOT}{formats.duration(now - activity.started)}", width)
+    return fill_between(
+        briefing.run, f"{at}{_DOT}{formats.format_duration(now - activity.started)}", width
+    )
 
 
-def opposite(left: str, right: str, width: int) -> Text:
+def fill_between(left: str, right: str, width: int) -> Text:
     """The first line of a picture: what it shows, and how it stands at the other end."""
     name = printable(left, max(0, width - cell_len(right) - 2))
     gap = max(1, width - cell_len(name) - cell_len(right))
@@ -114,26 +116,26 @@ def _notice(state: RunState, activity: Activity, now: float, width: int) -> Text
     if state.ended:
         return Text(printable(state.ended.detail, width), style="yellow")
     if activity.stopping:
-        return Text(printable(stopping_line(activity), width), style="bold yellow")
+        return Text(printable(format_stopping(activity), width), style="bold yellow")
     seconds = math.ceil(activity.waiting_until - now)
     if activity.waiting and seconds > 0:
-        why = f"waiting {formats.duration(seconds)}: {activity.waiting}"
+        why = f"waiting {formats.format_duration(seconds)}: {activity.waiting}"
         return Text(printable(why, width), style="yellow")
     for endpoint, reason in activity.out.items():
-        return Text(printable(out_line(endpoint, reason), width), style="yellow")
-    for role, most in beyond_limits(state.spend).items():
-        return Text(printable(exceeded_words(role, **most), width), style="yellow")
+        return Text(printable(format_outage(endpoint, reason), width), style="yellow")
+    for role, most in find_excess(state.spend).items():
+        return Text(printable(describe_excess(role, **most), width), style="yellow")
     return Text()
 
 
-def out_line(endpoint: str, why: str) -> str:
+def format_outage(endpoint: str, why: str) -> str:
     """Which endpoint gets no calls, in words of the outside."""
     return f"{endpoint} is out: {why}"
 
 
-def stopping_line(activity: Activity) -> str:
+def format_stopping(activity: Activity) -> str:
     """What a clean stop waits for, and how not to wait."""
-    calls = formats.plural(sum(activity.in_flight.values()), "call")
+    calls = formats.pluralize(sum(activity.in_flight.values()), "call")
     return f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
 
 
@@ -143,36 +145,38 @@ def _calls_line(
     done, cached = calls_done(state), calls_spared(state)
     expected = expected_calls(state) - cached
     finished = state.ended is not None and state.ended.reason == "finished"
-    most = "" if finished else f" of at most {formats.count(max(done, expected))}"
-    parts = [f"calls {formats.count(done)}{most}"]
+    most = "" if finished else f" of at most {formats.format_count(max(done, expected))}"
+    parts = [f"calls {formats.format_count(done)}{most}"]
     if cached:
-        parts.append(f"{formats.count(cached)} cached")
+        parts.append(f"{formats.format_count(cached)} cached")
     elapsed = now - activity.started
     if elapsed >= MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
         parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate:.2f}/s")
         if not state.ended:
-            left = formats.duration(max(0, expected - done) / rate)
+            left = formats.format_duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
-    parts += [f"{formats.count(many)} {what}" for what, many in missed.items() if many]
-    return dotted(parts, width)
+    parts += [f"{formats.format_count(many)} {what}" for what, many in missed.items() if many]
+    return join_fitting(parts, width)
 
 
 def _spend_line(state: RunState, activity: Activity, width: int) -> Text:
     roles = list(state.spend.values())
     known = count_metered(roles)
-    tokens_in = formats.tokens(known["prompt_tokens"])
-    tokens_out = formats.tokens(known["completion_tokens"])
-    cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
-    cost += unmetered_in_short(bound_unmetered(roles))
+    tokens_in = formats.format_tokens(known["prompt_tokens"])
+    tokens_out = formats.format_tokens(known["completion_tokens"])
+    cost = formats.format_money_by_role(
+        {name: role.known_usd for name, role in state.spend.items()}
+    )
+    cost += format_unmetered_briefly(bound_unmetered(roles))
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
     if activity.in_flight and not state.ended:
         flying = (f"{name} {activity.in_flight[name]}" for name in activity.in_flight)
         parts.append(f"in flight: {', '.join(flying)}")
-    return dotted(parts, width)
+    return join_fitting(parts, width)
 
 
-def dotted(parts: Iterable[str], width: int) -> Text:
+def join_fitting(parts: Iterable[str], width: int) -> Text:
     """The parts that fit, in this order; a cut number would be a wrong one."""
     first, *others = parts
     line = printable(first, width)
@@ -189,8 +193,8 @@ def _sparklines(scores: StepScores, width: int) -> list[Text]:
     rows = (("best so far", scores.best_so_far, "green"), ("step mean", scores.mean, ""))
     lines = []
     for label, values, style in rows:
-        first, last = formats.percent(values[0]).rjust(7), formats.percent(values[-1])
-        bars = sparkline(values, low, high, width - 30)
+        first, last = formats.format_percent(values[0]).rjust(7), formats.format_percent(values[-1])
+        bars = draw_sparkline(values, low, high, width - 30)
         text = f"{label:<11} {first} {bars} {last}" if len(values) > 1 else f"{label:<11} {first}"
         lines.append(Text(printable(text, width), style=style))
     return lines

@@ -17,9 +17,9 @@ from rich.text import Text
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
-from opro_cli.core.sweep.table import Row, Table
+from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.render.frame import render_run
-from opro_cli.render.plain import opening_lines
+from opro_cli.render.plain import format_opening
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.render.suspension import Suspension
@@ -155,7 +155,7 @@ class LiveView:
 
     def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
         """Print what stays on screen, then the first frame."""
-        for line in opening_lines(briefing):
+        for line in format_opening(briefing):
             self._console.print(Text(printable(line, self._console.width)), soft_wrap=True)
         self._seen = briefing, state, activity
         self._drawing.begin()
@@ -186,12 +186,12 @@ class SweepLive:
         self._drawing = Drawing(console, self._frame, "sweep", period)
         self._over = False
 
-    def begin(self, table: Table) -> None:
+    def begin(self, table: SweepTable) -> None:
         """The first frame."""
         self._table, self._started = table, self._clock()
         self._drawing.begin()
 
-    def after(self, row: Row) -> None:
+    def after(self, row: CellRow) -> None:
         """Nothing: the timer shows it."""
 
     def stopping(self) -> None:

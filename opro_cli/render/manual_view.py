@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Markdown, TableElement
 from rich.table import Table
 
-from opro_cli.render.consoles import console_for
+from opro_cli.render.consoles import make_console
 
 _WIDEST = 100
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
@@ -39,7 +39,7 @@ def show_page(text: str) -> None:
     A link to another page becomes the command that shows it; one to a file of the repository,
     which an installation does not have, becomes its text.
     """
-    console = console_for(sys.stdout)
+    console = make_console(sys.stdout)
     console.width = min(console.width, _WIDEST)
     # Colours as they are, and no pager for what fits on the screen: what git sets too.
     os.environ.setdefault("LESS", "FRX")

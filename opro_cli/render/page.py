@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import TextIO
 
-from opro_cli.render.safe import MOST_LINES, cells, printable, printable_blocks
+from opro_cli.render.safe import MOST_LINES, measure_width, printable, wrap_printable
 
 _WEIGHTS = {"bold": "1", "dim": "2"}
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
@@ -42,7 +42,7 @@ class Page:
 
         styled: how many characters the style is for, all of them when left out.
         """
-        first, *more = printable_blocks(text, self.width, MOST_LINES)
+        first, *more = wrap_printable(text, self.width, MOST_LINES)
         if styled is None:
             self.write(*(self._in(style, each) for each in (first, *more)))
         else:
@@ -53,7 +53,7 @@ class Page:
 
         right: the columns that are flush right.
         """
-        head, *others = aligned(rows, right)
+        head, *others = align_rows(rows, right)
         self.write(self._in("bold", printable(head, self.width)))
         self.write(*(printable(line, self.width) for line in others))
 
@@ -67,19 +67,21 @@ class Page:
         return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
-def page_for(stream: TextIO) -> Page:
+def make_page(stream: TextIO) -> Page:
     """A page on a stream, which breaks on no letter its encoding lacks."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     return Page(stream)
 
 
-def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+def align_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
     """Each row as one line, its columns as wide as their widest cell; `right`: flush right."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(measure_width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        spaces = [" " * (width - cells(cell)) for width, cell in zip(widths, row, strict=True)]
+        spaces = [
+            " " * (width - measure_width(cell)) for width, cell in zip(widths, row, strict=True)
+        ]
         padded = (
             space + cell if place in right else cell + space
             for place, (space, cell) in enumerate(zip(spaces, row, strict=True))

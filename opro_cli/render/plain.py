@@ -27,16 +27,16 @@ from opro_cli.core.run.progress import (
 )
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.render.frame import out_line, stopping_line
-from opro_cli.render.safe import flagged, printable
+from opro_cli.render.frame import format_outage, format_stopping
+from opro_cli.render.safe import flag_leaks, printable
 from opro_cli.reports import formats
-from opro_cli.reports.formats import count, exceeded_words, plural, uncounted_words
+from opro_cli.reports.formats import describe_excess, format_count, format_unmetered, pluralize
 from opro_cli.reports.result import bound_unmetered, count_metered
 
 
-def opening_lines(briefing: RunHeader) -> list[str]:
+def format_opening(briefing: RunHeader) -> list[str]:
     """The run, its models, its data; untrusted text in them is still as it came."""
-    sizes = ", ".join(f"{split} {count(briefing.sizes.get(split, 0))}" for split in SPLITS)
+    sizes = ", ".join(f"{split} {format_count(briefing.sizes.get(split, 0))}" for split in SPLITS)
     graded = "graded by" if briefing.answer.startswith("python:") else "read as"
     lines = [
         f"run {briefing.run}",
@@ -46,7 +46,7 @@ def opening_lines(briefing: RunHeader) -> list[str]:
     ]
     lines += [f"  note: {note}" for note in briefing.notes]
     if briefing.resumed:
-        lines.append(f"  resuming: {plural(briefing.resumed, 'answer')} already on disk")
+        lines.append(f"  resuming: {pluralize(briefing.resumed, 'answer')} already on disk")
     return lines
 
 
@@ -59,7 +59,7 @@ _INSTRUCTION = 100
 _ERROR = 200
 
 
-class Lines:
+class LineWriter:
     """Writes lines while somebody reads them, in letters that the stream has."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -85,7 +85,7 @@ class PlainLog:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._lines = Lines(stream)
+        self._lines = LineWriter(stream)
         self._started: float | None = None
         self._said = 0.0
         self._retry_said: float | None = None
@@ -101,7 +101,7 @@ class PlainLog:
     ) -> None:
         """Say what is about to run."""
         self._activity = activity
-        for line in opening_lines(briefing):
+        for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
     def after(self, event: Event, state: RunState) -> None:
@@ -130,7 +130,7 @@ class PlainLog:
 
     def stopping(self) -> None:
         """Say what a clean stop waits for."""
-        self._lines.write(stopping_line(self._activity))
+        self._lines.write(format_stopping(self._activity))
 
     def end(self) -> None:
         """Nothing is left to say: every line was flushed as it came."""
@@ -161,8 +161,8 @@ class PlainLog:
         if state.step < event.step:
             return
         here = state.of_step(event.step)
-        asked = formats.plural(state.search.candidates_per_step, "proposal")
-        new = formats.plural(len(here), "new candidate") if here else "no new candidate"
+        asked = formats.pluralize(state.search.candidates_per_step, "proposal")
+        new = formats.pluralize(len(here), "new candidate") if here else "no new candidate"
         self._say(event.at, f"{_place(event.step)}: {new} from {asked}")
         if here and state.is_step_done(event.step):  # scored while the last proposal was awaited
             self._say_step(event.at, here, state)
@@ -182,7 +182,7 @@ class PlainLog:
         for endpoint, why in self._activity.out.items():
             if endpoint not in self._told_out:
                 self._told_out.add(endpoint)
-                self._say(at, printable(out_line(endpoint, why), _ERROR))
+                self._say(at, printable(format_outage(endpoint, why), _ERROR))
 
     def _say_step(self, at: float, here: list[Candidate], state: RunState) -> None:
         everyone = state.candidates.values()
@@ -193,14 +193,14 @@ class PlainLog:
         of = f"/{state.search.steps}" if place else ""
         self._say(
             at,
-            f"{_place(place)}{of} done: best so far {formats.percent(best)}, "
-            f"mean {formats.percent(mean)}, {_spent(state)}",
+            f"{_place(place)}{of} done: best so far {formats.format_percent(best)}, "
+            f"mean {formats.format_percent(mean)}, {_spent(state)}",
         )
 
     def _say(self, at: float, text: str) -> None:
         self._said = at
         started = at if self._started is None else self._started
-        self._lines.write(f"[{formats.clock(at - started)}] {text}")
+        self._lines.write(f"[{formats.format_clock(at - started)}] {text}")
 
 
 def _place(step: int) -> str:
@@ -212,11 +212,11 @@ def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
     if score is None:
         return ""
     low, high = score.interval.low, score.interval.high
-    line = formats.scored(score.mean, low, high, score.correct, score.n)
+    line = formats.format_score(score.mean, low, high, score.correct, score.n)
     line = f"~{line}" if score.estimated else line
     unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
     refused = f", {score.refused} refused" if score.refused else ""
-    text = printable(flagged(candidate.instruction, leaks), _INSTRUCTION)
+    text = printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)
     return f"{line}{unreadable}{refused} · {text}"
 
 
@@ -229,17 +229,19 @@ def _spent(state: RunState) -> str:
     """Calls, tokens and money of all sessions."""
     roles = list(state.spend.values())
     known = count_metered(roles)
-    tokens_in = formats.tokens(known["prompt_tokens"])
-    tokens_out = formats.tokens(known["completion_tokens"])
-    cost = formats.money_of({name: role.known_usd for name, role in state.spend.items()})
+    tokens_in = formats.format_tokens(known["prompt_tokens"])
+    tokens_out = formats.format_tokens(known["completion_tokens"])
+    cost = formats.format_money_by_role(
+        {name: role.known_usd for name, role in state.spend.items()}
+    )
     done, cached = calls_done(state), calls_spared(state)
     most = max(done, expected_calls(state) - cached)
-    calls = f"{formats.count(done)} of at most {formats.count(most)} calls"
-    calls += f", {formats.count(cached)} cached" if cached else ""
-    more = uncounted_words(bound_unmetered(roles))
+    calls = f"{formats.format_count(done)} of at most {formats.format_count(most)} calls"
+    calls += f", {formats.format_count(cached)} cached" if cached else ""
+    more = format_unmetered(bound_unmetered(roles))
     line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
     return f"{line}, {more}" if more else line
 
 
 def _limit_words(event: LimitExceeded) -> str:
-    return exceeded_words(event.role, event.longest_reply, event.prompt_overhead)
+    return describe_excess(event.role, event.longest_reply, event.prompt_overhead)

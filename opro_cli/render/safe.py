@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escaped
+from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escape
 
 _GLYPHS = {"\n": "⏎", "\t": "⇥"}
 # They pick the coloured or plain form of the sign before, and terminals disagree about the
@@ -23,17 +23,17 @@ MOST_CHARACTERS, MOST_LINES = 20_000, 1000
 """Of a text that is shown in full; `--json` and the run folder have what is beyond."""
 
 
-def cells(text: str) -> int:
+def measure_width(text: str) -> int:
     """How many cells of a terminal a printable text takes."""
     return len(text) if _is_simple(text) else int(_tables().cell_len(text))
 
 
-def flagged(instruction: str, leaks: object) -> str:
+def flag_leaks(instruction: str, leaks: object) -> str:
     """An instruction in a table, marked when it quotes train questions."""
-    return f"⚑ {instruction_shown(instruction)}" if leaks else instruction_shown(instruction)
+    return f"⚑ {display_instruction(instruction)}" if leaks else display_instruction(instruction)
 
 
-def instruction_shown(instruction: str) -> str:
+def display_instruction(instruction: str) -> str:
     """What stands for an instruction in a table; still to be made printable."""
     return instruction or "(empty)"
 
@@ -54,7 +54,7 @@ def printable(text: str, width: int | None = None) -> str:
     marks = MAX_MARKS  # a mark at the start has no base to sit on
     for character in text:
         piece = _piece(character, marks)
-        taken = cells(piece)
+        taken = measure_width(piece)
         marks = marks + 1 if taken == 0 else 0
         used += taken
         if width is not None:
@@ -78,7 +78,7 @@ def printable_lines(text: str) -> list[str]:
     return [*shown, f"{_MORE} and {rest:,} more characters"] if rest else shown
 
 
-def printable_blocks(text: str, width: int, count: int) -> list[str]:
+def wrap_printable(text: str, width: int, count: int) -> list[str]:
     """`text` over at most `count` lines of `width` cells, broken at spaces where it can be."""
     rest = printable(text, width * count)
     lines: list[str] = []
@@ -94,12 +94,12 @@ def _piece(character: str, marks: int) -> str:
         if character in _PRESENTATION and marks == 0:
             return ""
         if character in BLANK_LETTERS or character in _PRESENTATION:
-            return escaped(character)
-        is_mark = cells(character) == 0
-        return escaped(character) if is_mark and marks >= MAX_MARKS else character
+            return escape(character)
+        is_mark = measure_width(character) == 0
+        return escape(character) if is_mark and marks >= MAX_MARKS else character
     if _is_space(character):
         return " "
-    return _GLYPHS.get(character) or escaped(character)
+    return _GLYPHS.get(character) or escape(character)
 
 
 def _break_at(line: str, width: int) -> int:
@@ -108,7 +108,7 @@ def _break_at(line: str, width: int) -> int:
         return len(line)
     used = last_space = 0
     for index, character in enumerate(line):
-        used += cells(character)
+        used += measure_width(character)
         if used > width:
             return index if character == " " else last_space or max(1, index)
         if character == " ":

@@ -21,8 +21,8 @@ from opro_cli.core.run.selection import (
 )
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
-from opro_cli.render.safe import flagged, instruction_shown, printable, printable_blocks
-from opro_cli.reports.formats import about, bounds, percent
+from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
+from opro_cli.reports.formats import format_bounds, format_mean, format_percent
 
 _SCORE = len("~99.0 %")
 _INTERVAL = len("[100.0–100.0]")
@@ -72,16 +72,16 @@ class Columns:
         """One candidate, its instruction on at most `lines` lines."""
         size = self.sizes[split]
         cells = self._cells(
-            about(score.mean, estimated=score.estimated) if score else "-",
-            bounds(score.interval.low, score.interval.high) if score else "",
+            format_mean(score.mean, estimated=score.estimated) if score else "-",
+            format_bounds(score.interval.low, score.interval.high) if score else "",
             f"{score.n if score else 0}/{size}",
             str(score.unreadable) if score and score.unreadable else "",
-            percent(dev.mean) if dev else "",
+            format_percent(dev.mean) if dev else "",
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
-        text = flagged(candidate.instruction, self.leaks(candidate.instruction))
-        texts = printable_blocks(text, max(1, room), lines)
+        text = flag_leaks(candidate.instruction, self.leaks(candidate.instruction))
+        texts = wrap_printable(text, max(1, room), lines)
         indent = " " * (self.width - room)
         first = self._fit(self._join(cells, texts[0]))
         return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]
@@ -91,7 +91,7 @@ class Columns:
         blank = self._join(self._cells("", "", "", "", "", ""), "")
         return Text(
             self._fit(
-                blank + printable(instruction_shown(instruction), max(1, self.width - len(blank)))
+                blank + printable(display_instruction(instruction), max(1, self.width - len(blank)))
             )
         )
 
@@ -259,7 +259,7 @@ def _proposing(state: RunState) -> Bench:
     return Bench(title, "train", (), tuple(texts))
 
 
-def missed_answers(candidates: Iterable[Candidate]) -> dict[str, int]:
+def count_missed(candidates: Iterable[Candidate]) -> dict[str, int]:
     """Of all splits: answers that could not be read, and questions that were refused."""
     answers = [a for c in candidates for a in c.answers.values()]
     return {

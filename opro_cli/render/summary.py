@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from opro_cli.render.safe import instruction_shown, printable, printable_lines
+from opro_cli.render.safe import display_instruction, printable, printable_lines
 from opro_cli.reports import formats
-from opro_cli.reports.formats import exceeded_words, uncounted_words
+from opro_cli.reports.formats import describe_excess, format_unmetered
 
 if TYPE_CHECKING:
     from opro_cli.render.page import Page
@@ -62,7 +62,7 @@ def print_result(result: Mapping[str, Any], page: Page) -> None:
 def _print_headline(result: Mapping[str, Any], page: Page) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     if result["status"] == "stopped":
-        word = f"stopped after {formats.plural(result['steps_done'], 'step')}, {word}"
+        word = f"stopped after {formats.pluralize(result['steps_done'], 'step')}, {word}"
     sentence = printable(result["verdict_sentence"] or "")
     page.line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
 
@@ -83,14 +83,14 @@ def _origin(candidate: Mapping[str, Any]) -> str:
 
 
 def _change(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return formats.points(after["mean"] - before["mean"])
+    return formats.format_points(after["mean"] - before["mean"])
 
 
 def _score(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return "-"
     low, high = score["interval"]
-    return formats.scored(score["mean"], low, high, score["correct"], score["n"])
+    return formats.format_score(score["mean"], low, high, score["correct"], score["n"])
 
 
 def _missed(
@@ -128,7 +128,7 @@ def _baselines(result: Mapping[str, Any]) -> list[list[str]]:
     for name, each, meeting in _on_test(result):
         score = each["scores"]["test"]
         if score is not None:
-            rows.append([name, formats.percent(score["mean"]), _difference(meeting)])
+            rows.append([name, formats.format_percent(score["mean"]), _difference(meeting)])
     return rows
 
 
@@ -153,7 +153,7 @@ def _on_test(
         yield "best prompt", best, result
     for each in result["baselines"]:
         if each["instruction"] not in (start["instruction"], best["instruction"]):
-            name = printable(instruction_shown(each["instruction"]), _NAME)
+            name = printable(display_instruction(each["instruction"]), _NAME)
             yield name, each, each["against_start"]
 
 
@@ -163,7 +163,7 @@ def _difference(meeting: Mapping[str, Any] | None) -> str:
     change = meeting["difference"]
     low, high = (f"{100 * each:+.1f}" for each in change["interval"])
     p_value = meeting["paired_test"]["p_value"]
-    return f"{formats.points(change['mean'])} [{low} to {high}], p = {p_value:.2g}"
+    return f"{formats.format_points(change['mean'])} [{low} to {high}], p = {p_value:.2g}"
 
 
 def _noise(result: Mapping[str, Any]) -> list[str]:
@@ -172,9 +172,9 @@ def _noise(result: Mapping[str, Any]) -> list[str]:
     if not noise:
         return []
     return [
-        f"noise: the start prompt's {formats.plural(noise['n'], 'test question')} asked again, "
-        f"{formats.plural(noise['changed'], 'score')} changed "
-        f"({formats.points(noise['difference'])} points)"
+        f"noise: the start prompt's {formats.pluralize(noise['n'], 'test question')} asked again, "
+        f"{formats.pluralize(noise['changed'], 'score')} changed "
+        f"({formats.format_points(noise['difference'])} points)"
     ]
 
 
@@ -183,8 +183,8 @@ def _stopped_early(result: Mapping[str, Any]) -> list[str]:
     told = result.get("stopped_early", {})  # a result of an older opro lacks it
     if not told.get("candidates"):
         return []
-    candidates = formats.plural(result["candidates"], "candidate")
-    questions = formats.plural(told["questions_not_asked"], "question")
+    candidates = formats.pluralize(result["candidates"], "candidate")
+    questions = formats.pluralize(told["questions_not_asked"], "question")
     return [f"racing: {told['candidates']:,} of {candidates} stopped early, {questions} not asked"]
 
 
@@ -202,7 +202,7 @@ def _idle_optimizer(result: Mapping[str, Any]) -> list[str]:
     if not replies or 2 * idle < replies:
         return []
     return [
-        f"{idle} of {formats.plural(replies, 'reply', 'replies')} of the optimizer held no new "
+        f"{idle} of {formats.pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
         "instruction in its tags: its texts are in events.jsonl"
     ]
 
@@ -219,7 +219,7 @@ def _print_prompt(best: Mapping[str, Any], start: Mapping[str, Any] | None, page
     what = "best prompt, still the one it started with" if same else "best prompt"
     page.line(f"{what} ({_origin(best)}):", "bold")
     if not best["instruction"]:
-        page.line(instruction_shown(""), "dim")
+        page.line(display_instruction(""), "dim")
         return
     # In a pipe the lines stay as they are: somebody may paste them.
     write = page.line if page.is_terminal else page.write
@@ -230,21 +230,21 @@ def _print_prompt(best: Mapping[str, Any], start: Mapping[str, Any] | None, page
 def _beyond_limits(result: Mapping[str, Any]) -> list[str]:
     """Which model took more than it was allowed."""
     beyond = result["spend"].get("beyond_limits", {})
-    return [exceeded_words(role, **most) for role, most in beyond.items()]
+    return [describe_excess(role, **most) for role, most in beyond.items()]
 
 
 def _cost(result: Mapping[str, Any]) -> list[str]:
     spend = result["spend"]
     known = spend.get("counted", spend)  # results of before there was such a key
-    tokens_in = formats.tokens(known["prompt_tokens"])
-    tokens_out = formats.tokens(known["completion_tokens"])
-    more = uncounted_words(spend.get("uncounted"))
-    calls = formats.plural(spend["calls"], "call")
+    tokens_in = formats.format_tokens(known["prompt_tokens"])
+    tokens_out = formats.format_tokens(known["completion_tokens"])
+    more = format_unmetered(spend.get("uncounted"))
+    calls = formats.pluralize(spend["calls"], "call")
     if spend["cached_calls"]:
-        calls += f" · {formats.count(spend['cached_calls'])} cached"
+        calls += f" · {formats.format_count(spend['cached_calls'])} cached"
     models = result["models"]
     return [
-        f"cost {formats.money(known['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
+        f"cost {formats.format_money(known['usd'])} · {calls} · tokens {tokens_in} in, {tokens_out} out",
         *([more] if more else []),
         f"scorer {printable(models['scorer'])} · optimizer {printable(models['optimizer'])}"
         f" · seed {result['seed']}",

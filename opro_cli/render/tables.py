@@ -17,7 +17,7 @@ MOST_CELLS = 500
 """Of a value that is not ours, at most."""
 
 
-class Theirs(str):
+class Untrusted(str):
     """Text of a model, a dataset, a config or a folder's name: each medium makes it harmless."""
 
     __slots__ = ()
@@ -46,19 +46,19 @@ class Grid:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for title in self.titles:
             table.add_column(
-                shown(title),
+                to_text(title),
                 justify="right" if title else "left",
                 no_wrap=not title,
                 overflow="fold",
             )
         for row in self.rows:
-            table.add_row(*map(shown, row))
+            table.add_row(*map(to_text, row))
         return table
 
 
-def shown(cell: str) -> Text:
+def to_text(cell: str) -> Text:
     """A cell as a terminal may have it."""
-    return Text(printable(cell, MOST_CELLS) if isinstance(cell, Theirs) else cell)
+    return Text(printable(cell, MOST_CELLS) if isinstance(cell, Untrusted) else cell)
 
 
 def print_block(
@@ -82,15 +82,15 @@ _WORDS = re.compile(r"[a-z ,:;]+")
 _FENCE = re.compile(r"`{3,}")
 
 
-def code(text: str, width: int | None = MOST_CELLS) -> str:
+def format_code(text: str, width: int | None = MOST_CELLS) -> str:
     """Text of others inside of a line: "<code>a&#124;b</code>"."""
     shown = _READ_AS_MARKUP.sub(_entity, printable(text, width))
     return f"<code>{shown}</code>" if shown else "(empty)"
 
 
-def sentence(text: str) -> str:
+def format_sentence(text: str) -> str:
     """Our own words as they are; with a name of others among them it all counts as theirs."""
-    return text if _WORDS.fullmatch(text) else code(text)
+    return text if _WORDS.fullmatch(text) else format_code(text)
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -98,21 +98,24 @@ def _entity(match: re.Match[str]) -> str:
     return f"&#{ord(character)};" if character.isascii() else character
 
 
-def fenced(lines: Sequence[str], language: str = "text") -> list[str]:
+def fence_lines(lines: Sequence[str], language: str = "text") -> list[str]:
     """Lines of others, printable already, as a block that none of them can end."""
     fence = "`" * max([3, *(len(ticks) + 1 for line in lines for ticks in _FENCE.findall(line))])
     return [f"{fence}{language}", *lines, fence, ""]
 
 
-def table(grid: Grid) -> list[str]:
+def format_table(grid: Grid) -> list[str]:
     """A grid as a table, a line a row."""
-    texts = {i for row in grid.rows for i, cell in enumerate(row) if isinstance(cell, Theirs)}
+    texts = {i for row in grid.rows for i, cell in enumerate(row) if isinstance(cell, Untrusted)}
     rules = ["---" if i in texts or not i else "---:" for i in range(len(grid.titles))]
     return [_row(cells) for cells in (_cells(grid.titles), rules, *map(_cells, grid.rows))] + [""]
 
 
 def _cells(row: Sequence[str]) -> Sequence[str]:
-    return [code(cell) if isinstance(cell, Theirs) else cell.replace("\n", "<br>") for cell in row]
+    return [
+        format_code(cell) if isinstance(cell, Untrusted) else cell.replace("\n", "<br>")
+        for cell in row
+    ]
 
 
 def _row(cells: Sequence[str]) -> str:

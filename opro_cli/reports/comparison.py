@@ -10,13 +10,13 @@ from opro_cli.core.settings.differences import changes_between
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.reports.diff import Chosen, PromptDiff, Side, diff_prompts, side_of
-from opro_cli.reports.paired import Flip, Flips, Replies
-from opro_cli.reports.result import score_data, spend_of, steps_done
+from opro_cli.reports.diff import PromptDiff, SelectedPrompt, Side, build_side, diff_prompts
+from opro_cli.reports.paired import AnswerPair, Flips, Replies
+from opro_cli.reports.result import count_steps_done, serialize_score, serialize_spend
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PromptColumn:
     """One run in the table; side: None while it has no scored candidate."""
 
     name: str
@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SettingValues:
     """A setting that is not the same in all runs; None where a run lacks it."""
 
     path: str
@@ -37,15 +37,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PromptComparison:
     """Two prompts or more.
 
     against_first: each of the others compared to the first. adjusted: for each of these, its
     p-values corrected for how many are compared to the first on that split (Holm).
     """
 
-    columns: tuple[Column, ...]
-    settings: tuple[Setting, ...]
+    columns: tuple[PromptColumn, ...]
+    settings: tuple[SettingValues, ...]
     against_first: tuple[PromptDiff, ...]
     adjusted: tuple[Mapping[Split, float], ...]
 
@@ -60,7 +60,7 @@ class Comparison:
             for diff, p in zip(self.against_first, self.adjusted, strict=True)
         )
 
-    def with_replies(self, replies: Sequence[Replies]) -> Comparison:
+    def with_replies(self, replies: Sequence[Replies]) -> PromptComparison:
         """The same, with what the scorer said under each prompt."""
         first, *others = replies
         filled = (
@@ -71,12 +71,12 @@ class Comparison:
         )
         return replace(self, against_first=tuple(filled))
 
-    def flipped(self) -> list[dict[Split, set[int]]]:
+    def list_flipped(self) -> list[dict[Split, set[int]]]:
         """For each prompt the questions whose replies are of interest, as its run counts them."""
         flipped: list[dict[Split, set[int]]] = [{s: set() for s in SPLITS} for _ in self.columns]
         for diff, own in zip(self.against_first, flipped[1:], strict=True):
             for flips in diff.by_split:
-                of_first, of_other = flips.numbers()
+                of_first, of_other = flips.list_numbers()
                 flipped[0][flips.split] |= of_first
                 own[flips.split] |= of_other
         return flipped
@@ -88,42 +88,42 @@ def _verdict(flips: Flips, p_value: float) -> str:
     return "improved" if flips.difference > 0 else "worse"
 
 
-def compare(chosen: Sequence[Chosen]) -> Comparison:
+def compare_prompts(chosen: Sequence[SelectedPrompt]) -> PromptComparison:
     """Compare prompts; the first is what the others are measured against."""
     first, *others = chosen
     diffs = tuple(diff_prompts(first, other) for other in others)
-    return Comparison(
-        columns=tuple(map(_column, chosen)),
-        settings=_settings(chosen),
+    return PromptComparison(
+        columns=tuple(map(_build_column, chosen)),
+        settings=_list_settings(chosen),
         against_first=diffs,
-        adjusted=_adjusted(diffs),
+        adjusted=_adjust_p_values(diffs),
     )
 
 
-def _column(chosen: Chosen) -> Column:
+def _build_column(chosen: SelectedPrompt) -> PromptColumn:
     run = chosen.run
-    return Column(
+    return PromptColumn(
         name=chosen.name,
         status=run.status,
-        steps_done=steps_done(run.state),
+        steps_done=count_steps_done(run.state),
         steps=run.state.search.steps,
         models={role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
-        spend=spend_of(run.state),
-        side=side_of(chosen),
+        spend=serialize_spend(run.state),
+        side=build_side(chosen),
     )
 
 
-def _settings(chosen: Sequence[Chosen]) -> tuple[Setting, ...]:
+def _list_settings(chosen: Sequence[SelectedPrompt]) -> tuple[SettingValues, ...]:
     first = chosen[0].run.settings
     changes = [{c.path: c for c in changes_between(first, each.run.settings)} for each in chosen]
     of_first = {path: change.before for some in changes for path, change in some.items()}
     return tuple(
-        Setting(path, tuple(some[path].after if path in some else before for some in changes))
+        SettingValues(path, tuple(some[path].after if path in some else before for some in changes))
         for path, before in sorted(of_first.items())
     )
 
 
-def _adjusted(diffs: Sequence[PromptDiff]) -> tuple[Mapping[Split, float], ...]:
+def _adjust_p_values(diffs: Sequence[PromptDiff]) -> tuple[Mapping[Split, float], ...]:
     adjusted: list[dict[Split, float]] = [{} for _ in diffs]
     for split in SPLITS:
         compared = [
@@ -138,7 +138,7 @@ def _adjusted(diffs: Sequence[PromptDiff]) -> tuple[Mapping[Split, float], ...]:
     return tuple(adjusted)
 
 
-def as_data(comparison: Comparison) -> dict[str, Any]:
+def as_data(comparison: PromptComparison) -> dict[str, Any]:
     """Two prompts as one comparison; more as the runs and each comparison with the first."""
     diffs = [
         diff_data(diff, adjusted)
@@ -168,7 +168,7 @@ def diff_data(diff: PromptDiff, adjusted: Mapping[Split, float]) -> dict[str, An
     }
 
 
-def _column_data(column: Column) -> dict[str, Any]:
+def _column_data(column: PromptColumn) -> dict[str, Any]:
     return {
         "name": column.name,
         "status": column.status,
@@ -190,7 +190,7 @@ def _side_data(side: Side | None) -> dict[str, Any] | None:
         "instruction": side.instruction,
         "step": side.step,
         "steps_done": side.steps_done,
-        "scores": {split: score_data(score) for split, score in side.scores.items()},
+        "scores": {split: serialize_score(score) for split, score in side.scores.items()},
         "spend": dict(side.spend),
     }
 
@@ -212,7 +212,7 @@ def _flips_data(flips: Flips, adjusted: Mapping[Split, float]) -> dict[str, Any]
     }
 
 
-def _flip_data(flip: Flip) -> dict[str, Any]:
+def _flip_data(flip: AnswerPair) -> dict[str, Any]:
     row: dict[str, Any] = {
         "question": flip.question,
         "target": flip.target,

@@ -13,7 +13,7 @@ from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import (
     PromptFormat,
     TrajectoryEntry,
-    scorer_messages,
+    build_scorer_messages,
 )
 from opro_cli.ports import Strategy
 
@@ -23,12 +23,12 @@ ASSUMPTIONS = (
 )
 KINDS: Mapping[str, tuple[float, float]] = {"expected": (4.0, 0.25), "at_most": (3.0, 1.0)}
 """Bytes of prompt a token, and the share of max_tokens that a reply takes."""
-NEW = 0.75
-LENGTH = 80
+NEW_SHARE = 0.75
+TYPICAL_LENGTH = 80
 """Characters of an instruction that the optimizer typically proposes."""
 
 
-def costs(
+def estimate_costs(
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
     strategy: Strategy,
@@ -46,23 +46,25 @@ def costs(
     checks = endpoint_checks(settings)
     asked, tiny_call = asked + checks["scorer"], tiny_call + checks["optimizer"]
     once = len(search.initial_instructions) * len(examples["train"])
-    lengths = (LENGTH, search.max_instruction_chars)
-    texts = [_mean_question(settings, examples, length) for length in lengths]
+    lengths = (TYPICAL_LENGTH, search.max_instruction_chars)
+    texts = [_measure_questions(settings, examples, length) for length in lengths]
     # A second round has the whole first reply in its prompt.
     replies = [
         bytes_a_token * share * settings.scorer.max_tokens / 2 if state.rounds == 2 else 0.0
         for bytes_a_token, share in KINDS.values()
     ]
     questions = [text + reply for text, reply in zip(texts, replies, strict=True)]
-    meta_prompts = [_meta_prompt(settings, examples, strategy, state, each) for each in lengths]
+    meta_prompts = [
+        _measure_meta_prompt(settings, examples, strategy, state, each) for each in lengths
+    ]
     roles = {
-        "scorer": _row(
+        "scorer": _estimate_role(
             settings.scorer,
             prices.get("scorer"),
-            ((once + NEW * (asked - once)) * questions[0], asked * questions[1]),
-            (round(once + NEW * (asked - once)), asked),
+            ((once + NEW_SHARE * (asked - once)) * questions[0], asked * questions[1]),
+            (round(once + NEW_SHARE * (asked - once)), asked),
         ),
-        "optimizer": _row(
+        "optimizer": _estimate_role(
             settings.optimizer,
             prices.get("optimizer"),
             (proposals * meta_prompts[0], (proposals + tiny_call) * meta_prompts[1]),
@@ -72,12 +74,12 @@ def costs(
     return {
         "name": settings.name,
         "roles": roles,
-        "total": {kind: summed([row[kind] for row in roles.values()]) for kind in KINDS},
+        "total": {kind: add_costs([row[kind] for row in roles.values()]) for kind in KINDS},
         "assumptions": ASSUMPTIONS,
     }
 
 
-def longest_prompts(
+def measure_longest_prompts(
     settings: Settings, examples: Mapping[Split, Sequence[Example]], strategy: Strategy
 ) -> dict[Role, int]:
     """Tokens of the longest prompt that each model will read, about.
@@ -90,20 +92,20 @@ def longest_prompts(
     known = max(map(len, settings.search.initial_instructions))
     length = max(known, settings.search.max_instruction_chars)
     asked = max(
-        _bytes(scorer_messages(example.input, "x" * length, form))
+        _count_bytes(build_scorer_messages(example.input, "x" * length, form))
         for split in SPLITS
         for example in examples[split]
     )
     bytes_a_token, _ = KINDS["expected"]
     reply = settings.scorer.max_tokens if state.rounds == 2 else 0
-    told = _meta_prompt(settings, examples, strategy, state, length)
+    told = _measure_meta_prompt(settings, examples, strategy, state, length)
     return {
         "scorer": round(asked / bytes_a_token) + reply,
         "optimizer": round(told / bytes_a_token),
     }
 
 
-def summed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def add_costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Several such figures together, none of them nothing; unknown dollars stay unknown."""
     counted = ("calls", "prompt_tokens", "completion_tokens")
     dollars = [row["usd"] for row in rows]
@@ -113,7 +115,7 @@ def summed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _row(
+def _estimate_role(
     model: ModelSettings,
     price: PriceSettings | None,
     prompt_bytes: tuple[float, float],
@@ -133,21 +135,21 @@ def _row(
     return told
 
 
-def _mean_question(
+def _measure_questions(
     settings: Settings, examples: Mapping[Split, Sequence[Example]], length: int
 ) -> float:
     """Bytes of a scorer's prompt, on average over all questions, without a first reply in it."""
     form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
     instruction = "x" * length
     sizes = [
-        _bytes(scorer_messages(example.input, instruction, form))
+        _count_bytes(build_scorer_messages(example.input, instruction, form))
         for split in SPLITS
         for example in examples[split]
     ]
     return sum(sizes) / len(sizes)
 
 
-def _meta_prompt(
+def _measure_meta_prompt(
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
     strategy: Strategy,
@@ -161,7 +163,7 @@ def _meta_prompt(
     shown_on_average = shown if search.history is not None else shown / 2
     made_up = (TrajectoryEntry("x" * length, 0.5),) * round(shown_on_average)
     asks = _first_asks(settings, examples, strategy, state, made_up)
-    return max((_bytes(ask.messages) for ask in asks), default=0.0)
+    return max((_count_bytes(ask.messages) for ask in asks), default=0.0)
 
 
 def _first_asks(
@@ -183,11 +185,11 @@ def _first_asks(
     return [proposal for proposal in strategy.propose(view, 1) if isinstance(proposal, Ask)]
 
 
-def _bytes(messages: Sequence[Message]) -> float:
+def _count_bytes(messages: Sequence[Message]) -> float:
     return float(sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages))
 
 
-def forecast(
+def build_forecast(
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
     notes: Sequence[str],
@@ -204,7 +206,7 @@ def forecast(
     made_up = tuple(TrajectoryEntry(i, 0.0) for i in settings.search.initial_instructions)
     asks = _first_asks(settings, examples, strategy, state, made_up)
     meta_prompt = asks[0].messages if asks else ()
-    asked = scorer_messages(examples["train"][0].input, first, form)
+    asked = build_scorer_messages(examples["train"][0].input, first, form)
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -214,7 +216,7 @@ def forecast(
         "steps": settings.search.steps,
         "calls_at_most": expected_calls(state) + sum(endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
-        "longest_prompts": longest_prompts(settings, examples, strategy),
+        "longest_prompts": measure_longest_prompts(settings, examples, strategy),
         "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],
         "gold_answer": examples["train"][0].target,
         "meta_prompt": [{"role": m.role, "content": m.content} for m in meta_prompt],

@@ -13,16 +13,16 @@ from opro_cli.core.run.selection import baseline, mean, winner
 from opro_cli.core.settings.differences import Change, changes_between
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
-from opro_cli.reports.paired import Flips, paired
+from opro_cli.reports.paired import Flips, find_flips
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import spend_of, steps_done
+from opro_cli.reports.result import count_steps_done, serialize_spend
 from opro_cli.reports.text_diff import Piece, compare_words
 
-_PLACE = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>[0-9]{1,9}))?")
+_SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>[0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PromptSelector:
     """Where in a run a prompt stands.
 
     best: the winner so far. start: the initial instruction that the winner is measured against.
@@ -39,25 +39,27 @@ class Place:
         return str(self.step) if self.number is None else f"{self.step}.{self.number}"
 
 
-BEST = Place("best")
+BEST = PromptSelector("best")
 
 
-def place_of(text: str) -> Place | None:
+def parse_selector(text: str) -> PromptSelector | None:
     """What stands behind the @ of RUN@3.2; None for what names no place."""
-    match = _PLACE.fullmatch(text)
+    match = _SELECTOR.fullmatch(text)
     if match is None:
         return None
     if match["name"]:
-        return Place("best" if match["name"] == "best" else "start")
-    return Place("step", int(match["step"]), int(match["number"]) if match["number"] else None)
+        return PromptSelector("best" if match["name"] == "best" else "start")
+    return PromptSelector(
+        "step", int(match["step"]), int(match["number"]) if match["number"] else None
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedPrompt:
     """One prompt of a run; candidate: None where best or start is not known yet."""
 
     run: RecordedRun
-    place: Place
+    place: PromptSelector
     candidate: Candidate | None
 
     @property
@@ -66,18 +68,18 @@ class Chosen:
         return self.run.name if self.place == BEST else f"{self.run.name}@{self.place}"
 
 
-def choose(run: RecordedRun, place: Place = BEST) -> Chosen:
+def select_prompt(run: RecordedRun, place: PromptSelector = BEST) -> SelectedPrompt:
     """The prompt at a place; UsageError when the run has no such step or candidate."""
     match place.kind:
         case "best":
-            return Chosen(run, place, winner(run.state))
+            return SelectedPrompt(run, place, winner(run.state))
         case "start":
-            return Chosen(run, place, baseline(run.state))
+            return SelectedPrompt(run, place, baseline(run.state))
         case "step":
-            return Chosen(run, place, _of_step(run, place))
+            return SelectedPrompt(run, place, _select_from_step(run, place))
 
 
-def _of_step(run: RecordedRun, place: Place) -> Candidate:
+def _select_from_step(run: RecordedRun, place: PromptSelector) -> Candidate:
     last = run.state.step
     if place.step > last:
         steps = f"steps 0-{last}" if last else "only step 0"
@@ -146,20 +148,20 @@ class PromptDiff:
         return self.by_split[-1] if self.by_split else None
 
 
-def diff_prompts(before: Chosen, after: Chosen) -> PromptDiff:
+def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
     """Compare two prompts, over whatever their runs have in common."""
     left, right = before.candidate, after.candidate
     return PromptDiff(
-        before=side_of(before),
-        after=side_of(after),
+        before=build_side(before),
+        after=build_side(after),
         prompt=compare_words(left.instruction, right.instruction) if left and right else (),
-        by_split=paired(before.run, left, after.run, right) if left and right else (),
+        by_split=find_flips(before.run, left, after.run, right) if left and right else (),
         settings=changes_between(before.run.settings, after.run.settings),
-        caveats=_caveats(before, after),
+        caveats=_list_caveats(before, after),
     )
 
 
-def side_of(chosen: Chosen) -> Side | None:
+def build_side(chosen: SelectedPrompt) -> Side | None:
     """What is shown of one prompt; None when there is none yet."""
     run, candidate = chosen.run, chosen.candidate
     if candidate is None:
@@ -171,13 +173,13 @@ def side_of(chosen: Chosen) -> Side | None:
         status=run.status,
         instruction=candidate.instruction,
         step=candidate.step,
-        steps_done=steps_done(run.state),
+        steps_done=count_steps_done(run.state),
         scores={split: candidate.score(split) for split in SPLITS},
-        spend=spend_of(run.state),
+        spend=serialize_spend(run.state),
     )
 
 
-def _caveats(before: Chosen, after: Chosen) -> tuple[str, ...]:
+def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, ...]:
     caveats = []
     old_run, new_run = before.run, after.run
     if old_run.identity.get("data_fingerprint") != new_run.identity.get("data_fingerprint"):
@@ -193,29 +195,31 @@ def _caveats(before: Chosen, after: Chosen) -> tuple[str, ...]:
         ("task.instruction_position", "the instruction stands in different places"),
         ("task.qa_markers", "only one of them frames questions with Q: and A:"),
     ):
-        old, new = _setting(old_run, path), _setting(new_run, path)
+        old, new = _get_setting(old_run, path), _get_setting(new_run, path)
         if old != new:
             caveats.append(f"{what} ({old} / {new})")
-    model = _setting(old_run, "scorer.model")
-    if model == _setting(new_run, "scorer.model") and _weights(old_run) != _weights(new_run):
+    model = _get_setting(old_run, "scorer.model")
+    if model == _get_setting(new_run, "scorer.model") and _get_weights(old_run) != _get_weights(
+        new_run
+    ):
         caveats.append(f"{model} answered with different weights: opro brought others in between")
     unfinished = [chosen for chosen in (before, after) if chosen.run.status != "finished"]
     return (*caveats, *dict.fromkeys(map(_so_far, unfinished)))
 
 
-def _so_far(chosen: Chosen) -> str:
+def _so_far(chosen: SelectedPrompt) -> str:
     run = chosen.run
     if chosen.place == BEST:
         return f"{run.name} is {run.status}, so its best prompt is the best so far"
     return f"{run.name} is {run.status}, so answers may be missing"
 
 
-def _setting(run: RecordedRun, path: str) -> Any:
+def _get_setting(run: RecordedRun, path: str) -> Any:
     part, name = path.split(".")
     return run.settings.get(part, {}).get(name)
 
 
-def _weights(run: RecordedRun) -> str | None:
+def _get_weights(run: RecordedRun) -> str | None:
     """Those of an embedded scorer; None for every other, and in runs that did not write it down."""
     weights = run.identity.get("weights")
     return weights.get(run.settings["scorer"]["model"]) if isinstance(weights, dict) else None

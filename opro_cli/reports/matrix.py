@@ -13,17 +13,17 @@ from opro_cli.core.run.answers import CACHED, Score
 from opro_cli.core.run.candidates import Candidate, candidate_id
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
-from opro_cli.reports.formats import moment
-from opro_cli.reports.paired import Comparison, compare
+from opro_cli.reports.formats import format_moment
+from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import score_data
+from opro_cli.reports.result import serialize_score
 
 SCORE_KEYS = ("mean", "n", "correct", "unreadable", "refused", "interval")
-"""Of `score_data`: every row of the matrix has them, also one of which all was refused."""
+"""Of `serialize_score`: every row of the matrix has them, also one of which all was refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MatrixEntry:
     """One prompt in one column.
 
     against_first: the paired comparison with the first prompt, None for itself and where nothing
@@ -32,7 +32,7 @@ class Entry:
     """
 
     score: Score | None
-    against_first: Comparison | None
+    against_first: PairedComparison | None
     adjusted: float | None
     asked: float | None = None
 
@@ -52,32 +52,32 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MatrixColumn:
     """One dataset under one model. questions: how many. entries: one a prompt, in their order."""
 
     dataset: str
     model: str
     run: str
     questions: int
-    entries: tuple[Entry, ...]
+    entries: tuple[MatrixEntry, ...]
 
 
-def column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> Column:
+def build_column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> MatrixColumn:
     """The scores of all prompts in one evaluation."""
     asked = [run.state.candidates[candidate_id(prompt)] for prompt in prompts]
     beside = run.state.interleaves
-    meetings = [compare(asked[0], each, side_by_side=beside) for each in asked[1:]]
+    meetings = [compare_candidates(asked[0], each, side_by_side=beside) for each in asked[1:]]
     adjusted = holm([max(each.p_value, each.guarded_p) if each else 1.0 for each in meetings])
-    entries = [Entry(asked[0].score("test"), None, None, _asked_at(run, asked[0]))]
+    entries = [MatrixEntry(asked[0].score("test"), None, None, _find_time_asked(run, asked[0]))]
     for candidate, meeting, p_value in zip(asked[1:], meetings, adjusted, strict=True):
         known = p_value if meeting else None
-        when = _asked_at(run, candidate)
-        entries.append(Entry(candidate.score("test"), meeting, known, when))
+        when = _find_time_asked(run, candidate)
+        entries.append(MatrixEntry(candidate.score("test"), meeting, known, when))
     model = run.settings["scorer"]["model"]
-    return Column(dataset, model, run.name, run.state.sizes["test"], tuple(entries))
+    return MatrixColumn(dataset, model, run.name, run.state.sizes["test"], tuple(entries))
 
 
-def _asked_at(run: RecordedRun, candidate: Candidate) -> float | None:
+def _find_time_asked(run: RecordedRun, candidate: Candidate) -> float | None:
     """The start of the last session that asked it."""
     outcomes = candidate.answers["test"].by_question.values()
     last = max((outcome.session for outcome in outcomes), default=CACHED)
@@ -85,7 +85,7 @@ def _asked_at(run: RecordedRun, candidate: Candidate) -> float | None:
     return sessions[last - 1].at if 0 < last <= len(sessions) else None
 
 
-def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+def list_rows(prompts: Sequence[str], columns: Sequence[MatrixColumn]) -> list[dict[str, Any]]:
     """The matrix as plain data, a row for each prompt in each column."""
     return [
         {
@@ -93,13 +93,13 @@ def as_rows(prompts: Sequence[str], columns: Sequence[Column]) -> list[dict[str,
             "dataset": each.dataset,
             "model": each.model,
             "run": each.run,
-            **(score_data(entry.score) or dict.fromkeys(SCORE_KEYS)),
+            **(serialize_score(entry.score) or dict.fromkeys(SCORE_KEYS)),
             "difference": entry.against_first.difference if entry.against_first else None,
             "p_value": entry.against_first.p_value if entry.against_first else None,
             "p_guarded": entry.against_first.guarded_p if entry.against_first else None,
             "p_adjusted": entry.adjusted,
             "mark": entry.mark,
-            "asked": None if entry.asked is None else moment(entry.asked),
+            "asked": None if entry.asked is None else format_moment(entry.asked),
             "asked_with_first": entry.against_first.together if entry.against_first else None,
         }
         for each in columns

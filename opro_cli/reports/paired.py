@@ -20,7 +20,7 @@ Replies = Mapping[tuple[Split, int], tuple[str, ...]]
 """What the scorer said to questions (by split and index), a text for each round."""
 
 
-class Question(NamedTuple):
+class QuestionKey(NamedTuple):
     """What a question is in every run: indices mean nothing outside theirs.
 
     occurrence: 0 for the first of equal rows of a split, 1 for the second …
@@ -31,7 +31,7 @@ class Question(NamedTuple):
     occurrence: int
 
 
-class Answer(NamedTuple):
+class PairedAnswer(NamedTuple):
     """One prompt's answer to a question, which is `number` in its run, from 0.
 
     replies: all that was said; None before they were read from the journal.
@@ -48,13 +48,13 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Flip:
+class AnswerPair:
     """A question that one prompt answers better than the other."""
 
     question: str
     target: str
-    before: Answer
-    after: Answer
+    before: PairedAnswer
+    after: PairedAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class Flips:
     split: Split
     shared: int
     left_out: int
-    gained: tuple[Flip, ...]
-    lost: tuple[Flip, ...]
+    gained: tuple[AnswerPair, ...]
+    lost: tuple[AnswerPair, ...]
     test: str
     p_value: float
     difference: float
     interval: Interval
 
-    def numbers(self) -> tuple[Set[int], Set[int]]:
+    def list_numbers(self) -> tuple[Set[int], Set[int]]:
         """The questions that flipped, as the first run counts them and as the second does."""
         flips = (*self.gained, *self.lost)
         return {flip.before.number for flip in flips}, {flip.after.number for flip in flips}
@@ -84,10 +84,10 @@ class Flips:
     def with_replies(self, before: Replies, after: Replies) -> Flips:
         """The same, with what was said."""
 
-        def said(answer: Answer, replies: Replies) -> Answer:
+        def said(answer: PairedAnswer, replies: Replies) -> PairedAnswer:
             return answer._replace(replies=replies.get((self.split, answer.number), ()))
 
-        def filled(flips: Sequence[Flip]) -> tuple[Flip, ...]:
+        def filled(flips: Sequence[AnswerPair]) -> tuple[AnswerPair, ...]:
             return tuple(
                 replace(f, before=said(f.before, before), after=said(f.after, after)) for f in flips
             )
@@ -95,23 +95,25 @@ class Flips:
         return replace(self, gained=filled(self.gained), lost=filled(self.lost))
 
 
-def paired(
+def find_flips(
     before: RecordedRun, left: Candidate, after: RecordedRun, right: Candidate
 ) -> tuple[Flips, ...]:
     """One for each split on which both answered some of the same questions, in order."""
     found = (
-        _on_split(split, answers_of(before, left, split), answers_of(after, right, split))
+        _find_split_flips(
+            split, index_answers(before, left, split), index_answers(after, right, split)
+        )
         for split in SPLITS
     )
     return tuple(flips for flips in found if flips is not None)
 
 
-def _on_split(
-    split: Split, old: Mapping[Question, Answer], new: Mapping[Question, Answer]
+def _find_split_flips(
+    split: Split, old: Mapping[QuestionKey, PairedAnswer], new: Mapping[QuestionKey, PairedAnswer]
 ) -> Flips | None:
     """Compare on one split; None where no question counts for both."""
     both = [
-        Flip(question.input, question.target, answer, new[question])
+        AnswerPair(question.input, question.target, answer, new[question])
         for question, answer in old.items()
         if question in new
     ]
@@ -135,7 +137,9 @@ def _on_split(
     )
 
 
-def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Question, Answer]:
+def index_answers(
+    run: RecordedRun, candidate: Candidate, split: Split
+) -> dict[QuestionKey, PairedAnswer]:
     """Its answers on a split, by what the questions are in every run."""
     outcomes = candidate.answers[split].by_question
     met: Counter[tuple[str, str]] = Counter()
@@ -143,19 +147,19 @@ def answers_of(run: RecordedRun, candidate: Candidate, split: Split) -> dict[Que
     for index, example in enumerate(run.examples[split]):
         row = (example.input, example.target)
         if index in outcomes:
-            answers[Question(*row, met[row])] = Answer(index, outcomes[index])
+            answers[QuestionKey(*row, met[row])] = PairedAnswer(index, outcomes[index])
         met[row] += 1
     return answers
 
 
-MOST_AHEAD = 3
+MAX_LEAD = 3
 """Questions that one of two prompts asked side by side is ahead, now and then."""
 SAME_TIME_S = 1.0
 """Seconds between two calls that count as simultaneous."""
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """Two prompts on the questions that both answered.
 
     test: the name of the paired test. gained, lost: questions on which the second, or the first,
@@ -185,7 +189,7 @@ class Comparison:
     @property
     def together(self) -> bool:
         """Whether both prompts were asked at the same times."""
-        return self.ahead <= MOST_AHEAD
+        return self.ahead <= MAX_LEAD
 
 
 class _Pairs(NamedTuple):
@@ -196,7 +200,9 @@ class _Pairs(NamedTuple):
     only_second: list[float]
 
 
-def compare(first: Candidate, second: Candidate, *, side_by_side: bool = True) -> Comparison | None:
+def compare_candidates(
+    first: Candidate, second: Candidate, *, side_by_side: bool = True
+) -> PairedComparison | None:
     """First against second on test; None when they share no question there.
 
     side_by_side: whether their run asks compared prompts question by question.
@@ -211,8 +217,8 @@ def compare(first: Candidate, second: Candidate, *, side_by_side: bool = True) -
     if not n:
         return None
     tested = compare_scores(pairs.both)
-    ahead = _count_ahead(shared, side_by_side=side_by_side)
-    return Comparison(
+    ahead = _find_largest_lead(shared, side_by_side=side_by_side)
+    return PairedComparison(
         test=tested.name,
         n=n,
         gained=tested.gained,
@@ -251,7 +257,7 @@ def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> fl
     as many as one prompt was ahead, do not count; nor do questions that only it could answer. (A
     tie in their place would change neither test.)
     """
-    doubtful = ahead if ahead > MOST_AHEAD else 0
+    doubtful = ahead if ahead > MAX_LEAD else 0
     unanswered = pairs.only_first if difference > 0 else pairs.only_second
     gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
     kept = gains_last[: len(gains_last) - doubtful]
@@ -262,7 +268,7 @@ def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> fl
     return max(p_value, compare_scores(counted).p_value) if doubtful or against else p_value
 
 
-def _count_ahead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
+def _find_largest_lead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
     """Count the questions that one prompt was ahead of the other at most.
 
     Side by side that is one or two, unless calls were sent again (a time-out, a kill) under one
@@ -274,16 +280,16 @@ def _count_ahead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: boo
         return 0 if 2 * same >= len(shared) else len(shared)
     if any(outcome.session == CACHED for pair in shared for outcome in pair):
         return len(shared)
-    one, other = (sorted(map(_moment, side)) for side in zip(*shared, strict=True))
-    return max(_lead(one, other), _lead(other, one))
+    one, other = (sorted(map(_order_time, side)) for side in zip(*shared, strict=True))
+    return max(_measure_lead(one, other), _measure_lead(other, one))
 
 
-def _moment(outcome: Outcome) -> float:
+def _order_time(outcome: Outcome) -> float:
     """When a question was asked, two sessions never at the same time."""
     return outcome.sent + 10 * SAME_TIME_S * outcome.session
 
 
-def _lead(one: Sequence[float], other: Sequence[float]) -> int:
+def _measure_lead(one: Sequence[float], other: Sequence[float]) -> int:
     """How many questions more one prompt was asked, at most, at any time; times ascending."""
     return max(
         number - bisect_right(other, sent + SAME_TIME_S) for number, sent in enumerate(one, start=1)

@@ -41,9 +41,9 @@ class RecordedRun:
     status: Status
 
 
-MOST_POINTS = 240
+MAX_POINTS = 240
 """More would be less than three pixels apart."""
-MOST_REPLIES = 200
+MAX_REPLIES = 200
 
 
 class SpendPoint(NamedTuple):
@@ -76,7 +76,7 @@ class History:
     unreadable: tuple[UnreadableReply, ...] = ()
 
 
-def history_of(run: RecordedRun, events: Iterable[Event]) -> History:
+def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
     """Go through the events of a run once more, which are those that led to its state."""
     clock, meter = _Clock(), _Meter(run.state.rounds)
     points = [SpendPoint(0.0, 0, 0, 0.0)]
@@ -85,12 +85,12 @@ def history_of(run: RecordedRun, events: Iterable[Event]) -> History:
     for number, event in enumerate(events, start=1):
         clock.tick(event)
         meter.count(event)
-        if isinstance(event, Answered) and _is_unreadable(event) and len(unreadable) < MOST_REPLIES:
+        if isinstance(event, Answered) and _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
             instruction = run.state.asked(event.candidate).instruction
             unreadable.append(UnreadableReply(instruction, event.split, event.question, event.text))
         if number % stride == 0:
             points.append(meter.point(clock.working))
-        if len(points) > 2 * MOST_POINTS:
+        if len(points) > 2 * MAX_POINTS:
             points, stride = points[::2], 2 * stride
     return History((*points, meter.point(clock.working)), tuple(unreadable))
 

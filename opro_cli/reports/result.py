@@ -14,39 +14,39 @@ from opro_cli.core.run.selection import baseline, deciding_split, winner
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
-from opro_cli.reports.formats import total
+from opro_cli.reports.formats import sum_known
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.verdict import judge, meeting, no_verdict, noise_of
+from opro_cli.reports.verdict import compare_with_start, judge, measure_noise, withhold_verdict
 
 
-def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
+def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     """What `result.json` holds; a run that is not finished gets no verdict."""
     state = run.state
     start, best = baseline(state), winner(state)
-    verdict = judge(state, start, best) if finished else no_verdict("the run is not finished")
+    verdict = judge(state, start, best) if finished else withhold_verdict("the run is not finished")
     return {
         "format_version": 2,
         "run": run.name,
         "status": "finished" if finished else "stopped",
-        "initial": described(start, state) if start else None,
-        "best": described(best, state) if best else None,
+        "initial": serialize_candidate(start, state) if start else None,
+        "best": serialize_candidate(best, state) if best else None,
         "chosen_by": deciding_split(state) if finished else "train",
         **verdict,
         "baselines": [
-            {**described(each, state), "against_start": meeting(start, each)}
+            {**serialize_candidate(each, state), "against_start": compare_with_start(start, each)}
             for each in map(state.asked, state.baselines)
             if start is not None and finished
         ],
-        "noise": noise_of(state, start) if start and finished else None,
-        "spend": spend_of(state),
-        "steps_done": steps_done(state),
+        "noise": measure_noise(state, start) if start and finished else None,
+        "spend": serialize_spend(state),
+        "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
         "proposals": {
             "replies": state.proposals.replies,
             "nothing_new": state.proposals.empty,
-            "skipped": skipped_proposals(state),
+            "skipped": count_skipped(state),
         },
-        "stopped_early": stopped_early(state),
+        "stopped_early": count_stopped_early(state),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
         "seed": state.search.seed,
@@ -55,29 +55,29 @@ def result_of(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     }
 
 
-def candidates_of(state: RunState) -> list[dict[str, Any]]:
+def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
     """All candidates in the order in which they joined."""
-    return [described(candidate, state) for candidate in state.candidates.values()]
+    return [serialize_candidate(candidate, state) for candidate in state.candidates.values()]
 
 
-def skipped_proposals(state: RunState) -> dict[str, int]:
+def count_skipped(state: RunState) -> dict[str, int]:
     """Proposed texts that were not scored, by reason, the most frequent first."""
     return dict(Counter(p.skipped for p in state.proposals.texts if p.skipped).most_common())
 
 
-def stopped_early(state: RunState) -> dict[str, int]:
+def count_stopped_early(state: RunState) -> dict[str, int]:
     """Candidates that lost their race, and the train questions that they were not asked."""
     train = [c.answers["train"] for c in state.candidates.values()]
     left = [state.sizes["train"] - len(a.by_question) for a in train if a.estimate is not None]
     return {"candidates": len(left), "questions_not_asked": sum(left)}
 
 
-def steps_done(state: RunState) -> int:
+def count_steps_done(state: RunState) -> int:
     """Steps whose candidates have all their train answers."""
     return state.step if state.is_step_done(state.step) else max(0, state.step - 1)
 
 
-def spend_of(state: RunState) -> dict[str, Any]:
+def serialize_spend(state: RunState) -> dict[str, Any]:
     """Both models together; unknown (null) as soon as one answer's figure is unknown.
 
     counted: the figures of the answers that have one. uncounted: beside them, calls that nobody
@@ -88,13 +88,13 @@ def spend_of(state: RunState) -> dict[str, Any]:
     prices = [role.usd for role in roles]
     return {
         "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
-        "prompt_tokens": total([role.prompt_tokens for role in roles]),
-        "completion_tokens": total([role.completion_tokens for role in roles]),
+        "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
+        "completion_tokens": sum_known([role.completion_tokens for role in roles]),
         "calls": calls_done(state),
         "cached_calls": sum(role.cached for role in roles),
         "counted": count_metered(roles),
         "uncounted": bound_unmetered(roles),
-        "beyond_limits": beyond_limits(state.spend),
+        "beyond_limits": find_excess(state.spend),
     }
 
 
@@ -108,12 +108,12 @@ def count_metered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
             if any(role.known_usd is None for role in known)
             else sum(role.counted_pico_usd for role in known) / 1e12
         ),
-        "prompt_tokens": total([prompt for prompt, _ in pairs]),
-        "completion_tokens": total([completion for _, completion in pairs]),
+        "prompt_tokens": sum_known([prompt for prompt, _ in pairs]),
+        "completion_tokens": sum_known([completion for _, completion in pairs]),
     }
 
 
-def beyond_limits(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
+def find_excess(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
     """By role, what a model took at most beyond max_tokens or the bytes of a prompt."""
     return {
         role: {"longest_reply": each.longest_reply, "prompt_overhead": each.prompt_overhead}
@@ -135,7 +135,7 @@ def bound_unmetered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
     }
 
 
-def described(candidate: Candidate, state: RunState) -> dict[str, Any]:
+def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]:
     """A candidate as plain data: instruction, step, and a score or null for each split.
 
     leaks: what it quotes of the train questions (index of the question in examples.jsonl).
@@ -145,11 +145,11 @@ def described(candidate: Candidate, state: RunState) -> dict[str, Any]:
         "instruction": candidate.instruction,
         "step": candidate.step,
         "leaks": [asdict(leak) for leak in leaks],
-        "scores": {split: score_data(candidate.score(split)) for split in SPLITS},
+        "scores": {split: serialize_score(candidate.score(split)) for split in SPLITS},
     }
 
 
-def score_data(score: Score | None) -> dict[str, Any] | None:
+def serialize_score(score: Score | None) -> dict[str, Any] | None:
     """A score as plain data; null where nothing was answered."""
     if score is None:
         return None
@@ -170,7 +170,7 @@ def _working_seconds(state: RunState) -> float | None:
     return None if state.last_at is None else round(state.working_seconds, 1)
 
 
-def listed(run: RecordedRun) -> dict[str, Any]:
+def summarize_run(run: RecordedRun) -> dict[str, Any]:
     """One run as a row; `best` is null before any candidate has all its train answers."""
     best = winner(run.state)
     return {
@@ -178,10 +178,10 @@ def listed(run: RecordedRun) -> dict[str, Any]:
         "folder": run.folder,
         "status": run.status,
         "created": run.identity.get("created"),
-        "steps_done": steps_done(run.state),
+        "steps_done": count_steps_done(run.state),
         "steps": run.state.search.steps,
         "candidates": len(run.state.candidates),
-        "best": described(best, run.state) if best else None,
-        "spend": spend_of(run.state),
+        "best": serialize_candidate(best, run.state) if best else None,
+        "spend": serialize_spend(run.state),
         "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
     }

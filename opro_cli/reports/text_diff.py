@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-MOST_TOKENS = 3000
+MAX_TOKENS = 3000
 """A longer text is compared at its ends only, not word by word."""
-MOST_PAIRS = 20_000
+MAX_PAIRS = 20_000
 """So are texts with more pairs of equal words than that: "the the the …" would take minutes."""
 
 Kind = Literal["same", "removed", "added"]
@@ -32,8 +32,8 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
     not added gives `before`, joining those that are not removed gives `after`. Of texts that
     would take too long (MOST_TOKENS, MOST_PAIRS) all between their equal ends has changed.
     """
-    left, right = _tokens(before), _tokens(after)
-    if _too_long(left, right):
+    left, right = _tokenize(before), _tokenize(after)
+    if _is_too_long(left, right):
         return _compare_ends(left, right)
     # autojunk drops frequent tokens (spaces) in long texts and garbles the diff.
     # White space alone is no match: there are too many of it to try them all.
@@ -48,89 +48,89 @@ def compare_words(before: str, after: str) -> tuple[Piece, ...]:
         if tag != "equal" or (between and j2 < len(right)):
             removed, added = removed + gone, added + new
             continue
-        pieces += _changes(removed, added)
+        pieces += _list_changes(removed, added)
         removed = added = ""
         pieces.append(Piece("same", gone))
-    return (*pieces, *_changes(removed, added))
+    return (*pieces, *_list_changes(removed, added))
 
 
-def _too_long(left: Sequence[str], right: Sequence[str]) -> bool:
-    if max(len(left), len(right)) > MOST_TOKENS:
+def _is_too_long(left: Sequence[str], right: Sequence[str]) -> bool:
+    if max(len(left), len(right)) > MAX_TOKENS:
         return True
     there = Counter(token for token in right if not token.isspace())
-    return sum(there[token] for token in left) > MOST_PAIRS
+    return sum(there[token] for token in left) > MAX_PAIRS
 
 
 def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
-    begin = equal_at_start(left, right)
-    end = equal_at_start(left[begin:][::-1], right[begin:][::-1])
+    begin = count_equal_at_start(left, right)
+    end = count_equal_at_start(left[begin:][::-1], right[begin:][::-1])
     gone, new = left[begin : len(left) - end], right[begin : len(right) - end]
     pieces = (
         Piece("same", "".join(left[:begin])),
-        *_changes("".join(gone), "".join(new)),
+        *_list_changes("".join(gone), "".join(new)),
         Piece("same", "".join(left[len(left) - end :])),
     )
     return tuple(piece for piece in pieces if piece.text)
 
 
-def equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
+def count_equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
     """How many of the first items are the same in both."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(left), len(right)))
 
 
-def _changes(removed: str, added: str) -> list[Piece]:
+def _list_changes(removed: str, added: str) -> list[Piece]:
     pieces = (Piece("removed", removed), Piece("added", added))
     return [piece for piece in pieces if piece.text]
 
 
-def _tokens(text: str) -> list[str]:
+def _tokenize(text: str) -> list[str]:
     return re.findall(r"\s+|\w+|[^\w\s]", text)
 
 
 CONTEXT = 2
 """Whole lines kept on either side of a change."""
-LEAST = 3
+MIN_FOLD = 3
 """Fewer lines than that are not worth folding."""
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class Fold:
     """So many lines that are the same in both."""
 
     lines: int
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiffLine:
     """A line that both texts have, or only the first (removed) or second (added) has."""
 
     kind: Kind
     text: str
 
 
-def fold_pieces(pieces: Sequence[Piece]) -> list[Piece | Folded]:
+def fold_pieces(pieces: Sequence[Piece]) -> list[Piece | Fold]:
     """Pieces with a fold, on a line of its own, inside of the long ones that are the same."""
-    folded: list[Piece | Folded] = []
+    folded: list[Piece | Fold] = []
     for index, piece in enumerate(pieces):
         lines = piece.text.split("\n")
         # A line that is only in part in this piece does not count as context.
         first, last = index == 0 < len(pieces) - 1, index == len(pieces) - 1 > 0
         head, tail = (0 if first else CONTEXT + 1), (0 if last else CONTEXT + 1)
         hidden = len(lines) - head - tail - (last and not lines[-1])
-        if piece.kind != "same" or hidden < LEAST:
+        if piece.kind != "same" or hidden < MIN_FOLD:
             folded.append(piece)
             continue
         before = "".join(f"{line}\n" for line in lines[:head])
         after = "".join(f"\n{line}" for line in lines[len(lines) - tail :])
-        around = (Piece("same", before), Folded(hidden), Piece("same", after))
-        folded += [part for part in around if isinstance(part, Folded) or part.text]
+        around = (Piece("same", before), Fold(hidden), Piece("same", after))
+        folded += [part for part in around if isinstance(part, Fold) or part.text]
     return folded
 
 
-def as_lines(pieces: Sequence[Piece]) -> list[Line]:
+def split_lines(pieces: Sequence[Piece]) -> list[DiffLine]:
     """The pieces as whole lines, as diffs of source code show them."""
-    lines: list[Line] = []
+    lines: list[DiffLine] = []
     old, new = "", ""
     for piece in pieces:
         if piece.kind == "removed":
@@ -141,25 +141,25 @@ def as_lines(pieces: Sequence[Piece]) -> list[Line]:
             # A newline that both have ends what came before in both.
             *whole, rest = piece.text.split("\n")
             for text in whole:
-                lines += _changed_lines(old + text, new + text)
+                lines += _diff_lines(old + text, new + text)
                 old = new = ""
             old, new = old + rest, new + rest
-    return [*lines, *_changed_lines(old, new)]
+    return [*lines, *_diff_lines(old, new)]
 
 
-def _changed_lines(old: str, new: str) -> list[Line]:
+def _diff_lines(old: str, new: str) -> list[DiffLine]:
     gone, come = old.split("\n"), new.split("\n")
-    before = equal_at_start(gone, come)
-    behind = equal_at_start(gone[before:][::-1], come[before:][::-1])
+    before = count_equal_at_start(gone, come)
+    behind = count_equal_at_start(gone[before:][::-1], come[before:][::-1])
     return [
-        *(Line("same", text) for text in gone[:before]),
-        *(Line("removed", text) for text in gone[before : len(gone) - behind]),
-        *(Line("added", text) for text in come[before : len(come) - behind]),
-        *(Line("same", text) for text in gone[len(gone) - behind :]),
+        *(DiffLine("same", text) for text in gone[:before]),
+        *(DiffLine("removed", text) for text in gone[before : len(gone) - behind]),
+        *(DiffLine("added", text) for text in come[before : len(come) - behind]),
+        *(DiffLine("same", text) for text in gone[len(gone) - behind :]),
     ]
 
 
-def fold_lines(lines: Sequence[Line]) -> list[Line | Folded]:
+def fold_lines(lines: Sequence[DiffLine]) -> list[DiffLine | Fold]:
     """Lines with those folded that are the same and far from any change."""
     near = {
         close
@@ -167,11 +167,11 @@ def fold_lines(lines: Sequence[Line]) -> list[Line | Folded]:
         if line.kind != "same"
         for close in range(index - CONTEXT, index + CONTEXT + 1)
     }
-    folded: list[Line | Folded] = []
-    far: list[Line] = []
+    folded: list[DiffLine | Fold] = []
+    far: list[DiffLine] = []
 
     def close() -> None:
-        folded.extend([Folded(len(far))] if len(far) >= LEAST else far)
+        folded.extend([Fold(len(far))] if len(far) >= MIN_FOLD else far)
         far.clear()
 
     for index, line in enumerate(lines):

@@ -10,7 +10,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.edge import describe_disagreement
-from opro_cli.reports.paired import Comparison, compare
+from opro_cli.reports.paired import PairedComparison, compare_candidates
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 
@@ -18,33 +18,33 @@ Judgement = Literal["improved", "not_distinguishable", "worse"]
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> dict[str, Any]:
     """The verdict on the winner, in one word, one sentence and the numbers behind them."""
     if start is None or best is None:
-        return no_verdict("nothing was scored")
+        return withhold_verdict("nothing was scored")
     if not state.sizes["test"]:
-        return no_verdict("no test split, so no gain is claimed")
+        return withhold_verdict("no test split, so no gain is claimed")
     if best is start:
         sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
         return _verdict("not_distinguishable", sentence, None)
-    found = compare(start, best, side_by_side=state.interleaves)
+    found = compare_candidates(start, best, side_by_side=state.interleaves)
     if found is None:
-        return no_verdict("the scorer refused every test question")
+        return withhold_verdict("the scorer refused every test question")
     outcome: Judgement = "not_distinguishable"
     if found.p_value < ALPHA:
         outcome = "improved" if found.difference > 0 else "worse"
-        if doubt := _doubt(state, start, found):
-            return _verdict(None, f"{_figures(found)}; but {doubt}", found)
+        if doubt := _find_doubt(state, start, found):
+            return _verdict(None, f"{_format_figures(found)}; but {doubt}", found)
         if found.guarded_p >= ALPHA:
             outcome = "not_distinguishable"
-    return _verdict(outcome, _sentence(found, outcome), found)
+    return _verdict(outcome, _write_sentence(found, outcome), found)
 
 
-def _doubt(state: RunState, start: Candidate, found: Comparison) -> str:
+def _find_doubt(state: RunState, start: Candidate, found: PairedComparison) -> str:
     """Why a difference may be the scorer's own doing and not the prompt's, "" where it is not."""
     if not found.together and found.guarded_p >= ALPHA:
         return (
             f"one of the two prompts was asked {found.ahead} questions later than the other, so "
             "the scorer itself may have changed in between; `opro eval --fresh` asks both again"
         )
-    drift = _drift(state, start)
+    drift = _measure_drift(state, start)
     if drift is None or drift.p_value >= ALPHA or drift.difference * found.difference <= 0:
         return ""
     if abs(drift.difference) < abs(found.difference) and state.interleaves:
@@ -62,15 +62,15 @@ def _farthest(interval: Interval) -> float:
     return max(abs(interval.low), abs(interval.high))
 
 
-def meeting(start: Candidate | None, other: Candidate) -> dict[str, Any] | None:
+def compare_with_start(start: Candidate | None, other: Candidate) -> dict[str, Any] | None:
     """Another instruction against the start prompt on test, as plain data."""
-    found = None if start is None or start.id == other.id else compare(start, other)
+    found = None if start is None or start.id == other.id else compare_candidates(start, other)
     return None if found is None else _numbers(found)
 
 
-def noise_of(state: RunState, start: Candidate) -> dict[str, Any] | None:
+def measure_noise(state: RunState, start: Candidate) -> dict[str, Any] | None:
     """What asking the same questions twice changed; None when they were not asked twice."""
-    found = _drift(state, start)
+    found = _measure_drift(state, start)
     if found is None:
         return None
     return {
@@ -82,13 +82,13 @@ def noise_of(state: RunState, start: Candidate) -> dict[str, Any] | None:
     }
 
 
-def _drift(state: RunState, start: Candidate) -> Comparison | None:
+def _measure_drift(state: RunState, start: Candidate) -> PairedComparison | None:
     """The start prompt against itself, asked again later; None when it was not."""
-    return compare(start, state.second_time(start)) if state.search.noise_check else None
+    return compare_candidates(start, state.second_time(start)) if state.search.noise_check else None
 
 
-def _sentence(found: Comparison, outcome: Judgement) -> str:
-    figures = _figures(found)
+def _write_sentence(found: PairedComparison, outcome: Judgement) -> str:
+    figures = _format_figures(found)
     if outcome != "not_distinguishable":
         return figures
     if found.p_value < ALPHA:
@@ -102,18 +102,19 @@ def _sentence(found: Comparison, outcome: Judgement) -> str:
     return f"{figures}; some {more:,} more test questions would tell such a difference"
 
 
-def _figures(found: Comparison) -> str:
+def _format_figures(found: PairedComparison) -> str:
     low, high = 100 * found.interval.low, 100 * found.interval.high
     edge = describe_disagreement(found.p_value, found.interval.low, found.interval.high)
     return (
         f"on {found.n} unseen test questions {100 * found.before:.1f} % → "
         f"{100 * found.after:.1f} %, {100 * found.difference:+.1f} points (95 % interval "
         f"{low:+.1f} to {high:+.1f}; {found.gained} gained, {found.lost} lost, "
-        f"{found.test} = {found.p_value:.2g}){_left_out(found)}" + (f"; {edge}" if edge else "")
+        f"{found.test} = {found.p_value:.2g}){_format_left_out(found)}"
+        + (f"; {edge}" if edge else "")
     )
 
 
-def _left_out(found: Comparison) -> str:
+def _format_left_out(found: PairedComparison) -> str:
     """Which questions the scorer refused under one of the two prompts alone."""
     refused = [
         f"{count} under {whom} alone"
@@ -128,7 +129,9 @@ def _left_out(found: Comparison) -> str:
     )
 
 
-def _verdict(outcome: Judgement | None, sentence: str, found: Comparison | None) -> dict[str, Any]:
+def _verdict(
+    outcome: Judgement | None, sentence: str, found: PairedComparison | None
+) -> dict[str, Any]:
     same = {"test": "none", "n": 0, "gained": 0, "lost": 0, "p_value": 1.0}
     numbers = {"paired_test": same, "difference": None, "questions_needed": None}
     return {
@@ -138,7 +141,7 @@ def _verdict(outcome: Judgement | None, sentence: str, found: Comparison | None)
     }
 
 
-def _numbers(found: Comparison) -> dict[str, Any]:
+def _numbers(found: PairedComparison) -> dict[str, Any]:
     return {
         "paired_test": {
             "test": found.test,
@@ -155,7 +158,7 @@ def _numbers(found: Comparison) -> dict[str, Any]:
     }
 
 
-def no_verdict(why: str) -> dict[str, Any]:
+def withhold_verdict(why: str) -> dict[str, Any]:
     """What stands where nothing can be said."""
     return {
         "verdict": None,

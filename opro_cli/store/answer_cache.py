@@ -17,19 +17,19 @@ from pathlib import Path
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.store.answer_file import OtherSchema, connect, is_busy, shrink, why_unusable
+from opro_cli.store.answer_file import NewerSchemaError, connect, explain_failure, is_busy, shrink
 from opro_cli.store.answer_table import (
     FAILURES,
     GET,
-    address_of,
+    build_key,
     convert_rows,
+    decode_reply,
     drop_damaged,
-    insert,
+    find_address,
+    insert_answers,
     is_converted,
-    key_of,
-    keys_in,
     mark_used,
-    reply_in,
+    split_keys,
 )
 
 WRITE_EVERY = 0.5
@@ -79,12 +79,12 @@ class AnswerStore:
                 self._to_convert = 0
                 with self._wake:
                     self._start_writing()
-        except (*FAILURES, OtherSchema) as error:
+        except (*FAILURES, NewerSchemaError) as error:
             self._give_up(error)
 
-    def bound_to(self, settings: ModelSettings) -> BoundCache:
+    def bind(self, settings: ModelSettings) -> BoundCache:
         """The cache of one model."""
-        addresses = (address_of(each.model, each.api_base) for each in settings.deployments)
+        addresses = (find_address(each.model, each.api_base) for each in settings.deployments)
         return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)))
 
     def get(self, key: bytes) -> ChatReply | None:
@@ -102,7 +102,7 @@ class AnswerStore:
         if row is None:
             return None
         place, _, _, used, _ = row
-        reply = reply_in(row, key, converted=self._converted)
+        reply = decode_reply(row, key, converted=self._converted)
         if reply is None:
             self._note(self._damaged, place)
         elif not isinstance(used, int) or self._clock() - used > SAME_USE:
@@ -146,7 +146,7 @@ class AnswerStore:
         """The thread's work, with a connection of its own: a lookup never waits for a write."""
         try:
             file = connect(self._path)
-        except (*FAILURES, OtherSchema) as error:
+        except (*FAILURES, NewerSchemaError) as error:
             self._give_up(error)
             return
         try:
@@ -184,7 +184,7 @@ class AnswerStore:
         new = self._being_written.items()
         file.execute("BEGIN IMMEDIATE")
         drop_damaged(file, damaged)
-        insert(file, ((key, a.text, a.finish_reason, a.model, a.made) for key, a in new))
+        insert_answers(file, ((key, a.text, a.finish_reason, a.model, a.made) for key, a in new))
         mark_used(file, used, int(self._clock()))
         file.execute("COMMIT")
         shrink(file, self._limit)
@@ -200,7 +200,7 @@ class AnswerStore:
                 self._to_convert = None
 
     def _give_up(self, error: Exception) -> None:
-        self.trouble = f"no answer cache: {why_unusable(self._path, error)}"
+        self.trouble = f"no answer cache: {explain_failure(self._path, error)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,14 +223,14 @@ class BoundCache:
 
     def key(self, request: ChatRequest) -> bytes:
         """The keys at all addresses, one after the other."""
-        return b"".join(key_of(self.model, address, request) for address in self.addresses)
+        return b"".join(build_key(self.model, address, request) for address in self.addresses)
 
     def get(self, key: bytes) -> ChatReply | None:
-        found = (self.store.get(each) for each in keys_in(key))
+        found = (self.store.get(each) for each in split_keys(key))
         return next(filter(None, found), None)
 
     def put(self, key: bytes, reply: ChatReply) -> None:
-        for each in keys_in(key):
+        for each in split_keys(key):
             self.store.put(each, self.model, reply)
 
     def close(self) -> None:

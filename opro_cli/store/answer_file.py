@@ -22,10 +22,10 @@ from opro_cli.store.answer_table import (
     CONVERTING,
     FAILURES,
     MALFORMED,
-    bring_up_to_date,
-    checksum,
-    number,
-    refuse_damaged_schema,
+    check_schema,
+    compute_checksum,
+    read_number,
+    upgrade_schema,
 )
 
 DEFAULT_MEGABYTES = 1024
@@ -36,7 +36,7 @@ BUSY_SECONDS = 5.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class OtherSchema(Exception):
+class NewerSchemaError(Exception):
     """The file was written by a newer opro."""
 
 
@@ -54,38 +54,38 @@ class CacheInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class RemovedAnswers:
     """What is gone: answers, None where they could not be counted, and bytes."""
 
     answers: int | None
     size: int
 
 
-def cache_path() -> Path:
+def find_cache_path() -> Path:
     """The file: in OPRO_CACHE_DIR, or where programs of this system keep what they can redo."""
     given = os.environ.get("OPRO_CACHE_DIR")
-    return (Path(given).absolute() if given else _caches() / "opro") / "answers.sqlite"
+    return (Path(given).absolute() if given else _find_caches() / "opro") / "answers.sqlite"
 
 
-def _caches() -> Path:
+def _find_caches() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        return Path(local) if local else _home() / "AppData" / "Local"
+        return Path(local) if local else _find_home() / "AppData" / "Local"
     if sys.platform == "darwin":
-        return _home() / "Library" / "Caches"
+        return _find_home() / "Library" / "Caches"
     told = os.environ.get("XDG_CACHE_HOME", "")
     # What is not absolute is to be ignored (XDG Base Directory Specification).
-    return Path(told) if Path(told).is_absolute() else _home() / ".cache"
+    return Path(told) if Path(told).is_absolute() else _find_home() / ".cache"
 
 
-def _home() -> Path:
+def _find_home() -> Path:
     try:
         return Path.home()
     except RuntimeError:  # a user without a name, as in some containers
         return Path("~")
 
 
-def cache_limit() -> int:
+def read_cache_limit() -> int:
     """Bytes that the file may have: OPRO_CACHE_MB of 2**20 each, or a GiB."""
     told = os.environ.get("OPRO_CACHE_MB") or str(DEFAULT_MEGABYTES)
     if not (told.isascii() and told.isdigit() and int(told)):
@@ -113,10 +113,10 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     file.text_factory = bytes  # damage can make a text of bytes, which need not be UTF-8
     try:
-        file.create_function("row_checksum", 3, checksum, deterministic=True)
-        version = number(file, "PRAGMA user_version")
+        file.create_function("row_checksum", 3, compute_checksum, deterministic=True)
+        version = read_number(file, "PRAGMA user_version")
         if version > CONVERTED:
-            raise OtherSchema
+            raise NewerSchemaError
         if version < 1:
             file.execute("PRAGMA auto_vacuum = INCREMENTAL")
         file.execute("PRAGMA journal_mode = WAL")
@@ -126,8 +126,8 @@ def connect(path: Path) -> sqlite3.Connection:
         file.execute("PRAGMA cache_size = -16000")
         file.execute("PRAGMA wal_autocheckpoint = 4000")
         if version < CONVERTING:
-            bring_up_to_date(file)
-        refuse_damaged_schema(file)
+            upgrade_schema(file)
+        check_schema(file)
     except BaseException:
         file.close()
         raise
@@ -136,15 +136,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def is_busy(error: Exception) -> bool:
     """Return True when another process keeps the file for itself."""
-    return _code(error) == sqlite3.SQLITE_BUSY
+    return _get_result_code(error) == sqlite3.SQLITE_BUSY
 
 
-def why_unusable(path: Path, error: Exception) -> str:
+def explain_failure(path: Path, error: Exception) -> str:
     """What is wrong with the file, and what to do."""
     remedy = "`opro cache clear` removes it"
-    if isinstance(error, OtherSchema):
+    if isinstance(error, NewerSchemaError):
         return f"{path} was written by a newer opro; {remedy}"
-    damaged = _code(error) in _DAMAGED or str(error) == MALFORMED
+    damaged = _get_result_code(error) in _DAMAGED or str(error) == MALFORMED
     if damaged or isinstance(error, UnicodeDecodeError | MemoryError):
         return f"{path} is damaged; {remedy}"
     if isinstance(error, OSError) and error.strerror:
@@ -157,19 +157,19 @@ def shrink(file: sqlite3.Connection, limit: int) -> None:
 
     Some more than needed go, and a few at a time, so that it is seldom done and nobody waits long.
     """
-    if _used_bytes(file) <= limit:
+    if _count_used_bytes(file) <= limit:
         return
-    while _used_bytes(file) > limit * 0.9:
-        many = max(1, min(1000, number(file, "SELECT count(*) FROM answers") // 20))
+    while _count_used_bytes(file) > limit * 0.9:
+        many = max(1, min(1000, read_number(file, "SELECT count(*) FROM answers") // 20))
         oldest = "SELECT id FROM answers ORDER BY used LIMIT ?"
         if not file.execute(f"DELETE FROM answers WHERE id IN ({oldest})", (many,)).rowcount:
             break
-    _give_back(file)
+    _release_pages(file)
 
 
-def cache_info() -> CacheInfo:
+def read_cache_info() -> CacheInfo:
     """What the cache holds; UsageError when the file cannot be read."""
-    path, limit = cache_path(), cache_limit()
+    path, limit = find_cache_path(), read_cache_limit()
     try:
         if not path.exists():
             return CacheInfo(path, 0, 0, limit, None, None, {})
@@ -180,18 +180,20 @@ def cache_info() -> CacheInfo:
                 "SELECT made FROM answers WHERE id IN "
                 "((SELECT min(id) FROM answers), (SELECT max(id) FROM answers)) ORDER BY id"
             ).fetchall()
-    except (*FAILURES, OtherSchema) as error:
-        raise UsageError(why_unusable(path, error)) from None
+    except (*FAILURES, NewerSchemaError) as error:
+        raise UsageError(explain_failure(path, error)) from None
     by_model: Counter[str] = Counter()
     for name, many in models:
         by_model[name.decode("utf-8", "replace") if isinstance(name, bytes) else "?"] += many
-    times = [time for (made,) in ends if (time := _time(made))]
+    times = [time for (made,) in ends if (time := _parse_time(made))]
     oldest, newest = (times[0], times[-1]) if times else (None, None)
     models_by_name = dict(sorted(by_model.items()))
-    return CacheInfo(path, by_model.total(), _size(path), limit, oldest, newest, models_by_name)
+    return CacheInfo(
+        path, by_model.total(), _measure_size(path), limit, oldest, newest, models_by_name
+    )
 
 
-def _time(made: object) -> datetime | None:
+def _parse_time(made: object) -> datetime | None:
     """When a row was made; None for one whose time is damaged."""
     try:
         return datetime.fromtimestamp(made, UTC) if isinstance(made, int) else None
@@ -199,59 +201,59 @@ def _time(made: object) -> datetime | None:
         return None
 
 
-def clear_cache() -> Removed:
+def clear_cache() -> RemovedAnswers:
     """Remove all answers; UsageError or OproError when the system or another process forbids it.
 
     The file is emptied where it is sound, since other processes may have it open; else removed.
     """
-    path = cache_path()
-    before = _size(path)
+    path = find_cache_path()
+    before = _measure_size(path)
     try:
         if not path.exists():
-            return Removed(0, 0)
+            return RemovedAnswers(0, 0)
         with contextlib.closing(connect(path)) as file:
             many = file.execute("DELETE FROM answers").rowcount
             if file.execute("PRAGMA quick_check").fetchone() != (b"ok",):
                 raise sqlite3.DatabaseError(MALFORMED)
-            _give_back(file)
-    except (*FAILURES, OtherSchema) as error:
+            _release_pages(file)
+    except (*FAILURES, NewerSchemaError) as error:
         if is_busy(error):
             raise OproError(f"{path}: another opro is writing to it", "try again") from None
         try:
-            for each in _files(path):
+            for each in _list_files(path):
                 each.unlink(missing_ok=True)
         except OSError as refused:
             raise UsageError(f"{path}: {refused.strerror}") from None
-        return Removed(None, before)
-    return Removed(many, max(0, before - _size(path)))
+        return RemovedAnswers(None, before)
+    return RemovedAnswers(many, max(0, before - _measure_size(path)))
 
 
-def _give_back(file: sqlite3.Connection) -> None:
+def _release_pages(file: sqlite3.Connection) -> None:
     """Return free pages to the disk."""
     # A page a step; only a script takes all steps.
     file.executescript("PRAGMA incremental_vacuum;")
     file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def _files(path: Path) -> tuple[Path, ...]:
+def _list_files(path: Path) -> tuple[Path, ...]:
     """The file and what SQLite keeps beside it."""
     return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
-def _size(path: Path) -> int:
+def _measure_size(path: Path) -> int:
     size = 0
-    for each in _files(path):
+    for each in _list_files(path):
         with contextlib.suppress(OSError):  # another process may remove it in this moment
             size += each.stat().st_size
     return size
 
 
-def _used_bytes(file: sqlite3.Connection) -> int:
-    pages = number(file, "PRAGMA page_count") - number(file, "PRAGMA freelist_count")
-    return pages * number(file, "PRAGMA page_size")
+def _count_used_bytes(file: sqlite3.Connection) -> int:
+    pages = read_number(file, "PRAGMA page_count") - read_number(file, "PRAGMA freelist_count")
+    return pages * read_number(file, "PRAGMA page_size")
 
 
-def _code(error: Exception) -> int | None:
+def _get_result_code(error: Exception) -> int | None:
     """SQLite's primary result code, without the details in its upper bits."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterable
 
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.models.keys import provider_of
-from opro_cli.models.providers import BASE_VARIABLES, base_of
+from opro_cli.models.keys import get_provider
+from opro_cli.models.providers import BASE_VARIABLES, find_base
 
 KEY_VERSION = 1
 """Rises when a request is sent in another way, so that old answers are no longer found."""
@@ -23,17 +23,17 @@ KEY_BYTES = 16
 _ADDRESS = re.compile(r"_(API_BASE|BASE_URL|API_VERSION)$")
 
 
-def address_of(name: str, api_base: str | None) -> str:
+def find_address(name: str, api_base: str | None) -> str:
     """Where a model is asked, as far as its config and the environment say; without a password."""
-    address = base_of(name, api_base) or _in_the_environment(name)
+    address = find_base(name, api_base) or _read_environment(name)
     if os.environ.get("USE_LITELLM_PROXY"):
         address += " through " + os.environ.get("LITELLM_PROXY_API_BASE", "")
     return re.sub(r"//[^/@]*@", "//", address).rstrip("/")
 
 
-def _in_the_environment(name: str) -> str:
+def _read_environment(name: str) -> str:
     """All addresses that may be a provider's: litellm reads AZURE_API_BASE, VERTEXAI_API_BASE …"""
-    provider = provider_of(name)
+    provider = get_provider(name)
     if provider in BASE_VARIABLES:
         return ""  # all that counts here is known, and unset
     start = provider.partition("_")[0].upper()
@@ -41,7 +41,7 @@ def _in_the_environment(name: str) -> str:
     return " ".join(f"{variable}={os.environ[variable]}" for variable in told if start)
 
 
-def key_of(name: str, address: str, request: ChatRequest) -> bytes:
+def build_key(name: str, address: str, request: ChatRequest) -> bytes:
     """The key of a request to the model of this name and address: 16 bytes.
 
     At temperature 0 the seed decides nothing, and is left out: other runs share the answer.
@@ -54,7 +54,7 @@ def key_of(name: str, address: str, request: ChatRequest) -> bytes:
     return hashlib.sha256(json.dumps(asked).encode()).digest()[:KEY_BYTES]
 
 
-def keys_in(joined: bytes) -> tuple[bytes, ...]:
+def split_keys(joined: bytes) -> tuple[bytes, ...]:
     """The keys that stand one after the other."""
     starts = range(0, len(joined), KEY_BYTES)
     return tuple(joined[start : start + KEY_BYTES] for start in starts)
@@ -75,7 +75,7 @@ _DROP = f"DELETE FROM answers WHERE id = ? AND crc IS NOT {CHECKSUM}"
 _ENCODING = ("utf-8", "surrogatepass")
 
 
-def checksum(key: object, text: object, finish_reason: object) -> int | None:
+def compute_checksum(key: object, text: object, finish_reason: object) -> int | None:
     """CRC-32 of an answer and what it answers; None when one of them is no bytes."""
     if not (
         isinstance(key, bytes) and isinstance(text, bytes) and isinstance(finish_reason, bytes)
@@ -85,7 +85,7 @@ def checksum(key: object, text: object, finish_reason: object) -> int | None:
     return zlib.crc32(finish_reason, zlib.crc32(text, zlib.crc32(key, zlib.crc32(lengths))))
 
 
-def reply_in(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
+def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
     """The answer that a row of GET holds for a key; None when anything is wrong with it.
 
     converted: a row without a checksum is damaged, and not merely one of schema 1.
@@ -93,7 +93,7 @@ def reply_in(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatRep
     _, text, reason, _, crc = row
     if not (isinstance(text, bytes) and isinstance(reason, bytes)):
         return None
-    if crc != checksum(key, text, reason) and (converted or crc is not None):
+    if crc != compute_checksum(key, text, reason) and (converted or crc is not None):
         return None
     try:
         return ChatReply(text.decode(*_ENCODING), reason.decode(*_ENCODING), 0, 0, 0.0)
@@ -101,14 +101,16 @@ def reply_in(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatRep
         return None
 
 
-def insert(file: sqlite3.Connection, answers: Iterable[tuple[bytes, str, str, str, int]]) -> None:
+def insert_answers(
+    file: sqlite3.Connection, answers: Iterable[tuple[bytes, str, str, str, int]]
+) -> None:
     """Keep answers: key, text, finish reason, model and the second that it was made in."""
-    file.executemany(_PUT, [_row(*answer) for answer in answers])
+    file.executemany(_PUT, [_encode_row(*answer) for answer in answers])
 
 
-def _row(key: bytes, text: str, reason: str, model: str, made: int) -> tuple[object, ...]:
+def _encode_row(key: bytes, text: str, reason: str, model: str, made: int) -> tuple[object, ...]:
     as_bytes = text.encode(*_ENCODING), reason.encode(*_ENCODING)
-    return key, *as_bytes, model.encode(*_ENCODING), made, made, checksum(key, *as_bytes)
+    return key, *as_bytes, model.encode(*_ENCODING), made, made, compute_checksum(key, *as_bytes)
 
 
 def mark_used(file: sqlite3.Connection, ids: Iterable[object], now: int) -> None:
@@ -148,14 +150,14 @@ _NEXT = "SELECT max(id) FROM (SELECT id FROM answers WHERE id > ? ORDER BY id LI
 _CONVERT = f"UPDATE answers SET crc = {CHECKSUM} WHERE id > ? AND id <= ? AND crc IS NULL"
 
 
-def bring_up_to_date(file: sqlite3.Connection) -> None:
+def upgrade_schema(file: sqlite3.Connection) -> None:
     """Make the table of a new file; to that of schema 1, add the column of the checksums.
 
     Neither reads a row. Of several processes the first does it, since the others wait for it.
     """
     file.execute("BEGIN IMMEDIATE")
     try:
-        if number(file, "PRAGMA user_version") < CONVERTING:
+        if read_number(file, "PRAGMA user_version") < CONVERTING:
             file.execute(_TABLE)
             file.execute(_ORDER)
             columns = [row[1] for row in file.execute("PRAGMA table_info(answers)")]
@@ -169,7 +171,7 @@ def bring_up_to_date(file: sqlite3.Connection) -> None:
         raise
 
 
-def refuse_damaged_schema(file: sqlite3.Connection) -> None:
+def check_schema(file: sqlite3.Connection) -> None:
     """sqlite3.DatabaseError unless the file says of its table what opro wrote there."""
     found = file.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC")
     wanted = [_without_space(each.replace("IF NOT EXISTS ", "")) for each in (_TABLE, _ORDER)]
@@ -183,7 +185,7 @@ def _without_space(sql: str) -> str:
 
 def is_converted(file: sqlite3.Connection) -> bool:
     """Return True when every row has its checksum, so that one without it is damaged."""
-    return number(file, "PRAGMA user_version") >= CONVERTED
+    return read_number(file, "PRAGMA user_version") >= CONVERTED
 
 
 def convert_rows(file: sqlite3.Connection, after: int) -> int | None:
@@ -213,7 +215,7 @@ def convert_rows(file: sqlite3.Connection, after: int) -> int | None:
     return after
 
 
-def number(file: sqlite3.Connection, query: str) -> int:
+def read_number(file: sqlite3.Connection, query: str) -> int:
     """The number that a query gives; sqlite3.DatabaseError when damage has made it none."""
     found = file.execute(query).fetchone()
     if found is None or not isinstance(found[0], int):

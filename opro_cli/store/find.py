@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opro_cli.errors import RunFolderError
 
-HALF_MADE = ".making-"
+PARTIAL_PREFIX = ".making-"
 """How the name of a folder begins that is only being made; no such folder is a run."""
 
 
@@ -32,7 +32,7 @@ def find_run(runs_dir: Path, wanted: str, note: Note | None = None) -> Path:
     Raises:
         RunFolderError: It names no run, or a part of several.
     """
-    matches = runs_called(runs_dir, wanted)
+    matches = find_matching_runs(runs_dir, wanted)
     if len(matches) > 1 and all(_name_of(run) == wanted for run in matches):
         newest = matches.pop()
         if note is not None:
@@ -52,7 +52,7 @@ def find_run(runs_dir: Path, wanted: str, note: Note | None = None) -> Path:
     )
 
 
-def runs_called(runs_dir: Path, wanted: str) -> list[Path]:
+def find_matching_runs(runs_dir: Path, wanted: str) -> list[Path]:
     """All runs that `wanted` may mean, newest last."""
     for folder in (Path(wanted), runs_dir / wanted):  # the latter: a cell as SWEEP/CELL
         if wanted and _is_run(folder):
@@ -84,12 +84,12 @@ def list_runs(runs_dir: Path) -> list[Path]:
     if not _is_folder(runs_dir):
         return []
     found = (path for path in runs_dir.iterdir() if not path.name.startswith("."))
-    return sorted(filter(_is_run, found), key=_created)
+    return sorted(filter(_is_run, found), key=_get_creation_key)
 
 
 def _is_run(folder: Path) -> bool:
     """Return True for a run, a damaged one included; one that is only being made is none."""
-    if folder.name.startswith(HALF_MADE):
+    if folder.name.startswith(PARTIAL_PREFIX):
         return False
     try:
         return any((folder / name).is_file() for name in ("run.json", "events.jsonl"))
@@ -104,7 +104,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def last_run(runs_dir: Path) -> Path:
+def find_last_run(runs_dir: Path) -> Path:
     """The newest run."""
     runs = list_runs(runs_dir)
     if not runs:
@@ -112,7 +112,7 @@ def last_run(runs_dir: Path) -> Path:
     return runs[-1]
 
 
-def _created(folder: Path) -> tuple[str, float]:
+def _get_creation_key(folder: Path) -> tuple[str, float]:
     # The name carries the second of creation; within one second the folder's own time tells.
     stamp = "-".join(folder.name.rsplit("-", 3)[1:3])
     identity = folder / "run.json"
@@ -134,7 +134,7 @@ def find_sweep(runs_dir: Path, wanted: str) -> Path | None:
         if is_sweep(folder):
             return folder
     named = [folder for folder in list_sweeps(runs_dir) if wanted in folder.name]
-    return named[0] if len(named) == 1 and not runs_called(runs_dir, wanted) else None
+    return named[0] if len(named) == 1 and not find_matching_runs(runs_dir, wanted) else None
 
 
 def list_sweeps(runs_dir: Path) -> list[Path]:

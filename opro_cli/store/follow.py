@@ -12,19 +12,19 @@ from opro_cli.core.run.events import Event, MalformedEvent
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.errors import JournalError
 from opro_cli.store.journal import (
-    NOTHING,
-    Covered,
-    cannot,
-    damaged,
-    event_of,
-    no_event,
-    numbered_events,
-    refuse_newer,
-    unended,
+    EMPTY_PREFIX,
+    JournalPrefix,
+    build_damage_error,
+    build_io_error,
+    build_line_error,
+    check_version,
+    decode_event,
+    decode_tail,
+    read_numbered_events,
 )
 
 
-class Follower:
+class JournalFollower:
     """Gives each event once, when its line is whole.
 
     The file is opened anew at each look, because that is when a network disk asks its server
@@ -38,7 +38,7 @@ class Follower:
         self._line = 0
         self._doubted = -1
 
-    def new_events(
+    def read_new(
         self, until: int | None = None, *, final: bool = False
     ) -> Iterator[tuple[int, Event]]:
         """What is there since the last look, with the numbers of the lines.
@@ -56,7 +56,7 @@ class Follower:
                     at_end = until is not None and self._offset >= until
                     if at_end or not line.endswith(b"\n"):
                         return
-                    event = self._event_of(line, final)
+                    event = self._decode_line(line, final)
                     if event is None and not line.isspace():
                         return
                     self._line += 1
@@ -64,24 +64,24 @@ class Follower:
                     if event is not None:
                         yield self._line, event
         except OSError as error:
-            raise cannot("read", self._path, error) from error
+            raise build_io_error("read", self._path, error) from error
 
     def rest(self) -> Iterator[tuple[int, Event]]:
         """What is left once nobody writes any more, be it a last line that lost its end."""
-        yield from self.new_events(final=True)
+        yield from self.read_new(final=True)
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 tail = file.read()
         except OSError as error:
-            raise cannot("read", self._path, error) from error
+            raise build_io_error("read", self._path, error) from error
         number = self._line + 1
-        yield from ((number, event) for event in unended(self._path, number, tail))
+        yield from ((number, event) for event in decode_tail(self._path, number, tail))
 
-    def _event_of(self, line: bytes, final: bool) -> Event | None:
+    def _decode_line(self, line: bytes, final: bool) -> Event | None:
         """None for a line without one, and for one that is worth a second look."""
         try:
-            event = event_of(line)
+            event = decode_event(line)
         except MalformedEvent as error:
             if line.isspace():
                 return None
@@ -89,8 +89,8 @@ class Follower:
             if not final and self._doubted != self._offset:
                 self._doubted = self._offset
                 return None
-            raise no_event(self._path, self._line + 1, error) from None
-        refuse_newer(self._path, self._line + 1, event)
+            raise build_line_error(self._path, self._line + 1, error) from None
+        check_version(self._path, self._line + 1, event)
         return event
 
     def _refuse_shorter(self, size: int) -> None:
@@ -102,7 +102,7 @@ class Follower:
             )
 
 
-def present_session(path: Path) -> int:
+def find_last_session(path: Path) -> int:
     """The byte of a journal where its last session begins; 0 when there is none yet."""
     offset = begins = 0
     try:
@@ -112,17 +112,17 @@ def present_session(path: Path) -> int:
                     begins = offset
                 offset += len(line)
     except OSError as error:
-        raise cannot("read", path, error) from error
+        raise build_io_error("read", path, error) from error
     return begins
 
 
-def replay_journal(state: RunState, journal: Path, known: Covered = NOTHING) -> None:
+def replay_journal(state: RunState, journal: Path, known: JournalPrefix = EMPTY_PREFIX) -> None:
     """Apply what is in a journal behind what the state knows already.
 
     Raises JournalError, which names the line that cannot follow.
     """
-    with _no_garbage_collection():
-        for line, event in numbered_events(journal, known):
+    with _pause_garbage_collection():
+        for line, event in read_numbered_events(journal, known):
             apply_event(state, journal, line, event)
 
 
@@ -131,11 +131,13 @@ def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None
     try:
         state.apply(event)
     except IllegalEvent as error:
-        raise damaged(journal, line, f"cannot follow what is before it: {error}") from None
+        raise build_damage_error(
+            journal, line, f"cannot follow what is before it: {error}"
+        ) from None
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def _pause_garbage_collection() -> Iterator[None]:
     """A replay makes much and no garbage; the collector would look at it all again and again."""
     was_enabled = gc.isenabled()
     gc.disable()

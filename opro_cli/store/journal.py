@@ -25,7 +25,7 @@ from opro_cli.core.run.events import (
     to_record,
 )
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.store.lock import failure_path, held, lock_path, pid_path
+from opro_cli.store.lock import build_busy_error, failure_path, get_lock_path, get_pid_path
 
 # Inside of a JSON string the quotes would be escaped, so no text can contain this.
 _MARK = b',"crc32":"'
@@ -36,7 +36,7 @@ _DECODER = json.JSONDecoder()
 
 
 @cache
-def _encoder() -> Callable[[Event], bytes]:
+def _build_encoder() -> Callable[[Event], bytes]:
     """From an event to bytes in one go, in a tenth of the json module's time."""
     from msgspec.json import Encoder
 
@@ -44,21 +44,21 @@ def _encoder() -> Callable[[Event], bytes]:
 
 
 @cache
-def _decoders() -> dict[bytes, Callable[[bytes], Event]]:
+def _build_decoders() -> dict[bytes, Callable[[bytes], Event]]:
     """From bytes to an event in one go, by the event's name."""
     from msgspec.json import Decoder  # 10 ms, and not every command reads a journal
 
     return {name.encode(): Decoder(cls).decode for name, cls in EVENT_CLASSES.items()}
 
 
-def line_of(event: Event) -> bytes:
+def encode_event(event: Event) -> bytes:
     """An event as one line, with its newline.
 
     Raises MalformedEvent for an event that could not be read back, such as a score of NaN.
     """
     require_readable(event)
     try:
-        fields = _encoder()(event).removeprefix(b"{").removesuffix(b"}")
+        fields = _build_encoder()(event).removeprefix(b"{").removesuffix(b"}")
         body = b'{"event":"%b",%b' % (NAME_OF[type(event)].encode(), fields)
     # A lone surrogate from a model; or a number of a class of its own, such as numpy's.
     except (UnicodeEncodeError, TypeError):
@@ -66,22 +66,24 @@ def line_of(event: Event) -> bytes:
     return b'%b%b%08x"}\n' % (body, _MARK, zlib.crc32(body))
 
 
-def event_of(line: bytes) -> Event:
+def decode_event(line: bytes) -> Event:
     """The event of one line, with or without its end; MalformedEvent says what is wrong."""
     body, mark, checksum = line.rpartition(_MARK)
     if not mark:
-        return _slowly(line)
+        return _decode_checked(line)
     if checksum[:8] != b"%08x" % zlib.crc32(body):
-        raise MalformedEvent(_nuls(line) or "it does not fit its checksum, so it was changed")
+        raise MalformedEvent(
+            _describe_nuls(line) or "it does not fit its checksum, so it was changed"
+        )
     try:
-        # What fits its checksum is as `line_of` wrote it: to parse it is enough.
+        # What fits its checksum is as `encode_event` wrote it: to parse it is enough.
         kind = line[_KIND_AT : line.index(b'"', _KIND_AT)]
-        return _decoders()[kind](line)
+        return _build_decoders()[kind](line)
     except (KeyError, ValueError, RecursionError):  # a lone surrogate; or made by other hands
-        return _slowly(line)
+        return _decode_checked(line)
 
 
-def whole_part(tail: bytes) -> int:
+def measure_whole_event(tail: bytes) -> int:
     """How many bytes of a line without an end are a whole event; 0 when it is a torn one.
 
     Only the end of it may be lost or spoilt, and then the answer in it is not.
@@ -90,24 +92,24 @@ def whole_part(tail: bytes) -> int:
     try:
         _, end = _DECODER.raw_decode(text)
         length = len(text[:end].encode("utf-8", "surrogateescape"))
-        event_of(tail[:length])
+        decode_event(tail[:length])
     except (ValueError, RecursionError):
         return 0
     return length
 
 
-def _slowly(line: bytes) -> Event:
+def _decode_checked(line: bytes) -> Event:
     """The event of any line, every value checked; MalformedEvent in words for people."""
     try:
         plain = _DECODER.decode(line.decode())
     except ValueError as error:
-        raise MalformedEvent(_nuls(line) or str(error)) from None
+        raise MalformedEvent(_describe_nuls(line) or str(error)) from None
     except RecursionError:
         raise MalformedEvent("nested too deeply") from None
     return from_record(plain)
 
 
-def _nuls(line: bytes) -> str:
+def _describe_nuls(line: bytes) -> str:
     count = line.count(b"\x00")
     return f"{count} NUL bytes in it: the disk has lost what was written here" if count else ""
 
@@ -136,7 +138,7 @@ class FileJournal:
 
         self.path = path
         self.notes: tuple[str, ...] = ()
-        self._lock = FileLock(lock_path(path))
+        self._lock = FileLock(get_lock_path(path))
         self._broken: OSError | None = None
         self._reserve = path.with_name(RESERVE)
         try:
@@ -144,15 +146,15 @@ class FileJournal:
             self._lock.acquire(timeout=0.5)
         except Timeout:
             if when_held is None:
-                raise held(path) from None
-            when_held(held(path))
+                raise build_busy_error(path) from None
+            when_held(build_busy_error(path))
             self._lock.acquire()
         except OSError as error:
-            raise cannot("write", path, error) from error
+            raise build_io_error("write", path, error) from error
         try:
             self._open()
         except OSError as error:
-            raise cannot("open", path, error) from error
+            raise build_io_error("open", path, error) from error
 
     def _open(self) -> None:
         with ExitStack() as undo:
@@ -161,13 +163,13 @@ class FileJournal:
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
             undo.callback(os.close, self._fd)
             found = os.fstat(self._fd).st_size
-            self._size = _end_with_a_whole_line(self.path, self._fd, found)
+            self._size = _cut_torn_tail(self.path, self._fd, found)
             if self._size < found:
                 self.notes = (
                     f"the journal ended in {found - self._size} bytes that are no event, as a "
                     "crash leaves them: cut; an answer that was not on disk is asked again",
                 )
-            pid_path(self.path).write_text(str(os.getpid()))
+            get_pid_path(self.path).write_text(str(os.getpid()))
             failure_path(self.path).unlink(missing_ok=True)
             undo.pop_all()
         try:
@@ -185,7 +187,7 @@ class FileJournal:
         Refused too, for good, once a sync has failed: the system does not tell twice that it
         lost something, so nothing that is written from then on could be believed.
         """
-        self.append_lines(b"".join(map(line_of, events)))
+        self.append_lines(b"".join(map(encode_event, events)))
         if any(isinstance(event, SessionEnded) for event in events):
             self._release_reserve()  # the result needs room, too
 
@@ -200,7 +202,7 @@ class FileJournal:
             except OSError as worse:
                 self._broken = worse  # half an event stays: nothing may be written behind it
             self._release_reserve()
-            raise cannot("write", self.path, error) from error
+            raise build_io_error("write", self.path, error) from error
         self._size += len(lines)
 
     @property
@@ -234,7 +236,7 @@ class FileJournal:
                 self._fd = -1
                 self._release_reserve()
                 with suppress(OSError):  # it only says who has the lock
-                    pid_path(self.path).unlink()
+                    get_pid_path(self.path).unlink()
                 self._lock.release()
 
     def _release_reserve(self) -> None:
@@ -243,17 +245,17 @@ class FileJournal:
 
     def _refuse_if_broken(self) -> None:
         if self._broken is not None:
-            raise cannot("write", self.path, self._broken) from self._broken
+            raise build_io_error("write", self.path, self._broken) from self._broken
 
 
-class Covered(NamedTuple):
+class JournalPrefix(NamedTuple):
     """How much of a journal, from its beginning, is known already: bytes, and the lines in them."""
 
     size: int
     lines: int
 
 
-NOTHING = Covered(0, 0)
+EMPTY_PREFIX = JournalPrefix(0, 0)
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -261,33 +263,35 @@ def read_events(path: Path) -> Iterator[Event]:
 
     Raises JournalError naming the line that cannot be read, and what to do.
     """
-    for _, event in numbered_events(path):
+    for _, event in read_numbered_events(path):
         yield event
 
 
-def numbered_events(path: Path, known: Covered = NOTHING) -> Iterator[tuple[int, Event]]:
+def read_numbered_events(
+    path: Path, known: JournalPrefix = EMPTY_PREFIX
+) -> Iterator[tuple[int, Event]]:
     """Those behind what is known, with the number of each event's line, counted from 1."""
     try:
         with path.open("rb", buffering=1 << 20) as file:
             file.seek(known.size)
             for number, line in enumerate(file, start=known.lines + 1):
                 try:
-                    event = event_of(line)
+                    event = decode_event(line)
                 except MalformedEvent as error:
                     if line.isspace():
                         continue
                     if line.endswith(b"\n"):
-                        raise no_event(path, number, error) from None
+                        raise build_line_error(path, number, error) from None
                     # Nothing can follow a line without an end.
-                    yield from ((number, event) for event in unended(path, number, line))
+                    yield from ((number, event) for event in decode_tail(path, number, line))
                     return
-                refuse_newer(path, number, event)
+                check_version(path, number, event)
                 yield number, event
     except OSError as error:
-        raise cannot("read", path, error) from error
+        raise build_io_error("read", path, error) from error
 
 
-def refuse_newer(path: Path, number: int, event: Event) -> None:
+def check_version(path: Path, number: int, event: Event) -> None:
     """JournalError where a newer opro began to write."""
     if isinstance(event, SessionStarted) and event.format_version > FORMAT_VERSION:
         raise JournalError(
@@ -297,20 +301,20 @@ def refuse_newer(path: Path, number: int, event: Event) -> None:
         )
 
 
-def unended(path: Path, number: int, tail: bytes) -> list[Event]:
+def decode_tail(path: Path, number: int, tail: bytes) -> list[Event]:
     """The event of a last line that lost its end; [] when the event is not whole."""
-    whole = whole_part(tail)
+    whole = measure_whole_event(tail)
     if whole == 0 and number == 1 and b"\x00" in tail:
-        raise _lost(path)
-    return [event_of(tail[:whole])] if whole else []
+        raise _build_loss_error(path)
+    return [decode_event(tail[:whole])] if whole else []
 
 
-def no_event(path: Path, line: int, error: MalformedEvent) -> JournalError:
+def build_line_error(path: Path, line: int, error: MalformedEvent) -> JournalError:
     """The refusal of a line that is whole and cannot be read."""
-    return damaged(path, line, f"not an event of a run: {error}")
+    return build_damage_error(path, line, f"not an event of a run: {error}")
 
 
-def damaged(path: Path, line: int, what: str) -> JournalError:
+def build_damage_error(path: Path, line: int, what: str) -> JournalError:
     """The refusal of a journal from one line on, with the ways out."""
     start_again = "start a new run with `opro optimize`"
     keep = (
@@ -332,27 +336,29 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[written:]
 
 
-def _lost(path: Path) -> JournalError:
+def _build_loss_error(path: Path) -> JournalError:
     """NULs with not one event in front of them: that is no torn last line but a lost file."""
-    return damaged(path, 1, "nothing of it is left: the disk has lost what was written here")
+    return build_damage_error(
+        path, 1, "nothing of it is left: the disk has lost what was written here"
+    )
 
 
-def _end_with_a_whole_line(path: Path, fd: int, size: int) -> int:
+def _cut_torn_tail(path: Path, fd: int, size: int) -> int:
     """Cut half an event off the end of the file; returns its new size in bytes."""
-    keep = _behind_last_newline(fd, size)
+    keep = _find_last_line(fd, size)
     if keep == size:
         return size
     tail = os.pread(fd, size - keep, keep)
-    whole = whole_part(tail)
+    whole = measure_whole_event(tail)
     if keep == whole == 0 and b"\x00" in tail:
-        raise _lost(path)
+        raise _build_loss_error(path)
     os.ftruncate(fd, keep + whole)
     if whole:
         _write_all(fd, b"\n")
     return keep + whole + bool(whole)
 
 
-def _behind_last_newline(fd: int, size: int) -> int:
+def _find_last_line(fd: int, size: int) -> int:
     while size > 0:  # backwards, in blocks
         start = max(0, size - 65536)
         newline = os.pread(fd, size - start, start).rfind(b"\n")
@@ -375,7 +381,7 @@ _HINTS = {
 }
 
 
-def cannot(what: str, path: Path, error: OSError) -> JournalError:
+def build_io_error(what: str, path: Path, error: OSError) -> JournalError:
     """What the system refuses to do with a journal, and the remedy."""
     hint = _HINTS.get(error.errno or 0, "put it right, then `opro resume` the run")
     return JournalError(f"{path}: cannot {what} the journal: {error.strerror}", hint)

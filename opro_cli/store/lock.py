@@ -9,14 +9,14 @@ from pathlib import Path
 from opro_cli.errors import RunBusyError
 
 
-def lock_path(journal: Path) -> Path:
+def get_lock_path(journal: Path) -> Path:
     """The lock file beside a journal."""
     return journal.with_name(".lock")
 
 
 def is_locked(journal: Path) -> bool:
     """Is a process working on this run right now?"""
-    return is_held(lock_path(journal))
+    return is_held(get_lock_path(journal))
 
 
 def is_held(path: Path) -> bool:
@@ -34,11 +34,11 @@ def is_held(path: Path) -> bool:
         return True
     except OSError as error:
         # Without such locks on this disk, filelock has others.
-        return error.errno == errno.ENOSYS and not _can_be_taken(path)
+        return error.errno == errno.ENOSYS and not _try_lock(path)
     return False
 
 
-def _can_be_taken(path: Path) -> bool:
+def _try_lock(path: Path) -> bool:
     from filelock import FileLock, Timeout
 
     lock = FileLock(path)
@@ -52,7 +52,7 @@ def _can_be_taken(path: Path) -> bool:
     return True
 
 
-def pid_path(journal: Path) -> Path:
+def get_pid_path(journal: Path) -> Path:
     """Where the process that holds the lock says which one it is."""
     return journal.with_name(".pid")
 
@@ -72,11 +72,11 @@ def note_failure(journal: Path, why: str) -> None:
         failure_path(journal).write_text(why, "utf-8", "backslashreplace")
 
 
-def held(path: Path) -> RunBusyError:
+def build_busy_error(path: Path) -> RunBusyError:
     """The refusal of a second process on one run."""
     message = f"{path.parent}: another opro is working on this run"
     try:
-        pid = int(pid_path(path).read_text())
+        pid = int(get_pid_path(path).read_text())
     except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
         return RunBusyError(message, "wait for it to end, or stop it first")
     return RunBusyError(

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from opro_cli.files import sync_folder
-from opro_cli.store.find import HALF_MADE
+from opro_cli.store.find import PARTIAL_PREFIX
 
 
 def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:
@@ -32,9 +32,9 @@ def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:
     Raises:
         OSError: the disk refuses, and nothing is left behind.
     """
-    make_lasting(folder.parent)
-    clear_half_made(folder.parent)
-    with _hidden_folder(folder.parent) as hidden:
+    make_durable_folder(folder.parent)
+    remove_partial_folders(folder.parent)
+    with _make_hidden_folder(folder.parent) as hidden:
         fill(hidden)
         sync_folder(hidden)
         try:
@@ -55,13 +55,13 @@ def make_runs_dir(runs_dir: Path) -> None:
     """
     if runs_dir.exists():
         return
-    make_lasting(runs_dir)
+    make_durable_folder(runs_dir)
     # Another process may have just written it; what the disk refuses, a run will meet as well.
     with suppress(OSError), (runs_dir / ".gitignore").open("x") as file:
         file.write("*\n")
 
 
-def make_lasting(folder: Path) -> None:
+def make_durable_folder(folder: Path) -> None:
     """Make a folder and those above it, all of them to last through power loss."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,9 +69,9 @@ def make_lasting(folder: Path) -> None:
         sync_folder(each.parent)
 
 
-def clear_half_made(parent: Path) -> None:
+def remove_partial_folders(parent: Path) -> None:
     """Remove the half-made folders of dead processes; one whose maker may live is left alone."""
-    for hidden in parent.glob(f"{HALF_MADE}*"):
+    for hidden in parent.glob(f"{PARTIAL_PREFIX}*"):
         with suppress(OSError):  # no such locks on this disk, or not ours to remove
             fd = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
@@ -82,10 +82,10 @@ def clear_half_made(parent: Path) -> None:
 
 
 @contextmanager
-def _hidden_folder(parent: Path) -> Iterator[Path]:
+def _make_hidden_folder(parent: Path) -> Iterator[Path]:
     """A new folder, locked; removed at the end unless it was renamed."""
     while True:
-        hidden = parent / f"{HALF_MADE}{secrets.token_hex(8)}"
+        hidden = parent / f"{PARTIAL_PREFIX}{secrets.token_hex(8)}"
         hidden.mkdir()
         fd = _open_locked(hidden)
         # None: a process that tidied up came between the two steps.

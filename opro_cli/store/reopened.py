@@ -17,10 +17,10 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import JournalError, ResultError, RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import result_of
+from opro_cli.reports.result import build_result
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.lock import is_locked
-from opro_cli.store.run_files import json_bytes, settings_fingerprint
+from opro_cli.store.run_files import encode_json, fingerprint_settings
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
     read_identity,
@@ -55,7 +55,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     if instructions == known:
         return settings
     plain = as_plain(settings)
-    about = {**identity, "settings": plain, "config_fingerprint": settings_fingerprint(plain)}
+    about = {**identity, "settings": plain, "config_fingerprint": fingerprint_settings(plain)}
     try:
         # First, so that a finished run is at work again before its result is out of date.
         journal.append(SessionStarted(time.time(), os.getpid(), __version__))
@@ -64,7 +64,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         # A run without its copy of the config can be resumed; one whose copy has other
         # instructions than run.json cannot.
         (folder / CONFIG_COPY).unlink(missing_ok=True)
-        write_atomically(folder / "run.json", json_bytes(about))
+        write_atomically(folder / "run.json", encode_json(about))
     except OSError as error:
         raise ResultError(
             f"{folder}: cannot be added to: {error.strerror}",
@@ -74,7 +74,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     return settings
 
 
-_OF_THE_FOLDER = ("run",)
+_FOLDER_KEYS = ("run",)
 """Keys that change when a folder is renamed, and are nobody's mistake."""
 
 
@@ -102,21 +102,21 @@ def check_result(folder: Path) -> CheckedResult | None:
     run = read_run(folder, own=True)  # nobody has it, and every line is to be checked
     if run.status != "finished":
         return None
-    result = result_of(run, finished=True)
-    wrong = _differences(folder, stored, result)
-    return CheckedResult(result, _put_right(folder, run, result, wrong) if wrong else "")
+    result = build_result(run, finished=True)
+    wrong = _list_differences(folder, stored, result)
+    return CheckedResult(result, _rewrite_result(folder, run, result, wrong) if wrong else "")
 
 
-def _differences(
+def _list_differences(
     folder: Path, stored: Mapping[str, Any] | None, result: Mapping[str, Any]
 ) -> list[str]:
     """List what is stored otherwise than the journal says: keys of the result, or whole files."""
     if stored is None:
         return ["it cannot be read"]
-    plain = json.loads(json_bytes(result))
-    keys = [key for key in {**plain, **stored} if key not in _OF_THE_FOLDER]
+    plain = json.loads(encode_json(result))
+    keys = [key for key in {**plain, **stored} if key not in _FOLDER_KEYS]
     wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
-    prompt = _best_prompt(result)
+    prompt = _get_best_prompt(result)
     try:
         same = prompt is None or (folder / "best_prompt.txt").read_bytes() == _as_bytes(prompt)
     except OSError:
@@ -124,7 +124,9 @@ def _differences(
     return wrong if same else [*wrong, "best_prompt.txt"]
 
 
-def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: list[str]) -> str:
+def _rewrite_result(
+    folder: Path, run: RecordedRun, result: dict[str, Any], wrong: list[str]
+) -> str:
     """Write the result anew; return what was wrong and what was done about it."""
     wrote = run.state.sessions[-1].opro_version if run.state.sessions else __version__
     what = f"{folder / 'result.json'}: not what the journal leads to ({', '.join(wrong)})"
@@ -133,7 +135,7 @@ def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: li
     try:
         journal = FileJournal(folder / "events.jsonl")
         try:
-            write_result(folder, result, _best_prompt(result))
+            write_result(folder, result, _get_best_prompt(result))
         finally:
             journal.close()
     except (JournalError, ResultError, RunFolderError) as error:
@@ -141,7 +143,7 @@ def _put_right(folder: Path, run: RecordedRun, result: dict[str, Any], wrong: li
     return f"{what}: written anew"
 
 
-def _best_prompt(result: Mapping[str, Any]) -> str | None:
+def _get_best_prompt(result: Mapping[str, Any]) -> str | None:
     return result["best"]["instruction"] if result["best"] else None
 
 

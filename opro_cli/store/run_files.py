@@ -19,7 +19,7 @@ CONFIG_HEADER = (
 )
 
 
-def config_bytes(plain: Mapping[str, Any]) -> bytes:
+def encode_config(plain: Mapping[str, Any]) -> bytes:
     """Settings as the `config.yaml` that `opro resume` reads."""
     import yaml  # this and `metadata`: only a new run needs them, and each takes 20 ms
 
@@ -29,7 +29,7 @@ def config_bytes(plain: Mapping[str, Any]) -> bytes:
     return (CONFIG_HEADER + text).encode()
 
 
-def json_bytes(data: Mapping[str, Any]) -> bytes:
+def encode_json(data: Mapping[str, Any]) -> bytes:
     """Plain data as a JSON file that people can read."""
     text = json.dumps(data, indent=2, ensure_ascii=False)
     try:
@@ -38,7 +38,7 @@ def json_bytes(data: Mapping[str, Any]) -> bytes:
         return (json.dumps(data, indent=2) + "\n").encode()
 
 
-def examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
+def encode_examples(examples: Mapping[Split, Sequence[Example]]) -> bytes:
     """The questions of a run, one JSON object a line."""
     lines = []
     for split in SPLITS:
@@ -47,12 +47,12 @@ def examples_bytes(examples: Mapping[Split, Sequence[Example]]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def settings_fingerprint(plain: Mapping[str, Any]) -> str:
+def fingerprint_settings(plain: Mapping[str, Any]) -> str:
     """sha256 (64 hex digits) of settings as plain data."""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def package_versions() -> dict[str, str]:
+def read_package_versions() -> dict[str, str]:
     """Versions of what answers and reads; metadata only, nothing is imported."""
     from importlib import metadata
 
@@ -65,7 +65,7 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def file_digests(data: DataSettings) -> dict[str, str]:
+def digest_files(data: DataSettings) -> dict[str, str]:
     """sha256 (64 hex digits) of each local file, by its path as configured."""
     places = (data.train, data.dev, data.test)
     local = [p for p in places if p and not p.startswith(HUB) and "://" not in p]

@@ -24,23 +24,23 @@ from opro_cli.core.settings.settings import (
     Settings,
     TaskSettings,
 )
-from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
+from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.loop.planner import Finish, next_work
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.follow import replay_journal
-from opro_cli.store.journal import NOTHING
+from opro_cli.store.journal import EMPTY_PREFIX
 from opro_cli.store.lock import failure_path, is_locked
 from opro_cli.store.new_folder import make_folder, make_runs_dir
 from opro_cli.store.run_files import (
-    config_bytes,
-    examples_bytes,
-    json_bytes,
-    package_versions,
-    settings_fingerprint,
+    encode_config,
+    encode_examples,
+    encode_json,
+    fingerprint_settings,
+    read_package_versions,
 )
-from opro_cli.store.snapshot import keep_snapshot, take_from_snapshot
+from opro_cli.store.snapshot import load_snapshot, save_snapshot
 
 T = TypeVar("T")
 
@@ -94,9 +94,9 @@ def create_run(
             "run": chosen,
             "created": stamp.isoformat(timespec="seconds"),
             "opro_version": __version__,
-            "packages": package_versions(),
+            "packages": read_package_versions(),
             "settings": plain,
-            "config_fingerprint": settings_fingerprint(plain),
+            "config_fingerprint": fingerprint_settings(plain),
             **identity,
         }
         folder = runs_dir / chosen
@@ -119,16 +119,16 @@ def _cannot_make(runs_dir: Path, error: OSError) -> RunFolderError:
 def _write_new_run(
     folder: Path, *, about: Mapping[str, Any], examples: Mapping[Split, Sequence[Example]]
 ) -> None:
-    write_atomically(folder / CONFIG_COPY, config_bytes(about["settings"]))
-    write_atomically(folder / "run.json", json_bytes(about))
-    write_atomically(folder / "examples.jsonl", examples_bytes(examples))
+    write_atomically(folder / CONFIG_COPY, encode_config(about["settings"]))
+    write_atomically(folder / "run.json", encode_json(about))
+    write_atomically(folder / "examples.jsonl", encode_examples(examples))
     (folder / "events.jsonl").touch()
 
 
 def rewrite_config(folder: Path, settings: Settings) -> None:
     """Replace the config that `opro resume` reads; for what may change during a run."""
     try:
-        write_atomically(folder / CONFIG_COPY, config_bytes(as_plain(settings)))
+        write_atomically(folder / CONFIG_COPY, encode_config(as_plain(settings)))
     except OSError as error:
         raise ResultError(
             f"{folder / 'config.yaml'}: cannot be written: {error.strerror}",
@@ -153,7 +153,7 @@ def read_identity(folder: Path) -> dict[str, Any]:
             f"{path}: format version {version}, this opro reads up to {FORMAT_VERSION}",
             "update opro",
         )
-    fingerprint = settings_fingerprint(identity["settings"])
+    fingerprint = fingerprint_settings(identity["settings"])
     if identity.get("config_fingerprint", fingerprint) != fingerprint:  # older runs have none
         raise RunFolderError(f"{path}: not the settings that the run began with", _RESTORE)
     return dict(identity)
@@ -188,15 +188,15 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
     """
     attempts = 1 if own else _ATTEMPTS
     while True:
-        run = run_at_start(folder)
-        size = _journal_size(folder)
+        run = read_run_start(folder)
+        size = _measure_journal(folder)
         attempts -= 1
         try:
             return _replay(run, folder, own=own)
         except (JournalError, RunFolderError):
             # Another process may have worked on it, and `opro eval` may have added prompts to
             # it, after a part was read here.
-            unchanged = (read_identity(folder), _journal_size(folder)) == (run.identity, size)
+            unchanged = (read_identity(folder), _measure_journal(folder)) == (run.identity, size)
             if unchanged or not attempts:
                 raise
 
@@ -205,40 +205,40 @@ def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
     journal = folder / "events.jsonl"
     # Asked first: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)
-    size = _journal_size(folder)
-    known = NOTHING
+    size = _measure_journal(folder)
+    known = EMPTY_PREFIX
     if not own:
-        state, known = take_from_snapshot(folder, run.identity, run.state)
+        state, known = load_snapshot(folder, run.identity, run.state)
         run = replace(run, state=state)
     replay_journal(run.state, journal, known)
     if locked:
         return run
-    run = settled(run)
+    run = settle_run(run)
     if not own and size - known.size >= _MUCH and journal.stat().st_size == size:
-        keep_snapshot(folder, run.identity, run.state, size)
+        save_snapshot(folder, run.identity, run.state, size)
     return run
 
 
-def _journal_size(folder: Path) -> int:
+def _measure_journal(folder: Path) -> int:
     journal = folder / "events.jsonl"
     return journal.stat().st_size if journal.is_file() else 0
 
 
-def run_at_start(folder: Path) -> RecordedRun:
+def read_run_start(folder: Path) -> RecordedRun:
     """A run before its first event, for who wants to see them one by one."""
     identity = read_identity(folder)
     examples = read_examples(folder)
-    if examples_fingerprint(examples) != identity.get("data_fingerprint"):
+    if fingerprint_examples(examples) != identity.get("data_fingerprint"):
         path = folder / "examples.jsonl"
         raise RunFolderError(f"{path}: not the questions that the run began with", _RESTORE)
-    search = _section(folder, identity, "search", SearchSettings)
-    task = _section(folder, identity, "task", TaskSettings)
-    _section(folder, identity, "scorer", ScorerSettings)
-    _section(folder, identity, "optimizer", OptimizerSettings)
+    search = _read_section(folder, identity, "search", SearchSettings)
+    task = _read_section(folder, identity, "task", TaskSettings)
+    _read_section(folder, identity, "scorer", ScorerSettings)
+    _read_section(folder, identity, "optimizer", OptimizerSettings)
     return RecordedRun(
         name=folder.resolve().name,
         folder=str(folder),
-        settings=_with_defaults(identity["settings"]),
+        settings=_add_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
         state=RunState.at_start(search, examples, task),
@@ -246,23 +246,23 @@ def run_at_start(folder: Path) -> RecordedRun:
     )
 
 
-def settled(run: RecordedRun) -> RecordedRun:
+def settle_run(run: RecordedRun) -> RecordedRun:
     """A run, its journal replayed to the end, that no process is at work on.
 
     Raises RunFolderError when the journal is cut.
     """
-    run = replace(run, status=_status(run))
-    _refuse_if_cut(Path(run.folder), run.state, run.status)
+    run = replace(run, status=_find_status(run))
+    _check_whole(Path(run.folder), run.state, run.status)
     return run
 
 
-def _with_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
+def _add_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
     """The settings of a run with the keys that came after it began, at their defaults."""
     settings = read_section(Settings, recorded, (), [])
     return recorded if settings is None else as_plain(settings)
 
 
-def _section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:
+def _read_section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:
     section = read_section(cls, identity["settings"].get(name), (), [])
     if section is None:
         path = folder / "run.json"
@@ -270,7 +270,7 @@ def _section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T])
     return section
 
 
-def _refuse_if_cut(folder: Path, state: RunState, status: Status) -> None:
+def _check_whole(folder: Path, state: RunState, status: Status) -> None:
     """A finished run has nothing left to do, and a result counts no call that is not recorded."""
     result = read_result(folder) or {}
     finished = "finished" in (status, result.get("status"))
@@ -293,7 +293,7 @@ def _calls_counted(result: Mapping[str, Any]) -> int:
     return calls if isinstance(calls, int) else 0
 
 
-def _status(run: RecordedRun) -> Status:
+def _find_status(run: RecordedRun) -> Status:
     state = run.state
     if state.ended is None:
         noted = failure_path(Path(run.folder) / "events.jsonl").is_file()
@@ -322,7 +322,7 @@ def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | Non
             write_atomically(
                 folder / "best_prompt.txt", best_prompt.encode("utf-8", "surrogatepass")
             )
-        write_atomically(folder / "result.json", json_bytes(result))
+        write_atomically(folder / "result.json", encode_json(result))
     except OSError as error:
         raise ResultError(
             f"{folder}: cannot write the result: {error.strerror}",

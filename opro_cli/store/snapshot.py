@@ -24,9 +24,9 @@ from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, taken
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.store.journal import NOTHING, Covered
-from opro_cli.store.run_files import settings_fingerprint
-from opro_cli.store.summary import blocks, crc32_of
+from opro_cli.store.journal import EMPTY_PREFIX, JournalPrefix
+from opro_cli.store.run_files import fingerprint_settings
+from opro_cli.store.summary import compute_crc32, read_blocks
 
 SNAPSHOT = "snapshot.msgpack"
 _VERSION = 5
@@ -44,9 +44,9 @@ class _Header:
     crc: int
 
 
-def take_from_snapshot(
+def load_snapshot(
     folder: Path, identity: Mapping[str, Any], start: RunState
-) -> tuple[RunState, Covered]:
+) -> tuple[RunState, JournalPrefix]:
     """Return the state in a run's snapshot, and how much of the journal it covers.
 
     identity: the run's. start: the state before its first event, which is returned, with nothing
@@ -58,17 +58,17 @@ def take_from_snapshot(
     try:
         data = path.read_bytes()
         if int.from_bytes(data[:_CRC_BYTES]) != zlib.crc32(memoryview(data)[_CRC_BYTES:]):
-            return start, NOTHING
-        header, body = _header_and_body().decode(memoryview(data)[_CRC_BYTES:])
-        if header.of != _of(identity) or not _begins(folder / "events.jsonl", header):
-            return start, NOTHING
-        state = restore(start, _body(path).decode(body))
+            return start, EMPTY_PREFIX
+        header, body = _build_header_decoder().decode(memoryview(data)[_CRC_BYTES:])
+        if header.of != _identify(identity) or not _is_unchanged(folder / "events.jsonl", header):
+            return start, EMPTY_PREFIX
+        state = restore(start, _build_body_decoder(path).decode(body))
     except (OSError, MsgspecError, KeyError):
-        return start, NOTHING
-    return state, Covered(header.size, header.lines)
+        return start, EMPTY_PREFIX
+    return state, JournalPrefix(header.size, header.lines)
 
 
-def keep_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, size: int) -> None:
+def save_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, size: int) -> None:
     """Write the snapshot of a state that knows the first `size` bytes of its journal.
 
     A disk that refuses and a text that is no Unicode (half a character from a model) leave the
@@ -81,38 +81,38 @@ def keep_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, si
     with suppress(OSError, UnicodeEncodeError, OverflowError):
         lines, crc, last = 0, 0, b"\n"
         with (folder / "events.jsonl").open("rb") as file:
-            for block in blocks(file, size):
+            for block in read_blocks(file, size):
                 lines, crc, last = lines + block.count(b"\n"), zlib.crc32(block, crc), block[-1:]
         if last != b"\n":  # half an event, which is not in the state
             return
-        header = _Header(_of(identity), size, lines, crc)
-        data = encode((header, taken(state)), enc_hook=_packed)
+        header = _Header(_identify(identity), size, lines, crc)
+        data = encode((header, taken(state)), enc_hook=_pack)
         whole = zlib.crc32(data).to_bytes(_CRC_BYTES) + data
         write_atomically(folder / SNAPSHOT, whole, lasting=False)
 
 
-def _of(identity: Mapping[str, Any]) -> tuple[str, ...]:
+def _identify(identity: Mapping[str, Any]) -> tuple[str, ...]:
     versions = f"{_VERSION} {FORMAT_VERSION} {__version__}"
-    settings = settings_fingerprint(identity["settings"])
+    settings = fingerprint_settings(identity["settings"])
     return (versions, settings, str(identity.get("data_fingerprint")))
 
 
-def _begins(journal: Path, header: _Header) -> bool:
+def _is_unchanged(journal: Path, header: _Header) -> bool:
     """Does a journal begin with what the snapshot was made of?"""
     if journal.stat().st_size < header.size:
         return False
-    return crc32_of(journal, header.size) == header.crc
+    return compute_crc32(journal, header.size) == header.crc
 
 
 @cache
-def _header_and_body() -> Any:
+def _build_header_decoder() -> Any:
     from msgspec import Raw  # 50 ms, as in journal_lines
     from msgspec.msgpack import Decoder
 
     return Decoder(tuple[_Header, Raw])
 
 
-def _body(path: Path) -> Any:
+def _build_body_decoder(path: Path) -> Any:
     from msgspec.msgpack import Decoder
 
     return Decoder(
@@ -120,7 +120,7 @@ def _body(path: Path) -> Any:
     )
 
 
-def _packed(outcomes: Any) -> Any:
+def _pack(outcomes: Any) -> Any:
     """The outcomes of one candidate as their number and bytes."""
     from msgspec.msgpack import encode
 
@@ -131,14 +131,14 @@ def _unpack(path: Path, data: bytes) -> dict[int, Outcome]:
     from msgspec import MsgspecError
 
     try:
-        rows = _rows().decode(data)
+        rows = _build_row_decoder().decode(data)
     except MsgspecError as error:  # it fits its checksum, so other hands have made it
         raise RunFolderError(f"{path}: not what opro wrote: {error}", "delete it") from None
     return {question: Outcome(*outcome) for question, *outcome in rows}
 
 
 @cache
-def _rows() -> Any:
+def _build_row_decoder() -> Any:
     from msgspec.msgpack import Decoder
 
     # A journal may have a whole number where a float is meant, and it is shown as it is.

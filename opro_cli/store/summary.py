@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 
 
-def crc32_of(path: Path, size: int = -1) -> int:
+def compute_crc32(path: Path, size: int = -1) -> int:
     """That of the first `size` bytes of a file, or of all it has; OSError when it has no such."""
     crc = 0
     with path.open("rb") as file:
-        for block in blocks(file, size):
+        for block in read_blocks(file, size):
             crc = zlib.crc32(block, crc)
     return crc
 
 
-def blocks(file: BinaryIO, size: int = -1) -> Iterator[bytes]:
+def read_blocks(file: BinaryIO, size: int = -1) -> Iterator[bytes]:
     """The first `size` bytes of a file, or all it has."""
     while block := file.read(_BLOCK if size < 0 else min(size, _BLOCK)):
         size -= len(block)
@@ -43,7 +43,7 @@ _Stamps = tuple[tuple[int, ...] | None, ...]
 """By which a change of a file is noticed while it is being read."""
 
 
-class Shown(NamedTuple):
+class RunDetails(NamedTuple):
     """What `opro show` shows. result: as in `result.json`; candidates: in order of joining."""
 
     status: str
@@ -51,74 +51,74 @@ class Shown(NamedTuple):
     candidates: list[dict[str, Any]]
 
 
-def list_run(folder: Path) -> dict[str, Any]:
+def read_run_summary(folder: Path) -> dict[str, Any]:
     """The run as `opro runs` lists it. Raises what `read_run` raises."""
-    kept = _kept(folder)
+    kept = _load_lines(folder)
     if kept:
         row: dict[str, Any] = json.loads(kept[0])
         return {**row, "folder": str(folder)}
-    from opro_cli.reports.result import listed
+    from opro_cli.reports.result import summarize_run
 
     read = _read(folder)
     if read.to_keep:
-        _keep(read.run, _shown(read.run), read.stamps)
-    return listed(read.run)
+        _write_summary(read.run, _build_details(read.run), read.stamps)
+    return summarize_run(read.run)
 
 
-def show_run(folder: Path) -> Shown:
+def read_run_details(folder: Path) -> RunDetails:
     """The run as `opro show` shows it. Raises what `read_run` raises."""
-    kept = _kept(folder)
+    kept = _load_lines(folder)
     if kept:
-        return Shown(*json.loads(kept[1]))
+        return RunDetails(*json.loads(kept[1]))
     read = _read(folder)
-    shown = _shown(read.run)
+    shown = _build_details(read.run)
     if read.to_keep:
-        _keep(read.run, shown, read.stamps)
+        _write_summary(read.run, shown, read.stamps)
     return shown
 
 
-def keep_summary(run: RecordedRun, result: dict[str, Any]) -> None:
+def save_summary(run: RecordedRun, result: dict[str, Any]) -> None:
     """Write the summary of a run that is at its end for now; the caller holds its lock.
 
     result: what `result.json` holds by now.
     """
-    from opro_cli.reports.result import candidates_of
+    from opro_cli.reports.result import serialize_candidates
 
-    shown = Shown(run.status, result, candidates_of(run.state))
-    _keep(run, shown, _stamps(Path(run.folder)))
+    shown = RunDetails(run.status, result, serialize_candidates(run.state))
+    _write_summary(run, shown, _stat_files(Path(run.folder)))
 
 
-def _kept(folder: Path) -> list[bytes]:
+def _load_lines(folder: Path) -> list[bytes]:
     """The lines that are kept of a run: as listed, as shown; [] when they do not fit it."""
     try:
         header, *lines = (folder / SUMMARY).read_bytes().split(b"\n")
-        if is_locked(folder / "events.jsonl") or header != _header(folder, lines):
+        if is_locked(folder / "events.jsonl") or header != _build_header(folder, lines):
             return []
     except OSError:
         return []
     return lines
 
 
-def _header(folder: Path, lines: list[bytes]) -> bytes:
+def _build_header(folder: Path, lines: list[bytes]) -> bytes:
     """What a summary says that it is of; OSError when a file cannot be read."""
     crc = zlib.crc32(b"\n".join(lines))
     of = {
         "opro": f"{_VERSION} {__version__}",
         "run": folder.resolve().name,
-        **{name: _file(folder / name) for name in _MADE_OF},
+        **{name: _fingerprint_file(folder / name) for name in _MADE_OF},
         "crc32": f"{crc:08x}",
     }
     return json.dumps(of).encode()
 
 
-def _file(path: Path) -> str | None:
+def _fingerprint_file(path: Path) -> str | None:
     """Size and CRC-32; None for a file that is not there. OSError when it cannot be read."""
     with suppress(FileNotFoundError):
-        return f"{path.stat().st_size} {crc32_of(path):08x}"
+        return f"{path.stat().st_size} {compute_crc32(path):08x}"
     return None
 
 
-def _stamps(folder: Path) -> _Stamps:
+def _stat_files(folder: Path) -> _Stamps:
     found: list[tuple[int, ...] | None] = []
     for name in _MADE_OF:
         try:
@@ -129,7 +129,7 @@ def _stamps(folder: Path) -> _Stamps:
     return tuple(found)
 
 
-class _Read(NamedTuple):
+class _ReadRun(NamedTuple):
     """A run, the stamps of its files before it was read, and whether its folder takes a summary."""
 
     run: RecordedRun
@@ -137,30 +137,30 @@ class _Read(NamedTuple):
     to_keep: bool
 
 
-def _read(folder: Path) -> _Read:
+def _read(folder: Path) -> _ReadRun:
     from opro_cli.store.run_folder import read_run
 
-    stamps = _stamps(folder)
+    stamps = _stat_files(folder)
     run = read_run(folder)
-    return _Read(run, stamps, run.status != "running" and os.access(folder, os.W_OK))
+    return _ReadRun(run, stamps, run.status != "running" and os.access(folder, os.W_OK))
 
 
-def _shown(run: RecordedRun) -> Shown:
-    from opro_cli.reports.result import candidates_of, result_of
+def _build_details(run: RecordedRun) -> RunDetails:
+    from opro_cli.reports.result import build_result, serialize_candidates
 
-    result = result_of(run, finished=run.status == "finished")
-    return Shown(run.status, result, candidates_of(run.state))
+    result = build_result(run, finished=run.status == "finished")
+    return RunDetails(run.status, result, serialize_candidates(run.state))
 
 
-def _keep(run: RecordedRun, shown: Shown, stamps: _Stamps) -> None:
+def _write_summary(run: RecordedRun, shown: RunDetails, stamps: _Stamps) -> None:
     """Write a summary, unless a file has changed since the stamps, or the disk refuses."""
     from opro_cli.files import write_atomically
-    from opro_cli.reports.result import listed
+    from opro_cli.reports.result import summarize_run
 
     folder = Path(run.folder)
-    row = {**listed(run), "folder": ""}  # wherever it is then
+    row = {**summarize_run(run), "folder": ""}  # wherever it is then
     lines = [json.dumps(each).encode() for each in (row, shown)]
     with suppress(OSError):
-        whole = b"\n".join([_header(folder, lines), *lines])
-        if stamps == _stamps(folder):
+        whole = b"\n".join([_build_header(folder, lines), *lines])
+        if stamps == _stat_files(folder):
             write_atomically(folder / SUMMARY, whole, lasting=False)

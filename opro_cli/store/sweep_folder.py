@@ -15,7 +15,7 @@ from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.store.find import SWEEP
 from opro_cli.store.lock import is_held
-from opro_cli.store.new_folder import clear_half_made, make_lasting, make_runs_dir
+from opro_cli.store.new_folder import make_durable_folder, make_runs_dir, remove_partial_folders
 
 WHOLE = "1/1"
 """The part of a sweep that is all of it."""
@@ -52,7 +52,7 @@ def write_sweep(
     try:
         write_atomically(folder / SWEEP, spelt.encode() + b"\n")
     except OSError as error:
-        raise _cannot_make(folder, error) from error
+        raise _build_folder_error(folder, error) from error
 
 
 def make_sweep_folder(folder: Path) -> None:
@@ -62,13 +62,13 @@ def make_sweep_folder(folder: Path) -> None:
     """
     try:
         make_runs_dir(folder.parent)
-        make_lasting(folder)
-        clear_half_made(folder)
+        make_durable_folder(folder)
+        remove_partial_folders(folder)
     except OSError as error:
-        raise _cannot_make(folder, error) from error
+        raise _build_folder_error(folder, error) from error
 
 
-def _cannot_make(folder: Path, error: OSError) -> RunFolderError:
+def _build_folder_error(folder: Path, error: OSError) -> RunFolderError:
     return RunFolderError(
         f"{folder}: cannot make the folder of a sweep here: {error.strerror}",
         "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
@@ -100,7 +100,7 @@ def read_sweep(folder: Path) -> RecordedSweep:
 
 
 @contextmanager
-def held(folder: Path, shard: str) -> Iterator[None]:
+def hold_sweep(folder: Path, shard: str) -> Iterator[None]:
     """Be the only process that works on this part of a sweep.
 
     Others may work on other parts, also on cells that both have: a run has a lock of its own.

@@ -20,11 +20,11 @@ from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import OproError
-from opro_cli.reports.costs import KINDS, longest_prompts
+from opro_cli.reports.costs import KINDS, measure_longest_prompts
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.find import is_sweep, list_runs
 from opro_cli.store.run_folder import read_run
-from opro_cli.store.sweep_folder import held, is_at_work, read_sweep
+from opro_cli.store.sweep_folder import hold_sweep, is_at_work, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger
 from opro_cli.sweep.limits import Limits, has_ceiling
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, wait_for_lock
@@ -69,7 +69,7 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
     """Bound a call of each role, for answers that an older opro left without token counts."""
     if not any(spend.uncounted_answers for spend in run.state.spend.values()):
         return {}
-    prompts = longest_prompts(settings, run.examples, wiring.strategy_for(settings))
+    prompts = measure_longest_prompts(settings, run.examples, wiring.strategy_for(settings))
     prices = wiring.list_prices(settings)
     largest: dict[Role, Cost] = {}
     for role, tokens in prompts.items():
@@ -196,5 +196,5 @@ def limits_of_cell(run: Path, notes: list[str]) -> Iterator[Limits | None]:
     label = f"cell-{hashlib.sha256(run.name.encode()).hexdigest()[:12]}"
     journals = RunJournals(folder, names, [run.name])
     terms = Terms(folder, label, sweep.budget)
-    with held(folder, label), open_budget(terms, journals, notes) as budget:
+    with hold_sweep(folder, label), open_budget(terms, journals, notes) as budget:
         yield Limits(budget, {})

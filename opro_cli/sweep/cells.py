@@ -13,10 +13,10 @@ from opro_cli.app import run as running
 from opro_cli.app.run import recorded_settings
 from opro_cli.core.settings.differences import as_plain, changes_between
 from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
-from opro_cli.core.sweep.table import Table
+from opro_cli.core.sweep.table import SweepTable
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import RunExistsError, RunFolderError, UsageError
-from opro_cli.reports.costs import ASSUMPTIONS, KINDS, costs, summed
+from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
 from opro_cli.sweep.file import Sweep, SweepCell
@@ -173,7 +173,7 @@ def _settings(job: Job) -> Settings:
     return settings
 
 
-def estimate(cells: Sequence[SweepCell], table: Table) -> dict[str, Any]:
+def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
     """By cell and in all, expected and at most: calls, tokens and dollars as `costs` tells them.
 
     A finished cell costs nothing; one that was begun is told as a whole, since most of it may be
@@ -189,7 +189,7 @@ def estimate(cells: Sequence[SweepCell], table: Table) -> dict[str, Any]:
         settings = cell.settings
         if settings.task not in data:  # read once for all cells of a task
             data[settings.task] = wiring.data_for(settings).examples
-        told = costs(
+        told = estimate_costs(
             settings,
             data[settings.task],
             wiring.strategy_for(settings),
@@ -200,6 +200,6 @@ def estimate(cells: Sequence[SweepCell], table: Table) -> dict[str, Any]:
     return {
         "name": table.name,
         "cells": rows,
-        "total": {kind: summed([row[kind] for row in open_rows]) for kind in KINDS},
+        "total": {kind: add_costs([row[kind] for row in open_rows]) for kind in KINDS},
         "assumptions": ASSUMPTIONS,
     }

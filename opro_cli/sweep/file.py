@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import YamlFile, plain_config, read_yaml
+from opro_cli.config.file import YamlFile, read_plain_config, read_yaml
 from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import BudgetSettings, Settings
-from opro_cli.core.sweep.cells import Cell, SweepSettings, cells_of, configured
+from opro_cli.core.sweep.cells import Cell, SweepSettings, build_config, expand_cells
 from opro_cli.errors import UsageError
 
 SECTIONS = ("task", "scorer", "optimizer", "search")
@@ -53,7 +53,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
     file.refuse(problems)
     if sweep is None:
         raise AssertionError("no sweep and no problem")
-    cells, problems_of_cells = cells_of(sweep)
+    cells, problems_of_cells = expand_cells(sweep)
     file.refuse(problems_of_cells)
     folder = path.resolve().parent
     base = _config(file, folder / sweep.base, ("base",))
@@ -65,7 +65,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
             name: _value(file, folder, (*cell.where, name), each, known)
             for name, each in cell.values.items()
         }
-        result = read_settings(configured(base, Cell(cell.name, own)), names)
+        result = read_settings(build_config(base, Cell(cell.name, own)), names)
         amiss = list(result.problems)
         if result.settings is not None:
             amiss += misplaced_models(result.settings)
@@ -96,7 +96,7 @@ def _value(
 def _config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
     """A config that the sweep names, as plain data."""
     try:
-        config = plain_config(path)
+        config = read_plain_config(path)
     except UsageError as error:
         file.refuse([Problem(where, error.message)])
         raise

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.settings.differences import as_plain
-from opro_cli.core.sweep.table import Row, Table
+from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.cells import Job, standing_of
@@ -21,10 +21,10 @@ from opro_cli.sweep.limits import Limits
 class SweepObserver(Protocol):
     """Somebody who watches a sweep, on its event loop."""
 
-    def begin(self, table: Table) -> None:
+    def begin(self, table: SweepTable) -> None:
         """Before the first cell; `table` goes on changing afterwards."""
 
-    def after(self, row: Row) -> None:
+    def after(self, row: CellRow) -> None:
         """After a cell told something."""
 
     def stopping(self) -> None:
@@ -34,11 +34,11 @@ class SweepObserver(Protocol):
         """The session is over, in whatever way."""
 
 
-def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> Table:
+def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTable:
     """Where the cells stand by their folders. Raises RunFolderError for one of other settings."""
-    table = Table(name)
+    table = SweepTable(name)
     for cell in cells:
-        row = table.rows[cell.name] = Row(cell.name)
+        row = table.rows[cell.name] = CellRow(cell.name)
         if standing_of(cell, folder) != "new":
             row.recall(read_result(folder / cell.name))
     return table
@@ -47,7 +47,7 @@ def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> Table:
 async def work_on(
     cells: Sequence[SweepCell],
     folder: Path,
-    table: Table,
+    table: SweepTable,
     engine: SweepEngine,
     observer: SweepObserver,
     limits: Limits,

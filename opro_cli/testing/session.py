@@ -24,7 +24,7 @@ from opro_cli.core.task.example import ChatRequest, Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 from opro_cli.ports import Evaluator, Strategy
 from opro_cli.strategies.opro import OproStrategy
 from opro_cli.testing.scripted import ScriptedModel
@@ -100,7 +100,7 @@ def new_session(
         examples=examples,
         state=replay(state, past),
         models={role: (ScriptedModel(say, role),) for role in ("optimizer", *{"scorer", *roles})},
-        evaluator=evaluator or ModelEvaluator(InlineGrader(metric_named("number")), form),
+        evaluator=evaluator or ModelEvaluator(InlineGrader(create_metric("number")), form),
         strategy=strategy or OproStrategy(),
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=1),

@@ -15,7 +15,7 @@ from opro_cli.core.task.candidate import as_content, content_from, form_of
 from opro_cli.core.task.example import ChatRequest, Example, Message
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
-from opro_cli.store.journal import event_of, line_of
+from opro_cli.store.journal import decode_event, encode_event
 from opro_cli.testing.session import count_requests, describe, new_session, run_session
 
 HOSTILE = (
@@ -86,7 +86,7 @@ class StrategySuite(_NoNetwork):
     def test_its_events_can_be_read_back(self) -> None:
         """What it proposes survives the journal."""
         for event in run_session(new_session(self.make())):
-            assert event_of(line_of(event)) == event
+            assert decode_event(encode_event(event)) == event
 
 
 class EvaluatorSuite(_NoNetwork):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from opro_cli.core.stats.paired import CAUTION, graded_difference
+from opro_cli.core.stats.paired import CAUTION, compare_graded_scores
 from tests.bench.graded_scores import SEEN, UNSEEN, Array, Draw
 from tests.bench.graded_tests import OTHERS, TESTS, Calls, one_sided
 
@@ -81,7 +81,7 @@ def check_that_it_is_ours() -> None:
         x = draw(generator, (3, 40), 0.0)
         no_gain, no_loss = one_sided(x, CAUTION)
         for row, *sides in zip(x, no_gain, no_loss, strict=True):
-            p_value = graded_difference([float(each) for each in row]).p_value
+            p_value = compare_graded_scores([float(each) for each in row]).p_value
             assert math.isclose(p_value, min(1.0, 2 * min(sides)), rel_tol=1e-6), (row, p_value)
 
 

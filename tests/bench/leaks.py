@@ -21,8 +21,8 @@ from opro_cli.core.settings.schema import Problem, read_section
 from opro_cli.core.settings.settings import TaskSettings
 from opro_cli.core.task.example import Example
 from opro_cli.datasets.loading import load_examples
-from opro_cli.datasets.presets import preset_named
-from opro_cli.metrics import metric_named
+from opro_cli.datasets.presets import expand_preset
+from opro_cli.metrics import create_metric
 from tests.core.leaks.cases import found, leaking_cases, ordinary_instructions, rows_of
 
 SIZES = (5, 20, 50, 200)
@@ -42,13 +42,13 @@ def tasks(folder: Path) -> Iterator[tuple[str, str]]:
 
 def examples_of(preset: str, place: str) -> Sequence[Example]:
     """Every usable row of a file."""
-    plain = preset_named(preset)
+    plain = expand_preset(preset)
     split = {"train": 1.0, "dev": 0, "test": 0}
     plain["data"] |= {"train": place, "test": None, "split": split}
     problems: list[Problem] = []
     task = read_section(TaskSettings, plain, (), problems)
     assert task is not None, problems
-    return load_examples(task, metric_named(task.answer)).examples["train"]
+    return load_examples(task, create_metric(task.answer)).examples["train"]
 
 
 def third(example: Example, chance: random.Random) -> str:

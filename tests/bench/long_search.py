@@ -14,8 +14,8 @@ from opro_cli.core.settings.settings import (
     Settings,
     TaskSettings,
 )
-from opro_cli.core.task.example import Example, Split, examples_fingerprint
-from opro_cli.models.embedded import weights_of
+from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.models.embedded import hash_weights
 from opro_cli.store.run_folder import create_run
 
 PHRASES = (
@@ -47,7 +47,7 @@ def new_run(
         name="long-search",
     )
     identity = {
-        "data_fingerprint": examples_fingerprint(examples),
-        "weights": weights_of((settings.scorer.model, settings.optimizer.model)),
+        "data_fingerprint": fingerprint_examples(examples),
+        "weights": hash_weights((settings.scorer.model, settings.optimizer.model)),
     }
     return create_run(folder, settings, examples, identity)

@@ -159,7 +159,7 @@ def race(
     held, held_true, off, clock = [], [], [], 0.0
     for step in range(1, STEPS + 1):
         began = time.process_time()
-        against = Race.against(earlier, n, task.seed, step)
+        against = Race.start(earlier, n, task.seed, step)
         clock += time.process_time() - began
         joined = []
         for candidate in np.flatnonzero(step == STEP_OF):
@@ -168,7 +168,7 @@ def race(
                 for question in against.order[done:boundary]:
                     answers.add(question, RIGHT if train[candidate, question] else WRONG)
                 done = boundary
-                if against.stops(answers, boundary):
+                if against.is_stopped(answers, boundary):
                     estimate = against.estimate(answers)
                     full, interval = float(train[candidate].mean()), estimate.interval
                     held.append(interval.low - 1e-9 <= full <= interval.high + 1e-9)

@@ -11,14 +11,14 @@ import pytest
 from opro_cli import wiring
 from opro_cli.core.settings.differences import OPERATIONAL
 from opro_cli.store import answer_cache
-from opro_cli.store.answer_file import cache_path
+from opro_cli.store.answer_file import find_cache_path
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel
 
 
 @pytest.fixture(autouse=True)
 def path(cache_of_its_own: None) -> Path:
-    return cache_path()
+    return find_cache_path()
 
 
 def scored(model: ShuffledModel) -> int:

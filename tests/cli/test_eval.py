@@ -24,7 +24,7 @@ from opro_cli.errors import ModelError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import reopened as growing_runs
 from opro_cli.store import run_folder
-from opro_cli.store.find import HALF_MADE
+from opro_cli.store.find import PARTIAL_PREFIX
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel, say
 
@@ -217,7 +217,7 @@ def test_what_a_killed_eval_left_half_made_is_not_taken_for_the_run(
     evals = folder / "runs" / "evals"
     assert opro("eval", "c.yaml", *PROMPTS).code == 0
     (run,) = evals.iterdir()
-    for name in (f".{run.name}", f"{HALF_MADE}0123456789abcdef"):
+    for name in (f".{run.name}", f"{PARTIAL_PREFIX}0123456789abcdef"):
         (evals / name).mkdir()
         (evals / name / "config.yaml").write_bytes((run / "config.yaml").read_bytes())
     shutil.rmtree(run)
@@ -226,7 +226,7 @@ def test_what_a_killed_eval_left_half_made_is_not_taken_for_the_run(
     assert {path.name for path in evals.iterdir()} == {run.name, f".{run.name}"}
     assert opro("show", str(run), "--json").data["run_status"] == "finished"
     for command in ("show", "report", "resume"):
-        assert opro(command, str(evals / f"{HALF_MADE}0123456789abcdef")).code == 2
+        assert opro(command, str(evals / f"{PARTIAL_PREFIX}0123456789abcdef")).code == 2
 
 
 def test_killed_as_its_config_is_written_anew_the_run_can_be_resumed(
@@ -251,7 +251,7 @@ def test_a_run_that_grows_while_it_is_read_is_read_again(
 ) -> None:
     opro("eval", "c.yaml", *PROMPTS)
     (run,) = (folder / "runs" / "evals").iterdir()
-    read = run_folder.run_at_start
+    read = run_folder.read_run_start
     grown: list[Path] = []
 
     def read_and_then_it_grows(place: Path) -> RecordedRun:
@@ -261,7 +261,7 @@ def test_a_run_that_grows_while_it_is_read_is_read_again(
             assert opro("eval", "c.yaml", *PROMPTS, "-p", "Sum.").code == 0
         return recorded
 
-    monkeypatch.setattr(run_folder, "run_at_start", read_and_then_it_grows)
+    monkeypatch.setattr(run_folder, "read_run_start", read_and_then_it_grows)
     assert len(run_folder.read_run(run).state.candidates) == 4
 
 

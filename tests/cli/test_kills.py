@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.store.find import HALF_MADE
+from opro_cli.store.find import PARTIAL_PREFIX
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.cli.test_sweep_process import below, living
 from tests.server import LocalServer
@@ -109,7 +109,7 @@ async def kill(process: Process, moments: random.Random) -> None:
 
 def check_nothing_half_made(at: Bench) -> None:
     """What dead processes left is gone, or hidden and no run."""
-    assert not list((at.folder / "runs").rglob(f"{HALF_MADE}*"))
+    assert not list((at.folder / "runs").rglob(f"{PARTIAL_PREFIX}*"))
 
 
 async def kill_evals(at: Bench, moments: random.Random, kills: int) -> Any:

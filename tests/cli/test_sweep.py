@@ -20,10 +20,10 @@ from msgspec.structs import asdict
 from opro_cli import wiring
 from opro_cli.app import run as running
 from opro_cli.core.settings.differences import as_plain
-from opro_cli.core.sweep.table import Row, Table
+from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.errors import RunFolderError
 from opro_cli.store.journal import FileJournal
-from opro_cli.store.sweep_folder import held
+from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.cells import Job, prepared, ready, standing_of
 from opro_cli.sweep.file import SweepCell, load_sweep
 from opro_cli.sweep.launch import cell_process, local
@@ -57,7 +57,7 @@ class ToldEngine:
         self.words: dict[str, list[Word]] = {}
         self.jobs: list[str] = []
         self.processes = 0
-        self.stops = 0
+        self.is_stopped = 0
         self.drained = False
         self.at_work: Callable[[], None] = lambda: None
 
@@ -81,7 +81,7 @@ class ToldEngine:
         self.drained = True
 
     def stop(self) -> None:
-        self.stops += 1
+        self.is_stopped += 1
 
     def close(self) -> None:
         pass
@@ -234,7 +234,7 @@ def test_ctrl_c_is_told_once_and_passed_on_each_time(engine: ToldEngine, opro: O
     engine.at_work = interrupt
     said = opro("sweep", "grid.yaml", "--shard", "1/3")
     assert said.code == 130
-    assert engine.stops == 2
+    assert engine.is_stopped == 2
     assert said.err.count("stopping: waiting for calls of 1 cell") == 1
     assert "opro: stopped; nothing answered is lost" in said.err
     assert "go on with: opro sweep grid.yaml --shard 1/3" in said.err
@@ -330,7 +330,7 @@ def test_a_sweep_that_is_refused_changes_nothing(
     grid = folder / "runs" / "grid"
     before = (grid / "sweep.json").read_bytes()
     (folder / "grid.yaml").write_text(SWEEP.replace("0..2", "7..8"))
-    with held(grid, "1/1"):
+    with hold_sweep(grid, "1/1"):
         said = opro("sweep", "grid.yaml")
     assert said.code == 2
     assert "another opro is working on this sweep" in said.err
@@ -366,7 +366,7 @@ def test_what_a_cell_says_is_what_the_table_believes(
     outcome = running.work_on(
         place, settings, [cell_process.ProgressReports(messages.append)], preflight=False
     )
-    table = Table("grid", {cell.name: Row(cell.name)})
+    table = SweepTable("grid", {cell.name: CellRow(cell.name)})
     progress = [message for message in messages if isinstance(message, Progress)]
     assert len(progress) == len(messages)
     rows = [copy(table.told(cell.name, asdict(each))) for each in progress]

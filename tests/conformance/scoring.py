@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from opro_cli.core.task.example import Example
-from opro_cli.core.task.prompt import PromptFormat, question_text, second_round_text
+from opro_cli.core.task.prompt import PromptFormat, format_question, format_second_round
 from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.examples import RowReading
 from opro_cli.datasets.local_file import Row
-from opro_cli.datasets.shapes import ROW_SHAPES, text_of
+from opro_cli.datasets.shapes import ROW_SHAPES, format_value
 from opro_cli.metrics.paper import PaperKind, PaperMetric
-from opro_cli.reading.paper import is_right, normalized_answer
+from opro_cli.reading.paper import is_right, normalize_answer
 from tests.conformance.vectors import Input
 
 
 def normalize(case: Input) -> str:
     """The answer read from `prediction`."""
-    return normalized_answer(
+    return normalize_answer(
         case["prediction"],
         as_number=case["treat_as_number"],
         as_boolean=case["treat_as_bool"],
@@ -30,7 +30,7 @@ def accuracy(case: Input) -> int | float | str:
     # Golds and answers are texts to a metric, and the reference takes their str() too; a list
     # is unwrapped or refused where rows are read.
     gold = case["true_answer"]
-    gold = text_of(gold, join_lists=False) if isinstance(gold, list) else str(gold)
+    gold = format_value(gold, join_lists=False) if isinstance(gold, list) else str(gold)
     listed = case["function"] == "list"
     answers = case["pred_answer_list"] if listed else [case["pred_answer"]]
     marks = [
@@ -57,7 +57,7 @@ def end_to_end_score(case: Input) -> dict[str, Any]:
     )
     form = PromptFormat(case["instruction_pos"], case["include_qa"])
     examples = [_example(case["dataset_name"], row, metric) for row in case["examples"]]
-    prompts = [question_text(example.input, case["instruction"], form) for example in examples]
+    prompts = [format_question(example.input, case["instruction"], form) for example in examples]
     again = case["extract_final_answer_by_prompting_again"]
     replies = case["raw_answers_second_round"] if again else case["raw_answers"]
     grades = [
@@ -73,7 +73,7 @@ def end_to_end_score(case: Input) -> dict[str, Any]:
     }
     if again:
         output["prompts_second_round"] = [
-            second_round_text(prompt, reply)
+            format_second_round(prompt, reply)
             for prompt, reply in zip(prompts, case["raw_answers"], strict=True)
         ]
     return output

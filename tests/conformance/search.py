@@ -31,13 +31,13 @@ from opro_cli.core.task.prompt import (
     MetaPromptMaterial,
     PromptFormat,
     TrajectoryEntry,
-    question_text,
+    format_question,
 )
-from opro_cli.core.task.splits import cut
+from opro_cli.core.task.splits import cut_splits
 from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.examples import RowReading
 from opro_cli.datasets.local_file import Row
-from opro_cli.datasets.presets import preset_named
+from opro_cli.datasets.presets import expand_preset
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
@@ -100,9 +100,9 @@ def description_of(case: Input) -> str:
     task = case.get("task_name", case.get("task_name_argument", ""))
     match case["dataset_name"]:
         case "gsm8k":
-            return str(preset_named("gsm8k")["description"])
+            return str(expand_preset("gsm8k")["description"])
         case "bbh" if task:
-            return str(preset_named(f"bbh/{task}")["description"])
+            return str(expand_preset(f"bbh/{task}")["description"])
         case _:
             return str(task)
 
@@ -138,7 +138,7 @@ def scorer_prompt(case: Input) -> str:
     """A raw row of a dataset, read by our shapes, under an instruction."""
     example = _example_of(case, PaperMetric("text"))
     form = PromptFormat(case["instruction_pos"], case["include_qa"])
-    return question_text(example.input, case["instruction"], form)
+    return format_question(example.input, case["instruction"], form)
 
 
 def gold_answer(case: Input) -> str:
@@ -226,7 +226,7 @@ def splits(case: Input) -> dict[str, Any]:
         seed=case["seed"],
         method="paper",
     )
-    rows = cut({"train": case["num_examples"]}, settings).rows
+    rows = cut_splits({"train": case["num_examples"]}, settings).rows
     output: dict[str, Any] = {
         "train_index": list(rows["train"]),
         "eval_index": list(rows["dev"]),

@@ -22,7 +22,7 @@ def in_memory(_: Path) -> AnswerCache:
 
 
 def in_a_file(folder: Path) -> AnswerCache:
-    return AnswerStore(folder / "a.sqlite", 2**20).bound_to(ScorerSettings("openai/stub"))
+    return AnswerStore(folder / "a.sqlite", 2**20).bind(ScorerSettings("openai/stub"))
 
 
 @pytest.fixture(params=[in_memory, in_a_file], ids=lambda build: build.__name__)

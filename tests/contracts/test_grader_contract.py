@@ -10,7 +10,7 @@ import pytest
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.evaluators.model import InlineGrader
 from opro_cli.grading.worker_grader import WorkerGrader
-from opro_cli.metrics import FunctionMetric, metric_named
+from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.ports import Grader
 
 PATTERN = r"regex:answer is (\S+)"
@@ -25,7 +25,7 @@ def ends_with(reply: str, target: str, question: str) -> float | None:
 
 
 def inline_pattern() -> Grader:
-    return InlineGrader(metric_named(PATTERN))
+    return InlineGrader(create_metric(PATTERN))
 
 
 def inline_function() -> Grader:

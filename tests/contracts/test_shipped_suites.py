@@ -18,7 +18,7 @@ from opro_cli.core.settings.settings import (
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 from opro_cli.models.callable import CallableModel
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
 from opro_cli.strategies import STRATEGIES
@@ -56,7 +56,7 @@ class TestStrategies(StrategySuite):
 
 class TestModelEvaluator(EvaluatorSuite):
     def make(self) -> Evaluator:
-        return ModelEvaluator(InlineGrader(metric_named("number")), FORM)
+        return ModelEvaluator(InlineGrader(create_metric("number")), FORM)
 
 
 class TestJudged(EvaluatorSuite):
@@ -70,7 +70,7 @@ class TestMetrics(MetricSuite):
         self.name, self.cases = request.param, KINDS[request.param]
 
     def make(self) -> Metric:
-        return metric_named(self.name)
+        return create_metric(self.name)
 
 
 class TestScriptedModel(ModelSuite):

@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from opro_cli.core.racing.abilities import Difficulties, _counts
+from opro_cli.core.racing.abilities import Difficulties, _count_answers
 from opro_cli.core.run.answers import Answers
 from tests.core.test_racing import a_field, answered
 
 
 def test_half_a_right_answer_agrees_by_a_quarter() -> None:
     # Right answers 0.5 + 0.5; of the two ordered pairs each agrees by 0.5 · 0.5.
-    assert _counts([answered([0.5]), answered([0.5])], 1) == ([1.0], [2], 0.5, 2)
+    assert _count_answers([answered([0.5]), answered([0.5])], 1) == ([1.0], [2], 0.5, 2)
 
 
 def test_the_ability_of_one_that_has_everything_right_is_finite() -> None:

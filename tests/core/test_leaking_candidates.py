@@ -10,7 +10,7 @@ from opro_cli.core.run.selection import finalists, winner
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
 from opro_cli.core.task.example import Example
-from opro_cli.reports.result import candidates_of, skipped_proposals
+from opro_cli.reports.result import count_skipped, serialize_candidates
 from tests.core.runs import proposed, score_all
 
 QUESTIONS = [
@@ -43,7 +43,7 @@ def scored(leaks: str, dev: int = 0) -> RunState:
 
 
 def flags(state: RunState) -> dict[str, Any]:
-    return {each["instruction"]: each["leaks"] for each in candidates_of(state)}
+    return {each["instruction"]: each["leaks"] for each in serialize_candidates(state)}
 
 
 def test_a_quote_is_told_with_its_question() -> None:
@@ -70,7 +70,7 @@ def test_kept_out_of_winning_it_stays_in_the_search(dev: int) -> None:
 def test_dropped_it_is_never_scored() -> None:
     state = state_of("drop")
     assert {c.instruction for c in state.candidates.values()} == {"start", PLAIN}
-    assert skipped_proposals(state) == {"leaks": 1}
+    assert count_skipped(state) == {"leaks": 1}
 
 
 def test_what_the_user_wrote_may_win() -> None:

@@ -17,9 +17,9 @@ from opro_cli.core.stats.paired import (
     GAFFKE,
     MCNEMAR,
     MOST_VALUES,
-    chance_below_zero,
+    compare_graded_scores,
     compare_scores,
-    graded_difference,
+    compute_chance_below_zero,
 )
 
 RUNS = 1_000
@@ -53,7 +53,7 @@ def heads(throws: int, least: int) -> float:
 def test_the_chance_of_a_weighted_sum_by_hand(
     values: list[tuple[float, int]], chance: float
 ) -> None:
-    assert chance_below_zero(values) == pytest.approx(chance, rel=0.03)
+    assert compute_chance_below_zero(values) == pytest.approx(chance, rel=0.03)
 
 
 @given(st.integers(1, 60), st.integers(0, 60))
@@ -62,16 +62,16 @@ def test_the_chance_of_a_weighted_sum_by_hand(
 def test_gains_and_losses_of_1_are_races_between_two_coins(gained: int, lost: int) -> None:
     """P(gained before lost + 1): with losses of -1 it is the exact McNemar test."""
     exact = heads(gained + lost, gained)
-    found = chance_below_zero([(1.0, gained), (-1.0, lost + 1)])
+    found = compute_chance_below_zero([(1.0, gained), (-1.0, lost + 1)])
     assert found == pytest.approx(exact, rel=0.03 if exact >= 0.01 else 0.06)
 
 
 def test_the_p_value_by_hand() -> None:
     # 12 gains of 0.5, nothing lost. One question more at -1: (1 / 1.5) ** 12; at +1: 0.
-    found = graded_difference([0.5] * 12 + [0.0] * 30)
+    found = compare_graded_scores([0.5] * 12 + [0.0] * 30)
     assert found.p_value == pytest.approx(2 * CAUTION * 1.5**-12, rel=0.03)
     # 5 gains of 1: between the exact McNemar test, 2 / 32, and the mid-p one, 1 / 32.
-    found = graded_difference([1.0] * 5 + [0.0] * 95)
+    found = compare_graded_scores([1.0] * 5 + [0.0] * 95)
     assert found.p_value == pytest.approx(2 * (CAUTION / 32), rel=0.03)
 
 
@@ -88,7 +88,7 @@ def test_the_p_value_is_that_of_random_weights(seed: int) -> None:
         no_gain += CAUTION * (total - unseen <= 0) + (1 - CAUTION) * (total + unseen <= 0)
         no_loss += CAUTION * (total + unseen >= 0) + (1 - CAUTION) * (total - unseen >= 0)
     expected = min(1.0, 2 * no_gain / draws, 2 * no_loss / draws)
-    assert graded_difference(differences).p_value == pytest.approx(expected, abs=0.02)
+    assert compare_graded_scores(differences).p_value == pytest.approx(expected, abs=0.02)
 
 
 def steady_or_useless(random: Random, n: int, loses: float) -> list[float]:
@@ -120,7 +120,7 @@ def test_equal_means_are_not_told_apart(draw: Callable[[Random], list[float]]) -
     """Rates of 11 % and more for sign flips, 7 to 34 % for bootstrap-t, where this has 3 %."""
     random = Random(1)
     better = worse = 0
-    p_values = cache(lambda differences: graded_difference(differences).p_value)
+    p_values = cache(lambda differences: compare_graded_scores(differences).p_value)
     for _ in range(RUNS):
         differences = tuple(sorted(draw(random)))  # the same answers, in some order, come often
         if p_values(differences) < 0.05:
@@ -135,7 +135,7 @@ def test_a_gain_is_found() -> None:
     found = 0
     for _ in range(50):
         differences = [max(-1.0, min(1.0, random.gauss(0.15, 0.4))) for _ in range(100)]
-        test = graded_difference(differences)
+        test = compare_graded_scores(differences)
         found += test.p_value < 0.05 and test.interval.low > 0
     assert found >= 40
 
@@ -152,7 +152,7 @@ GRADES = st.lists(st.integers(-20, 20).map(lambda each: each / 20), min_size=1, 
 def test_the_interval_holds_0_exactly_when_the_p_value_is_no_reason_to_doubt_it(
     differences: list[float],
 ) -> None:
-    test = graded_difference(differences)
+    test = compare_graded_scores(differences)
     assert 0.0 <= test.p_value <= 1.0
     assert (test.interval.low <= 0.0 <= test.interval.high) == (test.p_value >= 0.05)
     mean = math.fsum(differences) / len(differences)
@@ -168,7 +168,7 @@ def test_the_interval_holds_0_exactly_when_the_p_value_is_no_reason_to_doubt_it(
 @example([1.0, 5e-324])
 @example([-1.0, 1.0 - 2**-53])
 def test_no_score_is_too_small_to_compute_with(differences: list[float]) -> None:
-    test = graded_difference(differences)
+    test = compare_graded_scores(differences)
     assert 0.0 <= test.p_value <= 1.0
     assert -1.0 <= test.interval.low <= test.interval.high <= 1.0
 
@@ -177,8 +177,8 @@ def test_no_score_is_too_small_to_compute_with(differences: list[float]) -> None
 @given(GRADES)
 def test_the_other_way_round_everything_is_mirrored(differences: list[float]) -> None:
     test, mirrored = (
-        graded_difference(differences),
-        graded_difference([-each for each in differences]),
+        compare_graded_scores(differences),
+        compare_graded_scores([-each for each in differences]),
     )
     assert mirrored.p_value == pytest.approx(test.p_value, rel=1e-9)
     assert mirrored.interval.low == pytest.approx(-test.interval.high, abs=1e-6)
@@ -188,7 +188,7 @@ def test_the_other_way_round_everything_is_mirrored(differences: list[float]) ->
 def test_the_interval_of_many_questions_is_the_normal_one() -> None:
     differences = [0.1 * (place % 11) - 0.4 for place in range(5_000)]
     spread = math.sqrt(0.1 / 5_000)  # the variance of 0, …, 10 is 10
-    interval = graded_difference(differences).interval
+    interval = compare_graded_scores(differences).interval
     assert interval.low == pytest.approx(0.1 - 1.96 * spread, abs=0.1 * spread)
     assert interval.high == pytest.approx(0.1 + 1.96 * spread, abs=0.1 * spread)
 
@@ -196,14 +196,14 @@ def test_the_interval_of_many_questions_is_the_normal_one() -> None:
 def test_bins_change_nothing_that_shows() -> None:
     random = Random(1)
     whole = [random.gauss(0.02, 0.2) for _ in range(MOST_VALUES)]
-    exact = graded_difference(whole)
-    binned = graded_difference([*whole, 0.02])
+    exact = compare_graded_scores(whole)
+    binned = compare_graded_scores([*whole, 0.02])
     assert binned.p_value == pytest.approx(exact.p_value, rel=0.05)
     assert binned.interval.low == pytest.approx(exact.interval.low, abs=5e-4)
 
 
 def test_where_nothing_differs_nothing_is_claimed() -> None:
-    test = graded_difference([0.0] * 40)
+    test = compare_graded_scores([0.0] * 40)
     assert (test.p_value, test.questions_needed) == (1.0, None)
     # (1 / (1 + x)) ** 40 = 1/30 at x = 0.089: losses that 40 questions can miss.
     assert test.interval.high == pytest.approx(-test.interval.low)
@@ -213,12 +213,12 @@ def test_where_nothing_differs_nothing_is_claimed() -> None:
 def test_questions_needed_by_hand() -> None:
     # Mean .1, variance .26 - .01 = .25, z = 1.960 + .842: 0.1 n - 0.5 ≥ z √(0.25 n + 1) from
     # n = 210 on: 20.5 ≥ 20.49; 20.4 < 20.45 before.
-    assert graded_difference([0.6, -0.4] * 30).questions_needed == 210
-    assert graded_difference([-0.6, 0.4] * 30).questions_needed == 210
+    assert compare_graded_scores([0.6, -0.4] * 30).questions_needed == 210
+    assert compare_graded_scores([-0.6, 0.4] * 30).questions_needed == 210
 
 
 def test_no_question_is_refused() -> None:
-    for test in (graded_difference, compare_scores):
+    for test in (compare_graded_scores, compare_scores):
         with pytest.raises(ValueError, match="at least one question"):
             test([])
 

@@ -28,7 +28,7 @@ def at_step_1(*instructions: str, awaited: int = 0) -> RunState:
 def order_of(state: RunState, step: int = 1) -> tuple[int, ...]:
     """The order of a step's race, made of the initial ones alone."""
     earlier = [state.candidates[candidate_id(each)].answers["train"] for each in FIRST]
-    return Race.against(earlier, TRAIN, state.search.seed, step).order
+    return Race.start(earlier, TRAIN, state.search.seed, step).order
 
 
 def open_questions(state: RunState, cache: PlannerCache | None = None) -> dict[str, list[int]]:

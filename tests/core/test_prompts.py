@@ -7,10 +7,10 @@ import pytest
 from opro_cli.core.task.example import Message, Position
 from opro_cli.core.task.prompt import (
     PromptFormat,
-    question_text,
-    scorer_messages,
-    second_round_messages,
-    second_round_text,
+    build_scorer_messages,
+    build_second_round,
+    format_question,
+    format_second_round,
 )
 
 
@@ -29,23 +29,23 @@ from opro_cli.core.task.prompt import (
 def test_the_instruction_stands_in_its_place(
     position: Position, markers: bool, prompt: str
 ) -> None:
-    messages = scorer_messages("1+1?", "Think.", PromptFormat(position, markers))
+    messages = build_scorer_messages("1+1?", "Think.", PromptFormat(position, markers))
     assert messages == (Message("user", prompt),)
 
 
 @pytest.mark.parametrize("position", ["before_Q", "Q_begin", "Q_end", "A_begin", "system"])
 def test_an_empty_instruction_leaves_no_trace(position: Position) -> None:
-    messages = scorer_messages("1+1?", "", PromptFormat(position, True))
+    messages = build_scorer_messages("1+1?", "", PromptFormat(position, True))
     assert messages == (Message("user", "Q: 1+1?\n\nA:"),)
 
 
 def test_system_sends_the_instruction_as_a_system_message() -> None:
-    messages = scorer_messages("1+1?", "Think.", PromptFormat("system", False))
+    messages = build_scorer_messages("1+1?", "Think.", PromptFormat("system", False))
     assert messages == (Message("system", "Think."), Message("user", "1+1?"))
 
 
 def test_braces_are_text() -> None:
-    messages = scorer_messages("{a}", "{0.__class__}", PromptFormat("Q_begin", True))
+    messages = build_scorer_messages("{a}", "{0.__class__}", PromptFormat("Q_begin", True))
     assert messages[0].content == "Q: {0.__class__}\n{a}\n\nA:"
 
 
@@ -61,12 +61,12 @@ def test_braces_are_text() -> None:
     ],
 )
 def test_the_second_round_goes_on_after_the_reply(reply: str, again: str) -> None:
-    assert second_round_text("Q: 9+9?\n\nA:", reply) == again
+    assert format_second_round("Q: 9+9?\n\nA:", reply) == again
 
 
 def test_the_second_round_keeps_the_system_message() -> None:
-    asked = scorer_messages("1+1?", "Think.", PromptFormat("system", True))
-    assert second_round_messages(asked, "2") == (
+    asked = build_scorer_messages("1+1?", "Think.", PromptFormat("system", True))
+    assert build_second_round(asked, "2") == (
         Message("system", "Think."),
         Message("user", "Q: 1+1?\n\nA: 2 So the final answer is"),
     )
@@ -75,5 +75,5 @@ def test_the_second_round_keeps_the_system_message() -> None:
 @pytest.mark.parametrize("position", ["before_Q", "Q_begin", "Q_end", "A_begin", "system"])
 def test_the_question_text_is_the_user_message(position: Position) -> None:
     form = PromptFormat(position, True)
-    user = scorer_messages("1+1?", "Think.", form)[-1]
-    assert (user.role, user.content) == ("user", question_text("1+1?", "Think.", form))
+    user = build_scorer_messages("1+1?", "Think.", form)[-1]
+    assert (user.role, user.content) == ("user", format_question("1+1?", "Think.", form))

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats.intervals import (
+    count_questions_needed,
     difference_interval,
-    least_gain,
+    find_least_gain,
     mcnemar_mid_p,
-    questions_needed,
     wilson_interval,
 )
 
@@ -135,13 +135,13 @@ def test_a_difference_of_nothing_is_refused() -> None:
     ],
 )
 def test_questions_needed_by_hand(gained: float, lost: float, needed: int | None) -> None:
-    assert questions_needed(gained, lost) == needed
+    assert count_questions_needed(gained, lost) == needed
 
 
 def test_the_least_gain_is_the_other_way_round() -> None:
     for n in (50, 100, 200, 1000):
-        gain = least_gain(n)
-        needed = questions_needed((0.3 + gain) / 2, (0.3 - gain) / 2)
+        gain = find_least_gain(n)
+        needed = count_questions_needed((0.3 + gain) / 2, (0.3 - gain) / 2)
         assert needed is not None
         assert abs(needed - n) <= 1
-    assert least_gain(0) == least_gain(5) == 1.0
+    assert find_least_gain(0) == find_least_gain(5) == 1.0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.settings.schema import Problem, read_section, run_name
-from opro_cli.core.sweep.cells import Cell, SweepSettings, cells_of, configured
+from opro_cli.core.sweep.cells import Cell, SweepSettings, build_config, expand_cells
 
 
 def sweep(**raw: Any) -> tuple[tuple[Cell, ...], list[Problem]]:
@@ -17,7 +17,7 @@ def sweep(**raw: Any) -> tuple[tuple[Cell, ...], list[Problem]]:
     read = read_section(SweepSettings, {"base": "b.yaml", **raw}, (), problems)
     if read is None:
         return (), problems
-    cells, more = cells_of(read)
+    cells, more = expand_cells(read)
     return cells, [*problems, *more]
 
 
@@ -73,7 +73,7 @@ def test_sections_are_laid_over_the_base_and_a_task_takes_its_place() -> None:
             }
         ]
     )
-    assert configured(base, cell) == {
+    assert build_config(base, cell) == {
         "name": cell.name,
         "task": {"preset": "gsm8k"},
         "scorer": {"model": "openai/b", "max_tokens": 9, "temperature": 1},

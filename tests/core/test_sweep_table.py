@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opro_cli.core.sweep.table import Row, Spent, Table
+from opro_cli.core.sweep.table import CellRow, SweepSpend, SweepTable
 
 
 def spend(calls: int, tokens: int | None = 0, usd: float | None = 0.0) -> dict[str, Any]:
@@ -25,8 +25,8 @@ def over(ended: str, calls: int, stopped_by: str = "") -> dict[str, Any]:
     return {"ended": ended, "stopped_by": stopped_by, "result": result}
 
 
-def table(*names: str) -> Table:
-    return Table("grid", {name: Row(name) for name in names})
+def table(*names: str) -> SweepTable:
+    return SweepTable("grid", {name: CellRow(name) for name in names})
 
 
 def test_a_cell_waits_runs_and_is_finished() -> None:
@@ -67,35 +67,35 @@ def test_earlier_sessions_count_as_spent_and_not_as_work_of_this_one() -> None:
     sweep.rows["begun"].recall({"status": "stopped", "spend": spend(30)})
     sweep.rows["killed"].recall(None)
     assert [row.status for row in sweep.rows.values()] == ["finished", *["waiting"] * 3]
-    assert (sweep.spent().calls, sweep.calls_of_session()) == (130, 0)
+    assert (sweep.spent().calls, sweep.count_session_calls()) == (130, 0)
     sweep.told("begun", going(30, 90))
     sweep.told("killed", going(50, 90))  # nobody knew of these before
-    assert (sweep.spent().calls, sweep.calls_of_session()) == (180, 0)
+    assert (sweep.spent().calls, sweep.count_session_calls()) == (180, 0)
     sweep.told("begun", going(35, 90))
     sweep.told("new", going(0, 90))
     sweep.told("new", going(4, 90))
-    assert (sweep.spent().calls, sweep.calls_of_session()) == (189, 9)
+    assert (sweep.spent().calls, sweep.count_session_calls()) == (189, 9)
 
 
 def test_what_waits_is_taken_to_need_what_the_others_do() -> None:
     sweep = table("a", "b", "c", "d")
-    assert sweep.expected_calls() is None
+    assert sweep.estimate_calls() is None
     sweep.told("a", going(10, 100))
-    assert sweep.expected_calls() == 400
+    assert sweep.estimate_calls() == 400
     sweep.told("b", over("finished", 50))
-    assert sweep.expected_calls() == 300  # (100 + 50) / 2 each
+    assert sweep.estimate_calls() == 300  # (100 + 50) / 2 each
     sweep.told("c", going(120, 110))  # more than was thought
-    assert sweep.expected_calls() == 360
+    assert sweep.estimate_calls() == 360
 
 
 def test_what_is_not_known_is_not_nothing() -> None:
     sweep = table("a", "b")
     nothing = {"calls": 0, "tokens": 0, "usd": 0}
-    assert sweep.spent() == Spent(0, 0, 0, nothing)
+    assert sweep.spent() == SweepSpend(0, 0, 0, nothing)
     sweep.told("a", going(1, 9, spend=spend(1, 40, 0.25)))
-    assert sweep.spent() == Spent(1, 40, 0.25, nothing)
+    assert sweep.spent() == SweepSpend(1, 40, 0.25, nothing)
     sweep.told("b", going(1, 9, spend=spend(1, None, None)))
-    assert sweep.spent() == Spent(2, None, None, nothing)
+    assert sweep.spent() == SweepSpend(2, None, None, nothing)
 
 
 def test_what_nobody_counted_stands_beside_what_was() -> None:
@@ -106,7 +106,7 @@ def test_what_nobody_counted_stands_beside_what_was() -> None:
         told["uncounted"] = {"calls": 2, "unanswered": 1, "tokens": 100, "usd": usd}
         sweep.told(name, going(1, 9, spend=told))
     uncounted = {"calls": 4, "tokens": 200, "usd": 0.75}
-    assert sweep.spent() == Spent(2, 20, 0.2, uncounted)
+    assert sweep.spent() == SweepSpend(2, 20, 0.2, uncounted)
 
 
 def test_what_programs_are_told() -> None:

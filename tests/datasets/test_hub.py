@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from opro_cli.datasets import hub, rows_of
-from opro_cli.datasets.hub import HubName, hub_name
+from opro_cli.datasets import hub, read_rows
+from opro_cli.datasets.hub import HubName, parse_hub_name
 from opro_cli.datasets.local_file import Row
-from opro_cli.datasets.presets import preset_named
+from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import DataError
 
 
@@ -25,13 +25,13 @@ from opro_cli.errors import DataError
     ],
 )
 def test_names(place: str, name: HubName) -> None:
-    assert hub_name(place) == name
+    assert parse_hub_name(place) == name
 
 
 @pytest.mark.parametrize("place", ["hub:a/b", "hub:a#train", "hub:a/b/c#t", "hub:a/b#", "hub:#t"])
 def test_a_broken_name_shows_the_form(place: str) -> None:
     with pytest.raises(DataError, match=r"expected hub:OWNER/NAME") as error:
-        list(rows_of(place))
+        list(read_rows(place))
     assert ("found no #SPLIT" in error.value.message) == (place == "hub:a/b")
 
 
@@ -50,7 +50,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_network")
 def test_a_dead_network_is_told_at_once() -> None:
     with pytest.raises(DataError) as error:
-        list(rows_of("hub:opro-tests/no-such-dataset#train"))
+        list(read_rows("hub:opro-tests/no-such-dataset#train"))
     assert "the hub cannot be reached, and the dataset is not in the cache" in error.value.message
     assert "local files" in str(error.value.hint)
 
@@ -59,7 +59,7 @@ def test_a_dead_network_is_told_at_once() -> None:
 def test_a_folder_of_that_name_is_not_read_in_silence(tmp_path: Path) -> None:
     (tmp_path / "openai" / "gsm8k").mkdir(parents=True)
     with pytest.raises(DataError, match="hides the dataset of that name"):
-        list(rows_of("hub:openai/gsm8k:main#train"))
+        list(read_rows("hub:openai/gsm8k:main#train"))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_what_the_library_raises(
         assert "trust_remote_code" not in kwargs
         raise raised
 
-    monkeypatch.setattr(hub, "_hub_answers", lambda: True)
+    monkeypatch.setattr(hub, "_is_hub_reachable", lambda: True)
     monkeypatch.setattr("datasets.load_dataset", failing)
     with pytest.raises(DataError) as error:
-        list(rows_of("hub:some/rows#x"))
+        list(read_rows("hub:some/rows#x"))
     assert message in error.value.message
     assert hint in str(error.value.hint)
 
@@ -90,13 +90,13 @@ def test_rows_are_counted_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (path, name, kwargs) == ("a/b", "c", {"split": "train", "revision": "d"})
         return [{"answer": 2}]
 
-    monkeypatch.setattr(hub, "_hub_answers", lambda: True)
+    monkeypatch.setattr(hub, "_is_hub_reachable", lambda: True)
     monkeypatch.setattr("datasets.load_dataset", loaded)
-    assert [*rows_of("hub:a/b:c@d#train")] == [Row(1, {"answer": 2})]
+    assert [*read_rows("hub:a/b:c@d#train")] == [Row(1, {"answer": 2})]
 
 
 @pytest.mark.hub
 @pytest.mark.parametrize("name", ["gsm8k", "multiarith", "aqua", "bbh/navigate", "mmlu/anatomy"])
 def test_the_presets_exist_on_the_hub(name: str) -> None:
-    first = next(rows_of(preset_named(name)["data"]["train"]))
+    first = next(read_rows(expand_preset(name)["data"]["train"]))
     assert isinstance(first, Row)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from opro_cli.core.settings.settings import SplitSettings
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.core.task.splits import Cut, cut
+from opro_cli.core.task.splits import Cut, cut_splits
 from opro_cli.errors import DataError
 
 
 def paper(available: int | Mapping[Split, int], **settings: Any) -> Cut:
     rows: Mapping[Split, int] = {"train": available} if isinstance(available, int) else available
-    return cut(rows, SplitSettings(method="paper", **settings))
+    return cut_splits(rows, SplitSettings(method="paper", **settings))
 
 
 def test_ten_rows_by_hand() -> None:
@@ -90,7 +90,7 @@ def test_a_dev_source_of_its_own_leaves_the_rest_to_test() -> None:
 
 
 def test_dev_is_only_drawn_when_it_is_asked_for() -> None:
-    rows = cut({"train": 100, "test": 9}, SplitSettings(train=10, method="paper")).rows
+    rows = cut_splits({"train": 100, "test": 9}, SplitSettings(train=10, method="paper")).rows
     assert [len(rows[split]) for split in SPLITS] == [10, 0, 9]
 
 
@@ -108,14 +108,14 @@ def test_a_number_of_test_rows_leaves_some_over() -> None:
 def test_fractions_are_cut_as_doubles() -> None:
     # 0.29 * 100 is 28.999999999999996 to a computer, and the reference takes the whole part.
     assert len(paper(100, train=0.29, dev=0).rows["train"]) == 28
-    assert len(cut({"train": 100}, SplitSettings(train=0.29)).rows["train"]) == 29
+    assert len(cut_splits({"train": 100}, SplitSettings(train=0.29)).rows["train"]) == 29
 
 
 def test_a_fraction_of_less_than_one_row_is_none() -> None:
     rows = paper(9, train=0.2, dev=0.1).rows
     assert [len(rows[split]) for split in SPLITS] == [1, 0, 8]
     with pytest.raises(DataError, match="less than one row"):
-        cut({"train": 9}, SplitSettings(train=0.2, dev=0.1))
+        cut_splits({"train": 9}, SplitSettings(train=0.2, dev=0.1))
 
 
 def test_too_few_rows_are_told_with_the_numbers() -> None:

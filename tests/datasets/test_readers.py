@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.datasets import rows_of
+from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import parse_json
 from opro_cli.datasets.local_file import BadRow, Row
-from opro_cli.datasets.shapes import field_value, text_of
+from opro_cli.datasets.shapes import format_value, get_field
 from opro_cli.errors import DataError
 
 Write = Callable[[str, str | bytes], str]
@@ -26,23 +26,23 @@ Write = Callable[[str, str | bytes], str]
 def texts(place: str) -> list[tuple[int, object]]:
     return [
         (row.number, row.reason if isinstance(row, BadRow) else dict(row.fields))
-        for row in rows_of(place)
+        for row in read_rows(place)
     ]
 
 
 def refused(place: str) -> DataError:
     with pytest.raises(DataError) as error:
-        list(rows_of(place))
+        list(read_rows(place))
     return error.value
 
 
 def test_json_numbers_keep_their_text(write: Write) -> None:
     big = "1234567890123456789012345678901234567890.10"
     place = write("a.jsonl", f'{{"a": 39.0, "b": 1e3, "c": {big}, "d": -0, "e": true}}\n')
-    (row,) = rows_of(place)
+    (row,) = read_rows(place)
     assert isinstance(row, Row)
     assert {**row.fields} == {"a": "39.0", "b": "1e3", "c": big, "d": "-0", "e": True}
-    assert text_of(row.fields["e"], join_lists=False) == "true"
+    assert format_value(row.fields["e"], join_lists=False) == "true"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers())
@@ -129,8 +129,8 @@ def test_a_cell_may_be_longer_than_the_librarys_limit(write: Write) -> None:
 def test_columns_name_the_cells_of_a_file_without_a_header(write: Write) -> None:
     columns = ("Question", "answer")
     expected = [Row(1, {"Question": "q", "answer": "A"})]
-    assert [*rows_of(write("a.csv", "q,A\n"), columns)] == expected
-    with_header = [*rows_of(write("b.csv", "question, Answer\nq,A\n"), columns)]
+    assert [*read_rows(write("a.csv", "q,A\n"), columns)] == expected
+    with_header = [*read_rows(write("b.csv", "question, Answer\nq,A\n"), columns)]
     assert with_header == [Row(2, {"Question": "q", "answer": "A"})]
 
 
@@ -147,15 +147,15 @@ def test_parquet_values(tmp_path: Path) -> None:
     )
     path = tmp_path / "a[1]*.parquet"
     pyarrow.parquet.write_table(table, str(path))
-    first, second = rows_of(str(path))
+    first, second = read_rows(str(path))
     assert isinstance(first, Row)
     assert isinstance(second, Row)
-    found = {name: text_of(first.fields[name], join_lists=True) for name in "nidtl"}
+    found = {name: format_value(first.fields[name], join_lists=True) for name in "nidtl"}
     assert found == {"n": "39.0", "i": str(2**60), "d": "1.10", "t": "2024-01-05", "l": "a\nb"}
-    assert field_value(first.fields, "s.x") == "1"
+    assert get_field(first.fields, "s.x") == "1"
     for name in ("n", "i"):
         with pytest.raises(ValueError, match="expected a value, found"):
-            text_of(second.fields[name], join_lists=True)
+            format_value(second.fields[name], join_lists=True)
 
 
 def test_not_parquet(write: Write) -> None:

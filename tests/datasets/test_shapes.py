@@ -12,7 +12,7 @@ from opro_cli.core.settings.schema import Problem, read_section
 from opro_cli.core.settings.settings import TaskSettings
 from opro_cli.core.task.example import Split
 from opro_cli.datasets.loading import LoadedData
-from opro_cli.datasets.presets import PRESETS, preset_named
+from opro_cli.datasets.presets import PRESETS, expand_preset
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
 
@@ -23,7 +23,7 @@ LUNGS = "Where?\n(A) ear\n(B) arm\n(C) None\n(D) neck, front\nWhat's the answer 
 
 
 def one(load: Load, preset: str, place: str) -> tuple[str, str]:
-    data = {**preset_named(preset)["data"], "train": place, "test": None, "on_bad_row": "error"}
+    data = {**expand_preset(preset)["data"], "train": place, "test": None, "on_bad_row": "error"}
     (example,) = load(**data).examples["train"]
     return example.input, example.target
 
@@ -77,7 +77,7 @@ def test_rows_of_another_kind(
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_task(name: str) -> None:
     problems: list[Problem] = []
-    task = read_section(TaskSettings, preset_named(name), (), problems)
+    task = read_section(TaskSettings, expand_preset(name), (), problems)
     assert not problems
     assert task is not None
     assert task.data.rows in ROW_SHAPES
@@ -86,7 +86,7 @@ def test_every_preset_is_a_task(name: str) -> None:
 def test_the_presets_are_the_papers() -> None:
     families = [name.partition("/")[0] for name in PRESETS]
     assert (families.count("bbh"), families.count("mmlu"), len(families)) == (27, 57, 87)
-    assert preset_named("bbh/navigate") == {
+    assert expand_preset("bbh/navigate") == {
         "data": {
             "train": "hub:lukaemon/bbh:navigate#test",
             "input": "input",
@@ -105,9 +105,9 @@ def test_the_presets_are_the_papers() -> None:
 )
 def test_an_unknown_preset_names_the_nearest(name: str, meant: str) -> None:
     with pytest.raises(ValueError, match=f'did you mean "{meant}"'):
-        preset_named(name)
+        expand_preset(name)
 
 
 def test_splits_are_the_three_of_the_model() -> None:
-    data = preset_named("aqua")["data"]
+    data = expand_preset("aqua")["data"]
     assert {"train", "test"} == {*data} & {*get_args(Split)}

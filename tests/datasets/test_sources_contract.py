@@ -13,7 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from opro_cli.datasets import SOURCES, hub, rows_of
+from opro_cli.datasets import SOURCES, hub, read_rows
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.datasets.local_file import Row
 from opro_cli.errors import DataError
@@ -93,7 +93,7 @@ def test_every_source_of_the_table_has_a_writer() -> None:
 
 
 def test_values_come_back_exactly(written: Callable[[Rows], str]) -> None:
-    rows = [*rows_of(written(ROWS))]
+    rows = [*read_rows(written(ROWS))]
     assert [row.fields for row in rows if isinstance(row, Row)] == ROWS
     numbers = [row.number for row in rows]
     assert numbers == sorted({*numbers})

@@ -10,7 +10,7 @@ import pytest
 
 from opro_cli.embedded.cache import MORE_ROWS, MOST_PADDING, Cache
 from opro_cli.embedded.config import Ints
-from opro_cli.embedded.decoding import Row, perturbed, uniform
+from opro_cli.embedded.decoding import Row, draw_uniform, perturb
 from opro_cli.embedded.mistral import (
     CHUNK,
     Mistral,
@@ -230,27 +230,27 @@ def test_a_row_can_be_taken_more_than_once(model: Mistral) -> None:
 
 def test_the_noise_is_a_function_of_seed_and_place_that_no_version_changes() -> None:
     """The numbers of Python 3.11, so that another Python cannot quietly write other answers."""
-    assert uniform(7, 2, 3).tolist() == [
+    assert draw_uniform(7, 2, 3).tolist() == [
         0.7249440585082841,
         0.28125885948006824,
         0.26979727207069537,
     ]
-    assert uniform(7, 3, 3).tolist() != uniform(7, 2, 3).tolist()
-    assert uniform(8, 2, 3).tolist() != uniform(7, 2, 3).tolist()
-    assert uniform(2, 7, 3).tolist() != uniform(7, 2, 3).tolist()
+    assert draw_uniform(7, 3, 3).tolist() != draw_uniform(7, 2, 3).tolist()
+    assert draw_uniform(8, 2, 3).tolist() != draw_uniform(7, 2, 3).tolist()
+    assert draw_uniform(2, 7, 3).tolist() != draw_uniform(7, 2, 3).tolist()
 
 
 def test_no_noise_is_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
     """Zero is drawn once in 2**53 times; its logarithm would choose no token ever after."""
     monkeypatch.setattr(random.Random, "random", lambda _self: 0.0)
-    assert np.isfinite(-np.log(-np.log(uniform(1, 1, 2)))).all()
+    assert np.isfinite(-np.log(-np.log(draw_uniform(1, 1, 2)))).all()
 
 
 def test_tokens_are_drawn_as_often_as_softmax_says() -> None:
     logits = np.log(np.array([1.0, 2.0, 5.0], dtype=np.float32))
     for temperature, shares in ((1.0, (1 / 8, 2 / 8, 5 / 8)), (0.5, (1 / 30, 4 / 30, 25 / 30))):
         drawn = [
-            int(perturbed(logits, Row(0, Prompt((1,), temperature, 5, seed))).argmax())
+            int(perturb(logits, Row(0, Prompt((1,), temperature, 5, seed))).argmax())
             for seed in range(6000)
         ]
         for token, share in enumerate(shares):

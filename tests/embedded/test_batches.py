@@ -10,10 +10,10 @@ from random import Random
 import pytest
 
 from opro_cli.embedded.config import SCORER
-from opro_cli.embedded.decoding import Batch, Row, begin, decode, together
+from opro_cli.embedded.decoding import Batch, Row, begin_rows, decode, take_batch
 from opro_cli.embedded.mistral import CHUNK, Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Continuation, Prompt
-from opro_cli.embedded.worker import answers
+from opro_cli.embedded.worker import iterate_answers
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def rows_of(*lengths: int) -> deque[Row]:
 )
 def test_who_is_read_together(lengths: tuple[int, ...], room: int, read: list[int]) -> None:
     waiting = rows_of(*lengths)
-    assert [row.key for row in together(waiting, room)] == read
+    assert [row.key for row in take_batch(waiting, room)] == read
     assert [row.key for row in waiting] == [k for k in range(len(lengths)) if k not in read]
 
 
@@ -69,7 +69,7 @@ def test_an_answer_is_the_same_whenever_it_joins(model: Mistral) -> None:
         joining = [waiting.pop(0) for _ in range(min(len(waiting), random.randint(0, 5)))]
         over: list[tuple[int, Continuation]] = []
         if joining:
-            begun, over = begin(model, joining)
+            begun, over = begin_rows(model, joining)
             batch.add(begun)
         for key, continuation in [*over, *batch.step()]:
             assert key not in found
@@ -96,7 +96,7 @@ def test_equal_prompts_are_read_once(model: Mistral, monkeypatch: pytest.MonkeyP
 
 def test_a_limit_of_one_token_is_over_before_it_joins(model: Mistral) -> None:
     [prompt] = prompts(1)
-    begun, over = begin(model, [Row(7, Prompt(prompt.ids, 0.0, 1, 0))])
+    begun, over = begin_rows(model, [Row(7, Prompt(prompt.ids, 0.0, 1, 0))])
     assert [(key, len(c.ids), c.finish_reason) for key, c in over] == [(7, 1, "length")]
     batch = Batch(model)
     batch.add(begun)
@@ -112,7 +112,7 @@ def test_a_worker_answers_what_comes_until_the_end(model: Mistral) -> None:
     for start, end in ((0, 1), (1, 30), (30, 40)):
         lines.put(json.dumps(told[start:end]).encode())
     found: dict[int, Continuation] = {}
-    for over in answers(lines):
+    for over in iterate_answers(lines):
         found.update(over)
         if len(found) == len(asked):
             lines.put(b"")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.core.settings.settings import EMBEDDED
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message, before_stop
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message, cut_at_stop
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.errors import ModelError
 from opro_cli.models.embedded import EmbeddedModel
@@ -141,7 +141,7 @@ async def test_each_of_several_answers_has_its_own_end() -> None:
     await model.aclose()
     texts = [whole.text, *(each.text for each in whole.more)]
     assert [stopped.text, *(each.text for each in stopped.more)] == [
-        before_stop(f" {text}", ("e", " a")).removeprefix(" ") for text in texts
+        cut_at_stop(f" {text}", ("e", " a")).removeprefix(" ") for text in texts
     ]
     assert whole.completion_tokens is not None
     assert stopped.completion_tokens is not None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from opro_cli.embedded.config import SCORER
-from opro_cli.embedded.decoding import NEAR_TIE, Row, canonical_logits, choose
+from opro_cli.embedded.decoding import NEAR_TIE, Row, choose, compute_logits_alone
 from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Prompt
 
@@ -21,7 +21,7 @@ def test_a_lead_counts_only_when_batching_could_not_have_made_it(
     lead: float, settled: bool
 ) -> None:
     model = Mistral(load_checkpoint(SCORER))
-    own = canonical_logits(model, IDS)
+    own = compute_logits_alone(model, IDS)
     right = int(own.argmax())
     other = int(np.argsort(own)[-2])
     in_batch = np.zeros((1, own.size), dtype=np.float32)

@@ -6,7 +6,7 @@ import pytest
 
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.embedded.chat import one_text
+from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.config import OPTIMIZER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
 from opro_cli.embedded.training.evaluate import Player
@@ -33,7 +33,7 @@ def proposed(
     shown = tuple(Example(text, target, "") for text, target in bbh_rows("navigate")[:3])
     entries = tuple(TrajectoryEntry(text, score) for text, score in listed)
     material = MetaPromptMaterial(entries, shown, form, 100, "navigation")
-    prompt = one_text(strategy.meta_prompt(material))
+    prompt = join_messages(strategy.meta_prompt(material))
     replies = player.replies([prompt] * draws, 1.0, range(draws))
     return [text for reply in replies for text in strategy.read(reply) if text]
 

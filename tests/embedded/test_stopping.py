@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from opro_cli.core.task.example import before_stop
+from opro_cli.core.task.example import cut_at_stop
 from opro_cli.embedded.config import CHECKPOINTS, SCORER
-from opro_cli.embedded.prompts import StopWatch, spellings
+from opro_cli.embedded.prompts import StopWatch, read_spellings
 
-SPELT = spellings(SCORER)
+SPELT = read_spellings(SCORER)
 TOKENIZER = Tokenizer.from_file(str(SCORER / "tokenizer.json"))
 
 few_letters = st.text("ab\n ä", max_size=12)
@@ -23,7 +23,7 @@ stops = st.lists(st.text("ab\n ä", min_size=1, max_size=4), min_size=1, max_siz
 
 @pytest.mark.parametrize("folder", CHECKPOINTS.values(), ids=lambda folder: folder.name)
 def test_every_token_spells_what_the_tokenizer_says(folder: Path) -> None:
-    tokenizer, spelt = Tokenizer.from_file(str(folder / "tokenizer.json")), spellings(folder)
+    tokenizer, spelt = Tokenizer.from_file(str(folder / "tokenizer.json")), read_spellings(folder)
     assert len(spelt) == tokenizer.get_vocab_size()
     for token, text in spelt.items():
         told = tokenizer.decode([token], skip_special_tokens=False)
@@ -38,7 +38,7 @@ def test_any_text_is_the_bytes_of_its_tokens(text: str) -> None:
 
 @given(few_letters, stops)
 def test_a_text_ends_before_the_earliest_stop_string(text: str, stop: list[str]) -> None:
-    left = before_stop(text, stop)
+    left = cut_at_stop(text, stop)
     places = [at for at in range(len(text)) if text.startswith(tuple(stop), at)]
     assert left == (text[: places[0]] if places else text)
 
@@ -56,7 +56,7 @@ def test_a_text_ends_before_the_earliest_stop_string(text: str, stop: list[str])
     ],
 )
 def test_stop_strings_by_hand(text: str, stop: list[str], left: str) -> None:
-    assert before_stop(text, stop) == left
+    assert cut_at_stop(text, stop) == left
 
 
 @given(few_letters, stops, st.data())
@@ -71,7 +71,7 @@ def test_a_watch_tells_it_with_the_token_that_completes_one(
     watch = StopWatch(dict(enumerate(tokens)), stop)
     for at in range(len(tokens)):
         so_far = b"".join(tokens[: at + 1]).decode("utf-8", "ignore")
-        is_there = before_stop(so_far, stop) != so_far
+        is_there = cut_at_stop(so_far, stop) != so_far
         assert watch.is_over(at) == is_there
         if is_there:
             break

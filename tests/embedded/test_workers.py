@@ -38,23 +38,23 @@ async def processes(workers: Workers) -> list[asyncio.subprocess.Process]:
 
 
 async def test_one_process_until_there_is_work_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 2)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 2)
     workers = Workers()
-    one = await workers.continuation(SCORER, ASKED)
+    one = await workers.decode(SCORER, ASKED)
     assert len(workers._workers) == 1
-    several = await asyncio.gather(*(workers.continuation(SCORER, ASKED) for _ in range(3 * BUSY)))
+    several = await asyncio.gather(*(workers.decode(SCORER, ASKED) for _ in range(3 * BUSY)))
     assert several == [one] * 3 * BUSY
     assert len(workers._workers) == 2
     ended = await processes(workers)
     await workers.close()
     assert all(process.returncode is not None for process in ended)
     with pytest.raises(ModelError, match="closed"):
-        await workers.continuation(SCORER, ASKED)
+        await workers.decode(SCORER, ASKED)
 
 
 async def test_closing_tells_whoever_waits() -> None:
     workers = Workers()
-    waiting = asyncio.create_task(workers.continuation(SCORER, LONG))
+    waiting = asyncio.create_task(workers.decode(SCORER, LONG))
     while not workers._workers:
         await asyncio.sleep(0)
     await workers.close()
@@ -64,15 +64,15 @@ async def test_closing_tells_whoever_waits() -> None:
 
 async def test_a_process_that_is_killed_is_told_and_the_next_call_has_another() -> None:
     workers = Workers()
-    before = await workers.continuation(SCORER, ASKED)
-    waiting = asyncio.create_task(workers.continuation(SCORER, LONG))
+    before = await workers.decode(SCORER, ASKED)
+    waiting = asyncio.create_task(workers.decode(SCORER, LONG))
     await asyncio.sleep(0)
     [process] = await processes(workers)
     process.kill()
     with pytest.raises(ModelError, match=r"process has ended \(exit code -9\)") as caught:
         await waiting
     assert caught.value.transient
-    assert await workers.continuation(SCORER, ASKED) == before
+    assert await workers.decode(SCORER, ASKED) == before
     await workers.close()
 
 
@@ -94,7 +94,7 @@ async def test_however_a_process_ends_whoever_waits_is_told(
     monkeypatch.setattr(sys, "executable", str(interpreter))
     workers = Workers()
     with pytest.raises(ModelError, match=told):
-        await workers.continuation(SCORER, ASKED)
+        await workers.decode(SCORER, ASKED)
     await workers.close()
 
 
@@ -103,7 +103,7 @@ async def test_a_process_that_does_not_start_is_told(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
     workers = Workers()
-    asked = [workers.continuation(SCORER, ASKED) for _ in range(2)]
+    asked = [workers.decode(SCORER, ASKED) for _ in range(2)]
     refused = await asyncio.gather(*asked, return_exceptions=True)
     assert all("No such file" in str(error) for error in refused)
     await workers.close()
@@ -114,17 +114,17 @@ async def test_weights_that_are_none_are_told_in_words(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"no weights")
     workers = Workers()
     with pytest.raises(ModelError, match=r"be read or used: .*model\.safetensors: ") as caught:
-        await workers.continuation(folder, ASKED)
+        await workers.decode(folder, ASKED)
     assert not caught.value.transient
     await workers.close()
 
 
 async def test_ctrl_c_in_the_terminal_is_not_for_it() -> None:
     workers = Workers()
-    before = await workers.continuation(SCORER, ASKED)
+    before = await workers.decode(SCORER, ASKED)
     [process] = await processes(workers)
     assert os.getpgid(process.pid) != os.getpgid(0)
-    assert await workers.continuation(SCORER, ASKED) == before
+    assert await workers.decode(SCORER, ASKED) == before
     await workers.close()
 
 
@@ -134,13 +134,13 @@ async def test_files_of_whoever_works_here_are_not_imported(
     (tmp_path / "json.py").write_text("raise SystemExit('not this one')")
     monkeypatch.chdir(tmp_path)
     workers = Workers()
-    assert isinstance(await workers.continuation(SCORER, ASKED), Continuation)
+    assert isinstance(await workers.decode(SCORER, ASKED), Continuation)
     await workers.close()
 
 
 async def test_giving_up_leaves_the_others() -> None:
     workers = Workers()
-    first, second = (asyncio.create_task(workers.continuation(SCORER, ASKED)) for _ in range(2))
+    first, second = (asyncio.create_task(workers.decode(SCORER, ASKED)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     assert isinstance(await second, Continuation)
@@ -186,7 +186,7 @@ def _is_running(pid: int) -> bool:
 
 
 async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 1)
     settings = wiring.settings_from(QUICKSTART)
     (scorer,), (optimizer,) = wiring.models_for(settings).values()
     assert isinstance(scorer, EmbeddedModel)
@@ -213,15 +213,15 @@ async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_process_takes_turns_between_two_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._most", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 1)
     other = small_checkpoint(tmp_path)
     # More rows than a batch takes are under way by the one, for long, when the other is asked.
     asked = [replace(LONG, limit=20, seed=seed) for seed in range(2 * ROWS)]
     alone = decode(Mistral(load_checkpoint(other)), asked[:3])
     workers = Workers()
-    going = [asyncio.create_task(workers.continuation(SCORER, LONG)) for _ in range(ROWS)]
+    going = [asyncio.create_task(workers.decode(SCORER, LONG)) for _ in range(ROWS)]
     await asyncio.sleep(0)
-    found = await asyncio.gather(*(workers.continuation(other, prompt) for prompt in asked[:3]))
+    found = await asyncio.gather(*(workers.decode(other, prompt) for prompt in asked[:3]))
     assert found == alone
     assert not any(task.done() for task in going)
     assert len(workers._workers) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.grading.grading_worker import function_named
+from opro_cli.grading.grading_worker import import_function
 from opro_cli.grading.worker_grader import check_code
 from tests.cli.conftest import CONFIG, Opro
 
@@ -95,7 +95,7 @@ def test_the_folder_is_searched_first_for_that_module_and_last_for_all_others(
     """A litellm.py that lies about must not run because some metric is the user's own."""
     (folder / "this_is_elsewhere.py").write_text("")
     before = [*sys.path]
-    function_named("python:grader:same")
+    import_function("python:grader:same")
     assert sys.path == [*before, *([str(folder)] if str(folder) not in before else [])]
 
 

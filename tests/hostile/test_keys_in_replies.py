@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.metrics.text import ExactMetric
-from opro_cli.models.keys import Spellings, keys_sent, redact, redactor_of
+from opro_cli.models.keys import Spellings, build_redactor, collect_sent_keys, redact
 from opro_cli.testing.scripted import ScriptedModel
 from tests.cli.conftest import CONFIG, Opro
 from tests.fakes.memory_cache import MemoryCache
@@ -32,7 +32,7 @@ def test_a_key_is_found_however_it_is_written(encoding: str) -> None:
     spelt = ENCODINGS[encoding](KEY)
     assert holds(f"before {spelt} behind".encode())
     for text in (spelt, f"before {spelt} behind", f"{{{spelt}}}", f"{spelt}\n{spelt}"):
-        without = redactor_of([KEY])(text)
+        without = build_redactor([KEY])(text)
         assert "[redacted]" in without
         assert not holds(without.encode())
         assert not holds(redact(text, [KEY]).encode())
@@ -57,14 +57,14 @@ def test_base64_of_any_key_is_found_wherever_it_stands(
     "text", ["", "The answer is 7.", "sk-abcdefgh1234", "Bearer of news", "50 % of \\u0041 \\x41"]
 )
 def test_other_texts_stay_as_they_are(text: str) -> None:
-    assert redactor_of([KEY])(text) is text
-    assert redactor_of([])(text) is text
+    assert build_redactor([KEY])(text) is text
+    assert build_redactor([])(text) is text
 
 
 @pytest.mark.parametrize("key", ["no-key-needed", "EMPTY", "none", "lm-studio", "elevenchars"])
 def test_a_dummy_is_no_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPRO_API_KEY", key)
-    assert keys_sent("openai/m", "http://127.0.0.1:1/v1") == frozenset()
+    assert collect_sent_keys("openai/m", "http://127.0.0.1:1/v1") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_keys_of_a_model_are_those_that_are_sent_to_it(
 ) -> None:
     monkeypatch.setenv("SOME_OTHER_API_KEY", "the-key-of-somebody-else")
     monkeypatch.setenv(variable, f"{KEY}\n")
-    assert keys_sent(name, base) == {KEY}
+    assert collect_sent_keys(name, base) == {KEY}
 
 
 def texts_of(event: Event) -> list[str]:
@@ -116,7 +116,7 @@ async def test_nothing_is_recorded_kept_or_sent_on_with_a_key(
     runner = new_runner(
         journal, scorer=model, task=task, caches={"scorer": cache}, proposing={"cache": True}
     )
-    runner.redact = runner._calls.redact = redactor_of([KEY])
+    runner.redact = runner._calls.redact = build_redactor([KEY])
     assert await runner.run() == "finished"
     texts = [text for event in journal.events for text in texts_of(event)]
     assert "[redacted]" in " ".join(texts)
@@ -135,7 +135,7 @@ async def test_a_reply_is_graded_as_it_came() -> None:
         for split, rows in runner.examples.items()
     }
     runner._scoring.evaluator = model_evaluator(runner.settings, ExactMetric())
-    runner._calls.redact = redactor_of([KEY])
+    runner._calls.redact = build_redactor([KEY])
     assert await runner.run() == "finished"
     answered = [event for event in journal.events if isinstance(event, Answered)]
     assert {(each.answer, each.score) for each in answered} == {("1[redacted]", 1.0)}

@@ -30,7 +30,7 @@ from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import candidates_of, result_of
+from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.testing.scripted import ScriptedModel
 
 WORDS = ("Count", "Check", "Add", "List", "Solve", "Read", "Think", "Sum")
@@ -179,9 +179,9 @@ def outcome(runner: Runner) -> dict[str, Any]:
         state=runner.state,
         status="finished",
     )
-    result = result_of(run, finished=True)
+    result = build_result(run, finished=True)
     del result["seconds"], result["spend"]["uncounted"]
-    return {**result, "all": candidates_of(runner.state)}
+    return {**result, "all": serialize_candidates(runner.state)}
 
 
 async def finished(**options: Any) -> Runner:

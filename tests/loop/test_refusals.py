@@ -9,7 +9,7 @@ import pytest
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Refused
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, RunError
-from opro_cli.reports.result import spend_of
+from opro_cli.reports.result import serialize_spend
 from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
@@ -61,11 +61,11 @@ async def test_an_answer_that_was_filtered_away_is_paid_for() -> None:
     journal = MemoryJournal()
     runner = new_runner(journal, scorer=refusing(2, by=KEPT_BACK), steps=0)
     await runner.run()
-    assert spend_of(runner.state)["usd"] == pytest.approx(0.001)
+    assert serialize_spend(runner.state)["usd"] == pytest.approx(0.001)
     assert refusals(journal.events) == []
     whole = new_runner(MemoryJournal(), scorer=refusing(), steps=0)
     await whole.run()
-    assert spend_of(runner.state)["calls"] == spend_of(whole.state)["calls"]
+    assert serialize_spend(runner.state)["calls"] == serialize_spend(whole.state)["calls"]
 
 
 async def test_a_first_round_that_was_filtered_away_has_no_second() -> None:

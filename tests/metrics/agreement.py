@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from opro_cli.core.task.example import Example
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 from opro_cli.ports import Metric
 
@@ -79,7 +79,7 @@ def agreement(cases: Iterable[Case]) -> Agreement:
 
 def our_verdict(case: Case) -> Verdict:
     """What the default parser makes of `case`."""
-    score = _score(metric_named(case.kind), case)
+    score = _score(create_metric(case.kind), case)
     if score is None:
         return "unreadable"
     return "right" if score == 1.0 else "wrong"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 
 Grading = Callable[..., Grade]
 
@@ -15,13 +15,13 @@ Grading = Callable[..., Grade]
     [("Yes", "yes"), ("False", "false"), ("valid ", "valid"), ("- No", "no"), ('"True."', "true")],
 )
 def test_target(raw: str, canonical: str) -> None:
-    assert metric_named("boolean").target(raw) == canonical
+    assert create_metric("boolean").target(raw) == canonical
 
 
 @pytest.mark.parametrize("raw", ["", "maybe", "1", "yes no"])
 def test_target_refused(raw: str) -> None:
     with pytest.raises(ValueError, match="expected yes, no, true, false, valid, invalid; found"):
-        metric_named("boolean").target(raw)
+        create_metric("boolean").target(raw)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_unreadable(grade: Grading, reply: str, target: str) -> None:
 
 
 def test_a_target_of_no_family_is_never_read() -> None:
-    assert metric_named("boolean").grade("yes", Example("", "maybe", "hand:1")) == UNREADABLE
+    assert create_metric("boolean").grade("yes", Example("", "maybe", "hand:1")) == UNREADABLE

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Grade
-from opro_cli.metrics import metric_named
-from opro_cli.reading.options import options_in
+from opro_cli.metrics import create_metric
+from opro_cli.reading.options import find_options
 
 Grading = Callable[..., Grade]
 
@@ -28,12 +28,12 @@ BIRDS = "Which bird?\nOptions:\n(A) red robin\n(B) Blue Jay\n(C) owl\n(D) snowy 
     ],
 )
 def test_target(raw: str, canonical: str) -> None:
-    assert metric_named("choice").target(raw) == canonical
+    assert create_metric("choice").target(raw) == canonical
 
 
 def test_empty_target_refused() -> None:
     with pytest.raises(ValueError, match="expected an option letter or the text of an option"):
-        metric_named("choice").target(" ")
+        create_metric("choice").target(" ")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_empty_target_refused() -> None:
     ],
 )
 def test_options(question: str, options: dict[str, str]) -> None:
-    assert options_in(question) == options
+    assert find_options(question) == options
 
 
 CASES = [

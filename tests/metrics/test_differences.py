@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.task.example import Example
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 from opro_cli.metrics.paper import PaperMetric
 from tests.metrics.agreement import REFERENCE_KINDS
 
@@ -56,7 +56,7 @@ def test_each_difference_is_one(
     kind: str, target: str, reply: str, reference: bool, ours: float | None
 ) -> None:
     question = OPTIONS if kind == "choice" else "What is it?"
-    metric, paper = metric_named(kind), PaperMetric(REFERENCE_KINDS[kind])
+    metric, paper = create_metric(kind), PaperMetric(REFERENCE_KINDS[kind])
     theirs = paper.grade(reply, Example(question, paper.target(target), "t:1"), question)
     assert (theirs.score == 1.0) is reference
     assert metric.grade(reply, Example(question, metric.target(target), "t:1")).score == ours

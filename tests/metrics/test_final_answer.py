@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.final_answer import UNDECIDED, Mark, decided, final_answer, first_sentence
-from opro_cli.reading.reply_text import READ_LIMIT, tail
-from opro_cli.reading.sentences import sentences
+from opro_cli.reading.final_answer import (
+    UNDECIDED,
+    Mark,
+    decide,
+    find_final_answer,
+    take_first_sentence,
+)
+from opro_cli.reading.reply_text import READ_LIMIT, take_tail
+from opro_cli.reading.sentences import split_sentences
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ from opro_cli.reading.sentences import sentences
     ],
 )
 def test_marked(reply: str, text: str) -> None:
-    final = final_answer(reply)
+    final = find_final_answer(reply)
     assert (final.text, final.marked) == (text, True)
 
 
@@ -51,20 +57,20 @@ def test_marked(reply: str, text: str) -> None:
     ],
 )
 def test_unmarked(reply: str, text: str) -> None:
-    final = final_answer(reply)
+    final = find_final_answer(reply)
     assert (final.text, final.marked) == (text, False)
 
 
 def test_tail_reads_whole_words_of_the_end() -> None:
     reply = "head " + "b" * 10 + " " + "c" * (READ_LIMIT - 5)
-    assert tail(reply) == "c" * (READ_LIMIT - 5)
-    assert tail("  short  ") == "short"
+    assert take_tail(reply) == "c" * (READ_LIMIT - 5)
+    assert take_tail("  short  ") == "short"
 
 
 def test_sentences() -> None:
-    assert first_sentence("Paris. It is big.") == "Paris"
-    assert first_sentence("3.5 is it") == "3.5 is it"
-    assert sentences("Not (A). Not (B)! So (C).")[-1] == "So (C)."
+    assert take_first_sentence("Paris. It is big.") == "Paris"
+    assert take_first_sentence("3.5 is it") == "3.5 is it"
+    assert split_sentences("Not (A). Not (B)! So (C).")[-1] == "So (C)."
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,7 @@ def test_sentences() -> None:
     ],
 )
 def test_marked_otherwise(reply: str, text: str) -> None:
-    assert final_answer(reply).marks[0].line == text
+    assert find_final_answer(reply).marks[0].line == text
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_marked_otherwise(reply: str, text: str) -> None:
     ],
 )
 def test_no_marker(reply: str) -> None:
-    assert final_answer(reply).marks == ()
+    assert find_final_answer(reply).marks == ()
 
 
 def read_line(mark: Mark) -> str:
@@ -137,9 +143,9 @@ def read_line(mark: Mark) -> str:
     ],
 )
 def test_decided(reply: str, answer: object) -> None:
-    assert decided(final_answer(reply).marks, read_line) == answer
+    assert decide(find_final_answer(reply).marks, read_line) == answer
 
 
 def test_a_mark_that_says_nothing_leaves_it_to_the_one_before() -> None:
-    marks = final_answer("The answer is 18. And the answer is blue.").marks
-    assert decided(marks, lambda mark: 18 if "18" in mark.line else None) == 18
+    marks = find_final_answer("The answer is 18. And the answer is blue.").marks
+    assert decide(marks, lambda mark: 18 if "18" in mark.line else None) == 18

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Grade
-from opro_cli.metrics.text import last_object
+from opro_cli.metrics.text import find_last_object
 
 Grading = Callable[..., Grade]
 
@@ -79,5 +79,5 @@ def test_index_beyond_the_list_is_unreadable(grade: Grading) -> None:
     ids=["braces", "nested", "lists", "open list", "mixed", "strings", "digits", "exponent"],
 )
 def test_hostile_text_holds_no_object_but_a_whole_one(text: str) -> None:
-    found = last_object(text)
+    found = find_last_object(text)
     assert found is None or found == {"a": "1e999999999999999999999"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 
 Grading = Callable[..., Grade]
 
@@ -37,7 +37,7 @@ Grading = Callable[..., Grade]
     ],
 )
 def test_target(raw: str, canonical: str) -> None:
-    assert metric_named("number").target(raw) == canonical
+    assert create_metric("number").target(raw) == canonical
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_target(raw: str, canonical: str) -> None:
 )
 def test_target_refused(raw: str, message: str) -> None:
     with pytest.raises(ValueError, match="expected one number") as refusal:
-        metric_named("number").target(raw)
+        create_metric("number").target(raw)
     assert str(refusal.value) == message
 
 
@@ -153,8 +153,8 @@ def test_unreadable(grade: Grading, reply: str) -> None:
 def test_half_a_number_at_the_reading_limit_is_no_number() -> None:
     # READ_LIMIT is 20,000: the cut goes through the six digits.
     reply = "x" * 50 + " 123456 " + "y" * 19_995
-    assert metric_named("number").grade(reply, Example("", "456", "hand:1")) == UNREADABLE
+    assert create_metric("number").grade(reply, Example("", "456", "hand:1")) == UNREADABLE
 
 
 def test_a_target_that_is_no_number_is_never_met() -> None:
-    assert metric_named("number").grade("18", Example("", "blue", "hand:1")) == Grade("18", 0.0)
+    assert create_metric("number").grade("18", Example("", "blue", "hand:1")) == Grade("18", 0.0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.number_words import in_digits, spelled_numbers
+from opro_cli.reading.number_words import find_spelled_numbers, replace_number_words
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from opro_cli.reading.number_words import in_digits, spelled_numbers
     ],
 )
 def test_values(text: str, values: list[int]) -> None:
-    assert [number.value for number in spelled_numbers(text)] == values
+    assert [number.value for number in find_spelled_numbers(text)] == values
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_values(text: str, values: list[int]) -> None:
     ],
 )
 def test_in_digits(text: str, digits: str) -> None:
-    assert in_digits(text) == digits
+    assert replace_number_words(text) == digits

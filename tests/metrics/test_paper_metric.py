@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_cli.core.task.example import Example, Grade
-from opro_cli.core.task.prompt import second_round_text
+from opro_cli.core.task.prompt import format_second_round
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 
 KINDS: tuple[PaperKind, ...] = ("number", "choice", "boolean", "text")
@@ -162,7 +162,7 @@ def test_the_second_round_is_cut_before_it_is_read() -> None:
 
 
 def test_the_prompt_of_the_second_round() -> None:
-    asked = second_round_text("Q: 6 * 3?\n\nA:", " It is 18.\n\nQ: 6 * 4?\nA: 24")
+    asked = format_second_round("Q: 6 * 3?\n\nA:", " It is 18.\n\nQ: 6 * 4?\nA: 24")
     assert asked == "Q: 6 * 3?\n\nA: It is 18. So the final answer is"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.numerals import readable, writes_point_groups
+from opro_cli.reading.numerals import has_point_groups, normalize_numbers
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ from opro_cli.reading.numerals import readable, writes_point_groups
     ],
 )
 def test_readable(text: str, plain: str) -> None:
-    assert readable(text) == plain
+    assert normalize_numbers(text) == plain
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_readable(text: str, plain: str) -> None:
     [("1.200", "1200"), ("1 200", "1200"), ("0.125", "0.125"), ("250 mil", "250 thousand")],
 )
 def test_readable_where_the_point_groups(text: str, plain: str) -> None:
-    assert readable(text, european=True) == plain
+    assert normalize_numbers(text, european=True) == plain
 
 
 @pytest.mark.parametrize(
@@ -72,4 +72,4 @@ def test_readable_where_the_point_groups(text: str, plain: str) -> None:
     ],
 )
 def test_writes_point_groups(text: str, groups: bool) -> None:
-    assert writes_point_groups(text) is groups
+    assert has_point_groups(text) is groups

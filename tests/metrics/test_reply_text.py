@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.reply_text import answering_texts, plain_characters, repeats
+from opro_cli.reading.reply_text import is_repetition, normalize_characters, select_answer_texts
 
 QUESTION = "How many pens does Tom have?"
 
@@ -22,7 +22,7 @@ QUESTION = "How many pens does Tom have?"
     ],
 )
 def test_plain_characters(text: str, plain: str) -> None:
-    assert plain_characters(text) == plain
+    assert normalize_characters(text) == plain
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_plain_characters(text: str, plain: str) -> None:
     ],
 )
 def test_answering_texts(reply: str, texts: tuple[str, ...]) -> None:
-    assert answering_texts(reply, QUESTION) == texts
+    assert select_answer_texts(reply, QUESTION) == texts
 
 
 def test_repeats() -> None:
     question = "Which?\n(A) owl\n(B) jay"
-    assert repeats("(A) owl\n(B) jay", question)
-    assert not repeats("(A) owl", question)
-    assert not repeats("(A) owl\n(C) jay", question)
+    assert is_repetition("(A) owl\n(B) jay", question)
+    assert not is_repetition("(A) owl", question)
+    assert not is_repetition("(A) owl\n(C) jay", question)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.boolean import restated
+from opro_cli.reading.boolean import read_restatement
 
 TRUTH = "Ann lies. Tess says Ann lies. Does Tess tell the truth?"
 START = "If you follow these steps, do you return to the starting point? Take 5 steps."
@@ -35,4 +35,4 @@ ORDER = "Can you order an Alfa Romeo at Starbucks?"
     ],
 )
 def test_restated(question: str, sentence: str, affirmed: bool | None) -> None:
-    assert restated(sentence, question) is affirmed
+    assert read_restatement(sentence, question) is affirmed

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.sentences import concludes, is_closing, lines, sentences, without_closing
+from opro_cli.reading.sentences import (
+    drop_closing,
+    has_conclusion,
+    is_closing,
+    split_lines,
+    split_sentences,
+)
 
 
 def test_lines_leave_out_fences() -> None:
     text = "## So\n\n```python\n18\n```\n---\n$$\n x \n$$\n</answer>"
-    assert lines(text) == ["## So", "18", "x"]
+    assert split_lines(text) == ["## So", "18", "x"]
 
 
 @pytest.mark.parametrize(
@@ -23,7 +29,7 @@ def test_lines_leave_out_fences() -> None:
     ],
 )
 def test_sentences(line: str, found: tuple[str, ...]) -> None:
-    assert sentences(line) == found
+    assert split_sentences(line) == found
 
 
 @pytest.mark.parametrize(
@@ -45,16 +51,16 @@ def test_sentences(line: str, found: tuple[str, ...]) -> None:
     ],
 )
 def test_without_closing(text: str, left: str | None) -> None:
-    assert without_closing(text) == (text if left is None else left)
+    assert drop_closing(text) == (text if left is None else left)
 
 
 def test_concludes() -> None:
-    assert concludes("So 18.")
-    assert concludes("5 and 13.\nTherefore: 18")
-    assert concludes("5 and 13. In total 18.")
-    assert concludes("5。所以18")
-    assert not concludes("So far 18.")
-    assert not concludes("It is so.")
+    assert has_conclusion("So 18.")
+    assert has_conclusion("5 and 13.\nTherefore: 18")
+    assert has_conclusion("5 and 13. In total 18.")
+    assert has_conclusion("5。所以18")
+    assert not has_conclusion("So far 18.")
+    assert not has_conclusion("It is so.")
 
 
 def test_is_closing() -> None:

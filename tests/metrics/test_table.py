@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from opro_cli.metrics import METRICS, metric_named
+from opro_cli.metrics import METRICS, create_metric
 from opro_cli.metrics.number import NumberMetric
 
 KNOWN = "number, choice, boolean, exact, contains, regex, json, python"
@@ -38,12 +38,12 @@ KNOWN = "number, choice, boolean, exact, contains, regex, json, python"
 )
 def test_refusal(spec: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)) as refusal:
-        metric_named(spec)
+        create_metric(spec)
     assert str(refusal.value) == message
 
 
 def test_named() -> None:
-    assert isinstance(metric_named("number"), NumberMetric)
+    assert isinstance(create_metric("number"), NumberMetric)
     assert set(METRICS) == {"number", "choice", "boolean", "exact", "contains", "regex", "json"}
 
 

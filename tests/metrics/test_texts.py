@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Grade
-from opro_cli.metrics import metric_named
+from opro_cli.metrics import create_metric
 
 Grading = Callable[..., Grade]
 
@@ -106,4 +106,4 @@ def test_unreadable(grade: Grading, spec: str, reply: str) -> None:
 @pytest.mark.parametrize("spec", ["exact", "contains", "regex:x", "json:a"])
 def test_empty_target_refused(spec: str) -> None:
     with pytest.raises(ValueError, match="expected a text, found an empty one"):
-        metric_named(spec).target(" \n")
+        create_metric(spec).target(" \n")

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.reading.sentences import (
-    cut_off,
-    declines,
+    drop_denied,
+    has_retraction,
+    is_cut_off,
+    is_left_open,
+    is_refusal,
+    is_unfinished,
     is_void,
-    leaves_open,
-    takes_back,
-    trails_off,
-    without_denied,
 )
 
 DECLINING = [
@@ -51,7 +51,7 @@ DECLINING = [
 
 @pytest.mark.parametrize("sentence", DECLINING)
 def test_declines(sentence: str) -> None:
-    assert declines(sentence)
+    assert is_refusal(sentence)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_declines(sentence: str) -> None:
     ],
 )
 def test_does_not_decline(sentence: str) -> None:
-    assert not declines(sentence)
+    assert not is_refusal(sentence)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_does_not_decline(sentence: str) -> None:
     ],
 )
 def test_without_denied(text: str, left: str) -> None:
-    assert without_denied(text) == left
+    assert drop_denied(text) == left
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_without_denied(text: str, left: str) -> None:
     ],
 )
 def test_cut_off(text: str) -> None:
-    assert cut_off(text)
+    assert is_cut_off(text)
 
 
 @pytest.mark.parametrize(
@@ -112,27 +112,27 @@ def test_cut_off(text: str) -> None:
     ],
 )
 def test_not_cut_off(text: str) -> None:
-    assert not cut_off(text)
+    assert not is_cut_off(text)
 
 
 def test_trails_off() -> None:
-    assert trails_off("Then she gives away two more", "She has 5. Then she gives away two more")
-    assert not trails_off("She has 18 pens now", "5 and 13\nShe has 18 pens now")
-    assert not trails_off("She has two pens now.", "She has 5. She has two pens now.")
-    assert not trails_off("Eighteen pens", "She has 5. Eighteen pens")
+    assert is_unfinished("Then she gives away two more", "She has 5. Then she gives away two more")
+    assert not is_unfinished("She has 18 pens now", "5 and 13\nShe has 18 pens now")
+    assert not is_unfinished("She has two pens now.", "She has 5. She has two pens now.")
+    assert not is_unfinished("Eighteen pens", "She has 5. Eighteen pens")
 
 
 def test_leaves_open() -> None:
-    assert leaves_open("It depends. In one case the answer is 5, in the other 6.")
-    assert leaves_open("The answer is 5. The answer is 6. I can't tell which.")
-    assert not leaves_open("The price depends on the size. So the answer is 5.")
-    assert not leaves_open("")
+    assert is_left_open("It depends. In one case the answer is 5, in the other 6.")
+    assert is_left_open("The answer is 5. The answer is 6. I can't tell which.")
+    assert not is_left_open("The price depends on the size. So the answer is 5.")
+    assert not is_left_open("")
 
 
 def test_takes_back_and_is_void() -> None:
-    assert takes_back("Wait, that is wrong.")
-    assert takes_back("15... no, 18.")
-    assert not takes_back("They waited for no one.")
+    assert has_retraction("Wait, that is wrong.")
+    assert has_retraction("15... no, 18.")
+    assert not has_retraction("They waited for no one.")
     assert is_void("____")
     assert is_void("unknown")
     assert not is_void("18")

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from opro_cli.render.diff import print_comparison
-from opro_cli.reports.comparison import Comparison
+from opro_cli.reports.comparison import PromptComparison
 from opro_cli.reports.paired import Replies
 from tests.hostile.cases import CASES, Hostile
 from tests.hostile.conftest import obeyed_in
@@ -18,7 +18,7 @@ from tests.reports.runs import comparison, run
 
 
 def shown(
-    found: Comparison, width: int = 80, *, every_flip: bool = False, terminal: bool = False
+    found: PromptComparison, width: int = 80, *, every_flip: bool = False, terminal: bool = False
 ) -> str:
     out = io.StringIO()
     console = Console(
@@ -28,7 +28,7 @@ def shown(
     return out.getvalue()
 
 
-def two(before: str = "rrrwww", after: str = "wrrrrr") -> Comparison:
+def two(before: str = "rrrwww", after: str = "wrrrrr") -> PromptComparison:
     found = comparison(
         run("a", "Think.", before, "abcdef"), run("b", "Think hard.", after, "abcdef")
     )
@@ -106,7 +106,7 @@ def test_long_prompts_are_folded() -> None:
     assert words == ("  … 12 lines the same …\n  line 12\n  line 13\n  [-line 14-]{+the end+}")
 
 
-def several(count: int) -> Comparison:
+def several(count: int) -> PromptComparison:
     return comparison(
         *(run(f"run-{n}", f"Prompt {n}.", "rw" if n else "wr", "ab", seed=n) for n in range(count))
     )

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.render import live
-from opro_cli.render.consoles import console_for, observer_for
+from opro_cli.render.consoles import make_console, make_observer
 from opro_cli.render.live import LiveView
 from opro_cli.render.plain import PlainLog
 from tests.render.runs_by_hand import START, answer, answers, briefing_of, idle, named, new_run
@@ -222,18 +222,18 @@ def test_begun_before_the_loop_it_draws_inside_it() -> None:
 
 
 def test_the_live_view_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(observer_for(io.StringIO()), PlainLog)
+    assert isinstance(make_observer(io.StringIO()), PlainLog)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(observer_for(io.StringIO()), LiveView)
-    assert isinstance(observer_for(io.StringIO(), plain=True), PlainLog)
+    assert isinstance(make_observer(io.StringIO()), LiveView)
+    assert isinstance(make_observer(io.StringIO(), plain=True), PlainLog)
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(observer_for(io.StringIO()), PlainLog)
+    assert isinstance(make_observer(io.StringIO()), PlainLog)
 
 
 def test_a_console_takes_no_markup_and_any_letter() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    console_for(stream).print("[bold]漢[/] :smile:")
+    make_console(stream).print("[bold]漢[/] :smile:")
     stream.flush()
     assert raw.getvalue() == b"[bold]\\u6f22[/] :smile:\n"

@@ -10,10 +10,17 @@ from markdown_it.token import Token
 
 from opro_cli.core.run.answers import Outcome
 from opro_cli.core.task.example import Example
-from opro_cli.render.diff import as_markdown
+from opro_cli.render.diff import format_comparison
 from opro_cli.render.safe import printable
-from opro_cli.render.tables import MOST_CELLS, Grid, Theirs, code, fenced, table
-from opro_cli.reports.comparison import Comparison
+from opro_cli.render.tables import (
+    MOST_CELLS,
+    Grid,
+    Untrusted,
+    fence_lines,
+    format_code,
+    format_table,
+)
+from opro_cli.reports.comparison import PromptComparison
 from opro_cli.reports.paired import Replies
 from opro_cli.reports.recorded import RecordedRun
 from tests.hostile.cases import CASES, Hostile
@@ -65,7 +72,7 @@ def hostile_run(name: str, text: str, outcomes: str) -> RecordedRun:
     )
 
 
-def compared(text: str, *names: str) -> Comparison:
+def compared(text: str, *names: str) -> PromptComparison:
     outcomes = ["rw", "wr", "wr"]
     runs = [
         hostile_run(f"{name}{text}", text, each)
@@ -79,41 +86,41 @@ def compared(text: str, *names: str) -> Comparison:
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case.name)
 @pytest.mark.parametrize("names", ["AB", "ABC"])
 def test_the_structure_does_not_depend_on_the_text(case: Hostile, names: str) -> None:
-    page = as_markdown(compared(case.text, *names), every_flip=True)
-    plain = as_markdown(compared("nothing, special", *names), every_flip=True)
+    page = format_comparison(compared(case.text, *names), every_flip=True)
+    plain = format_comparison(compared("nothing, special", *names), every_flip=True)
     assert structure(page) == structure(plain)
     assert not any(obeyed_in(line) for line in page.split("\n"))
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case.name)
 def test_what_is_read_is_what_was_said(case: Hostile) -> None:
-    page = table(Grid(("", "a", "b"), (("row", Theirs(case.text), "1"),)))
+    page = format_table(Grid(("", "a", "b"), (("row", Untrusted(case.text), "1"),)))
     cells = [token for token in parsed("\n".join(page)) if token.type == "inline"][-3:]
     texts = [c.content for c in cells[1].children or [] if c.type != "html_inline"]
     assert "".join(texts) == printable(case.text, MOST_CELLS)
     assert cells[2].content == "1"
     lines = [printable(line) for line in case.text.split("\n")]
-    (block,) = parsed("\n".join(fenced(lines)))
+    (block,) = parsed("\n".join(fence_lines(lines)))
     assert block.type == "fence"
     assert block.content == "".join(f"{line}\n" for line in lines)
 
 
 def test_mentions_and_links_stand_in_code_and_are_cut() -> None:
-    assert code("@octocat") == "<code>&#64;octocat</code>"
-    assert code("see www.x.y. Yes: no") == "<code>see www&#46;x&#46;y. Yes: no</code>"
-    assert code("a|`b`<i>") == "<code>a&#124;&#96;b&#96;&#60;i&#62;</code>"
-    assert code("") == "(empty)"
-    assert code("x" * 600) == f"<code>{'x' * (MOST_CELLS - 1)}…</code>"
+    assert format_code("@octocat") == "<code>&#64;octocat</code>"
+    assert format_code("see www.x.y. Yes: no") == "<code>see www&#46;x&#46;y. Yes: no</code>"
+    assert format_code("a|`b`<i>") == "<code>a&#124;&#96;b&#96;&#60;i&#62;</code>"
+    assert format_code("") == "(empty)"
+    assert format_code("x" * 600) == f"<code>{'x' * (MOST_CELLS - 1)}…</code>"
 
 
 def test_numbers_stand_right_and_texts_left() -> None:
-    grid = Grid(("", "n", "text"), (("a", "1", Theirs("b")),))
-    assert table(grid)[1] == "| --- | ---: | --- |"
+    grid = Grid(("", "n", "text"), (("a", "1", Untrusted("b")),))
+    assert format_table(grid)[1] == "| --- | ---: | --- |"
 
 
 def test_a_prompt_is_a_diff_with_what_is_the_same_folded() -> None:
     same = "\n".join(f"line {n}" for n in range(9))
-    page = as_markdown(
+    page = format_comparison(
         comparison(run("a", f"{same}\nold", "r", "p"), run("b", f"{same}\nnew", "w", "p"))
     )
     (block,) = (token for token in parsed(page) if token.type == "fence")
@@ -130,16 +137,18 @@ def test_a_prompt_is_a_diff_with_what_is_the_same_folded() -> None:
 
 def test_a_prompt_without_end_is_cut_and_says_so() -> None:
     before, after = "\n".join("a" * 500), "\n".join("b" * 500)
-    page = as_markdown(comparison(run("a", before, "r", "p"), run("b", after, "r", "p")))
+    page = format_comparison(comparison(run("a", before, "r", "p"), run("b", after, "r", "p")))
     (block,) = (token for token in parsed(page) if token.type == "fence")
     assert block.content.split("\n")[-3:] == ["- a", "@@ 600 more lines @@", ""]
-    page = as_markdown(comparison(run("a", "x" * 30_000, "r", "p"), run("b", "y\nz", "r", "p")))
+    page = format_comparison(
+        comparison(run("a", "x" * 30_000, "r", "p"), run("b", "y\nz", "r", "p"))
+    )
     assert f"- {'x' * 19_999}…\n@@ 2 more lines @@\n" in page
 
 
 def test_without_flips_there_are_counts_alone() -> None:
-    page = as_markdown(compared("text", "A", "B"))
+    page = format_comparison(compared("text", "A", "B"))
     assert "test, 2 shared questions: 1 wrong → right, 1 right → wrong" in page
     assert "Reply" not in page
     assert "| question |" not in page
-    assert "| question |" in as_markdown(compared("text", "A", "B"), every_flip=True)
+    assert "| question |" in format_comparison(compared("text", "A", "B"), every_flip=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from opro_cli.render.page import Page, aligned, page_for
-from opro_cli.render.safe import cells, printable
+from opro_cli.render.page import Page, align_rows, make_page
+from opro_cli.render.safe import measure_width, printable
 from tests.render.test_safe import anything
 
 VARIABLES: dict[str, list[str | None]] = {
@@ -38,7 +38,7 @@ def _as_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(text: str, style: str, stream: io.StringIO | None = None) -> str:
     stream = stream or Terminal()
-    page_for(stream).line(text, style)
+    make_page(stream).line(text, style)
     return stream.getvalue()
 
 
@@ -84,8 +84,8 @@ def test_long_lines_are_broken_at_spaces() -> None:
 
 def test_columns_are_as_wide_as_they_need() -> None:
     rows = [("name", "n"), ("漢字", "12,345"), ("a", "7")]
-    assert aligned(rows, right=(1,)) == ["name        n", "漢字   12,345", "a           7"]
-    assert aligned(rows) == ["name   n", "漢字   12,345", "a      7"]
+    assert align_rows(rows, right=(1,)) == ["name        n", "漢字   12,345", "a           7"]
+    assert align_rows(rows) == ["name   n", "漢字   12,345", "a      7"]
 
 
 def test_a_table_is_cut_to_the_page() -> None:
@@ -107,11 +107,11 @@ def test_no_line_is_too_wide(texts: list[str], width: int) -> None:
 
 @given(anything.map(printable))
 def test_widths_are_those_of_the_tables(text: str) -> None:
-    assert cells(text) == cell_len(text)
+    assert measure_width(text) == cell_len(text)
 
 
 def test_a_letter_that_the_encoding_lacks_is_written_out() -> None:
     data = io.BytesIO()
     stream = io.TextIOWrapper(data, encoding="ascii")
-    page_for(stream).line("49.0 % → 71.0 %")
+    make_page(stream).line("49.0 % → 71.0 %")
     assert data.getvalue() == b"49.0 % \\u2192 71.0 %\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from opro_cli.render.safe import printable, printable_blocks, printable_lines
+from opro_cli.render.safe import printable, printable_lines, wrap_printable
 
 HOSTILE = [
     "\x1b[2J\x1b[31mred",
@@ -98,15 +98,15 @@ def test_showing_twice_changes_nothing(text: str) -> None:
 
 @given(anything, st.integers(2, 30), st.integers(1, 4))
 def test_blocks_fit(text: str, width: int, count: int) -> None:
-    lines = printable_blocks(text, width, count)
+    lines = wrap_printable(text, width, count)
     assert 1 <= len(lines) <= count
     assert all(cell_len(line) <= width for line in lines)
 
 
 def test_blocks_break_at_spaces() -> None:
-    assert printable_blocks("think step by step", 10, 2) == ["think step", "by step"]
-    assert printable_blocks("think step by step now", 10, 2) == ["think step", "by step …"]
-    assert printable_blocks("abcdefghijkl", 8, 2) == ["abcdefgh", "ijkl"]
+    assert wrap_printable("think step by step", 10, 2) == ["think step", "by step"]
+    assert wrap_printable("think step by step now", 10, 2) == ["think step", "by step …"]
+    assert wrap_printable("abcdefghijkl", 8, 2) == ["abcdefgh", "ijkl"]
 
 
 def test_a_prompt_keeps_its_lines() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.sweep.table import Row, Table
-from opro_cli.render.sweep_frame import render_sweep, shortened
+from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.render.sweep_frame import render_sweep, shorten_name
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -34,10 +34,10 @@ def going(calls: int, best: tuple[str, float] | None = ("train", 0.825)) -> dict
 
 def big(
     cells: int = 345, running: int = 4, failed: int = 2, finished: int = 25, name: str = "task"
-) -> Table:
+) -> SweepTable:
     """A sweep in the middle: some run, some failed, some are finished, the others wait."""
     names = [f"{name}-{n:03}_scorer-with-a-name_seed{n % 3}" for n in range(cells)]
-    table = Table("paper", {each: Row(each) for each in names})
+    table = SweepTable("paper", {each: CellRow(each) for each in names})
     over = iter(names)
     for _ in range(finished):
         table.told(next(over), {"ended": "finished", "result": result(1409, 0.511, 0.933)})
@@ -51,7 +51,12 @@ def big(
 
 
 def lines_of(
-    table: Table, width: int = 80, height: int = 23, elapsed: float = 125.0, *, over: bool = False
+    table: SweepTable,
+    width: int = 80,
+    height: int = 23,
+    elapsed: float = 125.0,
+    *,
+    over: bool = False,
 ) -> list[str]:
     lines = render_sweep(table, elapsed, width, height, over=over).plain.split("\n")
     assert len(lines) <= height
@@ -157,7 +162,7 @@ def test_a_small_sweep_is_shown_whole() -> None:
 
 
 def test_a_cell_without_a_score_shows_none() -> None:
-    table = Table("grid", {"a": Row("a"), "b": Row("b")})
+    table = SweepTable("grid", {"a": CellRow("a"), "b": CellRow("b")})
     table.told("a", going(0, None))
     told = {"status": "finished", "spend": spend(9), "initial": None, "best": None}
     table.told("b", {"ended": "finished", "result": told})
@@ -167,7 +172,7 @@ def test_a_cell_without_a_score_shows_none() -> None:
 
 
 def test_before_anything_is_told() -> None:
-    table = Table("grid", {"a": Row("a"), "b": Row("b")})
+    table = SweepTable("grid", {"a": CellRow("a"), "b": CellRow("b")})
     assert [line for line in lines_of(table, elapsed=0) if line] == [
         "sweep grid" + " " * 68 + "0s",
         "0 of 2 cells finished · 2 waiting",
@@ -186,7 +191,7 @@ def test_stopping_is_said_in_words() -> None:
 
 
 def test_a_stopped_cell_says_by_what() -> None:
-    table = Table("grid", {"a": Row("a")})
+    table = SweepTable("grid", {"a": CellRow("a")})
     told = {**result(50, 0.5, 0.5), "status": "stopped"}
     table.told("a", {"ended": "budget", "stopped_by": "budget.usd", "result": told})
     assert section(lines_of(table), "stopped") == ["a         stopped by budget.usd after 50 calls"]
@@ -199,7 +204,7 @@ def test_in_the_end_only_what_no_table_says_is_left() -> None:
 
 
 def test_no_text_is_obeyed() -> None:
-    table = Table("\x1b[2Jevil", {"a": Row("a"), "b": Row("b")})
+    table = SweepTable("\x1b[2Jevil", {"a": CellRow("a"), "b": CellRow("b")})
     table.told("a", {"error": "\x1b[31m[bold]漢\u202e\rno\nsecond line"})
     table.told("b", going(3))
     lines = lines_of(table)
@@ -209,7 +214,7 @@ def test_no_text_is_obeyed() -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)), st.integers(2, 90))
 def test_a_shortened_name_fits_and_keeps_both_ends(name: str, width: int) -> None:
-    told = shortened(name, width)
+    told = shorten_name(name, width)
     assert len(told) <= width
     if len(name) <= width:
         assert told == name
@@ -221,7 +226,7 @@ def test_a_shortened_name_fits_and_keeps_both_ends(name: str, width: int) -> Non
 
 
 def test_a_cell_at_work_elsewhere_is_shown_as_that() -> None:
-    table = Table("grid", {each: Row(each) for each in ("seed0", "seed1")})
+    table = SweepTable("grid", {each: CellRow(each) for each in ("seed0", "seed1")})
     table.told("seed0", {"ended": "elsewhere"})
     lines = lines_of(table)
     assert "0 of 2 cells finished · 1 at work elsewhere · 1 waiting" in lines[1]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from opro_cli.core.sweep.table import Row, Table
+from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.render import live as sweep_live
 from opro_cli.render.live import SweepLive
-from opro_cli.render.plain import QUIET, Lines
-from opro_cli.render.sweep import PlainSweep, observer_for_sweep
+from opro_cli.render.plain import QUIET, LineWriter
+from opro_cli.render.sweep import PlainSweep, make_sweep_observer
 from tests.render.test_live import console_on, screen_after, until
 from tests.render.test_sweep_frame import big, going, result
 
@@ -87,27 +87,27 @@ async def test_it_draws_as_time_goes_by_without_a_word_of_any_cell() -> None:
 
 
 def test_who_looks_on() -> None:
-    assert isinstance(observer_for_sweep(plain=False, stream=io.StringIO()), PlainSweep)
+    assert isinstance(make_sweep_observer(plain=False, stream=io.StringIO()), PlainSweep)
 
 
 def test_a_terminal_that_can_show_it_gets_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(observer_for_sweep(plain=False, stream=io.StringIO()), SweepLive)
-    assert isinstance(observer_for_sweep(plain=True, stream=io.StringIO()), PlainSweep)
+    assert isinstance(make_sweep_observer(plain=False, stream=io.StringIO()), SweepLive)
+    assert isinstance(make_sweep_observer(plain=True, stream=io.StringIO()), PlainSweep)
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(observer_for_sweep(plain=False, stream=io.StringIO()), PlainSweep)
+    assert isinstance(make_sweep_observer(plain=False, stream=io.StringIO()), PlainSweep)
 
 
 Told = Callable[..., list[str]]
 
 
 @pytest.fixture
-def log() -> Iterator[tuple[Table, Told]]:
+def log() -> Iterator[tuple[SweepTable, Told]]:
     """A sweep of three cells, and its log after a cell told something at a time."""
     stream, now = io.StringIO(), 0.0
-    table = Table("grid", {name: Row(name) for name in ("a", "b", "c")})
-    view = PlainSweep(Lines(stream), clock=lambda: now)
+    table = SweepTable("grid", {name: CellRow(name) for name in ("a", "b", "c")})
+    view = PlainSweep(LineWriter(stream), clock=lambda: now)
     view.begin(table)
 
     def told(at: float, name: str, word: dict[str, object]) -> list[str]:
@@ -122,7 +122,7 @@ def log() -> Iterator[tuple[Table, Told]]:
     view.end()
 
 
-def test_a_line_for_every_change_and_no_other(log: tuple[Table, Told]) -> None:
+def test_a_line_for_every_change_and_no_other(log: tuple[SweepTable, Told]) -> None:
     _, told = log
     told(1, "a", going(0))
     told(2, "a", going(100))
@@ -139,7 +139,7 @@ def test_a_line_for_every_change_and_no_other(log: tuple[Table, Told]) -> None:
     ]
 
 
-def test_a_long_silence_is_broken_by_how_all_of_it_stands(log: tuple[Table, Told]) -> None:
+def test_a_long_silence_is_broken_by_how_all_of_it_stands(log: tuple[SweepTable, Told]) -> None:
     _, told = log
     told(1, "a", going(0))
     assert len(told(QUIET, "a", going(10))) == 2

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from opro_cli.render.sweep_report import (
-    diff_as_markdown,
+    format_sweep,
+    format_sweep_diff,
     print_sweep,
     print_sweep_diff,
-    sweep_as_markdown,
 )
-from opro_cli.reports.sweeps.report import diff_sweeps, report_on
+from opro_cli.reports.sweeps.report import build_sweep_report, diff_sweeps
 from tests.hostile.cases import Hostile, named, together
 from tests.hostile.conftest import obeyed_in
 from tests.render.test_markdown import TEXTS, structure
@@ -41,9 +41,9 @@ def test_texts_of_others_are_harmless(group: Sequence[Hostile]) -> None:
     print_sweep_diff(diff_sweeps(known, plain), to)
     for line in printed(to).split("\n"):
         assert not obeyed_in(line), line
-    assert structure(sweep_as_markdown(known)) == structure(sweep_as_markdown(plain))
-    page = diff_as_markdown(diff_sweeps(known, known))
-    assert structure(page) == structure(diff_as_markdown(diff_sweeps(plain, plain)))
+    assert structure(format_sweep(known)) == structure(format_sweep(plain))
+    page = format_sweep_diff(diff_sweeps(known, known))
+    assert structure(page) == structure(format_sweep_diff(diff_sweeps(plain, plain)))
 
 
 def test_the_mean_gain_comes_first_and_every_square_is_there_on_any_width() -> None:
@@ -52,7 +52,7 @@ def test_the_mean_gain_comes_first_and_every_square_is_there_on_any_width() -> N
         for task in ("sums", "words", "more")
         for model in ("one", "two", "three", "four")
     ]
-    known = report_on("grid", told)
+    known = build_sweep_report("grid", told)
     for width in (60, 100, 300):
         to = console(width)
         print_sweep(known, to)

@@ -9,8 +9,8 @@ from opro_cli.core.run.candidates import candidate_id
 from opro_cli.core.run.events import Refused
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.reports.comparison import Comparison, compare
-from opro_cli.reports.diff import Chosen, PromptDiff, choose, diff_prompts
+from opro_cli.reports.comparison import PromptComparison, compare_prompts
+from opro_cli.reports.diff import PromptDiff, SelectedPrompt, diff_prompts, select_prompt
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 
@@ -75,13 +75,13 @@ def run(
     return recorded(name, state, asked, **settings)
 
 
-def best(*runs: RecordedRun) -> list[Chosen]:
-    return [choose(each) for each in runs]
+def best(*runs: RecordedRun) -> list[SelectedPrompt]:
+    return [select_prompt(each) for each in runs]
 
 
 def diff(before: RecordedRun, after: RecordedRun) -> PromptDiff:
     return diff_prompts(*best(before, after))
 
 
-def comparison(*runs: RecordedRun) -> Comparison:
-    return compare(best(*runs))
+def comparison(*runs: RecordedRun) -> PromptComparison:
+    return compare_prompts(best(*runs))

@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import UsageError
-from opro_cli.reports.diff import choose, place_of
+from opro_cli.reports.diff import parse_selector, select_prompt
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import new_state, proposed, score_all
 from tests.reports.runs import answer_all, recorded
@@ -41,9 +41,9 @@ def three_steps() -> RecordedRun:
     ],
 )
 def test_a_place_is_a_candidate(place: str, instruction: str) -> None:
-    found = place_of(place)
+    found = parse_selector(place)
     assert found is not None
-    chosen = choose(three_steps(), found)
+    chosen = select_prompt(three_steps(), found)
     assert chosen.candidate is not None
     assert chosen.candidate.instruction == instruction
     assert str(found) == place
@@ -62,10 +62,10 @@ def test_a_place_is_a_candidate(place: str, instruction: str) -> None:
     ],
 )
 def test_what_is_not_there_is_said(place: str, message: str) -> None:
-    found = place_of(place)
+    found = parse_selector(place)
     assert found is not None
     with pytest.raises(UsageError) as caught:
-        choose(three_steps(), found)
+        select_prompt(three_steps(), found)
     assert caught.value.message == message
     assert caught.value.hint
 
@@ -74,17 +74,17 @@ def test_what_is_not_there_is_said(place: str, message: str) -> None:
     "text", ["", "Best", "-1", "1.", ".1", "1.2.3", "²", "٣", "start ", "1\n", "9" * 10]
 )
 def test_what_names_no_place(text: str) -> None:
-    assert place_of(text) is None
+    assert parse_selector(text) is None
 
 
 def test_before_the_first_score_there_is_neither_best_nor_start() -> None:
     state: RunState = new_state("first")
     state.apply(SessionStarted(0.0, 1, "0"))
     for name in ("best", "start"):
-        place = place_of(name)
+        place = parse_selector(name)
         assert place is not None
-        assert choose(recorded("r", state, {"train": "abcd"}), place).candidate is None
-    step = place_of("1")
+        assert select_prompt(recorded("r", state, {"train": "abcd"}), place).candidate is None
+    step = parse_selector("1")
     assert step is not None
     with pytest.raises(UsageError, match="no step 1: r has only step 0"):
-        choose(recorded("r", state, {"train": "abcd"}), step)
+        select_prompt(recorded("r", state, {"train": "abcd"}), step)

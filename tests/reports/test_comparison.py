@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.reports.comparison import Comparison, Setting, as_data
+from opro_cli.reports.comparison import PromptComparison, SettingValues, as_data
 from opro_cli.reports.paired import Replies
 from tests.reports.runs import comparison, run
 
 LETTERS = "abcdefgh"
 
 
-def three() -> Comparison:
+def three() -> PromptComparison:
     """On test the second gains 6 of 8 questions, the third 8; on train there is one alike."""
     return comparison(
         run("a", "Think.", "wwwwwwww", LETTERS),
@@ -45,8 +45,8 @@ def test_tests_are_counted_a_split() -> None:
 
 def test_settings_that_differ_have_a_value_a_run() -> None:
     assert three().settings == (
-        Setting("scorer.model", ("openai/a", "openai/z", "openai/a")),
-        Setting("scorer.temperature", (None, None, 0.5)),
+        SettingValues("scorer.model", ("openai/a", "openai/z", "openai/a")),
+        SettingValues("scorer.temperature", (None, None, 0.5)),
     )
 
 
@@ -77,7 +77,7 @@ def test_the_data_of_many_has_all_of_each_pair() -> None:
 
 def test_replies_of_the_first_are_those_of_all_its_pairs() -> None:
     compared = three()
-    flipped = compared.flipped()
+    flipped = compared.list_flipped()
     assert [flipped[run]["test"] for run in range(3)] == [{*range(8)}, {*range(6)}, {*range(8)}]
     said: list[Replies] = [
         {("test", number): (f"{name}{number}",) for number in range(8)} for name in "abc"

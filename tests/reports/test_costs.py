@@ -9,7 +9,7 @@ import pytest
 from opro_cli import wiring
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import ChatRequest
-from opro_cli.reports.costs import costs, longest_prompts
+from opro_cli.reports.costs import estimate_costs, measure_longest_prompts
 from tests.loop.runs import MemoryJournal, calls, examples, new_runner, settings
 
 CHEAP = PriceSettings(1.0, 4.0)
@@ -17,7 +17,7 @@ KNOWN = {"scorer": CHEAP, "optimizer": CHEAP}
 
 
 def told_for(config: Settings, prices: Any = KNOWN) -> dict[str, Any]:
-    return costs(config, examples(), wiring.strategy_for(config), prices)
+    return estimate_costs(config, examples(), wiring.strategy_for(config), prices)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[
 async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> None:
     """At four bytes a token, as all of it is estimated."""
     config = settings(**options)
-    told = longest_prompts(config, examples(), wiring.strategy_for(config))
+    told = measure_longest_prompts(config, examples(), wiring.strategy_for(config))
     runner = new_runner(MemoryJournal(), **options)
     await runner.run()
     sizes: dict[str, list[float]] = {"scorer": [0.0], "optimizer": [0.0]}
@@ -68,7 +68,9 @@ async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> 
 def test_a_second_round_reads_the_first_reply() -> None:
     once, twice = settings(), settings(task={"second_round": True})
     strategy = wiring.strategy_for(once)
-    short, long = (longest_prompts(each, examples(), strategy)["scorer"] for each in (once, twice))
+    short, long = (
+        measure_longest_prompts(each, examples(), strategy)["scorer"] for each in (once, twice)
+    )
     assert long - short == once.scorer.max_tokens
 
 

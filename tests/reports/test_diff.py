@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from opro_cli.reports.comparison import as_data
-from opro_cli.reports.diff import choose, diff_prompts, place_of
+from opro_cli.reports.diff import diff_prompts, parse_selector, select_prompt
 from tests.reports.runs import best, comparison, diff, run
 
 
@@ -60,9 +60,9 @@ def test_an_unfinished_run_is_told_once_and_for_what_it_means() -> None:
     killed = replace(run("a", "T", "rw", "ab"), status="killed")
     (caveat,) = diff(killed, killed).caveats
     assert caveat == "a is killed, so its best prompt is the best so far"
-    start = place_of("start")
+    start = parse_selector("start")
     assert start
-    (caveat,) = diff_prompts(choose(killed, start), choose(killed, start)).caveats
+    (caveat,) = diff_prompts(select_prompt(killed, start), select_prompt(killed, start)).caveats
     assert caveat == "a is killed, so answers may be missing"
 
 

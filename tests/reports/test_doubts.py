@@ -10,8 +10,8 @@ from opro_cli.core.run.answers import CACHED, Outcome
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.state import RunState
-from opro_cli.reports.paired import compare
-from opro_cli.reports.verdict import judge, noise_of
+from opro_cli.reports.paired import compare_candidates
+from opro_cli.reports.verdict import judge, measure_noise
 from tests.core.runs import new_state
 
 Scores = list[float | None]
@@ -98,7 +98,7 @@ def test_noise_tells_its_p_value() -> None:
     state = state_of(BETTER)
     start = next(iter(state.candidates.values()))
     start.answers["test"].by_question.update(enumerate(HALF))
-    noise = noise_of(state, start)
+    noise = measure_noise(state, start)
     assert noise is not None
     assert (noise["changed"], noise["p_value"]) == (8, pytest.approx(2 / 2**8 - 1 / 2**8))
 
@@ -144,7 +144,7 @@ def test_a_gain_that_stands_against_the_refused_ones_is_claimed() -> None:
 
 
 def test_questions_refused_under_both_count_for_nobody() -> None:
-    found = compare(
+    found = compare_candidates(
         candidate(answers(0.0, None, 0.0, 1.0)), candidate(answers(1.0, None, 1.0, 1.0))
     )
     assert found is not None
@@ -159,7 +159,7 @@ def asked_at(*times: float, score: float = 1.0) -> list[Outcome]:
 
 
 def together(first: list[Outcome], second: list[Outcome]) -> bool:
-    found = compare(candidate(first), candidate(second))
+    found = compare_candidates(candidate(first), candidate(second))
     assert found is not None
     return found.together
 
@@ -177,7 +177,7 @@ def test_prompts_side_by_side_are_asked_together_whatever_the_order_within_a_que
 def test_questions_that_were_asked_much_later_of_one_prompt_part_the_two(straddling: int) -> None:
     resent = [*MINUTES[:-straddling], *(10_000.0 + sent for sent in MINUTES[-straddling:])]
     for first, second in ((MINUTES, resent), (resent, MINUTES)):
-        found = compare(candidate(asked_at(*first)), candidate(asked_at(*second)))
+        found = compare_candidates(candidate(asked_at(*first)), candidate(asked_at(*second)))
         assert found is not None
         assert (found.ahead, found.together) == (straddling, False)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.stats.paired import ALPHA, compare_scores
-from opro_cli.render.diff_rows import headline
+from opro_cli.render.diff_rows import summarize_flips
 from opro_cli.render.html.bars import Shown, _against_start
 from opro_cli.reports.comparison import as_data
 from opro_cli.reports.edge import LEVEL, describe_disagreement
-from opro_cli.reports.paired import compare
-from opro_cli.reports.verdict import judge, meeting
+from opro_cli.reports.paired import compare_candidates
+from opro_cli.reports.verdict import compare_with_start, judge
 from tests.render.test_summary import printed, result
 from tests.reports.runs import comparison, diff, run
 
@@ -48,7 +48,7 @@ def test_verdict_and_diff_say_it_in_the_same_words() -> None:
     assert told["verdict_sentence"].count(SENTENCE) == 1
     flips = diff(one, other).flips
     assert flips is not None
-    assert headline(flips).endswith(f"McNemar mid-p = 0.062); {SENTENCE}")
+    assert summarize_flips(flips).endswith(f"McNemar mid-p = 0.062); {SENTENCE}")
     data = as_data(comparison(one, other))["flips"]["difference"]
     expected = compare_scores([(float(b == "r"), 1.0) for b in BEFORE])
     assert data["mean"] == expected.difference == pytest.approx(0.4)
@@ -58,8 +58,8 @@ def test_verdict_and_diff_say_it_in_the_same_words() -> None:
 def test_show_and_report_say_it_of_a_baseline() -> None:
     one, other = run("a", "T.", BEFORE, QUESTIONS), run("b", "D.", AFTER, QUESTIONS)
     (start,), (best,) = one.state.candidates.values(), other.state.candidates.values()
-    assert compare(start, best) is not None
-    against = meeting(start, best)
+    assert compare_candidates(start, best) is not None
+    against = compare_with_start(start, best)
     scores = {"train": None, "dev": None, "test": {"mean": 1.0, "interval": [0.7, 1.0], "n": 10}}
     told = {"instruction": "Step by step.", "step": 0, "scores": scores, "against_start": against}
     text = " ".join(" ".join(printed(result(baselines=[told], difference=None), 200)).split())

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.reports.text_diff import (
-    Folded,
-    Line,
+    DiffLine,
+    Fold,
     Piece,
-    as_lines,
     compare_words,
     fold_lines,
     fold_pieces,
+    split_lines,
 )
 
 TEN = "\n".join(f"line {n}" for n in range(10))
@@ -22,22 +22,22 @@ TEXTS = st.text("ab\n ", max_size=30)
 def test_what_is_far_from_a_change_is_folded() -> None:
     pieces = compare_words(f"{TEN}\nold\n{TEN}", f"{TEN}\nnew\n{TEN}")
     assert fold_pieces(pieces) == [
-        Folded(8),
+        Fold(8),
         Piece("same", "\nline 8\nline 9\n"),
         Piece("removed", "old"),
         Piece("added", "new"),
         Piece("same", "\nline 0\nline 1\n"),
-        Folded(8),
+        Fold(8),
     ]
-    assert fold_lines(as_lines(pieces)) == [
-        Folded(8),
-        Line("same", "line 8"),
-        Line("same", "line 9"),
-        Line("removed", "old"),
-        Line("added", "new"),
-        Line("same", "line 0"),
-        Line("same", "line 1"),
-        Folded(8),
+    assert fold_lines(split_lines(pieces)) == [
+        Fold(8),
+        DiffLine("same", "line 8"),
+        DiffLine("same", "line 9"),
+        DiffLine("removed", "old"),
+        DiffLine("added", "new"),
+        DiffLine("same", "line 0"),
+        DiffLine("same", "line 1"),
+        Fold(8),
     ]
 
 
@@ -45,7 +45,7 @@ def test_between_two_changes_both_ends_are_kept() -> None:
     folded = fold_pieces(compare_words(f"a\n{TEN}\nb", f"c\n{TEN}\nd"))
     assert folded[2:5] == [
         Piece("same", "\nline 0\nline 1\n"),
-        Folded(6),
+        Fold(6),
         Piece("same", "\nline 8\nline 9\n"),
     ]
 
@@ -58,23 +58,23 @@ def test_a_few_lines_are_not_worth_it() -> None:
 def test_the_same_prompt_keeps_both_ends() -> None:
     assert fold_pieces(compare_words(TEN, TEN)) == [
         Piece("same", "line 0\nline 1\nline 2\n"),
-        Folded(4),
+        Fold(4),
         Piece("same", "\nline 7\nline 8\nline 9"),
     ]
-    assert fold_lines(as_lines(compare_words(TEN, TEN))) == as_lines(compare_words(TEN, TEN))
+    assert fold_lines(split_lines(compare_words(TEN, TEN))) == split_lines(compare_words(TEN, TEN))
 
 
 def test_added_lines_are_added_lines() -> None:
-    assert as_lines(compare_words("one\nthree", "one\ntwo\nthree")) == [
-        Line("same", "one"),
-        Line("added", "two"),
-        Line("same", "three"),
+    assert split_lines(compare_words("one\nthree", "one\ntwo\nthree")) == [
+        DiffLine("same", "one"),
+        DiffLine("added", "two"),
+        DiffLine("same", "three"),
     ]
 
 
 @given(TEXTS, TEXTS)
 def test_lines_hold_both_texts(before: str, after: str) -> None:
-    lines = as_lines(compare_words(before, after))
+    lines = split_lines(compare_words(before, after))
     assert "\n".join(line.text for line in lines if line.kind != "added") == before
     assert "\n".join(line.text for line in lines if line.kind != "removed") == after
 
@@ -85,7 +85,7 @@ def test_folding_counts_what_it_hides_and_hides_no_change(before: str, after: st
     folded = fold_pieces(pieces)
     changed = [piece for piece in pieces if piece.kind != "same"]
     assert [p for p in folded if isinstance(p, Piece) and p.kind != "same"] == changed
-    lines = fold_lines(as_lines(pieces))
-    assert sum(each.lines if isinstance(each, Folded) else 1 for each in lines) == len(
-        as_lines(pieces)
+    lines = fold_lines(split_lines(pieces))
+    assert sum(each.lines if isinstance(each, Fold) else 1 for each in lines) == len(
+        split_lines(pieces)
     )

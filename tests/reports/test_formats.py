@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.stats.intervals import wilson_interval
-from opro_cli.render.frame import sparkline
+from opro_cli.render.frame import draw_sparkline
 from opro_cli.reports import formats
 
 
 def test_a_score_says_what_it_rests_on() -> None:
     # 33 of 40: Wilson's bounds by hand are 0.6805 and 0.9125.
     found = wilson_interval(0.825, 40)
-    assert formats.scored(0.825, found.low, found.high, 33, 40) == "82.5 % [68.1–91.3] 33/40"
-    assert formats.bounds(0.0, 1.0) == "[0.0–100.0]"
+    assert formats.format_score(0.825, found.low, found.high, 33, 40) == "82.5 % [68.1–91.3] 33/40"
+    assert formats.format_bounds(0.0, 1.0) == "[0.0–100.0]"
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,17 @@ def test_a_score_says_what_it_rests_on() -> None:
     ],
 )
 def test_money(usd: float | None, said: str) -> None:
-    assert formats.money(usd) == said
+    assert formats.format_money(usd) == said
 
 
 def test_money_of_two_models() -> None:
-    assert formats.money_of({"optimizer": 0.1, "scorer": 0.2}) == "$0.300"
-    assert formats.money_of({"optimizer": 0.1, "scorer": None}) == "$0.100 + unknown (scorer)"
-    assert formats.money_of({"optimizer": 0.0, "scorer": None}) == "unknown"
-    assert formats.money_of({"optimizer": None, "scorer": None}) == "unknown"
+    assert formats.format_money_by_role({"optimizer": 0.1, "scorer": 0.2}) == "$0.300"
+    assert (
+        formats.format_money_by_role({"optimizer": 0.1, "scorer": None})
+        == "$0.100 + unknown (scorer)"
+    )
+    assert formats.format_money_by_role({"optimizer": 0.0, "scorer": None}) == "unknown"
+    assert formats.format_money_by_role({"optimizer": None, "scorer": None}) == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_money_of_two_models() -> None:
     ],
 )
 def test_tokens(number: int | None, said: str) -> None:
-    assert formats.tokens(number) == said
+    assert formats.format_tokens(number) == said
 
 
 @pytest.mark.parametrize(
@@ -70,28 +73,28 @@ def test_tokens(number: int | None, said: str) -> None:
     ],
 )
 def test_time(seconds: float, said: str, clock: str) -> None:
-    assert formats.duration(seconds) == said
-    assert formats.clock(seconds) == clock
+    assert formats.format_duration(seconds) == said
+    assert formats.format_clock(seconds) == clock
 
 
 def test_small_words() -> None:
-    assert formats.points(0.2) == "+20.0"
-    assert formats.points(-0.025) == "-2.5"
-    assert formats.points(-0.00001) == "0.0"
-    assert formats.plural(1, "call") == "1 call"
-    assert formats.plural(1200, "call") == "1,200 calls"
-    assert formats.total([1, None]) is None
-    assert formats.total([1, 2]) == 3
+    assert formats.format_points(0.2) == "+20.0"
+    assert formats.format_points(-0.025) == "-2.5"
+    assert formats.format_points(-0.00001) == "0.0"
+    assert formats.pluralize(1, "call") == "1 call"
+    assert formats.pluralize(1200, "call") == "1,200 calls"
+    assert formats.sum_known([1, None]) is None
+    assert formats.sum_known([1, 2]) == 3
 
 
 def test_a_sparkline_spans_its_range() -> None:
-    assert sparkline([0.0, 0.5, 1.0], 0.0, 1.0, 10) == "▁▅█"
-    assert sparkline([0.5, 0.5], 0.5, 0.5, 10) == "▄▄"
-    assert sparkline([], 0.0, 1.0, 10) == ""
+    assert draw_sparkline([0.0, 0.5, 1.0], 0.0, 1.0, 10) == "▁▅█"
+    assert draw_sparkline([0.5, 0.5], 0.5, 0.5, 10) == "▄▄"
+    assert draw_sparkline([], 0.0, 1.0, 10) == ""
 
 
 def test_a_long_sparkline_keeps_both_ends() -> None:
-    bars = sparkline([i / 199 for i in range(200)], 0.0, 1.0, 8)
+    bars = draw_sparkline([i / 199 for i in range(200)], 0.0, 1.0, 8)
     assert bars == "▁▂▃▄▅▆▇█"
 
 

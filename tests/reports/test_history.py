@@ -8,8 +8,8 @@ import pytest
 
 from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.state import RunState, replay
-from opro_cli.reports.recorded import MOST_POINTS, MOST_REPLIES, SpendPoint, history_of
-from opro_cli.reports.result import spend_of
+from opro_cli.reports.recorded import MAX_POINTS, MAX_REPLIES, SpendPoint, build_history
+from opro_cli.reports.result import serialize_spend
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 from tests.core.runs import answered, checked, new_state, proposed
@@ -32,7 +32,7 @@ def test_spend_grows_with_the_time_at_work() -> None:
         proposed(1, 0, "better", at=905.0),  # 120 tokens
     ]
     run = recorded(replay(a_run(), events))
-    assert history_of(run, events).spend == (
+    assert build_history(run, events).spend == (
         SpendPoint(0.0, 0, 0, 0.0),
         SpendPoint(0.0, 0, 0, 0.0),
         SpendPoint(1.0, 1, 11, 0.001),
@@ -47,18 +47,18 @@ def test_spend_grows_with_the_time_at_work() -> None:
 def test_a_long_run_keeps_few_points_and_its_end() -> None:
     events = [answered("start", n, at=float(n)) for n in range(5_000)]
     run = recorded(replay(a_run(5_000), events))
-    spend = history_of(run, events).spend
-    assert MOST_POINTS / 2 < len(spend) <= 2 * MOST_POINTS + 2
+    spend = build_history(run, events).spend
+    assert MAX_POINTS / 2 < len(spend) <= 2 * MAX_POINTS + 2
     assert spend[0].calls == 0
-    assert spend[-1].calls == spend_of(run.state)["calls"] == 5_000
+    assert spend[-1].calls == serialize_spend(run.state)["calls"] == 5_000
     assert [p.calls for p in spend] == sorted(p.calls for p in spend)
 
 
 @pytest.mark.parametrize("folder", sorted(RECORDED.iterdir()), ids=lambda folder: folder.name)
 def test_it_ends_where_the_state_does(folder: Path) -> None:
     run = read_run(folder)
-    last = history_of(run, read_events(folder / "events.jsonl")).spend[-1]
-    spend = spend_of(run.state)
+    last = build_history(run, read_events(folder / "events.jsonl")).spend[-1]
+    spend = serialize_spend(run.state)
     counted = spend["counted"]
     tokens = counted["prompt_tokens"] + counted["completion_tokens"]
     assert last == SpendPoint(run.state.working_seconds, spend["calls"], tokens, counted["usd"])
@@ -67,7 +67,7 @@ def test_it_ends_where_the_state_does(folder: Path) -> None:
 def test_the_first_unreadable_replies_are_kept() -> None:
     events = [answered("start", n, None if n % 2 else 1.0) for n in range(500)]
     run = recorded(replay(a_run(500), events))
-    unreadable = history_of(run, events).unreadable
-    assert len(unreadable) == MOST_REPLIES
+    unreadable = build_history(run, events).unreadable
+    assert len(unreadable) == MAX_REPLIES
     assert [reply.question for reply in unreadable[:3]] == [1, 3, 5]
     assert (unreadable[0].instruction, unreadable[0].text) == ("start", "…")

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats.intervals import holm
-from opro_cli.reports.matrix import Column, as_rows, column
+from opro_cli.reports.matrix import MatrixColumn, build_column, list_rows
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 
 
-def of_scores(*right: int, questions: int = 20) -> Column:
+def of_scores(*right: int, questions: int = 20) -> MatrixColumn:
     """Prompts "p0", "p1" … that answer so many of the questions rightly, from the first on."""
     prompts = tuple(f"p{place}" for place in range(len(right)))
     state = new_state(*prompts, steps=0, train=0, test=questions)
@@ -22,7 +22,7 @@ def of_scores(*right: int, questions: int = 20) -> Column:
         for question in range(questions):
             state.apply(answered(prompt, question, float(question < count), "test"))
     run = RecordedRun("r", "r", {"scorer": {"model": "m"}}, {}, {}, state, "finished")
-    return column("d", run, prompts)
+    return build_column("d", run, prompts)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_only_what_is_told_apart_has_a_mark() -> None:
 def test_a_prompt_without_a_score_has_the_same_keys_as_the_others() -> None:
     found = of_scores(2, 1, questions=2)
     unscored = replace(found, entries=(replace(found.entries[0], score=None), found.entries[1]))
-    first, second = as_rows(("p0", "p1"), [unscored])
+    first, second = list_rows(("p0", "p1"), [unscored])
     assert list(first) == list(second)
     assert (first["mean"], second["n"]) == (None, 2)
 

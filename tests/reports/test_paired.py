@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats.intervals import holm
-from opro_cli.core.stats.paired import GAFFKE, graded_difference
+from opro_cli.core.stats.paired import GAFFKE, compare_graded_scores
 from opro_cli.reports.paired import Flips
 from opro_cli.reports.verdict import judge
 from tests.reports.runs import diff, run
@@ -55,7 +55,7 @@ def test_scores_in_between_are_gained_or_lost_and_tested_as_graded() -> None:
     assert [flip.question for flip in flips.gained] == ["a", "b"]
     assert [flip.question for flip in flips.lost] == ["d"]
     assert (flips.test, flips.shared) == (GAFFKE, 4)
-    assert flips.p_value == graded_difference([0.5, 0.5, 0.0, -0.5]).p_value
+    assert flips.p_value == compare_graded_scores([0.5, 0.5, 0.0, -0.5]).p_value
 
 
 def test_unreadable_is_wrong() -> None:
@@ -68,7 +68,7 @@ def test_replies_are_joined_to_the_question_of_each_run() -> None:
     one, other = run("a", "Think.", "wr", "ab"), run("b", "Do.", "wr", "ba")
     flips = diff(one, other).flips
     assert flips is not None
-    assert flips.numbers() == ({0, 1}, {0, 1})
+    assert flips.list_numbers() == ({0, 1}, {0, 1})
     told = flips.with_replies({("test", 0): ("no", "2")}, {("test", 1): ("1",)})
     assert told.gained[0].question == "a"
     assert told.gained[0].before.replies == ("no", "2")

@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import result_of, steps_done
+from opro_cli.reports.result import build_result, count_steps_done
 from opro_cli.reports.verdict import judge
 from tests.core.runs import answered, new_state, proposed, score_all
 
@@ -36,7 +36,7 @@ def run_with_test(start_right: int, best_right: int, test: int) -> RunState:
 
 
 def test_the_contract_of_a_finished_run() -> None:
-    result = result_of(recorded(run_with_test(2, 9, 10)), finished=True)
+    result = build_result(recorded(run_with_test(2, 9, 10)), finished=True)
     assert result["status"] == "finished"
     assert result["initial"]["instruction"] == "start"
     assert (result["best"]["instruction"], result["best"]["step"]) == ("better", 1)
@@ -68,7 +68,7 @@ def test_the_contract_of_a_finished_run() -> None:
 
 
 def test_the_verdict_is_a_paired_test() -> None:
-    result = result_of(recorded(run_with_test(2, 9, 10)), finished=True)
+    result = build_result(recorded(run_with_test(2, 9, 10)), finished=True)
     # 7 gained, 0 lost: the exact p is 2 / 2**7, and half of it is the chance of just this
     assert result["paired_test"] == {
         "test": "McNemar mid-p",
@@ -86,7 +86,7 @@ def test_the_verdict_is_a_paired_test() -> None:
 
 
 def test_what_is_not_told_apart_says_how_many_questions_would() -> None:
-    result = result_of(recorded(run_with_test(5, 7, 10)), finished=True)
+    result = build_result(recorded(run_with_test(5, 7, 10)), finished=True)
     assert result["verdict"] == "not_distinguishable"
     # 2 of 10 gained, none lost (Connor 1987): ((1.95996 √.2 + .84162 √(.2 - .04)) / .2)² = 36.8
     assert result["questions_needed"] == 37
@@ -109,7 +109,7 @@ def test_only_a_gain_that_is_no_chance_is_called_one(
 ) -> None:
     # 4 gained: mid-p = .0625; 5 gained: .03125
     assert (
-        result_of(recorded(run_with_test(start_right, best_right, 10)), finished=True)["verdict"]
+        build_result(recorded(run_with_test(start_right, best_right, 10)), finished=True)["verdict"]
         == verdict
     )
 
@@ -117,7 +117,7 @@ def test_only_a_gain_that_is_no_chance_is_called_one(
 def test_without_a_test_split_no_gain_is_claimed() -> None:
     state = new_state(steps=0, train=4)
     score_all(state, "start", 1)
-    result = result_of(recorded(state), finished=True)
+    result = build_result(recorded(state), finished=True)
     assert result["verdict"] is None
     assert "no test split" in result["verdict_sentence"]
 
@@ -126,7 +126,7 @@ def test_a_start_prompt_that_stays_best_is_the_headline() -> None:
     state = new_state(steps=0, train=4, test=4)
     score_all(state, "start", 1)
     score_all(state, "start", 1, "test")
-    result = result_of(recorded(state), finished=True)
+    result = build_result(recorded(state), finished=True)
     assert result["verdict"] == "not_distinguishable"
     assert result["initial"] == result["best"]
 
@@ -138,7 +138,7 @@ def test_a_stopped_run_has_a_best_so_far_and_no_verdict() -> None:
     score_all(state, "better", 3)
     state.apply(proposed(2, 0, "half done"))
     state.apply(answered("half done", 0))
-    result = result_of(recorded(state), finished=False)
+    result = build_result(recorded(state), finished=False)
     assert result["status"] == "stopped"
     assert result["verdict"] is None
     assert result["best"]["instruction"] == "better"
@@ -147,14 +147,14 @@ def test_a_stopped_run_has_a_best_so_far_and_no_verdict() -> None:
 
 def test_nothing_scored_is_nothing_claimed() -> None:
     state = new_state(train=4)
-    result = result_of(recorded(state), finished=False)
+    result = build_result(recorded(state), finished=False)
     assert result["initial"] is result["best"] is None
     assert judge(state, None, None)["verdict"] is None
-    assert steps_done(state) == 0
+    assert count_steps_done(state) == 0
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_an_unknown_price_stays_unknown(split: Split) -> None:
     state = new_state(steps=0, train=1, **{split: 1})
     state.apply(answered("start", 0, usd=None))
-    assert result_of(recorded(state), finished=False)["spend"]["usd"] is None
+    assert build_result(recorded(state), finished=False)["spend"]["usd"] is None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.reports.formats import cost_words, uncounted_words, unmetered_in_short
+from opro_cli.reports.formats import format_cost, format_unmetered, format_unmetered_briefly
 
 COUNTED = {"usd": 0.42, "prompt_tokens": 10, "completion_tokens": 5}
 
@@ -17,10 +17,13 @@ def bounds(calls: int, tokens: int = 0, usd: float | None = 0.0) -> dict[str, An
 
 def test_nothing_is_said_of_none() -> None:
     assert (
-        uncounted_words(bounds(0)) == uncounted_words(None) == unmetered_in_short(bounds(0)) == ""
+        format_unmetered(bounds(0))
+        == format_unmetered(None)
+        == format_unmetered_briefly(bounds(0))
+        == ""
     )
     spend = {"usd": 0.42, "counted": COUNTED, "uncounted": bounds(0)}
-    assert cost_words(spend) == cost_words({"usd": 0.42}) == "$0.420"
+    assert format_cost(spend) == format_cost({"usd": 0.42}) == "$0.420"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,6 @@ def test_nothing_is_said_of_none() -> None:
 def test_unmetered_calls_are_named(
     unmetered: dict[str, Any], long: str, short: str, cost: str
 ) -> None:
-    assert uncounted_words(unmetered) == long
-    assert unmetered_in_short(unmetered) == short
-    assert cost_words({"usd": None, "counted": COUNTED, "uncounted": unmetered}) == cost
+    assert format_unmetered(unmetered) == long
+    assert format_unmetered_briefly(unmetered) == short
+    assert format_cost({"usd": None, "counted": COUNTED, "uncounted": unmetered}) == cost

@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.run.answers import Outcome
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.stats.intervals import difference_interval
-from opro_cli.reports.paired import compare
+from opro_cli.reports.paired import compare_candidates
 
 
 def scored(*scores: float | None) -> Candidate:
@@ -20,7 +20,7 @@ def scored(*scores: float | None) -> Candidate:
 
 
 def test_right_or_wrong_by_hand() -> None:
-    found = compare(scored(1, 0, 0, 0, 1, 0), scored(0, 1, 1, 1, 1, 0))
+    found = compare_candidates(scored(1, 0, 0, 0, 1, 0), scored(0, 1, 1, 1, 1, 0))
     assert found is not None
     assert (found.test, found.n, found.gained, found.lost) == ("McNemar mid-p", 6, 3, 1)
     # 2 (1 + 4) / 16 - 4 / 16
@@ -30,7 +30,7 @@ def test_right_or_wrong_by_hand() -> None:
 
 
 def test_scores_between_are_compared_by_gaffkes_test() -> None:
-    found = compare(scored(0.5, 0.25, 0.0, 1.0), scored(1.0, 0.75, 0.5, 1.0))
+    found = compare_candidates(scored(0.5, 0.25, 0.0, 1.0), scored(1.0, 0.75, 0.5, 1.0))
     assert found is not None
     assert (found.test, found.gained, found.lost) == ("Gaffke p", 3, 0)
     # Three gains of 0.5 and an unseen loss of 1: 2 * 3/4 * (1 / 1.5) ** 3
@@ -41,12 +41,12 @@ def test_scores_between_are_compared_by_gaffkes_test() -> None:
 
 def test_the_same_figures_come_out_every_time() -> None:
     first, second = scored(0.5, 0.25, 0.1, 1.0), scored(1.0, 0.75, 0.5, 0.9)
-    assert compare(first, second) == compare(first, second)
+    assert compare_candidates(first, second) == compare_candidates(first, second)
 
 
 def test_questions_left_out_by_either_do_not_count() -> None:
-    found = compare(scored(1, 0, None, 0), scored(1, 1, 1, None))
+    found = compare_candidates(scored(1, 0, None, 0), scored(1, 1, 1, None))
     assert found is not None
     assert (found.n, found.gained, found.lost) == (2, 1, 0)
-    assert compare(scored(None), scored(1)) is None
-    assert compare(scored(), scored(1)) is None
+    assert compare_candidates(scored(None), scored(1)) is None
+    assert compare_candidates(scored(), scored(1)) is None

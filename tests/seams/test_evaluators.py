@@ -10,7 +10,7 @@ from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import Example
 from opro_cli.loop.runner import Runner
-from opro_cli.store.journal import event_of, line_of
+from opro_cli.store.journal import decode_event, encode_event
 from opro_cli.testing.scripted import ScriptedModel
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome, settings
 from tests.seams.toys import Descend, Judged, Loss
@@ -52,7 +52,7 @@ async def test_a_judge_is_metered_and_a_kill_between_two_calls_pays_neither_twic
         assert outcome(resumed)["best"] == outcome(whole)["best"]
     remarks = [e for e in past if isinstance(e, Feedback)]
     assert json.loads(remarks[0].parts).keys() == {"good"}
-    assert all(event_of(line_of(e)) == e for e in past)
+    assert all(decode_event(encode_event(e)) == e for e in past)
 
 
 async def test_a_loss_up_to_1e306_is_minimised_without_any_model() -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from opro_cli.core.task.example import ChatReply, Split
 from opro_cli.errors import ModelError
-from opro_cli.reports.paired import Question
-from opro_cli.reports.sweeps.measured import over_tasks
+from opro_cli.reports.paired import QuestionKey
+from opro_cli.reports.sweeps.measured import average_over_tasks
 from tests.simulations.server import SHARED, Asked, Server, cut_at, normal, run_once
 
 Verdict = str | None
@@ -208,11 +208,11 @@ def sweep(seed: int, tasks: int, spread: float = 0.05, copies: bool = False) -> 
         for _ in range(3):
             won = [_right(chance, each, min(0.99, max(0.01, 0.6 + gain))) for each in hard]
             gains = {
-                Question(f"{task} q{i}", "t", 0): float(after) - float(before)
+                QuestionKey(f"{task} q{i}", "t", 0): float(after) - float(before)
                 for i, (before, after) in enumerate(zip(start, won, strict=True))
             }
             measured.append((f"task{task}", gains))
-    estimate = over_tasks(measured).estimate
+    estimate = average_over_tasks(measured).estimate
     assert estimate is not None
     interval = estimate.interval
     return "improved" if interval.low > 0 else "worse" if interval.high < 0 else "none"

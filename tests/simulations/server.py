@@ -29,7 +29,7 @@ from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Examp
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import result_of
+from opro_cli.reports.result import build_result
 from tests.loop.runs import MemoryJournal, model_evaluator
 
 START = "Let's think."
@@ -218,4 +218,4 @@ def run_once(
         state=state,
         status="finished",
     )
-    return result_of(run, finished=True)
+    return build_result(run, finished=True)

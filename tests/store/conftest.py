@@ -15,8 +15,8 @@ import pytest
 
 from opro_cli.cli.app import main
 from opro_cli.core.settings.settings import EMBEDDED
-from opro_cli.models.embedded import weights_of
-from opro_cli.store.run_files import settings_fingerprint
+from opro_cli.models.embedded import hash_weights
+from opro_cli.store.run_files import fingerprint_settings
 from tests.store.journals import FOLDERS
 
 ROOT = Path(__file__).parents[2]
@@ -99,8 +99,8 @@ def give_each_role_its_model(folder: Path) -> None:
         optimizer = optimizer.replace(EMBEDDED["scorer"], EMBEDDED["optimizer"])
         (folder / name).write_text(scorer + key + optimizer)
     identity = json.loads((folder / "run.json").read_text())
-    identity["weights"] = weights_of(EMBEDDED.values())
-    identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
+    identity["weights"] = hash_weights(EMBEDDED.values())
+    identity["config_fingerprint"] = fingerprint_settings(identity["settings"])
     (folder / "run.json").write_text(json.dumps(identity))
 
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.task.example import examples_fingerprint
+from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.files import write_atomically
 from opro_cli.store import run_folder
 from opro_cli.store.journal import FileJournal
-from opro_cli.store.run_files import config_bytes
+from opro_cli.store.run_files import encode_config
 from opro_cli.store.run_folder import create_run, rewrite_config, write_result
 from tests.loop.runs import examples, settings
 from tests.store.journals import EVENTS, write
@@ -50,7 +50,7 @@ def _write_result(folder: Path) -> None:
 
 def _create_run(folder: Path) -> None:
     questions = examples()
-    identity = {"data_fingerprint": examples_fingerprint(questions)}
+    identity = {"data_fingerprint": fingerprint_examples(questions)}
     create_run(folder / "a" / "runs", settings(), questions, identity)
 
 
@@ -130,7 +130,7 @@ def main() -> None:
     what, place = sys.argv[1:]
     # Looking up versions reads hundreds of files and writes none.
     run_folder.package_versions = dict  # type: ignore[attr-defined]
-    vars(run_folder).update(config_bytes=made_once(config_bytes))
+    vars(run_folder).update(config_bytes=made_once(encode_config))
     deed = DEEDS[what]
     with tempfile.TemporaryDirectory() as spare:  # so that all is imported when moments count
         deed.prepare(Path(spare))

@@ -21,11 +21,11 @@ from opro_cli.store import answer_file
 from opro_cli.store.answer_cache import WRITE_AT, AnswerStore, BoundCache
 from opro_cli.store.answer_file import (
     MEGABYTE,
-    cache_info,
-    cache_limit,
-    cache_path,
     clear_cache,
     connect,
+    find_cache_path,
+    read_cache_info,
+    read_cache_limit,
 )
 
 MODEL = "openai/stub"
@@ -38,7 +38,7 @@ def asking(number: int) -> ChatRequest:
 
 def opened(clock: Callable[[], float] = lambda: 1_000_000.0) -> BoundCache:
     """The cache of this test, for one model."""
-    return AnswerStore(cache_path(), cache_limit(), clock).bound_to(ScorerSettings(MODEL))
+    return AnswerStore(find_cache_path(), read_cache_limit(), clock).bind(ScorerSettings(MODEL))
 
 
 def keep(*numbers: int, at: float = 1_000_000.0, text: str = "4") -> None:
@@ -61,8 +61,8 @@ def kept(*numbers: int, at: float = 1_000_000.0) -> list[int]:
 def test_answers_outlive_the_session(tmp_path: Path) -> None:
     keep(*range(3))
     assert kept(*range(4)) == [0, 1, 2]
-    assert stat.S_IMODE(cache_path().stat().st_mode) == 0o600
-    assert stat.S_IMODE(cache_path().parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(find_cache_path().stat().st_mode) == 0o600
+    assert stat.S_IMODE(find_cache_path().parent.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("text", ["plain", "", "line\nline\0", "é 漢 🙂", "half a pair \ud83d"])
@@ -78,7 +78,7 @@ def test_a_text_comes_back_as_it_was(text: str) -> None:
 def test_no_prompt_and_no_key_is_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-a-secret-key")
     keep(7)
-    written = b"".join(path.read_bytes() for path in cache_path().parent.iterdir())
+    written = b"".join(path.read_bytes() for path in find_cache_path().parent.iterdir())
     assert b"openai/stub" in written
     assert b"question" not in written
     assert b"secret" not in written
@@ -108,7 +108,7 @@ def test_answers_are_written_without_waiting_for_the_end(many: int) -> None:
 
 def test_an_answer_is_found_while_it_waits_for_another_process() -> None:
     keep(1)
-    with contextlib.closing(connect(cache_path())) as other:
+    with contextlib.closing(connect(find_cache_path())) as other:
         other.execute("BEGIN IMMEDIATE")
         cache = opened()
         cache.put(cache.key(asking(2)), REPLY)
@@ -133,11 +133,11 @@ def test_of_two_answers_the_first_one_stays() -> None:
 
 def test_a_lookup_within_the_hour_writes_nothing() -> None:
     keep(1, at=1_000_000)
-    before = cache_path().read_bytes()
+    before = find_cache_path().read_bytes()
     assert kept(1, at=1_003_600) == [1]
-    assert cache_path().read_bytes() == before
+    assert find_cache_path().read_bytes() == before
     assert kept(1, at=1_003_601) == [1]
-    assert cache_path().read_bytes() != before
+    assert find_cache_path().read_bytes() != before
 
 
 def test_the_least_recently_used_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_the_least_recently_used_go_first(monkeypatch: pytest.MonkeyPatch) -> No
     keep(*range(100), at=1_000_000, text="a" * 8000)
     assert kept(*range(10), at=1_010_000) == list(range(10))
     keep(*range(100, 150), at=1_020_000, text="a" * 8000)
-    assert cache_path().stat().st_size <= MEGABYTE
+    assert find_cache_path().stat().st_size <= MEGABYTE
     left = kept(*range(150), at=1_020_000)
     assert left[:10] == list(range(10))
     assert left[-50:] == list(range(100, 150))
@@ -155,17 +155,17 @@ def test_the_least_recently_used_go_first(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_file_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
     keep(*range(400), text="a" * 8000)
-    assert cache_path().stat().st_size > 3 * MEGABYTE
+    assert find_cache_path().stat().st_size > 3 * MEGABYTE
     monkeypatch.setenv("OPRO_CACHE_MB", "1")
     keep(400)
-    assert cache_path().stat().st_size <= MEGABYTE
+    assert find_cache_path().stat().st_size <= MEGABYTE
 
 
 @pytest.mark.parametrize("told", ["0", "-1", "1.5", "much", "²", "1e3"])
 def test_a_limit_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
     monkeypatch.setenv("OPRO_CACHE_MB", told)
     with pytest.raises(UsageError, match="OPRO_CACHE_MB: expected a whole number"):
-        cache_limit()
+        read_cache_limit()
 
 
 def test_the_folder_is_where_programs_keep_such_files(
@@ -175,11 +175,11 @@ def test_the_folder_is_where_programs_keep_such_files(
     monkeypatch.delenv("OPRO_CACHE_DIR")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
-    assert cache_path() == tmp_path / ".cache" / "opro" / "answers.sqlite"
+    assert find_cache_path() == tmp_path / ".cache" / "opro" / "answers.sqlite"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_path() == tmp_path / "xdg" / "opro" / "answers.sqlite"
+    assert find_cache_path() == tmp_path / "xdg" / "opro" / "answers.sqlite"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache_path() == tmp_path / "Library" / "Caches" / "opro" / "answers.sqlite"
+    assert find_cache_path() == tmp_path / "Library" / "Caches" / "opro" / "answers.sqlite"
 
 
 PUT_MANY = """\
@@ -206,15 +206,15 @@ def test_processes_share_the_file() -> None:
         _, err = process.communicate()
         assert process.returncode == 0, err
     assert kept(*range(3001)) == list(range(3000))
-    assert cache_info().answers == 3000
+    assert read_cache_info().answers == 3000
 
 
 def test_a_process_that_ends_takes_nothing_from_one_that_goes_on() -> None:
     """Whoever closes the file last removes its log: an open session must not be overlooked."""
-    log = cache_path().with_name("answers.sqlite-wal")
+    log = find_cache_path().with_name("answers.sqlite-wal")
     cache = opened()
     cache.put(cache.key(asking(0)), REPLY)
-    with contextlib.closing(connect(cache_path())) as file:
+    with contextlib.closing(connect(find_cache_path())) as file:
         count = "SELECT count(*) FROM answers"
         assert comes(lambda: file.execute(count).fetchone() == (1,))
     subprocess.run([sys.executable, "-c", PUT_MANY, "1", "9"], check=True)
@@ -253,14 +253,14 @@ def test_an_unusable_file_ends_the_cache_and_nothing_else(
     spoil: Callable[[Path], None], told: str
 ) -> None:
     keep(*range(100))
-    spoil(cache_path())
+    spoil(find_cache_path())
     cache = opened()
     assert cache.get(cache.key(asking(1))) is None
     cache.put(cache.key(asking(1)), REPLY)
     cache.close()
-    assert cache.trouble == f"no answer cache: {cache_path()} {told}"
+    assert cache.trouble == f"no answer cache: {find_cache_path()} {told}"
     with pytest.raises(UsageError, match="opro cache clear"):
-        cache_info()
+        read_cache_info()
     clear_cache()
     keep(1)
     assert kept(1, 2) == [1]
@@ -281,7 +281,7 @@ def test_a_folder_that_cannot_be_ends_the_cache_and_nothing_else(
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPRO_CACHE_DIR")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(answer_file, "_home", lambda: Path("~"))
+    monkeypatch.setattr(answer_file, "_find_home", lambda: Path("~"))
     cache = opened()
     cache.close()
     assert cache.trouble.endswith("there is no home folder; set OPRO_CACHE_DIR")
@@ -301,7 +301,7 @@ def test_a_full_disk_ends_the_cache_and_nothing_else(monkeypatch: pytest.MonkeyP
     for number in range(2, 100):
         cache.put(cache.key(asking(number)), ChatReply("a" * 8000, "stop", 1, 1, 0.0))
     cache.close()
-    assert cache.trouble == f"no answer cache: {cache_path()}: database or disk is full"
+    assert cache.trouble == f"no answer cache: {find_cache_path()}: database or disk is full"
 
 
 def test_a_file_that_another_keeps_for_itself_ends_the_cache(
@@ -309,13 +309,13 @@ def test_a_file_that_another_keeps_for_itself_ends_the_cache(
 ) -> None:
     keep(1)
     monkeypatch.setattr(answer_file, "BUSY_SECONDS", 0.0)
-    with contextlib.closing(connect(cache_path())) as other:
+    with contextlib.closing(connect(find_cache_path())) as other:
         other.execute("BEGIN IMMEDIATE")
         cache = opened()
         assert cache.get(cache.key(asking(1))) is not None  # looking up waits for nobody
         cache.put(cache.key(asking(2)), REPLY)
         cache.close()
-        assert cache.trouble == f"no answer cache: {cache_path()}: database is locked"
+        assert cache.trouble == f"no answer cache: {find_cache_path()}: database is locked"
         with pytest.raises(Exception, match="another opro is writing"):
             clear_cache()
     assert kept(1, 2) == [1]
@@ -339,7 +339,7 @@ def test_an_answer_of_one_endpoint_is_an_answer_of_all() -> None:
     def at(*places: str) -> BoundCache:
         several = tuple(EndpointSettings(f"http://{place}/v1") for place in places)
         settings = ScorerSettings(MODEL, endpoints=several)
-        return AnswerStore(cache_path(), cache_limit()).bound_to(settings)
+        return AnswerStore(find_cache_path(), read_cache_limit()).bind(settings)
 
     def has(cache: BoundCache, number: int) -> bool:
         found = cache.get(cache.key(asking(number))) is not None
@@ -351,6 +351,6 @@ def test_an_answer_of_one_endpoint_is_an_answer_of_all() -> None:
     cache.close()
     assert has(at("b", "c"), 1), "a was replaced by c"
     alone = ScorerSettings(MODEL, api_base="http://b/v1")
-    assert has(AnswerStore(cache_path(), cache_limit()).bound_to(alone), 1)
+    assert has(AnswerStore(find_cache_path(), read_cache_limit()).bind(alone), 1)
     assert not has(at("c", "d"), 1), "nobody says that these have the same model"
     assert not has(at("a", "b"), 2)

@@ -18,8 +18,8 @@ from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import UsageError
 from opro_cli.store import answer_table as answer_rows
 from opro_cli.store.answer_cache import AnswerStore
-from opro_cli.store.answer_file import cache_info, cache_path, clear_cache, connect
-from opro_cli.store.answer_table import CONVERTED, CONVERTING, checksum
+from opro_cli.store.answer_file import clear_cache, connect, find_cache_path, read_cache_info
+from opro_cli.store.answer_table import CONVERTED, CONVERTING, compute_checksum
 from tests.store.conftest import ROOT
 
 LIMIT = 2**30
@@ -90,9 +90,9 @@ def use(path: Path) -> Counter[str]:
 def use_commands() -> None:
     """`opro cache info` and `clear`: they say what there is, or refuse with a remedy."""
     with contextlib.suppress(UsageError):
-        cache_info()
+        read_cache_info()
     clear_cache()
-    assert cache_info().answers == 0
+    assert read_cache_info().answers == 0
 
 
 def flip(data: bytearray, moments: random.Random) -> None:
@@ -121,7 +121,7 @@ def test_damage_is_a_miss_and_never_another_answer(
     tmp_path: Path, spoil: Callable[[bytearray, random.Random], None], times: int
 ) -> None:
     whole = write_answers(tmp_path / "whole.sqlite")
-    path = cache_path()
+    path = find_cache_path()
     seed = int(os.environ.get("OPRO_FLIP_SEED", random.randrange(10**6)))
     moments, seen = random.Random(seed), Counter[str]()
     for _ in range(times):
@@ -161,7 +161,7 @@ def change(path: Path, statement: str) -> None:
     ],
 )
 def test_a_damaged_row_is_missed_and_replaced_by_the_next_answer(statement: str) -> None:
-    path, key = cache_path(), list(ANSWERS)[4]
+    path, key = find_cache_path(), list(ANSWERS)[4]
     write_answers(path)
     change(path, statement)
     store = AnswerStore(path, LIMIT)
@@ -178,11 +178,11 @@ def test_a_damaged_row_is_missed_and_replaced_by_the_next_answer(statement: str)
 @pytest.mark.parametrize("column", ["used", "made", "model"])
 @pytest.mark.parametrize("value", ["'soon'", "x'ff'", "9223372036854775807", "-1e300"])
 def test_what_no_answer_depends_on_may_be_damaged(column: str, value: str) -> None:
-    path = cache_path()
+    path = find_cache_path()
     write_answers(path)
     change(path, f"UPDATE answers SET {column} = {value}")
     assert use(path) == Counter({"right": len(ANSWERS)})
-    assert cache_info().answers == len(ANSWERS) + 1
+    assert read_cache_info().answers == len(ANSWERS) + 1
     assert clear_cache().answers == len(ANSWERS) + 1
 
 
@@ -192,9 +192,9 @@ def version(path: Path) -> int:
 
 
 def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> None:
-    path = cache_path()
+    path = find_cache_path()
     write_schema_1(path)
-    assert cache_info().answers == len(ANSWERS)
+    assert read_cache_info().answers == len(ANSWERS)
     assert version(path) == CONVERTING
     store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
     assert all(store.get(key) == reply(text) for key, text in ANSWERS.items())
@@ -205,7 +205,7 @@ def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> Non
     assert version(path) == CONVERTED
     with contextlib.closing(sqlite3.connect(path)) as file:
         rows = file.execute("SELECT key, text, finish_reason, crc FROM answers").fetchall()
-    assert all(row[3] == checksum(*row[:3]) for row in rows)
+    assert all(row[3] == compute_checksum(*row[:3]) for row in rows)
     assert use(path) == Counter({"right": len(ANSWERS)})
     change(path, "UPDATE answers SET crc = NULL WHERE id = 5")
     assert use(path) == Counter({"right": len(ANSWERS) - 1, "missed": 1})
@@ -214,7 +214,7 @@ def test_the_answers_of_an_older_opro_are_found_and_get_their_checksums() -> Non
 def test_a_session_that_ends_early_leaves_a_file_half_converted_and_the_next_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = cache_path()
+    path = find_cache_path()
     write_schema_1(path)
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.executemany(
@@ -236,7 +236,7 @@ def test_a_session_that_ends_early_leaves_a_file_half_converted_and_the_next_goe
 def test_a_full_disk_keeps_a_file_from_being_converted_and_not_from_being_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = cache_path()
+    path = find_cache_path()
     write_schema_1(path)
 
     def small(path: Path) -> sqlite3.Connection:
@@ -244,7 +244,7 @@ def test_a_full_disk_keeps_a_file_from_being_converted_and_not_from_being_read(
         file.execute("PRAGMA max_page_count = 1")  # of those that it has, none more
         return file
 
-    cache_info()
+    read_cache_info()
     monkeypatch.setattr("opro_cli.store.answer_cache.connect", small)
     store = AnswerStore(path, LIMIT, clock=lambda: 10.0)
     while store._to_convert is not None:
@@ -281,7 +281,7 @@ def test_several_processes_convert_one_file_at_once(tmp_path: Path) -> None:
 
 def test_an_answer_of_an_older_opro_that_is_still_at_work_is_not_in_the_way() -> None:
     """It goes on putting rows without a checksum into a file that is converted."""
-    path, key = cache_path(), b"k" * 16
+    path, key = find_cache_path(), b"k" * 16
     write_answers(path)
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute(INSERT_1, (key, b"old", b"stop", b"m", 9, 9))
@@ -296,7 +296,7 @@ def test_an_answer_of_an_older_opro_that_is_still_at_work_is_not_in_the_way() ->
 
 
 def test_the_checksum_is_one_of_the_key_and_of_where_its_parts_end() -> None:
-    assert checksum(b"ab", b"c", b"d") != checksum(b"a", b"bc", b"d")
-    assert checksum(b"a", b"bc", b"d") != checksum(b"a", b"b", b"cd")
-    assert checksum(b"a", b"b", 1) is None
-    assert answer_rows.reply_in((1, b"b", b"c", 0, None), b"a", converted=True) is None
+    assert compute_checksum(b"ab", b"c", b"d") != compute_checksum(b"a", b"bc", b"d")
+    assert compute_checksum(b"a", b"bc", b"d") != compute_checksum(b"a", b"b", b"cd")
+    assert compute_checksum(b"a", b"b", 1) is None
+    assert answer_rows.decode_reply((1, b"b", b"c", 0, None), b"a", converted=True) is None

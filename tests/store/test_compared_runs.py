@@ -10,8 +10,8 @@ import pytest
 from opro_cli.core.run.candidates import candidate_id
 from opro_cli.core.run.events import Event, Refused
 from opro_cli.errors import OproError, UsageError
-from opro_cli.store.compared_runs import choose_prompts, find_prompt, read_replies
-from opro_cli.store.journal import line_of
+from opro_cli.store.compared_runs import find_prompt, read_replies, select_prompts
+from opro_cli.store.journal import encode_event
 from tests.core.runs import answered, reasoned
 
 FOLDERS = Path(__file__).parents[1] / "run_folders"
@@ -74,14 +74,14 @@ def test_names_of_nothing(tmp_path: Path, wanted: str, message: str) -> None:
 
 
 def test_a_run_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = choose_prompts(FOLDERS, ["format-2@start", "format-2", "format-1@0.1"])
+    chosen = select_prompts(FOLDERS, ["format-2@start", "format-2", "format-1@0.1"])
     assert chosen[0].run is chosen[1].run
     assert [str(each.place) for each in chosen] == ["start", "best", "0.1"]
     assert all(each.candidate for each in chosen)
 
 
 def journal(folder: Path, *events: Event) -> Path:
-    (folder / "events.jsonl").write_bytes(b"".join(map(line_of, events)))
+    (folder / "events.jsonl").write_bytes(b"".join(map(encode_event, events)))
     return folder
 
 

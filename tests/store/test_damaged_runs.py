@@ -11,7 +11,7 @@ import pytest
 
 from opro_cli.errors import JournalError, OproError, RunFolderError
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import candidates_of, listed, result_of
+from opro_cli.reports.result import build_result, serialize_candidates, summarize_run
 from opro_cli.store.run_folder import read_run, write_result
 from tests.store.conftest import Opro, copy_of, cut_off, unfinished_copy
 from tests.store.journals import follow
@@ -40,9 +40,9 @@ def open_and_report(folder: Path) -> OproError | None:
 
 
 def report(run: RecordedRun) -> None:
-    result_of(run, finished=run.status == "finished")
-    candidates_of(run.state)
-    listed(run)
+    build_result(run, finished=run.status == "finished")
+    serialize_candidates(run.state)
+    summarize_run(run)
 
 
 def cuts(whole: bytes, step: int) -> Iterator[bytes]:
@@ -100,9 +100,9 @@ def test_a_changed_byte_ends_in_a_sentence_or_in_nothing(
 def test_changed_settings_in_the_identity_of_a_new_run_are_refused(folder: Path) -> None:
     path = folder / "run.json"
     identity = json.loads(path.read_bytes())
-    from opro_cli.store.run_files import settings_fingerprint
+    from opro_cli.store.run_files import fingerprint_settings
 
-    identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
+    identity["config_fingerprint"] = fingerprint_settings(identity["settings"])
     path.write_text(json.dumps(identity))
     assert open_and_report(folder) is None
     identity["settings"]["search"]["steps"] = 3
@@ -245,7 +245,7 @@ def test_a_result_that_is_half_there_is_made_again(tmp_path: Path) -> None:
     (folder / "result.json").write_bytes(whole[:100])
     run = read_run(folder)
     assert run.status == "finished"
-    write_result(folder, result_of(run, finished=True), "x")
+    write_result(folder, build_result(run, finished=True), "x")
     assert json.loads((folder / "result.json").read_bytes())["status"] == "finished"
 
 

@@ -31,7 +31,7 @@ def test_a_new_run_writes_them_down(tmp_path: Path) -> None:
 
 
 def test_other_models_have_none() -> None:
-    assert embedded_weights.weights_of(["openai/gpt-4o-mini", "ollama_chat/mistral"]) == {}
+    assert embedded_weights.hash_weights(["openai/gpt-4o-mini", "ollama_chat/mistral"]) == {}
 
 
 @pytest.mark.parametrize("recorded", [None, {}, {EMBEDDED["scorer"]: "0" * 64}, "x"])

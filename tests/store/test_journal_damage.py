@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.errors import JournalError
-from opro_cli.store.journal import numbered_events, read_events
+from opro_cli.store.journal import read_events, read_numbered_events
 from tests.store.journals import EVENTS, follow, journal_of, recorded, write
 
 NEXT = SessionStarted(9.0, 4712, "0.1.0")
@@ -186,7 +186,7 @@ def test_empty_lines_and_an_empty_file_are_no_damage(path: Path, whole: bytes) -
     assert write(path, NEXT) == ()
     assert read(path) == [NEXT]
     path.write_bytes(b"\n\r\n" + whole + b"\n")
-    assert [line for line, _ in numbered_events(path)] == list(range(3, 3 + len(EVENTS)))
+    assert [line for line, _ in read_numbered_events(path)] == list(range(3, 3 + len(EVENTS)))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.run.events import Answered, Event, MalformedEvent, Proposed, from_record
-from opro_cli.store.journal import event_of, line_of, whole_part
+from opro_cli.store.journal import decode_event, encode_event, measure_whole_event
 from tests.core.runs import answered
 from tests.store.journals import EVENTS
 
@@ -49,29 +49,29 @@ events = st.builds(
 
 @given(events)
 def test_an_event_is_read_as_it_was_written(event: Event) -> None:
-    line = line_of(event)
+    line = encode_event(event)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
-    assert event_of(line) == event
+    assert decode_event(line) == event
 
 
 @given(events)
 def test_the_fast_parser_reads_what_the_json_module_reads(event: Event) -> None:
-    line = line_of(event)
-    assert event_of(line) == from_record(json.loads(line))
+    line = encode_event(event)
+    assert decode_event(line) == from_record(json.loads(line))
 
 
 @given(events, st.binary(max_size=20))
 def test_whatever_stands_behind_a_whole_event_the_event_is_found(
     event: Event, behind: bytes
 ) -> None:
-    line = line_of(event)
-    assert whole_part(line[:-1] + behind) == len(line) - 1
-    assert whole_part(line[:-2] + behind.replace(b"}", b"")) == 0
+    line = encode_event(event)
+    assert measure_whole_event(line[:-1] + behind) == len(line) - 1
+    assert measure_whole_event(line[:-2] + behind.replace(b"}", b"")) == 0
 
 
 def test_the_checksum_is_that_of_all_before_it() -> None:
-    line = line_of(answered("start", 0))
+    line = encode_event(answered("start", 0))
     body, _, end = line.rpartition(b',"crc32":"')
     assert end == b'%08x"}\n' % zlib.crc32(body)
     assert json.loads(body + b"}")["event"] == "answered"
@@ -79,28 +79,28 @@ def test_the_checksum_is_that_of_all_before_it() -> None:
 
 def test_a_line_without_a_checksum_is_read() -> None:
     event = answered("start", 0)
-    assert event_of(line_of(event).rpartition(b',"crc32":"')[0] + b"}") == event
+    assert decode_event(encode_event(event).rpartition(b',"crc32":"')[0] + b"}") == event
 
 
 def test_a_text_cannot_pass_for_a_checksum() -> None:
     event = Answered(
         1.0, "c", "dev", 0, 'x","crc32":"00000000"}', None, None, "stop", None, None, None, 0.1
     )
-    assert event_of(line_of(event)) == event
+    assert decode_event(encode_event(event)) == event
     with pytest.raises(MalformedEvent, match="checksum"):
-        event_of(line_of(event).replace(b"stop", b"stap"))
+        decode_event(encode_event(event).replace(b"stop", b"stap"))
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_the_quick_and_the_careful_way_read_the_same(event: Event) -> None:
-    line = line_of(event)
-    assert event_of(line) == from_record(json.loads(line)) == event
+    line = encode_event(event)
+    assert decode_event(line) == from_record(json.loads(line)) == event
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), True, 1e16, "1", [1.0]])
 def test_what_could_not_be_read_back_is_not_written(score: Any) -> None:
     with pytest.raises(MalformedEvent, match=r"answered\.score is"):
-        line_of(answered("start", 0, score=score))
+        encode_event(answered("start", 0, score=score))
 
 
 @given(st.sampled_from(EVENTS), st.data())
@@ -112,10 +112,10 @@ def test_an_event_with_any_value_in_it_is_read_back_or_refused(
     change: dict[str, Any] = {data.draw(st.sampled_from(names)): data.draw(values)}
     changed = replace(event, **change)
     try:
-        line = line_of(changed)
+        line = encode_event(changed)
     except MalformedEvent:
         return
-    assert event_of(line) == changed
+    assert decode_event(line) == changed
 
 
 def test_a_number_of_a_class_of_its_own_is_written() -> None:
@@ -123,4 +123,4 @@ def test_a_number_of_a_class_of_its_own_is_written() -> None:
         pass
 
     event = answered("start", 0, score=Share(0.5))
-    assert event_of(line_of(event)) == event
+    assert decode_event(encode_event(event)) == event

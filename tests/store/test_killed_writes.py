@@ -14,10 +14,10 @@ import yaml
 
 from opro_cli.files import write_atomically
 from opro_cli.store import run_folder
-from opro_cli.store.find import HALF_MADE, last_run, list_runs
+from opro_cli.store.find import PARTIAL_PREFIX, find_last_run, list_runs
 from opro_cli.store.journal import read_events
 from opro_cli.store.lock import is_locked
-from opro_cli.store.run_files import config_bytes
+from opro_cli.store.run_files import encode_config
 from opro_cli.store.run_folder import create_run, read_run
 from tests.loop.runs import examples, settings
 from tests.store.conftest import ROOT
@@ -77,7 +77,7 @@ def test_a_config_is_the_old_or_the_new_one(tmp_path: Path) -> None:
 def test_a_new_run_is_there_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_folder, "config_bytes", made_once(config_bytes))
+    monkeypatch.setattr(run_folder, "config_bytes", made_once(encode_config))
     monkeypatch.setattr(run_folder, "package_versions", dict)
     counts = []
     for folder in left_behind("run", tmp_path):
@@ -87,9 +87,11 @@ def test_a_new_run_is_there_whole_or_not_at_all(
         for run in runs:
             assert visible(run) == {"config.yaml", "run.json", "examples.jsonl", "events.jsonl"}
             assert read_run(run).status == "killed"
-        identity = json.loads((last_run(folders_with_a_run(tmp_path)) / "run.json").read_bytes())
+        identity = json.loads(
+            (find_last_run(folders_with_a_run(tmp_path)) / "run.json").read_bytes()
+        )
         new = create_run(runs_dir, settings(), examples(), identity)
-        assert last_run(runs_dir) == new
+        assert find_last_run(runs_dir) == new
         # What the killed process left half-made is gone.
         assert {path.name for path in runs_dir.iterdir()} == {new.name, *(r.name for r in runs)}
         shutil.rmtree(new)
@@ -129,7 +131,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def fsync(fd: int) -> None:
         real(fd)
         place = Path(f"/proc/self/fd/{fd}").readlink()
-        name = "half-made" if place.name.startswith(HALF_MADE) else place.name
+        name = "half-made" if place.name.startswith(PARTIAL_PREFIX) else place.name
         seen.append(f"folder {name}" if place.is_dir() else "file")
 
     monkeypatch.setattr(os, "fsync", fsync)

@@ -15,7 +15,7 @@ import pytest
 
 from opro_cli.errors import RunExistsError, RunFolderError
 from opro_cli.store import run_folder
-from opro_cli.store.find import HALF_MADE, find_run, find_sweep, list_runs, list_sweeps
+from opro_cli.store.find import PARTIAL_PREFIX, find_run, find_sweep, list_runs, list_sweeps
 from opro_cli.store.new_folder import make_folder
 from opro_cli.store.run_folder import create_run, read_identity
 from tests.loop.runs import examples, settings
@@ -52,7 +52,7 @@ def making(folder: Path, text: str = "x") -> Iterator[subprocess.Popen[str]]:
 
 
 def half_made(parent: Path) -> list[Path]:
-    return list(parent.glob(f"{HALF_MADE}*"))
+    return list(parent.glob(f"{PARTIAL_PREFIX}*"))
 
 
 def test_of_several_that_make_one_folder_at_once_one_makes_it_whole(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from opro_cli.core.run.events import FORMAT_VERSION
 from opro_cli.loop.planner import Finish, next_work
-from opro_cli.reports.result import result_of
+from opro_cli.reports.result import build_result
 from opro_cli.store.find import find_run
 from opro_cli.store.run_folder import read_run
 from tests.reports.runs import diff
@@ -47,7 +47,7 @@ def test_an_old_run_opens_and_says_what_it_said(folder: Path, tmp_path: Path) ->
     assert run.status == "finished"
     assert next_work(run.state) == Finish()
     said = json.loads((copy / "result.json").read_text())
-    now = result_of(run, finished=True)
+    now = build_result(run, finished=True)
     if said["format_version"] < now["format_version"]:
         # Since 2 the paired test is the mid-p one, and the sentence says more.
         for key in ("format_version", "verdict_sentence", "paired_test"):

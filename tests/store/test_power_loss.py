@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.task.example import examples_fingerprint
+from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.files import write_atomically
 from opro_cli.store.find import list_runs
 from opro_cli.store.journal import FileJournal, read_events
@@ -109,7 +109,7 @@ def test_a_file_written_whole_stays_written(disk: Disk) -> None:
 
 def test_a_new_run_is_there_once_it_is_made(disk: Disk) -> None:
     questions = examples()
-    identity = {"data_fingerprint": examples_fingerprint(questions)}
+    identity = {"data_fingerprint": fingerprint_examples(questions)}
     run = create_run(disk.here / "new" / "runs", settings(), questions, identity)
     (found,) = list_runs(disk.after_power_loss() / "new" / "runs")
     assert found.name == run.name

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from opro_cli.core.run.events import FORMAT_VERSION, Event, SessionEnded, SessionStarted
-from opro_cli.core.task.example import Example, Split, examples_fingerprint
+from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.store.find import find_run, last_run, list_runs
+from opro_cli.store.find import find_last_run, find_run, list_runs
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import (
     create_run,
@@ -32,7 +32,7 @@ EXAMPLES: dict[Split, list[Example]] = {
     "dev": [],
     "test": [Example("\ud800", "x", "t.csv:4")],
 }
-FINGERPRINT = examples_fingerprint(EXAMPLES)
+FINGERPRINT = fingerprint_examples(EXAMPLES)
 START = "Let's solve the problem."
 
 
@@ -94,13 +94,13 @@ def test_the_status_is_how_the_last_session_ended(run: Path, reason: str, status
 def test_runs_are_listed_oldest_first_and_other_folders_left_alone(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == []
     with pytest.raises(RunFolderError, match="no runs in"):
-        last_run(tmp_path)
+        find_last_run(tmp_path)
     for stamp in ("20260102-000000-aaaa", "20251231-235959-bbbb", "20260102-000001-cccc"):
         (tmp_path / f"z-{stamp}").mkdir()
         (tmp_path / f"z-{stamp}" / "run.json").write_text("{}")
     (tmp_path / "notes").mkdir()
     assert [run.name[-4:] for run in list_runs(tmp_path)] == ["bbbb", "aaaa", "cccc"]
-    assert last_run(tmp_path).name.endswith("cccc")
+    assert find_last_run(tmp_path).name.endswith("cccc")
     assert find_run(tmp_path, "aaa").name.endswith("aaaa")
     with pytest.raises(RunFolderError, match="not a run folder"):
         find_run(tmp_path, str(tmp_path / "notes"))

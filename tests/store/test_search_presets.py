@@ -12,7 +12,7 @@ import yaml
 
 from opro_cli import wiring
 from opro_cli.config import search_presets
-from opro_cli.config.search_presets import SEARCH_PRESETS, search_preset_named
+from opro_cli.config.search_presets import SEARCH_PRESETS, expand_search_preset
 from opro_cli.core.settings.differences import as_plain
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import Settings
@@ -224,16 +224,16 @@ def test_every_preset_fits_every_strategy_and_task_and_reads_back(
 )
 def test_an_unknown_preset_is_refused_with_a_guess(name: str, guess: str) -> None:
     with pytest.raises(ValueError, match="expected one of") as error:
-        search_preset_named(name, None, None)
+        expand_search_preset(name, None, None)
     assert str(error.value) == (
         f"expected one of default, paper-gpt, paper-palm{guess}, found '{name}'"
     )
 
 
 def test_each_call_reads_a_preset_of_its_own() -> None:
-    first = search_preset_named("paper-gpt", "gsm8k", None)
+    first = expand_search_preset("paper-gpt", "gsm8k", None)
     first["search"]["steps"] = 1
-    assert search_preset_named("paper-gpt", "gsm8k", None)["search"]["steps"] == 200
+    assert expand_search_preset("paper-gpt", "gsm8k", None)["search"]["steps"] == 200
 
 
 FILES = {

@@ -12,7 +12,7 @@ import pytest
 from opro_cli import wiring
 from opro_cli.datasets import hub
 from opro_cli.datasets.hub import HubName
-from opro_cli.datasets.presets import preset_named
+from opro_cli.datasets.presets import expand_preset
 from opro_cli.sweep.file import Sweep, load_sweep
 from tests.cli.conftest import Opro, folder, model, opro
 
@@ -63,7 +63,7 @@ def at_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def load(name: HubName, place: str) -> Iterator[dict[str, Any]]:
         assert (name.repository, name.split) == ("lukaemon/bbh", "test")
-        question, answer = ROW[preset_named(f"bbh/{name.config}")["answer"]]
+        question, answer = ROW[expand_preset(f"bbh/{name.config}")["answer"]]
         for n in range(250):
             yield {"input": question.format(n=n), "target": answer.format(n=n)}
 
@@ -99,7 +99,7 @@ def test_the_sweep_over_bbh_is_the_papers_tasks_by_three_seeds() -> None:
         data = cell.settings.task.data
         assert data.train == f"hub:lukaemon/bbh:{task}#test"
         assert data.split == base.task.data.split  # 20 % to search on, as in the paper
-        assert cell.settings.task.answer == preset_named(f"bbh/{task}")["answer"]
+        assert cell.settings.task.answer == expand_preset(f"bbh/{task}")["answer"]
         assert (cell.settings.scorer, cell.settings.optimizer) == (base.scorer, base.optimizer)
     assert sweep.budget.usd == 100
 

@@ -22,14 +22,14 @@ from opro_cli.core.settings.settings import (
     Settings,
     TaskSettings,
 )
-from opro_cli.core.task.example import SPLITS, Example, Split, examples_fingerprint
+from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.errors import OproError
 from opro_cli.store import run_folder, snapshot
 from opro_cli.store.follow import replay_journal
-from opro_cli.store.journal import NOTHING, FileJournal, numbered_events
-from opro_cli.store.run_files import settings_fingerprint
-from opro_cli.store.run_folder import create_run, read_run, run_at_start
-from opro_cli.store.snapshot import SNAPSHOT, keep_snapshot, take_from_snapshot
+from opro_cli.store.journal import EMPTY_PREFIX, FileJournal, read_numbered_events
+from opro_cli.store.run_files import fingerprint_settings
+from opro_cli.store.run_folder import create_run, read_run, read_run_start
+from opro_cli.store.snapshot import SNAPSHOT, load_snapshot, save_snapshot
 from tests.core.histories import BASELINE, START, happenings, legal
 from tests.core.runs import answered, proposed
 from tests.core.test_snapshot import attributes
@@ -51,15 +51,15 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def keep(folder: Path) -> None:
     """Write the snapshot of a whole journal."""
-    run = run_at_start(folder)
+    run = read_run_start(folder)
     replay_journal(run.state, folder / "events.jsonl")
-    keep_snapshot(folder, run.identity, run.state, (folder / "events.jsonl").stat().st_size)
+    save_snapshot(folder, run.identity, run.state, (folder / "events.jsonl").stat().st_size)
 
 
 def covered(folder: Path) -> int:
     """The bytes of the journal that a reader need not replay."""
-    run = run_at_start(folder)
-    return take_from_snapshot(folder, run.identity, run.state)[1].size
+    run = read_run_start(folder)
+    return load_snapshot(folder, run.identity, run.state)[1].size
 
 
 def told(folder: Path) -> object:
@@ -108,7 +108,7 @@ def new_run(parent: Path, rounds: int = 1, unanswerable: str = "wrong") -> Path:
         noise_check=True,
     )
     asked = Settings(task, ScorerSettings("a/b"), OptimizerSettings("a/b"), search=search)
-    return create_run(parent, asked, EXAMPLES, {"data_fingerprint": examples_fingerprint(EXAMPLES)})
+    return create_run(parent, asked, EXAMPLES, {"data_fingerprint": fingerprint_examples(EXAMPLES)})
 
 
 def write(folder: Path, *events: Event) -> None:
@@ -132,7 +132,7 @@ def test_whatever_happened_before_and_after_it_readers_learn_the_same(
 ) -> None:
     with TemporaryDirectory() as parent:
         folder = new_run(Path(parent), rounds, unanswerable)
-        state = run_at_start(folder).state
+        state = read_run_start(folder).state
         write(folder, *legal(state, before))
         keep(folder)
         size = (folder / "events.jsonl").stat().st_size
@@ -157,7 +157,7 @@ def test_only_what_came_later_is_replayed(folder: Path, monkeypatch: pytest.Monk
     seen = []
 
     def watched(*arguments: object) -> Iterator[tuple[int, Event]]:
-        for line, event in numbered_events(*arguments):  # type: ignore[arg-type]
+        for line, event in read_numbered_events(*arguments):  # type: ignore[arg-type]
             seen.append(line)
             yield line, event
 
@@ -206,7 +206,7 @@ def test_a_snapshot_of_other_settings_or_another_opro_is_none(
     assert covered(folder) > 0
     identity = json.loads((folder / "run.json").read_bytes())
     identity["settings"]["search"]["exemplars"] += 1
-    identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
+    identity["config_fingerprint"] = fingerprint_settings(identity["settings"])
     (folder / "run.json").write_text(json.dumps(identity))
     assert covered(folder) == 0
 
@@ -224,7 +224,7 @@ def test_resume_believes_the_journal_alone(tmp_path: Path) -> None:
     write(folder, answered(START, 0))
     lying = read_run(folder)
     lying.state.apply(answered(START, 1))
-    keep_snapshot(folder, lying.identity, lying.state, (folder / "events.jsonl").stat().st_size)
+    save_snapshot(folder, lying.identity, lying.state, (folder / "events.jsonl").stat().st_size)
     assert read_run(folder).state.spend["scorer"].calls == 2
     assert read_run(folder, own=True).state.spend["scorer"].calls == 1
 
@@ -280,5 +280,5 @@ def test_half_an_event_at_the_end_is_never_covered(tmp_path: Path) -> None:
     path = folder / "events.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
     keep(folder)
-    assert covered(folder) == NOTHING.size
+    assert covered(folder) == EMPTY_PREFIX.size
     assert not (folder / SNAPSHOT).exists()

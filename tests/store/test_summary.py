@@ -19,9 +19,9 @@ from opro_cli.errors import OproError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import run_folder, summary
 from opro_cli.store.journal import FileJournal
-from opro_cli.store.run_files import settings_fingerprint
-from opro_cli.store.run_folder import read_run, run_at_start
-from opro_cli.store.summary import SUMMARY, list_run, show_run
+from opro_cli.store.run_files import fingerprint_settings
+from opro_cli.store.run_folder import read_run, read_run_start
+from opro_cli.store.summary import SUMMARY, read_run_details, read_run_summary
 from tests.core.histories import START, happenings, legal
 from tests.core.runs import answered
 from tests.store.conftest import Opro, Said, copy_of, unfinished_copy
@@ -34,20 +34,20 @@ MADE_OF = ["run.json", "examples.jsonl", "events.jsonl", "result.json"]
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A whole recorded run of an old opro, with a summary."""
     copy = copy_of(request.param, tmp_path / "runs")
-    list_run(copy)
+    read_run_summary(copy)
     assert is_kept(copy)
     return copy
 
 
 def is_kept(folder: Path) -> bool:
     """Would the next reader be served by the summary?"""
-    return bool(summary._kept(folder))
+    return bool(summary._load_lines(folder))
 
 
 def told(folder: Path) -> tuple[object, object]:
     """All that a reader is told of a run, or why nothing."""
     try:
-        return list_run(folder), show_run(folder)
+        return read_run_summary(folder), read_run_details(folder)
     except OproError as error:
         return error.message, error.hint
 
@@ -105,7 +105,7 @@ def test_whatever_happened_since_readers_learn_the_same(
 ) -> None:
     with TemporaryDirectory() as parent:
         folder = new_run(Path(parent), unanswerable=unanswerable)
-        state = run_at_start(folder).state
+        state = read_run_start(folder).state
         for part in (before, after):
             write(folder, *legal(state, part))
             anew = told_anew(folder)
@@ -141,18 +141,18 @@ def test_a_summary_of_another_opro_is_none(folder: Path, monkeypatch: pytest.Mon
 def test_a_run_of_other_settings_is_another_run(folder: Path) -> None:
     identity = json.loads((folder / "run.json").read_bytes())
     identity["settings"]["search"]["seed"] = 77
-    identity["config_fingerprint"] = settings_fingerprint(identity["settings"])
+    identity["config_fingerprint"] = fingerprint_settings(identity["settings"])
     (folder / "run.json").write_text(json.dumps(identity))
-    assert show_run(folder).result["seed"] == 77
+    assert read_run_details(folder).result["seed"] == 77
 
 
 def test_a_moved_folder_tells_where_and_what_it_is_now(folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder, tmp_path / "elsewhere" / folder.name)
     assert is_kept(copy)
-    assert list_run(copy)["folder"] == str(copy)
+    assert read_run_summary(copy)["folder"] == str(copy)
     renamed = folder.rename(folder.with_name("renamed"))
     assert not is_kept(renamed)
-    assert list_run(renamed)["run"] == show_run(renamed).result["run"] == "renamed"
+    assert read_run_summary(renamed)["run"] == read_run_details(renamed).result["run"] == "renamed"
 
 
 def test_a_run_at_work_is_read_and_no_summary_of_it_made(folder: Path) -> None:
@@ -160,14 +160,14 @@ def test_a_run_at_work_is_read_and_no_summary_of_it_made(folder: Path) -> None:
     journal = FileJournal(folder / "events.jsonl")
     try:
         assert not is_kept(folder)
-        assert list_run(folder)["status"] == show_run(folder).status == "running"
+        assert read_run_summary(folder)["status"] == read_run_details(folder).status == "running"
         journal.append(SessionStarted(5e9, 4711, "0.1.0"))
         (folder / "result.json").unlink()
-        assert list_run(folder)["status"] == "running"
+        assert read_run_summary(folder)["status"] == "running"
     finally:
         journal.close()
     assert (folder / SUMMARY).read_bytes() == kept
-    assert list_run(folder)["status"] == show_run(folder).status == "killed"
+    assert read_run_summary(folder)["status"] == read_run_details(folder).status == "killed"
 
 
 def test_what_changes_while_it_is_read_is_not_kept(
@@ -183,9 +183,9 @@ def test_what_changes_while_it_is_read_is_not_kept(
 
     with monkeypatch.context() as slow:
         slow.setattr(run_folder, "read_run", read_slowly)
-        assert list_run(folder)["spend"]["calls"] == 1
+        assert read_run_summary(folder)["spend"]["calls"] == 1
     assert not (folder / SUMMARY).exists()
-    assert list_run(folder)["spend"]["calls"] == 2
+    assert read_run_summary(folder)["spend"]["calls"] == 2
 
 
 def test_a_folder_that_takes_none_is_read_all_the_same(
@@ -207,14 +207,14 @@ def test_a_folder_that_takes_none_is_read_all_the_same(
 
 def test_a_session_leaves_what_a_reader_would(tmp_path: Path) -> None:
     folder = unfinished_copy(tmp_path / "runs", events=20)
-    assert list_run(folder)["status"] == "killed"
+    assert read_run_summary(folder)["status"] == "killed"
     for calls, status in (("30", "stopped"), ("none", "finished")):
         running.work_on(folder, running.check_resumable(folder, [f"calls={calls}"]), [])
         assert is_kept(folder)
         left = (folder / SUMMARY).read_bytes()
-        assert list_run(folder)["status"] == status
+        assert read_run_summary(folder)["status"] == status
         (folder / SUMMARY).unlink()
-        list_run(folder)
+        read_run_summary(folder)
         assert (folder / SUMMARY).read_bytes() == left
 
 
@@ -223,5 +223,5 @@ def test_a_text_that_is_no_unicode_is_kept(tmp_path: Path) -> None:
     half = {"instruction": "half \ud83d of it"}
     write(folder, answered(START, 0), SessionEnded(5.0, "interrupted"))
     run = read_run(folder)
-    summary.keep_summary(run, half)
-    assert show_run(folder).result == half
+    summary.save_summary(run, half)
+    assert read_run_details(folder).result == half

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from opro_cli.core.sweep.cells import Cell
 from opro_cli.errors import RunFolderError
 from opro_cli.store.find import is_sweep
-from opro_cli.store.sweep_folder import RecordedSweep, held, is_at_work, read_sweep, write_sweep
+from opro_cli.store.sweep_folder import (
+    RecordedSweep,
+    hold_sweep,
+    is_at_work,
+    read_sweep,
+    write_sweep,
+)
 
 CELLS = (Cell("seed0", {"search.seed": 0}), Cell("a_b", {"task": {"preset": "gsm8k"}}))
 
@@ -76,16 +82,21 @@ def test_a_broken_one_says_how_to_mend_it(tmp_path: Path, text: str) -> None:
 
 def test_one_process_works_on_a_sweep_at_a_time_and_on_each_of_its_parts(tmp_path: Path) -> None:
     refused = pytest.raises(RunFolderError, match="another opro is working on this sweep")
-    with held(tmp_path, "1/2"), held(tmp_path, "2/2"), refused, held(tmp_path, "1/2"):
+    with (
+        hold_sweep(tmp_path, "1/2"),
+        hold_sweep(tmp_path, "2/2"),
+        refused,
+        hold_sweep(tmp_path, "1/2"),
+    ):
         raise AssertionError("two at once")
-    with held(tmp_path, "1/2"):
+    with hold_sweep(tmp_path, "1/2"):
         pass
 
 
 def test_who_is_at_work_is_known_and_looking_disturbs_nobody(tmp_path: Path) -> None:
-    with held(tmp_path, "1/2"):
+    with hold_sweep(tmp_path, "1/2"):
         assert is_at_work(tmp_path, "1/2")
         assert not is_at_work(tmp_path, "2/2")
     assert not is_at_work(tmp_path, "1/2")
-    with held(tmp_path, "1/2"):
+    with hold_sweep(tmp_path, "1/2"):
         pass

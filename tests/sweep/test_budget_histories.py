@@ -22,7 +22,7 @@ from opro_cli.calls.budget import Spent, add_up
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached
-from opro_cli.store.sweep_folder import held
+from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.claims import NOTHING
 from opro_cli.sweep.limits import part_of
@@ -85,7 +85,7 @@ class World:
 
     def begin(self, shard: str) -> None:
         exits = ExitStack()
-        exits.enter_context(held(self.folder, shard))
+        exits.enter_context(hold_sweep(self.folder, shard))
         parts = int(shard[-1])
         share = part_of(self.budget, parts) if parts > 1 else None
         terms = Terms(self.folder, shard, self.budget, share)

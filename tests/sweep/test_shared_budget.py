@@ -16,7 +16,7 @@ from opro_cli.calls.budget import Spent
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached, OproError
-from opro_cli.store.sweep_folder import held
+from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.claims import CLAIMS, LINE
 from opro_cli.sweep.limits import Limits, part_of
@@ -40,7 +40,7 @@ def session(
     terms = Terms(folder, shard, budget, share)
     notes = [] if notes is None else notes
     with (
-        held(folder, shard),
+        hold_sweep(folder, shard),
         open_budget(terms, journals or FixedJournals(), notes) as shared,
     ):
         yield shared

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.models import build_model
-from opro_cli.models.http import proxy_for
+from opro_cli.models.http import find_proxy
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, lean
 
@@ -92,9 +92,9 @@ async def test_no_proxy_stands_before_this_machine(
 
 def test_a_proxy_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    assert proxy_for("http://model.example/v1") == "http://proxy.example:3128"
+    assert find_proxy("http://model.example/v1") == "http://proxy.example:3128"
     monkeypatch.setenv("no_proxy", "model.example")
-    assert proxy_for("http://model.example/v1") is None
+    assert find_proxy("http://model.example/v1") is None
 
 
 @pytest.mark.parametrize(

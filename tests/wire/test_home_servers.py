@@ -139,14 +139,14 @@ async def test_an_address_of_lm_studio_without_v1() -> None:
     ],
 )
 def test_the_port_tells_which_server_is_not_running(port: int, hint: str) -> None:
-    from opro_cli.models.providers import start_hint
+    from opro_cli.models.providers import suggest_start
 
-    assert start_hint("openai/a/b", f"http://localhost:{port}/v1").startswith(hint)
+    assert suggest_start("openai/a/b", f"http://localhost:{port}/v1").startswith(hint)
     elsewhere = f"http://gpu.example:{port}/v1"
-    assert start_hint("openai/a/b", elsewhere) == f"is the server at {elsewhere} running?"
+    assert suggest_start("openai/a/b", elsewhere) == f"is the server at {elsewhere} running?"
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
-    from opro_cli.models.providers import get_hint
+    from opro_cli.models.providers import suggest_model
 
-    assert get_hint("ollama/x;reboot", None).startswith("`ollama pull 'x;reboot'`")
+    assert suggest_model("ollama/x;reboot", None).startswith("`ollama pull 'x;reboot'`")

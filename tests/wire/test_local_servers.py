@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.settings.settings import ModelSettings
-from opro_cli.models.servers import Server, look_at, notes_on, server_of
+from opro_cli.models.servers import Server, build_server_notes, inspect_server, inspect_servers
 from tests.server.emulated import VLLM, Emulated, Home, LlamaCpp, LlamaCppRouter, LMStudio, Ollama
 
 MISTRAL = "mistralai/Mistral-7B-Instruct-v0.3"
@@ -36,7 +36,7 @@ def base_of(server: Emulated) -> str:
 
 async def found(server: Emulated, name: str, **more: Any) -> Server:
     async with server:
-        return await server_of(ModelSettings(name, api_base=base_of(server), **more))
+        return await inspect_server(ModelSettings(name, api_base=base_of(server), **more))
 
 
 @every_kind
@@ -58,7 +58,7 @@ async def test_a_server_that_is_not_running(kind: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         base = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        told = await server_of(ModelSettings(name, api_base=base))
+        told = await inspect_server(ModelSettings(name, api_base=base))
     assert told.problem == f"{name} refused the connection at {base}"
     assert (
         told.hint
@@ -136,9 +136,9 @@ async def test_an_openai_name_at_the_address_of_another_kind(kind: str) -> None:
     """The list says whose it is, and the remedy is that server's."""
     emulated, _ = KINDS[kind]
     async with emulated(Home((NAMES[kind],))) as server:
-        told = await server_of(ModelSettings(f"openai/{NAMES[kind]}", api_base=server.url))
+        told = await inspect_server(ModelSettings(f"openai/{NAMES[kind]}", api_base=server.url))
         assert (told.kind, told.problem) == (kind, None)
-        told = await server_of(ModelSettings("openai/another", api_base=server.url))
+        told = await inspect_server(ModelSettings("openai/another", api_base=server.url))
         assert told.problem is not None
         assert told.hint is not None
         assert told.hint.split("`")[1].split()[0] == {"lm_studio": "lms"}.get(kind, kind)
@@ -193,7 +193,7 @@ async def test_a_key_is_wanted(kind: str, monkeypatch: pytest.MonkeyPatch) -> No
 async def test_an_address_without_v1(kind: str, problem: str) -> None:
     emulated, name = KINDS[kind]
     async with emulated(Home((NAMES[kind],))) as server:
-        told = await server_of(ModelSettings(name, api_base=server.root))
+        told = await inspect_server(ModelSettings(name, api_base=server.root))
     assert told.problem is not None
     assert problem in told.problem
     assert told.hint == f"check api_base, {server.root}: most end in /v1"
@@ -209,7 +209,7 @@ async def test_an_address_without_v1(kind: str, problem: str) -> None:
 )
 def test_a_server_elsewhere_is_only_named(name: str, base: str) -> None:
     """tests/guards.py ends a test that connects there."""
-    (told,) = look_at([ModelSettings(name, api_base=base)])
+    (told,) = inspect_servers([ModelSettings(name, api_base=base)])
     assert (told.address, told.asked, told.problem) == (base, False, None)
 
 
@@ -217,7 +217,7 @@ async def test_of_two_servers_only_the_one_on_this_machine_is_asked() -> None:
     async with Ollama() as server:
         here = ModelSettings("ollama_chat/mistral", api_base=server.root)
         there = ModelSettings("hosted_vllm/m", api_base="http://gpu.example:8000/v1")
-        told = await asyncio.to_thread(look_at, [here, there])
+        told = await asyncio.to_thread(inspect_servers, [here, there])
     assert [each.asked for each in told] == [True, False]
     assert [each.problem for each in told] == [None, None]
 
@@ -225,22 +225,22 @@ async def test_of_two_servers_only_the_one_on_this_machine_is_asked() -> None:
 @pytest.mark.parametrize("name", ["openai/gpt-4o-mini", "anthropic/claude-x", "hosted_vllm/m"])
 def test_a_provider_is_no_server_of_ones_own(name: str) -> None:
     """Nor is one whose address nobody has told."""
-    assert look_at([ModelSettings(name)]) == ()
+    assert inspect_servers([ModelSettings(name)]) == ()
 
 
 def test_a_proxy_of_litellm_stands_before_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USE_LITELLM_PROXY", "True")
-    assert look_at([ModelSettings("ollama_chat/mistral")]) == ()
+    assert inspect_servers([ModelSettings("ollama_chat/mistral")]) == ()
 
 
 def test_an_address_in_the_environment_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_API_BASE", "http://[bad")
-    (told,) = look_at([ModelSettings("ollama_chat/mistral")])
+    (told,) = inspect_servers([ModelSettings("ollama_chat/mistral")])
     assert not told.asked
 
 
 def notes(server: Server, **more: Any) -> tuple[str, ...]:
-    return notes_on(server, ModelSettings(server.model, **more), 3000)
+    return build_server_notes(server, ModelSettings(server.model, **more), 3000)
 
 
 def test_a_prompt_that_does_not_fit_is_told_with_the_remedy() -> None:

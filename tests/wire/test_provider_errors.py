@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opro_cli.models.error_texts import address_hint, remedy, retry_after, verdict
+from opro_cli.models.error_texts import classify, read_retry_after, suggest_address, suggest_remedy
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> None:
-    assert retry_after(headers, NOON) == seconds
+    assert read_retry_after(headers, NOON) == seconds
 
 
 @pytest.mark.parametrize(
@@ -45,18 +45,18 @@ def test_retry_after(headers: dict[str, str] | None, seconds: float | None) -> N
     ],
 )
 def test_the_wait_may_stand_in_the_body(body: str, seconds: float | None) -> None:
-    assert retry_after({}, NOON, body) == pytest.approx(seconds)
-    assert retry_after({"retry-after": "3"}, NOON, body) == 3.0
+    assert read_retry_after({}, NOON, body) == pytest.approx(seconds)
+    assert read_retry_after({"retry-after": "3"}, NOON, body) == 3.0
 
 
 @pytest.mark.parametrize("status", [None, 200, 204, 408, 409, 425, 429, 500, 503, 529])
 def test_transient(status: int | None) -> None:
-    assert verdict(status) == "transient"
+    assert classify(status) == "transient"
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 422])
 def test_permanent(status: int) -> None:
-    assert verdict(status) == "permanent"
+    assert classify(status) == "permanent"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_permanent(status: int) -> None:
     ],
 )
 def test_words_decide_where_the_status_does_not(status: int, meaning: str, meant: str) -> None:
-    assert verdict(status, meaning) == meant
+    assert classify(status, meaning) == meant
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_words_decide_where_the_status_does_not(status: int, meaning: str, meant
     ],
 )
 def test_more_tokens_than_the_model_holds_are_too_many_for_every_question(words: str) -> None:
-    assert verdict(400, words, max_tokens=2047) == "unanswerable"
-    assert verdict(400, words, max_tokens=2048) == "permanent"
-    assert remedy(400, words, "hosted_vllm/m", None, 2048) == "lower max_tokens"
+    assert classify(400, words, max_tokens=2047) == "unanswerable"
+    assert classify(400, words, max_tokens=2048) == "permanent"
+    assert suggest_remedy(400, words, "hosted_vllm/m", None, 2048) == "lower max_tokens"
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,17 @@ def test_more_tokens_than_the_model_holds_are_too_many_for_every_question(words:
     ],
 )
 def test_more_tokens_than_the_model_writes(words: str) -> None:
-    assert verdict(400, words, max_tokens=100_000) == "permanent"
-    assert remedy(400, words, "openai/m", None, 100_000) == "lower max_tokens"
+    assert classify(400, words, max_tokens=100_000) == "permanent"
+    assert suggest_remedy(400, words, "openai/m", None, 100_000) == "lower max_tokens"
 
 
 def test_a_key_for_a_server_of_ones_own_has_its_own_variable() -> None:
     base = "http://localhost:4000/v1"
-    assert remedy(401, "", "openai/m", None) == "set OPENAI_API_KEY to a key that is valid"
-    assert remedy(401, "", "openai/m", base) == (
+    assert suggest_remedy(401, "", "openai/m", None) == "set OPENAI_API_KEY to a key that is valid"
+    assert suggest_remedy(401, "", "openai/m", base) == (
         f"set OPRO_API_KEY to a key that is valid for {base} (OPENAI_API_KEY goes to OpenAI only)"
     )
-    assert remedy(403, "", "bedrock/m", None) == "check the key and the access rights"
+    assert suggest_remedy(403, "", "bedrock/m", None) == "check the key and the access rights"
 
 
 @pytest.mark.parametrize(
@@ -126,4 +126,4 @@ def test_a_key_for_a_server_of_ones_own_has_its_own_variable() -> None:
     ],
 )
 def test_an_address_that_is_no_model_server(name: str, base: str | None, hint: str | None) -> None:
-    assert address_hint(name, base) == hint
+    assert suggest_address(name, base) == hint

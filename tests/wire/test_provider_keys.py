@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.models.keys import KEYS_OF, key_variable, keys_not_set, missing_keys, redact
-from opro_cli.models.litellm_model import load
+from opro_cli.models.keys import KEYS_OF, find_key_variable, find_missing_keys, keys_not_set, redact
+from opro_cli.models.litellm_model import load_litellm
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from opro_cli.models.litellm_model import load
     ],
 )
 def test_missing_keys(model: str, api_base: str | None, missing: tuple[str, ...]) -> None:
-    assert missing_keys(model, api_base) == missing
+    assert find_missing_keys(model, api_base) == missing
 
 
 @pytest.mark.parametrize(
@@ -42,27 +42,27 @@ def test_missing_keys(model: str, api_base: str | None, missing: tuple[str, ...]
     ],
 )
 def test_which_key_is_sent_where(model: str, api_base: str | None, variable: str | None) -> None:
-    assert key_variable(model, api_base) == variable
+    assert find_key_variable(model, api_base) == variable
 
 
 def test_any_of_a_providers_variables_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_API_KEY", "x")
-    assert missing_keys("gemini/gemini-2.5-flash") == ()
+    assert find_missing_keys("gemini/gemini-2.5-flash") == ()
 
 
 def test_an_empty_variable_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MISTRAL_API_KEY", "")
-    assert missing_keys("mistral/mistral-small-latest") == ("MISTRAL_API_KEY",)
+    assert find_missing_keys("mistral/mistral-small-latest") == ("MISTRAL_API_KEY",)
 
 
 def test_a_base_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1234/v1")
-    assert missing_keys("openai/mistral") == ()
+    assert find_missing_keys("openai/mistral") == ()
 
 
 @pytest.mark.parametrize("provider", KEYS_OF)
 def test_the_table_agrees_with_litellm(provider: str) -> None:
-    known = load().validate_environment(f"{provider}/some-model")["missing_keys"]
+    known = load_litellm().validate_environment(f"{provider}/some-model")["missing_keys"]
     assert KEYS_OF[provider][0] in known
 
 

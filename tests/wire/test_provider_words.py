@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.models.error_texts import LONGEST_READ, LONGEST_WORDS, parsed, said_in, sendable
+from opro_cli.models.error_texts import (
+    LONGEST_READ,
+    LONGEST_WORDS,
+    parse_json,
+    read_refusal,
+    replace_unsendable,
+)
 from tests.server import refusals
 
 NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})
@@ -33,14 +39,14 @@ NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exce
     ],
 )
 def test_the_words_of_a_refusal(text: str, words: str) -> None:
-    assert said_in(text).words == words
+    assert read_refusal(text).words == words
 
 
 def test_a_router_quotes_the_provider() -> None:
     body = {"error": {"message": "Provider returned error", "metadata": {"raw": NESTED}}}
-    assert said_in(json.dumps(body)).words == "Provider returned error: too long"
+    assert read_refusal(json.dumps(body)).words == "Provider returned error: too long"
     body["error"]["metadata"] = {"raw": "plain text"}
-    assert said_in(json.dumps(body)).words == "Provider returned error: plain text"
+    assert read_refusal(json.dumps(body)).words == "Provider returned error: plain text"
 
 
 @pytest.mark.parametrize(
@@ -54,24 +60,24 @@ def test_a_router_quotes_the_provider() -> None:
     ],
 )
 def test_a_page_is_its_title_or_its_text(page: str, words: str) -> None:
-    assert said_in(page).words == words
+    assert read_refusal(page).words == words
 
 
 def test_the_meaning_has_the_codes() -> None:
-    meaning = said_in(json.dumps(refusals.AZURE_FILTER.body)).meaning
+    meaning = read_refusal(json.dumps(refusals.AZURE_FILTER.body)).meaning
     assert "content_filter" in meaning
     assert "ResponsibleAIPolicyViolation" in meaning
-    assert "API_KEY_INVALID" in said_in(json.dumps(refusals.GEMINI_BAD_KEY.body)).meaning
+    assert "API_KEY_INVALID" in read_refusal(json.dumps(refusals.GEMINI_BAD_KEY.body)).meaning
 
 
 def test_the_meaning_has_what_the_words_have_no_room_for() -> None:
-    said = said_in("x" * LONGEST_WORDS + " prompt is too long")
+    said = read_refusal("x" * LONGEST_WORDS + " prompt is too long")
     assert "too long" not in said.words
     assert "too long" in said.meaning
 
 
 def test_long_words_are_cut_after_keys_are_gone() -> None:
-    words = said_in("x" * (LONGEST_WORDS - 5) + " sk-0123456789abcdef").words
+    words = read_refusal("x" * (LONGEST_WORDS - 5) + " sk-0123456789abcdef").words
     assert len(words) == LONGEST_WORDS
     assert "sk-" not in words
 
@@ -79,27 +85,29 @@ def test_long_words_are_cut_after_keys_are_gone() -> None:
 def test_half_a_key_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THEIR_API_KEY", "0123456789")
     body = "who is".ljust(LONGEST_READ - 5) + "0123456789"
-    assert said_in(body).words == "who is"
+    assert read_refusal(body).words == "who is"
 
 
 def test_a_page_does_not_repeat_a_key() -> None:
-    assert said_in("<html><p>Bearer <b>given1</b></p>", ["given1"]).words == "Bearer [redacted]"
+    assert (
+        read_refusal("<html><p>Bearer <b>given1</b></p>", ["given1"]).words == "Bearer [redacted]"
+    )
 
 
 @pytest.mark.parametrize("body", ["[" * 500_000, "<html>" + "<" * 500_000, " " * 500_000])
 def test_nonsense_is_read_all_the_same(body: str) -> None:
-    assert len(said_in(body).words) <= LONGEST_WORDS
+    assert len(read_refusal(body).words) <= LONGEST_WORDS
 
 
 def test_words_that_are_long_or_many_are_read_in_no_time() -> None:
     """Or this takes minutes: an error of base64 is one word of 20,000 letters."""
     for words in ("x" * 30_000, f"{'a ' * 9_000}{'x' * 30_000}", "://" * 10_000, "sk-" * 10_000):
         for _ in range(30):
-            assert said_in(words).words
+            assert read_refusal(words).words
 
 
 def test_one_endless_word_is_shown() -> None:
-    assert said_in("x" * 500_000).words == "x" * (LONGEST_WORDS - 1) + "…"
+    assert read_refusal("x" * 500_000).words == "x" * (LONGEST_WORDS - 1) + "…"
 
 
 def by_the_json_module(text: str) -> object:
@@ -133,7 +141,7 @@ def by_the_json_module(text: str) -> object:
     ids=lambda text: ascii(text)[:20],
 )
 def test_json_is_read_as_the_json_module_reads_it(text: str) -> None:
-    assert repr(parsed(text)) == repr(by_the_json_module(text))
+    assert repr(parse_json(text)) == repr(by_the_json_module(text))
 
 
 values = st.recursive(
@@ -147,7 +155,7 @@ def test_any_json_is_read_as_the_json_module_reads_it(
     value: object, ascii_only: bool, behind: str
 ) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only) + behind
-    assert repr(parsed(text)) == repr(by_the_json_module(text))
+    assert repr(parse_json(text)) == repr(by_the_json_module(text))
 
 
 @pytest.mark.parametrize(
@@ -161,4 +169,4 @@ def test_any_json_is_read_as_the_json_module_reads_it(
     ],
 )
 def test_what_no_server_can_be_sent_is_replaced(text: str, sent: str) -> None:
-    assert sendable(text) == sent
+    assert replace_unsendable(text) == sent

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.task.example import ChatReply
-from opro_cli.models.litellm_model import load
+from opro_cli.models.litellm_model import load_litellm
 from tests.server import Fault
 from tests.server.faults import HUGE
 from tests.wire.conftest import OLLAMA, OPENAI, VLLM, Wire, asking, both, lean
@@ -156,5 +156,5 @@ async def test_10_mb_cost_a_few_times_their_size(wire: Wire, tmp_path: Path) -> 
 
 def test_litellm_does_not_search_errors_for_keys() -> None:
     """It would hold the event loop for half a minute when an error is 10 MB long; we do it."""
-    load()
+    load_litellm()
     assert not importlib.import_module("litellm._logging")._ENABLE_SECRET_REDACTION

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.models import http as http_get
 from opro_cli.models import servers as local_servers
-from opro_cli.models.servers import Server, server_of
+from opro_cli.models.servers import Server, inspect_server
 from tests.server.emulated import VLLM, Home, LlamaCpp, Ollama
 from tests.wire.test_local_servers import found
 
@@ -59,7 +59,7 @@ async def serving(handler: Handler) -> AsyncIterator[str]:
 )
 async def test_another_program_at_the_address(answer: web.Response, problem: str) -> None:
     async with answering(answer) as base:
-        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("openai/mistral", api_base=base))
     assert told.problem is not None
     assert problem in told.problem
 
@@ -67,13 +67,13 @@ async def test_another_program_at_the_address(answer: web.Response, problem: str
 async def test_a_gateway_that_has_no_list_is_no_problem() -> None:
     """Its own kind is unknown, its address looks right, and a run may well work."""
     async with answering(web.Response(status=404)) as base:
-        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("openai/mistral", api_base=base))
         assert (told.problem, told.serves) == (None, None)
-        told = await server_of(ModelSettings("hosted_vllm/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("hosted_vllm/mistral", api_base=base))
         assert told.problem == f"hosted_vllm/mistral: no list of models at {base}/models"
     rows = {"object": "list", "data": [{"id": "openai/*", "owned_by": "openai"}]}
     async with answering(web.json_response(rows)) as base:
-        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("openai/mistral", api_base=base))
         assert (told.problem, told.serves) == (None, None)
 
 
@@ -104,7 +104,7 @@ async def test_an_answer_without_an_end_is_not_read_to_it(monkeypatch: pytest.Mo
         return response
 
     async with serving(pour) as base:
-        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("openai/mistral", api_base=base))
     assert (told.problem or "").startswith("openai/mistral sent no readable answer: xxx")
 
 
@@ -122,7 +122,7 @@ async def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyP
         return response
 
     async with serving(hang) as base:
-        told = await server_of(ModelSettings("openai/mistral", api_base=base))
+        told = await inspect_server(ModelSettings("openai/mistral", api_base=base))
         assert told.problem == "openai/mistral gave no answer within 0.05 s"
         assert told.hint == "is it busy, or is that another program?"
         never.set()
@@ -173,7 +173,7 @@ def test_no_answer_whatever_makes_it_raise(first: web.Response, then: Any, name:
         app.router.add_get("/v1/models", list_them)
         app.router.add_route("*", "/{path:.*}", tell)
         async with TestServer(app) as server:
-            return await server_of(ModelSettings(name, api_base=str(server.make_url("/v1"))))
+            return await inspect_server(ModelSettings(name, api_base=str(server.make_url("/v1"))))
 
     told = asyncio.run(ask())
     assert told.problem is None or told.problem.isprintable()
@@ -193,6 +193,6 @@ def test_no_bytes_whatever_make_it_raise(sent: bytes) -> None:
         async with server:
             port = server.sockets[0].getsockname()[1]
             base = f"http://127.0.0.1:{port}/v1"
-            return await server_of(ModelSettings("openai/mistral", api_base=base))
+            return await inspect_server(ModelSettings("openai/mistral", api_base=base))
 
     assert asyncio.run(ask()).problem

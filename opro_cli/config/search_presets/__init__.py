@@ -17,7 +17,7 @@ from opro_cli.core.settings.schema import nearest
 SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
 
 
-def search_preset_named(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
+def expand_search_preset(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
     """The keys that a preset gives for a task preset and a strategy (None: none was named).
 
     Raises ValueError saying what was expected.

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from opro_cli.core.leaks.quotes import GAP, Quote, QuoteIndex, Word, is_number, words_of
+from opro_cli.core.leaks.quotes import GAP, Quote, QuoteIndex, Word, is_number, split_words
 from opro_cli.core.task.example import Example
 
 _ENOUGH = 8.0
@@ -108,11 +108,11 @@ class LeakIndex:
     def __init__(self, examples: Sequence[Example]) -> None:
         distinct: dict[tuple[str, ...], _Passage] = {}
         for question, example in enumerate(examples):
-            passage = _passage(question, example)
+            passage = _build_passage(question, example)
             distinct.setdefault(passage.words, passage)
         self._passages = list(distinct.values())
         self._words = QuoteIndex([passage.words for passage in self._passages])
-        self._runs = [_numbers(passage) for passage in self._passages]
+        self._runs = [_find_passage_numbers(passage) for passage in self._passages]
         self._numbers = QuoteIndex(self._runs)
         self._to_name_one = math.log2(max(1, len(self._passages)))
         """Bits to say which question it is."""
@@ -123,19 +123,21 @@ class LeakIndex:
 
     def leaks(self, instruction: str) -> tuple[Leak, ...]:
         """What an instruction quotes, the clearest first, each part of it told once."""
-        words = words_of(instruction)
+        words = split_words(instruction)
         numbers = [word for word in words if is_number(word.text)]
         texts = tuple(word.text for word in words)
-        quotes = self._words.quotes(texts)
+        quotes = self._words.find_quotes(texts)
         found = [
-            *((words, each) for each in self._whole(texts)),
-            *((words, each) for each in self._questions(quotes, len(words))),
+            *((words, each) for each in self._find_whole_questions(texts)),
+            *((words, each) for each in self._find_questions(quotes, len(words))),
             *((words, each) for each in self._answers(quotes, len(words))),
-            *((numbers, each) for each in self._runs_of_numbers([n.text for n in numbers])),
+            *((numbers, each) for each in self._find_numbers([n.text for n in numbers])),
         ]
-        return self._told(instruction, found)
+        return self._select(instruction, found)
 
-    def _told(self, instruction: str, found: list[tuple[list[Word], _Finding]]) -> tuple[Leak, ...]:
+    def _select(
+        self, instruction: str, found: list[tuple[list[Word], _Finding]]
+    ) -> tuple[Leak, ...]:
         leaks = []
         told: list[tuple[int, int]] = []
         for words, each in sorted(found, key=lambda one: -one[1].saved):
@@ -146,7 +148,7 @@ class LeakIndex:
                 leaks.append(Leak(each.kind, instruction[start:end], question))
         return tuple(leaks)
 
-    def _whole(self, texts: tuple[str, ...]) -> Iterator[_Finding]:
+    def _find_whole_questions(self, texts: tuple[str, ...]) -> Iterator[_Finding]:
         """Questions quoted from end to end, be they all task language."""
         for start in range(len(texts) - _WHOLE + 1):
             for number in self._beginnings.get(texts[start : start + _WHOLE], ()):
@@ -154,7 +156,7 @@ class LeakIndex:
                 if texts[start : start + length] == self._passages[number].words[:length]:
                     yield _Finding("question", number, _ENOUGH, start, start + length)
 
-    def _questions(self, quotes: Iterable[Quote], length: int) -> list[_Finding]:
+    def _find_questions(self, quotes: Iterable[Quote], length: int) -> list[_Finding]:
         """Questions of which enough is quoted, wherever in the instruction the parts stand."""
         parts: dict[int, list[tuple[float, Quote]]] = defaultdict(list)
         found = []
@@ -171,7 +173,7 @@ class LeakIndex:
         for number, candidates in parts.items():
             if sum(saved for saved, _ in candidates) - self._to_name_one < _ENOUGH:
                 continue
-            kept = _apart(candidates)
+            kept = _select_apart(candidates)
             saved = sum(saved for saved, _ in kept) - self._to_name_one
             if saved >= _ENOUGH:
                 best = kept[0][1]
@@ -189,15 +191,15 @@ class LeakIndex:
             and self._is_answer(quote)
             and quote.place < self._passages[quote.passage].final
         ]
-        kept = _apart(stated, across=True)
+        kept = _select_apart(stated, across=True)
         total = sum(saved for saved, _ in kept)
         if len(kept) < 2 or total < _ENOUGH + math.log2(length):
             return []
         return [_Finding("answer", q.passage, total, q.start, q.end) for _, q in kept]
 
-    def _runs_of_numbers(self, numbers: list[str]) -> list[_Finding]:
+    def _find_numbers(self, numbers: list[str]) -> list[_Finding]:
         found = []
-        for quote in self._numbers.quotes(numbers):
+        for quote in self._numbers.find_quotes(numbers):
             places = len(numbers) * len(self._runs[quote.passage])
             saved = quote.bits - math.log2(places) - self._to_name_one
             if saved >= _ENOUGH:
@@ -211,7 +213,9 @@ class LeakIndex:
         return passage.stated <= quote.place <= passage.final and ends == len(passage.words)
 
 
-def _apart(parts: list[tuple[float, Quote]], *, across: bool = False) -> list[tuple[float, Quote]]:
+def _select_apart(
+    parts: list[tuple[float, Quote]], *, across: bool = False
+) -> list[tuple[float, Quote]]:
     """The parts that save most, no word counted twice, neither as quoted nor as quote."""
     kept: list[tuple[float, Quote]] = []
     for saved, quote in sorted(parts, key=lambda part: -part[0]):
@@ -229,23 +233,23 @@ def _apart(parts: list[tuple[float, Quote]], *, across: bool = False) -> list[tu
     return kept
 
 
-def _passage(question: int, example: Example) -> _Passage:
-    asked = _texts(example.input)
+def _build_passage(question: int, example: Example) -> _Passage:
+    asked = _split_texts(example.input)
     stem, answer = example.input, example.target
     letter = re.fullmatch(r"\(?([A-Z])\)?", answer)
     option = letter and re.search(rf"\({letter[1]}\)\s*(.+)", stem)
     if option:
         answer = option[1]
         stem = re.split(r"(?:Options:\s*)?\(A\)", stem)[0]
-    said = _texts(answer)
-    words = (*asked, GAP, *_texts(stem)[-_TAIL:], *said)
+    said = _split_texts(answer)
+    words = (*asked, GAP, *_split_texts(stem)[-_TAIL:], *said)
     return _Passage(question, words, len(asked) + 1, len(words) - len(said))
 
 
-def _texts(text: str) -> tuple[str, ...]:
-    return tuple(word.text for word in words_of(text))
+def _split_texts(text: str) -> tuple[str, ...]:
+    return tuple(word.text for word in split_words(text))
 
 
-def _numbers(passage: _Passage) -> tuple[str, ...]:
+def _find_passage_numbers(passage: _Passage) -> tuple[str, ...]:
     asked = passage.words[: passage.stated - 1]
     return tuple(word for word in (*asked, *passage.words[passage.final :]) if is_number(word))

@@ -86,17 +86,17 @@ class Word(NamedTuple):
     end: int
 
 
-def words_of(text: str) -> list[Word]:
+def split_words(text: str) -> list[Word]:
     """The words and numbers of a text; "The" is left out, 1,200 is 1200, three is 3."""
     found = []
     for match in _WORD.finditer(text):
-        word = _common_form(match.group())
+        word = _normalize_word(match.group())
         if word not in _ARTICLES:
             found.append(Word(word, match.start(), match.end()))
     return found
 
 
-def _common_form(raw: str) -> str:
+def _normalize_word(raw: str) -> str:
     if not raw.isascii():
         raw = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", raw).casefold())
     if raw[0].isdigit():
@@ -108,14 +108,14 @@ def _common_form(raw: str) -> str:
 
 
 def is_number(word: str) -> bool:
-    """Is it a number, in the form of `words_of`?"""
+    """Is it a number, in the form of `split_words`?"""
     return word[:1].isdigit()
 
 
-def surprise(word: str, before: str = "") -> float:
+def measure_surprise(word: str, before: str = "") -> float:
     """About how many bits a word carries in a text of which only the word before is known."""
     if is_number(word):
-        if _counts_on(before, word):
+        if _is_successor(before, word):
             return 1.0
         digits = sum(char.isdigit() for char in word)
         return min(3.3 * digits, 13.0)
@@ -124,7 +124,7 @@ def surprise(word: str, before: str = "") -> float:
     return min(5.0 + len(word), 10.0)
 
 
-def _counts_on(before: str, word: str) -> bool:
+def _is_successor(before: str, word: str) -> bool:
     short = len(before) < 5 and len(word) < 5
     return short and before.isdecimal() and word.isdecimal() and int(word) == int(before) + 1
 
@@ -163,7 +163,7 @@ class QuoteIndex:
             self.begins.append(len(self._words))
             self._words += [*words, GAP]
             self._passage += [number] * (len(words) + 1)
-        self._first, self._next = _surprises(passages)
+        self._first, self._next = _measure_surprises(passages)
         self._places: dict[Gram, list[int]] = defaultdict(list)
         for place in range(1, len(self._words)):
             for length in (1, 2, 3):
@@ -172,20 +172,20 @@ class QuoteIndex:
                     break
                 self._places[gram].append(place)
 
-    def quotes(self, text: Sequence[str]) -> list[Quote]:
+    def find_quotes(self, text: Sequence[str]) -> list[Quote]:
         """Every longest run of words that a passage has as well."""
         found = []
         reached: dict[int, int] = {}
         for start in range(len(text)):
-            for place in self._rare_places(text, start):
+            for place in self._find_rare(text, start):
                 shift = place - start
                 if reached.get(shift, 0) <= start:
-                    quote = self._longest(text, start, place)
+                    quote = self._extend_quote(text, start, place)
                     reached[shift] = quote.end
                     found.append(quote)
         return found
 
-    def _rare_places(self, text: Sequence[str], start: int) -> Sequence[int]:
+    def _find_rare(self, text: Sequence[str], start: int) -> Sequence[int]:
         places: Sequence[int] = ()
         for length in (1, 2, 3):
             places = self._places.get(tuple(text[start : start + length]), ())
@@ -193,7 +193,7 @@ class QuoteIndex:
                 return places
         return ()
 
-    def _longest(self, text: Sequence[str], start: int, place: int) -> Quote:
+    def _extend_quote(self, text: Sequence[str], start: int, place: int) -> Quote:
         begin, end, shift, words = start, start + 1, place - start, self._words
         while begin and words[begin - 1 + shift] == text[begin - 1]:
             begin -= 1
@@ -205,7 +205,7 @@ class QuoteIndex:
         return Quote(passage, at - self.begins[passage], begin, end, bits)
 
 
-def _surprises(passages: Sequence[Gram]) -> tuple[list[float], list[float]]:
+def _measure_surprises(passages: Sequence[Gram]) -> tuple[list[float], list[float]]:
     """Bits of each word where a quote begins with it; running sums of bits where one goes on."""
     singles = [_counts((word,) for word in words if word != GAP) for words in passages]
     pairs = [_counts(pairwise(words)) for words in passages]
@@ -219,7 +219,7 @@ def _surprises(passages: Sequence[Gram]) -> tuple[list[float], list[float]]:
         before = GAP
         for word in words:
             alone, pair = (word,), (before, word)
-            starts, goes_on = surprise(word), surprise(word, before)
+            starts, goes_on = measure_surprise(word), measure_surprise(word, before)
             if passages_with[alone] - 1 >= usual:
                 expected = (all_singles[alone] - own[alone]) / (elsewhere + 1)
                 starts = min(starts, -math.log2(expected))

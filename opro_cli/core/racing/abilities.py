@@ -22,7 +22,7 @@ LOGISTIC = 1.7**2
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Prediction:
     """What a candidate of some ability is expected to answer, a question each.
 
     chances: of a right answer, in (0, 1). slopes: their derivatives by the ability, above 0.
@@ -50,12 +50,12 @@ class Difficulties:
     __slots__ = ("_eases", "_kind", "_shares", "centre", "spread")
 
     def __init__(self, reference: Sequence[Answers], questions: int) -> None:
-        right, asked, agreeing, pairs = _counts(reference, questions)
-        levels = _levels(reference)
+        right, asked, agreeing, pairs = _count_answers(reference, questions)
+        levels = _find_levels(reference)
         both = agreeing / pairs if pairs else 0.0
         mean = math.fsum(right) / sum(asked)
-        self.spread = _spread(levels, both - mean * mean)
-        abilities = [level * _stretch(self.spread) for level in levels]
+        self.spread = _find_spread(levels, both - mean * mean)
+        abilities = [level * _compute_stretch(self.spread) for level in levels]
         self.centre = math.fsum(abilities) / len(abilities)
         self._eases = [self.spread * node for node in NODES]
         # log of the chance that everyone is wrong, for one candidate of the reference.
@@ -69,19 +69,19 @@ class Difficulties:
         for key in zip(right, asked, strict=True):
             if key not in kinds:
                 kinds[key] = len(kinds)
-                self._shares.append(_posterior(self._eases, wrong, *key))
+                self._shares.append(_compute_posterior(self._eases, wrong, *key))
             self._kind.append(kinds[key])
 
-    def expected(self, ability: float) -> Expected:
+    def expected(self, ability: float) -> Prediction:
         """What a candidate of this ability (in logits) is expected to answer."""
         chance = [1 / (1 + math.exp(-ability - ease)) for ease in self._eases]
         slope = [p * (1 - p) for p in chance]
         chances = [min(1 - 1e-9, max(1e-9, sum(map(mul, s, chance)))) for s in self._shares]
         slopes = [max(1e-9, sum(map(mul, s, slope))) for s in self._shares]
-        return Expected([chances[k] for k in self._kind], [slopes[k] for k in self._kind])
+        return Prediction([chances[k] for k in self._kind], [slopes[k] for k in self._kind])
 
 
-def _counts(
+def _count_answers(
     reference: Sequence[Answers], questions: int
 ) -> tuple[list[float], list[int], float, int]:
     """A question each: right answers and answers; over all: agreeing pairs of right ones, pairs."""
@@ -97,7 +97,7 @@ def _counts(
     return right, asked, agreeing, sum(n * (n - 1) for n in asked)
 
 
-def _levels(reference: Sequence[Answers]) -> list[float]:
+def _find_levels(reference: Sequence[Answers]) -> list[float]:
     """Log-odds of being right that stand for those of the reference."""
     odds = []
     for answers in reference:
@@ -112,26 +112,26 @@ def _levels(reference: Sequence[Answers]) -> list[float]:
     ]
 
 
-def _stretch(spread: float) -> float:
+def _compute_stretch(spread: float) -> float:
     """How many times its log-odds over questions of such a spread a candidate's ability is."""
     return math.sqrt(1 + spread * spread / LOGISTIC)
 
 
-def _spread(levels: Sequence[float], agreement: float) -> float:
+def _find_spread(levels: Sequence[float], agreement: float) -> float:
     """The spread of the eases at which two candidates agree as much as they do."""
     low, high = 0.0, WIDEST
     for _ in range(10):
         middle = (low + high) / 2
-        if _agreement(levels, middle) < agreement:
+        if _compute_agreement(levels, middle) < agreement:
             low = middle
         else:
             high = middle
     return (low + high) / 2
 
 
-def _agreement(levels: Sequence[float], spread: float) -> float:
+def _compute_agreement(levels: Sequence[float], spread: float) -> float:
     """The covariance, over questions, of being right of two candidates."""
-    abilities = [level * _stretch(spread) for level in levels]
+    abilities = [level * _compute_stretch(spread) for level in levels]
     both = mean = whole = 0.0
     for node in NODES:
         share = math.exp(-node * node / 2)
@@ -143,7 +143,7 @@ def _agreement(levels: Sequence[float], spread: float) -> float:
     return both / whole - (mean / whole) ** 2
 
 
-def _posterior(
+def _compute_posterior(
     eases: Sequence[float], wrong: Sequence[float], right: float, asked: int
 ) -> list[float]:
     """The share of each ease, given how many of those asked were right."""
@@ -166,7 +166,7 @@ NARROWEST = 1e-3
 """The least variance of new candidates' abilities, in logits squared."""
 
 
-class Measured(NamedTuple):
+class Ability(NamedTuple):
     """One candidate's ability by its own answers: estimate and variance, in logits."""
 
     ability: float
@@ -181,7 +181,7 @@ class Prior:
     variance: float
 
 
-def measured(difficulties: Difficulties, candidates: Sequence[Answers]) -> list[Measured]:
+def measure_abilities(difficulties: Difficulties, candidates: Sequence[Answers]) -> list[Ability]:
     """The abilities of those that have answered anything, whether stopped early or not.
 
     One step from the reference's mean ability along the likelihood's score, with its curvature.
@@ -202,13 +202,13 @@ def measured(difficulties: Difficulties, candidates: Sequence[Answers]) -> list[
                 known += information[question]
                 bend += bends[question]
         if known:
-            step = _root(surplus, known, bend)
+            step = _find_root(surplus, known, bend)
             slope = min(5 * known, max(known / 5, known + bend * step))
-            result.append(Measured(difficulties.centre + step, 1 / slope))
+            result.append(Ability(difficulties.centre + step, 1 / slope))
     return result
 
 
-def _root(surplus: float, known: float, bend: float) -> float:
+def _find_root(surplus: float, known: float, bend: float) -> float:
     """Where surplus = known x + bend x² / 2, on the branch through 0; bounded."""
     square = known * known + 2 * bend * surplus
     if square > 0 and abs(bend) > 1e-9:
@@ -218,7 +218,7 @@ def _root(surplus: float, known: float, bend: float) -> float:
     return min(FAR, max(-FAR, root))
 
 
-def prior_of(abilities: Sequence[Measured]) -> Prior:
+def estimate_prior(abilities: Sequence[Ability]) -> Prior:
     """The normal distribution that they are most likely drawn from (by EM)."""
     mean, variance = 0.0, 0.2
     for _ in range(15):
@@ -233,7 +233,7 @@ def prior_of(abilities: Sequence[Measured]) -> Prior:
     return Prior(mean, variance)
 
 
-def best_ability(abilities: Sequence[Measured]) -> float:
+def estimate_best(abilities: Sequence[Ability]) -> float:
     """What the best of them is expected to be, in logits, given all of them."""
     low = min(each.ability for each in abilities)
     high = max(each.ability for each in abilities)
@@ -251,9 +251,9 @@ def best_ability(abilities: Sequence[Measured]) -> float:
             share * sum(map(mul, column, inverse)) / len(rows)
             for share, column in zip(mixture, columns, strict=True)
         ]
-    return max(_mean(points, list(map(mul, row, mixture))) for row in rows)
+    return max(_weigh(points, list(map(mul, row, mixture))) for row in rows)
 
 
-def _mean(points: Sequence[float], shares: Sequence[float]) -> float:
+def _weigh(points: Sequence[float], shares: Sequence[float]) -> float:
     total: float = sum(map(mul, points, shares))
     return total / sum(shares)

@@ -45,14 +45,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from opro_cli.core.draws import rng_for
+from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.abilities import (
     Difficulties,
-    Expected,
+    Prediction,
     Prior,
-    best_ability,
-    measured,
-    prior_of,
+    estimate_best,
+    estimate_prior,
+    measure_abilities,
 )
 from opro_cli.core.run.answers import Answers, Estimate
 from opro_cli.core.stats.intervals import Z_95, Interval
@@ -72,7 +72,7 @@ MODEL_ERROR = 0.02
 """How far off the model's mean chance on unasked questions may be (a standard deviation)."""
 
 
-class _Question(NamedTuple):
+class _RaceQuestion(NamedTuple):
     """What is expected of a candidate as able as the best on the question at `place` in train.
 
     lead: the score of the leader on train."""
@@ -88,7 +88,7 @@ class _Question(NamedTuple):
 class _Test:
     """The questions in order, and the line surplus = -(start + slope * information)."""
 
-    questions: list[_Question]
+    questions: list[_RaceQuestion]
     start: float
     slope: float
 
@@ -111,7 +111,7 @@ class Race:
         self._prior = Prior(0.0, 1.0)
 
     @classmethod
-    def against(cls, earlier: Sequence[Answers], questions: int, seed: int, step: int) -> Race:
+    def start(cls, earlier: Sequence[Answers], questions: int, seed: int, step: int) -> Race:
         """The race of a step.
 
         earlier: train answers of the candidates of earlier steps, in the order in which they
@@ -119,7 +119,7 @@ class Race:
         answered everything, and with one block of questions, nobody is ever stopped.
         """
         order = list(range(questions))
-        rng_for(seed, "race", step).shuffle(order)
+        create_rng(seed, "race", step).shuffle(order)
         full = [a for a in earlier if len(a.by_question) == questions > a.excluded]
         if len(full) < LEAST or questions <= BLOCK:
             return cls(order)
@@ -127,21 +127,21 @@ class Race:
         recent = list(earlier[-RECENT:])
         if not any(answers is leader for answers in recent):
             recent.insert(0, leader)
-        difficulties = Difficulties(_reference(full, questions), questions)
-        abilities = measured(difficulties, recent)
-        prior, best = prior_of(abilities), best_ability(abilities)
+        difficulties = Difficulties(_select_reference(full, questions), questions)
+        abilities = measure_abilities(difficulties, recent)
+        prior, best = estimate_prior(abilities), estimate_best(abilities)
         telling = difficulties.expected((prior.mean + best) / 2).information()
         order.sort(key=lambda question: -telling[question])  # stable: ties stay shuffled
         race = cls(order)
         race._difficulties, race._prior = difficulties, prior
         race.boundaries = (*range(BLOCK, questions, BLOCK), questions)
         at_best = difficulties.expected(best)
-        race._test = _line(
-            _questions(race.order, at_best, leader), race.boundaries, (best - prior.mean) / 2
+        race._test = _fit_line(
+            _build_questions(race.order, at_best, leader), race.boundaries, (best - prior.mean) / 2
         )
         return race
 
-    def stops(self, answers: Answers, n: int) -> bool:
+    def is_stopped(self, answers: Answers, n: int) -> bool:
         """Is a candidate stopped that has answered the first `n` questions of the order?"""
         if self._test is None or n >= len(self.order):
             return False
@@ -166,7 +166,7 @@ class Race:
             if score is None:
                 raise ValueError("an estimate needs at least one answer that counts")
             return Estimate(score.mean, score.interval)
-        ability, variance = _likely(self._difficulties, self._prior, answers)
+        ability, variance = _estimate_ability(self._difficulties, self._prior, answers)
         expected = self._difficulties.expected(ability)
         missing = [q for q in self.order if q not in answers.by_question]
         chances = [expected.chances[q] for q in missing]
@@ -183,7 +183,7 @@ class Race:
         return Estimate(mean, Interval(min(low, mean), max(high, mean)))
 
 
-def _reference(full: Sequence[Answers], questions: int) -> Sequence[Answers]:
+def _select_reference(full: Sequence[Answers], questions: int) -> Sequence[Answers]:
     """Who tells how hard the questions are.
 
     Whoever has everything right or wrong tells nothing of them. The early ones were not chosen
@@ -198,10 +198,12 @@ def _reference(full: Sequence[Answers], questions: int) -> Sequence[Answers]:
     return [*telling[:early], *telling[early - REFERENCE :]]
 
 
-def _questions(order: Sequence[int], expected: Expected, leader: Answers) -> list[_Question]:
+def _build_questions(
+    order: Sequence[int], expected: Prediction, leader: Answers
+) -> list[_RaceQuestion]:
     weights, information = expected.weights(), expected.information()
     return [
-        _Question(
+        _RaceQuestion(
             index,
             expected.chances[index],
             weights[index],
@@ -212,7 +214,7 @@ def _questions(order: Sequence[int], expected: Expected, leader: Answers) -> lis
     ]
 
 
-def _line(questions: list[_Question], boundaries: Sequence[int], slope: float) -> _Test:
+def _fit_line(questions: list[_RaceQuestion], boundaries: Sequence[int], slope: float) -> _Test:
     """The line of this slope that is crossed with chance ALPHA by one as able as the best."""
     slope = max(0.0, slope)
     whole = math.fsum(question.information for question in questions[: boundaries[-2]])
@@ -220,25 +222,27 @@ def _line(questions: list[_Question], boundaries: Sequence[int], slope: float) -
     low, high = 0.0, 6 * math.sqrt(whole)
     for _ in range(30):
         middle = (low + high) / 2
-        if _crossing(middle + beyond, slope, whole) > ALPHA:
+        if _compute_crossing(middle + beyond, slope, whole) > ALPHA:
             low = middle
         else:
             high = middle
     return _Test(questions, high, slope)
 
 
-def _crossing(start: float, slope: float, until: float) -> float:
+def _compute_crossing(start: float, slope: float, until: float) -> float:
     """The chance that a Brownian motion meets the line start + slope * t before `until`."""
     root = math.sqrt(until)
-    late = _normal((slope * until - start) / root)
-    return _normal(-(start + slope * until) / root) + math.exp(-2 * start * slope) * late
+    late = _normal_cdf((slope * until - start) / root)
+    return _normal_cdf(-(start + slope * until) / root) + math.exp(-2 * start * slope) * late
 
 
-def _normal(x: float) -> float:
+def _normal_cdf(x: float) -> float:
     return math.erfc(-x / math.sqrt(2)) / 2
 
 
-def _likely(difficulties: Difficulties, prior: Prior, answers: Answers) -> tuple[float, float]:
+def _estimate_ability(
+    difficulties: Difficulties, prior: Prior, answers: Answers
+) -> tuple[float, float]:
     """A candidate's most likely ability, and its variance, given prior and answers."""
     ability, known = prior.mean, 1 / prior.variance
     for _ in range(3):  # Fisher's scoring; after three steps nothing moves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from opro_cli.core.draws import LegacyStream, rng_for
+from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.state import RunState
@@ -127,7 +127,7 @@ def choose_exemplars(
     count = min(search.exemplars, total)
     step = 0 if search.exemplar_choice == "constant" else state.step + 1
     order = list(range(total))
-    rng_for(search.seed, "exemplars", step).shuffle(order)
+    create_rng(search.seed, "exemplars", step).shuffle(order)
     if search.exemplar_choice.startswith("most_wrong"):
         if search.exemplar_choice == "most_wrong_so_far":
             known, everyone = memo or Memo(), list(state.candidates.values())

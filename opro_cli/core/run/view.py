@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from opro_cli.core.draws import Random, rng_for
+from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.selection import choose_exemplars, mean, trajectory
@@ -133,7 +133,7 @@ class SearchView:
 
     def rng(self, purpose: str) -> Random:
         """Return a generator for one purpose in this step; the same in every run of a seed."""
-        return rng_for(self.search.seed, "strategy", purpose, self.step)
+        return create_rng(self.search.seed, "strategy", purpose, self.step)
 
     def entries(self) -> tuple[TrajectoryEntry, ...]:
         """Return the lines of a meta-prompt about the trajectory."""

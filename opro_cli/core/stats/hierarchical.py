@@ -35,7 +35,7 @@ class Estimate:
     interval: Interval
 
 
-def mean_over_tasks(tasks: Sequence[Sequence[float]], random: Random) -> Estimate:
+def estimate_over_tasks(tasks: Sequence[Sequence[float]], random: Random) -> Estimate:
     """The mean of task means, each task counting as much as another.
 
     tasks: for each its values, one a question, at least one each; at least two tasks. A task's
@@ -50,12 +50,12 @@ def mean_over_tasks(tasks: Sequence[Sequence[float]], random: Random) -> Estimat
     means = [mean(values) for values in tasks]
     middle = mean(means)
     spread = t_95(len(means) - 1) * math.sqrt(variance(means) / len(means))
-    drawn = _resampled(tasks, random)
+    drawn = _bootstrap(tasks, random)
     low, high = drawn[RESAMPLES * 25 // 1000], drawn[RESAMPLES * 975 // 1000 - 1]
-    return Estimate(middle, _bounded(min(low, middle - spread), max(high, middle + spread)))
+    return Estimate(middle, _clip(min(low, middle - spread), max(high, middle + spread)))
 
 
-def mean_over_these_tasks(tasks: Sequence[Sequence[float]]) -> Estimate:
+def estimate_these_tasks(tasks: Sequence[Sequence[float]]) -> Estimate:
     """The same mean where no other tasks are meant: only questions are a sample, in each task.
 
     tasks: as above, or only one. Student's t with as many degrees of freedom as questions allow.
@@ -66,10 +66,10 @@ def mean_over_these_tasks(tasks: Sequence[Sequence[float]]) -> Estimate:
         return Estimate(middle, Interval(-1.0, 1.0))
     whole = math.fsum(variance(values) / len(values) for values in tasks) / count**2
     spread = t_95(freedom) * math.sqrt(whole)
-    return Estimate(middle, _bounded(middle - spread, middle + spread))
+    return Estimate(middle, _clip(middle - spread, middle + spread))
 
 
-def _resampled(tasks: Sequence[Sequence[float]], random: Random) -> list[float]:
+def _bootstrap(tasks: Sequence[Sequence[float]], random: Random) -> list[float]:
     """Means of resampled questions of resampled tasks, ascending."""
     count = len(tasks)
     # Pools are of one length: to draw from all of them is to draw a task and then from its pool.
@@ -86,7 +86,7 @@ def _pool(values: Sequence[float], most_work: int, random: Random) -> list[float
     return [math.fsum(random.choices(values, k=n)) / n for _ in range(POOL)]
 
 
-def mean_over_seeds(seeds: Sequence[Sequence[float]]) -> Estimate:
+def estimate_over_seeds(seeds: Sequence[Sequence[float]]) -> Estimate:
     """The mean over seeds and questions, both random samples: another seed finds another prompt.
 
     seeds: for each its values in [-1, 1] on the same questions, in the same order; two seeds at
@@ -115,7 +115,7 @@ def mean_over_seeds(seeds: Sequence[Sequence[float]]) -> Estimate:
         return Estimate(middle, Interval(middle, middle))
     freedom = whole**2 / (seed_part**2 / (count - 1) + question_part**2 / (n - 1))
     spread = t_95(max(1.0, freedom)) * math.sqrt(whole)
-    return Estimate(middle, _bounded(middle - spread, middle + spread))
+    return Estimate(middle, _clip(middle - spread, middle + spread))
 
 
 @cache
@@ -128,14 +128,14 @@ def t_95(freedom: float) -> float:
     low, high = 0.0, math.pi / 2
     for _ in range(50):
         angle = (low + high) / 2
-        if half * _cosines(angle, freedom - 1) < 0.475:
+        if half * _integrate_cosine(angle, freedom - 1) < 0.475:
             low = angle
         else:
             high = angle
     return math.sqrt(freedom) * math.tan(low)
 
 
-def _cosines(end: float, power: float, parts: int = 200) -> float:
+def _integrate_cosine(end: float, power: float, parts: int = 200) -> float:
     """The integral of cos ** power from 0 to `end`, by Simpson's rule."""
     step = end / parts
     heights = (math.pow(math.cos(i * step), power) for i in range(1, parts))
@@ -143,5 +143,5 @@ def _cosines(end: float, power: float, parts: int = 200) -> float:
     return step / 3 * (1 + inner + math.pow(math.cos(end), power))
 
 
-def _bounded(low: float, high: float) -> Interval:
+def _clip(low: float, high: float) -> Interval:
     return Interval(max(-1.0, low), min(1.0, high))

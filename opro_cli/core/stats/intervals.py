@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 Z_95 = 1.959963984540054
 POWER = 0.8
-"""The chance to tell a true difference that `questions_needed` asks for."""
+"""The chance to tell a true difference that `count_questions_needed` asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def find_edge(
     return inside
 
 
-def questions_needed(gained: float, lost: float, alpha: float = 0.05) -> int | None:
+def count_questions_needed(gained: float, lost: float, alpha: float = 0.05) -> int | None:
     """How many questions would tell such a difference from chance, with a power of 80 %.
 
     gained, lost: shares of all questions (Connor, Biometrics 43, 1987). None when they are
@@ -122,17 +122,17 @@ def questions_needed(gained: float, lost: float, alpha: float = 0.05) -> int | N
     return math.ceil((root / difference) ** 2)
 
 
-def least_gain(n: int, differing: float = 0.3) -> float:
+def find_least_gain(n: int, differing: float = 0.3) -> float:
     """The smallest difference of means that `n` questions tell, with a power of 80 %.
 
     differing: the share of questions that one of two prompts answers right and the other wrong.
     """
     low, high = 0.0, differing
-    if n < 1 or (questions_needed(high, 0.0) or 0) > n:
+    if n < 1 or (count_questions_needed(high, 0.0) or 0) > n:
         return 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        needed = questions_needed((differing + middle) / 2, (differing - middle) / 2)
+        needed = count_questions_needed((differing + middle) / 2, (differing - middle) / 2)
         if needed is None or needed > n:
             low = middle
         else:

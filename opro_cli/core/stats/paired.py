@@ -1,6 +1,6 @@
 """The paired test behind every verdict: two prompts, scored on the same questions.
 
-Right or wrong scores are compared by McNemar's test, scores in between by `graded_difference`.
+Right or wrong scores are compared by McNemar's test, scores in between by `compare_graded_scores`.
 
 Graded scores are the harder case. A prompt that is a little better on nineteen questions of twenty
 and useless on the last can have the same mean, and 28 % of samples of 25 questions show no useless
@@ -20,10 +20,10 @@ from statistics import NormalDist
 from opro_cli.core.stats.intervals import (
     POWER,
     Interval,
+    count_questions_needed,
     difference_interval,
     find_edge,
     mcnemar_mid_p,
-    questions_needed,
 )
 
 MCNEMAR, GAFFKE = "McNemar mid-p", "Gaffke p"
@@ -98,16 +98,16 @@ def compare_scores(pairs: Sequence[tuple[float, float]]) -> PairedTest:
     if all(score in (0.0, 1.0) for pair in pairs for score in pair):
         name, p_value = MCNEMAR, mcnemar_mid_p(gained, lost)
         interval = difference_interval(gained, lost, n)
-        needed = questions_needed(gained / n, lost / n)
+        needed = count_questions_needed(gained / n, lost / n)
     else:
-        test = graded_difference(differences)
+        test = compare_graded_scores(differences)
         name, p_value = GAFFKE, test.p_value
         interval, needed = test.interval, test.questions_needed
     mean = math.fsum(differences) / n
     return PairedTest(name, n, gained, lost, p_value, mean, interval, needed)
 
 
-def graded_difference(differences: Sequence[float]) -> GradedTest:
+def compare_graded_scores(differences: Sequence[float]) -> GradedTest:
     """Test whether a mean of paired differences is 0, whatever their distribution on [-1, 1].
 
     Gaffke's test (N. Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the
@@ -133,9 +133,9 @@ def graded_difference(differences: Sequence[float]) -> GradedTest:
     differences = [round(difference, DIGITS) for difference in differences]
     values = _count_values(differences)
     mirrored = [(-value, count) for value, count in values]
-    p_value = min(1.0, 2 * _one_sided(values, 0.0), 2 * _one_sided(mirrored, 0.0))
-    interval = Interval(_lower_bound(values), -_lower_bound(mirrored))
-    return GradedTest(p_value, interval, _graded_questions_needed(differences))
+    p_value = min(1.0, 2 * _compute_p_value(values, 0.0), 2 * _compute_p_value(mirrored, 0.0))
+    interval = Interval(_find_lower_bound(values), -_find_lower_bound(mirrored))
+    return GradedTest(p_value, interval, _count_questions_needed(differences))
 
 
 def _count_values(differences: Sequence[float]) -> Weighted:
@@ -150,19 +150,21 @@ def _count_values(differences: Sequence[float]) -> Weighted:
     return [(math.fsum(inside) / len(inside), len(inside)) for inside in bins.values()]
 
 
-def _one_sided(values: Weighted, mean: float) -> float:
+def _compute_p_value(values: Weighted, mean: float) -> float:
     """Return the p-value of this mean against larger ones."""
     shifted = [(value - mean, count) for value, count in values]
     worst, best = (-1.0 - mean, 1), (1.0 - mean, 1)
-    pessimistic, optimistic = (chance_below_zero([*shifted, unseen]) for unseen in (worst, best))
+    pessimistic, optimistic = (
+        compute_chance_below_zero([*shifted, unseen]) for unseen in (worst, best)
+    )
     return CAUTION * pessimistic + (1 - CAUTION) * optimistic
 
 
-def _lower_bound(values: Weighted) -> float:
+def _find_lower_bound(values: Weighted) -> float:
     """Find the smallest mean that is not rejected in favour of larger ones."""
 
     def rejects(mean: float) -> bool:
-        return 2 * _one_sided(values, mean) < ALPHA
+        return 2 * _compute_p_value(values, mean) < ALPHA
 
     n = sum(count for _, count in values)
     observed = math.fsum(value * count for value, count in values) / n
@@ -172,7 +174,7 @@ def _lower_bound(values: Weighted) -> float:
     return find_edge(rejects, min(observed, 0.0), -1.0, STEPS)
 
 
-def chance_below_zero(values: Weighted) -> float:
+def compute_chance_below_zero(values: Weighted) -> float:
     """Return the chance that a randomly weighted sum of these values is not positive.
 
     The weights are exponential variables; divided by their sum, which does not change the sign,
@@ -185,7 +187,7 @@ def chance_below_zero(values: Weighted) -> float:
         return 1.0
     if not any(value < 0 for value, _ in values):
         return 0.0
-    saddle = _saddlepoint(values)
+    saddle = _find_saddlepoint(values)
     tilted = [(value / (1 - saddle * value), count) for value, count in values]
     variance = math.fsum(count * value**2 for value, count in tilted)
     exponent = math.fsum(count * math.log1p(-saddle * value) for value, count in values)
@@ -197,7 +199,7 @@ def chance_below_zero(values: Weighted) -> float:
     return math.erfc(-root / math.sqrt(2)) / 2
 
 
-def _saddlepoint(values: Weighted) -> float:
+def _find_saddlepoint(values: Weighted) -> float:
     """Minimize the cumulant generating function: Newton's method, kept inside its domain."""
     low = 1 / min(value for value, _ in values)
     high = 1 / max(value for value, _ in values)
@@ -215,7 +217,7 @@ def _saddlepoint(values: Weighted) -> float:
     return at
 
 
-def _graded_questions_needed(differences: Sequence[float]) -> int | None:
+def _count_questions_needed(differences: Sequence[float]) -> int | None:
     """Solve n d - shift = z √(n s² + 1) for n; shift and 1 are due to the unobserved question."""
     n = len(differences)
     mean = abs(math.fsum(differences)) / n

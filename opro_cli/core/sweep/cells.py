@@ -15,9 +15,9 @@ from opro_cli.core.settings.read import overlaid
 from opro_cli.core.settings.schema import Path, Problem, key, reads, run_name, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings
 
-MOST_CELLS = 10_000
+MAX_CELLS = 10_000
 """More are a typing error: at a minute each they take a week."""
-LONGEST_NAME = 64
+MAX_NAME = 64
 _RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
 
 Values = Mapping[str, Any]
@@ -40,37 +40,37 @@ _CELL = {"type": "object", "minProperties": 1}
         ]
     },
 )
-def _axes(value: Any) -> tuple[Axis, ...]:
+def _read_axes(value: Any) -> tuple[Axis, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("keys of the config with a list of values each, search.seed: [0, 1, 2]")
-    return tuple((str(name), _along(str(name), values)) for name, values in value.items())
+    return tuple((str(name), _read_values(str(name), values)) for name, values in value.items())
 
 
-def _along(name: str, values: Any) -> list[Any]:
+def _read_values(name: str, values: Any) -> list[Any]:
     """The values of one key; "0..4" is 0, 1, 2, 3, 4."""
     between = _RANGE.fullmatch(values) if isinstance(values, str) else None
     if between:
         low, high = map(int, between.groups())
-        if low <= high < low + MOST_CELLS:
+        if low <= high < low + MAX_CELLS:
             return list(range(low, high + 1))
     if not isinstance(values, list) or not values:
         told = f"a list of values under {name}, or whole numbers from one to another as 0..4"
         raise ValueError(f"{told} (it has {show(values)})")
-    return [_with_text_keys(each) for each in values]
+    return [_convert_keys(each) for each in values]
 
 
 @reads("a list of cells, each its keys with one value", type="array", items=_CELL)
-def _cells(value: Any) -> list[dict[str, Any]]:
+def _read_cells(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(each, Mapping) and each for each in value):
         raise ValueError("a list of cells, each its keys with one value, [{search.seed: 3}]")
-    return [_with_text_keys(each) for each in value]
+    return [_convert_keys(each) for each in value]
 
 
-def _with_text_keys(value: Any) -> Any:
+def _convert_keys(value: Any) -> Any:
     """The same with all keys texts: YAML has others, which no config knows and JSON cannot have."""
     if isinstance(value, Mapping):
-        return {str(name): _with_text_keys(each) for name, each in value.items()}
-    return [_with_text_keys(each) for each in value] if isinstance(value, list) else value
+        return {str(name): _convert_keys(each) for name, each in value.items()}
+    return [_convert_keys(each) for each in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +83,13 @@ class SweepSettings:
     )
     name: str = key(run_name, "sweep", doc="The name of the sweep's folder.")
     matrix: Sequence[Axis] = key(
-        _axes,
+        _read_axes,
         (),
         doc="Values by key, written with dots (search.seed); every combination is a cell.",
     )
-    include: Sequence[Values] = key(_cells, (), doc="Cells beside those of the matrix.")
+    include: Sequence[Values] = key(_read_cells, (), doc="Cells beside those of the matrix.")
     exclude: Sequence[Values] = key(
-        _cells, (), doc="Combinations that are left out: cells that have all of these values."
+        _read_cells, (), doc="Combinations that are left out: cells that have all of these values."
     )
     budget: BudgetSettings = section(
         BudgetSettings,
@@ -110,23 +110,23 @@ class Cell:
     where: Path = ("matrix",)
 
 
-def cells_of(sweep: SweepSettings) -> tuple[tuple[Cell, ...], tuple[Problem, ...]]:
+def expand_cells(sweep: SweepSettings) -> tuple[tuple[Cell, ...], tuple[Problem, ...]]:
     """The cells in the order of the file, or what is wrong with it."""
     names, axes = [name for name, _ in sweep.matrix], [values for _, values in sweep.matrix]
     total = math.prod(map(len, axes))
-    if total > MOST_CELLS:
-        told = f"{total:,} combinations; expected {MOST_CELLS:,} at most"
+    if total > MAX_CELLS:
+        told = f"{total:,} combinations; expected {MAX_CELLS:,} at most"
         return (), (Problem(("matrix",), told),)
     grid = [dict(zip(names, each, strict=True)) for each in product(*axes)]
     chosen = [each for each in grid if each and not any(map(_in(each), sweep.exclude))]
     places: list[Path] = [("matrix",)] * len(chosen)
     places += [("include", place) for place in range(len(sweep.include))]
     chosen += [dict(each) for each in sweep.include]
-    problems = list(_misfits(sweep, grid, chosen))
-    return ((), tuple(problems)) if problems else (tuple(_named(chosen, places)), ())
+    problems = list(_find_problems(sweep, grid, chosen))
+    return ((), tuple(problems)) if problems else (tuple(_name_cells(chosen, places)), ())
 
 
-def configured(base: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+def build_config(base: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     """The config of a cell as plain data.
 
     A `task` takes the place of the base's; other sections are laid over theirs, key by key.
@@ -148,7 +148,7 @@ def _in(cell: Values) -> Any:
     return lambda values: all(name in cell and cell[name] == values[name] for name in values)
 
 
-def _misfits(
+def _find_problems(
     sweep: SweepSettings, grid: Sequence[Values], chosen: Sequence[Values]
 ) -> Iterator[Problem]:
     for place, values in enumerate(sweep.exclude):
@@ -167,28 +167,28 @@ def _misfits(
         yield Problem((), "no cell; name some under matrix or include")
 
 
-def _named(chosen: Sequence[Values], places: Sequence[Path]) -> Iterator[Cell]:
-    names = [_name(values) for values in chosen]
+def _name_cells(chosen: Sequence[Values], places: Sequence[Path]) -> Iterator[Cell]:
+    names = [_build_name(values) for values in chosen]
     folded = [name.lower() for name in names]  # some file systems do not tell case
     for name, values, place in zip(names, chosen, places, strict=True):
         if folded.count(name.lower()) > 1:
-            name = f"{name[: LONGEST_NAME - 7]}-{_digest(values)[:6]}"
+            name = f"{name[: MAX_NAME - 7]}-{_digest(values)[:6]}"
         yield Cell(name, values, place)
 
 
-def _name(values: Values) -> str:
-    told = "_".join(filter(None, (_label(name, value) for name, value in values.items())))
+def _build_name(values: Values) -> str:
+    told = "_".join(filter(None, (_shorten_value(name, value) for name, value in values.items())))
     told = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("._-") or _digest(values)[:12]
-    if len(told) > LONGEST_NAME:
-        told = f"{told[: LONGEST_NAME - 13]}-{_digest(values)[:12]}"
+    if len(told) > MAX_NAME:
+        told = f"{told[: MAX_NAME - 13]}-{_digest(values)[:12]}"
     return told
 
 
-def _label(name: str, value: Any) -> str:
+def _shorten_value(name: str, value: Any) -> str:
     """What tells this value from the others of its key, in a few letters."""
     if isinstance(value, Mapping):
         value = next((value[each] for each in ("preset", "model") if each in value), None)
-        return _label(name, value) if isinstance(value, str) else ""
+        return _shorten_value(name, value) if isinstance(value, str) else ""
     if isinstance(value, str):
         return value.rstrip("/").rpartition("/")[2].removesuffix(".yaml")[:40]
     if isinstance(value, bool | int | float) or value is None:

@@ -15,7 +15,7 @@ _BY_ENDING: Mapping[str, Status] = {"finished": "finished", "elsewhere": "elsewh
 
 
 @dataclass(slots=True)
-class Row:
+class CellRow:
     """A cell.
 
     phase, expected: of its run while it goes; expected: calls of the whole run at most. best: the
@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class SweepSpend:
     """What the cells have spent together, all sessions; unknown is None.
 
     tokens, usd: of what was counted. uncounted: beside it, as in `spend` of a result.
@@ -72,15 +72,15 @@ class Spent:
 
 
 @dataclass(slots=True)
-class Table:
+class SweepTable:
     """All cells of a sweep in their order. budget: over all of them together."""
 
     name: str
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, CellRow] = field(default_factory=dict)
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     stopping: bool = False
 
-    def told(self, name: str, what: Mapping[str, Any]) -> Row:
+    def told(self, name: str, what: Mapping[str, Any]) -> CellRow:
         """Believe what a cell says of itself; its row."""
         row = self.rows[name]
         if "error" in what:
@@ -103,45 +103,48 @@ class Table:
         """Cells of this status."""
         return len(self.of(status))
 
-    def of(self, status: Status) -> list[Row]:
+    def of(self, status: Status) -> list[CellRow]:
         """The cells of this status, those that ended last first, else in their order."""
         rows = [row for row in self.rows.values() if row.status == status]
         return sorted(rows, key=lambda row: -row.place)
 
-    def calls_of_session(self) -> int:
+    def count_session_calls(self) -> int:
         """Calls answered since this session began."""
         return sum(row.calls - row.calls_before for row in self.rows.values())
 
-    def spent(self) -> Spent:
+    def spent(self) -> SweepSpend:
         """What all cells have spent."""
         told = [row.spend for row in self.rows.values() if row.spend]
         counted = [each.get("counted", each) for each in told]  # results of before there was it
         bounds = [each["uncounted"] for each in told if "uncounted" in each]
         kinds = ("prompt_tokens", "completion_tokens")
-        return Spent(
+        return SweepSpend(
             sum(row.calls for row in self.rows.values()),
-            _total(each[kind] for each in counted for kind in kinds),
-            _total(each["usd"] for each in counted),
-            {name: _total(each[name] for each in bounds) for name in ("calls", "tokens", "usd")},
+            _sum_known(each[kind] for each in counted for kind in kinds),
+            _sum_known(each["usd"] for each in counted),
+            {
+                name: _sum_known(each[name] for each in bounds)
+                for name in ("calls", "tokens", "usd")
+            },
         )
 
-    def expected_calls(self) -> int | None:
+    def estimate_calls(self) -> int | None:
         """About how many calls all cells take; None while none has told.
 
         A cell that has not told of any is taken for one that takes as many as the others do.
         """
-        told = [_calls_in_all(row) for row in self.rows.values() if _has_told(row)]
+        told = [_estimate_calls(row) for row in self.rows.values() if _has_estimate(row)]
         return round(sum(told) / len(told) * len(self.rows)) if told else None
 
 
-def _has_told(row: Row) -> bool:
+def _has_estimate(row: CellRow) -> bool:
     return row.status == "finished" or row.expected > 0
 
 
-def _calls_in_all(row: Row) -> int:
+def _estimate_calls(row: CellRow) -> int:
     return row.calls if row.status == "finished" else max(row.calls, row.expected)
 
 
-def _total(numbers: Iterable[Any]) -> Any:
+def _sum_known(numbers: Iterable[Any]) -> Any:
     known = list(numbers)
     return None if None in known else sum(known)

@@ -109,7 +109,7 @@ class ChatRequest:
     stop: tuple[str, ...] = ()
 
 
-def before_stop(text: str, stop: Iterable[str]) -> str:
+def cut_at_stop(text: str, stop: Iterable[str]) -> str:
     """What comes before the first place where one of the texts `stop` stands; all, if none does."""
     places = (text.find(each) for each in stop)
     return text[: min((place for place in places if place >= 0), default=None)]
@@ -151,7 +151,7 @@ def is_filtered(text: str, finish_reason: str) -> bool:
     return finish_reason == "content_filter" and not text
 
 
-def examples_fingerprint(examples: Mapping[Split, Sequence[Example]]) -> str:
+def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """sha256 (64 hex digits) over split, input and target of every example, in order.
 
     Where an example came from does not count: the same questions read from another

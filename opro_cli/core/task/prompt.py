@@ -50,7 +50,7 @@ class MetaPromptMaterial:
     description: str = ""
 
 
-def question_text(question: str, instruction: str, form: PromptFormat) -> str:
+def format_question(question: str, instruction: str, form: PromptFormat) -> str:
     """The question with the instruction in its place, as one user message.
 
     An empty instruction leaves no empty line behind. A_begin needs Q/A markers: without them
@@ -75,7 +75,7 @@ def question_text(question: str, instruction: str, form: PromptFormat) -> str:
 def with_demos(question: str, demos: Iterable[tuple[str, str]], form: PromptFormat) -> str:
     """Return a question behind worked examples, each a question and its answer.
 
-    Its own first marker is left to `question_text`.
+    Its own first marker is left to `format_question`.
     """
     q, a = ("Q: ", "\n\nA: ") if form.qa_markers else ("", "\n")
     shown = [f"{q}{asked}{a}{answer}\n\n" for asked, answer in demos]
@@ -85,7 +85,7 @@ def with_demos(question: str, demos: Iterable[tuple[str, str]], form: PromptForm
 FINAL_ANSWER_CUE = "So the final answer is"
 
 
-def second_round_text(prompt: str, reply: str) -> str:
+def format_second_round(prompt: str, reply: str) -> str:
     """The prompt that asks for the final answer to `prompt`, which was answered by `reply`.
 
     A question that the reply goes on with is left out.
@@ -93,15 +93,17 @@ def second_round_text(prompt: str, reply: str) -> str:
     return f"{prompt} {reply.partition('Q:')[0].strip()} {FINAL_ANSWER_CUE}"
 
 
-def second_round_messages(messages: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
+def build_second_round(messages: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
     """The chat that asks for the final answer after `reply` to `messages`."""
     *before, asked = messages
-    return (*before, Message(asked.role, second_round_text(asked.content, reply)))
+    return (*before, Message(asked.role, format_second_round(asked.content, reply)))
 
 
-def scorer_messages(question: str, instruction: str, form: PromptFormat) -> tuple[Message, ...]:
+def build_scorer_messages(
+    question: str, instruction: str, form: PromptFormat
+) -> tuple[Message, ...]:
     """The chat that asks one question under one instruction."""
-    user = Message("user", question_text(question, instruction, form))
+    user = Message("user", format_question(question, instruction, form))
     if form.position == "system" and instruction:
         return (Message("system", instruction), user)
     return (user,)

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from opro_cli.core.draws import LegacyStream, rng_for
+from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.settings.settings import SplitSettings
-from opro_cli.core.stats.intervals import least_gain
+from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError
 
@@ -39,7 +39,7 @@ class Cut:
     note: str
 
 
-def cut(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
+def cut_splits(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
     """Cut the rows into train, dev and test.
 
     available: the rows of each source; "train" always, "dev" and "test" when they have a
@@ -48,12 +48,12 @@ def cut(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
     A size left open (None) is all rows of its own source for dev and test; otherwise the
     usual 50, 100 and 200, or about 25, 35 and 40 % of the rows where those do not fit.
     """
-    sizes = _sizes(available, settings)
-    draw = _paper_rows if settings.method == "paper" else _shuffled_rows
-    return Cut(draw(available, settings.seed, sizes), _note(available, settings, sizes))
+    sizes = _choose_sizes(available, settings)
+    draw = _draw_paper_rows if settings.method == "paper" else _shuffle_rows
+    return Cut(draw(available, settings.seed, sizes), _describe_cut(available, settings, sizes))
 
 
-def doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
+def describe_doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
     """What splits of these sizes cannot tell, in sentences for people."""
     told = []
     if not sizes["dev"]:
@@ -61,7 +61,7 @@ def doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
     if not sizes["test"]:
         told.append("no test split: no gain will be claimed")
     elif sizes["test"] < USUAL["test"]:
-        least = least_gain(sizes["test"])
+        least = find_least_gain(sizes["test"])
         what = "only very large gains"
         if least < 1:
             what = f"a gain of some {100 * least:.0f} points or more"
@@ -72,14 +72,14 @@ def doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _shuffled_rows(
+def _shuffle_rows(
     available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
 ) -> dict[Split, tuple[int, ...]]:
-    order = _shuffled(available["train"], seed)
+    order = _shuffle(available["train"], seed)
     rows: dict[Split, tuple[int, ...]] = {"train": order[: sizes["train"]]}
     for split in ("dev", "test"):
         if split in available:
-            own = _shuffled(available[split], seed, split)
+            own = _shuffle(available[split], seed, split)
             rows[split] = own[: sizes[split]]
         elif split == "dev":
             rows[split] = order[sizes["train"] : sizes["train"] + sizes["dev"]]
@@ -88,7 +88,7 @@ def _shuffled_rows(
     return rows
 
 
-def _paper_rows(
+def _draw_paper_rows(
     available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
 ) -> dict[Split, tuple[int, ...]]:
     """One stream draws them all, so what dev gets depends on the size of train."""
@@ -105,26 +105,26 @@ def _paper_rows(
     return rows
 
 
-def _shuffled(rows: int, seed: int, *source: str) -> tuple[int, ...]:
+def _shuffle(rows: int, seed: int, *source: str) -> tuple[int, ...]:
     order = list(range(rows))
-    rng_for(seed, "split", *source).shuffle(order)
+    create_rng(seed, "split", *source).shuffle(order)
     return tuple(order)
 
 
-def _sizes(available: Mapping[Split, int], settings: SplitSettings) -> dict[Split, int]:
+def _choose_sizes(available: Mapping[Split, int], settings: SplitSettings) -> dict[Split, int]:
     rows = available["train"]
     shared: list[Split] = [split for split in SPLITS if split == "train" or split not in available]
     sizes: dict[Split, int] = {}
     for split in SPLITS:
         source = rows if split in shared else available[split]
-        asked = _asked(split, settings)
+        asked = _get_requested(split, settings)
         if asked is not None:
-            sizes[split] = _count(split, asked, source, settings)
+            sizes[split] = _count_rows(split, asked, source, settings)
         elif split not in shared:
             sizes[split] = source
     if "train" not in sizes:
         # From the number of rows alone, so that asking for more test rows leaves train as it is.
-        sizes["train"] = min(USUAL["train"], max(1, _part("train", shared, rows)))
+        sizes["train"] = min(USUAL["train"], max(1, _share("train", shared, rows)))
     if settings.method == "paper" and "dev" in shared:
         sizes.setdefault("dev", 0)
     if settings.method == "paper" and "test" in shared and "test" not in sizes:
@@ -132,21 +132,21 @@ def _sizes(available: Mapping[Split, int], settings: SplitSettings) -> dict[Spli
     open_splits = [split for split in shared if split not in sizes]
     for position, split in enumerate(open_splits):
         left = max(0, rows - sum(sizes.get(each, 0) for each in shared))
-        sizes[split] = min(USUAL[split], _part(split, open_splits[position:], left))
+        sizes[split] = min(USUAL[split], _share(split, open_splits[position:], left))
     _check_fit(available, settings, sizes, shared)
     return sizes
 
 
-def _part(split: Split, among: list[Split], rows: int) -> int:
+def _share(split: Split, among: list[Split], rows: int) -> int:
     return rows * WEIGHT[split] // sum(WEIGHT[each] for each in among)
 
 
-def _asked(split: Split, settings: SplitSettings) -> int | float | None:
+def _get_requested(split: Split, settings: SplitSettings) -> int | float | None:
     asked: int | float | None = getattr(settings, split)
     return asked
 
 
-def _count(split: Split, asked: int | float, rows: int, settings: SplitSettings) -> int:
+def _count_rows(split: Split, asked: int | float, rows: int, settings: SplitSettings) -> int:
     if isinstance(asked, int):
         return asked
     # The decimal as written: as a double, 0.29 of 100 rows would be 28, as it is in the paper's.
@@ -172,7 +172,7 @@ def _check_fit(
         if wanted > rows:
             parts = " + ".join(
                 f"{sizes[split]} {split}"
-                + (" (default)" if _asked(split, settings) is None else "")
+                + (" (default)" if _get_requested(split, settings) is None else "")
                 for split in group
                 if sizes[split]
             )
@@ -183,7 +183,7 @@ def _check_fit(
             )
 
 
-def _note(
+def _describe_cut(
     available: Mapping[Split, int], settings: SplitSettings, sizes: Mapping[Split, int]
 ) -> str:
     parts = []
@@ -199,7 +199,7 @@ def _note(
     scaled = [
         split
         for split in SPLITS
-        if _asked(split, settings) is None
+        if _get_requested(split, settings) is None
         and (split == "train" or split not in available)
         and sizes[split] < USUAL[split]
     ]

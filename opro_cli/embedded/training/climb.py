@@ -20,7 +20,7 @@ from typing import Literal, Protocol, get_args
 
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.prompt import MetaPromptMaterial, TrajectoryEntry
-from opro_cli.embedded.chat import one_text
+from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.config import OPTIMIZER, SCORER
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
 from opro_cli.embedded.training.evaluate import Player, Rows, validation_questions
@@ -115,7 +115,7 @@ def proposals(
     strategy = OproStrategy()
     exemplars = tuple(Example(question, target, "") for question, target in shown)
     material = MetaPromptMaterial(entries, exemplars, USUAL_FORM, 100)
-    prompt = one_text(strategy.meta_prompt(material))
+    prompt = join_messages(strategy.meta_prompt(material))
     seeds = [rng.getrandbits(32) for _ in range(CANDIDATES)]
     replies = optimizer.replies([prompt] * CANDIDATES, TEMPERATURE, seeds)
     return [text for reply in replies for text in strategy.read(reply)]

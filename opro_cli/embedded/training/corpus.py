@@ -10,8 +10,8 @@ from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-from opro_cli.core.task.prompt import PromptFormat, scorer_messages
-from opro_cli.embedded.chat import one_text
+from opro_cli.core.task.prompt import PromptFormat, build_scorer_messages
+from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.training.families import Family, draw_question
 from opro_cli.embedded.training.grammar import (
     EMPTY,
@@ -91,7 +91,7 @@ def bbh_questions() -> frozenset[str]:
 
 def scorer_prompt(instruction: str, question: str, form: PromptFormat = USUAL_FORM) -> str:
     """The text that the embedded scorer reads when the tool asks `question`."""
-    return one_text(scorer_messages(question, instruction, form))
+    return join_messages(build_scorer_messages(question, instruction, form))
 
 
 @cache

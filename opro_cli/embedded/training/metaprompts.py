@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.embedded.chat import one_text
+from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.training.corpus import OTHER_FORMS, USUAL_FORM, Turn, bbh_questions
 from opro_cli.embedded.training.families import FAMILIES, PHRASES, Family, draw_question
 from opro_cli.embedded.training.grammar import (
@@ -134,7 +134,7 @@ def written(
         description=rng.choice(DESCRIPTIONS),
     )
     begin, end = layout.marks
-    text = one_text(layout.strategy.meta_prompt(material))
+    text = join_messages(layout.strategy.meta_prompt(material))
     return Turn(text, tuple(f"{begin}{proposal.text}{end}" for proposal in proposed))
 
 

@@ -10,21 +10,21 @@ from typing import Any
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Split
-from opro_cli.render.html.markup import Content, Markup, bdi, clipped, element, join
+from opro_cli.render.html.markup import Content, Markup, bdi, clip, element, join
 from opro_cli.render.html.view import (
     RunView,
     Score,
+    format_basis,
+    format_score,
     note,
-    rests_on,
-    scored,
-    scrolling,
+    scroll_box,
     section,
     shown,
 )
 from opro_cli.reports.edge import describe_disagreement
-from opro_cli.reports.formats import percent, plural, points
-from opro_cli.reports.sweeps.measured import OverTasks
-from opro_cli.reports.sweeps.words import estimated_gain
+from opro_cli.reports.formats import format_percent, format_points, pluralize
+from opro_cli.reports.sweeps.measured import MeanOverTasks
+from opro_cli.reports.sweeps.words import format_estimate
 
 _TALL = 22
 _CAP = 5
@@ -45,9 +45,9 @@ class Shown:
     meeting: Mapping[str, Any] | None
 
 
-def score_bars(view: RunView) -> Markup | None:
+def build_score_bars(view: RunView) -> Markup | None:
     """The section with the bars; None where there is no score at all."""
-    prompts = list(prompts_of(view))
+    prompts = list(list_prompts(view))
     groups = [_group(view, split, prompts) for split in view.splits]
     if not any(groups):
         return None
@@ -63,7 +63,7 @@ def score_bars(view: RunView) -> Markup | None:
     )
 
 
-def prompts_of(view: RunView) -> Iterator[Shown]:
+def list_prompts(view: RunView) -> Iterator[Shown]:
     """Start prompt, winner (one bar where they are the same), then the run's baselines."""
     start, best = view.result["initial"], view.result["best"]
     if start is not None and view.start is not view.best:
@@ -90,7 +90,9 @@ def _against_start(prompt: Shown) -> Markup:
         low, high = (f"{100 * bound:+.1f}" for bound in change["interval"])
         edge = describe_disagreement(p_value, *change["interval"])
         more = f" ({edge})" if edge else ""
-        told = f"{points(change['mean'])} points [{low} to {high}], p = {p_value:.2g}{more}: "
+        told = (
+            f"{format_points(change['mean'])} points [{low} to {high}], p = {p_value:.2g}{more}: "
+        )
     return element("li", told, bdi(prompt.name, 2_000))
 
 
@@ -99,9 +101,9 @@ def _group(view: RunView, split: Split, prompts: list[Shown]) -> Markup | None:
     if not bars:
         return None
     size = view.run.state.sizes[split]
-    about = f"{plural(size, 'question')}; {_ABOUT[split]}"
+    about = f"{pluralize(size, 'question')}; {_ABOUT[split]}"
     if split == "dev" and view.result["chosen_by"] != "dev":
-        about = plural(size, "question")
+        about = pluralize(size, "question")
     heading = element("h4", split, " ", element("small", about))
     return element("div", heading, join(bars), class_="split")
 
@@ -120,13 +122,19 @@ def _bar(split: Split, prompt: Shown, score: Score) -> Markup:
         width="100%",
         height=_TALL,
         role="img",
-        aria_label=f"{split}, {clipped(prompt.name, 120)}: {scored(score)}",
+        aria_label=f"{split}, {clip(prompt.name, 120)}: {format_score(score)}",
     )
     return element(
         "div",
         element("span", bdi(prompt.name, 60), class_="who"),
         plot,
-        element("span", element("b", percent(score["mean"])), " ", rests_on(score), class_="worth"),
+        element(
+            "span",
+            element("b", format_percent(score["mean"])),
+            " ",
+            format_basis(score),
+            class_="worth",
+        ),
         class_="row",
     )
 
@@ -138,13 +146,15 @@ def _share(share: float) -> str:
 _FOREST_HEIGHT, _FOREST_CAP, _DOT = 24, 5, 5
 
 
-def forest(over: OverTasks) -> Markup | None:
+def build_forest(over: MeanOverTasks) -> Markup | None:
     """A line for each task; None where nothing counts."""
     if over.estimate is None:
         return None
     everything = [*(each.estimate for each in over.tasks), over.estimate]
     reach = max(0.05, *(abs(end) for e in everything for end in (e.interval.low, e.interval.high)))
-    rows = [_row(each.task, plural(each.runs, "run"), each.estimate, reach) for each in over.tasks]
+    rows = [
+        _row(each.task, pluralize(each.runs, "run"), each.estimate, reach) for each in over.tasks
+    ]
     if over.these is not None:
         rows.append(_row("these tasks alone", "over their questions", over.these, reach, "whole"))
         rows.append(_row("tasks like these", "over tasks", over.estimate, reach, "whole"))
@@ -156,7 +166,7 @@ def _row(name: str, about: str, found: Estimate, reach: float, kind: str = "") -
         return f"{round(50 + 49 * value / reach, 2):g}%"
 
     middle, low, high = _FOREST_HEIGHT / 2, at(found.interval.low), at(found.interval.high)
-    told = f"{estimated_gain(found)} points"
+    told = f"{format_estimate(found)} points"
     plot = element(
         "svg",
         element("line", x1="50%", x2="50%", y1=0, y2=_FOREST_HEIGHT, class_="zero"),
@@ -176,7 +186,7 @@ def _row(name: str, about: str, found: Estimate, reach: float, kind: str = "") -
         width="100%",
         height=_FOREST_HEIGHT,
         role="img",
-        aria_label=f"{clipped(name, 120)}: {told}",
+        aria_label=f"{clip(name, 120)}: {told}",
     )
     worth = element("span", element("b", told), " ", element("small", about), class_="worth")
     return element(
@@ -215,7 +225,7 @@ class Tile:
         return f"{'up' if self.mean > 0 else 'down'}{darkness}"
 
 
-def heat_map(
+def build_heat_map(
     caption: str,
     head: Sequence[str],
     rows: Sequence[tuple[str, Sequence[Tile]]],
@@ -235,7 +245,7 @@ def heat_map(
         last,
         class_="cells",
     )
-    return scrolling(caption, table)
+    return scroll_box(caption, table)
 
 
 def _heading(name: str) -> Markup:
@@ -248,7 +258,7 @@ def _tile(tile: Tile) -> Markup:
     return element("td", *lines, class_=tile.tint)
 
 
-def tints() -> Markup:
+def build_tint_key() -> Markup:
     """What the tints mean."""
     edges = [f"{100 * step:.0f}" for step in STEPS]
     names = [f"under {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges))]

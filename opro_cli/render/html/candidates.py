@@ -8,24 +8,24 @@ from typing import Any
 
 from opro_cli.core.run.answers import Outcome
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.render.html.markup import Markup, bdi, beginning, element, join, paragraphs
+from opro_cli.render.html.markup import Markup, bdi, cut_beginning, element, join, paragraphs
 from opro_cli.render.html.view import (
     MOST_SHOWN,
     Row,
     RunView,
     Score,
-    interval,
+    format_correct,
+    format_interval,
+    limit_text,
     note,
-    right_of,
-    scrolling,
+    scroll_box,
     section,
     shown,
     table,
-    text_limit,
 )
-from opro_cli.reports.formats import about, plural
-from opro_cli.reports.paired import Flip, paired
-from opro_cli.reports.recorded import MOST_REPLIES
+from opro_cli.reports.formats import format_mean, pluralize
+from opro_cli.reports.paired import AnswerPair, find_flips
+from opro_cli.reports.recorded import MAX_REPLIES
 
 _QUOTES = 2
 """That are shown of an instruction with more."""
@@ -33,11 +33,11 @@ _FOLDED = 180
 """Characters that are seen of a long instruction before it is opened."""
 
 
-def candidate_table(view: RunView) -> Markup:
+def build_candidates(view: RunView) -> Markup:
     """The section with the table, the best on train first."""
     rows = sorted(view.rows, key=lambda row: -(row.score("train") or {"mean": -1.0})["mean"])
     flagged = any(row.data.get("leaks") for row in rows)
-    limit = text_limit(len(rows))
+    limit = limit_text(len(rows))
     titles = ["step", "instruction", *view.splits, "unreadable", "refused"]
     titles += ["flags"] if flagged else []
     body = [_row(view, row, limit, flagged) for row in rows]
@@ -53,11 +53,11 @@ def candidate_table(view: RunView) -> Markup:
         "candidates",
         "All instructions",
         note(
-            f"{plural(len(rows), 'instruction')}. A heading sorts by its column, a second time the",
+            f"{pluralize(len(rows), 'instruction')}. A heading sorts by its column, a second time the",
             "other way round. Scores are with their 95 % interval and the right answers.",
         ),
         element("p", "", role="status", class_="unseen"),
-        scrolling("All instructions", table, "tall"),
+        scroll_box("All instructions", table, "tall"),
     )
 
 
@@ -73,7 +73,7 @@ def _row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
     badges = [element("span", sign + name, class_="badge") for sign, name in marks]
     kind = "best" if row.is_best else "start" if row.is_start else None
     # What a person came for is shown in full.
-    text = folded(row.instruction, MOST_SHOWN if row.is_best or row.is_start else limit)
+    text = fold_text(row.instruction, MOST_SHOWN if row.is_best or row.is_start else limit)
     return element(
         "tr",
         _number("step", row.step, "start" if row.step == 0 else str(row.step)),
@@ -87,14 +87,14 @@ def _row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
     )
 
 
-def folded(text: str, limit: int) -> Markup:
+def fold_text(text: str, limit: int) -> Markup:
     """A text with its line ends; of a long one the beginning, and all of it behind that."""
     whole = paragraphs(text, limit)
     if len(text) <= _FOLDED:
         return element("div", whole, class_="text")
     head = text[:_FOLDED]
     words = head[: head.rfind(" ")] if " " in head[_FOLDED // 2 :] else head
-    begin = element("bdi", beginning(words, 3 * _FOLDED), "…")
+    begin = element("bdi", cut_beginning(words, 3 * _FOLDED), "…")
     return element("details", element("summary", begin), element("div", whole, class_="text"))
 
 
@@ -107,8 +107,8 @@ def _score(split: str, score: Score | None) -> Markup:
         return element("td", "–", class_=f"{split} none")
     return element(
         "td",
-        *(element("b", about(score["mean"], estimated=score.get("estimated", False))), " "),
-        *(element("small", right_of(score)), " ", element("small", interval(score))),
+        *(element("b", format_mean(score["mean"], estimated=score.get("estimated", False))), " "),
+        *(element("small", format_correct(score)), " ", element("small", format_interval(score))),
         class_=split,
         data_value=round(score["mean"], 9),
     )
@@ -124,7 +124,7 @@ def _flags(leaks: Sequence[Mapping[str, Any]]) -> Markup:
         return element("td", "", class_="flags none", data_value=0)
     quotes = [join([" “", bdi(leak["quote"], 80), "”"]) for leak in leaks[:_QUOTES]]
     more = f" and {len(leaks) - _QUOTES} more" if len(leaks) > _QUOTES else ""
-    told = join([f"⚠ quotes {plural(len(leaks), 'train question')}:", *quotes, more])
+    told = join([f"⚠ quotes {pluralize(len(leaks), 'train question')}:", *quotes, more])
     return element("td", told, class_="flags", data_value=len(leaks))
 
 
@@ -133,15 +133,15 @@ _FEW = 8
 _ANSWER = 300
 
 
-def flip_section(view: RunView) -> Markup | None:
+def build_flips(view: RunView) -> Markup | None:
     """Where the winner does better or worse on test; None where there is nothing to compare."""
     if view.start is None or view.best is None or view.start is view.best:
         return None
-    by_split = {each.split: each for each in paired(view.run, view.start, view.run, view.best)}
+    by_split = {each.split: each for each in find_flips(view.run, view.start, view.run, view.best)}
     flips = by_split.get("test")
     if flips is None:
         return None
-    limit = text_limit(2 * (len(flips.gained) + len(flips.lost)))
+    limit = limit_text(2 * (len(flips.gained) + len(flips.lost)))
     return section(
         view,
         "flips",
@@ -152,11 +152,11 @@ def flip_section(view: RunView) -> Markup | None:
     )
 
 
-def _flips(view: RunView, title: str, name: str, flips: Sequence[Flip], limit: int) -> Markup:
+def _flips(view: RunView, title: str, name: str, flips: Sequence[AnswerPair], limit: int) -> Markup:
     head = ["question", "expected", "start prompt said", f"{view.best_name} said"]
     rows = [
         [
-            folded(flip.question, limit),
+            fold_text(flip.question, limit),
             bdi(flip.target, _ANSWER),
             _said(flip.before.outcome),
             _said(flip.after.outcome),
@@ -167,10 +167,10 @@ def _flips(view: RunView, title: str, name: str, flips: Sequence[Flip], limit: i
     heading = element("h4", title, " ", element("small", f"better under the {better}"))
     if not rows:
         return heading
-    return element("div", heading, *first_few(f"Questions {name}", head, rows))
+    return element("div", heading, *fold_rows(f"Questions {name}", head, rows))
 
 
-def first_few(
+def fold_rows(
     caption: str, head: Sequence[str], rows: Sequence[Sequence[Markup | str]]
 ) -> list[Markup]:
     """A table of the first rows, and one of the others that is opened on request."""
@@ -194,7 +194,7 @@ def _no_answer() -> Markup:
     return element("i", "no answer read")
 
 
-def unreadable_section(view: RunView) -> Markup | None:
+def build_unreadable(view: RunView) -> Markup | None:
     """How many answers no metric could read, and what they were; None where all were read."""
     told = [words for split in SPLITS if (words := _missed_on(view, split))]
     if not told:
@@ -218,7 +218,7 @@ def _missed_on(view: RunView, split: Split) -> str:
     }
     told = " and ".join(f"{number:,} {kind}" for kind, number in numbers.items() if number)
     total = sum(len(each.by_question) for each in answers)
-    return f"{told} of {plural(total, 'answer')} on {split}" if told else ""
+    return f"{told} of {pluralize(total, 'answer')} on {split}" if told else ""
 
 
 def _replies(view: RunView) -> list[Markup]:
@@ -226,21 +226,21 @@ def _replies(view: RunView) -> list[Markup]:
     replies = view.history.unreadable
     if not replies:
         return []
-    limit = text_limit(3 * len(replies))
+    limit = limit_text(3 * len(replies))
     rows = []
     for reply in replies:
         example = view.run.examples[reply.split][reply.question]
         rows.append(
             [
-                folded(example.input, limit),
+                fold_text(example.input, limit),
                 bdi(example.target, _ANSWER),
-                folded(reply.text or "(empty)", limit),
+                fold_text(reply.text or "(empty)", limit),
                 bdi(shown(reply.instruction), _ANSWER),
             ]
         )
     head = ["question", "expected", "the whole reply", "under the instruction"]
-    caption = f"The first {MOST_REPLIES} replies" if len(rows) == MOST_REPLIES else "Replies"
-    return first_few(f"{caption} without an answer", head, rows)
+    caption = f"The first {MAX_REPLIES} replies" if len(rows) == MAX_REPLIES else "Replies"
+    return fold_rows(f"{caption} without an answer", head, rows)
 
 
 def _most_missed(view: RunView) -> list[Markup]:
@@ -255,13 +255,13 @@ def _most_missed(view: RunView) -> list[Markup]:
     )
     worst = [
         (view.run.examples[split][question], times)
-        for (split, question), times in missed.most_common(MOST_REPLIES)
+        for (split, question), times in missed.most_common(MAX_REPLIES)
         if question < len(view.run.examples.get(split, ()))
     ]
-    limit = text_limit(2 * len(worst))
+    limit = limit_text(2 * len(worst))
     rows = [
-        [folded(example.input, limit), bdi(example.target, _ANSWER), f"{times:,}"]
+        [fold_text(example.input, limit), bdi(example.target, _ANSWER), f"{times:,}"]
         for example, times in worst
     ]
     head = ["question", "expected", "times without an answer"]
-    return first_few("Questions without an answer", head, rows) if rows else []
+    return fold_rows("Questions without an answer", head, rows) if rows else []

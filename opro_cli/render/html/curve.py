@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from opro_cli.render.html.markup import Markup, element, join
-from opro_cli.render.html.view import Row, RunView, note, rests_on, section
-from opro_cli.reports.formats import percent
+from opro_cli.render.html.view import Row, RunView, format_basis, note, section
+from opro_cli.reports.formats import format_percent
 
 HEIGHT = 300
 """Pixels between the lowest and the highest score shown."""
@@ -56,7 +56,7 @@ class Scale:
         return [tenth / 10 for tenth in range(low, high + 1, 2 if high - low > _MANY else 1)]
 
 
-def scale_for(scores: Sequence[float]) -> Scale:
+def choose_scale(scores: Sequence[float]) -> Scale:
     """Whole tens of percent around the scores, at least 20 points apart."""
     low = math.floor(round(min(scores) * 10, 6))
     high = math.ceil(round(max(scores) * 10, 6))
@@ -68,7 +68,7 @@ def scale_for(scores: Sequence[float]) -> Scale:
     return Scale(low / 10, high / 10)
 
 
-def dots_of(rows: Sequence[Row]) -> list[Dot]:
+def place_dots(rows: Sequence[Row]) -> list[Dot]:
     """Those with any train answer, in the order in which they joined."""
     scored = [(row, score) for row in rows if (score := row.score("train"))]
     steps = 1 + max((row.step for row, _ in scored), default=0)
@@ -86,13 +86,13 @@ def dots_of(rows: Sequence[Row]) -> list[Dot]:
     ]
 
 
-def score_curve(view: RunView) -> Markup:
+def build_curve(view: RunView) -> Markup:
     """The section with the curve."""
     title = "How the search went"
-    dots = dots_of(view.rows)
+    dots = place_dots(view.rows)
     if not dots:
         return section(view, "curve", title, note("No training question was answered yet."))
-    scale = scale_for([dot.score for dot in dots])
+    scale = choose_scale([dot.score for dot in dots])
     steps = 1 + max(dot.row.step for dot in dots)
     best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
     plot = element(
@@ -107,7 +107,7 @@ def score_curve(view: RunView) -> Markup:
         role="group",
         aria_label=(
             f"Train scores of {len(dots):,} candidates over {steps - 1} steps; "
-            f"the highest is {percent(best)}"
+            f"the highest is {format_percent(best)}"
         ),
     )
     return section(
@@ -131,14 +131,14 @@ def _grid(scale: Scale, steps: int) -> Markup:
         y = scale.down(score)
         marks.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
         marks.append(element("text", f"{100 * score:.0f} %", x=-8, y=y + 4, class_="left"))
-    for step in steps_marked(steps):
+    for step in choose_step_labels(steps):
         x = _across((step + 0.5) / steps)
         name = str(step) if step else "start"
         marks.append(element("text", name, x=x, y=HEIGHT + 24, class_="below"))
     return element("g", join(marks), aria_hidden="true")
 
 
-def steps_marked(steps: int) -> list[int]:
+def choose_step_labels(steps: int) -> list[int]:
     """Which of so many steps get a number below them: ten at most."""
     apart = next(n for n in (1, 2, 5, 10, 20, 25, 50, 100, 1000, steps) if steps <= 10 * n)
     return list(range(0, steps, apart))
@@ -210,7 +210,7 @@ def _dot(view: RunView, dot: Dot, scale: Scale) -> Markup:
         href=f"#{row.id}",
         class_=kind,
         tabindex=-1,
-        aria_label=f"{told}: train {percent(dot.score)} {rests_on(score)}",
+        aria_label=f"{told}: train {format_percent(dot.score)} {format_basis(score)}",
     )
 
 

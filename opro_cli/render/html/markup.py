@@ -10,7 +10,7 @@ import html
 import unicodedata
 from collections.abc import Iterable
 
-from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escaped
+from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escape
 
 _LINE_END = "⏎"
 _GLYPHS = {"\t": "⇥", "\r": "␍"}
@@ -46,27 +46,27 @@ def join(parts: Iterable[Content]) -> Markup:
 
 def bdi(text: str, limit: int | None = None) -> Markup:
     """A text from elsewhere on one line, kept from turning its neighbours around."""
-    return element("bdi", clipped(text, limit))
+    return element("bdi", clip(text, limit))
 
 
 def paragraphs(text: str, limit: int | None = None) -> Markup:
     """The same with its line ends kept, for `white-space: pre-wrap`."""
-    shown = clipped(text.replace("\r\n", "\n"), limit, "\n")
+    shown = clip(text.replace("\r\n", "\n"), limit, "\n")
     # Not through `element`: it would draw the line ends.
     return Markup(f"<bdi>{html.escape(shown)}</bdi>")
 
 
-def visible(text: str) -> str:
+def make_visible(text: str) -> str:
     """`text` as one line whose invisible characters are written out: `\\x1b`, `\\u202e`, "⏎"."""
     return _beginning(text, None, _LINE_END)[0]
 
 
-def beginning(text: str, limit: int) -> str:
+def cut_beginning(text: str, limit: int) -> str:
     """As much of that as takes `limit` bytes in the page."""
     return _beginning(text, limit, _LINE_END)[0]
 
 
-def clipped(text: str, limit: int | None, line_end: str = _LINE_END) -> str:
+def clip(text: str, limit: int | None, line_end: str = _LINE_END) -> str:
     """The same, with how many characters are missing. No limit: all of it."""
     shown, rest = _beginning(text, limit, line_end)
     return f"{shown}… and {rest:,} more characters" if rest else shown
@@ -87,7 +87,7 @@ def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
         else:
             is_mark = character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
             marks = marks + 1 if is_mark else 0
-            piece = escaped(character) if marks > MAX_MARKS else _piece(character)
+            piece = escape(character) if marks > MAX_MARKS else _piece(character)
         used += _ESCAPED.get(piece) or len(piece.encode())
         if limit is not None and used > limit:
             return "".join(shown), len(text) - at
@@ -100,7 +100,7 @@ def _piece(character: str) -> str:
         return character
     if unicodedata.category(character) == "Zs":
         return " "
-    return _GLYPHS.get(character) or escaped(character)
+    return _GLYPHS.get(character) or escape(character)
 
 
 def _attribute(name: str, value: Attribute) -> str:
@@ -109,10 +109,10 @@ def _attribute(name: str, value: Attribute) -> str:
     written = name.rstrip("_").replace("_", "-")
     if value is True:
         return f" {written}"
-    return f' {written}="{html.escape(visible(str(value)))}"'
+    return f' {written}="{html.escape(make_visible(str(value)))}"'
 
 
 def _escaped(part: Content) -> str:
     if part is None:
         return ""
-    return part if isinstance(part, Markup) else html.escape(visible(part))
+    return part if isinstance(part, Markup) else html.escape(make_visible(part))

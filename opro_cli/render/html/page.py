@@ -10,38 +10,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from opro_cli.render.html.bars import score_bars
-from opro_cli.render.html.candidates import candidate_table, flip_section, unreadable_section
-from opro_cli.render.html.curve import score_curve
+from opro_cli.render.html.bars import build_score_bars
+from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
+from opro_cli.render.html.curve import build_curve
 from opro_cli.render.html.markup import Markup, bdi, element, join, paragraphs
 from opro_cli.render.html.script import SCRIPT
 from opro_cli.render.html.style import STYLE
 from opro_cli.render.html.verdict import (
-    about,
-    deciding_scores,
-    prompts,
-    spend_section,
-    verdict,
-    verdict_words,
+    build_byline,
+    build_prompts,
+    build_spend,
+    build_verdict,
+    find_deciding_scores,
+    name_verdict,
 )
 from opro_cli.render.html.view import (
     RunView,
+    build_view,
     count,
-    interval,
+    format_interval,
     note,
-    scrolling,
+    scroll_box,
     section,
     shown,
-    view_of,
 )
-from opro_cli.reports.formats import cost_words, percent, points
+from opro_cli.reports.formats import format_cost, format_percent, format_points
 from opro_cli.reports.recorded import History, RecordedRun
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NOT_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
 
-def config_text(settings: Mapping[str, Any]) -> str:
+def format_config(settings: Mapping[str, Any]) -> str:
     """Plain data as YAML that reads back to the same."""
     return "\n".join(_mapping(settings, ""))
 
@@ -79,7 +79,7 @@ def _scalar(value: Any) -> str:
 _PROMPT = 160
 
 
-def comparison(views: Sequence[RunView]) -> Markup:
+def build_comparison(views: Sequence[RunView]) -> Markup:
     """The heading of the page, and a table with a row for each run."""
     head = ["run", "verdict", "on", "start", "best", "points", "best prompt", "calls", "cost"]
     table = element(
@@ -94,7 +94,7 @@ def comparison(views: Sequence[RunView]) -> Markup:
         "header",
         element("h1", f"{len(views)} runs compared"),
         note(warning) if len(data) > 1 else None,
-        scrolling("The runs side by side", table),
+        scroll_box("The runs side by side", table),
         class_="comparison",
     )
 
@@ -103,36 +103,42 @@ def _row(view: RunView) -> Markup:
     best, spend = view.result["best"], view.result["spend"]
     prompt = bdi(shown(best["instruction"]), _PROMPT) if best else "–"
     cells = [
-        verdict_words(view),
+        name_verdict(view),
         *_scores(view),
         prompt,
         count(spend["calls"]),
-        cost_words(spend),
+        format_cost(spend),
     ]
     link = element("a", bdi(view.run.name), href=f"#{view.key}")
     return element("tr", element("th", link, scope="row"), *(element("td", cell) for cell in cells))
 
 
 def _scores(view: RunView) -> list[Markup | str]:
-    both = deciding_scores(view)
+    both = find_deciding_scores(view)
     if both is None:
         return ["–", "–", "–", "–"]
     split, before, after = both
     with_interval = [
-        join([element("b", percent(score["mean"])), " ", element("small", interval(score))])
+        join(
+            [
+                element("b", format_percent(score["mean"])),
+                " ",
+                element("small", format_interval(score)),
+            ]
+        )
         for score in (before, after)
     ]
-    return [split, *with_interval, points(after["mean"] - before["mean"])]
+    return [split, *with_interval, format_points(after["mean"] - before["mean"])]
 
 
-def report_page(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) -> str:
+def render_report(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) -> str:
     """A page about one run, or about several with a comparison on top.
 
     histories: of the runs, in their order, for spend over time and unreadable replies; what
     is missing is left out of the page. The page is text of UTF-8: no half of a surrogate pair.
     """
     views = [
-        view_of(run, f"r{number}", history or History())
+        build_view(run, f"r{number}", history or History())
         for number, (run, history) in enumerate(zip_longest(runs, histories), start=1)
     ]
     title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs compared"
@@ -141,7 +147,9 @@ def report_page(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) 
         element("a", "skip to the report", href="#report", class_="skip"),
         element(
             "main",
-            comparison(views) if len(views) > 1 else element("h1", "opro report", class_="brand"),
+            build_comparison(views)
+            if len(views) > 1
+            else element("h1", "opro report", class_="brand"),
             *map(_run, views),
             id="report",
         ),
@@ -149,11 +157,11 @@ def report_page(runs: Sequence[RecordedRun], histories: Sequence[History] = ()) 
         _tip(),
         element("script", Markup(SCRIPT)),
     )
-    page = element("html", head(f"{title} · opro report", STYLE, SCRIPT), body, lang="en")
+    page = element("html", build_head(f"{title} · opro report", STYLE, SCRIPT), body, lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
-def head(title: str, style: str, script: str | None = None) -> Markup:
+def build_head(title: str, style: str, script: str | None = None) -> Markup:
     """The head of a page that may use this style and this script, and nothing else."""
     scripts = "" if script is None else f"script-src {_hash(script)}; "
     policy = (
@@ -179,12 +187,12 @@ def _hash(source: str) -> str:
 
 def _run(view: RunView) -> Markup:
     sections = [
-        ("scores", "scores", score_bars(view)),
-        ("curve", "search", score_curve(view)),
-        ("candidates", "instructions", candidate_table(view)),
-        ("flips", "flipped questions", flip_section(view)),
-        ("unreadable", "unreadable", unreadable_section(view)),
-        ("spend", "cost", spend_section(view)),
+        ("scores", "scores", build_score_bars(view)),
+        ("curve", "search", build_curve(view)),
+        ("candidates", "instructions", build_candidates(view)),
+        ("flips", "flipped questions", build_flips(view)),
+        ("unreadable", "unreadable", build_unreadable(view)),
+        ("spend", "cost", build_spend(view)),
         ("config", "config", _config(view)),
     ]
     there = [(name, title, part) for name, title, part in sections if part is not None]
@@ -194,9 +202,9 @@ def _run(view: RunView) -> Markup:
     heading = element("h2", bdi(view.run.name), id=f"{view.key}-title")
     return element(
         "article",
-        element("header", heading, about(view)),
-        verdict(view),
-        prompts(view),
+        element("header", heading, build_byline(view)),
+        build_verdict(view),
+        build_prompts(view),
         element(
             "nav", element("ul", join(links)), aria_label=f"Parts of the report on {view.run.name}"
         ),
@@ -207,7 +215,7 @@ def _run(view: RunView) -> Markup:
 
 
 def _config(view: RunView) -> Markup:
-    text = element("pre", paragraphs(config_text(view.run.settings)))
+    text = element("pre", paragraphs(format_config(view.run.settings)))
     opened = element("details", element("summary", "all settings, as YAML"), text)
     return section(view, "config", "What was asked", opened)
 

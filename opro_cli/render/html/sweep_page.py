@@ -5,16 +5,22 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from opro_cli.render.html.bars import Tile, forest, heat_map, tints
+from opro_cli.render.html.bars import Tile, build_forest, build_heat_map, build_tint_key
 from opro_cli.render.html.markup import Markup, bdi, element, join, paragraphs
-from opro_cli.render.html.page import head
+from opro_cli.render.html.page import build_head
 from opro_cli.render.html.style import SWEEP_STYLE
-from opro_cli.render.html.view import note, shown, table, text_limit
-from opro_cli.reports.formats import plural, points
+from opro_cli.render.html.view import limit_text, note, shown, table
+from opro_cli.reports.formats import format_points, pluralize
 from opro_cli.reports.sweeps import words
-from opro_cli.reports.sweeps.measured import Measured
-from opro_cli.reports.sweeps.report import INTERVAL, SweepReport, counted, headline, of_these
-from opro_cli.reports.sweeps.tasks import Place
+from opro_cli.reports.sweeps.measured import MeasuredCell
+from opro_cli.reports.sweeps.report import (
+    INTERVAL,
+    SweepReport,
+    describe_counted,
+    describe_gain,
+    describe_these_tasks,
+)
+from opro_cli.reports.sweeps.tasks import MatrixKey
 from opro_cli.reports.sweeps.winners import RULE, Winner, Worth
 
 _HEADLINES = {
@@ -24,7 +30,7 @@ _HEADLINES = {
 }
 
 
-def sweep_page(report: SweepReport) -> str:
+def render_sweep_report(report: SweepReport) -> str:
     """The whole page, which loads nothing; text of UTF-8: no half of a surrogate pair."""
     sections = [
         ("matrix", "Test scores", _matrix(report)),
@@ -48,7 +54,7 @@ def sweep_page(report: SweepReport) -> str:
         ),
         element("footer", "Written by opro. This page is complete: it loads nothing."),
     )
-    page = element("html", head(f"{report.name} · opro sweep", SWEEP_STYLE), body, lang="en")
+    page = element("html", build_head(f"{report.name} · opro sweep", SWEEP_STYLE), body, lang="en")
     return f"<!doctype html>\n{page}\n"
 
 
@@ -62,7 +68,14 @@ def _verdict(report: SweepReport) -> Markup:
     if report.gain.estimate is not None:
         interval = report.gain.estimate.interval
         kind, word = _HEADLINES[words.sign(interval.low, interval.high)]
-    sentences = filter(None, (headline(report.gain), of_these(report.gain), counted(report.cells)))
+    sentences = filter(
+        None,
+        (
+            describe_gain(report.gain),
+            describe_these_tasks(report.gain),
+            describe_counted(report.cells),
+        ),
+    )
     return element(
         "div",
         element("p", word, class_="word"),
@@ -77,31 +90,31 @@ def _matrix(report: SweepReport) -> Markup:
     variants = list(report.by_variant)
 
     def tile(task: str, variant: str) -> Tile:
-        square = known.get(Place(task, variant))
+        square = known.get(MatrixKey(task, variant))
         gain = square.gain if square else None
-        lines = words.square_lines(square)
+        lines = words.format_matrix_cell(square)
         return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
 
     means = [
-        Tile(words.mean_lines(over), over.estimate.mean, over.estimate.interval)
+        Tile(words.format_task_mean(over), over.estimate.mean, over.estimate.interval)
         if over.estimate
         else Tile((words.NOTHING,), is_empty=True)
         for over in report.by_variant.values()
     ]
     rows = [(task, [tile(task, variant) for variant in variants]) for task in tasks]
-    drawn = heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
-    return join([note(words.READ), tints(), drawn])
+    drawn = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
+    return join([note(words.READ), build_tint_key(), drawn])
 
 
 def _gain(report: SweepReport) -> Markup | None:
-    drawn = forest(report.gain)
+    drawn = build_forest(report.gain)
     return None if drawn is None else join([note(INTERVAL, "The dashed line: no gain."), drawn])
 
 
 def _winners(report: SweepReport) -> Markup | None:
     if not report.winners:
         return None
-    limit = text_limit(len(report.winners))
+    limit = limit_text(len(report.winners))
     titles = ["task", "scorer", "cell", "chosen by", "start, on test", "test score", "gain"]
     titles.append("instruction")
     rows = [_winner(winner, limit) for winner in report.winners]
@@ -114,10 +127,10 @@ def _winner(winner: Winner, limit: int) -> list[Markup | str]:
         join([bdi(winner.task), " ★" if winner.is_first else ""]),
         bdi(winner.scorer),
         bdi(winner.cell.name),
-        words.chosen_by(winner),
-        words.score_said(winner.start),
-        words.score_said(winner.test),
-        words.winner_gain(winner),
+        words.format_choice(winner),
+        words.format_test_score(winner.start),
+        words.format_test_score(winner.test),
+        words.format_winner_gain(winner),
         element("span", paragraphs(shown(winner.instruction), limit), class_="text"),
     ]
 
@@ -135,16 +148,20 @@ def _transfer(report: SweepReport) -> Markup | None:
             tiles = [_worth(worth, home=home) for worth, home in zip(row, at_home, strict=True)]
             rows.append((winner.cell.name, tiles))
         told = [words.TRANSFER, words.SEEN] if found.seen else [words.TRANSFER]
-        parts += [note(*told), tints(), heat_map("Winners on other tasks and models", heads, rows)]
+        parts += [
+            note(*told),
+            build_tint_key(),
+            build_heat_map("Winners on other tasks and models", heads, rows),
+        ]
     if found.missing:
         command = f"opro eval --sweep {shlex.quote(report.name)}"
-        squares = f"{plural(found.missing, 'square')} not asked yet. What asks for them: "
+        squares = f"{pluralize(found.missing, 'square')} not asked yet. What asks for them: "
         parts.append(element("p", squares, element("code", bdi(command), class_="command")))
     return join(parts)
 
 
 def _worth(worth: Worth, *, home: bool) -> Tile:
-    lines, found = words.worth_lines(worth, home=home), worth.against_start
+    lines, found = words.format_worth(worth, home=home), worth.against_start
     if found is None or not found.together:
         return Tile(lines, is_empty=worth.score is None)
     return Tile(lines, found.difference, found.interval)
@@ -155,18 +172,18 @@ def _cells(report: SweepReport) -> Markup:
     return table("All cells", titles, [_cell(cell) for cell in report.cells])
 
 
-def _cell(cell: Measured) -> Sequence[Markup | str]:
+def _cell(cell: MeasuredCell) -> Sequence[Markup | str]:
     both = [each.score("test") if each else None for each in (cell.start, cell.best)]
     gain = _mean_gain(cell)
     reason: Markup | str = f"no: {cell.left_out}" if cell.left_out else "yes"
     if cell.swept.problem:
         reason = join([reason, " ", bdi(cell.swept.problem, 2_000)])
-    scores = [words.score_said(score) for score in both]
+    scores = [words.format_test_score(score) for score in both]
     return [bdi(cell.name), cell.status, *scores, gain, reason]
 
 
-def _mean_gain(cell: Measured) -> str:
+def _mean_gain(cell: MeasuredCell) -> str:
     if cell.left_out:
         return words.NOTHING
     gains = cell.gains.values()
-    return f"{points(sum(gains) / len(gains))} points"
+    return f"{format_points(sum(gains) / len(gains))} points"

@@ -13,14 +13,21 @@ from opro_cli.render.html.view import (
     RunView,
     count,
     duration,
+    format_basis,
+    format_origin,
     note,
-    origin,
-    rests_on,
     section,
     shown,
     table,
 )
-from opro_cli.reports.formats import money, percent, plural, points, uncounted_words, utc_minute
+from opro_cli.reports.formats import (
+    format_money,
+    format_percent,
+    format_points,
+    format_unmetered,
+    pluralize,
+    utc_minute,
+)
 from opro_cli.reports.recorded import SpendPoint
 
 _WORDS = {
@@ -30,7 +37,7 @@ _WORDS = {
 }
 
 
-def verdict_words(view: RunView) -> str:
+def name_verdict(view: RunView) -> str:
     """The verdict in a few words, behind a sign that needs no colour."""
     sign, words = _WORDS.get(view.result["verdict"] or "", ("–", "No verdict"))
     if not view.finished:
@@ -38,14 +45,14 @@ def verdict_words(view: RunView) -> str:
     return f"{sign} {words}"
 
 
-def verdict(view: RunView) -> Markup:
+def build_verdict(view: RunView) -> Markup:
     """The head of a run's report."""
     result = view.result
     kind = result["verdict"] or "none"
     sentence = result["verdict_sentence"] or ""
     return element(
         "div",
-        element("p", verdict_words(view), class_="word"),
+        element("p", name_verdict(view), class_="word"),
         element("p", sentence[:1].upper() + sentence[1:], ".", class_="sentence"),
         _two_scores(view),
         _noise(result),
@@ -53,7 +60,9 @@ def verdict(view: RunView) -> Markup:
     )
 
 
-def deciding_scores(view: RunView) -> tuple[Split, Mapping[str, Any], Mapping[str, Any]] | None:
+def find_deciding_scores(
+    view: RunView,
+) -> tuple[Split, Mapping[str, Any], Mapping[str, Any]] | None:
     """Start's and winner's score on the least seen split that both answered."""
     start, best = view.result["initial"], view.result["best"]
     if start is None or best is None:
@@ -66,7 +75,7 @@ def deciding_scores(view: RunView) -> tuple[Split, Mapping[str, Any], Mapping[st
 
 
 def _two_scores(view: RunView) -> Markup | None:
-    both = deciding_scores(view)
+    both = find_deciding_scores(view)
     if both is None:
         return None
     split, before, after = both
@@ -77,7 +86,7 @@ def _two_scores(view: RunView) -> Markup | None:
         arrow = element("span", "→", class_="arrow", aria_hidden="true")
         change = element(
             "p",
-            *(element("b", points(after["mean"] - before["mean"])), f" points {on}"),
+            *(element("b", format_points(after["mean"] - before["mean"])), f" points {on}"),
             _change_interval(view.result),
         )
         figures = [_figure("start prompt", before), arrow, *figures, change]
@@ -85,8 +94,8 @@ def _two_scores(view: RunView) -> Markup | None:
 
 
 def _figure(name: str, score: Mapping[str, Any]) -> Markup:
-    mean = element("b", percent(score["mean"]))
-    return element("p", element("span", name), mean, element("small", rests_on(score)))
+    mean = element("b", format_percent(score["mean"]))
+    return element("p", element("span", name), mean, element("small", format_basis(score)))
 
 
 def _change_interval(result: Mapping[str, Any]) -> Markup | None:
@@ -102,21 +111,21 @@ def _noise(result: Mapping[str, Any]) -> Markup | None:
     noise = result.get("noise")
     if not noise:
         return None
-    asked = plural(noise["n"], "test question")
-    changed = plural(noise["changed"], "score")
+    asked = pluralize(noise["n"], "test question")
+    changed = pluralize(noise["changed"], "score")
     told = (
         f"Noise: the start prompt's {asked} asked again, {changed} changed "
-        f"({points(noise['difference'])} points)."
+        f"({format_points(noise['difference'])} points)."
     )
     return element("p", told, class_="noise")
 
 
-def prompts(view: RunView) -> Markup | None:
+def build_prompts(view: RunView) -> Markup | None:
     """Start prompt and winner, in full."""
     start, best = view.result["initial"], view.result["best"]
     if best is None:
         return None
-    cards = [_card("best", f"★ {view.best_name} ({origin(best['step'])})", best)]
+    cards = [_card("best", f"★ {view.best_name} ({format_origin(best['step'])})", best)]
     if start is not None and view.start is not view.best:
         cards.insert(0, _card("start", "■ start prompt", start))
     return element("div", *cards, class_="prompts")
@@ -132,14 +141,14 @@ def _card(kind: str, name: str, described: Mapping[str, Any]) -> Markup:
     )
 
 
-def about(view: RunView) -> Markup:
+def build_byline(view: RunView) -> Markup:
     """Which run this is."""
     result = view.result
     models = result["models"]
     started = str(result.get("started") or "")
     facts = [f"scorer {models['scorer']}", f"optimizer {models['optimizer']}"]
-    facts += [f"seed {result['seed']}", plural(result["steps_done"], "step")]
-    facts += [plural(result["candidates"], "instruction")]
+    facts += [f"seed {result['seed']}", pluralize(result["steps_done"], "step")]
+    facts += [pluralize(result["candidates"], "instruction")]
     facts += [f"started {utc_minute(started)}"] if started else []
     return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")
 
@@ -148,19 +157,19 @@ HEIGHT, WIDTH = 96, 300
 """A small curve, drawn in these units and stretched to its box."""
 
 
-def spend_section(view: RunView) -> Markup:
+def build_spend(view: RunView) -> Markup:
     """The section with the curves and the table."""
     spend, points = view.result["spend"], view.history.spend
     seconds = view.result["seconds"]
-    told = f"{plural(spend['calls'], 'call')} for {money(spend['counted']['usd'])}"
-    if more := uncounted_words(spend["uncounted"]):
+    told = f"{pluralize(spend['calls'], 'call')} for {format_money(spend['counted']['usd'])}"
+    if more := format_unmetered(spend["uncounted"]):
         told += f", {more},"
     if seconds is not None:
         told += f" in {duration(seconds)} at work; pauses between sessions do not count"
     curves = [
         _curve("calls", points, lambda point: point.calls, count),
         _curve("tokens", points, lambda point: point.tokens, count),
-        _curve("dollars", points, lambda point: point.usd, money),
+        _curve("dollars", points, lambda point: point.usd, format_money),
     ]
     charts = element("div", *curves, class_="small") if any(curves) else None
     return section(view, "spend", "What it cost", note(f"{told}."), charts, _by_role(view))
@@ -178,7 +187,7 @@ def _by_role(view: RunView) -> Markup:
                 count(spend.calls),
                 count(tokens_in),
                 count(tokens_out),
-                money(spend.known_usd),
+                format_money(spend.known_usd),
                 count(spend.uncounted.tokens),
             ]
         )

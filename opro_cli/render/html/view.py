@@ -10,34 +10,34 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import baseline, winner
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
-from opro_cli.reports.formats import UNKNOWN, percent
+from opro_cli.reports.formats import UNKNOWN, format_percent
 from opro_cli.reports.recorded import History, RecordedRun
-from opro_cli.reports.result import candidates_of, result_of
+from opro_cli.reports.result import build_result, serialize_candidates
 
 Score = Mapping[str, Any]
 """As `reports.result.score_data` makes it."""
 
 
-def interval(score: Score) -> str:
+def format_interval(score: Score) -> str:
     """Its 95 % interval in percent: "[70.1–90.4]"."""
     low, high = score["interval"]
     return f"[{100 * low:.1f}–{100 * high:.1f}]"
 
 
-def right_of(score: Score) -> str:
+def format_correct(score: Score) -> str:
     """How many answers were right, of how many: "33/40"."""
     told = f"{score['correct']}/{score['n']}"
     return f"{told}, then stopped" if score.get("estimated", False) else told
 
 
-def rests_on(score: Score) -> str:
+def format_basis(score: Score) -> str:
     """What a score rests on: "[70.1–90.4] 33/40"."""
-    return f"{interval(score)} {right_of(score)}"
+    return f"{format_interval(score)} {format_correct(score)}"
 
 
-def scored(score: Score) -> str:
+def format_score(score: Score) -> str:
     """ "82.5 % [70.1–90.4] 33/40"."""
-    return f"{percent(score['mean'])} {rests_on(score)}"
+    return f"{format_percent(score['mean'])} {format_basis(score)}"
 
 
 def count(number: float | None) -> str:
@@ -59,7 +59,7 @@ MOST_SHOWN = 20_000
 _BUDGET, _LEAST = 2_000_000, 200
 
 
-def text_limit(rows: int) -> int:
+def limit_text(rows: int) -> int:
     """How many bytes of each of so many texts keep the page small enough to send."""
     return max(_LEAST, min(MOST_SHOWN, _BUDGET // max(1, rows)))
 
@@ -127,7 +127,7 @@ class RunView:
         return [split for split in SPLITS if self.run.state.sizes[split]]
 
 
-def view_of(run: RecordedRun, key: str, history: History) -> RunView:
+def build_view(run: RecordedRun, key: str, history: History) -> RunView:
     """Work out what the sections of a run need."""
     state = run.state
     start, best = baseline(state), winner(state)
@@ -140,10 +140,10 @@ def view_of(run: RecordedRun, key: str, history: History) -> RunView:
             is_best=candidate is best,
         )
         for number, (candidate, data) in enumerate(
-            zip(state.candidates.values(), candidates_of(state), strict=True)
+            zip(state.candidates.values(), serialize_candidates(state), strict=True)
         )
     ]
-    result = result_of(run, finished=run.status == "finished")
+    result = build_result(run, finished=run.status == "finished")
     return RunView(key, run, result, rows, start, best, history)
 
 
@@ -152,7 +152,7 @@ def shown(instruction: str) -> str:
     return instruction or "(empty)"
 
 
-def origin(step: int) -> str:
+def format_origin(step: int) -> str:
     """Where an instruction came from."""
     return f"step {step}" if step else "initial"
 
@@ -187,9 +187,9 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Markup | st
         element("thead", header),
         element("tbody", join(body)),
     )
-    return scrolling(caption, plain)
+    return scroll_box(caption, plain)
 
 
-def scrolling(label: str, content: Markup, kind: str = "wide") -> Markup:
+def scroll_box(label: str, content: Markup, kind: str = "wide") -> Markup:
     """Something wide or tall, in a box that is scrolled by touch or by keyboard."""
     return element("div", content, class_=kind, role="region", aria_label=label, tabindex=0)

@@ -7,27 +7,27 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.draws import rng_for
+from opro_cli.core.draws import create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import baseline, winner
 from opro_cli.core.stats.hierarchical import (
     Estimate,
-    mean_over_seeds,
-    mean_over_tasks,
-    mean_over_these_tasks,
+    estimate_over_seeds,
+    estimate_over_tasks,
+    estimate_these_tasks,
 )
 from opro_cli.core.stats.intervals import Interval, difference_interval, wilson_interval
-from opro_cli.core.stats.paired import graded_difference
-from opro_cli.reports.paired import Question, answers_of
+from opro_cli.core.stats.paired import compare_graded_scores
+from opro_cli.reports.paired import QuestionKey, index_answers
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.tasks import Place, SweptCell, places_of
+from opro_cli.reports.sweeps.tasks import MatrixKey, SweptCell, locate_cells
 
-Values = Mapping[Question, float]
+Values = Mapping[QuestionKey, float]
 """A score, or a difference of two, for each test question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCell:
     """A cell of a sweep. status: of its run, "new" where there is none, "damaged"
     where it cannot be read.
 
@@ -37,7 +37,7 @@ class Measured:
     """
 
     swept: SweptCell
-    place: Place
+    place: MatrixKey
     status: str
     left_out: str
     start: Candidate | None
@@ -69,32 +69,32 @@ class Measured:
         return self.start is not None and self.start is self.best
 
 
-def measured(cells: Sequence[SweptCell]) -> tuple[Measured, ...]:
+def measure_cells(cells: Sequence[SweptCell]) -> tuple[MeasuredCell, ...]:
     """All cells, in their order."""
     return tuple(
-        _measured(cell, place) for cell, place in zip(cells, places_of(cells), strict=True)
+        _measure_cell(cell, place) for cell, place in zip(cells, locate_cells(cells), strict=True)
     )
 
 
-def _measured(swept: SweptCell, place: Place) -> Measured:
+def _measure_cell(swept: SweptCell, place: MatrixKey) -> MeasuredCell:
     run = swept.run
     if run is None:
         status, why = ("damaged", "cannot be read") if swept.problem else ("new", "never begun")
-        return Measured(swept, place, status, why, None, None, {}, {})
+        return MeasuredCell(swept, place, status, why, None, None, {}, {})
     start, best = baseline(run.state), winner(run.state)
-    before, after = _both(run, start, best)
-    why = _why_not(run, bool(after))
+    before, after = _pair_scores(run, start, best)
+    why = _explain_exclusion(run, bool(after))
     if why:
         before, after = {}, {}
-    return Measured(swept, place, run.status, why, start, best, before, after)
+    return MeasuredCell(swept, place, run.status, why, start, best, before, after)
 
 
-def _both(
+def _pair_scores(
     run: RecordedRun, start: Candidate | None, best: Candidate | None
 ) -> tuple[Values, Values]:
     if start is None or best is None:
         return {}, {}
-    first, last = answers_of(run, start, "test"), answers_of(run, best, "test")
+    first, last = index_answers(run, start, "test"), index_answers(run, best, "test")
     shared = [
         question
         for question, answer in first.items()
@@ -103,7 +103,7 @@ def _both(
     return {q: first[q].score for q in shared}, {q: last[q].score for q in shared}
 
 
-def _why_not(run: RecordedRun, has_answers: bool) -> str:
+def _explain_exclusion(run: RecordedRun, has_answers: bool) -> str:
     if run.status != "finished":
         return run.status
     if not run.state.sizes["test"]:
@@ -119,24 +119,24 @@ class MatrixCell:
     they began with; best: of what they chose; gain: the difference. All None where none counts.
     """
 
-    place: Place
-    cells: tuple[Measured, ...]
-    left_out: tuple[Measured, ...]
+    place: MatrixKey
+    cells: tuple[MeasuredCell, ...]
+    left_out: tuple[MeasuredCell, ...]
     questions: int
     start: float | None
     best: Estimate | None
     gain: Estimate | None
 
 
-def squares(cells: Sequence[Measured]) -> tuple[MatrixCell, ...]:
+def build_matrix(cells: Sequence[MeasuredCell]) -> tuple[MatrixCell, ...]:
     """One for each place at which there is a cell, in the order of the cells."""
-    at: dict[Place, list[Measured]] = defaultdict(list)
+    at: dict[MatrixKey, list[MeasuredCell]] = defaultdict(list)
     for cell in cells:
         at[cell.place].append(cell)
-    return tuple(_square(place, found) for place, found in at.items())
+    return tuple(_build_matrix_cell(place, found) for place, found in at.items())
 
 
-def _square(place: Place, cells: Sequence[Measured]) -> MatrixCell:
+def _build_matrix_cell(place: MatrixKey, cells: Sequence[MeasuredCell]) -> MatrixCell:
     counted = tuple(cell for cell in cells if not cell.left_out)
     others = tuple(cell for cell in cells if cell.left_out)
     shared = [q for q in counted[0].after if all(q in c.after for c in counted)] if counted else []
@@ -149,28 +149,28 @@ def _square(place: Place, cells: Sequence[Measured]) -> MatrixCell:
         for pair in zip(before, after, strict=True)
     ]
     kept = all(cell.kept_start for cell in counted)
-    gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else gain_over_seeds(gains)
+    gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else estimate_gain(gains)
     start = _mean([_mean(values) for values in before])
-    return MatrixCell(place, counted, others, len(shared), start, _score_over_seeds(after), gain)
+    return MatrixCell(place, counted, others, len(shared), start, _estimate_score(after), gain)
 
 
-def gain_over_seeds(gains: Sequence[Sequence[float]]) -> Estimate:
+def estimate_gain(gains: Sequence[Sequence[float]]) -> Estimate:
     """The mean difference: with one seed over questions, with more over seeds and questions."""
     middle, n = _mean([_mean(values) for values in gains]), len(gains[0])
     flat = [value for values in gains for value in values]
     if len(set(flat)) > 1 and len(gains) > 1:
-        return mean_over_seeds(gains)
+        return estimate_over_seeds(gains)
     if all(value in (-1.0, 0.0, 1.0) for value in flat):  # of one seed, or all the same
         up, down = (sum(value == sign for value in gains[0]) for sign in (1.0, -1.0))
         return Estimate(middle, difference_interval(up, down, n))
-    return Estimate(middle, graded_difference(gains[0]).interval)
+    return Estimate(middle, compare_graded_scores(gains[0]).interval)
 
 
-def _score_over_seeds(scores: Sequence[Sequence[float]]) -> Estimate:
+def _estimate_score(scores: Sequence[Sequence[float]]) -> Estimate:
     middle, n = _mean([_mean(values) for values in scores]), len(scores[0])
     if len(scores) == 1 or len({value for values in scores for value in values}) == 1:
         return Estimate(middle, wilson_interval(middle, n))
-    found = mean_over_seeds(scores).interval
+    found = estimate_over_seeds(scores).interval
     return Estimate(middle, Interval(max(0.0, found.low), found.high))
 
 
@@ -185,7 +185,7 @@ class TaskMean:
 
 
 @dataclass(frozen=True, slots=True)
-class OverTasks:
+class MeanOverTasks:
     """A mean difference over tasks; estimate: None where nothing counts.
 
     estimate: what to expect of another task like these. With one task its interval is over the
@@ -199,33 +199,33 @@ class OverTasks:
     these: Estimate | None = None
 
 
-def over_tasks(found: Sequence[tuple[str, Values]]) -> OverTasks:
+def average_over_tasks(found: Sequence[tuple[str, Values]]) -> MeanOverTasks:
     """The mean over tasks of the means over runs. found: task and differences of each run."""
     by_task: dict[str, list[Values]] = defaultdict(list)
     for task, values in found:
         if values:
             by_task[task].append(values)
-    questions = {task: _by_question(runs) for task, runs in by_task.items()}
+    questions = {task: _average_by_question(runs) for task, runs in by_task.items()}
     means = tuple(
-        TaskMean(task, len(by_task[task]), len(values), _over_questions(by_task[task], values))
+        TaskMean(task, len(by_task[task]), len(values), _estimate_task(by_task[task], values))
         for task, values in questions.items()
     )
     runs = sum(each.runs for each in means)
     if len(means) < 2:
-        return OverTasks(means, runs, means[0].estimate if means else None)
+        return MeanOverTasks(means, runs, means[0].estimate if means else None)
     everything = list(questions.values())
-    estimate = mean_over_tasks(everything, rng_for(0, "tasks", len(means)))
-    return OverTasks(means, runs, estimate, mean_over_these_tasks(everything))
+    estimate = estimate_over_tasks(everything, create_rng(0, "tasks", len(means)))
+    return MeanOverTasks(means, runs, estimate, estimate_these_tasks(everything))
 
 
-def _by_question(runs: Sequence[Values]) -> list[float]:
+def _average_by_question(runs: Sequence[Values]) -> list[float]:
     """Values, one a question, whose mean is the mean of the runs' means.
 
     What several runs made of one question stays together. Where all asked the same questions it
     is their mean for each.
     """
     everything = dict.fromkeys(question for run in runs for question in run)
-    total: dict[Question, list[float]] = defaultdict(list)
+    total: dict[QuestionKey, list[float]] = defaultdict(list)
     for run in runs:
         weight = len(everything) / (len(runs) * len(run))  # exactly 1 for a single run
         for question, value in run.items():
@@ -233,10 +233,10 @@ def _by_question(runs: Sequence[Values]) -> list[float]:
     return [math.fsum(total[question]) for question in everything]
 
 
-def _over_questions(runs: Sequence[Values], by_question: Sequence[float]) -> Estimate:
+def _estimate_task(runs: Sequence[Values], by_question: Sequence[float]) -> Estimate:
     if len(runs) == 1 or len(set(by_question)) == 1:
-        return gain_over_seeds([by_question])
-    return mean_over_these_tasks([by_question])
+        return estimate_gain([by_question])
+    return estimate_these_tasks([by_question])
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -30,47 +30,47 @@ class SweptCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatrixKey:
     """Where a cell stands in the matrix: the names of its task and of its variant."""
 
     task: str
     variant: str
 
 
-def places_of(cells: Sequence[SweptCell]) -> list[Place]:
+def locate_cells(cells: Sequence[SweptCell]) -> list[MatrixKey]:
     """The place of each cell; cells of one place differ in their seeds alone."""
-    tasks = _tasks(cells)
-    named = _names(tasks, [_task_values(each.cell.values) for each in cells], cells)
+    tasks = _identify_tasks(cells)
+    named = _name_tasks(tasks, [_task_values(each.cell.values) for each in cells], cells)
     several = {task: len(_files(task, tasks, cells)) > 1 for task in tasks}
     variants = [
-        _variant(each.cell.values, with_task=several[task])
+        _select_variant(each.cell.values, with_task=several[task])
         for each, task in zip(cells, tasks, strict=True)
     ]
-    titles = _titles(variants)
+    titles = _title_variants(variants)
     return [
-        Place(named[task], titles[_spelt(variant)])
+        MatrixKey(named[task], titles[encode_values(variant)])
         for task, variant in zip(tasks, variants, strict=True)
     ]
 
 
-def _tasks(cells: Sequence[SweptCell]) -> list[str]:
+def _identify_tasks(cells: Sequence[SweptCell]) -> list[str]:
     """What tells the task of each cell from others, by its record or by that of another like it."""
-    told = [_spelt(_task_values(each.cell.values)) for each in cells]
+    told = [encode_values(_task_values(each.cell.values)) for each in cells]
     known = {
-        values: _recorded(each.run)
+        values: _identify_recorded(each.run)
         for each, values in zip(reversed(cells), reversed(told), strict=True)
         if each.run is not None
     }
     return [
-        _recorded(each.run) if each.run is not None else known.get(values, values)
+        _identify_recorded(each.run) if each.run is not None else known.get(values, values)
         for each, values in zip(cells, told, strict=True)
     ]
 
 
-def _recorded(run: RecordedRun) -> str:
+def _identify_recorded(run: RecordedRun) -> str:
     task = run.settings["task"]
     data = {key: value for key, value in task.get("data", {}).items() if key != "split"}
-    return _spelt([data, *(task.get(key) for key in GRADING)])
+    return encode_values([data, *(task.get(key) for key in GRADING)])
 
 
 def _task_values(values: Values) -> Values:
@@ -84,7 +84,7 @@ def _is_of_task(key: str) -> bool:
     return not name or name.partition(".")[0] in _OF_TASK
 
 
-def _variant(values: Values, *, with_task: bool) -> Values:
+def _select_variant(values: Values, *, with_task: bool) -> Values:
     """What is neither the task nor the seed; with what names the task where names are several."""
 
     def counts(key: str) -> bool:
@@ -102,10 +102,10 @@ def _files(task: str, tasks: Sequence[str], cells: Sequence[SweptCell]) -> set[s
     values = (
         each.cell.values.get("task") for each, own in zip(cells, tasks, strict=True) if own == task
     )
-    return {_spelt(value) for value in values if value is not None}
+    return {encode_values(value) for value in values if value is not None}
 
 
-def _names(
+def _name_tasks(
     tasks: Sequence[str], values: Sequence[Values], cells: Sequence[SweptCell]
 ) -> Mapping[str, str]:
     """A name for each task: what the sweep calls it, or the name of its data."""
@@ -118,39 +118,43 @@ def _names(
             train = str(each.run.settings["task"].get("data", {}).get("train", ""))
             data.setdefault(task, train.rpartition("/")[2])
     everyone = list(dict.fromkeys(tasks))
-    short = [_title(first[t]) if t in first else data.get(t) or "the base's task" for t in everyone]
-    return dict(zip(everyone, _apart(short, [first.get(t, {}) for t in everyone]), strict=True))
+    short = [
+        _build_title(first[t]) if t in first else data.get(t) or "the base's task" for t in everyone
+    ]
+    return dict(
+        zip(everyone, _disambiguate(short, [first.get(t, {}) for t in everyone]), strict=True)
+    )
 
 
-def _titles(variants: Sequence[Values]) -> Mapping[str, str]:
-    known = {_spelt(each): each for each in variants}
-    titles = [_title(each) or "base" for each in known.values()]
-    return dict(zip(known, _apart(titles, list(known.values())), strict=True))
+def _title_variants(variants: Sequence[Values]) -> Mapping[str, str]:
+    known = {encode_values(each): each for each in variants}
+    titles = [_build_title(each) or "base" for each in known.values()]
+    return dict(zip(known, _disambiguate(titles, list(known.values())), strict=True))
 
 
-def _apart(names: Sequence[str], values: Sequence[Values]) -> list[str]:
+def _disambiguate(names: Sequence[str], values: Sequence[Values]) -> list[str]:
     """The names, in full where two are the same."""
     told = [
-        _spelt(value) if value and names.count(name) > 1 else name
+        encode_values(value) if value and names.count(name) > 1 else name
         for name, value in zip(names, values, strict=True)
     ]
     return [f"{name} ({at})" if told.count(name) > 1 else name for at, name in enumerate(told, 1)]
 
 
-def _title(values: Values) -> str:
-    return " · ".join(_said(key, value) for key, value in values.items())
+def _build_title(values: Values) -> str:
+    return " · ".join(_format_value(key, value) for key, value in values.items())
 
 
-def _said(key: str, value: Any) -> str:
+def _format_value(key: str, value: Any) -> str:
     if isinstance(value, str) and value.endswith((".yaml", ".yml")):
         return value.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
     if (isinstance(value, str) and key in ("task", "task.preset")) or key.endswith(".model"):
         return str(value)
     if isinstance(value, Mapping):
         named = next((value[each] for each in ("preset", "model") if each in value), None)
-        return str(named) if isinstance(named, str) and len(value) == 1 else _spelt(value)
-    return f"{key.partition('.')[2] or key} {value if isinstance(value, str) else _spelt(value)}"
+        return str(named) if isinstance(named, str) and len(value) == 1 else encode_values(value)
+    return f"{key.partition('.')[2] or key} {value if isinstance(value, str) else encode_values(value)}"
 
 
-def _spelt(value: Any) -> str:
+def encode_values(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)

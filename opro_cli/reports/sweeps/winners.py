@@ -10,9 +10,9 @@ from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate, candidate_id
 from opro_cli.core.run.selection import deciding_split
 from opro_cli.core.task.example import Split
-from opro_cli.reports.paired import Comparison, compare
+from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.measured import Measured
+from opro_cli.reports.sweeps.measured import MeasuredCell
 
 RULE = (
     "A task's winner is the run whose chosen instruction scored highest on what the runs "
@@ -32,14 +32,14 @@ class Winner:
     has a better one on this task.
     """
 
-    cell: Measured
+    cell: MeasuredCell
     scorer: str
     chosen_by: Split
     chosen_score: Score
     of: int
     start: Score | None
     test: Score | None
-    gain: Comparison | None
+    gain: PairedComparison | None
     is_first: bool
 
     @property
@@ -53,9 +53,9 @@ class Winner:
         return self.cell.best.instruction
 
 
-def winners(cells: Sequence[Measured]) -> tuple[Winner, ...]:
+def choose_winners(cells: Sequence[MeasuredCell]) -> tuple[Winner, ...]:
     """One for each task and scorer that has a finished run, in the order of the cells."""
-    finished = [c for c in cells if c.status == "finished" and _choose_instruction(c) is not None]
+    finished = [c for c in cells if c.status == "finished" and _find_decision(c) is not None]
     tasks = dict.fromkeys(c.place.task for c in finished)
     found: list[Winner] = []
     for task in tasks:
@@ -64,11 +64,11 @@ def winners(cells: Sequence[Measured]) -> tuple[Winner, ...]:
         for scorer in dict.fromkeys(c.scorer for c in own):
             rivals = [c for c in own if c.scorer == scorer]
             best = max(rivals, key=_rank)
-            found.append(_winner(best, len(rivals), is_first=best is first))
+            found.append(_build_winner(best, len(rivals), is_first=best is first))
     return tuple(found)
 
 
-def _choose_instruction(cell: Measured) -> tuple[Split, Score] | None:
+def _find_decision(cell: MeasuredCell) -> tuple[Split, Score] | None:
     """What its run chose its best by."""
     if cell.run is None or cell.best is None:
         return None
@@ -77,16 +77,16 @@ def _choose_instruction(cell: Measured) -> tuple[Split, Score] | None:
     return None if score is None else (split, score)
 
 
-def _rank(cell: Measured) -> tuple[bool, float]:
-    chosen = _choose_instruction(cell)
+def _rank(cell: MeasuredCell) -> tuple[bool, float]:
+    chosen = _find_decision(cell)
     if chosen is None:
         raise AssertionError("only finished runs are ranked")
     split, score = chosen
     return split == "dev", score.mean
 
 
-def _winner(cell: Measured, of: int, *, is_first: bool) -> Winner:
-    chosen, start, best = _choose_instruction(cell), cell.start, cell.best
+def _build_winner(cell: MeasuredCell, of: int, *, is_first: bool) -> Winner:
+    chosen, start, best = _find_decision(cell), cell.start, cell.best
     if chosen is None or best is None:
         raise AssertionError("only finished runs are ranked")
     return Winner(
@@ -102,9 +102,9 @@ def _winner(cell: Measured, of: int, *, is_first: bool) -> Winner:
     )
 
 
-def _gain(cell: Measured, start: Candidate, best: Candidate) -> Comparison | None:
+def _gain(cell: MeasuredCell, start: Candidate, best: Candidate) -> PairedComparison | None:
     side_by_side = cell.run is None or cell.run.state.interleaves
-    return compare(start, best, side_by_side=side_by_side)
+    return compare_candidates(start, best, side_by_side=side_by_side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Target:
         return self.task, self.model
 
 
-def targets(cells: Sequence[Measured], winners: Sequence[Winner]) -> tuple[Target, ...]:
+def list_targets(cells: Sequence[MeasuredCell], winners: Sequence[Winner]) -> tuple[Target, ...]:
     """Every task that has test questions under every scorer of the sweep, in order.
 
     Where cells of a task split its data in different ways, the questions are those of its winner,
@@ -145,11 +145,11 @@ def targets(cells: Sequence[Measured], winners: Sequence[Winner]) -> tuple[Targe
             anywhere = [c.run for c in known if c.scorer == model]
             scorer = (here or anywhere)[0]
             if data is not None and scorer is not None:
-                found.append(Target(task, model, data, scorer, _start_of(source)))
+                found.append(Target(task, model, data, scorer, _find_start(source)))
     return tuple(found)
 
 
-def _start_of(cell: Measured) -> str:
+def _find_start(cell: MeasuredCell) -> str:
     if cell.start is not None:
         return cell.start.instruction
     if cell.run is None:
@@ -157,7 +157,7 @@ def _start_of(cell: Measured) -> str:
     return cell.run.state.search.initial_instructions[0]
 
 
-def prompts_of(found: Sequence[Winner], at: Sequence[Target]) -> tuple[str, ...]:
+def list_prompts(found: Sequence[Winner], at: Sequence[Target]) -> tuple[str, ...]:
     """All instructions to ask: the start prompt of each task, then the winners; each once."""
     return tuple(dict.fromkeys([*(t.start for t in at), *(w.instruction for w in found)]))
 
@@ -171,7 +171,7 @@ class Worth:
     """
 
     score: Score | None
-    against_start: Comparison | None
+    against_start: PairedComparison | None
     seen: int = 0
 
 
@@ -210,21 +210,23 @@ class Transfer:
         return sum(worth.seen > 0 for row in self.rows for worth in row)
 
 
-def transfer(
+def build_transfer(
     found: Sequence[Winner],
     at: Sequence[Target],
     evaluated: Mapping[tuple[str, str], RecordedRun],
 ) -> Transfer:
     """The matrix. evaluated: by task and model, as `Target.key`, what was asked there."""
-    starts = [_worth(evaluated.get(t.key), t.start, t.start, frozenset()) for t in at]
+    starts = [_measure_worth(evaluated.get(t.key), t.start, t.start, frozenset()) for t in at]
     rows = [
-        tuple(_worth(evaluated.get(t.key), w.instruction, t.start, _seen_by(w)) for t in at)
+        tuple(
+            _measure_worth(evaluated.get(t.key), w.instruction, t.start, _list_seen(w)) for t in at
+        )
         for w in found
     ]
     return Transfer(tuple(found), tuple(at), tuple(starts), tuple(rows))
 
 
-def _seen_by(winner: Winner) -> AbstractSet[str]:
+def _list_seen(winner: Winner) -> AbstractSet[str]:
     """The questions that a winner's search trained on or chose by."""
     run = winner.cell.run
     if run is None:
@@ -232,22 +234,24 @@ def _seen_by(winner: Winner) -> AbstractSet[str]:
     return {each.input for each in (*run.examples["train"], *run.examples["dev"])}
 
 
-def _worth(run: RecordedRun | None, instruction: str, start: str, seen: AbstractSet[str]) -> Worth:
+def _measure_worth(
+    run: RecordedRun | None, instruction: str, start: str, seen: AbstractSet[str]
+) -> Worth:
     if run is None:
         return NOT_ASKED
-    asked, reference = _asked(run, instruction), _asked(run, start)
+    asked, reference = _find_answered(run, instruction), _find_answered(run, start)
     if asked is None:
         return NOT_ASKED
     left_out = {index for index, each in enumerate(run.examples["test"]) if each.input in seen}
-    kept = _without(asked, left_out)
+    kept = _drop_questions(asked, left_out)
     against = None
     if reference is not None and instruction != start:
         beside = run.state.interleaves
-        against = compare(reference, kept, side_by_side=beside)  # on what both have
+        against = compare_candidates(reference, kept, side_by_side=beside)  # on what both have
     return Worth(kept.score("test"), against, len(left_out))
 
 
-def _asked(run: RecordedRun, instruction: str) -> Candidate | None:
+def _find_answered(run: RecordedRun, instruction: str) -> Candidate | None:
     """An instruction that has all its answers."""
     found = run.state.candidates.get(candidate_id(instruction))
     if found is None or len(found.answers["test"].by_question) < run.state.sizes["test"]:
@@ -255,7 +259,7 @@ def _asked(run: RecordedRun, instruction: str) -> Candidate | None:
     return found
 
 
-def _without(candidate: Candidate, left_out: AbstractSet[int]) -> Candidate:
+def _drop_questions(candidate: Candidate, left_out: AbstractSet[int]) -> Candidate:
     """The same with fewer test answers."""
     kept = Candidate(candidate.id, candidate.instruction, candidate.step)
     for question, outcome in candidate.answers["test"].by_question.items():

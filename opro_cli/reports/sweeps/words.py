@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from opro_cli.core.run.answers import Score
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.reports.formats import bounds, count, percent, plural, points
-from opro_cli.reports.paired import Comparison
-from opro_cli.reports.sweeps.measured import MatrixCell, Measured, OverTasks
+from opro_cli.reports.formats import (
+    format_bounds,
+    format_count,
+    format_percent,
+    format_points,
+    pluralize,
+)
+from opro_cli.reports.paired import PairedComparison
+from opro_cli.reports.sweeps.measured import MatrixCell, MeanOverTasks, MeasuredCell
 from opro_cli.reports.sweeps.winners import Winner, Worth
 
 NOTHING = "–"
@@ -37,87 +43,89 @@ def sign(low: float, high: float) -> str:
     return "▼" if high < 0 else "≈"
 
 
-def gained(mean: float, interval: Interval) -> str:
+def format_gain(mean: float, interval: Interval) -> str:
     """ "▲ +12.3 [+4.1 to +20.0]"."""
     low, high = interval.low, interval.high
-    return f"{sign(low, high)} {points(mean)} [{points(low)} to {points(high)}]"
+    return (
+        f"{sign(low, high)} {format_points(mean)} [{format_points(low)} to {format_points(high)}]"
+    )
 
 
-def scored(mean: float, interval: Interval) -> str:
+def format_score(mean: float, interval: Interval) -> str:
     """ "73.3 % [59.0–84.0]"."""
-    return f"{percent(mean)} {bounds(interval.low, interval.high)}"
+    return f"{format_percent(mean)} {format_bounds(interval.low, interval.high)}"
 
 
-def estimated_gain(estimate: Estimate) -> str:
+def format_estimate(estimate: Estimate) -> str:
     """The same of an estimate."""
-    return gained(estimate.mean, estimate.interval)
+    return format_gain(estimate.mean, estimate.interval)
 
 
-def compared(found: Comparison | None) -> str:
+def format_comparison(found: PairedComparison | None) -> str:
     """The same of a comparison; "" for none."""
     if found is not None and not found.together:
         return "asked in other sessions, so not compared"
-    return gained(found.difference, found.interval) if found else ""
+    return format_gain(found.difference, found.interval) if found else ""
 
 
-def score_said(score: Score | None) -> str:
+def format_test_score(score: Score | None) -> str:
     """A score with its interval."""
-    return scored(score.mean, score.interval) if score else NOTHING
+    return format_score(score.mean, score.interval) if score else NOTHING
 
 
-def square_lines(square: MatrixCell | None) -> tuple[str, ...]:
+def format_matrix_cell(square: MatrixCell | None) -> tuple[str, ...]:
     """The lines of a square: score, gain, what they rest on."""
     if square is None:
         return (NOTHING,)
     if square.best is None or square.gain is None:
-        return (NOTHING, left_out(square.left_out) or "no test question in common")
+        return (NOTHING, format_left_out(square.left_out) or "no test question in common")
     return (
-        scored(square.best.mean, square.best.interval),
-        estimated_gain(square.gain),
-        rests_on(square),
+        format_score(square.best.mean, square.best.interval),
+        format_estimate(square.gain),
+        format_basis(square),
     )
 
 
-def mean_lines(over: OverTasks) -> tuple[str, ...]:
+def format_task_mean(over: MeanOverTasks) -> tuple[str, ...]:
     """The lines below a column: the mean gain over its tasks."""
     if over.estimate is None:
         return (NOTHING,)
-    tasks = plural(len(over.tasks), "task")
-    return estimated_gain(over.estimate), f"{tasks}, {plural(over.runs, 'run')}"
+    tasks = pluralize(len(over.tasks), "task")
+    return format_estimate(over.estimate), f"{tasks}, {pluralize(over.runs, 'run')}"
 
 
-def rests_on(square: MatrixCell) -> str:
+def format_basis(square: MatrixCell) -> str:
     """ "3 seeds, 45 questions, 1 stopped"."""
-    told = [plural(len(square.cells), "seed"), plural(square.questions, "question")]
-    return ", ".join(filter(None, (*told, left_out(square.left_out))))
+    told = [pluralize(len(square.cells), "seed"), pluralize(square.questions, "question")]
+    return ", ".join(filter(None, (*told, format_left_out(square.left_out))))
 
 
-def left_out(cells: Sequence[Measured]) -> str:
+def format_left_out(cells: Sequence[MeasuredCell]) -> str:
     """ "2 stopped, 1 never begun"; "" for none."""
     reasons = Counter(cell.left_out for cell in cells)
-    return ", ".join(f"{count(number)} {why}" for why, number in reasons.most_common())
+    return ", ".join(f"{format_count(number)} {why}" for why, number in reasons.most_common())
 
 
-def chosen_by(winner: Winner) -> str:
+def format_choice(winner: Winner) -> str:
     """ "dev 95.0 %, of 3 runs"."""
-    runs = plural(winner.of, "run")
-    return f"{winner.chosen_by} {percent(winner.chosen_score.mean)}, of {runs}"
+    runs = pluralize(winner.of, "run")
+    return f"{winner.chosen_by} {format_percent(winner.chosen_score.mean)}, of {runs}"
 
 
-def winner_gain(winner: Winner) -> str:
+def format_winner_gain(winner: Winner) -> str:
     """What it gained, or why there is nothing to tell."""
     if winner.gain is not None:
-        return compared(winner.gain)
+        return format_comparison(winner.gain)
     if winner.cell.kept_start:
         return "the start prompt itself"
     return winner.cell.left_out or NOTHING
 
 
-def worth_lines(worth: Worth, *, home: bool = False) -> tuple[str, ...]:
+def format_worth(worth: Worth, *, home: bool = False) -> tuple[str, ...]:
     """The lines of a square of the transfer matrix."""
-    seen = f"† {plural(worth.seen, 'question')} seen" if worth.seen else ""
+    seen = f"† {pluralize(worth.seen, 'question')} seen" if worth.seen else ""
     if worth.score is None:
         return (seen or "not asked",)
     place = "home" if home else ""
-    lines = (score_said(worth.score), compared(worth.against_start), seen, place)
+    lines = (format_test_score(worth.score), format_comparison(worth.against_start), seen, place)
     return tuple(filter(None, lines))

@@ -27,7 +27,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
-from opro_cli.reports.result import spend_of
+from opro_cli.reports.result import serialize_spend
 from opro_cli.sweep.cells import Job, at_hand, prepared
 from opro_cli.sweep.launch.messages import (
     Answer,
@@ -85,7 +85,7 @@ class ProgressReports:
         self._sent = time.monotonic()
         expected = expected_calls(state) - calls_spared(state)
         best = self._board.leader(state)
-        self._send(Progress(phase(state), expected, best, spend_of(state)))
+        self._send(Progress(phase(state), expected, best, serialize_spend(state)))
 
 
 class AskedLimits:

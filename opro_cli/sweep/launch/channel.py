@@ -49,7 +49,7 @@ class CellChannel:
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.last: Ended | Refused | None = None
-        self.stops = 0
+        self.is_stopped = 0
         self._limits, self._send, self._report = limits, send, report
         self._permits: dict[int, int] = {}
         self._waiting: dict[int, asyncio.Task[None]] = {}
@@ -66,7 +66,7 @@ class CellChannel:
 
     def stop(self) -> None:
         """Let the cell end as after Ctrl-C; a second time, at once."""
-        self.stops += 1
+        self.is_stopped += 1
         self._tell(Stop())
 
     def close(self) -> None:

@@ -64,4 +64,4 @@ class LocalEngine:
         finally:
             self._channels.remove(channel)
             channel.close()
-        return channel.last or end.as_message(channel.stops)
+        return channel.last or end.as_message(channel.is_stopped)

@@ -214,7 +214,7 @@ class RayEngine:
             for name in RETURNED:
                 if name in news.files:
                     write_atomically(folder / name, news.files[name])
-        return channel.last or end.as_message(channel.stops)
+        return channel.last or end.as_message(channel.is_stopped)
 
 
 class _ActorLine:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.leaks.leaks import LeakIndex
-from opro_cli.core.leaks.quotes import words_of
+from opro_cli.core.leaks.quotes import split_words
 from opro_cli.core.task.example import Example
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
@@ -16,7 +16,7 @@ WORD = st.text(string.ascii_lowercase, min_size=1, max_size=9)
 LONG_QUESTION = (
     st.lists(WORD, min_size=20, max_size=40)
     .map(" ".join)
-    .filter(lambda text: len(words_of(text)) >= 12)
+    .filter(lambda text: len(split_words(text)) >= 12)
 )
 MARKS = st.text("  \n.,;:!?-()\"'“”…", max_size=3)
 
@@ -56,6 +56,6 @@ def test_case_and_marks_do_not_matter(question: str, other: str, data: st.DataOb
 
 @given(st.lists(LONG_QUESTION, max_size=4), ANY_TEXT)
 def test_what_shares_no_word_is_no_leak(questions: list[str], instruction: str) -> None:
-    shared = {word.text for text in questions for word in words_of(text)}
-    if not shared & {word.text for word in words_of(instruction)} - {"yes"}:
+    shared = {word.text for text in questions for word in split_words(text)}
+    if not shared & {word.text for word in split_words(instruction)} - {"yes"}:
         assert index(*questions).leaks(instruction) == ()

@@ -12,7 +12,7 @@ from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example
 from opro_cli.render.html import report_page
-from opro_cli.reports.recorded import History, RecordedRun, Status, history_of
+from opro_cli.reports.recorded import History, RecordedRun, Status, build_history
 from tests.core.runs import new_state, proposed, score_all
 
 VOID = {"meta", "br"}
@@ -182,7 +182,7 @@ def run_saying(texts: Sequence[str]) -> tuple[RecordedRun, History]:
     }
     identity = {"created": texts[0], "data_fingerprint": texts[0]}
     run = recorded(state, name=texts[0], examples=examples, settings=settings, identity=identity)
-    return run, history_of(run, events)
+    return run, build_history(run, events)
 
 
 def page_of(*runs: RecordedRun) -> Node:

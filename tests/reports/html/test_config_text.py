@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.render.html.page import config_text
+from opro_cli.render.html.page import format_config
 from tests.hostile.cases import CASES
 
 SCALARS = (
@@ -29,7 +29,7 @@ def test_it_reads_like_a_config() -> None:
         "scorer": {"model": "openai/a", "temperature": 1e-05, "stop": []},
         "search": {"initial_instructions": ["", "no", "Think."], "steps": 3, "racing": {}},
     }
-    text = config_text(settings)
+    text = format_config(settings)
     assert yaml.safe_load(text) == settings
     assert text.splitlines()[:5] == [
         "name: sums",
@@ -43,17 +43,17 @@ def test_it_reads_like_a_config() -> None:
 @given(st.dictionaries(TEXTS, VALUES, min_size=1))
 def test_any_plain_data_reads_back(settings: dict[str, Any]) -> None:
     # YAML would end lines at these two; the page writes them out.
-    text = config_text(settings).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    text = format_config(settings).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     assert yaml.safe_load(text.replace("\ufeff", "\\ufeff")) == settings
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_text_stays_one_value(case: Any) -> None:
-    assert len(config_text({"a": case.text, "b": 1}).splitlines()[-1]) == len("b: 1")
+    assert len(format_config({"a": case.text, "b": 1}).splitlines()[-1]) == len("b: 1")
 
 
 @pytest.mark.parametrize("version", ["format-1", "format-2"])
 def test_the_config_of_a_recorded_run(version: str) -> None:
     path = Path(__file__).parents[2] / "run_folders" / version / "config.yaml"
     settings = yaml.safe_load(path.read_text("utf-8"))
-    assert yaml.safe_load(config_text(settings)) == settings
+    assert yaml.safe_load(format_config(settings)) == settings

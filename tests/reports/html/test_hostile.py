@@ -8,7 +8,7 @@ import pytest
 
 from opro_cli.core.run.state import RunState
 from opro_cli.render.html import report_page
-from opro_cli.render.html.markup import element, paragraphs, visible
+from opro_cli.render.html.markup import element, make_visible, paragraphs
 from tests.core.runs import answered, new_state, proposed
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
@@ -41,19 +41,19 @@ def test_texts_are_text_and_change_nothing_around_them(group: Sequence[Hostile])
         for name in ("candidates", "flips", "unreadable")
     )
     for case in group:
-        text = one_line(visible(case.text))[:250]
-        assert one_line(visible(f"New: {case.text}"))[:250] in instructions
+        text = one_line(make_visible(case.text))[:250]
+        assert one_line(make_visible(f"New: {case.text}"))[:250] in instructions
         assert text in flips
         assert text in unread
-    assert visible(group[0].text) in tree.one("title").text
+    assert make_visible(group[0].text) in tree.one("title").text
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_an_element_takes_any_text(case: Hostile) -> None:
     made = parsed(element("p", case.text, title=case.text))
     assert shape(made) == [("p", ("title",))]
-    assert made.text == made.children[0].attributes["title"] == visible(case.text)
-    assert parsed(paragraphs(case.text)).text.replace("\n", "⏎") == visible(
+    assert made.text == made.children[0].attributes["title"] == make_visible(case.text)
+    assert parsed(paragraphs(case.text)).text.replace("\n", "⏎") == make_visible(
         case.text.replace("\r\n", "\n")
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.render.html import report_page
-from opro_cli.render.html.markup import visible
+from opro_cli.render.html.markup import make_visible
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
 from tests.reports.html.pages import run_saying, small_run
@@ -109,8 +109,8 @@ async def test_no_text_is_obeyed(tab: Browser, tmp_path: Path) -> None:
     for number, case in enumerate(CASES, start=1):
         await tab.evaluate(f"document.querySelector('a[href=\"#r1c{number}\"]').focus()")
         said = await tab.evaluate(f"{TIP}.lastChild.textContent")
-        told = visible(f"New: {case.text}".replace("\r\n", "\n"))
+        told = make_visible(f"New: {case.text}".replace("\r\n", "\n"))
         assert said.replace("\n", "⏎") == told[:300] + "…" * (len(told) > 300)
         assert await tab.evaluate(f"{TIP}.lastChild.children.length") == 0
     await tab.point_at("th.instruction button", click=True)
-    assert await tab.evaluate("document.title") == visible(CASES[0].text) + " · opro report"
+    assert await tab.evaluate("document.title") == make_visible(CASES[0].text) + " · opro report"

@@ -15,7 +15,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.render.html import report_page
-from opro_cli.render.html.curve import HEIGHT, scale_for, steps_marked
+from opro_cli.render.html.curve import HEIGHT, choose_scale, choose_step_labels
 from opro_cli.render.html.script import SCRIPT
 from opro_cli.render.html.style import STYLE
 from opro_cli.reports.recorded import RecordedRun
@@ -79,17 +79,17 @@ def test_dots_stand_where_step_and_score_say() -> None:
     ],
 )
 def test_the_scale_is_as_wide_as_the_scores(scores: list[float], low: float, high: float) -> None:
-    scale = scale_for(scores)
+    scale = choose_scale(scores)
     assert (scale.low, scale.high) == (low, high)
     assert (scale.ticks[0], scale.ticks[-1]) == (low, high)
     assert (scale.down(high), scale.down(low)) == (0, HEIGHT)
 
 
 def test_few_steps_have_numbers() -> None:
-    assert steps_marked(1) == [0]
-    assert steps_marked(4) == [0, 1, 2, 3]
-    assert steps_marked(21) == [0, 5, 10, 15, 20]
-    assert steps_marked(201) == [0, 25, 50, 75, 100, 125, 150, 175, 200]
+    assert choose_step_labels(1) == [0]
+    assert choose_step_labels(4) == [0, 1, 2, 3]
+    assert choose_step_labels(21) == [0, 5, 10, 15, 20]
+    assert choose_step_labels(201) == [0, 25, 50, 75, 100, 125, 150, 175, 200]
 
 
 def test_bars_and_their_intervals() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.sweep.cells import Cell
-from opro_cli.render.html.bars import Tile, heat_map
+from opro_cli.render.html.bars import Tile, build_heat_map
 from opro_cli.render.html.style import SWEEP_STYLE
-from opro_cli.render.html.sweep_page import sweep_page
-from opro_cli.reports.sweeps.report import SweepReport, report_on
+from opro_cli.render.html.sweep_page import render_sweep_report
+from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
 from opro_cli.reports.sweeps.tasks import SweptCell
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
@@ -41,7 +41,7 @@ def test_a_tint_only_for_what_was_shown(
     assert tile.tint == tint
     if tint:
         assert f".{tint} {{" in SWEEP_STYLE
-    node = parsed(heat_map("c", ["v"], [("t", [tile])]))
+    node = parsed(build_heat_map("c", ["v"], [("t", [tile])]))
     assert node.one("tbody").one("td").attributes.get("class") == tint
 
 
@@ -55,26 +55,26 @@ def report(texts: Sequence[str]) -> SweepReport:
         for number, text in enumerate(texts)
     ]
     broken = [SweptCell(Cell(f"b {text}", {"task": text}), None, text) for text in texts]
-    found = report_on(texts[0], [*cells, *broken])
+    found = build_sweep_report(texts[0], [*cells, *broken])
     asked = {
         target.key: evaluation("abcd", start="wwrr", **{f"New: {texts[0]}": "rrrr"})
         for target in found.targets
     }
-    return report_on(texts[0], [*cells, *broken], asked)
+    return build_sweep_report(texts[0], [*cells, *broken], asked)
 
 
 @pytest.mark.parametrize("group", together(CASES, 4), ids=named)
 def test_texts_are_text_and_change_nothing_around_them(group: Sequence[Hostile]) -> None:
-    page = sweep_page(report([case.text for case in group]))
+    page = render_sweep_report(report([case.text for case in group]))
     page.encode()
     assert not obeyed_in(page.replace("\n", ""))
     tree = parsed(page)
-    plain = parsed(sweep_page(report([harmless(case, n) for n, case in enumerate(group)])))
+    plain = parsed(render_sweep_report(report([harmless(case, n) for n, case in enumerate(group)])))
     assert shape(tree) == shape(plain)
 
 
 def test_it_loads_nothing_and_styles_itself() -> None:
-    page = sweep_page(report(["a", "b"]))
+    page = render_sweep_report(report(["a", "b"]))
     tree = parsed(page)
     policies = tree.all("meta", http_equiv="Content-Security-Policy")
     assert "default-src 'none'" in str(policies[0].attributes["content"])
@@ -93,7 +93,7 @@ def test_every_number_of_a_square_is_in_words() -> None:
         cell("a", run_of(before="w" * 20, after="r" * 20), task="a.yaml", seed=0),
         cell("b", replace(run_of("b"), status="stopped"), task="b.yaml", seed=0),
     ]
-    tree = parsed(sweep_page(report_on("grid", told)))
+    tree = parsed(render_sweep_report(build_sweep_report("grid", told)))
     matrix = tree.one("section", id="matrix")
     first, second = matrix.one("tbody").all("td")
     # Wilson for 20 of 20 ends at 20 / (20 + z²), Tango for 20 gained at (20 - z²) / (20 + z²).

@@ -10,23 +10,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.render.html.sweep_page import sweep_page
-from opro_cli.render.sweep_report import sweep_as_markdown
-from opro_cli.reports.sweeps.data import sweep_data
-from opro_cli.reports.sweeps.measured import OverTasks, measured, over_tasks, squares
-from opro_cli.reports.sweeps.report import SweepReport, counted, headline, of_these, report_on
+from opro_cli.render.html.sweep_page import render_sweep_report
+from opro_cli.render.sweep_report import format_sweep
+from opro_cli.reports.sweeps.data import serialize_sweep
+from opro_cli.reports.sweeps.measured import (
+    MeanOverTasks,
+    average_over_tasks,
+    build_matrix,
+    measure_cells,
+)
+from opro_cli.reports.sweeps.report import (
+    SweepReport,
+    build_sweep_report,
+    describe_counted,
+    describe_gain,
+    describe_these_tasks,
+)
 from opro_cli.reports.sweeps.tasks import SweptCell
-from opro_cli.reports.sweeps.winners import winners
+from opro_cli.reports.sweeps.winners import choose_winners
 from tests.reports.html.pages import parsed
 from tests.reports.sweeps.cells import cell, run_of
 
 
 def report(*cells: SweptCell) -> SweepReport:
-    return report_on("grid", cells)
+    return build_sweep_report("grid", cells)
 
 
 def test_one_run_is_the_comparison_of_its_two_prompts() -> None:
-    (square,) = squares(measured([cell("a", run_of(before="wwrr", after="rrrr"))]))
+    (square,) = build_matrix(measure_cells([cell("a", run_of(before="wwrr", after="rrrr"))]))
     assert (square.questions, square.start) == (4, 0.5)
     assert square.best
     assert square.gain
@@ -38,7 +49,7 @@ def test_one_run_is_the_comparison_of_its_two_prompts() -> None:
 
 def test_seeds_that_found_the_same_prompt_are_no_more_questions() -> None:
     alike = [cell(f"{s}", run_of(before="w" * 20, after="wr" * 10), seed=s) for s in range(3)]
-    (square,) = squares(measured(alike))
+    (square,) = build_matrix(measure_cells(alike))
     assert len(square.cells) == 3
     assert square.questions == 20
     assert square.gain
@@ -49,10 +60,10 @@ def test_seeds_that_found_the_same_prompt_are_no_more_questions() -> None:
 
 
 def test_a_run_that_kept_its_start_prompt_gained_nothing_for_sure() -> None:
-    (known,) = measured([cell("a", run_of(dev="rw", before="wwrr", after="rrrr"))])
+    (known,) = measure_cells([cell("a", run_of(dev="rw", before="wwrr", after="rrrr"))])
     assert known.kept_start
     assert set(known.gains.values()) == {0.0}
-    (square,) = squares([known])
+    (square,) = build_matrix([known])
     assert square.gain
     assert (square.gain.interval.low, square.gain.interval.high) == (0.0, 0.0)
 
@@ -72,9 +83,9 @@ def test_what_is_left_out_is_told_and_changes_no_mean(made: SweptCell, why: str)
     known = report(good, made)
     assert [each.left_out for each in known.cells] == ["", why]
     assert known.gain == report(good).gain
-    assert counted(known.cells) == f"1 of 2 cells counted, 1 left out: 1 {why}"
-    assert why in parsed(sweep_page(known)).text
-    assert why in sweep_as_markdown(known)
+    assert describe_counted(known.cells) == f"1 of 2 cells counted, 1 left out: 1 {why}"
+    assert why in parsed(render_sweep_report(known)).text
+    assert why in format_sweep(known)
 
 
 def test_the_sentence_by_hand() -> None:
@@ -89,30 +100,32 @@ def test_the_sentence_by_hand() -> None:
     assert [each.estimate.mean for each in found.tasks] == [0.5, 0.5, 0.5]
     assert found.estimate
     assert found.estimate.mean == pytest.approx(0.5)
-    sentence = headline(found)
+    sentence = describe_gain(found)
     assert sentence.startswith("OPRO helps by +50.0 points on average (95 % interval +")
     assert sentence.endswith(") over 3 tasks, 4 runs, on unseen questions")
-    assert of_these(found).startswith("on these 3 tasks alone the mean is +50.0 points")
+    assert describe_these_tasks(found).startswith("on these 3 tasks alone the mean is +50.0 points")
 
 
-def gain_of(**tasks: tuple[str, str]) -> OverTasks:
+def gain_of(**tasks: tuple[str, str]) -> MeanOverTasks:
     made = [cell(t, run_of(t, *both), task=f"{t}.yaml") for t, both in tasks.items()]
     return report(*made).gain
 
 
 def test_what_was_not_shown_is_not_claimed() -> None:
     found = gain_of(a=("w" * 20, "r" * 20), b=("r" * 20, "r" * 20))
-    assert headline(found).startswith("no gain shown: +50.0 points on average (95 % interval -100")
+    assert describe_gain(found).startswith(
+        "no gain shown: +50.0 points on average (95 % interval -100"
+    )
     worse = gain_of(a=("r" * 9, "w" * 9), b=("r" * 9, "w" * 9), c=("r" * 9, "w" * 9))
-    assert headline(worse).startswith("OPRO does harm: -100.0 points on average")
-    assert headline(gain_of()) == "no gain can be told: no finished run has test questions"
+    assert describe_gain(worse).startswith("OPRO does harm: -100.0 points on average")
+    assert describe_gain(gain_of()) == "no gain can be told: no finished run has test questions"
 
 
 def test_one_task_speaks_for_its_questions_only() -> None:
     found = gain_of(a=("w" * 20, "r" * 20))
     assert found.these is None
-    assert of_these(found) == ""
-    sentence = headline(found)
+    assert describe_these_tasks(found) == ""
+    sentence = describe_gain(found)
     assert sentence.startswith("OPRO helps by +100.0 points on one task (95 % interval +")
     assert sentence.endswith("over its questions only), 1 run, on unseen questions")
 
@@ -120,19 +133,19 @@ def test_one_task_speaks_for_its_questions_only() -> None:
 def test_one_run_of_one_task_has_the_interval_of_its_square() -> None:
     """Of 49 questions: 1 / 49 * 49 is not 1, so right and wrong once became scores in between."""
     run = run_of(before="w" * 49, after="rw" * 24 + "r", questions="a" * 49)
-    made = measured([cell("a", run)])
-    (square,) = squares(made)
-    assert over_tasks([("t", made[0].gains)]).estimate == square.gain
+    made = measure_cells([cell("a", run)])
+    (square,) = build_matrix(made)
+    assert average_over_tasks([("t", made[0].gains)]).estimate == square.gain
 
 
 def test_runs_of_a_task_count_equally_whatever_they_were_asked() -> None:
-    (a, b) = measured(
+    (a, b) = measure_cells(
         [
             cell("a", run_of("t", "wwww", "rrrr", questions="abcd"), task__data__split__seed=0),
             cell("b", run_of("t", "ww", "ww", questions="de"), task__data__split__seed=1),
         ]
     )
-    found = over_tasks([("t", a.gains), ("t", b.gains)])
+    found = average_over_tasks([("t", a.gains), ("t", b.gains)])
     assert found.estimate
     assert found.estimate.mean == pytest.approx(0.5)
     assert [(each.runs, each.questions) for each in found.tasks] == [(2, 5)]
@@ -146,7 +159,7 @@ def test_the_winner_is_chosen_by_dev_whatever_test_says() -> None:
         cell("by train", run_of(after="rrrr", dev="", best="v"), seed=3),
         cell("not finished", run_of(after="rrrr", status="stopped", best="u"), seed=4),
     ]
-    (found,) = winners(measured(told))
+    (found,) = choose_winners(measure_cells(told))
     assert (found.cell.name, found.instruction, found.of) == ("good on dev", "y", 4)
     assert found.test
     assert found.test.mean == 0.0
@@ -160,7 +173,7 @@ def test_each_scorer_has_its_winner_and_a_task_its_first() -> None:
         cell("a", run_of(dev="ww", scorer="m/one", best="x"), model="m/one"),
         cell("b", run_of(dev="wr", scorer="m/two", best="y"), model="m/two"),
     ]
-    found = winners(measured(told))
+    found = choose_winners(measure_cells(told))
     assert [(each.scorer, each.is_first) for each in found] == [("m/one", False), ("m/two", True)]
 
 
@@ -205,8 +218,8 @@ def test_any_sweep_has_a_page_and_adds_up(made: list[tuple[Any, ...]]) -> None:
     assert sum(len(square.cells) for square in known.squares) == len(counting)
     assert known.gain.runs == len(counting) == len(cells) - len(known.left_out)
     assert all(each.run and each.run.status == "finished" for each in counting)
-    told = json.loads(json.dumps(sweep_data(known), allow_nan=False))
+    told = json.loads(json.dumps(serialize_sweep(known), allow_nan=False))
     assert [row["cell"] for row in told["cells"]] == [each.cell.name for each in cells]
-    page = parsed(sweep_page(known))
+    page = parsed(render_sweep_report(known))
     assert page.one("h1").text == "Sweep grid"
     assert len(page.one("section", id="cells").all("tr")) == len(cells) + 1

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.tasks import Place, SweptCell, places_of
+from opro_cli.reports.sweeps.tasks import MatrixKey, SweptCell, locate_cells
 from tests.reports.sweeps.cells import cell, run_of
 
 
 def places(*cells: SweptCell) -> list[tuple[str, str]]:
-    return [(place.task, place.variant) for place in places_of(cells)]
+    return [(place.task, place.variant) for place in locate_cells(cells)]
 
 
 def with_task(run: RecordedRun, **changes: Any) -> RecordedRun:
@@ -69,8 +69,8 @@ def test_a_split_or_a_position_is_no_task_of_its_own() -> None:
         cell("c", with_task(run, data={"train": "s"}, qa_markers=False), task__qa_markers=False),
         cell("d", with_task(run, data={"train": "s"}, answer="exact"), task__answer="exact"),
     ]
-    assert [place.task for place in places_of(told)] == ["s", "s", "s", "answer exact"]
-    assert len({place.variant for place in places_of(told)}) == 4
+    assert [place.task for place in locate_cells(told)] == ["s", "s", "s", "answer exact"]
+    assert len({place.variant for place in locate_cells(told)}) == 4
 
 
 def test_files_that_come_to_one_task_are_variants_of_it() -> None:
@@ -88,5 +88,5 @@ def test_names_that_are_the_same_are_told_in_full() -> None:
         cell("b", run_of("y"), task="two/t.yaml"),
     ]
     assert places(*told) == [('{"task": "one/t.yaml"}', "base"), ('{"task": "two/t.yaml"}', "base")]
-    assert places_of([]) == []
-    assert places_of(told)[0] == Place('{"task": "one/t.yaml"}', "base")
+    assert locate_cells([]) == []
+    assert locate_cells(told)[0] == MatrixKey('{"task": "one/t.yaml"}', "base")

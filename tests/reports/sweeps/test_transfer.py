@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from opro_cli.render.sweep_report import diff_as_markdown
+from opro_cli.render.sweep_report import format_sweep_diff
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.data import diff_data, sweep_data
+from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
 from opro_cli.reports.sweeps.report import (
     SweepDiff,
     SweepReport,
+    build_sweep_report,
+    describe_difference,
     diff_sweeps,
-    difference_told,
-    report_on,
 )
-from opro_cli.reports.sweeps.tasks import SweptCell, places_of
-from opro_cli.reports.sweeps.winners import prompts_of
-from opro_cli.reports.sweeps.words import worth_lines
+from opro_cli.reports.sweeps.tasks import SweptCell, locate_cells
+from opro_cli.reports.sweeps.winners import list_prompts
+from opro_cli.reports.sweeps.words import format_worth
 from tests.core.runs import new_state
 from tests.reports.runs import answer_all, recorded
 from tests.reports.sweeps.cells import cell, run_of
@@ -37,8 +37,8 @@ def two_tasks(*, train: str = "?") -> list[SweptCell]:
 
 
 def test_prompts_are_the_start_prompts_and_the_winners_once_each() -> None:
-    known = report_on("grid", two_tasks())
-    assert prompts_of(known.winners, known.targets) == ("start", "for a", "for b")
+    known = build_sweep_report("grid", two_tasks())
+    assert list_prompts(known.winners, known.targets) == ("start", "for a", "for b")
     assert [target.key for target in known.targets] == [("a", "openai/a"), ("b", "openai/a")]
 
 
@@ -48,7 +48,7 @@ def test_every_model_of_the_sweep_is_a_target_on_every_task() -> None:
         cell("b", run_of("b", scorer="m/two"), task="b.yaml", model="m/two"),
         cell("c", None, task="c.yaml", model="m/three"),
     ]
-    targets = report_on("grid", told).targets
+    targets = build_sweep_report("grid", told).targets
     assert [target.key for target in targets] == [
         (task, model) for task in "ab" for model in ("m/one", "m/two")
     ]
@@ -63,14 +63,14 @@ def test_a_task_is_asked_with_the_questions_that_its_winner_has_not_seen() -> No
         cell("a", run_of("a", dev="ww", train="ef"), task__data__split__seed=0),
         cell("b", run_of("a", dev="wr", train="ab", questions="efgh"), task__data__split__seed=1),
     ]
-    (target,) = report_on("grid", told).targets
+    (target,) = build_sweep_report("grid", told).targets
     assert [each.input for each in target.data.examples["test"]] == ["e", "f", "g", "h"]
-    assert places_of(told)[1].variant == "data.split.seed 1"
+    assert locate_cells(told)[1].variant == "data.split.seed 1"
 
 
 def test_a_winner_is_measured_against_the_start_prompt_there() -> None:
     asked = {("b", "openai/a"): evaluation("efgh", start="wwrr", **{"for a": "rrrr"})}
-    found = report_on("grid", two_tasks(), asked).transfer
+    found = build_sweep_report("grid", two_tasks(), asked).transfer
     assert [worth.score is None for worth in found.starts] == [True, False]
     at_home, elsewhere = found.rows[0]
     assert at_home.score is None
@@ -79,12 +79,12 @@ def test_a_winner_is_measured_against_the_start_prompt_there() -> None:
     assert elsewhere.against_start
     assert elsewhere.against_start.difference == 0.5
     assert found.missing == 4  # all three on a, and the winner of b on its own task
-    assert worth_lines(elsewhere)[0].startswith("100.0 % [")
+    assert format_worth(elsewhere)[0].startswith("100.0 % [")
 
 
 def test_an_answer_is_missing_until_all_are_there() -> None:
     asked = {("b", "openai/a"): evaluation("efgh", start="wwrr", **{"for a": "rrr"})}
-    found = report_on("grid", two_tasks(), asked).transfer
+    found = build_sweep_report("grid", two_tasks(), asked).transfer
     assert found.rows[0][1].score is None
 
 
@@ -92,35 +92,37 @@ def test_questions_that_a_winners_search_had_are_no_unseen_ones() -> None:
     # The winner of a trained on e and f, test questions of b: it shines there and is judged by
     # g and h alone, where it is no better than the start prompt.
     asked = {("b", "openai/a"): evaluation("efgh", start="wwrr", **{"for a": "rrrr"})}
-    found = report_on("grid", two_tasks(train="ef"), asked).transfer
+    found = build_sweep_report("grid", two_tasks(train="ef"), asked).transfer
     _, worth = found.rows[0]
     assert worth.seen == 2
     assert worth.score
     assert (worth.score.mean, worth.score.n) == (1.0, 2)
     assert worth.against_start
     assert (worth.against_start.difference, worth.against_start.n) == (0.0, 2)
-    assert "† 2 questions seen" in worth_lines(worth)
+    assert "† 2 questions seen" in format_worth(worth)
     assert found.seen == 1
 
 
 def test_a_target_of_which_all_was_seen_has_no_figure() -> None:
     asked = {("b", "openai/a"): evaluation("efgh", start="wwrr", **{"for a": "rrrr"})}
-    worth = report_on("grid", two_tasks(train="efgh"), asked).transfer.rows[0][1]
+    worth = build_sweep_report("grid", two_tasks(train="efgh"), asked).transfer.rows[0][1]
     assert (worth.score, worth.against_start, worth.seen) == (None, None, 4)
-    assert worth_lines(worth) == ("† 4 questions seen",)
+    assert format_worth(worth) == ("† 4 questions seen",)
 
 
 def test_refused_questions_stay_left_out() -> None:
     run = evaluation("efgh", start="wwrr", **{"for a": "rr"})
     run.state.exclude_refused = True
     answer_all(run.state, "for a", "test", "--xx")
-    told = report_on("grid", two_tasks(train="e"), {("b", "openai/a"): run}).transfer.rows[0][1]
+    told = build_sweep_report("grid", two_tasks(train="e"), {("b", "openai/a"): run}).transfer.rows[
+        0
+    ][1]
     assert told.score
     assert (told.score.n, told.seen) == (1, 1)
 
 
 def sweep(name: str, *cells: SweptCell) -> SweepReport:
-    return report_on(name, cells)
+    return build_sweep_report(name, cells)
 
 
 def compared() -> SweepDiff:
@@ -151,12 +153,12 @@ def test_cells_meet_by_their_values_on_the_questions_that_both_asked() -> None:
     assert [each.name for each in found.only_after] == ["more"]
     assert found.mean.estimate
     assert found.mean.estimate.mean == 0.75
-    assert "+75.0 points on average" in difference_told(found.mean)
-    assert "over 2 tasks, 2 pairs of cells" in difference_told(found.mean)
-    data = diff_data(found)
+    assert "+75.0 points on average" in describe_difference(found.mean)
+    assert "over 2 tasks, 2 pairs of cells" in describe_difference(found.mean)
+    data = serialize_sweep_diff(found)
     assert data["mean_difference"]["mean"] == 0.75
     assert [row["shared"] for row in data["cells"]] == [4, 4, 0]
-    assert "1 cell only in the second: <code>more</code>" in diff_as_markdown(found)
+    assert "1 cell only in the second: <code>more</code>" in format_sweep_diff(found)
 
 
 def test_other_questions_are_not_compared() -> None:
@@ -166,12 +168,12 @@ def test_other_questions_are_not_compared() -> None:
     assert [(pair.difference, pair.why) for pair in found.pairs] == [
         (None, "no test question in common")
     ]
-    assert difference_told(found.mean).startswith("no difference can be told")
+    assert describe_difference(found.mean).startswith("no difference can be told")
 
 
 def test_the_keys_of_json_are_a_contract() -> None:
     asked = {("b", "openai/a"): evaluation("efgh", start="wwrr", **{"for a": "rrrr"})}
-    data = sweep_data(report_on("grid", two_tasks(), asked))
+    data = serialize_sweep(build_sweep_report("grid", two_tasks(), asked))
     assert list(data) == [
         "name",
         "mean_gain",
