@@ -1,16 +1,16 @@
-"""Every way in which `opro` refuses to go on.
+"""Every way in which `opro` refuses to continue.
 
 OproError                 message, hint (the remedy), exit code; one boundary in `cli/` prints it
-├── UsageError     (2)    what was asked for cannot be done as asked
+├── UsageError     (2)    the request cannot be carried out as given
 │   ├── ConfigError       all problems of a config file at once
 │   ├── DataError         a dataset names its file, row and field
 │   └── RunFolderError    no such run, an ambiguous name, a resume that is refused
-│       └── RunBusyError  another process is at work on the run
+│       ├── RunBusyError  another process is at work on the run
 │       └── RunExistsError    a new run under a name that is taken
 ├── RunError       (1)    a run that exists cannot go on: its metric or its preflight fails
 │   └── ResultError       its result, or another of its files, cannot be written
 ├── JournalError   (1)    the journal of a run cannot be read or written
-├── ModelError     (1)    a model did not answer; transient or for good
+├── ModelError     (1)    a model did not answer; transient or permanently
 └── Interrupted    (130)  stopped by the user, resumable
 """
 
@@ -22,9 +22,10 @@ from collections.abc import Sequence
 class OproError(Exception):
     """A refusal that a user can read and act on.
 
-    `message` is one lower-case sentence that says what, where, expected and found;
-    `hint` is the remedy, or None when the message already is one. `where` is the file or folder
-    that it is about, for programs; None where the message alone says so.
+    Attributes:
+        message: One lower-case sentence that says what, where, expected and found.
+        hint: The remedy, or None when the message already is one.
+        where: The file or folder concerned, for programs; None where only the message says so.
     """
 
     exit_code = 1
@@ -43,13 +44,13 @@ def reason_of(error: Exception) -> str:
 
 
 class UsageError(OproError):
-    """What was asked for cannot be done as asked."""
+    """The request cannot be carried out as given."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A config file has problems; `problems` are finished lines, one a problem."""
+    """A config file has problems; `problems` are finished lines, one each."""
 
     def __init__(self, where: str, problems: Sequence[str], hint: str | None = None) -> None:
         count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
@@ -71,7 +72,7 @@ class RunBusyError(RunFolderError):
 
 
 class RunExistsError(RunFolderError):
-    """A new run was to have the name of a run that exists."""
+    """A new run would have the name of an existing one."""
 
 
 class RunError(OproError):
@@ -89,11 +90,12 @@ class JournalError(OproError):
 class ModelError(OproError):
     """A model did not answer.
 
-    transient: asking again may help (rate limit, 5xx, timeout, refused connection).
-    unanswerable: this one request can never be answered (filtered, too long); others may be.
-    retry_after: seconds the provider asked to wait, or None.
-    status: the HTTP status, or None where there was none.
-    maybe_billed: the provider may have computed, and may bill, an answer that did not arrive.
+    Attributes:
+        transient: Asking again may help (rate limit, 5xx, timeout, refused connection).
+        status: The HTTP status, or None where there was none.
+        retry_after: Seconds the provider asked to wait, or None.
+        unanswerable: This one request can never be answered (filtered, too long); others may be.
+        maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
     """
 
     def __init__(
@@ -109,10 +111,10 @@ class ModelError(OproError):
     ) -> None:
         super().__init__(message, hint)
         self.transient = transient
-        self.unanswerable = unanswerable
-        self.maybe_billed = maybe_billed
         self.status = status
         self.retry_after = retry_after
+        self.unanswerable = unanswerable
+        self.maybe_billed = maybe_billed
 
 
 class Interrupted(OproError):
@@ -122,4 +124,4 @@ class Interrupted(OproError):
 
 
 class BudgetReached(Exception):
-    """No call fits under a ceiling any more; the text says which one. How a session may end."""
+    """No further call fits under a ceiling; the text says which one."""

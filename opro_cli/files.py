@@ -20,7 +20,7 @@ _OWN_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
 class NotAFileError(OSError):
-    """Something else has the name of a file. kind: what it is, "a named pipe"."""
+    """A path names something else than a file; `kind` says what: "a named pipe"."""
 
     def __init__(self, path: Path, kind: str) -> None:
         super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
@@ -28,29 +28,28 @@ class NotAFileError(OSError):
 
 
 def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
-    """Open a file to read bytes.
-
-    Args:
-        stream: also take a pipe that the shell has opened for this process, as /dev/stdin and
-            `<(command)` are.
+    """Open a file to read bytes; `stream` also accepts the shell's /dev/stdin and `<(command)`.
 
     Raises:
-        NotAFileError: it is a pipe, a socket or a device.
-        OSError: it cannot be opened.
-        ValueError: no file can have such a name.
+        NotAFileError: It is a pipe, a socket or a device.
+        OSError: It cannot be opened.
+        ValueError: No file can have such a name.
     """
     require_file(path, stream=stream)
     if stream and _is_own_stream(path):
         return path.open("rb")
-    # Should a pipe have come to its place since, opening it waits for nobody.
+    # O_NONBLOCK: should a pipe have taken its place since, opening it must not wait for a writer.
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     return os.fdopen(fd, "rb")
 
 
 def require_file(path: Path, *, stream: bool = False) -> None:
-    """Raise NotAFileError for a pipe, a socket or a device, IsADirectoryError for a folder.
+    """Raise unless `path` is a file.
 
-    Raises OSError where nothing is there.
+    Raises:
+        NotAFileError: It is a pipe, a socket or a device.
+        IsADirectoryError: It is a folder.
+        OSError: There is nothing.
     """
     kind = stat.S_IFMT(path.stat().st_mode)
     if kind == stat.S_IFDIR:
@@ -60,7 +59,7 @@ def require_file(path: Path, *, stream: bool = False) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """Read the whole of a file. Raises as `open_to_read`."""
+    """Read a whole file; raises as `open_to_read`."""
     with open_to_read(path) as file:
         return file.read()
 
@@ -72,13 +71,12 @@ def _is_own_stream(path: Path) -> bool:
 def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder.
 
-    lasting: False for a file that is checked when it is read and can be made anew: nobody waits
-    for the disk, and power loss may leave an older one, or damage.
-
-    Raises OSError when the disk refuses, and when `path` is there and is no file.
+    Not `lasting` is for a file that is checked when it is read and can be made anew: without fsync,
+    power loss may leave an older one, or damage. Raises OSError when the disk refuses, or `path` is
+    something else than a file.
     """
     with suppress(FileNotFoundError):
-        # Renaming would silently replace it, as root even /dev/null.
+        # Renaming would silently replace a pipe or a device, as root even /dev/null.
         require_file(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -96,14 +94,14 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside a folder last; a no-op where folders cannot be opened (Windows)."""
+    """Make renames inside a folder durable; a no-op where folders cannot be opened (Windows)."""
     if os.name == "nt":
         return
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)
     except OSError as error:
-        # What some network file systems say to a folder; there is nothing more to be done there.
+        # Some network file systems cannot sync a folder; nothing more can be done there.
         if error.errno not in (errno.EINVAL, errno.EBADF):
             raise
     finally:

@@ -1,31 +1,44 @@
-"""Processes of this very package, which work for the one that starts them."""
+"""Worker processes that run modules of this package."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple, cast
 
 LONGEST_LINE = 2**24
-"""Bytes of a line that such a process says."""
+"""Bytes of a line that such a process may write."""
+_ROOT = str(Path(__file__).resolve().parents[1])
+
+
+class Pipes(NamedTuple):
+    """The pipes of a process that `start_module` started."""
+
+    stdin: StreamWriter
+    stdout: StreamReader
+    stderr: StreamReader
 
 
 async def start_module(
     module: str, environment: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """`python -m MODULE` with pipes, from the same files as ours. environment: beside our own."""
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    """Start `python -m MODULE` with pipes, importing this very copy of the package.
+
+    Its environment is ours with the variables in `environment` added.
+    """
+    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
     return await asyncio.create_subprocess_exec(
-        # -P: a json.py in the folder where somebody works is not ours.
+        # -P: a json.py in the user's folder must not be imported.
         *(sys.executable, "-P", "-m", module),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         limit=LONGEST_LINE,
-        # Ctrl-C is for us, who let it finish what is asked.
+        # Ctrl-C is for this process, which lets the worker finish what is asked.
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": path, **(environment or {})},
     )
@@ -39,8 +52,14 @@ async def read_tail(stream: asyncio.StreamReader) -> bytes:
     return tail
 
 
+def get_pipes(process: asyncio.subprocess.Process) -> Pipes:
+    """Return the pipes of a process that `start_module` started."""
+    stdin, out, err = process.stdin, process.stdout, process.stderr
+    return Pipes(cast("StreamWriter", stdin), cast("StreamReader", out), cast("StreamReader", err))
+
+
 def count_cores() -> int:
-    """How many this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

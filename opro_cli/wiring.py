@@ -331,8 +331,7 @@ def models_for(
         built = {role: tuple(map(build_model, model.deployments)) for role, model in named.items()}
         return {role: given.get(role) or built[role] for role in settings.models}
     # Imported when used, as in `build_model`.
-    from opro_cli.models.embedded import EmbeddedModel
-    from opro_cli.models.embedded_workers import Workers
+    from opro_cli.models.embedded import EmbeddedModel, Workers
 
     workers = Workers()  # processes take memory: the same ones for all
     built = {

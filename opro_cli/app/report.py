@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.render.html import report_page
+from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun, build_history
 from opro_cli.store.journal import read_events
 
@@ -25,7 +25,7 @@ def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
     Raises JournalError when a journal cannot be read, RunFolderError when the page not be written.
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
-    _write(report_page(runs, histories), place)
+    _write(render_report(runs, histories), place)
 
 
 def write_sweep_report(report: SweepReport, place: Path) -> None:

@@ -152,7 +152,7 @@ async def follow(
             if not viewing.at_work and not news:
                 break
             await sleep(POLL)
-        await _show(viewing, follower.rest(), sleep)
+        await _show(viewing, follower.read_rest(), sleep)
     finally:
         viewing.end()
     return settle_run(viewing.run)
@@ -183,7 +183,7 @@ async def replay(
             viewing.at_work = is_locked(viewing.journal)
             news = await _show(viewing, follower.read_new(), sleep, wait_for)
         if not viewing.at_work:
-            await _show(viewing, follower.rest(), sleep, wait_for)
+            await _show(viewing, follower.read_rest(), sleep, wait_for)
     finally:
         viewing.end()
     return viewing.run if viewing.at_work else settle_run(viewing.run)

@@ -44,7 +44,7 @@ def info(as_json: Json = False) -> None:
         print_json(facts)
         return
     from opro_cli.render.consoles import make_console
-    from opro_cli.render.matrix import print_cache
+    from opro_cli.render.listings import print_cache
 
     print_cache(facts, make_console(sys.stdout))
 
@@ -58,6 +58,5 @@ def clear() -> None:
 
     removed = clear_cache()
     what = "an unusable file" if removed.answers is None else pluralize(removed.answers, "answer")
-    print(
-        f"removed {what}, {format_megabytes(removed.size)}, from {printable(str(find_cache_path()))}"
-    )
+    path = printable(str(find_cache_path()))
+    print(f"removed {what}, {format_megabytes(removed.size)}, from {path}")

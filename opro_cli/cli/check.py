@@ -40,7 +40,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
         print_json(facts)
     else:
         from opro_cli.render.consoles import make_console
-        from opro_cli.render.forecast import print_forecast
+        from opro_cli.render.listings import print_forecast
 
         print_forecast(facts, make_console(sys.stdout))
     missed = wiring.servers_missed(settings, servers)

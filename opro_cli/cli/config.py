@@ -38,7 +38,7 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
         print_json({"file": str(config), "keys": shown, "config": plain})
         return
     from opro_cli.render.config_view import print_config
-    from opro_cli.render.page import make_page
+    from opro_cli.render.tables import make_page
 
     print_config(keys, lines, make_page(sys.stdout))
 

@@ -78,9 +78,7 @@ def diff(
 
 def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_json: bool) -> None:
     if as_json:
-        from opro_cli.reports.comparison import as_data
-
-        print_json(as_data(compared))
+        print_json(compared.to_json())
         return
     from opro_cli.render.consoles import make_console
 

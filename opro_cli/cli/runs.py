@@ -31,7 +31,7 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    from opro_cli.render.page import make_page
+    from opro_cli.render.tables import make_page
     from opro_cli.store import find as find_sweeps
 
     sweeps = find_sweeps.list_sweeps(runs_dir)

@@ -105,7 +105,7 @@ def show_costs(config: Path, *, as_json: bool) -> None:
         print_json(told)
         return
     from opro_cli.render.consoles import make_console
-    from opro_cli.render.forecast import print_costs
+    from opro_cli.render.listings import print_costs
 
     print_costs(told, make_console(sys.stdout))
 
@@ -115,8 +115,8 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
-    from opro_cli.render.page import make_page
     from opro_cli.render.summary import print_result
+    from opro_cli.render.tables import make_page
 
     print_result(result, make_page(sys.stdout))
 

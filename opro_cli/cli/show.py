@@ -37,8 +37,8 @@ def show(
 
 def _print(candidates: list[dict[str, Any]], result: dict[str, Any]) -> None:
     from opro_cli.render.listings import print_candidates
-    from opro_cli.render.page import make_page
     from opro_cli.render.summary import print_result
+    from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
     print_candidates(candidates, page)

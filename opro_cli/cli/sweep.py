@@ -56,8 +56,8 @@ def sweep(
     import asyncio  # not for `--help`
 
     from opro_cli import wiring
+    from opro_cli.render.consoles import make_sweep_observer
     from opro_cli.render.safe import printable
-    from opro_cli.render.sweep import make_sweep_observer
     from opro_cli.store.sweep_folder import hold_sweep, make_sweep_folder, write_sweep
     from opro_cli.sweep.cells import estimate, folder_of, limits_over, ready, shard_of
     from opro_cli.sweep.file import load_sweep
@@ -102,16 +102,15 @@ def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
 
 def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
     """Where all cells stand on stdout, what went wrong and how to go on on stderr."""
-    from opro_cli.render.page import make_page
     from opro_cli.render.safe import printable
-    from opro_cli.render.sweep import RIGHT, build_cells_table
-    from opro_cli.render.sweep_frame import format_closing
+    from opro_cli.render.sweep import build_cells_table, format_closing
+    from opro_cli.render.tables import make_page
 
     if as_json:
-        print_json([row.plain() for row in table.rows.values()])
+        print_json([row.to_json() for row in table.rows.values()])
     else:
         page = make_page(sys.stdout)
-        page.table(build_cells_table(table.rows.values(), page.width), RIGHT)
+        page.write_table(build_cells_table(table.rows.values(), page.width))
     for line in format_closing(table, again):
         make_page(sys.stderr).write(printable(line))
 
@@ -133,9 +132,9 @@ def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    from opro_cli.render.page import make_page
     from opro_cli.render.sweep import build_estimate_table
+    from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
-    page.table(build_estimate_table(told, page.width), right=range(2, 6))
-    page.line(told["assumptions"], "dim")
+    page.write_table(build_estimate_table(told, page.width))
+    page.write_line(told["assumptions"], "dim")

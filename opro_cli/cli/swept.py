@@ -12,7 +12,7 @@ from opro_cli.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell
-    from opro_cli.render.page import Page
+    from opro_cli.render.tables import Page
 
 
 def sweep_plan(
@@ -30,8 +30,8 @@ def sweep_plan(
 def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
     """`eval --dry-run`: the calls that are missing, for people or for programs."""
     from opro_cli.app.evaluate import calls_left
-    from opro_cli.render.page import make_page
     from opro_cli.render.safe import printable
+    from opro_cli.render.tables import Table, make_page
 
     rows = [
         {
@@ -47,10 +47,10 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
         print_json(rows)
         return
     page = make_page(sys.stdout)
-    told = [[printable(str(value)) for value in row.values()] for row in rows]
-    page.table([list(rows[0]), *told], right=range(2, 5))
+    cells = [tuple(printable(str(value)) for value in row.values()) for row in rows]
+    page.write_table(Table.build(rows[0], cells, right=range(2, 5)))
     calls = sum(int(str(row["calls"])) for row in rows)
-    page.line(f"{calls:,} calls at most; answers that the cache has take none", "dim")
+    page.write_line(f"{calls:,} calls at most; answers that the cache has take none", "dim")
 
 
 def print_transfer_of(name: str, runs_dir: Path) -> None:
@@ -104,8 +104,7 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
 def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
     """`diff SWEEP`: what it comes to; `diff SWEEP SWEEP`: cell by cell."""
     from opro_cli.app.evaluate import read_report
-    from opro_cli.render import sweep_report as sweep_markdown
-    from opro_cli.render import sweep_report as sweep_report_view
+    from opro_cli.render import sweep_report
     from opro_cli.render.consoles import make_console
     from opro_cli.reports.sweeps import data
     from opro_cli.reports.sweeps.report import diff_sweeps
@@ -119,17 +118,17 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
         if as_json:
             print_json(data.serialize_sweep(report))
         elif markdown:
-            print(sweep_markdown.format_sweep(report), end="")
+            print(sweep_report.format_sweep(report), end="", file=console.file)
         else:
-            sweep_report_view.print_sweep(report, console)
+            sweep_report.print_sweep(report, console)
         return
     compared = diff_sweeps(*reports)
     if as_json:
         print_json(data.serialize_sweep_diff(compared))
     elif markdown:
-        print(sweep_markdown.format_sweep_diff(compared), end="")
+        print(sweep_report.format_sweep_diff(compared), end="", file=console.file)
     else:
-        sweep_report_view.print_sweep_diff(compared, console)
+        sweep_report.print_sweep_diff(compared, console)
 
 
 def list_sweeps(folders: Sequence[Path], page: Page) -> None:
@@ -148,4 +147,4 @@ def list_sweeps(folders: Sequence[Path], page: Page) -> None:
         results = (read_result(folder / cell.name) or {} for cell in cells)
         done = sum(result.get("status") == "finished" for result in results)
         told = f"sweep {folder.name}: {done} of {len(cells)} cells finished"
-        page.line(printable(f"{told}; opro diff {folder.name}", page.width))
+        page.write_line(printable(f"{told}; opro diff {folder.name}", page.width))

@@ -1,4 +1,4 @@
-"""Reading a config file: YAML with line numbers, so that every problem can name its line."""
+"""Config files: YAML read with line numbers, so that every problem names its line."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from opro_cli.errors import ConfigError, UsageError
 from opro_cli.files import open_to_read
 
 MOST_VALUES = 100_000
-"""Values of a config with its aliases written out: ten lines can stand for a billion."""
+"""Values of a config with its aliases written out: ten lines can mean a billion values."""
 MOST_BYTES = 10_000_000
-"""Size of a config file; YAML of that size takes ten seconds to read."""
+"""Of a config file; YAML of that size takes ten seconds to read."""
 MOST_DIGITS = 1_000
-"""Characters of a number: base 60, which YAML has, takes quadratic time."""
+"""Of a number: YAML's base 60 takes quadratic time."""
 
 _TOO_MANY = f"more than {MOST_VALUES:,} values"
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _HALVES = re.compile("[\ud800-\udfff]")
-# A path with bytes that are no UTF-8 holds halves in Python, and only there they mean something.
+# In Python a path with bytes that are not UTF-8 holds halves; everywhere else they are a mistake.
 _PATHS = frozenset({("task", "data", split) for split in ("train", "dev", "test")})
 
 
 def load_config(path: Path, names: NameResolver) -> Settings:
-    """Read a config file; data paths in it count from the file's own folder.
+    """Read a config file; data paths in it are relative to its own folder.
 
-    Raises ConfigError with all problems at once, each with file, line and key path.
+    Raises:
+        ConfigError: All problems at once, each with file, line and key path.
+        UsageError: It cannot be read, or is the file of a sweep.
     """
     file = read_yaml(path)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
@@ -53,7 +55,7 @@ def load_config(path: Path, names: NameResolver) -> Settings:
 
 
 def read_plain_config(path: Path) -> Any:
-    """A config file as plain data, not checked but as YAML; data paths in it are absolute."""
+    """Read a config file as plain data, checked as YAML only; data paths in it become absolute."""
     file = read_yaml(path)
     file.refuse(())
     _make_paths_absolute(file.raw, path.resolve().parent)
@@ -61,8 +63,30 @@ def read_plain_config(path: Path) -> Any:
 
 
 def read_yaml(path: Path) -> YamlFile:
-    """Read a YAML file. Raises ConfigError for what is none, UsageError for what is no file."""
-    return _parse(path, _read_text(path))
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: It is not YAML, or too large when its aliases are written out.
+        UsageError: It cannot be read.
+    """
+    text = _read_text(path)
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return YamlFile(path, None, {}, ())
+        if _count_values(root, {}) > MOST_VALUES:
+            problem = f"{path}: {_TOO_MANY}, with its aliases written out"
+            raise ConfigError(str(path), [problem])
+        _join_halves(root)
+        problems = (*_find_repeated_keys(root, ()), *_find_lone_halves(root, ()))
+        lines = dict(_find_lines(root, ()))  # before merging keys, which changes the nodes
+        spellings = dict(spellings_of(root, ()))
+        return YamlFile(path, loader.construct_document(root), lines, problems, spellings)
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
+    except RecursionError:
+        raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
 
 
 def _read_text(path: Path) -> str:
@@ -87,14 +111,15 @@ def _read_text(path: Path) -> str:
         hint = "write the config to a file and name it"
         raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
     except ValueError:
-        raise UsageError(f"{path}: cannot be read: no name of a file has a NUL in it") from None
+        raise UsageError(f"{path}: cannot be read: a file name cannot contain NUL") from None
 
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
-    """A YAML file as plain data, the line of each key, and what is wrong with it as YAML.
+    """A YAML file as plain data, with the line of each key and its problems as YAML.
 
-    spellings: of the values that YAML reads as something else than the text that stands there.
+    Attributes:
+        spellings: The text of each value that YAML reads as something other than text.
     """
 
     path: Path
@@ -104,13 +129,12 @@ class YamlFile:
     spellings: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def refuse(self, problems: Iterable[Problem]) -> None:
-        """ConfigError for these problems and its own, in the order of the file, if any."""
-        told = sorted(
-            (*self.problems, *problems), key=lambda each: line_of_key(each.path, self.lines)
+        """Raise ConfigError for these problems and its own, in the order of the file, if any."""
+        ordered = sorted(
+            (*self.problems, *problems), key=lambda problem: line_of_key(problem.path, self.lines)
         )
-        if told:
-            finished = [self._format_problem(problem) for problem in told]
-            raise ConfigError(str(self.path), finished)
+        if ordered:
+            raise ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
 
     def _format_problem(self, problem: Problem) -> str:
         message = problem.message
@@ -121,9 +145,9 @@ class YamlFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only; a value that cannot be what it looks like is a YAML error with its line.
+    """A loader of plain data that stops at MOST_VALUES values.
 
-    Reading stops at MOST_VALUES values.
+    A value that cannot be what it looks like is a YAML error with its line.
     """
 
     def __init__(self, text: str) -> None:
@@ -143,28 +167,8 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep=deep)
         except (AttributeError, KeyError, OverflowError, ValueError):  # 2024-13-45, !!bool maybe
             kind = str(node.tag).rpartition(":")[2]
-            told = f"found {show(node.value)}, which is no {kind}; is it meant as text? quote it"
-            raise ConstructorError(None, None, told, node.start_mark) from None
-
-
-def _parse(path: Path, text: str) -> YamlFile:
-    try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        if root is None:
-            return YamlFile(path, None, {}, ())
-        if _count_values(root, {}) > MOST_VALUES:
-            told = f"{_TOO_MANY}, with its aliases written out"
-            raise ConfigError(str(path), [f"{path}: {told}"])
-        _join_halves(root)
-        problems = (*_find_repeated_keys(root, ()), *_find_lone_halves(root, ()))
-        lines = dict(_find_lines(root, ()))  # before the next line: merging keys changes the nodes
-        spellings = dict(spellings_of(root, ()))
-        return YamlFile(path, loader.construct_document(root), lines, problems, spellings)
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
-    except RecursionError:
-        raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
+            problem = f"found {show(node.value)}, which is no {kind}; is it meant as text? quote it"
+            raise ConstructorError(None, None, problem, node.start_mark) from None
 
 
 def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
@@ -176,7 +180,7 @@ def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
 
 
 def line_of_key(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
-    """The line of a key, or of the nearest section around a missing one."""
+    """Return the line of a key, or of the nearest section around a missing one."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
@@ -189,13 +193,13 @@ def _find_lines(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]
             yield inner, name.start_mark.line + 1
             yield from _find_lines(value, inner)
     elif isinstance(node, yaml.SequenceNode):
-        for place, value in enumerate(node.value):
-            yield (*path, place), value.start_mark.line + 1
-            yield from _find_lines(value, (*path, place))
+        for index, value in enumerate(node.value):
+            yield (*path, index), value.start_mark.line + 1
+            yield from _find_lines(value, (*path, index))
 
 
 def _find_repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
-    """YAML lets a later key silently replace an earlier one; nobody means that."""
+    """Find keys that stand twice: in YAML the later one silently replaces the earlier one."""
     if isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
         for name, value in node.value:
@@ -205,25 +209,25 @@ def _find_repeated_keys(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
                 yield Problem(inner, f"given twice, first on line {line}; keep one")
             yield from _find_repeated_keys(value, inner)
     elif isinstance(node, yaml.SequenceNode):
-        for place, value in enumerate(node.value):
-            yield from _find_repeated_keys(value, (*path, place))
+        for index, value in enumerate(node.value):
+            yield from _find_repeated_keys(value, (*path, index))
 
 
-def _count_values(node: yaml.Node, known: dict[int, int | None]) -> int:
-    """How many values a node is with its aliases written out. RecursionError: it holds itself."""
-    if id(node) not in known:
-        known[id(node)] = None
-        known[id(node)] = 1 + sum(
-            _count_values(inner, known) for _, inner in _walk_children(node, ())
+def _count_values(node: yaml.Node, sizes: dict[int, int | None]) -> int:
+    """Count a node's values with its aliases written out; RecursionError if it holds itself."""
+    if id(node) not in sizes:
+        sizes[id(node)] = None
+        sizes[id(node)] = 1 + sum(
+            _count_values(inner, sizes) for _, inner in _walk_children(node, ())
         )
-    size = known[id(node)]
+    size = sizes[id(node)]
     if size is None:
         raise RecursionError
     return size
 
 
 def _walk_children(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.Node]]:
-    """Keys and values, or elements, each with the path of the key that it stands under."""
+    """Yield the keys and values, or elements, of a node, each with the path of its key."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             yield path, name
@@ -234,7 +238,7 @@ def _walk_children(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, ya
 
 
 def _join_halves(node: yaml.Node) -> None:
-    """An emoji as JSON escapes it is one character; YAML reads two halves, which no file keeps."""
+    """Join an emoji that JSON escapes as two halves, which YAML reads as two characters."""
     if isinstance(node, yaml.ScalarNode) and _HALVES.search(node.value):
         halves = node.value.encode("utf-16", "surrogatepass")
         node.value = halves.decode("utf-16", "surrogatepass")
@@ -243,7 +247,7 @@ def _join_halves(node: yaml.Node) -> None:
 
 
 def _find_lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
-    """Half a character is none: no model can be sent it."""
+    """Find half characters, which no model can be sent."""
     if isinstance(node, yaml.ScalarNode) and path not in _PATHS and _HALVES.search(node.value):
         yield Problem(path, f"expected text, found half a character in {show(node.value)}")
     for below, inner in _walk_children(node, path):
@@ -251,9 +255,9 @@ def _find_lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
 
 
 def _make_paths_absolute(raw: Any, folder: Path) -> None:
-    """Data files are looked for beside the config, then from where the command runs.
+    """Find data files beside the config, then in the current folder, and make them absolute.
 
-    The paths become absolute, so that the run does not depend on either afterwards.
+    So the run depends on neither folder afterwards.
     """
     task = raw.get("task") if isinstance(raw, dict) else None
     data = task.get("data") if isinstance(task, dict) else None
@@ -268,7 +272,7 @@ def _make_paths_absolute(raw: Any, folder: Path) -> None:
 
 
 def _locate(path: Path, folder: Path) -> Path:
-    """Where a data file is; beside the config when it is nowhere, so that errors name that."""
+    """Return where a data file is; beside the config when it is nowhere, for the error to name."""
     try:
         beside = (folder / path.expanduser()).resolve()
         return path.resolve() if not beside.exists() and path.exists() else beside

@@ -1,4 +1,4 @@
-"""The configs that ship with opro, copied out for a user to start from."""
+"""Templates: the configs that ship with opro, copied for a user to start from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def template_names() -> list[str]:
 def write_template(name: str, path: Path) -> WrittenTemplate:
     """Write the shipped config `name` to `path`, and beside it the files that it names.
 
-    Those are data, and for a sweep the configs that it is made of, with their data; and the JSON
+    Those are data files, and for a sweep the configs it is made of, with theirs; and the JSON
     Schema that the first line of a config names.
 
     Raises:
@@ -55,7 +55,7 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
         guess = nearest(name, names)
         hint = f"did you mean {guess}?" if guess else None
         raise UsageError(f'no template "{name}"; there are {", ".join(names)}', hint)
-    copies = _copies(folder, name, path)
+    copies = _read_copies(folder, name, path)
     unchanged = []
     try:
         for target, content in copies.items():
@@ -64,7 +64,7 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
             if not target.is_file() or target.read_bytes() != content:
                 raise UsageError(
                     f"{target} is there already, with other content",
-                    _another_place(name, path, target),
+                    _suggest_path(name, path, target),
                 )
             unchanged.append(target)
         written = [target for target in copies if target not in unchanged]
@@ -78,7 +78,7 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
     return WrittenTemplate(tuple(written), tuple(unchanged))
 
 
-def _another_place(name: str, path: Path, target: Path) -> str:
+def _suggest_path(name: str, path: Path, target: Path) -> str:
     """Word the remedy for a file that is in the way of a template.
 
     Data files keep their names, so that only another folder helps where one of them is.
@@ -93,21 +93,20 @@ def _another_place(name: str, path: Path, target: Path) -> str:
     return f"write the template into another folder: {command}"
 
 
-def _copies(folder: Path, name: str, path: Path) -> dict[Path, bytes]:
+def _read_copies(folder: Path, name: str, path: Path) -> dict[Path, bytes]:
     """Return the content of each file that belongs to a template, by its path."""
     sources = {path: folder / f"{name}.yaml"}
-    sources |= {
-        path.parent / each: folder / each for each in _find_named_files(folder, f"{name}.yaml")
-    }
+    named = _find_named_files(folder, f"{name}.yaml")
+    sources |= {path.parent / file: folder / file for file in named}
     copies = {target: source.read_bytes() for target, source in sources.items()}
     for target, source in sources.items():
         if source.suffix == ".yaml":
-            copies[target], kind = _own_head(source, target)
+            copies[target], kind = _rewrite_head(source, target)
             copies[path.parent / SCHEMA_FILES[kind]] = schema_text(kind).encode()
     return copies
 
 
-def _own_head(template: Path, target: Path) -> tuple[bytes, Kind]:
+def _rewrite_head(template: Path, target: Path) -> tuple[bytes, Kind]:
     """Return a config whose comments name `target` and the schema beside it, and its kind.
 
     The schema is a file beside the config: this works offline, moves with the folder, and reads
@@ -123,16 +122,16 @@ def _own_head(template: Path, target: Path) -> tuple[bytes, Kind]:
 
 
 def _find_named_files(folder: Path, config: str) -> list[str]:
-    """The files of `folder` that a config there names outside of its comments."""
+    """Find the files of `folder` that a config in it names outside its comments."""
     text = (folder / config).read_text("utf-8")
     configs = re.findall(r"^(?:base:|\s+-) ([\w-]+\.yaml)\b", text, flags=re.MULTILINE)
     data = re.findall(r"^\s+(?:train|dev|test): (data/[\w./-]+)", text, flags=re.MULTILINE)
-    further = [name for each in configs for name in _find_named_files(folder, each)]
+    further = [name for inner in configs for name in _find_named_files(folder, inner)]
     return [name for name in (*configs, *data, *further) if (folder / name).is_file()]
 
 
 def _locate_shipped_configs() -> Path:
-    """Inside the package when installed, at the top of the repository in a checkout."""
+    """Find them inside the package when installed, at the repository's root in a checkout."""
     package = Path(str(resources.files("opro_cli")))
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"

@@ -1,6 +1,7 @@
 """Randomness without generator state: every draw is a function of seed and purpose.
 
-The paper's draws need numpy's legacy generator, reimplemented here as far as they use it."""
+The paper's draws need numpy's legacy generator, of which the parts in use are reimplemented here.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from typing import TypeVar
 
 
 def create_rng(seed: int, purpose: str, *parts: int | str) -> Random:
-    """A fresh generator that depends on the arguments only."""
+    """Return a new generator that depends only on the arguments."""
     return Random(_digest(seed, purpose, *parts))
 
 
 def derive_seed(seed: int, purpose: str, *parts: int | str) -> int:
-    """The `seed` of one model call, 0 to 2**31 - 1 (what every provider accepts)."""
+    """Return the `seed` of one model call, 0 to 2**31 - 1 (what every provider accepts)."""
     return _digest(seed, purpose, *parts) % 2**31
 
 
@@ -31,7 +32,7 @@ _WORDS = 624
 
 
 class LegacyStream:
-    """The stream of `numpy.random.RandomState(seed)`; seeds count modulo 2**32."""
+    """The stream of `numpy.random.RandomState(seed)`, with the seed taken modulo 2**32."""
 
     def __init__(self, seed: int) -> None:
         word = seed % 2**32
@@ -43,20 +44,17 @@ class LegacyStream:
         self._bits.setstate((3, (*state, _WORDS), None))
 
     def choice(self, items: Sequence[T], size: int) -> list[T]:
-        """`choice(items, size, replace=False)`: the first of a shuffled copy.
-
-        Raises ValueError when there are fewer items.
-        """
+        """Return numpy's `choice(items, size, replace=False)`; ValueError for too few items."""
         if size > len(items):
             raise ValueError(f"{size} of {len(items)} items")
         order = list(items)
         for last in range(len(order) - 1, 0, -1):
-            other = self._at_most(last)
+            other = self._draw(last)
             order[last], order[other] = order[other], order[last]
         return order[:size]
 
-    def _at_most(self, bound: int) -> int:
-        """A number from 0 to `bound` (below 2**32), by masking and rejecting."""
+    def _draw(self, bound: int) -> int:
+        """Return a number from 0 to `bound` (below 2**32), by masking and rejecting."""
         mask = (1 << bound.bit_length()) - 1
         while (value := self._bits.getrandbits(32) & mask) > bound:
             pass

@@ -1,8 +1,8 @@
 """Datasets of the Hugging Face hub: hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT.
 
 Only data files are read, never code: `trust_remote_code` is not used. HF_HUB_OFFLINE, HF_ENDPOINT
-and the proxy variables are respected. What was loaded once is read from the cache when the
-hub is out of reach.
+and the proxy variables are respected. A dataset that was loaded once is read from the cache when
+the hub is out of reach.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.datasets.local_file import BadRow, Row, build_row
+from opro_cli.datasets.formats import BadRow, Row, build_row
 from opro_cli.errors import DataError
 
 _NAME = re.compile(
@@ -31,7 +31,7 @@ _PROBE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class HubName:
-    """One split of a dataset on the hub; None: the only config, the main revision."""
+    """One split of a dataset on the hub; None means the only config and the main revision."""
 
     repository: str
     config: str | None
@@ -39,35 +39,35 @@ class HubName:
     split: str
 
 
-def parse_hub_name(place: str) -> HubName:
-    """Read a `hub:` name. Raises DataError."""
-    match = _NAME.fullmatch(place)
+def parse_hub_name(source: str) -> HubName:
+    """Parse a `hub:` name; raises DataError."""
+    match = _NAME.fullmatch(source)
     if match is None:
-        missing = "#" not in place
+        lacks_split = ", found no #SPLIT" if "#" not in source else ""
         raise DataError(
-            f"{place}: expected hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"
-            + (", found no #SPLIT" if missing else ""),
+            f"{source}: expected hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT{lacks_split}",
             "for example hub:openai/gsm8k:main#train",
         )
     return HubName(**match.groupdict())
 
 
-def read_hub(place: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """The rows of a split, numbered from 1; `columns` means nothing here. Raises DataError."""
+def read_hub(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+    """Read the rows of a split, numbered from 1; `columns` is ignored. Raises DataError."""
     del columns
-    for number, value in enumerate(load_split(parse_hub_name(place), place), start=1):
+    for number, value in enumerate(load_split(parse_hub_name(source), source), start=1):
         yield build_row(number, value)
 
 
-def load_split(name: HubName, place: str) -> Iterable[Any]:
-    """The split, downloaded into the cache of `datasets` or read from there.
+def load_split(name: HubName, source: str) -> Iterable[Any]:
+    """Load a split through the cache of `datasets`.
 
-    Raises DataError; within seconds when the hub cannot be reached.
+    Raises:
+        DataError: It cannot be loaded; within seconds when the hub cannot be reached.
     """
     if Path(name.repository).exists():
         # The library would read the folder instead of the hub, and say nothing.
         raise DataError(
-            f"{place}: the folder {name.repository} here hides the dataset of that name",
+            f"{source}: the folder {name.repository} here hides the dataset of that name",
             "run from another folder, or name the files in it",
         )
     reachable = _is_hub_reachable()
@@ -92,11 +92,11 @@ def load_split(name: HubName, place: str) -> Iterable[Any]:
         pyarrow.ArrowException,
         datasets.exceptions.DatasetsError,
     ) as error:
-        raise _build_error(place, error, reachable) from error
+        raise _build_error(source, error, reachable) from error
 
 
 def _is_hub_reachable() -> bool:
-    """One short question to the hub: the library would retry a dead network for 23 seconds."""
+    """Ask the hub one short question: the library would retry a dead network for 23 seconds."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
         return False
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
@@ -106,7 +106,7 @@ def _is_hub_reachable() -> bool:
     except urllib.error.HTTPError:
         return True  # a refusal is an answer
     except urllib.error.URLError as error:
-        # So is a certificate: the library brings its own list of authorities.
+        # A certificate is one, too: the library brings its own list of authorities.
         return isinstance(error.reason, ssl.SSLError)
     except (OSError, ValueError):
         return False
@@ -115,7 +115,7 @@ def _is_hub_reachable() -> bool:
 
 @contextmanager
 def _offline(config: Any, offline: bool) -> Iterator[None]:
-    """Let the library use its cache without asking the network, for this call."""
+    """Let the library use its cache without the network, within this context."""
     before = config.HF_HUB_OFFLINE
     config.HF_HUB_OFFLINE = before or offline
     try:
@@ -124,22 +124,22 @@ def _offline(config: Any, offline: bool) -> Iterator[None]:
         config.HF_HUB_OFFLINE = before
 
 
-def _build_error(place: str, error: Exception, reachable: bool) -> DataError:
+def _build_error(source: str, error: Exception, reachable: bool) -> DataError:
     lines = str(error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
     if not reachable:
         return DataError(
-            f"{place}: the hub cannot be reached, and the dataset is not in the cache ({reason})",
+            f"{source}: the hub cannot be reached, and the dataset is not in the cache ({reason})",
             "check the network, proxy and HF_HUB_OFFLINE, or name local files under task.data "
             "(each of train, dev and test; null where there is none)",
         )
     if "scripts are no longer supported" in reason:
         return DataError(
-            f"{place}: the dataset is a program, which is not run",
+            f"{source}: the dataset is a program, which is not run",
             "try its parquet copy: put @refs/convert/parquet before the #",
         )
     return DataError(
-        f"{place}: cannot be loaded ({reason})",
+        f"{source}: cannot be loaded ({reason})",
         "check owner, name, config, revision and split on huggingface.co; "
         "private and gated datasets need HF_TOKEN",
     )

@@ -1,46 +1,161 @@
-"""The same question twice: harmless within a source, a leak between splits."""
+"""Rows of the sources to the examples of a run: fields, gold answers, repeats, leaks and splits."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+from opro_cli.core.settings.schema import nearest
 from opro_cli.core.settings.settings import DataSettings, TaskSettings
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.splits import cut_splits, describe_doubts
-from opro_cli.core.task.template import Template, parse_template
-from opro_cli.datasets.examples import Problems, RowReading, read_examples
-from opro_cli.datasets.shapes import ROW_SHAPES
+from opro_cli.core.task.template import Field, Template, parse_template
+from opro_cli.datasets import read_rows
+from opro_cli.datasets.formats import BadRow, Row
+from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
 
+QUOTED = 10
+"""Problems quoted in full; the others are counted."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """Rows that cannot be used: how many, and the first few reasons as finished lines."""
+
+    count: int = 0
+    quoted: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Note why a row cannot be used."""
+        self.count += 1
+        if len(self.quoted) < QUOTED:
+            self.quoted.append(line)
+
+    def __str__(self) -> str:
+        more = self.count - len(self.quoted)
+        return "\n".join([*self.quoted, *([f"and {more} more"] if more > 0 else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads the rows of a task as examples (`task.data` and the metric)."""
+
+    input: Template
+    target: Template
+    shape: RowShape
+    metric: Metric
+
+    def build_example(self, row: Row, source: str) -> Example:
+        """Build the example in a row; raises ValueError that names the field and its fault."""
+        fields = self.shape.reshape(row.fields)
+        text = _render(self.input, fields, "input")
+        raw = _render(self.target, fields, "target")
+        try:
+            target = self.metric.target(raw)
+        except ValueError as error:
+            raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
+        return Example(text, target, source)
+
+
+def _render(template: Template, fields: Mapping[str, object], setting: str) -> str:
+    """Fill a template; raises ValueError rather than return an empty text."""
+    text = template.render(lambda name: read_text(fields, name, join_lists=setting == "input"))
+    if not text.strip():
+        raise ValueError(f"{_label(template, setting)}: expected some text, found none")
+    return text
+
+
+def _label(template: Template, setting: str) -> str:
+    """Return the field when the template is a single one, else the setting."""
+    only = template.parts[0] if len(template.parts) == 1 else None
+    return f"field {only.name}" if isinstance(only, Field) else f"task.data.{setting}"
+
+
+def read_examples(place: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
+    """Read the usable rows of one source, called `label`; the others are noted in `problems`.
+
+    Raises:
+        DataError: The source cannot be read, is empty, or no row has a field of the config.
+    """
+    examples: list[Example] = []
+    missing: Counter[str] = Counter()
+    fields: tuple[str, ...] = ()
+    empty = True
+    for row in read_rows(place, reader.shape.columns):
+        empty = False
+        source = f"{label}:{row.number}"
+        if isinstance(row, BadRow):
+            problems.add(f"{source}: {row.reason}")
+            continue
+        fields = fields or tuple(row.fields)
+        try:
+            examples.append(reader.build_example(row, source))
+        except MissingFieldError as error:
+            missing[error.name] += 1
+            problems.add(f"{source}: field {error.name}: {error}")
+        except ValueError as error:
+            problems.add(f"{source}: {error}")
+    if empty:
+        raise DataError(f"{place}: expected rows, found none", "the file is empty")
+    if not examples and missing:
+        raise _build_field_error(missing.most_common(1)[0][0], label, fields, reader)
+    return examples
+
+
+def _build_field_error(
+    name: str, label: str, available: tuple[str, ...], reader: RowReader
+) -> DataError:
+    """Explain a field that every row lacks: the config is wrong, not the rows."""
+    # Field names are data and go to the terminal: only what prints, the rest escaped.
+    shown = [field if field.isprintable() else repr(field) for field in available]
+    listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
+    guess = nearest(name, shown)
+    hint = (
+        f'did you mean "{guess}"?'
+        if guess
+        else "name one of these, or a template such as {question}"
+    )
+    if name in reader.input.fields:
+        setting = "input"
+    elif name in reader.target.fields:
+        setting = "target"
+    else:
+        setting = "rows"
+        hint = "for rows of your own set task.data.rows to plain, and input and target"
+    return DataError(
+        f"task.data.{setting}: {label} has no field {name}; it has {listing or 'none'}", hint
+    )
+
 
 def normalize_question(text: str) -> str:
-    """Equal for texts that read the same: Unicode NFC, whitespace collapsed."""
+    """Make texts equal that read the same: Unicode NFC, whitespace collapsed."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Example]:
-    """One source with each question once: the first of those with one and the same target.
+    """Keep each question of one source once: the first of those with the same target.
 
-    A question with different targets goes with all of its rows and is a problem, since which
-    target is right is not known.
+    A question with different targets is dropped with all its rows and is a problem, since its
+    right target is not known.
     """
-    rows: dict[str, list[Example]] = {}
+    copies: dict[str, list[Example]] = {}
     for example in examples:
-        rows.setdefault(normalize_question(example.input), []).append(example)
+        copies.setdefault(normalize_question(example.input), []).append(example)
     usable = []
-    for copies in rows.values():
-        if all(each.target == copies[0].target for each in copies):
-            usable.append(copies[0])
+    for same in copies.values():
+        if all(example.target == same[0].target for example in same):
+            usable.append(same[0])
             continue
-        for each in copies:
-            other = next(row for row in copies if row.target != each.target)
+        for example in same:
+            other = next(copy for copy in same if copy.target != example.target)
             problems.add(
-                f"{each.source}: the question has another target in {other.source}, "
-                f"{each.target!r} here and {other.target!r} there"
+                f"{example.source}: the question has another target in {other.source}, "
+                f"{example.target!r} here and {other.target!r} there"
             )
     return usable
 
@@ -48,33 +163,36 @@ def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Exampl
 def drop_leaks(
     sources: Mapping[Split, Sequence[Example]], problems: Problems
 ) -> dict[Split, list[Example]]:
-    """Sources that share no question: what test has leaves train and dev, what dev has leaves
-    train, so that test stays as given. Every row that leaves is a problem."""
+    """Drop questions that stand in two sources: from train and dev for test, from train for dev.
+
+    So test stays as given. Every row that is dropped is a problem.
+    """
     seen: dict[str, Example] = {}
-    kept: dict[Split, list[Example]] = {}
+    clean: dict[Split, list[Example]] = {}
     for split in reversed(SPLITS):
         if split not in sources:
             continue
-        kept[split] = []
+        clean[split] = []
         for example in sources[split]:
             held_out = seen.get(normalize_question(example.input))
             if held_out is None:
-                kept[split].append(example)
+                clean[split].append(example)
             else:
                 problems.add(f"{example.source}: the question is also in {held_out.source}")
-        seen.update((normalize_question(each.input), each) for each in kept[split])
-    return kept
+        seen.update((normalize_question(example.input), example) for example in clean[split])
+    return clean
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedData:
     """The examples of a run.
 
-    examples: every split, dev and test possibly empty; no question is in two of them, unless
-    the rows are drawn as the paper draws them.
-    notes: sentences for people: how the rows were cut, what was left out and why.
-    left_out: rows of the sources that no split could take (unusable or repeated).
-    fingerprint: `fingerprint_examples` of these examples.
+    Attributes:
+        examples: Every split, dev and test possibly empty; no question is in two of them, unless
+            the rows are drawn as the paper draws them.
+        notes: Sentences for people: how the rows were cut, which were left out and why.
+        left_out: Number of rows that no split could take (unusable or repeated).
+        fingerprint: `fingerprint_examples` of these examples.
     """
 
     examples: Mapping[Split, tuple[Example, ...]]
@@ -84,13 +202,14 @@ class LoadedData:
 
 
 def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
-    """Read the sources that `task.data` names (absolute paths, or hub: names).
+    """Read the sources that `task.data` names (absolute paths, or hub: names); raises DataError.
 
-    metric: reads the gold answers. Raises DataError.
+    The metric reads the gold answers.
     """
     data = task.data
-    places = _list_sources(data)
-    reading = RowReading(
+    files = _list_sources(data)
+    labels = _label_sources(files)
+    reader = RowReader(
         input=_parse_setting(data.input, "input"),
         target=_parse_setting(data.target, "target"),
         shape=ROW_SHAPES[data.rows],
@@ -99,19 +218,16 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
-    labels = _label_sources(places)
     # The paper draws from all rows as they stand: leaving one out would move all the others.
     as_they_stand = data.split.method == "paper"
-    for split, place in places.items():
-        read = read_examples(place, labels[split], reading, problems)
+    for split, file in files.items():
+        rows = read_examples(file, labels[split], reader, problems)
         noted = problems.count
-        sources[split] = read if as_they_stand else drop_repeats(read, problems)
-        repeats[labels[split]] = len(read) - len(sources[split]) - (problems.count - noted)
+        sources[split] = rows if as_they_stand else drop_repeats(rows, problems)
+        repeats[labels[split]] = len(rows) - len(sources[split]) - (problems.count - noted)
     if not as_they_stand:
         sources = drop_leaks(sources, problems)
-    if problems.count and data.on_bad_row == "error":
-        raise _bad_rows(problems)
-    _refuse_empty(sources, labels, problems)
+    _refuse_problems(data, sources, labels, problems)
     sizes = {split: len(usable) for split, usable in sources.items()}
     division = cut_splits(sizes, data.split)
     if not division.rows["train"]:
@@ -123,7 +239,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     for split in SPLITS:
         source = sources.get(split, sources["train"])
         examples[split] = tuple(replace(source[row], row=row) for row in division.rows[split])
-    counts = {split: len(rows) for split, rows in examples.items()}
+    counts = {split: len(chosen) for split, chosen in examples.items()}
     return LoadedData(
         examples=examples,
         notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
@@ -133,27 +249,27 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
 
 
 def _list_sources(data: DataSettings) -> dict[Split, str]:
-    places: dict[Split, str] = {"train": data.train}
-    for split, place in (("dev", data.dev), ("test", data.test)):
-        if place is None:
+    sources: dict[Split, str] = {"train": data.train}
+    for split, source in (("dev", data.dev), ("test", data.test)):
+        if source is None:
             continue
-        twin = next((name for name, other in places.items() if other == place), None)
+        twin = next((name for name, other in sources.items() if other == source), None)
         if twin is not None:
             raise DataError(
-                f"task.data.{split}: {place} is task.data.{twin} as well",
+                f"task.data.{split}: {source} is task.data.{twin} as well",
                 f"leave task.data.{split} out: its rows are then cut from those of train",
             )
-        places[split] = place  # type: ignore[index]
-    return places
+        sources[split] = source  # type: ignore[index]
+    return sources
 
 
-def _label_sources(places: Mapping[Split, str]) -> dict[Split, str]:
-    """File names where they tell the sources apart, else whole paths."""
+def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
+    """Return file names where they tell the sources apart, else whole paths."""
     names = {
-        split: place if place.startswith("hub:") else PurePath(place).name
-        for split, place in places.items()
+        split: source if source.startswith("hub:") else PurePath(source).name
+        for split, source in sources.items()
     }
-    return names if len({*names.values()}) == len(names) else dict(places)
+    return names if len({*names.values()}) == len(names) else dict(sources)
 
 
 def _parse_setting(setting: str, name: str) -> Template:
@@ -163,26 +279,22 @@ def _parse_setting(setting: str, name: str) -> Template:
         raise DataError(f"task.data.{name}: expected {error}") from None
 
 
-def _format_problems(problems: Problems) -> str:
-    more = problems.count - len(problems.quoted)
-    return "\n".join([*problems.quoted, *([f"and {more} more"] if more > 0 else [])])
-
-
-def _bad_rows(problems: Problems) -> DataError:
-    rows = "1 row" if problems.count == 1 else f"{problems.count} rows"
-    return DataError(
-        f"task.data: {rows} cannot be used\n{_format_problems(problems)}",
-        "mend them, or leave them out with task.data.on_bad_row: skip",
-    )
-
-
-def _refuse_empty(
-    sources: Mapping[Split, list[Example]], labels: Mapping[Split, str], problems: Problems
+def _refuse_problems(
+    data: DataSettings,
+    sources: Mapping[Split, list[Example]],
+    labels: Mapping[Split, str],
+    problems: Problems,
 ) -> None:
+    """Raise DataError for bad rows where the config wants none, and for a source without rows."""
+    if problems.count and data.on_bad_row == "error":
+        raise DataError(
+            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}",
+            "mend them, or leave them out with task.data.on_bad_row: skip",
+        )
     for split, examples in sources.items():
         if not examples:
             raise DataError(
-                f"task.data.{split}: no row of {labels[split]} can be used\n{_format_problems(problems)}",
+                f"task.data.{split}: no row of {labels[split]} can be used\n{problems}",
                 "check input, target and rows under task.data, and task.answer",
             )
 
@@ -192,10 +304,13 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
     if problems.count:
         first = "; ".join(problems.quoted[:3])
         more = "; …" if len(problems.quoted) > 3 else ""
-        rows = "1 row" if problems.count == 1 else f"{problems.count} rows"
-        notes.append(f"left out {rows} that cannot be used: {first}{more}")
+        notes.append(f"left out {_count_rows(problems.count)} that cannot be used: {first}{more}")
     for label, count in repeats.items():
         if count:
-            rows = "1 row" if count == 1 else f"{count} rows"
+            rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _count_rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"

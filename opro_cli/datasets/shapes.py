@@ -1,32 +1,32 @@
-"""The fields of a row, and public datasets that come in several shapes brought to one."""
+"""Fields of a row, and the shapes of public datasets, each brought to one."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from opro_cli.core.settings.schema import show
 
-# What no model can be sent: neither is text in UTF-8 that servers take.
-_ODD = re.compile("[\x00\ud800-\udfff]")
+# Characters that no server accepts.
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class MissingFieldError(ValueError):
     """A row has no such field."""
 
-    def __init__(self, name: str, row: Mapping[str, object]) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__("expected a value, found no such field")
         self.name = name
-        self.available = tuple(row)
 
 
 def get_field(row: Mapping[str, object], name: str) -> object:
-    """The value of a field; where no field is called "a.b", that of "b" inside "a".
+    """Return the value of a field; where no field is called "a.b", that of "b" inside "a".
 
-    Inside a list a part of the path counts from 0 ("choices.0"). Raises MissingFieldError.
+    Elements of a list count from 0 ("choices.0"). Raises MissingFieldError.
     """
     if name in row:
         return row[name]
@@ -37,15 +37,15 @@ def get_field(row: Mapping[str, object], name: str) -> object:
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
         else:
-            raise MissingFieldError(name, row)
+            raise MissingFieldError(name)
     return value
 
 
 def format_value(value: object, *, join_lists: bool) -> str:
-    """A value as text: strings and numbers as they are, true and false in lower case.
+    """Write a value as text: strings and numbers as they are, true and false in lower case.
 
-    A list of one is its element; a longer list of strings and numbers is one line each, where
-    `join_lists`. Raises ValueError saying what was expected and found.
+    A list of one is its element; with `join_lists` a longer list is one line each. Raises
+    ValueError for any other value.
     """
     if isinstance(value, list):
         if len(value) == 1:
@@ -59,12 +59,15 @@ def format_value(value: object, *, join_lists: bool) -> str:
 
 def _format_scalar(value: object) -> str:
     if isinstance(value, str):
-        return _check_text(value)
+        odd = _UNSENDABLE.search(value)
+        if odd is not None:
+            kind = "a NUL character" if odd.group() == "\x00" else "half a surrogate pair"
+            raise ValueError(f"expected text, found {kind} in {show(value)}")
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float | decimal.Decimal):
-        # NaN: what a column of numbers holds where a value is missing.
-        if value != value:
+        if not isinstance(value, int) and math.isnan(value):  # missing in a column of numbers
             raise ValueError("expected a value, found NaN")
         return str(value)
     if isinstance(value, datetime.date | datetime.time):
@@ -76,12 +79,13 @@ def _format_scalar(value: object) -> str:
     raise ValueError(f"expected text or a number, found {kind}")
 
 
-def _check_text(text: str) -> str:
-    odd = _ODD.search(text)
-    if odd is not None:
-        kind = "a NUL character" if odd.group() == "\x00" else "half a surrogate pair"
-        raise ValueError(f"expected text, found {kind} in {show(text)}")
-    return text
+def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
+    """Return a field as text, see `format_value`; raises ValueError that names the field."""
+    value = get_field(row, name)
+    try:
+        return format_value(value, join_lists=join_lists)
+    except ValueError as error:
+        raise ValueError(f"field {name}: {error}") from None
 
 
 Fields = Mapping[str, object]
@@ -91,26 +95,23 @@ Fields = Mapping[str, object]
 class RowShape:
     """How to read the rows of one dataset.
 
-    columns: names for its cells where its files have no header line.
-    reshape: the row with `question` and `answer` set; raises ValueError for a row that is
-    not of this dataset.
+    Attributes:
+        columns: Names for its cells where its files have no header line.
+        reshape: Returns the row with `question` and `answer` set; raises ValueError for a row of
+            another dataset.
     """
 
     columns: tuple[str, ...] | None
     reshape: Callable[[Fields], Fields]
 
 
-def _reshape_plain(row: Fields) -> Fields:
-    return row
-
-
 def _reshape_mmlu(row: Fields) -> Fields:
-    """MMLU: hub rows have `choices` and the answer's index; files six cells, a letter last."""
+    """Reshape MMLU: the hub has `choices` and an answer's index, files six cells and a letter."""
     if "choices" in row:
         options = _read_texts(row, "choices")
     else:
-        options = [_read_text(row, letter) for letter in "ABCD"]
-    answer = _read_text(row, "answer").strip()
+        options = [read_text(row, letter) for letter in "ABCD"]
+    answer = read_text(row, "answer").strip()
     if answer.isdecimal() and int(answer) < len(options):
         answer = _get_letter(int(answer))
     lettered = [f"({_get_letter(index)}) {option}" for index, option in enumerate(options)]
@@ -118,22 +119,22 @@ def _reshape_mmlu(row: Fields) -> Fields:
 
 
 def _reshape_aqua(row: Fields) -> Fields:
-    """AQuA: `options` carry their letters ("A)21%"), `correct` is one."""
+    """Reshape AQuA: `options` carry their letters ("A)21%"), `correct` is one."""
     lettered = [f"({option}" for option in _read_texts(row, "options")]
     for index, option in enumerate(lettered):
         if not option.startswith(f"({_get_letter(index)})"):
             raise ValueError(
                 f"field options: expected {_get_letter(index)})…, found {option[1:]!r}"
             )
-    return _ask_choice(row, lettered, _read_text(row, "correct").strip(), "correct")
+    return _ask_choice(row, lettered, read_text(row, "correct").strip(), "correct")
 
 
 def _reshape_multiarith(row: Fields) -> Fields:
-    """MultiArith: `question`/`final_ans` on the hub, `sQuestion`/`lSolutions` in its file."""
+    """Reshape MultiArith: `question`/`final_ans` on the hub, `sQuestion`/`lSolutions` in files."""
     local = "sQuestion" in row
-    question = _read_text(row, "sQuestion" if local else "question")
+    question = read_text(row, "sQuestion" if local else "question")
     answer = get_field(row, "lSolutions" if local else "final_ans")
-    # Its file has a blank before and after each question; the reference takes them off.
+    # Its file has a blank before and after each question; the reference strips them.
     return {**row, "question": question.strip(), "answer": answer}
 
 
@@ -142,7 +143,7 @@ def _ask_choice(row: Fields, lettered: list[str], answer: str, field: str) -> Fi
     if answer not in letters:
         raise ValueError(f"field {field}: expected one of {' '.join(letters)}, found {answer!r}")
     closing = "What's the answer in " + " ".join(f"({letter})" for letter in letters) + "?"
-    question = "\n".join([_read_text(row, "question"), *lettered, closing])
+    question = "\n".join([read_text(row, "question"), *lettered, closing])
     return {**row, "question": question, "answer": answer}
 
 
@@ -150,24 +151,15 @@ def _get_letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _read_text(row: Fields, name: str) -> str:
-    try:
-        return format_value(get_field(row, name), join_lists=False)
-    except MissingFieldError:
-        raise
-    except ValueError as error:
-        raise ValueError(f"field {name}: {error}") from None
-
-
 def _read_texts(row: Fields, name: str) -> list[str]:
     values = get_field(row, name)
     if not isinstance(values, list) or not 2 <= len(values) <= 26:
         raise ValueError(f"field {name}: expected a list of 2 to 26 options")
-    return [_read_text({name: value}, name) for value in values]
+    return [read_text({name: value}, name) for value in values]
 
 
 ROW_SHAPES: dict[str, RowShape] = {
-    "plain": RowShape(None, _reshape_plain),
+    "plain": RowShape(None, lambda row: row),
     "mmlu": RowShape(("question", "A", "B", "C", "D", "answer"), _reshape_mmlu),
     "aqua": RowShape(None, _reshape_aqua),
     "multiarith": RowShape(None, _reshape_multiarith),

@@ -1,1 +1,1 @@
-"""Two small Mistral models, trained from scratch, that ship in the package; run on numpy."""
+"""Two small Mistral models, trained from scratch and shipped in the package, on numpy."""

@@ -1,9 +1,9 @@
-"""Keys and values of what a batch of rows has read, no more of them than its window needs.
+"""The key-value cache of a batch of rows, limited to the sliding window.
 
 The rolling buffer of Mistral 7B (Jiang et al., 2023, section 2): a token sees itself and the
-window - 1 before it, so older keys and values are let go. There slot i of the buffer holds
-position i mod window; here what is left moves to the front now and then, so that every product
-reads one contiguous block and several new tokens can be appended at once.
+window - 1 before it, so older keys and values are discarded. There slot i of the buffer holds
+position i mod window; here the rest moves to the front now and then, so that every product reads
+one contiguous block and several new tokens can be appended at once.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import numpy as np
 from opro_cli.embedded.config import Floats, Ints
 
 MOST_PADDING = 32
-"""Slots in front that no row needs any more: beyond that they are let go."""
+"""Unused slots in front before they are discarded."""
 MORE_ROWS = 8
-"""Room for so many more, so that not every row that joins copies all others."""
+"""Spare rows in a buffer, so that not every row that joins copies all others."""
 
 
 class Cache:
-    """The buffers of a batch, keys and values of each layer. All rows end at the same slot.
+    """The keys and values of each layer for a batch. All rows end at the same slot.
 
-    starts: (rows,) the slots of padding before a row's first token, negative once that one has
-    been let go. used: slots that hold anything, in every layer once a forward pass is over.
+    `starts`, (rows,), has the slots of padding before a row's first token, negative once that is
+    discarded. `used` is the number of slots in use, in every layer after a forward pass.
     """
 
     def __init__(self, layers: int, starts: Ints, window: int) -> None:
         self.starts, self.used = starts, 0
         self._window = window
-        # (rows, kv_heads, slots, head_dim), with room in rows and slots for what comes
+        # (rows, kv_heads, slots, head_dim), with spare rows and slots
         self._buffers: list[list[Floats]] = [[] for _ in range(layers)]
 
     def extend(self, layer: int, keys: Floats, values: Floats) -> tuple[Floats, Floats]:
-        """Append (rows, kv_heads, tokens, head_dim); all that is kept comes back, as views."""
+        """Append (rows, kv_heads, tokens, head_dim); return views of all keys and values."""
         rows, end = len(self.starts), self.used + keys.shape[2]
         buffers = self._buffers[layer]
         if not buffers:
@@ -44,14 +44,14 @@ class Cache:
         return buffers[0][:rows, :, :end], buffers[1][:rows, :, :end]
 
     def advance(self, tokens: int) -> None:
-        """Every layer has these tokens now; what no later token sees is let go once it is much."""
+        """Count tokens that every layer has; discard slots outside the window in bulk."""
         self.used += tokens
         unseen, padding = self.used - (self._window - 1), int(self.starts.min())
         if unseen > self._window or padding > MOST_PADDING:
-            self._let_go(max(unseen if unseen > self._window else 0, padding))
+            self._discard(max(unseen if unseen > self._window else 0, padding))
 
     def drop(self, row: int) -> None:
-        """Forget a row; the last one takes its place."""
+        """Drop a row; the last one takes its place."""
         last = len(self.starts) - 1
         for buffer in self._all():
             buffer[row, :, : self.used] = buffer[last, :, : self.used]
@@ -59,12 +59,12 @@ class Cache:
         self.starts = self.starts[:last]
 
     def repeat(self, rows: Ints) -> None:
-        """Go on with these rows instead, each once or several times."""
+        """Replace the rows by these, each once or several times."""
         self.starts = self.starts[rows]
         self._buffers = [[buffer[rows] for buffer in layer] for layer in self._buffers]
 
     def join(self, other: Cache) -> None:
-        """Take in the rows of another batch, behind the own ones."""
+        """Append the rows of another batch."""
         rows, more = len(self.starts), len(other.starts)
         if other.used > self.used:
             self._make_way(other.used - self.used)
@@ -73,7 +73,7 @@ class Cache:
             if len(mine[0]) < rows + more:
                 mine[:] = [self._grow(old, rows + more, self.used) for old in mine]
             for buffer, new in zip(mine, others, strict=True):
-                # Zeros: a masked value still counts, times nothing, and nothing times NaN is NaN.
+                # Zeros, because masked values are multiplied by 0, and 0 times NaN is NaN.
                 buffer[rows : rows + more, :, :ahead] = 0
                 buffer[rows : rows + more, :, ahead : self.used] = new[:more, :, : other.used]
         self.starts = np.concatenate([self.starts, other.starts + ahead])
@@ -82,7 +82,7 @@ class Cache:
         return [buffer for layer in self._buffers for buffer in layer]
 
     def _grow(self, old: Floats, rows: int, slots: int) -> Floats:
-        """A buffer with room for so much, and what the old one holds; it grows where it must."""
+        """Return a copy of a buffer, enlarged if needed to these rows and slots."""
         kept = len(self.starts)
         more_rows, more_slots = rows > len(old), slots > old.shape[2]
         new = _allocate(
@@ -94,7 +94,7 @@ class Cache:
         return new
 
     def _make_way(self, slots: int) -> None:
-        """Move everything behind so many slots of padding."""
+        """Insert slots of padding before all others."""
         rows, used = len(self.starts), self.used
         for layer in self._buffers:
             layer[:] = [self._grow(old, rows, used + slots) for old in layer]
@@ -104,8 +104,8 @@ class Cache:
         self.starts = self.starts + slots
         self.used += slots
 
-    def _let_go(self, slots: int) -> None:
-        """Move what comes behind the first slots to the front."""
+    def _discard(self, slots: int) -> None:
+        """Discard the first slots and move the others to the front."""
         rows, used = len(self.starts), self.used
         for buffer in self._all():
             buffer[:rows, :, : used - slots] = buffer[:rows, :, slots:used].copy()

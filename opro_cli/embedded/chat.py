@@ -1,4 +1,4 @@
-"""The model's text side: a user text as token ids, and decoded ids as an answer."""
+"""Convert a request to token ids, and token ids to an answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opro_cli.embedded.config import MistralConfig
 
 
 def join_messages(messages: Sequence[Message]) -> str:
-    """The system messages and then the user's, a line for each: all that the model is told."""
+    """Return the system messages and then the user messages, joined by newlines."""
     return "\n".join(
         message.content
         for role in ("system", "user")
@@ -22,26 +22,23 @@ def join_messages(messages: Sequence[Message]) -> str:
 
 
 class ChatFormat:
-    """`<s>[INST]` + text + `[/INST]` + answer: the chat template of the checkpoint in `folder`.
-
-    Raises OSError, KeyError or ValueError when that is none.
-    """
+    """The chat template of a checkpoint: `<s>[INST]` + text + `[/INST]` + answer."""
 
     def __init__(self, folder: Path) -> None:
+        """Read the tokenizer; raises OSError, KeyError or ValueError for an invalid folder."""
         self.config = MistralConfig.read(folder / "config.json")
         text = (folder / "tokenizer.json").read_text(encoding="utf-8")
         try:
             self._tokenizer = Tokenizer.from_str(text)
         except Exception as error:
             raise ValueError(f"tokenizer.json: {error}") from error
-        # "[INST]" written by a user is text, not a marker
-        self._tokenizer.encode_special_tokens = True
+        self._tokenizer.encode_special_tokens = True  # "[INST]" written by a user is text
         vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
         self._head: tuple[int, int] = (self.config.bos_token_id, vocabulary["[INST]"])
         self._tail: int = vocabulary["[/INST]"]
 
     def ids(self, text: str) -> tuple[int, ...]:
-        """The token ids of a request; markers written in `text` are read as text."""
+        """Return the token ids of a request; markers in `text` are text."""
         return (
             *self._head,
             *self._tokenizer.encode(text, add_special_tokens=False).ids,
@@ -49,6 +46,6 @@ class ChatFormat:
         )
 
     def text(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
-        """The answer that `ids` spell, up to a stop string, without the space that starts it."""
+        """Return the answer in `ids`, up to a stop string, without the leading space."""
         spelt: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
         return cut_at_stop(spelt, stop).removeprefix(" ")

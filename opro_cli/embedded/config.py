@@ -1,4 +1,4 @@
-"""The kinds of arrays that the embedded model computes with."""
+"""Array types, and the folders and configurations of the checkpoints."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-
 _HERE = Path(__file__).resolve().parent
 CHECKPOINTS = {
     "embedded/tiny-mistral": _HERE / "tiny_mistral",
     "embedded/tiny-optimizer": _HERE / "tiny_optimizer",
 }
-"""The folders of the checkpoints in the package, by the name that a config gives them."""
+"""The folders of the checkpoints in the package, by their name in a config."""
 SCORER = CHECKPOINTS["embedded/tiny-mistral"]
-"""The one that answers questions."""
 OPTIMIZER = CHECKPOINTS["embedded/tiny-optimizer"]
-"""The one that proposes instructions."""
 
 
 @dataclass(frozen=True, slots=True)
 class MistralConfig:
-    """The fields of config.json that decide the arithmetic, named as transformers names them.
+    """The fields of config.json that define the arithmetic, with the names of transformers.
 
-    Sizes are in numbers of channels, heads, layers and tokens.
+    Sizes are numbers of channels, heads, layers and tokens.
     """
 
     vocab_size: int
@@ -51,10 +48,7 @@ class MistralConfig:
 
     @classmethod
     def read(cls, path: Path) -> MistralConfig:
-        """The config of the checkpoint whose config.json is at `path`.
-
-        Raises KeyError when a field is missing, ValueError when it is not a tied Mistral model.
-        """
+        """Read a config.json; raises KeyError or ValueError unless it is a tied Mistral model."""
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content["model_type"] != "mistral" or not content["tie_word_embeddings"]:
             raise ValueError(f"{path}: expected a mistral checkpoint with tied embeddings")

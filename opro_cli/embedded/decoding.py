@@ -1,12 +1,12 @@
-"""Decoding: from prompts to answers, token by token, each answer the same whatever the batch.
+"""Decode answers token by token, each the same whatever the batch.
 
-Prompts join a batch while others are under way, and leave it when their answer is whole
-(continuous batching: Yu et al., "Orca", OSDI 2022), so that no row waits for the longest.
+Prompts join a running batch and leave it when their answer is complete (continuous batching: Yu
+et al., "Orca", OSDI 2022), so that no row waits for the longest.
 
-Matrix products of different shapes differ in the last bits, so the same prompt beside other
-prompts can get logits that differ by about 1e-5, which decides a near tie. Tokens whose two best
-choices are closer than NEAR_TIE are therefore settled by a pass over that prompt's own tokens
-alone, whose shape, and with it every bit, depends on nothing else. It is rare, so it costs little.
+Matrix products of different shapes differ in the last bits, so in another batch the logits of a
+prompt can differ by about 1e-5, which decides near ties. If the two best tokens are closer than
+NEAR_TIE, the choice is therefore made by a pass over the tokens of that prompt alone, whose shape
+depends on nothing else. Near ties are rare, so this costs little.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt, StopWa
 
 NEAR_TIE = 1e-3
 SMALLEST = 2.0**-54
-"""Instead of 0, which is drawn once in 2**53 times and has no logarithm."""
+"""Replaces 0, which is drawn once in 2**53 times and has no logarithm."""
 ROWS = 64
-"""Rows of a batch at most: more take more memory and are hardly quicker."""
+"""Rows of a batch, at most: more take more memory and are hardly faster."""
 
 
 @dataclass(slots=True)
 class Row:
-    """One prompt on its way; key: whatever the caller knows it by; stopping: what may end it."""
+    """A prompt under way, with the caller's `key` and the stop strings in `stopping`."""
 
     key: int
     prompt: Prompt
@@ -43,37 +43,37 @@ class Row:
 
 @dataclass(slots=True)
 class Begun:
-    """Rows whose prompts are read and whose first tokens are written; cache: None when none is."""
+    """Rows with prompts read and first tokens written; `cache` is None without rows."""
 
     rows: list[Row]
     cache: Cache | None
 
 
 Finished = tuple[int, Continuation]
-"""A row that is over, by its key."""
+"""The key of a finished row, and its continuation."""
 
 
 def begin_rows(model: Mistral, rows: Sequence[Row]) -> tuple[Begun, list[Finished]]:
-    """Read the prompts of rows, equal ones once; those that are over by then come apart.
+    """Read the prompts of rows, equal ones once; return rows under way and finished ones.
 
-    The prompts should be of about one length: padding is read like any token, see `together`.
+    Prompts should be of similar length, because padding costs as much as tokens; see `take_batch`.
     """
     prompts = list(dict.fromkeys(row.prompt.ids for row in rows))
     which = np.array([prompts.index(row.prompt.ids) for row in rows])
     hidden, cache = model.read(prompts)
     over = _write_tokens(model, rows, choose(model, rows, model.logits(hidden)[which]))
-    going = [at for at, row in enumerate(rows) if row.key not in over]
-    if not going:
+    active = [index for index, row in enumerate(rows) if row.key not in over]
+    if not active:
         return Begun([], None), list(over.items())
     if len(prompts) < len(rows) or over:
-        cache.repeat(which[going])
-    return Begun([rows[at] for at in going], cache), list(over.items())
+        cache.repeat(which[active])
+    return Begun([rows[index] for index in active], cache), list(over.items())
 
 
 def take_batch(waiting: deque[Row], room: int) -> list[Row]:
-    """The first of those that wait, and what is read with it at little more cost.
+    """Remove and return the first waiting row, and others that cost little more with it.
 
-    That is whatever fits one CHUNK beside it and, at any length, the same prompt again.
+    These are rows that fit one CHUNK with it and, at any length, repetitions of a prompt.
     """
     rows = [waiting.popleft()]
     lengths = {rows[0].prompt.ids: len(rows[0].prompt.ids)}
@@ -89,7 +89,7 @@ def take_batch(waiting: deque[Row], room: int) -> list[Row]:
 
 
 class Batch:
-    """Rows that are decoded side by side; empty at first."""
+    """Rows that are decoded together; empty at first."""
 
     def __init__(self, model: Mistral) -> None:
         self.rows: list[Row] = []
@@ -97,7 +97,7 @@ class Batch:
         self._cache: Cache | None = None
 
     def add(self, begun: Begun) -> None:
-        """Take in rows that are begun."""
+        """Add rows that `begin_rows` returned."""
         self.rows += begun.rows
         if self._cache is None:
             self._cache = begun.cache
@@ -105,16 +105,16 @@ class Batch:
             self._cache.join(begun.cache)
 
     def step(self) -> list[Finished]:
-        """One more token for each row; those that are over."""
+        """Write a token to each row, and return finished rows."""
         if self._cache is None:
             return []
         ids = np.array([row.written[-1] for row in self.rows], dtype=np.int64)[:, None]
         hidden = self._model.forward(ids, self._cache)[:, -1]
         tokens = choose(self._model, self.rows, self._model.logits(hidden))
         over = _write_tokens(self._model, self.rows, tokens)
-        for at in reversed([at for at, row in enumerate(self.rows) if row.key in over]):
-            self._cache.drop(at)
-            self.rows[at] = self.rows[-1]
+        for index in reversed([i for i, row in enumerate(self.rows) if row.key in over]):
+            self._cache.drop(index)
+            self.rows[index] = self.rows[-1]
             self.rows.pop()
         if not self.rows:
             self._cache = None
@@ -124,7 +124,7 @@ class Batch:
 def _write_tokens(
     model: Mistral, rows: Sequence[Row], tokens: Sequence[int]
 ) -> dict[int, Continuation]:
-    """Write a token to each row; those that are over by then, by key."""
+    """Write a token to each row, and return the finished rows by key."""
     over: dict[int, Continuation] = {}
     for row, token in zip(rows, tokens, strict=True):
         reason = _write_token(row, token, model.config.eos_token_id)
@@ -134,7 +134,7 @@ def _write_tokens(
 
 
 def _write_token(row: Row, token: int, end: int) -> FinishReason | None:
-    """Why a row is over with this token, None when it goes on."""
+    """Write a token to a row, and return the reason if it is finished."""
     if token == end:
         return "stop"
     row.written.append(token)
@@ -144,23 +144,23 @@ def _write_token(row: Row, token: int, end: int) -> FinishReason | None:
 
 
 def decode(model: Mistral, prompts: Sequence[Prompt]) -> list[Continuation]:
-    """A continuation for each prompt, in order."""
+    """Return a continuation of each prompt, in order."""
     rows = [Row(key, prompt) for key, prompt in enumerate(prompts)]
     waiting = deque(sorted(rows, key=lambda row: len(row.prompt.ids)))
-    found: dict[int, Continuation] = {}
+    finished: dict[int, Continuation] = {}
     batch = Batch(model)
     while waiting or batch.rows:
         if waiting and len(batch.rows) < ROWS:
             begun, over = begin_rows(model, take_batch(waiting, ROWS - len(batch.rows)))
             batch.add(begun)
-            found.update(over)
+            finished.update(over)
         else:
-            found.update(batch.step())
-    return [found[key] for key in range(len(prompts))]
+            finished.update(batch.step())
+    return [finished[key] for key in range(len(prompts))]
 
 
 def choose(model: Mistral, rows: Sequence[Row], logits: Floats) -> list[int]:
-    """The next token of each row from its logits (rows, vocabulary)."""
+    """Return the next token of each row from its logits (rows, vocabulary)."""
     scores = np.stack([perturb(logits[index], row) for index, row in enumerate(rows)])
     best_two = np.partition(scores, -2, axis=-1)[:, -2:]
     tokens = scores.argmax(axis=-1)
@@ -172,10 +172,10 @@ def choose(model: Mistral, rows: Sequence[Row], logits: Floats) -> list[int]:
 
 
 def perturb(logits: Floats, row: Row) -> NDArray[np.float64]:
-    """Scores (vocabulary,) whose argmax is the token: logits + T * Gumbel noise.
+    """Return scores (vocabulary,) whose argmax is the token: logits + T * Gumbel noise.
 
-    That draws from softmax(logits / T) exactly (the Gumbel-max trick); at T = 0 it is the argmax.
-    The noise is a function of the prompt's seed and the place in the answer alone.
+    This samples exactly from softmax(logits / T) (the Gumbel-max trick); T = 0 is greedy. The
+    noise depends only on the prompt's seed and the position in the answer.
     """
     scores = logits.astype(np.float64)
     if row.prompt.temperature > 0.0:
@@ -184,18 +184,18 @@ def perturb(logits: Floats, row: Row) -> NDArray[np.float64]:
     return scores
 
 
-def draw_uniform(seed: int, place: int, count: int) -> NDArray[np.float64]:
-    """Numbers between 0 and 1, exclusive, that depend on nothing but the arguments.
+def draw_uniform(seed: int, position: int, count: int) -> NDArray[np.float64]:
+    """Return numbers between 0 and 1, exclusive, that depend only on the arguments.
 
-    By `random.Random.random`, which Python promises never to change; numpy may change its
-    generators' streams, and they take 7 MB to load. seed, place: 0 to 2**64 - 1.
+    Uses `random.Random.random`, which Python promises never to change; numpy may change its
+    streams, and takes 7 MB to load them. `seed` and `position` are from 0 to 2**64 - 1.
     """
-    draw = random.Random(seed << 64 | place).random
+    draw = random.Random(seed << 64 | position).random
     return np.maximum([draw() for _ in range(count)], SMALLEST)
 
 
 def compute_logits_alone(model: Mistral, ids: Sequence[int]) -> Floats:
-    """Logits (vocabulary,) after `ids`, computed alone and without a cache from before."""
+    """Return logits (vocabulary,) after `ids`, computed alone and without an earlier cache."""
     hidden, _ = model.read([ids])
     logits: Floats = model.logits(hidden)[0]
     return logits

@@ -1,4 +1,4 @@
-"""Reading the network of a Mistral checkpoint folder: config.json and model.safetensors."""
+"""The Mistral network in numpy, and its checkpoints: config.json and model.safetensors."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from opro_cli.embedded.config import SCORER, Bools, Floats, Ints, MistralConfig
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """One layer, matrices transposed for `x @ w`: (in, out).
+    """The matrices of one layer, (in, out), transposed for `x @ w`.
 
-    qkv: query, key and value side by side; gate_up: the two inputs of SwiGLU side by side. Both
-    hold the weights of the norm before them, which is then a division alone.
+    `qkv` joins query, key and value, `gate_up` the two inputs of SwiGLU. Both include the weights
+    of the norm before them, which is then only a division.
     """
 
     qkv: Floats
@@ -32,8 +32,8 @@ class LayerWeights:
 class Checkpoint:
     """Weights in float32, stored as float16.
 
-    embeddings: (vocabulary, hidden). scores: (hidden, vocabulary), the same with the last norm's
-    weights.
+    `embeddings` is (vocabulary, hidden); `scores`, (hidden, vocabulary), is the same with the
+    weights of the last norm.
     """
 
     config: MistralConfig
@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 def load_checkpoint(folder: Path = SCORER) -> Checkpoint:
-    """The checkpoint in `folder`; raises OSError, KeyError or ValueError when it is not one."""
+    """Load the checkpoint in `folder`; raises OSError, KeyError or ValueError if it is invalid."""
     config = MistralConfig.read(folder / "config.json")
     weights = folder / "model.safetensors"
     try:
@@ -54,7 +54,7 @@ def load_checkpoint(folder: Path = SCORER) -> Checkpoint:
     def weight(name: str) -> Floats:
         return raw[f"{name}.weight"].astype(np.float32)
 
-    def joined(prefix: str, *names: str, norm: str = "") -> Floats:
+    def join(prefix: str, *names: str, norm: str = "") -> Floats:
         whole = np.concatenate([weight(f"{prefix}.{name}_proj").T for name in names], axis=1)
         return np.ascontiguousarray(weight(norm)[:, None] * whole if norm else whole)
 
@@ -63,12 +63,12 @@ def load_checkpoint(folder: Path = SCORER) -> Checkpoint:
         layer = f"model.layers.{index}"
         layers.append(
             LayerWeights(
-                qkv=joined(f"{layer}.self_attn", "q", "k", "v", norm=f"{layer}.input_layernorm"),
-                output=joined(f"{layer}.self_attn", "o"),
-                gate_up=joined(
+                qkv=join(f"{layer}.self_attn", "q", "k", "v", norm=f"{layer}.input_layernorm"),
+                output=join(f"{layer}.self_attn", "o"),
+                gate_up=join(
                     f"{layer}.mlp", "gate", "up", norm=f"{layer}.post_attention_layernorm"
                 ),
-                down=joined(f"{layer}.mlp", "down"),
+                down=join(f"{layer}.mlp", "down"),
             )
         )
     embeddings = weight("model.embed_tokens")
@@ -78,20 +78,20 @@ def load_checkpoint(folder: Path = SCORER) -> Checkpoint:
 
 MASKED = np.float32(-1e30)
 CHUNK = 512
-"""Tokens, over all rows, that are read at once: what a layer makes of them fits a core's cache."""
+"""Tokens read at once, over all rows: their activations in a layer fit a core's cache."""
 
 
 def rms_norm(x: Floats, eps: float) -> Floats:
-    """x / sqrt(mean(x²) + eps) over the last axis."""
+    """Return x / sqrt(mean(x²) + eps) over the last axis."""
     squares = np.einsum("...i,...i->...", x, x)[..., None]
     normed: Floats = x / np.sqrt(squares / np.float32(x.shape[-1]) + np.float32(eps))
     return normed
 
 
 def rotary_table(positions: Ints, head_dim: int, theta: float) -> tuple[Floats, Floats]:
-    """cos and sin for `positions`, each of shape (*positions.shape, head_dim).
+    """Return cos and sin for `positions`, each of shape (*positions.shape, head_dim).
 
-    In float32 from the start, as every server computes it: a better angle would be another model.
+    Angles are float32, as every server computes them: better ones would be another model.
     """
     pairs = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
     inverse = np.float32(1.0) / np.float32(theta) ** pairs
@@ -101,7 +101,7 @@ def rotary_table(positions: Ints, head_dim: int, theta: float) -> tuple[Floats, 
 
 
 def rotate(x: Floats, cos: Floats, sin: Floats) -> Floats:
-    """RoPE on the last axis; channel i and i + head_dim / 2 are one pair (transformers' layout)."""
+    """Apply RoPE on the last axis to pairs of channels i and i + head_dim / 2, as transformers."""
     half = x.shape[-1] // 2
     turned = np.concatenate((-x[..., half:], x[..., :half]), axis=-1)
     out: Floats = x * cos
@@ -110,7 +110,7 @@ def rotate(x: Floats, cos: Floats, sin: Floats) -> Floats:
 
 
 def softmax(scores: Floats) -> Floats:
-    """Over the last axis, in place."""
+    """Apply softmax over the last axis, in place."""
     scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
     scores /= scores.sum(axis=-1, keepdims=True)
@@ -118,7 +118,7 @@ def softmax(scores: Floats) -> Floats:
 
 
 def silu(x: Floats) -> Floats:
-    """x * sigmoid(x)."""
+    """Return x * sigmoid(x)."""
     out: Floats = np.maximum(x, np.float32(-80.0))
     np.negative(out, out=out)
     np.exp(out, out=out)
@@ -127,7 +127,7 @@ def silu(x: Floats) -> Floats:
 
 
 def swiglu(x: Floats, layer: LayerWeights) -> Floats:
-    """down(silu(gate(x)) * up(x)) over the last axis."""
+    """Return down(silu(gate(x)) * up(x)) over the last axis."""
     gate, up = np.split(x @ layer.gate_up, 2, axis=-1)
     gated = silu(gate)
     gated *= up
@@ -145,11 +145,11 @@ class Mistral:
         self._turns = rotary_table(everywhere, config.head_dim, config.rope_theta)
 
     def new_cache(self, starts: Ints) -> Cache:
-        """An empty cache for rows whose first `starts` slots are padding."""
+        """Return an empty cache for rows whose first `starts` slots are padding."""
         return Cache(self.config.num_hidden_layers, starts, self.config.sliding_window)
 
     def read(self, prompts: Sequence[Sequence[int]]) -> tuple[Floats, Cache]:
-        """Hidden states (rows, hidden) after the last token of each prompt, and their cache."""
+        """Return hidden states (rows, hidden) after the last token of each prompt, and a cache."""
         width = max(map(len, prompts))
         starts = np.array([width - len(prompt) for prompt in prompts], dtype=np.int64)
         ids = np.full((len(prompts), width), self.config.pad_token_id, dtype=np.int64)
@@ -162,7 +162,7 @@ class Mistral:
         return hidden[:, -1], cache
 
     def forward(self, ids: Ints, cache: Cache) -> Floats:
-        """Hidden states (rows, tokens, hidden) after the last norm; `cache` now holds `ids` too.
+        """Return hidden states (rows, tokens, hidden) after the last norm, and extend `cache`.
 
         Raises IndexError beyond `max_position_embeddings`.
         """
@@ -171,7 +171,7 @@ class Mistral:
         positions = np.maximum(slots[None, :] - cache.starts[:, None], 0)
         cos, sin = (table[positions] for table in self._turns)
         hidden = self._mask(slots, cache.starts)
-        # All tokens of all rows below one another: one matrix product, not one for each row.
+        # All tokens of all rows in one matrix product.
         x = self.checkpoint.embeddings[ids.ravel()]
         for index, layer in enumerate(self.checkpoint.layers):
             qkv = (rms_norm(x, config.rms_norm_eps) @ layer.qkv).reshape(rows, tokens, -1)
@@ -182,13 +182,13 @@ class Mistral:
         return rms_norm(x, config.rms_norm_eps).reshape(rows, tokens, -1)
 
     def logits(self, hidden: Floats) -> Floats:
-        """(…, vocabulary) scores of the next token from hidden states (…, hidden)."""
+        """Return scores of the next token, (…, vocabulary), from hidden states (…, hidden)."""
         return hidden @ self.checkpoint.scores
 
     def _mask(self, slots: Ints, starts: Ints) -> Bools:
-        """(rows, 1, tokens, slots): which slots a token must not see.
+        """Return (rows, 1, tokens, slots): True for slots that a token must not see.
 
-        Later ones, padding, and those a whole sliding window back. Padding tokens see themselves.
+        These are later ones, padding, and those outside the sliding window. Padding sees itself.
         """
         seen = np.arange(slots[-1] + 1)
         distance = slots[:, None] - seen[None, :]
@@ -200,19 +200,15 @@ class Mistral:
     def _attend(
         self, index: int, qkv: Floats, cos: Floats, sin: Floats, hidden: Bools, cache: Cache
     ) -> Floats:
-        """Grouped-query attention: (rows, tokens, q + k + v) to (rows, tokens, heads * size)."""
-        config = self.config
-        rows, tokens, _ = qkv.shape
-        heads, kv_heads, size = (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.head_dim,
-        )
+        """Attend with grouped queries: (rows, tokens, qkv) to (rows, tokens, heads * size)."""
+        config, (rows, tokens, _) = self.config, qkv.shape
+        heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+        size = config.head_dim
         split = qkv.reshape(rows, tokens, heads + 2 * kv_heads, size).transpose(0, 2, 1, 3)
         turning = rotate(split[:, : heads + kv_heads], cos[:, None], sin[:, None])
         query: Floats = turning[:, :heads] * np.float32(size**-0.5)
         keys, values = cache.extend(index, turning[:, heads:], split[:, heads + kv_heads :])
-        # the query heads of one key-value head become more rows of one matrix product
+        # The query heads of one key-value head become rows of one matrix product.
         group = heads // kv_heads
         grouped = query.reshape(rows, kv_heads, group * tokens, size)
         products: Floats = grouped @ keys.transpose(0, 1, 3, 2)

@@ -1,11 +1,12 @@
-"""`python -m opro_cli.embedded.worker`: the models in a process of its own, fed by pipes.
+"""Run the embedded models in a process of their own: `python -m opro_cli.embedded.worker`.
 
-Lines of JSON. In, on stdin: [[key, folder, stop, ids, temperature, limit, seed], …], prompts to
-continue, until one of the texts in `stop`, by the checkpoint in a folder, which is read when it is
-first named. Out, on stdout: [[key, ids, finish_reason], …] as they are over, in any order; or one
-{"error": text} before it ends. The end of stdin ends it, so it outlives nobody.
+It exchanges lines of JSON. A line on stdin, [[key, folder, stop, ids, temperature, limit, seed],
+…], has prompts to continue up to a text in `stop`, by the checkpoint in `folder`, which is loaded
+on first use. A line on stdout, [[key, ids, finish_reason], …], has finished answers in any order,
+or it is {"error": text} before the process ends. The process ends with stdin.
 
-A process because Python's lock lets two threads of small matrix products do little more than one.
+It is a process because under Python's lock two threads of small matrix products are hardly faster
+than one.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Prompt, StopWatch, read_spellings
 
 FEW = 8
-"""So many that wait are worth reading, however many are under way."""
+"""Waiting prompts that are worth reading at once, however many are under way."""
 
 
 class ModelQueue:
-    """One model, the rows that wait for it, and those under way."""
+    """A model with its waiting rows and those under way."""
 
     def __init__(self, folder: Path) -> None:
         self.waiting: deque[Row] = deque()
@@ -39,18 +40,19 @@ class ModelQueue:
 
     @property
     def is_busy(self) -> bool:
+        """Whether any rows are waiting or under way."""
         return bool(self.waiting or self._batch.rows)
 
     def put(self, key: int, stop: list[str], prompt: Prompt) -> None:
-        """One more that waits."""
+        """Add a waiting row."""
         if stop and not self._spelt:
             self._spelt = read_spellings(self._folder)
         self.waiting.append(Row(key, prompt, StopWatch(self._spelt, stop) if stop else None))
 
-    def turn(self) -> list[Finished]:
-        """Read some prompts, or write one more token of each answer; what is over by then."""
+    def advance(self) -> list[Finished]:
+        """Read some prompts, or write a token of each answer, and return finished rows."""
         under_way = len(self._batch.rows)
-        # One by one they would be read at twice the cost.
+        # Prompts read one by one cost twice as much.
         worth_it = len(self.waiting) >= min(FEW, 1 + under_way // 4)
         if not worth_it or under_way >= ROWS:
             return self._batch.step()
@@ -60,27 +62,27 @@ class ModelQueue:
 
 
 def iterate_answers(lines: queue.SimpleQueue[bytes]) -> Iterator[list[Finished]]:
-    """What is over, turn by turn, until an empty line comes; the models take turns."""
-    desks: dict[str, ModelQueue] = {}
+    """Yield finished rows until an empty line arrives; the models take turns."""
+    queues: dict[str, ModelQueue] = {}
     while True:
-        while not lines.empty() or not any(desk.is_busy for desk in desks.values()):
+        while not lines.empty() or not any(model.is_busy for model in queues.values()):
             line = lines.get()
             if not line:
                 return
             for key, folder, stop, ids, *how in json.loads(line):
-                if folder not in desks:
-                    desks[folder] = ModelQueue(Path(folder))
-                desks[folder].put(key, stop, Prompt(tuple(ids), *how))
-        for desk in desks.values():
-            if desk.is_busy:
-                yield desk.turn()
+                if folder not in queues:
+                    queues[folder] = ModelQueue(Path(folder))
+                queues[folder].put(key, stop, Prompt(tuple(ids), *how))
+        for model in queues.values():
+            if model.is_busy:
+                yield model.advance()
 
 
 def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
-    """Answer until the end of stdin."""
+    """Answer the prompts on `stdin` until it ends."""
 
-    def tell(what: Any) -> None:
-        stdout.write(json.dumps(what).encode() + b"\n")
+    def write_line(content: Any) -> None:
+        stdout.write(json.dumps(content).encode() + b"\n")
         stdout.flush()
 
     def listen() -> None:
@@ -93,11 +95,11 @@ def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
     try:
         for over in iterate_answers(lines):
             if over:
-                tell([(key, each.ids, each.finish_reason) for key, each in over])
+                write_line([(key, answer.ids, answer.finish_reason) for key, answer in over])
     except BrokenPipeError:
-        pass  # nobody listens any more
-    except Exception as error:  # noqa: BLE001 - whoever waits is told, in words
-        tell({"error": f"{type(error).__name__}: {error}"})
+        pass  # the reader has gone
+    except Exception as error:  # noqa: BLE001 - the parent process reports any error
+        write_line({"error": f"{type(error).__name__}: {error}"})
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ from opro_cli.ports import Metric
 
 
 def import_function(spec: str) -> Any:
-    """The function that "python:module:function" names; the current folder is searched first.
+    """Import the function that "python:module:function" names, from the current folder first.
 
-    Runs the module's code: only a config that asks for it by name gets here.
-    Raises UsageError for anything that cannot be imported or called.
+    Runs the module's code: only a config that asks for it by name gets here. Raises UsageError
+    when it cannot be imported or called.
     """
     parts = spec.split(":")
     if len(parts) != 3 or not parts[1] or not parts[2]:
@@ -53,7 +53,7 @@ def import_function(spec: str) -> Any:
 
 
 def import_when_called(spec: str) -> Callable[[str, str, str], Any]:
-    """The function that "python:module:function" names, which is not looked for before its use."""
+    """Return a function that imports the one that "python:module:function" names when called."""
 
     def call(reply: str, target: str, question: str) -> Any:
         return import_function(spec)(reply, target, question)
@@ -62,7 +62,7 @@ def import_when_called(spec: str) -> Callable[[str, str, str], Any]:
 
 
 def describe_code(spec: str, function: Any) -> str:
-    """Say in a sentence that code of the user grades, and from which file it came."""
+    """Say in a sentence that the user's code grades, and which file it is from."""
     try:
         where = inspect.getsourcefile(inspect.unwrap(function))
     except TypeError:  # built in, or an object that can be called
@@ -72,18 +72,18 @@ def describe_code(spec: str, function: Any) -> str:
 
 @contextmanager
 def _search_first(folder: str) -> Iterator[None]:
-    """Imports look into `folder` first, and from then on last.
+    """Search `folder` first for imports within this context, and last from then on.
 
-    Left in front it would answer for every module that opro itself has yet to import: a
-    litellm.py that lies about would run though no config names it.
+    Left in front it would shadow every module that opro itself has yet to import: a stray
+    litellm.py would run though no config names it.
     """
-    there_already = folder in sys.path
+    is_searched = folder in sys.path
     sys.path.insert(0, folder)
     try:
         yield
     finally:
         sys.path.remove(folder)
-        if not there_already:
+        if not is_searched:
             sys.path.append(folder)
 
 
@@ -92,10 +92,10 @@ LONGEST_WORDS = 4_000  # characters of an error
 
 
 def die_with_parent(stdin: int) -> queue.SimpleQueue[bytes]:
-    """The lines of stdin, from a thread that ends this process group when they end.
+    """Return the lines of stdin, from a thread that kills this process group when they end.
 
-    A C function may keep Python's lock, and with it the thread, for as long as it likes; Linux
-    ends the process all the same.
+    A C function may hold Python's lock, and with it the thread, forever; on Linux the kernel ends
+    the process all the same.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -112,25 +112,25 @@ def die_with_parent(stdin: int) -> queue.SimpleQueue[bytes]:
 
 
 def take_pipes() -> tuple[int, BinaryIO]:
-    """Take stdin and stdout for ourselves.
+    """Take stdin and stdout away from the metric.
 
-    What the metric prints goes to stderr, what it reads is empty, and a process that it forks
-    cannot speak for this one.
+    Its output goes to stderr, its input is empty, and a process that it forks cannot answer in
+    place of this one.
     """
     stdin, stdout = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
 
-    def let_go() -> None:
+    def close_both() -> None:
         os.close(stdin)
         os.close(stdout)
 
-    os.register_at_fork(after_in_child=let_go)
+    os.register_at_fork(after_in_child=close_both)
     return stdin, os.fdopen(stdout, "wb")
 
 
 def load_metric(answer: str) -> tuple[Metric, str]:
-    """The metric that a config names, and a sentence about its code; raises OproError."""
+    """Return the metric that a config names, and a sentence about its code; raises OproError."""
     if answer.startswith("python:"):
         function = import_function(answer)
         return FunctionMetric(function, redact), describe_code(answer, function)
@@ -146,26 +146,27 @@ def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
         yield encode_error(error)
         return
     for line in lines:
-        asked = json.loads(line)
-        example = Example(asked["input"], asked["target"], asked["source"])
+        question = json.loads(line)
+        example = Example(question["input"], question["target"], question["source"])
         try:
-            grade = metric.grade(asked["reply"], example)
+            grade = metric.grade(question["reply"], example)
             yield {"answer": grade.answer, "score": grade.score}
         except OproError as error:
             yield encode_error(error)
 
 
 def encode_error(error: OproError) -> dict[str, Any]:
+    """Return an error as the parent process reads it."""
     return {"error": error.message[:LONGEST_WORDS], "hint": error.hint}
 
 
 def main() -> None:
     """Grade until the end of stdin."""
-    us = os.getpid()
+    own_pid = os.getpid()
     stdin, out = take_pipes()
     lines = die_with_parent(stdin)
     for result in answer_lines(iter(lines.get, b"")):
-        if os.getpid() != us:  # the metric forked, and this is its child
+        if os.getpid() != own_pid:  # the metric forked, and this is its child
             os._exit(0)
         out.write(json.dumps(result).encode() + b"\n")
         out.flush()

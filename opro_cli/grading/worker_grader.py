@@ -1,7 +1,7 @@
-"""Graders whose metric is the user's: a function or a pattern, in a process that can be killed.
+"""A grader whose metric is the user's: a function or a pattern, in a process that can be killed.
 
-A callable that is handed over from Python, and has no name to be imported by, cannot be graded with
-here: it would run in a thread of this process, where nothing bounds it.
+It needs a name to import the metric by: a bare callable would run in a thread of this process,
+where nothing bounds it.
 """
 
 from __future__ import annotations
@@ -17,31 +17,29 @@ from typing import Any
 
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
-from opro_cli.models.deadline import Deadline
 from opro_cli.models.keys import redact
-from opro_cli.processes import count_cores, read_tail, start_module
+from opro_cli.models.wire import Deadline
+from opro_cli.processes import count_cores, get_pipes, read_tail, start_module
 
 MOST = 4
 """Processes at most: each has the modules of the user's code in memory."""
 LOADING_S = 120.0
 """Seconds that the import of a user's module may take."""
 CLOSING_S = 5.0
-"""Seconds that the end of a killed process is waited for."""
-LONGEST_WORDS = 300  # characters of what a process said last
+"""Seconds to wait for the end of a killed process."""
+LONGEST_WORDS = 300  # characters of a process's last line on stderr in a message
 
 
-class ProcessEnded(Exception):
-    """A process ended instead of answering; how, in words."""
+class ProcessEndedError(Exception):
+    """A process ended instead of answering; the text says how."""
 
 
 class WorkerGrader:
-    """Grades in processes of its own, one reply at a time in each, as many as there are cores.
-
-    They are started as they are needed. One that takes too long for a reply is killed.
+    """A Grader with a process for each core, started as needed; one that is too slow is killed.
 
     Args:
-        answer: the metric as the config names it, "python:module:function" or "regex:…".
-        seconds: how long one grade may take.
+        answer: The metric as the config names it, "python:module:function" or "regex:…".
+        seconds: How long one grade may take.
     """
 
     is_immediate = False
@@ -54,27 +52,23 @@ class WorkerGrader:
 
     async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:  # noqa: ARG002
         """Grade one reply; raises RunError when the metric fails, dies or takes too long."""
-        asked = {
-            "reply": reply,
-            "target": example.target,
-            "input": example.input,
-            "source": example.source,
-        }
+        question = {name: getattr(example, name) for name in ("input", "target", "source")}
+        question["reply"] = reply
         async with self._free:
             worker = self._idle.pop() if self._idle else await self._start()
             try:
                 async with Deadline(self._seconds):
-                    result = await worker.ask(asked)
+                    result = await worker.ask(question)
             except TimeoutError:
                 raise _build_timeout_error(self._answer, self._seconds, example.source) from None
-            except ProcessEnded as ended:
+            except ProcessEndedError as ending:
                 raise RunError(
-                    f"{self._answer} ended the process that grades ({ended}) on {example.source}",
+                    f"{self._answer} ended the process that grades ({ending}) on {example.source}",
                     "mend it; the reply is kept until then",
                 ) from None
             finally:
                 if worker.is_asked:
-                    worker.kill()  # what it does is of no use to anybody
+                    worker.kill()  # nobody needs its answer
                 else:
                     self._idle.append(worker)
         if "error" in result:
@@ -82,7 +76,7 @@ class WorkerGrader:
         return Grade(result["answer"], result["score"])
 
     async def aclose(self) -> None:
-        """End the processes, whatever they do; calling it twice is fine."""
+        """End the processes at once; calling it twice is fine."""
         workers, self._all, self._idle = self._all, set(), []
         await asyncio.gather(*(worker.close() for worker in workers))
 
@@ -99,26 +93,26 @@ class WorkerGrader:
 def check_code(answer: str) -> str:
     """Import the function that "python:module:function" names, in a process of its own.
 
-    Returns a sentence that says whose code grades. Not for use within an event loop. Raises
-    UsageError when the function cannot be had.
+    Returns a sentence that says whose code grades; raises UsageError when it cannot be imported.
+    Not for use within an event loop.
     """
     return _check_code(answer, Path.cwd())
 
 
 @cache
 def _check_code(answer: str, folder: Path) -> str:  # noqa: ARG001 - where the module is looked for
-    async def look() -> str:
+    async def load() -> str:
         worker = _Worker()
         try:
             return await worker.load(answer)
         finally:
             await worker.close()
 
-    return asyncio.run(look())
+    return asyncio.run(load())
 
 
 class _Worker:
-    """One process. is_asked: it has not answered yet."""
+    """One process. is_asked: an answer is outstanding."""
 
     def __init__(self) -> None:
         self.is_asked = False
@@ -126,14 +120,14 @@ class _Worker:
         self._errors: asyncio.Task[bytes] | None = None
 
     async def load(self, answer: str) -> str:
-        """Start, and import the metric; a sentence that says whose code it is, "" for ours."""
+        """Start, and import the metric; return a sentence about the user's code, "" for ours."""
         try:
             async with Deadline(LOADING_S):
                 result = await self.ask({"answer": answer})
         except TimeoutError:
             why = f"took more than {LOADING_S:g} s"
-        except ProcessEnded as ended:
-            why = f"ended its process ({ended})"
+        except ProcessEndedError as ending:
+            why = f"ended its process ({ending})"
         else:
             if "error" in result:
                 raise UsageError(result["error"], result["hint"])
@@ -141,21 +135,19 @@ class _Worker:
         self.kill()
         raise UsageError(f'answer "{answer}": importing it {why}')
 
-    async def ask(self, what: dict[str, Any]) -> dict[str, Any]:
-        """Send a line and wait for its answer, however long; raises ProcessEnded without one."""
+    async def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Send a line and wait for its answer; raises ProcessEndedError without one."""
         self.is_asked = True
         if self._process is None:
             self._process = await start_module("opro_cli.grading.grading_worker")
-            assert self._process.stderr is not None
-            self._errors = asyncio.create_task(read_tail(self._process.stderr))
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+            self._errors = asyncio.create_task(read_tail(get_pipes(self._process).stderr))
+        stdin, stdout, _ = get_pipes(self._process)
         with contextlib.suppress(ConnectionError):  # it has ended: there is no answer either
-            self._process.stdin.write(json.dumps(what).encode() + b"\n")
-            await self._process.stdin.drain()
-        line = await self._process.stdout.readline()
+            stdin.write(json.dumps(question).encode() + b"\n")
+            await stdin.drain()
+        line = await stdout.readline()
         if not line.endswith(b"\n"):
-            raise ProcessEnded(await self._ending())
+            raise ProcessEndedError(await self._describe_end(self._process))
         self.is_asked = False
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -170,19 +162,17 @@ class _Worker:
         """End the process and wait for its end."""
         self.kill()
         if self._process is not None and self._errors is not None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            with contextlib.suppress(TimeoutError):  # some process of its own lives on
+            get_pipes(self._process).stdin.close()
+            with contextlib.suppress(TimeoutError):  # some child of its lives on
                 await asyncio.wait_for(self._process.wait(), CLOSING_S)
                 await asyncio.wait_for(self._errors, CLOSING_S)
 
-    async def _ending(self) -> str:
-        """How the process ended, and what it said last."""
-        assert self._process is not None
-        assert self._errors is not None
-        code = await self._process.wait()
-        self.kill()  # what it started holds its stderr open
-        words = (await self._errors).decode("utf-8", "replace").strip().splitlines()
+    async def _describe_end(self, process: asyncio.subprocess.Process) -> str:
+        """Say how the process ended, and what it wrote last."""
+        code = await process.wait()
+        self.kill()  # its children hold its stderr open
+        end = await self._errors if self._errors else b""
+        words = end.decode("utf-8", "replace").strip().splitlines()
         last = redact(words[-1])[:LONGEST_WORDS] if words else ""
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return f"{how}: {last}" if last else how
@@ -193,7 +183,7 @@ def _build_timeout_error(answer: str, seconds: float, source: str) -> RunError:
     hint = f"make it faster, or {raising}; the reply is kept until then"
     if answer.startswith("regex:"):
         hint = (
-            f"start a new run with a pattern that has no repeats within repeats, such as (a+)+, or "
+            "start a new run with a pattern that has no repeats within repeats, such as (a+)+, or "
             f"{raising}; the reply is kept until then"
         )
     return RunError(f"{answer} took more than {seconds:g} s to grade the reply to {source}", hint)

@@ -1,113 +1,65 @@
 """How replies are read and graded: `task.answer` names an entry of METRICS.
 
-A new metric is one module and one line of the table; the contract suite in
-`tests/contracts/test_metric_contract.py` runs against it by itself. The module is imported when
-the metric is used, because the patterns of all of them take a tenth of a second to compile.
+A new metric is a class and a line of the table; `tests/contracts/test_metric_contract.py` then
+checks it as well. Modules are imported on use: compiling all patterns takes a tenth of a second.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 
 from opro_cli.metrics.custom import FunctionMetric
 from opro_cli.ports import Metric
 
-__all__ = ["METRICS", "FunctionMetric", "MetricFactory", "metric_named"]
+__all__ = ["METRICS", "FunctionMetric", "MetricFactory", "create_metric"]
 
 MetricFactory = Callable[[str], Metric]
-"""Takes what follows "name:" in the config, "" for nothing; raises ValueError."""
+"""Takes the text after "name:" in the config, "" if there is none; raises ValueError."""
 
 
-def _plain(make: Callable[[], Metric]) -> MetricFactory:
-    """A factory of a metric that takes no argument."""
-
-    def factory(argument: str) -> Metric:
-        if argument:
-            raise ValueError(f"takes no argument, found {argument!r}")
-        return make()
-
-    return factory
+def _create(module: str, name: str, argument: str) -> Metric:
+    metric: Metric = getattr(import_module(f"opro_cli.metrics.{module}"), name)(argument)
+    return metric
 
 
-@_plain
-def _number() -> Metric:
-    from opro_cli.metrics.number import NumberMetric
-
-    return NumberMetric()
-
-
-@_plain
-def _choice() -> Metric:
-    from opro_cli.metrics.options import ChoiceMetric
-
-    return ChoiceMetric()
-
-
-@_plain
-def _boolean() -> Metric:
-    from opro_cli.metrics.options import BooleanMetric
-
-    return BooleanMetric()
-
-
-@_plain
-def _exact() -> Metric:
-    from opro_cli.metrics.text import ExactMetric
-
-    return ExactMetric()
-
-
-@_plain
-def _contains() -> Metric:
-    from opro_cli.metrics.text import ContainsMetric
-
-    return ContainsMetric()
-
-
-def _regex(argument: str) -> Metric:
-    from opro_cli.metrics.custom import RegexMetric
-
-    return RegexMetric(argument)
-
-
-def _json(argument: str) -> Metric:
-    from opro_cli.metrics.text import JsonFieldMetric
-
-    return JsonFieldMetric(argument)
+def _create_plain(module: str, name: str, argument: str) -> Metric:
+    if argument:
+        raise ValueError(f"takes no argument, found {argument!r}")
+    metric: Metric = getattr(import_module(f"opro_cli.metrics.{module}"), name)()
+    return metric
 
 
 METRICS: dict[str, MetricFactory] = {
-    "number": _number,
-    "choice": _choice,
-    "boolean": _boolean,
-    "exact": _exact,
-    "contains": _contains,
-    "regex": _regex,
-    "json": _json,
+    "number": partial(_create_plain, "number", "NumberMetric"),
+    "choice": partial(_create_plain, "options", "ChoiceMetric"),
+    "boolean": partial(_create_plain, "options", "BooleanMetric"),
+    "exact": partial(_create_plain, "text", "ExactMetric"),
+    "contains": partial(_create_plain, "text", "ContainsMetric"),
+    "regex": partial(_create, "custom", "RegexMetric"),
+    "json": partial(_create, "text", "JsonFieldMetric"),
 }
 
 
 def create_metric(spec: str) -> Metric:
-    """The metric that a config's `task.answer` names, "number", "regex:= (\\d+)".
+    r"""Return the metric that a config's `task.answer` names: "number", "regex:= (\d+)".
 
-    Raises ValueError with a finished sentence for an unknown name, a broken or missing
-    argument, and for `python:`, which needs an import and so is resolved by the caller.
+    Raises:
+        ValueError: The name is unknown, its argument is broken or missing, or it is `python:`,
+            which the caller must import. The message is a finished sentence.
     """
     name, _, argument = spec.partition(":")
     if name == "python":
         raise ValueError(f"{spec!r} names a Python function, which the caller must resolve")
     factory = METRICS.get(name)
     if factory is None:
-        raise ValueError(_unknown(name))
+        known = [*METRICS, "python"]
+        nearest = difflib.get_close_matches(name.strip().lower(), known, n=1)
+        guess = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"unknown answer type {name!r}: expected one of {', '.join(known)}{guess}")
     try:
         return factory(argument)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _unknown(name: str) -> str:
-    known = [*METRICS, "python"]
-    nearest = difflib.get_close_matches(name.strip().lower(), known, n=1)
-    guess = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    return f"unknown answer type {name!r}: expected one of {', '.join(known)}{guess}"

@@ -1,4 +1,4 @@
-"""Answers that the user's own regular expression or Python function reads."""
+"""Grade answers with the user's own regular expression or Python function."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from opro_cli.reading.reply_text import take_tail
 
 
 class RegexMetric:
-    """Group 1, else the whole, of the last match in the reply, compared as `exact` compares.
+    """Group 1, else the whole, of the last match in the reply, compared as by `exact`.
 
-    The pattern is searched as Python's `re` searches, in the last READ_LIMIT characters of the
-    reply without surrounding whitespace. A pattern may backtrack without end, which nothing in
-    this process can stop: a run grades with it in a process that can be killed, see Grader.
+    Only the last READ_LIMIT characters are searched. Because a pattern may backtrack endlessly,
+    a run grades with it in a process that can be killed; see `Grader`.
     """
 
+    target = staticmethod(require_text)
+
     def __init__(self, pattern: str) -> None:
-        """Raises ValueError for an empty or a broken pattern, with the position."""
+        """Raise ValueError for an empty or a broken pattern, with the position."""
         if not pattern:
             raise ValueError("expected a pattern, as in regex:= (\\d+)")
         try:
@@ -32,18 +33,12 @@ class RegexMetric:
         except (OverflowError, RecursionError) as error:
             raise ValueError(f"broken pattern {pattern[:80]!r}: {error}") from error
 
-    def target(self, raw: str) -> str:
-        """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return require_text(raw)
-
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """1.0 for the same text, 0.0 for another; unreadable without a match or an empty one."""
-        found = list(self._pattern.finditer(take_tail(reply)))
-        if not found:
-            return UNREADABLE
-        last = found[-1]
-        group = last[1] if self._pattern.groups and last[1] is not None else last[0]
-        answer = group.strip()
+        """Return 1.0 for the same text, 0.0 for another; an empty match is unreadable."""
+        answer = ""
+        for match in self._pattern.finditer(take_tail(reply)):
+            group = match[1] if self._pattern.groups and match[1] is not None else match[0]
+            answer = group.strip()
         if not answer:
             return UNREADABLE
         return Grade(answer, float(is_same_text(answer, example.target)))
@@ -52,29 +47,30 @@ class RegexMetric:
 ScoreFunction = Callable[[str, str, str], float | bool | None]
 
 LONGEST_READ, LONGEST_SHOWN = 20_000, 1_000
-"""Characters of what a function raises or returns that are searched for keys, and shown."""
+"""Characters of a function's error or result that are searched for keys, and shown."""
 
 
 class FunctionMetric:
-    """`function(reply, target, question)` is the score, 0.0 to 1.0, or None for unreadable.
+    """Score by `function(reply, target, question)`: 0.0 to 1.0, or None for unreadable.
 
-    The grade's answer is the reply's final answer, for people; the function decides alone.
+    The answer of a grade, the final answer of the reply, is for display only.
     """
 
     def __init__(self, function: ScoreFunction, redact: Callable[[str], str] = str) -> None:
-        """redact: takes keys out of what the function raises or returns before it is told."""
+        """Create the metric; `redact` removes keys from errors and results in messages."""
         self._function = function
         self._redact = redact
         self._name = getattr(function, "__qualname__", repr(function))
 
     def target(self, raw: str) -> str:
-        """The gold answer without surrounding whitespace; the function says what it means."""
+        """Return the gold answer without surrounding whitespace."""
         return raw.strip()
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """The function's score of `reply`.
+        """Return the function's score of `reply`.
 
-        Raises RunError when the function raises or returns anything but a score or None.
+        Raises:
+            RunError: The function raised, or returned anything but a score or None.
         """
         try:
             score: object = self._function(reply, example.target, example.input)
@@ -89,11 +85,10 @@ class FunctionMetric:
         if not isinstance(score, (bool, int, float)) or not 0.0 <= score <= 1.0:
             raise RunError(
                 f"metric function {self._name} returned {self._show(repr(score))} on "
-                f"{example.source}; "
-                "expected a score from 0 to 1, True, False or None"
+                f"{example.source}; expected a score from 0 to 1, True, False or None"
             )
         return Grade(find_final_answer(reply).text, float(score))
 
     def _show(self, text: str) -> str:
-        """Words for a message, without keys: searched further than shown, lest one be cut."""
+        """Return redacted text for a message; searched further than shown, so no key is cut."""
         return self._redact(text[:LONGEST_READ])[:LONGEST_SHOWN]

@@ -1,4 +1,4 @@
-"""Answers that are a text: compared whole, mentioned anywhere, or in a field of a JSON object."""
+"""Grade answers that are a text: the whole, a mention, or a field of a JSON object."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from opro_cli.reading.answer_text import (
 )
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.numerals import is_same_number, read_sole_numeral
+from opro_cli.reading.prose import is_left_open, is_void, split_lines
 from opro_cli.reading.reply_text import READ_LIMIT, is_repetition, select_answer_texts
-from opro_cli.reading.sentences import is_left_open, is_void, split_lines
 from opro_cli.reading.stated_text import (
     is_announcement,
     is_choice,
@@ -33,50 +33,46 @@ from opro_cli.reading.stated_text import (
 
 
 class ExactMetric:
-    """The final answer is the target, NFKC, casefolded, whitespace collapsed.
+    """The final answer is the target, in NFKC, casefolded, whitespace collapsed.
 
-    The final answer is what follows the last marker on its line, or its first sentence; without
-    a marker see `stated_text.concluded_text`. Articles, quotes, markdown and one stop around it
-    are dropped, unless the target is punctuation only; of several words, what separates them
-    does not count. Brackets are compared as brackets, spaces aside. A reply that gives no answer
-    is unreadable.
+    The final answer is the line after the last marker, or its first sentence; without a marker
+    see `stated_text.read_concluding_text`. Articles, quotes, markdown and one stop around it are
+    dropped, unless the target is punctuation only. Separators between several words, and spaces
+    between brackets, are ignored. A reply without an answer is unreadable.
     """
 
-    def target(self, raw: str) -> str:
-        """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return require_text(raw)
+    target = staticmethod(require_text)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """1.0 for the same text, 0.0 for another one."""
+        """Return 1.0 for the same text, 0.0 for another one."""
         brackets = normalize_brackets(example.target)
         for text in select_answer_texts(reply, example.input):
             if not text:
                 continue
-            if brackets and (given := read_brackets(text, example.input)):
-                right = given == brackets
-                return Grade(
-                    collapse_spaces(example.target if right else " ".join(given)), float(right)
-                )
-            if not brackets and (answer := _read_answer(text, example)):
+            if brackets:
+                given = read_brackets(text, example.input)
+                right, answer = given == brackets, " ".join(given or "")
+            else:
+                answer = _read_answer(text, example) or ""
                 right = _is_same(answer, example.target)
-                return Grade(answer if not right else collapse_spaces(example.target), float(right))
+            if answer:
+                return Grade(collapse_spaces(example.target) if right else answer, float(right))
         return UNREADABLE
 
 
 def _read_answer(text: str, example: Example) -> str | None:
-    """The answer of `text`: the target where it gives that, else what it gives, or None."""
+    """Return the target if `text` answers with it in any form, else its answer, or None."""
     target, question = example.target, example.input[-READ_LIMIT:]
     if _is_same(text, target):
         return target
     final = find_final_answer_in(text)
-    if find_final_answer_in(target).marked and any(
-        _is_same(mark.line, target) for mark in final.marks
-    ):
+    given = any(_is_same(mark.line, target) for mark in final.marks)
+    if given and find_final_answer_in(target).marks:
         return target
     if is_left_open(text):
         return None
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
-    if answer is None and not final.marked and not is_repetition(text, question):
+    if answer is None and not final.marks and not is_repetition(text, question):
         answer = _read_conclusion(text, target, question)
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
@@ -88,17 +84,15 @@ def _read_mark(mark: Mark, target: str, question: str) -> str | Undecided | None
         return None
     if mark.form == "correction":
         return _read_conclusion(mark.rest, target, question)
-    items = (
-        join_leading_list(split_lines(mark.rest)) if mark.form in ("label", "sentence") else None
-    )
-    found = _read_line(items or mark.line, target, question)
-    if found == target:
+    listed = mark.form in ("label", "sentence") and join_leading_list(split_lines(mark.rest))
+    answer = _read_line(listed or mark.line, target, question)
+    if answer == target:
         return target
     if is_void(mark.line):
         return UNDECIDED
     if mark.form == "label" and is_announcement(mark.line):
         return _read_conclusion(mark.rest, target, question)
-    return found
+    return answer
 
 
 def _read_conclusion(text: str, target: str, question: str) -> str | None:
@@ -107,10 +101,8 @@ def _read_conclusion(text: str, target: str, question: str) -> str | None:
 
 
 def _read_line(line: str, target: str, question: str) -> str:
-    """The target where `line` gives it in any of its forms, else the answer that it gives."""
-    # Quotes around a target of punctuation may be part of another answer.
-    words = any(character.isalnum() for character in target)
-    if not words:
+    """Return the target if `line` has it in any form, else the answer of `line`."""
+    if not any(map(str.isalnum, target)):  # quotes around punctuation may be part of the answer
         return line
     if any(_is_same(reading, target) for reading in iterate_readings(line, question)):
         return target
@@ -129,47 +121,39 @@ _DENIED = re.compile(
 
 
 class ContainsMetric:
-    """The target occurs in the reply as whole words, NFKC, casefolded, whitespace collapsed.
+    """The target occurs in the reply as whole words, in NFKC, casefolded, whitespace collapsed.
 
-    A letter or digit directly before or after the target makes it another word, and a denial
-    directly before it ("not Paris") makes it no mention. Only the last READ_LIMIT characters are
-    searched, thoughts and a next question aside. An empty reply is unreadable.
+    A denied occurrence ("not Paris") does not count. Only the last READ_LIMIT characters are
+    searched, without thoughts and a next question. An empty reply is unreadable.
     """
 
-    def target(self, raw: str) -> str:
-        """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return require_text(raw)
+    target = staticmethod(require_text)
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """1.0 when the target occurs; otherwise 0.0 with the reply's final answer as answer."""
+        """Return 1.0 if the target occurs, else 0.0 with the reply's final answer."""
         text = select_answer_texts(reply, example.input)[0]
         final = find_final_answer_in(text)
         if not final.text:
             return UNREADABLE
-        if _mentions(normalize_text(text), normalize_text(example.target)):
-            return Grade(collapse_spaces(example.target), 1.0)
+        key = normalize_text(text)
+        for start in find_occurrences(normalize_text(example.target), key):
+            if not _DENIED.search(key[max(0, start - 30) : start]):
+                return Grade(collapse_spaces(example.target), 1.0)
         return Grade(final.text, 0.0)
 
 
-def _mentions(text: str, target: str) -> bool:
-    return any(
-        not _DENIED.search(text[max(0, start - 30) : start])
-        for start in find_occurrences(target, text)
-    )
-
-
 OBJECT_LIMIT = 20_000
-"""Characters of a reply that are searched for a JSON object, from its end."""
+"""Characters searched for a JSON object, from the end of a reply."""
 
 _PARSE_BUDGET = 20 * OBJECT_LIMIT
-"""Characters parsed over all attempts: nested objects that never close cost a parse each."""
+"""Characters parsed in all attempts: each nested object that never closes costs a parse."""
 
-# Trying every "{" of a text is slow, because the error of each failure counts lines.
+# Trying every "{" is slow, because the error of each failure counts lines.
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
 class _Numeral(str):
-    """A JSON number as written: binary floats are not exact and huge integers do not convert."""
+    """A JSON number as written: floats are not exact, and huge integers do not convert."""
 
     __slots__ = ()
 
@@ -180,24 +164,22 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 class JsonFieldMetric:
     """The value at a dotted path in the last JSON object of the reply.
 
-    The object may stand in prose or a code fence. Numbers are compared as numbers, booleans as
-    words, strings as `exact` compares. A missing key, null, a list or an object is unreadable.
+    The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
+    words, strings as by `exact`. A missing key, null, a list or an object is unreadable.
     """
 
+    target = staticmethod(require_text)
+
     def __init__(self, path: str) -> None:
-        """`path`: keys and list indexes, "answer", "result.items.0"; ValueError when malformed."""
+        """Raise ValueError unless `path` is keys and list indexes: "answer", "result.items.0"."""
         if not path:
             raise ValueError("expected a path, as in json:answer or json:result.0.value")
         self._steps = path.split(".")
         if "" in self._steps:
             raise ValueError(f"path {path!r} has an empty key")
 
-    def target(self, raw: str) -> str:
-        """Any text, with whitespace collapsed; raises ValueError when it is empty."""
-        return require_text(raw)
-
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """1.0 for the same value, 0.0 for another one."""
+        """Return 1.0 for the same value, 0.0 for another one."""
         value = _find_value(find_last_object(reply), self._steps)
         if isinstance(value, bool):
             answer = "true" if value else "false"
@@ -209,9 +191,9 @@ class JsonFieldMetric:
 
 
 def find_last_object(reply: str) -> dict[str, Any] | None:
-    """The last JSON object in `reply` that is in no other one, or None; never raises.
+    """Return the last outermost JSON object in `reply`, or None; never raises.
 
-    Objects whose first key is longer than 500 characters are passed over.
+    Objects whose first key is longer than 500 characters are skipped.
     """
     text = reply.strip()[-OBJECT_LIMIT:]
     budget = _PARSE_BUDGET
@@ -222,7 +204,7 @@ def find_last_object(reply: str) -> dict[str, Any] | None:
             found, end = _DECODER.raw_decode(text, start.start())
         except json.JSONDecodeError as error:
             end = start.start() + 1
-            # What was parsed, and the lines before it, which are counted far faster.
+            # Characters parsed, and those before, in which lines are counted far faster.
             budget -= error.pos - end + 2 + error.pos // 100
         except RecursionError:
             end = start.start() + 1
@@ -236,7 +218,7 @@ def _find_value(value: object, steps: list[str]) -> object:
         if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list):
-            # An index has few digits, and int() refuses very many.
+            # int() refuses very long numbers.
             index = int(step) if step.isdecimal() and len(step) < 10 else len(value)
             value = value[index] if index < len(value) else None
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,63 +11,46 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from opro_cli.models.keys import OWN_SERVER_KEY, find_key_variable, get_provider, redact
-from opro_cli.models.providers import suggest_model
+from opro_cli.models.keys import OWN_SERVER_KEY, find_key_variable, redact
+from opro_cli.models.providers import find_provider, get_provider, suggest_model
+from opro_cli.models.wire import parse_json
 
 LONGEST_WORDS = 300  # characters of a provider's own words in a message
-LONGEST_READ = 20_000  # characters of an error that are looked at; the rest never says more
+LONGEST_READ = 20_000  # characters of an error that are read; the rest never says more
 
 MESSAGE_KEYS = ("error", "message", "detail")
 CODE_KEYS = ("code", "type", "status", "reason")
 PAGE = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
-# No server can be sent these: an instruction with one in it would fail at every question.
-NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # no [^<>] here may become "." or cross a "<": a body of nothing but "<" must stay cheap to read
-UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNORECASE)
+TAGS = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalText:
-    """What a refusal says.
+    """The text of a refusal.
 
-    words: one printable line of at most LONGEST_WORDS characters, without keys.
-    meaning: the message, uncut, and the provider's codes; to be judged, never to be shown.
+    Attributes:
+        words: One printable line of at most LONGEST_WORDS characters, without keys.
+        meaning: The whole message and the provider's codes; to be classified, never shown.
     """
 
     words: str
     meaning: str
 
 
-def read_refusal(body: str, secrets: Iterable[str] = ()) -> RefusalText:
-    """Read the body of a refusal; `secrets` are not repeated, beside the keys that `redact` knows.
-
-    Of JSON its message is kept, of a web page its title or else its first words.
-    """
+def read_refusal(body: str) -> RefusalText:
+    """Read the body of a refusal: the message in JSON, the title or first words of a web page."""
     data = parse_json(body)
     message = shorten(body if data is None else find_message(data) or body)
     codes = " ".join(find_codes(data))
     if PAGE.search(message):
         message = extract_page_text(message)
-    return RefusalText(make_one_line(message, secrets), f"{message} {codes}")
-
-
-def parse_json(text: str) -> Any:
-    """JSON data, None where it is none (or nested so deeply that nobody meant it)."""
-    from msgspec.json import decode
-
-    try:
-        return decode(text)
-    except (ValueError, RecursionError):  # or half a character, which msgspec refuses
-        pass
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    return RefusalText(make_one_line(message), f"{message} {codes}")
 
 
 def find_message(data: Any) -> str:
-    """The message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
+    """Find the message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
 
     Gemini sends such an object in a list. A message may be JSON again (Ollama quotes llama.cpp),
     and OpenRouter's "Provider returned error" is followed by what the provider said.
@@ -87,7 +69,7 @@ def find_message(data: Any) -> str:
 
 
 def find_codes(data: Any, depth: int = 0) -> Iterator[str]:
-    """Every code, type, status and reason in a provider's JSON error, however deep it sits."""
+    """Yield every code, type, status and reason in a provider's JSON error, at any depth."""
     if isinstance(data, str) and data.startswith("{"):
         data = parse_json(data)
     items: Iterable[Any] = ()
@@ -101,15 +83,8 @@ def find_codes(data: Any, depth: int = 0) -> Iterator[str]:
             yield from find_codes(item, depth + 1)
 
 
-def replace_unsendable(text: str) -> str:
-    """A reply with U+FFFD for what no server can be sent, a NUL and half a character."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return NO_TEXT.sub("\ufffd", text)
-
-
 def shorten(text: str) -> str:
-    """The first LONGEST_READ characters, less a last word that may be half a key."""
+    """Return the first LONGEST_READ characters, less a last word that may be half a key."""
     beginning = text[:LONGEST_READ]
     if len(text) <= LONGEST_READ or beginning[-1].isspace():
         return beginning
@@ -118,24 +93,24 @@ def shorten(text: str) -> str:
 
 
 def extract_page_text(page: str) -> str:
-    """The title of a web page, or else what a reader sees of it, without a tag."""
+    """Return the title of a web page, or else its text without tags."""
     title = TITLE.search(page)
-    text = title[1] if title and title[1].strip() else UNSEEN.sub(" ", page)
+    text = title[1] if title and title[1].strip() else TAGS.sub(" ", page)
     return html.unescape(text).strip()
 
 
-def make_one_line(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without keys, line breaks and control characters, cut to LONGEST_WORDS characters.
+def make_one_line(text: str) -> str:
+    """Make one line of LONGEST_WORDS characters at most, without keys and control characters.
 
     Keys go first: half of one would not be recognised.
     """
-    line = " ".join(redact(text, secrets).split())
+    line = " ".join(redact(text).split())
     line = "".join(character for character in line if character.isprintable())
     return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
 
 
 # transient: asking again may help. unanswerable: this request will never be answered, others may
-# be. permanent: no request will be before somebody does something.
+# be. permanent: none will be until somebody acts.
 Verdict = Literal["transient", "unanswerable", "permanent"]
 
 # 409: the openai client retries lock conflicts too; 425: too early
@@ -179,7 +154,7 @@ BUSY = re.compile(r"resource_exhausted", re.IGNORECASE)
 BAD_KEY = re.compile(
     r"api_key_invalid|api key not valid|(?:incorrect|invalid) api key", re.IGNORECASE
 )
-# for those who send no header: Gemini, Groq ("1m26.4s"), Azure
+# for providers that send no header: Gemini, Groq ("1m26.4s"), Azure
 WAIT = re.compile(
     r"(?:\"retryDelay\": *\"|(?:retry|try again) (?:in|after) )(?:(\d+)m)?(\d+(?:\.\d+)?) ?s",
     re.IGNORECASE,
@@ -188,17 +163,14 @@ WAIT = re.compile(
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
 
-FILTER_HINT = "change the words of the prompt, or ask another model"
-LOADING_HINT = "wait until the server has loaded its model"
-
 
 def classify(status: int | None, meaning: str = "", max_tokens: int | None = None) -> Verdict:
-    """What a refusal means for this request and for all others.
+    """Decide whether a refusal concerns this moment, this request, or every request.
 
-    status: of the HTTP answer, None where there was none.
-    meaning: the provider's words and codes.
-    max_tokens: of the request. Where that alone is more than the model can hold, the request is
-        as long as its neighbours and nothing is wrong with its text.
+    Args:
+        status: Of the HTTP answer, None where there was none.
+        meaning: See `RefusalText`.
+        max_tokens: Of the request; where that alone exceeds the context, no other text would fit.
     """
     if status == 413 or (status == 429 and ABOVE_THE_RATE.search(meaning)):
         return "unanswerable"
@@ -213,7 +185,7 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
 
 
 def can_never_fit(meaning: str, max_tokens: int | None) -> bool:
-    """Whether the answer that was asked for exceeds the context length even without a prompt."""
+    """Whether max_tokens exceeds the context length even without a prompt."""
     context = CONTEXT.search(meaning)
     if context is None or max_tokens is None:
         return False
@@ -228,7 +200,7 @@ def is_account_empty(meaning: str) -> bool:
 def read_retry_after(
     headers: Mapping[str, str] | None, now: datetime | None = None, body: str = ""
 ) -> float | None:
-    """Seconds that a provider asked to wait, or None; never negative.
+    """Return the seconds that a provider asks to wait, or None; never negative.
 
     Reads `retry-after-ms` (OpenAI) and `retry-after` as seconds or as an HTTP date
     (RFC 9110, section 10.2.3); without either, what the body says.
@@ -242,8 +214,8 @@ def read_retry_after(
     if seconds is not None:
         return seconds
     if not value:
-        told = WAIT.search(body[:LONGEST_READ])
-        return 60.0 * int(told[1] or 0) + float(told[2]) if told else None
+        wait = WAIT.search(body[:LONGEST_READ])
+        return 60.0 * int(wait[1] or 0) + float(wait[2]) if wait else None
     try:
         date = parsedate_to_datetime(value)
     except ValueError:
@@ -253,7 +225,7 @@ def read_retry_after(
 
 
 def parse_seconds(value: str) -> float | None:
-    """A number of seconds, None for anything that is no finite number."""
+    """Parse a number of seconds, None for anything but a finite number."""
     try:
         seconds = float(value)
     except ValueError:
@@ -264,26 +236,27 @@ def parse_seconds(value: str) -> float | None:
 def suggest_remedy(
     status: int, meaning: str, model_name: str, api_base: str | None, max_tokens: int | None = None
 ) -> str | None:
-    """What to do about a refusal; None where the provider's words must do."""
+    """Say what to do about a refusal; None where the provider's words must do."""
+    hint = None
     if status == 402 or is_account_empty(meaning):
-        return f"the account at {get_provider(model_name)} needs credit"
-    if status in REFUSES_A_TEXT and FILTERED.search(meaning):
-        return FILTER_HINT
-    if status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
-        return suggest_key(model_name, api_base)
-    if status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
-        return suggest_model(model_name, api_base)
-    if status == 503 and LOADING.search(meaning):
-        return LOADING_HINT
-    if TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens):
-        return "lower max_tokens"
-    if status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
-        return "shorten the prompt, lower max_tokens, or ask a model with a longer context"
-    return None
+        hint = f"the account at {get_provider(model_name)} needs credit"
+    elif status in REFUSES_A_TEXT and FILTERED.search(meaning):
+        hint = "change the words of the prompt, or ask another model"
+    elif status in (401, 403) or (status == 400 and BAD_KEY.search(meaning)):
+        hint = suggest_key(model_name, api_base)
+    elif status == 404 or (status == 400 and NO_SUCH_MODEL.search(meaning)):
+        hint = suggest_model(model_name, api_base)
+    elif status == 503 and LOADING.search(meaning):
+        hint = "wait until the server has loaded its model"
+    elif TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens):
+        hint = "lower max_tokens"
+    elif status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
+        hint = "shorten the prompt, lower max_tokens, or ask a model with a longer context"
+    return hint
 
 
 def suggest_key(model_name: str, api_base: str | None) -> str:
-    """Which variable must hold another key."""
+    """Say which variable must hold another key."""
     where = f" for {api_base}" if api_base else ""
     variable = find_key_variable(model_name, api_base)
     if variable is None:
@@ -293,10 +266,9 @@ def suggest_key(model_name: str, api_base: str | None) -> str:
 
 
 def suggest_address(model_name: str, api_base: str | None) -> str | None:
-    """What to do when something answers that is no model server."""
+    """Say what to do when some other program than a model server answers."""
     if api_base is None:
         return None
-    speaks_openai = not get_provider(model_name).startswith("ollama")
-    return f"check api_base, {api_base}" + (
-        ": most end in /v1" if speaks_openai and not api_base.rstrip("/").endswith("/v1") else ""
-    )
+    adds_v1 = find_provider(model_name).dialect == "ollama"
+    ending = "" if adds_v1 or api_base.rstrip("/").endswith("/v1") else ": most end in /v1"
+    return f"check api_base, {api_base}{ending}"

@@ -15,20 +15,17 @@ import aiohttp
 import certifi
 
 from opro_cli.errors import ModelError
-from opro_cli.models.deadline import Deadline
-from opro_cli.models.error_texts import make_one_line, parse_json
+from opro_cli.models.error_texts import make_one_line
 from opro_cli.models.providers import is_loopback
 from opro_cli.models.refusals import (
-    LONGEST_REFUSAL,
-    HttpAnswer,
-    ModelCall,
     build_broken_off_error,
     build_connection_error,
     build_no_answer_error,
     build_too_large_error,
 )
+from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall, parse_json
 
-# vLLM and whatever else runs on uvicorn hangs up after 5 idle seconds; a request sent at that
+# vLLM, as all that runs on uvicorn, hangs up after 5 idle seconds; a request sent at that
 # moment would be lost
 KEEP_ALIVE_S = 4.0
 LONGEST_HEADER = 65_536  # characters; aiohttp's own limit is less than some gateways send
@@ -37,7 +34,7 @@ LONGEST_HEADER = 65_536  # characters; aiohttp's own limit is less than some gat
 class HttpPost:
     """Connections to one address, as many as there are requests; must be made in an event loop.
 
-    Follows no redirect, keeps no cookie, reads no ~/.netrc and asks nobody twice. Takes proxies
+    Follows no redirect, keeps no cookie, reads no ~/.netrc and repeats no request. Takes proxies
     and certificates from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR).
     """
 
@@ -56,34 +53,36 @@ class HttpPost:
             max_field_size=LONGEST_HEADER,
         )
 
-    async def post(self, body: bytes, asked: ModelCall, deadline: Deadline) -> HttpAnswer:
+    async def post(self, body: bytes, call: ModelCall, deadline: Deadline) -> HttpAnswer:
         """Send `body` and read the answer, whatever its status.
 
-        Raises ModelError without an answer, or for one longer than `asked.most_bytes`.
+        Raises:
+            ModelError: When there is no answer, or one longer than `call.most_bytes`.
         """
         try:
             async with self._session.post(
                 self._url, data=body, proxy=self._proxy, allow_redirects=False
             ) as response:
-                text = await read_body(response, asked, deadline)
+                text = await read_body(response, call, deadline)
                 deadline.complete()
                 return HttpAnswer(response.status, response.headers, text)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            refusal = build_failure(error, asked)
+            refusal = build_failure(error, call)
         # not as its cause: an exception of aiohttp holds the request, and with it the key
         raise refusal
 
     async def close(self) -> None:
+        """Close the connections."""
         await self._session.close()
 
 
-async def read_body(response: aiohttp.ClientResponse, asked: ModelCall, deadline: Deadline) -> str:
+async def read_body(response: aiohttp.ClientResponse, call: ModelCall, deadline: Deadline) -> str:
     """Read the body of an answer that has begun, unpacked, up to the length it may have.
 
-    Of a refusal the beginning is enough, also where the rest never comes.
+    The beginning of a refusal is enough, also where the rest never comes.
     """
     is_refusal = response.status >= 300
-    most = LONGEST_REFUSAL if is_refusal else asked.most_bytes
+    most = LONGEST_REFUSAL if is_refusal else call.most_bytes
     body = bytearray()
     deadline.count_piece()
     try:
@@ -95,9 +94,9 @@ async def read_body(response: aiohttp.ClientResponse, asked: ModelCall, deadline
                 break
     except (aiohttp.ClientError, OSError) as error:
         if not is_refusal:
-            raise build_broken_off_error(asked) from error
+            raise build_broken_off_error(call) from error
     if len(body) > most and not is_refusal:
-        raise build_too_large_error(asked)
+        raise build_too_large_error(call)
     return body[:most].decode("utf-8", "replace")
 
 
@@ -108,24 +107,24 @@ def can_have_arrived(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientResponseError)
 
 
-def build_failure(error: Exception, asked: ModelCall) -> ModelError:
-    """Why no answer began."""
+def build_failure(error: Exception, call: ModelCall) -> ModelError:
+    """Explain why no answer began."""
     if getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return build_connection_error(asked)
+        return build_connection_error(call)
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        words = make_one_line(f"the proxy answered {error.status} {error.message}", asked.secrets)
+        words = make_one_line(f"the proxy answered {error.status} {error.message}")
         return build_no_answer_error(
-            words, asked, "check HTTPS_PROXY", transient=error.status >= 500
+            words, call, "check HTTPS_PROXY", transient=error.status >= 500
         )
-    told = getattr(error, "strerror", None) or getattr(error, "message", None) or error
-    words = make_one_line(str(told), asked.secrets)
+    reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+    words = make_one_line(str(reason))
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
-        return build_no_answer_error(words, asked, "check api_base and the key", transient=False)
-    return build_no_answer_error(words, asked, maybe_billed=can_have_arrived(error))
+        return build_no_answer_error(words, call, "check api_base and the key", transient=False)
+    return build_no_answer_error(words, call, maybe_billed=can_have_arrived(error))
 
 
 def find_proxy(url: str) -> str | None:
-    """The proxy that the environment wants for an address; none stands before this machine."""
+    """Return the proxy that the environment sets for an address; never one for this machine."""
     parts = urlsplit(url)
     if is_loopback(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
@@ -135,26 +134,26 @@ def find_proxy(url: str) -> str | None:
 
 
 def load_certificates(url: str) -> ssl.SSLContext | bool:
-    """Whom to trust; certifi's list, since some Pythons come without any."""
+    """Return the authorities to trust: certifi's by default, since some Pythons have none."""
     if not url.startswith("https"):
         return True
-    told = "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ
-    return ssl.create_default_context(cafile=None if told else certifi.where())
+    is_set = "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ
+    return ssl.create_default_context(cafile=None if is_set else certifi.where())
 
 
 MOST_BYTES = 4_000_000
-"""Of one answer; a list of models is a thousandth of that."""
+"""Of one answer to `HttpGet`; a list of models is a thousandth of that."""
 
 
 class HttpGet:
-    """An async context manager; `seconds` are for everything inside, then TimeoutError.
+    """An async context manager for quick requests, with a time limit for all of them together.
 
     Uses no proxy, follows no redirect, keeps no cookie and reads no ~/.netrc.
     """
 
-    def __init__(self, headers: Mapping[str, str], asked: ModelCall, seconds: float) -> None:
+    def __init__(self, headers: Mapping[str, str], call: ModelCall, seconds: float) -> None:
         self._headers = headers
-        self._asked = asked
+        self._call = call
         self._until = asyncio.get_running_loop().time() + seconds
 
     async def __aenter__(self) -> Self:
@@ -170,9 +169,11 @@ class HttpGet:
         await self._session.close()
 
     async def get(self, url: str, body: Mapping[str, str] | None = None) -> HttpAnswer:
-        """The answer, at most MOST_BYTES of it; a POST where there is a body.
+        """Return at most MOST_BYTES of the answer; sends a POST where there is a body.
 
-        Raises ModelError without an answer, TimeoutError when the time is over.
+        Raises:
+            ModelError: When there is no answer.
+            TimeoutError: When the time is over.
         """
         try:
             async with (
@@ -195,12 +196,12 @@ class HttpGet:
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            refusal = build_failure(error, self._asked)
+            refusal = build_failure(error, self._call)
         # not as its cause: an exception of aiohttp holds the request, and with it the key
         raise refusal
 
-    async def data(self, url: str, body: Mapping[str, str] | None = None) -> Any:
-        """What an answer says in JSON; None where it says nothing, or nothing in time."""
+    async def get_json(self, url: str, body: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON of an answer, None where there is none, or none in time."""
         try:
             answer = await self.get(url, body)
         except (ModelError, TimeoutError):

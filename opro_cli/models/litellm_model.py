@@ -1,8 +1,8 @@
 """Any provider that litellm knows, as a ChatModel.
 
 litellm takes more than three seconds to import, so it is imported at the first reply and in a
-thread, and its environment is prepared before that. It judges nothing here: retrying is
-`calls/attempts`, waiting is bounded here, and a price it does not know stays unknown.
+thread, and its environment is prepared before that. It decides nothing: `calls/attempts` retries,
+the time limit is ours, and a price that it does not know stays unknown.
 """
 
 from __future__ import annotations
@@ -13,88 +13,91 @@ import importlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from weakref import WeakSet
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
-from opro_cli.models.deadline import Deadline
-from opro_cli.models.error_texts import replace_unsendable
-from opro_cli.models.keys import choose_client_key
-from opro_cli.models.litellm_transport import Call, apply_bounds, bound_answers, build_refusal
-from opro_cli.models.openai_answers import read_count
+from opro_cli.models.keys import choose_client_key, require_key
+from opro_cli.models.litellm_transport import (
+    BoundedCall,
+    apply_bounds,
+    bound_answers,
+    build_refusal,
+)
+from opro_cli.models.openai_compatible import read_count
 from opro_cli.models.providers import is_on_this_machine
-from opro_cli.models.refusals import ModelCall, build_no_choices_error, require_key
+from opro_cli.models.refusals import build_no_choices_error
+from opro_cli.models.wire import Deadline, ModelCall, replace_unsendable
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
     "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env
     "LITELLM_LOG": "ERROR",
     # It blots out keys in a copy of each error, for its own use, at 3 s a megabyte on the event
-    # loop. What is shown goes through `provider_keys.redact`.
+    # loop. What is shown goes through `keys.redact`.
     "LITELLM_DISABLE_REDACT_SECRETS": "true",
 }
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 
-# litellm's clients are shared: the last model out closes them (weak: a lost model must not hold on)
+# litellm's clients are shared: the last open model closes them (weak: a lost model must not count)
 _open_models: WeakSet[LitellmModel] = WeakSet()
 
 
 class LitellmModel:
     """A ChatModel over litellm.
 
-    name: as litellm and the config name it, "openai/gpt-4o-mini".
-    api_base: the provider's address, None for its own.
-    timeout: seconds for the whole of one call, from request to last byte, see `Deadline`.
-    extra: passed on to litellm as they are ("top_p", "extra_headers", ...); they cannot replace
-        what a ChatRequest says.
-
     The request's seed is sent where litellm says that the provider takes one and left out
     elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. Nothing else is ever
     dropped: a temperature that a model refuses is an error, since a score at another temperature
     would be the score of another experiment.
+
+    Args:
+        name: As litellm and the config name it, "openai/gpt-4o-mini".
+        api_base: The provider's address, None for its own.
+        timeout: Seconds for the whole of one call, from request to last byte, see `Deadline`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        api_base: str | None = None,
-        timeout: float = 60.0,
-        extra: Mapping[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, name: str, api_base: str | None = None, timeout: float = 60.0) -> None:
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
-        self._extra = dict(extra or {})
         self._litellm: Any = None
         self._takes_seed = False
         self._takes_n = False
 
     @property
     def name(self) -> str:
+        """The model as the config names it."""
         return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; usd is litellm's list price of the model named, see `_price`.
+        """Answer one request; usd is litellm's list price of the model named, see `_compute_usd`.
 
-        An answer is read in full, since a metric reads its end; one that is far longer than
-        max_tokens allows is none. Raises ModelError: transient when asking again may help,
-        unanswerable when this request is refused for what it says.
+        An answer is read in full, since a metric reads its end; one far longer than max_tokens
+        allows is refused.
+
+        Raises:
+            ModelError: Transient when asking again may help, unanswerable when this request is
+                refused for its content.
         """
-        litellm, asked = await self._ready(), self._asked(request)
-        call = Call(asked, Deadline(self._timeout))
+        litellm = await self._prepare()
+        limits = (self._timeout, request.max_tokens, request.choices)
+        bounded = BoundedCall(
+            ModelCall(self._name, self._api_base, *limits), Deadline(self._timeout)
+        )
         try:
-            async with call.deadline:
-                with suppress_logging(), apply_bounds(call):
-                    response = await litellm.acompletion(**self._arguments(request))
+            async with bounded.deadline:
+                with suppress_logging(), apply_bounds(bounded):
+                    response = await litellm.acompletion(**self._build_arguments(request))
         except (TimeoutError, get_openai_error()) as error:
-            raise build_refusal(error, asked, was_answered=call.is_answered) from error
+            raise build_refusal(error, bounded) from error
         if not response.choices:
-            raise build_no_choices_error(asked)
+            raise build_no_choices_error(bounded.call)
         choice, *more = (
-            Choice(replace_unsendable(each.message.content or ""), each.finish_reason or "unknown")
-            for each in response.choices
+            Choice(replace_unsendable(raw.message.content or ""), raw.finish_reason or "unknown")
+            for raw in response.choices
         )
         prompt_tokens, completion_tokens = read_usage(response)
         return ChatReply(
@@ -102,7 +105,7 @@ class LitellmModel:
             finish_reason=choice.finish_reason,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
-            usd=self._price(response, counted=prompt_tokens is not None),
+            usd=self._compute_usd(response, counted=prompt_tokens is not None),
             more=tuple(more),
         )
 
@@ -115,12 +118,11 @@ class LitellmModel:
         if not _open_models:
             await close_clients(litellm)
 
-    async def _ready(self) -> Any:
-        """litellm, imported; raises ModelError when a key is missing or the name means nothing."""
+    async def _prepare(self) -> Any:
+        """Import litellm; raises ModelError for a missing key and an unknown provider."""
         if self._litellm is not None:
             return self._litellm
-        if "api_key" not in self._extra:
-            require_key(self._name, self._api_base)
+        require_key(self._name, self._api_base)
         litellm = await asyncio.to_thread(load_litellm)
         try:
             provider = litellm.get_llm_provider(self._name)[1]
@@ -137,16 +139,15 @@ class LitellmModel:
         _open_models.add(self)
         return litellm
 
-    def _arguments(self, request: ChatRequest) -> dict[str, Any]:
-        """litellm's arguments for one call; it renames max_tokens for the models that want that."""
-        arguments = {
-            **self._extra,
+    def _build_arguments(self, request: ChatRequest) -> dict[str, Any]:
+        """Build litellm's arguments; it renames max_tokens for the models that need it."""
+        arguments: dict[str, Any] = {
             "model": self._name,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
             "timeout": self._timeout,
-            # both names: its providers read different ones
+            # its providers read one or the other
             "num_retries": 0,
             "max_retries": 0,
         }
@@ -160,20 +161,14 @@ class LitellmModel:
             arguments["api_base"] = self._api_base
         key = choose_client_key(self._name, self._api_base)
         if key is not None:
-            arguments.setdefault("api_key", key)
+            arguments["api_key"] = key
         return arguments
 
-    def _asked(self, request: ChatRequest) -> ModelCall:
-        secrets = tuple(str(value) for key, value in self._extra.items() if "key" in key.lower())
-        how = (self._timeout, request.max_tokens, secrets, request.choices)
-        return ModelCall(self._name, self._api_base, *how)
+    def _compute_usd(self, response: Any, counted: bool) -> float | None:
+        """Return the US dollars of one call as `CallPrices` does; `counted`: tokens were sent.
 
-    def _price(self, response: Any, counted: bool) -> float | None:
-        """US dollars of one call, None where unknown; `counted`: the server sent token counts.
-
-        A self-hosted server on this machine costs 0. Everywhere else litellm's list price of the
-        model named counts (also behind a gateway, which may charge differently), and its 0 counts
-        as unknown: it prices models at 0 that are anything but free (huggingface/, bedrock/).
+        litellm's 0 counts as unknown: it prices models at 0 that are anything but free
+        (huggingface/, bedrock/).
         """
         if is_on_this_machine(self._name, self._api_base):
             return 0.0
@@ -181,7 +176,7 @@ class LitellmModel:
 
 
 def read_usage(response: Any) -> tuple[int | None, int | None]:
-    """Prompt and completion tokens; litellm shows 0 and 0 when the server sent no counts."""
+    """Return prompt and completion tokens; litellm shows 0 and 0 where the server sent none."""
     usage = response.get("usage")
     counts = {} if usage is None else dict(usage)
     prompt, completion = (
@@ -205,7 +200,7 @@ def load_litellm() -> Any:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # litellm dumps a malformed reply before it refuses it; the refusal says enough
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
-    # Outside the openai client litellm repeats a request by itself when the connection was reset,
+    # Outside the openai client litellm repeats a request when the connection was reset,
     # though the first one may have been answered and billed: it must fail like any other.
     handlers.AsyncHTTPHandler.single_connection_post_request = fail_again
     bound_answers(
@@ -219,8 +214,11 @@ def load_litellm() -> Any:
 
 @contextlib.contextmanager
 def suppress_logging() -> Iterator[None]:
-    """Calls of this task without litellm's success logging, which costs a fifth of its CPU time
-    and, for Ollama, asks the server about the model in a blocking call on the event loop."""
+    """Suppress litellm's success logging in this task.
+
+    It costs a fifth of litellm's CPU time and, for Ollama, asks the server about the model in a
+    blocking call on the event loop.
+    """
     internal = importlib.import_module("litellm._internal_context").is_internal_call
     token = internal.set(True)
     try:
@@ -230,7 +228,7 @@ def suppress_logging() -> Iterator[None]:
 
 
 def get_openai_error() -> type[Exception]:
-    """The root of the openai client's errors and, as it happens, of all of litellm's."""
+    """Return the root of the openai client's errors and, as it happens, of all of litellm's."""
     root: type[Exception] = importlib.import_module("openai").OpenAIError
     return root
 
@@ -241,6 +239,6 @@ async def fail_again(*_: object, **__: object) -> None:
 
 
 async def close_clients(litellm: Any) -> None:
-    """Close litellm's clients and forget them; its logging never began, see `unlogged`."""
+    """Close litellm's clients and forget them; its logging never began, see `suppress_logging`."""
     await litellm.close_litellm_async_clients()
     litellm.in_memory_llm_clients_cache.flush_cache()

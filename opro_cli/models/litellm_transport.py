@@ -9,26 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
 from opro_cli.errors import ModelError
-from opro_cli.models.deadline import Deadline
+from opro_cli.models import refusals
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
 from opro_cli.models.http import can_have_arrived
-from opro_cli.models.refusals import (
-    LONGEST_REFUSAL,
-    HttpAnswer,
-    ModelCall,
-    build_broken_off_error,
-    build_connection_error,
-    build_no_answer_error,
-    build_status_error,
-    build_timeout_error,
-    build_too_large_error,
-    build_unreadable_error,
-)
+from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
 
@@ -36,15 +25,15 @@ PACKED = ("gzip", "deflate")
 MOST_AT_ONCE = 65_536  # bytes that are unpacked at a time
 
 
-class AnswerTooLarge(Exception):
-    """An answer is longer than what was asked for can be."""
+class AnswerTooLargeError(Exception):
+    """An answer is longer than the call allows."""
 
 
 @dataclass(slots=True)
-class Call:
-    """A request of this task and its time limit; status: of the latest answer, None before one."""
+class BoundedCall:
+    """A call of this task and its time limit; status: of the latest answer, None before one."""
 
-    asked: ModelCall
+    call: ModelCall
     deadline: Deadline
     status: int | None = None
 
@@ -54,11 +43,11 @@ class Call:
         return self.status is not None and self.status < 300
 
 
-_current: ContextVar[Call | None] = ContextVar("call", default=None)
+_current: ContextVar[BoundedCall | None] = ContextVar("call", default=None)
 
 
 @contextmanager
-def apply_bounds(call: Call) -> Iterator[None]:
+def apply_bounds(call: BoundedCall) -> Iterator[None]:
     """Bound the answers to requests of this task."""
     token = _current.set(call)
     try:
@@ -68,7 +57,7 @@ def apply_bounds(call: Call) -> Iterator[None]:
 
 
 def bound_answers(*transports: type[Any]) -> None:
-    """Have these httpx transports count what they read; doing it twice changes nothing."""
+    """Make these httpx transports count what they read; doing it twice changes nothing."""
     for transport in transports:
         handle = transport.handle_async_request
         if not hasattr(handle, "is_bounded"):
@@ -85,8 +74,8 @@ def _bound(handle: Handle) -> Handle:
         call.deadline.count_piece()
         call.status = response.status_code
         encoding = response.headers.pop("content-encoding", "").strip().lower()
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _Body(response.stream, encoding in PACKED, call)
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        response.stream = _Body(stream, encoding in PACKED, call)
         return response
 
     handle_async_request.is_bounded = True  # type: ignore[attr-defined]
@@ -94,23 +83,23 @@ def _bound(handle: Handle) -> Handle:
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, unpacked and counted as it is read.
+    """The body of an answer, unpacked and counted as it is read; only the beginning of a refusal.
 
-    Raises AnswerTooLarge; of a refusal the beginning is enough.
+    Raises AnswerTooLargeError within an answer that is too long.
     """
 
-    def __init__(self, body: httpx.AsyncByteStream, is_packed: bool, call: Call) -> None:
+    def __init__(self, body: httpx.AsyncByteStream, is_packed: bool, call: BoundedCall) -> None:
         self._body, self._call, self._is_packed = body, call, is_packed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         is_answer = self._call.is_answered
-        left = self._call.asked.most_bytes if is_answer else LONGEST_REFUSAL
+        left = self._call.call.most_bytes if is_answer else LONGEST_REFUSAL
         async for piece in self._pieces():
             yield piece[:left]
             left -= len(piece)
             if left < 0:
                 if is_answer:
-                    raise AnswerTooLarge
+                    raise AnswerTooLargeError
                 return
         if is_answer:
             self._call.deadline.complete()
@@ -125,10 +114,11 @@ class _Body(httpx.AsyncByteStream):
             if not self._is_packed:
                 yield piece
                 continue
+            packed = piece
             try:
-                while piece:
-                    yield unpacker.decompress(piece, MOST_AT_ONCE)
-                    piece = unpacker.unconsumed_tail
+                while packed:
+                    yield unpacker.decompress(packed, MOST_AT_ONCE)
+                    packed = unpacker.unconsumed_tail
             except zlib.error as error:
                 raise httpx.DecodingError(str(error)) from error
 
@@ -140,47 +130,45 @@ TRACEBACK = re.compile(r"\s*Traceback \(most recent call last\)")
 ADVICE = re.compile(r"\.? *To drop (?:unsupported|these).*", re.DOTALL)
 
 
-def build_refusal(error: Exception, asked: ModelCall, *, was_answered: bool = False) -> ModelError:
-    """Why a model did not answer, what to do about it, and whether to ask again.
-
-    was_answered: the server began an answer that is no refusal.
-    """
-    causes = tuple(walk_causes(error))
-    if any(isinstance(cause, AnswerTooLarge) for cause in causes):
-        return build_too_large_error(asked)
-    answer = find_answer(causes)
-    if answer is not None:
-        return build_status_error(answer, asked)
-    if any(is_timeout(cause) for cause in causes):
-        return build_timeout_error(asked)
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return build_connection_error(asked)
-    if any(isinstance(cause, httpx.ReadError) for cause in causes):
-        return build_broken_off_error(asked)
-    text = find_unreadable_text(causes)
-    if text is not None:
-        return build_unreadable_error(text, asked)
-    return build_unsent_error(error, causes, asked, was_answered)
+def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
+    """Explain why a model did not answer, what to do about it, and whether to ask again."""
+    causes, call = tuple(walk_causes(error)), bounded.call
+    if any(isinstance(cause, AnswerTooLargeError) for cause in causes):
+        refusal = refusals.build_too_large_error(call)
+    elif (answer := find_answer(causes)) is not None:
+        refusal = refusals.build_status_error(answer, call)
+    elif any(map(is_timeout, causes)):
+        refusal = refusals.build_timeout_error(call)
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        refusal = refusals.build_connection_error(call)
+    elif any(isinstance(cause, httpx.ReadError) for cause in causes):
+        refusal = refusals.build_broken_off_error(call)
+    elif (text := find_unreadable_text(causes)) is not None:
+        refusal = refusals.build_unreadable_error(text, call)
+    else:
+        refusal = build_unsent_error(error, causes, bounded)
+    return refusal
 
 
 def build_unsent_error(
-    error: Exception, causes: tuple[BaseException, ...], asked: ModelCall, was_answered: bool
+    error: Exception, causes: tuple[BaseException, ...], bounded: BoundedCall
 ) -> ModelError:
-    """A broken connection, or what litellm refuses to send or to read."""
-    said = read_refusal(extract_words(error, causes), asked.secrets)
+    """Explain a broken connection, or something that litellm refuses to send or to read."""
+    call = bounded.call
+    refusal = read_refusal(extract_words(error, causes))
     code: int | None = getattr(error, "status_code", None)
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
-    return build_no_answer_error(
-        said.words,
-        asked,
-        None if code is None else suggest_remedy(code, said.meaning, asked.name, asked.api_base),
-        transient=classify(code, said.meaning) == "transient" and not lacks_a_package,
-        maybe_billed=was_answered or any(map(can_have_arrived, causes)),
+    return refusals.build_no_answer_error(
+        refusal.words,
+        call,
+        None if code is None else suggest_remedy(code, refusal.meaning, call.name, call.api_base),
+        transient=classify(code, refusal.meaning) == "transient" and not lacks_a_package,
+        maybe_billed=bounded.is_answered or any(map(can_have_arrived, causes)),
     )
 
 
 def walk_causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what caused it, what caused that, and so on; not the refusal of an earlier call."""
+    """Yield `error`, its cause, the cause of that, and so on, up to an earlier call's refusal."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ModelError):
         yield cause
@@ -188,7 +176,7 @@ def walk_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def find_answer(causes: tuple[BaseException, ...]) -> HttpAnswer | None:
-    """What the server answered, if it answered with a refusal."""
+    """Return the refusal that the server sent, None where it sent none."""
     for cause in reversed(causes):
         if isinstance(cause, httpx.HTTPStatusError):
             return HttpAnswer(
@@ -202,7 +190,7 @@ def find_answer(causes: tuple[BaseException, ...]) -> HttpAnswer | None:
 
 
 def find_unreadable_text(causes: tuple[BaseException, ...]) -> str | None:
-    """What a server sent as its answer and nobody could read; None when that is not the trouble."""
+    """Return an answer that could not be read, None where that is not the trouble."""
     for cause in causes:
         if isinstance(cause, json.JSONDecodeError):
             return cause.doc
@@ -211,12 +199,12 @@ def find_unreadable_text(causes: tuple[BaseException, ...]) -> str | None:
 
 
 def is_timeout(cause: BaseException) -> bool:
-    """By name too: the timeouts of openai and httpx are no TimeoutErrors."""
+    """Whether an error is a timeout; by name too, since openai's and httpx's derive from others."""
     return isinstance(cause, TimeoutError) or type(cause).__name__ in ("APITimeoutError", "Timeout")
 
 
 def extract_words(error: BaseException, causes: tuple[BaseException, ...]) -> str:
-    """What the provider said; for a broken connection what the system said."""
+    """Return the provider's own words; for a broken connection those of the system."""
     system = next((c for c in reversed(causes) if isinstance(c, OSError) and c.strerror), None)
     if system is not None:
         return system.strerror or ""

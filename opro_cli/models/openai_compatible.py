@@ -1,7 +1,7 @@
 """Servers that speak OpenAI's chat completions, asked without litellm.
 
 litellm takes seconds to import and five milliseconds of CPU time a call; this takes a tenth of
-both. What is not a plain chat completion is left to litellm, see `can_serve`.
+both. Everything but plain chat completions is left to litellm, see `can_serve`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
-from opro_cli.models.deadline import Deadline
-from opro_cli.models.keys import choose_client_key, find_key_variable, get_provider
-from opro_cli.models.openai_answers import read_reply
-from opro_cli.models.prices import compute_usd, find_listing
-from opro_cli.models.providers import find_base
-from opro_cli.models.refusals import ModelCall, build_timeout_error, require_key
+from opro_cli.models import refusals
+from opro_cli.models.keys import choose_client_key, find_key_variable, require_key
+from opro_cli.models.prices import CallPrices, Usage, find_listing
+from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
+from opro_cli.models.wire import (
+    Deadline,
+    HttpAnswer,
+    ModelCall,
+    parse_json,
+    replace_unsendable,
+)
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost
@@ -37,7 +43,7 @@ ACCOUNT_HEADERS = {
 
 
 def can_serve(name: str) -> bool:
-    """Whether `name` is served here as litellm would serve it."""
+    """Whether a model of a provider without litellm is asked here as litellm would ask it."""
     if any(os.environ.get(variable) for variable in LITELLM_ONLY):
         return False
     if get_provider(name) != "openai":
@@ -49,50 +55,51 @@ def can_serve(name: str) -> bool:
 class OpenAICompatibleModel:
     """A ChatModel over the route /chat/completions.
 
-    name: as the config and litellm name it, "openai/gpt-4o-mini", "ollama_chat/mistral".
-    api_base: the server's address, None for that of the environment or the usual one. Ollama's is
-        its root, as litellm has it.
-    timeout: seconds for the whole of one call, from request to last byte, see `Deadline`.
+    Everything in a request is sent as it is; a refusal by the model is an error in its own words.
 
-    Everything in a request is sent as it is; what a model refuses is an error in its own words.
+    Args:
+        name: As the config and litellm name it, "openai/gpt-4o-mini", "ollama_chat/mistral".
+        api_base: None for the address in the environment or the usual one. Ollama's is its root.
+        timeout: Seconds for the whole of one call, from request to last byte, see `Deadline`.
     """
 
     def __init__(self, name: str, api_base: str | None = None, timeout: float = 60.0) -> None:
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
+        self._model = strip_provider(name)
+        is_reasoning = get_provider(name) == "openai" and REASONING.search(self._model)
+        self._limit_key = "max_completion_tokens" if is_reasoning else "max_tokens"
         self._http: HttpPost | None = None
 
     @property
     def name(self) -> str:
+        """The model as the config names it."""
         return self._name
 
-    async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; usd is the list price of the model named, see `compute_usd`.
+    @cached_property
+    def _prices(self) -> CallPrices:
+        return CallPrices(self._name, self._api_base)
 
-        An answer is read in full, since a metric reads its end; one that is far longer than
-        max_tokens allows is none. Raises ModelError: transient when asking again may help,
-        unanswerable when this request is refused for what it says.
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request; usd is the list price of the model named, see `CallPrices`.
+
+        An answer is read in full, since a metric reads its end; one far longer than max_tokens
+        allows is refused.
+
+        Raises:
+            ModelError: Transient when asking again may help, unanswerable when this request is
+                refused for its content.
         """
-        asked = ModelCall(
-            *(self._name, self._api_base, self._timeout, request.max_tokens),
-            choices=request.choices,
-        )
-        http = self._http = self._http or self._open()
+        limits = (self._timeout, request.max_tokens, request.choices)
+        call = ModelCall(self._name, self._api_base, *limits)
+        http = self._http = self._http or self._connect()
         try:
             async with Deadline(self._timeout) as deadline:
-                answer = await http.post(self._body(request), asked, deadline)
+                answer = await http.post(self._build_body(request), call, deadline)
         except TimeoutError as error:
-            raise build_timeout_error(asked) from error
-        said = read_reply(answer, asked)
-        return ChatReply(
-            text=said.text,
-            finish_reason=said.finish_reason,
-            prompt_tokens=None if said.usage is None else said.usage.prompt,
-            completion_tokens=None if said.usage is None else said.usage.completion,
-            usd=compute_usd(self._name, self._api_base, said.usage, said.tier),
-            more=said.more,
-        )
+            raise refusals.build_timeout_error(call) from error
+        return read_reply(answer, call, self._prices)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -100,8 +107,8 @@ class OpenAICompatibleModel:
         if http is not None:
             await http.close()
 
-    def _open(self) -> HttpPost:
-        """Connections with the key of now; raises ModelError when key or address is missing."""
+    def _connect(self) -> HttpPost:
+        """Open connections with the current key; raises ModelError without key or address."""
         require_key(self._name, self._api_base)
         base = find_base(self._name, self._api_base)
         if base is None:
@@ -113,16 +120,14 @@ class OpenAICompatibleModel:
 
         return HttpPost(build_url(self._name, base), build_headers(self._name, self._api_base))
 
-    def _body(self, request: ChatRequest) -> bytes:
-        from msgspec.json import encode  # as in journal_lines
+    def _build_body(self, request: ChatRequest) -> bytes:
+        from msgspec.json import encode  # here, since not every run has a model over HTTP
 
-        model = strip_provider(self._name)
-        reasons = get_provider(self._name) == "openai" and REASONING.search(model)
         body: dict[str, Any] = {
-            "model": model,
+            "model": self._model,
             "messages": request.messages,
             "temperature": request.temperature,
-            "max_completion_tokens" if reasons else "max_tokens": request.max_tokens,
+            self._limit_key: request.max_tokens,
         }
         if request.seed is not None:
             body["seed"] = request.seed
@@ -137,22 +142,17 @@ class OpenAICompatibleModel:
             return json.dumps(body).encode()
 
 
-def strip_provider(name: str) -> str:
-    """The model as its server names it, without our provider."""
-    return name.partition("/")[2] or name
-
-
 def build_url(name: str, base: str, route: str = ROUTE) -> str:
-    """Where a route of the server at `base` is."""
+    """Return the address of a route of the server at `base`."""
     parts = urlsplit(base)
     path = parts.path.rstrip("/").removesuffix(ROUTE)
-    if get_provider(name).startswith("ollama") and not path.endswith("/v1"):
+    if find_provider(name).dialect == "ollama" and not path.endswith("/v1"):
         path += "/v1"
     return parts._replace(path=path + route).geturl()
 
 
 def build_headers(name: str, api_base: str | None) -> dict[str, str]:
-    """What is sent with every request, the key of now among it."""
+    """Return the headers of every request, with the key that is in the environment now."""
     headers = {"Content-Type": "application/json", "User-Agent": "opro"}
     given = choose_client_key(name, api_base)
     key = given or os.environ.get(find_key_variable(name, api_base) or "", "")
@@ -163,3 +163,78 @@ def build_headers(name: str, api_base: str | None) -> dict[str, str]:
             value = next(filter(None, map(os.environ.get, variables)), None)
             headers |= {header: value} if value else {}
     return headers
+
+
+# a server without a reasoning parser leaves the thoughts before the answer
+TAG = "(?:think|thinking|budget:thinking)>"
+THOUGHTS = re.compile(f"<{TAG}.*?</{TAG}", re.DOTALL)
+THOUGHTS_ELSEWHERE = ("reasoning_content", "reasoning")  # fields of a message
+MOST_TOKENS = 10**8
+"""Of one call: the longest context windows have a tenth of it."""
+
+
+def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatReply:
+    """Read a chat completion; raises ModelError for any other answer."""
+    if answer.status >= 300:
+        raise refusals.build_refusal(answer, call)
+    data = parse_json(answer.body)
+    if isinstance(data, dict) and data.get("error") and not data.get("choices"):
+        raise refusals.build_error_in_answer(data["error"], answer, call)
+    choices: Any = data.get("choices") if isinstance(data, dict) else None
+    if choices == []:
+        raise refusals.build_no_choices_error(call)
+    try:
+        first, *more = map(read_choice, choices)
+    except (TypeError, KeyError, AttributeError, ValueError):  # ValueError: {} or ""
+        raise refusals.build_unreadable_error(answer.body, call) from None
+    usage, tier = read_usage(data.get("usage")), data.get("service_tier")
+    return ChatReply(
+        text=first.text,
+        finish_reason=first.finish_reason,
+        prompt_tokens=None if usage is None else usage.prompt,
+        completion_tokens=None if usage is None else usage.completion,
+        usd=prices.compute_usd(usage, tier if isinstance(tier, str) else ""),
+        more=tuple(more),
+    )
+
+
+def read_choice(choice: dict[str, Any]) -> Choice:
+    """Read one answer, without NUL and half a character.
+
+    Raises:
+        TypeError, KeyError, AttributeError: When it is not in OpenAI's format.
+    """
+    text, finish_reason = read_text(choice["message"]), choice.get("finish_reason")
+    reason = finish_reason if isinstance(finish_reason, str) else "unknown"
+    return Choice(replace_unsendable(text), reason)
+
+
+def read_text(message: dict[str, Any]) -> str:
+    """Return the answer in a message, without the thoughts before it; TypeError without a text."""
+    content = message.get("content")
+    if content is None:
+        return ""
+    if not isinstance(content, str):
+        raise TypeError(type(content))
+    if any(field in message for field in THOUGHTS_ELSEWHERE):
+        return content
+    thoughts = THOUGHTS.match(content)
+    return content[thoughts.end() :] if thoughts else content
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """Read the token counts of an answer, None where they are missing or make no sense."""
+    prompt, completion = read_count(usage, "prompt_tokens"), read_count(usage, "completion_tokens")
+    if not prompt or completion is None:
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = read_count(details, "cached_tokens") or 0
+    written = read_count(details, "cache_write_tokens")
+    written = written or read_count(details, "cache_creation_tokens") or 0
+    return Usage(prompt, completion, min(cached, prompt), min(written, prompt))
+
+
+def read_count(counts: Any, key: str) -> int | None:
+    """Return a number of tokens, None for anything else, or for more than any model can take."""
+    value = counts.get(key) if isinstance(counts, dict) else None
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -1,47 +1,190 @@
-"""Providers: their addresses, the servers people run themselves, and the commands for those."""
+"""Providers of models, one row each, and the addresses, servers and hints that follow from them."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from opro_cli.models.keys import OPENAI_BASE_VARIABLES, get_provider, has_own_server, parse_host
 
-BASE_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "openai": OPENAI_BASE_VARIABLES,
-    "hosted_vllm": ("HOSTED_VLLM_API_BASE",),
-    "lm_studio": ("LM_STUDIO_API_BASE",),
-    "llamafile": ("LLAMAFILE_API_BASE",),
-    "ollama": ("OLLAMA_API_BASE",),
-    "ollama_chat": ("OLLAMA_API_BASE",),
-}
-DEFAULT_BASE: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
-    "llamafile": "http://127.0.0.1:8080/v1",
-    "ollama": "http://localhost:11434",
-    "ollama_chat": "http://localhost:11434",
-}
-SELF_HOSTED = frozenset({"hosted_vllm", "llamafile", "lm_studio", "ollama", "ollama_chat"})
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider, or a kind of server that people run themselves (then it has a `kind`).
+
+    Attributes:
+        prefixes: The part before the slash of its models' names. A server without one is asked as
+            openai/ with an api_base.
+        keys: Environment variables that may hold its key, the customary one first; any of them is
+            enough. Servers that people run themselves want a key only where they are told to.
+        base_variables: Environment variables that may hold its address, the first one set counts.
+            A provider that has some is asked without litellm.
+        base: Its usual address.
+        key_prefix: Beginning of the environment variables with its keys, where `keys` is empty;
+            by default its name in capitals.
+        kind: The server's name in `opro check --json`; title: in messages.
+        owner: `owned_by` in its list of models.
+        port: Where it listens by default; shares_port: where other programs often do, too.
+        start, get, lengthen: What starts the server, gets a model, and raises its context length;
+            {model} and {tokens} are filled in.
+        dialect: The API beside OpenAI's that tells its limits. Ollama has an address without /v1
+            and names with tags; llama.cpp answers with its one model whatever name is asked for.
+    """
+
+    prefixes: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    base_variables: tuple[str, ...] = ()
+    base: str | None = None
+    key_prefix: str = ""
+    kind: str = ""
+    title: str = ""
+    owner: str = ""
+    port: int = 0
+    shares_port: bool = False
+    start: str = ""
+    get: str = ""
+    lengthen: str = ""
+    dialect: Literal["openai", "ollama", "lm_studio", "llama.cpp"] = "openai"
+
+
+PROVIDERS = (
+    Provider(("anthropic",), ("ANTHROPIC_API_KEY",)),
+    Provider(("azure",), ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN")),
+    Provider(("bedrock", "sagemaker"), key_prefix="AWS_"),
+    Provider(("cerebras",), ("CEREBRAS_API_KEY",)),
+    Provider(("cohere",), ("COHERE_API_KEY",)),
+    Provider(("deepinfra",), ("DEEPINFRA_API_KEY",)),
+    Provider(("deepseek",), ("DEEPSEEK_API_KEY",)),
+    Provider(
+        ("fireworks_ai",), ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY")
+    ),
+    Provider(("gemini",), ("GEMINI_API_KEY", "GOOGLE_API_KEY")),
+    Provider(("groq",), ("GROQ_API_KEY",)),
+    Provider(("huggingface",), ("HUGGINGFACE_API_KEY", "HF_TOKEN")),
+    Provider(("mistral",), ("MISTRAL_API_KEY",)),
+    Provider(("nvidia_nim",), ("NVIDIA_NIM_API_KEY",)),
+    Provider(
+        ("openai",),
+        ("OPENAI_API_KEY",),
+        base_variables=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+        base="https://api.openai.com/v1",
+    ),
+    Provider(("openrouter",), ("OPENROUTER_API_KEY", "OR_API_KEY")),
+    Provider(("perplexity",), ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
+    Provider(("together_ai",), ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY")),
+    Provider(("xai",), ("XAI_API_KEY",)),
+    Provider(
+        ("ollama", "ollama_chat"),
+        ("OLLAMA_API_KEY",),
+        base_variables=("OLLAMA_API_BASE",),
+        base="http://localhost:11434",
+        kind="ollama",
+        title="Ollama",
+        owner="library",
+        port=11434,
+        start="start it with `ollama serve`",
+        get="`ollama pull {model}`",
+        lengthen="`OLLAMA_CONTEXT_LENGTH={tokens} ollama serve`",
+        dialect="ollama",
+    ),
+    Provider(
+        ("hosted_vllm",),
+        ("HOSTED_VLLM_API_KEY",),
+        base_variables=("HOSTED_VLLM_API_BASE",),
+        kind="vllm",
+        title="vLLM",
+        owner="vllm",
+        port=8000,
+        shares_port=True,
+        start="start it with `vllm serve {model}`",
+        get="serve it with `vllm serve {model}`",
+        lengthen="`vllm serve {model} --max-model-len {tokens}`",
+    ),
+    Provider(
+        ("lm_studio",),
+        ("LM_STUDIO_API_KEY",),
+        base_variables=("LM_STUDIO_API_BASE",),
+        kind="lm_studio",
+        title="LM Studio",
+        owner="organization_owner",
+        port=1234,
+        start="start it with `lms server start`",
+        get="`lms get {model}` and `lms load {model}`",
+        lengthen="`lms load {model} --context-length {tokens}`",
+        dialect="lm_studio",
+    ),
+    Provider(
+        (),
+        kind="llama.cpp",
+        title="llama.cpp",
+        owner="llamacpp",
+        port=8080,
+        shares_port=True,
+        # -c is shared out among the slots of -np
+        start="start it with `llama-server -m FILE.gguf -c 16384 -np 4`",
+        get="start it with the file of that model: `llama-server -m FILE.gguf -c 16384 -np 4`",
+        lengthen="`llama-server` with -c {tokens} for each slot of -np",
+        dialect="llama.cpp",
+    ),
+    Provider(
+        ("llamafile",),
+        ("LLAMAFILE_API_KEY",),
+        base_variables=("LLAMAFILE_API_BASE",),
+        base="http://127.0.0.1:8080/v1",
+        kind="llamafile",
+        title="llamafile",
+        start="start the llamafile with `--server`",
+        get="start the llamafile of that model with `--server`",
+        lengthen="start the llamafile with -c {tokens}",
+        dialect="llama.cpp",
+    ),
+)
+LOCAL_SERVERS: Mapping[str, Provider] = {row.kind: row for row in PROVIDERS if row.kind}
+_BY_PREFIX = {prefix: row for row in PROVIDERS for prefix in row.prefixes}
+
+OPENAI_HOST = "api.openai.com"
+OPENAI_NAMES = re.compile(r"(gpt-|chatgpt-|o\d)")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def find_base(name: str, api_base: str | None) -> str | None:
-    """The address of the config, of the environment, or the usual one; None where none is known."""
+def get_provider(model_name: str) -> str:
+    """Return the part before the slash; for a bare OpenAI or Claude name, as litellm has it."""
+    provider, slash, _ = model_name.partition("/")
+    if slash:
+        return provider
+    if OPENAI_NAMES.match(model_name):
+        return "openai"
+    return "anthropic" if model_name.startswith("claude") else ""
+
+
+def strip_provider(model_name: str) -> str:
+    """Return the model's name at its server, without the provider before it."""
+    return model_name.partition("/")[2] or model_name
+
+
+def find_provider(model_name: str) -> Provider:
+    """Return the provider's row, an empty one where the table has none."""
+    prefix = get_provider(model_name)
+    return _BY_PREFIX.get(prefix) or Provider((prefix,))
+
+
+def find_base(model_name: str, api_base: str | None) -> str | None:
+    """Return the address in the config, the environment or the table; None where there is none."""
     if api_base:
         return api_base
-    provider = get_provider(name)
-    told = (os.environ.get(variable) for variable in BASE_VARIABLES.get(provider, ()))
-    return next(filter(None, told), None) or DEFAULT_BASE.get(provider)
+    provider = find_provider(model_name)
+    return next(filter(None, map(os.environ.get, provider.base_variables)), provider.base)
 
 
-def is_on_this_machine(name: str, api_base: str | None) -> bool:
-    """Whether a self-hosted kind of server answers for `name` on loopback."""
-    if get_provider(name) not in SELF_HOSTED or name.endswith("-cloud"):
-        return False  # `ollama run x-cloud` is remote
-    return is_loopback(find_base(name, api_base) or "")
+def parse_host(address: str) -> str:
+    """Return the host of an address, "" where it has none or makes no sense."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_loopback(address: str) -> bool:
@@ -49,113 +192,76 @@ def is_loopback(address: str) -> bool:
     return parse_host(address) in LOOPBACK
 
 
+def is_on_this_machine(name: str, api_base: str | None) -> bool:
+    """Whether a kind of server that people run themselves answers for `name` on loopback."""
+    if not find_provider(name).kind or name.endswith("-cloud"):
+        return False  # `ollama run x-cloud` is remote
+    return is_loopback(find_base(name, api_base) or "")
+
+
+def has_own_server(model_name: str, api_base: str | None) -> bool:
+    """Whether another server than OpenAI's answers an openai/ model."""
+    if get_provider(model_name) != "openai":
+        return False
+    host = parse_host(find_base(model_name, api_base) or "")
+    # eu.api.openai.com is OpenAI, too
+    return host != OPENAI_HOST and not host.endswith(f".{OPENAI_HOST}")
+
+
 def find_own_address(name: str, api_base: str | None) -> str | None:
-    """The address of a server that somebody runs themselves; None for a provider's, or unknown."""
+    """Return the address of a server that the user runs; None for a provider's, or unknown."""
     if os.environ.get("USE_LITELLM_PROXY"):  # then litellm asks another one
         return None
-    own = get_provider(name) in SELF_HOSTED or has_own_server(name, api_base)
+    own = find_provider(name).kind or has_own_server(name, api_base)
     return find_base(name, api_base) if own else None
 
 
-Kind = Literal["ollama", "vllm", "lm_studio", "llama.cpp", "llamafile"]
-
-OF_PROVIDER: Mapping[str, Kind] = {
-    "ollama": "ollama",
-    "ollama_chat": "ollama",
-    "hosted_vllm": "vllm",
-    "lm_studio": "lm_studio",
-    "llamafile": "llamafile",
-}
-# `owned_by` in their lists of models
-OF_OWNER: Mapping[str, Kind] = {
-    "library": "ollama",
-    "vllm": "vllm",
-    "organization_owner": "lm_studio",
-    "llamacpp": "llama.cpp",
-}
-# where they listen unless told otherwise; half the world listens on the shared ones
-OWN_PORTS: Mapping[int, Kind] = {11434: "ollama", 1234: "lm_studio"}
-SHARED_PORTS: Mapping[int, Kind] = {8000: "vllm", 8080: "llama.cpp"}
-
-NAMES: Mapping[Kind, str] = {
-    "ollama": "Ollama",
-    "vllm": "vLLM",
-    "lm_studio": "LM Studio",
-    "llama.cpp": "llama.cpp",
-    "llamafile": "llamafile",
-}
-START: Mapping[Kind, str] = {
-    "ollama": "start it with `ollama serve`",
-    "vllm": "start it with `vllm serve {model}`",
-    "lm_studio": "start it with `lms server start`",
-    # llama.cpp shares -c out among its -np slots
-    "llama.cpp": "start it with `llama-server -m FILE.gguf -c 16384 -np 4`",
-    "llamafile": "start the llamafile with `--server`",
-}
-GET: Mapping[Kind, str] = {
-    "ollama": "`ollama pull {model}`",
-    "vllm": "serve it with `vllm serve {model}`",
-    "lm_studio": "`lms get {model}` and `lms load {model}`",
-    "llama.cpp": "start it with the file of that model: `llama-server -m FILE.gguf -c 16384 -np 4`",
-    "llamafile": "start the llamafile of that model with `--server`",
-}
-LENGTHEN: Mapping[Kind, str] = {
-    "ollama": "`OLLAMA_CONTEXT_LENGTH={tokens} ollama serve`",
-    "vllm": "`vllm serve {model} --max-model-len {tokens}`",
-    "lm_studio": "`lms load {model} --context-length {tokens}`",
-    "llama.cpp": "`llama-server` with -c {tokens} for each slot of -np",
-    "llamafile": "start the llamafile with -c {tokens}",
-}
+def identify_server(name: str, api_base: str | None) -> Provider | None:
+    """Return the server that the model's name, or else a port of its own on loopback, implies."""
+    provider = find_provider(name)
+    return provider if provider.kind else _find_listener(name, api_base, shares_port=False)
 
 
-def identify_server(name: str, api_base: str | None) -> Kind | None:
-    """The server that a model's name says, or else the port on this machine that is one's own."""
-    return OF_PROVIDER.get(get_provider(name)) or OWN_PORTS.get(get_local_port(name, api_base))
-
-
-def guess_server(name: str, api_base: str | None) -> Kind | None:
-    """The server that usually listens on this port of this machine, though others do, too."""
-    return SHARED_PORTS.get(get_local_port(name, api_base))
-
-
-def get_local_port(name: str, api_base: str | None) -> int:
-    """The port of an address on this machine that is no provider's; 0 for any other."""
+def _find_listener(name: str, api_base: str | None, *, shares_port: bool) -> Provider | None:
+    """Return the server whose default port on this machine an openai/ model is asked at."""
     base = find_base(name, api_base) or ""
     if get_provider(name) != "openai" or not is_loopback(base):
-        return 0
+        return None
     try:
-        return urlsplit(base).port or 0
+        port = urlsplit(base).port
     except ValueError:
-        return 0
+        return None
+    rows = (row for row in LOCAL_SERVERS.values() if row.port and row.shares_port == shares_port)
+    return next((row for row in rows if row.port == port), None)
 
 
 def suggest_start(name: str, api_base: str | None) -> str:
-    """What to do when nobody answers at the address of a model."""
-    kind, perhaps = identify_server(name, api_base), guess_server(name, api_base)
-    if kind is not None:
-        return fill_command(START[kind], name)
-    if perhaps is not None:
-        return f"if that should be {NAMES[perhaps]}: {fill_command(START[perhaps], name)}"
+    """Say what to do when nobody answers at the address of a model."""
+    server = identify_server(name, api_base)
+    if server is not None:
+        return _fill(server.start, name)
+    usual = _find_listener(name, api_base, shares_port=True)
+    if usual is not None:
+        return f"if that should be {usual.title}: {_fill(usual.start, name)}"
     return f"is the server at {api_base} running?" if api_base else "check the network connection"
 
 
-def suggest_model(name: str, api_base: str | None, kind: Kind | None = None) -> str:
-    """What to do when a server does not have the model; `kind` where it has said what it is."""
+def suggest_model(name: str, api_base: str | None, server: Provider | None = None) -> str:
+    """Say what to do when a server lacks the model; `server`: the kind it claims to be."""
     where = f" and api_base, {api_base}" if api_base else ""
-    kind = kind or identify_server(name, api_base)
-    if kind is None:
+    server = server or identify_server(name, api_base)
+    if server is None:
         return f"check the model's name{where}"
-    return f"{fill_command(GET[kind], name)}, or check the model's name{where}"
+    return f"{_fill(server.get, name)}, or check the model's name{where}"
 
 
-def suggest_context(name: str, kind: Kind | None, tokens: int) -> str:
-    """How a server is given a context of at least so many tokens; a power of two is shown."""
+def suggest_context(name: str, server: Provider | None, tokens: int) -> str:
+    """Say how to give a server a context of at least `tokens`, rounded up to a power of two."""
     enough = max(4096, 1 << (tokens - 1).bit_length())
-    told = fill_command(LENGTHEN[kind], name, enough) if kind else "give the server a longer one"
-    return f"{told}, or lower max_tokens"
+    command = _fill(server.lengthen, name, enough) if server else "give the server a longer one"
+    return f"{command}, or lower max_tokens"
 
 
-def fill_command(command: str, name: str, tokens: int = 0) -> str:
-    """A command for the model that is named, which is quoted where a shell would read more in."""
-    model = name.partition("/")[2] or name
-    return command.format(model=shlex.quote(model), tokens=tokens)
+def _fill(command: str, name: str, tokens: int = 0) -> str:
+    """Fill a model and its context length into a command; the model is quoted for the shell."""
+    return command.format(model=shlex.quote(strip_provider(name)), tokens=tokens)

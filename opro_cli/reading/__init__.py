@@ -1,6 +1,6 @@
-"""How answers are found in what models write: markers, sentences, numbers, letters, words.
+"""Read answers out of the free text that language models write.
 
-The metrics beside this folder decide what is right; the modules in it only read. A reply is read
-as a careful person would: where it says its answer, else with what it concludes, and not at all
-where it declines, contradicts itself or was cut off. `paper_*` read as the paper's reference does.
+The package only reads; the metrics decide what is right. An answer is taken from where the reply
+states it, else from its conclusion. A reply that declines, contradicts itself or was cut off has
+no answer. `paper` reads as the reference implementation of the paper does.
 """

@@ -1,4 +1,4 @@
-"""When two texts are the same answer: Unicode form, case, whitespace and wrapping aside."""
+"""Compare texts as answers, regardless of Unicode form, case, whitespace and wrapping."""
 
 from __future__ import annotations
 
@@ -13,18 +13,9 @@ MAX_WRAPPING = 60
 """Characters around an answer that may be dropped."""
 
 _WRAPPERS = (
-    ("**", "**"),
-    ("__", "__"),
-    ("*", "*"),
-    ("_", "_"),
-    ("`", "`"),
-    ('"', '"'),
-    ("'", "'"),
-    ("“", "”"),
-    ("‘", "’"),
-    ("«", "»"),
-    ("$", "$"),
-)
+    ("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'"),
+    ("“", "”"), ("‘", "’"), ("«", "»"), ("$", "$"),
+)  # fmt: skip
 _STOPS = (".", "!", "。", "।")
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
@@ -32,12 +23,12 @@ _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
 def collapse_spaces(text: str) -> str:
-    """`text` with every run of whitespace as one space and none around."""
+    """Return `text` stripped, with every run of whitespace as one space."""
     return " ".join(text.split())
 
 
 def require_text(raw: str) -> str:
-    """A gold answer that is any text; raises ValueError when there is none."""
+    """Return a gold answer with whitespace collapsed; raises ValueError if it is empty."""
     text = collapse_spaces(raw)
     if not text:
         raise ValueError("expected a text, found an empty one")
@@ -45,8 +36,9 @@ def require_text(raw: str) -> str:
 
 
 def normalize_text(text: str) -> str:
-    """`text` as it is compared: NFKC, casefolded, digits of every script as ASCII ones,
-    whitespace collapsed, nothing invisible.
+    """Return `text` in NFKC, casefolded, whitespace collapsed, without invisible characters.
+
+    Digits of every script become ASCII digits.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", normalize_characters(text))
@@ -54,9 +46,9 @@ def normalize_text(text: str) -> str:
 
 
 def is_same_text(answer: str, target: str) -> bool:
-    """Whether `answer` is `target`, give or take an article, a stop, quotes or markdown around it.
+    """Return whether `answer` is `target`, up to an article, a stop, quotes or markdown around it.
 
-    A target without a letter or digit ("] )", "*") keeps its quotes and markdown: there they
+    A target without a letter or digit ("] )", "*") keeps its quotes and markdown, because they
     may be the answer itself.
     """
     unwrap = any(character.isalnum() for character in target)
@@ -66,15 +58,15 @@ def is_same_text(answer: str, target: str) -> bool:
 
 
 def has_occurrence(needle: str, text: str) -> bool:
-    """Whether `needle` stands in `text` as whole words; see `occurrences`."""
+    """Return whether `needle` occurs in `text` as whole words; see `find_occurrences`."""
     return next(find_occurrences(needle, text), None) is not None
 
 
 def find_occurrences(needle: str, text: str) -> Iterator[int]:
-    """Where `needle` stands in `text` with no letter or digit directly before or after it.
+    """Yield where `needle` occurs in `text` with no letter or digit directly before or after it.
 
-    Letters of scripts that are written without spaces may stand there. Both texts are compared
-    as they are: pass text keys.
+    Adjoining letters of scripts without spaces are allowed. Pass texts from `normalize_text`:
+    both are compared unchanged.
     """
     start = text.find(needle) if needle else -1
     while start >= 0:
@@ -90,12 +82,11 @@ def _build_keys(text: str, unwrap: bool) -> set[str]:
     if unwrap:
         bare = _unwrap_and_unstop(key)
         keys |= {bare, _ARTICLE.sub("", bare)}
-    # A text of nothing but a full stop has no shorter form.
-    return keys - {""}
+    return keys - {""}  # of a text that is only a full stop
 
 
 def _unwrap_and_unstop(key: str) -> str:
-    """`key` without what wraps it and without one stop, inside the wrapping or outside."""
+    """Return `key` without its wrapping and one stop, inside or outside the wrapping."""
     unwrapped = _unwrap(key)
     stopped = unwrapped[:-1].rstrip() if unwrapped.endswith(_STOPS) else unwrapped
     return unwrapped if stopped == unwrapped else _unwrap(stopped)
@@ -122,20 +113,20 @@ _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 
 
 def is_word_list(target: str) -> bool:
-    """Whether `target` is several words without digits and punctuation, as sorted words are."""
+    """Return whether `target` is several words without digits and punctuation."""
     words = target.split()
     return len(words) > 1 and all(_WORD.fullmatch(word) and word.isalpha() for word in words)
 
 
 def has_same_words(answer: str, target: str) -> bool:
-    """Whether `answer` gives the words of `target` in their order: "1. ant, 2. bee and cat"."""
+    """Return whether `answer` is the words of `target` in order: "1. ant, 2. bee and cat"."""
     wanted = normalize_text(target).split()
     given = _WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
 
 
 def join_last_list(lines: list[str]) -> str | None:
-    """The items of the last list in `lines`, joined by commas; None without two in a row.
+    """Return the items of the last list in `lines`, joined by commas; None without two items.
 
     An item is a line with a bullet or a number, or a line of one word.
     """
@@ -150,16 +141,16 @@ def join_last_list(lines: list[str]) -> str | None:
 
 
 def join_leading_list(lines: list[str]) -> str | None:
-    """The items of the list that `lines` begin with, in the same form."""
+    """Return the items of the list at the start of `lines`, joined by commas, or None."""
     kind = _classify_item(lines[0]) if lines else None
     if kind is None:
         return None
-    found = itertools.takewhile(lambda line: _classify_item(line) == kind, lines)
-    items = [item[kind].strip() for line in found if (item := _ITEM.fullmatch(line))]
+    listed = itertools.takewhile(lambda line: _classify_item(line) == kind, lines)
+    items = [item[kind].strip() for line in listed if (item := _ITEM.fullmatch(line))]
     return ", ".join(items) if len(items) > 1 else None
 
 
 def _classify_item(line: str) -> int | None:
-    """1 for an item with a bullet or number, 2 for one of a word alone, None for neither."""
+    """Return 1 for an item with a bullet or number, 2 for a lone word, None for neither."""
     item = _ITEM.fullmatch(line)
     return item.lastindex if item else None

@@ -1,17 +1,26 @@
-"""Yes/no answers: their words, what negates them, and questions answered by restating them."""
+"""Read yes/no answers: their words, negations, and answers that restate the question."""
 
 from __future__ import annotations
 
 import functools
 import re
 from dataclasses import dataclass
+from itertools import islice
+
+from opro_cli.reading import prose
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
+from opro_cli.reading.reply_text import is_repetition
 
 Family = tuple[str, str]
 
 FAMILIES: tuple[Family, ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
 FAMILY_OF = {word: family for family in FAMILIES for word in family}
-OTHER: dict[Family, Family] = {FAMILIES[0]: FAMILIES[1], FAMILIES[1]: FAMILIES[0]}
-"""The family whose words serve as well: a question with "yes" may be answered with "true"."""
+_EQUIVALENTS = {
+    FAMILIES[0]: FAMILIES[:2],
+    FAMILIES[1]: (FAMILIES[1], FAMILIES[0]),
+    FAMILIES[2]: FAMILIES[2:],
+}
+"""Families to read for each: a question with "yes" may be answered with "true"."""
 
 # "no-one", "yes'" and "untrue" are other words than "no", "yes" and "true". "No" before a noun
 # denies the noun: "there is no doubt".
@@ -40,13 +49,13 @@ _NEGATED = re.compile(
     r"|strictly|formally|answer|considered|both)\s){0,3}[*_\"'`(]{0,3}\Z",
     re.IGNORECASE,
 )
-# What is weighed is not yet said: "whether it is valid", "if the premises are true".
+# Considered, not asserted: "whether it is valid", "if the premises are true".
 _WEIGHED = re.compile(
     r"(?<![^\W_])(?:whether|if|when|whenever|suppose|supposing|assume|assuming|unless|could|might"
     r"|may|were|would(?!\s(?:say|answer|be|go|guess|conclude|have)))(?![^\W_])[^,;:.]{0,200}\Z",
     re.IGNORECASE,
 )
-# "The statement is incorrect": said of what the question states.
+# "The statement is incorrect" judges the statement in the question.
 _JUDGED = re.compile(
     r"(?<![^\W_])(?:statement|claim|sentence|assertion|that|this|it|which|everything)"
     r"(?:\s(?:is|are|was)|['’]s)(?P<denied>n['’]t|\snot)?(?:\s(?:therefore|thus|indeed|clearly|actually"
@@ -75,71 +84,69 @@ _BIT = re.compile(r"[\s*_\"'`($]{0,6}([01])[\s*_\"'`)$.]{0,6}")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One of the two words in a text. word: what it comes to, negations applied."""
+class _Verdict:
+    """One of the two words in a text, with negations applied to `word`."""
 
     word: str
     start: int
     end: int
 
 
-def find_verdicts(text: str, family: Family) -> list[Verdict]:
-    """The words of `family` that `text` asserts, the opposite where they are negated.
+def _find_verdicts(text: str, family: Family) -> list[_Verdict]:
+    """Return the words of `family` that `text` asserts, negated ones as their opposite.
 
-    Words that are only weighed and pairs ("valid or invalid") are left out.
+    Omits words that are only weighed, and pairs ("valid or invalid").
     """
     pairs = [pair.span() for pair in _PAIRS[family].finditer(text)]
-    found: list[Verdict] = []
+    verdicts: list[_Verdict] = []
     for match in _WORDS[family].finditer(text):
         start, end = match.span()
         if any(left <= start < right for left, right in pairs):
             continue
         before = text[max(0, start - 200) : start]
-        if is_weighed(before):
+        if _is_weighed(before):
             continue
         negative = match[0].lower() == family[1]
         if _NEGATED.search(before[-60:]):
             negative = not negative
-        found.append(Verdict(family[negative], start, end))
-    return found
+        verdicts.append(_Verdict(family[negative], start, end))
+    return verdicts
 
 
-def is_weighed(before: str) -> bool:
-    """Whether what follows the text `before` is only weighed: "whether it is"."""
+def _is_weighed(before: str) -> bool:
+    """Return whether the text `before` makes the following only a possibility: "whether it is"."""
     return bool(_WEIGHED.search(before))
 
 
-def has_both_words(text: str, family: Family) -> bool:
-    """Whether `text` answers with both words: "Yes and no."."""
+def _has_both_words(text: str, family: Family) -> bool:
+    """Return whether `text` answers with both words: "Yes and no."."""
     pairs = _PAIRS[family].finditer(text)
     return any(pair["both"] and _STOP.match(text, pair.end()) for pair in pairs)
 
 
-def read_foreign_verdict(text: str, family: Family) -> str | None:
-    """The word of `family` that `text` begins with in another language, "Nein, …"."""
-    found = _FOREIGN.match(text)
-    if found is None:
+def _read_foreign(text: str, family: Family) -> str | None:
+    """Return the word of `family` at the start of `text` in another language: "Nein, …"."""
+    word = _FOREIGN.match(text)
+    return None if word is None else family[word["negative"] is not None]
+
+
+def _read_judgement(text: str, family: Family) -> str | None:
+    """Return the word of `family` for "the statement is (in)correct"; None for valid/invalid."""
+    judgement = _JUDGED.search(text) if family in FAMILIES[:2] else None
+    if judgement is None:
         return None
-    return family[found["negative"] is not None]
+    negative = (judgement["in"] or judgement["wrong"]) is not None
+    return family[negative != (judgement["denied"] is not None)]
 
 
-def read_judgement(text: str, family: Family) -> str | None:
-    """The word of `family` for "the statement is (in)correct"; None for valid/invalid."""
-    found = _JUDGED.search(text) if family in OTHER else None
-    if found is None:
-        return None
-    negative = (found["in"] or found["wrong"]) is not None
-    return family[negative != (found["denied"] is not None)]
-
-
-def read_bit(text: str, family: Family) -> str | None:
-    """The word of `family` where `text` is nothing but 1 or 0."""
-    found = _BIT.fullmatch(text)
-    return family[found[1] == "0"] if found else None
+def _read_bit(text: str, family: Family) -> str | None:
+    """Return the word of `family` if `text` is nothing but 1 or 0."""
+    bit = _BIT.fullmatch(text)
+    return family[bit[1] == "0"] if bit else None
 
 
 QUESTION_LIMIT = 4000
-"""Characters of a question that are searched for what it asks, from its end."""
+"""Characters at the end of a question in which its last question sentence is searched."""
 
 # The last question of a text: "Does Tess tell the truth?", "Is the coin still heads up?"
 _ASKED = re.compile(
@@ -152,7 +159,7 @@ _QUALITY = re.compile(
     r"(?:following|this|statement|sentence)\s.*?(?P<quality>[^\W\d_]{4,20})\Z", re.I
 )
 MAX_SUBJECT = 10
-"""Words of a subject that are tried."""
+"""Words of the longest subject tried."""
 
 _ADVERBS = r"(?:\s(?:indeed|actually|really|also|therefore|thus|always|quite|still|likely)){0,2}"
 _DENIED = re.compile(
@@ -168,50 +175,44 @@ _REPORTED = re.compile(
 
 
 def read_restatement(sentence: str, question: str) -> bool | None:
-    """Whether `sentence` affirms what `question` asks (True) or denies it (False); None neither.
+    """Return True if `sentence` affirms the question, False if it denies it, None for neither.
 
-    What is only weighed ("if you return") or reported ("Ann says you return") is neither.
+    Possibilities ("if you return") and reports ("Ann says you return") are neither.
     """
     pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
         return None
-    said: bool | None = None
-    for found in pattern.finditer(sentence):
-        before = sentence[max(0, found.start() - 200) : found.start()]
-        if not is_weighed(before) and not _REPORTED.search(before):
-            denials = [denial for denial in found.groups() if denial is not None]
-            said = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
-    return said
+    affirmed: bool | None = None
+    for statement in pattern.finditer(sentence):
+        before = sentence[max(0, statement.start() - 200) : statement.start()]
+        if not _is_weighed(before) and not _REPORTED.search(before):
+            denials = [denial for denial in statement.groups() if denial is not None]
+            affirmed = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
+    return affirmed
 
 
 @functools.lru_cache(maxsize=1024)
 def _compile_statement(question: str) -> re.Pattern[str] | None:
-    """What matches a statement of what `question` asks; its groups are what denies it."""
+    """Return a pattern of statements that answer `question`; its groups match the denials."""
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
     verb, words = asked[-1]["verb"].lower(), asked[-1]["what"].split()
-    quality = _QUALITY.search(asked[-1]["what"])
-    if quality:
+    if quality := _QUALITY.search(asked[-1]["what"]):
         subject = r"(?:it|this|that|sentence|statement)"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
     else:
-        # Where the subject ends is not known: every place is tried.
-        places = range(1, min(len(words), MAX_SUBJECT + 1))
-        splits = [(words[:at], words[at:]) for at in places if _says_much(words[at:])]
+        # The subject may end after any word; a predicate needs a word of some length.
         forms = [
-            _build_statement(_build_subject(who), verb, _build_predicate(what, verb))
-            for who, what in splits
+            _build_statement(_build_subject(words[:end]), verb, _build_predicate(words[end:], verb))
+            for end in range(1, min(len(words), MAX_SUBJECT + 1))
+            if any(len(word) > 3 for word in words[end:])
         ]
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
-    return (
-        re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", re.IGNORECASE) if forms else None
-    )
-
-
-def _says_much(predicate: list[str]) -> bool:
-    return any(len(word) > 3 for word in predicate)
+    if not forms:
+        return None
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", re.IGNORECASE)
 
 
 def _build_subject(words: list[str]) -> str:
@@ -229,7 +230,7 @@ def _build_predicate(words: list[str], verb: str) -> str:
 
 
 def _build_statement(subject: str, verb: str, predicate: str) -> str:
-    """A statement of it; its groups match only what denies it: "you (do not) return"."""
+    """Return a pattern of a statement; its groups match the denials: "you (do not) return"."""
     if verb in ("does", "do", "did"):
         auxiliary = r"(?:\s(?:do|does|did)(\s?n['’]t|\snot)?|(\snever))?"
     else:
@@ -241,3 +242,95 @@ def _build_statement(subject: str, verb: str, predicate: str) -> str:
 
 def _join_words(words: list[str]) -> str:
     return r"\s".join(map(re.escape, words))
+
+
+MAX_SENTENCES = 3
+"""Sentences that are read for a verdict, from the end of a reply."""
+
+_LED_BY = re.compile(r"[\W_]{0,8}(?:(?:so|well|therefore|thus|hence)[\s,]{1,2})?[\W_]{0,4}\Z", re.I)
+_STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
+Word = str | Undecided | None
+
+
+def read_truth(text: str, family: Family, question: str) -> str | None:
+    """Return the word of `family` that `text` answers `question` with, or None.
+
+    Beside the last marker the first word wins. Without a marker it is the word that the text
+    begins with ("Yes, …") unless it is retracted, else the word that the last sentences assert.
+    Possibilities ("whether it is valid") and pairs ("yes or no") assert nothing. A text may answer
+    with the words of an equivalent family or of other languages, with 1 or 0 alone, or with the
+    adjective that the question asks about.
+    """
+    return read_answer(
+        text,
+        lambda mark: _read_mark(mark, family, question),
+        lambda text: _read_conclusion(text, family, question),
+    )
+
+
+def _read_mark(mark: Mark, family: Family, question: str) -> Word:
+    if mark.form == "correction":
+        return _read_conclusion(mark.rest, family, question)
+    line = prose.drop_denied(mark.line)
+    if _has_both_words(line, family):
+        return UNDECIDED
+    word = _read_assertion(line, family, 0) or _read_foreign(line, family)
+    word = word or _read_bit(line, family)
+    if word is None and mark.form == "label" and mark.rest != mark.line:
+        return _read_conclusion(mark.rest, family, question)
+    return word
+
+
+def _read_conclusion(text: str, family: Family, question: str) -> Word:
+    """Return the word with which a text without a marker begins or concludes."""
+    body = prose.drop_denied(prose.drop_closing(text))
+    sentences = [
+        sentence for line in prose.split_lines(body) for sentence in prose.split_sentences(line)
+    ]
+    if not sentences or is_repetition(text, question):
+        return None
+    if _has_both_words(sentences[0], family):
+        return UNDECIDED
+    word = _read_bit(body, family) if len(sentences) == 1 else None
+    if word is None and not prose.has_retraction(body):
+        word = _read_beginning(sentences[0], family)
+    if word or prose.is_cut_off(body) or prose.is_unfinished(sentences[-1], body):
+        return word
+    return _read_end(sentences, family, question)
+
+
+def _read_beginning(sentence: str, family: Family) -> str | None:
+    """Return the word that `sentence` begins with, set off from the rest: "No, they cannot."."""
+    for words in _EQUIVALENTS[family]:
+        for verdict in _find_verdicts(sentence, words)[:1]:
+            leads = _LED_BY.fullmatch(sentence, 0, verdict.start)
+            if leads and _STOPPED.match(sentence, verdict.end):
+                return family[verdict.word == words[1]]
+    return _read_foreign(sentence, family)
+
+
+def _read_end(sentences: list[str], family: Family, question: str) -> Word:
+    """Return the word that one of the last sentences asserts, the last one first."""
+    for index, sentence in enumerate(islice(reversed(sentences), MAX_SENTENCES)):
+        if prose.is_refusal(sentence) or _has_both_words(sentence, family):
+            return UNDECIDED
+        word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
+        word = word or _read_judgement(sentence, family)
+        if (
+            word is None
+            and (index == 0 or prose.has_conclusion(sentence))
+            and family in FAMILIES[:2]
+        ):
+            affirmed = read_restatement(sentence, question)
+            word = None if affirmed is None else family[not affirmed]
+        if word is not None:
+            return word
+    return None
+
+
+def _read_assertion(text: str, family: Family, index: int) -> str | None:
+    """Return the word at `index` among those of `family` in `text`, else of an equivalent one."""
+    for words in _EQUIVALENTS[family]:
+        if verdicts := _find_verdicts(text, words):
+            return family[verdicts[index].word == words[1]]
+    return None

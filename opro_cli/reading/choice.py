@@ -1,11 +1,12 @@
-"""The option that a reply chooses, by its letter or by its text."""
+"""Read the option that a reply chooses, by its letter or by its text."""
 
 from __future__ import annotations
 
 import re
 import string
 
-from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
+from opro_cli.reading import prose
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
 from opro_cli.reading.options import (
     find_chosen_letters,
     find_ending_letter,
@@ -19,18 +20,6 @@ from opro_cli.reading.options import (
     replace_lookalikes,
 )
 from opro_cli.reading.reply_text import is_repetition
-from opro_cli.reading.sentences import (
-    drop_closing,
-    drop_denied,
-    has_conclusion,
-    is_cut_off,
-    is_left_open,
-    is_refusal,
-    is_unfinished,
-    is_void,
-    split_lines,
-    split_sentences,
-)
 
 _NO_OPTION = re.compile(r"(?<![^\W_])(?:none|neither|not\s(?:listed|given|among))(?![^\W_])", re.I)
 _CUE = re.compile(r"(?<![^\W_])(?:so|but|therefore|thus|hence)(?![^\W_])", re.IGNORECASE)
@@ -38,33 +27,29 @@ Letter = str | Undecided | None
 
 
 def read_letter(text: str, question: str, options: dict[str, str]) -> str | None:
-    """The option that `text` chooses, or None; never a letter that is not in `options`.
+    """Return the option that `text` chooses, or None; always one of `options`.
 
     Beside a marker: the letter in answer position, else the only one in brackets on that line,
-    else the only option whose text is mentioned there. Without one: what `_read_conclusion` says.
+    else the only option whose text is mentioned there. Without a marker see `_read_conclusion`.
     """
-    if is_left_open(text):
-        return None
-    text = replace_lookalikes(text)
-    final = find_final_answer_in(text)
-    letter = decide(final.marks, lambda mark: _read_mark(mark, question, options))
-    if letter is None and not (final.marked and is_void(final.text)):
-        letter = _read_conclusion(text, question, options)
-    return None if isinstance(letter, Undecided) else letter
+    return read_answer(
+        replace_lookalikes(text),
+        lambda mark: _read_mark(mark, question, options),
+        lambda text: _read_conclusion(text, question, options),
+    )
 
 
 def _read_mark(mark: Mark, question: str, options: dict[str, str]) -> Letter:
-    """The option beside one marker."""
+    """Return the option beside one marker."""
     if mark.form == "correction":
         return _read_conclusion(mark.rest, question, options)
-    line = drop_denied(mark.line)
-    letter = _read_whole_line(line, options)
-    if letter is None:
-        letter = _pick_only(find_leading_letters(line, eager=True), options)
-    if letter is None:
-        letter = _pick_only(find_strong_letters(line, _get_allowed(options)), options)
-    if letter is None:
-        letter = find_letter_by_text(line, options, whole=False)
+    line = prose.drop_denied(mark.line)
+    letter = (
+        _read_whole_line(line, options)
+        or _pick_only(find_leading_letters(line, eager=True), options)
+        or _pick_only(find_strong_letters(line, _get_allowed(options)), options)
+        or find_letter_by_text(line, options, whole=False)
+    )
     if letter is None and _NO_OPTION.search(line):
         return UNDECIDED
     if letter is None and mark.form == "label" and mark.rest != mark.line:
@@ -73,29 +58,28 @@ def _read_mark(mark: Mark, question: str, options: dict[str, str]) -> Letter:
 
 
 def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Letter:
-    """The option that a text without a marker comes to.
+    """Return the option that a text without a marker chooses.
 
-    The last line if it is one; what the last sentence chooses ("I pick C"); the letter that the
-    text begins with, unless it comes to a conclusion later; the only letter that it chooses, or
-    approves of, or begins its last line with; the only one in brackets in the text, or in its
-    last sentence; the only option that its last sentence names, or all of it. Of a text that is
-    cut off only what it begins with.
+    In this order: the last line if it is an option; the choice of the last sentence ("I pick
+    C"); the letter at the beginning, unless a conclusion follows; the only letter that is chosen,
+    approved of, or at the start of the last line; the only one in brackets in the text, or in its
+    last sentence; the only option named in the last sentence, or in the text. A text that is cut
+    off counts only for its beginning.
     """
     if is_repetition(text, question):
         return None
-    whole = drop_closing(text)
-    body = drop_denied(whole)
-    said = split_lines(body)
-    if not said:
+    whole = prose.drop_closing(text)
+    body = prose.drop_denied(whole)
+    lines = prose.split_lines(body)
+    if not lines:
         return None
-    last = split_sentences(said[-1])[-1]
-    leading = _read_beginning(said, options)
-    if is_cut_off(whole) or is_unfinished(last, body):
+    last = prose.split_sentences(lines[-1])[-1]
+    leading = _read_beginning(lines, options)
+    if prose.is_cut_off(whole) or prose.is_unfinished(last, body):
         return leading
-    letter = _read_whole_line(said[-1], options) or _pick_only(
-        _find_last_choice(last, options), options
-    )
-    if letter is None and not has_conclusion(body[len(said[0]) :]):
+    letter = _read_whole_line(lines[-1], options)
+    letter = letter or _pick_only(_find_last_choice(last, options), options)
+    if letter is None and not prose.has_conclusion(body[len(lines[0]) :]):
         letter = leading
     if (
         letter is None
@@ -105,13 +89,13 @@ def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Lette
         return UNDECIDED
     for candidates in (
         find_chosen_letters(body),
-        _find_approved(said, options),
-        _find_closing(said, options),
+        _find_approved(lines, options),
+        _find_closing(lines, options),
     ):
         letter = letter or _pick_only(candidates, options)
     if letter is None:
         letter = _read_strong(body, last, options)
-    if letter is None and not is_refusal(last):
+    if letter is None and not prose.is_refusal(last):
         letter = find_ending_letter(last, options)
         if letter is None and not is_weighing(last):
             letter = find_letter_by_text(last, options, whole=False)
@@ -120,7 +104,7 @@ def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Lette
 
 
 def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:
-    """The letters that the last clause of `sentence` with a choice chooses."""
+    """Return the letters chosen in the last clause of `sentence` that chooses any."""
     for clause in reversed(_CUE.split(sentence)):
         if letters := find_chosen_letters(clause) | find_ordinal_letters(clause, options):
             return letters
@@ -128,7 +112,7 @@ def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:
 
 
 def _read_whole_line(line: str, options: dict[str, str]) -> Letter:
-    """The option that `line` is, by text or by letter."""
+    """Return the option that `line` is, by text or by letter."""
     letter = read_lone_letter(line)
     # "C++" and "I. Newton" begin with a letter and are not one.
     if letter not in _get_allowed(options):
@@ -138,34 +122,33 @@ def _read_whole_line(line: str, options: dict[str, str]) -> Letter:
     return _pick_only({letter} if letter else set(), options)
 
 
-def _read_beginning(said: list[str], options: dict[str, str]) -> Letter:
-    """The letter that the text begins with, unless it goes through the options."""
-    if lone := read_lone_letter(said[0]):
+def _read_beginning(lines: list[str], options: dict[str, str]) -> Letter:
+    """Return the letter that the text begins with, unless it discusses each option."""
+    if lone := read_lone_letter(lines[0]):
         return _pick_only({lone}, options)
-    letters = find_leading_letters(said[0], eager=False)
-    others = [find_leading_letters(line, eager=False) for line in said[1:]]
+    letters = find_leading_letters(lines[0], eager=False)
+    others = [find_leading_letters(line, eager=False) for line in lines[1:]]
     if len(letters) != 1 or not letters <= _get_allowed(options) or any(others):
         return None
-    return _pick_only(letters | find_strong_letters(said[0], _get_allowed(options)), options)
+    return _pick_only(letters | find_strong_letters(lines[0], _get_allowed(options)), options)
 
 
-def _find_approved(said: list[str], options: dict[str, str]) -> set[str]:
-    """Of lines that go through the options, the letters of those that approve of theirs.
+def _find_approved(lines: list[str], options: dict[str, str]) -> set[str]:
+    """Return the letters of approved options in a text that discusses each option on a line.
 
     "A) robin: no.", "B) jay: yes!". Empty unless several lines begin with a letter.
     """
-    letters = [(find_leading_letters(line, eager=False), line) for line in said]
-    several = {letter for found, _ in letters for letter in found}
-    if len(several & _get_allowed(options)) < 2:
+    leading = [(find_leading_letters(line, eager=False), line) for line in lines]
+    if len(set().union(*(letters for letters, _ in leading)) & _get_allowed(options)) < 2:
         return set()
-    return {letter for found, line in letters if is_approval(line) for letter in found}
+    return {letter for letters, line in leading if is_approval(line) for letter in letters}
 
 
-def _find_closing(said: list[str], options: dict[str, str]) -> set[str]:
-    """The letter that the last line begins with, unless the text goes through the options."""
-    line = said[-1]
+def _find_closing(lines: list[str], options: dict[str, str]) -> set[str]:
+    """Return the letter that the last line begins with, unless the text discusses each option."""
+    line = lines[-1]
     letters = find_leading_letters(line, eager=False)
-    if any(find_leading_letters(other, eager=False) - letters for other in said[:-1]):
+    if any(find_leading_letters(other, eager=False) - letters for other in lines[:-1]):
         return set()
     # "X is 5" is about something called X.
     if len(letters) == 1 and not letters <= _get_allowed(options):
@@ -183,7 +166,7 @@ def _read_strong(body: str, last: str, options: dict[str, str]) -> Letter:
 
 
 def _pick_only(letters: set[str], options: dict[str, str]) -> Letter:
-    """The only one of `letters`; UNDECIDED for several and for one that is no option."""
+    """Return the only one of `letters`; UNDECIDED for several, and for a letter without option."""
     if not letters:
         return None
     if len(letters) > 1 or not letters <= _get_allowed(options):

@@ -1,7 +1,7 @@
-"""The phrases beside which a reply gives its final answer, in the languages of the benchmarks.
+"""Phrases that mark the final answer of a reply, in the languages of the benchmarks.
 
-They are sought in lower case: first the KEYWORDS, then MARKER where one stands. Every repeat is
-bounded or possessive, so that no reply can make a search slow.
+The search is in lower case: first for KEYWORDS, then for MARKER at each keyword. Every repeat is
+bounded or possessive, so no reply can make a search slow.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 
 _STYLE = r"[*_\"“]{0,3}"
-# Markdown that closes the label, not what opens the answer: "**Answer:** 18".
+# Markdown that closes the label, not markdown that opens the answer: "**Answer:** 18".
 _CLOSED = r"(?:[*_]{1,3}(?=[\s:]))?"
-# What may stand between "is" and the answer without being part of it.
+# Words between "is" and the answer that are not part of it.
 _ADVERBS = (
     r"(?:,?\s(?:therefore|thus|then|hence|so|simply|clearly|indeed|actually|most\slikely|likely"
     r"|probably|definitely|certainly|obviously|also|daher|somit|folglich|demnach|donc|alors"
     r"|por\s(?:lo\s)?tanto|entonces|portanto|então|quindi|dunque|pertanto),?(?=[\s:])){0,2}"
 )
 _LEAD_IN = r"(?:\s(?:as\sfollows|clear|simple|obvious)(?=\s?:)|\sfound\sto\sbe)?"
-# "The answer is correct" gives none, "the answer is found by adding" not yet.
+# "The answer is correct" gives no answer, "the answer is found by adding" not yet.
 _NO_ANSWER = (
     r"(?!\s(?:correct|right|wrong|incorrect|clear|simple|obvious|easy|found|obtained|calculated"
     r"|as\sfollows|not\s(?:clear|obvious|known|given))(?![^\W_]))"
@@ -27,7 +27,7 @@ _SIGN = r"(?::|=(?!=)|→|⇒|->|=>|[-–—](?=\s))"
 
 
 def _build_phrase(nouns: str, between: str, copulas: str) -> str:
-    """A noun, what may follow it, and a copula or a sign."""
+    """Return a pattern for a noun, `between`, and a copula or a sign."""
     copula = rf"{_STYLE}{_ADVERBS}\s(?:{copulas})(?![^\W_]){_ADVERBS}{_LEAD_IN}{_NO_ANSWER}"
     return (
         rf"(?:{nouns})(?![^\W_]){between}"
@@ -68,10 +68,10 @@ KEYWORDS = (
     "jibu", "答", "正解", "解答", "回答", "故", "所以", "因此", "应", "應", "选", "選", "我选",
     "我選", "정답", "답", "\\box", "\\fbox", "<answer", "<final", "####",
 )  # fmt: skip
-"""Where a MARKER may begin: looking for plain words first is many times faster."""
+"""Beginnings of MARKER: searching for plain words first is many times faster."""
 
 ASCII_KEYWORDS = tuple(filter(str.isascii, KEYWORDS))
-"""Those that a text in ASCII can have."""
+"""Keywords that can occur in an ASCII text."""
 
 MARKER = re.compile(
     "|".join(
@@ -106,10 +106,10 @@ BEHIND_LEAD = re.compile(
     re.VERBOSE,
 )
 BEHIND_END = re.compile(r"(?![^\W_]|\s(?:to|for|is|that|of|in)(?![^\W_])|\s?:)")
-"""One of the nouns between the two: the answer stands before the verb, "18 is the answer"."""
+"""BEHIND_LEAD, a noun and BEHIND_END: the answer precedes the verb, "18 is the answer"."""
 
 HEADING_LEAD = re.compile(r"[#*_>\s]{0,8}(?:(?:the|my)\s)?(?:(?:final|correct)\s)?\Z")
-"""What may stand before a heading, or a "short" number, on its line."""
+"""Text allowed on the line before a heading or a "short" number."""
 
 CORRECTION = re.compile(
     r"""(?:(?<=[.!?…;:,—–-]\s)|(?<=\n))
@@ -120,18 +120,10 @@ CORRECTION = re.compile(
     """,
     re.VERBOSE,
 )
-"""What follows it takes back what was said: "The answer is 15. No wait, 18."."""
+"""Words that retract the text before them: "The answer is 15. No wait, 18."."""
 
 CORRECTION_WORDS = (
-    "wait",
-    "actually",
-    "correction",
-    "scratch",
-    "i mean",
-    "mistake",
-    "sorry",
-    "oops",
-    " no ",
+    "wait", "actually", "correction", "scratch", "i mean", "mistake", "sorry", "oops", " no ",
     " no,",
-)
-"""Without one of them CORRECTION is not found."""
+)  # fmt: skip
+"""Plain words of which CORRECTION needs one."""

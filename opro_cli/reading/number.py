@@ -1,4 +1,4 @@
-"""Numbers in a reply: the one that a sentence states, and the one that the reply comes to."""
+"""Read the number that a sentence states, and the number that a reply concludes with."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from opro_cli.reading.final_answer import UNDECIDED, Undecided
+from opro_cli.reading import prose
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
 from opro_cli.reading.number_context import Standing, drop_names, drop_two_units, rate_standing
 from opro_cli.reading.number_words import replace_number_words
-from opro_cli.reading.numerals import Numeral, find_numerals_in, is_same_number, normalize_numbers
-from opro_cli.reading.reply_text import is_repetition
-from opro_cli.reading.sentences import (
-    drop_closing,
-    drop_denied,
-    has_conclusion,
-    has_retraction,
-    is_cut_off,
-    is_refusal,
-    is_unfinished,
-    split_lines,
-    split_sentences,
+from opro_cli.reading.numerals import (
+    Numeral,
+    find_numerals_in,
+    has_point_groups,
+    is_same_number,
+    normalize_numbers,
 )
+from opro_cli.reading.reply_text import READ_LIMIT, is_repetition
 
 MAX_SENTENCE = 1000
 """Characters of a sentence that are read, from its end."""
 
-# What follows is what the sentence comes to.
+# Words before the result of a sentence.
 _CUE = re.compile(
     r"""(?:^|[\s,;:—–(⇒→])(?:so(?!\sthat|\sas)|(?<=,\s)then|therefore|thus|hence|consequently
     |altogether|in\stotal|in\sall|which\s(?:is|means|gives|makes|leaves|rounds|simplifies|equals|comes|amounts)
@@ -77,9 +73,11 @@ _FROM = re.compile(r"(?<![^\W_])from\s\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known about the number before a sentence is read.
+    """Knowledge about the number before a sentence is read.
 
-    european: "1.200" is twelve hundred; counted: the words of the question for what it counts.
+    Attributes:
+        european: Whether "1.200" is twelve hundred.
+        counted: Stems of the words in the question for what it counts.
     """
 
     european: bool = False
@@ -88,7 +86,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The number of a sentence; firm: not only in a reason or in brackets."""
+    """The number of a sentence; `firm` unless it is only in a reason or in brackets."""
 
     number: Numeral
     firm: bool
@@ -96,19 +94,19 @@ class Statement:
 
 @functools.lru_cache(maxsize=4096)  # a run asks few questions many times
 def find_counted_words(question: str) -> frozenset[str]:
-    """The words for what `question` counts: "How many bad carrots did they have?"."""
-    found = list(_HOW_MANY.finditer(question))
-    return frozenset(map(_stem_word, found[-1][1].split())) if found else frozenset()
+    """Return stems of the words counted in `question`: "How many bad carrots did they have?"."""
+    asked = list(_HOW_MANY.finditer(question))
+    return frozenset(map(_stem_word, asked[-1][1].split())) if asked else frozenset()
 
 
 def read_stated_number(sentence: str, expected: Expected) -> Statement | Undecided | None:
-    """The number that `sentence` states; None without a number.
+    """Return the number that `sentence` states; None without a number.
 
-    UNDECIDED where it declines, has a blank to fill in, gives a choice or a range, one quantity
-    in two units, or only a calculation without result.
+    The result is UNDECIDED if it declines, has a blank to fill in, gives a choice, a range, one
+    quantity in two units, or a calculation without a result.
     """
     sentence = sentence[-MAX_SENTENCE:]
-    if is_refusal(sentence) or _BLANK.search(sentence):
+    if prose.is_refusal(sentence) or _BLANK.search(sentence):
         return UNDECIDED
     if "**" in sentence and "=" not in sentence[sentence.rfind("**") :]:
         bold = _BOLD.findall(sentence)
@@ -119,19 +117,19 @@ def read_stated_number(sentence: str, expected: Expected) -> Statement | Undecid
 
 
 def normalize_sentence(sentence: str, *, european: bool = False) -> str:
-    """`sentence` with its numbers in digits and without digits that are no quantity."""
-    plain = normalize_numbers(replace_number_words(drop_denied(sentence)), european=european)
+    """Return `sentence` with its numbers in digits and without digits that are not quantities."""
+    plain = normalize_numbers(replace_number_words(prose.drop_denied(sentence)), european=european)
     if _CHANCE.search(plain):
         plain = _ONE_IN.sub(r"\1/\2", plain)
     return drop_names(plain)
 
 
-def is_open(plain: str, found: list[Numeral], place: int) -> bool:
-    """Whether the number at `place` is an end of a range or one of two that are left open."""
-    for first in (place - 1, place):
-        if first < 0 or first + 1 >= len(found):
+def is_open(plain: str, numbers: list[Numeral], index: int) -> bool:
+    """Return whether the number at `index` is an end of a range or one of two alternatives."""
+    for first in (index - 1, index):
+        if first < 0 or first + 1 >= len(numbers):
             continue
-        left, right = found[first], found[first + 1]
+        left, right = numbers[first], numbers[first + 1]
         joint = _RANGE.fullmatch(plain, left.end, right.start)
         if joint is None or is_same_number(left, right) or is_same_number(right, left):
             continue
@@ -147,72 +145,70 @@ def is_open(plain: str, found: list[Numeral], place: int) -> bool:
 def _read_statement(sentence: str, expected: Expected) -> Statement | Undecided | None:
     plain = normalize_sentence(sentence, european=expected.european)
     in_one_unit = drop_two_units(plain)
-    found = find_numerals_in(in_one_unit)
-    if not found:
+    numbers = find_numerals_in(in_one_unit)
+    if not numbers:
         return None if in_one_unit == plain else UNDECIDED
-    standings = _rate_all(in_one_unit, found)
+    standings = _rate_all(in_one_unit, numbers)
     if max(standings) == Standing.OPERAND:
         return UNDECIDED
-    place = _find_best(in_one_unit, found, standings, expected.counted)
-    if is_open(in_one_unit, found, place):
+    index = _find_best(in_one_unit, numbers, standings, expected.counted)
+    if is_open(in_one_unit, numbers, index):
         return UNDECIDED
-    return Statement(found[place], standings[place] >= Standing.ASIDE)
+    return Statement(numbers[index], standings[index] >= Standing.ASIDE)
 
 
-def _rate_all(plain: str, found: list[Numeral]) -> list[Standing]:
+def _rate_all(plain: str, numbers: list[Numeral]) -> list[Standing]:
     asides = [(match.start(), match.end()) for match in _PARENTHESIS.finditer(plain)]
     for reason in _REASON.finditer(plain):
         stop = _REASON_END.search(plain, reason.end())
         asides.append((reason.start(), stop.start() if stop else len(plain)))
-    # What stands before the last "=" that a number follows is what is calculated.
-    signs = [sign.start() for sign in _EQUALS.finditer(plain, 0, found[-1].start)]
-    outside = [sign for sign in signs if not _is_within(sign, asides)]
+
+    def is_aside(position: int) -> bool:
+        return any(start <= position < end for start, end in asides)
+
+    # Numbers before the last "=" that precedes a number are operands.
+    signs = [sign.start() for sign in _EQUALS.finditer(plain, 0, numbers[-1].start)]
+    equals = max((sign for sign in signs if not is_aside(sign)), default=-1)
     standings: list[Standing] = []
-    for number in found:
-        given = rate_standing(plain, number.start, number.end)
-        if _is_within(number.start, asides) or (outside and number.end <= outside[-1]):
-            given = min(given, Standing.EXPLAINED)
-        standings.append(given)
-    for place in range(len(found) - 1):
-        end, after = found[place].end, found[place + 1].start
+    for number in numbers:
+        standing = rate_standing(plain, number.start, number.end)
+        if is_aside(number.start) or number.end <= equals:
+            standing = min(standing, Standing.EXPLAINED)
+        standings.append(standing)
+    for index in range(len(numbers) - 1):
+        end, after = numbers[index].end, numbers[index + 1].start
         if _INDIRECT.fullmatch(plain, end, after):
-            standings[place] = min(standings[place], Standing.MENTIONED)
+            standings[index] = min(standings[index], Standing.MENTIONED)
         elif plain[end:after] == " ":
             # "9 4-dollar toys"
-            standings[place + 1] = min(standings[place + 1], Standing.EXPLAINED)
+            standings[index + 1] = min(standings[index + 1], Standing.EXPLAINED)
     return standings
 
 
-def _is_within(place: int, spans: list[tuple[int, int]]) -> bool:
-    return any(start <= place < end for start, end in spans)
-
-
 def _find_best(
-    plain: str, found: list[Numeral], standings: list[Standing], counted: frozenset[str]
+    plain: str, numbers: list[Numeral], standings: list[Standing], counted: frozenset[str]
 ) -> int:
-    """The place of the number that stands best in the last clause that comes to any.
+    """Return the index of the best number in the last clause with one that is not an aside.
 
-    A result first, then what counts what the question counts; the last of equals.
+    A result is best, then a number of what the question counts; the last of equals.
     """
-    places = range(len(found))
+    indexes = range(len(numbers))
     starts = [0, *(cue.end() for cue in _CUE.finditer(plain))]
-    clauses = ([at for at in places if found[at].start >= start] for start in reversed(starts))
-    firm = (one for one in clauses if any(standings[at] > Standing.ASIDE for at in one))
+    clauses = ([i for i in indexes if numbers[i].start >= start] for start in reversed(starts))
+    firm = (clause for clause in clauses if any(standings[i] > Standing.ASIDE for i in clause))
 
-    def rank(place: int) -> tuple[bool, bool, int, Standing, int]:
-        given = standings[place]
-        counts = _count_matches(plain, found[place].end, counted) if given >= Standing.ASIDE else 0
-        return given == Standing.RESULT, given > Standing.ASIDE, counts, given, place
+    def rank(index: int) -> tuple[bool, bool, int, Standing, int]:
+        standing, end = standings[index], numbers[index].end
+        counts = _count_matches(plain, end, counted) if standing >= Standing.ASIDE else 0
+        return standing == Standing.RESULT, standing > Standing.ASIDE, counts, standing, index
 
-    return max(next(firm, places), key=rank)
+    return max(next(firm, indexes), key=rank)
 
 
 def _count_matches(plain: str, end: int, counted: frozenset[str]) -> int:
-    """How many of the words `counted` stand directly behind a number."""
-    if not counted:
-        return 0
-    behind = _BEHIND.match(plain, end)
-    return len(counted & set(map(_stem_word, behind[0].split()))) if behind else 0
+    """Return how many of the words `counted` follow the number that ends at `end`."""
+    following = _BEHIND.match(plain, end) if counted else None
+    return len(counted & set(map(_stem_word, following[0].split()))) if following else 0
 
 
 def _stem_word(word: str) -> str:
@@ -220,7 +216,7 @@ def _stem_word(word: str) -> str:
 
 
 MAX_SENTENCES = 30
-"""Sentences without a number that are passed over, from the end of a reply."""
+"""Sentences in which a number is sought, from the end of a reply."""
 
 _LIST_ITEM = re.compile(r"^[ \t>*#-]{0,8}(\d{1,2})[.)](?=[ \t])", re.MULTILINE)
 _DIGIT = re.compile(r"\d")
@@ -240,61 +236,58 @@ _BARE_BEFORE = re.compile(
 def read_concluding_number(
     text: str, question: str, expected: Expected
 ) -> Numeral | Undecided | None:
-    """The number of the first sentence if that is a bare answer ("96 pencils."), else of the last
-    sentence that states any.
+    """Return the number of a bare first sentence ("96 pencils."), else of the last that states one.
 
-    Checks and explanations after the conclusion are passed over; so are questions, and where
-    others state one, sentences that only repeat numbers of `question` or give a reason. A text
-    that is cut off before its end comes to nothing.
+    Checks and explanations after the conclusion and questions are skipped. Sentences that only
+    repeat numbers of `question` or give a reason count if no other states a number. The result
+    for a text that is cut off is None.
     """
     if is_repetition(text, question):
         return None
-    body = drop_closing(_drop_list_numbers(text))
-    said = [sentence for line in split_lines(body) for sentence in split_sentences(line)]
-    if not said:
+    body = prose.drop_closing(_drop_list_numbers(text))
+    sentences = [
+        sentence for line in prose.split_lines(body) for sentence in prose.split_sentences(line)
+    ]
+    if not sentences:
         return None
-    if (first := _read_bare_answer(said, body)) is not None:
-        return first
-    if is_cut_off(body) or _is_stopped_short(said[-1], body):
+    if len(sentences) > 1 and not read_bare_number(sentences[1]):
+        first = read_bare_number(sentences[0])
+        explained = prose.has_conclusion(body[len(sentences[0]) :]) or prose.has_retraction(body)
+        if first is not None and not explained:
+            return first
+    if prose.is_cut_off(body) or _is_stopped_short(sentences[-1], body):
         return None
-    return _read_last_statement(body, said, question, expected)
+    return _read_last_statement(body, sentences, question, expected)
 
 
 def read_bare_number(sentence: str) -> Numeral | None:
-    """The number that `sentence` is, give or take a unit of three words: "96 pencils."."""
+    """Return the number if `sentence` is one, with a unit of at most three words."""
     if not _DIGIT.search(sentence[:40]):
         return None
     plain = normalize_sentence(sentence)
-    found = find_numerals_in(plain)
-    if len(found) != 1 or not _BARE_BEFORE.fullmatch(plain, 0, found[0].start):
+    numbers = find_numerals_in(plain)
+    if len(numbers) != 1 or not _BARE_BEFORE.fullmatch(plain, 0, numbers[0].start):
         return None
-    return found[0] if _BARE_AFTER.match(plain, found[0].end) else None
-
-
-def _read_bare_answer(said: list[str], body: str) -> Numeral | None:
-    if len(said) < 2 or (first := read_bare_number(said[0])) is None or read_bare_number(said[1]):
-        return None
-    rest = body[len(said[0]) :]
-    return None if has_conclusion(rest) or has_retraction(body) else first
+    return numbers[0] if _BARE_AFTER.match(plain, numbers[0].end) else None
 
 
 def _is_stopped_short(last: str, body: str) -> bool:
-    """Whether the last sentence has no stop where others have, and no result or conclusion."""
-    working = "=" in last or has_conclusion(last) or _ITEM.search(body[: -len(last)][-8:])
-    return not working and is_unfinished(last, body)
+    """Return whether the last sentence lacks a stop that others have, a result and a conclusion."""
+    working = "=" in last or prose.has_conclusion(last) or _ITEM.search(body[: -len(last)][-8:])
+    return not working and prose.is_unfinished(last, body)
 
 
 def _read_last_statement(
-    body: str, said: list[str], question: str, expected: Expected
+    body: str, sentences: list[str], question: str, expected: Expected
 ) -> Numeral | Undecided | None:
     words_only = not _DIGIT.search(body)
     fallback: Numeral | None = None
-    for sentence in islice(reversed(said), MAX_SENTENCES):
+    for sentence in islice(reversed(sentences), MAX_SENTENCES):
         if sentence.endswith("?"):
             continue
-        if is_refusal(sentence):
+        if prose.is_refusal(sentence):
             return fallback or UNDECIDED
-        if not words_only and not _DIGIT.search(sentence) and not has_conclusion(sentence):
+        if not words_only and not _DIGIT.search(sentence) and not prose.has_conclusion(sentence):
             continue
         statement = read_stated_number(sentence, expected)
         if statement is UNDECIDED:
@@ -307,11 +300,11 @@ def _read_last_statement(
 
 
 def _is_recap(sentence: str, question: str) -> bool:
-    """Whether `sentence` has several numbers, all of the question, and concludes nothing."""
-    found = set(_find_quantities(sentence))
-    if len(found) < 2 or "=" in sentence or _COMES_TO.search(sentence):
+    """Return whether `sentence` only repeats several numbers of the question."""
+    quantities = set(_find_quantities(sentence))
+    if len(quantities) < 2 or "=" in sentence or _COMES_TO.search(sentence):
         return False
-    return found <= set(_find_quantities(question))
+    return quantities <= set(_find_quantities(question))
 
 
 def _find_quantities(text: str) -> Iterator[str]:
@@ -323,3 +316,50 @@ def _drop_list_numbers(text: str) -> str:
     if any(after == before + 1 for before, after in pairwise(numbers)):
         return _LIST_ITEM.sub("", text)
     return text
+
+
+# Words between a marker and its answer: "about", "x =", a currency.
+_LEAD = re.compile(
+    r"""[\W_]{0,8}(?:(?:about|approximately|approx\.|exactly|roughly|around|only|just|simply|a\stotal
+      |of|equal|to|the|number|that|usd|eur|chf|gbp|rs\.?|[a-z]\s?[=≈]|ca\.|etwa|environ|therefore)
+      \s{0,3}){0,3}[\W_]{0,8}\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+_LIST_OF_NUMBERS = re.compile(r"(?:\s?(?:,|;|,?\sand|&)\s?[-+$€£]?\d[\d.]{0,20}){1,9}[\W_]{0,8}\Z")
+
+
+def read_number(text: str, question: str) -> Numeral | None:
+    """Return the number that `text` answers `question` with, or None.
+
+    It is the number after the last marker, else the one stated on its line. Without a marker see
+    `read_concluding_number`.
+    """
+    expected = Expected(has_point_groups(text), find_counted_words(question[-READ_LIMIT:]))
+    return read_answer(
+        text,
+        lambda mark: _read_mark(mark, question, expected),
+        lambda text: read_concluding_number(text, question, expected),
+        lambda one, other: is_same_number(one, other) or is_same_number(other, one),
+    )
+
+
+def _read_mark(mark: Mark, question: str, expected: Expected) -> Numeral | Undecided | None:
+    """Return the number after a marker, else the number that its line states."""
+    if mark.form == "letter":
+        return None
+    if mark.form in ("label", "sentence", "box"):
+        plain = normalize_sentence(mark.line, european=expected.european)
+        numbers = find_numerals_in(plain)
+        if numbers and _LEAD.fullmatch(plain, 0, numbers[0].start):
+            if _LIST_OF_NUMBERS.match(plain, numbers[0].end) or is_open(plain, numbers, 0):
+                return UNDECIDED
+            if rate_standing(plain, numbers[0].start, numbers[0].end) is not Standing.OPERAND:
+                return numbers[0]
+    if mark.form in ("label", "correction"):
+        return read_concluding_number(mark.rest, question, expected)
+    statements = (
+        read_stated_number(sentence, expected) for sentence in prose.split_sentences(mark.line)
+    )
+    statement = next((statement for statement in statements if statement is not None), None)
+    return statement.number if isinstance(statement, Statement) else statement

@@ -1,6 +1,6 @@
-"""What the words around a number say about it: stated, mentioned in passing, or calculated with.
+"""Rate a number by the words around it: stated, mentioned in passing, or an operand.
 
-All patterns look at most CONTEXT characters far and repeat boundedly.
+Patterns look at most CONTEXT characters around the number, and their repeats are bounded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ CONTEXT = 40
 
 
 class Standing(enum.IntEnum):
-    """How much a number looks like what its sentence states."""
+    """How likely a number is the one that its sentence states, ascending."""
 
     OPERAND = 0  # "5 +", "× 3"
     EXPLAINED = 1  # in a reason or in brackets
@@ -26,7 +26,7 @@ _MONTH = (
     r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)(?![^\W_])\.?"
 )
-# Digits that are no number to answer with.
+# Digits that are not quantities.
 _NO_NUMBER = re.compile(
     rf"""
       (?<![\d.])\d{{1,3}}(?::\d{{1,3}}){{1,2}}(?!\d) | (?<!\d)\d{{1,2}}h\d\d(?!\d)   # times, ratios
@@ -41,7 +41,7 @@ _NO_NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
-# "3 hours and 30 minutes" is one quantity in two units; comparing either number would be luck.
+# "3 hours and 30 minutes" is one quantity in two units: neither number is the answer.
 _TWO_UNITS = re.compile(
     r"""(?<![\d.])\d{1,4}\s?(?i:hours?|hrs?|h|stunden?|heures?|feet|foot|ft|m|pounds?|lbs?|kg)
       \s(?:and\s)?\d{1,3}\s?(?i:minutes?|mins?|minuten|inch(?:es)?|in|cm|ounces?|oz|g)(?![^\W_])
@@ -126,17 +126,17 @@ _ALTOGETHER = re.compile(
 
 
 def drop_names(plain: str) -> str:
-    """`plain` without digits that are no quantity: times, dates, "step 2", "not 5"."""
+    """Return `plain` without digits that are not quantities: times, dates, "step 2", "not 5"."""
     return _NO_NUMBER.sub(" ", plain)
 
 
 def drop_two_units(plain: str) -> str:
-    """`plain` without quantities in two units: "3 hours and 30 minutes"."""
+    """Return `plain` without quantities in two units: "3 hours and 30 minutes"."""
     return _TWO_UNITS.sub(" ", plain)
 
 
 def rate_standing(plain: str, start: int, end: int) -> Standing:
-    """How the number at `start` to `end` stands in the sentence `plain`."""
+    """Return the standing of the number at `start` to `end` in the sentence `plain`."""
     before = plain[max(0, start - CONTEXT) : start]
     if _OPERATOR_BEFORE.search(before) or _OPERATOR_AFTER.match(plain, end, end + CONTEXT):
         return Standing.OPERAND

@@ -1,4 +1,4 @@
-"""Numbers in words: in full for English, 0 to 100 for six other languages."""
+"""Replace numbers in words by digits: all of English, 0 to 100 in six other languages."""
 
 from __future__ import annotations
 
@@ -22,15 +22,12 @@ _WORD = re.compile(r"(?<![^\W_])[a-z]{1,12}(?![^\W_])", re.IGNORECASE)
 _JOINT = re.compile(r"\s?-\s?|\s{1,3}|\s{1,3}and\s{1,3}", re.IGNORECASE)
 _MINUS = re.compile(r"\b(?:minus|negative)\s{1,3}\Z", re.IGNORECASE)
 
-
-_PARTS = {"half": 2, "third": 3, "quarter": 4} | {
-    word: size
-    for size, word in enumerate(
-        ("fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"), start=4
-    )
-}
+_PARTS = {
+    "half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10,
+}  # fmt: skip
 _PART = rf"(?P<part>{'|'.join(_PARTS)}|halve)s?(?![^\W_])"
-# "a third" and "two thirds" are parts, "the third" is a place.
+# "a third" and "two thirds" are parts, "the third" is a position.
 _PART_OF = re.compile(
     rf"(?<![^\W_])(?:(?:(?P<whole>\d{{1,9}})\sand\s)?(?:(?P<count>\d{{1,3}})[\s-]|an?\s)|(?=half)){_PART}",
     re.IGNORECASE,
@@ -40,7 +37,7 @@ _HALF_A = re.compile(
 )
 _A_DOZEN = re.compile(r"(?<![^\W_])a\sdozen(?![^\W_])", re.IGNORECASE)
 _POINT = re.compile(r"(\d)\spoint\s(\d(?:\s\d){0,9})(?!\d)", re.IGNORECASE)
-# A lone "one" is a pronoun, unless it is counted with or is all that is said.
+# "one" is a pronoun unless it counts something or is the whole answer.
 _ONE_AFTER = re.compile(
     r"(?:[\s-]|\sand\san?\s)(?:half|third|quarter|fourth|fifth|dozen|point)(?![^\W_])",
     re.IGNORECASE,
@@ -59,7 +56,7 @@ _MIXED = re.compile(r"dozen|(?:half|halves|quarters?|thirds?)(?![^\W_])", re.IGN
 
 @dataclass(frozen=True, slots=True)
 class SpelledNumber:
-    """value: the integer; start, end: where its words stand in the text."""
+    """An integer in words, and the offsets of its words in the text."""
 
     value: int
     start: int
@@ -67,7 +64,7 @@ class SpelledNumber:
 
 
 class _Builder:
-    """Adds up the words of one number; a word that does not go on the number is refused."""
+    """Adds up the words of one number and refuses a word that cannot continue it."""
 
     def __init__(self, start: int) -> None:
         self.start, self.end = start, start
@@ -75,64 +72,59 @@ class _Builder:
         self._last = ""
         self._smallest_power = 10**12
 
-    def takes(self, word: str, joint: str) -> bool:
-        after_power = self._last in _POWER
-        if self._last and "and" in joint.lower() and not after_power:
+    def accept(self, word: str, joint: str) -> bool:
+        """Add a word if it continues the number, and return whether it does."""
+        if self._last and "and" in joint.lower() and self._last not in _POWER:
             return False
-        if word in _SIZE:
-            return self._take_size(_SIZE[word])
-        return self._take_power(_POWER[word])
-
-    def _take_size(self, size: int) -> bool:
-        fits = self._last in ("", *_POWER) or (self._last in _TENS and 0 < size < 10)
-        if fits:
-            self._part += size
-        return fits
-
-    def _take_power(self, power: int) -> bool:
-        if power == 100:
+        size, power = _SIZE.get(word), _POWER.get(word, 0)
+        if size is not None:
+            fits = self._last in ("", *_POWER) or (self._last in _TENS and 0 < size < 10)
+            self._part += size if fits else 0
+        elif power == 100:
             fits = self._part < 100 and self._last != "hundred"
             self._part = (self._part or 1) * 100 if fits else self._part
-            return fits
-        fits = power < self._smallest_power and self._last not in ("thousand", "million")
-        if fits:
-            self._total += (self._part or 1) * power
-            self._part, self._smallest_power = 0, power
+        else:
+            fits = power < self._smallest_power and self._last not in ("thousand", "million")
+            if fits:
+                self._total += (self._part or 1) * power
+                self._part, self._smallest_power = 0, power
         return fits
 
     def extend(self, word: str, end: int) -> None:
+        """Make `word`, which ends at `end`, the last word of the number."""
         self._last, self.end = word, end
 
-    def number(self, text: str) -> SpelledNumber:
+    def build(self, text: str) -> SpelledNumber:
+        """Return the number, with the sign before it in `text`."""
         value = self._total + self._part
         before = text[max(0, self.start - 12) : self.start]
         return SpelledNumber(-value if _MINUS.search(before) else value, self.start, self.end)
 
 
 def find_spelled_numbers(text: str) -> list[SpelledNumber]:
-    """The numbers in words in `text`, in their order; "one two" is two numbers."""
-    found: list[SpelledNumber] = []
+    """Return the numbers in words in `text`, in order; "one two" is two numbers."""
+    numbers: list[SpelledNumber] = []
     current: _Builder | None = None
     for match in _WORD.finditer(text):
         word = match[0].lower()
         if word not in _SIZE and word not in _POWER:
             continue
         joint = _JOINT.fullmatch(text, current.end, match.start()) if current else None
-        if current is None or joint is None or not current.takes(word, joint[0]):
+        if current is None or joint is None or not current.accept(word, joint[0]):
             if current is not None:
-                found.append(current.number(text))
+                numbers.append(current.build(text))
             current = _Builder(match.start())
-            current.takes(word, "")
+            current.accept(word, "")
         current.extend(word, match.end())
     if current is not None:
-        found.append(current.number(text))
-    return found
+        numbers.append(current.build(text))
+    return numbers
 
 
 def replace_number_words(text: str) -> str:
-    """`text` with its numbers in words as digits, "two thirds" as "2/3".
+    """Return `text` with its numbers in words as digits, "two thirds" as "2/3".
 
-    Where `text` has digits, only what goes with them is: "2 and a half", "half a million".
+    If `text` has digits, only words that belong to them: "2 and a half", "half a million".
     """
     spelled_out = not any(map(str.isdecimal, text))
     text = _NONE.sub("0", text)
@@ -141,20 +133,18 @@ def replace_number_words(text: str) -> str:
     elif not spelled_out:
         return text
     if spelled_out:
-        found = [number for number in find_spelled_numbers(text) if _is_counted(text, number)]
-        text = _replaced(text, found) if found else replace_foreign_numbers(text)
+        numbers = [number for number in find_spelled_numbers(text) if _is_counted(text, number)]
+        text = _splice(text, numbers) if numbers else replace_foreign_numbers(text)
         text = _POINT.sub(lambda number: f"{number[1]}.{number[2].replace(' ', '')}", text)
         return _PART_OF.sub(_write_fraction, text)
     return _PART_OF.sub(lambda part: _write_fraction(part) if part["whole"] else part[0], text)
 
 
-def _replaced(text: str, found: list[SpelledNumber]) -> str:
-    pieces: list[str] = []
-    end = 0
-    for number in found:
-        pieces += [text[end : number.start], str(abs(number.value))]
-        end = number.end
-    return "".join([*pieces, text[end:]])
+def _splice(text: str, numbers: list[SpelledNumber]) -> str:
+    """Return `text` with the numbers as digits; a minus before one stays a word."""
+    for number in reversed(numbers):
+        text = f"{text[: number.start]}{abs(number.value)}{text[number.end :]}"
+    return text
 
 
 def _write_fraction(part: re.Match[str]) -> str:
@@ -205,14 +195,14 @@ _OTHERS = {
     "cento": 100, "сто": 100, "две": 2, "duas": 2, "quatre-vingts": 80, "dezasseis": 16,
     "dezassete": 17, "dezanove": 19,
 }  # fmt: skip
-# Articles, and words that mean something else in another of these languages or in English.
+# Articles, and words with another meaning in English or one of these languages.
 _AMBIGUOUS = {
     "ein", "un", "uno", "um", "один", "null", "once", "cent", "cento", "six", "sept", "sei", "dix",
     "acht",
 }  # fmt: skip
 
 _FOREIGN_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*+")
-# One numeral alone is mostly part of a word: "一共", "十分".
+# A single numeral is usually part of a word: "一共", "十分".
 _CHINESE = re.compile(
     r"[零〇一二两三四五六七八九十百千]{1,12}+万[零一二两三四五六七八九十百千]{0,12}"
     r"|[零〇一二两三四五六七八九十百千]{2,12}"
@@ -225,54 +215,46 @@ _CHINESE_POWERS = {"十": 10, "百": 100, "千": 1000}
 
 
 def replace_foreign_numbers(text: str) -> str:
-    """`text` with such numbers in digits: "Achtzehn" -> "18", "vingt et un" -> "21"."""
+    """Return `text` with foreign numbers in digits: "Achtzehn" -> "18", "vingt et un" -> "21"."""
     words = list(_FOREIGN_WORD.finditer(text))
-    pieces: list[str] = []
-    end = place = 0
-    while place < len(words):
-        count, value = _read_foreign_number(text, words, place)
-        if value is not None:
-            pieces += [text[end : words[place].start()], str(value)]
-            end = words[place + count - 1].end()
-        place += count
-    return _CHINESE.sub(_write_chinese, "".join([*pieces, text[end:]]))
+    numbers: list[SpelledNumber] = []
+    first = 0
+    while first < len(words):
+        number = _read_foreign_number(text, words, first)
+        if number:
+            numbers.append(number)
+        end = number.end if number else words[first].end()
+        while first < len(words) and words[first].start() < end:
+            first += 1
+    return _CHINESE.sub(_write_chinese, _splice(text, numbers))
 
 
-def _read_foreign_number(
-    text: str, words: list[re.Match[str]], place: int
-) -> tuple[int, int | None]:
-    """How many words from `place` on are one number, and which; one and None where none is."""
+def _read_foreign_number(text: str, words: list[re.Match[str]], first: int) -> SpelledNumber | None:
+    """Return the longest number, of at most three words, that begins at the word `first`."""
     table = _build_table()
-    for count in (3, 2, 1):
-        run = words[place : place + count]
-        if len(run) < count:
-            continue
-        name = text[run[0].start() : run[-1].end()].lower()
+    for run in (words[first : first + count] for count in (3, 2, 1)):
+        start, end = run[0].start(), run[-1].end()
+        name = text[start:end].lower()
         if name in table and (name not in _AMBIGUOUS or len(words) == 1):
-            return count, table[name]
-    return 1, None
+            return SpelledNumber(table[name], start, end)
+    return None
 
 
 @functools.cache
 def _build_table() -> dict[str, int]:
-    found = dict(_OTHERS)
-    for language, words in _UNITS.items():
-        units = words.split()
-        tens = _FOREIGN_TENS[language].split()
-        found |= {word: value for value, word in enumerate(units)}
-        for ten, word in enumerate(tens, start=2):
-            found[word] = 10 * ten
+    table = dict(_OTHERS)
+    for language, names in _UNITS.items():
+        units = names.split()
+        table |= {word: value for value, word in enumerate(units)}
+        for tens, word in enumerate(_FOREIGN_TENS[language].split(), start=2):
+            table[word] = 10 * tens
             for one in range(1, 10):
-                found |= dict.fromkeys(
-                    _join_foreign_words(language, word, units[one], one), 10 * ten + one
-                )
+                compounds = _join_foreign_words(language, word, units[one], one)
+                table |= dict.fromkeys(compounds, 10 * tens + one)
     french = _UNITS["fr"].split()
-    for rest in range(10, 20):
-        found[f"soixante-{french[rest]}"] = 60 + rest
-        found["soixante et onze"] = 71
-    for rest in range(1, 20):
-        found[f"quatre-vingt-{french[rest]}"] = 80 + rest
-    return found
+    table |= {f"soixante-{french[rest]}": 60 + rest for rest in range(10, 20)}
+    table |= {f"quatre-vingt-{french[rest]}": 80 + rest for rest in range(1, 20)}
+    return table | {"soixante et onze": 71}
 
 
 def _join_foreign_words(language: str, ten: str, unit: str, one: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Numbers in digits, in LaTeX and in other countries' notations, and when two are equal."""
+"""Read numbers in digits, LaTeX and national notations, and compare them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fractions import Fraction
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
 MAX_POWER_DIGITS = 100
-"""A power with more digits is left as it is written."""
+"""Powers with more digits are not computed."""
 
 _FRACTION = re.compile(
     r"(?P<units>(?<=\d)\s?)?\\[dtc]?frac\s?"
@@ -74,10 +74,13 @@ _ENGLISH_WORDS, _CONTINENTAL_WORDS = frozenset(_ENGLISH.split()), frozenset(_CON
 
 
 def normalize_numbers(text: str, *, european: bool = False) -> str:
-    """`text` with its numbers in plain characters: "\\frac34" and "¾" are "3/4", "−" is "-".
+    r"""Return `text` with its numbers in plain characters, without emphasis and calculator marks.
 
-    "3,5" is "3.5", "10²" is "100", "1.234.567" is "1234567". european: "1.200" and "1 200" are
-    twelve hundred, too; see `has_point_groups`. Emphasis and calculator marks are dropped.
+    "\frac34" and "¾" become "3/4", "−" "-", "3,5" "3.5", "10²" "100", "1.234.567" "1234567".
+
+    Args:
+        text: Any text.
+        european: Whether "1.200" and "1 200" are twelve hundred; see `has_point_groups`.
     """
     if not text.isascii():
         text = normalize_characters(text).translate(_MINUS)
@@ -102,10 +105,10 @@ def normalize_numbers(text: str, *, european: bool = False) -> str:
 
 
 def has_point_groups(text: str) -> bool:
-    """Whether the point groups thousands in `text`, which "1.200" alone does not say.
+    """Return whether the point in a number such as "1.200" in `text` groups thousands.
 
-    It does where `text` has a decimal comma that cannot be anything else ("0,5", "1.234,56"), or
-    more little words of languages that write so than English ones. False without such a number.
+    It does if `text` has an unambiguous decimal comma ("0,5", "1.234,56"), or more function words
+    of languages with this notation than English ones.
     """
     if not _GROUPED.search(text):
         return False
@@ -160,9 +163,9 @@ def _write_power(match: re.Match[str]) -> str:
 
 
 MAX_DIGITS = 100
-"""A longer number is noise, and is not read."""
+"""Longer numbers are noise and are skipped."""
 
-# What follows the digits, with or without a space.
+# Words after the digits, with or without a space.
 _WORDS_OF_SCALE = {
     10**2: "hundred",
     10**3: "thousand tausend тысяч тыс",
@@ -185,9 +188,9 @@ _ONE = Fraction(1)
 _WORD_SCALES = "|".join(word for words in _WORDS_OF_SCALE.values() for word in words.split())
 _CURRENCY = "$¢-¥֏؋৲৳฿₠-⃀﷼"
 
-# A sign belongs to the number when nothing stands before it that it could be subtracted from.
+# A sign belongs to the number unless the text before could be a minuend.
 # Letters directly before digits make a name ("H2O", "x_1"). Every repeat is bounded or cannot
-# be given back, so a search takes time linear in the text. The first line passes over most text.
+# be given back, so a search takes linear time. The first line skips most of the text.
 _NUMERAL = re.compile(
     rf"""
     (?=[-+.\d{_CURRENCY}nmмNMМ负負])
@@ -223,10 +226,13 @@ _NUMERAL = re.compile(
 class Numeral:
     """A number in a text.
 
-    text: without thousands separators, currency and unit; "-1234", "0.50", "3/4", "50%".
-    value: the number as written, 50 for "50%"; scale: 1/100 for "%", 10**6 for "million", else 1.
-    decimals: digits after the point that count; 0 for an integer, None for a fraction.
-    start, end: where it stands in `readable(text)`.
+    Attributes:
+        text: Without thousands separators, currency and unit: "-1234", "0.50", "3/4", "50%".
+        value: The number as written, 50 for "50%".
+        scale: 1/100 for "%", 10**6 for "million", else 1.
+        decimals: Significant digits after the point; 0 for an integer, None for a fraction.
+        start: Offset in the normalized text.
+        end: Offset behind its last character.
     """
 
     text: str
@@ -238,36 +244,36 @@ class Numeral:
 
 
 def find_numerals(text: str, *, european: bool = False) -> list[Numeral]:
-    """The numbers of `readable(text)` in their order; over-long ones and n/0 are left out."""
+    """Return the numbers of `text` in order, without over-long ones and n/0."""
     return find_numerals_in(normalize_numbers(text, european=european))
 
 
 def find_numerals_in(plain: str) -> list[Numeral]:
-    """The numbers of a text that is readable already."""
-    found = (_build_numeral(match) for match in _NUMERAL.finditer(plain))
-    return [numeral for numeral in found if numeral is not None]
+    """Return the numbers of a text from `normalize_numbers`."""
+    numerals = (_build_numeral(match) for match in _NUMERAL.finditer(plain))
+    return [numeral for numeral in numerals if numeral is not None]
 
 
 def read_sole_numeral(text: str) -> Numeral | None:
-    """The number that `text` is, give or take currency and spaces; None when it is more or less."""
+    """Return the number if `text` is one, up to currency and spaces, else None."""
     plain = normalize_numbers(text).strip()
-    found = find_numerals_in(plain)
-    if len(found) == 1 and found[0].start == 0 and found[0].end == len(plain):
-        return found[0]
+    numerals = find_numerals_in(plain)
+    if len(numerals) == 1 and numerals[0].start == 0 and numerals[0].end == len(plain):
+        return numerals[0]
     return None
 
 
 def is_same_number(given: Numeral, target: Numeral) -> bool:
-    """Whether `given` is `target` at the precision of `target`.
+    """Return whether `given` equals `target` at the precision of `target`.
 
-    An integer or terminating fraction must be met exactly, a decimal when rounded half up to
-    its digits, a fraction like 1/3 when it rounds to a given decimal of two digits or more.
-    "%" and "million" are units when only one side has one: 50% is both 50 and 0.5.
+    An integer or terminating fraction must be equal; a decimal after rounding half up to its
+    digits; a fraction like 1/3 when it rounds to a given decimal of two or more digits.
+    If only one side has "%" or "million", it may be a unit: 50% is both 50 and 0.5.
     """
     if given.scale == target.scale:
         if given.value == target.value:
             return True
-        # A whole number is met exactly or not at all: for most answers no arithmetic is needed.
+        # Integers are compared exactly, so most answers need no arithmetic.
         return target.decimals != 0 and _is_equal(given, target, _ONE, _ONE)
     if given.scale != 1 and target.scale != 1:
         return given.value * given.scale == target.value * target.scale
@@ -287,22 +293,15 @@ def _is_equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) 
         return bool(_round_half_up(value / unit) == wanted / unit)
     if target.decimals is None and given.decimals and given.decimals >= 2:
         unit = left / 10**given.decimals
-        return not _is_terminating(wanted) and _round_half_up(wanted / unit) == value / unit
+        terminates = 10 ** wanted.denominator.bit_length() % wanted.denominator == 0
+        return not terminates and _round_half_up(wanted / unit) == value / unit
     return False
 
 
 def _round_half_up(value: Fraction) -> int:
-    """Half up by magnitude, as taught in school."""
+    """Round half away from zero."""
     size = int(abs(value) + Fraction(1, 2))
     return size if value >= 0 else -size
-
-
-def _is_terminating(value: Fraction) -> bool:
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
 
 
 def _build_numeral(match: re.Match[str]) -> Numeral | None:

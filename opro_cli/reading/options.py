@@ -1,4 +1,4 @@
-"""The lettered options of a question, and the letters in a reply that name one."""
+"""Find the lettered options of a question, and the letters in a reply that name one."""
 
 from __future__ import annotations
 
@@ -83,22 +83,24 @@ _LATIN = str.maketrans("АВСЕНКМОРТХ", "ABCEHKMOPTX")
 
 
 def read_lone_letter(text: str) -> str | None:
-    """The letter, in upper case, that `text` is apart from brackets, markdown and a stop."""
+    """Return the letter, in upper case, if `text` is one in any brackets, markdown and stop."""
     lone = _LONE.fullmatch(text.strip())
     return lone[1].upper() if lone else None
 
 
 def replace_lookalikes(text: str) -> str:
-    """`text` with single Cyrillic letters that look like option letters as those."""
+    """Return `text` with lone Cyrillic letters that look like Latin ones replaced by those."""
     if text.isascii():
         return text
     return _LOOKALIKE.sub(lambda letter: letter[0].translate(_LATIN), text)
 
 
 def find_leading_letters(line: str, *, eager: bool) -> set[str]:
-    """The letter that `line` begins with, if it is one; several where they are joined by "or".
+    """Return the letter that `line` begins with; several if they are joined by "or".
 
-    eager: an upper-case letter other than A and I counts whatever follows it.
+    Args:
+        line: One line of a reply.
+        eager: Count an upper-case letter other than A and I whatever follows it.
     """
     match = _POSITION.match(line)
     if match is None:
@@ -115,41 +117,41 @@ def find_leading_letters(line: str, *, eager: bool) -> set[str]:
     plain = eager and letter.isupper() and letter not in "AI"
     if not (enclosed or closed or spoken or plain or (spaceless and letter.isupper())):
         return set()
-    found = {letter.upper()}
+    letters = {letter.upper()}
     while alternative := _ALTERNATIVE.match(line, end):
-        found.add(alternative["letter"])
+        letters.add(alternative["letter"])
         end = alternative.end()
-    return found
+    return letters
 
 
 def find_strong_letters(text: str, allowed: set[str]) -> set[str]:
-    """Letters in brackets or bold, or called options; "(s)" in "dog(s)" and "not (A)" are not."""
-    found: set[str] = set()
+    """Return letters in brackets or bold, or called options; not those in "dog(s)", "not (A)"."""
+    letters: set[str] = set()
     for match in _STRONG.finditer(text):
         letter: str = match[1] or match[2] or match[3]
         listed = letter.upper() in allowed or letter.isupper()
         denied = _NEGATED.search(text, max(0, match.start() - 16), match.start())
         if listed and not denied and not _REJECTED.match(text, match.end()):
-            found.add(letter.upper())
-    return found
+            letters.add(letter.upper())
+    return letters
 
 
 def is_approval(line: str) -> bool:
-    """Whether `line` says yes to something and no to nothing."""
+    """Return whether `line` has words of approval and none of disapproval."""
     return bool(_APPROVAL.search(line)) and not _DISAPPROVAL.search(line)
 
 
 def is_weighing(sentence: str) -> bool:
-    """Whether `sentence` only adds a possibility: "it could also be an owl"."""
+    """Return whether `sentence` only adds a possibility: "it could also be an owl"."""
     return bool(_WEIGHING.search(sentence)) and not _SETTLING.search(sentence)
 
 
 def find_chosen_letters(text: str) -> set[str]:
-    """Letters that `text` chooses ("I pick C") or calls right ("C is correct")."""
+    """Return letters that `text` chooses ("I pick C") or calls right ("C is correct")."""
     if _BOTH.search(text):
         return set()
-    found = {match["letter"].upper() for match in _CHOSEN.finditer(text)}
-    return found | {match["letter"] or match["it"] for match in _RIGHT.finditer(text)}
+    chosen = {match["letter"].upper() for match in _CHOSEN.finditer(text)}
+    return chosen | {match["letter"] or match["it"] for match in _RIGHT.finditer(text)}
 
 
 _LINE = re.compile(
@@ -161,12 +163,9 @@ _SAYS_IS = re.compile(
     r"(?:(?<![^\W_])(?:is|are|was|were|be)\s|[=:]\s?)(?:the\s|an?\s)?[\W_]{0,3}\Z"
 )
 _ORDINALS = {
-    word: place
-    for place, words in enumerate(
-        ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th")
-    )
-    for word in words.split()
-}
+    "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3,
+    "fifth": 4, "5th": 4,
+}  # fmt: skip
 _ORDINAL = re.compile(
     rf"(?<![^\W_])(?:it['’]s|is|be|choose|pick|select|with)\sthe\s({'|'.join(_ORDINALS)})\s"
     r"(?:option|choice|answer|one|statement)(?![^\W_])",
@@ -176,16 +175,15 @@ _ORDINAL = re.compile(
 
 @functools.lru_cache(maxsize=256)
 def find_options(question: str) -> dict[str, str]:
-    """Letter -> text of the last run A, B, C … in `question`; {} when fewer than two are listed."""
-    # The options of a question close it, and a question may be longer than a reply is read.
-    text = question[-READ_LIMIT:]
+    """Return letter -> text of the last list A, B, C … in `question`; {} without two options."""
+    text = question[-READ_LIMIT:]  # options come last
     lines = [(m[1] or m[2] or m[3], m[4].strip()) for m in _LINE.finditer(text)]
     inline = [(m[1], m[2].strip(" ,;\t")) for m in _INLINE.finditer(text)]
     return _find_last_run(lines) or _find_last_run(inline)
 
 
 def find_letter_by_text(text: str, options: dict[str, str], *, whole: bool) -> str | None:
-    """The letter of the only option whose text `text` is, or mentions when `whole` is False.
+    """Return the letter of the only option that `text` equals or, unless `whole`, mentions.
 
     An option inside another mentioned one ("red" in "dark red") is not mentioned itself, and
     a sentence with a denial mentions none.
@@ -207,7 +205,7 @@ def find_letter_by_text(text: str, options: dict[str, str], *, whole: bool) -> s
 
 
 def find_ending_letter(text: str, options: dict[str, str]) -> str | None:
-    """The letter of the option that `text` ends with and says that something is.
+    """Return the letter of the option that is the complement of "is" at the end of `text`.
 
     "Today is the 28th, so yesterday was the 27th."; not "the 27th or the 28th".
     """
@@ -223,10 +221,10 @@ def find_ending_letter(text: str, options: dict[str, str]) -> str | None:
 
 
 def find_ordinal_letters(text: str, options: dict[str, str]) -> set[str]:
-    """The letters of options that `text` chooses by their place: "it's the second option"."""
+    """Return the letters of options that `text` chooses by ordinal: "it's the second option"."""
     letters = sorted(options)
-    places = [_ORDINALS[match[1].lower()] for match in _ORDINAL.finditer(text)]
-    return {letters[place] for place in places if place < len(letters)}
+    indexes = [_ORDINALS[match[1].lower()] for match in _ORDINAL.finditer(text)]
+    return {letters[index] for index in indexes if index < len(letters)}
 
 
 def _find_last_run(lettered: list[tuple[str, str]]) -> dict[str, str]:

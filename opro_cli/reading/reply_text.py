@@ -1,4 +1,4 @@
-"""What of a reply is its answer: thoughts, the question restated and a next question aside."""
+"""Select the part of a reply that answers, without thoughts, restated and further questions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 READ_LIMIT = 20_000
-"""Characters of a reply that are read, from its end; keeps every metric's work bounded."""
+"""Characters read from the end of a reply, so that every metric's work is bounded."""
 
 MIN_RESTATED = 12
-"""Characters of a question that is recognised where a reply repeats it; "Q?" occurs by chance."""
+"""Characters of the shortest question recognised in a reply; "Q?" occurs by chance."""
 
 SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""Letters of scripts that are written without spaces, for a character class: "共18支"."""
+"""Letters of scripts without spaces, as a character class: "共18支"."""
 
 _SPACE = re.compile(r"\s")
 _THOUGHT = re.compile(
@@ -23,7 +23,7 @@ _PROGRAM = re.compile(
     r"|sh)\n[^`]*+```",
     re.IGNORECASE,
 )
-# Base models go on with the next exercise, chat models with the next speaker.
+# Base models append the next exercise, chat models the next speaker.
 _NEXT_QUESTION = re.compile(
     r"""^[ \t\#*>]{0,8}
     (?:q|question|problem|exercise|frage|aufgabe|pregunta|pergunta|domanda|вопрос|задача|问题|題目
@@ -37,8 +37,7 @@ _NEXT_SPEAKER = re.compile(
     r"<\|[a-z_]{1,20}\|>|</s>|\[/?INST\]|^(?:human|user)\s?:", re.IGNORECASE | re.MULTILINE
 )
 
-
-# "，" stays, for it never stands inside a number, and so do the stops that end a sentence.
+# "，" stays, because it is never inside a number, and so do stops that end a sentence.
 _KEPT_WIDE = frozenset("，！？；")
 _INVISIBLE = frozenset(
     map(chr, (0xAD, 0x61C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x206A)))
@@ -47,7 +46,7 @@ _OTHERS = {"\u066b": ".", "\u066c": ",", "\ufe52": ".", "\u3000": " "}
 
 
 class _Plain(dict[int, str]):
-    """A table for str.translate that learns characters as they come: a full one takes long."""
+    """A table for `str.translate` that is filled as characters occur: a full one is slow."""
 
     def __missing__(self, code: int) -> str:
         self[code] = plain = _plain_character(chr(code))
@@ -70,30 +69,30 @@ _PLAIN = _Plain()
 
 
 def normalize_characters(text: str) -> str:
-    """`text` with ASCII digits and brackets, one kind of line end and nothing invisible.
+    """Return `text` with ASCII digits and brackets, without invisible characters.
 
-    Full-width forms and the digits of every script become ASCII, "Ⓑ" becomes "(B)".
+    Line ends become newlines, full-width forms and digits of every script ASCII, "Ⓑ" "(B)".
     """
     text = "\n".join(text.splitlines())
     return text if text.isascii() else text.translate(_PLAIN)
 
 
 def take_tail(reply: str) -> str:
-    """The last READ_LIMIT characters of `reply` without surrounding whitespace."""
+    """Return the last READ_LIMIT characters of `reply` without surrounding whitespace."""
     text = reply.strip()
     if len(text) <= READ_LIMIT:
         return text
     text = text[-READ_LIMIT:]
-    # The cut may go through a word, and half a number is another number.
+    # The cut may be inside a number, and half a number is another number.
     space = _SPACE.search(text)
     return text[space.end() :].strip() if space else text
 
 
 def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
-    """The texts to look for the answer in, the first one first; never empty.
+    """Return one or two texts in which to look for the answer, in this order.
 
-    Without the thoughts of a reasoning model and without a literal repetition of `question`.
-    Where the reply goes on with another question, what stands before that comes first.
+    They lack the thoughts of a reasoning model and a literal repetition of `question`. If the
+    reply has another question, the text before that comes first.
     """
     text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
     asked = normalize_characters(question.strip())
@@ -112,12 +111,12 @@ def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
 
 
 def is_repetition(text: str, question: str) -> bool:
-    """Whether `text`, of several lines, is nothing but a part of `question`."""
+    """Return whether `text` has several lines and is a part of `question`."""
     return "\n" in text and text in normalize_characters(question)
 
 
 def _drop_programs(text: str) -> str:
-    """`text` without fenced programs, unless it is nothing else: they are not run here."""
+    """Return `text` without fenced programs, unless it is nothing else."""
     if "```" not in text:
         return text
     rest = _PROGRAM.sub("\n", text)
@@ -125,9 +124,9 @@ def _drop_programs(text: str) -> str:
 
 
 def _drop_thoughts(text: str) -> str:
-    """What is said outside of <think> … </think>; the thoughts where nothing else is said.
+    """Return the text outside of <think> … </think>, or the thoughts if there is nothing else.
 
-    Thoughts that never end have led to no answer: "" unless something stands before them.
+    Thoughts that never end have no answer: the result is the text before them.
     """
     tags = list(_THOUGHT.finditer(text)) if "<" in text else []
     if not tags:

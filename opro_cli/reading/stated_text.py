@@ -1,10 +1,11 @@
-"""The text that a sentence or a reply gives as its answer."""
+"""Read the text or the brackets that a reply gives as its answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from opro_cli.reading import prose
 from opro_cli.reading.answer_text import join_last_list, normalize_text
 from opro_cli.reading.final_answer import (
     UNDECIDED,
@@ -15,19 +16,9 @@ from opro_cli.reading.final_answer import (
     take_first_sentence,
 )
 from opro_cli.reading.reply_text import is_repetition
-from opro_cli.reading.sentences import (
-    drop_closing,
-    drop_denied,
-    has_conclusion,
-    has_retraction,
-    is_cut_off,
-    is_refusal,
-    split_lines,
-    split_sentences,
-)
 
 SHORT = 12
-"""Words of a text that may be an answer as it stands."""
+"""Words of the longest text that may be an answer unchanged."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*+")
 _COPULA = re.compile(
@@ -39,7 +30,7 @@ _COPULA = re.compile(
 _DENIED = re.compile(
     r"(?<![^\W_])(?:not|never|neither|nor|cannot|nicht|pas|kein)(?![^\W_])|n['’]t(?![^\W_])", re.I
 )
-# What explains an answer behind it: ", because …", " (the capital)", " – it is".
+# Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
     r",?\s(?:because|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
@@ -71,53 +62,47 @@ _LITTLE_WORDS = frozenset(_LITTLE.split())
 
 
 def read_concluding_text(text: str, question: str) -> str | None:
-    """The line or sentence with which a text without a marker answers, or None.
+    """Return the line or sentence with which a text without a marker answers, or None.
 
-    A list at its end; a short first line or sentence before an explanation; a short last line;
-    else its last or first sentence, where that says what something is or repeats `question`
-    with words of its own; or all of it where it is short. None for what declines, announces,
-    asks back or is cut off.
+    In this order: a list at the end; a short first line or sentence before an explanation; a
+    short last line; the last or first sentence if it says what something is or adds words to
+    those of `question`. None if the text declines, announces, asks back or is cut off.
     """
     if field := _SOLE_FIELD.fullmatch(text):
         return field[1]
-    body = drop_denied(drop_closing(text))
-    said = split_lines(body)
-    if not said:
+    body = prose.drop_denied(prose.drop_closing(text))
+    lines = prose.split_lines(body)
+    if not lines:
         return None
-    if items := join_last_list(said):
-        return items
-    if leading := _read_beginning(said, body):
-        return leading
-    last = split_sentences(said[-1])[-1]
-    first = split_sentences(said[0])[0]
-    if (
-        is_cut_off(body)
-        or is_refusal(first)
-        or is_refusal(last)
-        or last.endswith("?")
-        or _PLAN.match(last)
-    ):
+    if answer := join_last_list(lines) or _read_beginning(lines, body):
+        return answer
+    last = prose.split_sentences(lines[-1])[-1]
+    first = prose.split_sentences(lines[0])[0]
+    declines = prose.is_refusal(first) or prose.is_refusal(last)
+    if prose.is_cut_off(body) or declines or last.endswith("?") or _PLAN.match(last):
         return None
-    if last == said[-1] and _is_short(last) and not _DENIED.search(last):
+    if last == lines[-1] and _is_short(last) and not _DENIED.search(last):
         return last
-    for sentence in (last, first):
-        if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
-            return sentence
-    return None
+    answers = (
+        sentence
+        for sentence in (last, first)
+        if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question))
+    )
+    return next(answers, None)
 
 
 def is_announcement(sentence: str) -> bool:
-    """Whether `sentence` only says what will be done: "Let's think step by step."."""
+    """Return whether `sentence` only announces a solution: "Let's think step by step."."""
     return bool(_PLAN.match(sentence))
 
 
 def is_choice(answer: str) -> bool:
-    """Whether `answer` leaves open which of several it is: "Rome or Oslo"."""
+    """Return whether `answer` offers several: "Rome or Oslo"."""
     return bool(_CHOICE.search(answer))
 
 
 def iterate_readings(line: str, question: str) -> Iterator[str]:
-    """What `line` may give as its answer, as it stands first; only forms of one answer."""
+    """Yield possible forms of the one answer in `line`, the line itself first."""
     yield line
     if label := _LABEL.match(line):
         line = line[label.end() :]
@@ -132,7 +117,7 @@ def iterate_readings(line: str, question: str) -> Iterator[str]:
 
 
 def shorten(line: str, question: str) -> str:
-    """The answer in `line` as it is shown: without the sentence around it."""
+    """Return the answer in `line` without the sentence around it."""
     if label := _LABEL.match(line):
         return line[label.end() :]
     if not _LITTLE_WORDS & {word.lower() for word in _WORD.findall(line)}:
@@ -141,7 +126,7 @@ def shorten(line: str, question: str) -> str:
 
 
 def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
-    """What a sentence adds to the words of the question, says that something is, or sets off."""
+    """Yield the words new to the question, the complements of "is", and the set-off text."""
     if _DENIED.search(sentence):
         return
     added = _find_added_words(sentence, question)
@@ -158,34 +143,38 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
 
 
 def _find_added_words(sentence: str, question: str) -> str | None:
-    """The one stretch of `sentence` that is not in `question`: "The [Danube] flows through it."."""
+    """Return the one part of `sentence` that is not in `question`: "The [Danube] flows there."."""
     asked = set(_WORD.findall(normalize_text(question)))
     words = [(match, normalize_text(match[0])) for match in _WORD.finditer(sentence)]
-    new = [place for place, (_, key) in enumerate(words) if key not in asked | _LITTLE_WORDS]
-    repeated = [key for _, key in words if key in asked and key not in _LITTLE_WORDS]
+    new = [index for index, (_, key) in enumerate(words) if key not in asked | _LITTLE_WORDS]
+    repeated = [i for i, (_, key) in enumerate(words) if key in asked and key not in _LITTLE_WORDS]
     if not new or not repeated or new[-1] - new[0] >= SHORT:
         return None
-    inside = [key for _, key in words[new[0] : new[-1] + 1]]
-    if any(key in asked and key not in _LITTLE_WORDS for key in inside):
+    if any(new[0] < index < new[-1] for index in repeated):
         return None
     return sentence[words[new[0]][0].start() : words[new[-1]][0].end()]
 
 
-def _read_beginning(said: list[str], body: str) -> str | None:
-    """The short first line, or the first few words, of a text that goes on with sentences."""
-    first = split_sentences(said[0])[0]
+def _read_beginning(lines: list[str], body: str) -> str | None:
+    """Return the short first sentence of a text with a longer explanation, or None."""
+    first = prose.split_sentences(lines[0])[0]
     rest = body[len(first) :]
     longer = len(rest.split()) > len(first.split())
-    few = len(first.split()) <= (4 if first != said[0] else SHORT // 2)
+    few = len(first.split()) <= (4 if first != lines[0] else SHORT // 2)
     if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
         return None
-    if has_conclusion(rest) or has_retraction(rest) or is_refusal(first) or is_refusal(said[-1]):
+    if (
+        prose.has_conclusion(rest)
+        or prose.has_retraction(rest)
+        or prose.is_refusal(first)
+        or prose.is_refusal(lines[-1])
+    ):
         return None
     return first
 
 
 def _is_short(line: str) -> bool:
-    """Whether `line` may be an answer as it stands: a few words, or words without a sentence."""
+    """Return whether `line` may be an answer unchanged: few words, or no function words."""
     words = [word.lower() for word in _WORD.findall(line)]
     return len(words) <= SHORT or not _LITTLE_WORDS & set(words)
 
@@ -196,7 +185,7 @@ _SPELLED = (
     (re.compile(r"\\(?=[{}])"), ""),
 )
 _BETWEEN = r"[\s,;'\"`*“”‘’]"
-# A run does not touch a word: "f(x)" and "item(s)" hold none.
+# A run does not touch a word: "f(x)" and "item(s)" have none.
 _RUN = re.compile(
     rf"(?<![\w)\]}}>])[(\[{{<)\]}}>](?:(?:{_BETWEEN}{{0,6}}(?:and\s)?)[(\[{{<)\]}}>]){{0,200}}(?!\w)"
 )
@@ -204,13 +193,13 @@ _BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]{0,400})\}")
 _STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]{0,400})\}")
 _DELIMITERS = re.compile(r"\\[()\[\]](?=\s|\Z)|(?:(?<=\s)|\A)\\[(\[]|</?[a-z_]{1,12}>")
 _REST = re.compile(r"[\s.,;:!'\"`*“”‘’$_]*")
-# "12: ( ; stack: [ (" is a step on the way.
+# "12: ( ; stack: [ (" is an intermediate step.
 _TRACED = re.compile(r"\W{0,4}(?:step\s)?\d{1,4}\s?[:;]", re.IGNORECASE)
 _CLOSERS = frozenset(")]}>")
 
 
 def normalize_brackets(text: str) -> str:
-    """`text` without spaces; "" unless it is brackets only."""
+    """Return `text` without spaces; "" unless it is brackets only."""
     for pattern, plain in _SPELLED:
         text = pattern.sub(plain, text)
     key = "".join(text.split())
@@ -218,13 +207,12 @@ def normalize_brackets(text: str) -> str:
 
 
 def read_brackets(text: str, question: str) -> str | None:
-    """The brackets that `text` answers with, without spaces, or None.
+    """Return the brackets that `text` answers with, without spaces, or None.
 
-    Beside a marker: the first ones. Else the last line of nothing but brackets, else those that
-    the last line ends with. Opening brackets alone close nothing, and are no answer.
+    The first ones beside a marker, else the last line of nothing but brackets, else those at the
+    end of the last line. Opening brackets alone are no answer.
     """
-    boxed = [match[1] for match in _BOXED.finditer(text)]
-    if boxed:
+    if boxed := [match[1] for match in _BOXED.finditer(text)]:
         return next(iter(_find_runs(boxed[-1])), None)
     key = decide(find_final_answer_in(text).marks, _read_mark)
     if key is None:
@@ -233,7 +221,7 @@ def read_brackets(text: str, question: str) -> str | None:
 
 
 def _read_mark(mark: Mark) -> str | Undecided | None:
-    for line in (mark.line, *split_lines(mark.rest)):
+    for line in (mark.line, *prose.split_lines(mark.rest)):
         if runs := _find_runs(line):
             return runs[0]
     return UNDECIDED if mark.form == "sentence" else None
@@ -242,21 +230,19 @@ def _read_mark(mark: Mark) -> str | Undecided | None:
 def _read_conclusion(text: str, question: str) -> str | None:
     if is_repetition(text, question):
         return None
-    said = split_lines(drop_closing(text))
-    alone = [runs[0] for line in said if (runs := _find_runs(line, alone=True))]
-    if alone:
+    lines = prose.split_lines(prose.drop_closing(text))
+    if alone := [runs[0] for line in lines if (runs := _find_runs(line, alone=True))]:
         return alone[-1]
-    closing = _find_runs(said[-1], closing=True) if said else []
+    closing = _find_runs(lines[-1], closing=True) if lines else []
     return closing[-1] if closing else None
 
 
 def _find_runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
-    """The bracket sequences in `line`; alone: that are all of it; closing: that end it."""
+    """Return the bracket sequences in `line`, only those that are all of it or that end it."""
     for pattern, plain in _SPELLED:
         line = pattern.sub(plain, line)
-    line = _STYLED.sub(r"\1", line)
-    line = _DELIMITERS.sub(" ", line)
-    found: list[str] = []
+    line = _DELIMITERS.sub(" ", _STYLED.sub(r"\1", line))
+    runs: list[str] = []
     for run in _RUN.finditer(line) if not _TRACED.match(line) else ():
         if alone and not _REST.fullmatch(line, 0, run.start()):
             continue
@@ -264,5 +250,5 @@ def _find_runs(line: str, *, alone: bool = False, closing: bool = False) -> list
             continue
         key = re.sub(r"[^()\[\]{}<>]", "", run[0])
         if _CLOSERS & set(key):
-            found.append(key)
-    return found
+            runs.append(key)
+    return runs

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from opro_cli.render.page import Page
 from opro_cli.render.safe import measure_width, printable
+from opro_cli.render.tables import Page
 
 if TYPE_CHECKING:
     from opro_cli.core.settings.origins import KeyOrigin
 
 _COLUMN = 44
-"""Where the comments begin, but for longer lines."""
+"""Terminal cells before a comment, unless the line is longer."""
 
 
 def print_config(
     keys: Sequence[KeyOrigin], lines: Mapping[tuple[str, ...], int], page: Page
 ) -> None:
-    """Print every key in its section.
+    """Print every key in its section, with its origin as a comment.
 
     Args:
         keys: In the order of the config.
-        lines: The line of the file, of the keys that it gives.
-        page: Takes the lines as they are: they may be redirected into a file.
+        lines: The line in the file of each key that the file gives.
+        page: Gets unbroken lines, because they may be redirected into a file.
     """
     above: tuple[str, ...] = ()
     for key in keys:
@@ -34,19 +34,19 @@ def print_config(
         for depth in range(shared, len(sections)):
             page.write(f"{'  ' * depth}{sections[depth]}:")
         above = tuple(sections)
-        text = f"{'  ' * len(sections)}{name}: {_spell(key.value)}"
+        text = f"{'  ' * len(sections)}{name}: {_format_yaml(key.value)}"
         blanks = " " * max(2, _COLUMN - measure_width(text))
-        page.write(f"{text}{blanks}# {_origin(key, lines.get(key.path))}")
+        page.write(f"{text}{blanks}# {_name_origin(key, lines.get(key.path))}")
 
 
-def _origin(key: KeyOrigin, line: int | None) -> str:
+def _name_origin(key: KeyOrigin, line: int | None) -> str:
     if key.kind == "preset":
         return f"preset {printable(key.preset)}"
     return f"line {line}" if line is not None else key.kind
 
 
-def _spell(value: Any) -> str:
-    """A value as YAML in one line; with escapes where a terminal would obey a character."""
+def _format_yaml(value: Any) -> str:
+    """Return a value as one line of YAML, escaping characters that a terminal would obey."""
     import yaml
 
     def dump(*, unicode: bool) -> str:

@@ -1,4 +1,4 @@
-"""Where text goes: results to stdout, everything else to stderr; and who shows a run there."""
+"""Terminals: results go to stdout, all else to stderr; what rich draws, and who shows a run."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ import io
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from rich import box
+from rich import table as rich
 from rich.console import Console
+from rich.text import Text
+
+from opro_cli.render.safe import printable
+from opro_cli.render.tables import MOST_CELLS, Block, Heading, Paragraph, Styled, Table, Untrusted
 
 if TYPE_CHECKING:
     from opro_cli.ports import Observer
+    from opro_cli.render.live import SweepLive
+    from opro_cli.render.plain import PlainSweep
+
+_MOST_OF_PARAGRAPH = 2000
+"""Terminal cells of an untrusted part of a paragraph."""
 
 
 def make_console(stream: TextIO) -> Console:
-    """A console that takes no text for markup and breaks on no letter its encoding lacks.
+    """Return a console that reads no markup and writes out the letters its encoding lacks.
 
-    In a pipe or a file no line ends in the blanks that rich fills its tables with.
+    In a pipe or a file no line ends in the blanks with which rich fills its tables.
     """
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
@@ -29,7 +40,7 @@ def make_console(stream: TextIO) -> Console:
 
 
 class _Trimmed:
-    """A stream without blanks at the ends of lines; a console writes whole lines."""
+    """A stream that drops blanks at the ends of lines; a console writes whole lines."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -48,17 +59,100 @@ def make_observer(
     plain: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Observer:
-    """The live view where a terminal can show it, else the plain log; both on stderr.
+    """Return the live view where a terminal can show it, else the plain log; both on stderr.
 
-    clock: what `Activity.started` is a time of.
+    `Activity.started` is a time of `clock`.
     """
-    stream = stream or sys.stderr
-    console = make_console(stream)
-    # Only a run is looked on at; a table needs neither of them, nor asyncio.
-    if plain or not console.is_terminal or console.is_dumb_terminal:
-        from opro_cli.render.plain import PlainLog
+    console = make_console(stream or sys.stderr)
+    # Imported late: a table needs neither of them, nor asyncio.
+    if _is_live(console, plain):
+        from opro_cli.render.live import LiveView
 
-        return PlainLog(stream)
-    from opro_cli.render.live import LiveView
+        return LiveView(console, clock)
+    from opro_cli.render.plain import PlainLog
 
-    return LiveView(console, clock)
+    return PlainLog(stream or sys.stderr)
+
+
+def make_sweep_observer(*, plain: bool, stream: TextIO | None = None) -> SweepLive | PlainSweep:
+    """Return the live view of a sweep where a terminal can show it, else its plain log."""
+    console = make_console(stream or sys.stderr)
+    if _is_live(console, plain):
+        from opro_cli.render.live import SweepLive
+
+        return SweepLive(console)
+    from opro_cli.render.plain import LineWriter, PlainSweep
+
+    return PlainSweep(LineWriter(stream or sys.stderr))
+
+
+def _is_live(console: Console, plain: bool) -> bool:
+    return not plain and console.is_terminal and not console.is_dumb_terminal
+
+
+def print_blocks(console: Console, blocks: Iterable[Block]) -> None:
+    """Print headings, paragraphs and tables, one below the other."""
+    for block in blocks:
+        match block:
+            case Heading(title):
+                print_heading(console, title)
+            case Table():
+                for part in block.split(console.width):
+                    print_table(console, part)
+            case Paragraph(parts, style, mark):
+                text = "".join(
+                    printable(part, _MOST_OF_PARAGRAPH) if isinstance(part, Untrusted) else part
+                    for part in parts
+                )
+                colour = {"strong": "bold", "note": "dim"}.get(style, "")
+                print_lines(console, f"{mark} " if mark else "", [text], colour)
+
+
+def print_heading(console: Console, title: str, style: str = "bold") -> None:
+    """Print the title of a section below a blank line."""
+    console.print(Text(f"\n{title}", style=style))
+
+
+def print_table(console: Console, table: Table, gap: int | None = None) -> None:
+    """Print a table: its columns `gap` cells apart, or with a rule below their titles.
+
+    Nothing but the text says what is what, unless a cell has a style.
+    """
+    drawn = rich.Table(
+        box=box.SIMPLE_HEAD if gap is None else None,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1) if gap is None else (0, gap, 0, 0),
+        show_header=any(column.title for column in table.columns),
+    )
+    for column in table.columns:
+        drawn.add_column(
+            _to_text(column.title),
+            justify="right" if column.right else "left",
+            no_wrap=not column.wrap,
+            overflow="fold",
+        )
+    for row in table.rows:
+        drawn.add_row(*map(_to_text, row))
+    console.print(drawn)
+
+
+def _to_text(cell: str) -> Text:
+    if isinstance(cell, Styled):
+        return Text.assemble(*cell.parts)
+    return Text(printable(cell, MOST_CELLS) if isinstance(cell, Untrusted) else cell)
+
+
+def print_lines(
+    console: Console, mark: str, lines: Iterable[str], style: str = "", *, again: bool = False
+) -> None:
+    """Print printable lines behind a mark, wrapped, without the blanks that rich pads with.
+
+    `again` repeats the mark before every line instead of indenting all but the first.
+    """
+    width = max(1, console.width - len(mark))
+    for line in lines:
+        for part in Text(line).wrap(console, width) or [Text()]:
+            part.rstrip()
+            console.print(Text(f"{mark}{part.plain}".rstrip(), style=style))
+            mark = mark if again else " " * len(mark)

@@ -2,107 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from opro_cli.core.task.example import Split
-from opro_cli.render import diff_rows
-from opro_cli.render.diff_rows import SHOWN, print_all_flips, print_some_flips, split_replies
+from opro_cli.core.run.answers import Score
+from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.render.consoles import print_blocks, print_heading, print_lines
 from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines
 from opro_cli.render.tables import (
     MOST_CELLS,
-    Grid,
+    Table,
     Untrusted,
     fence_lines,
     format_code,
     format_sentence,
     format_table,
-    print_block,
 )
+from opro_cli.reports import formats
 from opro_cli.reports.comparison import PromptComparison
 from opro_cli.reports.diff import PromptDiff, Side
+from opro_cli.reports.edge import describe_disagreement
 from opro_cli.reports.formats import format_count, pluralize
-from opro_cli.reports.paired import AnswerPair
+from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
-LEAST_COLUMN = 16
-"""Cells of a run's column at least; more runs than fit go into further tables."""
+_NOTHING = "–"
+_LEAST = 16
+"""Terminal cells of a run's column; more runs than fit go into further tables."""
+_FLIPS_SHOWN = 5
+_STYLES = {"+": "green", "-": "red"}
+_SEEN: Mapping[Split, str] = {
+    "train": "train questions steered the search, so a gain on them is no gain on unseen ones",
+    "dev": "dev questions choose the winner, so a gain on them flatters it",
+}
+Adjusted = Mapping[Split, float] | None
+"""P-values after Holm's correction, where there are several comparisons."""
 
 
 def print_comparison(
     comparison: PromptComparison, console: Console, *, every_flip: bool = False
 ) -> None:
-    """Two prompts in detail; more in a table first. every_flip: all, paged on a terminal."""
-    # The pager gets no colours: not each knows them, and every sign says the same.
+    """Print two prompts in detail, or more in a table first; on a terminal, page `every_flip`."""
+    # The pager gets no colours: not every pager knows them, and the signs say the same.
     with console.pager() if every_flip and console.is_terminal else nullcontext():
         if len(comparison.against_first) == 1:
-            print_diff(comparison.against_first[0], console, every_flip=every_flip)
+            _print_two(comparison.against_first[0], console, every_flip)
         else:
-            _print_many(comparison, console, every_flip=every_flip)
+            _print_many(comparison, console, every_flip)
 
 
-def print_diff(diff: PromptDiff, console: Console, *, every_flip: bool = False) -> None:
-    """Prompts, scores, flips, settings, spend; caveats first, because they change the reading."""
-    _print_sides(diff, console)
+def _print_two(diff: PromptDiff, console: Console, every_flip: bool) -> None:
+    _print_sides(diff, console)  # with the caveats, because they change the reading
     if diff.before and diff.after:
-        _heading(console, "prompts, word by word")
+        print_heading(console, "prompts, word by word")
         _print_words(diff.prompt, console)
-        _heading(console, "scores")
-        console.print(diff_rows.build_scores(diff.before, diff.after).table())
-    _print_flips(diff, console, every_flip=every_flip)
-    _heading(console, "settings that differ")
+        print_heading(console, "scores")
+        print_blocks(console, [_build_scores(diff.before, diff.after)])
+    _print_flips(diff, console, None, every_flip)
+    print_heading(console, "settings that differ")
     for change in diff.settings:
         values = (printable(repr(value), MOST_CELLS) for value in (change.before, change.after))
         console.print(Text(printable(f"  {change.path}: ") + " → ".join(values)))
     if not diff.settings:
         console.print(Text("  none"))
     if every_flip:
-        print_all_flips(diff, console)
+        _print_all_flips(diff, console)
 
 
-def _print_many(comparison: PromptComparison, console: Console, *, every_flip: bool) -> None:
+def _print_many(comparison: PromptComparison, console: Console, every_flip: bool) -> None:
     for number, column in enumerate(comparison.columns, start=1):
         console.print(Text(printable(f"{number}  {column.name}", MOST_CELLS)))
-    for part in diff_rows.build_columns(comparison).in_parts(console.width, LEAST_COLUMN):
+    for part in _build_columns(comparison).split(console.width):
         console.print()
-        console.print(part.table())
+        print_blocks(console, [part])
     others = len(comparison.against_first)
-    _heading(console, f"each of the {others} others against 1")
-    print_block(console, "  ", [diff_rows.explain_holm(others)])
+    print_heading(console, f"each of the {others} others against 1")
+    print_lines(console, "  ", [_explain_holm(others)])
     for number, diff in enumerate(comparison.against_first, start=2):
-        _heading(console, f"{number} against 1")
+        print_heading(console, f"{number} against 1")
         _print_sides(diff, console)
         if diff.before and diff.after:
             console.print()
             _print_words(diff.prompt, console)
-        adjusted = comparison.adjusted[number - 2]
-        _print_flips(diff, console, adjusted, every_flip=every_flip)
+        _print_flips(diff, console, comparison.adjusted[number - 2], every_flip)
         if every_flip:
-            print_all_flips(diff, console)
+            _print_all_flips(diff, console)
 
 
 def _print_sides(diff: PromptDiff, console: Console) -> None:
-    for sign, side, style in (("-", diff.before, "red"), ("+", diff.after, "green")):
-        console.print(Text(printable(f"{sign} {_about(side)}"), style=style))
+    for sign, side in (("-", diff.before), ("+", diff.after)):
+        line = "no candidate scored yet"
+        if side is not None:
+            line = f"{side.name} (step {side.step} of {side.steps_done})"
+        console.print(Text(printable(f"{sign} {line}"), style=_STYLES[sign]))
     for caveat in diff.caveats:
-        print_block(console, "! ", [printable(caveat, MOST_CELLS)], "yellow")
-
-
-def _about(side: Side | None) -> str:
-    if side is None:
-        return "no candidate scored yet"
-    return f"{side.name} (step {side.step} of {side.steps_done})"
-
-
-def _heading(console: Console, title: str) -> None:
-    console.print(Text(f"\n{title}", style="bold"))
+        print_lines(console, "! ", [printable(caveat, MOST_CELLS)], "yellow")
 
 
 def _print_words(pieces: Sequence[Piece], console: Console) -> None:
-    """One text with [-gone-] and {+new+} marks; the marks carry what the colours say."""
+    """Print one text with [-removed-] and {+added+} marks, which say what the colours say."""
     if all(piece.kind == "same" for piece in pieces):
         console.print(Text("  (the same prompt)"))
     text = Text()
@@ -123,85 +125,113 @@ def _print_words(pieces: Sequence[Piece], console: Console) -> None:
         console.print(Text("  ").append_text(line) if line else Text())
 
 
-def _print_flips(
-    diff: PromptDiff,
-    console: Console,
-    adjusted: Mapping[Split, float] | None = None,
-    *,
-    every_flip: bool,
-) -> None:
-    _heading(console, "questions that flipped")
-    print_some_flips(diff, console, most=0 if every_flip else SHOWN)
+def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_flip: bool) -> None:
+    """Print the headline, a few questions unless all are to follow, and the counts."""
+    print_heading(console, "questions that flipped")
+    flips = diff.flips
+    print_lines(console, "  ", [_summarize_flips(flips)])
+    if flips and flips.split in _SEEN:
+        print_lines(console, "  ! ", [_SEEN[flips.split]], "yellow")
+    if flips and not every_flip:
+        for sign, _, changed in _list_directions(flips):
+            lines = [_summarize_flip(flip) for flip in changed[:_FLIPS_SHOWN]]
+            if rest := len(changed) - len(lines):
+                lines.append(f"… and {format_count(rest)} more (see --flips)")
+            for line in lines:
+                print_lines(console, f"  {sign} ", [line], _STYLES[sign])
     if diff.by_split:
         console.print()
-        console.print(diff_rows.build_splits(diff, adjusted).table())
+        print_blocks(console, [_build_splits(diff, adjusted)])
 
 
-MOST_LINES = 400
-"""Of a prompt's diff in a page."""
+def _summarize_flip(flip: AnswerPair) -> str:
+    old, new = (
+        "unreadable" if answer is None else printable(answer, 24)
+        for answer in (flip.before.outcome.answer, flip.after.outcome.answer)
+    )
+    return f"{old} → {new} (gold {printable(flip.target, 24)}): {printable(flip.question, 90)}"
+
+
+def _print_all_flips(diff: PromptDiff, console: Console) -> None:
+    if not any(flips.gained or flips.lost for flips in diff.by_split):
+        console.print(Text("\nno question flipped"))
+    for title, sign, changed in _list_groups(diff):
+        print_heading(console, title, f"bold {_STYLES[sign]}")
+        for number, flip in enumerate(changed, start=1):
+            console.print()
+            print_lines(console, f"  {sign}{number} ", printable_lines(flip.question))
+            print_lines(console, "    gold: ", printable_lines(flip.target))
+            for side, answer in (("-", flip.before), ("+", flip.after)):
+                read = answer.outcome.answer
+                lines = ["unreadable"] if read is None else printable_lines(read)
+                print_lines(console, f"    {side} ", lines, _STYLES[side])
+                for reply in _split_replies(answer):
+                    print_lines(console, f"    {side} │ ", reply, again=True)
+
+
+_MOST_LINES = 400
+"""Lines of a prompt's diff in Markdown."""
 _SIGNS = {"same": "  ", "removed": "- ", "added": "+ "}
 
 
 def format_comparison(comparison: PromptComparison, *, every_flip: bool = False) -> str:
-    """Two prompts in detail; more in a table first."""
+    """Return two prompts in detail, or more in a table first, as Markdown."""
+    lines = ["## Prompts compared", ""]
     if len(comparison.against_first) == 1:
-        lines = _two(comparison.against_first[0], every_flip=every_flip)
+        lines += _format_two(comparison.against_first[0], every_flip)
     else:
-        lines = _many(comparison, every_flip=every_flip)
+        lines += _format_many(comparison, every_flip)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _two(diff: PromptDiff, *, every_flip: bool) -> list[str]:
-    lines = ["## Prompts compared", "", *_sides(diff), *_prompt(diff, "###")]
+def _format_two(diff: PromptDiff, every_flip: bool) -> Iterator[str]:
+    yield from _format_sides(diff)
     if diff.before and diff.after:
-        scores = diff_rows.build_scores(diff.before, diff.after)
-        lines += ["### Scores", "", *format_table(scores)]
-    lines += _flips(diff, "###", every_flip=every_flip)
-    settings = diff_rows.build_settings(diff)
-    differ = format_table(settings) if settings.rows else ["none", ""]
-    return [*lines, "### Settings that differ", "", *differ]
+        yield from _format_prompt(diff, "###")
+        yield from ("### Scores", "")
+        yield from format_table(_build_scores(diff.before, diff.after))
+    yield from _format_flips(diff, "###", None, every_flip)
+    yield from ("### Settings that differ", "")
+    settings = [
+        (Untrusted(change.path), Untrusted(repr(change.before)), Untrusted(repr(change.after)))
+        for change in diff.settings
+    ]
+    differences = format_table(Table.build(("setting", "-", "+"), settings))
+    yield from differences if settings else ("none", "")
 
 
-def _many(comparison: PromptComparison, *, every_flip: bool) -> list[str]:
-    names = (
-        f"{number}. {format_code(c.name)}" for number, c in enumerate(comparison.columns, start=1)
-    )
-    lines = ["## Prompts compared", "", *names, ""]
-    lines += format_table(diff_rows.build_columns(comparison))
-    lines += [diff_rows.explain_holm(len(comparison.against_first)), ""]
+def _format_many(comparison: PromptComparison, every_flip: bool) -> Iterator[str]:
+    for number, column in enumerate(comparison.columns, start=1):
+        yield f"{number}. {format_code(column.name)}"
+    yield ""
+    yield from format_table(_build_columns(comparison))
+    yield from (_explain_holm(len(comparison.against_first)), "")
     for number, diff in enumerate(comparison.against_first, start=2):
-        lines += [f"### {number} against 1", "", *_sides(diff), *_prompt(diff, "####")]
-        adjusted = comparison.adjusted[number - 2]
-        lines += _flips(diff, "####", adjusted, every_flip=every_flip)
-    return lines
+        yield from (f"### {number} against 1", "")
+        yield from _format_sides(diff)
+        if diff.before and diff.after:
+            yield from _format_prompt(diff, "####")
+        yield from _format_flips(diff, "####", comparison.adjusted[number - 2], every_flip)
 
 
-def _sides(diff: PromptDiff) -> list[str]:
-    sides = [
-        (sign, *_about_in_markdown(side)) for sign, side in (("-", diff.before), ("+", diff.after))
+def _format_sides(diff: PromptDiff) -> list[str]:
+    rows = [
+        (sign, Untrusted(side.name), f"{side.step} of {side.steps_done}", side.status)
+        if side
+        else (sign, "no candidate scored yet", _NOTHING, _NOTHING)
+        for sign, side in (("-", diff.before), ("+", diff.after))
     ]
     notes = [f"- **Note:** {format_sentence(caveat)}" for caveat in diff.caveats]
-    return [
-        *format_table(Grid(("", "prompt", "step", "run"), tuple(sides))),
-        *notes,
-        *([""] if notes else []),
-    ]
+    table = format_table(Table.build(("", "prompt", "step", "run"), rows))
+    return [*table, *notes, *([""] if notes else [])]
 
 
-def _about_in_markdown(side: Side | None) -> tuple[str, str, str]:
-    if side is None:
-        return "no candidate scored yet", diff_rows.NOTHING, diff_rows.NOTHING
-    return Untrusted(side.name), f"{side.step} of {side.steps_done}", side.status
-
-
-def _prompt(diff: PromptDiff, level: str) -> list[str]:
-    if not (diff.before and diff.after):
-        return []
+def _format_prompt(diff: PromptDiff, level: str) -> list[str]:
     shown: list[str] = []
     left = MOST_CHARACTERS
     lines = fold_lines(split_lines(diff.prompt))
     for line in lines:
-        if left <= 0 or len(shown) == MOST_LINES:
+        if left <= 0 or len(shown) == _MOST_LINES:
             shown.append(f"@@ {pluralize(len(lines) - len(shown), 'more line')} @@")
             break
         if isinstance(line, Fold):
@@ -214,45 +244,154 @@ def _prompt(diff: PromptDiff, level: str) -> list[str]:
     return [title, "", *fence_lines(shown, "diff")]
 
 
-def _flips(
-    diff: PromptDiff,
-    level: str,
-    adjusted: Mapping[Split, float] | None = None,
-    *,
-    every_flip: bool,
-) -> list[str]:
-    caution = diff_rows.warn_of_seen_split(diff.flips)
-    lines = [f"{level} Questions that flipped", "", diff_rows.summarize_flips(diff.flips), ""]
-    lines += [f"Note: {caution}", ""] if caution else []
+def _format_flips(
+    diff: PromptDiff, level: str, adjusted: Adjusted, every_flip: bool
+) -> Iterator[str]:
+    yield from (f"{level} Questions that flipped", "", _summarize_flips(diff.flips), "")
+    if diff.flips and diff.flips.split in _SEEN:
+        yield from (f"Note: {_SEEN[diff.flips.split]}", "")
     if diff.by_split:
-        lines += format_table(diff_rows.build_splits(diff, adjusted))
+        yield from format_table(_build_splits(diff, adjusted))
     if every_flip:
-        for flips in reversed(diff.by_split):
-            lines += _listed(f"{flips.split}, wrong → right", flips.gained)
-            lines += _listed(f"{flips.split}, right → wrong", flips.lost)
-    return lines
+        for title, _, changed in _list_groups(diff):
+            yield from _format_all_flips(title, changed)
 
 
-def _listed(title: str, flips: Sequence[AnswerPair]) -> list[str]:
-    rows = tuple(
-        (
-            str(number),
-            Untrusted(flip.question),
-            Untrusted(flip.target),
-            *(_read(answer.outcome.answer) for answer in (flip.before, flip.after)),
-        )
+def _format_all_flips(title: str, flips: Sequence[AnswerPair]) -> Iterator[str]:
+    yield from (f"**{title}**", "")
+    rows = (
+        (str(number), Untrusted(flip.question), Untrusted(flip.target), *_list_answers(flip))
         for number, flip in enumerate(flips, start=1)
     )
-    if not rows:
-        return []
-    lines = [f"**{title}: {format_count(len(flips))}**", ""]
-    lines += format_table(Grid(("", "question", "gold", "-", "+"), rows))
+    yield from format_table(Table.build(("", "question", "gold", "-", "+"), rows))
     for number, flip in enumerate(flips, start=1):
         for sign, answer in (("-", flip.before), ("+", flip.after)):
-            for reply in split_replies(answer):
-                lines += [f"Reply to {number} under {sign}:", "", *fence_lines(reply)]
-    return lines
+            for reply in _split_replies(answer):
+                yield from (f"Reply to {number} under {sign}:", "", *fence_lines(reply))
 
 
-def _read(answer: str | None) -> str:
-    return "unreadable" if answer is None else Untrusted(answer)
+def _list_answers(flip: AnswerPair) -> Iterator[str]:
+    for answer in (flip.before.outcome.answer, flip.after.outcome.answer):
+        yield "unreadable" if answer is None else Untrusted(answer)
+
+
+def _list_directions(flips: Flips) -> list[tuple[str, str, Sequence[AnswerPair]]]:
+    return [("+", "wrong → right", flips.gained), ("-", "right → wrong", flips.lost)]
+
+
+def _list_groups(diff: PromptDiff) -> Iterator[tuple[str, str, Sequence[AnswerPair]]]:
+    """Yield titles, signs and flips that are to be shown in full, the least seen split first."""
+    for flips in reversed(diff.by_split):
+        for sign, direction, changed in _list_directions(flips):
+            if changed:
+                yield f"{flips.split}, {direction}: {format_count(len(changed))}", sign, changed
+
+
+def _split_replies(answer: PairedAnswer) -> list[list[str]]:
+    """Return the printable lines of each reply; none while the replies were not read."""
+    if answer.replies is None:
+        return []
+    return [printable_lines(reply) for reply in answer.replies] or [["(no reply)"]]
+
+
+def _summarize_flips(flips: Flips | None) -> str:
+    """Say how the two prompts differ on the least seen split."""
+    if flips is None:
+        return "the two prompts answered no question in common"
+    low, high = flips.interval.low, flips.interval.high
+    interval = f"{formats.format_points(low)} to {formats.format_points(high)}"
+    edge = describe_disagreement(flips.p_value, low, high)
+    return (
+        f"{flips.split}, {pluralize(flips.shared, 'shared question')}: "
+        f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong, "
+        f"{formats.format_points(flips.difference)} points (95 % interval {interval}; "
+        f"{flips.test} = {_format_p(flips.p_value)})" + (f"; {edge}" if edge else "")
+    )
+
+
+def _explain_holm(others: int) -> str:
+    return (
+        f"p by Holm is corrected for {others} comparisons on a split; go by it, because one of "
+        "several finds a difference by luck more easily"
+    )
+
+
+def _build_scores(before: Side, after: Side) -> Table:
+    """Return scores by split with their difference, then spend."""
+    rows: list[tuple[str, ...]] = []
+    for split in SPLITS:
+        old, new = before.scores[split], after.scores[split]
+        change = f"{formats.format_points(new.mean - old.mean)} points" if old and new else _NOTHING
+        rows.append((split, _format_score(old), _format_score(new), change))
+    spends = zip(_format_spend(before.spend), _format_spend(after.spend), strict=True)
+    rows += [(name, old, new, "") for (name, old), (_, new) in spends]
+    return Table.build(("", "-", "+", "difference"), rows)
+
+
+def _build_columns(comparison: PromptComparison) -> Table:
+    """Return one column a run, numbered: scores, steps, spend, models, settings that differ."""
+    columns = comparison.columns
+    sides = [column.side for column in columns]
+    spends = [dict(_format_spend(column.spend)) for column in columns]
+    rows: list[tuple[str, ...]] = [
+        (split, *(_format_score(side.scores[split] if side else None, "\n") for side in sides))
+        for split in SPLITS
+    ]
+    rows.append(("step of prompt", *(str(side.step) if side else _NOTHING for side in sides)))
+    rows.append(("steps done", *(f"{c.steps_done} of {c.steps}" for c in columns)))
+    rows.append(("status", *(column.status for column in columns)))
+    rows += [(name, *(spend[name] for spend in spends)) for name in spends[0]]
+    for role in ("scorer", "optimizer"):
+        rows.append((role, *(Untrusted(column.models[role]) for column in columns)))
+    rows += [
+        (Untrusted(setting.path), *(Untrusted(_format_value(value)) for value in setting.values))
+        for setting in comparison.settings
+        if setting.path not in ("name", "scorer.model", "optimizer.model")  # shown already
+    ]
+    titles = ("", *(str(number) for number in range(1, len(columns) + 1)))
+    return Table.build(titles, rows, least=_LEAST)
+
+
+def _build_splits(diff: PromptDiff, adjusted: Adjusted) -> Table:
+    """Return the flips on each split; their test is named if it is the same on all."""
+    tests = {flips.test for flips in diff.by_split}
+    titles = ["", "shared", "wrong → right", "right → wrong"]
+    titles.append(tests.pop() if len(tests) == 1 else "p")
+    titles += ["p by Holm"] if adjusted is not None else []
+    by_split = {flips.split: flips for flips in diff.by_split}
+    rows = []
+    for split in SPLITS:
+        cells = ["0", *[_NOTHING] * 3]
+        if flips := by_split.get(split):
+            left_out = f" ({format_count(flips.left_out)} left out)" if flips.left_out else ""
+            changed = (format_count(len(each)) for _, _, each in _list_directions(flips))
+            cells = [format_count(flips.shared) + left_out, *changed, _format_p(flips.p_value)]
+        if adjusted is not None:
+            cells.append(_format_p(adjusted[split]) if split in adjusted else _NOTHING)
+        rows.append((split, *cells))
+    return Table.build(titles, rows)
+
+
+def _format_value(value: Any) -> str:
+    return _NOTHING if value is None else repr(value)
+
+
+def _format_p(p_value: float) -> str:
+    return f"{p_value:.2g}"
+
+
+def _format_score(score: Score | None, separator: str = " ") -> str:
+    if score is None:
+        return _NOTHING
+    unreadable = f"\n{format_count(score.unreadable)} unreadable" if score.unreadable else ""
+    interval = formats.format_bounds(score.interval.low, score.interval.high)
+    parts = (formats.format_percent(score.mean), interval, f"n={format_count(score.n)}")
+    return separator.join(parts) + unreadable
+
+
+def _format_spend(spend: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    counted = spend["counted"]
+    yield "calls", format_count(spend["calls"])
+    yield "tokens in", formats.format_tokens(counted["prompt_tokens"])
+    yield "tokens out", formats.format_tokens(counted["completion_tokens"])
+    yield "cost", formats.format_cost(spend)

@@ -1,113 +1,214 @@
-"""The tables of `opro runs` and `opro show`."""
+"""The facts that commands list: runs, candidates, what a run would do and cost, the cache."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from opro_cli.render.page import align_rows
 from opro_cli.render.safe import (
     display_instruction,
     flag_leaks,
     measure_width,
     printable,
+    printable_lines,
     wrap_printable,
 )
-from opro_cli.reports.formats import format_cost, format_count, format_mean, format_percent
+from opro_cli.render.tables import GAP, Column, Page, Table
+from opro_cli.reports import formats
+from opro_cli.reports.formats import format_count, format_money
 
 if TYPE_CHECKING:
-    from opro_cli.render.page import Page
+    from rich.console import Console  # `opro runs` and `opro show` have no time for it
 
-INSTRUCTION = 2000
-"""Cells of an instruction, or of a note, in a table at most."""
-_GAP = "   "
+Data = Mapping[str, Any]
+
+_MOST_CELLS = 2000
+"""Terminal cells of an instruction, or of a note, in a table."""
 _NARROWEST = 10
 """Columns that an instruction, or a run's name, has on any terminal."""
-WIDE = 110
+_WIDE = 110
 """Columns from which a table of runs has room for the prompts."""
 
 
-def print_runs(rows: Sequence[Mapping[str, Any]], page: Page) -> None:
-    """Runs, newest last: status, steps, best score on the least seen split, spend."""
-    wide = page.width >= WIDE
-    titles = ("status", "steps", "best", "cost")
-    figures = align_rows([titles, *map(_run_figures, rows)], right=(1, 2, 3))
-    taken = max(map(len, figures)) + len(_GAP)
-    room = max(_NARROWEST, (page.width // 2 if wide else page.width) - taken)
-    names = [wrap_printable(printable(row["run"]), room, INSTRUCTION) for row in rows]
-    longest = max(measure_width(line) for lines in [["run"], *names] for line in lines)
-    prompts = [_best_prompt(row, page.width - longest - taken - len(_GAP)) for row in rows]
-    lines = []
-    for name, each, prompt in zip(names, figures[1:], prompts, strict=True):
-        first = name[0] + " " * (longest - measure_width(name[0])) + _GAP + each
-        lines += [f"{first}{_GAP}{prompt}" if wide else first, *name[1:]]
-    title = "run".ljust(longest) + _GAP + figures[0] + (f"{_GAP}best prompt" if wide else "")
-    _print(title, lines, page)
+def print_runs(rows: Sequence[Data], page: Page) -> None:
+    """Print runs, newest last: status, steps, best score on the least seen split, spend."""
+    wide = page.width >= _WIDE
+    columns = ("status", "steps", "best", "cost")
+    figures = [
+        (
+            row["status"],
+            f"{row['steps_done']}/{row['steps']}",
+            _format_best(row["best"]),
+            formats.format_cost(row["spend"]),
+        )
+        for row in rows
+    ]
+    room = (page.width // 2 if wide else page.width) - _measure(columns, figures)
+    cells = [
+        (
+            _wrap(row["run"], room),
+            *own,
+            printable(display_instruction(row["best"]["instruction"]), _MOST_CELLS)
+            if row["best"]
+            else "–",
+        )
+        for row, own in zip(rows, figures, strict=True)
+    ]
+    titles = ("run", *columns, "best prompt")
+    shown = len(titles) if wide else -1
+    table = Table.build(titles[:shown], [row[:shown] for row in cells], right=(2, 3, 4))
+    page.write_table(table, ruled=True)
 
 
-def _run_figures(row: Mapping[str, Any]) -> tuple[str, ...]:
-    steps = f"{row['steps_done']}/{row['steps']}"
-    return row["status"], steps, _best_score(row["best"]), format_cost(row["spend"])
-
-
-def _best_prompt(row: Mapping[str, Any], room: int) -> str:
-    best = row["best"]
-    return printable(display_instruction(best["instruction"]) if best else "–", room)
-
-
-def print_candidates(rows: Sequence[Mapping[str, Any]], page: Page) -> None:
-    """All candidates, best on train last, so that the best is next to the prompt."""
-    titles = ("step", "train", "dev", "test", "unreadable")
-    placed = sorted(_placed(rows), key=lambda placed: _by_train(placed[1]))
-    figures = [(place, *_figures(row)) for place, row in placed]
-    heads = [line + _GAP for line in align_rows([titles, *figures], right=range(len(titles)))]
-    room = max(_NARROWEST, page.width - len(heads[0]))
-    lines = []
-    for head, (_, row) in zip(heads[1:], placed, strict=True):
-        text = printable(flag_leaks(row["instruction"], row.get("leaks")), INSTRUCTION)
-        first, *more = wrap_printable(text, room, INSTRUCTION)
-        lines += [head + first, *(" " * len(head) + line for line in more)]
-    _print(f"{heads[0]}instruction", lines, page)
+def print_candidates(rows: Sequence[Data], page: Page) -> None:
+    """Print all candidates, the best on train last, so that it is next to the prompt."""
+    columns = ("step", "train", "dev", "test", "unreadable")
+    sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
+    figures = [(number, *_list_figures(row)) for number, row in sorted_rows]
+    room = page.width - _measure(columns, figures)
+    cells = [
+        (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))
+        for own, (_, row) in zip(figures, sorted_rows, strict=True)
+    ]
+    table = Table.build((*columns, "instruction"), cells, right=range(len(columns)))
+    page.write_table(table, ruled=True)
     if any((row["scores"]["train"] or {}).get("estimated") for row in rows):
-        page.line("~ stopped early, so estimated; --json has the interval", "dim")
+        page.write_line("~ stopped early, so estimated; --json has the interval", "dim")
 
 
-def _print(title: str, lines: Sequence[str], page: Page) -> None:
-    """A table that is laid out; what the page has no room for is cut."""
-    page.line(printable(title, page.width), "bold")
-    page.write(*(printable(line, page.width) for line in ["─" * page.width, *lines]))
+def _measure(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how many terminal cells columns take, with the gap to the next one."""
+    widths = (max(map(measure_width, column)) for column in zip(titles, *rows, strict=True))
+    return sum(width + len(GAP) for width in widths)
 
 
-def _figures(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _wrap(text: str, room: int) -> str:
+    lines = wrap_printable(printable(text, _MOST_CELLS), max(_NARROWEST, room), _MOST_CELLS)
+    return "\n".join(lines)
+
+
+def _list_figures(row: Data) -> tuple[str, ...]:
     scores = row["scores"]
     unreadable = sum(score["unreadable"] for score in scores.values() if score)
-    means = (_mean(scores[split]) for split in ("train", "dev", "test"))
+    means = (
+        formats.format_mean(score["mean"], estimated=score.get("estimated", False))
+        if score
+        else "–"
+        for score in (scores[split] for split in ("train", "dev", "test"))
+    )
     return (*means, format_count(unreadable) if unreadable else "–")
 
 
-def _placed(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each with its place in the run, "3.2", as `opro diff RUN@3.2` takes it."""
-    joined: Counter[int] = Counter()
+def _number_candidates(rows: Sequence[Data]) -> Iterator[tuple[str, Data]]:
+    """Yield each candidate with its number, "3.2", as `opro diff RUN@3.2` takes it."""
+    counts: Counter[int] = Counter()
     for row in rows:
-        joined[row["step"]] += 1
-        yield f"{row['step']}.{joined[row['step']]}", row
+        counts[row["step"]] += 1
+        yield f"{row['step']}.{counts[row['step']]}", row
 
 
-def _best_score(best: Mapping[str, Any] | None) -> str:
-    """The score on the split that was seen least, and which one that is."""
-    for split in ("test", "dev", "train"):
+def _format_best(best: Data | None) -> str:
+    for split in ("test", "dev", "train"):  # the least seen one first
         if best and best["scores"].get(split):
-            return f"{split} {format_percent(best['scores'][split]['mean'])}"
+            return f"{split} {formats.format_percent(best['scores'][split]['mean'])}"
     return "–"
 
 
-def _mean(score: Mapping[str, Any] | None) -> str:
-    if not score:
-        return "–"
-    return format_mean(score["mean"], estimated=score.get("estimated", False))
-
-
-def _by_train(row: Mapping[str, Any]) -> float:
+def _get_train(row: Data) -> float:
     score = row["scores"]["train"]
     return float(score["mean"]) if score else -1.0
+
+
+def print_forecast(facts: Data, console: Console) -> None:
+    """Print what a run would do, with the first prompt that each model would get."""
+    sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
+    calls, steps = format_count(facts["calls_at_most"]), format_count(facts["steps"])
+    rows = [
+        ("config", f"{facts['name']}: fine"),
+        ("scorer", facts["models"]["scorer"]),
+        ("optimizer", facts["models"]["optimizer"]),
+        *(("server", describe_server(server)) for server in facts["servers"]),
+        ("answers", facts["answer"]),
+        ("questions", sizes),
+        ("calls", f"at most {calls} in {steps} steps"),
+        *(("note", note) for note in facts["notes"]),
+    ]
+    _print_facts(((name, printable(value, _MOST_CELLS)) for name, value in rows), console)
+    _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
+    from opro_cli.render.consoles import print_lines
+
+    gold = printable(facts["gold_answer"], _MOST_CELLS)
+    print_lines(console, "", [f"  gold answer: {gold}"])
+    _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+
+
+def describe_server(server: Data) -> str:
+    """Say where the server of a model is, and whether a run can begin."""
+    where = f"{server['model']} at {server['address']}"
+    if not server["asked"]:
+        return f"{where}: not on this machine, not asked"
+    if server["problem"]:
+        return f"{where}: not ready"
+    if server["serves"] is None:
+        return f"{where}: answers, and does not list this model"
+    words = [f"{where}: ready"]
+    if not server["model"].endswith(f"/{server['serves']}"):
+        words.append(f"serves {server['serves']}")
+    words += [f"context {format_count(server['context'])} tokens"] if server["context"] else []
+    words += [f"{server['at_once']} requests at once"] if server["at_once"] else []
+    return ", ".join(words)
+
+
+def _print_prompt(console: Console, title: str, messages: Sequence[Mapping[str, str]]) -> None:
+    from opro_cli.render.consoles import print_heading, print_lines
+
+    print_heading(console, f"{title}:")
+    for message in messages:
+        if message["role"] != "user":
+            print_lines(console, "    ", [f"({message['role']})"])
+        print_lines(console, "  │ ", printable_lines(message["content"]), again=True)
+
+
+def print_costs(costs: Data, console: Console) -> None:
+    """Print what `reports.costs` computed: expected and at most, for each model and both."""
+    from opro_cli.render.consoles import print_lines, print_table
+
+    titles = ("calls", "tokens in", "tokens out", "cost")
+    figures = (Column(title, right=True, wrap=False) for title in titles)
+    columns = (Column(printable(costs["name"])), Column(wrap=False), *figures)
+    named = {f"{role} {printable(row['model'])}": row for role, row in costs["roles"].items()}
+    rows = [
+        (
+            name,
+            kind.replace("_", " "),
+            format_count(row[kind]["calls"]),
+            formats.format_tokens(row[kind]["prompt_tokens"]),
+            formats.format_tokens(row[kind]["completion_tokens"]),
+            format_money(row[kind]["usd"]),
+        )
+        for title, row in {**named, "both": costs["total"]}.items()
+        for name, kind in ((title, "expected"), ("", "at_most"))
+    ]
+    print_table(console, Table(columns, tuple(rows)), gap=2)
+    print_lines(console, "", [costs["assumptions"]], "dim")
+
+
+def print_cache(facts: Data, console: Console) -> None:
+    """Print how many answers the cache holds, how large it may grow, and whose they are."""
+    size, limit = (formats.format_megabytes(facts[key]) for key in ("bytes", "limit_bytes"))
+    rows = [
+        ("kept in", facts["path"]),
+        ("answers", format_count(facts["answers"])),
+        ("size", f"{size} of at most {limit}"),
+    ]
+    if facts["answers"]:
+        rows += [(end, formats.utc_minute(facts[end])) for end in ("oldest", "newest")]
+    rows += [(format_count(number), name) for name, number in facts["by_model"].items()]
+    _print_facts(((name, printable(value)) for name, value in rows), console)
+
+
+def _print_facts(rows: Iterable[tuple[str, str]], console: Console) -> None:
+    from opro_cli.render.consoles import print_table
+
+    print_table(console, Table((Column(wrap=False), Column()), tuple(rows)), gap=2)

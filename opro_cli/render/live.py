@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,34 +24,30 @@ from opro_cli.render.plain import format_opening
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.render.suspension import Suspension
-from opro_cli.render.sweep_frame import render_sweep
+from opro_cli.render.sweep import render_sweep
 
 PERIOD = 0.125
 """Seconds between frames."""
 
 
-class Drawing:
+class _LiveDrawing(ABC):
     """Draws frames on a terminal until `end`, and leaves the last one there.
 
-    A frame is made on the event loop, where what it shows does not change under the reader, so
-    nothing is copied and nothing is locked; it is written by a worker thread, so a terminal
-    that takes no more (Ctrl-S, a slow line) holds up the picture and not the work. rich's own
-    refresh thread would read the state while it changes, and die with a traceback in the
-    picture; here a failure ends the drawing, is said in one line, and the work goes on.
-
-    frame: makes one of at most so many cells and so many lines. work: what goes on, in a word.
+    A frame is made on the event loop, where the state does not change meanwhile, so that nothing
+    is copied or locked. A worker thread writes it, so that a terminal that takes no more (Ctrl-S,
+    a slow line) blocks the frames and not the work. Rich's own refresh thread would read the state
+    while it changes, and die with a traceback in the frame; here a failure ends the drawing with
+    one line, and the work goes on.
     """
 
+    work: str
+    """What is drawn, in a word."""
+
     def __init__(
-        self,
-        console: Console,
-        frame: Callable[[int, int], Text],
-        work: str,
-        period: float = PERIOD,
+        self, console: Console, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
     ) -> None:
         self._console = console
-        self._make = frame
-        self._work = work
+        self._clock = clock
         self._period = period
         self._live: Live | None = None
         self._drawing: asyncio.Task[None] | None = None
@@ -60,7 +57,10 @@ class Drawing:
         self._size: tuple[int, int] | None = console.size
         self._suspension = Suspension(cast(TextIO, console.file), self._forget_the_screen)
 
-    def begin(self) -> None:
+    @abstractmethod
+    def _render(self, width: int, height: int) -> Text: ...
+
+    def _start(self) -> None:
         """Draw the first frame; the others follow on the event loop, if one runs."""
         self._live = Live(
             console=self._console,
@@ -71,10 +71,10 @@ class Drawing:
         self._live.start()
         self._suspension.begin()
         self._write(self._frame())
-        self.go_on()
+        self._attach()
 
-    def go_on(self) -> None:
-        """Draw from now on, where `begin` was called before the loop ran."""
+    def _attach(self) -> None:
+        """Start the timer, unless it runs; the first frame may come before the loop runs."""
         if self._drawing is not None or self._live is None:
             return
         try:
@@ -82,10 +82,13 @@ class Drawing:
         except RuntimeError:
             return
         self._drawing = loop.create_task(self._draw(loop))
-        self._drawing.add_done_callback(self._say_why_it_ended)
+        self._drawing.add_done_callback(self._report_failure)
+
+    def stopping(self) -> None:  # noqa: B027 - a frame shows it
+        """Do nothing: the next frame says it."""
 
     def end(self) -> None:
-        """Draw the last frame and give the terminal back; calling it twice is fine."""
+        """Draw the last frame and give the terminal back; a second call does nothing."""
         if self._drawing is not None:
             self._drawing.cancel()
         with self._writing:
@@ -100,23 +103,23 @@ class Drawing:
 
     def _frame(self) -> Text:
         width, height = self._console.size
-        # One line less than there are: after the last frame the cursor needs a place, and
-        # the first line would scroll away to make it.
-        return self._make(width, max(1, height - 1))
+        # One line less than there are: the cursor needs one after the last frame, and the first
+        # line would scroll away to make room for it.
+        return self._render(width, max(1, height - 1))
 
     def _write(self, frame: Text) -> None:
         with self._writing:
             if self._live is None:
                 return
             if self._console.size != self._size:
-                # The terminal has wrapped the old frame anew: no count of lines leads back
-                # to where it began.
+                # The terminal has wrapped the old frame anew: no count of lines leads back to
+                # its beginning.
                 self._size = self._console.size
                 self._console.clear()
             self._live.update(frame, refresh=True)
 
     def _forget_the_screen(self) -> None:
-        """Draw the next frame on an empty screen: a shell has written on it."""
+        """Have the next frame drawn on an empty screen, because a shell has written on it."""
         self._size = None
 
     def _stop(self, last: Text | None = None) -> None:
@@ -129,79 +132,58 @@ class Drawing:
             with suppress(OSError):  # the terminal is gone
                 live.stop()
 
-    def _say_why_it_ended(self, drawing: asyncio.Task[None]) -> None:
+    def _report_failure(self, drawing: asyncio.Task[None]) -> None:
         if drawing.cancelled():
             return
         error = drawing.exception()
         with self._writing:
             self._stop()
-        said = (
-            f"the live view has stopped, the {self._work} goes on ({type(error).__name__}: {error})"
-        )
+        reason = f"{type(error).__name__}: {error}"
+        line = f"the live view has stopped, the {self.work} goes on ({reason})"
         with suppress(OSError):
-            self._console.print(Text(printable(said)), soft_wrap=True)
+            self._console.print(Text(printable(line)), soft_wrap=True)
 
 
-class LiveView:
-    """Draws the run on a terminal until `end`, and leaves the last frame there."""
+class LiveView(_LiveDrawing):
+    """Draws a run."""
 
-    def __init__(
-        self, console: Console, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
-    ) -> None:
-        self._console = console
-        self._clock = clock
-        self._board = Scoreboard()
-        self._drawing = Drawing(console, self._frame, "run", period)
+    work = "run"
 
     def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
         """Print what stays on screen, then the first frame."""
         for line in format_opening(briefing):
             self._console.print(Text(printable(line, self._console.width)), soft_wrap=True)
-        self._seen = briefing, state, activity
-        self._drawing.begin()
+        self._shown = briefing, state, activity
+        self._board = Scoreboard()
+        self._start()
 
     def after(self, event: Event, state: RunState) -> None:  # noqa: ARG002 - an Observer's
-        """Nothing: the timer shows it."""
-        self._drawing.go_on()  # `begin` may be called before the loop runs
+        """Start the timer, which draws what is new."""
+        self._attach()
 
-    def stopping(self) -> None:
-        """Nothing: the next frame says it."""
-
-    def end(self) -> None:
-        """Draw the last frame and give the terminal back; calling it twice is fine."""
-        self._drawing.end()
-
-    def _frame(self, width: int, height: int) -> Text:
-        briefing, state, activity = self._seen
-        return render_run(briefing, state, activity, self._clock(), width, height, self._board)
+    def _render(self, width: int, height: int) -> Text:
+        return render_run(*self._shown, self._clock(), width, height, board=self._board)
 
 
-class SweepLive:
-    """Draws the sweep on a terminal until `end`, and leaves the lines above its rows there."""
+class SweepLive(_LiveDrawing):
+    """Draws a sweep; in the end only the lines above its rows stay."""
 
-    def __init__(
-        self, console: Console, clock: Callable[[], float] = time.monotonic, period: float = PERIOD
-    ) -> None:
-        self._clock = clock
-        self._drawing = Drawing(console, self._frame, "sweep", period)
-        self._over = False
+    work = "sweep"
+    _over = False
 
     def begin(self, table: SweepTable) -> None:
-        """The first frame."""
+        """Draw the first frame."""
         self._table, self._started = table, self._clock()
-        self._drawing.begin()
+        self._start()
 
     def after(self, row: CellRow) -> None:
-        """Nothing: the timer shows it."""
-
-    def stopping(self) -> None:
-        """Nothing: the next frame says it."""
+        """Do nothing: the timer draws it."""
 
     def end(self) -> None:
-        """Draw the last frame and give the terminal back; calling it twice is fine."""
+        """Draw the last frame and give the terminal back; a second call does nothing."""
         self._over = True
-        self._drawing.end()
+        super().end()
 
-    def _frame(self, width: int, height: int) -> Text:
+    def _render(self, width: int, height: int) -> Text:
         elapsed = self._clock() - self._started
         return render_sweep(self._table, elapsed, width, height, over=self._over)

@@ -1,4 +1,4 @@
-"""A page of the manual on a terminal: rendered, and in the reader's pager."""
+"""Pages of the manual on a terminal, in the reader's pager."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rich.table import Table
 from opro_cli.render.consoles import make_console
 
 _WIDEST = 100
+"""Terminal cells of a line."""
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
 _PAGE = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
 _FILE = re.compile(r"\[([^\]]+)\]\((?![a-z]+://)[^)]+\)")
 
 
 class _WholeTable(TableElement):
-    """A table that breaks a long word rather than cut it."""
+    """A table that breaks long words instead of cutting them."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for table in super().__rich_console__(console, options):
@@ -36,12 +37,12 @@ class _Page(Markdown):
 def show_page(text: str) -> None:
     """Render Markdown through $PAGER, or `less` where there is one.
 
-    A link to another page becomes the command that shows it; one to a file of the repository,
-    which an installation does not have, becomes its text.
+    A link to another page becomes the command that shows that page. A link to a file of the
+    repository becomes its text, because an installation lacks the file.
     """
     console = make_console(sys.stdout)
     console.width = min(console.width, _WIDEST)
-    # Colours as they are, and no pager for what fits on the screen: what git sets too.
+    # Keep colours, and skip the pager where the text fits on the screen, as git does.
     os.environ.setdefault("LESS", "FRX")
     text = _PAGE.sub(r"\1 (`opro docs \2`)", _COMMENT.sub("", text))
     text = _FILE.sub(r"\1", text)

@@ -1,41 +1,38 @@
-"""What is said once, before the first call."""
+"""The plain logs of a run and of a sweep, for a pipe or a file: a line for all that is new."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterable
 from typing import TextIO
 
+from opro_cli.core.run import events, progress
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.events import (
-    Answered,
-    Event,
-    LimitExceeded,
-    Proposed,
-    Pruned,
-    Refused,
-    Retried,
-    SessionEnded,
-    SessionStarted,
-)
-from opro_cli.core.run.progress import (
-    Activity,
-    RunHeader,
-    calls_done,
-    calls_spared,
-    expected_calls,
-    phase,
-)
+from opro_cli.core.run.events import Event
+from opro_cli.core.run.progress import Activity, RunHeader
 from opro_cli.core.run.state import RunState
+from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.render import sweep
 from opro_cli.render.frame import format_outage, format_stopping
-from opro_cli.render.safe import flag_leaks, printable
+from opro_cli.render.safe import flag_leaks, format_origin, printable
 from opro_cli.reports import formats
-from opro_cli.reports.formats import describe_excess, format_count, format_unmetered, pluralize
+from opro_cli.reports.formats import format_count, pluralize
 from opro_cli.reports.result import bound_unmetered, count_metered
+
+QUIET = 30.0
+"""Seconds without a line after which one says how far the work is."""
+RETRY_EVERY = 10.0
+"""Seconds between two lines about retries; those between are counted."""
+_OPENING = 500
+_INSTRUCTION = 100
+_ERROR = 200
+_CELL_ERROR = 500
 
 
 def format_opening(briefing: RunHeader) -> list[str]:
-    """The run, its models, its data; untrusted text in them is still as it came."""
+    """Return lines about the run, its models and its data; untrusted text is still as it came."""
     sizes = ", ".join(f"{split} {format_count(briefing.sizes.get(split, 0))}" for split in SPLITS)
     graded = "graded by" if briefing.answer.startswith("python:") else "read as"
     lines = [
@@ -43,30 +40,21 @@ def format_opening(briefing: RunHeader) -> list[str]:
         f"  folder {briefing.folder}",
         f"  scorer {briefing.scorer}, optimizer {briefing.optimizer}",
         f"  questions: {sizes}; answers are {graded} {briefing.answer}",
+        *(f"  note: {note}" for note in briefing.notes),
     ]
-    lines += [f"  note: {note}" for note in briefing.notes]
     if briefing.resumed:
         lines.append(f"  resuming: {pluralize(briefing.resumed, 'answer')} already on disk")
     return lines
 
 
-QUIET = 30.0
-"""Seconds without a line after which one says that the run is alive."""
-RETRY_EVERY = 10.0
-"""Seconds between two lines about retries; those between are counted."""
-_OPENING = 500
-_INSTRUCTION = 100
-_ERROR = 200
-
-
 class LineWriter:
-    """Writes lines while somebody reads them, in letters that the stream has."""
+    """Writes lines as long as somebody reads them, in letters that the stream has."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream
 
     def write(self, line: str) -> None:
-        """One line, at once."""
+        """Write a line at once."""
         if self._stream is None:
             return
         encoding = self._stream.encoding or "utf-8"
@@ -87,11 +75,11 @@ class PlainLog:
     def __init__(self, stream: TextIO) -> None:
         self._lines = LineWriter(stream)
         self._started: float | None = None
-        self._said = 0.0
-        self._retry_said: float | None = None
-        self._retries_kept = 0
+        self._last_line = 0.0
+        self._last_retry: float | None = None
+        self._retries_skipped = 0
         self._activity = Activity()
-        self._told_out: set[str] = set()
+        self._outages: set[str] = set()
 
     def begin(
         self,
@@ -99,149 +87,192 @@ class PlainLog:
         state: RunState,  # noqa: ARG002 - an Observer's
         activity: Activity,
     ) -> None:
-        """Say what is about to run."""
+        """Write what is about to run."""
         self._activity = activity
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
     def after(self, event: Event, state: RunState) -> None:
-        """Say what the event completed, if it completed anything."""
-        if self._started is None or isinstance(event, SessionStarted):
-            self._started = self._said = event.at
-        self._after_outage(event.at)
+        """Write what the event completed, if it completed anything."""
+        if self._started is None or isinstance(event, events.SessionStarted):
+            self._started = self._last_line = event.at
+        self._write_outages(event.at)
         match event:
-            case SessionStarted():
-                self._say(event.at, f"started, {phase(state)}")
-            case Answered() | Refused():
-                self._after_answer(event, state)
-            case Pruned():
-                self._after_stop(event, state)
-            case Proposed():
-                self._after_proposal(event, state)
-            case LimitExceeded():
-                self._say(event.at, f"note: {_limit_words(event)}")
-            case Retried():
-                self._after_retry(event)
-            case SessionEnded():
+            case events.SessionStarted():
+                self._write(event.at, f"started, {progress.phase(state)}")
+            case events.Answered() | events.Refused():
+                self._write_answer(event, state)
+            case events.Pruned():
+                candidate = state.asked(event.candidate)
+                score = _format_candidate(candidate, "train", state)
+                self._write(event.at, f"{format_origin(candidate.step)}: stopped early, {score}")
+                self._write_step_of(event.at, candidate, state)
+            case events.Proposed():
+                self._write_proposals(event, state)
+            case events.LimitExceeded():
+                most = event.longest_reply, event.prompt_overhead
+                self._write(event.at, f"note: {formats.describe_excess(event.role, *most)}")
+            case events.Retried():
+                self._write_retry(event)
+            case events.SessionEnded():
                 detail = f" ({printable(event.detail, _ERROR)})" if event.detail else ""
-                self._say(event.at, f"{event.reason}{detail}: {_spent(state)}")
-        if event.at - self._said >= QUIET:
-            self._say(event.at, f"{phase(state)}: {_spent(state)}")
+                self._write(event.at, f"{event.reason}{detail}: {_format_spend(state)}")
+        if event.at - self._last_line >= QUIET:
+            self._write(event.at, f"{progress.phase(state)}: {_format_spend(state)}")
 
     def stopping(self) -> None:
-        """Say what a clean stop waits for."""
+        """Write what a clean stop waits for."""
         self._lines.write(format_stopping(self._activity))
 
     def end(self) -> None:
-        """Nothing is left to say: every line was flushed as it came."""
+        """Do nothing: every line was flushed as it came."""
 
-    def _after_answer(self, event: Answered | Refused, state: RunState) -> None:
+    def _write_answer(self, event: events.Answered | events.Refused, state: RunState) -> None:
         candidate = state.asked(event.candidate)
         if not state.is_scored(candidate, event.split):
             return
-        where = _place(candidate.step) if event.split == "train" else event.split
+        where = format_origin(candidate.step) if event.split == "train" else event.split
         if candidate.id in state.again:
             where += ", asked again"
-        leaks = state.leaks_of(candidate.instruction)
-        self._say(event.at, f"{where}: {_scored(candidate, event.split, leaks)}")
+        self._write(event.at, f"{where}: {_format_candidate(candidate, event.split, state)}")
         if event.split == "train":
-            self._after_candidate(event.at, candidate, state)
+            self._write_step_of(event.at, candidate, state)
 
-    def _after_stop(self, event: Pruned, state: RunState) -> None:
-        candidate = state.asked(event.candidate)
-        line = _scored(candidate, "train", state.leaks_of(candidate.instruction))
-        self._say(event.at, f"{_place(candidate.step)}: stopped early, {line}")
-        self._after_candidate(event.at, candidate, state)
-
-    def _after_candidate(self, at: float, candidate: Candidate, state: RunState) -> None:
-        if state.is_step_done(candidate.step):
-            self._say_step(at, state.of_step(candidate.step), state)
-
-    def _after_proposal(self, event: Proposed, state: RunState) -> None:
+    def _write_proposals(self, event: events.Proposed, state: RunState) -> None:
         if state.step < event.step:
             return
-        here = state.of_step(event.step)
-        asked = formats.pluralize(state.search.candidates_per_step, "proposal")
-        new = formats.pluralize(len(here), "new candidate") if here else "no new candidate"
-        self._say(event.at, f"{_place(event.step)}: {new} from {asked}")
-        if here and state.is_step_done(event.step):  # scored while the last proposal was awaited
-            self._say_step(event.at, here, state)
+        candidates = state.of_step(event.step)
+        asked = pluralize(state.search.candidates_per_step, "proposal")
+        new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
+        self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
+        if candidates:  # which may have been scored while the last proposal was awaited
+            self._write_step_of(event.at, candidates[0], state)
 
-    def _after_retry(self, event: Retried) -> None:
-        if self._retry_said is not None and event.at - self._retry_said < RETRY_EVERY:
-            self._retries_kept += 1
+    def _write_retry(self, event: events.Retried) -> None:
+        if self._last_retry is not None and event.at - self._last_retry < RETRY_EVERY:
+            self._retries_skipped += 1
             return
-        more = f" (and {self._retries_kept} more since the last such line)"
-        error = printable(event.error, _ERROR)
-        said = f"{event.role} failed, try {event.attempt + 1} in {event.wait:.1f} s: {error}"
-        self._say(event.at, said + (more if self._retries_kept else ""))
-        self._retry_said, self._retries_kept = event.at, 0
+        line = f"{event.role} failed, try {event.attempt + 1} in {event.wait:.1f} s: "
+        line += printable(event.error, _ERROR)
+        if self._retries_skipped:
+            line += f" (and {self._retries_skipped} more since the last such line)"
+        self._write(event.at, line)
+        self._last_retry, self._retries_skipped = event.at, 0
 
-    def _after_outage(self, at: float) -> None:
-        """Tell of each endpoint once: it may come and go."""
-        for endpoint, why in self._activity.out.items():
-            if endpoint not in self._told_out:
-                self._told_out.add(endpoint)
-                self._say(at, printable(format_outage(endpoint, why), _ERROR))
+    def _write_outages(self, at: float) -> None:
+        """Write each endpoint once: it may come and go."""
+        for endpoint, reason in self._activity.out.items():
+            if endpoint not in self._outages:
+                self._outages.add(endpoint)
+                self._write(at, printable(format_outage(endpoint, reason), _ERROR))
 
-    def _say_step(self, at: float, here: list[Candidate], state: RunState) -> None:
-        everyone = state.candidates.values()
-        best = max(score.mean for score in _train_scores(list(everyone), state))
-        means = [score.mean for score in _train_scores(here, state)]
+    def _write_step_of(self, at: float, candidate: Candidate, state: RunState) -> None:
+        """Write how the candidate's step went, once all of it is scored."""
+        step = candidate.step
+        if not state.is_step_done(step):
+            return
+        best = max(score.mean for score in _list_scores(state.candidates.values(), state))
+        means = [score.mean for score in _list_scores(state.of_step(step), state)]
         mean = sum(means) / len(means)
-        place = here[0].step
-        of = f"/{state.search.steps}" if place else ""
-        self._say(
+        of = f"/{state.search.steps}" if step else ""
+        self._write(
             at,
-            f"{_place(place)}{of} done: best so far {formats.format_percent(best)}, "
-            f"mean {formats.format_percent(mean)}, {_spent(state)}",
+            f"{format_origin(step)}{of} done: best so far {formats.format_percent(best)}, "
+            f"mean {formats.format_percent(mean)}, {_format_spend(state)}",
         )
 
-    def _say(self, at: float, text: str) -> None:
-        self._said = at
+    def _write(self, at: float, text: str) -> None:
+        self._last_line = at
         started = at if self._started is None else self._started
         self._lines.write(f"[{formats.format_clock(at - started)}] {text}")
 
 
-def _place(step: int) -> str:
-    return f"step {step}" if step else "initial"
-
-
-def _scored(candidate: Candidate, split: Split, leaks: object) -> str:
+def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> str:
     score = candidate.score(split)
     if score is None:
         return ""
     low, high = score.interval.low, score.interval.high
-    line = formats.format_score(score.mean, low, high, score.correct, score.n)
-    line = f"~{line}" if score.estimated else line
-    unreadable = f", {score.unreadable} unreadable" if score.unreadable else ""
-    refused = f", {score.refused} refused" if score.refused else ""
-    text = printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)
-    return f"{line}{unreadable}{refused} · {text}"
+    line = "~" if score.estimated else ""
+    line += formats.format_score(score.mean, low, high, score.correct, score.n)
+    line += f", {score.unreadable} unreadable" if score.unreadable else ""
+    line += f", {score.refused} refused" if score.refused else ""
+    leaks = state.leaks_of(candidate.instruction)
+    return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"
 
 
-def _train_scores(candidates: list[Candidate], state: RunState) -> list[Score]:
+def _list_scores(candidates: Iterable[Candidate], state: RunState) -> list[Score]:
     scores = (c.score("train") for c in candidates if state.is_done(c))
     return [score for score in scores if score is not None]
 
 
-def _spent(state: RunState) -> str:
-    """Calls, tokens and money of all sessions."""
+def _format_spend(state: RunState) -> str:
+    """Return calls, tokens and money of all sessions."""
     roles = list(state.spend.values())
-    known = count_metered(roles)
-    tokens_in = formats.format_tokens(known["prompt_tokens"])
-    tokens_out = formats.format_tokens(known["completion_tokens"])
-    cost = formats.format_money_by_role(
-        {name: role.known_usd for name, role in state.spend.items()}
-    )
-    done, cached = calls_done(state), calls_spared(state)
-    most = max(done, expected_calls(state) - cached)
-    calls = f"{formats.format_count(done)} of at most {formats.format_count(most)} calls"
-    calls += f", {formats.format_count(cached)} cached" if cached else ""
-    more = format_unmetered(bound_unmetered(roles))
+    metered = count_metered(roles)
+    tokens_in = formats.format_tokens(metered["prompt_tokens"])
+    tokens_out = formats.format_tokens(metered["completion_tokens"])
+    cost = formats.format_money_by_role({name: r.known_usd for name, r in state.spend.items()})
+    done, cached = progress.calls_done(state), progress.calls_spared(state)
+    most = max(done, progress.expected_calls(state) - cached)
+    calls = f"{format_count(done)} of at most {format_count(most)} calls"
+    calls += f", {format_count(cached)} cached" if cached else ""
     line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
-    return f"{line}, {more}" if more else line
+    unmetered = formats.format_unmetered(bound_unmetered(roles))
+    return f"{line}, {unmetered}" if unmetered else line
 
 
-def _limit_words(event: LimitExceeded) -> str:
-    return describe_excess(event.role, event.longest_reply, event.prompt_overhead)
+class PlainSweep:
+    """Writes lines such as "[02:05] navigate_seed1: finished, 51.1 % → 93.3 % on test (+42.2)".
+
+    Times are counted from the start of the session.
+    """
+
+    def __init__(self, lines: LineWriter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lines = lines
+        self._clock = clock
+        self._status: dict[str, str] = {}
+
+    def begin(self, table: SweepTable) -> None:
+        """Write how many cells there are, and how many are finished."""
+        self._table = table
+        self._started = self._last_line = self._clock()
+        statuses = ", ".join(sweep.count_statuses(table))
+        self._lines.write(f"sweep {printable(table.name)}: {statuses}")
+
+    def after(self, row: CellRow) -> None:
+        """Write the new status of a cell; after a while without one, that of all cells."""
+        if self._status.get(row.name) != row.status:
+            self._status[row.name] = row.status
+            self._write(f"{printable(row.name)}: {_describe_cell(row)}")
+        elif self._clock() - self._last_line >= QUIET:
+            parts = (*sweep.count_statuses(self._table), *sweep.format_spend(self._table))
+            calls = format_count(self._table.sum_spend().calls)
+            self._write(f"{', '.join(parts)}, {calls} calls")
+
+    def stopping(self) -> None:
+        """Write what a clean stop waits for."""
+        self._write(sweep.format_sweep_stopping(self._table))
+
+    def end(self) -> None:
+        """Do nothing: the table follows."""
+
+    def _write(self, text: str) -> None:
+        self._last_line = self._clock()
+        self._lines.write(f"[{formats.format_clock(self._last_line - self._started)}] {text}")
+
+
+def _describe_cell(row: CellRow) -> str:
+    match row.status:
+        case "failed":
+            return printable(f"failed: {row.error}", _CELL_ERROR)
+        case "stopped":
+            return printable(sweep.explain_stop(row), _CELL_ERROR)
+        case "elsewhere":
+            return f"left out: {sweep.ELSEWHERE}"
+        case "finished":
+            start, best, difference = sweep.format_test_scores(row.result)
+            scores = f", {start} → {best} on test ({difference})" if start != sweep.NONE else ""
+            return f"finished{scores}, {pluralize(row.calls, 'call')}"
+        case _:
+            answered = f", {format_count(row.calls)} are answered" if row.calls else ""
+            return f"{row.status}, at most {pluralize(row.expected, 'call')}{answered}"

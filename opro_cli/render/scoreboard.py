@@ -1,4 +1,4 @@
-"""The rows and columns of the live view, read off the state."""
+"""The rows and columns of the live view of a run, derived from its state."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
+from opro_cli.core.run import selection
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.progress import phase
-from opro_cli.core.run.selection import (
-    baseline,
-    compared_on_test,
-    finalists,
-    proposed_for_dev,
-    winner,
-)
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
@@ -28,40 +22,32 @@ _SCORE = len("~99.0 %")
 _INTERVAL = len("[100.0–100.0]")
 _STEP = len("step")
 _WIDE = 100
-"""Terminals from here on get two spaces between columns and whole words above them."""
+"""Columns of a terminal from which two spaces part columns, with whole words above them."""
 _NARROW = 64
-"""Terminals below have no room for interval and step beside the instruction."""
-
-
-def _none(instruction: str) -> object:  # noqa: ARG001 - as if it quoted nothing
-    return None
+"""Columns of a terminal below which interval and step have no room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How a row is laid out; both tables of a frame share one, so that numbers line up.
+    """The layout of a row; both tables of a frame share one, so that numbers line up.
 
-    sizes: questions a split. unreadable, dev: are there any, so that they need a column?
-    leaks: what an instruction quotes of the train questions, asked of those that have a row.
+    `sizes` are questions by split; `unreadable` and `dev` say whether there are such columns;
+    `leaks` returns what an instruction quotes of the train questions.
     """
 
     width: int
     sizes: dict[Split, int]
     unreadable: bool
     dev: bool
-    leaks: Callable[[str], object] = _none
+    leaks: Callable[[str], object]
 
-    def header(self, title: str) -> Text:
-        """The names of the columns, for scores on train; `title` says what the rows are."""
+    def draw_header(self, title: str) -> Text:
+        """Return the titles of the columns, for scores on train, after the title of the rows."""
         unreadable = self._unreadable_title()
         cells = self._cells("train", "95 % interval", "n/N", unreadable, "dev", "step")
         return Text(self._fit(self._join(cells, title)), style="bold")
 
-    def title(self, title: str) -> Text:
-        """The line above rows that stand in the same columns as those with a header."""
-        return Text(printable(title, self.width), style="bold")
-
-    def row(
+    def draw_row(
         self,
         candidate: Candidate,
         split: Split,
@@ -69,7 +55,7 @@ class Columns:
         dev: Score | None,
         lines: int = 1,
     ) -> list[Text]:
-        """One candidate, its instruction on at most `lines` lines."""
+        """Return a candidate, its instruction on at most `lines` lines."""
         size = self.sizes[split]
         cells = self._cells(
             format_mean(score.mean, estimated=score.estimated) if score else "-",
@@ -86,14 +72,11 @@ class Columns:
         first = self._fit(self._join(cells, texts[0]))
         return [Text(first), *(Text(self._fit(indent + text)) for text in texts[1:])]
 
-    def proposal(self, instruction: str) -> Text:
-        """An instruction that is not a candidate yet: nothing but its text."""
+    def draw_proposal(self, instruction: str) -> Text:
+        """Return an instruction that is not a candidate yet: nothing but its text."""
         blank = self._join(self._cells("", "", "", "", "", ""), "")
-        return Text(
-            self._fit(
-                blank + printable(display_instruction(instruction), max(1, self.width - len(blank)))
-            )
-        )
+        text = printable(display_instruction(instruction), max(1, self.width - len(blank)))
+        return Text(self._fit(blank + text))
 
     def _cells(
         self, score: str, interval: str, asked: str, unreadable: str, dev: str, step: str
@@ -123,11 +106,8 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """Whom the run is busy with. title: what for, "step 3 on train: 8 candidates, 5 scored".
-
-    proposals: instructions that wait for the rest of their step, not yet candidates.
-    """
+class Work:
+    """The work in progress; `proposals` wait for the rest of their step, not yet candidates."""
 
     title: str
     split: Split
@@ -137,27 +117,27 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class StepScores:
-    """Train means of the steps whose candidates are all scored, by step from 0."""
+    """Train means by step, of the steps from 0 on whose candidates are all scored."""
 
     best_so_far: tuple[float, ...]
     mean: tuple[float, ...]
 
 
 class Scoreboard:
-    """Answers questions about the scores of one run many times a second.
+    """Looks up the scores of one run many times a second.
 
-    Answers are only ever added, so a score stays right until its number of answers changes;
+    Answers are only ever added, so that a score stays right until its number of answers changes:
     a long run's frame costs a look at each candidate, not at each answer.
     """
 
     def __init__(self) -> None:
         self._scores: dict[tuple[str, Split], Score] = {}
-        # Looked up once: with all train (all dev) answers in, they stay who they are.
+        # Found once: with all train (all dev) answers in, they stay the same.
         self._finalists: list[Candidate] = []
         self._pair: list[Candidate] = []
 
-    def score(self, candidate: Candidate, split: Split) -> Score | None:
-        """The candidate's score so far, None before the first answer."""
+    def get_score(self, candidate: Candidate, split: Split) -> Score | None:
+        """Return the candidate's score so far, None before the first answer."""
         n = len(candidate.answers[split].by_question)
         known = self._scores.get((candidate.id, split))
         stopped = candidate.answers[split].estimate is not None
@@ -168,99 +148,99 @@ class Scoreboard:
             self._scores[candidate.id, split] = score
         return score
 
-    def best(self, state: RunState, limit: int) -> list[Candidate]:
-        """Fully scored on train, best first as `selection.ranked` has it; dev decides, if known."""
+    def find_best(self, state: RunState, limit: int) -> list[Candidate]:
+        """Return candidates scored on all of train, best first; dev decides once it is known."""
         scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
-    def leader(self, state: RunState) -> tuple[Split, float] | None:
-        """The split that the best so far is the best on, and its mean there."""
-        for candidate in self.best(state, 1):
+    def find_leader(self, state: RunState) -> tuple[Split, float] | None:
+        """Return the split that the best so far is the best on, and its mean there."""
+        for candidate in self.find_best(state, 1):
             split: Split = "train" if self._rank(state, candidate)[0] else "dev"
-            score = self.score(candidate, split)
+            score = self.get_score(candidate, split)
             return None if score is None else (split, score.mean)
         return None
 
     def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
         # Until the search is over, only those that `eval_interval` picked have dev scores.
         on_dev = state.step == state.search.steps and state.is_scored(candidate, "dev")
-        score = self.score(candidate, "dev" if on_dev else "train")
+        score = self.get_score(candidate, "dev" if on_dev else "train")
         mean = score.mean if score else 0.0
         return (not on_dev, -mean, candidate.step, len(candidate.instruction))
 
-    def by_step(self, state: RunState) -> StepScores:
-        """How the search went, step by step; a step without new candidates repeats the last."""
+    def measure_steps(self, state: RunState) -> StepScores:
+        """Return the search step by step; a step without new candidates repeats the last."""
         means: dict[int, list[float]] = {}
         tops: dict[int, float] = {}
         unfinished = state.step + 1
         for candidate in state.candidates.values():
             if state.is_done(candidate):
-                score = self.score(candidate, "train")
-                reached = score.mean if score else 0.0
-                means.setdefault(candidate.step, []).append(reached)
+                score = self.get_score(candidate, "train")
+                top = score.mean if score else 0.0
+                means.setdefault(candidate.step, []).append(top)
                 if state.is_scored(candidate, "train"):  # an estimate is no record
-                    tops[candidate.step] = max(reached, tops.get(candidate.step, 0.0))
+                    tops[candidate.step] = max(top, tops.get(candidate.step, 0.0))
             else:
                 unfinished = min(unfinished, candidate.step)
         best: list[float] = []
         mean: list[float] = []
         for step in range(unfinished):
-            here = means.get(step)
-            if here is None and not mean:
+            scores = means.get(step)
+            if scores is None and not mean:
                 continue
             best.append(max([tops.get(step, 0.0), *best[-1:]]))
-            mean.append(sum(here) / len(here) if here else mean[-1])
+            mean.append(sum(scores) / len(scores) if scores else mean[-1])
         return StepScores(tuple(best), tuple(mean))
 
-    def bench(self, state: RunState) -> Bench:
-        """What the run is doing now."""
+    def find_work(self, state: RunState) -> Work:
+        """Return the work in progress."""
         now = phase(state)
         if not state.sizes["train"]:
-            everyone = list(state.candidates.values())
-            return self._bench("instructions on test", state, everyone, "test")
+            candidates = list(state.candidates.values())
+            return self._count("instructions on test", state, candidates, "test")
         if now == "test":
             if not self._pair:
-                start, best = baseline(state), winner(state)
+                start, best = selection.baseline(state), selection.winner(state)
                 if start is not None and best is not None:
-                    self._pair = compared_on_test(state, start, best)
-            return self._bench("start, best and baselines on test", state, self._pair, "test")
+                    self._pair = selection.compared_on_test(state, start, best)
+            return self._count("start, best and baselines on test", state, self._pair, "test")
         if now == "dev":
             if not self._finalists:
-                self._finalists = finalists(state)
-            return self._bench("finalists on dev", state, self._finalists, "dev")
-        due = proposed_for_dev(state)
-        here = state.of_step(state.step)
+                self._finalists = selection.finalists(state)
+            return self._count("finalists on dev", state, self._finalists, "dev")
+        due = selection.proposed_for_dev(state)
+        candidates = state.of_step(state.step)
         waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
-        if waits_for_dev and all(map(state.is_done, here)):
-            return self._bench(f"step {state.step} on dev", state, due, "dev")
+        if waits_for_dev and all(map(state.is_done, candidates)):
+            return self._count(f"step {state.step} on dev", state, due, "dev")
         proposing = state.step < state.search.steps and (
-            bool(state.proposals.arrived) or all(map(state.is_done, here))
+            bool(state.proposals.arrived) or all(map(state.is_done, candidates))
         )
         if proposing:
-            return _proposing(state)
-        what = "initial instructions" if state.step == 0 else f"step {state.step}"
-        return self._bench(f"{what} on train", state, here, "train")
+            return _list_proposals(state)
+        name = "initial instructions" if state.step == 0 else f"step {state.step}"
+        return self._count(f"{name} on train", state, candidates, "train")
 
-    def _bench(self, what: str, state: RunState, who: list[Candidate], split: Split) -> Bench:
-        done = sum(state.is_scored(c, split) for c in who)
-        title = f"{what}: {done}/{len(who)} scored"
-        if split == "train" and (stopped := sum(state.is_done(c) for c in who) - done):
+    def _count(self, name: str, state: RunState, candidates: list[Candidate], split: Split) -> Work:
+        done = sum(state.is_scored(c, split) for c in candidates)
+        title = f"{name}: {done}/{len(candidates)} scored"
+        if split == "train" and (stopped := sum(map(state.is_done, candidates)) - done):
             title += f", {stopped} stopped early"
-        return Bench(title, split, tuple(who))
+        return Work(title, split, tuple(candidates))
 
 
-def _proposing(state: RunState) -> Bench:
+def _list_proposals(state: RunState) -> Work:
     proposals = state.proposals.arrived
     arrived, wanted = len(proposals), state.search.candidates_per_step
     title = f"step {state.step + 1}: waiting for the optimizer, {arrived}/{wanted} proposals"
     if state.pending:
-        return Bench(title, "train", tuple(state.pending.values()))
+        return Work(title, "train", tuple(state.pending.values()))
     texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
-    return Bench(title, "train", (), tuple(texts))
+    return Work(title, "train", (), tuple(texts))
 
 
 def count_missed(candidates: Iterable[Candidate]) -> dict[str, int]:
-    """Of all splits: answers that could not be read, and questions that were refused."""
+    """Return how many answers are unreadable and how many questions refused, on all splits."""
     answers = [a for c in candidates for a in c.answers.values()]
     return {
         "unreadable": sum(a.unreadable for a in answers),

@@ -1,4 +1,4 @@
-"""Ctrl-Z while something is drawn: the shell gets the cursor, and `fg` draws anew."""
+"""Ctrl-Z in a live view: the shell gets the cursor, and `fg` draws the view anew."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SHOW, _HIDE = b"\x1b[?25h", b"\x1b[?25l"
 
 
 class Suspension:
-    """Shows the cursor of a terminal before the process is suspended, and hides it again after.
+    """Shows a terminal's cursor while the process is suspended, and hides it again afterwards.
 
-    Signals are handled in the main thread alone, so that nothing is done in any other.
+    Only the main thread may handle signals; in any other this does nothing.
 
     Args:
         stream: The terminal.
-        resumed: Called when the process goes on in the foreground, in a signal handler.
+        resumed: Called in a signal handler when the process continues in the foreground.
     """
 
     def __init__(self, stream: TextIO, resumed: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class Suspension:
         self._active = False
 
     def begin(self) -> None:
-        """Handle the signals, where the process has a terminal and nobody ignores them."""
+        """Handle the signals, unless there is no terminal or the signals are handled otherwise."""
         if not hasattr(signal, "SIGTSTP") or not self._stream.isatty():
             return
         if threading.current_thread() is not threading.main_thread():
@@ -39,7 +39,7 @@ class Suspension:
             signal.signal(signal.SIGCONT, self._resume)
 
     def end(self) -> None:
-        """Leave the signals as they were."""
+        """Restore the default handling of the signals."""
         if self._active:
             self._active = False
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -48,7 +48,7 @@ class Suspension:
     def _suspend(self, *_: object) -> None:
         self._write(_SHOW)
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTSTP)  # here the process stands still
+        signal.raise_signal(signal.SIGTSTP)  # the process stops here
         self._resume()
 
     def _resume(self, *_: object) -> None:
@@ -60,7 +60,7 @@ class Suspension:
             self._resumed()
 
     def _has_the_terminal(self) -> bool:
-        """Return True in the foreground; in the background the cursor is the shell's."""
+        """Return True in the foreground; in the background the shell owns the cursor."""
         try:
             return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
         except OSError:

@@ -1,15 +1,23 @@
-"""`opro diff SWEEP` for a terminal and as Markdown."""
+"""The report on a sweep, or on two, for a terminal and as Markdown."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
-from rich.text import Text
 
-from opro_cli.render.safe import display_instruction, printable
-from opro_cli.render.tables import Grid, Untrusted, format_code, format_table, print_block
+from opro_cli.render.consoles import print_blocks
+from opro_cli.render.safe import display_instruction
+from opro_cli.render.tables import (
+    Block,
+    Heading,
+    Paragraph,
+    Table,
+    Untrusted,
+    format_blocks,
+    format_code,
+)
 from opro_cli.reports.formats import format_points, pluralize
 from opro_cli.reports.sweeps import words
 from opro_cli.reports.sweeps.measured import MeasuredCell
@@ -25,257 +33,182 @@ from opro_cli.reports.sweeps.report import (
 )
 from opro_cli.reports.sweeps.tasks import MatrixKey
 from opro_cli.reports.sweeps.winners import RULE, Transfer
-from opro_cli.reports.sweeps.words import (
-    NOTHING,
-    format_choice,
-    format_estimate,
-    format_matrix_cell,
-    format_task_mean,
-    format_test_score,
-    format_winner_gain,
-    format_worth,
-)
+
+_LEAST = 30
+"""Terminal cells of a column of a matrix; what has no room goes into further tables."""
 
 
-def build_matrix(report: SweepReport) -> Grid:
-    """A row for each task, a column for each variant."""
-    known = {square.place: square for square in report.squares}
-    tasks = dict.fromkeys(place.task for place in known)
-    variants = dict.fromkeys(place.variant for place in known)
-    rows = tuple(
+def print_sweep(report: SweepReport, console: Console) -> None:
+    """Print the mean gain first, then what it is made of."""
+    print_blocks(console, _report_sweep(report))
+
+
+def format_sweep(report: SweepReport) -> str:
+    """Return the same report as Markdown."""
+    title = f"## Sweep {format_code(report.name)}\n\n"
+    return title + format_blocks(_report_sweep(report))
+
+
+def print_transfer(report: SweepReport, console: Console) -> None:
+    """Print what the winners are worth elsewhere, as far as it was asked."""
+    print_blocks(console, _report_transfer(report))
+
+
+def print_sweep_diff(diff: SweepDiff, console: Console) -> None:
+    """Print two sweeps cell by cell, and the mean over tasks."""
+    print_blocks(console, _report_diff(diff))
+
+
+def format_sweep_diff(diff: SweepDiff) -> str:
+    """Return the same comparison as Markdown."""
+    return "## Sweeps compared\n\n" + format_blocks(_report_diff(diff))
+
+
+def _report_sweep(report: SweepReport) -> Iterator[Block]:
+    yield Paragraph((describe_gain(report.gain),), "strong")
+    yield from _state(describe_these_tasks(report.gain), describe_counted(report.cells))
+    if report.left_out:
+        yield _build_left_out(report)
+    yield Heading("test scores")
+    yield _build_matrix(report)
+    yield Paragraph((words.READ,), "note")
+    yield Heading("mean gain of each task")
+    yield _build_tasks(report)
+    yield Paragraph((INTERVAL,), "note")
+    yield Heading("winners")
+    yield _build_winners(report)
+    for winner in report.winners:
+        text = Untrusted(display_instruction(winner.instruction))
+        yield Paragraph((Untrusted(winner.cell.name), ": ", text), mark=" ")
+    yield Paragraph((RULE,), "note")
+    yield from _report_transfer(report)
+
+
+def _report_transfer(report: SweepReport) -> Iterator[Block]:
+    transfer = report.transfer
+    if not transfer.targets or not transfer.winners:
+        return
+    yield Heading("transfer")
+    if transfer.asked:
+        yield _build_transfer(transfer)
+        yield Paragraph((words.TRANSFER,), "note")
+        if transfer.seen:
+            yield Paragraph((words.SEEN,), "note")
+    if transfer.missing:
+        squares = f"{pluralize(transfer.missing, 'square')} not asked yet: "
+        yield Paragraph((squares, Untrusted(f"opro eval --sweep {shlex.quote(report.name)}")))
+
+
+def _report_diff(diff: SweepDiff) -> Iterator[Block]:
+    for mark, report in (("-", diff.before), ("+", diff.after)):
+        name = Untrusted(report.name)
+        yield Paragraph((name, f": {describe_counted(report.cells)}"), mark=mark)
+    yield Paragraph((describe_difference(diff.mean),), "strong")
+    yield from _state(describe_these_tasks(diff.mean))
+    if diff.pairs:
+        yield Heading("best instruction of each cell, on test")
+        titles = ("", "-", "+", "difference", "on")
+        yield Table.build(titles, map(_list_pair, diff.pairs))
+    yield from _list_only("first", diff.only_before)
+    yield from _list_only("second", diff.only_after)
+    yield Paragraph((INTERVAL,), "note")
+
+
+def _state(*sentences: str) -> Iterator[Block]:
+    return (Paragraph((sentence,)) for sentence in sentences if sentence)
+
+
+def _list_only(which: str, cells: Sequence[MeasuredCell]) -> Iterator[Block]:
+    if cells:
+        names = (part for cell in cells for part in (", ", Untrusted(cell.name)))
+        next(names)
+        yield Paragraph((f"{pluralize(len(cells), 'cell')} only in the {which}: ", *names))
+
+
+def _build_matrix(report: SweepReport) -> Table:
+    """Return a row for each task, a column for each variant."""
+    cells = {cell.key: cell for cell in report.squares}
+    tasks = dict.fromkeys(key.task for key in cells)
+    variants = dict.fromkeys(key.variant for key in cells)
+    rows = (
         (
             Untrusted(task),
-            *(
-                "\n".join(format_matrix_cell(known.get(MatrixKey(task, variant))))
-                for variant in variants
-            ),
+            *(_stack(words.format_matrix_cell(cells.get(MatrixKey(task, v)))) for v in variants),
         )
         for task in tasks
     )
-    means = (
-        "mean gain",
-        *("\n".join(format_task_mean(report.by_variant[each])) for each in variants),
-    )
-    return Grid(("", *map(Untrusted, variants)), (*rows, means))
+    means = ("mean gain", *(_stack(words.format_task_mean(report.by_variant[v])) for v in variants))
+    return Table.build(("", *map(Untrusted, variants)), (*rows, means), least=_LEAST)
 
 
-def build_winners(report: SweepReport) -> Grid:
-    """A row for each task and scorer; ★: no other scorer has a better one on the task."""
-    rows = tuple(
+def _stack(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
+
+
+def _build_winners(report: SweepReport) -> Table:
+    """Return a row for each task and scorer; ★: no other scorer has a better one on the task."""
+    rows = (
         (
             Untrusted(winner.task),
             Untrusted(winner.scorer),
             Untrusted(winner.cell.name),
-            f"{format_choice(winner)}{' ★' if winner.is_first else ''}",
-            format_test_score(winner.test),
-            format_winner_gain(winner),
+            f"{words.format_choice(winner)}{' ★' if winner.is_first else ''}",
+            words.format_test_score(winner.test),
+            words.format_winner_gain(winner),
         )
         for winner in report.winners
     )
-    return Grid(("", "scorer", "cell", "chosen by", "test score", "gain"), rows)
+    return Table.build(("", "scorer", "cell", "chosen by", "test score", "gain"), rows)
 
 
-def instructions(report: SweepReport) -> list[tuple[str, str]]:
-    """The cell of each winner, and its instruction."""
-    return [(each.cell.name, display_instruction(each.instruction)) for each in report.winners]
-
-
-def build_transfer(transfer: Transfer) -> Grid:
-    """A row for the start prompts and for each winner, a column for each task under each scorer."""
-    heads = [Untrusted(f"{target.task} / {target.model}") for target in transfer.targets]
-    starts = ("start prompt", *("\n".join(format_worth(worth)) for worth in transfer.starts))
-    rows = [
+def _build_transfer(transfer: Transfer) -> Table:
+    """Return start prompts and winners as rows, each task under each scorer as a column."""
+    titles = [Untrusted(f"{target.task} / {target.model}") for target in transfer.targets]
+    starts = ("start prompt", *(_stack(words.format_worth(worth)) for worth in transfer.starts))
+    rows = (
         (
             Untrusted(winner.cell.name),
             *(
-                "\n".join(format_worth(worth, home=target.key == (winner.task, winner.scorer)))
+                _stack(words.format_worth(worth, home=target.key == (winner.task, winner.scorer)))
                 for target, worth in zip(transfer.targets, row, strict=True)
             ),
         )
         for winner, row in zip(transfer.winners, transfer.rows, strict=True)
-    ]
-    return Grid(("", *heads), (starts, *rows))
-
-
-def build_tasks(report: SweepReport) -> Grid:
-    """What each task has to say in the mean gain."""
-    rows = tuple(
-        (
-            Untrusted(each.task),
-            str(each.runs),
-            str(each.questions),
-            format_points(each.estimate.mean),
-            f"{format_points(each.estimate.interval.low)} to {format_points(each.estimate.interval.high)}",
-        )
-        for each in report.gain.tasks
     )
-    return Grid(("", "runs", "questions", "mean gain", "95 %, over questions"), rows)
+    return Table.build(("", *titles), (starts, *rows), least=_LEAST)
 
 
-def build_left_out(report: SweepReport) -> Grid:
-    """The cells without a say, and why."""
-    rows = tuple(
+def _build_tasks(report: SweepReport) -> Table:
+    """Return what each task contributes to the mean gain."""
+    rows = (
+        (
+            Untrusted(task.task),
+            str(task.runs),
+            str(task.questions),
+            format_points(task.estimate.mean),
+            " to ".join(
+                map(format_points, (task.estimate.interval.low, task.estimate.interval.high))
+            ),
+        )
+        for task in report.gain.tasks
+    )
+    return Table.build(("", "runs", "questions", "mean gain", "95 %, over questions"), rows)
+
+
+def _build_left_out(report: SweepReport) -> Table:
+    """Return the cells that do not count, and why."""
+    rows = (
         (Untrusted(cell.name), cell.left_out, Untrusted(cell.swept.problem))
         for cell in report.left_out
     )
-    return Grid(("", "left out", ""), rows)
+    return Table.build(("", "left out", ""), rows)
 
 
-def build_pairs(diff: SweepDiff) -> Grid:
-    """A row for each two cells of equal values."""
-    return Grid(("", "-", "+", "difference", "on"), tuple(map(_pair, diff.pairs)))
-
-
-def _pair(pair: CellPair) -> tuple[str, ...]:
+def _list_pair(pair: CellPair) -> tuple[str, ...]:
     before, after = (
-        format_test_score(cell.best.score("test")) if cell.best else NOTHING
+        words.format_test_score(cell.best.score("test")) if cell.best else words.NOTHING
         for cell in (pair.before, pair.after)
     )
-    difference = format_estimate(pair.difference) if pair.difference else NOTHING
+    difference = words.format_estimate(pair.difference) if pair.difference else words.NOTHING
     on = f"{pair.shared} questions" if pair.shared else pair.why
     return Untrusted(pair.before.name), before, after, difference, on
-
-
-LEAST_COLUMN = 30
-"""Cells of a square's column at least; what has no room goes into further tables."""
-_INSTRUCTION = 2000
-
-
-def print_sweep(report: SweepReport, console: Console) -> None:
-    """The mean gain first, then what it is made of."""
-    console.print(Text(describe_gain(report.gain), style="bold"))
-    for line in filter(None, (describe_these_tasks(report.gain), describe_counted(report.cells))):
-        print_block(console, "", [line])
-    if report.left_out:
-        console.print(build_left_out(report).table())
-    _heading(console, "test scores")
-    _print_parts(build_matrix(report), console)
-    _note(console, words.READ)
-    _heading(console, "mean gain of each task")
-    console.print(build_tasks(report).table())
-    _note(console, INTERVAL)
-    _heading(console, "winners")
-    console.print(build_winners(report).table())
-    for name, instruction in instructions(report):
-        print_block(console, "  ", [printable(f"{name}: {instruction}", _INSTRUCTION)])
-    _note(console, RULE)
-    print_transfer(report, console)
-
-
-def print_transfer(report: SweepReport, console: Console) -> None:
-    """What the winners are worth elsewhere, as far as it was asked."""
-    found = report.transfer
-    if not found.targets or not found.winners:
-        return
-    _heading(console, "transfer")
-    if found.asked:
-        _print_parts(build_transfer(found), console)
-        _note(console, words.TRANSFER)
-        if found.seen:
-            _note(console, words.SEEN)
-    if found.missing:
-        squares = pluralize(found.missing, "square")
-        command = printable(f"opro eval --sweep {shlex.quote(report.name)}", _INSTRUCTION)
-        print_block(console, "", [f"{squares} not asked yet: {command}"])
-
-
-def print_sweep_diff(diff: SweepDiff, console: Console) -> None:
-    """Cell by cell, and the mean over tasks."""
-    for mark, report in (("-", diff.before), ("+", diff.after)):
-        console.print(Text(printable(f"{mark} {report.name}: {describe_counted(report.cells)}")))
-    print_block(
-        console,
-        "",
-        [describe_difference(diff.mean), *filter(None, [describe_these_tasks(diff.mean)])],
-    )
-    if diff.pairs:
-        _heading(console, "best instruction of each cell, on test")
-        console.print(build_pairs(diff).table())
-    _only(console, "first", diff.only_before)
-    _only(console, "second", diff.only_after)
-    _note(console, INTERVAL)
-
-
-def _only(console: Console, which: str, cells: Sequence[MeasuredCell]) -> None:
-    if cells:
-        names = ", ".join(cell.name for cell in cells)
-        told = f"{pluralize(len(cells), 'cell')} only in the {which}: {names}"
-        print_block(console, "", [printable(told, _INSTRUCTION)])
-
-
-def _print_parts(grid: Grid, console: Console) -> None:
-    for part in grid.in_parts(console.width, LEAST_COLUMN):
-        console.print(part.table())
-
-
-def _heading(console: Console, title: str) -> None:
-    console.print(Text(f"\n{title}", style="bold"))
-
-
-def _note(console: Console, text: str) -> None:
-    print_block(console, "", [text], "dim")
-
-
-def format_sweep(report: SweepReport) -> str:
-    """The mean gain first, then what it is made of."""
-    lines = [f"## Sweep {format_code(report.name)}", "", f"**{describe_gain(report.gain)}**", ""]
-    lines += [
-        line
-        for told in (describe_these_tasks(report.gain), describe_counted(report.cells))
-        for line in _told(told)
-    ]
-    if report.left_out:
-        lines += format_table(build_left_out(report))
-    lines += ["### Test scores", "", *format_table(build_matrix(report)), words.READ, ""]
-    lines += [
-        "### Mean gain of each task",
-        "",
-        *format_table(build_tasks(report)),
-        INTERVAL,
-        "",
-    ]
-    lines += ["### Winners", "", *format_table(build_winners(report))]
-    lines += [f"- {format_code(name)}: {format_code(text)}" for name, text in instructions(report)]
-    return _joined([*lines, "", RULE, "", *_transfer(report)])
-
-
-def format_sweep_diff(diff: SweepDiff) -> str:
-    """Cell by cell, and the mean over tasks."""
-    lines = ["## Sweeps compared", ""]
-    for mark, report in (("-", diff.before), ("+", diff.after)):
-        lines.append(f"{mark} {format_code(report.name)}: {describe_counted(report.cells)}")
-    lines += [
-        "",
-        f"**{describe_difference(diff.mean)}**",
-        "",
-        *_told(describe_these_tasks(diff.mean)),
-    ]
-    lines += format_table(build_pairs(diff)) if diff.pairs else []
-    for which, cells in (("first", diff.only_before), ("second", diff.only_after)):
-        if cells:
-            names = ", ".join(format_code(cell.name) for cell in cells)
-            lines += [f"{pluralize(len(cells), 'cell')} only in the {which}: {names}", ""]
-    return _joined([*lines, INTERVAL])
-
-
-def _transfer(report: SweepReport) -> list[str]:
-    found = report.transfer
-    if not found.targets or not found.winners:
-        return []
-    lines = ["### Transfer", ""]
-    if found.asked:
-        lines += [*format_table(build_transfer(found)), words.TRANSFER, ""]
-    lines += [words.SEEN, ""] if found.seen else []
-    if found.missing:
-        lines.append(
-            f"{pluralize(found.missing, 'square')} not asked yet: `opro eval --sweep SWEEP`"
-        )
-    return lines
-
-
-def _told(sentence: str) -> list[str]:
-    return [sentence, ""] if sentence else []
-
-
-def _joined(lines: list[str]) -> str:
-    return "\n".join(lines).rstrip("\n") + "\n"

@@ -1,20 +1,23 @@
-"""Tables and paragraphs before they are drawn: the same rows for a terminal and for Markdown."""
+"""Tables and paragraphs before they are drawn, and how a pipe and a pull request get them.
+
+Rich draws them, too (`render/consoles`), but takes longer to import than all else that
+`opro runs` and `opro show` do, so `Page` writes for those without it.
+"""
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Literal, TextIO
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from opro_cli.render.safe import printable
+from opro_cli.render.safe import MOST_LINES, measure_width, printable, wrap_printable
 
 MOST_CELLS = 500
-"""Of a value that is not ours, at most."""
+"""Terminal cells of an untrusted value."""
 
 
 class Untrusted(str):
@@ -23,57 +26,190 @@ class Untrusted(str):
     __slots__ = ()
 
 
+class Styled(str):
+    """Text of our own whose parts have styles where there are colours."""
+
+    parts: tuple[tuple[str, str], ...]
+
+    def __new__(cls, *parts: tuple[str, str]) -> Styled:
+        """Join pairs of a text and its style."""
+        text = super().__new__(cls, "".join(part for part, _ in parts))
+        text.parts = parts
+        return text
+
+
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A table: a title a column, then rows. The first column names the rows."""
+class Column:
+    """The title of a column and how its cells stand; `wrap` allows lines to be broken."""
 
-    titles: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def in_parts(self, width: int, least: int) -> Iterator[Grid]:
-        """The same with few enough columns each to give every one `least` of `width` cells."""
-        names = max((len(row[0]) for row in self.rows), default=0) + 2
-        count = max(1, (width - names) // (least + 2))
-        for start in range(1, len(self.titles), count):
-            part = slice(start, start + count)
-            yield Grid(
-                (self.titles[0], *self.titles[part]),
-                tuple((row[0], *row[part]) for row in self.rows),
-            )
-
-    def table(self) -> Table:
-        """For a terminal: no colour, so nothing but the text says what is what."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for title in self.titles:
-            table.add_column(
-                to_text(title),
-                justify="right" if title else "left",
-                no_wrap=not title,
-                overflow="fold",
-            )
-        for row in self.rows:
-            table.add_row(*map(to_text, row))
-        return table
+    title: str = ""
+    right: bool = False
+    wrap: bool = True
 
 
-def to_text(cell: str) -> Text:
-    """A cell as a terminal may have it."""
-    return Text(printable(cell, MOST_CELLS) if isinstance(cell, Untrusted) else cell)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns, the first of which names the rows, and rows; a cell may have several lines.
 
-
-def print_block(
-    console: Console, mark: str, lines: Iterable[str], style: str = "", *, again: bool = False
-) -> None:
-    """Lines, printable already, behind a mark; `again`: it stands before each of them.
-
-    Nothing is padded to the right: what is copied or piped has no spaces at its ends.
+    On a terminal, columns that have no room for `least` cells go into further tables.
     """
-    width = max(1, console.width - len(mark))
-    for line in lines:
-        for part in Text(line).wrap(console, width) or [Text()]:
-            part.rstrip()
-            console.print(Text(f"{mark}{part.plain}".rstrip(), style=style))
-            mark = mark if again else " " * len(mark)
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    least: int | None = None
+
+    @classmethod
+    def build(
+        cls,
+        titles: Iterable[str],
+        rows: Iterable[tuple[str, ...]],
+        right: Collection[int] | None = None,
+        least: int | None = None,
+    ) -> Table:
+        """Build a table from titles alone; `right` columns, if left out, are those with a title."""
+        columns = (
+            Column(title, bool(title) if right is None else index in right, wrap=bool(title))
+            for index, title in enumerate(titles)
+        )
+        return cls(tuple(columns), tuple(rows), least)
+
+    def split(self, width: int) -> Iterator[Table]:
+        """Yield tables that give every column its least width, each with the names of the rows."""
+        names = max((len(row[0]) for row in self.rows), default=0) + 2
+        count = len(self.columns)
+        if self.least is not None:
+            count = max(1, (width - names) // (self.least + 2))
+        for start in range(1, len(self.columns), count):
+            part = slice(start, start + count)
+            columns = (self.columns[0], *self.columns[part])
+            yield replace(
+                self, columns=columns, rows=tuple((row[0], *row[part]) for row in self.rows)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The title of a section; Markdown capitalizes it."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Pieces of text, some of them untrusted, on as many lines as they need.
+
+    A paragraph with a mark is an item of a list; a blank mark is a bullet in Markdown.
+    """
+
+    parts: tuple[str, ...]
+    style: Literal["strong", "note", ""] = ""
+    mark: str = ""
+
+
+Block = Heading | Paragraph | Table
+
+_WEIGHTS = {"bold": "1", "dim": "2"}
+_COLOURS = {"red": "31", "green": "32", "yellow": "33"}
+GAP = "   "
+"""Between two columns of a page."""
+
+
+class Page:
+    """Writes printable text to a terminal or a pipe, no line of it wider than the page.
+
+    The variables that decide for rich decide here as well: COLUMNS, NO_COLOR, FORCE_COLOR,
+    TTY_COMPATIBLE and TERM. Styles are "bold", "dim", "red", "green", "yellow", "bold red" ….
+    """
+
+    def __init__(
+        self, stream: TextIO, width: int | None = None, *, terminal: bool | None = None
+    ) -> None:
+        """Find out the width in cells, and whether it is a terminal, unless told."""
+        self._stream = stream
+        dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+        self.is_terminal = _is_terminal(stream) if terminal is None else terminal
+        self.width = width or (80 if dumb and self.is_terminal else _measure_terminal())
+        self._codes = {} if dumb or not self.is_terminal else {**_WEIGHTS, **_COLOURS}
+        if os.environ.get("NO_COLOR"):
+            self._codes = {word: self._codes[word] for word in _WEIGHTS if word in self._codes}
+
+    def write_line(self, text: str = "", style: str = "", styled: int | None = None) -> None:
+        """Write `text` on as many lines as it needs, broken at spaces where it can be.
+
+        `style` is for the first `styled` characters, or for all of them.
+        """
+        first, *more = wrap_printable(text, self.width, MOST_LINES)
+        if styled is None:
+            self.write(*(self._style(style, line) for line in (first, *more)))
+        else:
+            self.write(self._style(style, first[:styled]) + first[styled:], *more)
+
+    def write_table(self, table: Table, *, ruled: bool = False) -> None:
+        """Write columns as wide as they need; what has no room is cut.
+
+        `ruled` draws a line below the titles.
+        """
+        right = [index for index, column in enumerate(table.columns) if column.right]
+        head, *lines = align_rows([[c.title for c in table.columns], *table.rows], right)
+        self.write(self._style("bold", printable(head, self.width)))
+        rule = ["─" * self.width] if ruled else []
+        self.write(*(printable(line, self.width) for line in (*rule, *lines)))
+
+    def write(self, *lines: str) -> None:
+        """Write lines as they are, however wide: to be copied, or laid out already."""
+        self._stream.writelines(f"{line}\n" for line in lines)
+        self._stream.flush()
+
+    def _style(self, style: str, text: str) -> str:
+        codes = ";".join(self._codes[word] for word in style.split() if word in self._codes)
+        return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
+
+
+def make_page(stream: TextIO) -> Page:
+    """Return a page on a stream; letters that its encoding lacks are written out."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return Page(stream)
+
+
+def align_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Return the lines of rows, their columns as wide as the widest cell; `right`: flush right."""
+    lines = [
+        line for row in rows for line in zip_longest(*(c.split("\n") for c in row), fillvalue="")
+    ]
+    widths = [max(map(measure_width, column)) for column in zip(*lines, strict=True)]
+    return [
+        GAP.join(
+            " " * (width - measure_width(cell)) + cell
+            if index in right
+            else cell + " " * (width - measure_width(cell))
+            for index, (width, cell) in enumerate(zip(widths, line, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Whether styles are wanted, by rich's rules."""
+    compatible = os.environ.get("TTY_COMPATIBLE", "")
+    if compatible in ("0", "1"):
+        return compatible == "1"
+    forced = os.environ.get("FORCE_COLOR")
+    return stream.isatty() if forced is None else bool(forced)
+
+
+def _measure_terminal() -> int:
+    """Return the columns of the terminal on any of the standard streams, else 80."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    for number in (0, 1, 2):
+        try:
+            if width := os.get_terminal_size(number).columns:
+                return width
+        except OSError:
+            continue
+    return 80
 
 
 # A dot or a colon inside of a word makes links: www.x.y, http:, mailto:.
@@ -83,40 +219,62 @@ _FENCE = re.compile(r"`{3,}")
 
 
 def format_code(text: str, width: int | None = MOST_CELLS) -> str:
-    """Text of others inside of a line: "<code>a&#124;b</code>"."""
-    shown = _READ_AS_MARKUP.sub(_entity, printable(text, width))
-    return f"<code>{shown}</code>" if shown else "(empty)"
+    """Return untrusted text for a line of Markdown: "<code>a&#124;b</code>"."""
+    code = _READ_AS_MARKUP.sub(_write_entity, printable(text, width))
+    return f"<code>{code}</code>" if code else "(empty)"
 
 
 def format_sentence(text: str) -> str:
-    """Our own words as they are; with a name of others among them it all counts as theirs."""
+    """Return plain words as they are; a text with anything else in it counts as untrusted."""
     return text if _WORDS.fullmatch(text) else format_code(text)
 
 
-def _entity(match: re.Match[str]) -> str:
+def _write_entity(match: re.Match[str]) -> str:
     character = match[0]
     return f"&#{ord(character)};" if character.isascii() else character
 
 
 def fence_lines(lines: Sequence[str], language: str = "text") -> list[str]:
-    """Lines of others, printable already, as a block that none of them can end."""
+    """Return untrusted lines, printable already, as a block that none of them can end."""
     fence = "`" * max([3, *(len(ticks) + 1 for line in lines for ticks in _FENCE.findall(line))])
     return [f"{fence}{language}", *lines, fence, ""]
 
 
-def format_table(grid: Grid) -> list[str]:
-    """A grid as a table, a line a row."""
-    texts = {i for row in grid.rows for i, cell in enumerate(row) if isinstance(cell, Untrusted)}
-    rules = ["---" if i in texts or not i else "---:" for i in range(len(grid.titles))]
-    return [_row(cells) for cells in (_cells(grid.titles), rules, *map(_cells, grid.rows))] + [""]
+def format_table(table: Table) -> list[str]:
+    """Return a table in Markdown, a line a row; columns with untrusted cells are flush left."""
+    texts = {i for row in table.rows for i, cell in enumerate(row) if isinstance(cell, Untrusted)}
+    rules = [
+        "---:" if column.right and index not in texts else "---"
+        for index, column in enumerate(table.columns)
+    ]
+    titles = _format_cells([column.title for column in table.columns])
+    lines = [titles, rules, *map(_format_cells, table.rows)]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""]
 
 
-def _cells(row: Sequence[str]) -> Sequence[str]:
+def _format_cells(row: Sequence[str]) -> list[str]:
     return [
         format_code(cell) if isinstance(cell, Untrusted) else cell.replace("\n", "<br>")
         for cell in row
     ]
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def format_blocks(blocks: Iterable[Block]) -> str:
+    """Return blocks as Markdown, below headings of the third level."""
+    lines: list[str] = []
+    in_list = False
+    for block in blocks:
+        is_item = isinstance(block, Paragraph) and bool(block.mark)
+        if in_list and not is_item:
+            lines.append("")
+        in_list = is_item
+        match block:
+            case Heading(title):
+                lines += [f"### {title[:1].upper()}{title[1:]}", ""]
+            case Table():
+                lines += format_table(block)
+            case Paragraph(parts, style, mark):
+                text = "".join(_format_cells(parts))
+                text = f"**{text}**" if style == "strong" else text
+                lines += [f"{mark.strip() or '-'} {text}"] if mark else [text, ""]
+    return "\n".join(lines).rstrip("\n") + "\n"

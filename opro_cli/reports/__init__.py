@@ -1,0 +1,1 @@
+"""The results of runs and sweeps, as dataclasses and plain data."""

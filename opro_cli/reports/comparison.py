@@ -1,4 +1,4 @@
-"""Several prompts against the first, and the comparison as plain data for `--json`."""
+"""Several prompts compared with the first."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.reports.diff import PromptDiff, SelectedPrompt, Side, build_side, diff_prompts
-from opro_cli.reports.paired import AnswerPair, Flips, Replies
-from opro_cli.reports.result import count_steps_done, serialize_score, serialize_spend
+from opro_cli.reports.paired import Flips, Replies
+from opro_cli.reports.result import count_steps_done, list_models, serialize_spend
 
 
 @dataclass(frozen=True, slots=True)
 class PromptColumn:
-    """One run in the table; side: None while it has no scored candidate."""
+    """One prompt in the table; side: None while its run has no scored candidate."""
 
     name: str
     status: str
@@ -27,10 +27,16 @@ class PromptColumn:
     spend: Mapping[str, Any]
     side: Side | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the column as `opro diff --json` prints it."""
+        keys = ("name", "status", "steps_done", "steps", "models", "spend")
+        prompt = self.side and self.side.to_json()
+        return {**{key: getattr(self, key) for key in keys}, "prompt": prompt}
+
 
 @dataclass(frozen=True, slots=True)
 class SettingValues:
-    """A setting that is not the same in all runs; None where a run lacks it."""
+    """A setting that differs between runs; a value is None where a run lacks it."""
 
     path: str
     values: tuple[Any, ...]
@@ -40,8 +46,10 @@ class SettingValues:
 class PromptComparison:
     """Two prompts or more.
 
-    against_first: each of the others compared to the first. adjusted: for each of these, its
-    p-values corrected for how many are compared to the first on that split (Holm).
+    Attributes:
+        against_first: Each further prompt compared with the first.
+        adjusted: For each of these the p-values by split, after Holm's correction for the number
+            of prompts compared with the first on that split.
     """
 
     columns: tuple[PromptColumn, ...]
@@ -51,28 +59,26 @@ class PromptComparison:
 
     @property
     def verdicts(self) -> tuple[str | None, ...]:
-        """Of each of the others against the first, as `verdict` of a result.
+        """The verdicts on the further prompts against the first, named as in `result.json`.
 
-        None where they share no test questions: others steered the search.
+        None where two prompts share no test questions; those of other splits steered the search.
         """
         return tuple(
-            next((_verdict(f, p["test"]) for f in diff.by_split if f.split == "test"), None)
+            next((_judge_flips(f, p["test"]) for f in diff.by_split if f.split == "test"), None)
             for diff, p in zip(self.against_first, self.adjusted, strict=True)
         )
 
     def with_replies(self, replies: Sequence[Replies]) -> PromptComparison:
-        """The same, with what the scorer said under each prompt."""
+        """Return the comparison with the scorer's replies under each prompt."""
         first, *others = replies
-        filled = (
-            replace(
-                diff, by_split=tuple(flips.with_replies(first, said) for flips in diff.by_split)
-            )
-            for diff, said in zip(self.against_first, others, strict=True)
+        diffs = tuple(
+            replace(diff, by_split=tuple(flips.with_replies(first, own) for flips in diff.by_split))
+            for diff, own in zip(self.against_first, others, strict=True)
         )
-        return replace(self, against_first=tuple(filled))
+        return replace(self, against_first=diffs)
 
     def list_flipped(self) -> list[dict[Split, set[int]]]:
-        """For each prompt the questions whose replies are of interest, as its run counts them."""
+        """Return for each prompt the flipped questions by split, as indices in its run."""
         flipped: list[dict[Split, set[int]]] = [{s: set() for s in SPLITS} for _ in self.columns]
         for diff, own in zip(self.against_first, flipped[1:], strict=True):
             for flips in diff.by_split:
@@ -81,15 +87,30 @@ class PromptComparison:
                 own[flips.split] |= of_other
         return flipped
 
+    def to_json(self) -> dict[str, Any]:
+        """Return two prompts as one diff, more as the columns and each diff with the first."""
+        diffs = [
+            diff.to_json(adjusted)
+            for diff, adjusted in zip(self.against_first, self.adjusted, strict=True)
+        ]
+        if len(diffs) == 1:
+            return diffs[0]
+        return {
+            "runs": [column.to_json() for column in self.columns],
+            "settings": [{"path": s.path, "values": list(s.values)} for s in self.settings],
+            "correction": "holm",
+            "against_first": diffs,
+        }
 
-def _verdict(flips: Flips, p_value: float) -> str:
+
+def _judge_flips(flips: Flips, p_value: float) -> str:
     if p_value >= ALPHA:
         return "not_distinguishable"
     return "improved" if flips.difference > 0 else "worse"
 
 
 def compare_prompts(chosen: Sequence[SelectedPrompt]) -> PromptComparison:
-    """Compare prompts; the first is what the others are measured against."""
+    """Compare each prompt with the first."""
     first, *others = chosen
     diffs = tuple(diff_prompts(first, other) for other in others)
     return PromptComparison(
@@ -107,7 +128,7 @@ def _build_column(chosen: SelectedPrompt) -> PromptColumn:
         status=run.status,
         steps_done=count_steps_done(run.state),
         steps=run.state.search.steps,
-        models={role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
+        models=list_models(run),
         spend=serialize_spend(run.state),
         side=build_side(chosen),
     )
@@ -115,7 +136,9 @@ def _build_column(chosen: SelectedPrompt) -> PromptColumn:
 
 def _list_settings(chosen: Sequence[SelectedPrompt]) -> tuple[SettingValues, ...]:
     first = chosen[0].run.settings
-    changes = [{c.path: c for c in changes_between(first, each.run.settings)} for each in chosen]
+    changes = [
+        {c.path: c for c in changes_between(first, prompt.run.settings)} for prompt in chosen
+    ]
     of_first = {path: change.before for some in changes for path, change in some.items()}
     return tuple(
         SettingValues(path, tuple(some[path].after if path in some else before for some in changes))
@@ -136,90 +159,3 @@ def _adjust_p_values(diffs: Sequence[PromptDiff]) -> tuple[Mapping[Split, float]
         for (of_diff, _), p_value in zip(compared, corrected, strict=True):
             of_diff[split] = p_value
     return tuple(adjusted)
-
-
-def as_data(comparison: PromptComparison) -> dict[str, Any]:
-    """Two prompts as one comparison; more as the runs and each comparison with the first."""
-    diffs = [
-        diff_data(diff, adjusted)
-        for diff, adjusted in zip(comparison.against_first, comparison.adjusted, strict=True)
-    ]
-    if len(diffs) == 1:
-        return diffs[0]
-    return {
-        "runs": [_column_data(column) for column in comparison.columns],
-        "settings": [{"path": s.path, "values": list(s.values)} for s in comparison.settings],
-        "correction": "holm",
-        "against_first": diffs,
-    }
-
-
-def diff_data(diff: PromptDiff, adjusted: Mapping[Split, float]) -> dict[str, Any]:
-    """One comparison; `flips` are those of the least seen split among `flips_by_split`."""
-    by_split = {flips.split: _flips_data(flips, adjusted) for flips in diff.by_split}
-    return {
-        "before": _side_data(diff.before),
-        "after": _side_data(diff.after),
-        "prompt": [{"kind": piece.kind, "text": piece.text} for piece in diff.prompt],
-        "flips": by_split[diff.flips.split] if diff.flips else None,
-        "flips_by_split": {split: by_split.get(split) for split in SPLITS},
-        "settings": [{"path": c.path, "before": c.before, "after": c.after} for c in diff.settings],
-        "caveats": list(diff.caveats),
-    }
-
-
-def _column_data(column: PromptColumn) -> dict[str, Any]:
-    return {
-        "name": column.name,
-        "status": column.status,
-        "steps_done": column.steps_done,
-        "steps": column.steps,
-        "models": dict(column.models),
-        "spend": dict(column.spend),
-        "prompt": _side_data(column.side),
-    }
-
-
-def _side_data(side: Side | None) -> dict[str, Any] | None:
-    if side is None:
-        return None
-    return {
-        "run": side.run,
-        "place": side.place,
-        "status": side.status,
-        "instruction": side.instruction,
-        "step": side.step,
-        "steps_done": side.steps_done,
-        "scores": {split: serialize_score(score) for split, score in side.scores.items()},
-        "spend": dict(side.spend),
-    }
-
-
-def _flips_data(flips: Flips, adjusted: Mapping[Split, float]) -> dict[str, Any]:
-    return {
-        "split": flips.split,
-        "shared": flips.shared,
-        "left_out": flips.left_out,
-        "wrong_to_right": [_flip_data(flip) for flip in flips.gained],
-        "right_to_wrong": [_flip_data(flip) for flip in flips.lost],
-        "test": flips.test,
-        "p_value": flips.p_value,
-        "p_adjusted": adjusted[flips.split],
-        "difference": {
-            "mean": flips.difference,
-            "interval": [flips.interval.low, flips.interval.high],
-        },
-    }
-
-
-def _flip_data(flip: AnswerPair) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "question": flip.question,
-        "target": flip.target,
-        "before": flip.before.outcome.answer,
-        "after": flip.after.outcome.answer,
-    }
-    if flip.before.replies is not None and flip.after.replies is not None:
-        row["before_replies"] = list(flip.before.replies)
-        row["after_replies"] = list(flip.after.replies)
-    return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from opro_cli.core.run.progress import Role, endpoint_checks, expected_calls
@@ -27,16 +28,18 @@ NEW_SHARE = 0.75
 TYPICAL_LENGTH = 80
 """Characters of an instruction that the optimizer typically proposes."""
 
+Examples = Mapping[Split, Sequence[Example]]
+
 
 def estimate_costs(
     settings: Settings,
-    examples: Mapping[Split, Sequence[Example]],
+    examples: Examples,
     strategy: Strategy,
     prices: Mapping[Role, PriceSettings | None],
 ) -> dict[str, Any]:
-    """By role and in all, expected and at most: calls, prompt and completion tokens, dollars.
+    """Estimate calls, tokens and dollars by role and in total, expected and at most.
 
-    Dollars are None where a price is unknown.
+    Dollars are None where a price is unknown. No model is called.
     """
     state = RunState.at_start(settings.search, examples, settings.task)
     search = settings.search
@@ -47,7 +50,7 @@ def estimate_costs(
     asked, tiny_call = asked + checks["scorer"], tiny_call + checks["optimizer"]
     once = len(search.initial_instructions) * len(examples["train"])
     lengths = (TYPICAL_LENGTH, search.max_instruction_chars)
-    texts = [_measure_questions(settings, examples, length) for length in lengths]
+    texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
     # A second round has the whole first reply in its prompt.
     replies = [
         bytes_a_token * share * settings.scorer.max_tokens / 2 if state.rounds == 2 else 0.0
@@ -55,7 +58,7 @@ def estimate_costs(
     ]
     questions = [text + reply for text, reply in zip(texts, replies, strict=True)]
     meta_prompts = [
-        _measure_meta_prompt(settings, examples, strategy, state, each) for each in lengths
+        _measure_meta_prompt(settings, examples, strategy, state, length) for length in lengths
     ]
     roles = {
         "scorer": _estimate_role(
@@ -74,43 +77,17 @@ def estimate_costs(
     return {
         "name": settings.name,
         "roles": roles,
-        "total": {kind: add_costs([row[kind] for row in roles.values()]) for kind in KINDS},
+        "total": {kind: add_costs([role[kind] for role in roles.values()]) for kind in KINDS},
         "assumptions": ASSUMPTIONS,
     }
 
 
-def measure_longest_prompts(
-    settings: Settings, examples: Mapping[Split, Sequence[Example]], strategy: Strategy
-) -> dict[Role, int]:
-    """Tokens of the longest prompt that each model will read, about.
-
-    The longest question under the longest instruction, with a first reply where there are two
-    rounds, and a meta-prompt that is full of such instructions.
-    """
-    state = RunState.at_start(settings.search, examples, settings.task)
-    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
-    known = max(map(len, settings.search.initial_instructions))
-    length = max(known, settings.search.max_instruction_chars)
-    asked = max(
-        _count_bytes(build_scorer_messages(example.input, "x" * length, form))
-        for split in SPLITS
-        for example in examples[split]
-    )
-    bytes_a_token, _ = KINDS["expected"]
-    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
-    told = _measure_meta_prompt(settings, examples, strategy, state, length)
-    return {
-        "scorer": round(asked / bytes_a_token) + reply,
-        "optimizer": round(told / bytes_a_token),
-    }
-
-
 def add_costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Several such figures together, none of them nothing; unknown dollars stay unknown."""
-    counted = ("calls", "prompt_tokens", "completion_tokens")
+    """Sum calls, tokens and dollars; dollars are unknown as soon as one row's are."""
     dollars = [row["usd"] for row in rows]
+    counts = ("calls", "prompt_tokens", "completion_tokens")
     return {
-        **{name: sum(row[name] for row in rows) for name in counted},
+        **{name: sum(row[name] for row in rows) for name in counts},
         "usd": None if None in dollars else sum(dollars),
     }
 
@@ -121,66 +98,85 @@ def _estimate_role(
     prompt_bytes: tuple[float, float],
     calls: tuple[int, int],
 ) -> dict[str, Any]:
-    told: dict[str, Any] = {"model": model.model}
-    for place, (kind, (bytes_a_token, share)) in enumerate(KINDS.items()):
-        prompt = round(prompt_bytes[place] / bytes_a_token)
-        completion = round(calls[place] * share * model.max_tokens)
+    row: dict[str, Any] = {"model": model.model}
+    for (kind, (bytes_a_token, share)), size, count in zip(
+        KINDS.items(), prompt_bytes, calls, strict=True
+    ):
+        prompt = round(size / bytes_a_token)
+        completion = round(count * share * model.max_tokens)
         usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
-        told[kind] = {
-            "calls": calls[place],
+        row[kind] = {
+            "calls": count,
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "usd": usd,
         }
-    return told
+    return row
 
 
-def _measure_questions(
-    settings: Settings, examples: Mapping[Split, Sequence[Example]], length: int
-) -> float:
-    """Bytes of a scorer's prompt, on average over all questions, without a first reply in it."""
-    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
-    instruction = "x" * length
-    sizes = [
+def measure_longest_prompts(
+    settings: Settings, examples: Examples, strategy: Strategy
+) -> dict[Role, int]:
+    """Estimate the tokens of the longest prompt of each model.
+
+    That is the longest question under the longest instruction, with a first reply where there are
+    two rounds, and a meta-prompt full of such instructions.
+    """
+    state = RunState.at_start(settings.search, examples, settings.task)
+    known = max(map(len, settings.search.initial_instructions))
+    length = max(known, settings.search.max_instruction_chars)
+    bytes_a_token, _ = KINDS["expected"]
+    longest = max(_list_question_sizes(settings, examples, length))
+    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    meta_prompt = _measure_meta_prompt(settings, examples, strategy, state, length)
+    return {
+        "scorer": round(longest / bytes_a_token) + reply,
+        "optimizer": round(meta_prompt / bytes_a_token),
+    }
+
+
+def _list_question_sizes(settings: Settings, examples: Examples, length: int) -> list[float]:
+    """Return the bytes of the scorer's prompt for each question, without a first reply."""
+    instruction, form = "x" * length, _build_format(settings)
+    return [
         _count_bytes(build_scorer_messages(example.input, instruction, form))
         for split in SPLITS
         for example in examples[split]
     ]
-    return sum(sizes) / len(sizes)
 
 
 def _measure_meta_prompt(
-    settings: Settings,
-    examples: Mapping[Split, Sequence[Example]],
-    strategy: Strategy,
-    state: RunState,
-    length: int,
+    settings: Settings, examples: Examples, strategy: Strategy, state: RunState, length: int
 ) -> float:
-    """Bytes of a meta-prompt whose history is full of instructions of `length` characters."""
+    """Return the bytes of a meta-prompt with a full history of instructions of this length."""
     search = settings.search
     proposals = search.steps * search.candidates_per_step + len(search.initial_instructions)
     shown = min(proposals, proposals if search.history is None else search.history)
-    shown_on_average = shown if search.history is not None else shown / 2
-    made_up = (TrajectoryEntry("x" * length, 0.5),) * round(shown_on_average)
-    asks = _first_asks(settings, examples, strategy, state, made_up)
-    return max((_count_bytes(ask.messages) for ask in asks), default=0.0)
+    mean_shown = shown if search.history is not None else shown / 2
+    trajectory = (TrajectoryEntry("x" * length, 0.5),) * round(mean_shown)
+    requests = _list_first_requests(settings, examples, strategy, state, trajectory)
+    return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
 
-def _first_asks(
+def _build_format(settings: Settings) -> PromptFormat:
+    return PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
+
+
+def _list_first_requests(
     settings: Settings,
-    examples: Mapping[Split, Sequence[Example]],
+    examples: Examples,
     strategy: Strategy,
     state: RunState,
-    made_up: tuple[TrajectoryEntry, ...],
+    trajectory: tuple[TrajectoryEntry, ...],
 ) -> list[Ask]:
-    """Return what a strategy would ask in the first step, after a trajectory that is made up."""
+    """Return what a strategy would ask the optimizer in the first step, after this trajectory."""
     view = RehearsedView(
         state,
         examples["train"],
-        PromptFormat(settings.task.instruction_position, settings.task.qa_markers),
+        _build_format(settings),
         settings.task.description or "",
         settings.search.options,
-        made_up=made_up,
+        made_up=trajectory,
     )
     return [proposal for proposal in strategy.propose(view, 1) if isinstance(proposal, Ask)]
 
@@ -191,22 +187,21 @@ def _count_bytes(messages: Sequence[Message]) -> float:
 
 def build_forecast(
     settings: Settings,
-    examples: Mapping[Split, Sequence[Example]],
+    examples: Examples,
     notes: Sequence[str],
     strategy: Strategy,
     missing_keys: Sequence[str],
 ) -> dict[str, Any]:
-    """Split sizes, models, calls at most, and the first prompt for each model as it would be sent.
+    """Return what `opro check --json` prints of a run: sizes, models, calls and first prompts.
 
-    The meta-prompt shown has made-up scores (0), since nothing was scored yet.
+    The meta-prompt shown has scores of 0, since nothing is scored yet.
     """
     state = RunState.at_start(settings.search, examples, settings.task)
-    form = PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
-    first = settings.search.initial_instructions[0]
-    made_up = tuple(TrajectoryEntry(i, 0.0) for i in settings.search.initial_instructions)
-    asks = _first_asks(settings, examples, strategy, state, made_up)
-    meta_prompt = asks[0].messages if asks else ()
-    asked = build_scorer_messages(examples["train"][0].input, first, form)
+    instructions = settings.search.initial_instructions
+    trajectory = tuple(TrajectoryEntry(instruction, 0.0) for instruction in instructions)
+    requests = _list_first_requests(settings, examples, strategy, state, trajectory)
+    meta_prompt = requests[0].messages if requests else ()
+    first = examples["train"][0]
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -217,7 +212,13 @@ def build_forecast(
         "calls_at_most": expected_calls(state) + sum(endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy),
-        "scorer_prompt": [{"role": m.role, "content": m.content} for m in asked],
-        "gold_answer": examples["train"][0].target,
-        "meta_prompt": [{"role": m.role, "content": m.content} for m in meta_prompt],
+        "scorer_prompt": _serialize_messages(
+            build_scorer_messages(first.input, instructions[0], _build_format(settings))
+        ),
+        "gold_answer": first.target,
+        "meta_prompt": _serialize_messages(meta_prompt),
     }
+
+
+def _serialize_messages(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": m.role, "content": m.content} for m in messages]

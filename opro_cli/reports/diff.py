@@ -1,10 +1,10 @@
-"""Prompts compared: which prompt is meant, scores, flipped questions, settings and spend."""
+"""Two prompts compared: their text, scores, flipped questions, settings and spend."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from opro_cli.core.run.answers import Score
@@ -15,7 +15,7 @@ from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.paired import Flips, find_flips
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import count_steps_done, serialize_spend
+from opro_cli.reports.result import count_steps_done, serialize_score, serialize_spend
 from opro_cli.reports.text_diff import Piece, compare_words
 
 _SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>[0-9]{1,9}))?")
@@ -23,10 +23,12 @@ _SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>
 
 @dataclass(frozen=True, slots=True)
 class PromptSelector:
-    """Where in a run a prompt stands.
+    """Which prompt of a run: the part of RUN@3.2 after the @.
 
-    best: the winner so far. start: the initial instruction that the winner is measured against.
-    step: the best of that step on train, or its candidate number `number`, counted from 1.
+    Attributes:
+        kind: "best" for the winner so far, "start" for the instruction that it is measured
+            against, "step" for a candidate of one step.
+        number: The candidate of the step, from 1; None for the step's best on train.
     """
 
     kind: Literal["best", "start", "step"]
@@ -43,77 +45,77 @@ BEST = PromptSelector("best")
 
 
 def parse_selector(text: str) -> PromptSelector | None:
-    """What stands behind the @ of RUN@3.2; None for what names no place."""
+    """Parse the part of RUN@3.2 after the @; None if it is no selector."""
     match = _SELECTOR.fullmatch(text)
     if match is None:
         return None
     if match["name"]:
         return PromptSelector("best" if match["name"] == "best" else "start")
-    return PromptSelector(
-        "step", int(match["step"]), int(match["number"]) if match["number"] else None
-    )
+    number = int(match["number"]) if match["number"] else None
+    return PromptSelector("step", int(match["step"]), number)
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedPrompt:
-    """One prompt of a run; candidate: None where best or start is not known yet."""
+    """One prompt of a run; candidate: None while best or start is unknown."""
 
     run: RecordedRun
-    place: PromptSelector
+    selector: PromptSelector
     candidate: Candidate | None
 
     @property
     def name(self) -> str:
-        """How a person names it: RUN for its best prompt, else RUN@PLACE."""
-        return self.run.name if self.place == BEST else f"{self.run.name}@{self.place}"
+        """RUN for its best prompt, else RUN@SELECTOR."""
+        return self.run.name if self.selector == BEST else f"{self.run.name}@{self.selector}"
 
 
-def select_prompt(run: RecordedRun, place: PromptSelector = BEST) -> SelectedPrompt:
-    """The prompt at a place; UsageError when the run has no such step or candidate."""
-    match place.kind:
+def select_prompt(run: RecordedRun, selector: PromptSelector = BEST) -> SelectedPrompt:
+    """Return the selected prompt; UsageError when the run has no such step or candidate."""
+    match selector.kind:
         case "best":
-            return SelectedPrompt(run, place, winner(run.state))
+            return SelectedPrompt(run, selector, winner(run.state))
         case "start":
-            return SelectedPrompt(run, place, baseline(run.state))
+            return SelectedPrompt(run, selector, baseline(run.state))
         case "step":
-            return SelectedPrompt(run, place, _select_from_step(run, place))
+            return SelectedPrompt(run, selector, _select_from_step(run, selector))
 
 
-def _select_from_step(run: RecordedRun, place: PromptSelector) -> Candidate:
-    last = run.state.step
-    if place.step > last:
+def _select_from_step(run: RecordedRun, selector: PromptSelector) -> Candidate:
+    last, step = run.state.step, selector.step
+    if step > last:
         steps = f"steps 0-{last}" if last else "only step 0"
         raise UsageError(
-            f"no step {place.step}: {run.name} has {steps}",
+            f"no step {step}: {run.name} has {steps}",
             "`opro show` lists its candidates with their steps",
         )
-    joined = run.state.of_step(place.step)
+    joined = run.state.of_step(step)
     if not joined:
-        raise UsageError(
-            f"step {place.step} of {run.name} brought no new candidate", "name another step"
-        )
-    if place.number is not None:
-        if not 1 <= place.number <= len(joined):
+        raise UsageError(f"step {step} of {run.name} brought no new candidate", "name another step")
+    if selector.number is not None:
+        if not 1 <= selector.number <= len(joined):
             raise UsageError(
-                f"step {place.step} of {run.name} has no candidate {place.number}",
+                f"step {step} of {run.name} has no candidate {selector.number}",
                 f"it has {len(joined)}, counted from 1 in the order in which they joined",
             )
-        return joined[place.number - 1]
+        return joined[selector.number - 1]
     scored = [candidate for candidate in joined if run.state.is_done(candidate)]
     if not scored:
         raise UsageError(
-            f"no candidate of step {place.step} of {run.name} has all its train answers yet",
-            f"name one of its {len(joined)}: {run.name}@{place.step}.1",
+            f"no candidate of step {step} of {run.name} has all its train answers yet",
+            f"name one of its {len(joined)}: {run.name}@{step}.1",
         )
     return max(scored, key=lambda candidate: mean(candidate, "train"))  # ties: the earlier
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One prompt and its run.
+    """One prompt of a comparison and its run.
 
-    name: RUN, or RUN@PLACE when it is not the best prompt. scores: None for a split that it did
-    not answer.
+    Attributes:
+        name: RUN, or RUN@PLACE when it is not the best prompt.
+        place: The prompt's selector.
+        scores: By split; None for a split that it did not answer.
+        spend: As in `result.json`.
     """
 
     name: str
@@ -126,13 +128,21 @@ class Side:
     scores: Mapping[Split, Score | None]
     spend: Mapping[str, Any]
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the side as `opro diff --json` prints it."""
+        keys = ("run", "place", "status", "instruction", "step", "steps_done")
+        scores = {split: serialize_score(score) for split, score in self.scores.items()}
+        return {**{k: getattr(self, k) for k in keys}, "scores": scores, "spend": self.spend}
+
 
 @dataclass(frozen=True, slots=True)
 class PromptDiff:
-    """All that differs between two prompts and their runs.
+    """The differences between two prompts and between their runs.
 
-    before, after: None for a run without any scored candidate. by_split: the splits on which
-    they share answered questions. caveats: why their figures must not be compared as they stand.
+    Attributes:
+        before: None for a run without any scored candidate, as is `after`.
+        by_split: The splits on which the prompts share scored questions.
+        caveats: Reasons why their figures must not be compared as they stand.
     """
 
     before: Side | None
@@ -144,12 +154,25 @@ class PromptDiff:
 
     @property
     def flips(self) -> Flips | None:
-        """Those on the least seen split; None when no answered question is shared."""
+        """The flips on the least seen split; None when no scored question is shared."""
         return self.by_split[-1] if self.by_split else None
+
+    def to_json(self, adjusted: Mapping[Split, float]) -> dict[str, Any]:
+        """Return the diff as `opro diff --json` prints it; adjusted: p-values by split."""
+        flips = {flips.split: flips.to_json(adjusted[flips.split]) for flips in self.by_split}
+        return {
+            "before": self.before and self.before.to_json(),
+            "after": self.after and self.after.to_json(),
+            "prompt": [asdict(piece) for piece in self.prompt],
+            "flips": flips[self.flips.split] if self.flips else None,
+            "flips_by_split": {split: flips.get(split) for split in SPLITS},
+            "settings": [asdict(change) for change in self.settings],
+            "caveats": list(self.caveats),
+        }
 
 
 def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
-    """Compare two prompts, over whatever their runs have in common."""
+    """Compare two prompts of any two runs."""
     left, right = before.candidate, after.candidate
     return PromptDiff(
         before=build_side(before),
@@ -162,14 +185,14 @@ def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
 
 
 def build_side(chosen: SelectedPrompt) -> Side | None:
-    """What is shown of one prompt; None when there is none yet."""
+    """Return one side of a comparison; None when there is no prompt yet."""
     run, candidate = chosen.run, chosen.candidate
     if candidate is None:
         return None
     return Side(
         name=chosen.name,
         run=run.name,
-        place=str(chosen.place),
+        place=str(chosen.selector),
         status=run.status,
         instruction=candidate.instruction,
         step=candidate.step,
@@ -187,7 +210,7 @@ def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, .
             "they were scored on different questions: compare prompts, not scores; only the "
             "questions that both answered are a fair comparison"
         )
-    for path, what in (
+    for path, difference in (
         ("task.answer", "answers are graded by different metrics"),
         ("scorer.model", "different models answered"),
         ("scorer.temperature", "answers were drawn at different temperatures"),
@@ -197,21 +220,17 @@ def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, .
     ):
         old, new = _get_setting(old_run, path), _get_setting(new_run, path)
         if old != new:
-            caveats.append(f"{what} ({old} / {new})")
+            caveats.append(f"{difference} ({old} / {new})")
     model = _get_setting(old_run, "scorer.model")
-    if model == _get_setting(new_run, "scorer.model") and _get_weights(old_run) != _get_weights(
-        new_run
-    ):
+    same_model = model == _get_setting(new_run, "scorer.model")
+    if same_model and _get_weights(old_run) != _get_weights(new_run):
         caveats.append(f"{model} answered with different weights: opro brought others in between")
-    unfinished = [chosen for chosen in (before, after) if chosen.run.status != "finished"]
-    return (*caveats, *dict.fromkeys(map(_so_far, unfinished)))
-
-
-def _so_far(chosen: SelectedPrompt) -> str:
-    run = chosen.run
-    if chosen.place == BEST:
-        return f"{run.name} is {run.status}, so its best prompt is the best so far"
-    return f"{run.name} is {run.status}, so answers may be missing"
+    for chosen in (before, after):
+        if chosen.run.status != "finished":
+            is_best = chosen.selector == BEST
+            missing = "its best prompt is the best so far" if is_best else "answers may be missing"
+            caveats.append(f"{chosen.run.name} is {chosen.run.status}, so {missing}")
+    return tuple(dict.fromkeys(caveats))
 
 
 def _get_setting(run: RecordedRun, path: str) -> Any:
@@ -220,6 +239,6 @@ def _get_setting(run: RecordedRun, path: str) -> Any:
 
 
 def _get_weights(run: RecordedRun) -> str | None:
-    """Those of an embedded scorer; None for every other, and in runs that did not write it down."""
+    """Return the weights of an embedded scorer; None for others and for runs without a record."""
     weights = run.identity.get("weights")
     return weights.get(run.settings["scorer"]["model"]) if isinstance(weights, dict) else None

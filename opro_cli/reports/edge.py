@@ -1,24 +1,24 @@
-"""Where a p-value and the interval beside it say different things about 0."""
+"""A p-value and an interval that disagree on whether a difference is 0."""
 
 from __future__ import annotations
 
 LEVEL = 0.05
-"""That of `core.paired_tests`, whose imports `opro show` does without."""
+"""`core.stats.paired.ALPHA`, whose module is slow to import for `opro show`."""
 
 
 def describe_disagreement(p_value: float, low: float, high: float) -> str:
-    """Say that the test and the interval of a difference disagree, as they can near p = 0.05.
+    """Say that test and interval of a difference disagree, as they can near p = 0.05.
 
-    McNemar's mid-p test and Tango's interval are two methods, and neither is the inverse of the
-    other; for scores in between, the interval agrees with the test by construction.
+    McNemar's mid-p test and Tango's interval are different methods, neither the inverse of the
+    other. For scores between 0 and 1 the interval agrees with the test by construction.
 
     Args:
-        p_value: Of the test; it decides.
-        low: Lower end of the 95 % interval.
-        high: Upper end of it.
+        p_value: The p-value of the test, which decides.
+        low: The lower end of the 95 % interval.
+        high: The upper end.
 
     Returns:
-        A sentence without a full stop, "" where both agree.
+        A sentence without a full stop; "" if both agree.
     """
     told_apart = p_value < LEVEL
     if told_apart == (low > 0 or high < 0):

@@ -1,4 +1,4 @@
-"""Two prompts on the questions that both answered: flips, and a paired test on unseen ones."""
+"""Two prompts on the questions that both answered: flips, and the paired test on unseen ones."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from opro_cli.core.run.answers import CACHED, Outcome
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.core.stats.paired import compare_scores
+from opro_cli.core.stats.paired import PairedTest, compare_scores
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.reports.recorded import RecordedRun
 
 Replies = Mapping[tuple[Split, int], tuple[str, ...]]
-"""What the scorer said to questions (by split and index), a text for each round."""
+"""The scorer's replies by split and index of the question, one text a round."""
 
 
 class QuestionKey(NamedTuple):
-    """What a question is in every run: indices mean nothing outside theirs.
-
-    occurrence: 0 for the first of equal rows of a split, 1 for the second …
-    """
+    """A question across runs, whose indices differ. occurrence: 0 for the first of equal rows."""
 
     input: str
     target: str
@@ -32,9 +30,11 @@ class QuestionKey(NamedTuple):
 
 
 class PairedAnswer(NamedTuple):
-    """One prompt's answer to a question, which is `number` in its run, from 0.
+    """One prompt's answer to a question.
 
-    replies: all that was said; None before they were read from the journal.
+    Attributes:
+        number: The index of the question in the run, from 0.
+        replies: One text a round; None before they are read from the journal.
     """
 
     number: int
@@ -43,27 +43,45 @@ class PairedAnswer(NamedTuple):
 
     @property
     def score(self) -> float:
-        """Unreadable and refused answers are wrong."""
+        """The score; 0 for unreadable and refused answers."""
         return self.outcome.score or 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerPair:
-    """A question that one prompt answers better than the other."""
+class AnswerPair(NamedTuple):
+    """The answers of two prompts to one question."""
 
-    question: str
-    target: str
+    key: QuestionKey
     before: PairedAnswer
     after: PairedAnswer
+
+    @property
+    def question(self) -> str:
+        """The text of the question."""
+        return self.key.input
+
+    @property
+    def target(self) -> str:
+        """The gold answer."""
+        return self.key.target
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether scores count both answers: neither was refused and left out."""
+        return not (self.before.outcome.excluded or self.after.outcome.excluded)
 
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """Questions of one split that both prompts answered.
+    """The questions of one split that both prompts answered.
 
-    gained: wrong under the first, right under the second; lost: the other way round.
-    left_out: further shared questions, that a score leaves out because they were refused.
-    test, p_value, difference, interval: of `compare_scores` on the shared ones, as in the verdict.
+    Attributes:
+        shared: Questions scored under both.
+        left_out: Further shared questions, which scores leave out because they were refused.
+        gained: Questions on which the second prompt scored higher.
+        lost: Questions on which the first prompt scored higher.
+        test: The name of the paired test, as in the verdict.
+        difference: The mean of the second prompt less that of the first, on the shared questions.
+        interval: The 95 % interval of the difference.
     """
 
     split: Split
@@ -77,123 +95,151 @@ class Flips:
     interval: Interval
 
     def list_numbers(self) -> tuple[Set[int], Set[int]]:
-        """The questions that flipped, as the first run counts them and as the second does."""
+        """Return the indices of the flipped questions in the first run and in the second."""
         flips = (*self.gained, *self.lost)
         return {flip.before.number for flip in flips}, {flip.after.number for flip in flips}
 
     def with_replies(self, before: Replies, after: Replies) -> Flips:
-        """The same, with what was said."""
+        """Return the flips with the replies of both runs."""
 
-        def said(answer: PairedAnswer, replies: Replies) -> PairedAnswer:
+        def add_reply(answer: PairedAnswer, replies: Replies) -> PairedAnswer:
             return answer._replace(replies=replies.get((self.split, answer.number), ()))
 
-        def filled(flips: Sequence[AnswerPair]) -> tuple[AnswerPair, ...]:
-            return tuple(
-                replace(f, before=said(f.before, before), after=said(f.after, after)) for f in flips
+        gained, lost = (
+            tuple(
+                AnswerPair(p.key, add_reply(p.before, before), add_reply(p.after, after))
+                for p in pairs
             )
+            for pairs in (self.gained, self.lost)
+        )
+        return replace(self, gained=gained, lost=lost)
 
-        return replace(self, gained=filled(self.gained), lost=filled(self.lost))
+    def to_json(self, p_adjusted: float) -> dict[str, Any]:
+        """Return the flips as `opro diff --json` prints them."""
+        return {
+            "split": self.split,
+            "shared": self.shared,
+            "left_out": self.left_out,
+            "wrong_to_right": [_serialize_flip(flip) for flip in self.gained],
+            "right_to_wrong": [_serialize_flip(flip) for flip in self.lost],
+            "test": self.test,
+            "p_value": self.p_value,
+            "p_adjusted": p_adjusted,
+            "difference": {
+                "mean": self.difference,
+                "interval": [self.interval.low, self.interval.high],
+            },
+        }
+
+
+def _serialize_flip(flip: AnswerPair) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "question": flip.question,
+        "target": flip.target,
+        "before": flip.before.outcome.answer,
+        "after": flip.after.outcome.answer,
+    }
+    if flip.before.replies is not None and flip.after.replies is not None:
+        row["before_replies"] = list(flip.before.replies)
+        row["after_replies"] = list(flip.after.replies)
+    return row
 
 
 def find_flips(
     before: RecordedRun, left: Candidate, after: RecordedRun, right: Candidate
 ) -> tuple[Flips, ...]:
-    """One for each split on which both answered some of the same questions, in order."""
-    found = (
-        _find_split_flips(
-            split, index_answers(before, left, split), index_answers(after, right, split)
+    """Return the flips of each split on which both prompts were scored on shared questions."""
+    by_split = []
+    for split in SPLITS:
+        pairs = pair_answers(before, left, after, right, split)
+        shared = [pair for pair in pairs if pair.is_scored]
+        if not shared:
+            continue
+        gained = tuple(pair for pair in shared if pair.before.score < pair.after.score)
+        lost = tuple(pair for pair in shared if pair.before.score > pair.after.score)
+        test = compare_scores([(pair.before.score, pair.after.score) for pair in shared])
+        flips = Flips(
+            split,
+            shared=len(shared),
+            left_out=len(pairs) - len(shared),
+            gained=gained,
+            lost=lost,
+            test=test.name,
+            p_value=test.p_value,
+            difference=test.difference,
+            interval=test.interval,
         )
-        for split in SPLITS
-    )
-    return tuple(flips for flips in found if flips is not None)
+        by_split.append(flips)
+    return tuple(by_split)
 
 
-def _find_split_flips(
-    split: Split, old: Mapping[QuestionKey, PairedAnswer], new: Mapping[QuestionKey, PairedAnswer]
-) -> Flips | None:
-    """Compare on one split; None where no question counts for both."""
-    both = [
-        AnswerPair(question.input, question.target, answer, new[question])
-        for question, answer in old.items()
-        if question in new
-    ]
-    shared = [f for f in both if not (f.before.outcome.excluded or f.after.outcome.excluded)]
-    gained = tuple(f for f in shared if f.before.score < f.after.score)
-    lost = tuple(f for f in shared if f.before.score > f.after.score)
-    if not shared:
-        return None
-    test = compare_scores([(f.before.score, f.after.score) for f in shared])
-    left_out = len(both) - len(shared)
-    return Flips(
-        split,
-        len(shared),
-        left_out,
-        gained,
-        lost,
-        test.name,
-        test.p_value,
-        test.difference,
-        test.interval,
-    )
+def pair_answers(
+    before: RecordedRun, left: Candidate, after: RecordedRun, right: Candidate, split: Split
+) -> list[AnswerPair]:
+    """Return the answers to the questions that both prompts answered, in the first run's order."""
+    old, new = _index_answers(before, left, split), _index_answers(after, right, split)
+    return [AnswerPair(key, answer, new[key]) for key, answer in old.items() if key in new]
 
 
-def index_answers(
+def _index_answers(
     run: RecordedRun, candidate: Candidate, split: Split
 ) -> dict[QuestionKey, PairedAnswer]:
-    """Its answers on a split, by what the questions are in every run."""
     outcomes = candidate.answers[split].by_question
-    met: Counter[tuple[str, str]] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
     answers = {}
     for index, example in enumerate(run.examples[split]):
         row = (example.input, example.target)
         if index in outcomes:
-            answers[QuestionKey(*row, met[row])] = PairedAnswer(index, outcomes[index])
-        met[row] += 1
+            answers[QuestionKey(*row, seen[row])] = PairedAnswer(index, outcomes[index])
+        seen[row] += 1
     return answers
 
 
 MAX_LEAD = 3
-"""Questions that one of two prompts asked side by side is ahead, now and then."""
+"""Questions by which one of two prompts asked side by side is sometimes ahead."""
 SAME_TIME_S = 1.0
 """Seconds between two calls that count as simultaneous."""
 
 
 @dataclass(frozen=True, slots=True)
-class PairedComparison:
-    """Two prompts on the questions that both answered.
+class PairedComparison(PairedTest):
+    """The paired test of two prompts of one run, and what casts doubt on it.
 
-    test: the name of the paired test. gained, lost: questions on which the second, or the first,
-    scored higher. before, after: the means of the first and of the second. difference: second
-    minus first. needed: questions that would tell such a difference from chance (power 80 %),
-    None when there is none. only_first, only_second: further questions that only the one was
-    graded on, since the scorer refused them under the other and scores leave them out.
-    ahead: the most questions that one prompt was asked more than the other, at any time. guarded_p:
-    the p-value with all of these counted against the difference.
+    Attributes:
+        before: The mean of the first prompt.
+        after: The mean of the second.
+        only_first: Further questions that only the first prompt was scored on, since the scorer
+            refused them under the second and scores leave them out.
+        only_second: The reverse.
+        ahead: The largest number of questions by which one prompt was ahead, at any time.
+        guarded_p: The p-value with all of these counted against the difference.
     """
 
-    test: str
-    n: int
-    gained: int
-    lost: int
-    p_value: float
     before: float
     after: float
-    difference: float
-    interval: Interval
-    needed: int | None
-    only_first: int = 0
-    only_second: int = 0
-    ahead: int = 0
-    guarded_p: float = 1.0
+    only_first: int
+    only_second: int
+    ahead: int
+    guarded_p: float
 
     @property
     def together(self) -> bool:
         """Whether both prompts were asked at the same times."""
         return self.ahead <= MAX_LEAD
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers of a verdict in `result.json`."""
+        keys = ("n", "gained", "lost", "p_value")
+        interval = [self.interval.low, self.interval.high]
+        return {
+            "paired_test": {"test": self.name, **{key: getattr(self, key) for key in keys}},
+            "difference": {"mean": self.difference, "interval": interval},
+            "questions_needed": self.questions_needed,
+        }
+
 
 class _Pairs(NamedTuple):
-    """Scores of both prompts: on what both were graded on, and of one where it alone was."""
+    """Scores of both prompts where both were scored, and of one where the other was refused."""
 
     both: list[tuple[float, float]]
     only_first: list[float]
@@ -203,36 +249,25 @@ class _Pairs(NamedTuple):
 def compare_candidates(
     first: Candidate, second: Candidate, *, side_by_side: bool = True
 ) -> PairedComparison | None:
-    """First against second on test; None when they share no question there.
+    """Compare two prompts of one run on test; None if they share no question there.
 
-    side_by_side: whether their run asks compared prompts question by question.
-
-    The test is that of `compare_scores`: McNemar's for right or wrong answers, Gaffke's for scores
-    in between.
+    side_by_side: whether the run asks compared prompts question by question.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
     pairs = _pair_up(shared)
-    n = len(pairs.both)
-    if not n:
+    if not pairs.both:
         return None
-    tested = compare_scores(pairs.both)
+    test = compare_scores(pairs.both)
     ahead = _find_largest_lead(shared, side_by_side=side_by_side)
     return PairedComparison(
-        test=tested.name,
-        n=n,
-        gained=tested.gained,
-        lost=tested.lost,
-        p_value=tested.p_value,
-        before=math.fsum(old for old, _ in pairs.both) / n,
-        after=math.fsum(new for _, new in pairs.both) / n,
-        difference=tested.difference,
-        interval=tested.interval,
-        needed=tested.questions_needed,
+        **{field.name: getattr(test, field.name) for field in fields(test)},
+        before=fmean(old for old, _ in pairs.both),
+        after=fmean(new for _, new in pairs.both),
         only_first=len(pairs.only_first),
         only_second=len(pairs.only_second),
         ahead=ahead,
-        guarded_p=_guard_p(pairs, tested.difference, tested.p_value, ahead),
+        guarded_p=_guard_p(pairs, test, ahead),
     )
 
 
@@ -250,13 +285,14 @@ def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
     return pairs
 
 
-def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> float:
+def _guard_p(pairs: _Pairs, test: PairedTest, ahead: int) -> float:
     """Compute the p-value with everything doubtful counted against the difference.
 
     Questions refused under the seemingly better prompt count as wrong for it. Its largest gains,
     as many as one prompt was ahead, do not count; nor do questions that only it could answer. (A
     tie in their place would change neither test.)
     """
+    difference = test.difference
     doubtful = ahead if ahead > MAX_LEAD else 0
     unanswered = pairs.only_first if difference > 0 else pairs.only_second
     gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
@@ -265,15 +301,16 @@ def _guard_p(pairs: _Pairs, difference: float, p_value: float, ahead: int) -> fl
     counted = [*kept, *against]
     if math.fsum(new - old for old, new in counted) * difference <= 0:
         return 1.0
-    return max(p_value, compare_scores(counted).p_value) if doubtful or against else p_value
+    has_doubt = doubtful or against
+    return max(test.p_value, compare_scores(counted).p_value) if has_doubt else test.p_value
 
 
 def _find_largest_lead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:
-    """Count the questions that one prompt was ahead of the other at most.
+    """Return the largest number of questions by which one prompt was ahead of the other.
 
     Side by side that is one or two, unless calls were sent again (a time-out, a kill) under one
-    prompt more than under the other. A run that asks one prompt after the other is judged by its
-    sessions alone. Nobody knows when an answer from the cache was asked for.
+    prompt more often than under the other. A run that asks one prompt after the other is judged by
+    its sessions alone. The time of an answer from the cache is unknown.
     """
     if not side_by_side:
         same = sum(old.session == new.session >= 0 for old, new in shared)
@@ -285,12 +322,12 @@ def _find_largest_lead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_sid
 
 
 def _order_time(outcome: Outcome) -> float:
-    """When a question was asked, two sessions never at the same time."""
+    """Return the time of the call in seconds, never equal for two sessions."""
     return outcome.sent + 10 * SAME_TIME_S * outcome.session
 
 
 def _measure_lead(one: Sequence[float], other: Sequence[float]) -> int:
-    """How many questions more one prompt was asked, at most, at any time; times ascending."""
+    """Return the most questions by which `one` is ahead at any time; times ascending."""
     return max(
         number - bisect_right(other, sent + SAME_TIME_S) for number, sent in enumerate(one, start=1)
     )

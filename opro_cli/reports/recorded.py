@@ -1,11 +1,12 @@
-"""A run as read from its folder, and what its journal tells beyond its state."""
+"""A run as read from its folder, and the history in its journal beyond its state."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 from opro_cli.core.run.events import (
     Answered,
@@ -27,9 +28,12 @@ Status = Literal["finished", "running", "stopped", "failed", "killed"]
 class RecordedRun:
     """One run on disk.
 
-    name: the folder's name. settings: the resolved config as plain data. identity: run.json.
-    status: killed means that the process ended without a word; all but finished and running
-    can be resumed.
+    Attributes:
+        name: The folder's name.
+        settings: The resolved config as plain data.
+        identity: The content of run.json.
+        status: "killed" if the process ended without a last event. All but finished and running
+            runs can be resumed.
     """
 
     name: str
@@ -42,14 +46,14 @@ class RecordedRun:
 
 
 MAX_POINTS = 240
-"""More would be less than three pixels apart."""
+"""More are less than three pixels apart."""
 MAX_REPLIES = 200
 
 
 class SpendPoint(NamedTuple):
     """The metered spend of both models after some seconds at work.
 
-    None from the first answer on that was neither metered nor bounded.
+    Figures are None from the first answer on that is neither metered nor bounded.
     """
 
     seconds: float
@@ -70,59 +74,50 @@ class UnreadableReply:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """spend: from the first call to the last, thinned evenly. unreadable: the first of them."""
+    """The spend from the first call to the last, thinned evenly, and unreadable replies."""
 
     spend: tuple[SpendPoint, ...] = ()
     unreadable: tuple[UnreadableReply, ...] = ()
 
 
 def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
-    """Go through the events of a run once more, which are those that led to its state."""
-    clock, meter = _Clock(), _Meter(run.state.rounds)
+    """Return the history of a run from the events that led to its state."""
+    meter = _Meter(run.state.rounds)
+    # Seconds with a process at work, as `RunState.working_seconds` counts them.
+    working, last = 0.0, math.inf
     points = [SpendPoint(0.0, 0, 0, 0.0)]
     unreadable: list[UnreadableReply] = []
     stride = 1
     for number, event in enumerate(events, start=1):
-        clock.tick(event)
+        if not isinstance(event, SessionStarted):
+            working += max(0.0, event.at - last)
+        last = event.at
         meter.count(event)
-        if isinstance(event, Answered) and _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
+        if _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
             instruction = run.state.asked(event.candidate).instruction
             unreadable.append(UnreadableReply(instruction, event.split, event.question, event.text))
         if number % stride == 0:
-            points.append(meter.point(clock.working))
+            points.append(meter.point(working))
         if len(points) > 2 * MAX_POINTS:
             points, stride = points[::2], 2 * stride
-    return History((*points, meter.point(clock.working)), tuple(unreadable))
-
-
-class _Clock:
-    """Seconds with a process at work, as `RunState.working_seconds` counts them."""
-
-    def __init__(self) -> None:
-        self.working = 0.0
-        self._last: float | None = None
-
-    def tick(self, event: Event) -> None:
-        if self._last is not None and not isinstance(event, SessionStarted):
-            self.working += max(0.0, event.at - self._last)
-        self._last = event.at
+    return History((*points, meter.point(working)), tuple(unreadable))
 
 
 class _Meter:
-    """Both models' spend, as `RunState.spend` counts it."""
+    """The spend of both models, as `RunState.spend` counts it."""
 
     def __init__(self, rounds: int) -> None:
         self._rounds = rounds
-        self._kept: Counter[tuple[str, Split, int]] = Counter()
+        self._first_replies: Counter[tuple[str, Split, int]] = Counter()
         self._spend = RoleSpend()
 
     def count(self, event: Event) -> None:
         if isinstance(event, FirstReply):
-            self._kept[event.candidate, event.split, event.question] += 1
-        # A reply that was kept ungraded is paid for once, not again with its grade.
+            self._first_replies[event.candidate, event.split, event.question] += 1
+        # A reply journaled ungraded is paid for once, not again with its grade.
         graded_later = (
             isinstance(event, Answered)
-            and self._kept[event.candidate, event.split, event.question] == self._rounds
+            and self._first_replies[event.candidate, event.split, event.question] == self._rounds
         )
         if isinstance(event, Uncounted):
             self._spend.add_uncounted(event)
@@ -136,5 +131,7 @@ class _Meter:
         return SpendPoint(seconds, spend.calls, tokens, spend.known_usd)
 
 
-def _is_unreadable(event: Answered) -> bool:
+def _is_unreadable(event: Event) -> TypeGuard[Answered]:
+    if not isinstance(event, Answered):
+        return False
     return event.answer is None and not is_filtered(event.text, event.finish_reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,16 +14,15 @@ from opro_cli.core.run.selection import baseline, deciding_split, winner
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
-from opro_cli.reports.formats import sum_known
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.verdict import compare_with_start, judge, measure_noise, withhold_verdict
+from opro_cli.reports.verdict import Verdict, compare_with_start, judge, measure_noise
 
 
 def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
-    """What `result.json` holds; a run that is not finished gets no verdict."""
+    """Return the content of `result.json`; an unfinished run gets no verdict."""
     state = run.state
     start, best = baseline(state), winner(state)
-    verdict = judge(state, start, best) if finished else withhold_verdict("the run is not finished")
+    verdict = judge(state, start, best) if finished else Verdict(None, "the run is not finished")
     return {
         "format_version": 2,
         "run": run.name,
@@ -31,10 +30,10 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": deciding_split(state) if finished else "train",
-        **verdict,
+        **verdict.to_json(),
         "baselines": [
-            {**serialize_candidate(each, state), "against_start": compare_with_start(start, each)}
-            for each in map(state.asked, state.baselines)
+            {**serialize_candidate(other, state), "against_start": compare_with_start(start, other)}
+            for other in map(state.asked, state.baselines)
             if start is not None and finished
         ],
         "noise": measure_noise(state, start) if start and finished else None,
@@ -46,43 +45,49 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
             "nothing_new": state.proposals.empty,
             "skipped": count_skipped(state),
         },
-        "stopped_early": count_stopped_early(state),
+        "stopped_early": _count_stopped_early(state),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
-        "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
+        "models": list_models(run),
         "seed": state.search.seed,
         "started": run.identity.get("created"),
-        "seconds": _working_seconds(state),
+        # At work: the time between a kill and the resume does not count.
+        "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
 
 
+def list_models(run: RecordedRun) -> dict[str, str]:
+    """Return the model names by role."""
+    return {role: run.settings[role]["model"] for role in ("scorer", "optimizer")}
+
+
 def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
-    """All candidates in the order in which they joined."""
+    """Return all candidates as plain data, in the order in which they joined."""
     return [serialize_candidate(candidate, state) for candidate in state.candidates.values()]
 
 
 def count_skipped(state: RunState) -> dict[str, int]:
-    """Proposed texts that were not scored, by reason, the most frequent first."""
+    """Count the proposed texts that were not scored, by reason, the most frequent first."""
     return dict(Counter(p.skipped for p in state.proposals.texts if p.skipped).most_common())
 
 
-def count_stopped_early(state: RunState) -> dict[str, int]:
-    """Candidates that lost their race, and the train questions that they were not asked."""
-    train = [c.answers["train"] for c in state.candidates.values()]
+def _count_stopped_early(state: RunState) -> dict[str, int]:
+    """Count the candidates that lost their race and the train questions this saved."""
+    train = [candidate.answers["train"] for candidate in state.candidates.values()]
     left = [state.sizes["train"] - len(a.by_question) for a in train if a.estimate is not None]
     return {"candidates": len(left), "questions_not_asked": sum(left)}
 
 
 def count_steps_done(state: RunState) -> int:
-    """Steps whose candidates have all their train answers."""
+    """Count the steps whose candidates have all their train answers."""
     return state.step if state.is_step_done(state.step) else max(0, state.step - 1)
 
 
 def serialize_spend(state: RunState) -> dict[str, Any]:
-    """Both models together; unknown (null) as soon as one answer's figure is unknown.
+    """Return the spend of both models; a total is null as soon as one answer's figure is unknown.
 
-    counted: the figures of the answers that have one. uncounted: beside them, calls that nobody
-    counted, at their upper bound: answers without token counts, and calls without an answer that
-    the provider may bill. beyond_limits: the most that a model took beyond what it was allowed.
+    counted: the figures of metered answers. uncounted: upper bounds of unmetered calls, that is of
+    answers without token counts and of unanswered calls that the provider may bill.
+    beyond_limits: the most that a model took beyond its limits.
     """
     roles = list(state.spend.values())
     prices = [role.usd for role in roles]
@@ -98,32 +103,33 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
     }
 
 
-def count_metered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
-    """Tokens and dollars of what was counted; null where an answer has neither count nor bound."""
-    known = list(roles)
-    pairs = [role.known_tokens for role in known]
+def sum_known(numbers: Collection[int | None]) -> int | None:
+    """Return the sum; None as soon as one number is unknown."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def count_metered(roles: Collection[RoleSpend]) -> dict[str, Any]:
+    """Return metered tokens and dollars; null where an answer has neither a count nor a bound."""
+    prices, tokens = [role.known_usd for role in roles], [role.known_tokens for role in roles]
     return {
-        "usd": (
-            None
-            if any(role.known_usd is None for role in known)
-            else sum(role.counted_pico_usd for role in known) / 1e12
-        ),
-        "prompt_tokens": sum_known([prompt for prompt, _ in pairs]),
-        "completion_tokens": sum_known([completion for _, completion in pairs]),
+        "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
+        "prompt_tokens": sum_known([prompt for prompt, _ in tokens]),
+        "completion_tokens": sum_known([completion for _, completion in tokens]),
     }
 
 
 def find_excess(spend: Mapping[str, RoleSpend]) -> dict[str, dict[str, int]]:
-    """By role, what a model took at most beyond max_tokens or the bytes of a prompt."""
+    """Return by role the most tokens taken beyond max_tokens or beyond the bytes of a prompt."""
     return {
-        role: {"longest_reply": each.longest_reply, "prompt_overhead": each.prompt_overhead}
-        for role, each in spend.items()
-        if each.longest_reply or each.prompt_overhead
+        role: {"longest_reply": excess.longest_reply, "prompt_overhead": excess.prompt_overhead}
+        for role, excess in spend.items()
+        if excess.longest_reply or excess.prompt_overhead
     }
 
 
-def bound_unmetered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
-    """Calls, and their tokens and dollars at most; dollars null where a price is unknown."""
+def bound_unmetered(roles: Collection[RoleSpend]) -> dict[str, Any]:
+    """Return unmetered calls with bounds of their tokens and dollars; null without a price."""
     bounds = Bounds()
     for role in roles:
         bounds.add_all(role.uncounted)
@@ -136,9 +142,9 @@ def bound_unmetered(roles: Iterable[RoleSpend]) -> dict[str, Any]:
 
 
 def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]:
-    """A candidate as plain data: instruction, step, and a score or null for each split.
+    """Return a candidate as plain data, with its score or null for each split.
 
-    leaks: what it quotes of the train questions (index of the question in examples.jsonl).
+    leaks: quotes of train questions, by index in examples.jsonl.
     """
     leaks = state.leaks_of(candidate.instruction)
     return {
@@ -150,7 +156,7 @@ def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]
 
 
 def serialize_score(score: Score | None) -> dict[str, Any] | None:
-    """A score as plain data; null where nothing was answered."""
+    """Return a score as plain data; None where nothing was answered."""
     if score is None:
         return None
     return {
@@ -159,19 +165,14 @@ def serialize_score(score: Score | None) -> dict[str, Any] | None:
         "correct": score.correct,
         "unreadable": score.unreadable,
         "refused": score.refused,
-        # Only where it says something: of candidates that were stopped early.
+        # Only for candidates that were stopped early.
         **({"estimated": True} if score.estimated else {}),
         "interval": [score.interval.low, score.interval.high],
     }
 
 
-def _working_seconds(state: RunState) -> float | None:
-    """Wall time with a process at work; the time between a kill and the resume not counted."""
-    return None if state.last_at is None else round(state.working_seconds, 1)
-
-
 def summarize_run(run: RecordedRun) -> dict[str, Any]:
-    """One run as a row; `best` is null before any candidate has all its train answers."""
+    """Return a run as a row of `opro runs`; `best` is null before a candidate has a train score."""
     best = winner(run.state)
     return {
         "run": run.name,
@@ -183,5 +184,5 @@ def summarize_run(run: RecordedRun) -> dict[str, Any]:
         "candidates": len(run.state.candidates),
         "best": serialize_candidate(best, run.state) if best else None,
         "spend": serialize_spend(run.state),
-        "models": {role: run.settings[role]["model"] for role in ("scorer", "optimizer")},
+        "models": list_models(run),
     }

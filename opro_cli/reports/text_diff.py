@@ -1,4 +1,4 @@
-"""Two texts compared word by word, with the stretches that are equal folded away."""
+"""Two texts compared word by word, with long equal stretches folded."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 MAX_TOKENS = 3000
-"""A longer text is compared at its ends only, not word by word."""
+"""Longer texts are compared only at their ends."""
 MAX_PAIRS = 20_000
-"""So are texts with more pairs of equal words than that: "the the the …" would take minutes."""
+"""So are texts with more pairs of equal words: "the the the …" would take minutes."""
 
 Kind = Literal["same", "removed", "added"]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text that both have, or only the first (removed) or second (added) has."""
+    """A stretch or line in both texts, or only in the first (removed) or second (added)."""
 
     kind: Kind
     text: str
 
 
 def compare_words(before: str, after: str) -> tuple[Piece, ...]:
-    """The pieces that turn `before` into `after`, in reading order.
+    """Return the pieces that turn `before` into `after`, in reading order.
 
-    Words, runs of white space and single signs are the units. Joining the pieces that are
-    not added gives `before`, joining those that are not removed gives `after`. Of texts that
-    would take too long (MOST_TOKENS, MOST_PAIRS) all between their equal ends has changed.
+    The units are words, runs of white space and single signs. Joining all pieces but the added
+    ones gives `before`, all but the removed ones gives `after`. In texts that would take too long
+    (MAX_TOKENS, MAX_PAIRS) everything between the equal ends counts as changed.
     """
     left, right = _tokenize(before), _tokenize(after)
     if _is_too_long(left, right):
         return _compare_ends(left, right)
     # autojunk drops frequent tokens (spaces) in long texts and garbles the diff.
-    # White space alone is no match: there are too many of it to try them all.
+    # White space alone is no match: there is too much of it to try every one.
     matcher = difflib.SequenceMatcher(str.isspace, left, right, autojunk=False)
     pieces: list[Piece] = []
     removed = added = ""
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         gone, new = "".join(left[i1:i2]), "".join(right[j1:j2])
-        # A space that both have does not part two changes: "[-a b-]{+c d+}" reads better than
-        # "[-a-]{+c+} [-b-]{+d+}". At the very end it stays what both have.
+        # A shared space does not separate two changes: "[-a b-]{+c d+}" reads better than
+        # "[-a-]{+c+} [-b-]{+d+}". At the very end it stays shared.
         between = tag == "equal" and gone.isspace() and (removed or added) and i2 < len(left)
         if tag != "equal" or (between and j2 < len(right)):
             removed, added = removed + gone, added + new
@@ -74,7 +75,7 @@ def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
 
 
 def count_equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
-    """How many of the first items are the same in both."""
+    """Count the leading items that are equal in both."""
     pairs = enumerate(zip(left, right, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(left), len(right)))
 
@@ -89,32 +90,24 @@ def _tokenize(text: str) -> list[str]:
 
 
 CONTEXT = 2
-"""Whole lines kept on either side of a change."""
+"""Whole lines shown on either side of a change."""
 MIN_FOLD = 3
-"""Fewer lines than that are not worth folding."""
+"""Fewer lines are not worth a fold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """So many lines that are the same in both."""
+    """A number of lines that are equal in both texts."""
 
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """A line that both texts have, or only the first (removed) or second (added) has."""
-
-    kind: Kind
-    text: str
-
-
 def fold_pieces(pieces: Sequence[Piece]) -> list[Piece | Fold]:
-    """Pieces with a fold, on a line of its own, inside of the long ones that are the same."""
+    """Fold the middle of long equal pieces; each fold is on a line of its own."""
     folded: list[Piece | Fold] = []
     for index, piece in enumerate(pieces):
         lines = piece.text.split("\n")
-        # A line that is only in part in this piece does not count as context.
+        # A line that is only partly in this piece does not count as context.
         first, last = index == 0 < len(pieces) - 1, index == len(pieces) - 1 > 0
         head, tail = (0 if first else CONTEXT + 1), (0 if last else CONTEXT + 1)
         hidden = len(lines) - head - tail - (last and not lines[-1])
@@ -128,9 +121,9 @@ def fold_pieces(pieces: Sequence[Piece]) -> list[Piece | Fold]:
     return folded
 
 
-def split_lines(pieces: Sequence[Piece]) -> list[DiffLine]:
-    """The pieces as whole lines, as diffs of source code show them."""
-    lines: list[DiffLine] = []
+def split_lines(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return the pieces as whole lines, as diffs of source code show them."""
+    lines: list[Piece] = []
     old, new = "", ""
     for piece in pieces:
         if piece.kind == "removed":
@@ -138,7 +131,7 @@ def split_lines(pieces: Sequence[Piece]) -> list[DiffLine]:
         elif piece.kind == "added":
             new += piece.text
         else:
-            # A newline that both have ends what came before in both.
+            # A shared newline ends a line in both texts.
             *whole, rest = piece.text.split("\n")
             for text in whole:
                 lines += _diff_lines(old + text, new + text)
@@ -147,38 +140,28 @@ def split_lines(pieces: Sequence[Piece]) -> list[DiffLine]:
     return [*lines, *_diff_lines(old, new)]
 
 
-def _diff_lines(old: str, new: str) -> list[DiffLine]:
+def _diff_lines(old: str, new: str) -> list[Piece]:
     gone, come = old.split("\n"), new.split("\n")
     before = count_equal_at_start(gone, come)
     behind = count_equal_at_start(gone[before:][::-1], come[before:][::-1])
     return [
-        *(DiffLine("same", text) for text in gone[:before]),
-        *(DiffLine("removed", text) for text in gone[before : len(gone) - behind]),
-        *(DiffLine("added", text) for text in come[before : len(come) - behind]),
-        *(DiffLine("same", text) for text in gone[len(gone) - behind :]),
+        *(Piece("same", text) for text in gone[:before]),
+        *(Piece("removed", text) for text in gone[before : len(gone) - behind]),
+        *(Piece("added", text) for text in come[before : len(come) - behind]),
+        *(Piece("same", text) for text in gone[len(gone) - behind :]),
     ]
 
 
-def fold_lines(lines: Sequence[DiffLine]) -> list[DiffLine | Fold]:
-    """Lines with those folded that are the same and far from any change."""
+def fold_lines(lines: Sequence[Piece]) -> list[Piece | Fold]:
+    """Fold the equal lines that are far from any change."""
     near = {
         close
         for index, line in enumerate(lines)
         if line.kind != "same"
         for close in range(index - CONTEXT, index + CONTEXT + 1)
     }
-    folded: list[DiffLine | Fold] = []
-    far: list[DiffLine] = []
-
-    def close() -> None:
-        folded.extend([Fold(len(far))] if len(far) >= MIN_FOLD else far)
-        far.clear()
-
-    for index, line in enumerate(lines):
-        if near and index not in near:
-            far.append(line)
-            continue
-        close()
-        folded.append(line)
-    close()
+    folded: list[Piece | Fold] = []
+    for is_far, group in groupby(enumerate(lines), lambda item: bool(near) and item[0] not in near):
+        stretch = [line for _, line in group]
+        folded += [Fold(len(stretch))] if is_far and len(stretch) >= MIN_FOLD else stretch
     return folded

@@ -1,8 +1,8 @@
-"""Answers that were paid for once, kept for all runs.
+"""A cache of paid answers, shared by all runs.
 
-A lookup is a dictionary, or one row of SQLite by its key, on the event loop. What is put is found
-from then on; a thread writes it, many answers a transaction, so that nobody waits for a disk.
-A killed process loses what was not written yet, which the run's own journal has.
+A lookup reads a dictionary or one row of SQLite, on the event loop. New answers are found at once
+and written by a thread, many in a transaction, so that no call waits for a disk. A killed process
+loses the answers not yet written; the run's own journal has them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
@@ -33,19 +34,18 @@ from opro_cli.store.answer_table import (
 )
 
 WRITE_EVERY = 0.5
-"""Seconds that an answer waits for others, at most."""
+"""Seconds that an answer waits for others at most."""
 WRITE_AT = 500
-"""So many answers wait for no others."""
+"""Number of waiting answers that are written at once."""
 SAME_USE = 3600
-"""Uses within so many seconds are one: a run that finds everything writes nothing."""
+"""Seconds within which uses count as one, so that a run that finds everything writes nothing."""
 
 _CONVERT_EVERY = 0.05
-"""Seconds between two rounds of conversion of an older file while nothing else is to be done."""
+"""Seconds between two conversion rounds of an older file while the thread is otherwise idle."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """A row to be."""
+class _NewAnswer(NamedTuple):
+    """An answer that is not yet written; made: seconds since the epoch."""
 
     text: str
     finish_reason: str
@@ -54,20 +54,25 @@ class _Answer:
 
 
 class AnswerStore:
-    """The cache of a session. limit: bytes. clock: seconds since the epoch.
+    """The cache of a session.
 
-    trouble: why nothing is looked up or kept any more, a sentence for people; "" while all is well.
+    Args:
+        limit: The largest size of the file in bytes.
+        clock: Returns seconds since the epoch.
+
+    Attributes:
+        trouble: The reason why the cache is out of use, as a sentence; "" while it works.
     """
 
     def __init__(self, path: Path, limit: int, clock: Callable[[], float] = time.time) -> None:
         self.trouble = ""
         self._path, self._limit, self._clock = path, limit, clock
-        self._new: dict[bytes, _Answer] = {}
-        self._being_written: dict[bytes, _Answer] = {}
+        self._new: dict[bytes, _NewAnswer] = {}
+        self._being_written: dict[bytes, _NewAnswer] = {}
         self._used: set[object] = set()
         self._damaged: set[object] = set()
         self._converted = True
-        self._to_convert: int | None = None  # behind this row, where there is anything to convert
+        self._to_convert: int | None = None  # the last row checked, while rows are to be converted
         self._wake = threading.Condition()
         self._closing = False
         self._writer: threading.Thread | None = None
@@ -83,15 +88,15 @@ class AnswerStore:
             self._give_up(error)
 
     def bind(self, settings: ModelSettings) -> BoundCache:
-        """The cache of one model."""
-        addresses = (find_address(each.model, each.api_base) for each in settings.deployments)
+        """Return the cache of one model."""
+        addresses = (find_address(d.model, d.api_base) for d in settings.deployments)
         return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)))
 
     def get(self, key: bytes) -> ChatReply | None:
-        """The answer of a key, None where there is none or it is damaged."""
-        known = self._new.get(key) or self._being_written.get(key)
-        if known is not None:
-            return ChatReply(known.text, known.finish_reason, 0, 0, 0.0)
+        """Return the answer of a key; None if there is none or it is damaged."""
+        new = self._new.get(key) or self._being_written.get(key)
+        if new is not None:
+            return ChatReply(new.text, new.finish_reason, 0, 0, 0.0)
         if self._file is None or self.trouble:
             return None
         try:
@@ -101,38 +106,33 @@ class AnswerStore:
             return None
         if row is None:
             return None
-        place, _, _, used, _ = row
+        row_id, _, _, used, _ = row
         reply = decode_reply(row, key, converted=self._converted)
-        if reply is None:
-            self._note(self._damaged, place)
-        elif not isinstance(used, int) or self._clock() - used > SAME_USE:
-            self._note(self._used, place)
+        if reply is None or not isinstance(used, int) or self._clock() - used > SAME_USE:
+            with self._wake:
+                (self._damaged if reply is None else self._used).add(row_id)
+                self._start_writing()
         return reply
 
-    def _note(self, rows: set[object], row: object) -> None:
-        with self._wake:
-            rows.add(row)
-            self._start_writing()
-
     def put(self, key: bytes, model: str, reply: ChatReply) -> None:
-        """Keep an answer: found at once, written soon."""
+        """Store an answer: found at once, written soon."""
         if self.trouble or self._closing:
             return
-        answer = _Answer(reply.text, reply.finish_reason, model, int(self._clock()))
+        answer = _NewAnswer(reply.text, reply.finish_reason, model, int(self._clock()))
         with self._wake:
             self._new.setdefault(key, answer)
             if len(self._new) in (1, WRITE_AT):
                 self._start_writing()
 
     def close(self) -> None:
-        """Write what was put and let go of the file; calling it twice is fine."""
+        """Write all new answers and close the file; calling it twice is fine."""
         with self._wake:
             self._closing = True
             self._wake.notify()
         if self._writer is not None:
             self._writer.join()
         if self._file is not None:
-            with suppress(*FAILURES):  # nothing is lost with a connection that only reads
+            with suppress(*FAILURES):  # this connection only reads, so nothing is lost
                 self._file.close()
             self._file = None
 
@@ -143,7 +143,7 @@ class AnswerStore:
         self._wake.notify()
 
     def _write_all(self) -> None:
-        """The thread's work, with a connection of its own: a lookup never waits for a write."""
+        """Write in the thread, over its own connection: a lookup never waits for a write."""
         try:
             file = connect(self._path)
         except (*FAILURES, NewerSchemaError) as error:
@@ -161,7 +161,7 @@ class AnswerStore:
                 file.close()
 
     def _collect(self) -> bool:
-        """Wait until there is something to do; False when all is written and it is over."""
+        """Wait for work; return False when everything is written and the cache closes."""
         with self._wake:
             self._being_written = {}
             pause = None if self._to_convert is None else _CONVERT_EVERY
@@ -181,10 +181,9 @@ class AnswerStore:
             damaged, self._damaged = self._damaged, set()
         if not (used or damaged or self._being_written):
             return
-        new = self._being_written.items()
         file.execute("BEGIN IMMEDIATE")
         drop_damaged(file, damaged)
-        insert_answers(file, ((key, a.text, a.finish_reason, a.model, a.made) for key, a in new))
+        insert_answers(file, ((key, *answer) for key, answer in self._being_written.items()))
         mark_used(file, used, int(self._clock()))
         file.execute("COMMIT")
         shrink(file, self._limit)
@@ -194,8 +193,8 @@ class AnswerStore:
             self._to_convert = convert_rows(file, after)
             self._converted = self._to_convert is None
         except sqlite3.OperationalError as error:
-            # When another process writes, or converts, it is tried again. A disk that is full is
-            # no reason not to look anything up.
+            # Tried again while another process writes or converts. A full disk stops the
+            # conversion, but not the lookups.
             if not is_busy(error):
                 self._to_convert = None
 
@@ -205,12 +204,10 @@ class AnswerStore:
 
 @dataclass(frozen=True, slots=True)
 class BoundCache:
-    """An AnswerCache: the answers of one model at one address, or at several.
+    """An AnswerCache: the answers of one model at one or several addresses.
 
-    Several endpoints are one model, so that an answer of one is an answer of all: it is kept for
-    each of them, and found while any of them is still in the list, or asked alone.
-
-    What they cost once is not told: the request that finds one costs nothing.
+    Endpoints of one model share their answers: each is stored under all addresses, and found while
+    any of them is in the list or asked alone. A cached answer has no tokens and no cost.
     """
 
     store: AnswerStore
@@ -219,19 +216,22 @@ class BoundCache:
 
     @property
     def trouble(self) -> str:
+        """See `AnswerStore.trouble`."""
         return self.store.trouble
 
     def key(self, request: ChatRequest) -> bytes:
-        """The keys at all addresses, one after the other."""
+        """Return the keys at all addresses, joined."""
         return b"".join(build_key(self.model, address, request) for address in self.addresses)
 
     def get(self, key: bytes) -> ChatReply | None:
-        found = (self.store.get(each) for each in split_keys(key))
-        return next(filter(None, found), None)
+        """Return the answer stored under any of the keys."""
+        return next(filter(None, map(self.store.get, split_keys(key))), None)
 
     def put(self, key: bytes, reply: ChatReply) -> None:
-        for each in split_keys(key):
-            self.store.put(each, self.model, reply)
+        """Store an answer under all keys."""
+        for single in split_keys(key):
+            self.store.put(single, self.model, reply)
 
     def close(self) -> None:
+        """Close the store of all models."""
         self.store.close()

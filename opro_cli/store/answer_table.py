@@ -12,11 +12,10 @@ import zlib
 from collections.abc import Iterable
 
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.models.keys import get_provider
-from opro_cli.models.providers import BASE_VARIABLES, find_base
+from opro_cli.models.providers import find_base, find_provider, get_provider
 
 KEY_VERSION = 1
-"""Rises when a request is sent in another way, so that old answers are no longer found."""
+"""To be raised when requests are sent differently, so that old answers are no longer found."""
 
 KEY_BYTES = 16
 
@@ -24,7 +23,7 @@ _ADDRESS = re.compile(r"_(API_BASE|BASE_URL|API_VERSION)$")
 
 
 def find_address(name: str, api_base: str | None) -> str:
-    """Where a model is asked, as far as its config and the environment say; without a password."""
+    """Return a model's address from its config and the environment, without a password."""
     address = find_base(name, api_base) or _read_environment(name)
     if os.environ.get("USE_LITELLM_PROXY"):
         address += " through " + os.environ.get("LITELLM_PROXY_API_BASE", "")
@@ -32,51 +31,50 @@ def find_address(name: str, api_base: str | None) -> str:
 
 
 def _read_environment(name: str) -> str:
-    """All addresses that may be a provider's: litellm reads AZURE_API_BASE, VERTEXAI_API_BASE …"""
-    provider = get_provider(name)
-    if provider in BASE_VARIABLES:
-        return ""  # all that counts here is known, and unset
-    start = provider.partition("_")[0].upper()
-    told = (v for v in sorted(os.environ) if v.startswith(start) and _ADDRESS.search(v))
-    return " ".join(f"{variable}={os.environ[variable]}" for variable in told if start)
+    """Return the variables that may hold the address, such as AZURE_API_BASE."""
+    if find_provider(name).base_variables:
+        return ""  # its variables are known, and unset
+    start = get_provider(name).partition("_")[0].upper()
+    variables = (v for v in sorted(os.environ) if v.startswith(start) and _ADDRESS.search(v))
+    return " ".join(f"{variable}={os.environ[variable]}" for variable in variables if start)
 
 
 def build_key(name: str, address: str, request: ChatRequest) -> bytes:
-    """The key of a request to the model of this name and address: 16 bytes.
+    """Return the key of a request to the model of this name and address: 16 bytes.
 
-    At temperature 0 the seed decides nothing, and is left out: other runs share the answer.
+    At temperature 0 the seed has no effect and is left out, so that other runs share the answer.
     """
     temperature = float(request.temperature)
     seed = request.seed if temperature else None
     turns = [(message.role, message.content) for message in request.messages]
     asked = [KEY_VERSION, name, address, temperature, request.max_tokens, seed, turns]
-    asked += [request.stop] if request.stop else []  # keys of before there were any stay
+    asked += [request.stop] if request.stop else []  # keys from before stop strings stay valid
     return hashlib.sha256(json.dumps(asked).encode()).digest()[:KEY_BYTES]
 
 
 def split_keys(joined: bytes) -> tuple[bytes, ...]:
-    """The keys that stand one after the other."""
+    """Split keys that `BoundCache.key` joined."""
     starts = range(0, len(joined), KEY_BYTES)
     return tuple(joined[start : start + KEY_BYTES] for start in starts)
 
 
 GET = "SELECT id, text, finish_reason, used, crc FROM answers WHERE key = ?"
-# Of two processes that ask the same, the first decides: whoever asks later gets one answer.
+# Of two processes with the same request, the first one's answer stays.
 _PUT = (
     "INSERT INTO answers (key, text, finish_reason, model, made, used, crc) "
     "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 )
 _USE = "UPDATE answers SET used = ? WHERE id = ?"
-CHECKSUM = "row_checksum(key, text, finish_reason)"
-# Checked again: by now another process may have a sound answer there.
-_DROP = f"DELETE FROM answers WHERE id = ? AND crc IS NOT {CHECKSUM}"
+# Checked again: by now another process may have stored a sound answer there.
+_DROP = """
+DELETE FROM answers WHERE id = ? AND crc IS NOT row_checksum(key, text, finish_reason)"""
 
 # Text of a model may hold lone surrogates, which neither UTF-8 nor SQLite has.
 _ENCODING = ("utf-8", "surrogatepass")
 
 
 def compute_checksum(key: object, text: object, finish_reason: object) -> int | None:
-    """CRC-32 of an answer and what it answers; None when one of them is no bytes."""
+    """Return the CRC-32 of an answer and its key; None if one part is not bytes."""
     if not (
         isinstance(key, bytes) and isinstance(text, bytes) and isinstance(finish_reason, bytes)
     ):
@@ -86,9 +84,9 @@ def compute_checksum(key: object, text: object, finish_reason: object) -> int | 
 
 
 def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
-    """The answer that a row of GET holds for a key; None when anything is wrong with it.
+    """Return the answer in a row of GET for a key; None if the row is damaged.
 
-    converted: a row without a checksum is damaged, and not merely one of schema 1.
+    converted: a row without a checksum is damaged, not a row of schema 1.
     """
     _, text, reason, _, crc = row
     if not (isinstance(text, bytes) and isinstance(reason, bytes)):
@@ -104,7 +102,7 @@ def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> Cha
 def insert_answers(
     file: sqlite3.Connection, answers: Iterable[tuple[bytes, str, str, str, int]]
 ) -> None:
-    """Keep answers: key, text, finish reason, model and the second that it was made in."""
+    """Insert answers: key, text, finish reason, model and time in seconds."""
     file.executemany(_PUT, [_encode_row(*answer) for answer in answers])
 
 
@@ -114,23 +112,23 @@ def _encode_row(key: bytes, text: str, reason: str, model: str, made: int) -> tu
 
 
 def mark_used(file: sqlite3.Connection, ids: Iterable[object], now: int) -> None:
-    """Note when rows were used last."""
-    file.executemany(_USE, [(now, each) for each in ids])
+    """Record the time of the last use of rows."""
+    file.executemany(_USE, [(now, row_id) for row_id in ids])
 
 
 def drop_damaged(file: sqlite3.Connection, ids: Iterable[object]) -> None:
-    """Remove rows whose checksum does not fit, to make room for answers that do."""
-    file.executemany(_DROP, [(each,) for each in ids])
+    """Remove rows with a wrong checksum, to make room for sound answers."""
+    file.executemany(_DROP, [(row_id,) for row_id in ids])
 
 
 CONVERTING, CONVERTED = 2, 3
-"""Schemas (`user_version`): some rows have no checksum yet; a row without one is damaged."""
+"""Schemas (`user_version`): rows may lack a checksum; a row without one is damaged."""
 MALFORMED = "database disk image is malformed"
-"""What SQLite says of a damaged file."""
+"""SQLite's message for a damaged file."""
 FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError, MemoryError)
-"""What a damaged file raises: also when SQLite quotes bytes of it, or believes a length in it."""
+"""Errors of a damaged file, including quoted bytes that are no text and absurd lengths."""
 CONVERT_FOR = 0.05
-"""Seconds that one round of conversion takes, about, so that answers are not kept waiting."""
+"""Seconds of one round of conversion, short so that new answers do not wait."""
 _ROWS_AT_ONCE = 200
 
 _TABLE = """\
@@ -144,16 +142,18 @@ CREATE TABLE IF NOT EXISTS answers (
   used INTEGER NOT NULL,
   crc INTEGER
 )"""
-# In order of use, for what goes first; with the model, so that counting them reads no answer.
+# In order of use, for `shrink`; with the model, so that counting them reads no answer.
 _ORDER = "CREATE INDEX IF NOT EXISTS by_use ON answers (used, model)"
 _NEXT = "SELECT max(id) FROM (SELECT id FROM answers WHERE id > ? ORDER BY id LIMIT ?)"
-_CONVERT = f"UPDATE answers SET crc = {CHECKSUM} WHERE id > ? AND id <= ? AND crc IS NULL"
+_CONVERT = """
+UPDATE answers SET crc = row_checksum(key, text, finish_reason)
+WHERE id > ? AND id <= ? AND crc IS NULL"""
 
 
 def upgrade_schema(file: sqlite3.Connection) -> None:
-    """Make the table of a new file; to that of schema 1, add the column of the checksums.
+    """Create the table of a new file, or add the checksum column to a table of schema 1.
 
-    Neither reads a row. Of several processes the first does it, since the others wait for it.
+    Neither reads a row. The first of several processes does it; the others wait.
     """
     file.execute("BEGIN IMMEDIATE")
     try:
@@ -172,30 +172,30 @@ def upgrade_schema(file: sqlite3.Connection) -> None:
 
 
 def check_schema(file: sqlite3.Connection) -> None:
-    """sqlite3.DatabaseError unless the file says of its table what opro wrote there."""
-    found = file.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC")
-    wanted = [_without_space(each.replace("IF NOT EXISTS ", "")) for each in (_TABLE, _ORDER)]
-    if [_without_space(sql.decode("utf-8", "replace")) for (sql,) in found] != wanted:
+    """Raise sqlite3.DatabaseError unless the table's definition is the one that opro wrote."""
+
+    def strip(sql: str) -> str:  # an added column comes with other spaces
+        return "".join(sql.replace("IF NOT EXISTS ", "").split())
+
+    rows = file.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC")
+    if [strip(sql.decode("utf-8", "replace")) for (sql,) in rows] != [strip(_TABLE), strip(_ORDER)]:
         raise sqlite3.DatabaseError(MALFORMED)
 
 
-def _without_space(sql: str) -> str:
-    return "".join(sql.split())  # to which an added column comes with other spaces
-
-
 def is_converted(file: sqlite3.Connection) -> bool:
-    """Return True when every row has its checksum, so that one without it is damaged."""
+    """Return True if every row has a checksum, so that a row without one is damaged."""
     return read_number(file, "PRAGMA user_version") >= CONVERTED
 
 
 def convert_rows(file: sqlite3.Connection, after: int) -> int | None:
-    """Give rows of schema 1 their checksums, for CONVERT_FOR seconds.
+    """Add checksums to rows of schema 1 for CONVERT_FOR seconds.
 
     Args:
-        after: the id of the last row that was looked at; 0 for none.
+        file: The open cache.
+        after: The id of the last converted row, 0 for none.
 
     Returns:
-        The id to go on from, None when the whole file is converted.
+        The new value of `after`; None when the whole file is converted.
     """
     stop_at = time.monotonic() + CONVERT_FOR
     while time.monotonic() < stop_at:
@@ -216,8 +216,8 @@ def convert_rows(file: sqlite3.Connection, after: int) -> int | None:
 
 
 def read_number(file: sqlite3.Connection, query: str) -> int:
-    """The number that a query gives; sqlite3.DatabaseError when damage has made it none."""
-    found = file.execute(query).fetchone()
-    if found is None or not isinstance(found[0], int):
+    """Return the number that a query yields; sqlite3.DatabaseError if damage made it none."""
+    row = file.execute(query).fetchone()
+    if row is None or not isinstance(row[0], int):
         raise sqlite3.DatabaseError(MALFORMED)
-    return found[0]
+    return row[0]

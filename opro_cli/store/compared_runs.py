@@ -1,11 +1,10 @@
-"""The prompts that a comparison names, and what the scorer said under them."""
+"""The prompts of a comparison by name, and the scorer's replies under them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
@@ -24,68 +23,60 @@ from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
 
-class PromptLocation(NamedTuple):
-    """A prompt that was named: a place in a run."""
+def find_prompt(runs_dir: Path, name: str, note: Note | None = None) -> tuple[Path, PromptSelector]:
+    """Return the run folder and the prompt that RUN or RUN@PLACE names.
 
-    folder: Path
-    place: PromptSelector
-
-
-def find_prompt(runs_dir: Path, wanted: str, note: Note | None = None) -> PromptLocation:
-    """What RUN, or RUN@PLACE, names.
-
-    An @ may be part of a run's name, so the whole text is tried as one first.
+    An @ may be part of a run's name, so the whole name is tried first; `note` as in `find_run`.
     """
-    run, at, behind = wanted.rpartition("@")
-    if not at or find_matching_runs(runs_dir, wanted):
-        return PromptLocation(find_run(runs_dir, wanted, note), BEST)
-    place = parse_selector(behind)
-    if place is None and find_matching_runs(runs_dir, run):
+    run, at, suffix = name.rpartition("@")
+    if not at or find_matching_runs(runs_dir, name):
+        return find_run(runs_dir, name, note), BEST
+    selector = parse_selector(suffix)
+    if selector is None and find_matching_runs(runs_dir, run):
         raise UsageError(
-            f'"@{behind}" names no prompt of {run}',
+            f'"@{suffix}" names no prompt of {run}',
             "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
         )
-    return PromptLocation(find_run(runs_dir, run if place else wanted, note), place or BEST)
+    return find_run(runs_dir, run if selector else name, note), selector or BEST
 
 
 def select_prompts(
     runs_dir: Path, names: Sequence[str], note: Note | None = None
 ) -> list[SelectedPrompt]:
-    """The prompts of these names (RUN or RUN@PLACE); each run is read once.
+    """Return the prompts of these names (RUN or RUN@PLACE); each run is read once.
 
-    note: as in `find_run`.
+    `note` is as in `find_run`.
     """
     read_once = cache(read_run)
-    wanted = [find_prompt(runs_dir, name, note) for name in names]
-    return [select_prompt(read_once(each.folder), each.place) for each in wanted]
+    named = [find_prompt(runs_dir, name, note) for name in names]
+    return [select_prompt(read_once(folder), selector) for folder, selector in named]
 
 
 def read_flipped_replies(
     chosen: Sequence[SelectedPrompt], compared: PromptComparison
 ) -> list[Replies]:
-    """For each prompt the whole replies to the questions that flipped.
+    """Read for each prompt the replies to the questions that flipped.
 
-    They are in the journals alone, which are read again for this and only for this.
+    Only the journals have them, so that each is read again.
     """
     return [
-        read_replies(Path(each.run.folder), each.candidate.id, asked) if each.candidate else {}
-        for each, asked in zip(chosen, compared.list_flipped(), strict=True)
+        read_replies(Path(c.run.folder), c.candidate.id, questions) if c.candidate else {}
+        for c, questions in zip(chosen, compared.list_flipped(), strict=True)
     ]
 
 
 def read_replies(
-    folder: Path, candidate: str, asked: Mapping[Split, Set[int]]
+    folder: Path, candidate: str, questions: Mapping[Split, Set[int]]
 ) -> dict[tuple[Split, int], tuple[str, ...]]:
-    """Replies to these questions under one candidate (its id), a text for each round."""
+    """Read the replies to these questions under one candidate (its id), a text for each round."""
     replies: dict[tuple[Split, int], tuple[str, ...]] = {}
     for event in read_events(folder / "events.jsonl"):
         if not isinstance(event, FirstReply | Answered) or event.candidate != candidate:
             continue
-        if event.question not in asked[event.split]:
-            continue
-        place = (event.split, event.question)
-        earlier = replies.get(place, ())
-        # A reply that was kept ungraded comes again with its grade.
-        if earlier[-1:] != (event.text,):
-            replies[place] = (*earlier, event.text)
+        if event.question in questions[event.split]:
+            key = (event.split, event.question)
+            earlier = replies.get(key, ())
+            # A reply journaled ungraded comes again with its grade.
+            if earlier[-1:] != (event.text,):
+                replies[key] = (*earlier, event.text)
     return replies

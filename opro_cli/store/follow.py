@@ -1,4 +1,4 @@
-"""A journal read as another process writes it, and the state that a journal leads to."""
+"""Following a journal that another process writes, and replaying a journal into a state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from opro_cli.store.journal import (
     JournalPrefix,
     build_damage_error,
     build_io_error,
-    build_line_error,
     check_version,
     decode_event,
     decode_tail,
@@ -25,11 +24,11 @@ from opro_cli.store.journal import (
 
 
 class JournalFollower:
-    """Gives each event once, when its line is whole.
+    """A reader that yields each event once, when its line is whole.
 
-    The file is opened anew at each look, because that is when a network disk asks its server
-    what is there. What stands behind the last newline is read again next time: it may be half
-    an event by now, and whoever resumes the run may cut it.
+    The file is opened anew for each read, because only then does a network disk ask its server.
+    The part behind the last newline is read again next time: it may be half an event, and the
+    process that resumes the run may cut it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,12 +40,14 @@ class JournalFollower:
     def read_new(
         self, until: int | None = None, *, final: bool = False
     ) -> Iterator[tuple[int, Event]]:
-        """What is there since the last look, with the numbers of the lines.
+        """Yield the events since the last call, with their line numbers.
 
-        until: a byte of the file; lines from there on are for the next look. final: there is
-        no next look, so nothing is put off until then.
+        Args:
+            until: A byte offset; lines from there on are left to the next call.
+            final: There is no next call, so no doubtful line is left to it.
 
-        Raises JournalError for a line that is no event, and for a file that has become shorter.
+        Raises:
+            JournalError: A line is no event, or the file has become shorter.
         """
         try:
             with self._path.open("rb", buffering=1 << 20) as file:
@@ -66,8 +67,8 @@ class JournalFollower:
         except OSError as error:
             raise build_io_error("read", self._path, error) from error
 
-    def rest(self) -> Iterator[tuple[int, Event]]:
-        """What is left once nobody writes any more, be it a last line that lost its end."""
+    def read_rest(self) -> Iterator[tuple[int, Event]]:
+        """Yield all remaining events after the last write, even from a line without an end."""
         yield from self.read_new(final=True)
         try:
             with self._path.open("rb") as file:
@@ -75,21 +76,21 @@ class JournalFollower:
                 tail = file.read()
         except OSError as error:
             raise build_io_error("read", self._path, error) from error
-        number = self._line + 1
-        yield from ((number, event) for event in decode_tail(self._path, number, tail))
+        yield from decode_tail(self._path, self._line + 1, tail)
 
     def _decode_line(self, line: bytes, final: bool) -> Event | None:
-        """None for a line without one, and for one that is worth a second look."""
+        """Return the event; None for an empty line, and for a bad one that is read once more."""
         try:
             event = decode_event(line)
         except MalformedEvent as error:
             if line.isspace():
                 return None
-            # A network disk can show the length of a file before what is in it.
+            # A network disk can show the length of a file before its content.
             if not final and self._doubted != self._offset:
                 self._doubted = self._offset
                 return None
-            raise build_line_error(self._path, self._line + 1, error) from None
+            what = f"not an event of a run: {error}"
+            raise build_damage_error(self._path, self._line + 1, what) from None
         check_version(self._path, self._line + 1, event)
         return event
 
@@ -103,31 +104,32 @@ class JournalFollower:
 
 
 def find_last_session(path: Path) -> int:
-    """The byte of a journal where its last session begins; 0 when there is none yet."""
-    offset = begins = 0
+    """Return the byte offset of a journal's last session; 0 without any."""
+    offset = start = 0
     try:
         with path.open("rb", buffering=1 << 20) as file:
             for line in file:
                 if b'"session_started"' in line[:40]:
-                    begins = offset
+                    start = offset
                 offset += len(line)
     except OSError as error:
         raise build_io_error("read", path, error) from error
-    return begins
+    return start
 
 
-def replay_journal(state: RunState, journal: Path, known: JournalPrefix = EMPTY_PREFIX) -> None:
-    """Apply what is in a journal behind what the state knows already.
+def replay_journal(state: RunState, journal: Path, prefix: JournalPrefix = EMPTY_PREFIX) -> None:
+    """Apply the events of a journal behind those that the state has.
 
-    Raises JournalError, which names the line that cannot follow.
+    Raises:
+        JournalError: A line that cannot follow the state, with its number.
     """
     with _pause_garbage_collection():
-        for line, event in read_numbered_events(journal, known):
+        for line, event in read_numbered_events(journal, prefix):
             apply_event(state, journal, line, event)
 
 
 def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None:
-    """Apply the event of one line; JournalError when it cannot follow what is before it."""
+    """Apply the event of one line; JournalError if it cannot follow the state."""
     try:
         state.apply(event)
     except IllegalEvent as error:
@@ -138,7 +140,7 @@ def apply_event(state: RunState, journal: Path, line: int, event: Event) -> None
 
 @contextmanager
 def _pause_garbage_collection() -> Iterator[None]:
-    """A replay makes much and no garbage; the collector would look at it all again and again."""
+    """Pause the collector: a replay creates many objects and no garbage."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

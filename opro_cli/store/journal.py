@@ -25,9 +25,9 @@ from opro_cli.core.run.events import (
     to_record,
 )
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.store.lock import build_busy_error, failure_path, get_lock_path, get_pid_path
+from opro_cli.store.lock import build_busy_error, get_failure_path, get_lock_path, get_pid_path
 
-# Inside of a JSON string the quotes would be escaped, so no text can contain this.
+# No text can contain this: inside a JSON string the quotes would be escaped.
 _MARK = b',"crc32":"'
 _KIND_AT = len('{"event":"')
 
@@ -37,7 +37,7 @@ _DECODER = json.JSONDecoder()
 
 @cache
 def _build_encoder() -> Callable[[Event], bytes]:
-    """From an event to bytes in one go, in a tenth of the json module's time."""
+    """Return an encoder of events, ten times as fast as the json module."""
     from msgspec.json import Encoder
 
     return Encoder().encode
@@ -45,29 +45,30 @@ def _build_encoder() -> Callable[[Event], bytes]:
 
 @cache
 def _build_decoders() -> dict[bytes, Callable[[bytes], Event]]:
-    """From bytes to an event in one go, by the event's name."""
+    """Return the decoders of events by name."""
     from msgspec.json import Decoder  # 10 ms, and not every command reads a journal
 
     return {name.encode(): Decoder(cls).decode for name, cls in EVENT_CLASSES.items()}
 
 
 def encode_event(event: Event) -> bytes:
-    """An event as one line, with its newline.
+    """Return an event as one line, with its newline.
 
-    Raises MalformedEvent for an event that could not be read back, such as a score of NaN.
+    Raises:
+        MalformedEvent: The event could not be read back, such as a score of NaN.
     """
     require_readable(event)
     try:
         fields = _build_encoder()(event).removeprefix(b"{").removesuffix(b"}")
         body = b'{"event":"%b",%b' % (NAME_OF[type(event)].encode(), fields)
-    # A lone surrogate from a model; or a number of a class of its own, such as numpy's.
+    # A lone surrogate from a model; or a number of another class, such as numpy's.
     except (UnicodeEncodeError, TypeError):
         body = _ASCII_ENCODER.encode(to_record(event)).encode().removesuffix(b"}")
     return b'%b%b%08x"}\n' % (body, _MARK, zlib.crc32(body))
 
 
 def decode_event(line: bytes) -> Event:
-    """The event of one line, with or without its end; MalformedEvent says what is wrong."""
+    """Return the event of one line, with or without its newline; MalformedEvent says why not."""
     body, mark, checksum = line.rpartition(_MARK)
     if not mark:
         return _decode_checked(line)
@@ -76,17 +77,17 @@ def decode_event(line: bytes) -> Event:
             _describe_nuls(line) or "it does not fit its checksum, so it was changed"
         )
     try:
-        # What fits its checksum is as `encode_event` wrote it: to parse it is enough.
+        # With the right checksum it is as `encode_event` wrote it, so no value is checked.
         kind = line[_KIND_AT : line.index(b'"', _KIND_AT)]
         return _build_decoders()[kind](line)
-    except (KeyError, ValueError, RecursionError):  # a lone surrogate; or made by other hands
+    except (KeyError, ValueError, RecursionError):  # a lone surrogate; or another writer
         return _decode_checked(line)
 
 
 def measure_whole_event(tail: bytes) -> int:
-    """How many bytes of a line without an end are a whole event; 0 when it is a torn one.
+    """Return the length in bytes of the whole event in a line without an end; 0 if it is torn.
 
-    Only the end of it may be lost or spoilt, and then the answer in it is not.
+    If only the end of the line is lost or damaged, the answer in it is kept.
     """
     text = tail.decode("utf-8", "surrogateescape")
     try:
@@ -99,7 +100,7 @@ def measure_whole_event(tail: bytes) -> int:
 
 
 def _decode_checked(line: bytes) -> Event:
-    """The event of any line, every value checked; MalformedEvent in words for people."""
+    """Return the event of any line, with every value checked."""
     try:
         plain = _DECODER.decode(line.decode())
     except ValueError as error:
@@ -115,20 +116,21 @@ def _describe_nuls(line: bytes) -> str:
 
 
 RESERVE = ".reserve"
-"""The file beside a journal that keeps room on the disk for the end of a session."""
+"""The file beside a journal that reserves room on the disk for the end of a session."""
 RESERVED = 8192
-"""Its bytes: enough for some answers in flight, the note of a failure, and a small result."""
+"""Its size in bytes: for some answers in flight, the note of a failure, and a small result."""
 
 
 class FileJournal:
     """The journal opened for writing; holds the run's lock until closed or killed.
 
     Args:
-        when_held: told who has the run when another process does; then it is waited for. None
-            refuses such a run with RunFolderError.
+        when_held: Called with the refusal while another process has the run, before waiting for
+            it; None raises the refusal.
 
     Attributes:
-        notes: sentences about what was found on opening and put right.
+        notes: Sentences about damage that was repaired on opening.
+        size: The length in bytes.
     """
 
     def __init__(
@@ -142,7 +144,7 @@ class FileJournal:
         self._broken: OSError | None = None
         self._reserve = path.with_name(RESERVE)
         try:
-            # Half a second, because `opro runs` looks at the lock by taking it for a moment.
+            # Half a second, because `opro runs` takes the lock for a moment to look at it.
             self._lock.acquire(timeout=0.5)
         except Timeout:
             if when_held is None:
@@ -159,64 +161,57 @@ class FileJournal:
     def _open(self) -> None:
         with ExitStack() as undo:
             undo.callback(self._lock.release)
-            # Not made when it is missing: a run without its journal would ask everything again.
+            # Not created when missing: a run without its journal would ask everything again.
             self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND)
             undo.callback(os.close, self._fd)
-            found = os.fstat(self._fd).st_size
-            self._size = _cut_torn_tail(self.path, self._fd, found)
-            if self._size < found:
+            size = os.fstat(self._fd).st_size
+            self.size = _cut_torn_tail(self.path, self._fd, size)
+            if self.size < size:
                 self.notes = (
-                    f"the journal ended in {found - self._size} bytes that are no event, as a "
+                    f"the journal ended in {size - self.size} bytes that are no event, as a "
                     "crash leaves them: cut; an answer that was not on disk is asked again",
                 )
             get_pid_path(self.path).write_text(str(os.getpid()))
-            failure_path(self.path).unlink(missing_ok=True)
+            get_failure_path(self.path).unlink(missing_ok=True)
             undo.pop_all()
         try:
             self._reserve.write_bytes(bytes(RESERVED))
-        except OSError:  # what it is for has come already
+        except OSError:  # the disk is already full
             self._release_reserve()
-        self._synced = self._size
+        self._synced = self.size
 
     def append(self, *events: Event) -> None:
-        """Write events in one go; JournalError, and nothing written, when the disk refuses.
+        """Write events in one go; JournalError, and nothing written, if the disk refuses.
 
-        A disk that is full gets back the room that was reserved, so that other answers in flight
-        and the note of the failure may find some.
-
-        Refused too, for good, once a sync has failed: the system does not tell twice that it
-        lost something, so nothing that is written from then on could be believed.
+        A full disk gets the reserved room back, for other answers in flight and the note of the
+        failure. After a failed sync every call is refused: the system reports a loss only once, so
+        nothing written later could be trusted.
         """
         self.append_lines(b"".join(map(encode_event, events)))
         if any(isinstance(event, SessionEnded) for event in events):
-            self._release_reserve()  # the result needs room, too
+            self._release_reserve()  # the result needs room too
 
     def append_lines(self, lines: bytes) -> None:
-        """The same with whole lines that another journal has; JournalError as for `append`."""
+        """Append whole lines of another journal; JournalError as in `append`."""
         self._refuse_if_broken()
         try:
             _write_all(self._fd, lines)
         except OSError as error:
             try:
-                os.ftruncate(self._fd, self._size)
+                os.ftruncate(self._fd, self.size)
             except OSError as worse:
-                self._broken = worse  # half an event stays: nothing may be written behind it
+                self._broken = worse  # half an event remains: nothing may be written behind it
             self._release_reserve()
             raise build_io_error("write", self.path, error) from error
-        self._size += len(lines)
-
-    @property
-    def size(self) -> int:
-        """Bytes that it has."""
-        return self._size
+        self.size += len(lines)
 
     def sync(self) -> None:
-        """Force what was appended to the disk; JournalError when the disk refuses.
+        """Force the appended events to the disk; JournalError if the disk refuses.
 
-        May be called in another thread; then the next `append` raises the error as well.
+        May be called in another thread; the next `append` then raises the error as well.
         """
         self._refuse_if_broken()
-        size = self._size
+        size = self.size
         if self._synced == size:
             return
         try:
@@ -227,7 +222,7 @@ class FileJournal:
         self._synced = size
 
     def close(self) -> None:
-        """Sync, and give the run free; calling it twice is fine."""
+        """Sync and release the run; calling it twice is fine."""
         if self._fd >= 0:
             try:
                 self.sync()
@@ -235,7 +230,7 @@ class FileJournal:
                 os.close(self._fd)
                 self._fd = -1
                 self._release_reserve()
-                with suppress(OSError):  # it only says who has the lock
+                with suppress(OSError):  # only a hint who holds the lock
                     get_pid_path(self.path).unlink()
                 self._lock.release()
 
@@ -249,7 +244,7 @@ class FileJournal:
 
 
 class JournalPrefix(NamedTuple):
-    """How much of a journal, from its beginning, is known already: bytes, and the lines in them."""
+    """The part of a journal, from its beginning, that a reader already has; size: bytes."""
 
     size: int
     lines: int
@@ -259,32 +254,32 @@ EMPTY_PREFIX = JournalPrefix(0, 0)
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """The events of a journal in order; a half-written last line is not one yet.
+    """Yield the events of a journal in order, without a half-written last line.
 
-    Raises JournalError naming the line that cannot be read, and what to do.
+    Raises:
+        JournalError: A line cannot be read; with its number and the remedy.
     """
-    for _, event in read_numbered_events(path):
-        yield event
+    return (event for _, event in read_numbered_events(path))
 
 
 def read_numbered_events(
-    path: Path, known: JournalPrefix = EMPTY_PREFIX
+    path: Path, prefix: JournalPrefix = EMPTY_PREFIX
 ) -> Iterator[tuple[int, Event]]:
-    """Those behind what is known, with the number of each event's line, counted from 1."""
+    """Yield the events behind the prefix with their line numbers, counted from 1."""
     try:
         with path.open("rb", buffering=1 << 20) as file:
-            file.seek(known.size)
-            for number, line in enumerate(file, start=known.lines + 1):
+            file.seek(prefix.size)
+            for number, line in enumerate(file, start=prefix.lines + 1):
                 try:
                     event = decode_event(line)
                 except MalformedEvent as error:
                     if line.isspace():
                         continue
                     if line.endswith(b"\n"):
-                        raise build_line_error(path, number, error) from None
-                    # Nothing can follow a line without an end.
-                    yield from ((number, event) for event in decode_tail(path, number, line))
-                    return
+                        what = f"not an event of a run: {error}"
+                        raise build_damage_error(path, number, what) from None
+                    yield from decode_tail(path, number, line)
+                    return  # nothing can follow a line without an end
                 check_version(path, number, event)
                 yield number, event
     except OSError as error:
@@ -292,7 +287,7 @@ def read_numbered_events(
 
 
 def check_version(path: Path, number: int, event: Event) -> None:
-    """JournalError where a newer opro began to write."""
+    """Raise JournalError at the first session of a newer opro."""
     if isinstance(event, SessionStarted) and event.format_version > FORMAT_VERSION:
         raise JournalError(
             f"{path}:{number}: written by opro {event.opro_version}, whose format "
@@ -301,34 +296,25 @@ def check_version(path: Path, number: int, event: Event) -> None:
         )
 
 
-def decode_tail(path: Path, number: int, tail: bytes) -> list[Event]:
-    """The event of a last line that lost its end; [] when the event is not whole."""
+def decode_tail(path: Path, number: int, tail: bytes) -> list[tuple[int, Event]]:
+    """Return the numbered event of a last line without an end; [] if the event is not whole."""
     whole = measure_whole_event(tail)
-    if whole == 0 and number == 1 and b"\x00" in tail:
-        raise _build_loss_error(path)
-    return [decode_event(tail[:whole])] if whole else []
-
-
-def build_line_error(path: Path, line: int, error: MalformedEvent) -> JournalError:
-    """The refusal of a line that is whole and cannot be read."""
-    return build_damage_error(path, line, f"not an event of a run: {error}")
+    if whole == 0 and number == 1:
+        _check_not_lost(path, tail)
+    return [(number, decode_event(tail[:whole]))] if whole else []
 
 
 def build_damage_error(path: Path, line: int, what: str) -> JournalError:
-    """The refusal of a journal from one line on, with the ways out."""
-    start_again = "start a new run with `opro optimize`"
-    keep = (
-        f"keep what comes before (head -n {line - 1} {path.name} > whole && mv whole {path.name}) "
-        "and resume: what came later is asked again"
-    )
-    return JournalError(
-        f"{path}:{line}: {what}",
-        f"restore the file from a backup, or {keep if line > 1 else start_again}",
-    )
+    """Return the refusal of a journal from one line on, with the remedies."""
+    remedy = "start a new run with `opro optimize`"
+    if line > 1:
+        keep = f"head -n {line - 1} {path.name} > whole && mv whole {path.name}"
+        remedy = f"keep what comes before ({keep}) and resume: what came later is asked again"
+    return JournalError(f"{path}:{line}: {what}", f"restore the file from a backup, or {remedy}")
 
 
 def _write_all(fd: int, data: bytes) -> None:
-    """Write in one go; a disk that takes only a part is asked again, for it to say why."""
+    """Write everything; a disk that takes only a part is asked again, so that it says why."""
     while data:
         written = os.write(fd, data)
         if written == 0:
@@ -336,22 +322,22 @@ def _write_all(fd: int, data: bytes) -> None:
         data = data[written:]
 
 
-def _build_loss_error(path: Path) -> JournalError:
-    """NULs with not one event in front of them: that is no torn last line but a lost file."""
-    return build_damage_error(
-        path, 1, "nothing of it is left: the disk has lost what was written here"
-    )
+def _check_not_lost(path: Path, tail: bytes) -> None:
+    """Raise for NULs without any event before them: not a torn line, but a lost file."""
+    if b"\x00" in tail:
+        lost = "nothing of it is left: the disk has lost what was written here"
+        raise build_damage_error(path, 1, lost)
 
 
 def _cut_torn_tail(path: Path, fd: int, size: int) -> int:
-    """Cut half an event off the end of the file; returns its new size in bytes."""
+    """Cut half an event off the end of the file; return its new size in bytes."""
     keep = _find_last_line(fd, size)
     if keep == size:
         return size
     tail = os.pread(fd, size - keep, keep)
     whole = measure_whole_event(tail)
-    if keep == whole == 0 and b"\x00" in tail:
-        raise _build_loss_error(path)
+    if keep == whole == 0:
+        _check_not_lost(path, tail)
     os.ftruncate(fd, keep + whole)
     if whole:
         _write_all(fd, b"\n")
@@ -369,12 +355,13 @@ def _find_last_line(fd: int, size: int) -> int:
 
 
 _MAKE_ROOM = "free some space, then `opro resume` the run: nothing answered is lost"
+_PERMISSIONS = "check the permissions of the run folder, or copy it to a place of your own"
 _HINTS = {
     errno.ENOSPC: _MAKE_ROOM,
     errno.EDQUOT: _MAKE_ROOM,
     errno.EFBIG: "raise the limit on the size of files (ulimit -f), then `opro resume` the run",
-    errno.EACCES: "check the permissions of the run folder, or copy it to a place of your own",
-    errno.EPERM: "check the permissions of the run folder, or copy it to a place of your own",
+    errno.EACCES: _PERMISSIONS,
+    errno.EPERM: _PERMISSIONS,
     errno.EROFS: "the file system is read-only; copy the run folder elsewhere",
     errno.ENOENT: "restore it from a backup, or copy the whole run folder again",
     errno.EIO: "the disk is failing; copy the run folder to another one and `opro resume` it there",
@@ -382,6 +369,6 @@ _HINTS = {
 
 
 def build_io_error(what: str, path: Path, error: OSError) -> JournalError:
-    """What the system refuses to do with a journal, and the remedy."""
+    """Return the error for what the system refuses to do with a journal, with the remedy."""
     hint = _HINTS.get(error.errno or 0, "put it right, then `opro resume` the run")
     return JournalError(f"{path}: cannot {what} the journal: {error.strerror}", hint)

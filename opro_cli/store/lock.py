@@ -1,4 +1,4 @@
-"""Who works on a run: one process at a time holds the lock beside its journal."""
+"""The lock beside a journal: one process at a time works on a run."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from opro_cli.errors import RunBusyError
 
 
 def get_lock_path(journal: Path) -> Path:
-    """The lock file beside a journal."""
+    """Return the lock file beside a journal."""
     return journal.with_name(".lock")
 
 
+def get_pid_path(journal: Path) -> Path:
+    """Return the file with the process id of the lock's holder."""
+    return journal.with_name(".pid")
+
+
 def is_locked(journal: Path) -> bool:
-    """Is a process working on this run right now?"""
+    """Return True while a process works on this run."""
     return is_held(get_lock_path(journal))
 
 
 def is_held(path: Path) -> bool:
-    """Does a process hold the lock of this file right now?
+    """Return True while a process holds the lock of this file.
 
-    Writes nothing, so that it can be asked of a run that one may only read; and those who ask
-    at the same time do not get in each other's way.
+    Writes nothing, so that read-only runs can be asked about, by many at the same time.
     """
     import fcntl
 
@@ -33,7 +37,7 @@ def is_held(path: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError as error:
-        # Without such locks on this disk, filelock has others.
+        # On a disk without such locks, filelock uses others.
         return error.errno == errno.ENOSYS and not _try_lock(path)
     return False
 
@@ -41,43 +45,36 @@ def is_held(path: Path) -> bool:
 def _try_lock(path: Path) -> bool:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path)
     try:
-        lock.acquire(blocking=False)
+        with FileLock(path).acquire(blocking=False):
+            return True
     except Timeout:
         return False
     except OSError:
         return True
-    lock.release()
-    return True
 
 
-def get_pid_path(journal: Path) -> Path:
-    """Where the process that holds the lock says which one it is."""
-    return journal.with_name(".pid")
-
-
-def failure_path(journal: Path) -> Path:
-    """Return where a process says why it ended when it could not write its journal."""
+def get_failure_path(journal: Path) -> Path:
+    """Return the file in which a process that cannot write its journal says why it ended."""
     return journal.with_name(".failed")
 
 
 def note_failure(journal: Path, why: str) -> None:
-    """Note that the session failed, where the disk takes it; the next session removes the note.
+    """Note that the session failed, if the disk permits; the next session removes the note.
 
-    The journal gets no `SessionEnded` then: with answers missing from it, the calls in flight have
-    to stay counted.
+    The journal gets no `SessionEnded` then: it lacks answers, so the calls in flight must stay
+    counted.
     """
     with suppress(OSError):
-        failure_path(journal).write_text(why, "utf-8", "backslashreplace")
+        get_failure_path(journal).write_text(why, "utf-8", "backslashreplace")
 
 
-def build_busy_error(path: Path) -> RunBusyError:
-    """The refusal of a second process on one run."""
-    message = f"{path.parent}: another opro is working on this run"
+def build_busy_error(journal: Path) -> RunBusyError:
+    """Return the refusal of a second process on one run."""
+    message = f"{journal.parent}: another opro is working on this run"
     try:
-        pid = int(get_pid_path(path).read_text())
-    except (OSError, ValueError):  # in this moment the other one takes it, or gives it free
+        pid = int(get_pid_path(journal).read_text())
+    except (OSError, ValueError):  # the other process just takes or releases the lock
         return RunBusyError(message, "wait for it to end, or stop it first")
     return RunBusyError(
         f"{message} (process {pid})",

@@ -1,8 +1,8 @@
-"""New folders that are there whole or not at all, whatever dies while they are being made.
+"""New folders that appear whole or not at all, whatever dies while they are being made.
 
-A folder is filled under a hidden name that nobody else uses, and renamed at the end. Its maker
-holds a lock on it, which the system releases when the maker dies: a hidden folder whose lock is
-free was left by a dead process, and the next one that makes a folder beside it removes it.
+A folder is filled under a unique hidden name and renamed at the end. Its maker holds a lock on it,
+which the system releases when the maker dies: a hidden folder with a free lock was left by a dead
+process, and the next process that makes a folder beside it removes it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from opro_cli.store.find import PARTIAL_PREFIX
 
 
 def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:
-    """Make a folder and everything in it in one step.
+    """Make a folder and its content in one step.
 
     Args:
-        folder: its final path; the folders above it are made where they are missing.
-        fill: writes the content into the folder that it is given.
+        folder: Its final path; missing parents are made.
+        fill: Writes the content into the folder that it is given.
 
     Returns:
-        False when `folder` exists already, made by somebody else; it is left as it is.
+        False if `folder` exists already; it is left as it is.
 
     Raises:
-        OSError: the disk refuses, and nothing is left behind.
+        OSError: The disk refuses, and nothing is left behind.
     """
     make_durable_folder(folder.parent)
     remove_partial_folders(folder.parent)
@@ -62,17 +62,17 @@ def make_runs_dir(runs_dir: Path) -> None:
 
 
 def make_durable_folder(folder: Path) -> None:
-    """Make a folder and those above it, all of them to last through power loss."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    """Make a folder and its parents so that they survive power loss."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    for each in missing:
-        sync_folder(each.parent)
+    for path in missing:
+        sync_folder(path.parent)
 
 
 def remove_partial_folders(parent: Path) -> None:
-    """Remove the half-made folders of dead processes; one whose maker may live is left alone."""
+    """Remove the half-made folders of dead processes."""
     for hidden in parent.glob(f"{PARTIAL_PREFIX}*"):
-        with suppress(OSError):  # no such locks on this disk, or not ours to remove
+        with suppress(OSError):  # a disk without such locks, or no permission
             fd = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if _lock(fd):
@@ -83,14 +83,12 @@ def remove_partial_folders(parent: Path) -> None:
 
 @contextmanager
 def _make_hidden_folder(parent: Path) -> Iterator[Path]:
-    """A new folder, locked; removed at the end unless it was renamed."""
-    while True:
+    """Make a locked hidden folder; remove it at the end unless it was renamed."""
+    fd = None
+    while fd is None:  # a process that cleaned up came between the two steps
         hidden = parent / f"{PARTIAL_PREFIX}{secrets.token_hex(8)}"
         hidden.mkdir()
         fd = _open_locked(hidden)
-        # None: a process that tidied up came between the two steps.
-        if fd is not None:
-            break
     try:
         yield hidden
     finally:
@@ -99,7 +97,7 @@ def _make_hidden_folder(parent: Path) -> Iterator[Path]:
 
 
 def _open_locked(hidden: Path) -> int | None:
-    """Open a folder that was just made and lock it; None when somebody else has removed it."""
+    """Open and lock a folder that was just made; None if another process has removed it."""
     fd = -1
     try:
         fd = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
@@ -113,9 +111,9 @@ def _open_locked(hidden: Path) -> int | None:
 
 
 def _lock_where_possible(fd: int) -> bool:
-    """Take the lock of an open folder; also True on a disk that has no such locks.
+    """Take the lock of an open folder; True also on a disk without such locks.
 
-    There nobody can lock a folder to remove it either.
+    There no other process can lock the folder to remove it either.
     """
     try:
         return _lock(fd)
@@ -124,7 +122,7 @@ def _lock_where_possible(fd: int) -> bool:
 
 
 def _lock(fd: int) -> bool:
-    """Take the lock of an open folder; False when another process has it."""
+    """Take the lock of an open folder; False if another process has it."""
     import fcntl
 
     try:

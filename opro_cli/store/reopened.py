@@ -1,4 +1,4 @@
-"""Runs that are opened again: finished ones for their result, others to score more prompts."""
+"""Runs opened again: to check the result of finished ones, and to score more prompts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,9 @@ from opro_cli.store.journal import FileJournal
 from opro_cli.store.lock import is_locked
 from opro_cli.store.run_files import encode_json, fingerprint_settings
 from opro_cli.store.run_folder import (
+    BEST_PROMPT,
     CONFIG_COPY,
+    encode_prompt,
     read_identity,
     read_result,
     read_run,
@@ -32,20 +35,20 @@ from opro_cli.store.run_folder import (
 
 
 def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
-    """Add instructions to a run that searches nothing, behind those that it has.
+    """Add instructions to a run without a search, behind those that it has.
+
+    Killed at any moment, the run is unchanged or has the longer list, can be resumed, and does not
+    count as finished in between.
 
     Args:
-        journal: of the run, open, so that no other process adds to the same list meanwhile.
-        settings: of the present command; its instructions are added.
+        journal: The run's, open, so that no other process adds to the list meanwhile.
+        settings: Those of the present command, with the instructions to add.
 
     Returns:
-        The settings with all instructions of the run, those of other commands first.
+        The settings with all instructions of the run, the earlier ones first.
 
     Raises:
-        ResultError: the disk refuses.
-
-    Killed at any moment, the run is as it was or has the longer list, can be resumed, and does not
-    count as finished in between.
+        ResultError: The disk refuses.
     """
     folder = journal.path.parent
     identity = read_identity(folder)
@@ -57,7 +60,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     plain = as_plain(settings)
     about = {**identity, "settings": plain, "config_fingerprint": fingerprint_settings(plain)}
     try:
-        # First, so that a finished run is at work again before its result is out of date.
+        # First, so that a finished run is reopened before its result is out of date.
         journal.append(SessionStarted(time.time(), os.getpid(), __version__))
         journal.sync()
         (folder / "result.json").unlink(missing_ok=True)
@@ -74,32 +77,28 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     return settings
 
 
-_FOLDER_KEYS = ("run",)
-"""Keys that change when a folder is renamed, and are nobody's mistake."""
-
-
 class CheckedResult(NamedTuple):
-    """The result that a journal leads to. note: what was wrong with the stored one, "" if sound."""
+    """The result that a journal leads to. note: the fault of the stored result, "" if sound."""
 
     result: dict[str, Any]
     note: str
 
 
 def check_result(folder: Path) -> CheckedResult | None:
-    """Replay a run whose stored result may be its last, and put right what is stored otherwise.
+    """Replay a run whose stored result may be final, and correct the stored result.
 
     Returns:
-        None for a run that is not finished or that another process is at work on.
+        None for a run that is unfinished or that another process works on.
 
     Raises:
-        JournalError, RunFolderError: the journal, or what it is read with, is damaged or cut.
+        JournalError, RunFolderError: The journal or another file of the run is damaged or cut.
     """
     path = folder / "result.json"
     stored = read_result(folder)
     unfinished = stored is not None and stored.get("status") != "finished"
     if unfinished or not path.exists() or is_locked(folder / "events.jsonl"):
         return None
-    run = read_run(folder, own=True)  # nobody has it, and every line is to be checked
+    run = read_run(folder, own=True)  # no other process has it, and every line is checked
     if run.status != "finished":
         return None
     result = build_result(run, finished=True)
@@ -110,42 +109,38 @@ def check_result(folder: Path) -> CheckedResult | None:
 def _list_differences(
     folder: Path, stored: Mapping[str, Any] | None, result: Mapping[str, Any]
 ) -> list[str]:
-    """List what is stored otherwise than the journal says: keys of the result, or whole files."""
+    """List the keys of the stored result, and the files, that differ from the journal."""
     if stored is None:
         return ["it cannot be read"]
     plain = json.loads(encode_json(result))
-    keys = [key for key in {**plain, **stored} if key not in _FOLDER_KEYS]
+    # "run" changes when a folder is renamed.
+    keys = [key for key in {**plain, **stored} if key != "run"]
     wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
     prompt = _get_best_prompt(result)
     try:
-        same = prompt is None or (folder / "best_prompt.txt").read_bytes() == _as_bytes(prompt)
+        same = prompt is None or (folder / BEST_PROMPT).read_bytes() == encode_prompt(prompt)
     except OSError:
         same = False
-    return wrong if same else [*wrong, "best_prompt.txt"]
+    return wrong if same else [*wrong, BEST_PROMPT]
 
 
 def _rewrite_result(
     folder: Path, run: RecordedRun, result: dict[str, Any], wrong: list[str]
 ) -> str:
     """Write the result anew; return what was wrong and what was done about it."""
-    wrote = run.state.sessions[-1].opro_version if run.state.sessions else __version__
-    what = f"{folder / 'result.json'}: not what the journal leads to ({', '.join(wrong)})"
-    if wrote != __version__:
-        return f"{what}, but written by opro {wrote}: left as it is; shown is what the journal says"
+    writer = run.state.sessions[-1].opro_version if run.state.sessions else __version__
+    fault = f"{folder / 'result.json'}: not what the journal leads to ({', '.join(wrong)})"
+    if writer != __version__:
+        return (
+            f"{fault}, but written by opro {writer}: left as it is; shown is what the journal says"
+        )
     try:
-        journal = FileJournal(folder / "events.jsonl")
-        try:
+        with closing(FileJournal(folder / "events.jsonl")):
             write_result(folder, result, _get_best_prompt(result))
-        finally:
-            journal.close()
     except (JournalError, ResultError, RunFolderError) as error:
-        return f"{what}; it could not be written anew: {error.message}"
-    return f"{what}: written anew"
+        return f"{fault}; it could not be written anew: {error.message}"
+    return f"{fault}: written anew"
 
 
 def _get_best_prompt(result: Mapping[str, Any]) -> str | None:
     return result["best"]["instruction"] if result["best"] else None
-
-
-def _as_bytes(prompt: str) -> bytes:
-    return prompt.encode("utf-8", "surrogatepass")

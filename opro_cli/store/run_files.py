@@ -1,4 +1,4 @@
-"""The files of a new run's folder as bytes, and digests of the data files it was made from."""
+"""The files of a new run's folder as bytes, and digests of its data files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CONFIG_HEADER = (
 
 
 def encode_config(plain: Mapping[str, Any]) -> bytes:
-    """Settings as the `config.yaml` that `opro resume` reads."""
-    import yaml  # this and `metadata`: only a new run needs them, and each takes 20 ms
+    """Return settings as the `config.yaml` that `opro resume` reads."""
+    import yaml  # 20 ms, like `metadata`, and only a new run needs them
 
     text: str = yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
     if yaml.safe_load(text) != plain:  # U+0085 is written as it is, and read as a space
@@ -30,30 +30,30 @@ def encode_config(plain: Mapping[str, Any]) -> bytes:
 
 
 def encode_json(data: Mapping[str, Any]) -> bytes:
-    """Plain data as a JSON file that people can read."""
-    text = json.dumps(data, indent=2, ensure_ascii=False)
+    """Return plain data as an indented JSON file."""
     try:
-        return f"{text}\n".encode()
+        return f"{json.dumps(data, indent=2, ensure_ascii=False)}\n".encode()
     except UnicodeEncodeError:  # lone surrogates from a model
-        return (json.dumps(data, indent=2) + "\n").encode()
+        return f"{json.dumps(data, indent=2)}\n".encode()
 
 
 def encode_examples(examples: Mapping[Split, Sequence[Example]]) -> bytes:
-    """The questions of a run, one JSON object a line."""
-    lines = []
-    for split in SPLITS:
-        for example in examples.get(split, ()):
-            lines.append(json.dumps({"split": split, **asdict(example)}))
+    """Return the questions of a run, one JSON object a line."""
+    lines = [
+        json.dumps({"split": split, **asdict(example)})
+        for split in SPLITS
+        for example in examples.get(split, ())
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 
 def fingerprint_settings(plain: Mapping[str, Any]) -> str:
-    """sha256 (64 hex digits) of settings as plain data."""
+    """Return the SHA-256 of settings as plain data, in hex."""
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def read_package_versions() -> dict[str, str]:
-    """Versions of what answers and reads; metadata only, nothing is imported."""
+    """Return the versions of Python and of packages that change results, without imports."""
     from importlib import metadata
 
     versions = {"python": platform.python_version()}
@@ -66,16 +66,17 @@ def read_package_versions() -> dict[str, str]:
 
 
 def digest_files(data: DataSettings) -> dict[str, str]:
-    """sha256 (64 hex digits) of each local file, by its path as configured."""
-    places = (data.train, data.dev, data.test)
-    local = [p for p in places if p and not p.startswith(HUB) and "://" not in p]
+    """Return the SHA-256 of each local file in hex, by its configured path."""
+    sources = (data.train, data.dev, data.test)
+    local = [s for s in sources if s and not s.startswith(HUB) and "://" not in s]
     return {str(path): _digest(path) for path in map(Path, local)}
 
 
 def check_unchanged(digests: Mapping[str, str]) -> None:
-    """A file that is gone does no harm, the run has its own copy; a changed one is refused.
+    """Refuse a changed data file. A missing one does no harm: the run has its own copy.
 
-    Raises RunFolderError naming it.
+    Raises:
+        RunFolderError: A file has changed.
     """
     for name, digest in digests.items():
         path = Path(name)

@@ -1,4 +1,4 @@
-"""A run on disk: made whole or not at all, found by any unambiguous part of its name."""
+"""A run on disk: created whole or not at all, read by a replay of its journal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from opro_cli.loop.planner import Finish, next_work
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.follow import replay_journal
 from opro_cli.store.journal import EMPTY_PREFIX
-from opro_cli.store.lock import failure_path, is_locked
+from opro_cli.store.lock import get_failure_path, is_locked
 from opro_cli.store.new_folder import make_folder, make_runs_dir
 from opro_cli.store.run_files import (
     encode_config,
@@ -45,13 +45,14 @@ from opro_cli.store.snapshot import load_snapshot, save_snapshot
 T = TypeVar("T")
 
 CONFIG_COPY = "config.yaml"
-"""What `opro resume` goes on with; what may change during a run may be changed there."""
+"""The config that `opro resume` reads; settings that may change during a run are edited here."""
+BEST_PROMPT = "best_prompt.txt"
 
 _MUCH = 4_000_000
-"""Bytes of a journal that take a reader some hundredths of a second."""
+"""Bytes of a journal from which on a snapshot saves its readers hundredths of a second."""
 
 _ATTEMPTS = 5
-"""Times that a run is read which others change meanwhile, before what is wrong is believed."""
+"""Reads of a run that other processes change, before a fault counts as real."""
 
 _RESTORE = "restore it from a backup, or copy the whole run folder again"
 
@@ -65,7 +66,7 @@ def prepare_runs_dir(runs_dir: Path) -> None:
     try:
         make_runs_dir(runs_dir)
     except OSError as error:
-        raise _cannot_make(runs_dir, error) from error
+        raise _build_folder_error(runs_dir, error) from error
 
 
 def create_run(
@@ -78,12 +79,15 @@ def create_run(
     """Make the folder of a new run, whole or not at all, and return it.
 
     Args:
-        name: of the folder; None for one from the run's name, the time and chance, which is
-            drawn again should there be such a run.
+        runs_dir: The folder of all runs.
+        settings: The resolved config.
+        examples: The questions by split.
+        identity: Further keys of run.json.
+        name: Of the folder; None for the run's name with time and chance, unique.
 
     Raises:
-        RunExistsError: there is a run of this name, perhaps since a moment ago.
-        RunFolderError: the disk refuses.
+        RunExistsError: A run of this name exists, perhaps since a moment ago.
+        RunFolderError: The disk refuses.
     """
     stamp = datetime.now(UTC)
     plain = as_plain(settings)
@@ -104,12 +108,12 @@ def create_run(
             if make_folder(folder, partial(_write_new_run, about=about, examples=examples)):
                 return folder
         except OSError as error:
-            raise _cannot_make(runs_dir, error) from error
+            raise _build_folder_error(runs_dir, error) from error
         if name:
             raise RunExistsError(f"{folder}: there is a run of this name", "`opro resume` it")
 
 
-def _cannot_make(runs_dir: Path, error: OSError) -> RunFolderError:
+def _build_folder_error(runs_dir: Path, error: OSError) -> RunFolderError:
     return RunFolderError(
         f"{runs_dir}: cannot make a run folder here: {error.strerror}",
         "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
@@ -126,18 +130,18 @@ def _write_new_run(
 
 
 def rewrite_config(folder: Path, settings: Settings) -> None:
-    """Replace the config that `opro resume` reads; for what may change during a run."""
+    """Replace the config that `opro resume` reads."""
     try:
         write_atomically(folder / CONFIG_COPY, encode_config(as_plain(settings)))
     except OSError as error:
         raise ResultError(
-            f"{folder / 'config.yaml'}: cannot be written: {error.strerror}",
+            f"{folder / CONFIG_COPY}: cannot be written: {error.strerror}",
             "make room or fix the permissions",
         ) from error
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
-    """`run.json` of a run; refuses one written by a newer opro."""
+    """Return `run.json` of a run; RunFolderError if it is damaged or from a newer opro."""
     path = folder / "run.json"
     try:
         identity = json.loads(path.read_bytes())
@@ -154,13 +158,13 @@ def read_identity(folder: Path) -> dict[str, Any]:
             "update opro",
         )
     fingerprint = fingerprint_settings(identity["settings"])
-    if identity.get("config_fingerprint", fingerprint) != fingerprint:  # older runs have none
+    if identity.get("config_fingerprint", fingerprint) != fingerprint:  # missing in older runs
         raise RunFolderError(f"{path}: not the settings that the run began with", _RESTORE)
     return dict(identity)
 
 
 def read_examples(folder: Path) -> dict[Split, list[Example]]:
-    """The questions of a run, by split, as they were asked."""
+    """Return the questions of a run by split."""
     path = folder / "examples.jsonl"
     examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     number = 0
@@ -168,8 +172,8 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
         for number, line in enumerate(path.read_bytes().splitlines(), start=1):  # noqa: B007
             row = json.loads(line)
             split = examples[row["split"]]
-            place = row.get("row", len(split))  # not in folders of format version 1
-            split.append(Example(row["input"], row["target"], row["source"], int(place)))
+            source_row = row.get("row", len(split))  # not in folders of format version 1
+            split.append(Example(row["input"], row["target"], row["source"], int(source_row)))
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -178,13 +182,16 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
 
 
 def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
-    """All that is known of a run, by replay of its journal.
+    """Read a run and replay its journal.
 
-    own: the caller holds the run's lock, so nobody else is at work on it, and means to go on with
-    it: every line is read and checked. Others take what they can from the snapshot, and leave a
-    new one where much had to be replayed.
+    Args:
+        folder: The run's.
+        own: The caller holds the run's lock and continues it: every line is read and checked.
+            Other readers use the snapshot, and write a new one after a long replay.
 
-    Raises RunFolderError or JournalError, with the remedy, when a part of it is missing.
+    Raises:
+        RunFolderError: A part of the folder is missing or damaged.
+        JournalError: The journal is.
     """
     attempts = 1 if own else _ATTEMPTS
     while True:
@@ -194,8 +201,7 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
         try:
             return _replay(run, folder, own=own)
         except (JournalError, RunFolderError):
-            # Another process may have worked on it, and `opro eval` may have added prompts to
-            # it, after a part was read here.
+            # Another process may have changed it between two reads; `opro eval` adds prompts.
             unchanged = (read_identity(folder), _measure_journal(folder)) == (run.identity, size)
             if unchanged or not attempts:
                 raise
@@ -203,18 +209,18 @@ def read_run(folder: Path, *, own: bool = False) -> RecordedRun:
 
 def _replay(run: RecordedRun, folder: Path, *, own: bool) -> RecordedRun:
     journal = folder / "events.jsonl"
-    # Asked first: a run that ends meanwhile has not been cut.
+    # Before the replay: a run that ends meanwhile has not been cut.
     locked = not own and is_locked(journal)
     size = _measure_journal(folder)
-    known = EMPTY_PREFIX
+    prefix = EMPTY_PREFIX
     if not own:
-        state, known = load_snapshot(folder, run.identity, run.state)
+        state, prefix = load_snapshot(folder, run.identity, run.state)
         run = replace(run, state=state)
-    replay_journal(run.state, journal, known)
+    replay_journal(run.state, journal, prefix)
     if locked:
         return run
     run = settle_run(run)
-    if not own and size - known.size >= _MUCH and journal.stat().st_size == size:
+    if not own and size - prefix.size >= _MUCH and journal.stat().st_size == size:
         save_snapshot(folder, run.identity, run.state, size)
     return run
 
@@ -225,7 +231,7 @@ def _measure_journal(folder: Path) -> int:
 
 
 def read_run_start(folder: Path) -> RecordedRun:
-    """A run before its first event, for who wants to see them one by one."""
+    """Read a run without its events, in the state before the first one."""
     identity = read_identity(folder)
     examples = read_examples(folder)
     if fingerprint_examples(examples) != identity.get("data_fingerprint"):
@@ -247,17 +253,14 @@ def read_run_start(folder: Path) -> RecordedRun:
 
 
 def settle_run(run: RecordedRun) -> RecordedRun:
-    """A run, its journal replayed to the end, that no process is at work on.
-
-    Raises RunFolderError when the journal is cut.
-    """
+    """Set the status of a replayed run that no process works on; RunFolderError if it was cut."""
     run = replace(run, status=_find_status(run))
     _check_whole(Path(run.folder), run.state, run.status)
     return run
 
 
 def _add_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
-    """The settings of a run with the keys that came after it began, at their defaults."""
+    """Add the keys that did not exist when the run began, with their defaults."""
     settings = read_section(Settings, recorded, (), [])
     return recorded if settings is None else as_plain(settings)
 
@@ -271,14 +274,17 @@ def _read_section(folder: Path, identity: Mapping[str, Any], name: str, cls: typ
 
 
 def _check_whole(folder: Path, state: RunState, status: Status) -> None:
-    """A finished run has nothing left to do, and a result counts no call that is not recorded."""
+    """Refuse a finished run with work left, and a result with more calls than the journal."""
     result = read_result(folder) or {}
     finished = "finished" in (status, result.get("status"))
     cut = ""
     if finished and (status != "finished" or next_work(state) != Finish()):
         cut = "does not lead to the end of the run, which was finished"
-    elif (calls := calls_done(state)) < (counted := _calls_counted(result)):
-        cut = f"has {calls:,} calls, and result.json counts {counted:,}"
+    else:
+        spend = result.get("spend")
+        counted = spend.get("calls") if isinstance(spend, dict) else None
+        if isinstance(counted, int) and calls_done(state) < counted:
+            cut = f"has {calls_done(state):,} calls, and result.json counts {counted:,}"
     if cut:
         raise RunFolderError(
             f"{folder / 'events.jsonl'}: {cut}: a part of it is missing or was changed",
@@ -287,27 +293,20 @@ def _check_whole(folder: Path, state: RunState, status: Status) -> None:
         )
 
 
-def _calls_counted(result: Mapping[str, Any]) -> int:
-    spend = result.get("spend")
-    calls = spend.get("calls") if isinstance(spend, dict) else None
-    return calls if isinstance(calls, int) else 0
-
-
 def _find_status(run: RecordedRun) -> Status:
-    state = run.state
-    if state.ended is None:
-        noted = failure_path(Path(run.folder) / "events.jsonl").is_file()
-        return "failed" if noted else "killed"
-    by_reason: dict[str, Status] = {
-        "finished": "finished",
-        "interrupted": "stopped",
-        "budget": "stopped",
-    }
-    return by_reason.get(state.ended.reason, "failed")
+    match run.state.ended and run.state.ended.reason:
+        case None:
+            failed = get_failure_path(Path(run.folder) / "events.jsonl").is_file()
+            return "failed" if failed else "killed"
+        case "finished":
+            return "finished"
+        case "interrupted" | "budget":
+            return "stopped"
+    return "failed"
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """`result.json` of a run; None where there is none or it cannot be read (it can be remade)."""
+    """Return `result.json` of a run; None if it is missing or damaged (it can be remade)."""
     try:
         result = json.loads((folder / "result.json").read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -316,15 +315,18 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | None) -> None:
-    """Write `result.json`, and `best_prompt.txt` byte for byte when there is a winner."""
+    """Write `result.json`, and `best_prompt.txt` byte for byte if there is a winner."""
     try:
         if best_prompt is not None:
-            write_atomically(
-                folder / "best_prompt.txt", best_prompt.encode("utf-8", "surrogatepass")
-            )
+            write_atomically(folder / BEST_PROMPT, encode_prompt(best_prompt))
         write_atomically(folder / "result.json", encode_json(result))
     except OSError as error:
         raise ResultError(
             f"{folder}: cannot write the result: {error.strerror}",
             "make room or fix the permissions, then `opro resume` writes it again",
         ) from error
+
+
+def encode_prompt(prompt: str) -> bytes:
+    """Return a prompt as UTF-8; lone surrogates from a model are kept."""
+    return prompt.encode("utf-8", "surrogatepass")

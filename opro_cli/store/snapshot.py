@@ -1,10 +1,10 @@
 """`snapshot.msgpack`: the state that a run's journal leads to, so that readers need no replay.
 
-It is made of the journal and can always be deleted; `opro resume` never looks at it, and checks
-every line. Readers take it only while the journal begins, byte for byte (their number and their
-CRC-32), with what the snapshot was made of, and apply the events that came later: damage to the
-journal is told as without it. It must also be of this opro and of the settings and questions
-that the folder has now, and fit its own checksum. Anything else, and it is as if there were none.
+It is derived from the journal and can always be deleted; `opro resume` ignores it and checks every
+line. Readers use it only while the journal begins with the bytes that it was made from (length and
+CRC-32), and apply the later events, so that damage to the journal is reported as without it. It
+must also be from this version of opro, have the settings and questions that the folder has now, and
+fit its own checksum; otherwise it is ignored.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ _CRC_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What a snapshot fits. of: opro and its formats, and the run. size, lines, crc: of the part
-    of the journal that it was made of."""
+    """The source of a snapshot: opro and the run, and size, lines and CRC-32 of the journal."""
 
     of: tuple[str, ...]
     size: int
@@ -47,10 +46,9 @@ class _Header:
 def load_snapshot(
     folder: Path, identity: Mapping[str, Any], start: RunState
 ) -> tuple[RunState, JournalPrefix]:
-    """Return the state in a run's snapshot, and how much of the journal it covers.
+    """Return the state in a run's snapshot, and the part of the journal that it covers.
 
-    identity: the run's. start: the state before its first event, which is returned, with nothing
-    covered, where there is no snapshot that fits.
+    Without a valid snapshot that is `start`, the state before the first event, and nothing.
     """
     from msgspec import MsgspecError
 
@@ -60,7 +58,12 @@ def load_snapshot(
         if int.from_bytes(data[:_CRC_BYTES]) != zlib.crc32(memoryview(data)[_CRC_BYTES:]):
             return start, EMPTY_PREFIX
         header, body = _build_header_decoder().decode(memoryview(data)[_CRC_BYTES:])
-        if header.of != _identify(identity) or not _is_unchanged(folder / "events.jsonl", header):
+        journal = folder / "events.jsonl"
+        if (
+            header.of != _identify(identity)
+            or journal.stat().st_size < header.size
+            or compute_crc32(journal, header.size) != header.crc
+        ):
             return start, EMPTY_PREFIX
         state = restore(start, _build_body_decoder(path).decode(body))
     except (OSError, MsgspecError, KeyError):
@@ -69,10 +72,10 @@ def load_snapshot(
 
 
 def save_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, size: int) -> None:
-    """Write the snapshot of a state that knows the first `size` bytes of its journal.
+    """Write the snapshot of a state that has the first `size` bytes of its journal.
 
-    A disk that refuses and a text that is no Unicode (half a character from a model) leave the
-    run without one, which costs its readers the replay.
+    A refusing disk or a lone surrogate from a model leaves the run without a snapshot, which costs
+    its readers the replay.
     """
     from msgspec.msgpack import encode
 
@@ -97,13 +100,6 @@ def _identify(identity: Mapping[str, Any]) -> tuple[str, ...]:
     return (versions, settings, str(identity.get("data_fingerprint")))
 
 
-def _is_unchanged(journal: Path, header: _Header) -> bool:
-    """Does a journal begin with what the snapshot was made of?"""
-    if journal.stat().st_size < header.size:
-        return False
-    return compute_crc32(journal, header.size) == header.crc
-
-
 @cache
 def _build_header_decoder() -> Any:
     from msgspec import Raw  # 50 ms, as in journal_lines
@@ -121,7 +117,7 @@ def _build_body_decoder(path: Path) -> Any:
 
 
 def _pack(outcomes: Any) -> Any:
-    """The outcomes of one candidate as their number and bytes."""
+    """Return the outcomes of one candidate as their number and bytes."""
     from msgspec.msgpack import encode
 
     return len(outcomes), encode([(question, *outcome) for question, outcome in outcomes.items()])
@@ -132,7 +128,7 @@ def _unpack(path: Path, data: bytes) -> dict[int, Outcome]:
 
     try:
         rows = _build_row_decoder().decode(data)
-    except MsgspecError as error:  # it fits its checksum, so other hands have made it
+    except MsgspecError as error:  # its checksum is right, so another program wrote it
         raise RunFolderError(f"{path}: not what opro wrote: {error}", "delete it") from None
     return {question: Outcome(*outcome) for question, *outcome in rows}
 
@@ -141,5 +137,5 @@ def _unpack(path: Path, data: bytes) -> dict[int, Outcome]:
 def _build_row_decoder() -> Any:
     from msgspec.msgpack import Decoder
 
-    # A journal may have a whole number where a float is meant, and it is shown as it is.
+    # A journal may have a whole number for a float, and it is shown as it is.
     return Decoder(list[tuple[int, str | None, int | float | None, bool, int, int | float]])

@@ -16,12 +16,17 @@ from opro_cli.store.lock import is_locked
 if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
 
-
+SUMMARY = "summary.jsonl"
+_VERSION = 1
+_MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
 _BLOCK = 1 << 20
+
+_Stamps = list[tuple[int, ...] | None]
+"""Inode, size and time of each source file; a change shows that it was written meanwhile."""
 
 
 def compute_crc32(path: Path, size: int = -1) -> int:
-    """That of the first `size` bytes of a file, or of all it has; OSError when it has no such."""
+    """Return the CRC-32 of the first `size` bytes of a file, or of all."""
     crc = 0
     with path.open("rb") as file:
         for block in read_blocks(file, size):
@@ -30,21 +35,19 @@ def compute_crc32(path: Path, size: int = -1) -> int:
 
 
 def read_blocks(file: BinaryIO, size: int = -1) -> Iterator[bytes]:
-    """The first `size` bytes of a file, or all it has."""
+    """Yield the first `size` bytes of a file, or all, in blocks."""
     while block := file.read(_BLOCK if size < 0 else min(size, _BLOCK)):
         size -= len(block)
         yield block
 
 
-SUMMARY = "summary.jsonl"
-_VERSION = 1
-_MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
-_Stamps = tuple[tuple[int, ...] | None, ...]
-"""By which a change of a file is noticed while it is being read."""
-
-
 class RunDetails(NamedTuple):
-    """What `opro show` shows. result: as in `result.json`; candidates: in order of joining."""
+    """The content of `opro show`.
+
+    Attributes:
+        result: As in `result.json`.
+        candidates: In the order in which they joined.
+    """
 
     status: str
     result: dict[str, Any]
@@ -52,44 +55,32 @@ class RunDetails(NamedTuple):
 
 
 def read_run_summary(folder: Path) -> dict[str, Any]:
-    """The run as `opro runs` lists it. Raises what `read_run` raises."""
-    kept = _load_lines(folder)
-    if kept:
-        row: dict[str, Any] = json.loads(kept[0])
-        return {**row, "folder": str(folder)}
+    """Return the run as `opro runs` lists it; raises the errors of `read_run`."""
+    if lines := _load_lines(folder):
+        return {**json.loads(lines[0]), "folder": str(folder)}
     from opro_cli.reports.result import summarize_run
 
-    read = _read(folder)
-    if read.to_keep:
-        _write_summary(read.run, _build_details(read.run), read.stamps)
-    return summarize_run(read.run)
+    run, _ = _read_and_save(folder)
+    return summarize_run(run)
 
 
 def read_run_details(folder: Path) -> RunDetails:
-    """The run as `opro show` shows it. Raises what `read_run` raises."""
-    kept = _load_lines(folder)
-    if kept:
-        return RunDetails(*json.loads(kept[1]))
-    read = _read(folder)
-    shown = _build_details(read.run)
-    if read.to_keep:
-        _write_summary(read.run, shown, read.stamps)
-    return shown
+    """Return the run as `opro show` shows it; raises the errors of `read_run`."""
+    if lines := _load_lines(folder):
+        return RunDetails(*json.loads(lines[1]))
+    from opro_cli.reports.result import build_result
+
+    run, details = _read_and_save(folder)
+    return details or _build_details(run, build_result(run, finished=run.status == "finished"))
 
 
 def save_summary(run: RecordedRun, result: dict[str, Any]) -> None:
-    """Write the summary of a run that is at its end for now; the caller holds its lock.
-
-    result: what `result.json` holds by now.
-    """
-    from opro_cli.reports.result import serialize_candidates
-
-    shown = RunDetails(run.status, result, serialize_candidates(run.state))
-    _write_summary(run, shown, _stat_files(Path(run.folder)))
+    """Write the summary of a run at rest, whose lock the caller holds; result: as on disk."""
+    _write_summary(run, _build_details(run, result), _stat_files(Path(run.folder)))
 
 
 def _load_lines(folder: Path) -> list[bytes]:
-    """The lines that are kept of a run: as listed, as shown; [] when they do not fit it."""
+    """Return the stored lines of a run, as listed and as shown; [] if they are out of date."""
     try:
         header, *lines = (folder / SUMMARY).read_bytes().split(b"\n")
         if is_locked(folder / "events.jsonl") or header != _build_header(folder, lines):
@@ -100,67 +91,64 @@ def _load_lines(folder: Path) -> list[bytes]:
 
 
 def _build_header(folder: Path, lines: list[bytes]) -> bytes:
-    """What a summary says that it is of; OSError when a file cannot be read."""
+    """Return the sources of a summary with their checksums; OSError if a file cannot be read."""
     crc = zlib.crc32(b"\n".join(lines))
-    of = {
+    header = {
         "opro": f"{_VERSION} {__version__}",
         "run": folder.resolve().name,
         **{name: _fingerprint_file(folder / name) for name in _MADE_OF},
         "crc32": f"{crc:08x}",
     }
-    return json.dumps(of).encode()
+    return json.dumps(header).encode()
 
 
 def _fingerprint_file(path: Path) -> str | None:
-    """Size and CRC-32; None for a file that is not there. OSError when it cannot be read."""
+    """Return size and CRC-32; None for a missing file."""
     with suppress(FileNotFoundError):
         return f"{path.stat().st_size} {compute_crc32(path):08x}"
     return None
 
 
 def _stat_files(folder: Path) -> _Stamps:
-    found: list[tuple[int, ...] | None] = []
+    stamps: _Stamps = []
     for name in _MADE_OF:
         try:
-            about = (folder / name).stat()
-            found.append((about.st_ino, about.st_size, about.st_mtime_ns))
+            stat = (folder / name).stat()
+            stamps.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
         except OSError:
-            found.append(None)
-    return tuple(found)
+            stamps.append(None)
+    return stamps
 
 
-class _ReadRun(NamedTuple):
-    """A run, the stamps of its files before it was read, and whether its folder takes a summary."""
-
-    run: RecordedRun
-    stamps: _Stamps
-    to_keep: bool
-
-
-def _read(folder: Path) -> _ReadRun:
+def _read_and_save(folder: Path) -> tuple[RecordedRun, RunDetails | None]:
+    """Read a run; write its summary, and return it, if the run is at rest in a writable folder."""
+    from opro_cli.reports.result import build_result
     from opro_cli.store.run_folder import read_run
 
     stamps = _stat_files(folder)
     run = read_run(folder)
-    return _ReadRun(run, stamps, run.status != "running" and os.access(folder, os.W_OK))
+    if run.status == "running" or not os.access(folder, os.W_OK):
+        return run, None
+    details = _build_details(run, build_result(run, finished=run.status == "finished"))
+    _write_summary(run, details, stamps)
+    return run, details
 
 
-def _build_details(run: RecordedRun) -> RunDetails:
-    from opro_cli.reports.result import build_result, serialize_candidates
+def _build_details(run: RecordedRun, result: dict[str, Any]) -> RunDetails:
+    from opro_cli.reports.result import serialize_candidates
 
-    result = build_result(run, finished=run.status == "finished")
     return RunDetails(run.status, result, serialize_candidates(run.state))
 
 
-def _write_summary(run: RecordedRun, shown: RunDetails, stamps: _Stamps) -> None:
-    """Write a summary, unless a file has changed since the stamps, or the disk refuses."""
+def _write_summary(run: RecordedRun, details: RunDetails, stamps: _Stamps) -> None:
+    """Write a summary, unless a source file has changed since the stamps or the disk refuses."""
     from opro_cli.files import write_atomically
     from opro_cli.reports.result import summarize_run
 
     folder = Path(run.folder)
-    row = {**summarize_run(run), "folder": ""}  # wherever it is then
-    lines = [json.dumps(each).encode() for each in (row, shown)]
+    row = {**summarize_run(run), "folder": ""}  # filled in by the reader
+    lines = [json.dumps(line).encode() for line in (row, details)]
     with suppress(OSError):
-        whole = b"\n".join([_build_header(folder, lines), *lines])
+        content = b"\n".join([_build_header(folder, lines), *lines])
         if stamps == _stat_files(folder):
-            write_atomically(folder / SUMMARY, whole, lasting=False)
+            write_atomically(folder / SUMMARY, content, lasting=False)

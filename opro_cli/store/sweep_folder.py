@@ -1,4 +1,4 @@
-"""The folder of a sweep: its cells' runs, and `sweep.json`, which says what each of them is."""
+"""The folder of a sweep: its cells' runs, and `sweep.json` with their values."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from opro_cli.store.lock import is_held
 from opro_cli.store.new_folder import make_durable_folder, make_runs_dir, remove_partial_folders
 
 WHOLE = "1/1"
-"""The part of a sweep that is all of it."""
+"""The shard that is the whole sweep."""
 _FORMAT = 1
 _NO_BUDGET = BudgetSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedSweep:
-    """A sweep as its folder tells it. folder: the run of each cell is in it, under its name.
+    """A sweep as its folder records it.
 
-    cells: all of them in the order of the sweep file, also those that were never begun. budget:
-    over all of them together.
+    Attributes:
+        folder: With the run of each cell, under the cell's name.
+        cells: In the order of the sweep file, including those that never began.
+        budget: Over all cells together.
     """
 
     name: str
@@ -40,25 +42,29 @@ class RecordedSweep:
 def write_sweep(
     folder: Path, name: str, cells: Sequence[Cell], budget: BudgetSettings = _NO_BUDGET
 ) -> None:
-    """Say what the cells are and what they may spend; the folder is made where there is none.
+    """Write `sweep.json`, and make the folder if there is none.
 
     The caller holds the sweep, so that a process that is refused changes nothing.
-    Raises RunFolderError where the disk refuses.
+
+    Raises:
+        RunFolderError: The disk refuses.
     """
     make_sweep_folder(folder)
-    told = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
-    what = {"format": _FORMAT, "name": name, "budget": asdict(budget), "cells": told}
-    spelt = json.dumps(what, indent=2, default=str)
+    rows = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
+    content = {"format": _FORMAT, "name": name, "budget": asdict(budget), "cells": rows}
     try:
-        write_atomically(folder / SWEEP, spelt.encode() + b"\n")
+        write_atomically(
+            folder / SWEEP, json.dumps(content, indent=2, default=str).encode() + b"\n"
+        )
     except OSError as error:
         raise _build_folder_error(folder, error) from error
 
 
 def make_sweep_folder(folder: Path) -> None:
-    """Make the folder of a sweep where there is none yet, and clear what a dead process left.
+    """Make the folder of a sweep, and remove the remains of dead processes.
 
-    Raises RunFolderError where the disk refuses.
+    Raises:
+        RunFolderError: The disk refuses.
     """
     try:
         make_runs_dir(folder.parent)
@@ -76,19 +82,19 @@ def _build_folder_error(folder: Path, error: OSError) -> RunFolderError:
 
 
 def read_sweep(folder: Path) -> RecordedSweep:
-    """Read it. Raises RunFolderError where it is none, or is broken."""
+    """Read the folder of a sweep; RunFolderError if it is none, or is damaged."""
     path = folder / SWEEP
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != _FORMAT:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
             raise RunFolderError(
-                f"{path}: format {told['format']}; this opro reads {_FORMAT}",
+                f"{path}: format {content['format']}; this opro reads {_FORMAT}",
                 "use the opro that wrote it",
             )
-        cells = tuple(Cell(str(each["name"]), dict(each["values"])) for each in told["cells"])
-        # Sweeps of before there was a budget in it are held by those of their cells alone.
-        budget = read_section(BudgetSettings, told.get("budget", {}), (), []) or _NO_BUDGET
-        return RecordedSweep(str(told["name"]), folder, cells, budget)
+        cells = tuple(Cell(str(row["name"]), dict(row["values"])) for row in content["cells"])
+        # Sweeps from before budgets have only those of their cells.
+        budget = read_section(BudgetSettings, content.get("budget", {}), (), []) or _NO_BUDGET
+        return RecordedSweep(str(content["name"]), folder, cells, budget)
     except OSError as error:
         raise RunFolderError(
             f"{path}: {error.strerror or error}", "name the folder of a sweep: `opro runs` has them"
@@ -101,22 +107,18 @@ def read_sweep(folder: Path) -> RecordedSweep:
 
 @contextmanager
 def hold_sweep(folder: Path, shard: str) -> Iterator[None]:
-    """Be the only process that works on this part of a sweep.
+    """Be the only process that works on this shard ("2/5") of a sweep.
 
-    Others may work on other parts, also on cells that both have: a run has a lock of its own.
-
-    Args:
-        folder: Of the sweep.
-        shard: Which part of the cells, "2/5".
+    Others may work on other shards, even on cells that both have: a run has its own lock.
 
     Raises:
         RunFolderError: Another process works on it.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(_lock_path(folder, shard))
+    lock = FileLock(_build_lock_path(folder, shard))
     try:
-        # Half a second, because `is_at_work` looks at the lock by taking it for a moment.
+        # Half a second, because `is_at_work` takes the lock for a moment to look at it.
         with lock.acquire(timeout=0.5):
             yield
     except Timeout:
@@ -128,9 +130,9 @@ def hold_sweep(folder: Path, shard: str) -> Iterator[None]:
 
 
 def is_at_work(folder: Path, shard: str) -> bool:
-    """Does a process work on this part of a sweep right now?"""
-    return is_held(_lock_path(folder, shard))
+    """Return True while a process works on this shard of a sweep."""
+    return is_held(_build_lock_path(folder, shard))
 
 
-def _lock_path(folder: Path, shard: str) -> Path:
+def _build_lock_path(folder: Path, shard: str) -> Path:
     return folder / f".lock-{shard.replace('/', '-')}"

@@ -62,7 +62,7 @@ async def work_on(
     def report(name: str, what: dict[str, Any]) -> None:
         if limits.over:
             engine.drain()
-        observer.after(table.told(name, what))
+        observer.after(table.update(name, what))
 
     def stop() -> None:
         if not table.stopping:
@@ -86,7 +86,7 @@ async def work_on(
             await engine.run(jobs, limits, report)
         finally:
             observer.end()
-    for row in table.of("elsewhere"):
+    for row in table.list_rows("elsewhere"):
         row.recall(read_result(folder / row.name))
     if limits.broken is not None:
         raise limits.broken

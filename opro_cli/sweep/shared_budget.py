@@ -76,7 +76,7 @@ class SharedBudget:
         works: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._spent, self._in_flight = Tally(), Tally()
-        self._find_whole_questions, *self._shares = ceilings
+        self._whole, *self._shares = ceilings
         self._file, self._works = file, works
         self._others: tuple[Claim, ...] = ()
         self._of_others = NOTHING
@@ -91,7 +91,7 @@ class SharedBudget:
     @property
     def spent_by_all(self) -> Spent:
         """By all sessions, as far as this one knows."""
-        return add_up((self._find_whole_questions.before, self._of_others, self.spent))
+        return add_up((self._whole.before, self._of_others, self.spent))
 
     async def reserve(self, cost: Cost) -> None:
         """Set aside the upper bound of a call, until `settle` or `release`.
@@ -167,7 +167,7 @@ class SharedBudget:
         for share in self._shares:
             if reached := self._find_ceiling(share, NOTHING, cost):
                 return Obstacle(reached, shared=False)
-        if reached := self._find_ceiling(self._find_whole_questions, self._of_others, cost):
+        if reached := self._find_ceiling(self._whole, self._of_others, cost):
             return Obstacle(reached, shared=True)
         self._in_flight.add(1, cost.tokens, cost.pico_usd)
         return None

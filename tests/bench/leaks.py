@@ -70,8 +70,8 @@ def measure(preset: str, place: str) -> None:
             chance = random.Random(draw)
             train = chance.sample(rows, min(size, len(rows)))
             index = LeakIndex(train)
-            shares.append(sum(bool(index.leaks(text)) for text in ordinary) / len(ordinary))
-            quotes += [bool(index.leaks(third(example, chance))) for example in train[:50]]
+            shares.append(sum(bool(index.find(text)) for text in ordinary) / len(ordinary))
+            quotes += [bool(index.find(third(example, chance))) for example in train[:50]]
         mean = sum(shares) / DRAWS
         line += f"  {max(shares):6.2%} {mean:6.2%} {sum(quotes) / len(quotes):4.0%}"
     print(line)
@@ -103,7 +103,7 @@ def main() -> None:
     index = LeakIndex(rows)
     built = time.perf_counter() - begin
     for number in range(1600):
-        index.leaks(ordinary[number % len(ordinary)])
+        index.find(ordinary[number % len(ordinary)])
     total = time.perf_counter() - begin
     print(f"1,600 instructions on 500 questions: {total:.2f} s, of them {built:.2f} s to begin")
 

@@ -320,7 +320,7 @@ def test_a_cell_that_another_session_has_just_made_is_gone_on_with(
     with ThreadPoolExecutor(4) as pool:
         made = [each.result() for each in [pool.submit(prepared, job) for _ in range(4)]]
     assert {each for each, _ in made} == {place}
-    assert [path.name for path in place.parent.iterdir()] == [cell.name]
+    assert [path.name for path in place.parent.glob("[!.]*")] == [cell.name]
 
 
 def test_a_sweep_that_is_refused_changes_nothing(
@@ -369,12 +369,12 @@ def test_what_a_cell_says_is_what_the_table_believes(
     table = SweepTable("grid", {cell.name: CellRow(cell.name)})
     progress = [message for message in messages if isinstance(message, Progress)]
     assert len(progress) == len(messages)
-    rows = [copy(table.told(cell.name, asdict(each))) for each in progress]
+    rows = [copy(table.update(cell.name, asdict(each))) for each in progress]
     assert (rows[0].status, rows[0].calls, rows[0].best) == ("running", 0, None)
     assert [row.calls for row in rows] == sorted(row.calls for row in rows)
     assert {row.phase for row in rows} >= {"initial", "step 2/2", "dev", "test"}
     best = outcome.result["best"]["scores"]["dev"]["mean"]
     assert rows[-1].best == ("dev", best)
-    last = table.told(cell.name, {"ended": outcome.ending, "result": outcome.result})
+    last = table.update(cell.name, {"ended": outcome.ending, "result": outcome.result})
     assert (last.status, last.calls) == ("finished", rows[-1].calls)
     assert all(row.expected >= last.calls for row in rows)

@@ -171,7 +171,7 @@ def test_runs_lists_the_sweep(opro: Opro, grid: Path) -> None:
         (["report", "grid", "grid/sums_seed0"], "sweeps and runs are not shown together"),
         (["diff", "grid", "grid/sums_seed0"], "sweeps and runs are not shown together"),
         (["diff", "grid", "grid", "grid"], "more than two sweeps"),
-        (["diff", "grid", "--flips"], "--flips and --replies: of runs"),
+        (["diff", "grid", "--flips"], "--flips, --replies and --fail-if: of runs"),
         (["diff", "grid", "--markdown", "--json"], "--markdown and --json: one of them"),
         (["diff", "grid/sums_seed0"], "one prompt is not enough"),
         (["report", "grid/nothing"], 'no run called "grid/nothing"'),

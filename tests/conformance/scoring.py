@@ -7,8 +7,8 @@ from typing import Any
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.prompt import PromptFormat, format_question, format_second_round
 from opro_cli.core.task.template import parse_template
-from opro_cli.datasets.examples import RowReading
-from opro_cli.datasets.local_file import Row
+from opro_cli.datasets.formats import Row
+from opro_cli.datasets.loading import RowReader
 from opro_cli.datasets.shapes import ROW_SHAPES, format_value
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 from opro_cli.reading.paper import is_right, normalize_answer
@@ -93,8 +93,8 @@ def _example(dataset: str, row: dict[str, Any], metric: PaperMetric) -> Example:
     if dataset == "mmlu":
         shape, answer = ROW_SHAPES["mmlu"], "answer"
         fields = dict(zip(shape.columns or (), row["mmlu_cells"], strict=True))
-    reading = RowReading(parse_template("question"), parse_template(answer), shape, metric)
-    return reading.example(Row(row["index"], fields), f"{dataset}:{row['index']}")
+    reading = RowReader(parse_template("question"), parse_template(answer), shape, metric)
+    return reading.build_example(Row(row["index"], fields), f"{dataset}:{row['index']}")
 
 
 def _mean(scores: list[int] | list[float]) -> float | str:

@@ -35,8 +35,8 @@ from opro_cli.core.task.prompt import (
 )
 from opro_cli.core.task.splits import cut_splits
 from opro_cli.core.task.template import parse_template
-from opro_cli.datasets.examples import RowReading
-from opro_cli.datasets.local_file import Row
+from opro_cli.datasets.formats import Row
+from opro_cli.datasets.loading import RowReader
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
@@ -155,8 +155,8 @@ def _example_of(case: Input, metric: PaperMetric) -> Example:
         fields = dict(zip(shape.columns or (), fields["cells"], strict=True))
     question = "input" if dataset == "bbh" else "question"
     answer = "answer" if dataset in ROW_SHAPES else "target"  # shapes name it so
-    reading = RowReading(parse_template(question), parse_template(answer), shape, metric)
-    return reading.example(Row(1, fields), dataset)
+    reading = RowReader(parse_template(question), parse_template(answer), shape, metric)
+    return reading.build_example(Row(1, fields), dataset)
 
 
 def propose_parse(case: Input) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def test_questions_that_do_not_count_tell_nothing_and_nothing_is_known_of_them()
     without = [answered([o.score for o in list(a.by_question.values())[:32]]) for a in field]
     told, expected = Difficulties(field, 42), Difficulties(without, 32)
     assert (told.spread, told.centre) == (expected.spread, expected.centre)
-    chances = told.expected(told.centre).chances
-    assert chances[:32] == expected.expected(told.centre).chances
+    chances = told.predict(told.centre).chances
+    assert chances[:32] == expected.predict(told.centre).chances
     right, wrong, unknown = chances[30:33]
     assert wrong < unknown < right
     assert set(chances[32:]) == {unknown}
@@ -45,6 +45,6 @@ def test_questions_that_do_not_count_tell_nothing_and_nothing_is_known_of_them()
 
 @pytest.mark.parametrize("ability", [-40.0, 40.0])
 def test_at_the_ends_of_the_scale_no_answer_has_more_weight_than_its_logit(ability: float) -> None:
-    expected = Difficulties(a_field(), 40).expected(ability)
+    expected = Difficulties(a_field(), 40).predict(ability)
     assert all(0 < chance < 1 for chance in expected.chances)
     assert all(0 < weight < 1 + 1e-6 for weight in expected.weights())

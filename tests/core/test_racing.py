@@ -189,7 +189,7 @@ def test_the_spread_of_the_eases_is_found() -> None:
     assert difficulties.spread == pytest.approx(2, abs=0.3)
     assert difficulties.centre == pytest.approx(1, abs=0.3)
     seen = sum(a.correct for a in field) / (40 * 400)
-    chances = difficulties.expected(difficulties.centre).chances
+    chances = difficulties.predict(difficulties.centre).chances
     assert sum(chances) / 400 == pytest.approx(seen, abs=0.01)
 
 

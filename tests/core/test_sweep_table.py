@@ -33,19 +33,19 @@ def test_a_cell_waits_runs_and_is_finished() -> None:
     sweep = table("a")
     row = sweep.rows["a"]
     assert (row.status, row.calls) == ("waiting", 0)
-    assert sweep.told("a", going(3, 10)) is row
+    assert sweep.update("a", going(3, 10)) is row
     assert (row.status, row.phase, row.calls, row.expected) == ("running", "step 1/2", 3, 10)
     assert row.best == ("train", 0.5)
-    sweep.told("a", over("finished", 8))
+    sweep.update("a", over("finished", 8))
     assert (row.status, row.calls) == ("finished", 8)
     assert row.result is not None
 
 
 def test_a_cell_that_ends_otherwise() -> None:
     sweep = table("a", "b", "c")
-    sweep.told("a", {"error": "no such key", "hint": None})
-    sweep.told("b", over("budget", 8, "budget.calls"))
-    sweep.told("c", {"ended": "interrupted"})
+    sweep.update("a", {"error": "no such key", "hint": None})
+    sweep.update("b", over("budget", 8, "budget.calls"))
+    sweep.update("c", {"ended": "interrupted"})
     assert [row.status for row in sweep.rows.values()] == ["failed", "stopped", "stopped"]
     assert (sweep.rows["a"].error, sweep.rows["a"].hint) == ("no such key", "")
     assert sweep.rows["b"].stopped_by == "budget.calls"
@@ -56,9 +56,9 @@ def test_who_ended_last_comes_first_and_who_ended_before_comes_in_order() -> Non
     sweep = table("a", "b", "c", "d")
     for early in ("a", "c"):
         sweep.rows[early].recall({"status": "finished", "spend": spend(1)})
-    sweep.told("d", over("finished", 1))
-    sweep.told("b", over("finished", 1))
-    assert [row.name for row in sweep.of("finished")] == ["b", "d", "a", "c"]
+    sweep.update("d", over("finished", 1))
+    sweep.update("b", over("finished", 1))
+    assert [row.name for row in sweep.list_rows("finished")] == ["b", "d", "a", "c"]
 
 
 def test_earlier_sessions_count_as_spent_and_not_as_work_of_this_one() -> None:
@@ -67,35 +67,35 @@ def test_earlier_sessions_count_as_spent_and_not_as_work_of_this_one() -> None:
     sweep.rows["begun"].recall({"status": "stopped", "spend": spend(30)})
     sweep.rows["killed"].recall(None)
     assert [row.status for row in sweep.rows.values()] == ["finished", *["waiting"] * 3]
-    assert (sweep.spent().calls, sweep.count_session_calls()) == (130, 0)
-    sweep.told("begun", going(30, 90))
-    sweep.told("killed", going(50, 90))  # nobody knew of these before
-    assert (sweep.spent().calls, sweep.count_session_calls()) == (180, 0)
-    sweep.told("begun", going(35, 90))
-    sweep.told("new", going(0, 90))
-    sweep.told("new", going(4, 90))
-    assert (sweep.spent().calls, sweep.count_session_calls()) == (189, 9)
+    assert (sweep.sum_spend().calls, sweep.count_session_calls()) == (130, 0)
+    sweep.update("begun", going(30, 90))
+    sweep.update("killed", going(50, 90))  # nobody knew of these before
+    assert (sweep.sum_spend().calls, sweep.count_session_calls()) == (180, 0)
+    sweep.update("begun", going(35, 90))
+    sweep.update("new", going(0, 90))
+    sweep.update("new", going(4, 90))
+    assert (sweep.sum_spend().calls, sweep.count_session_calls()) == (189, 9)
 
 
 def test_what_waits_is_taken_to_need_what_the_others_do() -> None:
     sweep = table("a", "b", "c", "d")
     assert sweep.estimate_calls() is None
-    sweep.told("a", going(10, 100))
+    sweep.update("a", going(10, 100))
     assert sweep.estimate_calls() == 400
-    sweep.told("b", over("finished", 50))
+    sweep.update("b", over("finished", 50))
     assert sweep.estimate_calls() == 300  # (100 + 50) / 2 each
-    sweep.told("c", going(120, 110))  # more than was thought
+    sweep.update("c", going(120, 110))  # more than was thought
     assert sweep.estimate_calls() == 360
 
 
 def test_what_is_not_known_is_not_nothing() -> None:
     sweep = table("a", "b")
     nothing = {"calls": 0, "tokens": 0, "usd": 0}
-    assert sweep.spent() == SweepSpend(0, 0, 0, nothing)
-    sweep.told("a", going(1, 9, spend=spend(1, 40, 0.25)))
-    assert sweep.spent() == SweepSpend(1, 40, 0.25, nothing)
-    sweep.told("b", going(1, 9, spend=spend(1, None, None)))
-    assert sweep.spent() == SweepSpend(2, None, None, nothing)
+    assert sweep.sum_spend() == SweepSpend(0, 0, 0, nothing)
+    sweep.update("a", going(1, 9, spend=spend(1, 40, 0.25)))
+    assert sweep.sum_spend() == SweepSpend(1, 40, 0.25, nothing)
+    sweep.update("b", going(1, 9, spend=spend(1, None, None)))
+    assert sweep.sum_spend() == SweepSpend(2, None, None, nothing)
 
 
 def test_what_nobody_counted_stands_beside_what_was() -> None:
@@ -104,15 +104,15 @@ def test_what_nobody_counted_stands_beside_what_was() -> None:
         told = spend(1, None, None)
         told["counted"] = {"usd": 0.1, "prompt_tokens": 7, "completion_tokens": 3}
         told["uncounted"] = {"calls": 2, "unanswered": 1, "tokens": 100, "usd": usd}
-        sweep.told(name, going(1, 9, spend=told))
+        sweep.update(name, going(1, 9, spend=told))
     uncounted = {"calls": 4, "tokens": 200, "usd": 0.75}
-    assert sweep.spent() == SweepSpend(2, 20, 0.2, uncounted)
+    assert sweep.sum_spend() == SweepSpend(2, 20, 0.2, uncounted)
 
 
 def test_what_programs_are_told() -> None:
     sweep = table("a")
-    sweep.told("a", going(3, 10))
-    assert sweep.rows["a"].plain() == {
+    sweep.update("a", going(3, 10))
+    assert sweep.rows["a"].to_json() == {
         "name": "a",
         "status": "running",
         "calls": 3,

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import pytest
 
 from opro_cli.datasets import hub, read_rows
+from opro_cli.datasets.formats import Row
 from opro_cli.datasets.hub import HubName, parse_hub_name
-from opro_cli.datasets.local_file import Row
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import DataError
 

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.datasets import read_rows
-from opro_cli.datasets.formats import parse_json
-from opro_cli.datasets.local_file import BadRow, Row
+from opro_cli.datasets.formats import BadRow, Row, parse_json
 from opro_cli.datasets.shapes import format_value, get_field
 from opro_cli.errors import DataError
 

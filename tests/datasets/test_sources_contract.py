@@ -14,8 +14,8 @@ import pyarrow.parquet
 import pytest
 
 from opro_cli.datasets import SOURCES, hub, read_rows
+from opro_cli.datasets.formats import Row
 from opro_cli.datasets.loading import LoadedData
-from opro_cli.datasets.local_file import Row
 from opro_cli.errors import DataError
 
 Rows = list[dict[str, str]]
@@ -117,9 +117,9 @@ def test_local_text_files_import_no_heavy_library(tmp_path: Path) -> None:
     ]
     code = (
         "import sys\n"
-        "from opro_cli.datasets import rows_of\n"
+        "from opro_cli.datasets import read_rows\n"
         "import opro_cli.datasets.loading\n"
-        "for place in sys.argv[1:]: assert len(list(rows_of(place))) == 4\n"
+        "for place in sys.argv[1:]: assert len(list(read_rows(place))) == 4\n"
         "heavy = {'datasets', 'pyarrow', 'pandas', 'numpy', 'huggingface_hub', 'httpx'}\n"
         "print(sorted(heavy & {*sys.modules}))\n"
     )

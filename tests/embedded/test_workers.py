@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from opro_cli import processes as processes_module
 from opro_cli import wiring
 from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.embedded.config import SCORER, MistralConfig
@@ -23,8 +24,7 @@ from opro_cli.embedded.decoding import ROWS, decode
 from opro_cli.embedded.mistral import Mistral, load_checkpoint
 from opro_cli.embedded.prompts import Continuation, Prompt
 from opro_cli.errors import ModelError
-from opro_cli.models.embedded import EmbeddedModel
-from opro_cli.models.embedded_workers import BUSY, Workers
+from opro_cli.models.embedded import BUSY, EmbeddedModel, Workers
 
 ASKED = Prompt((1, 3, 40, 41, 42, 4), 0.0, 5, 0)
 PATIENCE = 60.0
@@ -38,7 +38,7 @@ async def processes(workers: Workers) -> list[asyncio.subprocess.Process]:
 
 
 async def test_one_process_until_there_is_work_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 2)
+    monkeypatch.setattr("opro_cli.models.embedded._limit_processes", lambda: 2)
     workers = Workers()
     one = await workers.decode(SCORER, ASKED)
     assert len(workers._workers) == 1
@@ -138,6 +138,29 @@ async def test_files_of_whoever_works_here_are_not_imported(
     await workers.close()
 
 
+PROBE = """
+import asyncio, opro_cli.processes
+
+async def main():
+    process = await opro_cli.processes.start_module("opro_cli.probe")
+    print((await process.communicate())[0].decode(), end="")
+
+asyncio.run(main())
+"""
+
+
+def test_a_worker_imports_the_copy_of_the_package_that_starts_it(tmp_path: Path) -> None:
+    package = tmp_path / "opro_cli"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "probe.py").write_text("print('found')")
+    shutil.copy(processes_module.__file__, package)
+    started = subprocess.run(
+        [sys.executable, "-c", PROBE], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert started.stdout == b"found\n"
+
+
 async def test_giving_up_leaves_the_others() -> None:
     workers = Workers()
     first, second = (asyncio.create_task(workers.decode(SCORER, ASKED)) for _ in range(2))
@@ -149,15 +172,15 @@ async def test_giving_up_leaves_the_others() -> None:
 
 PARENT = """
 import asyncio, sys
-from opro_cli.models.embedded_workers import Workers
+from opro_cli.models.embedded import Workers
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.prompts import Prompt
 
 async def main():
     workers = Workers()
-    await workers.continuation(SCORER, Prompt((1, 3, 40, 4), 0.0, 2, 0))
+    await workers.decode(SCORER, Prompt((1, 3, 40, 4), 0.0, 2, 0))
     print((await workers._workers[0]._started).pid, flush=True)
-    await workers.continuation(SCORER, Prompt((1, 3, 40, 4), 1.0, 100_000, 0))
+    await workers.decode(SCORER, Prompt((1, 3, 40, 4), 1.0, 100_000, 0))
 
 asyncio.run(main())
 """
@@ -186,7 +209,7 @@ def _is_running(pid: int) -> bool:
 
 
 async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded._limit_processes", lambda: 1)
     settings = wiring.settings_from(QUICKSTART)
     (scorer,), (optimizer,) = wiring.models_for(settings).values()
     assert isinstance(scorer, EmbeddedModel)
@@ -213,7 +236,7 @@ async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_process_takes_turns_between_two_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opro_cli.models.embedded_workers._limit_processes", lambda: 1)
+    monkeypatch.setattr("opro_cli.models.embedded._limit_processes", lambda: 1)
     other = small_checkpoint(tmp_path)
     # More rows than a batch takes are under way by the one, for long, when the other is asked.
     asked = [replace(LONG, limit=20, seed=seed) for seed in range(2 * ROWS)]

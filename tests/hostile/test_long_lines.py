@@ -13,10 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from opro_cli.render import diff as diff_view
-from opro_cli.render import forecast as forecast_view
 from opro_cli.render import listings, summary
-from opro_cli.render.page import Page
 from opro_cli.render.safe import printable_lines
+from opro_cli.render.tables import Page
 from opro_cli.reports.text_diff import compare_words
 from tests.cli.conftest import Opro, Said, only_run
 from tests.hostile.cases import Hostile
@@ -119,7 +118,7 @@ def test_every_table_bears_a_million_characters(part: str) -> None:
     }
     page = Page(out, WIDTH, terminal=True)
     listings.print_candidates([candidate], page)
-    forecast_view._print_prompt(console, "prompt", [{"role": "user", "content": text}])
+    listings._print_prompt(console, "prompt", [{"role": "user", "content": text}])
     summary._print_prompt(candidate, None, page)
     diff_view._print_words(compare_words(text, f"{text} and more"), console)
     assert widest(out.getvalue()) <= WIDTH

@@ -71,7 +71,7 @@ def test_surrounding_whitespace_changes_nothing(
 
 
 @settings(max_examples=150, deadline=None)
-@given(data=st.data(), drawn=frames.list_numbers(), other=st.integers(0, 10**6))
+@given(data=st.data(), drawn=frames.numbers(), other=st.integers(0, 10**6))
 def test_a_number_is_found_in_any_frame(
     data: st.DataObject, drawn: tuple[str, str], other: int
 ) -> None:

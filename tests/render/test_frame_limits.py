@@ -66,7 +66,7 @@ def test_the_memo_never_changes_the_picture() -> None:
     state, board = one_step(), Scoreboard()
     for right in range(4):
         answer(state, "late", "train", right, 1)
-        kept = render_run(briefing_of(state), state, idle(), 1.0, 80, 23, board)
+        kept = render_run(briefing_of(state), state, idle(), 1.0, 80, 23, board=board)
         assert kept.plain == render_run(briefing_of(state), state, idle(), 1.0, 80, 23).plain
 
 
@@ -86,9 +86,9 @@ def test_a_long_run_costs_little_a_frame(monkeypatch: pytest.MonkeyPatch) -> Non
         return score(answers)
 
     monkeypatch.setattr(Answers, "score", counted)
-    render_run(briefing_of(state), state, idle(), 1.0, 120, 39, board)
+    render_run(briefing_of(state), state, idle(), 1.0, 120, 39, board=board)
     cold, scored = scored, 0
-    render_run(briefing_of(state), state, idle(), 1.0, 120, 39, board)
+    render_run(briefing_of(state), state, idle(), 1.0, 120, 39, board=board)
     assert cold > 1600
     assert scored < 400  # a few for each row shown at most, none for those that are not
 
@@ -101,6 +101,6 @@ def test_an_estimate_is_no_record_and_counts_for_the_mean() -> None:
     answer(state, "stopped", "train", 1, 0)
     candidate = next(c.id for c in state.candidates.values() if c.instruction == "stopped")
     apply_all(state, Pruned(1.0, candidate, 0.95, 0.4, 0.99))
-    scores = Scoreboard().by_step(state)
+    scores = Scoreboard().measure_steps(state)
     assert scores.best_so_far == (0.5, 0.75)
     assert scores.mean == pytest.approx((0.5, 0.85))

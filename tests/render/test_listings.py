@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.render.listings import print_candidates, print_runs
-from opro_cli.render.page import Page
+from opro_cli.render.tables import Page
 from tests.render.test_safe import anything
 
 

@@ -27,13 +27,13 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import asyncio, sys
 from opro_cli.core.run.events import SessionEnded
-from opro_cli.render.consoles import console_for
+from opro_cli.render.consoles import make_console
 from opro_cli.render.live import LiveView
 from tests.render.runs_by_hand import *
 
 async def main():
     state = new_run(per_step=8, steps=1, initial=(START, "\\x1b[2Jevil [bold]x[/]"))
-    view, activity = LiveView(console_for(sys.stderr), period=0.02), idle()
+    view, activity = LiveView(make_console(sys.stderr), period=0.02), idle()
     view.begin(briefing_of(state), state, activity)
 
     async def feed(*events):
@@ -106,7 +106,7 @@ def test_the_last_frame_stays_and_nothing_else(rows: int, columns: int) -> None:
 
 WAITING = """
 import asyncio, sys
-from opro_cli.render.consoles import console_for
+from opro_cli.render.consoles import make_console
 from opro_cli.render.live import LiveView
 from tests.render.runs_by_hand import *
 
@@ -114,7 +114,7 @@ async def main():
     state = new_run(per_step=8, steps=1)
     answer(state, START, "train", 25, 15)
     propose(state, *(f"candidate {i} " + "with many words " * 4 for i in range(8)))
-    view = LiveView(console_for(sys.stderr), period=0.02)
+    view = LiveView(make_console(sys.stderr), period=0.02)
     view.begin(briefing_of(state), state, idle())
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
@@ -182,7 +182,7 @@ async def test_a_failure_to_draw_is_said_and_the_run_goes_on(
     view = LiveView(console_on(stream), period=0.001)
     view.begin(briefing_of(state), state, idle())
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("no such \x1b[2J frame")
 
     monkeypatch.setattr(live, "render_run", broken)

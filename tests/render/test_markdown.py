@@ -14,9 +14,13 @@ from opro_cli.render.diff import format_comparison
 from opro_cli.render.safe import printable
 from opro_cli.render.tables import (
     MOST_CELLS,
-    Grid,
+    Block,
+    Heading,
+    Paragraph,
+    Table,
     Untrusted,
     fence_lines,
+    format_blocks,
     format_code,
     format_table,
 )
@@ -94,7 +98,7 @@ def test_the_structure_does_not_depend_on_the_text(case: Hostile, names: str) ->
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case.name)
 def test_what_is_read_is_what_was_said(case: Hostile) -> None:
-    page = format_table(Grid(("", "a", "b"), (("row", Untrusted(case.text), "1"),)))
+    page = format_table(Table.build(("", "a", "b"), [("row", Untrusted(case.text), "1")]))
     cells = [token for token in parsed("\n".join(page)) if token.type == "inline"][-3:]
     texts = [c.content for c in cells[1].children or [] if c.type != "html_inline"]
     assert "".join(texts) == printable(case.text, MOST_CELLS)
@@ -114,8 +118,8 @@ def test_mentions_and_links_stand_in_code_and_are_cut() -> None:
 
 
 def test_numbers_stand_right_and_texts_left() -> None:
-    grid = Grid(("", "n", "text"), (("a", "1", Untrusted("b")),))
-    assert format_table(grid)[1] == "| --- | ---: | --- |"
+    rows = [("a", "1", Untrusted("b"))]
+    assert format_table(Table.build(("", "n", "text"), rows))[1] == "| --- | ---: | --- |"
 
 
 def test_a_prompt_is_a_diff_with_what_is_the_same_folded() -> None:
@@ -152,3 +156,18 @@ def test_without_flips_there_are_counts_alone() -> None:
     assert "Reply" not in page
     assert "| question |" not in page
     assert "| question |" in format_comparison(compared("text", "A", "B"), every_flip=True)
+
+
+def test_blocks_are_paragraphs_lists_and_tables() -> None:
+    blocks: list[Block] = [
+        Paragraph(("it helps",), "strong"),
+        Paragraph((Untrusted("a|b"), ": first"), mark="-"),
+        Paragraph(("second",), mark=" "),
+        Paragraph(("why",), "note"),
+        Heading("test scores"),
+        Table.build(("", "n"), [("row", "1\n2")]),
+    ]
+    assert format_blocks(blocks) == (
+        "**it helps**\n\n- <code>a&#124;b</code>: first\n- second\n\nwhy\n\n"
+        "### Test scores\n\n|  | n |\n| --- | ---: |\n| row | 1<br>2 |\n"
+    )

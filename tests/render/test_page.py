@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from opro_cli.render.page import Page, align_rows, make_page
 from opro_cli.render.safe import measure_width, printable
+from opro_cli.render.tables import Page, Table, align_rows, make_page
 from tests.render.test_safe import anything
 
 VARIABLES: dict[str, list[str | None]] = {
@@ -38,7 +38,7 @@ def _as_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(text: str, style: str, stream: io.StringIO | None = None) -> str:
     stream = stream or Terminal()
-    make_page(stream).line(text, style)
+    make_page(stream).write_line(text, style)
     return stream.getvalue()
 
 
@@ -69,9 +69,9 @@ def test_it_is_as_wide_as_the_terminal(columns: str, monkeypatch: pytest.MonkeyP
 def test_long_lines_are_broken_at_spaces() -> None:
     stream = Terminal()
     page = Page(stream, 12)
-    page.line("one two three four", "bold", styled=7)
-    page.line("five six seven", "dim")
-    page.line()
+    page.write_line("one two three four", "bold", styled=7)
+    page.write_line("five six seven", "dim")
+    page.write_line()
     assert stream.getvalue().split("\n") == [
         "\x1b[1mone two\x1b[0m",
         "three four",
@@ -90,8 +90,22 @@ def test_columns_are_as_wide_as_they_need() -> None:
 
 def test_a_table_is_cut_to_the_page() -> None:
     stream = io.StringIO()
-    Page(stream, 10).table([("a", "b"), ("x" * 20, "7"), ("é" * 20, "7")])
+    Page(stream, 10).write_table(Table.build("ab", [("x" * 20, "7"), ("é" * 20, "7")]))
     assert stream.getvalue().splitlines()[1:] == ["x" * 9 + "…", "é" * 9 + "…"]
+
+
+def test_a_cell_may_have_several_lines_below_a_rule() -> None:
+    stream = io.StringIO()
+    rows = [("a", "1\n23"), ("漢\nb", "4")]
+    Page(stream, 9).write_table(Table.build(("t", "n"), rows, right=(1,)), ruled=True)
+    assert stream.getvalue().splitlines() == [
+        "t     n",
+        "─" * 9,
+        "a     1",
+        "     23",
+        "漢    4",
+        "b",
+    ]
 
 
 @given(st.lists(anything.map(printable), max_size=4), st.integers(2, 60))
@@ -99,8 +113,8 @@ def test_no_line_is_too_wide(texts: list[str], width: int) -> None:
     stream = io.StringIO()
     page = Page(stream, width, terminal=True)
     for text in texts:
-        page.line(text, "bold")
-    page.table([texts or ["x"]])
+        page.write_line(text, "bold")
+    page.write_table(Table.build(texts or ["x"], []))
     shown = re.sub(r"\x1b\[\d+m", "", stream.getvalue())
     assert all(cell_len(line) <= width for line in shown.split("\n"))
 
@@ -113,5 +127,5 @@ def test_widths_are_those_of_the_tables(text: str) -> None:
 def test_a_letter_that_the_encoding_lacks_is_written_out() -> None:
     data = io.BytesIO()
     stream = io.TextIOWrapper(data, encoding="ascii")
-    make_page(stream).line("49.0 % → 71.0 %")
+    make_page(stream).write_line("49.0 % → 71.0 %")
     assert data.getvalue() == b"49.0 % \\u2192 71.0 %\n"

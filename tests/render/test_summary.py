@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from opro_cli.render.page import Page
 from opro_cli.render.summary import print_result
+from opro_cli.render.tables import Page
 from tests.render.test_safe import HOSTILE, only_visible
 
 

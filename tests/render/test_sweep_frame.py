@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.core.sweep.table import CellRow, SweepTable
-from opro_cli.render.sweep_frame import render_sweep, shorten_name
+from opro_cli.render.sweep import render_sweep, shorten_name
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -40,13 +40,15 @@ def big(
     table = SweepTable("paper", {each: CellRow(each) for each in names})
     over = iter(names)
     for _ in range(finished):
-        table.told(next(over), {"ended": "finished", "result": result(1409, 0.511, 0.933)})
+        table.update(next(over), {"ended": "finished", "result": result(1409, 0.511, 0.933)})
     for _ in range(failed):
-        table.told(next(over), {"error": "openai/gpt-4o-mini: 401 Unauthorized: no such key " * 5})
+        table.update(
+            next(over), {"error": "openai/gpt-4o-mini: 401 Unauthorized: no such key " * 5}
+        )
     for _ in range(running):
         cell = next(over)
-        table.told(cell, going(0))
-        table.told(cell, going(523))
+        table.update(cell, going(0))
+        table.update(cell, going(523))
     return table
 
 
@@ -163,9 +165,9 @@ def test_a_small_sweep_is_shown_whole() -> None:
 
 def test_a_cell_without_a_score_shows_none() -> None:
     table = SweepTable("grid", {"a": CellRow("a"), "b": CellRow("b")})
-    table.told("a", going(0, None))
+    table.update("a", going(0, None))
     told = {"status": "finished", "spend": spend(9), "initial": None, "best": None}
-    table.told("b", {"ended": "finished", "result": told})
+    table.update("b", {"ended": "finished", "result": told})
     lines = lines_of(table)
     assert section(lines, "running")[0].endswith("0/1,649  –")
     assert section(lines, "finished")[0].split() == ["b", "9", "–", "–", "–"]
@@ -193,7 +195,7 @@ def test_stopping_is_said_in_words() -> None:
 def test_a_stopped_cell_says_by_what() -> None:
     table = SweepTable("grid", {"a": CellRow("a")})
     told = {**result(50, 0.5, 0.5), "status": "stopped"}
-    table.told("a", {"ended": "budget", "stopped_by": "budget.usd", "result": told})
+    table.update("a", {"ended": "budget", "stopped_by": "budget.usd", "result": told})
     assert section(lines_of(table), "stopped") == ["a         stopped by budget.usd after 50 calls"]
 
 
@@ -205,8 +207,8 @@ def test_in_the_end_only_what_no_table_says_is_left() -> None:
 
 def test_no_text_is_obeyed() -> None:
     table = SweepTable("\x1b[2Jevil", {"a": CellRow("a"), "b": CellRow("b")})
-    table.told("a", {"error": "\x1b[31m[bold]漢\u202e\rno\nsecond line"})
-    table.told("b", going(3))
+    table.update("a", {"error": "\x1b[31m[bold]漢\u202e\rno\nsecond line"})
+    table.update("b", going(3))
     lines = lines_of(table)
     assert lines[0].startswith("sweep \\x1b[2Jevil")
     assert section(lines, "failed") == ["a         \\x1b[31m[bold]漢\\u202e\\x0dno"]
@@ -227,7 +229,7 @@ def test_a_shortened_name_fits_and_keeps_both_ends(name: str, width: int) -> Non
 
 def test_a_cell_at_work_elsewhere_is_shown_as_that() -> None:
     table = SweepTable("grid", {each: CellRow(each) for each in ("seed0", "seed1")})
-    table.told("seed0", {"ended": "elsewhere"})
+    table.update("seed0", {"ended": "elsewhere"})
     lines = lines_of(table)
     assert "0 of 2 cells finished · 1 at work elsewhere · 1 waiting" in lines[1]
     assert "seed0     another process is at work on it" in lines

@@ -10,26 +10,26 @@ import pytest
 
 from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.render import live as sweep_live
+from opro_cli.render.consoles import make_sweep_observer
 from opro_cli.render.live import SweepLive
-from opro_cli.render.plain import QUIET, LineWriter
-from opro_cli.render.sweep import PlainSweep, make_sweep_observer
+from opro_cli.render.plain import QUIET, LineWriter, PlainSweep
 from tests.render.test_live import console_on, screen_after, until
 from tests.render.test_sweep_frame import big, going, result
 
 SCRIPT = """
 import asyncio, sys
 from opro_cli.render.live import SweepLive
-from opro_cli.render.consoles import console_for
+from opro_cli.render.consoles import make_console
 from tests.render.test_sweep_frame import big, going, result
 
 async def main():
     table = big(cells=40, running=8, failed=1, finished=3)
-    view = SweepLive(console_for(sys.stderr), clock=lambda: 0.0, period=0.02)
+    view = SweepLive(make_console(sys.stderr), clock=lambda: 0.0, period=0.02)
     view.begin(table)
     for row in list(table.rows.values())[4:]:
-        table.told(row.name, going(700))
+        table.update(row.name, going(700))
         view.after(row)
-        table.told(row.name, {"ended": "finished", "result": result(1409, 0.5, 0.9)})
+        table.update(row.name, {"ended": "finished", "result": result(1409, 0.5, 0.9)})
         view.after(row)
         await asyncio.sleep(0.01)
     view.end()
@@ -113,7 +113,7 @@ def log() -> Iterator[tuple[SweepTable, Told]]:
     def told(at: float, name: str, word: dict[str, object]) -> list[str]:
         nonlocal now
         now = at
-        view.after(table.told(name, word))
+        view.after(table.update(name, word))
         return stream.getvalue().splitlines()
 
     yield table, told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opro_cli.reports.comparison import PromptComparison, SettingValues, as_data
+from opro_cli.reports.comparison import PromptComparison, SettingValues
 from opro_cli.reports.paired import Replies
 from tests.reports.runs import comparison, run
 
@@ -56,13 +56,13 @@ def test_a_run_without_scores_has_a_column_and_no_prompt() -> None:
     assert [column.side is None for column in compared.columns] == [True, False, True]
     assert compared.columns[0].models == {"scorer": "openai/a", "optimizer": "openai/b"}
     assert compared.adjusted == ({}, {})
-    data = as_data(compared)
+    data = compared.to_json()
     assert [row["prompt"] is None for row in data["runs"]] == [True, False, True]
     assert data["against_first"][1]["flips"] is None
 
 
 def test_the_data_of_many_has_all_of_each_pair() -> None:
-    data = as_data(three())
+    data = three().to_json()
     assert data["settings"][0] == {
         "path": "scorer.model",
         "values": ["openai/a", "openai/z", "openai/a"],
@@ -85,5 +85,5 @@ def test_replies_of_the_first_are_those_of_all_its_pairs() -> None:
     filled = compared.with_replies(said)
     flip = filled.against_first[1].by_split[-1].gained[0]  # "a": the last question of the third
     assert (flip.before.replies, flip.after.replies) == (("a0",), ("c7",))
-    row = as_data(filled)["against_first"][1]["flips"]["wrong_to_right"][0]
+    row = filled.to_json()["against_first"][1]["flips"]["wrong_to_right"][0]
     assert (row["before_replies"], row["after_replies"]) == (["a0"], ["c7"])

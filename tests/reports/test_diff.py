@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.reports.comparison import as_data
 from opro_cli.reports.diff import diff_prompts, parse_selector, select_prompt
 from tests.reports.runs import best, comparison, diff, run
 
@@ -71,13 +70,13 @@ def test_a_run_without_scores_is_compared_as_far_as_it_goes() -> None:
     compared = diff(empty, run("b", "Think.", "rw", "ab"))
     assert compared.before is None
     assert (compared.prompt, compared.by_split) == ((), ())
-    data = as_data(comparison(empty, run("b", "Think.", "rw", "ab")))
+    data = comparison(empty, run("b", "Think.", "rw", "ab")).to_json()
     assert (data["before"], data["flips"]) == (None, None)
     assert data["flips_by_split"] == {"train": None, "dev": None, "test": None}
 
 
 def test_the_data_holds_flips_with_both_answers() -> None:
-    data = as_data(comparison(run("a", "Think.", "uw", "ab"), run("b", "Do.", "rw", "ab")))
+    data = comparison(run("a", "Think.", "uw", "ab"), run("b", "Do.", "rw", "ab")).to_json()
     assert data["flips"] == {
         "split": "test",
         "shared": 2,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from opro_cli.core.stats.paired import ALPHA, compare_scores
-from opro_cli.render.diff_rows import summarize_flips
-from opro_cli.render.html.bars import Shown, _against_start
-from opro_cli.reports.comparison import as_data
+from opro_cli.render.diff import _summarize_flips
+from opro_cli.render.html.verdict import _build_baseline, _Prompt
 from opro_cli.reports.edge import LEVEL, describe_disagreement
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.verdict import compare_with_start, judge
@@ -43,13 +42,13 @@ def test_only_a_disagreement_is_said(p_value: float, low: float, high: float, be
 def test_verdict_and_diff_say_it_in_the_same_words() -> None:
     one, other = run("a", "T.", BEFORE, QUESTIONS), run("b", "D.", AFTER, QUESTIONS)
     (start,), (best,) = one.state.candidates.values(), other.state.candidates.values()
-    told = judge(one.state, start, best)
-    assert told["verdict"] == "not_distinguishable"
-    assert told["verdict_sentence"].count(SENTENCE) == 1
+    verdict = judge(one.state, start, best)
+    assert verdict.outcome == "not_distinguishable"
+    assert verdict.sentence.count(SENTENCE) == 1
     flips = diff(one, other).flips
     assert flips is not None
-    assert summarize_flips(flips).endswith(f"McNemar mid-p = 0.062); {SENTENCE}")
-    data = as_data(comparison(one, other))["flips"]["difference"]
+    assert _summarize_flips(flips).endswith(f"McNemar mid-p = 0.062); {SENTENCE}")
+    data = comparison(one, other).to_json()["flips"]["difference"]
     expected = compare_scores([(float(b == "r"), 1.0) for b in BEFORE])
     assert data["mean"] == expected.difference == pytest.approx(0.4)
     assert data["interval"] == [expected.interval.low, expected.interval.high]
@@ -64,5 +63,5 @@ def test_show_and_report_say_it_of_a_baseline() -> None:
     told = {"instruction": "Step by step.", "step": 0, "scores": scores, "against_start": against}
     text = " ".join(" ".join(printed(result(baselines=[told], difference=None), 200)).split())
     assert text.count(f"Step by step.: {SENTENCE}") == 1
-    item = str(_against_start(Shown("other", "Step by step.", scores, against)))
+    item = str(_build_baseline(_Prompt("other", "Step by step.", told)))
     assert item.count(SENTENCE) == 1

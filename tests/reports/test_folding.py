@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.reports.text_diff import (
-    DiffLine,
     Fold,
     Piece,
     compare_words,
@@ -31,12 +30,12 @@ def test_what_is_far_from_a_change_is_folded() -> None:
     ]
     assert fold_lines(split_lines(pieces)) == [
         Fold(8),
-        DiffLine("same", "line 8"),
-        DiffLine("same", "line 9"),
-        DiffLine("removed", "old"),
-        DiffLine("added", "new"),
-        DiffLine("same", "line 0"),
-        DiffLine("same", "line 1"),
+        Piece("same", "line 8"),
+        Piece("same", "line 9"),
+        Piece("removed", "old"),
+        Piece("added", "new"),
+        Piece("same", "line 0"),
+        Piece("same", "line 1"),
         Fold(8),
     ]
 
@@ -66,9 +65,9 @@ def test_the_same_prompt_keeps_both_ends() -> None:
 
 def test_added_lines_are_added_lines() -> None:
     assert split_lines(compare_words("one\nthree", "one\ntwo\nthree")) == [
-        DiffLine("same", "one"),
-        DiffLine("added", "two"),
-        DiffLine("same", "three"),
+        Piece("same", "one"),
+        Piece("added", "two"),
+        Piece("same", "three"),
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.render.frame import draw_sparkline
 from opro_cli.reports import formats
+from opro_cli.reports.result import sum_known
 
 
 def test_a_score_says_what_it_rests_on() -> None:
@@ -83,8 +84,8 @@ def test_small_words() -> None:
     assert formats.format_points(-0.00001) == "0.0"
     assert formats.pluralize(1, "call") == "1 call"
     assert formats.pluralize(1200, "call") == "1,200 calls"
-    assert formats.sum_known([1, None]) is None
-    assert formats.sum_known([1, 2]) == 3
+    assert sum_known([1, None]) is None
+    assert sum_known([1, 2]) == 3
 
 
 def test_a_sparkline_spans_its_range() -> None:

@@ -82,7 +82,7 @@ def test_the_figures_are_those_of_the_verdict(outcomes: str, exclude: bool) -> N
     one = run("a", "Think.", outcomes, "a" * len(outcomes), exclude=exclude)
     other = run("b", "Do.", outcomes[::-1], "a" * len(outcomes), exclude=exclude)
     (start,), (best,) = one.state.candidates.values(), other.state.candidates.values()
-    verdict = judge(one.state, start, best)["paired_test"]
+    verdict = judge(one.state, start, best).to_json()["paired_test"]
     flips = {flips.split: flips for flips in diff(one, other).by_split}.get("test")
     if verdict is None or flips is None:
         assert exclude

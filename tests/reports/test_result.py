@@ -149,7 +149,7 @@ def test_nothing_scored_is_nothing_claimed() -> None:
     state = new_state(train=4)
     result = build_result(recorded(state), finished=False)
     assert result["initial"] is result["best"] is None
-    assert judge(state, None, None)["verdict"] is None
+    assert judge(state, None, None).to_json()["verdict"] is None
     assert count_steps_done(state) == 0
 
 

@@ -22,7 +22,7 @@ def scored(*scores: float | None) -> Candidate:
 def test_right_or_wrong_by_hand() -> None:
     found = compare_candidates(scored(1, 0, 0, 0, 1, 0), scored(0, 1, 1, 1, 1, 0))
     assert found is not None
-    assert (found.test, found.n, found.gained, found.lost) == ("McNemar mid-p", 6, 3, 1)
+    assert (found.name, found.n, found.gained, found.lost) == ("McNemar mid-p", 6, 3, 1)
     # 2 (1 + 4) / 16 - 4 / 16
     assert found.p_value == pytest.approx(6 / 16)
     assert found.difference == pytest.approx(2 / 6)
@@ -32,7 +32,7 @@ def test_right_or_wrong_by_hand() -> None:
 def test_scores_between_are_compared_by_gaffkes_test() -> None:
     found = compare_candidates(scored(0.5, 0.25, 0.0, 1.0), scored(1.0, 0.75, 0.5, 1.0))
     assert found is not None
-    assert (found.test, found.gained, found.lost) == ("Gaffke p", 3, 0)
+    assert (found.name, found.gained, found.lost) == ("Gaffke p", 3, 0)
     # Three gains of 0.5 and an unseen loss of 1: 2 * 3/4 * (1 / 1.5) ** 3
     assert found.p_value == pytest.approx(2 * 0.75 / 1.5**3, rel=0.03)
     assert found.difference == pytest.approx(0.375)

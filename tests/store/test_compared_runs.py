@@ -43,15 +43,15 @@ def test_the_whole_is_a_name_before_its_end_is_a_place(
     tmp_path: Path, wanted: str, run: str, place: str
 ) -> None:
     runs = runs_called(tmp_path, "plain", "me@home", "you@2")
-    found = find_prompt(runs, wanted)
-    assert (found.folder.name, str(found.place)) == (run, place)
+    folder, selector = find_prompt(runs, wanted)
+    assert (folder.name, str(selector)) == (run, place)
 
 
 def test_a_folder_may_be_named_with_a_place(tmp_path: Path) -> None:
     run = runs_called(tmp_path, "a@1") / "a@1"
-    assert find_prompt(tmp_path / "nowhere", str(run)).folder == run
-    found = find_prompt(tmp_path / "nowhere", f"{run}@1")
-    assert (found.folder, str(found.place)) == (run, "1")
+    assert find_prompt(tmp_path / "nowhere", str(run))[0] == run
+    folder, selector = find_prompt(tmp_path / "nowhere", f"{run}@1")
+    assert (folder, str(selector)) == (run, "1")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_names_of_nothing(tmp_path: Path, wanted: str, message: str) -> None:
 def test_a_run_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = select_prompts(FOLDERS, ["format-2@start", "format-2", "format-1@0.1"])
     assert chosen[0].run is chosen[1].run
-    assert [str(each.place) for each in chosen] == ["start", "best", "0.1"]
+    assert [str(each.selector) for each in chosen] == ["start", "best", "0.1"]
     assert all(each.candidate for each in chosen)
 
 

@@ -63,5 +63,5 @@ def test_an_evaluation_goes_on_with_the_weights_it_began_with(
 
     first = place()
     assert place() == first
-    monkeypatch.setattr(evaluating, "weights_of", lambda models: dict.fromkeys(models, "0" * 64))
+    monkeypatch.setattr(evaluating, "hash_weights", lambda models: dict.fromkeys(models, "0" * 64))
     assert place() != first

@@ -124,7 +124,7 @@ def test_a_damaged_line_is_told_at_the_second_look(path: Path) -> None:
 def test_once_nobody_writes_a_damaged_line_is_told_at_once(path: Path, damage: bytes) -> None:
     add(path, damage + LINES[0])
     with pytest.raises(JournalError, match=r"events.jsonl:1: not an event of a run"):
-        list(JournalFollower(path).rest())
+        list(JournalFollower(path).read_rest())
 
 
 @pytest.mark.parametrize(("tail", "more"), [(LINES[2][:-1], 1), (LINES[2][:-9], 0), (b"", 0)])
@@ -134,7 +134,7 @@ def test_once_nobody_writes_a_whole_event_without_an_end_counts(
     add(path, LINES[0] + tail)
     follower = JournalFollower(path)
     assert new(follower) == [EVENTS[0]]
-    assert list(follower.rest()) == [(2, EVENTS[2])][:more]
+    assert list(follower.read_rest()) == [(2, EVENTS[2])][:more]
 
 
 def test_a_newer_opro_is_refused_with_the_line(path: Path) -> None:

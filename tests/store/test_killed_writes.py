@@ -77,8 +77,8 @@ def test_a_config_is_the_old_or_the_new_one(tmp_path: Path) -> None:
 def test_a_new_run_is_there_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_folder, "config_bytes", made_once(encode_config))
-    monkeypatch.setattr(run_folder, "package_versions", dict)
+    monkeypatch.setattr(run_folder, "encode_config", made_once(encode_config))
+    monkeypatch.setattr(run_folder, "read_package_versions", dict)
     counts = []
     for folder in left_behind("run", tmp_path):
         runs_dir = folder / "a" / "runs"

@@ -161,7 +161,7 @@ def test_only_what_came_later_is_replayed(folder: Path, monkeypatch: pytest.Monk
             seen.append(line)
             yield line, event
 
-    monkeypatch.setattr("opro_cli.store.follow.numbered_events", watched)
+    monkeypatch.setattr("opro_cli.store.follow.read_numbered_events", watched)
     with suppress(OproError):  # a session after the end of a finished run
         read_run(folder)
     assert seen == [lines]

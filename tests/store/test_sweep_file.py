@@ -104,8 +104,8 @@ HEAD = "base: base.yaml\n"
         (
             HEAD + "matrix:\n  search.seed: 3",
             [
-                "s.yaml:2: matrix: expected a list of values under search.seed, or whole numbers "
-                "from one to another as 0..4 (it has 3), found {'search.seed': 3}"
+                "s.yaml:2: matrix: expected a list of values under search.seed, or a range of "
+                "whole numbers such as 0..4 (it has 3), found {'search.seed': 3}"
             ],
         ),
         (

@@ -39,20 +39,16 @@ class Wire:
         self.server = LocalServer(options=Options(**options))  # type: ignore[arg-type]
         return await self.server.__aenter__()
 
-    def model(self, name: str = OPENAI, timeout: float = 10.0, **extra: object) -> Model:
+    def model(self, name: str = OPENAI, timeout: float = 10.0) -> Model:
         base = self.server.root if name.startswith("ollama") else self.server.url
-        return self.at(base, name, timeout, **extra)
+        return self.at(base, name, timeout)
 
-    def at(
-        self, base: str | None, name: str = OPENAI, timeout: float = 10.0, **extra: object
-    ) -> Model:
-        """`extra` is for litellm alone."""
+    def at(self, base: str | None, name: str = OPENAI, timeout: float = 10.0) -> Model:
         model: Model
         if self.adapter == "lean":
-            assert not extra
             model = OpenAICompatibleModel(name, base, timeout)
         else:
-            model = LitellmModel(name, base, timeout, extra)
+            model = LitellmModel(name, base, timeout)
         self._closing.append(model)
         return model
 

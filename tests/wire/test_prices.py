@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opro_cli.models.litellm_model import load_litellm
-from opro_cli.models.prices import Usage, compute_usd
+from opro_cli.models.prices import CallPrices, Usage
 from tests.server import Fault
 from tests.wire.conftest import Wire, asking, both
 
@@ -52,7 +52,7 @@ def litellms(model: str, usage: dict[str, Any], **more: Any) -> float:
 @pytest.mark.parametrize("counts", COUNTS)
 @pytest.mark.parametrize("model", MODELS)
 def test_a_call_costs_what_litellm_says(model: str, counts: dict[str, int]) -> None:
-    ours = compute_usd(f"openai/{model}", None, Usage(**counts))
+    ours = CallPrices(f"openai/{model}", None).compute_usd(Usage(**counts))
     assert ours == pytest.approx(litellms(model, as_said(**counts)))
 
 
@@ -60,7 +60,7 @@ def test_a_call_costs_what_litellm_says(model: str, counts: dict[str, int]) -> N
 @pytest.mark.parametrize("tier", ["default", "auto", "flex", "priority", "scale"])
 @pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-5", "gpt-5.4"])
 def test_a_service_tier_has_its_price(model: str, tier: str, counts: dict[str, int]) -> None:
-    ours = compute_usd(f"openai/{model}", None, Usage(**counts), tier)
+    ours = CallPrices(f"openai/{model}", None).compute_usd(Usage(**counts), tier)
     assert ours == pytest.approx(litellms(model, as_said(**counts), service_tier=tier))
 
 
@@ -68,10 +68,10 @@ def test_a_service_tier_has_its_price(model: str, tier: str, counts: dict[str, i
 def test_a_region_has_its_price(region: str) -> None:
     counts = Usage(1000, 200)
     base = f"https://{region}.api.openai.com/v1"
-    ours = compute_usd("openai/gpt-5.4", base, counts)
+    ours = CallPrices("openai/gpt-5.4", base).compute_usd(counts)
     theirs = litellms("gpt-5.4", as_said(1000, 200), data_residency=region)
     assert ours == pytest.approx(theirs)
-    assert ours != compute_usd("openai/gpt-5.4", None, counts)
+    assert ours != CallPrices("openai/gpt-5.4", None).compute_usd(counts)
 
 
 @both
@@ -114,9 +114,9 @@ async def test_the_price_of_an_answer(wire: Wire, tier: str) -> None:
     ],
 )
 def test_what_is_free_and_what_is_unknown(name: str, base: str | None, usd: float | None) -> None:
-    assert compute_usd(name, base, Usage(10, 5)) == pytest.approx(usd)
+    assert CallPrices(name, base).compute_usd(Usage(10, 5)) == pytest.approx(usd)
 
 
 def test_without_counts_a_price_is_unknown() -> None:
-    assert compute_usd("openai/gpt-4o-mini", None, None) is None
-    assert compute_usd("ollama_chat/mistral", None, None) == 0.0
+    assert CallPrices("openai/gpt-4o-mini", None).compute_usd(None) is None
+    assert CallPrices("ollama_chat/mistral", None).compute_usd(None) == 0.0

@@ -8,13 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.models.error_texts import (
-    LONGEST_READ,
-    LONGEST_WORDS,
-    parse_json,
-    read_refusal,
-    replace_unsendable,
-)
+from opro_cli.models.error_texts import LONGEST_READ, LONGEST_WORDS, read_refusal
+from opro_cli.models.wire import parse_json, replace_unsendable
 from tests.server import refusals
 
 NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})
@@ -88,10 +83,9 @@ def test_half_a_key_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_refusal(body).words == "who is"
 
 
-def test_a_page_does_not_repeat_a_key() -> None:
-    assert (
-        read_refusal("<html><p>Bearer <b>given1</b></p>", ["given1"]).words == "Bearer [redacted]"
-    )
+def test_a_page_does_not_repeat_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_API_KEY", "given1")
+    assert read_refusal("<html><p>Bearer <b>given1</b></p>").words == "Bearer [redacted]"
 
 
 @pytest.mark.parametrize("body", ["[" * 500_000, "<html>" + "<" * 500_000, " " * 500_000])

@@ -80,13 +80,6 @@ async def test_a_key_is_never_repeated(
     assert KEY not in error.message
 
 
-async def test_a_key_that_litellm_was_given_is_never_repeated(wire: Wire) -> None:
-    await wire.serve(faults={0: Fault.http(401, "bad key given-in-the-config")})
-    with pytest.raises(ModelError, match="bad key") as caught:
-        await wire.model(api_key="given-in-the-config").reply(asking())
-    assert "given-in-the-config" not in caught.value.message
-
-
 def everything_about(error: BaseException | None) -> str:
     """The reprs of an error and of all that led to it."""
     if error is None:

@@ -1,12 +1,11 @@
 """`search.preset`: settings that belong together, each value with its source in a YAML file here.
 
-A file is a config of which only some keys are given; they stand under the user's own. Its list
-`when` has further keys for a task preset (`task: bbh/*`) or a strategy (`strategy: NAME`).
+A file is a config with only some keys, which the user's own override. Its list `when` has further
+keys for a task preset (`task: bbh/*`) or a strategy (`strategy: NAME`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from importlib import resources
 from typing import Any
@@ -18,7 +17,7 @@ SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
 
 
 def expand_search_preset(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
-    """The keys that a preset gives for a task preset and a strategy (None: none was named).
+    """Return the keys that a preset gives for a task preset and a strategy, None if not named.
 
     Raises ValueError saying what was expected.
     """
@@ -28,18 +27,13 @@ def expand_search_preset(name: str, task: str | None, strategy: str | None) -> d
         raise ValueError(f"expected one of {', '.join(SEARCH_PRESETS)}{meant}, found {name!r:.60}")
     if name == "default":
         return {}  # the defaults of `core.settings`
-    preset = _read(name)
+    import yaml
+
+    text = (resources.files(__name__) / f"{name}.yaml").read_text("utf-8")
+    preset: dict[str, Any] = yaml.safe_load(text)
     named = {"task": task or "", "strategy": strategy or ""}
     for case in preset.pop("when"):
         conditions = {kind: case[kind] for kind in named if kind in case}
         if all(fnmatchcase(named[kind], pattern) for kind, pattern in conditions.items()):
             preset = overlaid(preset, case["then"])
     return preset
-
-
-def _read(name: str) -> dict[str, Any]:
-    import yaml
-
-    text = (resources.files(__name__) / f"{name}.yaml").read_text("utf-8")
-    read: Mapping[str, Any] = yaml.safe_load(text)
-    return dict(read)

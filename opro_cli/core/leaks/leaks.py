@@ -1,13 +1,12 @@
-"""Does an instruction quote the training questions that the optimizer saw?
+"""Find quotes of training questions in an instruction.
 
-Such an instruction tells the scorer about one question, not about the task: what the paper
-found for tracking_shuffled_objects, "Claire has the blue ball, Gertrude has the black ball ..."
+Such an instruction tells the scorer about one question, not about the task: the paper's result
+for tracking_shuffled_objects, "Claire has the blue ball, Gertrude has the black ball ..."
 (arXiv 2309.03409, appendix), is word for word the gold answers of three questions.
 
-The measure is one of compression: a quote counts as many bits as its words are surprising to a
-reader who knows the task (the other questions) but not this question, less the bits that it
-takes to say where it stands. What chance could have written saves nothing, however long the
-instruction or the training set.
+The measure is compression: a quote saves as many bits as its words surprise a reader who knows
+the task (the other questions) but not this question, less the bits that locate it. A quote that
+chance could have written saves nothing, however long the instruction or the training set.
 """
 
 from __future__ import annotations
@@ -18,30 +17,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
-from opro_cli.core.leaks.quotes import GAP, Quote, QuoteIndex, Word, is_number, split_words
+from opro_cli.core.leaks.quotes import GAP, Quote, QuoteIndex, is_number, split_words
 from opro_cli.core.task.example import Example
 
 _ENOUGH = 8.0
-"""Bits that must be saved before it counts as a leak: chance does that once in 2**8."""
+"""Bits saved by a leak, at least: chance saves as many once in 2**8."""
 _TAIL = 6
 """Words before an answer that make a statement of it: "... At the end, Claire has the"."""
 _LABEL = 4
-"""An answer of no more words than this, "billing" or "bank transfer", may be a label."""
+"""Words of the longest answer that may be a label: "billing", "bank transfer"."""
 _WHOLE = 12
-"""From so many words on, a question quoted whole is told though it is all task language."""
+"""Words of the shortest question that is a leak when quoted whole, even in task language."""
+
+Kind = Literal["question", "numbers", "answer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Leak:
     """A quote of a training question in an instruction.
 
-    kind: what was quoted: the words of a question, its numbers, or its answer.
-    quote: as it stands in the instruction. question: index of the training question.
+    `kind` is the part quoted, `quote` its wording in the instruction, `question` the index of the
+    training question.
     """
 
-    kind: Literal["question", "numbers", "answer"]
+    kind: Kind
     quote: str
     question: int
 
@@ -50,7 +52,7 @@ class Leak:
 class _Passage:
     """A question, then its answer with the words that lead to it.
 
-    stated: where the statement of the answer begins; final: where the answer itself does.
+    `stated` is where the statement of the answer begins, `final` where the answer does.
     """
 
     question: int
@@ -60,19 +62,19 @@ class _Passage:
 
     @property
     def numeric(self) -> bool:
-        """Is the answer a number that a text does not contain by chance, more than "5"?"""
+        """Whether the answer is a number of several digits, which chance rarely repeats."""
         answer = self.words[self.final :]
         return len(answer) == 1 and is_number(answer[0]) and len(answer[0]) > 1
 
     @property
     def label(self) -> bool:
-        """Is the answer one that an instruction may have to list among others?"""
+        """Whether the answer may be a label, which an instruction may have to list."""
         return not self.numeric and len(self.words) - self.final <= _LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    kind: Literal["question", "numbers", "answer"]
+    kind: Kind
     passage: int
     saved: float
     start: int
@@ -83,8 +85,8 @@ class _Finding:
 class LeakFinder:
     """Finds leaks of a run's training questions; each instruction is searched once.
 
-    The index of the questions is built at the first search: it takes a second, and a run without
-    proposals needs none. known: leaks by instruction, from an earlier search.
+    The index of the questions, which takes a second to build, is built at the first search.
+    `known` has the leaks of earlier searches by instruction.
     """
 
     examples: tuple[Example, ...]
@@ -92,10 +94,9 @@ class LeakFinder:
 
     def find(self, instruction: str) -> tuple[Leak, ...]:
         """Return the leaks in an instruction, the clearest first."""
-        leaks = self.known.get(instruction)
-        if leaks is None:
-            leaks = self.known[instruction] = self._index.leaks(instruction)
-        return leaks
+        if instruction not in self.known:
+            self.known[instruction] = self._index.find(instruction)
+        return self.known[instruction]
 
     @cached_property
     def _index(self) -> LeakIndex:
@@ -103,7 +104,7 @@ class LeakFinder:
 
 
 class LeakIndex:
-    """The training questions of a run, built once, to look for in many instructions."""
+    """An index of training questions, to search for in many instructions."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
         distinct: dict[tuple[str, ...], _Passage] = {}
@@ -115,58 +116,52 @@ class LeakIndex:
         self._runs = [_find_passage_numbers(passage) for passage in self._passages]
         self._numbers = QuoteIndex(self._runs)
         self._to_name_one = math.log2(max(1, len(self._passages)))
-        """Bits to say which question it is."""
+        """Bits to identify a question."""
         self._beginnings: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for number, passage in enumerate(self._passages):
             if passage.stated > _WHOLE:
                 self._beginnings[passage.words[:_WHOLE]].append(number)
 
-    def leaks(self, instruction: str) -> tuple[Leak, ...]:
-        """What an instruction quotes, the clearest first, each part of it told once."""
+    def find(self, instruction: str) -> tuple[Leak, ...]:
+        """Return the leaks in an instruction, the clearest first, without overlaps."""
         words = split_words(instruction)
         numbers = [word for word in words if is_number(word.text)]
         texts = tuple(word.text for word in words)
         quotes = self._words.find_quotes(texts)
-        found = [
-            *((words, each) for each in self._find_whole_questions(texts)),
-            *((words, each) for each in self._find_questions(quotes, len(words))),
-            *((words, each) for each in self._answers(quotes, len(words))),
-            *((numbers, each) for each in self._find_numbers([n.text for n in numbers])),
-        ]
-        return self._select(instruction, found)
-
-    def _select(
-        self, instruction: str, found: list[tuple[list[Word], _Finding]]
-    ) -> tuple[Leak, ...]:
-        leaks = []
-        told: list[tuple[int, int]] = []
-        for words, each in sorted(found, key=lambda one: -one[1].saved):
-            start, end = words[each.start].start, words[each.end - 1].end
-            if all(end <= begin or finish <= start for begin, finish in told):
-                told.append((start, end))
-                question = self._passages[each.passage].question
-                leaks.append(Leak(each.kind, instruction[start:end], question))
-        return tuple(leaks)
+        in_words = chain(
+            self._find_whole_questions(texts),
+            self._find_questions(quotes, len(words)),
+            self._find_answers(quotes, len(words)),
+        )
+        findings = [(words, finding) for finding in in_words]
+        in_numbers = self._find_numbers([number.text for number in numbers])
+        findings += [(numbers, finding) for finding in in_numbers]
+        leaks: dict[tuple[int, int], Leak] = {}
+        for origin, finding in sorted(findings, key=lambda pair: -pair[1].saved):
+            start, end = origin[finding.start].start, origin[finding.end - 1].end
+            if all(end <= begin or finish <= start for begin, finish in leaks):
+                question = self._passages[finding.passage].question
+                leaks[start, end] = Leak(finding.kind, instruction[start:end], question)
+        return tuple(leaks.values())
 
     def _find_whole_questions(self, texts: tuple[str, ...]) -> Iterator[_Finding]:
-        """Questions quoted from end to end, be they all task language."""
+        """Yield questions quoted from end to end, even if they are all task language."""
         for start in range(len(texts) - _WHOLE + 1):
             for number in self._beginnings.get(texts[start : start + _WHOLE], ()):
                 length = self._passages[number].stated - 1
                 if texts[start : start + length] == self._passages[number].words[:length]:
                     yield _Finding("question", number, _ENOUGH, start, start + length)
 
-    def _find_questions(self, quotes: Iterable[Quote], length: int) -> list[_Finding]:
-        """Questions of which enough is quoted, wherever in the instruction the parts stand."""
+    def _find_questions(self, quotes: Iterable[Quote], length: int) -> Iterator[_Finding]:
+        """Yield questions of which enough is quoted, anywhere in the instruction."""
         parts: dict[int, list[tuple[float, Quote]]] = defaultdict(list)
-        found = []
         for quote in quotes:
             passage = self._passages[quote.passage]
             saved = quote.bits - math.log2(length * len(passage.words))
-            if quote.place >= passage.final and passage.label:
+            if quote.position >= passage.final and passage.label:
                 continue
             if passage.numeric and self._is_answer(quote):
-                # There is one answer, so its place is known.
+                # There is one answer, so its position needs no bits.
                 saved = quote.bits - math.log2(length)
             if saved > 0:
                 parts[quote.passage].append((saved, quote))
@@ -177,19 +172,18 @@ class LeakIndex:
             saved = sum(saved for saved, _ in kept) - self._to_name_one
             if saved >= _ENOUGH:
                 best = kept[0][1]
-                in_answer = best.place >= self._passages[number].stated
-                kind: Literal["answer", "question"] = "answer" if in_answer else "question"
-                found.append(_Finding(kind, number, saved, best.start, best.end))
-        return found
+                in_answer = best.position >= self._passages[number].stated
+                kind: Kind = "answer" if in_answer else "question"
+                yield _Finding(kind, number, saved, best.start, best.end)
 
-    def _answers(self, quotes: Iterable[Quote], length: int) -> list[_Finding]:
-        """Answers stated as their questions ask for them, those of several questions together."""
+    def _find_answers(self, quotes: Iterable[Quote], length: int) -> list[_Finding]:
+        """Return the answers of several questions, each stated as its question asks for it."""
         stated = [
             (quote.bits - self._to_name_one, quote)
             for quote in quotes
             if quote.bits > self._to_name_one
             and self._is_answer(quote)
-            and quote.place < self._passages[quote.passage].final
+            and quote.position < self._passages[quote.passage].final
         ]
         kept = _select_apart(stated, across=True)
         total = sum(saved for saved, _ in kept)
@@ -197,26 +191,24 @@ class LeakIndex:
             return []
         return [_Finding("answer", q.passage, total, q.start, q.end) for _, q in kept]
 
-    def _find_numbers(self, numbers: list[str]) -> list[_Finding]:
-        found = []
+    def _find_numbers(self, numbers: list[str]) -> Iterator[_Finding]:
         for quote in self._numbers.find_quotes(numbers):
-            places = len(numbers) * len(self._runs[quote.passage])
-            saved = quote.bits - math.log2(places) - self._to_name_one
+            positions = len(numbers) * len(self._runs[quote.passage])
+            saved = quote.bits - math.log2(positions) - self._to_name_one
             if saved >= _ENOUGH:
-                found.append(_Finding("numbers", quote.passage, saved, quote.start, quote.end))
-        return found
+                yield _Finding("numbers", quote.passage, saved, quote.start, quote.end)
 
     def _is_answer(self, quote: Quote) -> bool:
-        """Has it the whole answer, perhaps with words that lead to it?"""
+        """Return whether the quote is a whole answer, with or without the words before it."""
         passage = self._passages[quote.passage]
-        ends = quote.place + quote.end - quote.start
-        return passage.stated <= quote.place <= passage.final and ends == len(passage.words)
+        ends = quote.position + quote.end - quote.start
+        return passage.stated <= quote.position <= passage.final and ends == len(passage.words)
 
 
 def _select_apart(
     parts: list[tuple[float, Quote]], *, across: bool = False
 ) -> list[tuple[float, Quote]]:
-    """The parts that save most, no word counted twice, neither as quoted nor as quote."""
+    """Return the parts that save most, without overlaps in the instruction or in a passage."""
     kept: list[tuple[float, Quote]] = []
     for saved, quote in sorted(parts, key=lambda part: -part[0]):
         length = quote.end - quote.start
@@ -224,8 +216,8 @@ def _select_apart(
             (quote.end <= other.start or other.end <= quote.start)
             and (
                 (across and quote.passage != other.passage)
-                or quote.place + length <= other.place
-                or other.place + other.end - other.start <= quote.place
+                or quote.position + length <= other.position
+                or other.position + other.end - other.start <= quote.position
             )
             for _, other in kept
         ):
@@ -241,9 +233,9 @@ def _build_passage(question: int, example: Example) -> _Passage:
     if option:
         answer = option[1]
         stem = re.split(r"(?:Options:\s*)?\(A\)", stem)[0]
-    said = _split_texts(answer)
-    words = (*asked, GAP, *_split_texts(stem)[-_TAIL:], *said)
-    return _Passage(question, words, len(asked) + 1, len(words) - len(said))
+    answered = _split_texts(answer)
+    words = (*asked, GAP, *_split_texts(stem)[-_TAIL:], *answered)
+    return _Passage(question, words, len(asked) + 1, len(words) - len(answered))
 
 
 def _split_texts(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Quotes of known passages in a text, and how many bits of surprise are in each."""
+"""Find quotes of known passages in a text, and measure their bits of surprise."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-# An accent typed as a character of its own belongs to its word. Scripts that put no space
-# between words are read a character at a time.
+# A combining accent belongs to its word. In scripts without spaces a character is a word.
 _WORD = re.compile(
     r"\d+(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
     r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
@@ -24,7 +23,7 @@ _COUNTS = (
 )
 _NUMBERS = {word: str(number) for number, word in enumerate(_COUNTS.split())}
 
-# Words that instructions, sums and everyday stories are made of: meeting one says little.
+# Words common in instructions, sums and everyday stories, which carry little information.
 _COMMON_WORDS = """
 about above according across action actions add added adding addition after again ago alice all
 along alphabetical alphabetically already also alternatively always am among amount and animal
@@ -79,7 +78,7 @@ _COMMON = frozenset(_COMMON_WORDS.split())
 
 
 class Word(NamedTuple):
-    """One word, brought to a common form, and where in the text it stands."""
+    """A normalized word, and its offsets in the text."""
 
     text: str
     start: int
@@ -87,13 +86,9 @@ class Word(NamedTuple):
 
 
 def split_words(text: str) -> list[Word]:
-    """The words and numbers of a text; "The" is left out, 1,200 is 1200, three is 3."""
-    found = []
-    for match in _WORD.finditer(text):
-        word = _normalize_word(match.group())
-        if word not in _ARTICLES:
-            found.append(Word(word, match.start(), match.end()))
-    return found
+    """Return the words and numbers of a text without articles; 1,200 is 1200, three is 3."""
+    words = (Word(_normalize_word(match[0]), *match.span()) for match in _WORD.finditer(text))
+    return [word for word in words if word.text not in _ARTICLES]
 
 
 def _normalize_word(raw: str) -> str:
@@ -108,12 +103,12 @@ def _normalize_word(raw: str) -> str:
 
 
 def is_number(word: str) -> bool:
-    """Is it a number, in the form of `split_words`?"""
+    """Return whether a word from `split_words` is a number."""
     return word[:1].isdigit()
 
 
 def measure_surprise(word: str, before: str = "") -> float:
-    """About how many bits a word carries in a text of which only the word before is known."""
+    """Return the approximate bits of a word, given only the word before it."""
     if is_number(word):
         if _is_successor(before, word):
             return 1.0
@@ -130,30 +125,27 @@ def _is_successor(before: str, word: str) -> bool:
 
 
 GAP = ""
-"""Stands between two parts of a passage; no word is empty, so no quote goes across."""
+"""Separates parts of a passage; no word is empty, so no quote crosses it."""
 _TASK_SHARE = 0.03
-"""Two words in a row that more than this share of the other passages have are of the task."""
+"""Word pairs in more than this share of the other passages are task language."""
 _POSTINGS = 16
-"""Places looked up for a beginning; one with more is looked up by more of its words."""
+"""Occurrences followed for a beginning; with more of them it is extended by a word."""
 
 Gram = tuple[str, ...]
 
 
 class Quote(NamedTuple):
-    """Words `start` to `end` of a text, which are words from `place` on of a passage.
-
-    bits: their surprise.
-    """
+    """Words `start` to `end` of a text that match a passage from `position` on, and their bits."""
 
     passage: int
-    place: int
+    position: int
     start: int
     end: int
     bits: float
 
 
 class QuoteIndex:
-    """Passages, each a sequence of words, ready to be searched for what a text quotes."""
+    """An index of passages, each a sequence of words, for finding quotes in texts."""
 
     def __init__(self, passages: Sequence[Gram]) -> None:
         self._words: list[str] = [GAP]
@@ -164,52 +156,52 @@ class QuoteIndex:
             self._words += [*words, GAP]
             self._passage += [number] * (len(words) + 1)
         self._first, self._next = _measure_surprises(passages)
-        self._places: dict[Gram, list[int]] = defaultdict(list)
-        for place in range(1, len(self._words)):
+        self._positions: dict[Gram, list[int]] = defaultdict(list)
+        for position in range(1, len(self._words)):
             for length in (1, 2, 3):
-                gram = tuple(self._words[place : place + length])
+                gram = tuple(self._words[position : position + length])
                 if GAP in gram:
                     break
-                self._places[gram].append(place)
+                self._positions[gram].append(position)
 
     def find_quotes(self, text: Sequence[str]) -> list[Quote]:
-        """Every longest run of words that a passage has as well."""
-        found = []
+        """Return the maximal runs of words that a passage has as well."""
+        quotes = []
         reached: dict[int, int] = {}
         for start in range(len(text)):
-            for place in self._find_rare(text, start):
-                shift = place - start
+            for position in self._find_rare(text, start):
+                shift = position - start
                 if reached.get(shift, 0) <= start:
-                    quote = self._extend_quote(text, start, place)
+                    quote = self._extend_quote(text, start, position)
                     reached[shift] = quote.end
-                    found.append(quote)
-        return found
+                    quotes.append(quote)
+        return quotes
 
     def _find_rare(self, text: Sequence[str], start: int) -> Sequence[int]:
-        places: Sequence[int] = ()
         for length in (1, 2, 3):
-            places = self._places.get(tuple(text[start : start + length]), ())
-            if len(places) <= _POSTINGS:
-                return places
+            positions = self._positions.get(tuple(text[start : start + length]), ())
+            if len(positions) <= _POSTINGS:
+                return positions
         return ()
 
-    def _extend_quote(self, text: Sequence[str], start: int, place: int) -> Quote:
-        begin, end, shift, words = start, start + 1, place - start, self._words
+    def _extend_quote(self, text: Sequence[str], start: int, position: int) -> Quote:
+        begin, end, shift, words = start, start + 1, position - start, self._words
         while begin and words[begin - 1 + shift] == text[begin - 1]:
             begin -= 1
         while end < len(text) and words[end + shift] == text[end]:
             end += 1
-        passage = self._passage[place]
-        at = begin + shift
-        bits = self._first[at] + self._next[end - 1 + shift] - self._next[at]
-        return Quote(passage, at - self.begins[passage], begin, end, bits)
+        passage, first = self._passage[position], begin + shift
+        bits = self._first[first] + self._next[end - 1 + shift] - self._next[first]
+        return Quote(passage, first - self.begins[passage], begin, end, bits)
 
 
 def _measure_surprises(passages: Sequence[Gram]) -> tuple[list[float], list[float]]:
-    """Bits of each word where a quote begins with it; running sums of bits where one goes on."""
-    singles = [_counts((word,) for word in words if word != GAP) for words in passages]
-    pairs = [_counts(pairwise(words)) for words in passages]
-    all_singles, all_pairs = _totals(singles), _totals(pairs)
+    """Return bits of each word at the start of a quote, and running sums of bits inside one."""
+    singles: list[Counter[Gram]] = [
+        Counter((word,) for word in words if word != GAP) for words in passages
+    ]
+    pairs: list[Counter[Gram]] = [Counter(pairwise(words)) for words in passages]
+    all_singles, all_pairs = _add_up(singles), _add_up(pairs)
     passages_with = Counter(gram for counts in (*singles, *pairs) for gram in counts)
     total = all_singles.total()
     usual = max(1.0, _TASK_SHARE * len(passages))
@@ -235,12 +227,8 @@ def _measure_surprises(passages: Sequence[Gram]) -> tuple[list[float], list[floa
     return first, following
 
 
-def _counts(grams: Iterable[Gram]) -> Counter[Gram]:
-    return Counter(grams)
-
-
-def _totals(counts: Iterable[Counter[Gram]]) -> Counter[Gram]:
+def _add_up(counters: Iterable[Counter[Gram]]) -> Counter[Gram]:
     total: Counter[Gram] = Counter()
-    for each in counts:
-        total.update(each)
+    for counter in counters:
+        total.update(counter)
     return total

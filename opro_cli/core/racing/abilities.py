@@ -1,4 +1,4 @@
-"""How hard the questions are, and how able the candidates, learnt from earlier answers."""
+"""Estimate the difficulty of questions and the ability of candidates from earlier answers."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from typing import NamedTuple
 
 from opro_cli.core.run.answers import Answers
 
-NODES = tuple(-3.6 + 0.3 * place for place in range(25))
-"""Where a standard normal ease is looked at; sums over so even a grid are close to integrals."""
+NODES = tuple(-3.6 + 0.3 * index for index in range(25))
+"""Grid for a standard normal ease; sums over it are close to integrals."""
 LEVELS = 8
-"""So many abilities stand for those of the reference."""
+"""Number of abilities that represent those of the reference."""
 WIDEST = 5.0
-"""The largest spread of the eases that is considered, in logits."""
+"""The largest spread of the eases, in logits."""
 LOGISTIC = 1.7**2
-"""The variance of the normal distribution that the logistic one is nearest to."""
+"""The variance of the normal distribution nearest to the logistic one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a candidate of some ability is expected to answer, a question each.
+    """The expected answers of a candidate of some ability to each question.
 
-    chances: of a right answer, in (0, 1). slopes: their derivatives by the ability, above 0.
+    `chances` of a right answer are in (0, 1); `slopes`, their derivatives by the ability, above 0.
     """
 
     chances: list[float]
     slopes: list[float]
 
     def weights(self) -> list[float]:
-        """By how much an answer speaks for a higher ability (the score of the likelihood)."""
+        """Return the weights of answers in the score of the likelihood of an ability."""
         return [slope / (p * (1 - p)) for p, slope in zip(self.chances, self.slopes, strict=True)]
 
     def information(self) -> list[float]:
-        """Fisher's, on the ability."""
+        """Return the Fisher information on the ability."""
         return list(map(mul, self.slopes, self.weights()))
 
 
 class Difficulties:
-    """The questions' eases, as far as the reference candidates tell them.
+    """Posterior eases of the questions, given the answers of reference candidates.
 
-    reference: one or more candidates that were asked all `questions`; scores between 0 and 1
-    count as that share of a right answer. centre: their mean ability, in logits.
+    `reference` has one or more candidates that were asked all `questions`; a score between 0 and
+    1 counts as that share of a right answer. `centre` is their mean ability, in logits.
     """
 
     __slots__ = ("_eases", "_kind", "_shares", "centre", "spread")
@@ -58,7 +58,7 @@ class Difficulties:
         abilities = [level * _compute_stretch(self.spread) for level in levels]
         self.centre = math.fsum(abilities) / len(abilities)
         self._eases = [self.spread * node for node in NODES]
-        # log of the chance that everyone is wrong, for one candidate of the reference.
+        # Log of the chance that everyone is wrong, per reference candidate.
         wrong = [
             -sum(math.log1p(math.exp(ability + ease)) for ability in abilities) / len(abilities)
             for ease in self._eases
@@ -72,8 +72,8 @@ class Difficulties:
                 self._shares.append(_compute_posterior(self._eases, wrong, *key))
             self._kind.append(kinds[key])
 
-    def expected(self, ability: float) -> Prediction:
-        """What a candidate of this ability (in logits) is expected to answer."""
+    def predict(self, ability: float) -> Prediction:
+        """Return the expected answers of a candidate of this ability (in logits)."""
         chance = [1 / (1 + math.exp(-ability - ease)) for ease in self._eases]
         slope = [p * (1 - p) for p in chance]
         chances = [min(1 - 1e-9, max(1e-9, sum(map(mul, s, chance)))) for s in self._shares]
@@ -84,7 +84,7 @@ class Difficulties:
 def _count_answers(
     reference: Sequence[Answers], questions: int
 ) -> tuple[list[float], list[int], float, int]:
-    """A question each: right answers and answers; over all: agreeing pairs of right ones, pairs."""
+    """Return right answers and answers by question, and in total agreeing right pairs and pairs."""
     right, squares, asked = [0.0] * questions, [0.0] * questions, [0] * questions
     for answers in reference:
         for question, outcome in answers.by_question.items():
@@ -98,27 +98,24 @@ def _count_answers(
 
 
 def _find_levels(reference: Sequence[Answers]) -> list[float]:
-    """Log-odds of being right that stand for those of the reference."""
+    """Return log-odds of right answers that represent those of the reference."""
     odds = []
     for answers in reference:
-        n = len(answers.by_question) - answers.excluded
-        right = answers.total()
+        n, right = len(answers.by_question) - answers.excluded, answers.total()
         odds.append(math.log((right + 0.5) / (n - right + 0.5)))
     odds.sort()
     step = max(1, len(odds) // LEVELS)
-    return [
-        math.fsum(odds[at : at + step]) / len(odds[at : at + step])
-        for at in range(0, len(odds), step)
-    ]
+    groups = (odds[start : start + step] for start in range(0, len(odds), step))
+    return [math.fsum(group) / len(group) for group in groups]
 
 
 def _compute_stretch(spread: float) -> float:
-    """How many times its log-odds over questions of such a spread a candidate's ability is."""
+    """Return the ratio of an ability to its log-odds over questions of this spread."""
     return math.sqrt(1 + spread * spread / LOGISTIC)
 
 
 def _find_spread(levels: Sequence[float], agreement: float) -> float:
-    """The spread of the eases at which two candidates agree as much as they do."""
+    """Return the spread of the eases that explains the agreement of two candidates."""
     low, high = 0.0, WIDEST
     for _ in range(10):
         middle = (low + high) / 2
@@ -130,7 +127,7 @@ def _find_spread(levels: Sequence[float], agreement: float) -> float:
 
 
 def _compute_agreement(levels: Sequence[float], spread: float) -> float:
-    """The covariance, over questions, of being right of two candidates."""
+    """Return the covariance over questions of two candidates' right answers."""
     abilities = [level * _compute_stretch(spread) for level in levels]
     both = mean = whole = 0.0
     for node in NODES:
@@ -146,28 +143,28 @@ def _compute_agreement(levels: Sequence[float], spread: float) -> float:
 def _compute_posterior(
     eases: Sequence[float], wrong: Sequence[float], right: float, asked: int
 ) -> list[float]:
-    """The share of each ease, given how many of those asked were right."""
+    """Return the probability of each ease, given the right answers among those asked."""
     logs = [
         right * ease + asked * none - node * node / 2
         for ease, none, node in zip(eases, wrong, NODES, strict=True)
     ]
-    most = max(logs)
-    raw = [math.exp(each - most) for each in logs]
+    largest = max(logs)
+    raw = [math.exp(log - largest) for log in logs]
     return list(map(mul, raw, repeat(1 / math.fsum(raw))))
 
 
 FAR = 3.0
-"""No estimate lies further, in logits, from the mean ability of the reference."""
+"""The largest distance, in logits, of an estimate from the mean ability of the reference."""
 STEP = 0.01
-"""A small change of ability, in logits, that shows how the information changes."""
+"""A small change of ability, in logits, for derivatives of the information."""
 POINTS, ROUNDS = 20, 30
-"""Abilities that the mixture is made of, and rounds of EM."""
+"""Abilities in the mixture, and rounds of EM."""
 NARROWEST = 1e-3
-"""The least variance of new candidates' abilities, in logits squared."""
+"""The smallest variance of new candidates' abilities, in logits squared."""
 
 
 class Ability(NamedTuple):
-    """One candidate's ability by its own answers: estimate and variance, in logits."""
+    """An ability estimated from a candidate's own answers, in logits, and its variance."""
 
     ability: float
     variance: float
@@ -175,19 +172,19 @@ class Ability(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What the ability of a candidate may be before it has answered: normal, in logits."""
+    """The normal prior of a new candidate's ability, in logits."""
 
     mean: float
     variance: float
 
 
 def measure_abilities(difficulties: Difficulties, candidates: Sequence[Answers]) -> list[Ability]:
-    """The abilities of those that have answered anything, whether stopped early or not.
+    """Return the abilities of candidates with any answers, stopped early or not.
 
-    One step from the reference's mean ability along the likelihood's score, with its curvature.
+    Takes one step from the reference's mean ability along the score, with its curvature.
     """
-    expected = difficulties.expected(difficulties.centre)
-    beyond = difficulties.expected(difficulties.centre + STEP)
+    expected = difficulties.predict(difficulties.centre)
+    beyond = difficulties.predict(difficulties.centre + STEP)
     weights, information = expected.weights(), expected.information()
     slopes = zip(expected.slopes, beyond.slopes, weights, strict=True)
     bends = [(more - slope) / STEP * weight for slope, more, weight in slopes]
@@ -195,7 +192,7 @@ def measure_abilities(difficulties: Difficulties, candidates: Sequence[Answers])
     result = []
     for answers in candidates:
         surplus = known = bend = 0.0
-        # Sorted, so that the order of arrival cannot show in the last digit.
+        # Sorted, because the order of a sum changes its last digits.
         for question, outcome in sorted(answers.by_question.items()):
             if not outcome.excluded:
                 surplus += (outcome.score or 0.0) * weights[question] - offsets[question]
@@ -209,7 +206,7 @@ def measure_abilities(difficulties: Difficulties, candidates: Sequence[Answers])
 
 
 def _find_root(surplus: float, known: float, bend: float) -> float:
-    """Where surplus = known x + bend x² / 2, on the branch through 0; bounded."""
+    """Solve surplus = known x + bend x² / 2 on the branch through 0, within FAR."""
     square = known * known + 2 * bend * surplus
     if square > 0 and abs(bend) > 1e-9:
         root = (math.sqrt(square) - known) / bend
@@ -219,29 +216,29 @@ def _find_root(surplus: float, known: float, bend: float) -> float:
 
 
 def estimate_prior(abilities: Sequence[Ability]) -> Prior:
-    """The normal distribution that they are most likely drawn from (by EM)."""
+    """Return the most likely normal distribution of the abilities (by EM)."""
     mean, variance = 0.0, 0.2
     for _ in range(15):
-        shares = [1 / (variance + each.variance) for each in abilities]
-        mean = sum(s * each.ability for s, each in zip(shares, abilities, strict=True))
+        shares = [1 / (variance + noise) for _, noise in abilities]
+        mean = sum(share * ability for share, (ability, _) in zip(shares, abilities, strict=True))
         mean /= sum(shares)
         spread = 0.0
-        for share, each in zip(shares, abilities, strict=True):
-            drawn = variance * share * (each.ability - mean)
-            spread += drawn * drawn + variance * each.variance * share
+        for share, (ability, noise) in zip(shares, abilities, strict=True):
+            shift = variance * share * (ability - mean)
+            spread += shift * shift + variance * noise * share
         variance = max(NARROWEST, spread / len(abilities))
     return Prior(mean, variance)
 
 
 def estimate_best(abilities: Sequence[Ability]) -> float:
-    """What the best of them is expected to be, in logits, given all of them."""
-    low = min(each.ability for each in abilities)
-    high = max(each.ability for each in abilities)
-    points = [low + (high - low) * place / (POINTS - 1) for place in range(POINTS)]
-    # Where a candidate is far from every point, 1e-300 keeps its row from being nothing.
+    """Return the expected ability of the best candidate, in logits, given all of them."""
+    low = min(ability for ability, _ in abilities)
+    high = max(ability for ability, _ in abilities)
+    points = [low + (high - low) * index / (POINTS - 1) for index in range(POINTS)]
+    # 1e-300 keeps the row of a candidate far from every point above 0.
     rows = [
-        [math.exp(-((each.ability - p) ** 2) / (2 * each.variance)) + 1e-300 for p in points]
-        for each in abilities
+        [math.exp(-((ability - point) ** 2) / (2 * variance)) + 1e-300 for point in points]
+        for ability, variance in abilities
     ]
     columns = list(zip(*rows, strict=True))
     mixture = [1 / POINTS] * POINTS
@@ -251,9 +248,6 @@ def estimate_best(abilities: Sequence[Ability]) -> float:
             share * sum(map(mul, column, inverse)) / len(rows)
             for share, column in zip(mixture, columns, strict=True)
         ]
-    return max(_weigh(points, list(map(mul, row, mixture))) for row in rows)
-
-
-def _weigh(points: Sequence[float], shares: Sequence[float]) -> float:
-    total: float = sum(map(mul, points, shares))
-    return total / sum(shares)
+    posteriors = (list(map(mul, row, mixture)) for row in rows)
+    best: float = max(sum(map(mul, points, shares)) / sum(shares) for shares in posteriors)
+    return best

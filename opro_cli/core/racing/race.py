@@ -3,10 +3,10 @@
 Method. Races among candidates on one order of questions are O. Maron and A. Moore's (Hoeffding
 races, NIPS 6, 1994), pairing by question is M. Birattari and others' (F-race, GECCO 2002). Here
 a candidate is not compared with one lucky answer sheet. The candidates of earlier steps tell how
-hard each question is (core.difficulty) and how able the best of them is, without its luck
-(core.abilities). At each boundary the score test of "as able as that best one" looks at the
-candidate's answers so far: surplus = sum of (answer - chance of a right one) * weight, which has
-mean 0 and the Fisher information as its variance. It stops where
+hard each question is and how able the best of them is, without its luck (racing.abilities). At
+each boundary the score test of "as able as that best one" looks at the candidate's answers so far:
+surplus = sum of (answer - chance of a right one) * weight, which has mean 0 and the Fisher
+information as its variance. It stops where
 
     surplus < -(a + b * information)   and   it has fewer right than the best one on train,
 
@@ -62,22 +62,20 @@ BLOCK = 10
 ALPHA = 0.05
 """The chance that a candidate as able as the best before it is stopped."""
 LEAST = 4
-"""So many candidates must have answered everything before any is stopped."""
+"""Candidates that must have answered everything before any is stopped."""
 REFERENCE = 48
-"""Candidates that tell how hard the questions are: the first third early ones, then the latest."""
+"""Candidates for estimating difficulties: a third early ones, then the latest."""
 RECENT = 64
-"""Candidates, the latest, that tell what abilities there are."""
+"""Candidates, the latest, for estimating abilities."""
 OVERSHOOT = 0.583
 MODEL_ERROR = 0.02
-"""How far off the model's mean chance on unasked questions may be (a standard deviation)."""
+"""Standard deviation of the model's mean chance on unasked questions."""
 
 
 class _RaceQuestion(NamedTuple):
-    """What is expected of a candidate as able as the best on the question at `place` in train.
+    """A train `question`, the expectation for the best ability, and the leader's score."""
 
-    lead: the score of the leader on train."""
-
-    place: int
+    question: int
     chance: float
     weight: float
     information: float
@@ -94,11 +92,12 @@ class _Test:
 
 
 class Race:
-    """The race that the candidates of one step run.
+    """The race of the candidates of one step.
 
-    order: all train questions in the order in which they are asked. boundaries: numbers of
-    questions after which decisions fall, ascending, the last being all of them; only that one
-    where nobody can be stopped.
+    Attributes:
+        order: All train questions in the order in which they are asked.
+        boundaries: Ascending numbers of questions after which decisions fall, the last one all
+            of them; only that one if no candidate can be stopped.
     """
 
     __slots__ = ("_difficulties", "_prior", "_test", "boundaries", "order")
@@ -112,11 +111,17 @@ class Race:
 
     @classmethod
     def start(cls, earlier: Sequence[Answers], questions: int, seed: int, step: int) -> Race:
-        """The race of a step.
+        """Return the race of a step.
 
-        earlier: train answers of the candidates of earlier steps, in the order in which they
-        joined, stopped early or not. questions: how many train has. With fewer than LEAST that
-        answered everything, and with one block of questions, nobody is ever stopped.
+        With fewer than LEAST candidates that answered everything, or with one block of questions,
+        no candidate is stopped.
+
+        Args:
+            earlier: Train answers of candidates of earlier steps, in the order in which they
+                joined, stopped early or not.
+            questions: Number of train questions.
+            seed: The seed of the run.
+            step: The step, which with the seed decides the order among ties.
         """
         order = list(range(questions))
         create_rng(seed, "race", step).shuffle(order)
@@ -130,25 +135,25 @@ class Race:
         difficulties = Difficulties(_select_reference(full, questions), questions)
         abilities = measure_abilities(difficulties, recent)
         prior, best = estimate_prior(abilities), estimate_best(abilities)
-        telling = difficulties.expected((prior.mean + best) / 2).information()
+        telling = difficulties.predict((prior.mean + best) / 2).information()
         order.sort(key=lambda question: -telling[question])  # stable: ties stay shuffled
         race = cls(order)
         race._difficulties, race._prior = difficulties, prior
         race.boundaries = (*range(BLOCK, questions, BLOCK), questions)
-        at_best = difficulties.expected(best)
+        at_best = difficulties.predict(best)
         race._test = _fit_line(
             _build_questions(race.order, at_best, leader), race.boundaries, (best - prior.mean) / 2
         )
         return race
 
     def is_stopped(self, answers: Answers, n: int) -> bool:
-        """Is a candidate stopped that has answered the first `n` questions of the order?"""
+        """Return whether a candidate is stopped after the first `n` questions of the order."""
         if self._test is None or n >= len(self.order):
             return False
         by_question = answers.by_question
         surplus = known = lag = 0.0
-        for place, chance, weight, information, lead in self._test.questions[:n]:
-            outcome = by_question[place]
+        for question, chance, weight, information, lead in self._test.questions[:n]:
+            outcome = by_question[question]
             if not outcome.excluded:
                 score = outcome.score or 0.0
                 surplus += (score - chance) * weight
@@ -157,9 +162,9 @@ class Race:
         return lag > 0 and surplus < -(self._test.start + self._test.slope * known)
 
     def estimate(self, answers: Answers) -> Estimate:
-        """The score on all questions of a candidate that has answered some of them.
+        """Estimate a candidate's score on all questions from its answers to some of them.
 
-        Raises ValueError where too little is known for a model and no answer counts.
+        Raises ValueError without a model if no answer counts.
         """
         if self._difficulties is None:
             score = answers.score()
@@ -167,7 +172,7 @@ class Race:
                 raise ValueError("an estimate needs at least one answer that counts")
             return Estimate(score.mean, score.interval)
         ability, variance = _estimate_ability(self._difficulties, self._prior, answers)
-        expected = self._difficulties.expected(ability)
+        expected = self._difficulties.predict(ability)
         missing = [q for q in self.order if q not in answers.by_question]
         chances = [expected.chances[q] for q in missing]
         slope = math.fsum(expected.slopes[q] for q in missing)
@@ -184,38 +189,31 @@ class Race:
 
 
 def _select_reference(full: Sequence[Answers], questions: int) -> Sequence[Answers]:
-    """Who tells how hard the questions are.
+    """Return the candidates for estimating difficulties.
 
-    Whoever has everything right or wrong tells nothing of them. The early ones were not chosen
-    by an earlier race, so that the less able are heard too.
+    A candidate with everything right or wrong has no information. Early candidates were not
+    selected by a race, so they include less able ones.
     """
-    telling = [a for a in full if 0 < a.total() < questions - a.excluded]
-    if len(telling) < 2:
-        telling = list(full)
-    if len(telling) <= REFERENCE:
-        return telling
+    informative = [a for a in full if 0 < a.total() < questions - a.excluded]
+    if len(informative) < 2:
+        informative = list(full)
+    if len(informative) <= REFERENCE:
+        return informative
     early = REFERENCE // 3
-    return [*telling[:early], *telling[early - REFERENCE :]]
+    return [*informative[:early], *informative[early - REFERENCE :]]
 
 
 def _build_questions(
     order: Sequence[int], expected: Prediction, leader: Answers
 ) -> list[_RaceQuestion]:
-    weights, information = expected.weights(), expected.information()
-    return [
-        _RaceQuestion(
-            index,
-            expected.chances[index],
-            weights[index],
-            information[index],
-            leader.by_question[index].score or 0.0,
-        )
-        for index in order
-    ]
+    scores = (leader.by_question[index].score or 0.0 for index in range(len(order)))
+    parts = (expected.chances, expected.weights(), expected.information(), scores)
+    questions = [_RaceQuestion(*row) for row in zip(range(len(order)), *parts, strict=True)]
+    return [questions[index] for index in order]
 
 
 def _fit_line(questions: list[_RaceQuestion], boundaries: Sequence[int], slope: float) -> _Test:
-    """The line of this slope that is crossed with chance ALPHA by one as able as the best."""
+    """Return the line of this slope that a candidate of the best ability crosses with ALPHA."""
     slope = max(0.0, slope)
     whole = math.fsum(question.information for question in questions[: boundaries[-2]])
     beyond = OVERSHOOT * math.sqrt(whole / (len(boundaries) - 1))
@@ -230,7 +228,7 @@ def _fit_line(questions: list[_RaceQuestion], boundaries: Sequence[int], slope: 
 
 
 def _compute_crossing(start: float, slope: float, until: float) -> float:
-    """The chance that a Brownian motion meets the line start + slope * t before `until`."""
+    """Return the probability that a Brownian motion meets start + slope * t before `until`."""
     root = math.sqrt(until)
     late = _normal_cdf((slope * until - start) / root)
     return _normal_cdf(-(start + slope * until) / root) + math.exp(-2 * start * slope) * late
@@ -243,10 +241,10 @@ def _normal_cdf(x: float) -> float:
 def _estimate_ability(
     difficulties: Difficulties, prior: Prior, answers: Answers
 ) -> tuple[float, float]:
-    """A candidate's most likely ability, and its variance, given prior and answers."""
+    """Return a candidate's most likely ability, and its variance, given prior and answers."""
     ability, known = prior.mean, 1 / prior.variance
     for _ in range(3):  # Fisher's scoring; after three steps nothing moves
-        expected = difficulties.expected(ability)
+        expected = difficulties.predict(ability)
         weights = expected.weights()
         surplus, known = (prior.mean - ability) / prior.variance, 1 / prior.variance
         for question, outcome in sorted(answers.by_question.items()):

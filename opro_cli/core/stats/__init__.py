@@ -1,1 +1,1 @@
-"""Intervals and tests, as small pure functions with their assumptions stated."""
+"""Confidence intervals and tests, as pure functions with stated assumptions."""

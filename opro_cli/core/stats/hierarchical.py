@@ -1,8 +1,8 @@
-"""Means of measurements that share what they were measured on: tasks, seeds and questions.
+"""Means of measurements with shared tasks, seeds and questions.
 
-A question that several runs asked is one question, a task that several runs worked on is one
-task: more runs on the same ones make nothing surer about others. So tasks, and the questions of
-a task, are what is taken to be a random sample here, and for one task the seeds of its runs.
+A question asked by several runs is one question, and a task of several runs is one task: more
+runs say nothing about other tasks. So the random samples are tasks and the questions of each
+task, and for a single task the seeds of its runs.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from opro_cli.core.stats.intervals import Z_95, Interval
 
 RESAMPLES = 2_000
 MOST_WORK = 2_000_000
-"""Values drawn for the bootstrap at most; the means of larger samples are normal."""
+"""Values drawn in a bootstrap, at most; means of larger samples are drawn as normal."""
 
 POOL = 200
-"""Resampled means of a task's questions that the resampled tasks take theirs from."""
+"""Resampled means of a task's questions from which the resampled tasks draw theirs."""
 _NORMAL_FROM = 300
 """Degrees of freedom from which Student's t is the normal distribution to 1 in 200."""
 
@@ -36,17 +36,16 @@ class Estimate:
 
 
 def estimate_over_tasks(tasks: Sequence[Sequence[float]], random: Random) -> Estimate:
-    """The mean of task means, each task counting as much as another.
+    """Estimate the mean of task means, all of equal weight, for other tasks.
 
-    tasks: for each its values, one a question, at least one each; at least two tasks. A task's
-    mean is in [-1, 1].
-    The interval is the wider, at each end, of Student's t over the task means and the percentile
-    bootstrap of tasks and then of questions in them (Davison and Hinkley, Bootstrap Methods and
+    `tasks` has at least two tasks, each with a value in [-1, 1] for at least one question.
+    At each end the interval is the wider of Student's t over the task means and the percentile
+    bootstrap of tasks and then of their questions (Davison and Hinkley, Bootstrap Methods and
     their Application, 1997, section 3.8). The bootstrap alone is too narrow with few tasks, t
-    alone where few tasks happen to agree.
+    alone if few tasks happen to agree.
     """
     if len(tasks) < 2 or not all(tasks):
-        raise ValueError("two tasks at least, with a question each")
+        raise ValueError("expected at least two tasks, each with a question")
     means = [mean(values) for values in tasks]
     middle = mean(means)
     spread = t_95(len(means) - 1) * math.sqrt(variance(means) / len(means))
@@ -56,9 +55,9 @@ def estimate_over_tasks(tasks: Sequence[Sequence[float]], random: Random) -> Est
 
 
 def estimate_these_tasks(tasks: Sequence[Sequence[float]]) -> Estimate:
-    """The same mean where no other tasks are meant: only questions are a sample, in each task.
+    """Estimate the mean of task means for these tasks, of which only questions are a sample.
 
-    tasks: as above, or only one. Student's t with as many degrees of freedom as questions allow.
+    `tasks` has at least one task. Student's t with all the degrees of freedom of the questions.
     """
     count, freedom = len(tasks), sum(len(values) - 1 for values in tasks)
     middle = mean(mean(values) for values in tasks)
@@ -70,14 +69,14 @@ def estimate_these_tasks(tasks: Sequence[Sequence[float]]) -> Estimate:
 
 
 def _bootstrap(tasks: Sequence[Sequence[float]], random: Random) -> list[float]:
-    """Means of resampled questions of resampled tasks, ascending."""
+    """Return means of resampled questions of resampled tasks, ascending."""
     count = len(tasks)
-    # Pools are of one length: to draw from all of them is to draw a task and then from its pool.
-    pools = [each for values in tasks for each in _pool(values, MOST_WORK // count, random)]
+    # Pools have one length, so drawing from all is drawing a task and then from its pool.
+    pools = [value for values in tasks for value in _resample(values, MOST_WORK // count, random)]
     return sorted(mean(random.choices(pools, k=count)) for _ in range(RESAMPLES))
 
 
-def _pool(values: Sequence[float], most_work: int, random: Random) -> list[float]:
+def _resample(values: Sequence[float], most_work: int, random: Random) -> list[float]:
     n = len(values)
     if n * POOL > most_work:  # the mean of so many is normal
         middle = mean(values)
@@ -87,17 +86,17 @@ def _pool(values: Sequence[float], most_work: int, random: Random) -> list[float
 
 
 def estimate_over_seeds(seeds: Sequence[Sequence[float]]) -> Estimate:
-    """The mean over seeds and questions, both random samples: another seed finds another prompt.
+    """Estimate the mean over seeds and questions, both random samples.
 
-    seeds: for each its values in [-1, 1] on the same questions, in the same order; two seeds at
-    least. One question says nothing of others: its interval is all there is. The variance of the
-    mean is that of two crossed random effects (Searle, Casella and McCulloch, Variance
-    Components, 1992, section 4.7): what seed means vary by, and question means, less what both
-    of them count. Student's t with Satterthwaite's degrees of freedom.
+    `seeds` has at least two seeds, each with values in [-1, 1] on the same questions in the same
+    order. A single question gives the whole interval. The variance of the mean is that of two
+    crossed random effects (Searle, Casella and McCulloch, Variance Components, 1992, section
+    4.7): the variance of seed means plus that of question means, less the part in both. Student's
+    t with Satterthwaite's degrees of freedom.
     """
     count, n = len(seeds), len(seeds[0]) if seeds else 0
     if count < 2 or n < 1 or any(len(values) != n for values in seeds):
-        raise ValueError("two seeds at least, all on the same questions")
+        raise ValueError("expected at least two seeds, all on the same questions")
     by_seed = [mean(values) for values in seeds]
     by_question = [mean(values) for values in zip(*seeds, strict=True)]
     middle = mean(by_seed)
@@ -120,7 +119,7 @@ def estimate_over_seeds(seeds: Sequence[Sequence[float]]) -> Estimate:
 
 @cache
 def t_95(freedom: float) -> float:
-    """What Student's t stays within, plus or minus, 95 times of 100; degrees of freedom >= 1."""
+    """Return the 97.5 % quantile of Student's t with `freedom` >= 1 degrees of freedom."""
     if freedom >= _NORMAL_FROM:
         return Z_95
     # t = sqrt(freedom) tan(angle): the density of the angle is cos(angle) ** (freedom - 1).
@@ -136,7 +135,7 @@ def t_95(freedom: float) -> float:
 
 
 def _integrate_cosine(end: float, power: float, parts: int = 200) -> float:
-    """The integral of cos ** power from 0 to `end`, by Simpson's rule."""
+    """Return the integral of cos ** power from 0 to `end`, by Simpson's rule."""
     step = end / parts
     heights = (math.pow(math.cos(i * step), power) for i in range(1, parts))
     inner = math.fsum((2 if i % 2 else 4) * height for i, height in enumerate(heights))

@@ -1,12 +1,12 @@
 """The paired test behind every verdict: two prompts, scored on the same questions.
 
-Right or wrong scores are compared by McNemar's test, scores in between by `compare_graded_scores`.
+Right/wrong scores are compared by McNemar's test, scores in between by `compare_graded_scores`.
 
-Graded scores are the harder case. A prompt that is a little better on nineteen questions of twenty
-and useless on the last can have the same mean, and 28 % of samples of 25 questions show no useless
-answer. Tests that go by the sample alone call it improved then: t, bootstrap-t, and sign flips,
-which assume symmetric differences (studentising them changes nothing: flips leave the sum of
-squares alone). `python -m tests.bench.graded` has the figures.
+Graded scores are harder. A prompt that is a little better on nineteen questions of twenty and
+useless on the last can have the same mean, and 28 % of samples of 25 questions show no useless
+answer. Tests based on the sample alone then report an improvement: t, bootstrap-t, and sign flips,
+which assume symmetric differences (studentising does not help: flips keep the sum of squares).
+`python -m tests.bench.graded` prints the figures.
 """
 
 from __future__ import annotations
@@ -32,30 +32,29 @@ ALPHA = 0.05
 CAUTION = 0.75
 """The weight of the unseen worst case against the unseen best case, 0.5 to 1.
 
-1 is Gaffke's test. On right or wrong scores 1/2 is McNemar's mid-p test, and 1 the exact one. At
-1/2 the rate of "improved" without a gain, nominally 2.5 %, reaches 4 % when scores are skewed; at
-3/4 it stayed below 3 % in every case simulated.
+1 is Gaffke's test. On right/wrong scores 1/2 is McNemar's mid-p test, and 1 the exact one. At 1/2
+the rate of false improvements, nominally 2.5 %, reaches 4 % for skewed scores; at 3/4 it stayed
+below 3 % in all simulations.
 """
 
 MOST_VALUES = 250
-"""More distinct differences than this are binned: the time taken does not grow with the sample."""
+"""More distinct differences than this are binned, which bounds the time."""
 
 STEPS = 24
 """Bisections for an end of the interval, to 1e-7."""
 
 DIGITS = 12
-"""Smaller differences are rounding, and too small to divide by."""
+"""Decimal places of differences; smaller ones are rounding errors."""
 
 Weighted = Sequence[tuple[float, int]]
-"""Values, each with how often it occurs."""
+"""Values and their counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class GradedTest:
     """A p-value and the 95 % interval that agrees with it: 0 is outside exactly when p < 0.05.
 
-    questions_needed: how many would tell a difference like this one from 0 with a power of 80 %;
-    None when there is no difference.
+    `questions_needed` would detect this difference with a power of 80 %; None without one.
     """
 
     p_value: float
@@ -65,11 +64,11 @@ class GradedTest:
 
 @dataclass(frozen=True, slots=True)
 class PairedTest:
-    """Two prompts on the same questions.
+    """The test `name` of two prompts on the same `n` questions.
 
-    name: of the test. gained, lost: questions on which the second, or the first, scored higher.
-    difference: of the means, second minus first. interval: 95 %, for the difference.
-    questions_needed: as in `GradedTest`.
+    `gained` and `lost` count questions on which the second, or the first, prompt scored higher.
+    `difference` is that of the means, second minus first, with its 95 % `interval`.
+    `questions_needed` is as in `GradedTest`.
     """
 
     name: str
@@ -86,16 +85,29 @@ def compare_scores(pairs: Sequence[tuple[float, float]]) -> PairedTest:
     """Test whether the second of two prompts scores differently from the first.
 
     Args:
-        pairs: for each question the first prompt's score and the second's, 0 to 1.
+        pairs: The first and the second prompt's score, 0 to 1, for each question.
 
     Raises:
-        ValueError: there is no question.
+        ValueError: There is no question.
     """
-    differences = [second - first for first, second in pairs]
+    graded = any(score not in (0.0, 1.0) for pair in pairs for score in pair)
+    return compare_differences([second - first for first, second in pairs], graded=graded)
+
+
+def compare_differences(differences: Sequence[float], *, graded: bool) -> PairedTest:
+    """Test whether a mean of paired differences is 0.
+
+    Args:
+        differences: Score of the second prompt minus that of the first, for each question.
+        graded: Whether some scores are between right and wrong.
+
+    Raises:
+        ValueError: There is no question.
+    """
     n = len(differences)
     gained = sum(difference > 0 for difference in differences)
     lost = sum(difference < 0 for difference in differences)
-    if all(score in (0.0, 1.0) for pair in pairs for score in pair):
+    if not graded:
         name, p_value = MCNEMAR, mcnemar_mid_p(gained, lost)
         interval = difference_interval(gained, lost, n)
         needed = count_questions_needed(gained / n, lost / n)
@@ -113,20 +125,20 @@ def compare_graded_scores(differences: Sequence[float]) -> GradedTest:
     Gaffke's test (N. Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the
     mean of a nonnegative variable", Mathematical Methods of Statistics 14, 2005; as an interval in
     Learned-Miller and Thomas, arXiv:1905.06208, 2019). The weights of the observed differences are
-    drawn uniformly from all that sum to 1, as in the Bayesian bootstrap, and one question that was
-    not observed joins them at the worst value there is, -1 for a gain. The one-sided p-value is the
-    chance that the weighted mean is not positive. No distribution is known for which its size
-    exceeds the level; there is no general proof. It is conservative, so the p-value here takes a
-    quarter from the same chance with the unobserved question at its best (see `CAUTION`).
+    uniform on all that sum to 1, as in the Bayesian bootstrap, and an unobserved question joins
+    them at the worst value, -1 for a gain. The one-sided p-value is the probability that the
+    weighted mean is not positive. No distribution is known for which its size exceeds the level;
+    there is no general proof. It is conservative, so a quarter of the p-value here is the same
+    probability with the unobserved question at its best (see `CAUTION`).
 
-    The interval holds the means that are not rejected, and is symmetric: differences of the other
-    sign give the same p-value and the mirrored interval. Nothing is drawn at random.
+    The interval holds the means that are not rejected. Differences of opposite sign give the same
+    p-value and the mirrored interval. The computation is deterministic.
 
     Args:
-        differences: score of the second prompt minus that of the first, a question each.
+        differences: Score of the second prompt minus that of the first, for each question.
 
     Raises:
-        ValueError: there is no difference.
+        ValueError: There is no difference.
     """
     if not differences:
         raise ValueError("an interval needs at least one question")
@@ -139,7 +151,7 @@ def compare_graded_scores(differences: Sequence[float]) -> GradedTest:
 
 
 def _count_values(differences: Sequence[float]) -> Weighted:
-    """Count the distinct values; where there are too many, the means of narrow bins."""
+    """Count the distinct values, or the means of narrow bins if there are too many."""
     counts = Counter(differences)
     if len(counts) <= MOST_VALUES:
         return sorted(counts.items())
@@ -168,19 +180,19 @@ def _find_lower_bound(values: Weighted) -> float:
 
     n = sum(count for _, count in values)
     observed = math.fsum(value * count for value, count in values) / n
-    # Searched on one side of 0 only, so that rounding cannot part the interval from the p-value.
+    # Searched on one side of 0 only, so that rounding cannot contradict the p-value.
     if rejects(0.0):
         return find_edge(rejects, observed, 0.0, STEPS)
     return find_edge(rejects, min(observed, 0.0), -1.0, STEPS)
 
 
 def compute_chance_below_zero(values: Weighted) -> float:
-    """Return the chance that a randomly weighted sum of these values is not positive.
+    """Return the probability that a randomly weighted sum of these values is not positive.
 
-    The weights are exponential variables; divided by their sum, which does not change the sign,
-    they are uniform on all weights that sum to 1. By the saddlepoint approximation of Lugannani
-    and Rice (Advances in Applied Probability 12, 1980) in the form of Barndorff-Nielsen (Biometrika
-    73, 1986): within 3 % of the true chance where that is 0.01 or more, even for two values.
+    The weights are exponential variables; divided by their sum, which keeps the sign, they are
+    uniform on all weights that sum to 1. Uses the saddlepoint approximation of Lugannani and Rice
+    (Advances in Applied Probability 12, 1980) in the form of Barndorff-Nielsen (Biometrika 73,
+    1986): within 3 % of a true probability of 0.01 or more, even for two values.
     """
     values = [(value, count) for value, count in values if value]
     if not any(value > 0 for value, _ in values):
@@ -194,7 +206,7 @@ def compute_chance_below_zero(values: Weighted) -> float:
     root = math.copysign(math.sqrt(max(0.0, 2 * exponent)), saddle)
     if abs(root) > 1e-3:
         root += math.log(saddle * math.sqrt(variance) / root) / root
-    else:  # 0 / 0 at the mean of the sum: the limit is a sixth of its skewness
+    else:  # 0 / 0: the limit is a sixth of the skewness
         root = math.fsum(count * value**3 for value, count in tilted) / (3 * variance**1.5)
     return math.erfc(-root / math.sqrt(2)) / 2
 
@@ -225,7 +237,7 @@ def _count_questions_needed(differences: Sequence[float]) -> int | None:
         return None
     normal = NormalDist()
     z = normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(POWER)
-    variance = math.fsum(each**2 for each in differences) / n - mean**2
+    variance = math.fsum(difference**2 for difference in differences) / n - mean**2
     shift = 2 * CAUTION - 1
     half = mean * shift + z**2 * variance / 2
     return math.ceil((half + math.sqrt(half**2 + mean**2 * (z**2 - shift**2))) / mean**2)

@@ -1,4 +1,4 @@
-"""A sweep: one config, and the values that its runs have of some keys; each combination a cell."""
+"""The cells of a sweep: a base config under each combination of the values of some keys."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MAX_NAME = 64
 _RANGE = re.compile(r"(\d{1,9})\.\.(\d{1,9})")
 
 Values = Mapping[str, Any]
-"""What a cell sets in the base config, by dotted key: "search.seed" or a whole section."""
+"""The values that a cell sets in the base config, by dotted key ("search.seed") or section."""
 Axis = tuple[str, Sequence[Any]]
-"""A key and the values that it has in turn."""
+"""A key and its values."""
 
 
 _CELL = {"type": "object", "minProperties": 1}
@@ -42,35 +42,37 @@ _CELL = {"type": "object", "minProperties": 1}
 )
 def _read_axes(value: Any) -> tuple[Axis, ...]:
     if not isinstance(value, Mapping) or not value:
-        raise ValueError("keys of the config with a list of values each, search.seed: [0, 1, 2]")
+        raise ValueError("config keys with a list of values each, such as search.seed: [0, 1, 2]")
     return tuple((str(name), _read_values(str(name), values)) for name, values in value.items())
 
 
 def _read_values(name: str, values: Any) -> list[Any]:
-    """The values of one key; "0..4" is 0, 1, 2, 3, 4."""
-    between = _RANGE.fullmatch(values) if isinstance(values, str) else None
-    if between:
-        low, high = map(int, between.groups())
+    """Read the values of one key; "0..4" stands for 0, 1, 2, 3, 4."""
+    bounds = _RANGE.fullmatch(values) if isinstance(values, str) else None
+    if bounds:
+        low, high = map(int, bounds.groups())
         if low <= high < low + MAX_CELLS:
             return list(range(low, high + 1))
     if not isinstance(values, list) or not values:
-        told = f"a list of values under {name}, or whole numbers from one to another as 0..4"
-        raise ValueError(f"{told} (it has {show(values)})")
-    return [_convert_keys(each) for each in values]
+        raise ValueError(
+            f"a list of values under {name}, or a range of whole numbers such as 0..4 "
+            f"(it has {show(values)})"
+        )
+    return [_convert_keys(value) for value in values]
 
 
 @reads("a list of cells, each its keys with one value", type="array", items=_CELL)
 def _read_cells(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(each, Mapping) and each for each in value):
-        raise ValueError("a list of cells, each its keys with one value, [{search.seed: 3}]")
-    return [_convert_keys(each) for each in value]
+    if not isinstance(value, list) or not all(isinstance(c, Mapping) and c for c in value):
+        raise ValueError("a list of cells, each a value for some keys, such as [{search.seed: 3}]")
+    return [_convert_keys(cell) for cell in value]
 
 
 def _convert_keys(value: Any) -> Any:
-    """The same with all keys texts: YAML has others, which no config knows and JSON cannot have."""
+    """Convert all keys to strings: YAML allows others, which JSON and the config do not."""
     if isinstance(value, Mapping):
-        return {str(name): _convert_keys(each) for name, each in value.items()}
-    return [_convert_keys(each) for each in value] if isinstance(value, list) else value
+        return {str(name): _convert_keys(item) for name, item in value.items()}
+    return [_convert_keys(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,9 @@ class SweepSettings:
 class Cell:
     """One run of a sweep.
 
-    name: of its folder, different for every cell. where: in the sweep file its values stand.
+    Attributes:
+        name: The unique name of its run folder.
+        where: The position of its values in the sweep file.
     """
 
     name: str
@@ -111,28 +115,30 @@ class Cell:
 
 
 def expand_cells(sweep: SweepSettings) -> tuple[tuple[Cell, ...], tuple[Problem, ...]]:
-    """The cells in the order of the file, or what is wrong with it."""
+    """Return the cells in the order of the file, or none and the problems of the file."""
     names, axes = [name for name, _ in sweep.matrix], [values for _, values in sweep.matrix]
     total = math.prod(map(len, axes))
     if total > MAX_CELLS:
-        told = f"{total:,} combinations; expected {MAX_CELLS:,} at most"
-        return (), (Problem(("matrix",), told),)
-    grid = [dict(zip(names, each, strict=True)) for each in product(*axes)]
-    chosen = [each for each in grid if each and not any(map(_in(each), sweep.exclude))]
-    places: list[Path] = [("matrix",)] * len(chosen)
-    places += [("include", place) for place in range(len(sweep.include))]
-    chosen += [dict(each) for each in sweep.include]
-    problems = list(_find_problems(sweep, grid, chosen))
-    return ((), tuple(problems)) if problems else (tuple(_name_cells(chosen, places)), ())
+        problem = f"{total:,} combinations; expected {MAX_CELLS:,} at most"
+        return (), (Problem(("matrix",), problem),)
+    grid = [dict(zip(names, values, strict=True)) for values in product(*axes)]
+    chosen = [
+        cell for cell in grid if cell and not any(_has_all(cell, out) for out in sweep.exclude)
+    ]
+    paths: list[Path] = [("matrix",)] * len(chosen)
+    paths += [("include", index) for index in range(len(sweep.include))]
+    chosen += [dict(values) for values in sweep.include]
+    problems = tuple(_find_problems(sweep, grid, chosen))
+    return ((), problems) if problems else (tuple(_name_cells(chosen, paths)), ())
 
 
 def build_config(base: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
-    """The config of a cell as plain data.
+    """Return the config of a cell as plain data.
 
-    A `task` takes the place of the base's; other sections are laid over theirs, key by key.
+    A `task` replaces the base's; other sections are merged into the base's, key by key.
     """
     config = {**base, "name": cell.name}
-    for dotted in sorted(cell.values, key=lambda each: each.count(".")):
+    for dotted in sorted(cell.values, key=lambda name: name.count(".")):
         value = cell.values[dotted]
         if dotted == "task":
             config["task"] = value
@@ -143,51 +149,49 @@ def build_config(base: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     return config
 
 
-def _in(cell: Values) -> Any:
-    """Are these values all of them the cell's?"""
-    return lambda values: all(name in cell and cell[name] == values[name] for name in values)
+def _has_all(cell: Values, values: Values) -> bool:
+    return all(name in cell and cell[name] == values[name] for name in values)
 
 
 def _find_problems(
     sweep: SweepSettings, grid: Sequence[Values], chosen: Sequence[Values]
 ) -> Iterator[Problem]:
-    for place, values in enumerate(sweep.exclude):
-        if not any(_in(each)(values) for each in grid):
-            told = f"no combination of the matrix has {show(dict(values))}"
-            yield Problem(("exclude", place), told)
+    for index, values in enumerate(sweep.exclude):
+        if not any(_has_all(cell, values) for cell in grid):
+            problem = f"no combination of the matrix has {show(dict(values))}"
+            yield Problem(("exclude", index), problem)
     if sweep.budget.minutes is not None:
-        told = "not over cells that run side by side; set it in the base config, for each of them"
-        yield Problem(("budget", "minutes"), told)
+        problem = "not over cells that run side by side; set it in the base config, for each cell"
+        yield Problem(("budget", "minutes"), problem)
     seen: set[str] = set()
-    for each in chosen:
-        if _digest(each) in seen:
-            yield Problem((), f"two cells are the same: {show(dict(each))}; keep one")
-        seen.add(_digest(each))
+    for values in chosen:
+        if _digest(values) in seen:
+            yield Problem((), f"two cells are the same: {show(dict(values))}; keep one")
+        seen.add(_digest(values))
     if not chosen:
         yield Problem((), "no cell; name some under matrix or include")
 
 
-def _name_cells(chosen: Sequence[Values], places: Sequence[Path]) -> Iterator[Cell]:
+def _name_cells(chosen: Sequence[Values], paths: Sequence[Path]) -> Iterator[Cell]:
     names = [_build_name(values) for values in chosen]
-    folded = [name.lower() for name in names]  # some file systems do not tell case
-    for name, values, place in zip(names, chosen, places, strict=True):
-        if folded.count(name.lower()) > 1:
-            name = f"{name[: MAX_NAME - 7]}-{_digest(values)[:6]}"
-        yield Cell(name, values, place)
+    folded = [name.lower() for name in names]  # some file systems ignore case
+    for name, values, path in zip(names, chosen, paths, strict=True):
+        is_unique = folded.count(name.lower()) == 1
+        unique = name if is_unique else f"{name[: MAX_NAME - 7]}-{_digest(values)[:6]}"
+        yield Cell(unique, values, path)
 
 
 def _build_name(values: Values) -> str:
-    told = "_".join(filter(None, (_shorten_value(name, value) for name, value in values.items())))
-    told = re.sub(r"[^A-Za-z0-9._-]+", "-", told).strip("._-") or _digest(values)[:12]
-    if len(told) > MAX_NAME:
-        told = f"{told[: MAX_NAME - 13]}-{_digest(values)[:12]}"
-    return told
+    labels = "_".join(filter(None, (_shorten_value(name, value) for name, value in values.items())))
+    digest = _digest(values)[:12]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", labels).strip("._-") or digest
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 13]}-{digest}"
 
 
 def _shorten_value(name: str, value: Any) -> str:
-    """What tells this value from the others of its key, in a few letters."""
+    """Return a few letters that distinguish this value from others of its key."""
     if isinstance(value, Mapping):
-        value = next((value[each] for each in ("preset", "model") if each in value), None)
+        value = next((value[part] for part in ("preset", "model") if part in value), None)
         return _shorten_value(name, value) if isinstance(value, str) else ""
     if isinstance(value, str):
         return value.rstrip("/").rpartition("/")[2].removesuffix(".yaml")[:40]
@@ -197,5 +201,5 @@ def _shorten_value(name: str, value: Any) -> str:
 
 
 def _digest(values: Values) -> str:
-    spelt = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(spelt.encode("utf-8", "surrogatepass")).hexdigest()
+    encoded = json.dumps(values, sort_keys=True, default=str)
+    return hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()

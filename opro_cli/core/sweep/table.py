@@ -1,4 +1,4 @@
-"""Where every cell of a sweep stands, as the processes tell it: never saved, only shown."""
+"""The state of every cell of a sweep, as its process reports it: shown, never saved."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Any, Literal
 from opro_cli.core.settings.settings import BudgetSettings
 
 Status = Literal["waiting", "running", "finished", "stopped", "failed", "elsewhere"]
-"""elsewhere: another process is at work on the cell, and this session leaves it alone."""
-
-_BY_ENDING: Mapping[str, Status] = {"finished": "finished", "elsewhere": "elsewhere"}
+"""elsewhere: another process works on the cell, and this session leaves it alone."""
 
 
 @dataclass(slots=True)
 class CellRow:
     """A cell.
 
-    phase, expected: of its run while it goes; expected: calls of the whole run at most. best: the
-    split and the mean of the best candidate so far. spend: of all sessions, as `result.json` has
-    it; None before anything was told. result: as in `result.json`. stopped_by: the ceiling that
-    ended it. calls_before: calls of earlier sessions. place: who ended how manieth in this
-    session; 0 for who did not.
+    Attributes:
+        phase: The phase of its run.
+        expected: Calls of the whole run at most; 0 before the run reports it.
+        best: The split and the mean of the best candidate so far.
+        spend: Over all sessions, as in `result.json`; None before the first report.
+        result: As in `result.json`.
+        stopped_by: The ceiling that ended it.
+        calls_before: Calls of earlier sessions.
+        finish_order: 1 for the first cell that ended in this session; 0 for all that did not.
     """
 
     name: str
@@ -36,20 +38,20 @@ class CellRow:
     error: str = ""
     hint: str = ""
     calls_before: int = 0
-    place: int = 0
+    finish_order: int = 0
 
-    def plain(self) -> dict[str, Any]:
-        """What programs are told of it; the keys are a contract."""
-        told = ("name", "status", "calls", "expected", "best", "stopped_by", "error", "hint")
-        return {**{each: getattr(self, each) for each in told}, "result": self.result}
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as `opro sweep --json` prints it."""
+        keys = ("name", "status", "calls", "expected", "best", "stopped_by", "error", "hint")
+        return {**{key: getattr(self, key) for key in keys}, "result": self.result}
 
     @property
     def calls(self) -> int:
-        """Calls answered so far, all sessions."""
+        """Calls answered so far, over all sessions."""
         return self.spend["calls"] if self.spend else 0
 
     def recall(self, result: dict[str, Any] | None) -> None:
-        """Take over what earlier sessions left in `result.json`, if they did."""
+        """Restore the outcome of earlier sessions from their `result.json`, if there is one."""
         if result is None:
             return
         self.spend = result.get("spend")
@@ -60,9 +62,12 @@ class CellRow:
 
 @dataclass(frozen=True, slots=True)
 class SweepSpend:
-    """What the cells have spent together, all sessions; unknown is None.
+    """The spend of all cells over all sessions; None for an unknown figure.
 
-    tokens, usd: of what was counted. uncounted: beside it, as in `spend` of a result.
+    Attributes:
+        tokens: Metered tokens.
+        usd: Metered dollars.
+        uncounted: Bounds of the unmetered calls, as in the spend of a result.
     """
 
     calls: int
@@ -80,71 +85,66 @@ class SweepTable:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     stopping: bool = False
 
-    def told(self, name: str, what: Mapping[str, Any]) -> CellRow:
-        """Believe what a cell says of itself; its row."""
+    def update(self, name: str, report: Mapping[str, Any]) -> CellRow:
+        """Apply a report from the process of a cell; return the cell's row."""
         row = self.rows[name]
-        if "error" in what:
-            row.status, row.error, row.hint = "failed", what["error"], what.get("hint") or ""
-        elif "ended" in what:
-            row.status = _BY_ENDING.get(what["ended"], "stopped")
-            row.stopped_by, row.result = what.get("stopped_by") or "", what.get("result")
+        if "error" in report:
+            row.status, row.error, row.hint = "failed", report["error"], report.get("hint") or ""
+        elif "ended" in report:
+            ended = report["ended"]
+            row.status = ended if ended in ("finished", "elsewhere") else "stopped"
+            row.stopped_by, row.result = report.get("stopped_by") or "", report.get("result")
             if row.result is not None:
                 row.spend = row.result["spend"]
         else:
-            row.phase, row.expected = what["phase"], what["expected"]
-            row.spend, row.best = what["spend"], what["best"] and tuple(what["best"])
+            row.phase, row.expected = report["phase"], report["expected"]
+            row.spend, row.best = report["spend"], report["best"] and tuple(report["best"])
             if row.status != "running":
                 row.status, row.calls_before = "running", row.calls
         if row.status != "running":
-            row.place = 1 + max(each.place for each in self.rows.values())
+            row.finish_order = 1 + max(other.finish_order for other in self.rows.values())
         return row
 
     def count(self, status: Status) -> int:
-        """Cells of this status."""
-        return len(self.of(status))
+        """Count the cells of this status."""
+        return len(self.list_rows(status))
 
-    def of(self, status: Status) -> list[CellRow]:
-        """The cells of this status, those that ended last first, else in their order."""
+    def list_rows(self, status: Status) -> list[CellRow]:
+        """Return the cells of this status: the last to end first, the others in their order."""
         rows = [row for row in self.rows.values() if row.status == status]
-        return sorted(rows, key=lambda row: -row.place)
+        return sorted(rows, key=lambda row: -row.finish_order)
 
     def count_session_calls(self) -> int:
-        """Calls answered since this session began."""
+        """Count the calls answered since this session began."""
         return sum(row.calls - row.calls_before for row in self.rows.values())
 
-    def spent(self) -> SweepSpend:
-        """What all cells have spent."""
-        told = [row.spend for row in self.rows.values() if row.spend]
-        counted = [each.get("counted", each) for each in told]  # results of before there was it
-        bounds = [each["uncounted"] for each in told if "uncounted" in each]
+    def sum_spend(self) -> SweepSpend:
+        """Sum the spend of all cells."""
+        reports = [row.spend for row in self.rows.values() if row.spend]
+        counted = [spend.get("counted", spend) for spend in reports]  # missing in older results
+        bounds = [spend["uncounted"] for spend in reports if "uncounted" in spend]
         kinds = ("prompt_tokens", "completion_tokens")
         return SweepSpend(
             sum(row.calls for row in self.rows.values()),
-            _sum_known(each[kind] for each in counted for kind in kinds),
-            _sum_known(each["usd"] for each in counted),
-            {
-                name: _sum_known(each[name] for each in bounds)
-                for name in ("calls", "tokens", "usd")
-            },
+            _sum_known(spend[kind] for spend in counted for kind in kinds),
+            _sum_known(spend["usd"] for spend in counted),
+            {key: _sum_known(b[key] for b in bounds) for key in ("calls", "tokens", "usd")},
         )
 
     def estimate_calls(self) -> int | None:
-        """About how many calls all cells take; None while none has told.
+        """Estimate the calls of all cells; None before any cell has reported.
 
-        A cell that has not told of any is taken for one that takes as many as the others do.
+        A cell without an estimate counts with the mean of the others.
         """
-        told = [_estimate_calls(row) for row in self.rows.values() if _has_estimate(row)]
-        return round(sum(told) / len(told) * len(self.rows)) if told else None
-
-
-def _has_estimate(row: CellRow) -> bool:
-    return row.status == "finished" or row.expected > 0
-
-
-def _estimate_calls(row: CellRow) -> int:
-    return row.calls if row.status == "finished" else max(row.calls, row.expected)
+        calls = [
+            row.calls if row.status == "finished" else max(row.calls, row.expected)
+            for row in self.rows.values()
+            if row.status == "finished" or row.expected
+        ]
+        return round(sum(calls) / len(calls) * len(self.rows)) if calls else None
 
 
 def _sum_known(numbers: Iterable[Any]) -> Any:
+    """Return the sum; None as soon as one number is unknown."""
     known = list(numbers)
     return None if None in known else sum(known)

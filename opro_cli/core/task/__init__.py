@@ -1,1 +1,1 @@
-"""What is asked and graded: examples, prompts, templates, splits."""
+"""Examples, prompts, templates and splits of a task."""

@@ -1,4 +1,4 @@
-"""Examples, grades, and what is sent to a chat model and comes back."""
+"""Examples, grades, and the requests and replies of a chat model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin", "system"]
 class Example:
     """One question and its gold answer.
 
-    input: the question as the scorer reads it.
-    target: the gold answer as the metric compares it ("72", "(B)", "yes").
-    source: where it came from, "train.jsonl:17", for people.
-    row: its place among the rows of its source that could be used, from 0.
+    Attributes:
+        input: The question as the scorer reads it.
+        target: The gold answer as the metric compares it ("72", "(B)", "yes").
+        source: Its origin for display, "train.jsonl:17".
+        row: Its index among the usable rows of its source, from 0.
     """
 
     input: str
@@ -32,11 +33,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """What a metric makes of one reply.
-
-    answer: the answer read from the reply, or None when none could be read.
-    score: 0.0 to 1.0, or None exactly when the answer is unreadable.
-    """
+    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable."""
 
     answer: str | None
     score: float | None
@@ -95,10 +92,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call to a chat model: the whole of what decides the answer.
+    """One call to a chat model: everything that determines the answer.
 
-    choices: so many different answers are asked for at once; a model may give fewer, but one.
-    stop: an answer ends before the first place where one of these texts would stand, if any.
+    `choices` different answers are requested at once; a model may give fewer, but at least one.
+    An answer ends before the first occurrence of a text in `stop`.
     """
 
     messages: tuple[Message, ...]
@@ -110,9 +107,9 @@ class ChatRequest:
 
 
 def cut_at_stop(text: str, stop: Iterable[str]) -> str:
-    """What comes before the first place where one of the texts `stop` stands; all, if none does."""
-    places = (text.find(each) for each in stop)
-    return text[: min((place for place in places if place >= 0), default=None)]
+    """Return `text` up to the first occurrence of one of the texts `stop`."""
+    starts = (text.find(end) for end in stop)
+    return text[: min((start for start in starts if start >= 0), default=None)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +124,13 @@ class Choice:
 class ChatReply:
     """One answer of a chat model.
 
-    finish_reason: "stop", "length", "content_filter" or the provider's own word.
-    prompt_tokens, completion_tokens: None where the provider did not say.
-    usd: the price of this call, None where unknown (never 0 for unknown). more: further choices,
-    where several were asked for; tokens and price are those of all together.
+    Attributes:
+        text: The answer.
+        finish_reason: "stop", "length", "content_filter" or the provider's own word.
+        prompt_tokens: None if the provider did not report them.
+        completion_tokens: Of all choices; None if the provider did not report them.
+        usd: The price of this call with all choices; None, never 0, if unknown.
+        more: Further choices if several were requested.
     """
 
     text: str
@@ -142,25 +142,24 @@ class ChatReply:
 
     @property
     def filtered(self) -> bool:
-        """Did the provider keep the whole of it back? Asking again would not help."""
+        """Whether a content filter removed the whole answer, so that a retry would not help."""
         return is_filtered(self.text, self.finish_reason)
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Is this a reply of which a content filter has left nothing?"""
+    """Return whether a content filter removed the whole reply."""
     return finish_reason == "content_filter" and not text
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
-    """sha256 (64 hex digits) over split, input and target of every example, in order.
+    """Return the sha256 (64 hex digits) of split, input and target of every example, in order.
 
-    Where an example came from does not count: the same questions read from another
-    format have the same fingerprint.
+    The source does not count: the same questions in another format have the same fingerprint.
     """
     digest = hashlib.sha256()
     for split in SPLITS:
         for example in examples.get(split, ()):
-            # A JSON array keeps apart what joined strings would run together.
+            # Unlike joined strings, a JSON array keeps its parts distinct.
             line = json.dumps([split, example.input, example.target])
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""The exact text sent to the scorer, and what the optimizer's meta-prompt is made of.
+"""Build the exact text sent to the scorer, and collect the material of a meta-prompt.
 
-Follows the reference (google-deepmind/opro, prompt_utils.gen_prompt) where it defines a
-position; `system` is ours: the instruction as a system message.
+Positions follow the reference (google-deepmind/opro, prompt_utils.gen_prompt), except `system`,
+which sends the instruction as a system message.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from opro_cli.core.task.example import Example, Message, Position
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """Where the instruction goes and whether "Q:" and "A:" frame the question."""
+    """The position of the instruction, and whether "Q:" and "A:" frame the question."""
 
     position: Position
     qa_markers: bool
@@ -25,8 +25,8 @@ class PromptFormat:
 class TrajectoryEntry:
     """A line of the meta-prompt: an instruction and its train score, 0 to 1.
 
-    interval, asked: of one that was stopped early, whose score is an estimate: its 95 % interval,
-    and how many of how many questions it was asked.
+    The score of an instruction that was stopped early is an estimate with a 95 % `interval`;
+    `asked` is the number of questions that it was asked and that of all questions.
     """
 
     instruction: str
@@ -37,10 +37,10 @@ class TrajectoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class MetaPromptMaterial:
-    """All that a meta-prompt is made of.
+    """The material of a meta-prompt.
 
-    trajectory: ascending by score. score_buckets: None for scores as decimals. description:
-    what the questions are about, "grade school math", "" where nobody said.
+    The trajectory ascends by score. Without `score_buckets` scores are decimals. `description`
+    names the subject of the questions, "grade school math", or is "".
     """
 
     trajectory: tuple[TrajectoryEntry, ...]
@@ -51,10 +51,10 @@ class MetaPromptMaterial:
 
 
 def format_question(question: str, instruction: str, form: PromptFormat) -> str:
-    """The question with the instruction in its place, as one user message.
+    """Return the text of the user message: the question, with the instruction in its position.
 
-    An empty instruction leaves no empty line behind. A_begin needs Q/A markers: without them
-    there is no answer line to begin (settings refuse it, as the reference does).
+    An empty instruction adds no empty line. A_begin needs Q/A markers, as in the reference:
+    settings refuse it without them, because there is no answer line.
     """
     begin = f"{instruction}\n" if instruction else ""
     end = f"\n{instruction}" if instruction else ""
@@ -86,15 +86,15 @@ FINAL_ANSWER_CUE = "So the final answer is"
 
 
 def format_second_round(prompt: str, reply: str) -> str:
-    """The prompt that asks for the final answer to `prompt`, which was answered by `reply`.
+    """Return the prompt that asks for the final answer to `prompt` after `reply`.
 
-    A question that the reply goes on with is left out.
+    A further question in the reply is omitted.
     """
     return f"{prompt} {reply.partition('Q:')[0].strip()} {FINAL_ANSWER_CUE}"
 
 
 def build_second_round(messages: tuple[Message, ...], reply: str) -> tuple[Message, ...]:
-    """The chat that asks for the final answer after `reply` to `messages`."""
+    """Return the chat that asks for the final answer after `reply` to `messages`."""
     *before, asked = messages
     return (*before, Message(asked.role, format_second_round(asked.content, reply)))
 
@@ -102,7 +102,7 @@ def build_second_round(messages: tuple[Message, ...], reply: str) -> tuple[Messa
 def build_scorer_messages(
     question: str, instruction: str, form: PromptFormat
 ) -> tuple[Message, ...]:
-    """The chat that asks one question under one instruction."""
+    """Return the chat that asks one question under one instruction."""
     user = Message("user", format_question(question, instruction, form))
     if form.position == "system" and instruction:
         return (Message("system", instruction), user)

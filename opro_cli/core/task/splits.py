@@ -1,13 +1,12 @@
-"""Which rows of the data are train, dev and test.
+"""Split the rows of the data into train, dev and test.
 
-Rows are shuffled once, by the seed. Train takes them from the front, dev comes next, test is
-taken from the back: so the number of test rows never changes train, and the number of train
-or dev rows never changes test. The order inside a split is the shuffled one, so that its
-first k rows are a random sample of it.
+Rows are shuffled once, by the seed. Train is taken from the front, then dev, and test from the
+back, so the number of test rows never changes train, and the number of train or dev rows never
+changes test. A split keeps the shuffled order, so its first k rows are a random sample of it.
 
 With `method: paper` the rows are those of the reference (google-deepmind/opro,
 optimize_instructions.main): drawn by numpy's legacy generator, each split in the order of the
-file, dev from what train left (none unless asked for), test all the rest.
+file, dev from the rows after train (none by default), test all the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError
 
-# The usual sizes, and each split's weight where there are too few rows for them.
+# The usual sizes, and each split's weight if there are too few rows for them.
 USUAL: Mapping[Split, int] = {"train": 50, "dev": 100, "test": 200}
 WEIGHT: Mapping[Split, int] = {"train": 25, "dev": 35, "test": 40}
 
@@ -31,8 +30,8 @@ WEIGHT: Mapping[Split, int] = {"train": 25, "dev": 35, "test": 40}
 class Cut:
     """The rows of each split, and a sentence about them for people.
 
-    rows: indices from 0 into the source that the split is drawn from (its own one where
-    it has one, else that of train); disjoint within a source.
+    Rows are indices from 0 into the split's own source, or that of train if it has none; they
+    are disjoint within a source.
     """
 
     rows: Mapping[Split, tuple[int, ...]]
@@ -42,11 +41,10 @@ class Cut:
 def cut_splits(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
     """Cut the rows into train, dev and test.
 
-    available: the rows of each source; "train" always, "dev" and "test" when they have a
-    source of their own. Raises DataError with the numbers when there are too few rows.
-
-    A size left open (None) is all rows of its own source for dev and test; otherwise the
-    usual 50, 100 and 200, or about 25, 35 and 40 % of the rows where those do not fit.
+    A default size (None) is all rows of its own source for dev and test; otherwise the usual 50,
+    100 and 200, or about 25, 35 and 40 % of the rows if those do not fit. `available` has the
+    number of rows of "train", and of "dev" and "test" if they have their own sources. Raises
+    DataError with the numbers if there are too few rows.
     """
     sizes = _choose_sizes(available, settings)
     draw = _draw_paper_rows if settings.method == "paper" else _shuffle_rows
@@ -54,22 +52,20 @@ def cut_splits(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
 
 
 def describe_doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
-    """What splits of these sizes cannot tell, in sentences for people."""
-    told = []
+    """Describe what splits of these sizes cannot show, in sentences for people."""
+    doubts = []
     if not sizes["dev"]:
-        told.append("no dev split: the winner is chosen on train, which it was made to fit")
+        doubts.append("no dev split: the winner is chosen on train, which it was made to fit")
     if not sizes["test"]:
-        told.append("no test split: no gain will be claimed")
+        doubts.append("no test split: no gain will be claimed")
     elif sizes["test"] < USUAL["test"]:
         least = find_least_gain(sizes["test"])
-        what = "only very large gains"
-        if least < 1:
-            what = f"a gain of some {100 * least:.0f} points or more"
-        told.append(
-            f"{sizes['test']} test questions tell {what} from chance "
-            "(4 times in 5, when answers differ on 3 questions of 10)"
+        some = f"a gain of some {100 * least:.0f} points or more"
+        doubts.append(
+            f"{sizes['test']} test questions tell {some if least < 1 else 'only very large gains'} "
+            "from chance (4 times in 5, when answers differ on 3 questions of 10)"
         )
-    return tuple(told)
+    return tuple(doubts)
 
 
 def _shuffle_rows(
@@ -91,7 +87,7 @@ def _shuffle_rows(
 def _draw_paper_rows(
     available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
 ) -> dict[Split, tuple[int, ...]]:
-    """One stream draws them all, so what dev gets depends on the size of train."""
+    """Draw all splits from one stream, so that dev depends on the size of train."""
     stream = LegacyStream(seed)
     left: Sequence[int] = range(available["train"])
     rows: dict[Split, tuple[int, ...]] = {}
@@ -117,13 +113,13 @@ def _choose_sizes(available: Mapping[Split, int], settings: SplitSettings) -> di
     sizes: dict[Split, int] = {}
     for split in SPLITS:
         source = rows if split in shared else available[split]
-        asked = _get_requested(split, settings)
-        if asked is not None:
-            sizes[split] = _count_rows(split, asked, source, settings)
+        requested = _get_requested(split, settings)
+        if requested is not None:
+            sizes[split] = _count_rows(split, requested, source, settings)
         elif split not in shared:
             sizes[split] = source
     if "train" not in sizes:
-        # From the number of rows alone, so that asking for more test rows leaves train as it is.
+        # From the number of rows alone, so that more test rows leave train unchanged.
         sizes["train"] = min(USUAL["train"], max(1, _share("train", shared, rows)))
     if settings.method == "paper" and "dev" in shared:
         sizes.setdefault("dev", 0)
@@ -131,30 +127,30 @@ def _choose_sizes(available: Mapping[Split, int], settings: SplitSettings) -> di
         sizes["test"] = max(0, rows - sum(sizes[split] for split in shared if split in sizes))
     open_splits = [split for split in shared if split not in sizes]
     for position, split in enumerate(open_splits):
-        left = max(0, rows - sum(sizes.get(each, 0) for each in shared))
+        left = max(0, rows - sum(sizes.get(other, 0) for other in shared))
         sizes[split] = min(USUAL[split], _share(split, open_splits[position:], left))
     _check_fit(available, settings, sizes, shared)
     return sizes
 
 
 def _share(split: Split, among: list[Split], rows: int) -> int:
-    return rows * WEIGHT[split] // sum(WEIGHT[each] for each in among)
+    return rows * WEIGHT[split] // sum(WEIGHT[other] for other in among)
 
 
 def _get_requested(split: Split, settings: SplitSettings) -> int | float | None:
-    asked: int | float | None = getattr(settings, split)
-    return asked
+    requested: int | float | None = getattr(settings, split)
+    return requested
 
 
-def _count_rows(split: Split, asked: int | float, rows: int, settings: SplitSettings) -> int:
-    if isinstance(asked, int):
-        return asked
-    # The decimal as written: as a double, 0.29 of 100 rows would be 28, as it is in the paper's.
-    share = asked if settings.method == "paper" else Fraction(repr(asked))
+def _count_rows(split: Split, requested: int | float, rows: int, settings: SplitSettings) -> int:
+    if isinstance(requested, int):
+        return requested
+    # The decimal as written: as a double, 0.29 of 100 rows would be 28, as in the reference.
+    share = requested if settings.method == "paper" else Fraction(repr(requested))
     count = int(share * rows)
-    if count == 0 and asked > 0 and settings.method != "paper":
+    if count == 0 and requested > 0 and settings.method != "paper":
         raise DataError(
-            f"task.data.split.{split}: {asked} of {rows} rows is less than one row",
+            f"task.data.split.{split}: {requested} of {rows} rows is less than one row",
             "give a larger fraction, or a count",
         )
     return count

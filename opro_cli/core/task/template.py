@@ -1,7 +1,7 @@
-"""Templates such as "{title}\\n{body}": which fields of a row make up a text.
+r"""Templates such as "{title}\n{body}", which build a text from the fields of a row.
 
-Not `str.format`: a row is somebody else's data, so a template can name fields and nothing
-more (no attributes, no conversions, no format specifications).
+Rows are untrusted, so unlike in `str.format` a template can only name fields (no attributes, no
+conversions, no format specifications).
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A place in a template that takes the value of a field."""
+    """A placeholder for the value of a field."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Literal text and fields in order; at least one field."""
+    """Literal text and at least one field, in order."""
 
     parts: tuple[str | Field, ...]
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names of the fields, each once, in order of appearance."""
+        """The distinct names of the fields, in order of appearance."""
         return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
 
     def render(self, text_of: Callable[[str], str]) -> str:
-        """The text, with each field replaced by `text_of(name)`."""
+        """Return the text, with each field replaced by `text_of(name)`."""
         return "".join(
             text_of(part.name) if isinstance(part, Field) else part for part in self.parts
         )
@@ -59,9 +59,9 @@ class UnpairedBrace(ValueError):
 
 
 def parse_template(setting: str) -> Template:
-    """A field name ("question"), or a template ("{title}\\n{body}"; `{{` and `}}` are braces).
+    r"""Parse a field name ("question") or a template ("{title}\n{body}", with `{{` for a brace).
 
-    Raises ValueError saying what was expected.
+    Raises ValueError that says what was expected.
     """
     if "{" not in setting and "}" not in setting:
         return Template((Field(setting),))

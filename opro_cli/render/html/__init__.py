@@ -1,5 +1,1 @@
-"""A run, or several, as one self-contained page: no network, no font, no file beside it."""
-
-from opro_cli.render.html.page import render_report
-
-__all__ = ["report_page"]
+"""A run, several, or a sweep as one self-contained page."""

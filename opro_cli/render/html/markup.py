@@ -1,7 +1,7 @@
 """HTML that no text can break out of: a string is text, only an element is markup.
 
-`element` is the one place where tags are written. What it is given as `str` is made visible and
-escaped, in content and in attributes alike, so nobody can forget to.
+All tags are written by `element`, which makes every `str` visible and escapes it, in content and
+in attributes alike, so that no caller can forget to.
 """
 
 from __future__ import annotations
@@ -29,51 +29,51 @@ Attribute = str | int | float | bool | None
 
 
 def element(name: str, /, *children: Content, **attributes: Attribute) -> Markup:
-    """`<name ...>children</name>`; `class_` is class and `data_row` is data-row.
+    """Return `<name ...>children</name>`; `class_` is class and `data_row` is data-row.
 
     None is left out, among the children and among the attributes; True is a bare attribute.
     """
-    opening = f"<{name}{''.join(map(_attribute, attributes, attributes.values()))}>"
+    opening = f"<{name}{''.join(map(_write_attribute, attributes, attributes.values()))}>"
     if name in _VOID:
         return Markup(opening)
     return Markup(f"{opening}{join(children)}</{name}>")
 
 
 def join(parts: Iterable[Content]) -> Markup:
-    """The parts, one behind the other."""
-    return Markup("".join(map(_escaped, parts)))
+    """Return the parts one behind the other."""
+    return Markup("".join(map(_escape, parts)))
 
 
 def bdi(text: str, limit: int | None = None) -> Markup:
-    """A text from elsewhere on one line, kept from turning its neighbours around."""
+    """Return untrusted text on one line, kept from reversing what stands beside it."""
     return element("bdi", clip(text, limit))
 
 
 def paragraphs(text: str, limit: int | None = None) -> Markup:
-    """The same with its line ends kept, for `white-space: pre-wrap`."""
+    """Return untrusted text with its line ends, for `white-space: pre-wrap`."""
     shown = clip(text.replace("\r\n", "\n"), limit, "\n")
     # Not through `element`: it would draw the line ends.
     return Markup(f"<bdi>{html.escape(shown)}</bdi>")
 
 
 def make_visible(text: str) -> str:
-    """`text` as one line whose invisible characters are written out: `\\x1b`, `\\u202e`, "⏎"."""
-    return _beginning(text, None, _LINE_END)[0]
+    r"""Return `text` as one line, its invisible characters written out: `\x1b`, `\u202e`, "⏎"."""
+    return _fit(text, None, _LINE_END)[0]
 
 
 def cut_beginning(text: str, limit: int) -> str:
-    """As much of that as takes `limit` bytes in the page."""
-    return _beginning(text, limit, _LINE_END)[0]
+    """Return as much of the visible text as fits into `limit` bytes of the page."""
+    return _fit(text, limit, _LINE_END)[0]
 
 
 def clip(text: str, limit: int | None, line_end: str = _LINE_END) -> str:
-    """The same, with how many characters are missing. No limit: all of it."""
-    shown, rest = _beginning(text, limit, line_end)
+    """Return the visible text within `limit` bytes, and how many characters are missing."""
+    shown, rest = _fit(text, limit, line_end)
     return f"{shown}… and {rest:,} more characters" if rest else shown
 
 
-def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
-    """The visible text that fits, and how many characters of `text` did not."""
+def _fit(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
+    """Return the visible text that fits, and how many characters of `text` do not."""
     plain = text.replace("\n", "") if line_end == "\n" else text
     is_plain = plain.isascii() and plain.isprintable()
     if is_plain and (limit is None or len(html.escape(text)) <= limit):
@@ -87,7 +87,7 @@ def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
         else:
             is_mark = character > "\u02ff" and unicodedata.category(character) in ("Mn", "Me")
             marks = marks + 1 if is_mark else 0
-            piece = escape(character) if marks > MAX_MARKS else _piece(character)
+            piece = escape(character) if marks > MAX_MARKS else _show(character)
         used += _ESCAPED.get(piece) or len(piece.encode())
         if limit is not None and used > limit:
             return "".join(shown), len(text) - at
@@ -95,7 +95,7 @@ def _beginning(text: str, limit: int | None, line_end: str) -> tuple[str, int]:
     return "".join(shown), 0
 
 
-def _piece(character: str) -> str:
+def _show(character: str) -> str:
     if character.isprintable() and character not in BLANK_LETTERS:
         return character
     if unicodedata.category(character) == "Zs":
@@ -103,7 +103,7 @@ def _piece(character: str) -> str:
     return _GLYPHS.get(character) or escape(character)
 
 
-def _attribute(name: str, value: Attribute) -> str:
+def _write_attribute(name: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
     written = name.rstrip("_").replace("_", "-")
@@ -112,7 +112,7 @@ def _attribute(name: str, value: Attribute) -> str:
     return f' {written}="{html.escape(make_visible(str(value)))}"'
 
 
-def _escaped(part: Content) -> str:
+def _escape(part: Content) -> str:
     if part is None:
         return ""
     return part if isinstance(part, Markup) else html.escape(make_visible(part))

@@ -1,15 +1,18 @@
-"""The page about a sweep: the mean gain, the matrix, the winners, what they are worth elsewhere."""
+"""The page about a sweep: the mean gain, the matrix, the winners, their worth elsewhere."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-from opro_cli.render.html.bars import Tile, build_forest, build_heat_map, build_tint_key
-from opro_cli.render.html.markup import Markup, bdi, element, join, paragraphs
-from opro_cli.render.html.page import build_head
-from opro_cli.render.html.style import SWEEP_STYLE
-from opro_cli.render.html.view import limit_text, note, shown, table
+from opro_cli.core.stats.hierarchical import Estimate
+from opro_cli.core.stats.intervals import Interval
+from opro_cli.render.html.markup import Content, Markup, bdi, clip, element, join, paragraphs
+from opro_cli.render.html.page import build_nav, build_page, read_asset
+from opro_cli.render.html.view import limit_text, note, plot_interval, table, table_box
+from opro_cli.render.safe import display_instruction
 from opro_cli.reports.formats import format_points, pluralize
 from opro_cli.reports.sweeps import words
 from opro_cli.reports.sweeps.measured import MeasuredCell
@@ -31,39 +34,31 @@ _HEADLINES = {
 
 
 def render_sweep_report(report: SweepReport) -> str:
-    """The whole page, which loads nothing; text of UTF-8: no half of a surrogate pair."""
+    """Return the whole page, which loads nothing and which UTF-8 can encode."""
     sections = [
-        ("matrix", "Test scores", _matrix(report)),
-        ("gain", "Gain of each task", _gain(report)),
-        ("winners", "Winners", _winners(report)),
-        ("transfer", "Transfer", _transfer(report)),
-        ("cells", "All cells", _cells(report)),
+        ("matrix", "Test scores", _build_matrix(report)),
+        ("gain", "Gain of each task", _build_gain(report)),
+        ("winners", "Winners", _build_winners(report)),
+        ("transfer", "Transfer", _build_transfer(report)),
+        ("cells", "All cells", _build_cells(report)),
     ]
-    there = [(name, title, part) for name, title, part in sections if part is not None]
-    links = [element("li", element("a", title, href=f"#{name}")) for name, title, _ in there]
-    body = element(
-        "body",
-        element("a", "skip to the report", href="#report", class_="skip"),
-        element(
-            "main",
-            element("h1", "Sweep ", bdi(report.name)),
-            _verdict(report),
-            element("nav", element("ul", join(links)), aria_label="Parts of the report"),
-            *(_section(name, title, part) for name, title, part in there),
-            id="report",
-        ),
-        element("footer", "Written by opro. This page is complete: it loads nothing."),
-    )
-    page = element("html", build_head(f"{report.name} · opro sweep", SWEEP_STYLE), body, lang="en")
-    return f"<!doctype html>\n{page}\n"
+    parts = [(name, title, part) for name, title, part in sections if part is not None]
+    content = [
+        element("h1", "Sweep ", bdi(report.name)),
+        _build_verdict(report),
+        build_nav("Parts of the report", {name: title for name, title, _ in parts}),
+        *(_build_section(name, title, part) for name, title, part in parts),
+    ]
+    style = read_asset("report.css") + read_asset("sweep.css")
+    return build_page(f"{report.name} · opro sweep", content, style=style)
 
 
-def _section(name: str, title: str, content: Markup) -> Markup:
+def _build_section(name: str, title: str, content: Markup) -> Markup:
     heading = element("h2", title, id=f"{name}-title")
     return element("section", heading, content, id=name, aria_labelledby=f"{name}-title")
 
 
-def _verdict(report: SweepReport) -> Markup:
+def _build_verdict(report: SweepReport) -> Markup:
     kind, word = "none", "– No gain can be told"
     if report.gain.estimate is not None:
         interval = report.gain.estimate.interval
@@ -79,18 +74,18 @@ def _verdict(report: SweepReport) -> Markup:
     return element(
         "div",
         element("p", word, class_="word"),
-        *(element("p", each[:1].upper() + each[1:], ".", class_="sentence") for each in sentences),
+        *(element("p", text[:1].upper() + text[1:], ".", class_="sentence") for text in sentences),
         class_=f"verdict {kind}",
     )
 
 
-def _matrix(report: SweepReport) -> Markup:
-    known = {square.place: square for square in report.squares}
-    tasks = list(dict.fromkeys(place.task for place in known))
+def _build_matrix(report: SweepReport) -> Markup:
+    squares = {square.key: square for square in report.squares}
+    tasks = list(dict.fromkeys(key.task for key in squares))
     variants = list(report.by_variant)
 
-    def tile(task: str, variant: str) -> Tile:
-        square = known.get(MatrixKey(task, variant))
+    def build_tile(task: str, variant: str) -> Tile:
+        square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
         lines = words.format_matrix_cell(square)
         return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
@@ -101,28 +96,24 @@ def _matrix(report: SweepReport) -> Markup:
         else Tile((words.NOTHING,), is_empty=True)
         for over in report.by_variant.values()
     ]
-    rows = [(task, [tile(task, variant) for variant in variants]) for task in tasks]
-    drawn = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
-    return join([note(words.READ), build_tint_key(), drawn])
+    rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
+    tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
+    return join([note(words.READ), _build_tint_key(), tiles])
 
 
-def _gain(report: SweepReport) -> Markup | None:
-    drawn = build_forest(report.gain)
-    return None if drawn is None else join([note(INTERVAL, "The dashed line: no gain."), drawn])
-
-
-def _winners(report: SweepReport) -> Markup | None:
+def _build_winners(report: SweepReport) -> Markup | None:
     if not report.winners:
         return None
     limit = limit_text(len(report.winners))
     titles = ["task", "scorer", "cell", "chosen by", "start, on test", "test score", "gain"]
     titles.append("instruction")
-    rows = [_winner(winner, limit) for winner in report.winners]
+    rows = [_build_winner(winner, limit) for winner in report.winners]
     star = "★: no other scorer has a better one on the task."
     return join([note(RULE, star), table("The winner of each task", titles, rows)])
 
 
-def _winner(winner: Winner, limit: int) -> list[Markup | str]:
+def _build_winner(winner: Winner, limit: int) -> list[Markup | str]:
+    text = paragraphs(display_instruction(winner.instruction), limit)
     return [
         join([bdi(winner.task), " ★" if winner.is_first else ""]),
         bdi(winner.scorer),
@@ -131,59 +122,157 @@ def _winner(winner: Winner, limit: int) -> list[Markup | str]:
         words.format_test_score(winner.start),
         words.format_test_score(winner.test),
         words.format_winner_gain(winner),
-        element("span", paragraphs(shown(winner.instruction), limit), class_="text"),
+        element("span", text, class_="text"),
     ]
 
 
-def _transfer(report: SweepReport) -> Markup | None:
-    found = report.transfer
-    if not found.winners or not found.targets:
+def _build_transfer(report: SweepReport) -> Markup | None:
+    transfer = report.transfer
+    if not transfer.winners or not transfer.targets:
         return None
     parts: list[Markup] = []
-    if found.asked:
-        heads = [f"{target.task} · {target.model}" for target in found.targets]
-        rows = [("start prompt", [_worth(worth, home=False) for worth in found.starts])]
-        for winner, row in zip(found.winners, found.rows, strict=True):
-            at_home = [target.key == (winner.task, winner.scorer) for target in found.targets]
-            tiles = [_worth(worth, home=home) for worth, home in zip(row, at_home, strict=True)]
+    if transfer.asked:
+        titles = [f"{target.task} · {target.model}" for target in transfer.targets]
+        rows = [("start prompt", [_build_worth(worth) for worth in transfer.starts])]
+        for winner, row in zip(transfer.winners, transfer.rows, strict=True):
+            tiles = [
+                _build_worth(worth, home=target.key == (winner.task, winner.scorer))
+                for target, worth in zip(transfer.targets, row, strict=True)
+            ]
             rows.append((winner.cell.name, tiles))
-        told = [words.TRANSFER, words.SEEN] if found.seen else [words.TRANSFER]
-        parts += [
-            note(*told),
-            build_tint_key(),
-            build_heat_map("Winners on other tasks and models", heads, rows),
-        ]
-    if found.missing:
+        explanation = note(words.TRANSFER, *([words.SEEN] if transfer.seen else []))
+        matrix = build_heat_map("Winners on other tasks and models", titles, rows)
+        parts += [explanation, _build_tint_key(), matrix]
+    if transfer.missing:
         command = f"opro eval --sweep {shlex.quote(report.name)}"
-        squares = f"{pluralize(found.missing, 'square')} not asked yet. What asks for them: "
+        squares = f"{pluralize(transfer.missing, 'square')} not asked yet. What asks for them: "
         parts.append(element("p", squares, element("code", bdi(command), class_="command")))
     return join(parts)
 
 
-def _worth(worth: Worth, *, home: bool) -> Tile:
-    lines, found = words.format_worth(worth, home=home), worth.against_start
-    if found is None or not found.together:
+def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
+    lines, comparison = words.format_worth(worth, home=home), worth.against_start
+    if comparison is None or not comparison.together:
         return Tile(lines, is_empty=worth.score is None)
-    return Tile(lines, found.difference, found.interval)
+    return Tile(lines, comparison.difference, comparison.interval)
 
 
-def _cells(report: SweepReport) -> Markup:
+def _build_cells(report: SweepReport) -> Markup:
     titles = ["cell", "status", "start", "best", "gain", "counted"]
-    return table("All cells", titles, [_cell(cell) for cell in report.cells])
+    return table("All cells", titles, [_build_cell(cell) for cell in report.cells])
 
 
-def _cell(cell: MeasuredCell) -> Sequence[Markup | str]:
-    both = [each.score("test") if each else None for each in (cell.start, cell.best)]
-    gain = _mean_gain(cell)
-    reason: Markup | str = f"no: {cell.left_out}" if cell.left_out else "yes"
+def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
+    scores = [
+        words.format_test_score(candidate.score("test") if candidate else None)
+        for candidate in (cell.start, cell.best)
+    ]
+    gain, counted_in = words.NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
+    if not cell.left_out:
+        gains = cell.gains.values()
+        gain = f"{format_points(sum(gains) / len(gains))} points"
     if cell.swept.problem:
-        reason = join([reason, " ", bdi(cell.swept.problem, 2_000)])
-    scores = [words.format_test_score(score) for score in both]
-    return [bdi(cell.name), cell.status, *scores, gain, reason]
+        counted_in = join([counted_in, " ", bdi(cell.swept.problem, 2_000)])
+    return [bdi(cell.name), cell.status, *scores, gain, counted_in]
 
 
-def _mean_gain(cell: MeasuredCell) -> str:
-    if cell.left_out:
-        return words.NOTHING
-    gains = cell.gains.values()
-    return f"{format_points(sum(gains) / len(gains))} points"
+_HEIGHT, _DOT = 24, 5
+
+
+def _build_gain(report: SweepReport) -> Markup | None:
+    """Return a forest plot with a line for each task, None where nothing counts."""
+    over = report.gain
+    if over.estimate is None:
+        return None
+    estimates = [*(task.estimate for task in over.tasks), over.estimate]
+    ends = [end for e in estimates for end in (e.interval.low, e.interval.high)]
+    reach = max(0.05, *map(abs, ends))
+    lines = [
+        _plot_gain(task.task, pluralize(task.runs, "run"), task.estimate, reach)
+        for task in over.tasks
+    ]
+    if over.these is not None:
+        these, alike = "these tasks alone", "tasks like these"
+        lines.append(_plot_gain(these, "over their questions", over.these, reach, "row whole"))
+        lines.append(_plot_gain(alike, "over tasks", over.estimate, reach, "row whole"))
+    plot = element("div", join(lines), class_="forest")
+    return join([note(INTERVAL, "The dashed line: no gain."), plot])
+
+
+def _plot_gain(name: str, about: str, gain: Estimate, reach: float, kind: str = "row") -> Markup:
+    def place_gain(value: float) -> str:
+        return f"{round(50 + 49 * value / reach, 2):g}%"
+
+    interval, figures = gain.interval, f"{words.format_estimate(gain)} points"
+    return plot_interval(
+        bdi(name, 120),
+        element("span", element("b", figures), " ", element("small", about), class_="worth"),
+        (place_gain(interval.low), place_gain(interval.high)),
+        label=f"{clip(name, 120)}: {figures}",
+        height=_HEIGHT,
+        below=[element("line", x1="50%", x2="50%", y1=0, y2=_HEIGHT, class_="zero")],
+        above=[element("circle", cx=place_gain(gain.mean), cy=_HEIGHT / 2, r=_DOT)],
+        kind=kind,
+    )
+
+
+STEPS = (0.05, 0.10, 0.20)
+"""Gains from which a tint is the next darker one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A cell of a heat map: lines, the first one large, and the gain that tints it."""
+
+    lines: Sequence[str]
+    mean: float | None = None
+    interval: Interval | None = None
+    is_empty: bool = False
+
+    @property
+    def tint(self) -> str | None:
+        """The CSS class; None for a gain that 0 may explain."""
+        if self.mean is None or self.interval is None:
+            return "empty" if self.is_empty else None
+        if self.interval.low <= 0 <= self.interval.high:
+            return None
+        darkness = 1 + sum(abs(self.mean) >= step for step in STEPS)
+        return f"{'up' if self.mean > 0 else 'down'}{darkness}"
+
+
+def build_heat_map(
+    caption: str,
+    titles: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[Tile]]],
+    foot: tuple[str, Sequence[Tile]] | None = None,
+) -> Markup:
+    """Return a table of tiles, given the titles of its columns and its named rows."""
+    return table_box(
+        caption,
+        [element("td"), *(element("th", bdi(title), scope="col") for title in titles)],
+        [_build_tiles(name, tiles) for name, tiles in rows],
+        _build_tiles(*foot) if foot else None,
+        kind="cells",
+    )
+
+
+def _build_tiles(name: str, tiles: Sequence[Tile]) -> Markup:
+    cells = []
+    for tile in tiles:
+        first, *others = tile.lines
+        lines: list[Content] = [element("b", first), *(element("span", line) for line in others)]
+        cells.append(element("td", *lines, class_=tile.tint))
+    return element("tr", element("th", bdi(name), scope="row"), *cells)
+
+
+def _build_tint_key() -> Markup:
+    edges = [f"{100 * step:.0f}" for step in STEPS]
+    names = [f"under {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges))]
+    names.append(f"{edges[-1]} and more")
+    items = [
+        element("li", f"{sign} {name}", class_=f"{direction}{number}")
+        for sign, direction in (("▼ −", "down"), ("▲ +", "up"))
+        for number, name in sorted(enumerate(names, 1), reverse=direction == "down")
+    ]
+    items.insert(len(names), element("li", "≈ not told from 0"))
+    return element("ul", *items, class_="tints", aria_label="Tints, by points gained")

@@ -1,34 +1,27 @@
-"""The verdict of a run on top of its page, and its cost."""
+"""The verdict of a run: in a sentence, with both prompts, and as bars beside its baselines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.progress import ROLES
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.render.html.markup import Markup, bdi, element, join, paragraphs
+from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
 from opro_cli.render.html.view import (
     MOST_SHOWN,
     RunView,
-    count,
-    duration,
+    Score,
     format_basis,
-    format_origin,
     note,
+    place,
+    plot_interval,
     section,
-    shown,
-    table,
 )
-from opro_cli.reports.formats import (
-    format_money,
-    format_percent,
-    format_points,
-    format_unmetered,
-    pluralize,
-    utc_minute,
-)
-from opro_cli.reports.recorded import SpendPoint
+from opro_cli.render.safe import display_instruction, format_origin
+from opro_cli.render.summary import format_ends, format_noise
+from opro_cli.reports.edge import describe_disagreement
+from opro_cli.reports.formats import format_percent, format_points, pluralize, utc_minute
 
 _WORDS = {
     "improved": ("▲", "Improved"),
@@ -38,32 +31,28 @@ _WORDS = {
 
 
 def name_verdict(view: RunView) -> str:
-    """The verdict in a few words, behind a sign that needs no colour."""
-    sign, words = _WORDS.get(view.result["verdict"] or "", ("–", "No verdict"))
+    """Return the verdict in a few words, behind a sign that needs no colour."""
     if not view.finished:
-        sign, words = "…", f"Not finished ({view.run.status})"
-    return f"{sign} {words}"
+        return f"… Not finished ({view.run.status})"
+    return " ".join(_WORDS.get(view.result["verdict"] or "", ("–", "No verdict")))
 
 
 def build_verdict(view: RunView) -> Markup:
-    """The head of a run's report."""
+    """Return the head of a run's report."""
     result = view.result
-    kind = result["verdict"] or "none"
-    sentence = result["verdict_sentence"] or ""
+    sentence, noise = result["verdict_sentence"] or "", result.get("noise")
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
         element("p", sentence[:1].upper() + sentence[1:], ".", class_="sentence"),
-        _two_scores(view),
-        _noise(result),
-        class_=f"verdict {kind}",
+        _build_figures(view),
+        element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
+        class_=f"verdict {result['verdict'] or 'none'}",
     )
 
 
-def find_deciding_scores(
-    view: RunView,
-) -> tuple[Split, Mapping[str, Any], Mapping[str, Any]] | None:
-    """Start's and winner's score on the least seen split that both answered."""
+def find_deciding_scores(view: RunView) -> tuple[Split, Score, Score] | None:
+    """Return start's and winner's score on the least seen split that both answered."""
     start, best = view.result["initial"], view.result["best"]
     if start is None or best is None:
         return None
@@ -74,65 +63,52 @@ def find_deciding_scores(
     return None
 
 
-def _two_scores(view: RunView) -> Markup | None:
-    both = find_deciding_scores(view)
-    if both is None:
+def _build_figures(view: RunView) -> Markup | None:
+    """Return both deciding scores with their difference, or the one of an unbeaten start prompt."""
+    deciding = find_deciding_scores(view)
+    if deciding is None:
         return None
-    split, before, after = both
-    same = view.start is view.best
+    split, before, after = deciding
+    if view.start is view.best:
+        return element("div", _build_figure("start prompt", after), class_="figures")
     on = f"on {split}" if split == "test" else f"on {split}, which the search has seen"
-    figures = [_figure(view.best_name if not same else "start prompt", after)]
-    if not same:
-        arrow = element("span", "→", class_="arrow", aria_hidden="true")
-        change = element(
+    difference, interval = view.result.get("difference"), None
+    if difference:
+        words = f"95 % interval {format_ends(difference['interval'])}"
+        interval = join([element("br"), element("small", words)])
+    return element(
+        "div",
+        _build_figure("start prompt", before),
+        element("span", "→", class_="arrow", aria_hidden="true"),
+        _build_figure(view.best_name, after),
+        element(
             "p",
-            *(element("b", format_points(after["mean"] - before["mean"])), f" points {on}"),
-            _change_interval(view.result),
-        )
-        figures = [_figure("start prompt", before), arrow, *figures, change]
-    return element("div", join(figures), class_="figures")
+            element("b", format_points(after["mean"] - before["mean"])),
+            f" points {on}",
+            interval,
+        ),
+        class_="figures",
+    )
 
 
-def _figure(name: str, score: Mapping[str, Any]) -> Markup:
+def _build_figure(name: str, score: Score) -> Markup:
     mean = element("b", format_percent(score["mean"]))
     return element("p", element("span", name), mean, element("small", format_basis(score)))
 
 
-def _change_interval(result: Mapping[str, Any]) -> Markup | None:
-    """How large the difference may be, where the result says so."""
-    if not result.get("difference"):
-        return None
-    low, high = (f"{100 * bound:+.1f}" for bound in result["difference"]["interval"])
-    return join([element("br"), element("small", f"95 % interval {low} to {high}")])
-
-
-def _noise(result: Mapping[str, Any]) -> Markup | None:
-    """How much the scorer changes its mind by itself, where that was asked."""
-    noise = result.get("noise")
-    if not noise:
-        return None
-    asked = pluralize(noise["n"], "test question")
-    changed = pluralize(noise["changed"], "score")
-    told = (
-        f"Noise: the start prompt's {asked} asked again, {changed} changed "
-        f"({format_points(noise['difference'])} points)."
-    )
-    return element("p", told, class_="noise")
-
-
 def build_prompts(view: RunView) -> Markup | None:
-    """Start prompt and winner, in full."""
+    """Return start prompt and winner, in full."""
     start, best = view.result["initial"], view.result["best"]
     if best is None:
         return None
-    cards = [_card("best", f"★ {view.best_name} ({format_origin(best['step'])})", best)]
+    cards = [_build_card("best", f"★ {view.best_name} ({format_origin(best['step'])})", best)]
     if start is not None and view.start is not view.best:
-        cards.insert(0, _card("start", "■ start prompt", start))
+        cards.insert(0, _build_card("start", "■ start prompt", start))
     return element("div", *cards, class_="prompts")
 
 
-def _card(kind: str, name: str, described: Mapping[str, Any]) -> Markup:
-    text = paragraphs(shown(described["instruction"]), MOST_SHOWN)
+def _build_card(kind: str, name: str, candidate: Mapping[str, Any]) -> Markup:
+    text = paragraphs(display_instruction(candidate["instruction"]), MOST_SHOWN)
     return element(
         "figure",
         element("figcaption", name),
@@ -142,95 +118,111 @@ def _card(kind: str, name: str, described: Mapping[str, Any]) -> Markup:
 
 
 def build_byline(view: RunView) -> Markup:
-    """Which run this is."""
+    """Return what identifies the run: its models, seed, size and start."""
     result = view.result
     models = result["models"]
     started = str(result.get("started") or "")
-    facts = [f"scorer {models['scorer']}", f"optimizer {models['optimizer']}"]
-    facts += [f"seed {result['seed']}", pluralize(result["steps_done"], "step")]
-    facts += [pluralize(result["candidates"], "instruction")]
-    facts += [f"started {utc_minute(started)}"] if started else []
+    facts = [
+        f"scorer {models['scorer']}",
+        f"optimizer {models['optimizer']}",
+        f"seed {result['seed']}",
+        pluralize(result["steps_done"], "step"),
+        pluralize(result["candidates"], "instruction"),
+        *([f"started {utc_minute(started)}"] if started else []),
+    ]
     return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")
 
 
-HEIGHT, WIDTH = 96, 300
-"""A small curve, drawn in these units and stretched to its box."""
+_HEIGHT = 22
+_ABOUT: dict[Split, str] = {
+    "train": "the optimizer saw these scores",
+    "dev": "these chose the winner",
+    "test": "nobody saw them during the search",
+}
 
 
-def build_spend(view: RunView) -> Markup:
-    """The section with the curves and the table."""
-    spend, points = view.result["spend"], view.history.spend
-    seconds = view.result["seconds"]
-    told = f"{pluralize(spend['calls'], 'call')} for {format_money(spend['counted']['usd'])}"
-    if more := format_unmetered(spend["uncounted"]):
-        told += f", {more},"
-    if seconds is not None:
-        told += f" in {duration(seconds)} at work; pauses between sessions do not count"
-    curves = [
-        _curve("calls", points, lambda point: point.calls, count),
-        _curve("tokens", points, lambda point: point.tokens, count),
-        _curve("dollars", points, lambda point: point.usd, format_money),
-    ]
-    charts = element("div", *curves, class_="small") if any(curves) else None
-    return section(view, "spend", "What it cost", note(f"{told}."), charts, _by_role(view))
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """A prompt among the bars: "start", "best" or "other", and its entry in the result."""
+
+    kind: str
+    name: str
+    candidate: Mapping[str, Any]
 
 
-def _by_role(view: RunView) -> Markup:
-    rows = []
-    for role in ROLES:
-        spend = view.run.state.spend[role]
-        tokens_in, tokens_out = spend.known_tokens
-        rows.append(
-            [
-                role,
-                bdi(str(view.result["models"][role]), 200),
-                count(spend.calls),
-                count(tokens_in),
-                count(tokens_out),
-                format_money(spend.known_usd),
-                count(spend.uncounted.tokens),
-            ]
-        )
-    head = [
-        "role",
-        "model",
-        "calls",
-        "tokens in",
-        "tokens out",
-        "cost",
-        "tokens uncounted, at most",
-    ]
-    return table("Spend of both models", head, rows)
-
-
-def _curve(
-    name: str,
-    points: Sequence[SpendPoint],
-    of: Callable[[SpendPoint], float | None],
-    told: Callable[[float | None], str],
-) -> Markup | None:
-    """How one figure grew; None where it is unknown or never rose."""
-    known = [(point.seconds, value) for point in points if (value := of(point)) is not None]
-    if len(known) < 2 or len(known) < len(points) or not known[-1][0] or not known[-1][1]:
+def build_score_bars(view: RunView) -> Markup | None:
+    """Return the section with the bars, None where there is no score at all."""
+    prompts = list(_list_prompts(view))
+    groups = [_build_group(view, split, prompts) for split in view.splits]
+    if not any(groups):
         return None
-    end, most = known[-1]
-    # Drawn on whole units: the curve is small, and a page of many runs is sent.
-    places = dict.fromkeys(
-        f"{round(WIDTH * at / end, 1):g} {round(HEIGHT * (1 - value / most), 1):g}"
-        for at, value in known
+    others = [prompt for prompt in prompts if prompt.kind == "other"]
+    return section(
+        view,
+        "scores",
+        "What the prompts are worth",
+        note("The thin line is the 95 % interval: where the score on unlimited questions may be."),
+        element("div", *groups, class_="splits"),
+        element("h4", "Baselines against the start prompt, on test") if others else None,
+        element("ul", join(map(_build_baseline, others)), class_="others") if others else None,
     )
-    path = "L".join(places)
-    svg = element(
-        "svg",
-        element("path", d=f"M{path}V{HEIGHT}H0Z", class_="under"),
-        element("path", d=f"M{path}", class_="line", vector_effect="non-scaling-stroke"),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        preserveAspectRatio="none",
-        width="100%",
-        height=HEIGHT,
-        role="img",
-        aria_label=f"{name} over time: {told(most)} after {duration(end)}",
+
+
+def _list_prompts(view: RunView) -> Iterator[_Prompt]:
+    """Yield start prompt, winner (one bar where they are the same), then the run's baselines."""
+    start, best = view.result["initial"], view.result["best"]
+    same = view.start is view.best
+    if start is not None and not same:
+        yield _Prompt("start", "start prompt", start)
+    if best is not None:
+        name = f"start prompt, still the {view.best_name}" if same else view.best_name
+        yield _Prompt("best", name, best)
+    shown = {candidate["instruction"] for candidate in (start, best) if candidate is not None}
+    for baseline in view.result.get("baselines", ()):
+        if baseline["instruction"] not in shown:
+            yield _Prompt("other", display_instruction(baseline["instruction"]), baseline)
+
+
+def _build_baseline(prompt: _Prompt) -> Markup:
+    """Return a baseline in full, behind its difference from the start prompt on test."""
+    words, comparison = None, prompt.candidate.get("against_start")
+    if comparison and comparison["difference"]:
+        change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
+        ends = format_ends(change["interval"])
+        edge = describe_disagreement(p_value, *change["interval"])
+        words = f"{format_points(change['mean'])} points [{ends}], p = {p_value:.2g}"
+        words += f" ({edge}): " if edge else ": "
+    return element("li", words, bdi(prompt.name, 2_000))
+
+
+def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Markup | None:
+    bars = [
+        _build_bar(split, prompt, score)
+        for prompt in prompts
+        if (score := prompt.candidate["scores"].get(split))
+    ]
+    if not bars:
+        return None
+    about = pluralize(view.run.state.sizes[split], "question")
+    if split != "dev" or view.result["chosen_by"] == "dev":
+        about += f"; {_ABOUT[split]}"
+    heading = element("h4", split, " ", element("small", about))
+    return element("div", heading, join(bars), class_="split")
+
+
+def _build_bar(split: Split, prompt: _Prompt, score: Score) -> Markup:
+    low, high = score["interval"]
+    mean, basis = format_percent(score["mean"]), format_basis(score)
+    return plot_interval(
+        bdi(prompt.name, 60),
+        element("span", element("b", mean), " ", basis, class_="worth"),
+        (place(low), place(high)),
+        label=f"{split}, {clip(prompt.name, 120)}: {mean} {basis}",
+        height=_HEIGHT,
+        below=[
+            element("rect", width="100%", height=_HEIGHT, class_="track"),
+            element(
+                "rect", width=place(score["mean"]), height=_HEIGHT, class_=f"bar {prompt.kind}"
+            ),
+        ],
     )
-    ends = element("span", element("span", "0"), element("span", duration(end)), class_="ends")
-    caption = element("figcaption", name, " ", element("b", told(most)))
-    return element("figure", caption, svg, ends)

@@ -1,4 +1,4 @@
-"""Scores, money and counts as the page writes them, from the plain data of `result.json`."""
+"""The figures of a run as its page shows them, and the parts that its sections share."""
 
 from __future__ import annotations
 
@@ -10,63 +10,39 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import baseline, winner
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
-from opro_cli.reports.formats import UNKNOWN, format_percent
+from opro_cli.render.safe import display_instruction
+from opro_cli.reports.formats import format_bounds
 from opro_cli.reports.recorded import History, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 
 Score = Mapping[str, Any]
-"""As `reports.result.score_data` makes it."""
-
-
-def format_interval(score: Score) -> str:
-    """Its 95 % interval in percent: "[70.1–90.4]"."""
-    low, high = score["interval"]
-    return f"[{100 * low:.1f}–{100 * high:.1f}]"
+"""A score as `reports.result.score_data` builds it."""
 
 
 def format_correct(score: Score) -> str:
-    """How many answers were right, of how many: "33/40"."""
-    told = f"{score['correct']}/{score['n']}"
-    return f"{told}, then stopped" if score.get("estimated", False) else told
+    """Return how many answers were right, of how many: "33/40"."""
+    correct = f"{score['correct']}/{score['n']}"
+    return f"{correct}, then stopped" if score.get("estimated", False) else correct
 
 
 def format_basis(score: Score) -> str:
-    """What a score rests on: "[70.1–90.4] 33/40"."""
-    return f"{format_interval(score)} {format_correct(score)}"
-
-
-def format_score(score: Score) -> str:
-    """ "82.5 % [70.1–90.4] 33/40"."""
-    return f"{format_percent(score['mean'])} {format_basis(score)}"
-
-
-def count(number: float | None) -> str:
-    """12345 -> "12,345"; unknown is said, never 0."""
-    return UNKNOWN if number is None else f"{number:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """ "12 s", "2 min 05 s", "1 h 02 min"."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    if hours:
-        return f"{hours:,} h {minute:02d} min"
-    return f"{minute} min {second:02d} s" if minute else f"{second} s"
+    """Return the 95 % interval and the counts behind a score: "[70.1–90.4] 33/40"."""
+    return f"{format_bounds(*score['interval'])} {format_correct(score)}"
 
 
 MOST_SHOWN = 20_000
-"""Bytes of a text that is shown in full; the run's folder has what is beyond."""
+"""Bytes shown of a single text; the run folder holds all of it."""
 _BUDGET, _LEAST = 2_000_000, 200
 
 
 def limit_text(rows: int) -> int:
-    """How many bytes of each of so many texts keep the page small enough to send."""
+    """Return how many bytes each of `rows` texts may take, so that the page can be mailed."""
     return max(_LEAST, min(MOST_SHOWN, _BUDGET // max(1, rows)))
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An instruction. id: its anchor in the page. whole: has it all its train answers?"""
+    """A candidate: its anchor, its entry in the result, and whether all train answers are in."""
 
     id: str
     data: Mapping[str, Any]
@@ -76,32 +52,37 @@ class Row:
 
     @property
     def instruction(self) -> str:
-        """Its text; "(empty)" for none at all."""
-        return shown(self.data["instruction"])
+        """The text; "(empty)" for none."""
+        return display_instruction(self.data["instruction"])
 
     @property
     def step(self) -> int:
         """The step that proposed it, 0 for an initial one."""
         return int(self.data["step"])
 
+    @property
+    def kind(self) -> str | None:
+        """Its CSS class: "best", "start" or none."""
+        return "best" if self.is_best else "start" if self.is_start else None
+
     def score(self, split: Split) -> Score | None:
-        """Its score on a split, None before the first answer."""
+        """Return its score on a split, None before the first answer."""
         score: Score | None = self.data["scores"].get(split)
         return score
 
     @property
     def stopped(self) -> bool:
-        """Was it stopped early, with an estimate for its train score?"""
+        """Whether it was stopped early, so that its train score is an estimate."""
         return bool((self.score("train") or {}).get("estimated"))
 
-    def missed(self, kind: str) -> int:
-        """How many of its answers are "unreadable" or "refused", over all splits."""
+    def count_missed(self, kind: str) -> int:
+        """Return how many of its answers are "unreadable" or "refused", over all splits."""
         return sum((self.score(split) or {}).get(kind, 0) for split in SPLITS)
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with all that its sections show. key: what its anchors begin with."""
+    """A run with all that its sections show; the anchors of its parts begin with `key`."""
 
     key: str
     run: RecordedRun
@@ -113,17 +94,17 @@ class RunView:
 
     @property
     def finished(self) -> bool:
-        """Is there nothing left to do?"""
+        """Whether nothing is left to do."""
         return self.run.status == "finished"
 
     @property
     def best_name(self) -> str:
-        """What the best instruction is called."""
+        """The name of the best instruction."""
         return "winner" if self.finished else "best so far"
 
     @property
     def splits(self) -> list[Split]:
-        """Those that have any questions."""
+        """The splits that have questions."""
         return [split for split in SPLITS if self.run.state.sizes[split]]
 
 
@@ -147,49 +128,94 @@ def build_view(run: RecordedRun, key: str, history: History) -> RunView:
     return RunView(key, run, result, rows, start, best, history)
 
 
-def shown(instruction: str) -> str:
-    """What stands for an instruction."""
-    return instruction or "(empty)"
-
-
-def format_origin(step: int) -> str:
-    """Where an instruction came from."""
-    return f"step {step}" if step else "initial"
+def place(share: float) -> str:
+    """Return a share of a plot's width as a length: 0.125 -> "12.5%"."""
+    return f"{round(100 * share, 2):g}%"
 
 
 def section(view: RunView, name: str, title: str, *content: Markup | None) -> Markup:
-    """A part of a run's report under a heading that can be linked to."""
-    heading = element("h3", title, id=f"{view.key}-{name}-title")
+    """Return a part of a run's report under a heading that can be linked to."""
+    label = f"{view.key}-{name}-title"
     return element(
         "section",
-        heading,
+        element("h3", title, id=label),
         *content,
         id=f"{view.key}-{name}",
-        aria_labelledby=f"{view.key}-{name}-title",
+        aria_labelledby=label,
     )
 
 
 def note(*sentences: str) -> Markup:
-    """How to read what stands beside it."""
+    """Return an explanation of what follows."""
     return element("p", " ".join(sentences), class_="note")
 
 
-def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Markup | str]]) -> Markup:
-    """A plain table; the first cell of a row is its heading."""
-    header = element("tr", *(element("th", name, scope="col") for name in head))
+def table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[Markup | str]]) -> Markup:
+    """Return a plain table; the first cell of a row is its heading."""
     body = [
         element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
         for row in rows
     ]
-    plain = element(
+    return table_box(caption, [element("th", title, scope="col") for title in titles], body)
+
+
+def table_box(
+    caption: str,
+    head: Sequence[Markup],
+    body: Sequence[Markup],
+    foot: Markup | None = None,
+    *,
+    kind: str | None = None,
+    box: str = "wide",
+) -> Markup:
+    """Return a table in a box that scrolls by touch and by keyboard.
+
+    `kind` and `box` are the CSS classes of the table and of the box, which scrolls sideways if it
+    is "wide", both ways if it is "tall".
+    """
+    content = element(
         "table",
         element("caption", caption, class_="unseen"),
-        element("thead", header),
+        element("thead", element("tr", *head)),
         element("tbody", join(body)),
+        element("tfoot", foot) if foot is not None else None,
+        class_=kind,
     )
-    return scroll_box(caption, plain)
+    return element("div", content, class_=box, role="region", aria_label=caption, tabindex=0)
 
 
-def scroll_box(label: str, content: Markup, kind: str = "wide") -> Markup:
-    """Something wide or tall, in a box that is scrolled by touch or by keyboard."""
-    return element("div", content, class_=kind, role="region", aria_label=label, tabindex=0)
+_CAP = 5
+
+
+def plot_interval(
+    name: Markup,
+    worth: Markup,
+    ends: tuple[str, str],
+    *,
+    label: str,
+    height: int,
+    below: Sequence[Markup],
+    above: Sequence[Markup] = (),
+    kind: str = "row",
+) -> Markup:
+    """Return a line of a chart: a name, an interval as a whisker, and its figures.
+
+    `ends` are lengths in percent of the width, `height` is in pixels; the shapes `below` and
+    `above` stand under and over the whisker; `label` tells a screen reader what is drawn.
+    """
+    low, high = ends
+    middle = height / 2
+    top, bottom = middle - _CAP, middle + _CAP
+    plot = element(
+        "svg",
+        *below,
+        element("line", x1=low, x2=high, y1=middle, y2=middle, class_="span"),
+        element("line", x1=low, x2=low, y1=top, y2=bottom, class_="span"),
+        element("line", x1=high, x2=high, y1=top, y2=bottom, class_="span"),
+        *above,
+        width="100%",
+        height=height,
+        role="img",
+        aria_label=label,
+    )
+    return element("div", element("span", name, class_="who"), plot, worth, class_=kind)

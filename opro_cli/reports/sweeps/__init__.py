@@ -1,1 +1,1 @@
-"""What a sweep comes to: a square for each task and variant, winners, the mean gain, transfer."""
+"""The results of a sweep: matrix, winners, mean gain and transfer."""

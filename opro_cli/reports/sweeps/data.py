@@ -1,9 +1,10 @@
-"""A sweep, or two, as plain data for `--json`. Keys are a contract."""
+"""A sweep, or two, as plain data for `--json`; the keys are a contract."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.reports.paired import PairedComparison
 from opro_cli.reports.result import serialize_score
@@ -19,15 +20,15 @@ from opro_cli.reports.sweeps.winners import RULE, Target, Transfer, Winner, Wort
 
 
 def serialize_sweep(report: SweepReport) -> dict[str, Any]:
-    """One sweep: its cells, the matrix, winners, the mean gain and the transfer matrix."""
+    """Return one sweep: cells, matrix, winners, mean gain and transfer matrix."""
     return {
         "name": report.name,
-        "mean_gain": {**serialize_mean(report.gain), "sentence": describe_gain(report.gain)},
+        "mean_gain": {**_serialize_mean(report.gain), "sentence": describe_gain(report.gain)},
         "mean_gain_by_variant": {
-            variant: serialize_mean(over) for variant, over in report.by_variant.items()
+            variant: _serialize_mean(over) for variant, over in report.by_variant.items()
         },
         "cells": [_serialize_cell(cell) for cell in report.cells],
-        "matrix": [_serialize_matrix_cell(square) for square in report.squares],
+        "matrix": [_serialize_matrix_cell(cell) for cell in report.squares],
         "winner_rule": RULE,
         "winners": [_serialize_winner(winner) for winner in report.winners],
         "transfer": _serialize_transfer(report.transfer),
@@ -35,12 +36,12 @@ def serialize_sweep(report: SweepReport) -> dict[str, Any]:
 
 
 def serialize_sweep_diff(diff: SweepDiff) -> dict[str, Any]:
-    """Two sweeps: pairs of cells with equal values, and the mean difference over tasks."""
+    """Return two sweeps: pairs of cells with equal values, and the mean difference over tasks."""
     return {
         "before": diff.before.name,
         "after": diff.after.name,
         "mean_difference": {
-            **serialize_mean(diff.mean),
+            **_serialize_mean(diff.mean),
             "sentence": describe_difference(diff.mean),
         },
         "cells": [_serialize_pair(pair) for pair in diff.pairs],
@@ -49,8 +50,7 @@ def serialize_sweep_diff(diff: SweepDiff) -> dict[str, Any]:
     }
 
 
-def serialize_mean(over: MeanOverTasks) -> dict[str, Any]:
-    """A mean over tasks; mean and interval are null where nothing counts."""
+def _serialize_mean(over: MeanOverTasks) -> dict[str, Any]:
     return {
         **_serialize_estimate(over.estimate),
         "interval_of_these_tasks": _serialize_estimate(over.these)["interval"],
@@ -58,12 +58,12 @@ def serialize_mean(over: MeanOverTasks) -> dict[str, Any]:
         "runs": over.runs,
         "tasks": [
             {
-                "task": each.task,
-                "runs": each.runs,
-                "questions": each.questions,
-                **_serialize_estimate(each.estimate),
+                "task": mean.task,
+                "runs": mean.runs,
+                "questions": mean.questions,
+                **_serialize_estimate(mean.estimate),
             }
-            for each in over.tasks
+            for mean in over.tasks
         ],
     }
 
@@ -74,34 +74,37 @@ def _serialize_estimate(estimate: Estimate | None) -> dict[str, Any]:
     return {"mean": estimate.mean, "interval": [estimate.interval.low, estimate.interval.high]}
 
 
+def _serialize_test_score(candidate: Candidate | None) -> dict[str, Any] | None:
+    return serialize_score(candidate.score("test")) if candidate else None
+
+
 def _serialize_cell(cell: MeasuredCell) -> dict[str, Any]:
-    start, best = cell.start, cell.best
     return {
         "cell": cell.name,
         "values": dict(cell.swept.cell.values),
-        "task": cell.place.task,
-        "variant": cell.place.variant,
+        "task": cell.key.task,
+        "variant": cell.key.variant,
         "scorer": cell.scorer,
         "status": cell.status,
         "counted": not cell.left_out,
         "left_out": cell.left_out or None,
         "problem": cell.swept.problem or None,
-        "start": serialize_score(start.score("test")) if start else None,
-        "best": serialize_score(best.score("test")) if best else None,
-        "instruction": best.instruction if best else None,
+        "start": _serialize_test_score(cell.start),
+        "best": _serialize_test_score(cell.best),
+        "instruction": cell.best.instruction if cell.best else None,
     }
 
 
-def _serialize_matrix_cell(square: MatrixCell) -> dict[str, Any]:
+def _serialize_matrix_cell(cell: MatrixCell) -> dict[str, Any]:
     return {
-        "task": square.place.task,
-        "variant": square.place.variant,
-        "runs": len(square.cells),
-        "left_out": len(square.left_out),
-        "questions": square.questions,
-        "start": square.start,
-        "best": _serialize_estimate(square.best) if square.best else None,
-        "gain": _serialize_estimate(square.gain) if square.gain else None,
+        "task": cell.key.task,
+        "variant": cell.key.variant,
+        "runs": len(cell.cells),
+        "left_out": len(cell.left_out),
+        "questions": cell.questions,
+        "start": cell.start,
+        "best": _serialize_estimate(cell.best) if cell.best else None,
+        "gain": _serialize_estimate(cell.gain) if cell.gain else None,
     }
 
 
@@ -113,7 +116,7 @@ def _serialize_winner(winner: Winner) -> dict[str, Any]:
         "instruction": winner.instruction,
         "chosen_by": winner.chosen_by,
         "chosen_score": serialize_score(winner.chosen_score),
-        "chosen_among": winner.of,
+        "chosen_among": winner.chosen_among,
         "best_of_task": winner.is_first,
         "start": serialize_score(winner.start),
         "test": serialize_score(winner.test),
@@ -121,16 +124,16 @@ def _serialize_winner(winner: Winner) -> dict[str, Any]:
     }
 
 
-def _serialize_comparison(found: PairedComparison | None) -> dict[str, Any] | None:
-    if found is None:
+def _serialize_comparison(comparison: PairedComparison | None) -> dict[str, Any] | None:
+    if comparison is None:
         return None
     return {
-        "mean": found.difference,
-        "interval": [found.interval.low, found.interval.high],
-        "n": found.n,
-        "test": found.test,
-        "p_value": found.p_value,
-        "asked_together": found.together,
+        "mean": comparison.difference,
+        "interval": [comparison.interval.low, comparison.interval.high],
+        "n": comparison.n,
+        "test": comparison.name,
+        "p_value": comparison.p_value,
+        "asked_together": comparison.together,
     }
 
 
@@ -158,18 +161,11 @@ def _serialize_worth(worth: Worth, target: Target) -> dict[str, Any]:
 
 
 def _serialize_pair(pair: CellPair) -> dict[str, Any]:
-    before, after = pair.before.best, pair.after.best
     return {
         "values": dict(pair.before.swept.cell.values),
-        "task": pair.before.place.task,
-        "before": {
-            "cell": pair.before.name,
-            "test": serialize_score(before.score("test")) if before else None,
-        },
-        "after": {
-            "cell": pair.after.name,
-            "test": serialize_score(after.score("test")) if after else None,
-        },
+        "task": pair.before.key.task,
+        "before": {"cell": pair.before.name, "test": _serialize_test_score(pair.before.best)},
+        "after": {"cell": pair.after.name, "test": _serialize_test_score(pair.after.best)},
         "shared": pair.shared,
         "difference": _serialize_estimate(pair.difference) if pair.difference else None,
         "why_not": pair.why or None,

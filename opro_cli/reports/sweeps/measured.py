@@ -1,4 +1,4 @@
-"""What a cell's run says of unseen questions, and why another says nothing."""
+"""The scores of a sweep's cells on unseen questions, and their means over seeds and tasks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.run.candidates import Candidate
@@ -16,110 +17,101 @@ from opro_cli.core.stats.hierarchical import (
     estimate_over_tasks,
     estimate_these_tasks,
 )
-from opro_cli.core.stats.intervals import Interval, difference_interval, wilson_interval
-from opro_cli.core.stats.paired import compare_graded_scores
-from opro_cli.reports.paired import QuestionKey, index_answers
+from opro_cli.core.stats.intervals import Interval, wilson_interval
+from opro_cli.core.stats.paired import compare_differences
+from opro_cli.reports.paired import QuestionKey, pair_answers
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.tasks import MatrixKey, SweptCell, locate_cells
 
-Values = Mapping[QuestionKey, float]
+Scores = Mapping[QuestionKey, float]
 """A score, or a difference of two, for each test question."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredCell:
-    """A cell of a sweep. status: of its run, "new" where there is none, "damaged"
-    where it cannot be read.
+    """A cell of a sweep with the test scores of its run.
 
-    left_out: why it has no say in any mean, "" when it has. start, best: what its run began with,
-    and what it chose. before, after: their scores on the test questions that both were graded on;
-    empty when it is left out.
+    Attributes:
+        status: Of its run; "new" without one, "damaged" if it cannot be read.
+        left_out: The reason why no mean counts the cell; "" when it counts.
+        start: The prompt that its run began with.
+        best: The prompt that its run chose.
+        before: Scores of `start` on the questions scored under both; empty when left out.
+        after: Scores of `best` on the same questions.
     """
 
     swept: SweptCell
-    place: MatrixKey
+    key: MatrixKey
     status: str
     left_out: str
     start: Candidate | None
     best: Candidate | None
-    before: Values
-    after: Values
+    before: Scores
+    after: Scores
 
     @property
     def name(self) -> str:
+        """The name of the cell and of its run folder."""
         return self.swept.cell.name
 
     @property
     def run(self) -> RecordedRun | None:
+        """The run; None before it begins, and when it cannot be read."""
         return self.swept.run
 
     @property
     def scorer(self) -> str | None:
-        """The model that answered; None before there is a run."""
+        """The scorer model; None without a run."""
         return None if self.run is None else str(self.run.settings["scorer"]["model"])
 
     @property
-    def gains(self) -> Values:
-        """Score of the best instruction less that of the first, a question each."""
+    def gains(self) -> Scores:
+        """The score of the best prompt less that of the start prompt, by question."""
         return {question: after - self.before[question] for question, after in self.after.items()}
 
     @property
     def kept_start(self) -> bool:
-        """Was no candidate better than the start prompt? Then its gain is 0, and not by chance."""
+        """Whether no candidate beat the start prompt; the gain is then 0 without any error."""
         return self.start is not None and self.start is self.best
 
 
 def measure_cells(cells: Sequence[SweptCell]) -> tuple[MeasuredCell, ...]:
-    """All cells, in their order."""
-    return tuple(
-        _measure_cell(cell, place) for cell, place in zip(cells, locate_cells(cells), strict=True)
-    )
+    """Return all cells with their scores, in their order."""
+    return tuple(map(_measure_cell, cells, locate_cells(cells)))
 
 
-def _measure_cell(swept: SweptCell, place: MatrixKey) -> MeasuredCell:
+def _measure_cell(swept: SweptCell, key: MatrixKey) -> MeasuredCell:
     run = swept.run
     if run is None:
-        status, why = ("damaged", "cannot be read") if swept.problem else ("new", "never begun")
-        return MeasuredCell(swept, place, status, why, None, None, {}, {})
+        status, reason = ("damaged", "cannot be read") if swept.problem else ("new", "never begun")
+        return MeasuredCell(swept, key, status, reason, None, None, {}, {})
     start, best = baseline(run.state), winner(run.state)
-    before, after = _pair_scores(run, start, best)
-    why = _explain_exclusion(run, bool(after))
-    if why:
-        before, after = {}, {}
-    return MeasuredCell(swept, place, run.status, why, start, best, before, after)
-
-
-def _pair_scores(
-    run: RecordedRun, start: Candidate | None, best: Candidate | None
-) -> tuple[Values, Values]:
-    if start is None or best is None:
-        return {}, {}
-    first, last = index_answers(run, start, "test"), index_answers(run, best, "test")
-    shared = [
-        question
-        for question, answer in first.items()
-        if question in last and not (answer.outcome.excluded or last[question].outcome.excluded)
-    ]
-    return {q: first[q].score for q in shared}, {q: last[q].score for q in shared}
-
-
-def _explain_exclusion(run: RecordedRun, has_answers: bool) -> str:
+    answers = pair_answers(run, start, run, best, "test") if start and best else []
+    pairs = [pair for pair in answers if pair.is_scored]
+    reason = "" if pairs else "no test question was graded"
     if run.status != "finished":
-        return run.status
-    if not run.state.sizes["test"]:
-        return "no test split"
-    return "" if has_answers else "no test question was graded"
+        reason = run.status
+    elif not run.state.sizes["test"]:
+        reason = "no test split"
+    if reason:
+        pairs = []
+    before, after = {p.key: p.before.score for p in pairs}, {p.key: p.after.score for p in pairs}
+    return MeasuredCell(swept, key, run.status, reason, start, best, before, after)
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """Runs that differ in their seeds alone: one task, one variant.
+    """One task under one variant: runs that differ only in their seeds.
 
-    cells: those that count. questions: that all of them were graded on. start: mean score of what
-    they began with; best: of what they chose; gain: the difference. All None where none counts.
+    Attributes:
+        cells: The cells that count. All figures are None where none does.
+        questions: Test questions scored in all of these cells.
+        start: The mean score of the start prompts.
+        best: The mean score of the chosen prompts.
+        gain: The mean difference.
     """
 
-    place: MatrixKey
+    key: MatrixKey
     cells: tuple[MeasuredCell, ...]
     left_out: tuple[MeasuredCell, ...]
     questions: int
@@ -129,49 +121,47 @@ class MatrixCell:
 
 
 def build_matrix(cells: Sequence[MeasuredCell]) -> tuple[MatrixCell, ...]:
-    """One for each place at which there is a cell, in the order of the cells."""
-    at: dict[MatrixKey, list[MeasuredCell]] = defaultdict(list)
+    """Return the matrix cells in the order of the sweep's cells."""
+    by_key: dict[MatrixKey, list[MeasuredCell]] = defaultdict(list)
     for cell in cells:
-        at[cell.place].append(cell)
-    return tuple(_build_matrix_cell(place, found) for place, found in at.items())
+        by_key[cell.key].append(cell)
+    return tuple(_build_matrix_cell(key, group) for key, group in by_key.items())
 
 
-def _build_matrix_cell(place: MatrixKey, cells: Sequence[MeasuredCell]) -> MatrixCell:
+def _build_matrix_cell(key: MatrixKey, cells: Sequence[MeasuredCell]) -> MatrixCell:
     counted = tuple(cell for cell in cells if not cell.left_out)
     others = tuple(cell for cell in cells if cell.left_out)
     shared = [q for q in counted[0].after if all(q in c.after for c in counted)] if counted else []
     if not shared:
-        return MatrixCell(place, counted, others, 0, None, None, None)
-    before = [[cell.before[q] for q in shared] for cell in counted]
+        return MatrixCell(key, counted, others, 0, None, None, None)
     after = [[cell.after[q] for q in shared] for cell in counted]
-    gains = [
-        [new - old for old, new in zip(*pair, strict=True)]
-        for pair in zip(before, after, strict=True)
-    ]
+    gains = [[cell.after[q] - cell.before[q] for q in shared] for cell in counted]
     kept = all(cell.kept_start for cell in counted)
     gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else estimate_gain(gains)
-    start = _mean([_mean(values) for values in before])
-    return MatrixCell(place, counted, others, len(shared), start, _estimate_score(after), gain)
+    start = fmean([fmean([cell.before[q] for q in shared]) for cell in counted])
+    return MatrixCell(key, counted, others, len(shared), start, _estimate_score(after), gain)
 
 
 def estimate_gain(gains: Sequence[Sequence[float]]) -> Estimate:
-    """The mean difference: with one seed over questions, with more over seeds and questions."""
-    middle, n = _mean([_mean(values) for values in gains]), len(gains[0])
-    flat = [value for values in gains for value in values]
-    if len(set(flat)) > 1 and len(gains) > 1:
+    """Estimate the mean difference over questions, and over seeds where there are several.
+
+    Args:
+        gains: Differences by seed and question, the questions the same for all seeds.
+    """
+    values = {value for of_seed in gains for value in of_seed}
+    if len(values) > 1 and len(gains) > 1:
         return estimate_over_seeds(gains)
-    if all(value in (-1.0, 0.0, 1.0) for value in flat):  # of one seed, or all the same
-        up, down = (sum(value == sign for value in gains[0]) for sign in (1.0, -1.0))
-        return Estimate(middle, difference_interval(up, down, n))
-    return Estimate(middle, compare_graded_scores(gains[0]).interval)
+    graded = not values <= {-1.0, 0.0, 1.0}
+    interval = compare_differences(gains[0], graded=graded).interval
+    return Estimate(fmean([fmean(of_seed) for of_seed in gains]), interval)
 
 
 def _estimate_score(scores: Sequence[Sequence[float]]) -> Estimate:
-    middle, n = _mean([_mean(values) for values in scores]), len(scores[0])
-    if len(scores) == 1 or len({value for values in scores for value in values}) == 1:
-        return Estimate(middle, wilson_interval(middle, n))
-    found = estimate_over_seeds(scores).interval
-    return Estimate(middle, Interval(max(0.0, found.low), found.high))
+    mean = fmean([fmean(of_seed) for of_seed in scores])
+    if len(scores) == 1 or len({value for of_seed in scores for value in of_seed}) == 1:
+        return Estimate(mean, wilson_interval(mean, len(scores[0])))
+    interval = estimate_over_seeds(scores).interval
+    return Estimate(mean, Interval(max(0.0, interval.low), interval.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +176,13 @@ class TaskMean:
 
 @dataclass(frozen=True, slots=True)
 class MeanOverTasks:
-    """A mean difference over tasks; estimate: None where nothing counts.
+    """A mean difference over tasks.
 
-    estimate: what to expect of another task like these. With one task its interval is over the
-    questions, and says nothing of other tasks. these: the same mean of these very tasks, its
-    interval over their questions; None for fewer than two.
+    Attributes:
+        estimate: The expectation for another task like these; None where nothing counts. With one
+            task its interval is over the questions alone.
+        these: The mean of exactly these tasks, its interval over their questions; None for fewer
+            than two.
     """
 
     tasks: tuple[TaskMean, ...]
@@ -199,45 +191,41 @@ class MeanOverTasks:
     these: Estimate | None = None
 
 
-def average_over_tasks(found: Sequence[tuple[str, Values]]) -> MeanOverTasks:
-    """The mean over tasks of the means over runs. found: task and differences of each run."""
-    by_task: dict[str, list[Values]] = defaultdict(list)
-    for task, values in found:
-        if values:
-            by_task[task].append(values)
-    questions = {task: _average_by_question(runs) for task, runs in by_task.items()}
+def average_over_tasks(runs: Sequence[tuple[str, Scores]]) -> MeanOverTasks:
+    """Return the mean over tasks of the means over runs, given each run's task and differences."""
+    by_task: dict[str, list[Scores]] = defaultdict(list)
+    for task, scores in runs:
+        if scores:
+            by_task[task].append(scores)
+    questions = {task: _average_by_question(group) for task, group in by_task.items()}
     means = tuple(
         TaskMean(task, len(by_task[task]), len(values), _estimate_task(by_task[task], values))
         for task, values in questions.items()
     )
-    runs = sum(each.runs for each in means)
+    total = sum(mean.runs for mean in means)
     if len(means) < 2:
-        return MeanOverTasks(means, runs, means[0].estimate if means else None)
-    everything = list(questions.values())
-    estimate = estimate_over_tasks(everything, create_rng(0, "tasks", len(means)))
-    return MeanOverTasks(means, runs, estimate, estimate_these_tasks(everything))
+        return MeanOverTasks(means, total, means[0].estimate if means else None)
+    values = list(questions.values())
+    estimate = estimate_over_tasks(values, create_rng(0, "tasks", len(means)))
+    return MeanOverTasks(means, total, estimate, estimate_these_tasks(values))
 
 
-def _average_by_question(runs: Sequence[Values]) -> list[float]:
-    """Values, one a question, whose mean is the mean of the runs' means.
+def _average_by_question(runs: Sequence[Scores]) -> list[float]:
+    """Return one value a question, whose mean is the mean of the runs' means.
 
-    What several runs made of one question stays together. Where all asked the same questions it
-    is their mean for each.
+    Values of one question stay together. Where all runs have the same questions, each value is
+    the mean of the runs' values.
     """
-    everything = dict.fromkeys(question for run in runs for question in run)
-    total: dict[QuestionKey, list[float]] = defaultdict(list)
+    questions = dict.fromkeys(question for run in runs for question in run)
+    weighted: dict[QuestionKey, list[float]] = defaultdict(list)
     for run in runs:
-        weight = len(everything) / (len(runs) * len(run))  # exactly 1 for a single run
+        weight = len(questions) / (len(runs) * len(run))  # exactly 1 for a single run
         for question, value in run.items():
-            total[question].append(weight * value)
-    return [math.fsum(total[question]) for question in everything]
+            weighted[question].append(weight * value)
+    return [math.fsum(weighted[question]) for question in questions]
 
 
-def _estimate_task(runs: Sequence[Values], by_question: Sequence[float]) -> Estimate:
+def _estimate_task(runs: Sequence[Scores], by_question: Sequence[float]) -> Estimate:
     if len(runs) == 1 or len(set(by_question)) == 1:
         return estimate_gain([by_question])
     return estimate_these_tasks([by_question])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

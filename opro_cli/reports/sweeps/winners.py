@@ -1,10 +1,11 @@
-"""The best instruction of each task, chosen without test scores, and its worth elsewhere."""
+"""The best instruction of each task, chosen without test scores, and its scores elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate, candidate_id
@@ -26,17 +27,24 @@ RULE = (
 class Winner:
     """The best finished run of a task under one scorer.
 
-    chosen_by, chosen_score: the split that decided and the score on it. of: finished runs that it
-    was chosen among. test: its score there, start: that of the start prompt; gain: one against the
-    other, None for the start prompt itself and where nothing is shared. is_first: no other scorer
-    has a better one on this task.
+    Attributes:
+        chosen_by: The split that decided.
+        chosen_score: The score on that split.
+        chosen_among: The number of finished runs.
+        start: The start prompt's score on test.
+        test: The winner's score on test.
+        gain: The winner compared with the start prompt; None for the start prompt itself, and
+            where no question is shared.
+        is_first: No other scorer has a better winner on this task.
     """
 
     cell: MeasuredCell
+    run: RecordedRun
     scorer: str
+    instruction: str
     chosen_by: Split
     chosen_score: Score
-    of: int
+    chosen_among: int
     start: Score | None
     test: Score | None
     gain: PairedComparison | None
@@ -44,74 +52,75 @@ class Winner:
 
     @property
     def task(self) -> str:
-        return self.cell.place.task
+        """The name of the task."""
+        return self.cell.key.task
 
-    @property
-    def instruction(self) -> str:
-        if self.cell.best is None:
-            raise AssertionError("a winner that chose nothing")
-        return self.cell.best.instruction
+
+class _Finalist(NamedTuple):
+    """A finished run with its best prompt and the score that it was chosen by."""
+
+    cell: MeasuredCell
+    run: RecordedRun
+    best: Candidate
+    split: Split
+    score: Score
+
+    def rank(self) -> tuple[bool, float]:
+        return self.split == "dev", self.score.mean
 
 
 def choose_winners(cells: Sequence[MeasuredCell]) -> tuple[Winner, ...]:
-    """One for each task and scorer that has a finished run, in the order of the cells."""
-    finished = [c for c in cells if c.status == "finished" and _find_decision(c) is not None]
-    tasks = dict.fromkeys(c.place.task for c in finished)
-    found: list[Winner] = []
-    for task in tasks:
-        own = [c for c in finished if c.place.task == task]
-        first = max(own, key=_rank)  # the earliest of equal ones
-        for scorer in dict.fromkeys(c.scorer for c in own):
-            rivals = [c for c in own if c.scorer == scorer]
-            best = max(rivals, key=_rank)
-            found.append(_build_winner(best, len(rivals), is_first=best is first))
-    return tuple(found)
+    """Return a winner for each task and scorer with a finished run, in the order of the cells."""
+    by_task: dict[str, list[_Finalist]] = {}
+    for finalist in _find_finalists(cells):
+        by_task.setdefault(finalist.cell.key.task, []).append(finalist)
+    winners: list[Winner] = []
+    for own in by_task.values():
+        first = max(own, key=_Finalist.rank)  # the earliest of equal ones
+        for scorer in dict.fromkeys(finalist.cell.scorer for finalist in own):
+            rivals = [finalist for finalist in own if finalist.cell.scorer == scorer]
+            best = max(rivals, key=_Finalist.rank)
+            winners.append(_build_winner(best, len(rivals), is_first=best is first))
+    return tuple(winners)
 
 
-def _find_decision(cell: MeasuredCell) -> tuple[Split, Score] | None:
-    """What its run chose its best by."""
-    if cell.run is None or cell.best is None:
-        return None
-    split = deciding_split(cell.run.state)
-    score = cell.best.score(split)
-    return None if score is None else (split, score)
+def _find_finalists(cells: Sequence[MeasuredCell]) -> Iterator[_Finalist]:
+    for cell in cells:
+        if cell.status == "finished" and cell.run is not None and cell.best is not None:
+            split = deciding_split(cell.run.state)
+            score = cell.best.score(split)
+            if score is not None:
+                yield _Finalist(cell, cell.run, cell.best, split, score)
 
 
-def _rank(cell: MeasuredCell) -> tuple[bool, float]:
-    chosen = _find_decision(cell)
-    if chosen is None:
-        raise AssertionError("only finished runs are ranked")
-    split, score = chosen
-    return split == "dev", score.mean
-
-
-def _build_winner(cell: MeasuredCell, of: int, *, is_first: bool) -> Winner:
-    chosen, start, best = _find_decision(cell), cell.start, cell.best
-    if chosen is None or best is None:
-        raise AssertionError("only finished runs are ranked")
+def _build_winner(finalist: _Finalist, chosen_among: int, *, is_first: bool) -> Winner:
+    cell, run, best, split, score = finalist
+    gain, start = None, cell.start
+    if start is not None and not cell.kept_start:
+        gain = compare_candidates(start, best, side_by_side=run.state.interleaves)
     return Winner(
         cell=cell,
+        run=run,
         scorer=str(cell.scorer),
-        chosen_by=chosen[0],
-        chosen_score=chosen[1],
-        of=of,
+        instruction=best.instruction,
+        chosen_by=split,
+        chosen_score=score,
+        chosen_among=chosen_among,
         start=start.score("test") if start else None,
         test=best.score("test"),
-        gain=None if start is None or cell.kept_start else _gain(cell, start, best),
+        gain=gain,
         is_first=is_first,
     )
 
 
-def _gain(cell: MeasuredCell, start: Candidate, best: Candidate) -> PairedComparison | None:
-    side_by_side = cell.run is None or cell.run.state.interleaves
-    return compare_candidates(start, best, side_by_side=side_by_side)
-
-
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One task under one scorer. data: the run whose test questions are asked.
+    """One task under one scorer.
 
-    scorer: the run that says how this model is asked. start: what the task began with.
+    Attributes:
+        data: The run whose test questions are asked.
+        scorer: The run with the settings of this model.
+        start: The start prompt of the task.
     """
 
     task: str
@@ -122,68 +131,60 @@ class Target:
 
     @property
     def key(self) -> tuple[str, str]:
+        """Task and model."""
         return self.task, self.model
 
 
 def list_targets(cells: Sequence[MeasuredCell], winners: Sequence[Winner]) -> tuple[Target, ...]:
-    """Every task that has test questions under every scorer of the sweep, in order.
+    """Return every task that has test questions under every scorer of the sweep, in order.
 
     Where cells of a task split its data in different ways, the questions are those of its winner,
-    which that one has not seen.
+    whose search has not seen them.
     """
-    known = [c for c in cells if c.run is not None]
-    models = list(dict.fromkeys(str(c.scorer) for c in known))
-    asked = [c for c in known if c.run and c.run.state.sizes["test"]]
+    swept = [(cell, cell.run) for cell in cells if cell.run is not None]
+    models = list(dict.fromkeys(str(cell.scorer) for cell, _ in swept))
     first = {id(winner.cell) for winner in winners if winner.is_first}
-    found: list[Target] = []
-    for task in dict.fromkeys(c.place.task for c in asked):
-        own = [c for c in asked if c.place.task == task]
-        source = next((c for c in own if id(c) in first), own[0])
-        data = source.run
+    sources: dict[str, tuple[MeasuredCell, RecordedRun]] = {}
+    for cell, run in swept:
+        task = cell.key.task
+        if run.state.sizes["test"] and (task not in sources or id(cell) in first):
+            sources[task] = cell, run
+    targets = []
+    for task, (source, data) in sources.items():
+        initial = data.state.search.initial_instructions[0]
+        start = source.start.instruction if source.start else initial
         for model in models:
-            here = [c.run for c in known if c.scorer == model and c.place.task == task]
-            anywhere = [c.run for c in known if c.scorer == model]
-            scorer = (here or anywhere)[0]
-            if data is not None and scorer is not None:
-                found.append(Target(task, model, data, scorer, _find_start(source)))
-    return tuple(found)
+            anywhere = [(cell, run) for cell, run in swept if cell.scorer == model]
+            here = [run for cell, run in anywhere if cell.key.task == task]
+            scorer = here[0] if here else anywhere[0][1]
+            targets.append(Target(task, model, data, scorer, start))
+    return tuple(targets)
 
 
-def _find_start(cell: MeasuredCell) -> str:
-    if cell.start is not None:
-        return cell.start.instruction
-    if cell.run is None:
-        raise AssertionError("a target without a run")
-    return cell.run.state.search.initial_instructions[0]
-
-
-def list_prompts(found: Sequence[Winner], at: Sequence[Target]) -> tuple[str, ...]:
-    """All instructions to ask: the start prompt of each task, then the winners; each once."""
-    return tuple(dict.fromkeys([*(t.start for t in at), *(w.instruction for w in found)]))
+def list_prompts(winners: Sequence[Winner], targets: Sequence[Target]) -> tuple[str, ...]:
+    """Return all instructions to ask: the start prompts, then the winners, each once."""
+    starts, best = (t.start for t in targets), (w.instruction for w in winners)
+    return tuple(dict.fromkeys([*starts, *best]))
 
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """A prompt on a target. score: None where it was not asked, or where nothing was unseen.
+    """A prompt on a target.
 
-    against_start: against the start prompt of the target's task, on the same questions. seen:
-    questions left out, since its search had them.
+    Attributes:
+        score: None where it was not asked, and where it has seen every question.
+        against_start: Compared with the start prompt of the target's task, on shared questions.
+        seen: Questions left out because its search used them.
     """
 
-    score: Score | None
-    against_start: PairedComparison | None
+    score: Score | None = None
+    against_start: PairedComparison | None = None
     seen: int = 0
-
-
-NOT_ASKED = Worth(None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A row for each winner, a column for each target; starts: the start prompts' worth there.
-
-    run: of each target's evaluation; None where there is none.
-    """
+    """The worth of each winner (a row) on each target (a column); starts: of the start prompts."""
 
     winners: tuple[Winner, ...]
     targets: tuple[Target, ...]
@@ -192,75 +193,64 @@ class Transfer:
 
     @property
     def asked(self) -> bool:
-        """Is there anything to show?"""
-        return any(w.score is not None or w.seen for row in (self.starts, *self.rows) for w in row)
+        """Whether there is anything to show."""
+        return self.missing < len(self.starts) * (1 + len(self.rows))
 
     @property
     def missing(self) -> int:
-        """Squares that nothing was asked for, start prompts among them."""
-        return sum(
-            worth.score is None and not worth.seen
-            for row in (self.starts, *self.rows)
-            for worth in row
-        )
+        """The number of cells without any answer, start prompts included."""
+        return sum(w.score is None and not w.seen for row in (self.starts, *self.rows) for w in row)
 
     @property
     def seen(self) -> int:
-        """Squares that leave questions out because the winner's search had them."""
+        """The number of cells that leave out questions seen by the winner's search."""
         return sum(worth.seen > 0 for row in self.rows for worth in row)
 
 
 def build_transfer(
-    found: Sequence[Winner],
-    at: Sequence[Target],
+    winners: Sequence[Winner],
+    targets: Sequence[Target],
     evaluated: Mapping[tuple[str, str], RecordedRun],
 ) -> Transfer:
-    """The matrix. evaluated: by task and model, as `Target.key`, what was asked there."""
-    starts = [_measure_worth(evaluated.get(t.key), t.start, t.start, frozenset()) for t in at]
-    rows = [
-        tuple(
-            _measure_worth(evaluated.get(t.key), w.instruction, t.start, _list_seen(w)) for t in at
-        )
-        for w in found
-    ]
-    return Transfer(tuple(found), tuple(at), tuple(starts), tuple(rows))
-
-
-def _list_seen(winner: Winner) -> AbstractSet[str]:
-    """The questions that a winner's search trained on or chose by."""
-    run = winner.cell.run
-    if run is None:
-        raise AssertionError("a winner without a run")
-    return {each.input for each in (*run.examples["train"], *run.examples["dev"])}
+    """Return the transfer matrix; evaluated: the evaluation of each target by `Target.key`."""
+    runs = [(target, evaluated.get(target.key)) for target in targets]
+    starts = [_measure_worth(run, target.start, target.start, frozenset()) for target, run in runs]
+    rows = []
+    for winner in winners:
+        examples = winner.run.examples
+        seen = {example.input for example in (*examples["train"], *examples["dev"])}
+        worths = (_measure_worth(run, winner.instruction, t.start, seen) for t, run in runs)
+        rows.append(tuple(worths))
+    return Transfer(tuple(winners), tuple(targets), tuple(starts), tuple(rows))
 
 
 def _measure_worth(
     run: RecordedRun | None, instruction: str, start: str, seen: AbstractSet[str]
 ) -> Worth:
-    if run is None:
-        return NOT_ASKED
-    asked, reference = _find_answered(run, instruction), _find_answered(run, start)
-    if asked is None:
-        return NOT_ASKED
-    left_out = {index for index, each in enumerate(run.examples["test"]) if each.input in seen}
+    """Return the worth of an instruction in an evaluation, without the questions in `seen`."""
+    asked = None if run is None else _find_answered(run, instruction)
+    if run is None or asked is None:
+        return Worth()
+    reference = _find_answered(run, start)
+    left_out = {index for index, row in enumerate(run.examples["test"]) if row.input in seen}
     kept = _drop_questions(asked, left_out)
     against = None
     if reference is not None and instruction != start:
-        beside = run.state.interleaves
-        against = compare_candidates(reference, kept, side_by_side=beside)  # on what both have
+        against = compare_candidates(reference, kept, side_by_side=run.state.interleaves)
     return Worth(kept.score("test"), against, len(left_out))
 
 
 def _find_answered(run: RecordedRun, instruction: str) -> Candidate | None:
-    """An instruction that has all its answers."""
-    found = run.state.candidates.get(candidate_id(instruction))
-    if found is None or len(found.answers["test"].by_question) < run.state.sizes["test"]:
+    """Return the candidate of an instruction; None before it has all its test answers."""
+    candidate = run.state.candidates.get(candidate_id(instruction))
+    if candidate is None:
         return None
-    return found
+    answers = candidate.answers["test"].by_question
+    return candidate if len(answers) >= run.state.sizes["test"] else None
 
 
 def _drop_questions(candidate: Candidate, left_out: AbstractSet[int]) -> Candidate:
-    """The same with fewer test answers."""
+    """Return a copy without the test answers to some questions."""
     kept = Candidate(candidate.id, candidate.instruction, candidate.step)
     for question, outcome in candidate.answers["test"].by_question.items():
         if question in left_out:

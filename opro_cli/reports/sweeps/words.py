@@ -1,4 +1,4 @@
-"""What a square says, in the same words on a terminal, in Markdown and on the page."""
+"""The figures of a sweep as text, equal on a terminal, in Markdown and on the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from opro_cli.core.run.answers import Score
 from opro_cli.core.stats.hierarchical import Estimate
-from opro_cli.core.stats.intervals import Interval
 from opro_cli.reports.formats import (
     format_bounds,
     format_count,
@@ -37,83 +36,68 @@ SEEN = (
 
 
 def sign(low: float, high: float) -> str:
-    """▲ better, ▼ worse, ≈ not told apart, whatever the colour."""
+    """Return ▲ for better, ▼ for worse, ≈ for an interval with 0: no color is needed."""
     if low > 0:
         return "▲"
     return "▼" if high < 0 else "≈"
 
 
-def format_gain(mean: float, interval: Interval) -> str:
-    """ "▲ +12.3 [+4.1 to +20.0]"."""
-    low, high = interval.low, interval.high
-    return (
-        f"{sign(low, high)} {format_points(mean)} [{format_points(low)} to {format_points(high)}]"
-    )
+def format_estimate(gain: Estimate) -> str:
+    """Format a difference: "▲ +12.3 [+4.1 to +20.0]"."""
+    low, high = gain.interval.low, gain.interval.high
+    bounds = f"{format_points(low)} to {format_points(high)}"
+    return f"{sign(low, high)} {format_points(gain.mean)} [{bounds}]"
 
 
-def format_score(mean: float, interval: Interval) -> str:
-    """ "73.3 % [59.0–84.0]"."""
-    return f"{format_percent(mean)} {format_bounds(interval.low, interval.high)}"
-
-
-def format_estimate(estimate: Estimate) -> str:
-    """The same of an estimate."""
-    return format_gain(estimate.mean, estimate.interval)
-
-
-def format_comparison(found: PairedComparison | None) -> str:
-    """The same of a comparison; "" for none."""
-    if found is not None and not found.together:
+def format_comparison(comparison: PairedComparison | None) -> str:
+    """Format the difference of two prompts like `format_estimate`; "" for None."""
+    if comparison is None:
+        return ""
+    if not comparison.together:
         return "asked in other sessions, so not compared"
-    return format_gain(found.difference, found.interval) if found else ""
+    return format_estimate(Estimate(comparison.difference, comparison.interval))
 
 
-def format_test_score(score: Score | None) -> str:
-    """A score with its interval."""
-    return format_score(score.mean, score.interval) if score else NOTHING
+def format_test_score(score: Score | Estimate | None) -> str:
+    """Format a mean: "73.3 % [59.0–84.0]"."""
+    if score is None:
+        return NOTHING
+    return f"{format_percent(score.mean)} {format_bounds(score.interval.low, score.interval.high)}"
 
 
-def format_matrix_cell(square: MatrixCell | None) -> tuple[str, ...]:
-    """The lines of a square: score, gain, what they rest on."""
-    if square is None:
+def format_matrix_cell(cell: MatrixCell | None) -> tuple[str, ...]:
+    """Return the lines of a matrix cell: score, gain, seeds and questions."""
+    if cell is None:
         return (NOTHING,)
-    if square.best is None or square.gain is None:
-        return (NOTHING, format_left_out(square.left_out) or "no test question in common")
-    return (
-        format_score(square.best.mean, square.best.interval),
-        format_estimate(square.gain),
-        format_basis(square),
-    )
+    if cell.best is None or cell.gain is None:
+        return (NOTHING, format_left_out(cell.left_out) or "no test question in common")
+    seeds, questions = pluralize(len(cell.cells), "seed"), pluralize(cell.questions, "question")
+    basis = ", ".join(filter(None, (seeds, questions, format_left_out(cell.left_out))))
+    return format_test_score(cell.best), format_estimate(cell.gain), basis
 
 
 def format_task_mean(over: MeanOverTasks) -> tuple[str, ...]:
-    """The lines below a column: the mean gain over its tasks."""
+    """Return the lines below a column: the mean gain over its tasks."""
     if over.estimate is None:
         return (NOTHING,)
     tasks = pluralize(len(over.tasks), "task")
     return format_estimate(over.estimate), f"{tasks}, {pluralize(over.runs, 'run')}"
 
 
-def format_basis(square: MatrixCell) -> str:
-    """ "3 seeds, 45 questions, 1 stopped"."""
-    told = [pluralize(len(square.cells), "seed"), pluralize(square.questions, "question")]
-    return ", ".join(filter(None, (*told, format_left_out(square.left_out))))
-
-
 def format_left_out(cells: Sequence[MeasuredCell]) -> str:
-    """ "2 stopped, 1 never begun"; "" for none."""
+    """Format the reasons of cells that do not count: "2 stopped, 1 never begun"."""
     reasons = Counter(cell.left_out for cell in cells)
-    return ", ".join(f"{format_count(number)} {why}" for why, number in reasons.most_common())
+    return ", ".join(f"{format_count(number)} {reason}" for reason, number in reasons.most_common())
 
 
 def format_choice(winner: Winner) -> str:
-    """ "dev 95.0 %, of 3 runs"."""
-    runs = pluralize(winner.of, "run")
-    return f"{winner.chosen_by} {format_percent(winner.chosen_score.mean)}, of {runs}"
+    """Format the score that decided: "dev 95.0 %, of 3 runs"."""
+    score = format_percent(winner.chosen_score.mean)
+    return f"{winner.chosen_by} {score}, of {pluralize(winner.chosen_among, 'run')}"
 
 
 def format_winner_gain(winner: Winner) -> str:
-    """What it gained, or why there is nothing to tell."""
+    """Format the winner's gain, or the reason why there is none."""
     if winner.gain is not None:
         return format_comparison(winner.gain)
     if winner.cell.kept_start:
@@ -122,10 +106,9 @@ def format_winner_gain(winner: Winner) -> str:
 
 
 def format_worth(worth: Worth, *, home: bool = False) -> tuple[str, ...]:
-    """The lines of a square of the transfer matrix."""
+    """Return the lines of a cell of the transfer matrix."""
     seen = f"† {pluralize(worth.seen, 'question')} seen" if worth.seen else ""
     if worth.score is None:
         return (seen or "not asked",)
-    place = "home" if home else ""
-    lines = (format_test_score(worth.score), format_comparison(worth.against_start), seen, place)
-    return tuple(filter(None, lines))
+    gain, home_mark = format_comparison(worth.against_start), "home" if home else ""
+    return tuple(filter(None, (format_test_score(worth.score), gain, seen, home_mark)))

@@ -84,7 +84,7 @@ class ProgressReports:
     def _report(self, state: RunState) -> None:
         self._sent = time.monotonic()
         expected = expected_calls(state) - calls_spared(state)
-        best = self._board.leader(state)
+        best = self._board.find_leader(state)
         self._send(Progress(phase(state), expected, best, serialize_spend(state)))
 
 

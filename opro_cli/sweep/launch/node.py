@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from opro_cli.app.report import REPORT
 from opro_cli.store.run_folder import CONFIG_COPY
@@ -104,3 +105,29 @@ class CellActor:
             journal.seek(size)
             lines = journal.read()
         return lines[: lines.rfind(b"\n") + 1]
+
+
+class ActorLine:
+    """Carries lines to an actor: along with the next question, or at once where one is open."""
+
+    def __init__(self, actor: Any, job: str) -> None:
+        self._actor, self._job = actor, job
+        self._unsent = b""
+        self._is_asking = False
+
+    def send(self, lines: bytes) -> None:
+        """Take lines for the process of the job."""
+        if self._is_asking:
+            self._actor.send.remote(self._job, lines)
+        else:
+            self._unsent += lines
+
+    async def ask(self, size: int) -> News:
+        """Wait for news beyond the first `size` bytes of the journal."""
+        lines, self._unsent = self._unsent, b""
+        self._is_asking = True
+        try:
+            news: News = await self._actor.wait_for_news.remote(size, lines)
+        finally:
+            self._is_asking = False
+        return news

@@ -30,7 +30,7 @@ from opro_cli.sweep.cells import Job, prepared
 from opro_cli.sweep.launch.channel import CellChannel
 from opro_cli.sweep.launch.engine import Report
 from opro_cli.sweep.launch.messages import Ended, Refused
-from opro_cli.sweep.launch.node import JOURNAL, LENT, RETURNED, CellActor, News
+from opro_cli.sweep.launch.node import JOURNAL, LENT, RETURNED, ActorLine, CellActor
 from opro_cli.sweep.limits import Limits
 
 PATIENCE_S = 5.0
@@ -195,7 +195,7 @@ class RayEngine:
             folder, _ = await asyncio.to_thread(prepared, job)
         with closing(FileJournal(folder / JOURNAL)) as journal:
             await actor.start.remote(job, {name: (folder / name).read_bytes() for name in LENT})
-            line = _ActorLine(actor, job.name)
+            line = ActorLine(actor, job.name)
             channel = CellChannel(limits, line.send, partial(report, job.name))
             self._channels.add(channel)
             try:
@@ -215,31 +215,6 @@ class RayEngine:
                 if name in news.files:
                     write_atomically(folder / name, news.files[name])
         return channel.last or end.as_message(channel.is_stopped)
-
-
-class _ActorLine:
-    """Carries lines to an actor: along with the next question, or at once where one is open."""
-
-    def __init__(self, actor: Any, job: str) -> None:
-        self._actor, self._job = actor, job
-        self._unsent = b""
-        self._is_asking = False
-
-    def send(self, lines: bytes) -> None:
-        if self._is_asking:
-            self._actor.send.remote(self._job, lines)
-        else:
-            self._unsent += lines
-
-    async def ask(self, size: int) -> News:
-        """Wait for news beyond the first `size` bytes of the journal."""
-        lines, self._unsent = self._unsent, b""
-        self._is_asking = True
-        try:
-            news: News = await self._actor.wait_for_news.remote(size, lines)
-        finally:
-            self._is_asking = False
-        return news
 
 
 def _require_listener(address: str) -> None:

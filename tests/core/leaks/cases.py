@@ -61,7 +61,7 @@ def found(case: LeakingCase, among: Sequence[Example] = ()) -> bool:
     rows, index = _index(case.task, tuple(among))
     return any(
         leak.question in case.questions or leak.quote in rows[leak.question].input
-        for leak in index.leaks(case.instruction)
+        for leak in index.find(case.instruction)
     )
 
 

@@ -22,7 +22,7 @@ def examples(*rows: tuple[str, str]) -> list[Example]:
 
 
 def told(instruction: str, *rows: tuple[str, str]) -> tuple[Leak, ...]:
-    return LeakIndex(examples(*(rows or STORIES))).leaks(instruction)
+    return LeakIndex(examples(*(rows or STORIES))).find(instruction)
 
 
 def test_a_quoted_sentence_is_told_as_it_stands_in_the_instruction() -> None:
@@ -110,7 +110,7 @@ def test_repeated_rows_count_once_and_the_first_is_named() -> None:
 
 
 def test_without_questions_nothing_is_quoted() -> None:
-    assert LeakIndex([]).leaks("Grandpa Olaf knits 6 scarves.") == ()
+    assert LeakIndex([]).find("Grandpa Olaf knits 6 scarves.") == ()
     assert told("Grandpa Olaf knits.", ("", "")) == ()
 
 

@@ -29,7 +29,7 @@ def index(*questions: str) -> LeakIndex:
 def test_any_text_is_read(rows: list[tuple[str, str]], instruction: str) -> None:
     examples = [Example(question, target, "t") for question, target in rows]
     for text in (instruction, *(question for question, _ in rows)):
-        for leak in LeakIndex(examples).leaks(text):
+        for leak in LeakIndex(examples).find(text):
             assert leak.quote in text
             assert 0 <= leak.question < len(rows)
 
@@ -39,7 +39,7 @@ def test_a_long_question_quoted_whole_is_told(
     questions: list[str], data: st.DataObject, before: str, after: str
 ) -> None:
     quoted = data.draw(st.sampled_from(questions))
-    assert index(*questions).leaks(f"{before} {quoted} {after}")
+    assert index(*questions).find(f"{before} {quoted} {after}")
 
 
 @given(LONG_QUESTION, LONG_QUESTION, st.data())
@@ -50,12 +50,12 @@ def test_case_and_marks_do_not_matter(question: str, other: str, data: st.DataOb
         for part in parts
     )
     of_both = index(question, other)
-    plain = [(leak.kind, leak.question) for leak in of_both.leaks(" ".join(parts))]
-    assert [(leak.kind, leak.question) for leak in of_both.leaks(typed)] == plain
+    plain = [(leak.kind, leak.question) for leak in of_both.find(" ".join(parts))]
+    assert [(leak.kind, leak.question) for leak in of_both.find(typed)] == plain
 
 
 @given(st.lists(LONG_QUESTION, max_size=4), ANY_TEXT)
 def test_what_shares_no_word_is_no_leak(questions: list[str], instruction: str) -> None:
     shared = {word.text for text in questions for word in split_words(text)}
     if not shared & {word.text for word in split_words(instruction)} - {"yes"}:
-        assert index(*questions).leaks(instruction) == ()
+        assert index(*questions).find(instruction) == ()

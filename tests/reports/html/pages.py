@@ -11,7 +11,7 @@ from opro_cli.core.run.candidates import candidate_id
 from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example
-from opro_cli.render.html import report_page
+from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import History, RecordedRun, Status, build_history
 from tests.core.runs import new_state, proposed, score_all
 
@@ -187,4 +187,4 @@ def run_saying(texts: Sequence[str]) -> tuple[RecordedRun, History]:
 
 def page_of(*runs: RecordedRun) -> Node:
     """The page about some runs, as a tree."""
-    return parsed(report_page(runs))
+    return parsed(render_report(runs))

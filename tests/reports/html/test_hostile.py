@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from opro_cli.core.run.state import RunState
-from opro_cli.render.html import report_page
 from opro_cli.render.html.markup import element, make_visible, paragraphs
+from opro_cli.render.html.page import render_report
 from tests.core.runs import answered, new_state, proposed
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
@@ -28,12 +28,12 @@ def one_line(text: str) -> str:
 @pytest.mark.parametrize("group", together(CASES, 8), ids=named)
 def test_texts_are_text_and_change_nothing_around_them(group: Sequence[Hostile]) -> None:
     run, history = run_saying([case.text for case in group])
-    page = report_page([run], [history])
+    page = render_report([run], [history])
     page.encode()
     assert not obeyed_in(page.replace("\n", ""))
     plain, plain_history = run_saying([harmless(case, n) for n, case in enumerate(group)])
     tree = parsed(page)
-    assert shape(tree) == shape(parsed(report_page([plain], [plain_history])))
+    assert shape(tree) == shape(parsed(render_report([plain], [plain_history])))
     values = {value for node in tree for name, value in node.attributes.items() if name == "href"}
     assert all(value and value.startswith("#r") for value in values)
     instructions, flips, unread = (
@@ -85,6 +85,6 @@ def crowded(instruction: str, steps: int = 200, per_step: int = 8) -> RunState:
     ids=["usual", "invisible", "markup", "wide", "long"],
 )
 def test_a_page_of_1600_candidates_can_be_sent(instruction: str, steps: int) -> None:
-    page = report_page([recorded(crowded(instruction, steps))])
+    page = render_report([recorded(crowded(instruction, steps))])
     assert len(page.encode()) < 5_000_000
     assert page.count('class="instruction"') == 8 * steps + 2  # with the heading

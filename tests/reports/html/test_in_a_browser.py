@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.render.html import report_page
 from opro_cli.render.html.markup import make_visible
+from opro_cli.render.html.page import render_report
 from tests.hostile.cases import CASES
 from tests.reports.html.browser import CHROMIUM, Browser, browser
 from tests.reports.html.pages import run_saying, small_run
@@ -34,7 +34,7 @@ async def tab(tmp_path: Path) -> AsyncIterator[Browser]:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     page = tmp_path / "small.html"
-    page.write_text(report_page([small_run()]), "utf-8")
+    page.write_text(render_report([small_run()]), "utf-8")
     return page
 
 
@@ -103,7 +103,7 @@ async def test_a_dot_tells_its_instruction(
 async def test_no_text_is_obeyed(tab: Browser, tmp_path: Path) -> None:
     run, history = run_saying([case.text for case in CASES])
     page = tmp_path / "hostile.html"
-    page.write_text(report_page([run], [history]), "utf-8")
+    page.write_text(render_report([run], [history]), "utf-8")
     await tab.open(page, *WIDE)
     assert await tab.evaluate("document.querySelectorAll('script, img, iframe, link').length") == 1
     for number, case in enumerate(CASES, start=1):

@@ -14,10 +14,8 @@ from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.render.html import report_page
-from opro_cli.render.html.curve import HEIGHT, choose_scale, choose_step_labels
-from opro_cli.render.html.script import SCRIPT
-from opro_cli.render.html.style import STYLE
+from opro_cli.render.html.curves import HEIGHT, choose_scale, choose_step_labels
+from opro_cli.render.html.page import read_asset, render_report
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state, proposed, score_all
 from tests.reports.html.pages import Node, page_of, parsed, recorded, small_run
@@ -276,7 +274,7 @@ def test_one_that_was_stopped_counts_for_the_mean_of_its_step_and_not_for_the_be
 
 
 def test_nothing_is_loaded_and_nothing_but_its_own_script_runs() -> None:
-    page = report_page([small_run()])
+    page = render_report([small_run()])
     tree = parsed(page)
     # The policy names the very bytes of style and script.
     (policy,) = (
@@ -291,7 +289,8 @@ def test_nothing_is_loaded_and_nothing_but_its_own_script_runs() -> None:
     assert not re.search(r"https?:|//[a-z]|url\(|@import|\bsrc=|style=|\bon[a-z]+=", page)
     script = tree.one("script").text
     assert not re.search("innerHTML|outerHTML|insertAdjacent|document.write|eval|Function", script)
-    assert script == SCRIPT
+    assert script == read_asset("report.js")
+    assert tree.one("style").text == read_asset("report.css")
 
 
 def luminance(colour: str) -> float:
@@ -303,7 +302,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_told_apart(scheme: str) -> None:
-    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", read_asset("report.css"), re.DOTALL)
     colours = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", blocks[scheme == "dark"]))
     below = [luminance(colours[name]) for name in ("page", "card", "mark")]
     for name in ("ink", "soft", "link", "best", "start", "dot", "mean", "good", "bad", "even"):

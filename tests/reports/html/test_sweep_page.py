@@ -9,9 +9,8 @@ import pytest
 
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.sweep.cells import Cell
-from opro_cli.render.html.bars import Tile, build_heat_map
-from opro_cli.render.html.style import SWEEP_STYLE
-from opro_cli.render.html.sweep_page import render_sweep_report
+from opro_cli.render.html.page import read_asset
+from opro_cli.render.html.sweep_page import Tile, build_heat_map, render_sweep_report
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
 from opro_cli.reports.sweeps.tasks import SweptCell
 from tests.hostile.cases import CASES, Hostile, named, together
@@ -40,7 +39,7 @@ def test_a_tint_only_for_what_was_shown(
     tile = Tile(("50.0 %",), mean, Interval(low, high))
     assert tile.tint == tint
     if tint:
-        assert f".{tint} {{" in SWEEP_STYLE
+        assert f".{tint} {{" in read_asset("sweep.css")
     node = parsed(build_heat_map("c", ["v"], [("t", [tile])]))
     assert node.one("tbody").one("td").attributes.get("class") == tint
 

@@ -160,7 +160,7 @@ def test_the_winner_is_chosen_by_dev_whatever_test_says() -> None:
         cell("not finished", run_of(after="rrrr", status="stopped", best="u"), seed=4),
     ]
     (found,) = choose_winners(measure_cells(told))
-    assert (found.cell.name, found.instruction, found.of) == ("good on dev", "y", 4)
+    assert (found.cell.name, found.instruction, found.chosen_among) == ("good on dev", "y", 4)
     assert found.test
     assert found.test.mean == 0.0
     assert found.chosen_by == "dev"

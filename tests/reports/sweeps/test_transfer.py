@@ -114,9 +114,8 @@ def test_refused_questions_stay_left_out() -> None:
     run = evaluation("efgh", start="wwrr", **{"for a": "rr"})
     run.state.exclude_refused = True
     answer_all(run.state, "for a", "test", "--xx")
-    told = build_sweep_report("grid", two_tasks(train="e"), {("b", "openai/a"): run}).transfer.rows[
-        0
-    ][1]
+    report = build_sweep_report("grid", two_tasks(train="e"), {("b", "openai/a"): run})
+    told = report.transfer.rows[0][1]
     assert told.score
     assert (told.score.n, told.seen) == (1, 1)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.reading.sentences import (
+from opro_cli.reading.prose import (
     drop_closing,
     has_conclusion,
     is_closing,

@@ -1,15 +1,15 @@
-"""Sentences of a reply, and those that give no answer: refusals, alternatives, cut-off texts."""
+"""Split replies into sentences, and recognise those without an answer."""
 
 from __future__ import annotations
 
 import functools
 import re
 
-# One class first: that lets the search skip to the next stop.
+# A character class first lets the search skip to the next stop.
 _END = re.compile(
     r"[.!?…。！？।؟](?:[\"'”’)\]*_`]{0,4}\s+(?=\S)|(?<=[。！？।؟])[”’」』)*_`]{0,4}\s*(?=\S))"
 )
-# Full stops inside a sentence; "U.S. troops".
+# Full stops inside a sentence: "U.S. troops".
 _ABBREVIATED = re.compile(
     r"(?:(?<![^\W_])(?:approx|e\.g|i\.e|vs|mrs?|ms|dr|st|nos?|ca|cf|prof|eq|rs|z\.b|d\.h|p\.ex|bzw)"
     r"|\.[a-z])\.\Z",
@@ -65,26 +65,26 @@ _FENCE = re.compile(r"\$\$|\\[\[(\])]|`{3}\w{0,20}|[-*_]{3,9}|</?\w{1,20}>")
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of `text` that say something, stripped; code fences and rules do not."""
-    found = (line.strip() for line in text.split("\n"))
-    return [line for line in found if line and not is_fence(line)]
+    """Return the lines of `text`, stripped, without empty ones, code fences and rules."""
+    stripped = (line.strip() for line in text.split("\n"))
+    return [line for line in stripped if line and not is_fence(line)]
 
 
 def is_fence(line: str) -> bool:
-    """Whether `line` only sets off others: "```python", "$$", "---", "</answer>"."""
+    """Return whether `line` only delimits others: "```python", "$$", "---", "</answer>"."""
     return bool(_FENCE.fullmatch(line))
 
 
 @functools.lru_cache(maxsize=64)
 def split_sentences(line: str) -> tuple[str, ...]:
-    """The sentences of one line, each with its stop; abbreviations do not end one."""
+    """Return the sentences of one line, each with its stop; abbreviations do not end one."""
     starts = _find_starts(line)
     ends = (*starts[1:], len(line))
     return tuple(line[start:end].strip() for start, end in zip(starts, ends, strict=True))
 
 
 def is_closing(sentence: str) -> bool:
-    """Whether `sentence` checks, explains or takes leave, rather than answers."""
+    """Return whether `sentence` checks, explains or says goodbye rather than answers."""
     return bool(
         _PICTURES.fullmatch(sentence)
         or _CLOSING.match(sentence)
@@ -94,15 +94,15 @@ def is_closing(sentence: str) -> bool:
 
 
 def has_conclusion(text: str) -> bool:
-    """Whether a sentence of `text` begins as a conclusion does: "So", "Therefore", "In total"."""
+    """Return whether a sentence of `text` begins with "So", "Therefore", "In total" or the like."""
     return bool(_CONCLUDING.search(text))
 
 
 def drop_closing(text: str) -> str:
-    """`text` without what only checks, explains or takes leave at its end.
+    """Return `text` without the checks, explanations and goodbyes at its end.
 
-    That is everything from the first such paragraph on, unless it comes to a conclusion again,
-    and then sentence by sentence. The first sentence always stays.
+    That is everything from the first such paragraph, unless a conclusion follows, and then
+    sentence by sentence. The first sentence always stays.
     """
     for gap in _GAP.finditer(text):
         if _is_closing_paragraph(text, gap.end()) and not has_conclusion(text[gap.end() :]):
@@ -111,23 +111,23 @@ def drop_closing(text: str) -> str:
     while True:
         line_start = text.rfind("\n") + 1
         starts = _find_starts(text[line_start:])
-        said = split_sentences(text[line_start:])
-        kept = len(said)
-        while kept and is_closing(said[kept - 1]):
+        sentences = split_sentences(text[line_start:])
+        kept = len(sentences)
+        while kept and is_closing(sentences[kept - 1]):
             kept -= 1
-        if kept == len(said) or not (kept or text[:line_start].strip()):
+        if kept == len(sentences) or not (kept or text[:line_start].strip()):
             return text if kept else text[: line_start + (starts[1:] or [len(text)])[0]].rstrip()
         text = text[: line_start + starts[kept]].rstrip()
 
 
 def _is_closing_paragraph(text: str, start: int) -> bool:
-    """Whether the paragraph of `text` at `start` begins with a closing sentence."""
+    """Return whether the paragraph of `text` at `start` begins with a closing sentence."""
     first = next((line for line in text[start : start + 500].split("\n") if not is_fence(line)), "")
     return is_closing(split_sentences(first)[0])
 
 
 def _find_starts(line: str) -> list[int]:
-    """Where the sentences of `line` begin."""
+    """Return the offsets where the sentences of `line` begin."""
     starts = [0]
     for end in _END.finditer(line):
         before = line[max(starts[-1], end.start() - 9) : end.start() + 1]
@@ -137,7 +137,7 @@ def _find_starts(line: str) -> list[int]:
 
 
 _APART = r"\s(?:[^\W\d_]{1,12}\s){0,2}?"
-# A sentence that says it has no answer; "I don't know", "cannot be determined", "it depends".
+# "I don't know", "cannot be determined", "it depends".
 _DECLINING = re.compile(
     rf"""
       (?<![^\W_])(?:do(?:es)?\snot|don['’]?t|doesn['’]?t|can\s?not|can['’]?t|could\snot|couldn['’]?t
@@ -166,7 +166,7 @@ _DECLINING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Without one of them _DECLINING finds nothing in ASCII; looking for them is much faster.
+# _DECLINING needs one of these in ASCII text; searching for them is much faster.
 _DECLINING_WORDS = (
     "not", "n't", "cant ", "dont ", "unable", "possible", "hard to", "difficult", "no way",
     "unknown", "unclear", "determin", "insufficient", "unanswerable", "no idea", "depend",
@@ -174,7 +174,7 @@ _DECLINING_WORDS = (
     "keine ahnung", "leid", "nicht", "je ne", "siento", "puedo", "desculpe", "sinto", "lamento",
     "non ", "dispiace",
 )  # fmt: skip
-# "not 12 but 14", "is not (C), it is (A)": what stands after "not" is not the answer.
+# "not 12 but 14", "is not (C), it is (A)": the text after "not" is not the answer.
 _INSTEAD = re.compile(
     r"""(?<![^\W_])(?:not|nicht|non|pas|no|não|не)\s(?P<denied>[^\n;.!?]{1,40}?)
     (?:\s?[,;—–-]{1,2}\s?(?:but|rather|instead|it\sis|it['’]?s|sondern|mais|sino|ma|mas|а)
@@ -211,7 +211,7 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE,
 )
 
-# Said first or last, it leaves every answer in between open.
+# Phrases that leave the answer open in the first or last sentence.
 _OPEN = re.compile(
     r"""(?<![^\W_])(?:
       (?:it|that|this|the\sanswer)\s(?:all\s|really\s)?depends
@@ -226,39 +226,39 @@ _OPEN = re.compile(
 _OPEN_WORDS = ("depend", "which", "single", "unique", "definite", "clear", "one", "both", "Both")
 
 MIN_PROSE = 5
-"""Words from which on a text is taken for prose: "it is on" is not cut off."""
+"""Words of the shortest prose: "it is on" is not cut off."""
 
 
 def is_refusal(sentence: str) -> bool:
-    """Whether `sentence` says that it has no answer, or no single one."""
+    """Return whether `sentence` says that there is no answer, or no single one."""
     lower = sentence.lower()
     if lower.isascii() and not any(map(lower.__contains__, _DECLINING_WORDS)):
         return False
-    found = _DECLINING.search(sentence)
-    return bool(found and not _BUT.search(sentence, found.end() - 1))
+    refusal = _DECLINING.search(sentence)
+    return bool(refusal and not _BUT.search(sentence, refusal.end() - 1))
 
 
 def is_void(answer: str) -> bool:
-    """Whether what stands after a marker says nothing: "____", "unknown"."""
+    """Return whether the text after a marker is no answer: "____", "unknown"."""
     return not any(map(str.isalnum, answer)) or is_refusal(answer)
 
 
 def is_left_open(text: str) -> bool:
-    """Whether the first or last sentence of `text` says that there are several answers."""
+    """Return whether the first or last sentence of `text` says that there are several answers."""
     if not any(map(text.__contains__, _OPEN_WORDS)):
         return False
-    said = split_lines(text)
-    ends = (split_sentences(said[0])[0], split_sentences(said[-1])[-1]) if said else ()
+    lines = split_lines(text)
+    ends = (split_sentences(lines[0])[0], split_sentences(lines[-1])[-1]) if lines else ()
     return any(_OPEN.search(sentence) for sentence in ends)
 
 
 def has_retraction(text: str) -> bool:
-    """Whether `text` corrects what was said before it."""
+    """Return whether `text` corrects an earlier statement."""
     return bool(_TAKEN_BACK.search(text))
 
 
 def drop_denied(text: str) -> str:
-    """`text` without what it names only to deny it: "not 12 but 14" and "14, not 12" -> "14"."""
+    """Return `text` without denied parts: "14" for "not 12 but 14" and for "14, not 12"."""
     lower = text.lower()
     if lower.isascii() and not any(map(lower.__contains__, _DENYING_WORDS)):
         return text
@@ -266,18 +266,13 @@ def drop_denied(text: str) -> str:
 
 
 def is_cut_off(text: str) -> bool:
-    """Whether `text` is prose or working that ends in mid-sentence.
-
-    That is: at an operator, a comma or a word that needs another one after it.
-    """
+    """Return whether `text` is prose that ends at an operator, a comma or a word like "the"."""
     end = text[-60:]
-    if _TERMINATED.search(end) or not _is_prose(text):
-        return False
-    return bool(_OPEN_END.search(end))
+    return _is_prose(text) and not _TERMINATED.search(end) and bool(_OPEN_END.search(end))
 
 
 def is_unfinished(sentence: str, text: str) -> bool:
-    """Whether `sentence`, the last one of `text`, has no stop where the others have one."""
+    """Return whether `sentence`, the last of `text`, lacks a stop that others have."""
     if _TERMINATED.search(sentence[-20:]) or not _is_prose(sentence):
         return False
     return sentence[-1].isalpha() and bool(_STOP.search(text[: -len(sentence)]))

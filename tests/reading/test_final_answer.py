@@ -9,8 +9,8 @@ from opro_cli.reading.final_answer import (
     find_final_answer,
     take_first_sentence,
 )
+from opro_cli.reading.prose import split_sentences
 from opro_cli.reading.reply_text import READ_LIMIT, take_tail
-from opro_cli.reading.sentences import split_sentences
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from opro_cli.reading.sentences import split_sentences
 )
 def test_marked(reply: str, text: str) -> None:
     final = find_final_answer(reply)
-    assert (final.text, final.marked) == (text, True)
+    assert (final.text, bool(final.marks)) == (text, True)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_marked(reply: str, text: str) -> None:
 )
 def test_unmarked(reply: str, text: str) -> None:
     final = find_final_answer(reply)
-    assert (final.text, final.marked) == (text, False)
+    assert (final.text, bool(final.marks)) == (text, False)
 
 
 def test_tail_reads_whole_words_of_the_end() -> None:

@@ -1,6 +1,3 @@
-"""The page's script: what is pointed at in the curve, and sorting. It makes no HTML of any text."""
-
-SCRIPT = """
 "use strict";
 const LONGEST = 300;
 const tip = document.getElementById("tip");
@@ -99,4 +96,3 @@ for (const table of document.querySelectorAll("table.candidates")) {
     heading.firstChild.addEventListener("click", () => sort(table, heading));
   }
 }
-"""

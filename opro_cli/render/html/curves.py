@@ -1,0 +1,325 @@
+"""The curves of a run: the score of every candidate by step, and spend over time.
+
+Horizontal places are percentages and vertical ones pixels, so that a curve fills any width
+while dots stay round and letters keep their size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from opro_cli.core.run.progress import ROLES
+from opro_cli.render.html.markup import Markup, bdi, element, join
+from opro_cli.render.html.view import Row, RunView, format_basis, note, place, section, table
+from opro_cli.reports import formats
+from opro_cli.reports.formats import format_money, format_percent
+from opro_cli.reports.recorded import SpendPoint
+
+HEIGHT = 300
+"""Pixels between the lowest and the highest score shown."""
+_SPREAD = 0.6
+"""Share of a step's width over which its candidates stand side by side."""
+_MANY = 6
+"""Tenths with a tick each."""
+_CROWD = 400
+"""Dots beyond which they would hide each other and the lines, if they were not faint."""
+_GRAIN = 1000
+"""Units across in which lines are drawn, stretched to the width of the page."""
+_STAR = "M0 -10L2.4 -3.2L9.5 -3.1L3.8 1.2L5.9 8.1L0 4L-5.9 8.1L-3.8 1.2L-9.5 -3.1L-2.4 -3.2Z"
+_SQUARE = "M-6 -6H6V6H-6Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A candidate in the curve: 0 to 1 from the left, at its train mean."""
+
+    row: Row
+    across: float
+    score: float
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is the best or the start prompt, drawn on top with a shape of its own."""
+        return self.row.kind is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scores between which the curve is drawn."""
+
+    low: float
+    high: float
+
+    def down(self, score: float) -> float:
+        """Return the distance of a score from the top, in pixels."""
+        return round((self.high - score) / (self.high - self.low) * HEIGHT, 1)
+
+    @property
+    def ticks(self) -> list[float]:
+        """Whole tens of percent, every other one where there are many."""
+        low, high = round(self.low * 10), round(self.high * 10)
+        return [tenth / 10 for tenth in range(low, high + 1, 2 if high - low > _MANY else 1)]
+
+
+def choose_scale(scores: Sequence[float]) -> Scale:
+    """Return whole tens of percent around the scores, at least 20 points apart."""
+    low = math.floor(round(min(scores) * 10, 6))
+    high = math.ceil(round(max(scores) * 10, 6))
+    if high - low < 2:
+        low = min(max(low - (high == low), 0), 8)
+        high = max(high, low + 2)
+    if high - low > _MANY:  # so that there is a tick at both ends
+        low, high = low - low % 2, high + high % 2
+    return Scale(low / 10, high / 10)
+
+
+def _place_dots(rows: Sequence[Row]) -> list[Dot]:
+    """Return the candidates with any train answer, in the order in which they joined."""
+    scored = [(row, score) for row in rows if (score := row.score("train"))]
+    steps = 1 + max((row.step for row, _ in scored), default=0)
+    by_step: dict[int, list[Row]] = {}
+    for row, _ in scored:
+        by_step.setdefault(row.step, []).append(row)
+    offsets = {
+        row.id: (index + 0.5) / len(group) - 0.5
+        for group in by_step.values()
+        for index, row in enumerate(group)
+    }
+    return [
+        Dot(row, (row.step + 0.5 + _SPREAD * offsets[row.id]) / steps, score["mean"])
+        for row, score in scored
+    ]
+
+
+def build_curve(view: RunView) -> Markup:
+    """Return the section with the score curve."""
+    title = "How the search went"
+    dots = _place_dots(view.rows)
+    if not dots:
+        return section(view, "curve", title, note("No training question was answered yet."))
+    scale = choose_scale([dot.score for dot in dots])
+    steps = 1 + max(dot.row.step for dot in dots)
+    best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
+    plot = element(
+        "svg",
+        _draw_grid(scale, steps),
+        _draw_dots(view, [dot for dot in dots if not dot.is_named], scale),
+        _draw_lines(dots, scale, steps),
+        _draw_dots(view, [dot for dot in dots if dot.is_named], scale),
+        class_="curve",
+        width="100%",
+        height=HEIGHT,
+        role="group",
+        aria_label=(
+            f"Train scores of {len(dots):,} candidates over {steps - 1} steps; "
+            f"the highest is {format_percent(best)}"
+        ),
+    )
+    return section(
+        view,
+        "curve",
+        title,
+        note(
+            "Each dot is an instruction with its score on the training questions, which the",
+            "optimizer sees. Candidates of one step stand side by side. Point at a dot to read it,",
+            "or reach the dots with Tab and the arrow keys; Enter leads to its row in the table.",
+        ),
+        _build_legend(view),
+        element("div", plot, class_="plot"),
+        element("p", "step", class_="axis"),
+    )
+
+
+def _draw_grid(scale: Scale, steps: int) -> Markup:
+    marks = []
+    for score in scale.ticks:
+        y = scale.down(score)
+        marks.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
+        marks.append(element("text", f"{100 * score:.0f} %", x=-8, y=y + 4, class_="left"))
+    for step in choose_step_labels(steps):
+        x = place((step + 0.5) / steps)
+        name = str(step) if step else "start"
+        marks.append(element("text", name, x=x, y=HEIGHT + 24, class_="below"))
+    return element("g", join(marks), aria_hidden="true")
+
+
+def choose_step_labels(steps: int) -> list[int]:
+    """Return the steps that get a number below them, ten at most."""
+    apart = next(n for n in (1, 2, 5, 10, 20, 25, 50, 100, 1000, steps) if steps <= 10 * n)
+    return list(range(0, steps, apart))
+
+
+def _draw_lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
+    """Return the best so far as stairs, and the mean of each step from centre to centre."""
+    by_step: dict[int, list[float]] = {}
+    whole: dict[int, list[float]] = {}
+    for dot in dots:
+        if dot.row.whole:
+            whole.setdefault(dot.row.step, []).append(dot.score)
+        # Those that were stopped early are the worse ones: a mean without them would flatter.
+        if dot.row.whole or dot.row.stopped:
+            by_step.setdefault(dot.row.step, []).append(dot.score)
+    means = {step: math.fsum(scores) / len(scores) for step, scores in sorted(by_step.items())}
+    highest = accumulate((max(whole[step]) for step in sorted(whole)), max)
+    bests = dict(zip(sorted(whole), highest, strict=True))
+
+    def x(step: int) -> float:
+        return round((step + 0.5) / steps * _GRAIN, 1)
+
+    def draw_line(name: str, path: str) -> Markup:
+        return element("path", d=path, class_=name, vector_effect="non-scaling-stroke")
+
+    if not bests:
+        return Markup()
+    first, begin = next(iter(bests.items()))
+    stairs = "".join(f"H{x(step)}V{scale.down(score)}" for step, score in bests.items())
+    straight = "L".join(f"{x(step)} {scale.down(score)}" for step, score in means.items())
+    return element(
+        "svg",
+        draw_line("mean", f"M{straight}"),
+        draw_line("bestline", f"M{x(first)} {scale.down(begin)}{stairs}"),
+        viewBox=f"0 0 {_GRAIN} {HEIGHT}",
+        preserveAspectRatio="none",
+        width="100%",
+        height=HEIGHT,
+        aria_hidden="true",
+    )
+
+
+def _draw_dots(view: RunView, dots: Sequence[Dot], scale: Scale) -> Markup:
+    kind = "dots dense" if len(dots) > _CROWD else "dots"
+    return element("g", join(_draw_dot(view, dot, scale) for dot in dots), class_=kind)
+
+
+def _draw_dot(view: RunView, dot: Dot, scale: Scale) -> Markup:
+    row, x, y = dot.row, place(dot.across), scale.down(dot.score)
+    score = row.score("train") or {}
+    label = f"step {row.step}" if row.step else "initial instruction"
+    label += f", {view.best_name}" if row.is_best else ""
+    label += ", start prompt" if row.is_start else ""
+    unfinished = ", stopped early" if score.get("estimated") else ", not all answers yet"
+    label += "" if row.whole else unfinished
+    if dot.is_named:
+        shape = _STAR if row.is_best else _SQUARE
+        mark = element("svg", element("path", d=shape), x=x, y=y, overflow="visible")
+    else:
+        mark = element("circle", cx=x, cy=y, r=4)
+    return element(
+        "a",
+        mark,
+        href=f"#{row.id}",
+        class_=row.kind or (None if row.whole else "part"),
+        tabindex=-1,
+        aria_label=f"{label}: train {format_percent(dot.score)} {format_basis(score)}",
+    )
+
+
+def _build_legend(view: RunView) -> Markup:
+    def build_entry(kind: str | None, mark: Markup, name: str) -> Markup:
+        svg = element(
+            "svg", element("g", mark, class_=kind), width=28, height=20, aria_hidden="true"
+        )
+        return element("li", svg, name)
+
+    middle = "translate(14 10)"
+    entries = [
+        build_entry("dots", element("circle", cx=14, cy=10, r=4), "candidate"),
+        build_entry("start", element("path", d=_SQUARE, transform=middle), "start prompt"),
+        build_entry("best", element("path", d=_STAR, transform=middle), view.best_name),
+        build_entry(None, element("path", d="M1 10H27", class_="bestline"), "highest so far"),
+        build_entry(None, element("path", d="M1 10H27", class_="mean"), "mean of the step"),
+    ]
+    if not all(row.whole for row in view.rows):
+        dot = element("circle", cx=14, cy=10, r=4, class_="part")
+        entries.insert(1, build_entry("dots", dot, "stopped early, or not all answers yet"))
+    return element("ul", join(entries), class_="legend")
+
+
+_SMALL_HEIGHT, _SMALL_WIDTH = 96, 300
+"""The units in which a small curve is drawn; it is stretched to its box."""
+
+
+def build_spend(view: RunView) -> Markup:
+    """Return the section with spend over time and by role."""
+    spend, history, seconds = view.result["spend"], view.history.spend, view.result["seconds"]
+    sentence = (
+        f"{formats.pluralize(spend['calls'], 'call')} for {format_money(spend['counted']['usd'])}"
+    )
+    if unmetered := formats.format_unmetered(spend["uncounted"]):
+        sentence += f", {unmetered},"
+    if seconds is not None:
+        sentence += f" in {_format_duration(seconds)} at work; pauses between sessions do not count"
+    curves = [
+        _draw_spend("calls", history, lambda point: point.calls, _format_count),
+        _draw_spend("tokens", history, lambda point: point.tokens, _format_count),
+        _draw_spend("dollars", history, lambda point: point.usd, format_money),
+    ]
+    charts = element("div", *curves, class_="small") if any(curves) else None
+    return section(
+        view, "spend", "What it cost", note(f"{sentence}."), charts, _build_spend_table(view)
+    )
+
+
+def _build_spend_table(view: RunView) -> Markup:
+    rows = []
+    for role in ROLES:
+        spend = view.run.state.spend[role]
+        model = bdi(str(view.result["models"][role]), 200)
+        tokens_in, tokens_out = map(_format_count, spend.known_tokens)
+        uncounted = _format_count(spend.uncounted.tokens)
+        cost = format_money(spend.known_usd)
+        rows.append(
+            [role, model, _format_count(spend.calls), tokens_in, tokens_out, cost, uncounted]
+        )
+    titles = ["role", "model", "calls", "tokens in", "tokens out", "cost"]
+    titles.append("tokens uncounted, at most")
+    return table("Spend of both models", titles, rows)
+
+
+def _draw_spend(
+    name: str,
+    history: Sequence[SpendPoint],
+    measure: Callable[[SpendPoint], float | None],
+    write: Callable[[float | None], str],
+) -> Markup | None:
+    """Return the growth of one figure, None where it is unknown or never rose."""
+    known = [(point.seconds, value) for point in history if (value := measure(point)) is not None]
+    if len(known) < 2 or len(known) < len(history) or not known[-1][0] or not known[-1][1]:
+        return None
+    end, most = known[-1]
+    # Drawn on whole units: the curve is small, and a page of many runs is mailed.
+    points = dict.fromkeys(
+        f"{round(_SMALL_WIDTH * at / end, 1):g} {round(_SMALL_HEIGHT * (1 - value / most), 1):g}"
+        for at, value in known
+    )
+    path, duration = "L".join(points), _format_duration(end)
+    svg = element(
+        "svg",
+        element("path", d=f"M{path}V{_SMALL_HEIGHT}H0Z", class_="under"),
+        element("path", d=f"M{path}", class_="line", vector_effect="non-scaling-stroke"),
+        viewBox=f"0 0 {_SMALL_WIDTH} {_SMALL_HEIGHT}",
+        preserveAspectRatio="none",
+        width="100%",
+        height=_SMALL_HEIGHT,
+        role="img",
+        aria_label=f"{name} over time: {write(most)} after {duration}",
+    )
+    ends = element("span", element("span", "0"), element("span", duration), class_="ends")
+    caption = element("figcaption", name, " ", element("b", write(most)))
+    return element("figure", caption, svg, ends)
+
+
+def _format_count(number: float | None) -> str:
+    return formats.UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def _format_duration(seconds: float) -> str:
+    """Return "12 s", "2 min 05 s" or "1 h 02 min"."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minute:02d} min"
+    return f"{minute} min {second:02d} s" if minute else f"{second} s"
