@@ -99,7 +99,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """Where the run stands: "finished", "stopped", "failed" …"""
+        """Where the run stands: "finished", "stopped", "failed" and others."""
         return str(self.result["status"])
 
     @property

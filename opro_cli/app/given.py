@@ -108,6 +108,7 @@ class Given:
 
 
 def read_plain(plain: Mapping[str, Any]) -> Settings:
+    """Read a config that is plain data; ConfigError names every problem."""
     read = read_settings(plain, wiring.NAMES)
     if read.settings is None:
         raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in read.problems])
@@ -115,11 +116,13 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
 
 
 def as_model(model: Any, name: str) -> ChatModel:
+    """Return a model as it is, and a callable as one with this name."""
     is_model = hasattr(model, "reply") and hasattr(model, "aclose")
     return model if is_model else CallableModel(model, name)
 
 
 def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:
+    """Return a metric as it is, and a function as one."""
     if metric is None or hasattr(metric, "grade"):
         return metric  # type: ignore[return-value]
     return FunctionMetric(metric, str)

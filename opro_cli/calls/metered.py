@@ -37,7 +37,9 @@ class Halted(Exception):
 class Record(Protocol):
     """Writes events down, all or none of them."""
 
-    def __call__(self, *events: Event) -> None: ...
+    def __call__(self, *events: Event) -> None:
+        """Write events down."""
+        ...
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""The command line: options to one call, a renderer, an exit code."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def config(config: ConfigFile, as_json: Json = False) -> None:
-    """Show a whole config: every key, its value, and where that comes from.
+    """Show every key of a config, its value and its origin.
 
     What is printed is a config itself, the one that a new run would be given. Nothing is read but
     the file.

@@ -59,14 +59,15 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
     unchanged = []
     try:
         for target, content in copies.items():
-            if not target.exists() or target.name in SCHEMA_FILES.values():
-                continue  # a schema is generated, and of another version of opro perhaps
-            if not target.is_file() or target.read_bytes() != content:
+            if not target.exists():
+                continue
+            if target.is_file() and target.read_bytes() == content:
+                unchanged.append(target)
+            elif target.name not in SCHEMA_FILES.values():  # which another version may have written
                 raise UsageError(
                     f"{target} is there already, with other content",
                     _suggest_path(name, path, target),
                 )
-            unchanged.append(target)
         written = [target for target in copies if target not in unchanged]
         for target in written:
             target.parent.mkdir(parents=True, exist_ok=True)

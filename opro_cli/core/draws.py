@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from random import Random as Random  # for those who name its type
+from random import Random
 from typing import TypeVar
+
+__all__ = ["LegacyStream", "Random", "create_rng", "derive_seed"]
 
 
 def create_rng(seed: int, purpose: str, *parts: int | str) -> Random:

@@ -235,7 +235,7 @@ def get_openai_error() -> type[Exception]:
 
 async def fail_again(*_: object, **__: object) -> None:
     """Raise the connection error that litellm is handling, instead of asking again."""
-    raise
+    raise  # noqa: PLE0704 - inside litellm's handler
 
 
 async def close_clients(litellm: Any) -> None:

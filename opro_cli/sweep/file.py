@@ -28,6 +28,7 @@ class SweepCell:
 
     @property
     def name(self) -> str:
+        """The cell's name."""
         return self.cell.name
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Opro
 
-FILES = ["opro.yaml", "data/bbh_navigate.jsonl"]
+FILES = ["opro.yaml", "data/bbh_navigate.jsonl", ".opro.schema.json"]
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +25,7 @@ def test_what_is_there_already_is_told_from_what_is_written(opro: Opro, folder: 
     assert opro("init").out == (
         "wrote opro.yaml\n"
         "data/bbh_navigate.jsonl is there already, unchanged\n"
+        ".opro.schema.json is there already, unchanged\n"
         "next: opro check opro.yaml && opro optimize opro.yaml\n"
     )
     again = opro("init", "--json").data

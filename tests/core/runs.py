@@ -31,7 +31,7 @@ def new_state(
         "exemplars": 2,
     }
     sizes: dict[Split, int] = {"train": train, "dev": dev, "test": test}
-    return RunState(SearchSettings(**{**plain, **search}), sizes, rows, rounds)
+    return RunState(SearchSettings(**{**plain, **search}), sizes, rows, rounds=rounds)
 
 
 def answered(

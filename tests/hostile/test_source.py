@@ -43,12 +43,13 @@ EXPANDS = frozenset({"string.Template", "os.path.expandvars", "jinja2", "Environ
 IMPORTED_BY_NAME = {
     "__init__.py",
     "grading/grading_worker.py",
+    "metrics/__init__.py",
     "models/litellm_model.py",
     "plugins.py",
     "cli/verbs.py",
 }
 """Modules that import what a text names: the user's parts on request, litellm by constants, the
-public names and a verb of the table, after each was found there."""
+public names, a metric and a verb of their tables, after each was found there."""
 
 
 def dotted(node: ast.expr) -> str:

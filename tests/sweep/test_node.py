@@ -63,6 +63,17 @@ async def listen(actor: CellActor, size: int, lines: bytes = b"") -> News:
         return await actor.wait_for_news(size, lines)
 
 
+async def listen_to_the_end(actor: CellActor, size: int) -> tuple[bytes, bytes, News]:
+    """Returns all messages, the journal behind its first bytes, and the last news."""
+    messages = journal = b""
+    while True:
+        news = await listen(actor, size + len(journal))
+        messages += news.messages
+        journal += news.journal
+        if news.end is not None:
+            return messages, journal, news
+
+
 async def test_the_cell_has_a_copy_of_its_run_that_is_gone_with_it(program: Start) -> None:
     program(
         "files = {path.name: path.read_text() for path in folder.iterdir()}\n"
@@ -70,14 +81,12 @@ async def test_the_cell_has_a_copy_of_its_run_that_is_gone_with_it(program: Star
         '(folder / "result.json").write_text("{}"); (folder / "notes.txt").write_text("mine")'
     )
     actor = await started()
-    last = await listen(actor, 6)
-    while last.end is None:
-        messages, last = last.messages, await listen(actor, 6)
-    said = (messages if not last.messages else last.messages).decode()
+    messages, _, last = await listen_to_the_end(actor, 6)
+    text = messages.decode()
     folder = str(actor._folder)
-    assert f'"folder": "{folder}"' in said
-    assert '"away": true' in said
-    assert all(f'"{name}": "{FILES[name].decode().strip()}' in said for name in LENT)
+    assert f'"folder": "{folder}"' in text
+    assert '"away": true' in text
+    assert all(f'"{name}": "{FILES[name].decode().strip()}' in text for name in LENT)
     assert last.files == {"config.yaml": b"config.yaml", "result.json": b"{}"}
     assert not Path(folder).exists()
     assert not Path(folder).parent.exists()
@@ -92,14 +101,14 @@ async def test_whole_lines_of_the_journal_come_with_messages_and_without_them(
     )
     actor = await started()
     assert await listen(actor, 6) == News(b"", b"second\n")
-    assert await listen(actor, 13, b"go on\n") == News(b"{}\n", b"half of the third\n")
-    assert await listen(actor, 6) == News(b"", b"second\nhalf of the third\n")  # asked again
+    news = await listen(actor, 13, b"go on\n")
+    assert news.journal == b"half of the third\n"
+    again = await listen(actor, 6)  # as where news are lost
+    assert again.journal == b"second\nhalf of the third\n"
     await actor.send("seed0", b"go on\n")
-    last = await listen(actor, 31)
-    while last.end is None:
-        assert last.journal in (b"", b"fourth\n")
-        last = await listen(actor, 31)
-    assert last.journal == b"fourth\n"
+    messages, journal, _ = await listen_to_the_end(actor, 31)
+    assert news.messages + again.messages + messages == b"{}\n"
+    assert journal == b"fourth\n"
 
 
 async def test_a_line_for_an_earlier_job_does_not_reach_the_next(program: Start) -> None:
@@ -107,8 +116,8 @@ async def test_a_line_for_an_earlier_job_does_not_reach_the_next(program: Start)
     actor = await started()
     await actor.send("seed7", b"of an earlier job\n")
     await actor.send("seed0", b"of this one\n")
-    assert (await listen(actor, 6)).messages == b"of this one\n"
-    assert (await listen(actor, 6)).end is not None
+    messages, _, _ = await listen_to_the_end(actor, 6)
+    assert messages == b"of this one\n"
 
 
 async def test_a_line_without_an_end_is_an_error_and_the_copy_is_gone(program: Start) -> None:

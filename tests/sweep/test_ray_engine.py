@@ -157,7 +157,7 @@ async def test_nothing_but_the_files_of_a_result_is_taken(home: Home, name: str)
     before: list[dict[Path, bytes]] = []
 
     def files() -> dict[Path, bytes]:
-        paths = [path for path in home.folder.parents[1].rglob("*") if path.is_file()]
+        paths = [path for path in home.folder.parents[1].rglob("[!.]*") if path.is_file()]
         return {path: path.read_bytes() for path in paths if path.name != ".pid"}
 
     async def evil(size: int) -> News:

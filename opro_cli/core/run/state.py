@@ -74,6 +74,7 @@ class RunState:
         search: SearchSettings,
         sizes: Mapping[Split, int],
         train_rows: Sequence[int] | None = None,
+        *,
         rounds: int = 1,
         exclude_refused: bool = False,
         questions: Sequence[Example] = (),
@@ -136,7 +137,7 @@ class RunState:
             scale=scale,
         )
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
         """Take in one event; IllegalEvent, and nothing changed, if it cannot follow."""
         match event:
             case Answered():

@@ -40,8 +40,8 @@ def config_schema(names: KnownNames) -> JsonSchema:
     known = "|".join(map(re.escape, names.answers))
     with_argument = {"type": "string", "pattern": f"^({known})(:|$)"}
     task["properties"]["answer"] |= {"anyOf": [answer, with_argument]}
-    installed = {"type": "string", "minLength": 1}  # or python:MODULE:NAME
-    search["strategy"] |= {"anyOf": [{"enum": list(names.strategies)}, installed]}
+    outside = {"type": "string", "pattern": r"^python:[\w.]+:\w+$"}  # installed ones are unknown
+    search["strategy"] |= {"anyOf": [{"enum": list(names.strategies)}, outside]}
     search["preset"] |= {"enum": list(names.search_presets)}
     return {"$schema": DRAFT, "title": "The config of an opro run", **schema}
 

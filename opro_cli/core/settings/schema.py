@@ -46,6 +46,7 @@ class Reader:
     schema: JsonSchema
 
     def __call__(self, value: Any) -> Any:
+        """Read a value."""
         return self.read(value)
 
 
