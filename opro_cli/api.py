@@ -231,9 +231,9 @@ def optimize(
             plain.setdefault("search", {})["strategy"] = f"{wiring.SUPPLIED}{strategy.name}"
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
-        settings = wiring.for_a_new_run(read_plain(plain))
+        settings = wiring.fill_in_new(read_plain(plain))
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
-        data = wiring.data_for(settings, given.metric)
+        data = wiring.load_data(settings, given.metric)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     run = app_run.start_with(settings, Path(runs_dir), source=source, data=data)
@@ -278,14 +278,14 @@ def evaluate(
         plain = given.config(config, {"budget": budget}, Path(scratch))
         plain.setdefault("optimizer", plain.get("scorer"))  # never asked
         settings = read_plain(plain)
-        data: LoadedData = wiring.data_for(settings, given.metric)
+        data: LoadedData = wiring.load_data(settings, given.metric)
     settings = given.without_scratch(settings)
     chosen = tuple(data.examples[split])[:limit]
     if not chosen:
         sizes = ", ".join(f"{each} {len(rows)}" for each, rows in data.examples.items())
         raise UsageError(f"the {split} split is empty ({sizes})", "choose another split")
     dataset = app_evaluate.Dataset(f"{settings.name}/{split}", settings, chosen)
-    (cell,) = app_evaluate.cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
+    (cell,) = app_evaluate.list_cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
     models = {**given.models}
     if "scorer" in models:
         models["optimizer"] = models["scorer"]  # stands in the settings, and is never asked

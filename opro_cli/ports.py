@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeVar
 
 from opro_cli.core.run.answers import SHARE, Scale
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, Role, RunHeader
+from opro_cli.core.run.progress import Progress, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, Draft, SearchView
@@ -270,7 +270,7 @@ class Journal(Protocol):
 class Observer(Protocol):
     """Somebody who watches a run: the live view, the plain log."""
 
-    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
+    def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
         """Before the first call; `state` and `activity` go on changing afterwards."""
         ...
 

@@ -24,7 +24,7 @@ from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.errors import UsageError
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator, gold_demo
 from opro_cli.evaluators.outside import OutsideEvaluator
 from opro_cli.grading.grading_worker import import_when_called
@@ -34,11 +34,8 @@ from opro_cli.models import build_model
 from opro_cli.models.keys import (
     build_redactor,
     collect_sent_keys,
-    find_missing_keys,
-    keys_not_set,
     redact,
 )
-from opro_cli.models.providers import find_own_address, is_loopback
 from opro_cli.plugins import Part, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
@@ -46,15 +43,15 @@ from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import STRATEGIES
 
 if TYPE_CHECKING:
-    from opro_cli.models.servers import Server
+    pass
 
 
-def settings_from(config: Path) -> Settings:
+def read_config(config: Path) -> Settings:
     """Read and check a config file."""
     return load_config(config, NAMES)
 
 
-def settings_of(plain: Mapping[str, Any]) -> Settings | None:
+def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
     """Settings that were written out as plain data, keys that came later at their defaults.
 
     None when they are none.
@@ -62,7 +59,7 @@ def settings_of(plain: Mapping[str, Any]) -> Settings | None:
     return read_settings(plain, NAMES).settings
 
 
-def for_a_new_run(settings: Settings) -> Settings:
+def fill_in_new(settings: Settings) -> Settings:
     """Settings with what was left open filled in as a new run has it.
 
     A run of before there were such keys leaves them open for good, and is gone on with as it was.
@@ -103,7 +100,7 @@ NAMES = NameResolver(
 )
 
 
-def metric_for(settings: Settings) -> Metric:
+def build_metric(settings: Settings) -> Metric:
     """The metric that `task.answer` and `task.scoring` name."""
     task = settings.task
     if task.scoring != "default":
@@ -125,21 +122,21 @@ def metric_for(settings: Settings) -> Metric:
     return SecondRound(metric) if task.second_round and reads_sentences else metric
 
 
-def grader_for(settings: Settings) -> Grader:
+def build_grader(settings: Settings) -> Grader:
     """The metric at work; a user's function or pattern in a process that can be killed.
 
     Raises UsageError when there is no such function. To be made for one event loop.
     """
     task = settings.task
     if not task.answer.startswith(("python:", "regex:")):
-        return InlineGrader(metric_for(settings))
+        return InlineGrader(build_metric(settings))
     from opro_cli.grading.worker_grader import WorkerGrader  # asyncio's processes
 
-    grading_notes(settings)
+    describe_grading(settings)
     return WorkerGrader(task.answer, task.answer_timeout)
 
 
-def grading_notes(settings: Settings) -> tuple[str, ...]:
+def describe_grading(settings: Settings) -> tuple[str, ...]:
     """What a person is told about the grading: that code of their own does it, if it does.
 
     Raises UsageError when that code cannot be imported.
@@ -151,7 +148,7 @@ def grading_notes(settings: Settings) -> tuple[str, ...]:
     return (check_code(settings.task.answer),)
 
 
-def strategy_for(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
+def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
     """Return the search policy that `search.strategy` names.
 
     Args:
@@ -164,12 +161,12 @@ def strategy_for(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
     name = settings.search.strategy
     if name in STRATEGIES:
         return STRATEGIES[name](settings)
-    part = _outside_part("search.strategy", "strategies", name, folders).value
+    part = _find_outside_part("search.strategy", "strategies", name, folders).value
     strategy: Strategy = part() if isinstance(part, type) else part
     return strategy
 
 
-def _outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+def _find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
     part = find_part(key, group, name, [*folders, Path.cwd()])
     if part is None:
         raise UsageError(
@@ -179,7 +176,9 @@ def _outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> P
     return part
 
 
-def outside_parts(settings: Settings, folders: Sequence[Path] = ()) -> dict[str, dict[str, str]]:
+def find_origins_of_parts(
+    settings: Settings, folders: Sequence[Path] = ()
+) -> dict[str, dict[str, str]]:
     """Return name and origin of each part from outside opro that a run uses, by config key.
 
     Raises:
@@ -188,17 +187,17 @@ def outside_parts(settings: Settings, folders: Sequence[Path] = ()) -> dict[str,
     origins: dict[str, dict[str, str]] = {}
     strategy, evaluator = settings.search.strategy, settings.task.evaluator
     if strategy not in STRATEGIES and not strategy.startswith(SUPPLIED):
-        strategy_for(settings, folders)
-        part = _outside_part("search.strategy", "strategies", strategy, folders)
+        build_strategy(settings, folders)
+        part = _find_outside_part("search.strategy", "strategies", strategy, folders)
         origins["search.strategy"] = {"name": strategy, **part.origin}
     if evaluator != "model" and not evaluator.startswith(SUPPLIED):
-        evaluator_for(settings, (), folders)
-        part = _outside_part("task.evaluator", "evaluators", evaluator, folders)
+        build_evaluator(settings, (), folders)
+        part = _find_outside_part("task.evaluator", "evaluators", evaluator, folders)
         origins["task.evaluator"] = {"name": evaluator, **part.origin}
     return origins
 
 
-def evaluator_for(
+def build_evaluator(
     settings: Settings,
     examples: Sequence[Example],
     folders: Sequence[Path] = (),
@@ -220,9 +219,9 @@ def evaluator_for(
     if task.evaluator == "model":
         form = PromptFormat(task.instruction_position, task.qa_markers)
         demo = gold_demo(examples)
-        grader = InlineGrader(metric) if metric else grader_for(settings)
+        grader = InlineGrader(metric) if metric else build_grader(settings)
         return ModelEvaluator(grader, form, task.second_round, demo)
-    part = _outside_part("task.evaluator", "evaluators", task.evaluator, folders)
+    part = _find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
     evaluator = OutsideEvaluator(task.evaluator, part.value)
     for role in evaluator.roles:
         if role not in settings.models:
@@ -298,30 +297,30 @@ def assemble(
         cached: Look up and keep answers where the settings say so.
         supplied: Parts in place of those that the settings name.
     """
-    strategy = supplied.strategy or strategy_for(settings, folders)
+    strategy = supplied.strategy or build_strategy(settings, folders)
     return Parts(
         strategy=strategy,
         evaluator=supplied.evaluator
-        or evaluator_for(settings, examples["train"], folders, supplied.metric),
-        models=models_for(settings, supplied.models),
-        prices=prices_for(settings),
-        caches=caches_for(settings) if cached else {},
-        redact=redactor_for(settings),
+        or build_evaluator(settings, examples["train"], folders, supplied.metric),
+        models=build_models(settings, supplied.models),
+        prices=find_capped_prices(settings),
+        caches=open_caches(settings) if cached else {},
+        redact=make_redactor(settings),
     )
 
 
-def data_for(settings: Settings, metric: Metric | None = None) -> LoadedData:
+def load_data(settings: Settings, metric: Metric | None = None) -> LoadedData:
     """Read the dataset and cut the splits, once it is sure that answers can be graded.
 
     Args:
         settings: Of the run.
         metric: In place of the one that `task.answer` names.
     """
-    grading_notes(settings)
-    return load_examples(settings.task, metric or metric_for(settings))
+    describe_grading(settings)
+    return load_examples(settings.task, metric or build_metric(settings))
 
 
-def models_for(
+def build_models(
     settings: Settings, supplied: Mapping[Role, ChatModel] | None = None
 ) -> dict[Role, tuple[ChatModel, ...]]:
     """Return the model of each role, at all of its endpoints; those supplied as they are."""
@@ -343,7 +342,7 @@ def models_for(
     return {role: given.get(role) or built[role] for role in settings.models}
 
 
-def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
+def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
     """The answer caches of the models, opened; UsageError for a limit that is none.
 
     None for a model that is told to do without, nor for an embedded one.
@@ -355,20 +354,6 @@ def caches_for(settings: Settings) -> dict[Role, AnswerCache]:
     return {role: store.bind(model) for role, model in cached.items()}
 
 
-def keys_missing(settings: Settings) -> tuple[str, ...]:
-    """Environment variables that must be set before the models can be called."""
-    needed: dict[str, None] = {}
-    for each in _deployments(settings):
-        needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
-    return tuple(needed)
-
-
-def require_cache_limit(settings: Settings) -> None:
-    """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
-    if any(is_cached(model) for model in (settings.scorer, settings.optimizer)):
-        read_cache_limit()
-
-
 def is_cached(model: ModelSettings) -> bool:
     """Return True for a model whose answers are kept for other runs.
 
@@ -378,90 +363,18 @@ def is_cached(model: ModelSettings) -> bool:
     return model.cache is not False and not is_embedded(model.model)
 
 
-def redactor_for(settings: Settings) -> Callable[[str], str]:
+def make_redactor(settings: Settings) -> Callable[[str], str]:
     """Build the function that removes from a model's words the keys sent to either model."""
-    sent = (collect_sent_keys(each.model, each.api_base) for each in _deployments(settings))
+    sent = (collect_sent_keys(each.model, each.api_base) for each in list_deployments(settings))
     return build_redactor(frozenset().union(*sent))
 
 
-def _deployments(settings: Settings) -> tuple[ModelSettings, ...]:
+def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
     """All models at all of their endpoints."""
     return tuple(each for model in settings.models.values() for each in model.deployments)
 
 
-def require_servers(settings: Settings) -> None:
-    """ModelError when nobody listens where a model server of this machine should be.
-
-    Of several endpoints one is enough; those of other machines may be there.
-    """
-    for model in settings.models.values():
-        refusals: list[ModelError] = []
-        for each in model.deployments:
-            address = find_own_address(each.model, each.api_base)
-            if address is None or not is_loopback(address):
-                break
-            from opro_cli.models.servers import require_listener
-
-            try:
-                require_listener(each, address)
-                break
-            except ModelError as error:
-                refusals.append(error)
-        else:
-            words = "; ".join(refusal.message for refusal in refusals)
-            raise ModelError(words, refusals[0].hint, transient=True)
-
-
-def servers_of(settings: Settings) -> tuple[Server, ...]:
-    """The servers that the user runs; those on this machine are asked whether they are ready."""
-    models = _deployments(settings)
-    if not any(find_own_address(model.model, model.api_base) for model in models):
-        return ()
-    from opro_cli.models.servers import inspect_servers
-
-    return inspect_servers(models)
-
-
-def servers_missed(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
-    """Those without which no run can begin: of a model that has no other that may be ready."""
-    missed: dict[Server, None] = {}
-    for model in settings.models.values():
-        own = {(each.model, each.api_base) for each in model.deployments}
-        found = [server for server in servers if server.key in own]
-        if len(found) == len(own) and all(server.problem for server in found):
-            missed.update(dict.fromkeys(found))
-    return tuple(missed)
-
-
-def notes_on_servers(
-    settings: Settings, servers: Sequence[Server], longest: Mapping[str, int]
-) -> tuple[str, ...]:
-    """What of them does not go with the config: prompts too long, more calls than they answer.
-
-    Also which endpoints are not ready, where others are.
-    """
-    if not servers:
-        return ()
-    from opro_cli.models.servers import build_server_notes
-
-    found = {server.key: server for server in servers}
-    missed = servers_missed(settings, servers)
-    notes = []
-    for role, model in settings.models.items():
-        for each in model.deployments:
-            server = found.get((each.model, each.api_base))
-            if server is None:
-                continue
-            name = f"{role} endpoint {server.address}:" if model.endpoints else role
-            notes += [
-                f"{name} {note}" for note in build_server_notes(server, each, longest.get(role, 0))
-            ]
-            if server.problem and server not in missed:
-                notes.append(f"{name} {server.problem}; the others take its calls")
-    return tuple(notes)
-
-
-def prices_for(settings: Settings) -> dict[Role, PriceSettings | None]:
+def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """What each model costs, as far as a ceiling in dollars needs to know."""
     return {} if settings.budget.usd is None else list_prices(settings)
 
@@ -471,23 +384,3 @@ def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     from opro_cli.models.prices import find_price
 
     return {role: find_price(model) for role, model in settings.models.items()}
-
-
-def require_prices(settings: Settings) -> None:
-    """UsageError when a ceiling in dollars is set over a model of unknown price."""
-    for role, price in prices_for(settings).items():
-        if price is None:
-            model = settings.models[role].model
-            raise UsageError(
-                f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
-                "kept",
-                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
-                "budget.calls or budget.tokens instead",
-            )
-
-
-def require_keys(settings: Settings) -> None:
-    """UsageError naming every missing key, before anything is spent."""
-    missing = keys_missing(settings)
-    if missing:
-        raise UsageError(*keys_not_set(missing))

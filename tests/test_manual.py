@@ -14,7 +14,7 @@ from opro_cli import wiring
 from opro_cli.app.manual import list_topics
 from opro_cli.cli.verbs import VERBS, _only
 from opro_cli.config.templates import write_template
-from opro_cli.core.settings.read import overlaid, read_settings
+from opro_cli.core.settings.read import overlay, read_settings
 from opro_cli.core.settings.settings import ScorerSettings
 from opro_cli.models.prices import find_price
 from opro_cli.sweep.file import load_sweep
@@ -104,7 +104,7 @@ def test_pieces_of_configs_that_are_shown_can_be_read(page: Path) -> None:
     for block in blocks(page, "yaml"):
         piece = yaml.safe_load(block)
         if piece.keys() <= {"task", "scorer", "optimizer", "search", "budget"}:
-            result = read_settings(overlaid(BASE, piece), wiring.NAMES)
+            result = read_settings(overlay(BASE, piece), wiring.NAMES)
             assert result.problems == ()
 
 

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from opro_cli import wiring
+from opro_cli.app import ready
 from opro_cli.app import run as running
-from opro_cli.core.run.candidates import candidate_id
-from opro_cli.core.settings.differences import as_plain, with_changes
-from opro_cli.core.settings.read import misplaced_models
+from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.settings.differences import apply_changes, convert_to_plain
+from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import (
     BudgetSettings,
     OptimizerSettings,
@@ -60,22 +61,24 @@ class Cell:
     examples: Mapping[Split, Sequence[Example]]
 
 
-def dataset_of_config(config: Path, split: Split, limit: int | None) -> Dataset:
+def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     """The questions of a split as a run of this config would cut it."""
-    settings = wiring.settings_from(config)
-    return _dataset(settings.name, settings, wiring.data_for(settings).examples, split, limit)
+    settings = wiring.read_config(config)
+    return _select_questions(
+        settings.name, settings, wiring.load_data(settings).examples, split, limit
+    )
 
 
-def dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
+def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
     """The questions that a run asked."""
     run = read_run(folder)
-    settings = wiring.settings_of(run.settings)
+    settings = wiring.parse_settings(run.settings)
     if settings is None:
         raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
-    return _dataset(run.name, settings, run.examples, split, limit)
+    return _select_questions(run.name, settings, run.examples, split, limit)
 
 
-def _dataset(
+def _select_questions(
     name: str,
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
@@ -89,7 +92,7 @@ def _dataset(
     return Dataset(f"{name}/{split}", settings, chosen)
 
 
-def cells(
+def list_cells(
     prompts: Sequence[str],
     datasets: Sequence[Dataset],
     models: Sequence[str],
@@ -106,41 +109,41 @@ def cells(
     """
     place = runs_dir / EVALS
     # A name that begins with a dot is no evaluation, or not yet one.
-    folders = sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"), key=_stamp)
+    folders = sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"), key=_read_stamp)
     known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
-            settings = _settings(dataset.settings, model, prompts)
+            settings = _build_settings(dataset.settings, model, prompts)
             examples: dict[Split, Sequence[Example]] = {
                 "train": (),
                 "dev": (),
                 "test": dataset.examples,
             }
-            digest = _digest(settings, examples)
+            digest = _compute_digest(settings, examples)
             if digest not in known:
                 told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
                 known[digest] = place / f"{told[:80]}-{stamp}{digest}"
             folder = known[digest]
-            ceilings = with_changes(_budget_of(folder, settings, budget), budget)
+            ceilings = apply_changes(_read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
             yield Cell(dataset.name, model, folder, settings, examples)
 
 
-def _stamp(folder: Path) -> str:
+def _read_stamp(folder: Path) -> str:
     """When an evaluation was asked afresh, to sort by; "" for one that never was."""
     found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{_DIGITS}}}$", folder.name)
     return found[1] if found else ""
 
 
-def _budget_of(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
+def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
     """The ceilings to change: those of the config, or its own where "=+" raises them."""
     path = folder / CONFIG_COPY
     raises = any("=+" in change for change in changes)
-    return wiring.settings_from(path).budget if raises and path.is_file() else settings.budget
+    return wiring.read_config(path).budget if raises and path.is_file() else settings.budget
 
 
-def _settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
+def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
     scorer = settings.scorer
     if model != scorer.model:  # address and price are those of the config's own model
         scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None)
@@ -155,12 +158,12 @@ def _settings(settings: Settings, model: str, prompts: Sequence[str]) -> Setting
     )
 
 
-def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
+def _compute_digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
     """Which questions are asked, of whom and how, as a short name; under any instructions."""
     scorer = settings.scorer
     stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
     places = [each.api_base for each in scorer.deployments]
-    task = as_plain(settings)["task"]
+    task = convert_to_plain(settings)["task"]
     del task["answer_timeout"]  # how long a grade may take is not what is asked
     if task["evaluator"] == "model":  # names from before there were others stay
         del task["evaluator"]
@@ -175,22 +178,22 @@ def _digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> 
 
 def require_ready(cell: Cell, *, cached: bool = True) -> None:
     """UsageError for a model, a key, a price or a metric that is not to be had, before any call."""
-    for problem in misplaced_models(cell.settings):
+    for problem in find_misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
-    wiring.require_keys(cell.settings)
-    wiring.require_prices(cell.settings)
+    ready.require_keys(cell.settings)
+    ready.require_prices(cell.settings)
     if cached:
-        wiring.require_cache_limit(cell.settings)
-    wiring.grading_notes(cell.settings)
+        ready.require_cache_limit(cell.settings)
+    wiring.describe_grading(cell.settings)
 
 
-def calls_left(cell: Cell) -> int:
+def count_calls_left(cell: Cell) -> int:
     """Calls that are missing, at most: an answer that the cache has takes none."""
     prompts = cell.settings.search.initial_instructions
     known = 0
     if cell.folder.exists():
         asked = read_run(cell.folder).state.candidates
-        there = [asked[each] for each in map(candidate_id, prompts) if each in asked]
+        there = [asked[each] for each in map(make_candidate_id, prompts) if each in asked]
         known = sum(len(candidate.answers["test"].by_question) for candidate in there)
     missing = len(prompts) * len(cell.examples["test"]) - known
     return missing * (2 if cell.settings.task.second_round else 1)
@@ -270,7 +273,7 @@ def read_report(folder: Path, runs_dir: Path) -> SweepReport:
     report = build_sweep_report(sweep.name, read_cells(sweep))
     evaluated: dict[tuple[str, str], RecordedRun] = {}
     for target in report.targets:
-        for cell in evaluations([target], report, runs_dir):
+        for cell in list_evaluations([target], report, runs_dir):
             if (cell.folder / "run.json").is_file():
                 try:
                     evaluated[target.key] = read_run(cell.folder)
@@ -279,7 +282,7 @@ def read_report(folder: Path, runs_dir: Path) -> SweepReport:
     return replace(report, transfer=build_transfer(report.winners, report.targets, evaluated))
 
 
-def prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
+def select_prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
     """The start prompts and the winners. UsageError where there is nothing to ask."""
     prompts = list_prompts(report.winners, report.targets)
     if not report.winners or not prompts:
@@ -290,7 +293,7 @@ def prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
     return prompts
 
 
-def evaluations(
+def list_evaluations(
     targets: Sequence[Target],
     report: SweepReport,
     runs_dir: Path,
@@ -304,15 +307,15 @@ def evaluations(
     """
     prompts = list_prompts(report.winners, report.targets)
     for target in targets:
-        dataset = _dataset_of(target)
+        dataset = _load_target(target)
         if dataset is not None and prompts:
-            yield from cells(prompts, [dataset], [], runs_dir, budget, fresh=fresh)
+            yield from list_cells(prompts, [dataset], [], runs_dir, budget, fresh=fresh)
 
 
-def _dataset_of(target: Target) -> Dataset | None:
+def _load_target(target: Target) -> Dataset | None:
     """The test questions of a task, to be asked as the sweep asked this model."""
-    task = wiring.settings_of(target.data.settings)
-    asked = wiring.settings_of(target.scorer.settings)
+    task = wiring.parse_settings(target.data.settings)
+    asked = wiring.parse_settings(target.scorer.settings)
     if task is None or asked is None:
         return None
     settings = replace(task, scorer=asked.scorer)

@@ -10,7 +10,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.config.file import read_plain_config
-from opro_cli.core.settings.read import overlaid, read_settings
+from opro_cli.core.settings.read import overlay, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
 from opro_cli.metrics import FunctionMetric
@@ -58,7 +58,7 @@ class Given:
         if self._task:
             own["task"] = self._task
         own |= {key: value for key, value in sections.items() if value is not None}
-        whole = overlaid(plain, own)
+        whole = overlay(plain, own)
         for split, rows in self._rows.items():
             path = scratch / f"{split}.jsonl"
             with path.open("w", encoding="utf-8") as file:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app import ready
 from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.run.events import Answered
-from opro_cli.core.run.progress import RunHeader, calls_done, calls_spared
-from opro_cli.core.settings.differences import as_plain, changes_between, with_changes
-from opro_cli.core.settings.read import misplaced_models
+from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
+from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
+from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split, fingerprint_examples
 from opro_cli.datasets.loading import LoadedData
@@ -48,7 +49,7 @@ from opro_cli.store.snapshot import save_snapshot
 from opro_cli.store.summary import save_summary
 
 
-def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
+def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
     """The opening of a session that begins with the run as it stands."""
     return RunHeader(
         run=run.name,
@@ -58,18 +59,18 @@ def briefing_of(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
         notes=(
-            *wiring.grading_notes(settings),
+            *wiring.describe_grading(settings),
             *run.identity.get("data_notes", ()),
-            *_edited_source(run),
-            *_missing_copy(folder),
+            *_note_edited_source(run),
+            *_note_missing_copy(folder),
         ),
-        resumed=calls_done(run.state) + calls_spared(run.state),
+        resumed=count_calls(run.state) + count_spared_calls(run.state),
     )
 
 
-def recorded_settings(folder: Path) -> Settings:
+def read_recorded_settings(folder: Path) -> Settings:
     """What the run was asked when it began."""
-    recorded = wiring.settings_of(read_identity(folder)["settings"])
+    recorded = wiring.parse_settings(read_identity(folder)["settings"])
     if recorded is None:
         raise RunFolderError(
             f"{folder / 'run.json'}: its settings cannot be read",
@@ -78,24 +79,24 @@ def recorded_settings(folder: Path) -> Settings:
     return recorded
 
 
-def _edited_source(run: RecordedRun) -> tuple[str, ...]:
+def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
     """Tell when the config file that the run was started from says something else by now."""
     source = run.identity.get("config_source")
-    if not calls_done(run.state) or not source or not Path(source).is_file():
+    if not count_calls(run.state) or not source or not Path(source).is_file():
         return ()
     try:
-        now = as_plain(wiring.for_a_new_run(wiring.settings_from(Path(source))))
+        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source))))
     except OproError:
         return ()
-    recorded = wiring.settings_of(run.settings)  # with keys that came after the run began
-    changes = changes_between(as_plain(wiring.for_a_new_run(recorded)), now) if recorded else ()
+    recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
+    changes = find_changes(convert_to_plain(wiring.fill_in_new(recorded)), now) if recorded else ()
     if not changes:
         return ()
     names = ", ".join(change.path for change in changes)
     return (f"{source} was edited since ({names}); this run goes on with its own copy",)
 
 
-def _missing_copy(folder: Path) -> tuple[str, ...]:
+def _note_missing_copy(folder: Path) -> tuple[str, ...]:
     if (folder / CONFIG_COPY).exists():
         return ()
     return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
@@ -114,7 +115,7 @@ def start(config: Path, runs_dir: Path, *, cached: bool = True) -> NewRun:
 
     Raises ConfigError, DataError or UsageError before anything exists.
     """
-    settings = wiring.settings_from(config)
+    settings = wiring.read_config(config)
     return start_with(settings, runs_dir, source=str(config.resolve()), cached=cached)
 
 
@@ -137,20 +138,20 @@ def start_with(
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
     """
-    settings = wiring.for_a_new_run(settings)
-    wiring.require_keys(settings)
-    wiring.require_servers(settings)
-    wiring.require_prices(settings)
+    settings = wiring.fill_in_new(settings)
+    ready.require_keys(settings)
+    ready.require_servers(settings)
+    ready.require_prices(settings)
     if cached:
-        wiring.require_cache_limit(settings)
-    data = data or wiring.data_for(settings)
+        ready.require_cache_limit(settings)
+    data = data or wiring.load_data(settings)
     identity = {
         "config_source": source,
         "data_fingerprint": data.fingerprint,
         "data_files": digest_files(settings.task.data),
         "data_notes": list(data.notes),
-        "weights": _weights(settings),
-        "parts": wiring.outside_parts(settings, _folders_of(source)),
+        "weights": _hash_weights(settings),
+        "parts": wiring.find_origins_of_parts(settings, _list_part_folders(source)),
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
@@ -166,18 +167,18 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     UsageError for what is no change of a budget.
     """
     identity = read_identity(folder)
-    recorded = recorded_settings(folder)
-    for problem in misplaced_models(recorded):
+    recorded = read_recorded_settings(folder)
+    for problem in find_misplaced_models(recorded):
         raise RunFolderError(
             f"{folder.name} was begun when one embedded model played both roles, and cannot go on: "
             f"{problem.dotted}: {problem.message}",
             f"set {problem.dotted} in its config and start a new run with `opro optimize`",
         )
-    settings = _present_settings(folder)
-    settings = replace(settings, budget=with_changes(settings.budget, budget))
+    settings = _read_present_settings(folder)
+    settings = replace(settings, budget=apply_changes(settings.budget, budget))
     changes = [
         change
-        for change in changes_between(as_plain(recorded), as_plain(settings))
+        for change in find_changes(convert_to_plain(recorded), convert_to_plain(settings))
         if not change.is_operational
     ]
     if changes:
@@ -193,20 +194,22 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
         )
     check_unchanged(identity.get("data_files", {}))
     _check_parts(identity, settings)
-    check_weights(folder.name, identity.get("weights", {}), _weights(settings))
-    wiring.require_keys(settings)
-    wiring.require_servers(settings)
-    wiring.require_prices(settings)
+    check_weights(folder.name, identity.get("weights", {}), _hash_weights(settings))
+    ready.require_keys(settings)
+    ready.require_servers(settings)
+    ready.require_prices(settings)
     if cached:
-        wiring.require_cache_limit(settings)
-    wiring.grading_notes(settings)
+        ready.require_cache_limit(settings)
+    wiring.describe_grading(settings)
     return settings
 
 
 def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
     """Refuse a resume under other parts from outside opro than the run began with."""
     recorded = identity.get("parts", {})
-    present = wiring.outside_parts(settings, _folders_of(identity.get("config_source")))
+    present = wiring.find_origins_of_parts(
+        settings, _list_part_folders(identity.get("config_source"))
+    )
     for key, part in recorded.items():
         now = present.get(key, {})
         if now != part:
@@ -218,17 +221,17 @@ def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
             )
 
 
-def _weights(settings: Settings) -> dict[str, str]:
+def _hash_weights(settings: Settings) -> dict[str, str]:
     return hash_weights((settings.scorer.model, settings.optimizer.model))
 
 
-def _present_settings(folder: Path) -> Settings:
+def _read_present_settings(folder: Path) -> Settings:
     """What its copy of the config says by now; without that copy, what it began with."""
     path = folder / CONFIG_COPY
     if not path.exists():
-        return recorded_settings(folder)
+        return read_recorded_settings(folder)
     try:
-        return wiring.settings_from(path)
+        return wiring.read_config(path)
     except ConfigError as error:
         raise RunFolderError(
             error.message, f"put it right, or delete {path} to go on as the run began"
@@ -274,12 +277,12 @@ def work_on(
     journal = journal or FileJournal(folder / "events.jsonl")
     try:
         run = read_run(folder, own=True)
-        if settings != _present_settings(folder):
+        if settings != _read_present_settings(folder):
             rewrite_config(folder, settings)
         parts = wiring.assemble(
             settings,
             run.examples,
-            _folders_of(run.identity.get("config_source")),
+            _list_part_folders(run.identity.get("config_source")),
             cached=cached,
             supplied=supplied,
         )
@@ -296,11 +299,11 @@ def work_on(
             caches=parts.caches,
             shared=shared,
             redact=parts.redact,
-            replies=read_replies_for(parts.strategy, folder),
+            replies=read_needed_replies(parts.strategy, folder),
             options=settings.search.options,
             preflight=preflight,
         )
-        briefing = briefing_of(folder, settings, run)
+        briefing = build_header(folder, settings, run)
         uncached = parts.cache_trouble
         if uncached:
             briefing = replace(briefing, notes=(*briefing.notes, uncached))
@@ -309,7 +312,7 @@ def work_on(
         ending: Ending = "interrupted"
         failed = True
         try:
-            ending = asyncio.run(_session(runner, parts))
+            ending = asyncio.run(_run_session(runner, parts))
             failed = False
         except JournalError as error:
             note_failure(journal.path, error.message)
@@ -330,12 +333,12 @@ def work_on(
         journal.close()
 
 
-def _folders_of(source: str | None) -> tuple[Path, ...]:
+def _list_part_folders(source: str | None) -> tuple[Path, ...]:
     """Return where parts from outside opro are looked for first: beside the config `source`."""
     return (Path(source).parent,) if source else ()
 
 
-def read_replies_for(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
+def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
     """Return the train replies in a run's journal, where a strategy needs them."""
     if not strategy.needs:
         return {}
@@ -346,7 +349,7 @@ def read_replies_for(strategy: Strategy, folder: Path) -> dict[tuple[str, Split,
     }
 
 
-async def _session(runner: Runner, parts: wiring.Parts) -> Ending:
+async def _run_session(runner: Runner, parts: wiring.Parts) -> Ending:
     task = asyncio.current_task()
     if task is None:
         raise AssertionError("a coroutine runs inside a task")

@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
-from opro_cli.app.run import briefing_of, recorded_settings
+from opro_cli.app.run import build_header, read_recorded_settings
 from opro_cli.core.run.events import Event, SessionStarted
-from opro_cli.core.run.progress import Activity, calls_done
+from opro_cli.core.run.progress import Progress, count_calls
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.follow import JournalFollower, apply_event, find_last_session
@@ -89,7 +89,7 @@ class Replay:
         self.run = read_run_start(folder)
         self.clock: Clock = stands_still
         # What is in flight is in no journal.
-        self._activity = Activity(in_flight={})
+        self._activity = Progress(in_flight={})
         self._calls_before = 0
         self._observers: Sequence[Observer] = ()
 
@@ -105,7 +105,7 @@ class Replay:
 
     def begin(self, observers: Sequence[Observer]) -> None:
         """From here on `observers` see what happens; what was taken before stays unsaid."""
-        briefing = briefing_of(self.folder, recorded_settings(self.folder), self.run)
+        briefing = build_header(self.folder, read_recorded_settings(self.folder), self.run)
         self._observers = observers
         for observer in observers:
             observer.begin(briefing, self.run.state, self._activity)
@@ -116,8 +116,8 @@ class Replay:
         apply_event(state, self.journal, line, event)
         if isinstance(event, SessionStarted):
             self._activity.started = event.at
-            self._calls_before = calls_done(state)
-        self._activity.session_calls = calls_done(state) - self._calls_before
+            self._calls_before = count_calls(state)
+        self._activity.session_calls = count_calls(state) - self._calls_before
         for observer in self._observers:
             observer.after(event, state)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from opro_cli.calls.budget import now
+from opro_cli.calls.budget import read_clock
 from opro_cli.core.run.events import Via
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.settings import Settings
@@ -34,7 +34,7 @@ class TimedReply:
         return self.redacted or self.reply
 
 
-def without_keys(reply: ChatReply, redact: Callable[[str], str]) -> ChatReply:
+def remove_keys(reply: ChatReply, redact: Callable[[str], str]) -> ChatReply:
     """The reply with `redact` applied to every text of it."""
     more = (
         replace(each, text=redact(each.text), finish_reason=redact(each.finish_reason))
@@ -48,16 +48,16 @@ def without_keys(reply: ChatReply, redact: Callable[[str], str]) -> ChatReply:
     )
 
 
-def said(answered: TimedReply) -> dict[str, Any]:
+def describe_reply(answered: TimedReply) -> dict[str, Any]:
     """What every event of an answered request says about the answer."""
-    return {**told(answered), "via": answered.via}
+    return {**describe_call(answered), "via": answered.via}
 
 
-def told(answered: TimedReply) -> dict[str, Any]:
+def describe_call(answered: TimedReply) -> dict[str, Any]:
     """The same without whether there was a call: where there always is one."""
     reply = answered.recorded
     return {
-        "at": now(),
+        "at": read_clock(),
         "text": reply.text,
         "finish_reason": reply.finish_reason,
         "prompt_tokens": reply.prompt_tokens,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from opro_cli.calls.endpoints import is_congested
-from opro_cli.calls.ledger import counted_tokens
+from opro_cli.calls.ledger import count_tokens
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
@@ -49,7 +49,7 @@ def wait_after(
     return min(policy.max_wait, (error.retry_after or 0.0) + jitter)
 
 
-async def with_retries(
+async def call_with_retries(
     call: Callable[[], Awaitable[Reply]],
     *,
     policy: RetryPolicy,
@@ -76,14 +76,14 @@ async def with_retries(
             if not counts(error):
                 attempt = 1
             if attempt >= policy.attempts:
-                raise tried(error, attempt) from error
+                raise count_tries(error, attempt) from error
             seconds = wait_after(error, attempt, policy, random)
             on_wait(attempt, seconds, error)
         await sleep(seconds)
         attempt += 1
 
 
-def tried(error: ModelError, times: int) -> ModelError:
+def count_tries(error: ModelError, times: int) -> ModelError:
     """`error` with how often it was tried."""
     return ModelError(
         f"{error.message} (tried {times} time{'s' if times != 1 else ''})",
@@ -104,12 +104,12 @@ class SharedCall:
 
     def took(self, reply: ChatReply) -> None:
         """It was answered with this."""
-        self.tokens = counted_tokens(reply)
+        self.tokens = count_tokens(reply)
         self.pico_usd = None if reply.usd is None else round(reply.usd * 1e12)
 
 
 @asynccontextmanager
-async def shared_call(
+async def enter_shared_limits(
     limits: SharedLimits | None,
     address: str,
     cost: Cost,

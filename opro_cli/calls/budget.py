@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from opro_cli.core.run.progress import Role, calls_done
+from opro_cli.core.run.progress import Role, count_calls
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
@@ -20,7 +20,7 @@ from opro_cli.errors import BudgetReached
 _STARTED = time.time() - time.monotonic()
 
 
-def now() -> float:
+def read_clock() -> float:
     """Seconds since the epoch."""
     return _STARTED + time.monotonic()
 
@@ -109,7 +109,7 @@ class BudgetGuard:
         return None
 
 
-def spent_by(
+def sum_spend(
     state: RunState,
     prices: Mapping[Role, PriceSettings | None] | None = None,
     largest: Mapping[Role, Cost] | None = None,
@@ -126,13 +126,13 @@ def spent_by(
         in_flight: include the calls in flight, as last recorded by a process that is at work or
             was killed.
     """
-    spent = [Spent(calls_done(state), 0, 0)]
+    spent = [Spent(count_calls(state), 0, 0)]
     for role, spend in state.spend.items():
         price = (prices or {}).get(role)
-        spent.append(_spent_on(spend, price, (largest or {}).get(role)))
+        spent.append(_sum_role(spend, price, (largest or {}).get(role)))
         if in_flight:
             flying = spend.in_flight
-            dollars = flying.pico_usd + _at_most(price, flying.unpriced_tokens)
+            dollars = flying.pico_usd + _price_at_most(price, flying.unpriced_tokens)
             spent.append(Spent(flying.unanswered, flying.tokens, dollars))
     return add_up(spent)
 
@@ -147,13 +147,15 @@ def add_up(amounts: Iterable[Spent]) -> Spent:
     return Spent(calls, tokens, pico_usd)
 
 
-def _spent_on(spend: RoleSpend, price: PriceSettings | None, largest: Cost | None) -> Spent:
+def _sum_role(spend: RoleSpend, price: PriceSettings | None, largest: Cost | None) -> Spent:
     bounds = spend.uncounted
     # Each uncounted answer has its bound beside it, but in a journal of before format 5.
     unbounded = max(0, spend.uncounted_answers - bounds.answered)
-    dollars = spend.counted_pico_usd + bounds.pico_usd + _at_most(price, bounds.unpriced_tokens)
+    dollars = (
+        spend.counted_pico_usd + bounds.pico_usd + _price_at_most(price, bounds.unpriced_tokens)
+    )
     if price is not None:
-        dollars += pico_usd(price, spend.unpriced_prompt, spend.unpriced_completion)
+        dollars += price_in_pico_usd(price, spend.unpriced_prompt, spend.unpriced_completion)
     tokens = spend.counted_prompt + spend.counted_completion + bounds.tokens
     if unbounded and largest is not None:
         tokens += unbounded * largest.tokens
@@ -161,11 +163,11 @@ def _spent_on(spend: RoleSpend, price: PriceSettings | None, largest: Cost | Non
     return Spent(bounds.unanswered, tokens, dollars)
 
 
-def _at_most(price: PriceSettings | None, tokens: int) -> int:
+def _price_at_most(price: PriceSettings | None, tokens: int) -> int:
     """Price tokens of unknown kind at the dearer of the two rates."""
     return 0 if price is None else round(max(price.input, price.output) * tokens * 1e6)
 
 
-def pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -> int:
+def price_in_pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -> int:
     """What so many tokens cost, in whole 1e-12 dollars (a dollar a million tokens is 1e6 each)."""
     return round((price.input * prompt_tokens + price.output * completion_tokens) * 1e6)

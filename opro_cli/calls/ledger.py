@@ -11,7 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from opro_cli.calls.budget import BudgetGuard, Spent, add_up, now, pico_usd, spent_by
+from opro_cli.calls.budget import (
+    BudgetGuard,
+    Spent,
+    add_up,
+    price_in_pico_usd,
+    read_clock,
+    sum_spend,
+)
 from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.spend import Cost
@@ -105,14 +112,14 @@ class Ledger:
             price = self._prices[role]
         if price is None:
             return reply
-        if counted_tokens(reply) is None:
+        if count_tokens(reply) is None:
             return replace(reply, usd=None)
-        cost = pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
+        cost = price_in_pico_usd(price, reply.prompt_tokens or 0, reply.completion_tokens or 0)
         return replace(reply, usd=cost / 1e12)
 
     def record_usage(self, reservation: Reservation, reply: ChatReply) -> None:
         """Record an answer without token counts, or one that exceeded its bound."""
-        if counted_tokens(reply) is None:
+        if count_tokens(reply) is None:
             why = "no token counts came with the answer"
             self._record_uncounted(reservation, why, answered=True, usd=reply.usd)
         exceeded = self._check_limits(reservation, reply)
@@ -127,11 +134,11 @@ class Ledger:
 
     def cost_of(self, role: Role, request: ChatRequest) -> Cost:
         """Bound the cost of a call by everything that is known of the model."""
-        size, known = _bytes(request), self._state.spend_of(role)
+        size, known = _count_bytes(request), self._state.spend_of(role)
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
         completion = request.choices * max(request.max_tokens, known.longest_reply)
         price = self._prices[role]
-        dollars = pico_usd(price, prompt, completion) if price else 0
+        dollars = price_in_pico_usd(price, prompt, completion) if price else 0
         likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
         cost = Cost(prompt + completion, dollars, likely + request.choices * request.max_tokens)
         largest = self._largest[role]
@@ -141,7 +148,7 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Add up the run's spend, unmetered calls at their upper bounds."""
-        return spent_by(self._state, self._prices, self._largest)
+        return sum_spend(self._state, self._prices, self._largest)
 
     def seconds_left(self) -> float:
         """Until time is up, all sessions counted; infinite without a ceiling."""
@@ -190,7 +197,7 @@ class Ledger:
         risk = roomy if self._is_left(role, roomy) else actual
         if risk != known:
             usd = None if self._prices[role] is None else risk.pico_usd / 1e12
-            self._record(InFlight(now(), role, risk.calls, risk.tokens, usd))
+            self._record(InFlight(read_clock(), role, risk.calls, risk.tokens, usd))
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
         """Return True if losing this much to a kill would stay within the ceilings."""
@@ -209,7 +216,7 @@ class Ledger:
         role, cost = reservation.role, reservation.cost
         if usd is None and self._prices[role] is not None:
             usd = cost.pico_usd / 1e12
-        self._record(Uncounted(now(), role, answered, cost.tokens, usd, why))
+        self._record(Uncounted(read_clock(), role, answered, cost.tokens, usd, why))
 
     def _check_limits(self, reservation: Reservation, reply: ChatReply) -> LimitExceeded | None:
         """Build the event for a reply that exceeded its bound; None for any other."""
@@ -217,7 +224,7 @@ class Ledger:
         prompt, completion = reply.prompt_tokens, reply.completion_tokens
         if prompt is None or completion is None:
             return None
-        size, known = _bytes(request), self._state.spend_of(role)
+        size, known = _count_bytes(request), self._state.spend_of(role)
         if size:
             most = max(self._tokens_a_byte.get(role, 0.0), prompt / size)
             self._tokens_a_byte[role] = most
@@ -227,7 +234,7 @@ class Ledger:
         if not (beyond_prompt or beyond_reply):
             return None
         return LimitExceeded(
-            now(),
+            read_clock(),
             role,
             overhead if beyond_prompt else known.prompt_overhead,
             longest if beyond_reply else known.longest_reply,
@@ -244,13 +251,13 @@ class Ledger:
         self._record_in_flight(role)
 
 
-def counted_tokens(reply: ChatReply) -> int | None:
+def count_tokens(reply: ChatReply) -> int | None:
     """Add up prompt and completion tokens; None where the provider did not report both."""
     if reply.prompt_tokens is None or reply.completion_tokens is None:
         return None
     return reply.prompt_tokens + reply.completion_tokens
 
 
-def _bytes(request: ChatRequest) -> int:
+def _count_bytes(request: ChatRequest) -> int:
     texts = [message.content for message in request.messages]
     return sum(len(t) if t.isascii() else len(t.encode("utf-8", "surrogatepass")) for t in texts)

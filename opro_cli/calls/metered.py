@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from opro_cli.calls.answers import AnswerLookup, TimedReply, told, without_keys
-from opro_cli.calls.attempts import RetryPolicy, shared_call, with_retries
-from opro_cli.calls.budget import now
+from opro_cli.calls.answers import AnswerLookup, TimedReply, describe_call, remove_keys
+from opro_cli.calls.attempts import RetryPolicy, call_with_retries, enter_shared_limits
+from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
-from opro_cli.calls.ledger import Ledger, Reservation, counted_tokens
+from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
 from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Checked, Event, Retried
-from opro_cli.core.run.progress import Activity, Role
+from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import ChatRequest, Message
@@ -58,7 +58,7 @@ class Calls:
     models: Mapping[Role, Sequence[ChatModel]]
     prices: Mapping[Role, PriceSettings | None]
     policy: RetryPolicy
-    activity: Activity
+    activity: Progress
     stop: asyncio.Event
     record: Record
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
@@ -177,7 +177,7 @@ class Calls:
             HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
         )
         async with self.answer(role, request, policy, fresh=True, at=at) as answered:
-            self.record(Checked(role=role, **told(answered)))
+            self.record(Checked(role=role, **describe_call(answered)))
 
     async def is_alive(self, role: Role) -> bool:
         """Does the model answer the tiny call now?"""
@@ -199,10 +199,10 @@ class Calls:
             return not (is_congested(error) and answered_others > before)
 
         def on_wait(attempt: int, wait: float, error: ModelError) -> None:
-            self._waits(time.monotonic() + wait, _why(error))
-            self.record(Retried(now(), role, attempt, round(wait, 3), error.message))
+            self._waits(time.monotonic() + wait, _describe_wait(error))
+            self.record(Retried(read_clock(), role, attempt, round(wait, 3), error.message))
 
-        answered = await with_retries(
+        answered = await call_with_retries(
             lambda: self._attempt(role, request, at),
             policy=policy,
             sleep=self._sleep,
@@ -228,10 +228,10 @@ class Calls:
                 reservation = await self._ledger.reserve(role, request)
                 answered = await self._send(admitted.endpoint, reservation)
                 endpoints.answered(admitted)
-                used = counted_tokens(answered.reply)
+                used = count_tokens(answered.reply)
                 return answered, reservation
             except ModelError as error:
-                if not endpoints.failed(admitted, error, _why(error)) or moved == others:
+                if not endpoints.failed(admitted, error, _describe_wait(error)) or moved == others:
                     raise
             finally:
                 endpoints.leave(admitted, expected, used)
@@ -249,7 +249,9 @@ class Calls:
         role, sent = reservation.role, False
         try:
             over = self._unless_over
-            async with shared_call(self.shared, endpoint.address, reservation.cost, over) as call:
+            async with enter_shared_limits(
+                self.shared, endpoint.address, reservation.cost, over
+            ) as call:
                 self.activity.in_flight[role] += 1
                 try:
                     began, sent = time.monotonic(), True
@@ -268,7 +270,7 @@ class Calls:
             if not sent:
                 self._ledger.release(reservation)
             raise
-        return TimedReply(reply, seconds, redacted=without_keys(reply, self.redact))
+        return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
 
     def _waits(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""
@@ -299,7 +301,7 @@ class Calls:
         raise Halted
 
 
-def _why(error: ModelError) -> str:
+def _describe_wait(error: ModelError) -> str:
     """Why a call waits, short where that says all."""
     if error.status == 429:
         return "rate limit"

@@ -23,18 +23,19 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from opro_cli import wiring
+    from opro_cli.app import ready
     from opro_cli.models.keys import keys_not_set
     from opro_cli.reports.costs import build_forecast
 
-    settings = wiring.for_a_new_run(wiring.settings_from(config))
-    wiring.require_prices(settings)
-    data = wiring.data_for(settings)
-    strategy = wiring.strategy_for(settings)
-    missing = wiring.keys_missing(settings)
-    notes = (*wiring.grading_notes(settings), *data.notes)
+    settings = wiring.fill_in_new(wiring.read_config(config))
+    ready.require_prices(settings)
+    data = wiring.load_data(settings)
+    strategy = wiring.build_strategy(settings)
+    missing = ready.list_missing_keys(settings)
+    notes = (*wiring.describe_grading(settings), *data.notes)
     told = build_forecast(settings, data.examples, notes, strategy, missing)
-    servers = wiring.servers_of(settings)
-    told["notes"] += wiring.notes_on_servers(settings, servers, told["longest_prompts"])
+    servers = ready.probe_servers(settings)
+    told["notes"] += ready.describe_servers(settings, servers, told["longest_prompts"])
     facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
         print_json(facts)
@@ -43,7 +44,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
         from opro_cli.render.listings import print_forecast
 
         print_forecast(facts, make_console(sys.stdout))
-    missed = wiring.servers_missed(settings, servers)
+    missed = ready.select_missing(settings, servers)
     problems = [(each.problem, each.hint) for each in missed]
     if missing:
         problems.insert(0, keys_not_set(missing))

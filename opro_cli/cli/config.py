@@ -26,10 +26,10 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
     """
     from opro_cli import wiring
     from opro_cli.config.file import line_of_key, read_yaml
-    from opro_cli.core.settings.differences import as_plain
+    from opro_cli.core.settings.differences import convert_to_plain
     from opro_cli.core.settings.origins import find_origins
 
-    plain = as_plain(wiring.for_a_new_run(wiring.settings_from(config)))
+    plain = convert_to_plain(wiring.fill_in_new(wiring.read_config(config)))
     file = read_yaml(config)
     keys = find_origins(plain, file.raw, wiring.NAMES)
     lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}

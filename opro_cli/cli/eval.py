@@ -118,7 +118,7 @@ def eval_(
         prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
         datasets = [_dataset(each, split, limit, runs_dir) for each in data]
         named = model or []
-        plan = list(evaluating.cells(prompts, datasets, named, runs_dir, changes, fresh=fresh))
+        plan = list(evaluating.list_cells(prompts, datasets, named, runs_dir, changes, fresh=fresh))
     if fail_if and len(prompts) < 2:
         raise UsageError(
             "--fail-if compares the others with the first instruction, and there is one",
@@ -180,13 +180,13 @@ def _prompts(
     texts: list[str], files: list[Path], runs: list[str], top: int, runs_dir: Path
 ) -> list[str]:
     """All instructions to score, each once, in the order in which they were named."""
-    from opro_cli.core.run.selection import best_first
+    from opro_cli.core.run.selection import sort_best_first
     from opro_cli.store.run_folder import read_run
 
     prompts = dict.fromkeys(texts)
     prompts.update(dict.fromkeys(map(_instruction_in, files)))
     for name in runs:
-        best = best_first(read_run(run_called(name, runs_dir)).state)
+        best = sort_best_first(read_run(run_called(name, runs_dir)).state)
         if not best:
             raise UsageError(
                 f"{name}: nothing is scored there yet", "`opro resume` goes on with it"
@@ -219,8 +219,8 @@ def _dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Data
     from opro_cli.app import evaluate as evaluating
 
     if Path(name).suffix in (".yaml", ".yml"):
-        return evaluating.dataset_of_config(Path(name), split, limit)
-    return evaluating.dataset_of_run(run_called(name, runs_dir), split, limit)
+        return evaluating.load_dataset(Path(name), split, limit)
+    return evaluating.load_dataset_of_run(run_called(name, runs_dir), split, limit)
 
 
 def _cells_of(row: dict[str, object]) -> dict[str, object]:

@@ -39,7 +39,7 @@ def work_on(
     from opro_cli.render.safe import printable
 
     try:
-        with _limits_of(folder) as shared:
+        with _open_limits(folder) as shared:
             outcome = running.work_on(
                 folder,
                 settings,
@@ -51,9 +51,9 @@ def work_on(
     except OproError as error:
         error.where = error.where or str(folder)
         if error.hint is None:
-            error.hint = how_to_resume(folder)
-        elif how_to_resume(folder) not in error.hint:
-            error.hint += f"; then go on with: {how_to_resume(folder)}"
+            error.hint = format_resume_command(folder)
+        elif format_resume_command(folder) not in error.hint:
+            error.hint += f"; then resume with: {format_resume_command(folder)}"
         raise
     show_result(outcome.result, as_json=as_json)
     print(f"saved in {printable(str(folder))}", file=sys.stderr)
@@ -65,28 +65,31 @@ def work_on(
     if outcome.ending == "budget":
         print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
         ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
-        more = f"{how_to_resume(folder)} --budget {ceiling}=+AMOUNT"
+        more = f"{format_resume_command(folder)} --budget {ceiling}=+AMOUNT"
         if outcome.stopped_by.endswith("of the sweep)"):
             more = "`opro sweep` with a larger budget in the sweep's file"
-        print(f"go on with: {more}", file=sys.stderr)
+        print(f"resume with: {more}", file=sys.stderr)
         raise typer.Exit(OVER_BUDGET)
     if outcome.ending == "interrupted":
-        print(f"stopped; nothing is lost. go on with: {how_to_resume(folder)}", file=sys.stderr)
+        print(
+            f"stopped; nothing is lost. resume with: {format_resume_command(folder)}",
+            file=sys.stderr,
+        )
         raise typer.Exit(Interrupted.exit_code)
     apply_gate([outcome.result["verdict"]], fail_if)
 
 
 @contextmanager
-def _limits_of(folder: Path) -> Iterator[SharedLimits | None]:
+def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
     """The limits that a cell shares with its sweep; None for any other run."""
     if not is_sweep(folder.resolve().parent):
         yield None
         return
     from opro_cli.render.safe import printable
-    from opro_cli.sweep.budget_session import limits_of_cell
+    from opro_cli.sweep.budget_session import open_limits_of_cell
 
     notes: list[str] = []
-    with limits_of_cell(folder, notes) as shared:
+    with open_limits_of_cell(folder, notes) as shared:
         for note in notes:
             print(printable(note), file=sys.stderr)
         yield shared
@@ -97,9 +100,9 @@ def show_costs(config: Path, *, as_json: bool) -> None:
     from opro_cli import wiring
     from opro_cli.reports.costs import estimate_costs
 
-    settings = wiring.for_a_new_run(wiring.settings_from(config))
-    examples = wiring.data_for(settings).examples
-    strategy, prices = wiring.strategy_for(settings), wiring.list_prices(settings)
+    settings = wiring.fill_in_new(wiring.read_config(config))
+    examples = wiring.load_data(settings).examples
+    strategy, prices = wiring.build_strategy(settings), wiring.list_prices(settings)
     told = estimate_costs(settings, examples, strategy, prices)
     if as_json:
         print_json(told)
@@ -121,7 +124,7 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
     print_result(result, make_page(sys.stdout))
 
 
-def how_to_resume(folder: Path) -> str:
+def format_resume_command(folder: Path) -> str:
     """The command that goes on with a run, from the present folder."""
     from opro_cli.render.safe import printable
 

@@ -59,21 +59,21 @@ def sweep(
     from opro_cli.render.consoles import make_sweep_observer
     from opro_cli.render.safe import printable
     from opro_cli.store.sweep_folder import hold_sweep, make_sweep_folder, write_sweep
-    from opro_cli.sweep.cells import estimate, folder_of, limits_over, ready, shard_of
+    from opro_cli.sweep.cells import build_limits, estimate, get_folder, require_ready, select_shard
     from opro_cli.sweep.file import load_sweep
-    from opro_cli.sweep.session import table_of, work_on
+    from opro_cli.sweep.session import build_table, work_on
 
     whole = load_sweep(file, wiring.NAMES)
-    part = shard_of(whole, shard)
-    cells, folder = ready(part.sweep), folder_of(whole, runs_dir)
-    table = table_of(whole.name, cells, folder)
+    part = select_shard(whole, shard)
+    cells, folder = require_ready(part.sweep), get_folder(whole, runs_dir)
+    table = build_table(whole.name, cells, folder)
     table.budget = part.sweep.budget
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
         return
     notes: list[str] = []
     make_sweep_folder(folder)
-    with hold_sweep(folder, part.label), limits_over(part, whole, cells, folder, notes) as limits:
+    with hold_sweep(folder, part.label), build_limits(part, whole, cells, folder, notes) as limits:
         write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
         for note in notes:
             print(printable(note), file=sys.stderr)

@@ -19,17 +19,17 @@ def sweep_plan(
     name: str, runs_dir: Path, budget: Sequence[str], *, fresh: bool = False
 ) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
-    from opro_cli.app.evaluate import evaluations, prompts_to_ask, read_report
+    from opro_cli.app.evaluate import list_evaluations, read_report, select_prompts_to_ask
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
-    prompts = prompts_to_ask(report)
-    plan = evaluations(report.targets, report, runs_dir, budget, fresh=fresh)
+    prompts = select_prompts_to_ask(report)
+    plan = list_evaluations(report.targets, report, runs_dir, budget, fresh=fresh)
     return list(prompts), list(plan)
 
 
 def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
     """`eval --dry-run`: the calls that are missing, for people or for programs."""
-    from opro_cli.app.evaluate import calls_left
+    from opro_cli.app.evaluate import count_calls_left
     from opro_cli.render.safe import printable
     from opro_cli.render.tables import Table, make_page
 
@@ -39,7 +39,7 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
             "model": cell.model,
             "questions": len(cell.examples["test"]),
             "prompts": len(cell.settings.search.initial_instructions),
-            "calls": calls_left(cell),
+            "calls": count_calls_left(cell),
         }
         for cell in plan
     ]

@@ -12,7 +12,7 @@ import typer
 
 from opro_cli.cli.chosen_run import Last, Run, chosen_run
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
-from opro_cli.cli.session import how_to_resume, show_result
+from opro_cli.cli.session import format_resume_command, show_result
 from opro_cli.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _conclude(run: RecordedRun, *, as_json: bool) -> None:
         _say("that is all so far: the run is at work")
     elif run.status != "finished":
         why = {"killed": "killed: its process is gone without a word"}.get(run.status, run.status)
-        _say(f"{why}; nothing answered is lost. go on with: {how_to_resume(Path(run.folder))}")
+        command = format_resume_command(Path(run.folder))
+        _say(f"{why}; nothing answered is lost. resume with: {command}")
 
 
 def _speed(text: str | None, *, replay: bool) -> float:

@@ -12,7 +12,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from opro_cli.config.yaml_spellings import spellings_of
-from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
+from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
@@ -47,7 +47,7 @@ def load_config(path: Path, names: NameResolver) -> Settings:
     result = read_settings(file.raw, names)
     problems = list(result.problems)
     if result.settings is not None:
-        problems += misplaced_models(result.settings)
+        problems += find_misplaced_models(result.settings)
     file.refuse(problems)
     if result.settings is None:
         raise AssertionError("no settings and no problem")

@@ -11,11 +11,11 @@ from opro_cli.core.run.answers import Estimate
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
 from opro_cli.core.run.selection import (
-    baseline,
-    compared_on_test,
-    finalists,
-    proposed_for_dev,
-    winner,
+    find_baseline,
+    find_winner,
+    select_compared,
+    select_finalists,
+    select_for_dev,
 )
 from opro_cli.core.run.state import RunState, is_again
 from opro_cli.core.task.example import Split
@@ -49,7 +49,7 @@ class Evaluate:
     """Ask the scorer these questions, in this order as far as concurrency allows.
 
     Those of one candidate stand together, since providers keep the beginning of a prompt warm;
-    but for those of prompts that are compared (`_side_by_side`).
+    but for those of prompts that are compared (`_list_side_by_side`).
     """
 
     questions: tuple[Question, ...]
@@ -83,7 +83,7 @@ class PlannerCache:
     exemplars: Memo = field(default_factory=Memo)
 
 
-def next_work(state: RunState, cache: PlannerCache | None = None) -> Work:
+def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
     """The loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
 
     With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
@@ -94,16 +94,16 @@ def next_work(state: RunState, cache: PlannerCache | None = None) -> Work:
         return _evaluate_all(state)
     cache = cache or PlannerCache()
     open_train: list[Question] = []
-    for candidate in _not_done(state):
-        if (estimate := _lost(state, candidate, cache)) is not None:
+    for candidate in _list_unfinished(state):
+        if (estimate := _find_estimate_if_lost(state, candidate, cache)) is not None:
             return Stop(candidate.id, estimate)
-        questions = _next_block(state, candidate, cache)
+        questions = _list_next_block(state, candidate, cache)
         open_train += (Question(candidate.id, "train", index) for index in questions)
     if state.proposals.arrived:
         return _propose(state, tuple(open_train))
     if open_train:
         return Evaluate(tuple(open_train))
-    open_dev = _open_questions(state, proposed_for_dev(state), "dev")
+    open_dev = _list_open_questions(state, select_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.step < state.search.steps:
@@ -112,21 +112,21 @@ def next_work(state: RunState, cache: PlannerCache | None = None) -> Work:
 
 
 def _evaluate_all(state: RunState) -> Work:
-    return _on_test(state, list(state.candidates.values()))
+    return _plan_test(state, list(state.candidates.values()))
 
 
-def _on_test(state: RunState, candidates: list[Candidate]) -> Work:
+def _plan_test(state: RunState, candidates: list[Candidate]) -> Work:
     """Ask prompts the test questions, to compare them."""
-    ask = _side_by_side if state.interleaves else _one_by_one
+    ask = _list_side_by_side if state.interleaves else _list_one_by_one
     questions = ask(state, candidates)
     return Evaluate(questions) if questions else Finish()
 
 
-def _one_by_one(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
-    return _open_questions(state, candidates, "test")
+def _list_one_by_one(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+    return _list_open_questions(state, candidates, "test")
 
 
-def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
+def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
     """The open test questions, one after the other, each under all prompts in turn.
 
     A scorer that changes by itself then changes for all prompts alike: the order of the
@@ -155,18 +155,18 @@ def _side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Questio
     return tuple(questions)
 
 
-def _not_done(state: RunState) -> list[Candidate]:
+def _list_unfinished(state: RunState) -> list[Candidate]:
     """Who has open train questions: of those that joined before, only the present step's."""
     last = state.of_step(state.step) if state.step else []
     everyone = [*state.of_step(0), *last, *state.pending.values()]
     return [candidate for candidate in everyone if not state.is_done(candidate)]
 
 
-def _races(state: RunState, candidate: Candidate) -> bool:
+def _is_raced(state: RunState, candidate: Candidate) -> bool:
     return bool(state.search.racing) and candidate.step > 0
 
 
-def _race_of(state: RunState, step: int, cache: PlannerCache) -> Race:
+def _get_race(state: RunState, step: int, cache: PlannerCache) -> Race:
     """The race of a step, against all that joined before it: it does not change meanwhile."""
     if cache.race is None or cache.race[0] != step:
         earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
@@ -175,7 +175,9 @@ def _race_of(state: RunState, step: int, cache: PlannerCache) -> Race:
     return cache.race[1]
 
 
-def _lost(state: RunState, candidate: Candidate, cache: PlannerCache) -> Estimate | None:
+def _find_estimate_if_lost(
+    state: RunState, candidate: Candidate, cache: PlannerCache
+) -> Estimate | None:
     """What a candidate would have scored, where it is to be asked no more.
 
     Decided at the boundaries of its race alone, each a block of questions in their order, so
@@ -183,9 +185,9 @@ def _lost(state: RunState, candidate: Candidate, cache: PlannerCache) -> Estimat
     """
     answers = candidate.answers["train"]
     n = len(answers.by_question)
-    if n == 0 or not _races(state, candidate):
+    if n == 0 or not _is_raced(state, candidate):
         return None
-    race = _race_of(state, candidate.step, cache)
+    race = _get_race(state, candidate.step, cache)
     place = bisect_left(race.boundaries, n)
     at_boundary = race.boundaries[place : place + 1] == (n,) and all(
         map(answers.by_question.__contains__, race.order[:n])
@@ -193,11 +195,11 @@ def _lost(state: RunState, candidate: Candidate, cache: PlannerCache) -> Estimat
     return race.estimate(answers) if at_boundary and race.is_stopped(answers, n) else None
 
 
-def _next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> list[int]:
+def _list_next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> list[int]:
     """The open questions up to the next decision; all of them where there is none."""
-    if not _races(state, candidate):
+    if not _is_raced(state, candidate):
         return state.missing(candidate, "train")
-    race = _race_of(state, candidate.step, cache)
+    race = _get_race(state, candidate.step, cache)
     done = candidate.answers["train"].by_question
     # Blocks are asked in order: as a rule those that so many answers fill are done.
     place = bisect_right(race.boundaries, len(done))
@@ -216,12 +218,12 @@ def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
     return Propose(
         step=state.step + 1,
         samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
-        together=_several_at_once(state),
+        together=_asks_for_several(state),
         meanwhile=meanwhile,
     )
 
 
-def _several_at_once(state: RunState) -> bool:
+def _asks_for_several(state: RunState) -> bool:
     """Does the optimizer give several choices in one call, as far as is known?
 
     It is asked for them once; one that gave a single choice is asked once for each from then on.
@@ -232,16 +234,16 @@ def _several_at_once(state: RunState) -> bool:
 
 
 def _evaluate_unseen(state: RunState) -> Work:
-    open_dev = _open_questions(state, finalists(state), "dev")
+    open_dev = _list_open_questions(state, select_finalists(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
-    best, start = winner(state), baseline(state)
+    best, start = find_winner(state), find_baseline(state)
     if best is None or start is None:
         raise AssertionError("every candidate has its train answers here, so one is best")
-    return _on_test(state, compared_on_test(state, start, best))
+    return _plan_test(state, select_compared(state, start, best))
 
 
-def _open_questions(
+def _list_open_questions(
     state: RunState, candidates: list[Candidate], split: Split
 ) -> tuple[Question, ...]:
     return tuple(

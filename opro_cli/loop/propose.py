@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from opro_cli.calls.answers import TimedReply, said
-from opro_cli.calls.budget import now
+from opro_cli.calls.answers import TimedReply, describe_reply
+from opro_cli.calls.budget import read_clock
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.candidate import Content, as_content, form_of
+from opro_cli.core.task.candidate import Content, as_content, encode_form
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.ports import Strategy
@@ -66,7 +66,7 @@ class Proposing:
         planned = self.plan(step)
         return [
             Proposed(
-                now(),
+                read_clock(),
                 step,
                 sample,
                 text="",
@@ -128,7 +128,7 @@ class Proposing:
             sample=call.samples[0],
             parents=call.ask.parents,
             **self._read(reply.text, call.ask),
-            **said(answered),
+            **describe_reply(answered),
         )
         # a server may give too few, or more
         others = zip(call.samples[1:], reply.more, recorded.more, strict=False)
@@ -157,7 +157,7 @@ class Proposing:
     def _candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
         """Return candidates as fields of an event, without keys: they are sent to the scorer."""
         contents = [as_content(candidate) for candidate in read]
-        forms = tuple(map(form_of, contents))
+        forms = tuple(map(encode_form, contents))
         rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
         return {
             "instructions": tuple(self.calls.redact(content.text) for content in contents),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
-from opro_cli.calls.budget import now
+from opro_cli.calls.budget import read_clock
 from opro_cli.calls.limits import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.racing.race import BLOCK
@@ -24,14 +24,14 @@ from opro_cli.core.run.events import (
     SessionStarted,
     StepPlanned,
 )
-from opro_cli.core.run.progress import Activity, Role
+from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import SearchView
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, JournalError, OproError
-from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, next_work
+from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
 from opro_cli.loop.propose import OptimizerCall, Proposing
 from opro_cli.loop.score import Scoring
 from opro_cli.ports import (
@@ -66,7 +66,7 @@ class Runner:
     strategy: Strategy
     journal: Journal
     observers: Sequence[Observer] = ()
-    activity: Activity = field(default_factory=Activity)
+    activity: Progress = field(default_factory=Progress)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     prices: Mapping[Role, PriceSettings | None] = field(default_factory=dict)
     caches: Mapping[Role, AnswerCache] = field(default_factory=dict)
@@ -132,16 +132,16 @@ class Runner:
         Raises ModelError when a model fails for good; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
-        self._record(SessionStarted(now(), os.getpid(), __version__))
+        self._record(SessionStarted(read_clock(), os.getpid(), __version__))
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
-            self._record(SessionEnded(now(), ending, self.stopped_by))
+            self._record(SessionEnded(read_clock(), ending, self.stopped_by))
             return ending
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
         except OproError as error:
-            self._record(SessionEnded(now(), "failed", error.message))
+            self._record(SessionEnded(read_clock(), "failed", error.message))
             raise
         finally:
             syncing.cancel()
@@ -168,7 +168,7 @@ class Runner:
         asks_optimizer = self.settings.search.steps and self.models.get("optimizer")
         if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
-        work = next_work(self.state)
+        work = plan_next(self.state)
         if isinstance(work, Evaluate):
             checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
         # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
@@ -193,12 +193,12 @@ class Runner:
             proposing = WorkerPool(group, self._propose, optimizer.at_once, self._stop.is_set)
             while finished := not self._stop.is_set():
                 self._turn.clear()
-                work = next_work(self.state, self._planned)
+                work = plan_next(self.state, self._planned)
                 match work:
                     case Stop():
                         mean, interval = work.estimate
                         where = (mean, interval.low, interval.high)
-                        self._record(Pruned(now(), work.candidate, *where))
+                        self._record(Pruned(read_clock(), work.candidate, *where))
                         continue
                     case Propose():
                         if self._record_plan(work):
@@ -238,7 +238,7 @@ class Runner:
         """Record what a step's plan decides without a model; True if there was anything."""
         planned = len(self._proposing.plan(work.step))
         if planned != self.state.samples:
-            self._record(StepPlanned(now(), work.step, planned))
+            self._record(StepPlanned(read_clock(), work.step, planned))
             return True
         drafts = self._proposing.drafts(work.step, work.samples)
         if drafts:

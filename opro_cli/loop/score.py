@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from opro_cli.calls.answers import TimedReply, said
-from opro_cli.calls.budget import now
+from opro_cli.calls.answers import TimedReply, describe_reply
+from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
@@ -80,7 +80,7 @@ class QuestionCalls:
         await self.record_reply()
         known = self._known(key)
         if known is not None:
-            self.last = _recalled(known)
+            self.last = _recall(known)
             if isinstance(key, str):
                 self.last = replace(self.last, via="local")
             return Replied(known, known)
@@ -132,12 +132,16 @@ class QuestionCalls:
             return
         role, key, answered = self._open
         if isinstance(key, int):
-            reply = FirstReply(**_of(self.question), **said(answered), round=key)
+            reply = FirstReply(
+                **_name_question(self.question), **describe_reply(answered), round=key
+            )
         else:
-            reply = FirstReply(**_of(self.question), **said(answered), key=key, role=role)
+            reply = FirstReply(
+                **_name_question(self.question), **describe_reply(answered), key=key, role=role
+            )
         self.calls.record(reply)
         self._open, self._recorded = None, True
-        self.last = _recalled(answered.reply.text, answered)
+        self.last = _recall(answered.reply.text, answered)
         if isinstance(key, str):
             self.last = replace(self.last, via="local")
 
@@ -238,7 +242,9 @@ class Scoring:
 
     def _refuse(self, question: Question, error: ModelError) -> None:
         self.refused += 1
-        self.calls.record(Refused(at=now(), reason=error.message, **_of(question)))
+        self.calls.record(
+            Refused(at=read_clock(), reason=error.message, **_name_question(question))
+        )
 
     async def _put(self, question: Question) -> None:
         candidate = self.calls.state.asked(question.candidate)
@@ -269,20 +275,28 @@ class Scoring:
         if evaluation.parts or evaluation.feedback:
             parts = json.dumps(dict(evaluation.parts)) if evaluation.parts else ""
             remarks = Feedback(
-                now(), text=redact(evaluation.feedback), parts=parts, **_of(question)
+                read_clock(),
+                text=redact(evaluation.feedback),
+                parts=parts,
+                **_name_question(question),
             )
             self.calls.record(remarks)
         answer = None if evaluation.answer is None else redact(evaluation.answer)
         answered = reply or TimedReply(ChatReply("", "none", 0, 0, 0.0), 0.0, "local")
         self.calls.record(
-            Answered(answer=answer, score=evaluation.value, **_of(question), **said(answered))
+            Answered(
+                answer=answer,
+                score=evaluation.value,
+                **_name_question(question),
+                **describe_reply(answered),
+            )
         )
 
 
 UNREAD = Evaluation(None, None)
 
 
-def _of(question: Question) -> dict[str, Any]:
+def _name_question(question: Question) -> dict[str, Any]:
     """Return what every event of a question says about the question."""
     return {
         "candidate": question.candidate,
@@ -291,7 +305,7 @@ def _of(question: Question) -> dict[str, Any]:
     }
 
 
-def _recalled(text: str, recorded: TimedReply | None = None) -> TimedReply:
+def _recall(text: str, recorded: TimedReply | None = None) -> TimedReply:
     """Return a reply that is recorded already: it costs nothing again.
 
     recorded: as it came in this session; None for one of an earlier session.

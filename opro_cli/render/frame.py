@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import progress
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, Work, count_missed
@@ -27,7 +27,7 @@ MEANINGFUL = 1.0
 def render_run(
     briefing: RunHeader,
     state: RunState,
-    activity: Activity,
+    activity: Progress,
     now: float,
     width: int,
     height: int,
@@ -48,7 +48,7 @@ def render_run(
         dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
         leaks=state.leaks_of,
     )
-    at = state.ended.reason if state.ended else progress.phase(state)
+    at = state.ended.reason if state.ended else progress.describe_phase(state)
     elapsed = now - activity.started
     lines = [
         fill_between(briefing.run, f"{at}{_DOT}{format_duration(elapsed)}", width),
@@ -82,7 +82,7 @@ def fill_between(left: str, right: str, width: int) -> Text:
     return Text(printable(name + " " * gap + right, width), style="bold")
 
 
-def _draw_notice(state: RunState, activity: Activity, now: float, width: int) -> Text:
+def _draw_notice(state: RunState, activity: Progress, now: float, width: int) -> Text:
     """Return the line that says why nothing moves, or who is missing; blank when all is well."""
     style, notice = "yellow", ""
     if state.ended:
@@ -104,17 +104,17 @@ def format_outage(endpoint: str, reason: str) -> str:
     return f"{endpoint} is out: {reason}"
 
 
-def format_stopping(activity: Activity) -> str:
+def format_stopping(activity: Progress) -> str:
     """Say what a clean stop waits for, and how not to wait."""
     calls = formats.pluralize(sum(activity.in_flight.values()), "call")
     return f"stopping: waiting for {calls} in flight (Ctrl-C again to stop at once)"
 
 
 def _draw_calls(
-    state: RunState, activity: Activity, missed: Mapping[str, int], elapsed: float, width: int
+    state: RunState, activity: Progress, missed: Mapping[str, int], elapsed: float, width: int
 ) -> Text:
-    done, cached = progress.calls_done(state), progress.calls_spared(state)
-    expected = progress.expected_calls(state) - cached
+    done, cached = progress.count_calls(state), progress.count_spared_calls(state)
+    expected = progress.estimate_calls(state) - cached
     finished = state.ended is not None and state.ended.reason == "finished"
     most = "" if finished else f" of at most {format_count(max(done, expected))}"
     parts = [f"calls {format_count(done)}{most}"]
@@ -130,7 +130,7 @@ def _draw_calls(
     return join_fitting(parts, width)
 
 
-def _draw_spend(state: RunState, activity: Activity, width: int) -> Text:
+def _draw_spend(state: RunState, activity: Progress, width: int) -> Text:
     roles = list(state.spend.values())
     metered = count_metered(roles)
     tokens_in = formats.format_tokens(metered["prompt_tokens"])

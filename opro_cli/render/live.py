@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.render.frame import render_run
@@ -149,7 +149,7 @@ class LiveView(_LiveDrawing):
 
     work = "run"
 
-    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
+    def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
         """Print what stays on screen, then the first frame."""
         for line in format_opening(briefing):
             self._console.print(Text(printable(line, self._console.width)), soft_wrap=True)

@@ -10,7 +10,7 @@ from opro_cli.core.run import events, progress
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
@@ -78,14 +78,14 @@ class PlainLog:
         self._last_line = 0.0
         self._last_retry: float | None = None
         self._retries_skipped = 0
-        self._activity = Activity()
+        self._activity = Progress()
         self._outages: set[str] = set()
 
     def begin(
         self,
         briefing: RunHeader,
         state: RunState,  # noqa: ARG002 - an Observer's
-        activity: Activity,
+        activity: Progress,
     ) -> None:
         """Write what is about to run."""
         self._activity = activity
@@ -99,7 +99,7 @@ class PlainLog:
         self._write_outages(event.at)
         match event:
             case events.SessionStarted():
-                self._write(event.at, f"started, {progress.phase(state)}")
+                self._write(event.at, f"started, {progress.describe_phase(state)}")
             case events.Answered() | events.Refused():
                 self._write_answer(event, state)
             case events.Pruned():
@@ -118,7 +118,7 @@ class PlainLog:
                 detail = f" ({printable(event.detail, _ERROR)})" if event.detail else ""
                 self._write(event.at, f"{event.reason}{detail}: {_format_spend(state)}")
         if event.at - self._last_line >= QUIET:
-            self._write(event.at, f"{progress.phase(state)}: {_format_spend(state)}")
+            self._write(event.at, f"{progress.describe_phase(state)}: {_format_spend(state)}")
 
     def stopping(self) -> None:
         """Write what a clean stop waits for."""
@@ -212,8 +212,8 @@ def _format_spend(state: RunState) -> str:
     tokens_in = formats.format_tokens(metered["prompt_tokens"])
     tokens_out = formats.format_tokens(metered["completion_tokens"])
     cost = formats.format_money_by_role({name: r.known_usd for name, r in state.spend.items()})
-    done, cached = progress.calls_done(state), progress.calls_spared(state)
-    most = max(done, progress.expected_calls(state) - cached)
+    done, cached = progress.count_calls(state), progress.count_spared_calls(state)
+    most = max(done, progress.estimate_calls(state) - cached)
     calls = f"{format_count(done)} of at most {format_count(most)} calls"
     calls += f", {format_count(cached)} cached" if cached else ""
     line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"

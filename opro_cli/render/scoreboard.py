@@ -12,7 +12,7 @@ from rich.text import Text
 from opro_cli.core.run import selection
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.progress import phase
+from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
@@ -194,21 +194,21 @@ class Scoreboard:
 
     def find_work(self, state: RunState) -> Work:
         """Return the work in progress."""
-        now = phase(state)
+        now = describe_phase(state)
         if not state.sizes["train"]:
             candidates = list(state.candidates.values())
             return self._count("instructions on test", state, candidates, "test")
         if now == "test":
             if not self._pair:
-                start, best = selection.baseline(state), selection.winner(state)
+                start, best = selection.find_baseline(state), selection.find_winner(state)
                 if start is not None and best is not None:
-                    self._pair = selection.compared_on_test(state, start, best)
+                    self._pair = selection.select_compared(state, start, best)
             return self._count("start, best and baselines on test", state, self._pair, "test")
         if now == "dev":
             if not self._finalists:
-                self._finalists = selection.finalists(state)
+                self._finalists = selection.select_finalists(state)
             return self._count("finalists on dev", state, self._finalists, "dev")
-        due = selection.proposed_for_dev(state)
+        due = selection.select_for_dev(state)
         candidates = state.of_step(state.step)
         waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
         if waits_for_dev and all(map(state.is_done, candidates)):

@@ -92,7 +92,7 @@ def format_closing(table: SweepTable, again: str) -> Iterator[str]:
     statuses = ", ".join(count_statuses(table))
     raised = "raise the budget, and " if ceilings else ""
     done = table.count("finished") == len(table.rows)
-    yield statuses if done else f"{statuses}; {raised}go on with: {again}"
+    yield statuses if done else f"{statuses}; {raised}resume with: {again}"
 
 
 def shorten_name(name: str, width: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opro_cli.core.settings.differences import changes_between
+from opro_cli.core.settings.differences import find_changes
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
@@ -136,9 +136,7 @@ def _build_column(chosen: SelectedPrompt) -> PromptColumn:
 
 def _list_settings(chosen: Sequence[SelectedPrompt]) -> tuple[SettingValues, ...]:
     first = chosen[0].run.settings
-    changes = [
-        {c.path: c for c in changes_between(first, prompt.run.settings)} for prompt in chosen
-    ]
+    changes = [{c.path: c for c in find_changes(first, prompt.run.settings)} for prompt in chosen]
     of_first = {path: change.before for some in changes for path, change in some.items()}
     return tuple(
         SettingValues(path, tuple(some[path].after if path in some else before for some in changes))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from opro_cli.core.run.progress import Role, endpoint_checks, expected_calls
+from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, RehearsedView
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
@@ -45,8 +45,8 @@ def estimate_costs(
     search = settings.search
     proposals = search.steps * search.candidates_per_step
     tiny_call = 1 if search.steps else 0
-    asked = expected_calls(state) - proposals - tiny_call
-    checks = endpoint_checks(settings)
+    asked = estimate_calls(state) - proposals - tiny_call
+    checks = count_endpoint_checks(settings)
     asked, tiny_call = asked + checks["scorer"], tiny_call + checks["optimizer"]
     once = len(search.initial_instructions) * len(examples["train"])
     lengths = (TYPICAL_LENGTH, search.max_instruction_chars)
@@ -209,7 +209,7 @@ def build_forecast(
         "sizes": dict(state.sizes),
         "notes": list(notes),
         "steps": settings.search.steps,
-        "calls_at_most": expected_calls(state) + sum(endpoint_checks(settings).values()),
+        "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy),
         "scorer_prompt": _serialize_messages(

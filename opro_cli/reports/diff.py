@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import baseline, mean, winner
-from opro_cli.core.settings.differences import Change, changes_between
+from opro_cli.core.run.selection import find_baseline, find_winner, get_mean
+from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.paired import Flips, find_flips
@@ -73,9 +73,9 @@ def select_prompt(run: RecordedRun, selector: PromptSelector = BEST) -> Selected
     """Return the selected prompt; UsageError when the run has no such step or candidate."""
     match selector.kind:
         case "best":
-            return SelectedPrompt(run, selector, winner(run.state))
+            return SelectedPrompt(run, selector, find_winner(run.state))
         case "start":
-            return SelectedPrompt(run, selector, baseline(run.state))
+            return SelectedPrompt(run, selector, find_baseline(run.state))
         case "step":
             return SelectedPrompt(run, selector, _select_from_step(run, selector))
 
@@ -104,7 +104,7 @@ def _select_from_step(run: RecordedRun, selector: PromptSelector) -> Candidate:
             f"no candidate of step {step} of {run.name} has all its train answers yet",
             f"name one of its {len(joined)}: {run.name}@{step}.1",
         )
-    return max(scored, key=lambda candidate: mean(candidate, "train"))  # ties: the earlier
+    return max(scored, key=lambda candidate: get_mean(candidate, "train"))  # ties: the earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
         after=build_side(after),
         prompt=compare_words(left.instruction, right.instruction) if left and right else (),
         by_split=find_flips(before.run, left, after.run, right) if left and right else (),
-        settings=changes_between(before.run.settings, after.run.settings),
+        settings=find_changes(before.run.settings, after.run.settings),
         caveats=_list_caveats(before, after),
     )
 

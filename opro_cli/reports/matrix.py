@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opro_cli.core.run.answers import CACHED, Score
-from opro_cli.core.run.candidates import Candidate, candidate_id
+from opro_cli.core.run.candidates import Candidate, make_candidate_id
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import format_moment
@@ -65,7 +65,7 @@ class MatrixColumn:
 
 def build_column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> MatrixColumn:
     """Return the scores of all prompts in one evaluation."""
-    first, *others = [run.state.candidates[candidate_id(prompt)] for prompt in prompts]
+    first, *others = [run.state.candidates[make_candidate_id(prompt)] for prompt in prompts]
     side_by_side = run.state.interleaves
     comparisons = [compare_candidates(first, c, side_by_side=side_by_side) for c in others]
     adjusted = holm([max(c.p_value, c.guarded_p) if c else 1.0 for c in comparisons])

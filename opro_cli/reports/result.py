@@ -9,8 +9,8 @@ from typing import Any
 
 from opro_cli.core.run.answers import Score
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.progress import calls_done
-from opro_cli.core.run.selection import baseline, deciding_split, winner
+from opro_cli.core.run.progress import count_calls
+from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding_split
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
@@ -21,7 +21,7 @@ from opro_cli.reports.verdict import Verdict, compare_with_start, judge, measure
 def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     """Return the content of `result.json`; an unfinished run gets no verdict."""
     state = run.state
-    start, best = baseline(state), winner(state)
+    start, best = find_baseline(state), find_winner(state)
     verdict = judge(state, start, best) if finished else Verdict(None, "the run is not finished")
     return {
         "format_version": 2,
@@ -29,7 +29,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "status": "finished" if finished else "stopped",
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
-        "chosen_by": deciding_split(state) if finished else "train",
+        "chosen_by": get_deciding_split(state) if finished else "train",
         **verdict.to_json(),
         "baselines": [
             {**serialize_candidate(other, state), "against_start": compare_with_start(start, other)}
@@ -95,7 +95,7 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
         "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
         "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
         "completion_tokens": sum_known([role.completion_tokens for role in roles]),
-        "calls": calls_done(state),
+        "calls": count_calls(state),
         "cached_calls": sum(role.cached for role in roles),
         "counted": count_metered(roles),
         "uncounted": bound_unmetered(roles),
@@ -173,7 +173,7 @@ def serialize_score(score: Score | None) -> dict[str, Any] | None:
 
 def summarize_run(run: RecordedRun) -> dict[str, Any]:
     """Return a run as a row of `opro runs`; `best` is null before a candidate has a train score."""
-    best = winner(run.state)
+    best = find_winner(run.state)
     return {
         "run": run.name,
         "folder": run.folder,

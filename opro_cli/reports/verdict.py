@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import deciding_split
+from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.edge import describe_disagreement
@@ -47,7 +47,7 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
     if not state.sizes["test"]:
         return Verdict(None, "no test split, so no gain is claimed")
     if best is start:
-        sentence = f"no candidate did better than the start prompt on {deciding_split(state)}"
+        sentence = f"no candidate did better than the start prompt on {get_deciding_split(state)}"
         return Verdict("not_distinguishable", sentence)
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:

@@ -20,9 +20,9 @@ from opro_cli.core.run.events import (
     MalformedEvent,
     SessionEnded,
     SessionStarted,
-    from_record,
+    decode_record,
+    encode_record,
     require_readable,
-    to_record,
 )
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.store.lock import build_busy_error, get_failure_path, get_lock_path, get_pid_path
@@ -63,7 +63,7 @@ def encode_event(event: Event) -> bytes:
         body = b'{"event":"%b",%b' % (NAME_OF[type(event)].encode(), fields)
     # A lone surrogate from a model; or a number of another class, such as numpy's.
     except (UnicodeEncodeError, TypeError):
-        body = _ASCII_ENCODER.encode(to_record(event)).encode().removesuffix(b"}")
+        body = _ASCII_ENCODER.encode(encode_record(event)).encode().removesuffix(b"}")
     return b'%b%b%08x"}\n' % (body, _MARK, zlib.crc32(body))
 
 
@@ -107,7 +107,7 @@ def _decode_checked(line: bytes) -> Event:
         raise MalformedEvent(_describe_nuls(line) or str(error)) from None
     except RecursionError:
         raise MalformedEvent("nested too deeply") from None
-    return from_record(plain)
+    return decode_record(plain)
 
 
 def _describe_nuls(line: bytes) -> str:

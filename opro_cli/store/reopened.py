@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from opro_cli import __version__
 from opro_cli.core.run.events import SessionStarted
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import JournalError, ResultError, RunFolderError
 from opro_cli.files import write_atomically
@@ -57,7 +57,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     settings = replace(settings, search=replace(settings.search, initial_instructions=instructions))
     if instructions == known:
         return settings
-    plain = as_plain(settings)
+    plain = convert_to_plain(settings)
     about = {**identity, "settings": plain, "config_fingerprint": fingerprint_settings(plain)}
     try:
         # First, so that a finished run is reopened before its result is out of date.

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from opro_cli import __version__
 from opro_cli.core.run.events import FORMAT_VERSION
-from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.schema import read_section
 from opro_cli.core.settings.settings import (
     OptimizerSettings,
@@ -27,7 +27,7 @@ from opro_cli.core.settings.settings import (
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.loop.planner import Finish, next_work
+from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.follow import replay_journal
 from opro_cli.store.journal import EMPTY_PREFIX
@@ -90,7 +90,7 @@ def create_run(
         RunFolderError: The disk refuses.
     """
     stamp = datetime.now(UTC)
-    plain = as_plain(settings)
+    plain = convert_to_plain(settings)
     while True:
         chosen = name or f"{settings.name}-{stamp:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         about = {
@@ -132,7 +132,7 @@ def _write_new_run(
 def rewrite_config(folder: Path, settings: Settings) -> None:
     """Replace the config that `opro resume` reads."""
     try:
-        write_atomically(folder / CONFIG_COPY, encode_config(as_plain(settings)))
+        write_atomically(folder / CONFIG_COPY, encode_config(convert_to_plain(settings)))
     except OSError as error:
         raise ResultError(
             f"{folder / CONFIG_COPY}: cannot be written: {error.strerror}",
@@ -262,7 +262,7 @@ def settle_run(run: RecordedRun) -> RecordedRun:
 def _add_defaults(recorded: dict[str, Any]) -> Mapping[str, Any]:
     """Add the keys that did not exist when the run began, with their defaults."""
     settings = read_section(Settings, recorded, (), [])
-    return recorded if settings is None else as_plain(settings)
+    return recorded if settings is None else convert_to_plain(settings)
 
 
 def _read_section(folder: Path, identity: Mapping[str, Any], name: str, cls: type[T]) -> T:
@@ -278,13 +278,13 @@ def _check_whole(folder: Path, state: RunState, status: Status) -> None:
     result = read_result(folder) or {}
     finished = "finished" in (status, result.get("status"))
     cut = ""
-    if finished and (status != "finished" or next_work(state) != Finish()):
+    if finished and (status != "finished" or plan_next(state) != Finish()):
         cut = "does not lead to the end of the run, which was finished"
     else:
         spend = result.get("spend")
         counted = spend.get("calls") if isinstance(spend, dict) else None
-        if isinstance(counted, int) and calls_done(state) < counted:
-            cut = f"has {calls_done(state):,} calls, and result.json counts {counted:,}"
+        if isinstance(counted, int) and count_calls(state) < counted:
+            cut = f"has {count_calls(state):,} calls, and result.json counts {counted:,}"
     if cut:
         raise RunFolderError(
             f"{folder / 'events.jsonl'}: {cut}: a part of it is missing or was changed",

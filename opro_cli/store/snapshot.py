@@ -20,7 +20,7 @@ from typing import Any
 from opro_cli import __version__
 from opro_cli.core.run.answers import Outcome
 from opro_cli.core.run.events import FORMAT_VERSION
-from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, taken
+from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, take_snapshot
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
@@ -89,7 +89,7 @@ def save_snapshot(folder: Path, identity: Mapping[str, Any], state: RunState, si
         if last != b"\n":  # half an event, which is not in the state
             return
         header = _Header(_identify(identity), size, lines, crc)
-        data = encode((header, taken(state)), enc_hook=_pack)
+        data = encode((header, take_snapshot(state)), enc_hook=_pack)
         whole = zlib.crc32(data).to_bytes(_CRC_BYTES) + data
         write_atomically(folder / SNAPSHOT, whole, lasting=False)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from opro_cli import wiring
-from opro_cli.calls.budget import Spent, add_up, pico_usd, spent_by
+from opro_cli.calls.budget import Spent, add_up, price_in_pico_usd, sum_spend
 from opro_cli.calls.ledger import PROMPT_OVERHEAD
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
@@ -58,10 +58,10 @@ class RunJournals:
     def _spent_in(self, name: str) -> Spent:
         if name not in self._spent:
             run = read_run(self._folder / name)
-            settings = wiring.settings_of(run.settings)
+            settings = wiring.parse_settings(run.settings)
             prices = wiring.list_prices(settings) if settings else {}
             largest = _largest_calls(run, settings) if settings else {}
-            self._spent[name] = spent_by(run.state, prices, largest, in_flight=True)
+            self._spent[name] = sum_spend(run.state, prices, largest, in_flight=True)
         return self._spent[name]
 
 
@@ -69,13 +69,13 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
     """Bound a call of each role, for answers that an older opro left without token counts."""
     if not any(spend.uncounted_answers for spend in run.state.spend.values()):
         return {}
-    prompts = measure_longest_prompts(settings, run.examples, wiring.strategy_for(settings))
+    prompts = measure_longest_prompts(settings, run.examples, wiring.build_strategy(settings))
     prices = wiring.list_prices(settings)
     largest: dict[Role, Cost] = {}
     for role, tokens in prompts.items():
         prompt = round(tokens * BYTES_A_TOKEN) + PROMPT_OVERHEAD
         reply, price = getattr(settings, role).max_tokens, prices[role]
-        dollars = pico_usd(price, prompt, reply) if price else 0
+        dollars = price_in_pico_usd(price, prompt, reply) if price else 0
         largest[role] = Cost(prompt + reply, dollars)
     return largest
 
@@ -177,7 +177,7 @@ def _begin(
 
 
 @contextmanager
-def limits_of_cell(run: Path, notes: list[str]) -> Iterator[Limits | None]:
+def open_limits_of_cell(run: Path, notes: list[str]) -> Iterator[Limits | None]:
     """Open the limits that a run shares with its sweep; None where no sweep's ceiling holds.
 
     Args:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
+from opro_cli.app import ready
 from opro_cli.app import run as running
-from opro_cli.app.run import recorded_settings
-from opro_cli.core.settings.differences import as_plain, changes_between
+from opro_cli.app.run import read_recorded_settings
+from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
 from opro_cli.core.sweep.table import SweepTable
 from opro_cli.core.task.example import Example, Split
@@ -20,7 +21,7 @@ from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
 from opro_cli.sweep.file import Sweep, SweepCell
-from opro_cli.sweep.limits import Limits, doors_for, has_ceiling, part_of, within
+from opro_cli.sweep.limits import Limits, build_permits, has_ceiling, limit_budget, share_settings
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 
 Standing = Literal["new", "begun", "finished"]
@@ -46,7 +47,7 @@ class Job:
     away: bool = False
 
 
-def folder_of(sweep: Sweep, runs_dir: Path) -> Path:
+def get_folder(sweep: Sweep, runs_dir: Path) -> Path:
     """Where the runs of a sweep are kept."""
     return runs_dir / sweep.name
 
@@ -62,7 +63,7 @@ class Shard(NamedTuple):
     label: str
 
 
-def shard_of(sweep: Sweep, shard: str) -> Shard:
+def select_shard(sweep: Sweep, shard: str) -> Shard:
     """The part "2/5" of a sweep: its second cell, its seventh, and so on.
 
     Its share of the budget is a fifth, too: parts on other machines may not see its folder.
@@ -72,11 +73,11 @@ def shard_of(sweep: Sweep, shard: str) -> Shard:
     if not (short and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 2/5, found {shard!r}")
     mine = sweep.cells[int(number) - 1 :: int(parts)]
-    part = replace(sweep, cells=mine, budget=part_of(sweep.budget, int(parts)))
+    part = replace(sweep, cells=mine, budget=share_settings(sweep.budget, int(parts)))
     return Shard(part, int(parts), f"{int(number)}/{int(parts)}")
 
 
-def ready(sweep: Sweep) -> tuple[SweepCell, ...]:
+def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
     """The cells as they are run: what was left open filled in, and within the sweep's budget.
 
     Raises UsageError when a ceiling in dollars is set over a model of unknown price.
@@ -84,17 +85,17 @@ def ready(sweep: Sweep) -> tuple[SweepCell, ...]:
     cells = []
     priced: set[tuple[ModelSettings, ...]] = set()
     for cell in sweep.cells:
-        settings = wiring.for_a_new_run(cell.settings)
-        settings = replace(settings, budget=within(settings.budget, sweep.budget))
+        settings = wiring.fill_in_new(cell.settings)
+        settings = replace(settings, budget=limit_budget(settings.budget, sweep.budget))
         models = settings.scorer, settings.optimizer
         if models not in priced:
-            wiring.require_prices(settings)
+            ready.require_prices(settings)
             priced.add(models)
         cells.append(replace(cell, settings=settings))
     return tuple(cells)
 
 
-def standing_of(cell: SweepCell, folder: Path) -> Standing:
+def read_standing(cell: SweepCell, folder: Path) -> Standing:
     """How far the run of a cell is.
 
     Raises RunFolderError when it was begun with other settings than the sweep has now.
@@ -102,9 +103,9 @@ def standing_of(cell: SweepCell, folder: Path) -> Standing:
     place = folder / cell.name
     if not place.exists():
         return "new"
-    recorded = as_plain(recorded_settings(place))
-    wanted = as_plain(cell.settings)
-    changes = [c for c in changes_between(recorded, wanted) if not c.is_operational]
+    recorded = convert_to_plain(read_recorded_settings(place))
+    wanted = convert_to_plain(cell.settings)
+    changes = [c for c in find_changes(recorded, wanted) if not c.is_operational]
     if changes:
         told = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
         raise RunFolderError(
@@ -116,7 +117,7 @@ def standing_of(cell: SweepCell, folder: Path) -> Standing:
 
 
 @contextmanager
-def limits_over(
+def build_limits(
     shard: Shard, whole: Sweep, cells: Sequence[SweepCell], folder: Path, notes: list[str]
 ) -> Iterator[Limits]:
     """The limits of one session over the cells of its shard, for who holds the shard's lock.
@@ -133,7 +134,7 @@ def limits_over(
         OproError: The budget cannot be kept.
     """
     models = [model for each in cells for model in (each.settings.scorer, each.settings.optimizer)]
-    doors = doors_for(models, shard.parts)
+    doors = build_permits(models, shard.parts)
     if not has_ceiling(whole.budget):
         yield Limits(SharedBudget(Ceiling(whole.budget)), doors)
         return
@@ -144,7 +145,7 @@ def limits_over(
         yield Limits(budget, doors)
 
 
-def prepared(job: Job) -> tuple[Path, Settings]:
+def prepare_run(job: Job) -> tuple[Path, Settings]:
     """The run of a job, made or found, and the settings that it goes on with: the sweep's.
 
     Raises what keeps it from going on.
@@ -158,16 +159,16 @@ def prepared(job: Job) -> tuple[Path, Settings]:
     return folder, settings
 
 
-def at_hand(job: Job) -> tuple[Path, Settings]:
+def list_local(job: Job) -> tuple[Path, Settings]:
     """The same for a copy of a run's folder on another machine: its data files are not here."""
     settings = _settings(job)
-    wiring.require_keys(settings)
-    wiring.require_servers(settings)
+    ready.require_keys(settings)
+    ready.require_servers(settings)
     return Path(job.folder), settings
 
 
 def _settings(job: Job) -> Settings:
-    settings = wiring.settings_of(job.settings)
+    settings = wiring.parse_settings(job.settings)
     if settings is None:
         raise UsageError(f"{job.name}: its settings cannot be read", "use one version of opro")
     return settings
@@ -188,11 +189,11 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
             continue
         settings = cell.settings
         if settings.task not in data:  # read once for all cells of a task
-            data[settings.task] = wiring.data_for(settings).examples
+            data[settings.task] = wiring.load_data(settings).examples
         told = estimate_costs(
             settings,
             data[settings.task],
-            wiring.strategy_for(settings),
+            wiring.build_strategy(settings),
             wiring.list_prices(settings),
         )
         rows.append({"cell": cell.name, "status": status, "total": told["total"]})

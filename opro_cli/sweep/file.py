@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.config.file import YamlFile, read_plain_config, read_yaml
-from opro_cli.core.settings.read import NameResolver, misplaced_models, read_settings
+from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import BudgetSettings, Settings
@@ -69,7 +69,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
         result = read_settings(build_config(base, Cell(cell.name, own)), names)
         amiss = list(result.problems)
         if result.settings is not None:
-            amiss += misplaced_models(result.settings)
+            amiss += find_misplaced_models(result.settings)
             found.append(SweepCell(cell, result.settings))
         for problem in amiss:
             wrong.setdefault((problem.dotted, problem.message), []).append(cell)

@@ -77,7 +77,7 @@ def has_ceiling(budget: BudgetSettings) -> bool:
     return any(getattr(budget, name) is not None for name in CEILINGS)
 
 
-def part_of(budget: BudgetSettings, parts: int) -> BudgetSettings:
+def share_settings(budget: BudgetSettings, parts: int) -> BudgetSettings:
     """What one of so many shards may spend."""
     return replace(
         budget,
@@ -87,7 +87,7 @@ def part_of(budget: BudgetSettings, parts: int) -> BudgetSettings:
     )
 
 
-def within(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
+def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
     """The budget of a cell, whose calls are counted in whatever the sweep has a ceiling over.
 
     Its own ceilings hold where they are lower; alone it can spend no more than all together.
@@ -98,7 +98,7 @@ def within(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
     )
 
 
-def doors_for(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
+def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
     """One for each endpoint, under its address.
 
     parts: so many shards share the provider's limits, each has its part. Where cells disagree

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from opro_cli.app.stop_signals import stop_signals_to
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
-from opro_cli.sweep.cells import Job, standing_of
+from opro_cli.sweep.cells import Job, read_standing
 from opro_cli.sweep.file import SweepCell
 from opro_cli.sweep.launch.engine import SweepEngine
 from opro_cli.sweep.limits import Limits
@@ -34,12 +34,12 @@ class SweepObserver(Protocol):
         """The session is over, in whatever way."""
 
 
-def table_of(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTable:
+def build_table(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTable:
     """Where the cells stand by their folders. Raises RunFolderError for one of other settings."""
     table = SweepTable(name)
     for cell in cells:
         row = table.rows[cell.name] = CellRow(cell.name)
-        if standing_of(cell, folder) != "new":
+        if read_standing(cell, folder) != "new":
             row.recall(read_result(folder / cell.name))
     return table
 
@@ -76,7 +76,7 @@ async def work_on(
         loop.call_soon_threadsafe(stop)
 
     jobs = [
-        Job(cell.name, str(folder / cell.name), as_plain(cell.settings))
+        Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings))
         for cell in cells
         if table.rows[cell.name].status != "finished"
     ]

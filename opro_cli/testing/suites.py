@@ -11,7 +11,7 @@ import pytest
 
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
-from opro_cli.core.task.candidate import as_content, content_from, form_of
+from opro_cli.core.task.candidate import as_content, decode_content, encode_form
 from opro_cli.core.task.example import ChatRequest, Example, Message
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
@@ -80,7 +80,7 @@ class StrategySuite(_NoNetwork):
         ask = Ask((Message("user", "?"),))
         for candidate in strategy.read(text, ask):
             content = as_content(candidate)
-            assert content_from(content.text, form_of(content)) == content
+            assert decode_content(content.text, encode_form(content)) == content
             assert isinstance(strategy.reject(content, _view()), str)
 
     def test_its_events_can_be_read_back(self) -> None:

@@ -28,7 +28,7 @@ from rich.console import Console
 from opro_cli import wiring
 from opro_cli.app import run as running
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
@@ -109,7 +109,7 @@ class StepClock:
     def __init__(self) -> None:
         self.steps: list[tuple[float, float]] = []
 
-    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None: ...
+    def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None: ...
 
     def after(self, event: Event, state: RunState) -> None:
         if state.step > len(self.steps):
@@ -140,7 +140,7 @@ def search(run: Path, view: bool) -> dict[str, Any]:
     """Work on a run to its end; what that took."""
     models: dict[str, tuple[ChatModel, ...]]
     models = {"scorer": (Instant(),), "optimizer": (Instant(),)}
-    wiring.models_for = lambda settings, supplied=None: models
+    wiring.build_models = lambda settings, supplied=None: models
     clock = StepClock()
     observers: list[Observer] = [clock]
     with Path(os.devnull).open("w") as nowhere:

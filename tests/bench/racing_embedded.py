@@ -20,7 +20,7 @@ from statistics import median
 from opro_cli import wiring
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Event, Proposed
-from opro_cli.core.run.selection import mean
+from opro_cli.core.run.selection import get_mean
 from opro_cli.core.run.state import RunState
 from opro_cli.loop.runner import Runner
 
@@ -45,7 +45,7 @@ class _Kept:
 def searched(job: tuple[int, bool, int]) -> tuple[dict[float, int | None], int, float]:
     """Calls to each target (None: not reached), calls in all, the dev score of the last leader."""
     seed, racing, questions = job
-    settings = wiring.for_a_new_run(wiring.settings_from(CONFIG))
+    settings = wiring.fill_in_new(wiring.read_config(CONFIG))
     data = settings.task.data
     split = replace(data.split, train=questions, test=min(45, ROWS - DEV - questions))
     settings = replace(settings, task=replace(settings.task, data=replace(data, split=split)))
@@ -53,7 +53,7 @@ def searched(job: tuple[int, bool, int]) -> tuple[dict[float, int | None], int, 
         settings.search, seed=seed, racing=racing, eval_interval=1, baselines=(), noise_check=False
     )
     settings = replace(settings, search=search)
-    examples = wiring.data_for(settings).examples
+    examples = wiring.load_data(settings).examples
     parts, journal = wiring.assemble(settings, examples, cached=False), _Kept()
     runner = Runner(
         settings=settings,
@@ -82,7 +82,7 @@ def _told(events: list[Event], state: RunState) -> tuple[dict[float, int | None]
         if asked[event.candidate] < state.sizes["train"]:
             continue
         candidate = state.candidates[event.candidate]
-        if leader is None or mean(candidate, "train") > mean(leader, "train"):
+        if leader is None or get_mean(candidate, "train") > get_mean(leader, "train"):
             leader = candidate
         for target in TARGETS:
             if reached[target] is None and _dev(leader) >= target:
@@ -91,7 +91,7 @@ def _told(events: list[Event], state: RunState) -> tuple[dict[float, int | None]
 
 
 def _dev(candidate: Candidate) -> float:
-    return mean(candidate, "dev")
+    return get_mean(candidate, "dev")
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> str:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, Proposed, SessionStarted
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Example, Split
@@ -38,7 +38,7 @@ def events(count: int) -> Iterator[Event]:
     written, step, instructions = 1, 0, [START]
     while True:
         for instruction in instructions:
-            name = candidate_id(instruction)
+            name = make_candidate_id(instruction)
             for question in range(QUESTIONS):
                 if written == count:
                     return

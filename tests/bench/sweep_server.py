@@ -26,7 +26,7 @@ from opro_cli.sweep.launch import child
 from opro_cli.sweep.launch.cell_process import AskedLimits, Outgoing, lines_of
 from opro_cli.sweep.launch.local import LocalEngine
 from opro_cli.sweep.launch.messages import Ended, Stop, decode_to_cell
-from opro_cli.sweep.limits import Limits, doors_for
+from opro_cli.sweep.limits import Limits, build_permits
 from tests.bench.replay import events
 from tests.bench.table import Row, printed
 from tests.sweep.sweeps import FixedJournals
@@ -81,7 +81,7 @@ async def measure_permits(others: int) -> float:
     with TemporaryDirectory() as folder:
         terms = Terms(Path(folder), "1/1", BudgetSettings(usd=1e9))
         with open_budget(terms, NO_JOURNALS, []) as budget:
-            return await measure_under(Limits(budget, doors_for([SCORER])), others)
+            return await measure_under(Limits(budget, build_permits([SCORER])), others)
 
 
 async def measure_under(limits: Limits, others: int) -> float:

@@ -38,7 +38,7 @@ def test_a_ceiling_stops_the_run_and_a_higher_one_goes_on_to_the_same_result(
     assert stopped.code == 3, stopped.err
     assert f"stopped by budget.{ceiling} {most:,} reached" in stopped.err
     run = only_run(folder)
-    assert f"go on with: opro resume {run.name} --budget {ceiling}=+AMOUNT" in stopped.err
+    assert f"resume with: opro resume {run.name} --budget {ceiling}=+AMOUNT" in stopped.err
     spent = spend(folder)
     spent["tokens"] = spent["prompt_tokens"] + spent["completion_tokens"]
     assert 0 < spent[ceiling] <= most

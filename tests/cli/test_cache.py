@@ -160,13 +160,13 @@ def test_prompts_that_are_compared_are_all_asked_anew(
 def test_the_embedded_models_are_never_cached(opro: Opro, folder: Path, path: Path) -> None:
     text = CONFIG.replace("scripted/scorer", "embedded/tiny-mistral")
     (folder / "c.yaml").write_text(text.replace("optimizer}", "optimizer, cache: true}"))
-    caches = wiring.caches_for(wiring.settings_from(folder / "c.yaml"))
+    caches = wiring.open_caches(wiring.read_config(folder / "c.yaml"))
     assert caches.keys() == {"optimizer"}
     caches["optimizer"].close()
     text = text.replace("scripted/optimizer", "embedded/tiny-optimizer")
     (folder / "c.yaml").write_text(text)
     path.unlink()
-    assert wiring.caches_for(wiring.settings_from(folder / "c.yaml")) == {}
+    assert wiring.open_caches(wiring.read_config(folder / "c.yaml")) == {}
     assert not path.exists()
 
 

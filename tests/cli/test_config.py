@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from tests.cli.conftest import CONFIG, Opro
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +30,8 @@ def test_what_is_printed_is_the_config_of_a_new_run(opro: Opro, folder: Path, pa
     said = opro("config", str(path))
     assert (said.code, said.err) == (0, "")
     (folder / "whole.yaml").write_text(said.out)
-    read = as_plain(wiring.settings_from(folder / "whole.yaml"))
-    assert read == as_plain(wiring.for_a_new_run(wiring.settings_from(path)))
+    read = convert_to_plain(wiring.read_config(folder / "whole.yaml"))
+    assert read == convert_to_plain(wiring.fill_in_new(wiring.read_config(path)))
     assert opro("config", "whole.yaml", "--json").data["config"] == read
 
 
@@ -69,7 +69,7 @@ def test_any_text_is_one_line_that_reads_back(opro: Opro, folder: Path, text: st
     assert "\x1b" not in said.out
     assert "\u202e" not in said.out
     (folder / "whole.yaml").write_text(said.out)
-    settings = wiring.settings_from(folder / "whole.yaml")
+    settings = wiring.read_config(folder / "whole.yaml")
     assert settings.search.initial_instructions == (text,)
 
 

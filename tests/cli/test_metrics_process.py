@@ -136,7 +136,7 @@ async def test_a_metric_that_takes_too_long_stops_the_run_which_goes_on_when_it_
     assert code == 1
     assert "python:mine:grade took more than 1.5 s to grade the reply to train.jsonl:7" in said
     assert "raise task.answer_timeout in the run's config.yaml" in said
-    assert "then go on with: opro resume" in said
+    assert "then resume with: opro resume" in said
     assert "Traceback" not in said
     bench.write(GRADES)
     code, said = await bench.finish("resume", "--last", "--plain")

@@ -208,7 +208,7 @@ async def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, whole:
         process.send_signal(signal.SIGINT)
         _, err = await process.communicate()
         assert process.returncode == 130
-        assert b"go on with: opro resume gsm8k-" in err
+        assert b"resume with: opro resume gsm8k-" in err
         assert b"Traceback" not in err
         (result,) = (at.folder / "runs").glob("*/result.json")
         assert json.loads(result.read_text())["status"] == "stopped"

@@ -19,15 +19,15 @@ from msgspec.structs import asdict
 
 from opro_cli import wiring
 from opro_cli.app import run as running
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.sweep.table import CellRow, SweepTable
 from opro_cli.errors import RunFolderError
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.sweep_folder import hold_sweep
-from opro_cli.sweep.cells import Job, prepared, ready, standing_of
+from opro_cli.sweep.cells import Job, prepare_run, read_standing, require_ready
 from opro_cli.sweep.file import SweepCell, load_sweep
 from opro_cli.sweep.launch import cell_process, local
-from opro_cli.sweep.launch.messages import Ended, FromCell, Progress
+from opro_cli.sweep.launch.messages import CellProgress, Ended, FromCell
 from opro_cli.sweep.limits import Limits
 from tests.cli.conftest import Opro
 
@@ -97,14 +97,14 @@ def engine(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ToldEngine:
 
 
 def cells_in(folder: Path) -> tuple[SweepCell, ...]:
-    return ready(load_sweep(folder / "grid.yaml", wiring.NAMES))
+    return require_ready(load_sweep(folder / "grid.yaml", wiring.NAMES))
 
 
 def finish(folder: Path, cell: int) -> Path:
     """Run a cell to its end, as its process would."""
     read = cells_in(folder)[cell]
-    plain = as_plain(read.settings)
-    place, settings = prepared(Job(read.name, str(folder / "runs" / "grid" / read.name), plain))
+    plain = convert_to_plain(read.settings)
+    place, settings = prepare_run(Job(read.name, str(folder / "runs" / "grid" / read.name), plain))
     running.work_on(place, settings, [], preflight=False)
     return place
 
@@ -160,7 +160,7 @@ def test_a_cell_that_fails_does_not_stop_the_others(engine: ToldEngine, opro: Op
     assert said.err.splitlines()[-3:] == [
         "seed0 and 1 other failed: openai/a: \\x1b[2J401",
         "  hint: set the key",
-        "1 of 3 cells finished, 2 failed; go on with: opro sweep grid.yaml --runs-dir 'my runs'",
+        "1 of 3 cells finished, 2 failed; resume with: opro sweep grid.yaml --runs-dir 'my runs'",
     ]
 
 
@@ -172,7 +172,7 @@ def test_a_ceiling_ends_with_the_code_of_a_run(engine: ToldEngine, opro: Opro) -
     assert said.err.endswith(
         "stopped by budget.calls\n"
         "0 of 1 cell finished, 1 stopped; "
-        "raise the budget, and go on with: opro sweep grid.yaml --shard 2/3\n"
+        "raise the budget, and resume with: opro sweep grid.yaml --shard 2/3\n"
     )
 
 
@@ -184,7 +184,7 @@ def test_a_cell_that_another_process_is_at_work_on_is_left_to_it(
     assert said.code == 3
     assert "seed1: left out: another process is at work on it" in said.err
     assert said.err.endswith(
-        "2 of 3 cells finished, 1 at work elsewhere; go on with: opro sweep grid.yaml\n"
+        "2 of 3 cells finished, 1 at work elsewhere; resume with: opro sweep grid.yaml\n"
     )
     assert "seed1   elsewhere" in said.out
 
@@ -214,9 +214,9 @@ def test_a_run_that_another_process_has_is_no_failure_of_the_cell(
     job = Job(
         cell.name,
         str(folder / "runs" / "grid" / cell.name),
-        as_plain(cell.settings),
+        convert_to_plain(cell.settings),
     )
-    place, _ = prepared(job)
+    place, _ = prepare_run(job)
     with closing(FileJournal(place / "events.jsonl")):
         progress = cell_process.ProgressReports(lambda _: None)
         last = cell_process.work(job, progress, cell_process.AskedLimits(lambda _: None))
@@ -237,7 +237,7 @@ def test_ctrl_c_is_told_once_and_passed_on_each_time(engine: ToldEngine, opro: O
     assert engine.is_stopped == 2
     assert said.err.count("stopping: waiting for calls of 1 cell") == 1
     assert "opro: stopped; nothing answered is lost" in said.err
-    assert "go on with: opro sweep grid.yaml --shard 1/3" in said.err
+    assert "resume with: opro sweep grid.yaml --shard 1/3" in said.err
 
 
 def test_what_is_finished_is_not_begun_again(engine: ToldEngine, opro: Opro, folder: Path) -> None:
@@ -253,12 +253,12 @@ def test_what_is_finished_is_not_begun_again(engine: ToldEngine, opro: Opro, fol
 def test_where_a_cell_stands(engine: ToldEngine, folder: Path) -> None:
     cell = cells_in(folder)[0]
     runs = folder / "runs" / "grid"
-    assert standing_of(cell, runs) == "new"
-    plain = as_plain(cell.settings)
-    prepared(Job(cell.name, str(runs / cell.name), plain))
-    assert standing_of(cell, runs) == "begun"
+    assert read_standing(cell, runs) == "new"
+    plain = convert_to_plain(cell.settings)
+    prepare_run(Job(cell.name, str(runs / cell.name), plain))
+    assert read_standing(cell, runs) == "begun"
     finish(folder, 0)
-    assert standing_of(cell, runs) == "finished"
+    assert read_standing(cell, runs) == "finished"
 
 
 def test_a_cell_that_was_begun_otherwise_is_refused_with_what_differs(
@@ -306,7 +306,7 @@ def test_a_cell_that_another_session_has_just_made_is_gone_on_with(
     """Several that look at once all see none, and one of them makes it."""
     cell = cells_in(folder)[0]
     place = folder / "runs" / "grid" / cell.name
-    job = Job(cell.name, str(place), as_plain(cell.settings))
+    job = Job(cell.name, str(place), convert_to_plain(cell.settings))
     barrier = threading.Barrier(4)
     exists = Path.exists
 
@@ -318,7 +318,7 @@ def test_a_cell_that_another_session_has_just_made_is_gone_on_with(
 
     monkeypatch.setattr(Path, "exists", all_look_at_once)
     with ThreadPoolExecutor(4) as pool:
-        made = [each.result() for each in [pool.submit(prepared, job) for _ in range(4)]]
+        made = [each.result() for each in [pool.submit(prepare_run, job) for _ in range(4)]]
     assert {each for each, _ in made} == {place}
     assert [path.name for path in place.parent.glob("[!.]*")] == [cell.name]
 
@@ -351,7 +351,7 @@ def test_an_unreadable_record_is_refused(engine: ToldEngine, folder: Path) -> No
     cell = cells_in(folder)[0]
     (folder / "runs" / "grid" / cell.name).mkdir(parents=True)
     with pytest.raises(RunFolderError):
-        standing_of(cell, folder / "runs" / "grid")
+        read_standing(cell, folder / "runs" / "grid")
 
 
 def test_what_a_cell_says_is_what_the_table_believes(
@@ -359,15 +359,15 @@ def test_what_a_cell_says_is_what_the_table_believes(
 ) -> None:
     """All messages of a whole run but the last, and what the session returns."""
     cell = cells_in(folder)[0]
-    plain = as_plain(cell.settings)
+    plain = convert_to_plain(cell.settings)
     monkeypatch.setattr(cell_process, "EVERY", 0.0)
     messages: list[FromCell] = []
-    place, settings = prepared(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain))
+    place, settings = prepare_run(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain))
     outcome = running.work_on(
         place, settings, [cell_process.ProgressReports(messages.append)], preflight=False
     )
     table = SweepTable("grid", {cell.name: CellRow(cell.name)})
-    progress = [message for message in messages if isinstance(message, Progress)]
+    progress = [message for message in messages if isinstance(message, CellProgress)]
     assert len(progress) == len(messages)
     rows = [copy(table.update(cell.name, asdict(each))) for each in progress]
     assert (rows[0].status, rows[0].calls, rows[0].best) == ("running", 0, None)

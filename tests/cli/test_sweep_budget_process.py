@@ -176,7 +176,7 @@ async def test_a_cell_resumed_by_hand_is_under_the_budget_of_its_sweep(
     assert resume.returncode == 3
     said = " ".join(err.decode().split())
     assert "stopped by budget.calls 20 reached (over all cells of the sweep)" in said
-    assert "go on with: `opro sweep` with a larger budget in the sweep's file" in said
+    assert "resume with: `opro sweep` with a larger budget in the sweep's file" in said
     assert len(server.requests) == 20
     await worked_on(at)
     assert len(server.requests) == 20
@@ -191,7 +191,7 @@ async def test_a_full_disk_stops_a_sweep_cleanly(tmp_path: Path, server: LocalSe
     assert process.returncode == 1
     assert "Traceback" not in err.decode()
     assert "cannot write the claims on the sweep's budget: File too large" in err.decode()
-    assert "go on with: opro sweep s.yaml" in err.decode()
+    assert "resume with: opro sweep s.yaml" in err.decode()
     await at.server_is_quiet()
     assert paid(at) == len(server.requests)
     await worked_on(at)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import UsageError
-from opro_cli.sweep.cells import shard_of
+from opro_cli.sweep.cells import select_shard
 from opro_cli.sweep.file import Sweep
 from tests.cli.conftest import Opro
 from tests.cli.test_sweep import SWEEP, finish
@@ -74,7 +74,7 @@ def test_a_dry_run_for_people(opro: Opro, folder: Path) -> None:
 @given(st.integers(0, 40), st.integers(1, 50))
 def test_shards_are_disjoint_and_complete(cells: int, parts: int) -> None:
     whole = of_cells(cells)
-    shards = [shard_of(whole, f"{part}/{parts}")[0].cells for part in range(1, parts + 1)]
+    shards = [select_shard(whole, f"{part}/{parts}")[0].cells for part in range(1, parts + 1)]
     assert Counter(cell for shard in shards for cell in shard) == Counter(whole.cells)
     sizes = [len(shard) for shard in shards]
     assert max(sizes) - min(sizes) <= 1
@@ -90,7 +90,7 @@ def of_cells(many: int) -> Sweep:
 def test_any_shard_is_read_or_refused(text: str) -> None:
     whole = of_cells(9)
     try:
-        part, parts, _ = shard_of(whole, text)
+        part, parts, _ = select_shard(whole, text)
         assert set(part.cells) <= set(whole.cells)
         assert part.budget.calls == 90 // parts
     except UsageError as error:

@@ -145,7 +145,7 @@ def test_ctrl_c_stops_all_cells_cleanly(tmp_path: Path, whole: dict[str, Any]) -
     )
     wait_until_both_ask(folder)
     child.sendintr()
-    child.expect("go on with: opro sweep grid.yaml")
+    child.expect("resume with: opro sweep grid.yaml")
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
@@ -182,7 +182,7 @@ def test_a_cell_that_is_killed_is_told_and_the_other_goes_on(
     (failed,) = (cell for cell in CELLS if f"{cell}: failed" in err)
     (other,) = set(CELLS) - {failed}
     assert f"{failed} failed: its process was killed (signal 9)" in err
-    assert "1 of 2 cells finished, 1 failed; go on with: opro sweep grid.yaml" in err
+    assert "1 of 2 cells finished, 1 failed; resume with: opro sweep grid.yaml" in err
     assert [line.split()[:2] for line in out.splitlines()[1:]] == [
         [cell, "failed" if cell == failed else "finished"] for cell in CELLS
     ]

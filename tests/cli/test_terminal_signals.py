@@ -70,7 +70,7 @@ def test_a_second_hangup_is_that_of_the_shell(folder: Path) -> None:
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert "stopped; nothing is lost. go on with: opro resume quickstart-" in err
+    assert "stopped; nothing is lost. resume with: opro resume quickstart-" in err
     assert read_run(only_run(folder)).status == "stopped"
 
 
@@ -135,6 +135,6 @@ def test_ctrl_z_gives_the_cursor_to_the_shell_and_fg_takes_it_back(
     assert cursor_is_hidden()
     assert not any("Stopped" in line for line in screen.display)
     shell.sendintr()
-    see("go on with: opro resume")
+    see("resume with: opro resume")
     see("shell> ")
     assert not cursor_is_hidden()

@@ -56,12 +56,12 @@ def test_a_killed_run_says_how_to_go_on(opro: Opro, folder: Path) -> None:
     said = opro("watch", run.name)
     assert said.code == 0
     assert "killed: its process is gone without a word; nothing answered is lost." in said.err
-    assert f"go on with: opro resume {run.name}\n" in said.err
+    assert f"resume with: opro resume {run.name}\n" in said.err
     assert "stopped after 0 steps, no verdict" in said.out
     early = unfinished_copy(folder / "other", 2)
     said = opro("watch", str(early))
     assert (said.code, said.out) == (0, ""), "nothing is scored: there is no result"
-    assert f"go on with: opro resume {early}\n" in said.err
+    assert f"resume with: opro resume {early}\n" in said.err
 
 
 def test_of_a_run_at_work_a_replay_says_that_it_goes_on(opro: Opro, folder: Path) -> None:

@@ -130,4 +130,4 @@ def test_a_killed_run_is_told_while_it_is_watched(folder: Path) -> None:
     _, err = watching.communicate(timeout=PATIENCE_S)
     assert watching.returncode == 0
     assert "killed: its process is gone without a word" in err
-    assert "go on with: opro resume quickstart-" in err
+    assert "resume with: opro resume quickstart-" in err

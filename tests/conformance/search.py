@@ -11,9 +11,14 @@ from typing import Any
 from unittest import mock
 
 from opro_cli.core.run.answers import Answers, Outcome
-from opro_cli.core.run.candidates import Candidate, candidate_id
+from opro_cli.core.run.candidates import Candidate, make_candidate_id
 from opro_cli.core.run.events import Answered, Proposed
-from opro_cli.core.run.selection import best_last, mean, paper_exemplars, wrong_counts
+from opro_cli.core.run.selection import (
+    choose_paper_exemplars,
+    count_wrong,
+    get_mean,
+    sort_best_last,
+)
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask
 from opro_cli.core.settings.read import read_settings
@@ -112,7 +117,7 @@ def meta_prompt(case: Input) -> str:
     settings = settings_of(case)
     past = [_scored(text, score) for text, score, _ in case["history"]]
     given = {id(c): score for c, (_, score, _) in zip(past, case["history"], strict=True)}
-    shown = best_last(past, settings.search.history, settings.search.score_threshold)
+    shown = sort_best_last(past, settings.search.history, settings.search.score_threshold)
     material = MetaPromptMaterial(
         trajectory=tuple(TrajectoryEntry(c.instruction, given[id(c)]) for c in shown),
         exemplars=tuple(Example(e["question"], str(e["target"]), "") for e in case["exemplars"]),
@@ -131,7 +136,7 @@ def meta_prompt(case: Input) -> str:
 def _scored(text: str, score: float) -> Candidate:
     answers = Answers()
     answers.add(0, Outcome("", score))
-    return Candidate(candidate_id(text), text, 0, {"train": answers})
+    return Candidate(make_candidate_id(text), text, 0, {"train": answers})
 
 
 def scorer_prompt(case: Input) -> str:
@@ -207,7 +212,7 @@ def _told(state: RunState, step: int) -> dict[str, Any]:
     return {
         "step": step - 1,
         "generated": [each.text for each in here],
-        "generated_scored": [candidate_id(each.text) in state.candidates for each in here],
+        "generated_scored": [make_candidate_id(each.text) in state.candidates for each in here],
         "evaluated_set": sorted(entered),
         "already_evaluated": skipped("repeated"),
         "too_long": sorted(skipped("too long")),
@@ -333,7 +338,7 @@ def _few_shot(case: Input) -> dict[str, Any]:
     _answer_all(state, case["correct_by_instruction"])
     chosen = {}
     for step in range(case["steps"]):
-        chosen[str(step)] = [rows[index] for index in paper_exemplars(state)]
+        chosen[str(step)] = [rows[index] for index in choose_paper_exemplars(state)]
         new = [text for text, _, at in others if at == step]
         for sample, text in enumerate(new):
             state.apply(_proposed(step + 1, sample, (text,)))
@@ -342,7 +347,7 @@ def _few_shot(case: Input) -> dict[str, Any]:
 
 
 def _wrong(state: RunState) -> dict[str, int]:
-    counts = wrong_counts(state, (candidate for _, candidate in state.history))
+    counts = count_wrong(state, (candidate for _, candidate in state.history))
     return {str(row): count for row, count in counts.items()}
 
 
@@ -463,7 +468,7 @@ def trajectory(case: Input) -> dict[str, Any]:
     assert asyncio.run(runner.run()) == "finished"
     calls = sum(optimizer.served.values())
     return {
-        "initial": [[c.instruction, mean(c, "train")] for c in state.of_step(0)],
+        "initial": [[c.instruction, get_mean(c, "train")] for c in state.of_step(0)],
         "steps": [_step(state, step, seen) for step, seen in enumerate(strategy.seen)],
         "final_wrong_question_counter": _wrong(state),
         "optimizer_calls": calls // case["optimizer_batch_size"],
@@ -473,15 +478,15 @@ def trajectory(case: Input) -> dict[str, Any]:
 
 def _step(state: RunState, step: int, seen: Mapping[str, Any]) -> dict[str, Any]:
     texts = [each.text for each in state.proposals.texts if each.step == step + 1]
-    known = [state.candidates.get(candidate_id(text)) for text in texts]
+    known = [state.candidates.get(make_candidate_id(text)) for text in texts]
     entered = [candidate for at, candidate in state.history if at == step + 1]
     due = step % (state.search.eval_interval or 1) == 0
     return {
         "step": step,
         **seen,
         "generated": texts,
-        "generated_score_or_null": [mean(c, "train") if c else None for c in known],
-        "scored": sorted([c.instruction, mean(c, "train")] for c in entered),
+        "generated_score_or_null": [get_mean(c, "train") if c else None for c in known],
+        "scored": sorted([c.instruction, get_mean(c, "train")] for c in entered),
         "eval": sorted([c.instruction, _eval(c)] for c in known if c) if due else [],
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.task.example import Grade
 from opro_cli.errors import DataError
@@ -147,7 +147,7 @@ def every_text_is_a_candidate_or_skipped(case: Input) -> None:
         for text, scored in zip(step["generated"], step["generated_scored"], strict=True):
             assert scored != (text in skipped)
         assert any(not text.isascii() for text in texts_of(case))
-    assert len({candidate_id(text) for text in texts_of(case)}) == len(set(texts_of(case)))
+    assert len({make_candidate_id(text) for text in texts_of(case)}) == len(set(texts_of(case)))
 
 
 def too_few_questions(case: Input) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import (
     Answered,
     Checked,
@@ -22,7 +22,7 @@ from opro_cli.core.run.state import AGAIN, IllegalEvent, RunState
 
 START, BASELINE = "start", "Think."
 TEXTS = (START, "count", "add", "add 1", "größer ≥ “7”")
-NAMES = [candidate_id(text) for text in (*TEXTS, BASELINE)]
+NAMES = [make_candidate_id(text) for text in (*TEXTS, BASELINE)]
 NAMES += [AGAIN + name for name in NAMES[:2]]
 
 moments = st.floats(0, 100)

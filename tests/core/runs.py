@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Checked, FirstReply, Proposed
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
@@ -46,7 +46,7 @@ def answered(
 ) -> Answered:
     return Answered(
         at=at,
-        candidate=candidate_id(instruction),
+        candidate=make_candidate_id(instruction),
         split=split,
         question=question,
         text="…",
@@ -65,7 +65,7 @@ def reasoned(
 ) -> FirstReply:
     return FirstReply(
         at=0.0,
-        candidate=candidate_id(instruction),
+        candidate=make_candidate_id(instruction),
         split=split,
         question=question,
         text=text,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.differences import as_plain, changes_between
+from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import EndpointSettings
 from tests.core.test_settings import NAMES, minimal, problems, read
@@ -23,7 +23,7 @@ def config(*endpoints: Any, **scorer: Any) -> dict[str, Any]:
 def test_without_them_the_record_is_that_of_before_there_were_any() -> None:
     settings = read(minimal())
     assert settings.scorer.endpoints is None
-    assert "endpoints" not in as_plain(settings)["scorer"]
+    assert "endpoints" not in convert_to_plain(settings)["scorer"]
     assert settings.scorer.deployments == (settings.scorer,)
     assert settings.scorer.at_once == 32
 
@@ -31,7 +31,7 @@ def test_without_them_the_record_is_that_of_before_there_were_any() -> None:
 def test_the_keys_and_their_defaults() -> None:
     settings = read(config({"api_base": A}, {"api_base": B, "weight": 2, "concurrency": 3}))
     assert settings.scorer.endpoints == (EndpointSettings(A), EndpointSettings(B, 2.0, 3))
-    assert read(as_plain(settings)) == settings
+    assert read(convert_to_plain(settings)) == settings
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_the_optimizer_has_them_too() -> None:
 
 def test_a_server_may_be_replaced_between_two_sessions() -> None:
     def operational(before: Any, after: Any) -> list[bool]:
-        plain = [as_plain(read(raw)) for raw in (before, after)]
-        return [change.is_operational for change in changes_between(*plain)]
+        plain = [convert_to_plain(read(raw)) for raw in (before, after)]
+        return [change.is_operational for change in find_changes(*plain)]
 
     two = config({"api_base": A}, {"api_base": B})
     assert operational(two, config({"api_base": A}, {"api_base": C, "weight": 3})) == [True]
@@ -119,5 +119,5 @@ def test_a_server_may_be_replaced_between_two_sessions() -> None:
 
 
 def test_a_config_that_was_recorded_before_reads_as_it_did() -> None:
-    plain = as_plain(read(minimal()))
+    plain = convert_to_plain(read(minimal()))
     assert read_settings(plain, NAMES).settings == read(minimal())

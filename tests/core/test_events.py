@@ -18,8 +18,8 @@ from opro_cli.core.run.events import (
     Retried,
     SessionEnded,
     SessionStarted,
-    from_record,
-    to_record,
+    decode_record,
+    encode_record,
 )
 from tests.core.runs import answered, proposed
 
@@ -65,13 +65,13 @@ others = st.sampled_from(
 
 @given(answers | proposals | others)
 def test_an_event_survives_the_journal(event: Event) -> None:
-    assert from_record(json.loads(json.dumps(to_record(event)))) == event
+    assert decode_record(json.loads(json.dumps(encode_record(event)))) == event
 
 
-RECORD = to_record(SessionStarted(1.0, 1, "0.1.0"))
-ANSWERED = to_record(answered("start", 0))
-CHECKED = to_record(Checked(1.0, "scorer", "hello", "stop", 1, 1, None, 0.1))
-PROPOSED = to_record(proposed(1, 0, "think"))
+RECORD = encode_record(SessionStarted(1.0, 1, "0.1.0"))
+ANSWERED = encode_record(answered("start", 0))
+CHECKED = encode_record(Checked(1.0, "scorer", "hello", "stop", 1, 1, None, 0.1))
+PROPOSED = encode_record(proposed(1, 0, "think"))
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ PROPOSED = to_record(proposed(1, 0, "think"))
 )
 def test_any_other_record_is_refused(record: object, complaint: str) -> None:
     with pytest.raises(MalformedEvent, match=complaint):
-        from_record(record)
+        decode_record(record)
 
 
 def test_a_field_that_came_later_takes_its_default() -> None:
-    record = to_record(SessionEnded(1.0, "finished", "because"))
+    record = encode_record(SessionEnded(1.0, "finished", "because"))
     del record["detail"]
-    assert from_record(record) == SessionEnded(1.0, "finished", "")
+    assert decode_record(record) == SessionEnded(1.0, "finished", "")
 
 
 def test_a_field_that_this_version_does_not_know_is_left_alone() -> None:
-    assert from_record({**RECORD, "crc32": "00000000"}) == SessionStarted(1.0, 1, "0.1.0")
+    assert decode_record({**RECORD, "crc32": "00000000"}) == SessionStarted(1.0, 1, "0.1.0")
 
 
 def test_a_whole_number_may_stand_for_seconds_or_dollars() -> None:
-    assert from_record({**ANSWERED, "usd": 0, "seconds": 2}) is not None
+    assert decode_record({**ANSWERED, "usd": 0, "seconds": 2}) is not None

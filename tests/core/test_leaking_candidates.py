@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.selection import finalists, winner
+from opro_cli.core.run.selection import find_winner, select_finalists
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
 from opro_cli.core.task.example import Example
@@ -57,11 +57,11 @@ def test_a_quote_is_told_with_its_question() -> None:
 @pytest.mark.parametrize("dev", [0, 3])
 def test_kept_out_of_winning_it_stays_in_the_search(dev: int) -> None:
     flagged, kept_out = scored("flag", dev), scored("keep_out", dev)
-    assert [c.instruction for c in finalists(flagged)] == [QUOTE, PLAIN, "start"]
-    assert QUOTE not in [c.instruction for c in finalists(kept_out)]
+    assert [c.instruction for c in select_finalists(flagged)] == [QUOTE, PLAIN, "start"]
+    assert QUOTE not in [c.instruction for c in select_finalists(kept_out)]
     assert QUOTE in {c.instruction for c in kept_out.candidates.values()}
     if not dev:
-        best, second = winner(flagged), winner(kept_out)
+        best, second = find_winner(flagged), find_winner(kept_out)
         assert best is not None
         assert second is not None
         assert (best.instruction, second.instruction) == (QUOTE, PLAIN)
@@ -79,6 +79,6 @@ def test_what_the_user_wrote_may_win() -> None:
     task = TaskSettings(DataSettings("t", "q", "a"), "exact")
     state = RunState.at_start(search, {"train": rows, "dev": (), "test": ()}, task)
     score_all(state, QUOTE, 4)
-    best = winner(state)
+    best = find_winner(state)
     assert best is not None
     assert best.instruction == QUOTE

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.run.memo import Memo
-from opro_cli.core.run.selection import choose_exemplars, trajectory
+from opro_cli.core.run.selection import choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 
@@ -19,7 +19,7 @@ CHOICES = [
 
 
 def chosen(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
-    return choose_exemplars(state, trajectory(state), memo)
+    return choose_exemplars(state, select_trajectory(state), memo)
 
 
 @pytest.mark.parametrize(("rules", "choice"), CHOICES)

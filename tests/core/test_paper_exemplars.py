@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opro_cli.core.run.selection import choose_exemplars, paper_exemplars, trajectory, wrong_counts
+from opro_cli.core.run.selection import (
+    choose_exemplars,
+    choose_paper_exemplars,
+    count_wrong,
+    select_trajectory,
+)
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 
@@ -31,7 +36,7 @@ def search_of(choice: str, *initial: str, exemplars: int = 2, **search: Any) -> 
 
 def chosen(state: RunState) -> list[int]:
     """Rows, not indices."""
-    return [state.train_rows[index] for index in paper_exemplars(state)]
+    return [state.train_rows[index] for index in choose_paper_exemplars(state)]
 
 
 def numpys(stream: np.random.RandomState, rows: tuple[int, ...], count: int) -> list[int]:
@@ -64,7 +69,7 @@ def test_constant_draws_the_same_at_every_step() -> None:
 
 def test_the_rows_are_told_as_indices_of_the_train_split() -> None:
     state = search_of("constant", exemplars=5)
-    assert paper_exemplars(state) == (0, 1, 2, 3, 4)
+    assert choose_paper_exemplars(state) == (0, 1, 2, 3, 4)
     assert choose_exemplars(state, ()) == (0, 1, 2, 3, 4)
 
 
@@ -74,7 +79,7 @@ def test_more_exemplars_than_rows_shows_them_all() -> None:
 
 def test_no_exemplars_are_none() -> None:
     for choice in ("random", "constant", "most_wrong_so_far", "most_wrong_now"):
-        assert paper_exemplars(search_of(choice, exemplars=0)) == ()
+        assert choose_paper_exemplars(search_of(choice, exemplars=0)) == ()
 
 
 @pytest.mark.parametrize(
@@ -91,14 +96,14 @@ def test_rows_found_wrong_together_have_the_order_of_a_set(
 ) -> None:
     state = new_state("start", rows=rows, train=len(rows))
     wrong_on(state, "start", *rows)
-    assert list(wrong_counts(state, state.candidates.values())) == order
+    assert list(count_wrong(state, state.candidates.values())) == order
 
 
 def test_an_unreadable_answer_is_wrong_and_a_partial_score_is_not() -> None:
     state = new_state("start", rows=(5, 6, 7, 8), train=4)
     for question, score in enumerate([None, 0.5, 0.0]):
         state.apply(answered("start", question, score))
-    assert wrong_counts(state, state.candidates.values()) == {5: 1, 7: 1}
+    assert count_wrong(state, state.candidates.values()) == {5: 1, 7: 1}
 
 
 @pytest.mark.parametrize("choice", ["most_wrong_so_far", "most_wrong_now"])
@@ -176,7 +181,7 @@ def test_a_step_with_too_few_wrong_draws_nothing_from_the_stream() -> None:
 def test_now_looks_at_those_shown_only_but_for_the_first_step() -> None:
     state = search_of("most_wrong_now", score_threshold=0.5, exemplars=3)
     wrong_on(state, "start", 5, 6, 7)  # 2 of 5 right
-    assert trajectory(state) == []
+    assert select_trajectory(state) == []
     assert chosen(state) == [5, 6, 7]
     go_on(state, "better", 9)
     assert chosen(state) == [9]

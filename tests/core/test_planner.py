@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from opro_cli.core.run.selection import baseline, choose_exemplars, trajectory, winner
+from opro_cli.core.run.selection import (
+    choose_exemplars,
+    find_baseline,
+    find_winner,
+    select_trajectory,
+)
 from opro_cli.core.run.state import RunState
-from opro_cli.loop.planner import Evaluate, Finish, Propose, next_work
+from opro_cli.loop.planner import Evaluate, Finish, Propose, plan_next
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
 def asked(state: RunState) -> set[tuple[str, str, int]]:
     """Who is asked what next: (instruction, split, question)."""
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Evaluate)
     return {(state.candidates[q.candidate].instruction, q.split, q.index) for q in work.questions}
 
@@ -26,10 +31,10 @@ def test_then_the_optimizer_is_asked_for_the_missing_samples() -> None:
     score_all(state, "low", 1)
     score_all(state, "high", 3)
     state.apply(proposed(1, 1, "b"))
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
     assert (work.step, work.samples) == (1, (0, 2))
-    shown = trajectory(state)
+    shown = select_trajectory(state)
     assert [candidate.instruction for candidate in shown] == ["low", "high"]
     assert len(choose_exemplars(state, shown)) == 2
 
@@ -38,7 +43,7 @@ def test_a_step_without_new_instructions_goes_on_to_the_next() -> None:
     state = new_state(per_step=1, steps=3)
     score_all(state, "start", 2)
     state.apply(proposed(1, 0))
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
     assert work.step == 2
 
@@ -60,7 +65,7 @@ def test_finalists_are_scored_on_dev_and_dev_chooses() -> None:
     score_all(state, "start", 1, "dev")
     score_all(state, "a", 1, "dev")
     score_all(state, "b", 3, "dev")
-    best = winner(state)
+    best = find_winner(state)
     assert best is not None
     assert best.instruction == "b"
 
@@ -72,7 +77,7 @@ def test_only_the_winner_and_the_start_see_the_test_split() -> None:
     assert asked(state) == {(who, "test", q) for who in ("start", "a") for q in range(2)}
     score_all(state, "start", 1, "test")
     score_all(state, "a", 1, "test")
-    assert next_work(state) == Finish()
+    assert plan_next(state) == Finish()
 
 
 def test_with_many_candidates_only_the_best_on_train_reach_dev() -> None:
@@ -90,8 +95,8 @@ def test_no_steps_scores_the_initial_instructions_alone() -> None:
     score_all(state, "start", 1)
     score_all(state, "start", 1, "dev")
     score_all(state, "start", 1, "test")
-    assert next_work(state) == Finish()
-    assert winner(state) is baseline(state)
+    assert plan_next(state) == Finish()
+    assert find_winner(state) is find_baseline(state)
 
 
 def test_ties_go_to_the_earlier_then_the_shorter_prompt() -> None:
@@ -101,14 +106,14 @@ def test_ties_go_to_the_earlier_then_the_shorter_prompt() -> None:
     state.apply(proposed(1, 1, "short"))
     score_all(state, "a longer one", 2)
     score_all(state, "short", 2)
-    best = winner(state)
+    best = find_winner(state)
     assert best is not None
     assert best.instruction == "short"
     again = new_state("start", steps=1, per_step=1, train=2)
     score_all(again, "start", 2)
     again.apply(proposed(1, 0, "x"))
     score_all(again, "x", 2)
-    assert winner(again) is baseline(again)
+    assert find_winner(again) is find_baseline(again)
 
 
 def test_without_dev_the_train_score_chooses() -> None:
@@ -124,7 +129,7 @@ def dev_questions(state: RunState, *propose: str) -> list[str]:
     for sample, text in enumerate(propose):
         state.apply(proposed(state.step + 1, sample, text))
     seen: list[str] = []
-    while isinstance(work := next_work(state), Evaluate) and state.step < state.search.steps:
+    while isinstance(work := plan_next(state), Evaluate) and state.step < state.search.steps:
         for q in work.questions:
             instruction = state.candidates[q.candidate].instruction
             state.apply(answered(instruction, q.index, 1.0, q.split))
@@ -143,7 +148,7 @@ def test_every_so_many_steps_the_proposals_are_scored_on_dev_at_once() -> None:
     assert dev_questions(state, "f", "a") == []
     # What has its dev answers is not asked again.
     assert dev_questions(state, "a", "start") == ["start"]
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
     assert work.step == 6
 
@@ -158,7 +163,7 @@ def test_only_finalists_win_though_others_have_dev_scores() -> None:
     score_all(state, "good on train", 2)
     score_all(state, "good on train", 1, "dev")
     score_all(state, "start", 0, "dev")
-    best = winner(state)
+    best = find_winner(state)
     assert best is not None
     assert best.instruction == "good on train"
 
@@ -172,7 +177,7 @@ def test_train_comes_before_dev_and_dev_before_the_next_proposal() -> None:
     state.apply(answered("a", 1, split="dev"))
     assert asked(state) == {("a", "dev", 0)}
     state.apply(answered("a", 0, split="dev"))
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
     assert work.step == 2
 
@@ -187,7 +192,7 @@ def test_an_interval_without_dev_rows_asks_nothing() -> None:
     state = new_state(steps=3, per_step=1, train=1, dev=0, eval_interval=1)
     assert dev_questions(state) == []
     assert dev_questions(state, "a") == []
-    assert isinstance(next_work(state), Propose)
+    assert isinstance(plan_next(state), Propose)
 
 
 def test_dev_scores_of_the_search_are_not_asked_again_at_the_end() -> None:

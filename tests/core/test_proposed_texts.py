@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.run.candidates import ProposedText, candidate_id
-from opro_cli.core.run.selection import trajectory
+from opro_cli.core.run.candidates import ProposedText, make_candidate_id
+from opro_cli.core.run.selection import select_trajectory
 from opro_cli.core.run.state import RunState
-from opro_cli.loop.planner import Evaluate, Propose, next_work
+from opro_cli.loop.planner import Evaluate, Propose, plan_next
 from tests.core.runs import new_state, proposed, score_all
 
 
@@ -107,14 +107,14 @@ def test_by_the_papers_rules_it_enters_again_with_its_answers() -> None:
     propose(state, "start")
     assert told(state) == [(1, "start", "")]
     assert entered(state) == [(0, "start"), (0, "other"), (1, "start")]
-    assert [c.instruction for c in trajectory(state)] == ["start", "other", "start"]
+    assert [c.instruction for c in select_trajectory(state)] == ["start", "other", "start"]
     assert [c.instruction for c in state.of_step(0)] == ["start", "other"]
     assert state.of_step(1) == []
     # All its questions are answered, so the optimizer is asked next.
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
-    shown = [candidate.id for candidate in trajectory(state)]
-    assert (work.step, shown.count(candidate_id("start"))) == (2, 2)
+    shown = [candidate.id for candidate in select_trajectory(state)]
+    assert (work.step, shown.count(make_candidate_id("start"))) == (2, 2)
 
 
 def test_it_enters_again_once() -> None:
@@ -129,11 +129,11 @@ def test_the_empty_instruction_is_a_candidate_like_any_other() -> None:
     state = new_state("start", per_step=1, train=2, rules="paper")
     score_all(state, "start", 1)
     propose(state, "")
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Evaluate)
-    assert {q.candidate for q in work.questions} == {candidate_id("")}
+    assert {q.candidate for q in work.questions} == {make_candidate_id("")}
     score_all(state, "", 2)
-    assert [c.instruction for c in trajectory(state)] == ["start", ""]
+    assert [c.instruction for c in select_trajectory(state)] == ["start", ""]
 
 
 @pytest.mark.parametrize("text", ["x" * 501, "Solve 12.", "Seen."])
@@ -149,7 +149,7 @@ def test_an_initial_instruction_that_is_proposed_again_is_asked_nothing_again() 
     score_all(state, "start", 2)
     state.apply(proposed(1, 0, "start"))
     assert state.pending == {}
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Propose)
     assert work.meanwhile == ()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.read import NameResolver, overlaid, read_settings
+from opro_cli.core.settings.read import NameResolver, overlay, read_settings
 from opro_cli.core.settings.settings import PAPER_ANSWERS, OptimizerSettings
 from opro_cli.metrics.paper import PAPER_KINDS
 from tests.core.test_settings import NAMES, minimal, presets, problems, read
@@ -87,12 +87,12 @@ def test_a_preset_hides_no_section_that_is_none(section: object) -> None:
 def test_overlaid_merges_sections_and_replaces_values() -> None:
     below = {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2], "f": 3}
     above = {"a": {"c": {"g": 4}}, "e": [5], "f": {"h": 6}}
-    assert overlaid(below, above) == {
+    assert overlay(below, above) == {
         "a": {"b": 1, "c": {"d": 2, "g": 4}},
         "e": [5],
         "f": {"h": 6},
     }
-    assert overlaid(below, {"a": None}) == {"a": None, "e": [1, 2], "f": 3}
+    assert overlay(below, {"a": None}) == {"a": None, "e": [1, 2], "f": 3}
     assert below["a"] == {"b": 1, "c": {"d": 2}}
 
 
@@ -158,7 +158,7 @@ def any_answer(spec: str) -> None:
 def settled(changes: dict[str, Any]) -> dict[str, str]:
     """The problems of a config with these changes, by key path."""
     names = NameResolver(any_answer, NAMES.strategies, presets, NAMES.search_preset)
-    result = read_settings(overlaid(minimal(), changes), names)
+    result = read_settings(overlay(minimal(), changes), names)
     return {problem.dotted: problem.message for problem in result.problems}
 
 
@@ -189,7 +189,7 @@ def test_keys_that_go_together_are_fine(changes: dict[str, Any]) -> None:
 def test_all_misfits_are_told_at_once() -> None:
     changes: dict[str, Any] = {}
     for each, _, _ in (MISFITS[1], MISFITS[4], MISFITS[6]):
-        changes = overlaid(changes, each)
+        changes = overlay(changes, each)
     assert set(settled(changes)) == {
         "task.instruction_position",
         "optimizer.temperature_end",

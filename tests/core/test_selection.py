@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from opro_cli.core.run.selection import choose_exemplars, trajectory
+from opro_cli.core.run.selection import choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, score_all
 
@@ -17,7 +17,7 @@ def with_search(state: RunState, **changes: object) -> RunState:
 
 
 def shown(state: RunState) -> list[str]:
-    return [candidate.instruction for candidate in trajectory(state)]
+    return [candidate.instruction for candidate in select_trajectory(state)]
 
 
 def test_the_trajectory_ascends_and_keeps_the_order_of_ties() -> None:
@@ -51,10 +51,10 @@ def test_a_candidate_with_open_questions_is_not_shown() -> None:
 def test_exemplars_are_distinct_ascending_and_repeatable(choice: str) -> None:
     state = with_search(new_state("a", train=9), exemplars=4, exemplar_choice=choice)
     score_all(state, "a", 5)
-    chosen = choose_exemplars(state, trajectory(state))
+    chosen = choose_exemplars(state, select_trajectory(state))
     assert len(set(chosen)) == 4
     assert list(chosen) == sorted(chosen)
-    assert chosen == choose_exemplars(state, trajectory(state))
+    assert chosen == choose_exemplars(state, select_trajectory(state))
 
 
 def test_random_exemplars_change_by_step_and_constant_ones_do_not() -> None:

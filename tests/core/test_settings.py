@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.settings.differences import Change, as_plain, changes_between
+from opro_cli.core.settings.differences import Change, convert_to_plain, find_changes
 from opro_cli.core.settings.read import NameResolver, read_settings
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 
@@ -77,7 +77,7 @@ def test_the_defaults_are_the_contract() -> None:
 
 def test_plain_data_reads_back_to_equal_settings() -> None:
     settings = read(minimal())
-    assert read(as_plain(settings)) == settings
+    assert read(convert_to_plain(settings)) == settings
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -141,8 +141,8 @@ def test_stop_strings_are_a_text_or_up_to_four() -> None:
         raw["scorer"]["stop"] = raw["optimizer"]["stop"] = given
         settings = read(raw)
         assert (settings.scorer.stop, settings.optimizer.stop) == (stop, stop)
-        assert read(as_plain(settings)) == settings
-        assert json.loads(json.dumps(as_plain(settings))) == as_plain(settings)
+        assert read(convert_to_plain(settings)) == settings
+        assert json.loads(json.dumps(convert_to_plain(settings))) == convert_to_plain(settings)
     for wrong in ("", [], [""], ["a"] * 5, [1], 3, {"a": "b"}):
         raw["scorer"]["stop"] = wrong
         assert "a list of one to four such" in problems(raw)["scorer.stop"]
@@ -181,10 +181,10 @@ def test_a_config_that_is_no_mapping_is_refused(raw: object) -> None:
 
 
 def test_changes_are_named_by_key_path() -> None:
-    before = as_plain(read(minimal()))
-    after = as_plain(read(minimal()))
+    before = convert_to_plain(read(minimal()))
+    after = convert_to_plain(read(minimal()))
     after["search"]["steps"] = 3
-    assert changes_between(before, after) == (Change("search.steps", 20, 3),)
+    assert find_changes(before, after) == (Change("search.steps", 20, 3),)
 
 
 def test_the_time_for_a_grade_may_change_between_two_sessions() -> None:
@@ -192,7 +192,7 @@ def test_the_time_for_a_grade_may_change_between_two_sessions() -> None:
     more["task"]["answer_timeout"] = 0.5
     settings = read(more)
     assert (read(minimal()).task.answer_timeout, settings.task.answer_timeout) == (10.0, 0.5)
-    (change,) = changes_between(as_plain(read(minimal())), as_plain(settings))
+    (change,) = find_changes(convert_to_plain(read(minimal())), convert_to_plain(settings))
     assert (change.path, change.is_operational) == ("task.answer_timeout", True)
     for wrong in (0, -1, "10", True, None):
         more["task"]["answer_timeout"] = wrong

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import SessionStarted
-from opro_cli.core.run.selection import compared_on_test
+from opro_cli.core.run.selection import select_compared
 from opro_cli.core.run.state import AGAIN, RunState
-from opro_cli.loop.planner import Evaluate, Question, next_work
+from opro_cli.loop.planner import Evaluate, Question, plan_next
 from tests.core.runs import answered, new_state, proposed, score_all
 
-START, BEST, BASELINE = map(candidate_id, ("start", "better", "known"))
+START, BEST, BASELINE = map(make_candidate_id, ("start", "better", "known"))
 
 
 def at_the_test(test: int, seed: int = 0, format_version: int = 5, noise: bool = True) -> RunState:
@@ -28,7 +28,7 @@ def at_the_test(test: int, seed: int = 0, format_version: int = 5, noise: bool =
 
 
 def planned(state: RunState) -> list[Question]:
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Evaluate)
     assert {question.split for question in work.questions} == {"test"}
     return list(work.questions)
@@ -90,7 +90,7 @@ def test_what_was_answered_is_left_out_and_the_order_stays() -> None:
 def test_a_run_of_an_older_format_keeps_its_plan_to_the_end() -> None:
     state = at_the_test(5, format_version=4)
     assert not state.interleaves
-    everyone = [each.id for each in compared_on_test(state, *state.candidates.values())]
+    everyone = [each.id for each in select_compared(state, *state.candidates.values())]
     assert [(q.candidate, q.index) for q in planned(state)] == [
         (who, index) for who in everyone for index in range(5)
     ]

@@ -21,7 +21,7 @@ from opro_cli.core.run.snapshot import (
     Outcomes,
     Snapshot,
     restore,
-    taken,
+    take_snapshot,
 )
 from opro_cli.core.run.state import RunState, replay
 from tests.core.histories import BASELINE, START, happenings, legal
@@ -63,10 +63,10 @@ def test_a_restored_state_is_the_same_and_goes_on_the_same(
 ) -> None:
     state = empty(rounds)
     past = legal(state, before)
-    assert attributes(restore(empty(rounds), taken(state))) == attributes(state)
+    assert attributes(restore(empty(rounds), take_snapshot(state))) == attributes(state)
     # `taken` shares what it holds with its state, so the one to compare with is made anew.
     replayed = replay(empty(rounds), past)
-    restored = restore(empty(rounds), taken(state))
+    restored = restore(empty(rounds), take_snapshot(state))
     assert legal(restored, after) == legal(replayed, after)
     assert attributes(restored) == attributes(replayed)
 
@@ -75,7 +75,7 @@ def test_a_candidate_that_enters_again_is_one_and_the_same() -> None:
     state = new_state("start", rules="paper")
     state.history.append((1, state.history[0][1]))
     state.apply(answered("start", 0))
-    restored = restore(new_state("start", rules="paper"), taken(state))
+    restored = restore(new_state("start", rules="paper"), take_snapshot(state))
     assert [step for step, _ in restored.history] == [0, 1]
     (candidate,) = restored.candidates.values()
     assert all(entered is candidate for _, entered in restored.history)
@@ -101,7 +101,7 @@ def test_outcomes_are_unpacked_once_and_only_when_they_are_looked_at() -> None:
 def test_a_snapshot_of_no_run_changes_nothing() -> None:
     other = empty()
     other.apply(answered(START, 0))
-    snapshot = dataclasses.replace(taken(other), history=[(1, "nobody")])
+    snapshot = dataclasses.replace(take_snapshot(other), history=[(1, "nobody")])
     state = empty()
     with pytest.raises(KeyError):
         restore(state, snapshot)

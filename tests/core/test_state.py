@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Pruned, SessionEnded, SessionStarted
 from opro_cli.core.run.state import IllegalEvent, RunState, replay
 from tests.core.runs import answered, new_state, proposed, score_all
@@ -23,13 +23,13 @@ def test_a_score_counts_unreadable_answers_apart() -> None:
     state = new_state(train=4)
     for question, value in enumerate([1.0, 0.0, None, 1.0]):
         state.apply(answered("start", question, value))
-    score = state.candidates[candidate_id("start")].score("train")
+    score = state.candidates[make_candidate_id("start")].score("train")
     assert score is not None
     assert (score.mean, score.n, score.correct, score.unreadable) == (0.5, 4, 2, 1)
 
 
 def test_nothing_answered_is_no_score() -> None:
-    assert new_state().candidates[candidate_id("start")].score("train") is None
+    assert new_state().candidates[make_candidate_id("start")].score("train") is None
 
 
 def test_candidates_join_by_sample_whatever_the_order_of_arrival() -> None:
@@ -55,7 +55,9 @@ def test_partial_scores_do_not_depend_on_the_order_of_arrival() -> None:
         forward.apply(answered("start", question, score))
     for question, score in reversed(list(enumerate(scores))):
         backward.apply(answered("start", question, score))
-    one, other = (s.candidates[candidate_id("start")].score("train") for s in (forward, backward))
+    one, other = (
+        s.candidates[make_candidate_id("start")].score("train") for s in (forward, backward)
+    )
     assert one == other
 
 
@@ -102,7 +104,7 @@ def test_an_illegal_event_raises_and_changes_nothing(event: Event, complaint: st
 
 
 def stopped(instruction: str, mean: float = 0.3, low: float = 0.1, high: float = 0.5) -> Pruned:
-    return Pruned(0.0, candidate_id(instruction), mean, low, high)
+    return Pruned(0.0, make_candidate_id(instruction), mean, low, high)
 
 
 NO_RACE: list[tuple[Event, str]] = [
@@ -129,7 +131,7 @@ def test_only_one_that_races_can_be_stopped_and_only_once(event: Event, complain
         state.apply(event)
     assert vars(state) == before
     state.apply(stopped("new"))
-    assert state.is_done(state.pending[candidate_id("new")])
+    assert state.is_done(state.pending[make_candidate_id("new")])
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,6 @@ def test_replay_does_not_depend_on_the_order_of_answers(order: list[int]) -> Non
     events = [answered("start", q, float(q % 3 == 0)) for q in range(8)]
     plain = replay(new_state(train=8), events)
     mixed = replay(new_state(train=8), [events[index] for index in order])
-    start = candidate_id("start")
+    start = make_candidate_id("start")
     assert plain.candidates[start].score("train") == mixed.candidates[start].score("train")
     assert plain.spend == mixed.spend

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from opro_cli.core.run.selection import best_last, mean, trajectory
+from opro_cli.core.run.selection import get_mean, select_trajectory, sort_best_last
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, score_all
 
 
 def texts(state: RunState, history: int | None, threshold: float = 0.0) -> list[str]:
-    return [c.instruction for c in best_last(state.candidates.values(), history, threshold)]
+    return [c.instruction for c in sort_best_last(state.candidates.values(), history, threshold)]
 
 
 def scored(**right: int) -> RunState:
@@ -45,7 +45,7 @@ def test_cut_and_threshold_both_take_the_worst_away() -> None:
 def test_before_the_first_answer_a_mean_is_below_every_score() -> None:
     state = new_state("a")
     (candidate,) = state.candidates.values()
-    assert mean(candidate, "train") == -1.0
+    assert get_mean(candidate, "train") == -1.0
     assert texts(state, None, 0.0) == []
 
 
@@ -53,7 +53,7 @@ def test_an_unreadable_answer_counts_as_wrong() -> None:
     state = new_state("a", train=2)
     state.apply(answered("a", 0, None))
     state.apply(answered("a", 1, 1.0))
-    assert [mean(c, "train") for c in trajectory(state)] == [0.5]
+    assert [get_mean(c, "train") for c in select_trajectory(state)] == [0.5]
 
 
 def test_those_of_a_step_join_once_they_are_scored() -> None:
@@ -62,7 +62,7 @@ def test_those_of_a_step_join_once_they_are_scored() -> None:
     state.apply(proposed(1, 0, "late"))
     state.apply(proposed(1, 1, "soon"))
     score_all(state, "soon", 1)
-    assert [c.instruction for c in trajectory(state)] == ["start", "soon"]
+    assert [c.instruction for c in select_trajectory(state)] == ["start", "soon"]
     score_all(state, "late", 1)
     # In the order of the samples, not of their answers.
-    assert [c.instruction for c in trajectory(state)] == ["start", "late", "soon"]
+    assert [c.instruction for c in select_trajectory(state)] == ["start", "late", "soon"]

@@ -8,15 +8,15 @@ import dataclasses
 import pytest
 
 from opro_cli.core.run.answers import Answers
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, FirstReply
-from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import IllegalEvent, RunState, replay
 from opro_cli.core.task.example import Split
-from opro_cli.loop.planner import Evaluate, next_work
+from opro_cli.loop.planner import Evaluate, plan_next
 from tests.core.runs import answered, new_state, reasoned
 
-START = candidate_id("start")
+START = make_candidate_id("start")
 
 
 def two_rounds() -> RunState:
@@ -45,7 +45,7 @@ def test_a_first_reply_grades_nothing() -> None:
     state = two_rounds()
     state.apply(reasoned("start", 1))
     assert state.candidates[START].score("train") is None
-    work = next_work(state)
+    work = plan_next(state)
     assert isinstance(work, Evaluate)
     assert [question.index for question in work.questions] == [0, 1, 2]
 
@@ -62,7 +62,7 @@ def test_a_second_reply_is_kept_until_its_grade_and_paid_for_once() -> None:
 def test_both_rounds_are_paid_for() -> None:
     state = replay(two_rounds(), [reasoned("start", 0), answered("start", 0, usd=0.03)])
     scorer = state.spend["scorer"]
-    assert (scorer.calls, calls_done(state)) == (2, 2)
+    assert (scorer.calls, count_calls(state)) == (2, 2)
     assert (scorer.prompt_tokens, scorer.completion_tokens, scorer.usd) == (40, 7, 0.04)
 
 

@@ -210,8 +210,8 @@ def _is_running(pid: int) -> bool:
 
 async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("opro_cli.models.embedded._limit_processes", lambda: 1)
-    settings = wiring.settings_from(QUICKSTART)
-    (scorer,), (optimizer,) = wiring.models_for(settings).values()
+    settings = wiring.read_config(QUICKSTART)
+    (scorer,), (optimizer,) = wiring.build_models(settings).values()
     assert isinstance(scorer, EmbeddedModel)
     assert isinstance(optimizer, EmbeddedModel)
     assert [scorer.name, optimizer.name] == ["embedded/tiny-mistral", "embedded/tiny-optimizer"]
@@ -229,7 +229,7 @@ async def test_both_roles_share_the_processes(monkeypatch: pytest.MonkeyPatch) -
     await optimizer.aclose()
     assert all(process.returncode is not None for process in ended)
     served = replace(settings.optimizer, model="hosted_vllm/x", api_base="http://localhost:1/v1")
-    (scorer,), (optimizer,) = wiring.models_for(replace(settings, optimizer=served)).values()
+    (scorer,), (optimizer,) = wiring.build_models(replace(settings, optimizer=served)).values()
     assert [scorer.name, optimizer.name] == ["embedded/tiny-mistral", "hosted_vllm/x"]
 
 

@@ -147,7 +147,7 @@ def test_the_traceback_of_a_defect_has_no_key_and_nothing_to_obey(
         except KeyError as cause:
             raise RuntimeError(f"\x1b]52;c;cm0K\x07 {ECHO} \u202e \ud800") from cause
 
-    monkeypatch.setattr(wiring, "data_for", defect)
+    monkeypatch.setattr(wiring, "load_data", defect)
     monkeypatch.setattr(sys, "argv", ["opro", "check", "c.yaml"])
     with pytest.raises(SystemExit, match="1"):
         main()

@@ -126,7 +126,7 @@ def model_evaluator(config: Settings, metric: Metric | None = None) -> ModelEval
     """The built-in evaluator, grading with this metric or the config's."""
     task = config.task
     form = PromptFormat(task.instruction_position, task.qa_markers)
-    grader = InlineGrader(metric or wiring.metric_for(config))
+    grader = InlineGrader(metric or wiring.build_metric(config))
     return ModelEvaluator(grader, form, task.second_round)
 
 
@@ -158,7 +158,7 @@ def new_runner(
         state=replay(state, past or []),
         models={role: (model, *(further or {}).get(role, ())) for role in ROLES},
         evaluator=evaluator or model_evaluator(config, metric),
-        strategy=policy or wiring.strategy_for(config),
+        strategy=policy or wiring.build_strategy(config),
         journal=journal,
         retry_policy=RetryPolicy(attempts=attempts, base=0.001),
         prices={role: model.price for role, model in config.models.items()},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.budget import Spent, spent_by
+from opro_cli.calls.budget import Spent, sum_spend
 from opro_cli.calls.ledger import Ledger
 from opro_cli.core.run.events import Event, InFlight, LimitExceeded, SessionStarted, Uncounted
 from opro_cli.core.run.progress import Role
@@ -134,7 +134,7 @@ async def test_an_answer_that_nobody_counted_is_spent_at_its_bound() -> None:
     book.state.apply(answered("start", 0, prompt=None, completion=None, usd=None))
     book.release(held)
     assert book.spent() == Spent(1, 300, 400_000_000)
-    assert spent_by(book.state) == Spent(1, 300, 400_000_000)
+    assert sum_spend(book.state) == Spent(1, 300, 400_000_000)
     await book.reserve("scorer", REQUEST)
     spend = book.state.spend["scorer"]
     assert (spend.calls, spend.prompt_tokens, spend.usd) == (1, None, None)
@@ -178,12 +178,12 @@ async def test_a_kill_never_leaves_more_spent_than_there_is_to_spend() -> None:
     book = Book(tokens=1_000, calls=3)
     held = [await book.reserve("scorer", REQUEST) for _ in range(3)]
     for number, each in enumerate(held):
-        assert spent_by(book.state, in_flight=True) <= Spent(3, 1_000, 10**12)
+        assert sum_spend(book.state, in_flight=True) <= Spent(3, 1_000, 10**12)
         event = answered("start", number, prompt=190, completion=100)
         book.state.apply(event)
         book.release(each)
-        assert spent_by(book.state, in_flight=True).tokens <= 1_000
-    assert spent_by(book.state, in_flight=True) == spent_by(book.state)
+        assert sum_spend(book.state, in_flight=True).tokens <= 1_000
+    assert sum_spend(book.state, in_flight=True) == sum_spend(book.state)
 
 
 async def test_a_session_that_ends_in_order_leaves_nothing_in_flight() -> None:
@@ -209,7 +209,7 @@ def test_calls_that_had_no_price_have_one_when_it_becomes_known() -> None:
     state = new_state(train=20)
     state.apply(answered("start", 0, prompt=1_000, completion=10, usd=None))
     state.apply(Uncounted(0.0, "scorer", False, 100, None, "late"))
-    assert spent_by(state) == Spent(2, 1_110, 0)
+    assert sum_spend(state) == Spent(2, 1_110, 0)
     # 1,010 tokens at the prices of each, and 100 that may all be of a reply.
     assert Book(state).spent().pico_usd == 1_000_000_000 + 20_000_000 + 200_000_000
 

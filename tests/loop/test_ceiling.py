@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opro_cli.calls.budget import spent_by
+from opro_cli.calls.budget import sum_spend
 from opro_cli.core.run.events import Event, Proposed
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.settings.settings import PriceSettings
@@ -293,5 +293,5 @@ def test_what_no_journal_could_take_is_spent_all_the_same() -> None:
     assert provider.broken == []
     state = RunState.at_start(runner.settings.search, runner.examples, runner.settings.task)
     replay(state, past)
-    assert spent_by(state, in_flight=True).tokens >= provider.billed.tokens > 0
-    assert spent_by(state, in_flight=True).calls >= provider.billed.calls
+    assert sum_spend(state, in_flight=True).tokens >= provider.billed.tokens > 0
+    assert sum_spend(state, in_flight=True).calls >= provider.billed.calls

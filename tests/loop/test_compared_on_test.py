@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, SessionStarted
 from opro_cli.core.run.state import AGAIN
 from opro_cli.core.task.example import ChatRequest
@@ -29,8 +29,11 @@ async def test_test_is_touched_once_at_the_end_by_those_that_are_compared() -> N
     runner = new_runner(journal, **COMPARED)
     assert await runner.run() == "finished"
     on_test = asked_on(journal.events, "test")
-    start, baselines = candidate_id(START), [candidate_id(text) for text in ("", "Be brief.")]
-    best = candidate_id(outcome(runner)["best"]["instruction"])
+    start, baselines = (
+        make_candidate_id(START),
+        [make_candidate_id(text) for text in ("", "Be brief.")],
+    )
+    best = make_candidate_id(outcome(runner)["best"]["instruction"])
     assert best != start
     assert sorted(on_test) == sorted([start, best, *baselines, AGAIN + start])
     answers = [e for e in journal.events if isinstance(e, Answered)]

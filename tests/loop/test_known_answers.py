@@ -13,7 +13,7 @@ from opro_cli.calls.answers import TimedReply
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Proposed
-from opro_cli.core.run.progress import Activity
+from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import BudgetReached, ModelError
@@ -54,7 +54,7 @@ def calls_of(model: ScriptedModel, cache: MemoryCache | None = None, **options: 
         models={"scorer": (model,), "optimizer": (model,)},
         prices={},
         policy=RetryPolicy(attempts=1),
-        activity=Activity(),
+        activity=Progress(),
         stop=asyncio.Event(),
         record=lambda *_: None,
         caches={"scorer": cache or MemoryCache()},

@@ -184,7 +184,7 @@ async def test_the_metric_gets_the_text_of_the_first_question(
 def test_the_paper_scoring_has_two_forms() -> None:
     def score(scoring: str) -> float | None:
         example = examples()["train"][0]
-        metric = wiring.metric_for(settings(task={"scoring": scoring}))
+        metric = wiring.build_metric(settings(task={"scoring": scoring}))
         return metric.grade(f"\\boxed{{{example.target}}} or 20", example).score
 
     assert (score("paper"), score("paper-boxed")) == (0.0, 1.0)

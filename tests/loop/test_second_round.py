@@ -8,7 +8,7 @@ import pytest
 
 from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
-from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.progress import count_calls
 from opro_cli.core.task.example import ChatRequest, Example, Grade
 from opro_cli.errors import ModelError, RunError
 from opro_cli.loop.runner import Runner
@@ -85,7 +85,7 @@ async def test_both_calls_are_paid_for_and_foreseen() -> None:
     )
     paid = [e for e in events_of(runner) if isinstance(e, Answered | FirstReply)]
     assert spend.prompt_tokens == sum(e.prompt_tokens or 0 for e in paid)
-    assert runner.activity.session_calls == calls_done(runner.state)
+    assert runner.activity.session_calls == count_calls(runner.state)
 
 
 async def test_what_is_graded_is_the_second_reply() -> None:
@@ -156,7 +156,7 @@ async def test_a_failure_between_the_rounds_keeps_the_first_reply() -> None:
     await resumed.run()
     assert outcome(resumed) == outcome(await finished(**TWICE))
     asked = calls(resumed).asked().total()
-    assert asked == calls_done(resumed.state) - len(reasoned)
+    assert asked == count_calls(resumed.state) - len(reasoned)
 
 
 async def test_a_stop_between_the_rounds_sends_nothing_more() -> None:
@@ -180,19 +180,19 @@ async def test_a_stop_between_the_rounds_sends_nothing_more() -> None:
 
 
 def test_a_metric_of_ours_reads_the_second_reply_as_the_end_of_a_sentence() -> None:
-    metric, example = wiring.metric_for(settings(**TWICE)), examples()["test"][0]
+    metric, example = wiring.build_metric(settings(**TWICE)), examples()["test"][0]
     assert isinstance(metric, SecondRound)
     grades = [metric.grade(reply, example).score for reply in (f" {example.target}.", " 0", "")]
     assert grades == [1.0, 0.0, None]
     assert metric.target("#### 1,018") == "1018"
-    assert not isinstance(wiring.metric_for(settings()), SecondRound)
+    assert not isinstance(wiring.build_metric(settings()), SecondRound)
 
 
 def test_the_papers_metric_takes_the_first_line_of_a_second_reply() -> None:
     def score(second_round: bool) -> float | None:
         task = {"scoring": "paper", "second_round": second_round}
         example = examples()["train"][0]
-        metric = wiring.metric_for(settings(task=task))
+        metric = wiring.build_metric(settings(task=task))
         return metric.grade(f" {example.target}.\n\nSo 20", example).score
 
     # Of one round the reference reads the last number, and only then takes the line.

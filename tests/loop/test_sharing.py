@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.calls.budget import spent_by
+from opro_cli.calls.budget import sum_spend
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
@@ -64,7 +64,7 @@ async def test_every_call_has_a_permit_and_gives_it_back_with_what_it_took() -> 
     assert len(permits.asked) == len(model.requests)
     assert not permits.open
     assert {how for how, *_ in permits.told} == {"answered"}
-    spent = spent_by(runner.state)
+    spent = sum_spend(runner.state)
     assert sum(tokens for _, tokens, _ in permits.told) == spent.tokens > 0
     assert sum(pico_usd for _, _, pico_usd in permits.told) == spent.pico_usd > 0
     assert {address for address, *_ in permits.asked} == {"scripted/scorer", "scripted/optimizer"}

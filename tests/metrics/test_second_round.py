@@ -19,7 +19,7 @@ from opro_cli.ports import Metric
 def metric(answer: str) -> Metric:
     task = TaskSettings(DataSettings("t", "q", "a"), answer, second_round=True)
     model = "openai/x"
-    return wiring.metric_for(Settings(task, ScorerSettings(model), OptimizerSettings(model)))
+    return wiring.build_metric(Settings(task, ScorerSettings(model), OptimizerSettings(model)))
 
 
 @pytest.mark.parametrize(

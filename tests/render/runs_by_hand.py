@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Event, Proposed, Via
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import Split
@@ -46,9 +46,9 @@ def briefing_of(state: RunState, run: str = "gsm8k-20261123-0101-ab12") -> RunHe
     )
 
 
-def idle() -> Activity:
+def idle() -> Progress:
     """An engine that started at 0 and does nothing."""
-    return Activity()
+    return Progress()
 
 
 def answers(

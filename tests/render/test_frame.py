@@ -6,8 +6,8 @@ import pytest
 from rich.cells import cell_len
 
 from opro_cli.core.run.events import SessionEnded
-from opro_cli.core.run.progress import Activity
-from opro_cli.core.run.selection import winner
+from opro_cli.core.run.progress import Progress
+from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import DataSettings, SearchSettings, TaskSettings
 from opro_cli.core.task.example import Example
@@ -28,7 +28,7 @@ from tests.render.runs_by_hand import (
 
 def lines_of(
     state: RunState,
-    activity: Activity | None = None,
+    activity: Progress | None = None,
     *,
     now: float = 0.0,
     width: int = 80,
@@ -99,7 +99,7 @@ def test_unreadable_answers_have_a_column_only_when_there_are_any() -> None:
 
 def test_calls_speed_and_time_left() -> None:
     state = one_step()  # 92 answers and 3 proposals
-    activity = Activity(started=100.0, session_calls=95)
+    activity = Progress(started=100.0, session_calls=95)
     activity.in_flight["scorer"] = 32
     lines = lines_of(state, activity, now=119.0)
     # 20 steps of 3 proposals, 61 candidates of 40 questions, a tiny one: 60 + 2440 + 1 at most.
@@ -182,7 +182,7 @@ def test_dev_decides_once_there_are_dev_scores() -> None:
     assert best[0].endswith(START)
     assert row_of(best, START)[-3:] == ["60.0", "%", "0"]
     assert row_of(best, "good")[-3:] == ["55.0", "%", "1"]
-    assert winner(state) is named(state, START)
+    assert find_winner(state) is named(state, START)
     assert "finalists on dev: 2/2 scored" in lines
 
 
@@ -244,7 +244,7 @@ def test_answers_from_the_cache_are_told_and_lower_what_is_left() -> None:
     apply_all(state, *answers(start, "train", 10, 0))
     apply_all(state, *answers(start, "train", 20, 0, via="cache"))
     assert lines_of(state)[2] == "calls 10 of at most 62 · 20 cached"
-    working = Activity(session_calls=10)
+    working = Progress(session_calls=10)
     assert "calls 10 of at most 62 · 20 cached · 1.0/s · at most 52s left" in lines_of(
         state, working, now=10.0
     )

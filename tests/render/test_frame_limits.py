@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from opro_cli.core.run.answers import Answers, Score
 from opro_cli.core.run.events import Pruned
-from opro_cli.core.run.progress import Activity
+from opro_cli.core.run.progress import Progress
 from opro_cli.render.frame import render_run
 from opro_cli.render.scoreboard import Scoreboard
 from tests.render.runs_by_hand import (
@@ -55,7 +55,7 @@ def test_never_wider_or_taller_than_the_terminal(
 ) -> None:
     state = new_run(initial=(text,), per_step=2, dev=7)
     answer(state, text, "train", right, (40 - right) if proposing else 0)
-    activity = Activity(waiting=text, waiting_until=1e6 + 9, session_calls=3)
+    activity = Progress(waiting=text, waiting_until=1e6 + 9, session_calls=3)
     frame = render_run(briefing_of(state, run=text), state, activity, 1e6, width, height)
     lines = frame.plain.split("\n")
     assert len(lines) <= height

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.render.plain import PlainLog
 from tests.render.runs_by_hand import START, answers, briefing_of, idle, named, new_run, proposal
@@ -132,7 +132,7 @@ def test_retries_are_throttled_and_counted() -> None:
 
 
 def test_an_endpoint_that_is_out_is_a_line_once() -> None:
-    session, activity = Session(new_run()), Activity()
+    session, activity = Session(new_run()), Progress()
     session.log.begin(briefing_of(session.state), session.state, activity)
     session.new_lines()
     place, why = "scorer endpoint http://gpu1/v1", "502: [bold]x[/] \x1b[2J"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Refused
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example, Split
@@ -22,7 +22,7 @@ def answer_all(state: RunState, instruction: str, split: Split, outcomes: str) -
     (u)nreadable, x: refused for good, -: not asked yet."""
     for question, outcome in enumerate(outcomes):
         if outcome == REFUSED:
-            state.apply(Refused(0.0, candidate_id(instruction), split, question, "filtered"))
+            state.apply(Refused(0.0, make_candidate_id(instruction), split, question, "filtered"))
         elif outcome != OPEN:
             score = {RIGHT: 1.0, WRONG: 0.0, HALF: 0.5}.get(outcome)
             event = answered(instruction, question, score, split)

@@ -17,7 +17,7 @@ KNOWN = {"scorer": CHEAP, "optimizer": CHEAP}
 
 
 def told_for(config: Settings, prices: Any = KNOWN) -> dict[str, Any]:
-    return estimate_costs(config, examples(), wiring.strategy_for(config), prices)
+    return estimate_costs(config, examples(), wiring.build_strategy(config), prices)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[
 async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> None:
     """At four bytes a token, as all of it is estimated."""
     config = settings(**options)
-    told = measure_longest_prompts(config, examples(), wiring.strategy_for(config))
+    told = measure_longest_prompts(config, examples(), wiring.build_strategy(config))
     runner = new_runner(MemoryJournal(), **options)
     await runner.run()
     sizes: dict[str, list[float]] = {"scorer": [0.0], "optimizer": [0.0]}
@@ -67,7 +67,7 @@ async def test_no_prompt_is_longer_than_the_longest(options: dict[str, Any]) -> 
 
 def test_a_second_round_reads_the_first_reply() -> None:
     once, twice = settings(), settings(task={"second_round": True})
-    strategy = wiring.strategy_for(once)
+    strategy = wiring.build_strategy(once)
     short, long = (
         measure_longest_prompts(each, examples(), strategy)["scorer"] for each in (once, twice)
     )

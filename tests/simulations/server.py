@@ -202,7 +202,7 @@ def run_once(
         state=state,
         models=dict.fromkeys(ROLES, (server,)),
         evaluator=model_evaluator(settings, ScoreMetric()),
-        strategy=wiring.strategy_for(settings),
+        strategy=wiring.build_strategy(settings),
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=2, base=0.001),
         prices=dict.fromkeys(ROLES),

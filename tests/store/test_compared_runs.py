@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Refused
 from opro_cli.errors import OproError, UsageError
 from opro_cli.store.compared_runs import find_prompt, read_replies, select_prompts
@@ -94,7 +94,7 @@ def test_replies_are_those_of_the_candidate_and_the_questions(tmp_path: Path) ->
         replace(answered("Do.", 0, split="test"), text="another prompt"),
     )
     asked = {"train": set[int](), "dev": set[int](), "test": {0, 7}}
-    assert read_replies(folder, candidate_id("Think."), asked) == {("test", 0): ("wanted",)}  # type: ignore[arg-type]
+    assert read_replies(folder, make_candidate_id("Think."), asked) == {("test", 0): ("wanted",)}  # type: ignore[arg-type]
 
 
 def test_both_rounds_are_replies_and_a_late_grade_is_none(tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_both_rounds_are_replies_and_a_late_grade_is_none(tmp_path: Path) -> Non
         replace(answered("Think.", 0), text="18"),
         reasoned("Think.", 1, "kept ungraded"),
         replace(answered("Think.", 1), text="kept ungraded"),
-        Refused(0.0, candidate_id("Think."), "train", 2, "filtered"),
+        Refused(0.0, make_candidate_id("Think."), "train", 2, "filtered"),
     )
-    replies = read_replies(folder, candidate_id("Think."), {"train": {0, 1, 2}})
+    replies = read_replies(folder, make_candidate_id("Think."), {"train": {0, 1, 2}})
     assert replies == {("train", 0): ("9 + 9", "18"), ("train", 1): ("kept ungraded",)}
 
 

@@ -32,13 +32,13 @@ def write(folder: Path, text: str | bytes) -> Path:
 
 def problems(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        wiring.settings_from(write(folder, text))
+        wiring.read_config(write(folder, text))
     prefix = f"{folder}/"
     return [problem.removeprefix(prefix) for problem in caught.value.problems]
 
 
 def test_data_paths_count_from_the_config(tmp_path: Path) -> None:
-    settings = wiring.settings_from(write(tmp_path, GOOD))
+    settings = wiring.read_config(write(tmp_path, GOOD))
     assert settings.task.data.train == str(tmp_path.resolve() / "data/t.jsonl")
 
 
@@ -49,21 +49,21 @@ def test_a_file_that_is_not_beside_the_config_is_looked_for_here(
     (here / "data").mkdir(parents=True)
     (here / "data" / "t.jsonl").write_text("")
     monkeypatch.chdir(here)
-    settings = wiring.settings_from(write(tmp_path, GOOD))
+    settings = wiring.read_config(write(tmp_path, GOOD))
     assert settings.task.data.train == str(here.resolve() / "data/t.jsonl")
 
 
 @pytest.mark.parametrize("name", ["~nobody-at-all/t.jsonl", "a\\0b.jsonl", "x" * 5000])
 def test_no_name_of_a_file_can_break_the_reading(tmp_path: Path, name: str) -> None:
     text = GOOD.replace("data/t.jsonl", f'"{name}"')
-    settings = wiring.settings_from(write(tmp_path, text))
+    settings = wiring.read_config(write(tmp_path, text))
     with pytest.raises(DataError):
-        wiring.data_for(settings)
+        wiring.load_data(settings)
 
 
 def test_hub_names_are_left_alone(tmp_path: Path) -> None:
     text = GOOD.replace("data/t.jsonl", "'hub:openai/gsm8k:main#train'")
-    assert wiring.settings_from(write(tmp_path, text)).task.data.train.startswith("hub:openai")
+    assert wiring.read_config(write(tmp_path, text)).task.data.train.startswith("hub:openai")
 
 
 def test_every_problem_has_its_line(tmp_path: Path) -> None:
@@ -113,18 +113,18 @@ def test_broken_yaml_is_a_problem_with_a_line(tmp_path: Path, text: str, words: 
 
 def test_a_config_in_another_encoding_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not UTF-8 text"):
-        wiring.settings_from(write(tmp_path, "name: gr\u00f6\u00dfe".encode("latin-1")))
+        wiring.read_config(write(tmp_path, "name: gr\u00f6\u00dfe".encode("latin-1")))
 
 
 def test_a_missing_config_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        wiring.settings_from(tmp_path / "none.yaml")
+        wiring.read_config(tmp_path / "none.yaml")
     assert caught.value.hint == "write a first one with `opro init`"
 
 
 def test_a_sweep_is_told_from_a_config(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a sweep") as caught:
-        wiring.settings_from(write(tmp_path, "base: a.yaml\nmatrix: {search.seed: [0, 1]}"))
+        wiring.read_config(write(tmp_path, "base: a.yaml\nmatrix: {search.seed: [0, 1]}"))
     assert "opro sweep" in str(caught.value.hint)
 
 
@@ -147,14 +147,14 @@ def test_all_shipped_configs_are_fine() -> None:
         "quickstart",
     ]
     for config in configs:
-        wiring.settings_from(config)
+        wiring.read_config(config)
 
 
 @pytest.mark.parametrize("config", ["quickstart", *EMBEDDED, "own-data"])
 def test_the_data_of_shipped_configs_is_fine(config: str) -> None:
     path = Path(__file__).parents[2] / "configs" / f"{config}.yaml"
-    settings = wiring.settings_from(path)
-    data = wiring.data_for(settings)
+    settings = wiring.read_config(path)
+    data = wiring.load_data(settings)
     assert data.left_out == 0
     assert all(len(rows) >= 15 for rows in data.examples.values())
 
@@ -173,7 +173,7 @@ VALUES = st.recursive(
 @given(raw=VALUES)
 def test_no_config_whatever_ends_in_anything_but_problems(tmp_path: Path, raw: Any) -> None:
     with pytest.raises(ConfigError) as caught:
-        wiring.settings_from(write(tmp_path, yaml.safe_dump(raw)))
+        wiring.read_config(write(tmp_path, yaml.safe_dump(raw)))
     assert caught.value.problems
 
 
@@ -181,7 +181,7 @@ def test_no_config_whatever_ends_in_anything_but_problems(tmp_path: Path, raw: A
 @given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_no_text_whatever_ends_in_anything_but_problems(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        wiring.settings_from(write(tmp_path, text))
+        wiring.read_config(write(tmp_path, text))
     assert caught.value.problems
 
 
@@ -195,4 +195,4 @@ def test_each_embedded_model_has_its_role(tmp_path: Path) -> None:
         "proposes instructions, found embedded/tiny-mistral",
     ]
     without_steps = GOOD.replace("openai/b", "embedded/tiny-mistral") + "search: {steps: 0}\n"
-    wiring.settings_from(write(tmp_path, without_steps))
+    wiring.read_config(write(tmp_path, without_steps))

@@ -55,10 +55,10 @@ def test_an_evaluation_goes_on_with_the_weights_it_began_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another version of opro begins another folder."""
-    dataset = evaluating.dataset_of_config(QUICKSTART, "test", 2)
+    dataset = evaluating.load_dataset(QUICKSTART, "test", 2)
 
     def place() -> Path:
-        (cell,) = evaluating.cells(["Think."], [dataset], [], tmp_path)
+        (cell,) = evaluating.list_cells(["Think."], [dataset], [], tmp_path)
         return cell.folder
 
     first = place()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.events import Answered, Event, MalformedEvent, Proposed, from_record
+from opro_cli.core.run.events import Answered, Event, MalformedEvent, Proposed, decode_record
 from opro_cli.store.journal import decode_event, encode_event, measure_whole_event
 from tests.core.runs import answered
 from tests.store.journals import EVENTS
@@ -58,7 +58,7 @@ def test_an_event_is_read_as_it_was_written(event: Event) -> None:
 @given(events)
 def test_the_fast_parser_reads_what_the_json_module_reads(event: Event) -> None:
     line = encode_event(event)
-    assert decode_event(line) == from_record(json.loads(line))
+    assert decode_event(line) == decode_record(json.loads(line))
 
 
 @given(events, st.binary(max_size=20))
@@ -94,7 +94,7 @@ def test_a_text_cannot_pass_for_a_checksum() -> None:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_the_quick_and_the_careful_way_read_the_same(event: Event) -> None:
     line = encode_event(event)
-    assert decode_event(line) == from_record(json.loads(line)) == event
+    assert decode_event(line) == decode_record(json.loads(line)) == event
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), True, 1e16, "1", [1.0]])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.run.events import FORMAT_VERSION
-from opro_cli.loop.planner import Finish, next_work
+from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.result import build_result
 from opro_cli.store.find import find_run
 from opro_cli.store.run_folder import read_run
@@ -45,7 +45,7 @@ def test_an_old_run_opens_and_says_what_it_said(folder: Path, tmp_path: Path) ->
     copy = shutil.copytree(folder, tmp_path / folder.name)
     run = read_run(find_run(tmp_path, str(copy)))
     assert run.status == "finished"
-    assert next_work(run.state) == Finish()
+    assert plan_next(run.state) == Finish()
     said = json.loads((copy / "result.json").read_text())
     now = build_result(run, finished=True)
     if said["format_version"] < now["format_version"]:

@@ -13,7 +13,7 @@ import yaml
 from opro_cli import wiring
 from opro_cli.config import search_presets
 from opro_cli.config.search_presets import SEARCH_PRESETS, expand_search_preset
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.strategies import STRATEGIES
@@ -173,7 +173,7 @@ BY_TASK: dict[str | None, dict[str, Any]] = {
 @pytest.mark.parametrize("task", BY_TASK)
 @pytest.mark.parametrize("published", [GPT, PALM], ids=["gpt", "palm"])
 def test_a_preset_is_what_was_published(published: dict[str, Any], task: str | None) -> None:
-    found = flat(as_plain(resolved(config(published["search.preset"], task))))
+    found = flat(convert_to_plain(resolved(config(published["search.preset"], task))))
     assert found == {**OURS, **published, "task.data.dev": None, **BY_TASK[task]}
 
 
@@ -182,7 +182,9 @@ def test_instructions_only_shows_all_instructions_whatever_their_score(
     published: dict[str, Any],
 ) -> None:
     only = "paper-instructions-only"
-    found = flat(as_plain(resolved(config(published["search.preset"], "gsm8k", strategy=only))))
+    found = flat(
+        convert_to_plain(resolved(config(published["search.preset"], "gsm8k", strategy=only)))
+    )
     assert found == {
         **OURS,
         **published,
@@ -215,8 +217,8 @@ def test_every_preset_fits_every_strategy_and_task_and_reads_back(
     for task in TASKS:
         settings = resolved(config(preset, task, strategy=strategy))
         # As the run folder keeps them: resume must find the settings that the run began with.
-        written = yaml.safe_load(yaml.safe_dump(as_plain(settings), sort_keys=False))
-        assert wiring.settings_of(written) == settings
+        written = yaml.safe_load(yaml.safe_dump(convert_to_plain(settings), sort_keys=False))
+        assert wiring.parse_settings(written) == settings
 
 
 @pytest.mark.parametrize(

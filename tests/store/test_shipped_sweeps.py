@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
+from opro_cli.app import ready
 from opro_cli.datasets import hub
 from opro_cli.datasets.hub import HubName
 from opro_cli.datasets.presets import expand_preset
@@ -82,18 +83,18 @@ def test_the_embedded_sweep_is_five_tasks_by_three_seeds() -> None:
     assert [c.name for c in sweep.cells] == [f"{t}_seed{s}" for t in tasks for s in range(3)]
     for cell in sweep.cells:
         task, _, seed = cell.name.rpartition("_seed")
-        own = wiring.settings_from(CONFIGS / f"{task}.yaml")
+        own = wiring.read_config(CONFIGS / f"{task}.yaml")
         assert cell.settings.task == own.task
         assert cell.settings.scorer.max_tokens >= own.scorer.max_tokens
         assert cell.settings.search.seed == int(seed)
-        assert not wiring.keys_missing(cell.settings)
+        assert not ready.list_missing_keys(cell.settings)
 
 
 def test_the_sweep_over_bbh_is_the_papers_tasks_by_three_seeds() -> None:
     sweep = shipped("bbh-sweep")
     assert len(TASKS) == 23
     assert [c.name for c in sweep.cells] == [f"{t}_seed{s}" for t in TASKS for s in range(3)]
-    base = wiring.settings_from(CONFIGS / "bbh-openai.yaml")
+    base = wiring.read_config(CONFIGS / "bbh-openai.yaml")
     for cell in sweep.cells:
         task, _, _ = cell.name.rpartition("_seed")
         data = cell.settings.task.data
@@ -151,7 +152,7 @@ def test_init_writes_a_sweep_with_the_configs_that_it_names(
     assert len(told) == len(set(told))
     if name == "embedded-sweep":
         for cell in cells[::3]:
-            assert not wiring.data_for(cell.settings).left_out
+            assert not wiring.load_data(cell.settings).left_out
         assert json.loads(opro("sweep", "new/grid.yaml", "--dry-run", "--json").out)["total"]
 
 

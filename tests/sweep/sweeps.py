@@ -10,13 +10,13 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.calls.budget import Spent
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.sweep.cells import Job, ready
+from opro_cli.sweep.cells import Job, require_ready
 from opro_cli.sweep.claims import NOTHING
 from opro_cli.sweep.file import SweepCell, load_sweep
 from opro_cli.sweep.launch.engine import SweepEngine
-from opro_cli.sweep.limits import Limits, Permits, doors_for
+from opro_cli.sweep.limits import Limits, Permits, build_permits
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 from tests.server import LocalServer, Options, load_answers
 
@@ -71,7 +71,7 @@ def cells_at(folder: Path, url: str, text: str) -> tuple[SweepCell, ...]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "base.yaml").write_text(CONFIG.format(rows=GSM8K, url=url))
     (folder / "s.yaml").write_text(f"base: base.yaml\n{text}")
-    return ready(load_sweep(folder / "s.yaml", wiring.NAMES))
+    return require_ready(load_sweep(folder / "s.yaml", wiring.NAMES))
 
 
 async def worked_on(
@@ -84,8 +84,10 @@ async def worked_on(
     """Work on cells, as a session does; returns all reports in their order."""
     reports: Said = [] if said is None else said
     models = [each.settings.scorer for each in cells] + [each.settings.optimizer for each in cells]
-    limits = limits_of(budget or BudgetSettings(), doors_for(models))
-    jobs = [Job(cell.name, str(folder / cell.name), as_plain(cell.settings)) for cell in cells]
+    limits = limits_of(budget or BudgetSettings(), build_permits(models))
+    jobs = [
+        Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings)) for cell in cells
+    ]
     await engine.run(jobs, limits, lambda name, report: reports.append((name, report)))
     return reports
 

@@ -25,7 +25,7 @@ from opro_cli.errors import BudgetReached
 from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.claims import NOTHING
-from opro_cli.sweep.limits import part_of
+from opro_cli.sweep.limits import share_settings
 from opro_cli.sweep.shared_budget import SharedBudget
 from tests.sweep.sweeps import FixedJournals
 
@@ -87,7 +87,7 @@ class World:
         exits = ExitStack()
         exits.enter_context(hold_sweep(self.folder, shard))
         parts = int(shard[-1])
-        share = part_of(self.budget, parts) if parts > 1 else None
+        share = share_settings(self.budget, parts) if parts > 1 else None
         terms = Terms(self.folder, shard, self.budget, share)
         budget = exits.enter_context(open_budget(terms, self.journals(shard), []))
         if not self.working:
@@ -129,7 +129,7 @@ class World:
         assert fits(counted, self.budget), f"{counted} of {self.budget}"
         parts = int(shard[-1])
         own = add_up(call.counts for call in self.calls[shard])
-        assert fits(own, part_of(self.budget, parts)), f"{own} of a share of {self.budget}"
+        assert fits(own, share_settings(self.budget, parts)), f"{own} of a share of {self.budget}"
 
 
 def spent_on(tokens: int) -> Spent:

@@ -19,10 +19,10 @@ from opro_cli.sweep.launch.messages import (
     Answer,
     Answered,
     Ask,
+    CellProgress,
     Ended,
     Failed,
     FromCell,
-    Progress,
     Refused,
     Stop,
     decode_from_cell,
@@ -152,7 +152,7 @@ async def test_a_call_that_gave_up_waiting_is_not_let_go_later() -> None:
 
 async def test_the_last_message_of_a_cell_and_its_progress_are_kept() -> None:
     cell = Cell(limits_with())
-    cell.say(Progress("initial", 60, ("dev", 0.5), {"calls": 1}))
+    cell.say(CellProgress("initial", 60, ("dev", 0.5), {"calls": 1}))
     assert cell.reports == [
         {"phase": "initial", "expected": 60, "best": ("dev", 0.5), "spend": {"calls": 1}}
     ]
@@ -167,7 +167,7 @@ async def test_the_last_message_of_a_cell_and_its_progress_are_kept() -> None:
         Answered(1, None, None),
         Answered(1, -1000, 10**40),
         Failed(1, 3.5, True),
-        Progress("step 1/2", 9, None, {}),
+        CellProgress("step 1/2", 9, None, {}),
         Ended("budget", "budget.calls", {"text": 'half a \ud800 and "\n\r\u2028\x00"'}),
         Refused("漢\u202e\x1b[2J", None),
     ],

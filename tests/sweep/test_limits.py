@@ -21,7 +21,7 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.errors import BudgetReached
 from opro_cli.sweep.claims import NOTHING
-from opro_cli.sweep.limits import Permits, doors_for, part_of, within
+from opro_cli.sweep.limits import Permits, build_permits, limit_budget, share_settings
 from tests.sweep.sweeps import limits_of
 
 
@@ -79,7 +79,7 @@ async def test_one_who_is_let_in_and_cancelled_at_once_gives_the_place_back() ->
 
 
 def test_the_lowest_limit_of_all_cells_holds_at_an_endpoint() -> None:
-    doors = doors_for([served(8), served(3, requests_per_minute=60), served(5)])
+    doors = build_permits([served(8), served(3, requests_per_minute=60), served(5)])
     (door,) = doors.values()
     assert door.pace.most == 3
     door.turns.take(0, 100.0)
@@ -89,7 +89,7 @@ def test_the_lowest_limit_of_all_cells_holds_at_an_endpoint() -> None:
 def test_every_endpoint_has_places_of_its_own_and_the_model_one_set_of_turns() -> None:
     two = (EndpointSettings("http://one/v1"), EndpointSettings("http://two/v1"))
     model = replace(served(6, requests_per_minute=60), api_base=None, endpoints=two)
-    doors = doors_for([model])
+    doors = build_permits([model])
     assert {key: door.pace.most for key, door in doors.items()} == {
         "openai/m http://one/v1": 3,
         "openai/m http://two/v1": 3,
@@ -99,24 +99,24 @@ def test_every_endpoint_has_places_of_its_own_and_the_model_one_set_of_turns() -
 
 
 def test_embedded_models_share_nothing() -> None:
-    assert doors_for([ScorerSettings("embedded/tiny-mistral")]) == {}
+    assert build_permits([ScorerSettings("embedded/tiny-mistral")]) == {}
 
 
 def test_shards_have_their_parts_of_the_limits() -> None:
-    (door,) = doors_for([served(8, requests_per_minute=60)], parts=4).values()
+    (door,) = build_permits([served(8, requests_per_minute=60)], parts=4).values()
     assert door.pace.most == 2
     door.turns.take(0, 0.0)
     assert door.turns.take(0, 0.0)[0] == 4.0
-    (narrow,) = doors_for([served(2)], parts=4).values()
+    (narrow,) = build_permits([served(2)], parts=4).values()
     assert narrow.pace.most == 1
     whole = BudgetSettings(usd=2.0, calls=10, tokens=9)
-    assert part_of(whole, 4) == BudgetSettings(usd=0.5, calls=2, tokens=2)
-    assert part_of(BudgetSettings(), 4) == BudgetSettings()
+    assert share_settings(whole, 4) == BudgetSettings(usd=0.5, calls=2, tokens=2)
+    assert share_settings(BudgetSettings(), 4) == BudgetSettings()
 
 
 def test_a_cell_may_spend_the_lower_of_its_own_ceiling_and_the_sweeps() -> None:
     own, all_cells = BudgetSettings(usd=1.0, minutes=5), BudgetSettings(usd=3.0, calls=7)
-    assert within(own, all_cells) == BudgetSettings(usd=1.0, calls=7, minutes=5)
+    assert limit_budget(own, all_cells) == BudgetSettings(usd=1.0, calls=7, minutes=5)
 
 
 async def test_what_cells_spent_before_counts() -> None:
@@ -159,7 +159,7 @@ async def test_failed_calls_cost_nothing_and_lost_ones_their_most() -> None:
 
 
 async def test_a_providers_limit_that_one_cell_meets_holds_for_all() -> None:
-    doors = doors_for([served(4)])
+    doors = build_permits([served(4)])
     (address,) = doors
     limits = limits_of(BudgetSettings(), doors)
     leave = await limits.enter(address, Cost(1, 1))

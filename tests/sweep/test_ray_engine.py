@@ -15,22 +15,22 @@ from typing import Any
 import pytest
 
 from opro_cli.calls.budget import Spent
-from opro_cli.core.settings.differences import as_plain
+from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import OproError
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.lock import is_locked
-from opro_cli.sweep.cells import Job, prepared
+from opro_cli.sweep.cells import Job, prepare_run
 from opro_cli.sweep.launch import ray
 from opro_cli.sweep.launch.child import Exit
-from opro_cli.sweep.launch.messages import Ask, Ended, FromCell, Progress, encode
+from opro_cli.sweep.launch.messages import Ask, CellProgress, Ended, FromCell, encode
 from opro_cli.sweep.launch.node import LENT, News
 from opro_cli.sweep.launch.ray import ATTEMPTS, RayEngine
 from tests.fakes.ray_here import ActorDiedError, ActorUnavailableError, RayHere
 from tests.sweep.sweeps import Said, cells_at, lasts, limits_of
 
 LINE = b'{"event":"session_ended","at":1.0,"status":"interrupted","reason":""}\n'
-PROGRESS = Progress("initial", 60, None, {"calls": 1})
+PROGRESS = CellProgress("initial", 60, None, {"calls": 1})
 FINISHED = Exit(0, None)
 
 
@@ -79,7 +79,9 @@ class Home:
         self.reports: Said = []
         # A server that is not asked, and not looked for.
         made = cells_at(folder, "http://192.0.2.1/v1", f"matrix: {{search.seed: 0..{cells - 1}}}")
-        self.jobs = [Job(c.name, str(folder / "runs" / c.name), as_plain(c.settings)) for c in made]
+        self.jobs = [
+            Job(c.name, str(folder / "runs" / c.name), convert_to_plain(c.settings)) for c in made
+        ]
         self.folder = folder / "runs" / "seed0"
 
     @property
@@ -210,7 +212,7 @@ async def test_a_stop_that_comes_as_the_run_is_made_reaches_the_cell(
 ) -> None:
     def prepare(job: Job) -> tuple[Path, Any]:
         loop.call_soon_threadsafe(home.engine.stop)
-        return prepared(job)
+        return prepare_run(job)
 
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(ray, "prepared", prepare)
@@ -225,7 +227,7 @@ async def test_a_stop_that_comes_as_the_run_is_made_reaches_the_cell(
 
 
 async def test_a_run_that_another_process_has_is_left_to_it(home: Home) -> None:
-    folder, _ = prepared(home.jobs[0])
+    folder, _ = prepare_run(home.jobs[0])
     with closing(FileJournal(folder / "events.jsonl")):
         assert (await home.work())["seed0"]["ended"] == "elsewhere"
     assert Node.files == []

@@ -19,7 +19,7 @@ from opro_cli.errors import BudgetReached, OproError
 from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.claims import CLAIMS, LINE
-from opro_cli.sweep.limits import Limits, part_of
+from opro_cli.sweep.limits import Limits, share_settings
 from opro_cli.sweep.shared_budget import SharedBudget
 from tests.sweep.sweeps import FixedJournals
 
@@ -36,7 +36,7 @@ def session(
     notes: list[str] | None = None,
 ) -> Iterator[SharedBudget]:
     parts = int(shard.split("/")[1])
-    share = part_of(budget, parts) if parts > 1 else None
+    share = share_settings(budget, parts) if parts > 1 else None
     terms = Terms(folder, shard, budget, share)
     notes = [] if notes is None else notes
     with (

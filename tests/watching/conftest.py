@@ -11,7 +11,7 @@ import pytest
 
 from opro_cli.app.watch import POLL
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader
+from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from tests.store.conftest import unfinished_copy
 
@@ -52,7 +52,7 @@ class Watcher:
         self.calls: list[int] = []
         self.ended = 0
 
-    def begin(self, briefing: RunHeader, state: RunState, activity: Activity) -> None:
+    def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
         self.briefing, self.activity = briefing, activity
 
     def after(self, event: Event, state: RunState) -> None:

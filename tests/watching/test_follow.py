@@ -11,7 +11,7 @@ from rich.console import Console
 
 from opro_cli.app.watch import BATCH, Replay, follow
 from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
-from opro_cli.core.run.progress import calls_done
+from opro_cli.core.run.progress import count_calls
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.render.live import LiveView
 from opro_cli.render.plain import PlainLog
@@ -65,7 +65,7 @@ async def test_a_run_at_work_is_followed_to_its_end(folder: Path) -> None:
     assert watcher.ended == 1
     assert watcher.activity.in_flight == {}
     assert watcher.activity.started == START
-    assert watcher.calls[-1] == calls_done(run.state) == 80
+    assert watcher.calls[-1] == count_calls(run.state) == 80
     assert run.status == "finished"
     assert run.state.spend == read_run(FOLDERS / "format-2").state.spend
     assert stream.getvalue() == plain_log_of(folder)
@@ -147,7 +147,7 @@ async def test_of_earlier_sessions_only_the_state_is_shown(folder: Path) -> None
     assert watcher.events == [again, LATER[0]]
     assert watcher.briefing.resumed == BEFORE - 1
     assert watcher.calls == [0, 1]
-    assert calls_done(run.state) == BEFORE
+    assert count_calls(run.state) == BEFORE
 
 
 async def test_a_run_without_a_first_event_is_waited_for(folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opro_cli.calls.attempts import RetryPolicy, with_retries
+from opro_cli.calls.attempts import RetryPolicy, call_with_retries
 from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from opro_cli.testing.scripted import ScriptedModel
@@ -40,7 +40,7 @@ async def ask(
     policy: RetryPolicy | None = None,
     random: Callable[[], float] = lambda: 0.5,
 ) -> ChatReply:
-    return await with_retries(
+    return await call_with_retries(
         lambda: model.reply(asking()),
         policy=policy or RetryPolicy(),
         sleep=clock.sleep,
@@ -102,7 +102,7 @@ async def test_a_permanent_error_is_raised_at_once() -> None:
 
 async def test_other_exceptions_pass() -> None:
     with pytest.raises(asyncio.CancelledError):
-        await with_retries(cancelled, policy=RetryPolicy())
+        await call_with_retries(cancelled, policy=RetryPolicy())
 
 
 async def cancelled() -> ChatReply:
@@ -117,7 +117,7 @@ def test_at_least_one_attempt() -> None:
 async def test_retry_after_from_the_wire_is_honoured(wire: Wire) -> None:
     await wire.serve(faults={0: Fault.http(429, "slower", Retry_After="3"), 1: Fault("reset")})
     model, clock = wire.model(), Clock()
-    reply = await with_retries(
+    reply = await call_with_retries(
         lambda: model.reply(asking("hi")),
         policy=RetryPolicy(),
         sleep=clock.sleep,

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from importlib import resources
 from typing import Any
 
-from opro_cli.core.settings.read import overlaid
+from opro_cli.core.settings.read import overlay
 from opro_cli.core.settings.schema import nearest
 
 SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
@@ -35,5 +35,5 @@ def expand_search_preset(name: str, task: str | None, strategy: str | None) -> d
     for case in preset.pop("when"):
         conditions = {kind: case[kind] for kind in named if kind in case}
         if all(fnmatchcase(named[kind], pattern) for kind, pattern in conditions.items()):
-            preset = overlaid(preset, case["then"])
+            preset = overlay(preset, case["then"])
     return preset

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from opro_cli.core.run.answers import Answers, Score
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
-from opro_cli.core.task.candidate import Content, content_from
+from opro_cli.core.task.candidate import Content, decode_content
 from opro_cli.core.task.example import SPLITS, Split
 
 
@@ -36,14 +36,14 @@ class Candidate:
     @property
     def content(self) -> Content:
         """What is under test."""
-        return content_from(self.instruction, self.form)
+        return decode_content(self.instruction, self.form)
 
     def score(self, split: Split) -> Score | None:
         """Its score on a split so far, None before the first answer."""
         return self.answers[split].score()
 
 
-def candidate_id(text: str, form: str = "") -> str:
+def make_candidate_id(text: str, form: str = "") -> str:
     """Return a candidate's name in the journal: 12 hex digits, the same in every run."""
     data = (f"{text}\n{form}" if form else text).encode("utf-8", "surrogatepass")
     return hashlib.sha256(data).hexdigest()[:12]
@@ -68,10 +68,10 @@ class ProposedText:
     @property
     def id(self) -> str:
         """The id of the candidate that it is or would be."""
-        return candidate_id(self.text, self.form)
+        return make_candidate_id(self.text, self.form)
 
 
-def texts_in(reply: Proposed) -> list[tuple[ProposedText, str]]:
+def list_texts(reply: Proposed) -> list[tuple[ProposedText, str]]:
     """Return the texts of a reply, not judged yet, each with its strategy's reason to skip it."""
     none = ("",) * len(reply.instructions)
     return [
@@ -112,7 +112,7 @@ class Proposals:
         worthy: list[ProposedText] = []
         for _, reply in sorted(self.arrived.items()):
             judged: list[ProposedText] = []
-            for proposed, rejected in texts_in(reply):
+            for proposed, rejected in list_texts(reply):
                 judged.append(replace(proposed, skipped=reason_to_skip(proposed, rejected)))
                 self.seen.add(proposed.text if not proposed.form else proposed.id)
             self.texts += judged
@@ -124,7 +124,7 @@ class Proposals:
         return worthy
 
 
-def breach(text: str, search: SearchSettings) -> str:
+def find_breach(text: str, search: SearchSettings) -> str:
     """Which rule for instructions a text breaks, "" for none.
 
     The reference's three, in its order (google-deepmind/opro, run_evolution).

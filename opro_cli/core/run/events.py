@@ -284,22 +284,22 @@ class MalformedEvent(ValueError):
     """A record of the journal that is no event of this format version."""
 
 
-def to_record(event: Event) -> dict[str, Any]:
+def encode_record(event: Event) -> dict[str, Any]:
     """An event as plain data for one line of the journal."""
     fields = {name: getattr(event, name) for name in _FIELDS[type(event)]}
     return {"event": NAME_OF[type(event)], **fields}
 
 
 def require_readable(event: Event) -> None:
-    """MalformedEvent where `from_record` would refuse what `to_record` makes of an event."""
+    """MalformedEvent where `decode_record` would refuse what `encode_record` makes of an event."""
     for field, checker in _FIELDS[type(event)].items():
         value = getattr(event, field)
         if not checker(value):
             raise MalformedEvent(f"{NAME_OF[type(event)]}.{field} is {value!r:.60}")
 
 
-def from_record(record: Any) -> Event:
-    """The event that `to_record` made; MalformedEvent says what is wrong with any other data.
+def decode_record(record: Any) -> Event:
+    """The event that `encode_record` made; MalformedEvent says what is wrong with any other data.
 
     A field with a default may be missing: it came after the record was written.
     """
@@ -326,7 +326,7 @@ _LARGEST = 1e15
 """No time, price or count is as large; one that is (or is infinite) has lost its meaning."""
 
 
-def _checker(hint: Any) -> Any:
+def _make_checker(hint: Any) -> Any:
     """A test that a plain value fits a field's type."""
     if get_origin(hint) is typing.Literal:
         allowed = get_args(hint)
@@ -349,15 +349,15 @@ def _checker(hint: Any) -> Any:
     return fits
 
 
-def _fields_of(cls: type[Any]) -> dict[str, Any]:
+def _list_checkers(cls: type[Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
-    return {field.name: _checker(hints[field.name]) for field in dataclasses.fields(cls)}
+    return {field.name: _make_checker(hints[field.name]) for field in dataclasses.fields(cls)}
 
 
-def _defaulted(cls: type[Any]) -> set[str]:
+def _list_defaulted(cls: type[Any]) -> set[str]:
     fields = dataclasses.fields(cls)
     return {field.name for field in fields if field.default is not dataclasses.MISSING}
 
 
-_FIELDS = {cls: _fields_of(cls) for cls in _NAMES.values()}
-_DEFAULTED = {cls: _defaulted(cls) for cls in _NAMES.values()}
+_FIELDS = {cls: _list_checkers(cls) for cls in _NAMES.values()}
+_DEFAULTED = {cls: _list_defaulted(cls) for cls in _NAMES.values()}

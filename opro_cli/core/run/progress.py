@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from opro_cli.core.run.selection import proposed_for_dev
+from opro_cli.core.run.selection import select_for_dev
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
@@ -35,7 +35,7 @@ class RunHeader:
 
 
 @dataclass(slots=True)
-class Activity:
+class Progress:
     """What the engine is doing right now; the engine writes, the views read.
 
     in_flight: calls sent and not answered, by role; {} where nobody knows.
@@ -54,7 +54,7 @@ class Activity:
     out: dict[str, str] = field(default_factory=dict)
 
 
-def expected_calls(state: RunState) -> int:
+def estimate_calls(state: RunState) -> int:
     """Calls of a whole run, both models, when every proposal is new: an upper estimate."""
     search, sizes = state.search, state.sizes
     if not sizes["train"]:
@@ -76,8 +76,8 @@ def expected_calls(state: RunState) -> int:
     return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
 
 
-def endpoint_checks(settings: Settings) -> dict[Role, int]:
-    """Tiny calls beyond that of `expected_calls`: one for each endpoint of several."""
+def count_endpoint_checks(settings: Settings) -> dict[Role, int]:
+    """Tiny calls beyond that of `estimate_calls`: one for each endpoint of several."""
     scorer, optimizer = (len(m.deployments) for m in (settings.scorer, settings.optimizer))
     return {
         "scorer": scorer if scorer > 1 else 0,
@@ -85,17 +85,17 @@ def endpoint_checks(settings: Settings) -> dict[Role, int]:
     }
 
 
-def calls_done(state: RunState) -> int:
+def count_calls(state: RunState) -> int:
     """Calls answered so far, both models, all sessions."""
     return sum(spend.calls for spend in state.spend.values())
 
 
-def calls_spared(state: RunState) -> int:
+def count_spared_calls(state: RunState) -> int:
     """Replies that the answer cache gave in place of a call, both models, all sessions."""
     return sum(spend.cached for spend in state.spend.values())
 
 
-def phase(state: RunState) -> str:
+def describe_phase(state: RunState) -> str:
     """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
     on_test = any(c.answers["test"].by_question for c in state.candidates.values())
     if on_test or not state.sizes["train"]:
@@ -105,7 +105,7 @@ def phase(state: RunState) -> str:
         return "initial"
     here = state.of_step(state.step)
     here_is_done = all(map(state.is_done, here))
-    if not all(state.is_scored(c, "dev") for c in proposed_for_dev(state)) and state.sizes["dev"]:
+    if not all(state.is_scored(c, "dev") for c in select_for_dev(state)) and state.sizes["dev"]:
         return f"step {state.step}/{state.search.steps}"
     last = state.step == state.search.steps
     if last and here_is_done and any(c.answers["dev"].by_question for c in [*initial, *here]):

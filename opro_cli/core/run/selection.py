@@ -12,13 +12,13 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
 
-def trajectory(state: RunState) -> list[Candidate]:
+def select_trajectory(state: RunState) -> list[Candidate]:
     """Those shown in the next meta-prompt. Only those that are done on train take part."""
     scored = (candidate for _, candidate in state.history if state.is_done(candidate))
-    return best_last(scored, state.search.history, state.search.score_threshold)
+    return sort_best_last(scored, state.search.history, state.search.score_threshold)
 
 
-def best_last(
+def sort_best_last(
     candidates: Iterable[Candidate], history: int | None, threshold: float
 ) -> list[Candidate]:
     """Train scores ascending, the best `history` of them, none below `threshold`.
@@ -26,19 +26,19 @@ def best_last(
     Ties keep the order in which they entered (the reference sorts stably and cuts from the
     front; opt_utils.gen_ins_and_score_pairs_substr).
     """
-    scored = [(mean(candidate, "train"), candidate) for candidate in candidates]
+    scored = [(get_mean(candidate, "train"), candidate) for candidate in candidates]
     scored.sort(key=lambda pair: pair[0])
     shown = scored if history is None else scored[-history:]
     return [candidate for score, candidate in shown if score >= threshold]
 
 
-def mean(candidate: Candidate, split: Split) -> float:
+def get_mean(candidate: Candidate, split: Split) -> float:
     """Its mean on a split, for comparing; -1 (below every score) before the first answer."""
     known = candidate.answers[split].mean()
     return -1.0 if known is None else known
 
 
-def paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
+def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
     """Indices of train questions for the next step, in the order in which they are shown."""
     memo = memo or Memo()
     search, rows = state.search, state.train_rows
@@ -46,19 +46,19 @@ def paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...
     count = search.exemplars
     match search.exemplar_choice:
         case "constant":
-            chosen = _drawn(rows, count, LegacyStream(0))
+            chosen = _draw(rows, count, LegacyStream(0))
         case "most_wrong_so_far":
-            wrong = wrong_counts(state, (candidate for _, candidate in state.history), memo)
-            chosen = _drawn(_most_first(wrong), count, LegacyStream(step))
+            wrong = count_wrong(state, (candidate for _, candidate in state.history), memo)
+            chosen = _draw(_sort_most_first(wrong), count, LegacyStream(step))
         case "most_wrong_now":
-            chosen = _now_wrong(state, count, memo)
+            chosen = _choose_now_wrong(state, count, memo)
         case _:
-            chosen = _drawn(rows, count, LegacyStream(step))
+            chosen = _draw(rows, count, LegacyStream(step))
     index_of = {row: index for index, row in enumerate(rows)}
     return tuple(index_of[row] for row in chosen)
 
 
-def wrong_counts(
+def count_wrong(
     state: RunState, candidates: Iterable[Candidate], known: Memo | None = None
 ) -> Counter[int]:
     """How many of `candidates` got a row of train wrong, in the order of first being wrong.
@@ -80,18 +80,18 @@ def wrong_counts(
     )
 
 
-def _drawn(items: Sequence[int], count: int, stream: LegacyStream) -> list[int]:
+def _draw(items: Sequence[int], count: int, stream: LegacyStream) -> list[int]:
     """`count` of the items, ascending; when there are no more than that all, as they stand."""
     if len(items) <= count:
         return list(items)
     return sorted(stream.choice(items, count))
 
 
-def _most_first(wrong: Counter[int]) -> list[int]:
+def _sort_most_first(wrong: Counter[int]) -> list[int]:
     return sorted(wrong, key=lambda row: -wrong[row])
 
 
-def _now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
+def _choose_now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
     """The wrong rows of those shown, from a stream that earlier steps have drawn from."""
     everyone = [candidate for _, candidate in state.history]
     settled = all(state.is_scored(candidate, "train") for candidate in everyone)
@@ -101,11 +101,11 @@ def _now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
         entered = [candidate for at, candidate in state.history if at <= step]
         # At the first step the reference counts those below its threshold too.
         threshold = state.search.score_threshold if step else 0.0
-        wrong = wrong_counts(state, best_last(entered, state.search.history, threshold))
+        wrong = count_wrong(state, sort_best_last(entered, state.search.history, threshold))
         most = max(wrong.values(), default=0)
         tied = [row for row in wrong if wrong[row] == most]
         if len(tied) < count:
-            chosen = _most_first(wrong)[:count]
+            chosen = _sort_most_first(wrong)[:count]
         else:
             chosen = sorted(stream.choice(tied, count))
         known.drawn.append(chosen)
@@ -122,7 +122,7 @@ def choose_exemplars(
     """
     search = state.search
     if search.rules == "paper":
-        return paper_exemplars(state, memo)
+        return choose_paper_exemplars(state, memo)
     total = state.sizes["train"]
     count = min(search.exemplars, total)
     step = 0 if search.exemplar_choice == "constant" else state.step + 1
@@ -133,23 +133,23 @@ def choose_exemplars(
             known, everyone = memo or Memo(), list(state.candidates.values())
         else:
             known, everyone = Memo(), list(shown)
-        wrong = known.wrong_under(everyone, state.is_done, _wrong)
+        wrong = known.wrong_under(everyone, state.is_done, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
     return tuple(sorted(order[:count]))
 
 
-def _wrong(candidate: Candidate) -> Iterator[int]:
+def _list_wrong(candidate: Candidate) -> Iterator[int]:
     for question, outcome in candidate.answers["train"].by_question.items():
         if outcome.score != 1.0:
             yield question
 
 
-def ranked(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
+def rank(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
     """Best first; ties go to the earlier step, then the shorter text, then the earlier sample."""
-    return sorted(candidates, key=lambda c: (-mean(c, split), c.step, len(c.instruction)))
+    return sorted(candidates, key=lambda c: (-get_mean(c, split), c.step, len(c.instruction)))
 
 
-def proposed_for_dev(state: RunState) -> list[Candidate]:
+def select_for_dev(state: RunState) -> list[Candidate]:
     """What the present step proposed, when it is one whose proposals are scored on dev.
 
     Instructions that were candidates before count too (run_evolution in the reference).
@@ -162,10 +162,10 @@ def proposed_for_dev(state: RunState) -> list[Candidate]:
     return [each for each in known if each.answers["train"].estimate is None]
 
 
-def finalists(state: RunState) -> list[Candidate]:
+def select_finalists(state: RunState) -> list[Candidate]:
     """Who is scored on dev: the initial instructions and the best on train."""
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
-    best = ranked([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
+    best = rank([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
     return [*initial, *best]
 
@@ -176,49 +176,49 @@ def may_win(state: RunState, candidate: Candidate) -> bool:
     return not (kept_out and state.leaks_of(candidate.instruction))
 
 
-def deciding_split(state: RunState) -> Split:
+def get_deciding_split(state: RunState) -> Split:
     """The split that chooses the winner: dev where there is one."""
     return "dev" if state.sizes["dev"] else "train"
 
 
-def best_of(state: RunState, candidates: Sequence[Candidate]) -> Candidate | None:
+def find_best(state: RunState, candidates: Sequence[Candidate]) -> Candidate | None:
     """The winner among `candidates`: by dev once all finalists have dev scores, else by train."""
-    split = deciding_split(state)
+    split = get_deciding_split(state)
     scored = [c for c in candidates if state.is_scored(c, split)]
-    if split == "dev" and (not scored or not _dev_is_done(state)):
+    if split == "dev" and (not scored or not _is_dev_done(state)):
         # Stopped before dev was scored: train is all there is to go by.
         split = "train"
         scored = [c for c in candidates if state.is_scored(c, split)]
     elif split == "dev":
         # `eval_interval` scores others too; they were not good enough on train to be chosen.
-        chosen = finalists(state)
+        chosen = select_finalists(state)
         scored = [c for c in scored if c in chosen]
     scored = [c for c in scored if may_win(state, c)]
-    return ranked(scored, split)[0] if scored else None
+    return rank(scored, split)[0] if scored else None
 
 
-def _dev_is_done(state: RunState) -> bool:
+def _is_dev_done(state: RunState) -> bool:
     return state.step == state.search.steps and all(
-        state.is_scored(c, "dev") for c in finalists(state)
+        state.is_scored(c, "dev") for c in select_finalists(state)
     )
 
 
-def best_first(state: RunState) -> list[Candidate]:
+def sort_best_first(state: RunState) -> list[Candidate]:
     """All candidates that have their train answers: those that dev has ranked come first."""
     everyone = list(state.candidates.values())
-    on_train = ranked([c for c in everyone if state.is_scored(c, "train")], "train")
-    if not state.sizes["dev"] or not _dev_is_done(state):
+    on_train = rank([c for c in everyone if state.is_scored(c, "train")], "train")
+    if not state.sizes["dev"] or not _is_dev_done(state):
         return on_train
-    on_dev = ranked(finalists(state), "dev")
+    on_dev = rank(select_finalists(state), "dev")
     return [*on_dev, *(c for c in on_train if c not in on_dev)]
 
 
-def winner(state: RunState) -> Candidate | None:
+def find_winner(state: RunState) -> Candidate | None:
     """The best candidate so far, None before any has all its train answers."""
-    return best_of(state, list(state.candidates.values()))
+    return find_best(state, list(state.candidates.values()))
 
 
-def compared_on_test(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
+def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
     """Who is scored on test: start prompt, winner, baselines, and the start prompt once more."""
     known = [state.asked(each) for each in state.baselines]
     everyone = [start, best, *known]
@@ -227,6 +227,6 @@ def compared_on_test(state: RunState, start: Candidate, best: Candidate) -> list
     return list({candidate.id: candidate for candidate in everyone}.values())
 
 
-def baseline(state: RunState) -> Candidate | None:
+def find_baseline(state: RunState) -> Candidate | None:
     """The best initial instruction, which the winner is measured against."""
-    return best_of(state, state.of_step(0))
+    return find_best(state, state.of_step(0))

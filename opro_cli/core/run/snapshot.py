@@ -124,13 +124,13 @@ class Snapshot:
     leaks: dict[str, tuple[Leak, ...]]
 
 
-def taken(state: RunState) -> Snapshot:
+def take_snapshot(state: RunState) -> Snapshot:
     """The snapshot of a state, which shares what it holds with it."""
     return Snapshot(
-        candidates=_kept(state.candidates),
-        pending=_kept(state.pending),
-        baselines=_kept(state.baselines),
-        again=_kept(state.again),
+        candidates=_keep_candidates(state.candidates),
+        pending=_keep_candidates(state.pending),
+        baselines=_keep_candidates(state.baselines),
+        again=_keep_candidates(state.again),
         history=[(step, candidate.id) for step, candidate in state.history],
         leaks=state.leaks.known,
         **{name: getattr(state, name) for name in KEPT},
@@ -144,26 +144,26 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
     of a run.
     """
     state = copy(start)
-    candidates = _candidates(snapshot.candidates)
+    candidates = _restore_candidates(snapshot.candidates)
     history = [(step, candidates[id]) for step, id in snapshot.history]
     state.candidates, state.history = candidates, history
-    state.pending = _candidates(snapshot.pending)
-    state.baselines = _candidates(snapshot.baselines)
-    state.again = _candidates(snapshot.again)
+    state.pending = _restore_candidates(snapshot.pending)
+    state.baselines = _restore_candidates(snapshot.baselines)
+    state.again = _restore_candidates(snapshot.again)
     state.leaks = LeakFinder(start.leaks.examples, snapshot.leaks)
     for name in KEPT:
         setattr(state, name, getattr(snapshot, name))
     return state
 
 
-def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
+def _keep_candidates(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
     return [
         KeptCandidate(
             each.id,
             each.instruction,
             each.step,
             {
-                split: _kept_answers(answers)
+                split: _keep_answers(answers)
                 for split, answers in each.answers.items()
                 if answers.by_question or answers.first_replies or answers.keyed_replies
             },
@@ -174,16 +174,16 @@ def _kept(candidates: Mapping[str, Candidate]) -> list[KeptCandidate]:
     ]
 
 
-def _kept_answers(answers: Answers) -> KeptAnswers:
+def _keep_answers(answers: Answers) -> KeptAnswers:
     known = dict(answers.by_question)
-    return KeptAnswers(Outcomes(len(known), lambda: known), **_beside_outcomes(answers))
+    return KeptAnswers(Outcomes(len(known), lambda: known), **_list_counts(answers))
 
 
-def _beside_outcomes(answers: Answers | KeptAnswers) -> dict[str, Any]:
+def _list_counts(answers: Answers | KeptAnswers) -> dict[str, Any]:
     return {name: getattr(answers, name) for name in _BESIDE_OUTCOMES}
 
 
-def _candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
+def _restore_candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
     found = {
         each.id: Candidate(
             each.id, each.instruction, each.step, form=each.form, parents=each.parents
@@ -192,6 +192,6 @@ def _candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
     }
     for each in kept:
         for split, answers in each.answers.items():
-            known = Answers(answers.by_question, **_beside_outcomes(answers))
+            known = Answers(answers.by_question, **_list_counts(answers))
             found[each.id].answers[split] = known
     return found

@@ -18,9 +18,9 @@ from opro_cli.core.run.candidates import (
     Candidate,
     Proposals,
     ProposedText,
-    breach,
-    candidate_id,
-    texts_in,
+    find_breach,
+    list_texts,
+    make_candidate_id,
 )
 from opro_cli.core.run.events import (
     Answered,
@@ -110,7 +110,7 @@ class RunState:
         self.baselines: dict[str, Candidate] = {}
         """What the winner is compared with on test; no part of the search."""
         for text in search.baselines or ():
-            self.baselines[candidate_id(text)] = Candidate(candidate_id(text), text, 0)
+            self.baselines[make_candidate_id(text)] = Candidate(make_candidate_id(text), text, 0)
         self.again: dict[str, Candidate] = {}
         """Candidates whose questions are asked a second time, by the id of that second time."""
         for instruction in search.initial_instructions:
@@ -280,7 +280,7 @@ class RunState:
         if len(self.proposals.arrived) == self.samples:
             self._close_step()
             return
-        for proposed, rejected in texts_in(event):
+        for proposed, rejected in list_texts(event):
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
                 self.pending[proposed.id] = _candidate_from(proposed)
@@ -312,7 +312,7 @@ class RunState:
         """Return why a proposed text is not scored, "" when it is."""
         if (proposed.id if proposed.form else proposed.text) in self.proposals.seen:
             return REPEATED
-        broken = breach(proposed.text, self.search) or rejected
+        broken = find_breach(proposed.text, self.search) or rejected
         if not broken and self.search.leaks == "drop" and self.leaks_of(proposed.text):
             return LEAKS
         return broken

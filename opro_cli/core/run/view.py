@@ -13,7 +13,7 @@ from typing import Any
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.memo import Memo
-from opro_cli.core.run.selection import choose_exemplars, mean, trajectory
+from opro_cli.core.run.selection import choose_exemplars, get_mean, select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.candidate import Content
@@ -105,11 +105,11 @@ class SearchView:
 
     def score(self, candidate: Candidate) -> float:
         """Return a candidate's mean score on train, higher being better."""
-        return mean(candidate, "train")
+        return get_mean(candidate, "train")
 
     def trajectory(self) -> list[Candidate]:
         """Return the candidates that the paper's meta-prompt shows, ascending by score."""
-        return trajectory(self.state)
+        return select_trajectory(self.state)
 
     def exemplars(self) -> tuple[Example, ...]:
         """Return the training examples that `search.exemplar_choice` draws for this step."""

@@ -30,7 +30,7 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
-def as_plain(settings: Settings) -> dict[str, Any]:
+def convert_to_plain(settings: Settings) -> dict[str, Any]:
     """Settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
     for role, settings_of_role in (("scorer", settings.scorer), ("optimizer", settings.optimizer)):
@@ -66,9 +66,9 @@ class Change:
         )
 
 
-def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
     """Which key paths differ between two plain configs, in order of path."""
-    left, right = _flat(before), _flat(after)
+    left, right = _flatten(before), _flatten(after)
     return tuple(
         Change(path, left.get(path), right.get(path))
         for path in sorted({*left, *right})
@@ -76,17 +76,17 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> tupl
     )
 
 
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in plain.items():
         if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
+            flat.update(_flatten(value, f"{prefix}{name}."))
         else:
             flat[f"{prefix}{name}"] = value
     return flat
 
 
-def with_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
+def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
     """A budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
     for change in changes:
         name, _, amount = change.partition("=")

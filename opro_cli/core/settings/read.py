@@ -69,10 +69,10 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         ("task", "evaluator"),
         problems,
     )
-    problems.extend(_missing_models(config, names))
+    problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
     if settings:
-        problems.extend(_misfits(settings))
+        problems.extend(_find_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
 
 
@@ -81,7 +81,7 @@ def _check_evaluator(name: str, names: NameResolver) -> None:
         raise ValueError(f"expected model or python:MODULE:NAME, found {show(name)}")
 
 
-def _missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
+def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
@@ -94,7 +94,7 @@ def _missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[
             yield Problem((role,), "missing; this key must be given")
 
 
-def misplaced_models(settings: Settings) -> Iterator[Problem]:
+def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
     """Embedded models that are asked for what they were not trained for.
 
     For whoever wants to ask them: runs of before each role had a model of its own have them so,
@@ -109,11 +109,11 @@ def misplaced_models(settings: Settings) -> Iterator[Problem]:
             yield Problem((role, "model"), told)
 
 
-def _misfits(settings: Settings) -> Iterator[Problem]:
+def _find_misfits(settings: Settings) -> Iterator[Problem]:
     """Keys that are right by themselves and wrong together."""
     task, optimizer, search = settings.task, settings.optimizer, settings.search
-    yield from _endpoint_misfits("scorer", settings.scorer)
-    yield from _endpoint_misfits("optimizer", settings.optimizer)
+    yield from _find_endpoint_misfits("scorer", settings.scorer)
+    yield from _find_endpoint_misfits("optimizer", settings.optimizer)
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
@@ -144,7 +144,7 @@ def _misfits(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
+def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
     if model.endpoints is None:
         return
     path = (role, "endpoints")
@@ -174,7 +174,7 @@ def _fill_task_preset(
     except ValueError as error:
         problems.append(Problem(("task", "preset"), str(error)))
         return own
-    return overlaid(filled, own)
+    return overlay(filled, own)
 
 
 def _fill_search_preset(
@@ -196,16 +196,16 @@ def _fill_search_preset(
     except ValueError as error:
         problems.append(Problem(("search", "preset"), str(error)))
         return config
-    return overlaid(filled, config)
+    return overlay(filled, config)
 
 
-def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`below` with the keys of `above` on top, sections merged key by key."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):
-            merged[name] = overlaid(under, value)
+            merged[name] = overlay(under, value)
         else:
             merged[name] = value
     return merged

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from opro_cli.core.settings.read import overlaid
+from opro_cli.core.settings.read import overlay
 from opro_cli.core.settings.schema import Path, Problem, key, reads, run_name, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings
 
@@ -145,7 +145,7 @@ def build_config(base: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
         else:
             for part in reversed(dotted.split(".")):
                 value = {part: value}
-            config = overlaid(config, value)
+            config = overlay(config, value)
     return config
 
 

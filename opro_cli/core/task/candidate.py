@@ -64,7 +64,7 @@ class Solution:
 Content = Prompt | Solution
 
 
-def form_of(content: Content) -> str:
+def encode_form(content: Content) -> str:
     """Return what the text of a content does not say, as canonical JSON; "" for nothing."""
     if isinstance(content, Solution):
         return '{"solution":true}'
@@ -77,11 +77,11 @@ def form_of(content: Content) -> str:
     return json.dumps(form, separators=(",", ":"), sort_keys=True)
 
 
-def content_from(text: str, form: str) -> Content:
+def decode_content(text: str, form: str) -> Content:
     """Return the content with this text and form.
 
     Raises:
-        ValueError: The form is not one that `form_of` writes.
+        ValueError: The form is not one that `encode_form` writes.
     """
     if not form:
         return Prompt(text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import baseline, winner
+from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
 from opro_cli.render.safe import display_instruction
@@ -111,7 +111,7 @@ class RunView:
 def build_view(run: RecordedRun, key: str, history: History) -> RunView:
     """Work out what the sections of a run need."""
     state = run.state
-    start, best = baseline(state), winner(state)
+    start, best = find_baseline(state), find_winner(state)
     rows = [
         Row(
             id=f"{key}c{number}",

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import baseline, winner
+from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.stats.hierarchical import (
     Estimate,
     estimate_over_seeds,
@@ -85,7 +85,7 @@ def _measure_cell(swept: SweptCell, key: MatrixKey) -> MeasuredCell:
     if run is None:
         status, reason = ("damaged", "cannot be read") if swept.problem else ("new", "never begun")
         return MeasuredCell(swept, key, status, reason, None, None, {}, {})
-    start, best = baseline(run.state), winner(run.state)
+    start, best = find_baseline(run.state), find_winner(run.state)
     answers = pair_answers(run, start, run, best, "test") if start and best else []
     pairs = [pair for pair in answers if pair.is_scored]
     reason = "" if pairs else "no test question was graded"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from opro_cli.core.run.answers import Score
-from opro_cli.core.run.candidates import Candidate, candidate_id
-from opro_cli.core.run.selection import deciding_split
+from opro_cli.core.run.candidates import Candidate, make_candidate_id
+from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.task.example import Split
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.recorded import RecordedRun
@@ -87,7 +87,7 @@ def choose_winners(cells: Sequence[MeasuredCell]) -> tuple[Winner, ...]:
 def _find_finalists(cells: Sequence[MeasuredCell]) -> Iterator[_Finalist]:
     for cell in cells:
         if cell.status == "finished" and cell.run is not None and cell.best is not None:
-            split = deciding_split(cell.run.state)
+            split = get_deciding_split(cell.run.state)
             score = cell.best.score(split)
             if score is not None:
                 yield _Finalist(cell, cell.run, cell.best, split, score)
@@ -242,7 +242,7 @@ def _measure_worth(
 
 def _find_answered(run: RecordedRun, instruction: str) -> Candidate | None:
     """Return the candidate of an instruction; None before it has all its test answers."""
-    candidate = run.state.candidates.get(candidate_id(instruction))
+    candidate = run.state.candidates.get(make_candidate_id(instruction))
     if candidate is None:
         return None
     answers = candidate.answers["test"].by_question

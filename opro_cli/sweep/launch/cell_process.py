@@ -21,23 +21,29 @@ from queue import SimpleQueue
 
 from opro_cli.app import run as running
 from opro_cli.core.run.events import Event
-from opro_cli.core.run.progress import Activity, RunHeader, calls_spared, expected_calls, phase
+from opro_cli.core.run.progress import (
+    Progress,
+    RunHeader,
+    count_spared_calls,
+    describe_phase,
+    estimate_calls,
+)
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.result import serialize_spend
-from opro_cli.sweep.cells import Job, at_hand, prepared
+from opro_cli.sweep.cells import Job, list_local, prepare_run
 from opro_cli.sweep.launch.messages import (
     Answer,
     Answered,
     Ask,
+    CellProgress,
     Ended,
     Failed,
     FromCell,
     Lost,
-    Progress,
     Refused,
     Stop,
     decode_to_cell,
@@ -64,7 +70,7 @@ class ProgressReports:
         self,
         briefing: RunHeader,  # noqa: ARG002
         state: RunState,
-        activity: Activity,  # noqa: ARG002
+        activity: Progress,  # noqa: ARG002
     ) -> None:
         """Report where it stands before the first call."""
         self._report(state)
@@ -83,9 +89,9 @@ class ProgressReports:
 
     def _report(self, state: RunState) -> None:
         self._sent = time.monotonic()
-        expected = expected_calls(state) - calls_spared(state)
+        expected = estimate_calls(state) - count_spared_calls(state)
         best = self._board.find_leader(state)
-        self._send(Progress(phase(state), expected, best, serialize_spend(state)))
+        self._send(CellProgress(describe_phase(state), expected, best, serialize_spend(state)))
 
 
 class AskedLimits:
@@ -177,7 +183,7 @@ class Outgoing:
 def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | Refused:
     """Work on a job until it ends, however it does."""
     try:
-        folder, settings = at_hand(job) if job.away else prepared(job)
+        folder, settings = list_local(job) if job.away else prepare_run(job)
         outcome = running.work_on(folder, settings, [progress], shared=shared)
     except Interrupted:
         return Ended("interrupted")

@@ -14,11 +14,11 @@ from opro_cli.sweep.launch.messages import (
     Answer,
     Answered,
     Ask,
+    CellProgress,
     Ended,
     Failed,
     FromCell,
     Lost,
-    Progress,
     Refused,
     Stop,
     ToCell,
@@ -88,7 +88,7 @@ class CellChannel:
                 self._limits.failed(self._permits.pop(number), wait, congested=congested)
             case Lost(number):
                 self._limits.lost(self._permits.pop(number))
-            case Progress():
+            case CellProgress():
                 self._report(asdict(message))
             case Ended() | Refused():
                 self.last = message

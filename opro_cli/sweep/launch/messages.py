@@ -51,7 +51,7 @@ class Lost(msgspec.Struct, frozen=True, tag="lost"):
     number: int
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class CellProgress(msgspec.Struct, frozen=True, tag="progress"):
     """The state of a run, in fields of `sweep_table.Row`."""
 
     phase: str
@@ -86,7 +86,7 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Order to end as after Ctrl-C; a second one, at once."""
 
 
-FromCell = Ask | Answered | Failed | Lost | Progress | Ended | Refused
+FromCell = Ask | Answered | Failed | Lost | CellProgress | Ended | Refused
 ToCell = Answer | Stop
 
 

@@ -26,7 +26,7 @@ from msgspec.structs import asdict
 from opro_cli.errors import OproError, RunBusyError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.store.journal import FileJournal
-from opro_cli.sweep.cells import Job, prepared
+from opro_cli.sweep.cells import Job, prepare_run
 from opro_cli.sweep.launch.channel import CellChannel
 from opro_cli.sweep.launch.engine import Report
 from opro_cli.sweep.launch.messages import Ended, Refused
@@ -192,7 +192,7 @@ class RayEngine:
     async def _lend(self, job: Job, actor: Any, limits: Limits, report: Report) -> Ended | Refused:
         """Let an actor work on a cell to its end, and hold the lock of the run here."""
         async with self._preparing:
-            folder, _ = await asyncio.to_thread(prepared, job)
+            folder, _ = await asyncio.to_thread(prepare_run, job)
         with closing(FileJournal(folder / JOURNAL)) as journal:
             await actor.start.remote(job, {name: (folder / name).read_bytes() for name in LENT})
             line = ActorLine(actor, job.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from opro_cli.core.run.candidates import candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example
@@ -145,7 +145,7 @@ def run_saying(texts: Sequence[str]) -> tuple[RecordedRun, History]:
         events.append(
             Answered(
                 at=1.0 + len(events),
-                candidate=candidate_id(instruction),
+                candidate=make_candidate_id(instruction),
                 split=split,
                 question=question,
                 text=said,

@@ -1,0 +1,122 @@
+"""Checks that cost nothing, before a run begins: keys, servers, prices, the cache's limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from opro_cli import wiring
+from opro_cli.core.settings.settings import Settings
+from opro_cli.errors import ModelError, UsageError
+from opro_cli.models.keys import find_missing_keys, keys_not_set
+from opro_cli.models.providers import find_own_address, is_loopback
+from opro_cli.store.answer_file import read_cache_limit
+
+if TYPE_CHECKING:
+    from opro_cli.models.servers import Server
+
+
+def list_missing_keys(settings: Settings) -> tuple[str, ...]:
+    """Environment variables that must be set before the models can be called."""
+    needed: dict[str, None] = {}
+    for each in wiring.list_deployments(settings):
+        needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
+    return tuple(needed)
+
+
+def require_cache_limit(settings: Settings) -> None:
+    """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
+    if any(wiring.is_cached(model) for model in settings.models.values()):
+        read_cache_limit()
+
+
+def require_servers(settings: Settings) -> None:
+    """ModelError when nobody listens where a model server of this machine should be.
+
+    Of several endpoints one is enough; those of other machines may be there.
+    """
+    for model in settings.models.values():
+        refusals: list[ModelError] = []
+        for each in model.deployments:
+            address = find_own_address(each.model, each.api_base)
+            if address is None or not is_loopback(address):
+                break
+            from opro_cli.models.servers import require_listener
+
+            try:
+                require_listener(each, address)
+                break
+            except ModelError as error:
+                refusals.append(error)
+        else:
+            words = "; ".join(refusal.message for refusal in refusals)
+            raise ModelError(words, refusals[0].hint, transient=True)
+
+
+def probe_servers(settings: Settings) -> tuple[Server, ...]:
+    """The servers that the user runs; those on this machine are asked whether they are ready."""
+    models = wiring.list_deployments(settings)
+    if not any(find_own_address(model.model, model.api_base) for model in models):
+        return ()
+    from opro_cli.models.servers import inspect_servers
+
+    return inspect_servers(models)
+
+
+def select_missing(settings: Settings, servers: Sequence[Server]) -> tuple[Server, ...]:
+    """Those without which no run can begin: of a model that has no other that may be ready."""
+    missed: dict[Server, None] = {}
+    for model in settings.models.values():
+        own = {(each.model, each.api_base) for each in model.deployments}
+        found = [server for server in servers if server.key in own]
+        if len(found) == len(own) and all(server.problem for server in found):
+            missed.update(dict.fromkeys(found))
+    return tuple(missed)
+
+
+def describe_servers(
+    settings: Settings, servers: Sequence[Server], longest: Mapping[str, int]
+) -> tuple[str, ...]:
+    """What of them does not go with the config: prompts too long, more calls than they answer.
+
+    Also which endpoints are not ready, where others are.
+    """
+    if not servers:
+        return ()
+    from opro_cli.models.servers import build_server_notes
+
+    found = {server.key: server for server in servers}
+    missed = select_missing(settings, servers)
+    notes = []
+    for role, model in settings.models.items():
+        for each in model.deployments:
+            server = found.get((each.model, each.api_base))
+            if server is None:
+                continue
+            name = f"{role} endpoint {server.address}:" if model.endpoints else role
+            notes += [
+                f"{name} {note}" for note in build_server_notes(server, each, longest.get(role, 0))
+            ]
+            if server.problem and server not in missed:
+                notes.append(f"{name} {server.problem}; the others take its calls")
+    return tuple(notes)
+
+
+def require_prices(settings: Settings) -> None:
+    """UsageError when a ceiling in dollars is set over a model of unknown price."""
+    for role, price in wiring.find_capped_prices(settings).items():
+        if price is None:
+            model = settings.models[role].model
+            raise UsageError(
+                f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
+                "kept",
+                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
+                "budget.calls or budget.tokens instead",
+            )
+
+
+def require_keys(settings: Settings) -> None:
+    """UsageError naming every missing key, before anything is spent."""
+    missing = list_missing_keys(settings)
+    if missing:
+        raise UsageError(*keys_not_set(missing))
