@@ -28,7 +28,7 @@ from opro_cli.errors import UsageError
 from opro_cli.evaluators.model import InlineGrader, ModelEvaluator, gold_demo
 from opro_cli.evaluators.outside import OutsideEvaluator
 from opro_cli.grading.grading_worker import import_when_called
-from opro_cli.metrics import FunctionMetric, create_metric
+from opro_cli.metrics import METRICS, FunctionMetric, create_metric
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
 from opro_cli.models.keys import (
@@ -36,7 +36,7 @@ from opro_cli.models.keys import (
     collect_sent_keys,
     redact,
 )
-from opro_cli.plugins import Part, find_part, is_offered
+from opro_cli.plugins import Part, find_entry_point, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
@@ -87,8 +87,18 @@ def _check_answer(spec: str) -> None:
     if spec.startswith("python:"):
         if not re.fullmatch(r"python:[\w.]+:\w+", spec):
             raise ValueError(f"expected python:MODULE:FUNCTION, found {spec!r}")
-    else:
+    elif spec.partition(":")[0] in METRICS or not is_offered("metrics", spec.partition(":")[0]):
         create_metric(spec)
+
+
+def _create_metric(spec: str) -> Metric:
+    """Create a metric of the table, or one that an installed distribution offers."""
+    name, _, argument = spec.partition(":")
+    part = None if name in METRICS else find_entry_point("metrics", name)
+    if part is None:
+        return create_metric(spec)
+    metric: Metric = part.value(argument)
+    return metric
 
 
 NAMES = NameResolver(
@@ -116,7 +126,7 @@ def build_metric(settings: Settings) -> Metric:
         )
     if task.answer.startswith("python:"):
         return FunctionMetric(import_when_called(task.answer), redact)
-    metric = create_metric(task.answer)
+    metric = _create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
@@ -194,6 +204,13 @@ def find_origins_of_parts(
         build_evaluator(settings, (), folders)
         part = _find_outside_part("task.evaluator", "evaluators", evaluator, folders)
         origins["task.evaluator"] = {"name": evaluator, **part.origin}
+    kind = settings.task.answer.partition(":")[0]
+    if kind not in METRICS and (metric := find_entry_point("metrics", kind)):
+        origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
+    for role, model in settings.models.items():
+        provider = model.model.partition("/")[0]
+        if is_offered("models", provider) and (backend := find_entry_point("models", provider)):
+            origins[f"{role}.model"] = {"name": model.model, **backend.origin}
     return origins
 
 

@@ -53,7 +53,16 @@ class Verbs(Group):
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The name, the command and its arguments."""
+        """Return the name, the command and its arguments.
+
+        An installed distribution may offer a verb that opro has not: a typer.Typer, or a function.
+        """
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from opro_cli.plugins import find_entry_point
+
+            part = find_entry_point("commands", args[0])
+            if part is not None:
+                return args[0], get_command(_wrap(args[0], part.value)), args[1:]
         verb, _, rest = super().resolve_command(ctx, args)
         return verb, verb and get_command(_only(verb)), rest
 
@@ -68,7 +77,12 @@ class Verbs(Group):
 def _only(verb: str) -> typer.Typer:
     """A command line that knows this verb alone."""
     module = import_module(f"opro_cli.cli.{verb}")
-    function = getattr(module, verb, None) or getattr(module, f"{verb}_")  # `eval` is Python's
+    return _wrap(
+        verb, getattr(module, verb, None) or getattr(module, f"{verb}_")
+    )  # eval is Python's
+
+
+def _wrap(verb: str, function: Any) -> typer.Typer:
     if isinstance(function, typer.Typer):  # one with verbs of its own
         return function
     only = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)

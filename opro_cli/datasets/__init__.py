@@ -13,6 +13,7 @@ from opro_cli.core.settings.schema import nearest
 from opro_cli.datasets import formats, hub
 from opro_cli.datasets.formats import BadRow, Reader, Row
 from opro_cli.errors import DataError
+from opro_cli.plugins import find_entry_point
 
 SOURCES: dict[str, Reader] = {
     ".jsonl": formats.read_jsonl,
@@ -33,6 +34,10 @@ def read_rows(source: str, columns: tuple[str, ...] | None = None) -> Iterator[R
     reader = SOURCES.get(scheme + colon) or SOURCES.get(suffix.lower())
     if reader is not None and not is_url:
         return reader(source, columns)
+    part = find_entry_point("datasets", scheme) if is_url else None
+    if part is not None:
+        rows: Iterator[Row | BadRow] = part.value(source, columns)
+        return rows
     endings = [key for key in SOURCES if key.startswith(".")]
     guess = nearest(suffix, endings)
     hint = f"readable: {', '.join(endings)} and hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"

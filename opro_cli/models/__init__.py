@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import UsageError
-from opro_cli.models.callable import PREFIX
+from opro_cli.models.callable import PREFIX, OutsideModel
 from opro_cli.models.providers import find_provider, get_provider
+from opro_cli.plugins import find_entry_point
 from opro_cli.ports import ChatModel
 
 
@@ -40,6 +41,9 @@ def build_model(settings: ModelSettings) -> ChatModel:
 
         if can_serve(name):
             return OpenAICompatibleModel(name, settings.api_base, settings.timeout)
+    part = find_entry_point("models", name.partition("/")[0])
+    if part is not None:
+        return OutsideModel(name, part.value(settings))
     from opro_cli.models.litellm_model import LitellmModel
 
     return LitellmModel(name, settings.api_base, settings.timeout)

@@ -10,6 +10,7 @@ from typing import Any
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
 from opro_cli.errors import ModelError
+from opro_cli.ports import ChatModel
 
 PREFIX = "callable/"
 """How the name of such a model begins; the rest is the user's own name for it."""
@@ -98,6 +99,37 @@ class CallableModel:
 
     async def aclose(self) -> None:
         """Do nothing: the function is its owner's."""
+
+
+class OutsideModel:
+    """A model from outside opro, whose unexpected exceptions become ModelErrors."""
+
+    def __init__(self, name: str, model: ChatModel) -> None:
+        self._name, self._model = name, model
+
+    @property
+    def name(self) -> str:
+        """The model as the config names it."""
+        return self._name
+
+    async def reply(self, request: ChatRequest) -> ChatReply:
+        """Answer one request as the model does.
+
+        Raises:
+            ModelError: The model raised anything.
+        """
+        try:
+            return await self._model.reply(request)
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"{self._name} raised {type(error).__name__}: {error}", transient=False
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close the model."""
+        await self._model.aclose()
 
 
 def _keywords_of(function: ModelFunction) -> frozenset[str]:

@@ -135,6 +135,87 @@ def test_an_installed_part_is_found_by_its_name_and_pinned_by_its_version(folder
     assert "version was 1.0, is 2.0" in refused.stderr
 
 
+OFFERED = '''\
+from opro_cli import ChatReply, Grade
+from opro_cli.datasets.formats import Row
+
+
+class Loud:
+    """Right when the reply shouts the target."""
+
+    def __init__(self, argument):
+        self.argument = argument
+
+    def target(self, raw):
+        return raw.upper() + self.argument
+
+    def grade(self, reply, example, prompt=""):
+        return Grade(reply, float(reply == example.target))
+
+
+class Echo:
+    """Says the question again, in capitals; as an optimizer, an instruction."""
+
+    def __init__(self, settings):
+        self.name = settings.model
+
+    async def reply(self, request):
+        text = request.messages[-1].content
+        meta = "generate" in text
+        lines = text.split("\\n")
+        question = lines[-3] if len(lines) > 2 else "ready"
+        said = "<INS>Shout.</INS>" if meta else question.removeprefix("Q: ").upper() + "!"
+        return ChatReply(said, "stop", 1, 1, 0.0)
+
+    async def aclose(self):
+        pass
+
+
+def rows(source, columns=None):
+    for number in range(8):
+        yield Row(number + 1, {"question": f"hello{number}", "answer": f"hello{number}"})
+
+
+def greet(name: str = "you"):
+    """Greet somebody."""
+    print(f"hello {name}")
+'''
+LOUD = """\
+task:
+  data: {train: "greetings://all", input: question, target: answer, split: {train: 4, dev: 0}}
+  answer: "loud:!"
+scorer: {model: echo/one}
+optimizer: {model: echo/two}
+search: {steps: 1, candidates_per_step: 1, baselines: [], noise_check: false}
+"""
+
+
+def test_metrics_models_data_and_commands_may_be_installed_too(folder: Path) -> None:
+    site = folder.parent / "site"
+    points = {
+        "metrics": "loud = offered:Loud",
+        "models": "echo = offered:Echo",
+        "datasets": "greetings = offered:rows",
+        "commands": "greet = offered:greet",
+    }
+    install(site, "offers", "1.0", **points)
+    (site / "offered.py").write_text(OFFERED)
+    (folder / "loud.yaml").write_text(LOUD)
+    done = opro("optimize", "loud.yaml", "--plain", "--json", cwd=folder, path=site)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["scores"]["train"]["mean"] == 1.0
+    parts = json.loads((run_of(folder) / "run.json").read_text())["parts"]
+    assert parts.keys() == {"task.answer", "scorer.model", "optimizer.model"}
+    (site / "offered.py").write_text(OFFERED.replace("lines = ", "lines = 1 / 0 or "))
+    broken = opro("optimize", "loud.yaml", "--plain", cwd=folder, path=site)
+    assert broken.returncode == 1
+    assert "opro: echo/two raised ZeroDivisionError: division by zero" in broken.stderr
+    assert opro("greet", "--name", "Ada", cwd=folder, path=site).stdout == "hello Ada\n"
+    unknown = opro("greet", cwd=folder)
+    assert unknown.returncode == 2
+    assert "No such command" in unknown.stderr
+
+
 @pytest.mark.parametrize(
     ("strategy", "evaluator", "complaint"),
     [

@@ -59,8 +59,8 @@ async def test_a_loss_up_to_1e306_is_minimised_without_any_model() -> None:
     runner = new_runner(MemoryJournal(), evaluator=Loss(), policy=Descend(), steps=9)
     runner.settings = replace(
         settings(steps=9, initial_instructions=("600",), baselines=(), racing=False),
-        scorer=replace(settings().scorer, model="none/unused"),
-        optimizer=replace(settings().optimizer, model="none/unused"),
+        scorer=replace(settings().scorer, model="none"),
+        optimizer=replace(settings().optimizer, model="none"),
     )
     runner.examples = {"train": [Example("x?", "123", "t:1")], "dev": [], "test": []}
     task = runner.settings.task

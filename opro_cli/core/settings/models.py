@@ -23,9 +23,14 @@ from opro_cli.core.settings.schema import (
 EMBEDDED = {"scorer": "embedded/tiny-mistral", "optimizer": "embedded/tiny-optimizer"}
 """The models that ship inside opro, by the role that each was trained for."""
 
+UNUSED = "none"
+"""The model of a role whose section the config leaves out."""
+
 
 @reads("PROVIDER/MODEL, as litellm names it", type="string", pattern=r"^[^\s/]+/\S+$")
 def _model_name(value: Any) -> str:
+    if value == UNUSED:  # as a run without that role has recorded it
+        return UNUSED
     if not isinstance(value, str) or not re.fullmatch(r"[^\s/]+/\S+", value):
         raise ValueError(
             "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "

@@ -9,6 +9,7 @@ from typing import Any
 from opro_cli.core.settings import schema
 from opro_cli.core.settings.models import (
     EMBEDDED,
+    UNUSED,
     EndpointSettings,
     ModelSettings,
     OptimizerSettings,
@@ -36,6 +37,7 @@ __all__ = [
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
+    "UNUSED",
     "BudgetSettings",
     "DataSettings",
     "EndpointSettings",
@@ -54,9 +56,6 @@ __all__ = [
 PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
-
-UNUSED = "none/unused"
-"""The model of a role whose section the config leaves out."""
 
 HUB = "hub:"
 """How the name of a dataset of the Hugging Face hub begins."""
