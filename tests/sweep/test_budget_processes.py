@@ -19,19 +19,19 @@ AT_ONCE = 4
 SPEND = """
 import asyncio, sys
 from pathlib import Path
-from opro_cli.store.sweep_folder import held
+from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached
 from opro_cli.sweep.budget_session import Terms, open_budget
-from opro_cli.sweep.limits import part_of
+from opro_cli.sweep.limits import share_settings
 from tests.sweep.sweeps import FixedJournals
 
 folder, shard, calls, at_once = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 left = int(sys.argv[5])  # calls until the answers stay out
 whole = BudgetSettings(calls=calls)
 parts = int(shard.split("/")[1])
-terms = Terms(folder, shard, whole, part_of(whole, parts) if parts > 1 else None)
+terms = Terms(folder, shard, whole, share_settings(whole, parts) if parts > 1 else None)
 
 async def work(budget):
     while True:
@@ -48,7 +48,7 @@ async def work(budget):
         budget.settle(Cost(1, 0), 1, 0)
 
 async def main():
-    with held(folder, shard), open_budget(terms, FixedJournals(), []) as budget:
+    with hold_sweep(folder, shard), open_budget(terms, FixedJournals(), []) as budget:
         await asyncio.gather(*(work(budget) for _ in range(at_once)))
 
 asyncio.run(main())
