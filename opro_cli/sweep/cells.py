@@ -159,7 +159,7 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
     return folder, settings
 
 
-def list_local(job: Job) -> tuple[Path, Settings]:
+def find_run_at_hand(job: Job) -> tuple[Path, Settings]:
     """The same for a copy of a run's folder on another machine: its data files are not here."""
     settings = _settings(job)
     ready.require_keys(settings)

@@ -36,7 +36,7 @@ def until_stopped(shared):
             pass
     asyncio.run(session())
 
-cell_process.prepared = cell_process.at_hand = lambda job: (Path("."), None)
+cell_process.prepare_run = cell_process.find_run_at_hand = lambda job: (Path("."), None)
 cell_process.ProgressReports._report = lambda *_: None
 running.work_on = work_on
 cell_process.main()

@@ -215,7 +215,7 @@ async def test_a_stop_that_comes_as_the_run_is_made_reaches_the_cell(
         return prepare_run(job)
 
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr(ray, "prepared", prepare)
+    monkeypatch.setattr(ray, "prepare_run", prepare)
 
     async def stopped(size: int) -> News:
         while not any(Node.sent):

@@ -34,7 +34,7 @@ from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.result import serialize_spend
-from opro_cli.sweep.cells import Job, list_local, prepare_run
+from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch.messages import (
     Answer,
     Answered,
@@ -183,7 +183,7 @@ class Outgoing:
 def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | Refused:
     """Work on a job until it ends, however it does."""
     try:
-        folder, settings = list_local(job) if job.away else prepare_run(job)
+        folder, settings = find_run_at_hand(job) if job.away else prepare_run(job)
         outcome = running.work_on(folder, settings, [progress], shared=shared)
     except Interrupted:
         return Ended("interrupted")
