@@ -36,6 +36,7 @@ from opro_cli.models.keys import (
     collect_sent_keys,
     redact,
 )
+from opro_cli.models.providers import Provider, find_provider
 from opro_cli.plugins import Part, find_entry_point, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
@@ -205,11 +206,16 @@ def find_origins_of_parts(
         part = _find_outside_part("task.evaluator", "evaluators", evaluator, folders)
         origins["task.evaluator"] = {"name": evaluator, **part.origin}
     kind = settings.task.answer.partition(":")[0]
-    if kind not in METRICS and (metric := find_entry_point("metrics", kind)):
+    known = (*METRICS, "python", SUPPLIED_METRIC)
+    if kind not in known and (metric := find_entry_point("metrics", kind)):
         origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
     for role, model in settings.models.items():
         provider = model.model.partition("/")[0]
-        if is_offered("models", provider) and (backend := find_entry_point("models", provider)):
+        if provider in ("embedded", "callable") or find_provider(model.model) != Provider(
+            (provider,)
+        ):
+            continue  # opro's own
+        if backend := find_entry_point("models", provider):
             origins[f"{role}.model"] = {"name": model.model, **backend.origin}
     return origins
 

@@ -24,8 +24,8 @@ from opro_cli.core.settings.settings import (
     Settings,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
-from opro_cli.models.embedded import hash_weights
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report

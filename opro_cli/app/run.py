@@ -18,6 +18,7 @@ from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split, fingerprint_examples
 from opro_cli.datasets.loading import LoadedData
+from opro_cli.embedded.config import check_weights, hash_weights
 from opro_cli.errors import (
     ConfigError,
     Interrupted,
@@ -27,7 +28,6 @@ from opro_cli.errors import (
     RunFolderError,
 )
 from opro_cli.loop.runner import Ending, Runner
-from opro_cli.models.embedded import check_weights, hash_weights
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result

@@ -9,8 +9,12 @@ one contiguous block and several new tokens can be appended at once.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from opro_cli.embedded.config import Floats, Ints
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
 
 MOST_PADDING = 32
 """Unused slots in front before they are discarded."""

@@ -1,18 +1,15 @@
-"""Array types, and the folders and configurations of the checkpoints."""
+"""The folders, weights and configurations of the checkpoints; light, for those that only ask."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from opro_cli.errors import RunFolderError
 
 _HERE = Path(__file__).resolve().parent
 CHECKPOINTS = {
@@ -22,6 +19,25 @@ CHECKPOINTS = {
 """The folders of the checkpoints in the package, by their name in a config."""
 SCORER = CHECKPOINTS["embedded/tiny-mistral"]
 OPTIMIZER = CHECKPOINTS["embedded/tiny-optimizer"]
+
+
+def hash_weights(models: Iterable[str]) -> dict[str, str]:
+    """Return the sha256 (64 hex digits) of the weights of each embedded model, by its name."""
+    digests = {}
+    for name in sorted(CHECKPOINTS.keys() & set(models)):
+        with (CHECKPOINTS[name] / "model.safetensors").open("rb") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def check_weights(name: str, recorded: Mapping[str, str], present: Mapping[str, str]) -> None:
+    """Raise RunFolderError when the run of this name began with other weights, or unknown ones."""
+    if recorded != present:
+        raise RunFolderError(
+            f"{name} was begun with other weights of the embedded models than this version of opro "
+            "has: its scores would be those of two models",
+            "resume with the version that began it, or start a new run with `opro optimize`",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from opro_cli.embedded.cache import Cache
-from opro_cli.embedded.config import Floats
+from opro_cli.embedded.cache import Cache, Floats
 from opro_cli.embedded.mistral import CHUNK, Mistral
 from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt, StopWatch
 

@@ -10,8 +10,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from opro_cli.embedded.cache import Cache
-from opro_cli.embedded.config import SCORER, Bools, Floats, Ints, MistralConfig
+from opro_cli.embedded.cache import Bools, Cache, Floats, Ints
+from opro_cli.embedded.config import SCORER, MistralConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,7 +16,7 @@ from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.embedded.chat import ChatFormat, join_messages
 from opro_cli.embedded.config import CHECKPOINTS
 from opro_cli.embedded.prompts import Continuation, Prompt
-from opro_cli.errors import ModelError, RunFolderError, reason_of
+from opro_cli.errors import ModelError, reason_of
 from opro_cli.processes import count_cores, get_pipes, start_module
 
 MOST = 2
@@ -30,25 +29,6 @@ LONGEST_WORDS = 200  # characters of a process's last line on stderr in a messag
 ONE_THREAD = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-
-
-def hash_weights(models: Iterable[str]) -> dict[str, str]:
-    """Return the sha256 (64 hex digits) of the weights of each embedded model, by its name."""
-    digests = {}
-    for name in sorted(CHECKPOINTS.keys() & set(models)):
-        with (CHECKPOINTS[name] / "model.safetensors").open("rb") as file:
-            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
-
-
-def check_weights(name: str, recorded: Mapping[str, str], present: Mapping[str, str]) -> None:
-    """Raise RunFolderError when the run of this name began with other weights, or unknown ones."""
-    if recorded != present:
-        raise RunFolderError(
-            f"{name} was begun with other weights of the embedded models than this version of opro "
-            "has: its scores would be those of two models",
-            "resume with the version that began it, or start a new run with `opro optimize`",
-        )
 
 
 class EmbeddedModel:

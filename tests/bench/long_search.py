@@ -15,7 +15,7 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
-from opro_cli.models.embedded import hash_weights
+from opro_cli.embedded.config import hash_weights
 from opro_cli.store.run_folder import create_run
 
 PHRASES = (

@@ -15,7 +15,7 @@ import pytest
 
 from opro_cli.cli.app import main
 from opro_cli.core.settings.settings import EMBEDDED
-from opro_cli.models.embedded import hash_weights
+from opro_cli.embedded.config import hash_weights
 from opro_cli.store.run_files import fingerprint_settings
 from tests.store.journals import FOLDERS
 

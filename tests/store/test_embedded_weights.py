@@ -12,8 +12,8 @@ import pytest
 from opro_cli.app import evaluate as evaluating
 from opro_cli.app import run as running
 from opro_cli.core.settings.settings import EMBEDDED
+from opro_cli.embedded import config as embedded_weights
 from opro_cli.embedded.config import OPTIMIZER, SCORER
-from opro_cli.models import embedded as embedded_weights
 from opro_cli.store.run_folder import read_identity
 from tests.store.conftest import Opro, unfinished_copy
 from tests.store.journals import FOLDERS
