@@ -236,7 +236,9 @@ def optimize(
         data = wiring.load_data(settings, given.metric)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    run = app_run.start_with(settings, Path(runs_dir), source=source, data=data)
+    run = app_run.start_with(
+        settings, Path(runs_dir), source=source, data=data, evaluator=evaluator
+    )
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
 
 

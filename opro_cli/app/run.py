@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app import ready
 from opro_cli.app.stop_signals import stop_signals_to
+from opro_cli.core.run.answers import SHARE
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
@@ -28,7 +29,7 @@ from opro_cli.errors import (
     RunFolderError,
 )
 from opro_cli.loop.runner import Ending, Runner
-from opro_cli.ports import Observer, SharedLimits, Strategy
+from opro_cli.ports import Evaluator, Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.journal import FileJournal, read_numbered_events
@@ -127,6 +128,7 @@ def start_with(
     source: str | None = None,
     cached: bool = True,
     data: LoadedData | None = None,
+    evaluator: Evaluator | None = None,
 ) -> NewRun:
     """Make the folder of a run from settings that were read.
 
@@ -137,6 +139,7 @@ def start_with(
         source: The file that the settings are from.
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
+        evaluator: In place of the one that the settings name.
     """
     settings = wiring.fill_in_new(settings)
     ready.require_keys(settings)
@@ -153,6 +156,10 @@ def start_with(
         "weights": _hash_weights(settings),
         "parts": wiring.find_origins_of_parts(settings, _list_part_folders(source)),
     }
+    if evaluator is None and settings.task.evaluator != "model":
+        evaluator = wiring.build_evaluator(settings, (), _list_part_folders(source))
+    if evaluator is not None and evaluator.scale != SHARE:
+        identity["scale"] = asdict(evaluator.scale)
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
 

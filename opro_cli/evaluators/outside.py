@@ -9,7 +9,7 @@ from opro_cli.core.run.answers import SHARE, Scale
 from opro_cli.core.run.progress import Role
 from opro_cli.core.task.candidate import Content
 from opro_cli.core.task.example import Evaluation, Example
-from opro_cli.errors import OproError, UsageError
+from opro_cli.errors import OproError, RunError, UsageError
 from opro_cli.ports import MeteredCall
 
 
@@ -30,7 +30,7 @@ class OutsideEvaluator:
         self.splits: bool = getattr(self._part, "splits", True)
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
-        """Evaluate as the user's object does; its errors become a UsageError."""
+        """Evaluate as the user's object does; its errors become a RunError."""
         try:
             value = await self._part.evaluate(candidate, example, call)
             if isinstance(value, int | float):
@@ -38,18 +38,18 @@ class OutsideEvaluator:
         except OproError:
             raise
         except Exception as error:
-            raise UsageError(
+            raise RunError(
                 f"task.evaluator {self.name} failed on {example.source}: "
                 f"{type(error).__name__}: {error}",
-                "mend it, then resume: no reply is paid for again",
+                "correct it and start a new run: this one resumes only with the part it began with",
             ) from error
         if not isinstance(value, Evaluation):
-            raise UsageError(
+            raise RunError(
                 f"task.evaluator {self.name}: expected an Evaluation or a number, "
                 f"found {type(value).__name__}"
             )
         if value.value is not None and self.scale.refuses(value.value):
-            raise UsageError(
+            raise RunError(
                 f"task.evaluator {self.name}: {value.value!r} is not on its scale",
                 "return values between 0 and 1, or give it scale = Scale(bounded=False)",
             )

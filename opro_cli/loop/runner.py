@@ -141,7 +141,7 @@ class Runner:
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
         except OproError as error:
-            self._record(SessionEnded(read_clock(), "failed", error.message))
+            self._record(SessionEnded(read_clock(), "failed", self.redact(error.message)))
             raise
         finally:
             syncing.cancel()

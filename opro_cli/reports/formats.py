@@ -11,8 +11,8 @@ UNKNOWN = "unknown"
 
 
 def format_percent(mean: float) -> str:
-    """Format 0.825 as "82.5 %"."""
-    return f"{100 * mean:.1f} %"
+    """Format 0.825 as "82.5 %"; a score that is no share, such as a loss, as a number."""
+    return f"{100 * mean:.1f} %" if -1.0 <= mean <= 1.0 else f"{mean:.4g}"
 
 
 def format_bounds(low: float, high: float) -> str:

@@ -153,7 +153,7 @@ def find_flips(
     for split in SPLITS:
         pairs = pair_answers(before, left, after, right, split)
         shared = [pair for pair in pairs if pair.is_scored]
-        if not shared:
+        if not shared or not (before.state.scale.bounded and after.state.scale.bounded):
             continue
         gained = tuple(pair for pair in shared if pair.before.score < pair.after.score)
         lost = tuple(pair for pair in shared if pair.before.score > pair.after.score)
@@ -249,14 +249,15 @@ class _Pairs(NamedTuple):
 def compare_candidates(
     first: Candidate, second: Candidate, *, side_by_side: bool = True
 ) -> PairedComparison | None:
-    """Compare two prompts of one run on test; None if they share no question there.
+    """Compare two prompts of one run on test; None without shared questions, or for losses.
 
     side_by_side: whether the run asks compared prompts question by question.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
     pairs = _pair_up(shared)
-    if not pairs.both:
+    is_share = all(0.0 <= score <= 1.0 for pair in pairs.both for score in pair)
+    if not pairs.both or not is_share:  # the tests know shares only
         return None
     test = compare_scores(pairs.both)
     ahead = _find_largest_lead(shared, side_by_side=side_by_side)

@@ -46,6 +46,8 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
         return Verdict(None, "nothing was scored")
     if not state.sizes["test"]:
         return Verdict(None, "no test split, so no gain is claimed")
+    if not state.scale.bounded:
+        return Verdict(None, "the evaluator's values have no bounds, so no gain is claimed")
     if best is start:
         sentence = f"no candidate did better than the start prompt on {get_deciding_split(state)}"
         return Verdict("not_distinguishable", sentence)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
+from opro_cli.core.run.answers import Scale
 from opro_cli.core.run.events import FORMAT_VERSION
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
@@ -247,7 +248,7 @@ def read_run_start(folder: Path) -> RecordedRun:
         settings=_add_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
-        state=RunState.at_start(search, examples, task),
+        state=RunState.at_start(search, examples, task, Scale(**identity.get("scale", {}))),
         status="running",
     )
 

@@ -94,6 +94,34 @@ def test_parts_beside_the_config_search_and_score_without_any_model(folder: Path
     assert len(parts["task.evaluator"]["sha256"]) == 64
 
 
+LOSS = '''
+from opro_cli import Scale
+
+
+class Far(Near):
+    """Squared distance to the target: less is better, and there is no bound."""
+
+    scale = Scale(minimise=True, bounded=False)
+
+    async def evaluate(self, candidate, example, call):
+        return 1e300 * (float(candidate.text) - float(example.target)) ** 2
+'''
+
+
+def test_a_loss_without_a_bound_is_minimised_read_back_and_resumed(folder: Path) -> None:
+    (folder / "parts.py").write_text(PARTS + LOSS)
+    config = write(folder, "python:parts:Count", "python:parts:Far")
+    done = opro("optimize", str(config), "--plain", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["instruction"] == "4"
+    run = run_of(folder)
+    for command in (["show", run.name], ["runs"], ["diff", f"{run.name}@start", run.name]):
+        shown = opro(*command, cwd=folder)
+        assert shown.returncode == 0, shown.stderr
+    (run / "result.json").unlink()
+    assert opro("resume", run.name, "--plain", cwd=folder).returncode == 0
+
+
 def test_a_resume_under_another_content_is_refused(folder: Path) -> None:
     config = write(folder, "python:parts:Count", "python:parts:Near")
     assert opro("optimize", str(config), "--plain", cwd=folder).returncode == 0

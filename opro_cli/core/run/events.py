@@ -12,6 +12,7 @@ instruction, and replies of further roles; its runs ask compared prompts side by
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -351,7 +352,17 @@ def _make_checker(hint: Any) -> Any:
 
 def _list_checkers(cls: type[Any]) -> dict[str, Any]:
     hints = typing.get_type_hints(cls)
-    return {field.name: _make_checker(hints[field.name]) for field in dataclasses.fields(cls)}
+    return {
+        field.name: _is_score if field.name == "score" else _make_checker(hints[field.name])
+        for field in dataclasses.fields(cls)
+    }
+
+
+def _is_score(value: Any) -> bool:
+    """Return True for None and finite numbers: a loss may be of any size."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _list_defaulted(cls: type[Any]) -> set[str]:

@@ -59,13 +59,25 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Whole tens of percent, every other one where there are many."""
+        """Whole tens of percent, every other one where there are many; five for other scales."""
+        if not _are_shares(self.low, self.high):
+            return [self.low + (self.high - self.low) * quarter / 4 for quarter in range(5)]
         low, high = round(self.low * 10), round(self.high * 10)
         return [tenth / 10 for tenth in range(low, high + 1, 2 if high - low > _MANY else 1)]
 
 
+def _are_shares(low: float, high: float) -> bool:
+    return low >= 0 and high <= 1
+
+
 def choose_scale(scores: Sequence[float]) -> Scale:
-    """Return whole tens of percent around the scores, at least 20 points apart."""
+    """Return whole tens of percent around the scores, at least 20 points apart.
+
+    Scores outside 0 to 1, such as losses, are drawn between the lowest and the highest.
+    """
+    if not _are_shares(min(scores), max(scores)):
+        low, high = min(scores), max(scores)
+        return Scale(low, high if high > low else low + max(1.0, abs(low)))
     low = math.floor(round(min(scores) * 10, 6))
     high = math.ceil(round(max(scores) * 10, 6))
     if high - low < 2:
@@ -138,12 +150,16 @@ def _draw_grid(scale: Scale, steps: int) -> Markup:
     for score in scale.ticks:
         y = scale.down(score)
         marks.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
-        marks.append(element("text", f"{100 * score:.0f} %", x=-8, y=y + 4, class_="left"))
+        marks.append(element("text", _name_tick(score, scale), x=-8, y=y + 4, class_="left"))
     for step in choose_step_labels(steps):
         x = place((step + 0.5) / steps)
         name = str(step) if step else "start"
         marks.append(element("text", name, x=x, y=HEIGHT + 24, class_="below"))
     return element("g", join(marks), aria_hidden="true")
+
+
+def _name_tick(score: float, scale: Scale) -> str:
+    return f"{100 * score:.0f} %" if _are_shares(scale.low, scale.high) else f"{score:.3g}"
 
 
 def choose_step_labels(steps: int) -> list[int]:

@@ -161,6 +161,8 @@ def _build_config(view: RunView) -> Markup:
     return section(view, "config", "What was asked", folded)
 
 
+_UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters that JSON leaves in a string as they are, and YAML refuses or reads as line ends."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _NOT_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -198,6 +200,8 @@ def _format_inline(value: Any) -> str:
 def _format_scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
         return value
-    text = json.dumps(value, ensure_ascii=False)
+    text = _UNREADABLE.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False)
+    )
     # YAML 1.1 reads 1e-05 as text; with a point it is a number.
     return re.sub(r"^(-?\d+)e", r"\1.0e", text) if isinstance(value, float) else text
