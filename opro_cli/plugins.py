@@ -63,7 +63,7 @@ def load_part(key: str, spec: str, folders: Sequence[Path]) -> Part:
     _, module_name, name = parts
     looked = ", ".join(map(str, folders))
     try:
-        with _searched_first(folders):
+        with _search_first(folders):
             module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:
         raise UsageError(
@@ -143,11 +143,11 @@ def _file_of(module: Any) -> str:
 
 
 @contextmanager
-def _searched_first(folders: Sequence[Path]) -> Iterator[None]:
-    """Let imports look into folders first, and afterwards last.
+def _search_first(folders: Sequence[Path]) -> Iterator[None]:
+    """Search folders first for imports within this context, and last from then on.
 
-    Left in front they would answer for every module that opro itself has yet to import: a
-    litellm.py that lies about would run though no config names it.
+    Left in front they would shadow every module that opro itself has yet to import: a stray
+    litellm.py would run though no config names it.
     """
     names = [str(folder) for folder in folders]
     new = [name for name in names if name not in sys.path]

@@ -6,7 +6,6 @@ A run imports it in a process of its own, see `worker_grader`.
 from __future__ import annotations
 
 import ctypes
-import importlib
 import inspect
 import json
 import os
@@ -15,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +21,7 @@ from opro_cli.core.task.example import Example
 from opro_cli.errors import OproError, UsageError
 from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.models.keys import redact
+from opro_cli.plugins import load_part
 from opro_cli.ports import Metric
 
 
@@ -32,23 +31,10 @@ def import_function(spec: str) -> Any:
     Runs the module's code: only a config that asks for it by name gets here. Raises UsageError
     when it cannot be imported or called.
     """
-    parts = spec.split(":")
-    if len(parts) != 3 or not parts[1] or not parts[2]:
-        raise UsageError(f'answer "{spec}": expected python:MODULE:FUNCTION')
-    _, module_name, function_name = parts
-    here = str(Path.cwd())
-    try:
-        with _search_first(here):
-            module = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:
-        raise UsageError(
-            f'answer "{spec}": importing {module_name} failed: '
-            f"{type(error).__name__}: {redact(str(error))}",
-            f"opro looked in {here} and among the installed packages",
-        ) from error
-    function = getattr(module, function_name, None)
+    function = load_part(f'answer "{spec}"', spec, [Path.cwd()]).value
     if not callable(function):
-        raise UsageError(f'answer "{spec}": {module_name} has no function {function_name}')
+        _, module_name, name = spec.split(":")
+        raise UsageError(f'answer "{spec}": {name} of {module_name} cannot be called')
     return function
 
 
@@ -68,23 +54,6 @@ def describe_code(spec: str, function: Any) -> str:
     except TypeError:  # built in, or an object that can be called
         where = getattr(sys.modules.get(spec.split(":")[1]), "__file__", None)
     return f"answers are graded by {spec}, code from {where or 'no file'}"
-
-
-@contextmanager
-def _search_first(folder: str) -> Iterator[None]:
-    """Search `folder` first for imports within this context, and last from then on.
-
-    Left in front it would shadow every module that opro itself has yet to import: a stray
-    litellm.py would run though no config names it.
-    """
-    is_searched = folder in sys.path
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
-        if not is_searched:
-            sys.path.append(folder)
 
 
 PR_SET_PDEATHSIG = 1
@@ -157,7 +126,7 @@ def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
 
 def encode_error(error: OproError) -> dict[str, Any]:
     """Return an error as the parent process reads it."""
-    return {"error": error.message[:LONGEST_WORDS], "hint": error.hint}
+    return {"error": redact(error.message)[:LONGEST_WORDS], "hint": error.hint}
 
 
 def main() -> None:

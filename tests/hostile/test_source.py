@@ -42,7 +42,6 @@ EXPANDS = frozenset({"string.Template", "os.path.expandvars", "jinja2", "Environ
 
 IMPORTED_BY_NAME = {
     "__init__.py",
-    "grading/grading_worker.py",
     "metrics/__init__.py",
     "models/litellm_model.py",
     "plugins.py",
