@@ -25,7 +25,7 @@ from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
-from opro_cli.evaluators.model import InlineGrader, ModelEvaluator, gold_demo
+from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
 from opro_cli.evaluators.outside import OutsideEvaluator
 from opro_cli.grading.grading_worker import import_when_called
 from opro_cli.metrics import METRICS, FunctionMetric, create_metric
@@ -225,6 +225,7 @@ def build_evaluator(
     examples: Sequence[Example],
     folders: Sequence[Path] = (),
     metric: Metric | None = None,
+    replies: Mapping[tuple[str, Split, int], str] | None = None,
 ) -> Evaluator:
     """Return what scores candidates, as `task.evaluator` names it.
 
@@ -233,6 +234,7 @@ def build_evaluator(
         examples: Those of train, which demonstrations are taken from.
         folders: Where a part from outside opro is looked for first.
         metric: In place of the one that `task.answer` names.
+        replies: The scorer's train replies, for demonstrations that show one.
 
     Raises:
         UsageError: A part from outside opro cannot be imported, or the config lacks a model that
@@ -241,9 +243,9 @@ def build_evaluator(
     task = settings.task
     if task.evaluator == "model":
         form = PromptFormat(task.instruction_position, task.qa_markers)
-        demo = gold_demo(examples)
         grader = InlineGrader(metric) if metric else build_grader(settings)
-        return ModelEvaluator(grader, form, task.second_round, demo)
+        shown = {} if replies is None else replies  # an empty one is filled later
+        return ModelEvaluator(grader, form, task.second_round, examples, shown)
     part = _find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
     evaluator = OutsideEvaluator(task.evaluator, part.value)
     for role in evaluator.roles:
@@ -286,6 +288,8 @@ class Parts:
     prices: Mapping[Role, PriceSettings | None]
     caches: Mapping[Role, AnswerCache]
     redact: Callable[[str], str]
+    replies: dict[tuple[str, Split, int], str]
+    """Train replies that the run keeps for its strategy, and the evaluator shows."""
 
     @property
     def cache_trouble(self) -> str:
@@ -321,14 +325,16 @@ def assemble(
         supplied: Parts in place of those that the settings name.
     """
     strategy = supplied.strategy or build_strategy(settings, folders)
+    replies: dict[tuple[str, Split, int], str] = {}
     return Parts(
         strategy=strategy,
         evaluator=supplied.evaluator
-        or build_evaluator(settings, examples["train"], folders, supplied.metric),
+        or build_evaluator(settings, examples["train"], folders, supplied.metric, replies),
         models=build_models(settings, supplied.models),
         prices=find_capped_prices(settings),
         caches=open_caches(settings) if cached else {},
         redact=make_redactor(settings),
+        replies=replies,
     )
 
 

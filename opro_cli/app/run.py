@@ -293,6 +293,7 @@ def work_on(
             cached=cached,
             supplied=supplied,
         )
+        parts.replies.update(read_needed_replies(parts.strategy, folder))
         runner = Runner(
             settings=settings,
             examples=run.examples,
@@ -306,7 +307,7 @@ def work_on(
             caches=parts.caches,
             shared=shared,
             redact=parts.redact,
-            replies=read_needed_replies(parts.strategy, folder),
+            replies=parts.replies,
             options=settings.search.options,
             preflight=preflight,
         )

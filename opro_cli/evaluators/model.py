@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from opro_cli.core.run.answers import SHARE, Scale
 from opro_cli.core.run.progress import Role
 from opro_cli.core.task.candidate import GOLD, Content, Demo, Prompt
-from opro_cli.core.task.example import Evaluation, Example, Grade
+from opro_cli.core.task.example import Evaluation, Example, Grade, Split
 from opro_cli.core.task.prompt import (
     PromptFormat,
     build_scorer_messages,
@@ -16,6 +16,7 @@ from opro_cli.core.task.prompt import (
     format_question,
     with_demos,
 )
+from opro_cli.errors import RunError
 from opro_cli.ports import Grader, MeteredCall, Metric
 
 SECOND_ROUND_TOKENS = 50
@@ -45,13 +46,15 @@ class ModelEvaluator:
         grader: The metric at work.
         format: Where an instruction stands unless a candidate's own layout says otherwise.
         second_round: Ask once more for the final answer alone.
-        demo: Gives the question and the answer that a demonstration shows.
+        examples: Those of train, which demonstrations are taken from.
+        replies: The scorer's train replies, for demonstrations that show one.
     """
 
     grader: Grader
     format: PromptFormat
     second_round: bool = False
-    demo: Callable[[Demo], tuple[str, str]] | None = None
+    examples: Sequence[Example] = ()
+    replies: Mapping[tuple[str, Split, int], str] = field(default_factory=dict)
     name: str = "model"
     roles: Sequence[Role] = ("scorer",)
     scale: Scale = SHARE
@@ -60,8 +63,8 @@ class ModelEvaluator:
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
         """Ask one question under a candidate and grade the reply."""
         form, question = self._form(candidate), example.input
-        if isinstance(candidate, Prompt) and candidate.demos and self.demo:
-            question = with_demos(question, map(self.demo, candidate.demos), form)
+        if isinstance(candidate, Prompt) and candidate.demos:
+            question = with_demos(question, map(self._show, candidate.demos), form)
         messages = build_scorer_messages(question, candidate.text, form)
         reply = await call("scorer", messages, 1)
         if self.second_round:
@@ -80,13 +83,25 @@ class ModelEvaluator:
         form = self.format if own.position is None else replace(self.format, position=own.position)
         return form if own.qa_markers is None else replace(form, qa_markers=own.qa_markers)
 
+    def _show(self, demo: Demo) -> tuple[str, str]:
+        """Return the question and the answer of a demonstration.
 
-def gold_demo(examples: Sequence[Example]) -> Callable[[Demo], tuple[str, str]]:
-    """Return what shows demonstrations by their gold answers."""
-
-    def show(demo: Demo) -> tuple[str, str]:
-        if demo.shown != GOLD:
-            raise AssertionError("a reply is shown where the strategy needs demos")
-        return examples[demo.row].input, examples[demo.row].target
-
-    return show
+        Raises:
+            RunError: There is no such row, or no reply to it under that candidate.
+        """
+        if not 0 <= demo.row < len(self.examples):
+            raise RunError(
+                f"a demonstration shows train row {demo.row}, and there are {len(self.examples)}",
+                "correct the strategy, which chose it, and start a new run",
+            )
+        example = self.examples[demo.row]
+        if demo.shown == GOLD:
+            return example.input, example.target
+        reply = self.replies.get((demo.shown, "train", demo.row))
+        if reply is None:
+            raise RunError(
+                f"a demonstration shows the reply to train row {demo.row} under candidate "
+                f"{demo.shown}, and there is none",
+                'a strategy that shows replies says so with needs = frozenset({"demos"})',
+            )
+        return example.input, reply

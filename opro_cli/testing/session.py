@@ -95,20 +95,23 @@ def new_session(
     scale = {"scale": evaluator.scale} if evaluator else {}
     state = RunState.at_start(settings.search, examples, settings.task, **scale)
     form = PromptFormat("Q_begin", qa_markers=True)
+    replies: dict[tuple[str, Split, int], str] = {
+        (event.candidate, event.split, event.question): event.text
+        for event in past
+        if isinstance(event, Answered) and event.split == "train"
+    }
+    grader = InlineGrader(create_metric("number"))
     return Runner(
         settings=settings,
         examples=examples,
         state=replay(state, past),
         models={role: (ScriptedModel(say, role),) for role in ("optimizer", *{"scorer", *roles})},
-        evaluator=evaluator or ModelEvaluator(InlineGrader(create_metric("number")), form),
+        evaluator=evaluator
+        or ModelEvaluator(grader, form, examples=examples["train"], replies=replies),
         strategy=strategy or OproStrategy(),
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=1),
-        replies={
-            (event.candidate, event.split, event.question): event.text
-            for event in past
-            if isinstance(event, Answered) and event.split == "train"
-        },
+        replies=replies,
     )
 
 

@@ -122,6 +122,42 @@ def test_a_loss_without_a_bound_is_minimised_read_back_and_resumed(folder: Path)
     assert opro("resume", run.name, "--plain", cwd=folder).returncode == 0
 
 
+SHOWN = """
+
+from opro_cli import Demo, Prompt
+
+
+class Shown(Strategy):
+    name = "shown"
+    needs = frozenset({"demos"})
+
+    def propose(self, view, step):
+        start = view.candidates()[0]
+        return [Draft(Prompt(start.instruction, (Demo(step, start.id),)))]
+
+    def read(self, reply, ask):
+        return []
+"""
+
+
+def test_a_demonstration_shows_a_recorded_reply_also_in_a_resume(folder: Path) -> None:
+    (folder / "parts.py").write_text(PARTS + SHOWN)
+    config = write(folder, "python:parts:Shown", "model")
+    models = "scorer: {model: embedded/tiny-mistral, temperature: 0, max_tokens: 40}\n"
+    models += "optimizer: {model: embedded/tiny-optimizer}\n"
+    config.write_text(config.read_text() + models)
+    done = opro("optimize", str(config), "--plain", "--no-preflight", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    journal = run_of(folder) / "events.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    started = next(n for n, line in enumerate(lines) if '"step":1' in line)
+    journal.write_text("".join(lines[: started + 1]))
+    for name in ("result.json", "snapshot.msgpack"):
+        (run_of(folder) / name).unlink()
+    resumed = opro("resume", run_of(folder).name, "--plain", "--no-preflight", cwd=folder)
+    assert resumed.returncode == 0, resumed.stderr
+
+
 def test_a_resume_under_another_content_is_refused(folder: Path) -> None:
     config = write(folder, "python:parts:Count", "python:parts:Near")
     assert opro("optimize", str(config), "--plain", cwd=folder).returncode == 0
