@@ -166,7 +166,7 @@ questions, for it to read as they are, with its failures, or to show as demonstr
 
 
 class Strategy(Protocol):
-    """A search policy: what is proposed, which texts of a reply are candidates, which of them live.
+    """A search policy: what is proposed, which texts of a reply are candidates, what is not scored.
 
     Pure: it draws from `view.rng` only, so that a resume proposes the same again.
 
@@ -195,10 +195,6 @@ class Strategy(Protocol):
     def reject(self, candidate: Content, view: SearchView) -> str:  # noqa: ARG002 - a default
         """Return why a candidate is not scored, as people will read it; "" to score it."""
         return ""
-
-    def survivors(self, view: SearchView) -> Sequence[str]:
-        """Return the ids of the candidates that live on: a trajectory, a pool, a Pareto front."""
-        return tuple(candidate.id for candidate in view.trajectory())
 
 
 class MeteredCall(Protocol):
