@@ -61,7 +61,7 @@ class AnswerCache(Protocol):
         ...
 
     def key(self, request: ChatRequest) -> bytes:
-        """What equal requests to this model have in common; at temperature 0 not their seed."""
+        """Return the key that equal requests share; at temperature 0 it leaves out the seed."""
         ...
 
     def get(self, key: bytes) -> ChatReply | None:
@@ -229,7 +229,7 @@ class MeteredCall(Protocol):
 
 
 class Evaluator(Protocol):
-    """What scores a candidate: one example at a time.
+    """A way to score a candidate, one example at a time.
 
     Attributes:
         name: As messages name it.

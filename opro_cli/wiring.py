@@ -148,7 +148,7 @@ def build_grader(settings: Settings) -> Grader:
 
 
 def describe_grading(settings: Settings) -> tuple[str, ...]:
-    """What a person is told about the grading: that code of their own does it, if it does.
+    """Return notes on the grading: that code of the user's own does it, if it does.
 
     Raises UsageError when that code cannot be imported.
     """
@@ -404,12 +404,12 @@ def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
 
 
 def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """What each model costs, as far as a ceiling in dollars needs to know."""
+    """Return the price of each model, as far as a ceiling in dollars needs it."""
     return {} if settings.budget.usd is None else list_prices(settings)
 
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """What each model costs, None where nobody knows."""
+    """Return the price of each model, None where nobody knows."""
     from opro_cli.models.prices import find_price
 
     return {role: find_price(model) for role, model in settings.models.items()}

@@ -29,7 +29,7 @@ IN_MEMORY = "memory://"
 
 
 class Given:
-    """What a caller gave: parts of a config, with objects among them."""
+    """Parts of a config as a caller gave them, with objects among them."""
 
     def __init__(
         self,

@@ -77,7 +77,7 @@ def select_missing(settings: Settings, servers: Sequence[Server]) -> tuple[Serve
 def describe_servers(
     settings: Settings, servers: Sequence[Server], longest: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """What of them does not go with the config: prompts too long, more calls than they answer.
+    """Return where servers do not fit the config: prompts too long, more calls than they answer.
 
     Also which endpoints are not ready, where others are.
     """

@@ -70,7 +70,7 @@ def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeade
 
 
 def read_recorded_settings(folder: Path) -> Settings:
-    """What the run was asked when it began."""
+    """Return the settings that the run began with."""
     recorded = wiring.parse_settings(read_identity(folder)["settings"])
     if recorded is None:
         raise RunFolderError(
@@ -233,7 +233,7 @@ def _hash_weights(settings: Settings) -> dict[str, str]:
 
 
 def _read_present_settings(folder: Path) -> Settings:
-    """What its copy of the config says by now; without that copy, what it began with."""
+    """Return the settings of its copy of the config; without that copy, those it began with."""
     path = folder / CONFIG_COPY
     if not path.exists():
         return read_recorded_settings(folder)

@@ -47,7 +47,7 @@ class Playback:
         return self._due
 
     def time_at(self, elapsed: float) -> float:
-        """What time it was in the run, `elapsed` seconds after the replay began.
+        """Return the time in the run `elapsed` seconds after the replay began.
 
         It stands still between sessions, and runs fast through a pause that is cut.
         """

@@ -49,12 +49,12 @@ def remove_keys(reply: ChatReply, redact: Callable[[str], str]) -> ChatReply:
 
 
 def describe_reply(answered: TimedReply) -> dict[str, Any]:
-    """What every event of an answered request says about the answer."""
+    """Return the fields that every event of an answered request has."""
     return {**describe_call(answered), "via": answered.via}
 
 
 def describe_call(answered: TimedReply) -> dict[str, Any]:
-    """The same without whether there was a call: where there always is one."""
+    """Return those fields but `via`, for requests that always cost a call."""
     reply = answered.recorded
     return {
         "at": read_clock(),
@@ -75,7 +75,7 @@ class Place(NamedTuple):
 
 
 class AnswerLookup:
-    """What need not be asked. caches: by role; a role without one is always asked."""
+    """Answers that are at hand. caches: by role; a role without one is always asked."""
 
     def __init__(self, settings: Settings, caches: Mapping[Role, AnswerCache]) -> None:
         self._settings, self._caches = settings, caches

@@ -97,7 +97,7 @@ def count_tries(error: ModelError, times: int) -> ModelError:
 
 @dataclass(slots=True)
 class SharedCall:
-    """What a call took, None where nobody counted: tokens, and dollars in whole 1e-12."""
+    """Tokens and dollars (in whole 1e-12) of a call, None where nobody counted."""
 
     tokens: int | None = None
     pico_usd: int | None = None

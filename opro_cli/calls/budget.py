@@ -169,5 +169,5 @@ def _price_at_most(price: PriceSettings | None, tokens: int) -> int:
 
 
 def price_in_pico_usd(price: PriceSettings, prompt_tokens: int, completion_tokens: int) -> int:
-    """What so many tokens cost, in whole 1e-12 dollars (a dollar a million tokens is 1e6 each)."""
+    """Return a cost in whole 1e-12 dollars; a dollar a million tokens is 1e6 a token."""
     return round((price.input * prompt_tokens + price.output * completion_tokens) * 1e6)

@@ -48,11 +48,11 @@ class Endpoint:
     probed: bool = False
 
     def is_well(self, now: float) -> bool:
-        """May any call go there?"""
+        """Whether any call may go there."""
         return not self.failures and self.pace.held_until <= now
 
     def is_due(self, now: float) -> bool:
-        """May one call try it?"""
+        """Whether one call may try it."""
         return self.failures > 0 and not self.probed and now >= max(self.back_at, self._held)
 
     def ailing(self, now: float) -> tuple[float, int]:
@@ -193,7 +193,7 @@ class Endpoints:
         return any(each.is_well(now) for each in others)
 
     def is_dropped(self, endpoint: Endpoint) -> bool:
-        """Has it refused everybody, and gets no more calls?"""
+        """Whether it has refused everybody and gets no more calls."""
         return endpoint not in self._used
 
     def _is_alive(self, admission: Admission) -> None:
@@ -244,5 +244,5 @@ class Endpoints:
 
 
 def is_congested(error: ModelError) -> bool:
-    """Is it a limit that passes?"""
+    """Return True if it is a limit that passes."""
     return error.status in CONGESTED and error.transient

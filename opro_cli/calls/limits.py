@@ -21,7 +21,7 @@ class ConcurrencyLimit:
 
     @property
     def has_room(self) -> bool:
-        """Is there a place for one more call?"""
+        """Whether one more call may start."""
         return self.in_flight < int(self.limit)
 
     def answered(self) -> None:

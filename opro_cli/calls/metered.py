@@ -44,7 +44,7 @@ class Record(Protocol):
 
 @dataclass(slots=True)
 class Calls:
-    """What both models are asked through.
+    """The one way to every model.
 
     models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
     where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
@@ -180,7 +180,7 @@ class Calls:
             self.record(Checked(role=role, **describe_call(answered)))
 
     async def is_alive(self, role: Role) -> bool:
-        """Does the model answer the tiny call now?"""
+        """Return True if the model answers the tiny call now."""
         try:
             await self.check(role, RetryPolicy(attempts=1))
         except ModelError:

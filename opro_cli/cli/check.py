@@ -33,10 +33,10 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     strategy = wiring.build_strategy(settings)
     missing = ready.list_missing_keys(settings)
     notes = (*wiring.describe_grading(settings), *data.notes)
-    told = build_forecast(settings, data.examples, notes, strategy, missing)
+    forecast = build_forecast(settings, data.examples, notes, strategy, missing)
     servers = ready.probe_servers(settings)
-    told["notes"] += ready.describe_servers(settings, servers, told["longest_prompts"])
-    facts = {**told, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
+    forecast["notes"] += ready.describe_servers(settings, servers, forecast["longest_prompts"])
+    facts = {**forecast, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     if as_json:
         print_json(facts)
     else:

@@ -71,7 +71,7 @@ def diff(
             "one prompt is not enough to compare",
             "name another run, or another prompt of the same: opro diff RUN@start RUN",
         )
-    compared = _compared(runs_dir, runs, replies=replies)
+    compared = _compare(runs_dir, runs, replies=replies)
     _show(compared, every_flip=flips or replies, markdown=markdown, as_json=as_json)
     apply_gate(compared.verdicts, fail_if)
 
@@ -93,7 +93,7 @@ def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_js
     print_comparison(compared, console, every_flip=every_flip)
 
 
-def _compared(runs_dir: Path, names: list[str], *, replies: bool) -> PromptComparison:
+def _compare(runs_dir: Path, names: list[str], *, replies: bool) -> PromptComparison:
     from opro_cli.reports.comparison import compare_prompts
     from opro_cli.store.compared_runs import read_flipped_replies, select_prompts
 

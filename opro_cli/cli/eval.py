@@ -131,8 +131,8 @@ def eval_(
         evaluating.require_ready(cell, cached=not no_cache)
     columns = []
     for number, cell in enumerate(plan, start=1):
-        told = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
-        print(printable(told), file=sys.stderr)
+        label = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
+        print(printable(label), file=sys.stderr)
         run, outcome = evaluating.evaluate(
             cell,
             lambda: [make_observer(plain=plain)],

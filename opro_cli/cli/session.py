@@ -1,4 +1,4 @@
-"""What `optimize` and `resume` share: work under a view, show its result, choose the exit code."""
+"""The shared part of `optimize` and `resume`: a view, the result, the exit code."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def work_on(
     show_result(outcome.result, as_json=as_json)
     print(f"saved in {printable(str(folder))}", file=sys.stderr)
     if outcome.unwritten:
-        told = f"{outcome.unwritten}; `opro report {folder.name}` writes it"
-        print(printable(told), file=sys.stderr)
+        note = f"{outcome.unwritten}; `opro report {folder.name}` writes it"
+        print(printable(note), file=sys.stderr)
     if outcome.uncached:
         print(printable(outcome.uncached), file=sys.stderr)
     if outcome.ending == "budget":
@@ -96,21 +96,21 @@ def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
 
 
 def show_costs(config: Path, *, as_json: bool) -> None:
-    """What a run would cost, from its real data; asks no model."""
+    """Show the cost of a run, from its real data; no model is asked."""
     from opro_cli import wiring
     from opro_cli.reports.costs import estimate_costs
 
     settings = wiring.fill_in_new(wiring.read_config(config))
     examples = wiring.load_data(settings).examples
     strategy, prices = wiring.build_strategy(settings), wiring.list_prices(settings)
-    told = estimate_costs(settings, examples, strategy, prices)
+    estimate = estimate_costs(settings, examples, strategy, prices)
     if as_json:
-        print_json(told)
+        print_json(estimate)
         return
     from opro_cli.render.consoles import make_console
     from opro_cli.render.listings import print_costs
 
-    print_costs(told, make_console(sys.stdout))
+    print_costs(estimate, make_console(sys.stdout))
 
 
 def show_result(result: dict[str, object], *, as_json: bool) -> None:
@@ -125,7 +125,7 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
 
 
 def format_resume_command(folder: Path) -> str:
-    """The command that goes on with a run, from the present folder."""
+    """Return the command that resumes a run, from the present folder."""
     from opro_cli.render.safe import printable
 
     if folder.parent == Path("runs"):

@@ -28,8 +28,8 @@ def show(
 
     status, result, candidates = read_run_details(run_called(run, runs_dir))
     if as_json:
-        told = {**result, "run_status": status, "candidates": candidates}
-        print_json(told)
+        facts = {**result, "run_status": status, "candidates": candidates}
+        print_json(facts)
     else:
         _print(candidates, result)
     apply_gate([result["verdict"]], fail_if)

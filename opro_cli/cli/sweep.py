@@ -93,7 +93,7 @@ def sweep(
 
 
 def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
-    """What goes on with a sweep, from the present folder."""
+    """Return the command that resumes a sweep, from the present folder."""
     words = ["opro", "sweep", str(file)]
     words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
     words += ["--shard", shard] if shard != "1/1" else []
@@ -127,14 +127,14 @@ def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngi
     return LocalEngine(processes or count_cores())
 
 
-def show_estimate(told: dict[str, Any], *, as_json: bool) -> None:
-    """What the cells would cost, for people or for programs."""
+def show_estimate(estimate: dict[str, Any], *, as_json: bool) -> None:
+    """Show the cost of the cells, for people or for programs."""
     if as_json:
-        print_json(told)
+        print_json(estimate)
         return
     from opro_cli.render.sweep import build_estimate_table
     from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
-    page.write_table(build_estimate_table(told, page.width))
-    page.write_line(told["assumptions"], "dim")
+    page.write_table(build_estimate_table(estimate, page.width))
+    page.write_line(estimate["assumptions"], "dim")

@@ -1,4 +1,4 @@
-"""What `eval`, `report`, `diff` and `runs` do with a sweep."""
+"""`eval`, `report`, `diff` and `runs` of a sweep."""
 
 from __future__ import annotations
 
@@ -146,5 +146,5 @@ def list_sweeps(folders: Sequence[Path], page: Page) -> None:
             continue
         results = (read_result(folder / cell.name) or {} for cell in cells)
         done = sum(result.get("status") == "finished" for result in results)
-        told = f"sweep {folder.name}: {done} of {len(cells)} cells finished"
-        page.write_line(printable(f"{told}; opro diff {folder.name}", page.width))
+        line = f"sweep {folder.name}: {done} of {len(cells)} cells finished"
+        page.write_line(printable(f"{line}; opro diff {folder.name}", page.width))

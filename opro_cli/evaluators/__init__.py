@@ -1,1 +1,1 @@
-"""What scores a candidate on one example, with however many calls to models it takes."""
+"""Scoring a candidate on one example, with however many calls to models it takes."""

@@ -1,4 +1,4 @@
-"""What a run does next, read off its state. A fresh start and a resume are the same call."""
+"""The next work of a run, read off its state. A fresh start and a resume are the same call."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def _get_race(state: RunState, step: int, cache: PlannerCache) -> Race:
 def _find_estimate_if_lost(
     state: RunState, candidate: Candidate, cache: PlannerCache
 ) -> Estimate | None:
-    """What a candidate would have scored, where it is to be asked no more.
+    """Return the score a candidate would have had, where it is to be asked no more.
 
     Decided at the boundaries of its race alone, each a block of questions in their order, so
     that no order of arrival shows.
@@ -224,7 +224,7 @@ def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
 
 
 def _asks_for_several(state: RunState) -> bool:
-    """Does the optimizer give several choices in one call, as far as is known?
+    """Return True if the optimizer gives several choices in one call, as far as is known.
 
     It is asked for them once; one that gave a single choice is asked once for each from then on.
     """

@@ -226,7 +226,7 @@ class Scoring:
         return models[0] if models else self.evaluator.name
 
     async def _is_about_the_question(self, error: ModelError) -> bool:
-        """Is it this question that gets no answer, while others do?
+        """Return True if it is this question that gets no answer, while others do.
 
         A question that fails again and again may be at fault, or the server may be down: the
         tiny call tells.

@@ -18,7 +18,7 @@ PREFIX = "callable/"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a callable may return in place of a text.
+    """A callable's reply with more than its text.
 
     Attributes:
         text: The reply.

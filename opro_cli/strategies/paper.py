@@ -69,7 +69,7 @@ class PaperPalm(MetaPromptStrategy):
         return (Message("user", f"{body}\n\n{wording.PALM_REQUEST}"),)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """What stands in the first square brackets of a line; none are the empty instruction."""
+        """Return the text in the first square brackets of a line; without any, "" alone."""
         for line in reply.split("\n"):
             start = line.find("[")
             end = line.find("]", start)

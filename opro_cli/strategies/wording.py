@@ -16,7 +16,7 @@ from opro_cli.core.task.prompt import PromptFormat, TrajectoryEntry
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a GPT meta-prompt calls the text it asks for, and the tag it stands in."""
+    """A GPT meta-prompt's word for the text it asks for, and the tag around that text."""
 
     tag: str
     singular: str

@@ -160,7 +160,7 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
 
 
 def find_run_at_hand(job: Job) -> tuple[Path, Settings]:
-    """The same for a copy of a run's folder on another machine: its data files are not here."""
+    """Do so for a copy of a run's folder on another machine: its data files are not here."""
     settings = _settings(job)
     ready.require_keys(settings)
     ready.require_servers(settings)

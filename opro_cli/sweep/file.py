@@ -107,7 +107,7 @@ def _config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
 
 
 def _told(wrong: Mapping[tuple[str, str], list[Cell]]) -> Iterable[Problem]:
-    """What is wrong with the configs of cells, each thing once; at the key that brought it in."""
+    """Return the faults of the cells' configs, each once, at the key that brought it in."""
     for (dotted, message), cells in wrong.items():
         axes = [name for name in cells[0].values if f"{dotted}.".startswith(f"{name}.")]
         where = (*cells[0].where, axes[0]) if axes else ("base",)

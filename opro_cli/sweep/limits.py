@@ -1,4 +1,4 @@
-"""What all cells of a sweep share: its budget, and the limits of every model's provider.
+"""Limits that all cells of a sweep share: its budget, and those of every model's provider.
 
 Every cell asks before a call and reports after it. The budget is that of all sessions of the sweep
 (shared_budget.py): a call is let go when what they have spent, the upper bounds of their calls in
@@ -73,12 +73,12 @@ class Permits:
 
 
 def has_ceiling(budget: BudgetSettings) -> bool:
-    """Is anything forbidden by it?"""
+    """Whether it forbids anything."""
     return any(getattr(budget, name) is not None for name in CEILINGS)
 
 
 def share_settings(budget: BudgetSettings, parts: int) -> BudgetSettings:
-    """What one of so many shards may spend."""
+    """Return the part of a budget that one of so many shards may spend."""
     return replace(
         budget,
         usd=budget.usd and budget.usd / parts,

@@ -84,7 +84,7 @@ class StrategySuite(_NoNetwork):
             assert isinstance(strategy.reject(content, _view()), str)
 
     def test_its_events_can_be_read_back(self) -> None:
-        """What it proposes survives the journal."""
+        """Its proposals survive the journal."""
         for event in run_session(new_session(self.make())):
             assert decode_event(encode_event(event)) == event
 

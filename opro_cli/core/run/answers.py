@@ -58,7 +58,7 @@ SHARE = Scale()
 
 
 class Estimate(NamedTuple):
-    """What a candidate that was stopped early would score on all questions; 95 % interval."""
+    """The score on all questions of a candidate that was stopped early, with its 95 % interval."""
 
     mean: float
     interval: Interval

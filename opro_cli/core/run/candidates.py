@@ -35,7 +35,7 @@ class Candidate:
 
     @property
     def content(self) -> Content:
-        """What is under test."""
+        """The prompt or other solution under test."""
         return decode_content(self.instruction, self.form)
 
     def score(self, split: Split) -> Score | None:

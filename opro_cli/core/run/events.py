@@ -1,4 +1,4 @@
-"""What can happen in a run, as frozen records, and their form in the journal.
+"""The events of a run, as frozen records, and their form in the journal.
 
 One JSON object an event, `{"event": "answered", ...}`; times are seconds since the epoch.
 FORMAT_VERSION rises when a record changes in a way that an older reader would misread:

@@ -1,4 +1,4 @@
-"""What choosing exemplars need not count again: it is worked out from the state, and never saved.
+"""Counts for the choice of exemplars, worked out from the state once and never saved.
 
 A step would otherwise look at every answer of the run so far, and cost more the later it is.
 """

@@ -1,4 +1,4 @@
-"""What stands beside a run's state while a process works on it: never saved, only shown."""
+"""The progress of a process at work, beside the state of its run: shown, never saved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROLES: tuple[Role, ...] = ("optimizer", "scorer")
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """What a person is told before the first call.
+    """The briefing before the first call.
 
     run: the run's folder name. folder: its path as shown. answer: the metric's name.
     notes: sentences about the data (rows left out, split sizes chosen). resumed: answers
@@ -36,7 +36,7 @@ class RunHeader:
 
 @dataclass(slots=True)
 class Progress:
-    """What the engine is doing right now; the engine writes, the views read.
+    """The engine's work right now; the engine writes, the views read.
 
     in_flight: calls sent and not answered, by role; {} where nobody knows.
     waiting: why calls are held back ("rate limit"), empty when they are not. waiting_until:

@@ -150,7 +150,7 @@ def rank(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
 
 
 def select_for_dev(state: RunState) -> list[Candidate]:
-    """What the present step proposed, when it is one whose proposals are scored on dev.
+    """Return what the present step proposed, when it is one whose proposals are scored on dev.
 
     Instructions that were candidates before count too (run_evolution in the reference).
     """

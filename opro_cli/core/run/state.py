@@ -351,7 +351,7 @@ class RunState:
         return Candidate(id, first.instruction, first.step)
 
     def second_time(self, candidate: Candidate) -> Candidate:
-        """The same instruction, for asking its questions once more."""
+        """Return the candidate of a second time, with the same instruction."""
         return self.asked(AGAIN + candidate.id)
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
@@ -362,20 +362,20 @@ class RunState:
         return [question for question in range(self.sizes[split]) if question not in done]
 
     def is_scored(self, candidate: Candidate, split: Split) -> bool:
-        """Has it answered all questions of a split that has any?"""
+        """Return True if it has answered all questions of a split that has any."""
         return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
 
     def is_done(self, candidate: Candidate) -> bool:
-        """Is nothing of train left to ask it, since all was asked or it was stopped early?"""
+        """Return True if no train question is left to ask it: all were, or it was stopped early."""
         stopped = candidate.answers["train"].estimate is not None
         return stopped or self.is_scored(candidate, "train")
 
     def is_step_done(self, step: int) -> bool:
-        """Have all candidates of a step joined, and are they done?"""
+        """Return True if all candidates of a step have joined and are done."""
         return step <= self.step and all(self.is_done(c) for c in self.of_step(step))
 
     def has_readable_answer(self) -> bool:
-        """Was any answer of the scorer one that its metric could read?"""
+        """Return True if the metric could read any answer of the scorer."""
         answers = (a for c in self.candidates.values() for a in c.answers.values())
         return any(len(a.by_question) > a.unreadable + a.refused for a in answers)
 

@@ -70,7 +70,7 @@ class Failure:
 
 @dataclass(slots=True)
 class SearchView:
-    """What a strategy may look at; it changes nothing.
+    """A run as a strategy sees it; it changes nothing.
 
     Attributes:
         state: The run.

@@ -1,1 +1,1 @@
-"""What a config means: its keys, how they are read, and how two configs differ."""
+"""The meaning of a config: its keys, how they are read, and how two configs differ."""

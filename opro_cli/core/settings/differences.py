@@ -55,7 +55,7 @@ class Change:
 
     @property
     def is_operational(self) -> bool:
-        """May it be made between two sessions of a run?
+        """Whether it may be made between two sessions of a run.
 
         The endpoints of a model may be replaced. Without any it is asked where its name alone
         leads, which may be another model.

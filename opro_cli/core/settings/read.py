@@ -1,4 +1,4 @@
-"""What a config means. Plain data in, frozen settings out, every problem at once."""
+"""The meaning of a config: plain data in, frozen settings out, every problem at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class NameResolver:
-    """What the names in a config stand for. The functions raise ValueError for unknown ones.
+    """The parts that names in a config stand for. The functions raise ValueError for unknown ones.
 
     check_answer(spec): is there such a metric? strategies: their names. task_preset(name): the
     `task` section it stands for. search_preset(name, task preset, strategy): a config of which

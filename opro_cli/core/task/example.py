@@ -50,7 +50,7 @@ UNREADABLE = Grade(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluator makes of a candidate on one example.
+    """An evaluator's finding about a candidate on one example.
 
     Attributes:
         value: On the evaluator's scale; None when the answer was unreadable.
