@@ -97,10 +97,16 @@ def test_the_quick_and_the_careful_way_read_the_same(event: Event) -> None:
     assert decode_event(line) == decode_record(json.loads(line)) == event
 
 
-@pytest.mark.parametrize("score", [float("nan"), float("inf"), True, 1e16, "1", [1.0]])
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), True, "1", [1.0]])
 def test_what_could_not_be_read_back_is_not_written(score: Any) -> None:
     with pytest.raises(MalformedEvent, match=r"answered\.score is"):
         encode_event(answered("start", 0, score=score))
+
+
+@pytest.mark.parametrize("loss", [1e16, 1e306, -1e306, 5e-324])
+def test_a_loss_of_any_size_is_written_and_read_back(loss: float) -> None:
+    event = answered("start", 0, score=loss)
+    assert decode_event(encode_event(event)) == event
 
 
 @given(st.sampled_from(EVENTS), st.data())
