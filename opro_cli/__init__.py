@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from opro_cli.api import evaluate as evaluate
     from opro_cli.api import load_run as load_run
     from opro_cli.api import optimize as optimize
-    from opro_cli.core.run.answers import Scale as Scale
+    from opro_cli.core.run.candidates import Scale as Scale
     from opro_cli.core.run.view import Ask as Ask
     from opro_cli.core.run.view import Draft as Draft
     from opro_cli.core.run.view import Failure as Failure
     from opro_cli.core.run.view import SearchView as SearchView
-    from opro_cli.core.task.candidate import Demo as Demo
-    from opro_cli.core.task.candidate import Layout as Layout
-    from opro_cli.core.task.candidate import Prompt as Prompt
-    from opro_cli.core.task.candidate import Solution as Solution
     from opro_cli.core.task.example import ChatReply as ChatReply
     from opro_cli.core.task.example import ChatRequest as ChatRequest
     from opro_cli.core.task.example import Evaluation as Evaluation
     from opro_cli.core.task.example import Example as Example
     from opro_cli.core.task.example import Grade as Grade
     from opro_cli.core.task.example import Message as Message
+    from opro_cli.core.task.prompt import Demo as Demo
+    from opro_cli.core.task.prompt import Layout as Layout
+    from opro_cli.core.task.prompt import Prompt as Prompt
+    from opro_cli.core.task.prompt import Solution as Solution
     from opro_cli.errors import BudgetReached as BudgetReached
     from opro_cli.errors import ConfigError as ConfigError
     from opro_cli.errors import DataError as DataError
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "opro_cli.api": ("Answer", "Answers", "Run", "evaluate", "load_run", "optimize"),
-    "opro_cli.core.run.answers": ("Scale",),
+    "opro_cli.core.run.candidates": ("Scale",),
     "opro_cli.core.run.view": ("Ask", "Draft", "Failure", "SearchView"),
-    "opro_cli.core.task.candidate": ("Demo", "Layout", "Prompt", "Solution"),
+    "opro_cli.core.task.prompt": ("Demo", "Layout", "Prompt", "Solution"),
     "opro_cli.core.task.example": (
         "ChatReply",
         "ChatRequest",

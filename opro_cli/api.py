@@ -35,7 +35,7 @@ from opro_cli.models.callable import ModelFunction
 from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
-from opro_cli.store.find import find_run
+from opro_cli.store.folders import find_run
 from opro_cli.store.journal import read_numbered_events
 from opro_cli.store.run_folder import read_run
 

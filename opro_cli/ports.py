@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Literal, Protocol, TypeVar
 
-from opro_cli.core.run.answers import SHARE, Scale
+from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.candidate import Content
 from opro_cli.core.task.example import (
     ChatReply,
     ChatRequest,
@@ -24,6 +23,7 @@ from opro_cli.core.task.example import (
     Message,
     Replied,
 )
+from opro_cli.core.task.prompt import Content
 
 T = TypeVar("T")
 

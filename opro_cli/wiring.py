@@ -25,17 +25,12 @@ from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
-from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
-from opro_cli.evaluators.outside import OutsideEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
 from opro_cli.grading.grading_worker import import_when_called
 from opro_cli.metrics import METRICS, FunctionMetric, create_metric
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
-from opro_cli.models.keys import (
-    build_redactor,
-    collect_sent_keys,
-    redact,
-)
+from opro_cli.models.accounts import build_redactor, collect_sent_keys, redact
 from opro_cli.models.providers import Provider, find_provider
 from opro_cli.plugins import Part, find_entry_point, find_part, is_offered
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
@@ -410,6 +405,6 @@ def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
     """Return the price of each model, None where nobody knows."""
-    from opro_cli.models.prices import find_price
+    from opro_cli.models.accounts import find_price
 
     return {role: find_price(model) for role, model in settings.models.items()}

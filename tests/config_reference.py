@@ -14,7 +14,7 @@ from opro_cli.core.settings.settings import (
     ScorerSettings,
     Settings,
 )
-from opro_cli.core.sweep.cells import SweepSettings
+from opro_cli.core.sweep import SweepSettings
 
 Field = dataclasses.Field[Any]
 

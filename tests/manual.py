@@ -14,8 +14,8 @@ from pathlib import Path
 
 import typer
 
-from opro_cli.cli.verbs import VERBS
-from opro_cli.config.json_schema import schema_text
+from opro_cli.cli.app import VERBS
+from opro_cli.config.templates import schema_text
 from tests.config_reference import config_reference
 
 ROOT = Path(__file__).parent.parent

@@ -28,8 +28,8 @@ from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
-from opro_cli.reports.sweeps.tasks import SweptCell
 from opro_cli.reports.sweeps.winners import Target, build_transfer, list_prompts
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions

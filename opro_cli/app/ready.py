@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from opro_cli import wiring
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.models.keys import find_missing_keys, keys_not_set
+from opro_cli.models.accounts import find_missing_keys, keys_not_set
 from opro_cli.models.providers import find_own_address, is_loopback
 from opro_cli.store.answer_file import read_cache_limit
 

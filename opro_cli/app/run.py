@@ -11,7 +11,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.app import ready
 from opro_cli.app.stop_signals import stop_signals_to
-from opro_cli.core.run.answers import SHARE
+from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
@@ -32,8 +32,9 @@ from opro_cli.loop.runner import Ending, Runner
 from opro_cli.ports import Evaluator, Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
+from opro_cli.store.folders import note_failure
 from opro_cli.store.journal import FileJournal, read_numbered_events
-from opro_cli.store.lock import note_failure
+from opro_cli.store.replay import save_snapshot
 from opro_cli.store.run_files import check_unchanged, digest_files
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
@@ -46,7 +47,6 @@ from opro_cli.store.run_folder import (
     settle_run,
     write_result,
 )
-from opro_cli.store.snapshot import save_snapshot
 from opro_cli.store.summary import save_summary
 
 

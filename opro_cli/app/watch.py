@@ -12,8 +12,8 @@ from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.progress import Progress, count_calls
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.store.follow import JournalFollower, apply_event, find_last_session
-from opro_cli.store.lock import is_locked
+from opro_cli.store.folders import is_locked
+from opro_cli.store.replay import JournalFollower, apply_event, find_last_session
 from opro_cli.store.run_folder import read_run_start, settle_run
 
 LONG_PAUSE = 10.0

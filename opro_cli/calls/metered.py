@@ -11,12 +11,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from opro_cli.calls.answers import AnswerLookup, TimedReply, describe_call, remove_keys
-from opro_cli.calls.attempts import RetryPolicy, call_with_retries, enter_shared_limits
+from opro_cli.calls.attempts import (
+    AnswerLookup,
+    RetryPolicy,
+    TimedReply,
+    call_with_retries,
+    describe_call,
+    enter_shared_limits,
+    remove_keys,
+)
 from opro_cli.calls.budget import read_clock
-from opro_cli.calls.endpoints import CONGESTED, Endpoint, Endpoints, is_congested
+from opro_cli.calls.endpoints import (
+    CONGESTED,
+    ConcurrencyLimit,
+    Endpoint,
+    Endpoints,
+    RateLimiter,
+    is_congested,
+)
 from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Checked, Event, Retried
 from opro_cli.core.run.progress import Progress, Role

@@ -1,19 +1,169 @@
-"""The `opro` command: one file a verb, registered here, behind one error boundary."""
+"""The `opro` command: verbs that are imported only when asked for, behind one error boundary.
+
+Texts and paths are taken as they were typed: typer hands every value to pydantic, whose import is
+half the start-up of a short command and which returns a text unchanged. A value that needs a check
+(a number, a choice, a path that the system would refuse) still goes there.
+"""
 
 from __future__ import annotations
 
 import gc
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from typer import Abort, TyperException
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from opro_cli import __version__
 from opro_cli.cli.boundary import print_defect, print_error, print_usage_error
-from opro_cli.cli.verbs import Verbs
 from opro_cli.errors import Interrupted, OproError
+
+_KINDS: dict[Any, type[str | Path]] = {str: str, list[str]: str, Path: Path, list[Path]: Path}
+_KINDS |= {hint | None: kind for hint, kind in _KINDS.items()}
+
+
+class _TakesAsTyped:
+    callback: Any
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the parameters of a command, `--help` and the like included."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]  # a mixin's
+        hints = get_type_hints(self.callback) if self.callback else {}
+        for param in params:
+            kind = _KINDS.get(hints.get(param.name))
+            param.process_value = partial(_process, type(param).process_value, param, kind)
+        return params
+
+
+class Command(_TakesAsTyped, TyperCommand):
+    """A command of typer's that takes texts as they were typed."""
+
+
+class Group(_TakesAsTyped, TyperGroup):
+    """A group of commands whose own options are taken as they were typed."""
+
+
+def _process(
+    process: Callable[..., Any], param: Any, kind: type[str | Path] | None, ctx: Any, value: Any
+) -> Any:
+    """Return the value of a parameter; `process`, its own method, asks pydantic for it."""
+    several = param.multiple or param.nargs == -1
+    if value in (None, ()):
+        missing = () if several else None
+        if param.required:
+            return process(param, ctx, value)  # it names what is missing
+        return param.callback(ctx, param, missing) if param.callback else missing
+    values = value if several else [value]
+    if kind is None or (kind is Path and not all(map(_is_path, values))):
+        return process(param, ctx, value)
+    typed = [kind(each) for each in values]
+    return typed if several else typed[0]
+
+
+def _is_path(value: str | Path) -> bool:
+    """Whether the system can be asked for it: no NUL and no half a character in it."""
+    try:
+        return b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+
+
+GROUPS = {
+    "Search": {
+        "init": "Write a first config, with the data that it needs.",
+        "check": "Check a config, its data and its servers, and show the prompts.",
+        "config": "Show every key of a config, its value and its origin.",
+        "optimize": "Search for a better prompt, in a new run.",
+        "resume": "Continue an interrupted run; no answer is asked for again.",
+        "eval": "Score prompts on datasets with models, without a search.",
+        "sweep": "Run a grid of searches; the same command again continues it.",
+    },
+    "Look": {
+        "watch": "Follow a run from another terminal, or replay it.",
+        "runs": "List the runs, newest last, with their status and best score.",
+        "show": "Show a run: its result so far and all of its candidates.",
+        "diff": "Compare prompts word by word, and their scores.",
+        "report": "Write one run or several as an HTML page.",
+    },
+    "Set up": {
+        "docs": "Read the manual.",
+        "schema": "Print the JSON Schema of a config or of a sweep file.",
+        "cache": "Show or remove the answers that all runs share.",
+    },
+}
+"""The verbs in the order of use, each with the first line of its help text."""
+MODULES = {
+    "resume": "optimize",
+    "show": "runs",
+    "init": "config",
+    "check": "config",
+    "schema": "config",
+    "docs": "setup",
+    "cache": "setup",
+}
+"""The modules of the verbs that share one; the others have a module of their name."""
+VERBS = {verb: line for group in GROUPS.values() for verb, line in group.items()}
+
+
+class Verbs(Group):
+    """All verbs by name and line; only the one that is asked for is more than that."""
+
+    def __init__(self, **settings: Any) -> None:
+        lines = {verb: Command(verb, help=line) for verb, line in VERBS.items()}
+        super().__init__(**{**settings, "commands": lines})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Take `opro help VERB` as `opro VERB --help`, and `opro version` as `--version`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        elif args == ["version"]:
+            args = ["--version"]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the name, the command and its arguments.
+
+        An installed distribution may offer a verb that opro has not: a typer.Typer, or a function.
+        """
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from opro_cli.plugins import find_entry_point
+
+            part = find_entry_point("commands", args[0])
+            if part is not None:
+                return args[0], get_command(_wrap(args[0], part.value)), args[1:]
+        verb, _, rest = super().resolve_command(ctx, args)
+        return verb, verb and get_command(_only(verb)), rest
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's signature
+        """List the verbs of `opro --help` by group, their lines whole."""
+        width = max(map(len, VERBS))
+        for group, lines in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(f"{verb:{width}}", line) for verb, line in lines.items()])
+
+
+def _only(verb: str) -> typer.Typer:
+    """A command line that knows this verb alone."""
+    module = import_module(f"opro_cli.cli.{MODULES.get(verb, verb)}")
+    return _wrap(
+        verb, getattr(module, verb, None) or getattr(module, f"{verb}_")
+    )  # eval is Python's
+
+
+def _wrap(verb: str, function: Any) -> typer.Typer:
+    if isinstance(function, typer.Typer):  # one with verbs of its own
+        return function
+    only = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    only.command(verb, cls=Command)(function)
+    return only
+
 
 app = typer.Typer(
     name="opro",

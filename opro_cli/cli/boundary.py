@@ -1,4 +1,7 @@
-"""How errors reach the user: lines on stderr, or one JSON object there under `--json`."""
+"""How results and errors leave: lines on stderr, or one JSON object under `--json`.
+
+`opro_cli/docs/json.md` documents every shape.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,29 @@ import json
 import re
 import sys
 import traceback
+from collections.abc import Mapping
+from typing import Any
 
 from typer import TyperException
 
 from opro_cli import __version__
 from opro_cli.errors import OproError, UsageError
+
+FORMAT_VERSION = 1
+"""Version of every object that has none of its own; `result.json` has."""
+
+
+def print_json(data: Mapping[str, Any] | list[dict[str, Any]]) -> None:
+    """Print an object, or a list of objects, on stdout; each says its `format_version`."""
+    if isinstance(data, list):
+        print(json.dumps([_add_version(each) for each in data], indent=2, default=str))
+    else:
+        print(json.dumps(_add_version(data), indent=2, default=str))
+
+
+def _add_version(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, **data}
+
 
 _WIDEST = 2000
 """Cells of a line of an error at most: a name may have a million characters."""
@@ -88,7 +109,7 @@ def _asked_for_json() -> bool:
 
 def _print_object(message: str, hint: str | None, exit_code: int, where: str | None = None) -> None:
     """Print an error as one line of JSON, ASCII alone, so that a terminal obeys nothing in it."""
-    from opro_cli.models.keys import redact
+    from opro_cli.models.accounts import redact
 
     error: dict[str, str | int | None] = {
         "message": redact(message),
@@ -102,7 +123,7 @@ def _print_object(message: str, hint: str | None, exit_code: int, where: str | N
 
 def _print_lines(text: str) -> None:
     """Print on stderr, without a key and without anything that a terminal would obey."""
-    from opro_cli.models.keys import redact
+    from opro_cli.models.accounts import redact
     from opro_cli.render.safe import printable
 
     for line in redact(text).splitlines():

@@ -1,15 +1,20 @@
-"""`opro config CONFIG`."""
+"""Commands on a config: `opro init`, `check`, `config` and `schema`."""
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from opro_cli.cli.json_output import print_json
-from opro_cli.cli.options import ConfigFile, Json
+import typer
+
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import ConfigFile, Json, complete_template
+from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from opro_cli.core.settings.origins import KeyOrigin
+    from opro_cli.core.settings.differences import KeyOrigin
 
 
 def config(config: ConfigFile, as_json: Json = False) -> None:
@@ -26,8 +31,7 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
     """
     from opro_cli import wiring
     from opro_cli.config.file import line_of_key, read_yaml
-    from opro_cli.core.settings.differences import convert_to_plain
-    from opro_cli.core.settings.origins import find_origins
+    from opro_cli.core.settings.differences import convert_to_plain, find_origins
 
     plain = convert_to_plain(wiring.fill_in_new(wiring.read_config(config)))
     file = read_yaml(config)
@@ -37,7 +41,7 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
         shown = {".".join(key.path): _describe(key, lines.get(key.path)) for key in keys}
         print_json({"file": str(config), "keys": shown, "config": plain})
         return
-    from opro_cli.render.config_view import print_config
+    from opro_cli.render.listings import print_config
     from opro_cli.render.tables import make_page
 
     print_config(keys, lines, make_page(sys.stdout))
@@ -50,3 +54,115 @@ def _describe(key: KeyOrigin, line: int | None) -> dict[str, object]:
         "line": line,
         "preset": key.preset or None,
     }
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The config to write.")] = Path(
+        "opro.yaml"
+    ),
+    template: Annotated[
+        str,
+        typer.Option(
+            help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
+            "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
+            "or …-mixed; embedded-sweep or bbh-sweep.",
+            show_default=True,
+            autocompletion=complete_template,
+        ),
+    ] = "quickstart",
+    as_json: Json = False,
+) -> None:
+    """Write a first config, with the data that it needs.
+
+    The default one runs as it is, without a key, on the embedded models.
+
+    \b
+    Examples:
+      opro init && opro optimize opro.yaml
+      opro init mine.yaml --template own-data
+    """
+    from opro_cli.config.templates import write_template
+    from opro_cli.render.safe import printable
+
+    files = write_template(template, path)
+    name = shlex.quote(str(path))
+    sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
+    run = f"opro check {name} && opro optimize {name}"
+    command = sweep if template.endswith("-sweep") else run
+    if as_json:
+        written, unchanged = map(str, files.written), map(str, files.unchanged)
+        print_json({"written": [*written], "unchanged": [*unchanged], "next": command})
+        return
+    for file in files.written:
+        print(f"wrote {printable(str(file))}")
+    for file in files.unchanged:
+        print(f"{printable(str(file))} is there already, unchanged")
+    print(f"next: {printable(command)}")
+
+
+def check(config: ConfigFile, as_json: Json = False) -> None:
+    """Check a config, its data and its servers, and show the prompts.
+
+    No model is asked. A model server on this machine is asked for the list of its models; one
+    that is not running or lacks the model is named, with the command that helps.
+
+    \b
+    Examples:
+      opro check opro.yaml
+      opro check mine.yaml --json
+    """
+    from dataclasses import asdict
+
+    from opro_cli import wiring
+    from opro_cli.app import ready
+    from opro_cli.models.accounts import keys_not_set
+    from opro_cli.reports.costs import build_forecast
+
+    settings = wiring.fill_in_new(wiring.read_config(config))
+    ready.require_prices(settings)
+    data = wiring.load_data(settings)
+    strategy = wiring.build_strategy(settings)
+    missing = ready.list_missing_keys(settings)
+    notes = (*wiring.describe_grading(settings), *data.notes)
+    forecast = build_forecast(settings, data.examples, notes, strategy, missing)
+    servers = ready.probe_servers(settings)
+    forecast["notes"] += ready.describe_servers(settings, servers, forecast["longest_prompts"])
+    facts = {**forecast, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
+    if as_json:
+        print_json(facts)
+    else:
+        from opro_cli.render.consoles import make_console
+        from opro_cli.render.listings import print_forecast
+
+        print_forecast(facts, make_console(sys.stdout))
+    missed = ready.select_missing(settings, servers)
+    problems = [(each.problem, each.hint) for each in missed]
+    if missing:
+        problems.insert(0, keys_not_set(missing))
+    if len(problems) == 1:
+        raise UsageError(f"{config}: {problems[0][0]}", problems[0][1])
+    if problems:
+        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in problems]
+        raise UsageError("\n".join(f"{config}: {line}" for line in lines))
+
+
+def schema(
+    sweep: Annotated[bool, typer.Option("--sweep", help="That of a sweep file.")] = False,
+) -> None:
+    """Print the JSON Schema of a config or of a sweep file.
+
+    Editors check and complete a file whose first line names its schema:
+
+    \b
+      # yaml-language-server: $schema=.opro.schema.json
+
+    `opro init` writes that line and the schema beside the config.
+
+    \b
+    Examples:
+      opro schema > .opro.schema.json
+      opro schema --sweep > .opro.sweep.schema.json
+    """
+    from opro_cli.config.templates import schema_text
+
+    print(schema_text("sweep" if sweep else "config"), end="")

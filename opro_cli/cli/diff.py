@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.chosen_run import say
-from opro_cli.cli.gate import FailIf, apply_gate
-from opro_cli.cli.json_output import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    FailIf,
+    Json,
+    RunsDir,
+    apply_gate,
+    run_argument,
+    say,
+)
 from opro_cli.cli.swept import diff_sweeps, sweeps_among
 from opro_cli.errors import UsageError
 
@@ -95,7 +101,7 @@ def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_js
 
 def _compare(runs_dir: Path, names: list[str], *, replies: bool) -> PromptComparison:
     from opro_cli.reports.comparison import compare_prompts
-    from opro_cli.store.compared_runs import read_flipped_replies, select_prompts
+    from opro_cli.store.reopened import read_flipped_replies, select_prompts
 
     chosen = select_prompts(runs_dir, names, say)
     compared = compare_prompts(chosen)

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.chosen_run import run_called
-from opro_cli.cli.completions import complete_run, complete_sweep
-from opro_cli.cli.gate import FailIf, apply_gate
-from opro_cli.cli.json_output import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, NoCache, NoPreflight, Plain, RunsDir
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    FailIf,
+    Json,
+    NoCache,
+    NoPreflight,
+    Plain,
+    RunsDir,
+    apply_gate,
+    complete_run,
+    complete_sweep,
+    run_called,
+)
 from opro_cli.cli.session import OVER_BUDGET
 from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
 from opro_cli.core.task.example import Split
@@ -163,7 +172,7 @@ def eval_(
     elif sweep is not None:
         print_transfer_of(sweep, runs_dir)
     else:
-        from opro_cli.render.matrix import print_matrix
+        from opro_cli.render.matrices import print_matrix
 
         print_matrix(prompts, columns, make_console(sys.stdout))
     apply_gate((entry.verdict for each in columns for entry in each.entries[1:]), fail_if)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from opro_cli.cli.chosen_run import run_called
-from opro_cli.cli.json_output import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument, run_called
 from opro_cli.cli.swept import report_on_sweeps, sweeps_among
 
 Output = Annotated[

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from opro_cli.cli.gate import apply_gate
-from opro_cli.cli.json_output import print_json
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import apply_gate
 from opro_cli.errors import Interrupted, OproError
-from opro_cli.store.find import is_sweep
+from opro_cli.store.folders import is_sweep
 
 if TYPE_CHECKING:
     from opro_cli.core.settings.settings import Settings

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from opro_cli.cli.json_output import print_json
+from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
-    from opro_cli.core.sweep.table import SweepTable
-    from opro_cli.sweep.launch.engine import SweepEngine
+    from opro_cli.core.sweep import SweepTable
+    from opro_cli.sweep.launch.channel import SweepEngine
 
 Engine = Literal["local", "ray"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from opro_cli.cli.json_output import print_json
+from opro_cli.cli.boundary import print_json
 from opro_cli.errors import RunFolderError, UsageError
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
     from opro_cli.app.evaluate import read_report
     from opro_cli.render.consoles import make_console
-    from opro_cli.render.sweep_report import print_transfer
+    from opro_cli.render.matrices import print_transfer
 
     report = read_report(_sweep_called(name, runs_dir), runs_dir)
     print_transfer(report, make_console(sys.stdout))
 
 
 def _sweep_called(name: str, runs_dir: Path) -> Path:
-    from opro_cli.store.find import find_sweep
+    from opro_cli.store.folders import find_sweep
 
     folder = find_sweep(runs_dir, name)
     if folder is None:
@@ -76,7 +76,7 @@ def _sweep_called(name: str, runs_dir: Path) -> Path:
 
 def sweeps_among(names: Sequence[str], runs_dir: Path) -> list[Path]:
     """The sweeps that are named; [] for none. UsageError for sweeps and runs together."""
-    from opro_cli.store.find import find_sweep
+    from opro_cli.store.folders import find_sweep
 
     found = [find_sweep(runs_dir, name) for name in names]
     sweeps = [folder for folder in found if folder is not None]
@@ -104,7 +104,7 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
 def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
     """`diff SWEEP`: what it comes to; `diff SWEEP SWEEP`: cell by cell."""
     from opro_cli.app.evaluate import read_report
-    from opro_cli.render import sweep_report
+    from opro_cli.render import matrices
     from opro_cli.render.consoles import make_console
     from opro_cli.reports.sweeps import data
     from opro_cli.reports.sweeps.report import diff_sweeps
@@ -118,17 +118,17 @@ def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdo
         if as_json:
             print_json(data.serialize_sweep(report))
         elif markdown:
-            print(sweep_report.format_sweep(report), end="", file=console.file)
+            print(matrices.format_sweep(report), end="", file=console.file)
         else:
-            sweep_report.print_sweep(report, console)
+            matrices.print_sweep(report, console)
         return
     compared = diff_sweeps(*reports)
     if as_json:
         print_json(data.serialize_sweep_diff(compared))
     elif markdown:
-        print(sweep_report.format_sweep_diff(compared), end="", file=console.file)
+        print(matrices.format_sweep_diff(compared), end="", file=console.file)
     else:
-        sweep_report.print_sweep_diff(compared, console)
+        matrices.print_sweep_diff(compared, console)
 
 
 def list_sweeps(folders: Sequence[Path], page: Page) -> None:

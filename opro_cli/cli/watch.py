@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.chosen_run import Last, Run, chosen_run
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, chosen_run
 from opro_cli.cli.session import format_resume_command, show_result
 from opro_cli.errors import Interrupted, UsageError
 

@@ -11,13 +11,32 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from opro_cli.config.yaml_spellings import spellings_of
 from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.errors import ConfigError, UsageError
 from opro_cli.files import open_to_read
+
+_TEXT = "tag:yaml.org,2002:str"
+
+
+def spellings_of(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the path and the spelling of each such value below a node.
+
+    `yes`, `010` and `2024-01-01` are read as true, 8 and a date, and an error about them has to
+    quote what stands in the file.
+    """
+    if isinstance(node, yaml.ScalarNode):
+        if node.style is None and node.tag != _TEXT:
+            yield path, node.value
+    elif isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from spellings_of(value, (*path, str(name.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from spellings_of(value, (*path, index))
+
 
 MOST_VALUES = 100_000
 """Values of a config with its aliases written out: ten lines can mean a billion values."""

@@ -1,18 +1,41 @@
-"""Templates: the configs that ship with opro, copied for a user to start from."""
+"""Templates, the configs that ship with opro to start from, and the JSON Schema that they name."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
-from opro_cli.config.json_schema import Kind, schema_text
+from opro_cli.config.search_presets import SEARCH_PRESETS
+from opro_cli.core.settings.json_schema import KnownNames, config_schema, file_schema
 from opro_cli.core.settings.schema import nearest
+from opro_cli.core.sweep import SweepSettings
+from opro_cli.datasets.presets import PRESETS
 from opro_cli.errors import UsageError
+from opro_cli.metrics import METRICS
+from opro_cli.strategies import STRATEGIES
+
+Kind = Literal["config", "sweep"]
+
+
+def schema_text(kind: Kind) -> str:
+    """Return the schema of a kind of file, as JSON."""
+    names = KnownNames(
+        answers=(*METRICS, "python"),
+        strategies=tuple(STRATEGIES),
+        task_presets=PRESETS,
+        search_presets=SEARCH_PRESETS,
+    )
+    sweep = file_schema("An opro sweep", SweepSettings)
+    schema = config_schema(names) if kind == "config" else sweep
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
 
 SCHEMA_FILES: Mapping[Kind, str] = {
     "config": ".opro.schema.json",

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from opro_cli.embedded.cache import Cache, Floats
-from opro_cli.embedded.mistral import CHUNK, Mistral
+from opro_cli.embedded.mistral import CHUNK, Cache, Floats, Mistral
 from opro_cli.embedded.prompts import Continuation, FinishReason, Prompt, StopWatch
 
 NEAR_TIE = 1e-3

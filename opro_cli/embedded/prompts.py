@@ -1,9 +1,4 @@
-"""Prompts, continuations, and the detection of stop strings without a tokenizer.
-
-The tokenizers of the checkpoints are byte-level BPE (Radford et al., "Language Models are
-Unsupervised Multitask Learners", 2019, section 2.2): a token is a sequence of bytes, each written
-as one printable character, and a text is the concatenation of its tokens' bytes.
-"""
+"""The prompts of the embedded models: a chat as the text that they continue, and its tokens."""
 
 from __future__ import annotations
 
@@ -13,6 +8,11 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Literal
+
+from tokenizers import Tokenizer
+
+from opro_cli.core.task.example import Message, cut_at_stop
+from opro_cli.embedded.config import MistralConfig
 
 # Bytes that are printable in Latin-1 are written as themselves, the others as characters from 256.
 _PRINTABLE = {*chain(range(33, 127), range(161, 173), range(174, 256))}
@@ -71,3 +71,43 @@ class Continuation:
 
     ids: tuple[int, ...]
     finish_reason: FinishReason
+
+
+def join_messages(messages: Sequence[Message]) -> str:
+    """Return the system messages and then the user messages, joined by newlines."""
+    return "\n".join(
+        message.content
+        for role in ("system", "user")
+        for message in messages
+        if message.role == role
+    )
+
+
+class ChatFormat:
+    """The chat template of a checkpoint: `<s>[INST]` + text + `[/INST]` + answer."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the tokenizer; raises OSError, KeyError or ValueError for an invalid folder."""
+        self.config = MistralConfig.read(folder / "config.json")
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        try:
+            self._tokenizer = Tokenizer.from_str(text)
+        except Exception as error:
+            raise ValueError(f"tokenizer.json: {error}") from error
+        self._tokenizer.encode_special_tokens = True  # "[INST]" written by a user is text
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        self._head: tuple[int, int] = (self.config.bos_token_id, vocabulary["[INST]"])
+        self._tail: int = vocabulary["[/INST]"]
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """Return the token ids of a request; markers in `text` are text."""
+        return (
+            *self._head,
+            *self._tokenizer.encode(text, add_special_tokens=False).ids,
+            self._tail,
+        )
+
+    def text(self, ids: Sequence[int], stop: Sequence[str] = ()) -> str:
+        """Return the answer in `ids`, up to a stop string, without the leading space."""
+        spelt: str = self._tokenizer.decode(list(ids), skip_special_tokens=False)
+        return cut_at_stop(spelt, stop).removeprefix(" ")

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from opro_cli.core.task.example import Example
 from opro_cli.errors import OproError, UsageError
 from opro_cli.metrics import FunctionMetric, create_metric
-from opro_cli.models.keys import redact
+from opro_cli.models.accounts import redact
 from opro_cli.plugins import load_part
 from opro_cli.ports import Metric
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.race import Race
-from opro_cli.core.run.answers import Estimate
-from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.memo import Memo
+from opro_cli.core.run.candidates import Candidate, Estimate
 from opro_cli.core.run.selection import (
+    Memo,
     find_baseline,
     find_winner,
     select_compared,

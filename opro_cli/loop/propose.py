@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from opro_cli.calls.answers import TimedReply, describe_reply
+from opro_cli.calls.attempts import TimedReply, describe_reply
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.candidate import Content, as_content, encode_form
 from opro_cli.core.task.example import ChatRequest
+from opro_cli.core.task.prompt import Content, as_content, encode_form
 from opro_cli.errors import ModelError
 from opro_cli.ports import Strategy
 

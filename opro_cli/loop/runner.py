@@ -13,7 +13,7 @@ from typing import Any, Literal
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
-from opro_cli.calls.limits import WorkerPool
+from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (

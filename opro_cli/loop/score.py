@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from opro_cli.calls.answers import TimedReply, describe_reply
+from opro_cli.calls.attempts import TimedReply, describe_reply
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
-from opro_cli.embedded.chat import ChatFormat, join_messages
 from opro_cli.embedded.config import CHECKPOINTS
-from opro_cli.embedded.prompts import Continuation, Prompt
+from opro_cli.embedded.prompts import ChatFormat, Continuation, Prompt, join_messages
 from opro_cli.errors import ModelError, reason_of
 from opro_cli.processes import count_cores, get_pipes, start_module
 

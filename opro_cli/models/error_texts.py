@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from opro_cli.models.keys import OWN_SERVER_KEY, find_key_variable, redact
+from opro_cli.models.accounts import OWN_SERVER_KEY, find_key_variable, redact
+from opro_cli.models.http import parse_json
 from opro_cli.models.providers import find_provider, get_provider, suggest_model
-from opro_cli.models.wire import parse_json
 
 LONGEST_WORDS = 300  # characters of a provider's own words in a message
 LONGEST_READ = 20_000  # characters of an error that are read; the rest never says more

@@ -16,8 +16,7 @@ import httpx
 from opro_cli.errors import ModelError
 from opro_cli.models import refusals
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
-from opro_cli.models.http import can_have_arrived
-from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
+from opro_cli.models.http import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall, can_have_arrived
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
 

@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
 from opro_cli.models import refusals
-from opro_cli.models.keys import choose_client_key, find_key_variable, require_key
-from opro_cli.models.prices import CallPrices, Usage, find_listing
-from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
-from opro_cli.models.wire import (
-    Deadline,
-    HttpAnswer,
-    ModelCall,
-    parse_json,
-    replace_unsendable,
+from opro_cli.models.accounts import (
+    CallPrices,
+    Usage,
+    choose_client_key,
+    find_key_variable,
+    find_listing,
+    require_key,
 )
+from opro_cli.models.http import Deadline, HttpAnswer, ModelCall, parse_json, replace_unsendable
+from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost

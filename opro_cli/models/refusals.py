@@ -17,6 +17,7 @@ from opro_cli.models.error_texts import (
     suggest_address,
     suggest_remedy,
 )
+from opro_cli.models.http import HttpAnswer, ModelCall
 from opro_cli.models.providers import (
     Provider,
     find_own_address,
@@ -24,7 +25,6 @@ from opro_cli.models.providers import (
     suggest_model,
     suggest_start,
 )
-from opro_cli.models.wire import HttpAnswer, ModelCall
 
 MOST_NAMES = 5  # of the models that a server has, in a message
 MOST_COMPARED = 200  # of them with the one that is missing

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import ModelError
 from opro_cli.models import refusals
+from opro_cli.models.accounts import redact
 from opro_cli.models.error_texts import make_one_line, shorten
-from opro_cli.models.keys import redact
+from opro_cli.models.http import HttpAnswer, ModelCall, parse_json
 from opro_cli.models.openai_compatible import build_headers, build_url, read_count
 from opro_cli.models.providers import (
     LOCAL_SERVERS,
@@ -25,7 +26,6 @@ from opro_cli.models.providers import (
     strip_provider,
     suggest_context,
 )
-from opro_cli.models.wire import HttpAnswer, ModelCall, parse_json
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpGet

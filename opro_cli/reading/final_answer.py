@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from opro_cli.reading import markers
+from opro_cli.reading import reply_text
 from opro_cli.reading.prose import is_fence, is_left_open, is_void, split_lines, split_sentences
 from opro_cli.reading.reply_text import select_answer_texts
 
@@ -164,8 +164,8 @@ def _find_marks(text: str) -> tuple[Mark, ...]:
     lower = text.replace("İ", "I").lower()
     matches = [(match, _classify_marker(match)) for match in _find_markers(lower)]
     matches += [(match, "behind") for match in _find_answers_before_nouns(lower)]
-    if any(map(lower.__contains__, markers.CORRECTION_WORDS)):
-        matches += [(match, "correction") for match in markers.CORRECTION.finditer(lower)]
+    if any(map(lower.__contains__, reply_text.CORRECTION_WORDS)):
+        matches += [(match, "correction") for match in reply_text.CORRECTION.finditer(lower)]
     matches = sorted(matches, key=lambda pair: pair[0].start())[-MAX_MARKS:]
     marks: list[Mark] = []
     following = len(text)
@@ -180,12 +180,12 @@ def _find_marks(text: str) -> tuple[Mark, ...]:
 def _find_markers(lower: str) -> Iterator[re.Match[str]]:
     end = 0
     for start in _find_words(
-        markers.ASCII_KEYWORDS if lower.isascii() else markers.KEYWORDS, lower
+        reply_text.ASCII_KEYWORDS if lower.isascii() else reply_text.KEYWORDS, lower
     ):
         before = lower[start - 1 : start] if start else ""
         if start < end or (before.isalnum() and before.isascii() and lower[start].isalpha()):
             continue
-        match = markers.MARKER.match(lower, start)
+        match = reply_text.MARKER.match(lower, start)
         if match is not None and _is_well_placed(lower, match):
             end = match.end()
             yield match
@@ -193,10 +193,10 @@ def _find_markers(lower: str) -> Iterator[re.Match[str]]:
 
 def _find_answers_before_nouns(lower: str) -> Iterator[re.Match[str]]:
     """Yield the matches of "is the" in "18 is the answer"."""
-    for noun in markers.BEHIND_NOUNS:
+    for noun in reply_text.BEHIND_NOUNS:
         for start in _find_words((noun,), lower):
-            lead = markers.BEHIND_LEAD.search(lower, max(0, start - 60), start)
-            if lead and markers.BEHIND_END.match(lower, start + len(noun)):
+            lead = reply_text.BEHIND_LEAD.search(lower, max(0, start - 60), start)
+            if lead and reply_text.BEHIND_END.match(lower, start + len(noun)):
                 yield lead
 
 
@@ -217,7 +217,7 @@ def _is_well_placed(lower: str, match: re.Match[str]) -> bool:
         return True
     start = match.start()
     lead = lower[max(lower.rfind("\n", 0, start) + 1, start - 40) : start]
-    return bool(markers.HEADING_LEAD.match(lead))
+    return bool(reply_text.HEADING_LEAD.match(lead))
 
 
 def _classify_marker(match: re.Match[str]) -> Form:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from opro_cli.core.run.answers import Score
+from opro_cli.core.run.candidates import Score
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
 from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines
@@ -23,11 +23,9 @@ from opro_cli.render.tables import (
     format_table,
 )
 from opro_cli.reports import formats
-from opro_cli.reports.comparison import PromptComparison
-from opro_cli.reports.diff import PromptDiff, Side
-from opro_cli.reports.edge import describe_disagreement
+from opro_cli.reports.comparison import PromptComparison, PromptDiff, Side
 from opro_cli.reports.formats import format_count, pluralize
-from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
+from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer, describe_disagreement
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
 _NOTHING = "–"

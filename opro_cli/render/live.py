@@ -1,8 +1,11 @@
-"""The live views of a run and of a sweep: frames drawn on a timer while the work goes on."""
+"""Ctrl-Z in a live view: the shell gets the cursor, and `fg` draws the view anew."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,13 +21,74 @@ from rich.text import Text
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.render.frame import render_run
 from opro_cli.render.plain import format_opening
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Scoreboard
-from opro_cli.render.suspension import Suspension
 from opro_cli.render.sweep import render_sweep
+
+_SHOW, _HIDE = b"\x1b[?25h", b"\x1b[?25l"
+
+
+class Suspension:
+    """Shows a terminal's cursor while the process is suspended, and hides it again afterwards.
+
+    Only the main thread may handle signals; in any other this does nothing.
+
+    Args:
+        stream: The terminal.
+        resumed: Called in a signal handler when the process continues in the foreground.
+    """
+
+    def __init__(self, stream: TextIO, resumed: Callable[[], None]) -> None:
+        self._stream = stream
+        self._resumed = resumed
+        self._active = False
+
+    def begin(self) -> None:
+        """Handle the signals, unless there is no terminal or the signals are handled otherwise."""
+        if not hasattr(signal, "SIGTSTP") or not self._stream.isatty():
+            return
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            self._active = True
+            signal.signal(signal.SIGTSTP, self._suspend)
+            signal.signal(signal.SIGCONT, self._resume)
+
+    def end(self) -> None:
+        """Restore the default handling of the signals."""
+        if self._active:
+            self._active = False
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            signal.signal(signal.SIGCONT, signal.SIG_DFL)
+
+    def _suspend(self, *_: object) -> None:
+        self._write(_SHOW)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)  # the process stops here
+        self._resume()
+
+    def _resume(self, *_: object) -> None:
+        if not self._active:
+            return
+        signal.signal(signal.SIGTSTP, self._suspend)
+        if self._has_the_terminal():
+            self._write(_HIDE)
+            self._resumed()
+
+    def _has_the_terminal(self) -> bool:
+        """Return True in the foreground; in the background the shell owns the cursor."""
+        try:
+            return os.tcgetpgrp(self._stream.fileno()) == os.getpgrp()
+        except OSError:
+            return False
+
+    def _write(self, sequence: bytes) -> None:
+        with suppress(OSError):
+            os.write(self._stream.fileno(), sequence)
+
 
 PERIOD = 0.125
 """Seconds between frames."""

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from opro_cli.core.run import events, progress
-from opro_cli.core.run.answers import Score
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render import sweep
 from opro_cli.render.frame import format_outage, format_stopping

@@ -10,8 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import selection
-from opro_cli.core.run.answers import Score
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from opro_cli.core.sweep.table import CellRow, Status, SweepTable
+from opro_cli.core.sweep import CellRow, Status, SweepTable
 from opro_cli.render.frame import MEANINGFUL, build_frame, fill_between, join_fitting
 from opro_cli.render.safe import measure_width, printable
 from opro_cli.render.tables import Table, align_rows

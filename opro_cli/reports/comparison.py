@@ -1,18 +1,248 @@
-"""Several prompts compared with the first."""
+"""Prompts compared with the first: their text, scores, flipped questions, settings and spend."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
-from opro_cli.core.settings.differences import find_changes
+from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.selection import find_baseline, find_winner, get_mean
+from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.reports.diff import PromptDiff, SelectedPrompt, Side, build_side, diff_prompts
-from opro_cli.reports.paired import Flips, Replies
-from opro_cli.reports.result import count_steps_done, list_models, serialize_spend
+from opro_cli.errors import UsageError
+from opro_cli.reports.paired import Flips, Replies, find_flips
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import count_steps_done, list_models, serialize_score, serialize_spend
+from opro_cli.reports.text_diff import Piece, compare_words
+
+_SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>[0-9]{1,9}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSelector:
+    """Which prompt of a run: the part of RUN@3.2 after the @.
+
+    Attributes:
+        kind: "best" for the winner so far, "start" for the instruction that it is measured
+            against, "step" for a candidate of one step.
+        number: The candidate of the step, from 1; None for the step's best on train.
+    """
+
+    kind: Literal["best", "start", "step"]
+    step: int = 0
+    number: int | None = None
+
+    def __str__(self) -> str:
+        if self.kind != "step":
+            return self.kind
+        return str(self.step) if self.number is None else f"{self.step}.{self.number}"
+
+
+BEST = PromptSelector("best")
+
+
+def parse_selector(text: str) -> PromptSelector | None:
+    """Parse the part of RUN@3.2 after the @; None if it is no selector."""
+    match = _SELECTOR.fullmatch(text)
+    if match is None:
+        return None
+    if match["name"]:
+        return PromptSelector("best" if match["name"] == "best" else "start")
+    number = int(match["number"]) if match["number"] else None
+    return PromptSelector("step", int(match["step"]), number)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedPrompt:
+    """One prompt of a run; candidate: None while best or start is unknown."""
+
+    run: RecordedRun
+    selector: PromptSelector
+    candidate: Candidate | None
+
+    @property
+    def name(self) -> str:
+        """RUN for its best prompt, else RUN@SELECTOR."""
+        return self.run.name if self.selector == BEST else f"{self.run.name}@{self.selector}"
+
+
+def select_prompt(run: RecordedRun, selector: PromptSelector = BEST) -> SelectedPrompt:
+    """Return the selected prompt; UsageError when the run has no such step or candidate."""
+    match selector.kind:
+        case "best":
+            return SelectedPrompt(run, selector, find_winner(run.state))
+        case "start":
+            return SelectedPrompt(run, selector, find_baseline(run.state))
+        case "step":
+            return SelectedPrompt(run, selector, _select_from_step(run, selector))
+
+
+def _select_from_step(run: RecordedRun, selector: PromptSelector) -> Candidate:
+    last, step = run.state.step, selector.step
+    if step > last:
+        steps = f"steps 0-{last}" if last else "only step 0"
+        raise UsageError(
+            f"no step {step}: {run.name} has {steps}",
+            "`opro show` lists its candidates with their steps",
+        )
+    joined = run.state.of_step(step)
+    if not joined:
+        raise UsageError(f"step {step} of {run.name} brought no new candidate", "name another step")
+    if selector.number is not None:
+        if not 1 <= selector.number <= len(joined):
+            raise UsageError(
+                f"step {step} of {run.name} has no candidate {selector.number}",
+                f"it has {len(joined)}, counted from 1 in the order in which they joined",
+            )
+        return joined[selector.number - 1]
+    scored = [candidate for candidate in joined if run.state.is_done(candidate)]
+    if not scored:
+        raise UsageError(
+            f"no candidate of step {step} of {run.name} has all its train answers yet",
+            f"name one of its {len(joined)}: {run.name}@{step}.1",
+        )
+    return max(scored, key=lambda candidate: get_mean(candidate, "train"))  # ties: the earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One prompt of a comparison and its run.
+
+    Attributes:
+        name: RUN, or RUN@PLACE when it is not the best prompt.
+        place: The prompt's selector.
+        scores: By split; None for a split that it did not answer.
+        spend: As in `result.json`.
+    """
+
+    name: str
+    run: str
+    place: str
+    status: str
+    instruction: str
+    step: int
+    steps_done: int
+    scores: Mapping[Split, Score | None]
+    spend: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the side as `opro diff --json` prints it."""
+        keys = ("run", "place", "status", "instruction", "step", "steps_done")
+        scores = {split: serialize_score(score) for split, score in self.scores.items()}
+        return {**{k: getattr(self, k) for k in keys}, "scores": scores, "spend": self.spend}
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDiff:
+    """The differences between two prompts and between their runs.
+
+    Attributes:
+        before: None for a run without any scored candidate, as is `after`.
+        by_split: The splits on which the prompts share scored questions.
+        caveats: Reasons why their figures must not be compared as they stand.
+    """
+
+    before: Side | None
+    after: Side | None
+    prompt: tuple[Piece, ...]
+    by_split: tuple[Flips, ...]
+    settings: tuple[Change, ...]
+    caveats: tuple[str, ...]
+
+    @property
+    def flips(self) -> Flips | None:
+        """The flips on the least seen split; None when no scored question is shared."""
+        return self.by_split[-1] if self.by_split else None
+
+    def to_json(self, adjusted: Mapping[Split, float]) -> dict[str, Any]:
+        """Return the diff as `opro diff --json` prints it; adjusted: p-values by split."""
+        flips = {flips.split: flips.to_json(adjusted[flips.split]) for flips in self.by_split}
+        return {
+            "before": self.before and self.before.to_json(),
+            "after": self.after and self.after.to_json(),
+            "prompt": [asdict(piece) for piece in self.prompt],
+            "flips": flips[self.flips.split] if self.flips else None,
+            "flips_by_split": {split: flips.get(split) for split in SPLITS},
+            "settings": [asdict(change) for change in self.settings],
+            "caveats": list(self.caveats),
+        }
+
+
+def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
+    """Compare two prompts of any two runs."""
+    left, right = before.candidate, after.candidate
+    return PromptDiff(
+        before=build_side(before),
+        after=build_side(after),
+        prompt=compare_words(left.instruction, right.instruction) if left and right else (),
+        by_split=find_flips(before.run, left, after.run, right) if left and right else (),
+        settings=find_changes(before.run.settings, after.run.settings),
+        caveats=_list_caveats(before, after),
+    )
+
+
+def build_side(chosen: SelectedPrompt) -> Side | None:
+    """Return one side of a comparison; None when there is no prompt yet."""
+    run, candidate = chosen.run, chosen.candidate
+    if candidate is None:
+        return None
+    return Side(
+        name=chosen.name,
+        run=run.name,
+        place=str(chosen.selector),
+        status=run.status,
+        instruction=candidate.instruction,
+        step=candidate.step,
+        steps_done=count_steps_done(run.state),
+        scores={split: candidate.score(split) for split in SPLITS},
+        spend=serialize_spend(run.state),
+    )
+
+
+def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, ...]:
+    caveats = []
+    old_run, new_run = before.run, after.run
+    if old_run.identity.get("data_fingerprint") != new_run.identity.get("data_fingerprint"):
+        caveats.append(
+            "they were scored on different questions: compare prompts, not scores; only the "
+            "questions that both answered are a fair comparison"
+        )
+    for path, difference in (
+        ("task.answer", "answers are graded by different metrics"),
+        ("scorer.model", "different models answered"),
+        ("scorer.temperature", "answers were drawn at different temperatures"),
+        ("scorer.stop", "answers ended at different stop strings"),
+        ("task.instruction_position", "the instruction stands in different places"),
+        ("task.qa_markers", "only one of them frames questions with Q: and A:"),
+    ):
+        old, new = _get_setting(old_run, path), _get_setting(new_run, path)
+        if old != new:
+            caveats.append(f"{difference} ({old} / {new})")
+    model = _get_setting(old_run, "scorer.model")
+    same_model = model == _get_setting(new_run, "scorer.model")
+    if same_model and _get_weights(old_run) != _get_weights(new_run):
+        caveats.append(f"{model} answered with different weights: opro brought others in between")
+    for chosen in (before, after):
+        if chosen.run.status != "finished":
+            is_best = chosen.selector == BEST
+            missing = "its best prompt is the best so far" if is_best else "answers may be missing"
+            caveats.append(f"{chosen.run.name} is {chosen.run.status}, so {missing}")
+    return tuple(dict.fromkeys(caveats))
+
+
+def _get_setting(run: RecordedRun, path: str) -> Any:
+    part, name = path.split(".")
+    return run.settings.get(part, {}).get(name)
+
+
+def _get_weights(run: RecordedRun) -> str | None:
+    """Return the weights of an embedded scorer; None for others and for runs without a record."""
+    weights = run.identity.get("weights")
+    return weights.get(run.settings["scorer"]["model"]) if isinstance(weights, dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.answers import CACHED, Score
-from opro_cli.core.run.candidates import Candidate, make_candidate_id
+from opro_cli.core.run.candidates import CACHED, Candidate, Score, make_candidate_id
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import format_moment

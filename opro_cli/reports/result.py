@@ -7,8 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from opro_cli.core.run.answers import Score
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding_split
 from opro_cli.core.run.spend import Bounds, RoleSpend

@@ -25,7 +25,7 @@ from opro_cli.core.run.events import (
     require_readable,
 )
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.store.lock import build_busy_error, get_failure_path, get_lock_path, get_pid_path
+from opro_cli.store.folders import build_busy_error, get_failure_path, get_lock_path, get_pid_path
 
 # No text can contain this: inside a JSON string the quotes would be escaped.
 _MARK = b',"crc32":"'

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
-from opro_cli.core.run.answers import Scale
+from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.events import FORMAT_VERSION
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
@@ -30,10 +30,9 @@ from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolder
 from opro_cli.files import write_atomically
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
-from opro_cli.store.follow import replay_journal
+from opro_cli.store.folders import get_failure_path, is_locked, make_folder, make_runs_dir
 from opro_cli.store.journal import EMPTY_PREFIX
-from opro_cli.store.lock import get_failure_path, is_locked
-from opro_cli.store.new_folder import make_folder, make_runs_dir
+from opro_cli.store.replay import load_snapshot, replay_journal, save_snapshot
 from opro_cli.store.run_files import (
     encode_config,
     encode_examples,
@@ -41,7 +40,6 @@ from opro_cli.store.run_files import (
     fingerprint_settings,
     read_package_versions,
 )
-from opro_cli.store.snapshot import load_snapshot, save_snapshot
 
 T = TypeVar("T")
 

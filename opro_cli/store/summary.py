@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from opro_cli import __version__
-from opro_cli.store.lock import is_locked
+from opro_cli.store.folders import is_locked
 
 if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun

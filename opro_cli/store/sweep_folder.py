@@ -10,12 +10,16 @@ from pathlib import Path
 
 from opro_cli.core.settings.schema import read_section
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.sweep.cells import Cell
+from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.store.find import SWEEP
-from opro_cli.store.lock import is_held
-from opro_cli.store.new_folder import make_durable_folder, make_runs_dir, remove_partial_folders
+from opro_cli.store.folders import (
+    SWEEP,
+    is_held,
+    make_durable_folder,
+    make_runs_dir,
+    remove_partial_folders,
+)
 
 WHOLE = "1/1"
 """The shard that is the whole sweep."""

@@ -1,28 +1,163 @@
-"""OPRO's own way to ask for instructions (Yang et al. 2023, section 4.2 and appendix C.2).
+"""The wording of the paper's meta-prompts, for GPT and for PaLM models.
 
-The wording is the paper's for GPT models. Where the reference implementation tells the
-optimizer something untrue or reads nonsense from its replies, this does not; `paper.py` is
-the reference to the letter.
+Quoted from Yang et al. 2023 (figures 3, 17 and appendix C.2) and laid out as
+google-deepmind/opro, opt_utils.gen_meta_prompt does, because it is what the published results
+were obtained with. What a meta-prompt is put together from is the business of the strategies.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.example import Message
-from opro_cli.core.task.prompt import MetaPromptMaterial
+from opro_cli.core.task.example import Example, Message
+from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
-from opro_cli.strategies.wording import (
-    GPT_EXEMPLARS,
-    gpt_exemplar,
-    gpt_request,
-    gpt_task,
-    scored_texts,
-    wanted,
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A GPT meta-prompt's word for the text it asks for, and the tag around that text."""
+
+    tag: str
+    singular: str
+    plural: str
+    noun: str
+    article: str
+    sentences: str
+    problems: str
+
+
+INSTRUCTION = Wanted(
+    "INS", "the instruction", "instructions", "instruction", "an", "instructions <INS>", "problems"
 )
+ANSWER_START = Wanted(
+    "Start",
+    "the answer starting sentence",
+    "starting sentences",
+    "starting sentence",
+    "a",
+    "<Start> sentences",
+    "QA pairs",
+)
+
+PALM_TASK = (
+    "I have some texts along with their corresponding scores. The texts are arranged in "
+    "ascending order based on their scores, where higher scores indicate better quality.\n\n"
+)
+PALM_EXEMPLARS = (
+    "The following exemplars show how to apply your text: you replace <INS> in each input with "
+    "your text, then read the input and give an output. We say your output is wrong if your "
+    "output is different from the given output, and we say your output is correct if they are "
+    "the same. When replacing <INS> with an old piece of text above, we get wrong outputs on the "
+    "following inputs.\n\n"
+)
+PALM_REQUEST = (
+    "Write your new text that is different from the old ones and has a score as high as "
+    "possible. Write the text in square brackets."
+)
+GPT_EXEMPLARS = "Below are some problems.\n"
+
+PLACES = {
+    "Q_begin": "at the beginning of the question",
+    "Q_end": "at the end of the question",
+    "A_begin": "at the beginning of the answer",
+}
+
+
+def wanted(form: PromptFormat) -> Wanted:
+    """At A_begin the text starts the answer; elsewhere it is an instruction."""
+    return ANSWER_START if form.position == "A_begin" else INSTRUCTION
+
+
+def gpt_task(words: Wanted, top: int) -> str:
+    """The first paragraph. top: the highest score that can be shown."""
+    return (
+        f"Your task is to generate {words.singular} <{words.tag}>. Below are some previous "
+        f"{words.plural} with their scores. The score ranges from 0 to {top}.\n"
+    )
+
+
+def gpt_request(words: Wanted) -> str:
+    """The last paragraph."""
+    return (
+        f"Generate {words.article} {words.noun} that is different from all the "
+        f"{words.sentences} above, and has a higher score than all the {words.sentences} above. "
+        f"The {words.noun} should begin with <{words.tag}> and end with </{words.tag}>. "
+        f"The {words.noun} should be concise, effective, and generally applicable to all "
+        f"{words.problems} above."
+    )
+
+
+def scored_texts(trajectory: Iterable[TrajectoryEntry], buckets: int | None) -> str:
+    """The past instructions with their scores, in the order given."""
+    return "".join(
+        f"\ntext:\n{entry.instruction}\nscore:\n{_score_of(entry, buckets)}\n"
+        for entry in trajectory
+    )
+
+
+def _score_of(entry: TrajectoryEntry, buckets: int | None) -> str:
+    """Its score; of one that was stopped early also how sure that is (the paper has none)."""
+    score = shown_score(entry.score, buckets)
+    if entry.interval is None:
+        return score
+    low, high = (shown_score(each, buckets) for each in (entry.interval.low, entry.interval.high))
+    asked, of = entry.asked
+    return f"{score} (between {low} and {high}: stopped after {asked} of {of} problems)"
+
+
+def shown_score(score: float, buckets: int | None, decimals: int = 3) -> str:
+    """A score as the optimizer reads it: its bucket, or rounded to `decimals`."""
+    if buckets is not None:
+        return str(round(score * buckets))
+    return str(numpy_round(score, decimals))
+
+
+def numpy_round(score: float, decimals: int) -> float:
+    """Multiply, round half to even, divide: what the scores of the reference do, being numpy's.
+
+    1/80 is 0.012, where Python's exact rounding gives 0.013.
+    """
+    power: int = 10**decimals
+    return round(score * power) / power
+
+
+def gpt_exemplar(example: Example, form: PromptFormat) -> str:
+    """One problem with the tag where the instruction will stand, and its gold answer."""
+    mark = f"<{wanted(form).tag}>"
+    answer = f"\nGround truth answer:\n{example.target}\n"
+    if form.position == "A_begin":
+        return f"\nQ: {example.input}\nA: {mark}{answer}"
+    body = _marked(example.input, form, mark)
+    if form.qa_markers:
+        return f"\ninput:\n{body}\nA:{answer}"
+    return f"\nProblem:\n{body}\n{answer}"
+
+
+def palm_exemplar(example: Example, form: PromptFormat) -> str:
+    """One input with <INS> where the text will stand, and the gold output."""
+    answer = f"\noutput:\n{example.target}\n"
+    if form.position == "A_begin":
+        return f"\ninput:\nQ: {example.input}\nA: <INS>{answer}"
+    body = _marked(example.input, form, "<INS>")
+    if form.qa_markers:
+        return f"\ninput:\n{body}\nA:{answer}"
+    return f"\ninput:\n{body}\n{answer}"
+
+
+def _marked(question: str, form: PromptFormat, mark: str) -> str:
+    """The question with `mark` in the instruction's place, but for A_begin."""
+    q = "Q: " if form.qa_markers else ""
+    match form.position:
+        case "Q_begin":
+            return f"{q}{mark}\n{question}"
+        case "Q_end":
+            return f"{q}{question}\n{mark}"
+        case _:  # before_Q and system: the instruction comes before all
+            return f"{mark}\n{q}{question}"
 
 
 class MetaPromptStrategy(Strategy):

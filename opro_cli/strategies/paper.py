@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from opro_cli.core.run.view import Ask
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.prompt import MetaPromptMaterial
-from opro_cli.strategies import wording
+from opro_cli.strategies import opro
 from opro_cli.strategies.opro import MetaPromptStrategy
 
 
@@ -28,14 +28,14 @@ class PaperGpt(MetaPromptStrategy):
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """One user message."""
-        words = wording.wanted(material.format)
-        past = wording.gpt_task(words, 100)
-        past += wording.scored_texts(material.trajectory, material.score_buckets)
-        problems = wording.GPT_EXEMPLARS + "".join(
-            wording.gpt_exemplar(example, material.format) for example in material.exemplars
+        words = opro.wanted(material.format)
+        past = opro.gpt_task(words, 100)
+        past += opro.scored_texts(material.trajectory, material.score_buckets)
+        problems = opro.GPT_EXEMPLARS + "".join(
+            opro.gpt_exemplar(example, material.format) for example in material.exemplars
         )
         body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
-        return (Message("user", f"{body}\n\n{wording.gpt_request(words)}"),)
+        return (Message("user", f"{body}\n\n{opro.gpt_request(words)}"),)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """From the first opening tag to the first closing one; what is missing bounds nothing.
@@ -60,13 +60,13 @@ class PaperPalm(MetaPromptStrategy):
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """One user message."""
-        past = wording.PALM_TASK
-        past += wording.scored_texts(material.trajectory, material.score_buckets)
-        problems = wording.PALM_EXEMPLARS + "".join(
-            wording.palm_exemplar(example, material.format) for example in material.exemplars
+        past = opro.PALM_TASK
+        past += opro.scored_texts(material.trajectory, material.score_buckets)
+        problems = opro.PALM_EXEMPLARS + "".join(
+            opro.palm_exemplar(example, material.format) for example in material.exemplars
         )
         body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
-        return (Message("user", f"{body}\n\n{wording.PALM_REQUEST}"),)
+        return (Message("user", f"{body}\n\n{opro.PALM_REQUEST}"),)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return the text in the first square brackets of a line; without any, "" alone."""
@@ -89,9 +89,9 @@ class PaperInstructionsOnly(MetaPromptStrategy):
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """One user message: a sentence to go on from, then every past instruction in a tag."""
-        place = wording.PLACES.get(material.format.position, "before the question")
+        place = opro.PLACES.get(material.format.position, "before the question")
         past = "".join(
-            f"\n\nPrecision: {wording.shown_score(entry.score, material.score_buckets, 2)} "
+            f"\n\nPrecision: {opro.shown_score(entry.score, material.score_buckets, 2)} "
             f"<TEXT>{entry.instruction}</TEXT>"
             for entry in material.trajectory
         )

@@ -22,7 +22,7 @@ from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import OproError
 from opro_cli.reports.costs import KINDS, measure_longest_prompts
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.store.find import is_sweep, list_runs
+from opro_cli.store.folders import is_sweep, list_runs
 from opro_cli.store.run_folder import read_run
 from opro_cli.store.sweep_folder import hold_sweep, is_at_work, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger

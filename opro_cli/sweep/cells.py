@@ -14,7 +14,7 @@ from opro_cli.app import run as running
 from opro_cli.app.run import read_recorded_settings
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
-from opro_cli.core.sweep.table import SweepTable
+from opro_cli.core.sweep import SweepTable
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs

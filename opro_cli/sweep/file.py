@@ -12,7 +12,7 @@ from opro_cli.core.settings.read import NameResolver, find_misplaced_models, rea
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import BudgetSettings, Settings
-from opro_cli.core.sweep.cells import Cell, SweepSettings, build_config, expand_cells
+from opro_cli.core.sweep import Cell, SweepSettings, build_config, expand_cells
 from opro_cli.errors import UsageError
 
 SECTIONS = ("task", "scorer", "optimizer", "search")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeVar
 
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, ModelSettings, is_embedded
 from opro_cli.errors import BudgetReached, OproError

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.settings.differences import convert_to_plain
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.cells import Job, read_standing
 from opro_cli.sweep.file import SweepCell
-from opro_cli.sweep.launch.engine import SweepEngine
+from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.limits import Limits
 
 

@@ -3,7 +3,7 @@
 Subclass a suite in a test module and give it `make()`; pytest finds the rest.
 """
 
-from opro_cli.testing.scripted import ScriptedModel, ScriptRanOut
+from opro_cli.testing.session import ScriptedModel, ScriptRanOut
 from opro_cli.testing.suites import (
     HOSTILE,
     EvaluatorSuite,

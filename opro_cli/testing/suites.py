@@ -11,9 +11,8 @@ import pytest
 
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
-from opro_cli.core.task.candidate import as_content, decode_content, encode_form
 from opro_cli.core.task.example import ChatRequest, Example, Message
-from opro_cli.core.task.prompt import PromptFormat
+from opro_cli.core.task.prompt import PromptFormat, as_content, decode_content, encode_form
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
 from opro_cli.store.journal import decode_event, encode_event
 from opro_cli.testing.session import count_requests, describe, new_session, run_session

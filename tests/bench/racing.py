@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opro_cli.core.racing.race import BLOCK, Race
-from opro_cli.core.run.answers import Answers, Outcome
+from opro_cli.core.run.candidates import Answers, Outcome
 from opro_cli.core.stats.intervals import wilson_interval
 from tests.bench.table import Row, at_least, at_most
 

@@ -22,10 +22,10 @@ from opro_cli.core.settings.settings import BudgetSettings, ScorerSettings
 from opro_cli.store.journal import FileJournal
 from opro_cli.sweep.budget_session import Terms, open_budget
 from opro_cli.sweep.cells import Job
-from opro_cli.sweep.launch import child
+from opro_cli.sweep.launch import local
 from opro_cli.sweep.launch.cell_process import AskedLimits, Outgoing, lines_of
+from opro_cli.sweep.launch.channel import Ended, Stop, decode_to_cell
 from opro_cli.sweep.launch.local import LocalEngine
-from opro_cli.sweep.launch.messages import Ended, Stop, decode_to_cell
 from opro_cli.sweep.limits import Limits, build_permits
 from tests.bench.replay import events
 from tests.bench.table import Row, printed
@@ -91,7 +91,7 @@ async def measure_under(limits: Limits, others: int) -> float:
     reports: list[object] = []
     began = time.process_time()
     jobs = [Job(str(number), "", {}) for number in range(CELLS)]
-    with patch.object(child, "start_module", start_cell):
+    with patch.object(local, "start_module", start_cell):
         await LocalEngine(CELLS).run(jobs, limits, lambda _, report: reports.append(report))
     took = time.process_time() - began
     if limits.budget.spent.calls != CELLS * CALLS:

@@ -11,8 +11,8 @@ import pexpect
 import pytest
 
 from opro_cli.app.manual import list_topics
-from opro_cli.cli.docs import _topics
-from opro_cli.config.json_schema import schema_text
+from opro_cli.cli.setup import _topics
+from opro_cli.config.templates import schema_text
 from tests.cli.conftest import Opro
 from tests.manual import DOCS
 

@@ -24,7 +24,7 @@ from opro_cli.errors import ModelError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store import reopened as growing_runs
 from opro_cli.store import run_folder
-from opro_cli.store.find import PARTIAL_PREFIX
+from opro_cli.store.folders import PARTIAL_PREFIX
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel, say
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from opro_cli.cli.gate import apply_gate
+from opro_cli.cli.options import apply_gate
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel, say
 

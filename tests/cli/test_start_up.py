@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from opro_cli.cli.verbs import GROUPS, VERBS
+from opro_cli.cli.app import GROUPS, VERBS
 from tests.bench.start_up import first_request
 from tests.cli.conftest import Opro
 
@@ -86,9 +86,7 @@ def test_looking_again_imports_next_to_nothing(
     assert "opro_cli.core.run.state" in imported(*asked)
     again = imported(*asked)
     assert not again & {*HEAVY, *SLOW, "rich.console", "rich.text", "msgspec", "statistics"}
-    assert {name for name in again if name.startswith("opro_cli.core.")} <= {
-        "opro_cli.core.characters"
-    }
+    assert {name for name in again if name.startswith("opro_cli.core.")} <= {"opro_cli.render.safe"}
 
 
 def test_a_config_is_checked_without_what_asks_models() -> None:

@@ -20,14 +20,14 @@ from msgspec.structs import asdict
 from opro_cli import wiring
 from opro_cli.app import run as running
 from opro_cli.core.settings.differences import convert_to_plain
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import RunFolderError
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.sweep_folder import hold_sweep
 from opro_cli.sweep.cells import Job, prepare_run, read_standing, require_ready
 from opro_cli.sweep.file import SweepCell, load_sweep
 from opro_cli.sweep.launch import cell_process, local
-from opro_cli.sweep.launch.messages import CellProgress, Ended, FromCell
+from opro_cli.sweep.launch.channel import CellProgress, Ended, FromCell
 from opro_cli.sweep.limits import Limits
 from tests.cli.conftest import Opro
 

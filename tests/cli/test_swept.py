@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.sweep.cells import Cell
+from opro_cli.core.sweep import Cell
 from opro_cli.store.sweep_folder import write_sweep
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel

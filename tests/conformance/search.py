@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
-from opro_cli.core.run.answers import Answers, Outcome
-from opro_cli.core.run.candidates import Candidate, make_candidate_id
+from opro_cli.core.run.candidates import Answers, Candidate, Outcome, make_candidate_id
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.core.run.selection import (
     choose_paper_exemplars,
@@ -37,18 +36,18 @@ from opro_cli.core.task.prompt import (
     PromptFormat,
     TrajectoryEntry,
     format_question,
+    parse_template,
 )
 from opro_cli.core.task.splits import cut_splits
-from opro_cli.core.task.template import parse_template
 from opro_cli.datasets.formats import Row
 from opro_cli.datasets.loading import RowReader
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.datasets.shapes import ROW_SHAPES
-from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import PaperMetric
 from opro_cli.ports import ChatModel
-from opro_cli.strategies import STRATEGIES, wording
+from opro_cli.strategies import STRATEGIES, opro
 from opro_cli.strategies.opro import MetaPromptStrategy
 from opro_cli.wiring import NAMES
 from tests.conformance.vectors import Input
@@ -127,8 +126,8 @@ def meta_prompt(case: Input) -> str:
     )
     # A run has numpy's scores; where the reference was handed plain ones it rounds as Python does.
     like_numpy = case["score_type"] == "np.float64"
-    rounding = wording.numpy_round if like_numpy else round
-    with mock.patch.object(wording, "numpy_round", rounding):
+    rounding = opro.numpy_round if like_numpy else round
+    with mock.patch.object(opro, "numpy_round", rounding):
         (message,) = STRATEGIES[settings.search.strategy](settings).meta_prompt(material)
     return message.content
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.sweep.launch.engine import SweepEngine
+from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.launch.local import LocalEngine
 from tests.server import LocalServer
 from tests.sweep.sweeps import cells_at, lasts, results, worked_on

@@ -14,7 +14,7 @@ from opro_cli.models.embedded import EmbeddedModel
 from opro_cli.models.litellm_model import LitellmModel
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.ports import ChatModel
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.server import LocalServer, Options
 from tests.server.refusals import OPENAI_TOO_LONG
 

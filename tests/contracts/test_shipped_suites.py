@@ -17,7 +17,7 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.core.task.prompt import PromptFormat
-from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.metrics import create_metric
 from opro_cli.models.callable import CallableModel
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy

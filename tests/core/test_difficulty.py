@@ -7,7 +7,7 @@ import math
 import pytest
 
 from opro_cli.core.racing.abilities import Difficulties, _count_answers
-from opro_cli.core.run.answers import Answers
+from opro_cli.core.run.candidates import Answers
 from tests.core.test_racing import a_field, answered
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from opro_cli import wiring
-from opro_cli.config.json_schema import schema_text
+from opro_cli.config.templates import schema_text
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.schema import Problem, read_section
-from opro_cli.core.sweep.cells import SweepSettings
+from opro_cli.core.sweep import SweepSettings
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 CONFIG = Draft7Validator(json.loads(schema_text("config")))

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.memo import Memo
-from opro_cli.core.run.selection import choose_exemplars, select_trajectory
+from opro_cli.core.run.selection import Memo, choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, wrong_on
 

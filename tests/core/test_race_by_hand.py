@@ -18,7 +18,7 @@ from opro_cli.core.racing.race import (
     _RaceQuestion,
     _select_reference,
 )
-from opro_cli.core.run.answers import Answers, Estimate, Outcome
+from opro_cli.core.run.candidates import Answers, Estimate, Outcome
 from opro_cli.core.stats.intervals import Z_95, Interval
 from tests.core.test_racing import QUESTIONS, a_field, answered, drawn, stopped_at
 

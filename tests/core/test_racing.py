@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from opro_cli.core.racing.abilities import Ability, Difficulties, estimate_best, estimate_prior
 from opro_cli.core.racing.race import ALPHA, BLOCK, LEAST, Race, _compute_crossing
-from opro_cli.core.run.answers import Answers, Outcome
+from opro_cli.core.run.candidates import Answers, Outcome
 
 QUESTIONS = 40
 Scores = Sequence[float | None]

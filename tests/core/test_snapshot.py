@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.run.answers import Answers, Outcome
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Answers, Candidate, Outcome
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.snapshot import (
     GIVEN,

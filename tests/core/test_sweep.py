@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.settings.schema import Problem, read_section, run_name
-from opro_cli.core.sweep.cells import Cell, SweepSettings, build_config, expand_cells
+from opro_cli.core.sweep import Cell, SweepSettings, build_config, expand_cells
 
 
 def sweep(**raw: Any) -> tuple[tuple[Cell, ...], list[Problem]]:

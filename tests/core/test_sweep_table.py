@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opro_cli.core.sweep.table import CellRow, SweepSpend, SweepTable
+from opro_cli.core.sweep import CellRow, SweepSpend, SweepTable
 
 
 def spend(calls: int, tokens: int | None = 0, usd: float | None = 0.0) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import dataclasses
 
 import pytest
 
-from opro_cli.core.run.answers import Answers
-from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.candidates import Answers, make_candidate_id
 from opro_cli.core.run.events import Event, FirstReply
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import IllegalEvent, RunState, replay

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.task.template import Field, Template, parse_template
+from opro_cli.core.task.prompt import Field, Template, parse_template
 
 
 def test_a_text_without_braces_is_a_field_name() -> None:

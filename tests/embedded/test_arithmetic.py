@@ -8,10 +8,13 @@ import random
 import numpy as np
 import pytest
 
-from opro_cli.embedded.cache import MORE_ROWS, MOST_PADDING, Cache, Ints
 from opro_cli.embedded.decoding import Row, draw_uniform, perturb
 from opro_cli.embedded.mistral import (
     CHUNK,
+    MORE_ROWS,
+    MOST_PADDING,
+    Cache,
+    Ints,
     Mistral,
     load_checkpoint,
     rms_norm,

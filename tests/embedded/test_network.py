@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from opro_cli.embedded.chat import ChatFormat
 from opro_cli.embedded.config import CHECKPOINTS, OPTIMIZER
 from opro_cli.embedded.decoding import decode
 from opro_cli.embedded.mistral import Mistral, load_checkpoint
-from opro_cli.embedded.prompts import Prompt
+from opro_cli.embedded.prompts import ChatFormat, Prompt
 from opro_cli.embedded.training.metaprompts import optimizer_turns
 
 torch = pytest.importorskip("torch")

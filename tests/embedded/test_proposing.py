@@ -6,8 +6,8 @@ import pytest
 
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.config import OPTIMIZER
+from opro_cli.embedded.prompts import join_messages
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
 from opro_cli.embedded.training.evaluate import Player
 from opro_cli.embedded.training.metaprompts import layouts

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from opro_cli.cli.completions import complete_run
+from opro_cli.cli.options import complete_run
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import assert_harmless

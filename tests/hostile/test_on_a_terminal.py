@@ -22,7 +22,7 @@ os.chdir({folder!r})
 os.environ["PAGER"] = "cat"
 from opro_cli.models import MODELS
 from opro_cli.cli import app
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.hostile.cases import CASES
 from tests.hostile.scripted import Mouth
 

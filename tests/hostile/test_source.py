@@ -45,7 +45,7 @@ IMPORTED_BY_NAME = {
     "metrics/__init__.py",
     "models/litellm_model.py",
     "plugins.py",
-    "cli/verbs.py",
+    "cli/app.py",
 }
 """Modules that import what a text names: the user's parts on request, litellm by constants, the
 public names, a metric and a verb of their tables, after each was found there."""

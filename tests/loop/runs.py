@@ -26,12 +26,12 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.core.task.prompt import PromptFormat
-from opro_cli.evaluators.model import InlineGrader, ModelEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 
 WORDS = ("Count", "Check", "Add", "List", "Solve", "Read", "Think", "Sum")
 

@@ -23,7 +23,7 @@ from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.settings.settings import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import JournalError, ModelError, RunError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say
 
 FRAME = 64

@@ -10,7 +10,7 @@ from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered, Event, SessionStarted
 from opro_cli.core.run.state import AGAIN
 from opro_cli.core.task.example import ChatRequest
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.fakes.memory_cache import MemoryCache
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome, say
 

@@ -7,10 +7,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opro_cli.calls.endpoints import FIRST_REST_S, LONGEST_REST_S, Admission, Endpoint, Endpoints
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import (
+    FIRST_REST_S,
+    LONGEST_REST_S,
+    Admission,
+    ConcurrencyLimit,
+    Endpoint,
+    Endpoints,
+    RateLimiter,
+)
 from opro_cli.errors import ModelError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 
 DOWN = ModelError("refused the connection", transient=True)
 BUSY = ModelError("429: slower", transient=True, status=429)

@@ -7,7 +7,7 @@ import pytest
 from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.settings import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, say
 
 PRICE = PriceSettings(10.0, 30.0)

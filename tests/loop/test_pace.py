@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from opro_cli.calls.endpoints import Admission, Endpoint, Endpoints
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import Admission, ConcurrencyLimit, Endpoint, Endpoints, RateLimiter
 from opro_cli.errors import ModelError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 
-from opro_cli.calls.limits import WorkerPool
+from opro_cli.calls.endpoints import WorkerPool
 
 
 async def in_parallel(

@@ -11,7 +11,7 @@ from opro_cli.calls.metered import HELLO
 from opro_cli.core.run.events import Answered, Checked, InFlight, SessionEnded
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, RunError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
 NO_SUCH_MODEL = ModelError("404: no such model", "check its name", transient=False, status=404)

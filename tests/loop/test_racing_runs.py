@@ -15,7 +15,7 @@ from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice, Example, Split
 from opro_cli.errors import ModelError
 from opro_cli.loop.runner import Runner
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop import runs
 from tests.loop.runs import MemoryJournal, ShuffledModel, calls, digest, new_runner, outcome
 

@@ -11,7 +11,7 @@ import pytest
 from opro_cli.core.run.events import Refused, Retried
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, ShuffledModel, new_runner, outcome
 
 

@@ -10,7 +10,7 @@ from opro_cli.core.run.events import Answered, Checked, Event, FirstReply, Refus
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.errors import ModelError, RunError
 from opro_cli.reports.result import serialize_spend
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
 FILTERED = ModelError("400: filtered", transient=False, unanswerable=True, status=400)

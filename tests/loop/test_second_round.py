@@ -13,7 +13,7 @@ from opro_cli.core.task.example import ChatRequest, Example, Grade
 from opro_cli.errors import ModelError, RunError
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import SecondRound
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import (
     MemoryJournal,
     calls,

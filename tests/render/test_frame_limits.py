@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from opro_cli.core.run.answers import Answers, Score
+from opro_cli.core.run.candidates import Answers, Score
 from opro_cli.core.run.events import Pruned
 from opro_cli.core.run.progress import Progress
 from opro_cli.render.frame import render_run

@@ -8,7 +8,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from opro_cli.core.run.answers import Outcome
+from opro_cli.core.run.candidates import Outcome
 from opro_cli.core.task.example import Example
 from opro_cli.render.diff import format_comparison
 from opro_cli.render.safe import printable

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from opro_cli.core.settings.settings import BudgetSettings
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.render.sweep import render_sweep, shorten_name
 
 WIDTHS = (60, 80, 120, 200)

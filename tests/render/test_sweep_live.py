@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from opro_cli.core.sweep.table import CellRow, SweepTable
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.render import live as sweep_live
 from opro_cli.render.consoles import make_sweep_observer
 from opro_cli.render.live import SweepLive

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console
 
-from opro_cli.render.sweep_report import (
+from opro_cli.render.matrices import (
     format_sweep,
     format_sweep_diff,
     print_sweep,

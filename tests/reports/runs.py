@@ -9,8 +9,14 @@ from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Refused
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.reports.comparison import PromptComparison, compare_prompts
-from opro_cli.reports.diff import PromptDiff, SelectedPrompt, diff_prompts, select_prompt
+from opro_cli.reports.comparison import (
+    PromptComparison,
+    PromptDiff,
+    SelectedPrompt,
+    compare_prompts,
+    diff_prompts,
+    select_prompt,
+)
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state
 

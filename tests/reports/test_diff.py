@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from opro_cli.reports.diff import diff_prompts, parse_selector, select_prompt
+from opro_cli.reports.comparison import diff_prompts, parse_selector, select_prompt
 from tests.reports.runs import best, comparison, diff, run
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.core.run.answers import CACHED, Outcome
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import CACHED, Candidate, Outcome
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.state import RunState
 from opro_cli.reports.paired import compare_candidates

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.core.run.answers import Outcome
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.stats.intervals import difference_interval
 from opro_cli.reports.paired import compare_candidates
 

@@ -11,8 +11,7 @@ from opro_cli.core.run.events import Answered, Event
 from opro_cli.errors import RunError
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import Need
-from opro_cli.testing.scripted import ScriptedModel
-from opro_cli.testing.session import describe, new_session, run_session
+from opro_cli.testing.session import ScriptedModel, describe, new_session, run_session
 
 
 class Shown(Strategy):

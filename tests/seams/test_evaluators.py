@@ -11,7 +11,7 @@ from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import Example
 from opro_cli.loop.runner import Runner
 from opro_cli.store.journal import decode_event, encode_event
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.loop.runs import MemoryJournal, calls, new_runner, outcome, settings
 from tests.seams.toys import Descend, Judged, Loss
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opro_cli.core.run.answers import Scale
+from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.candidate import Content, Layout, Prompt, Solution
 from opro_cli.core.task.example import Evaluation, Example, Message
+from opro_cli.core.task.prompt import Content, Layout, Prompt, Solution
 from opro_cli.ports import Evaluator, MeteredCall, Need, Strategy
 
 

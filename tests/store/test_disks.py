@@ -18,8 +18,8 @@ import pytest
 
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.errors import JournalError, RunFolderError
+from opro_cli.store.folders import is_locked
 from opro_cli.store.journal import RESERVE, FileJournal, read_events
-from opro_cli.store.lock import is_locked
 from opro_cli.store.run_folder import create_run, read_run
 from tests.loop.runs import examples, settings
 from tests.store.conftest import ROOT, Opro, copy_of, unfinished_copy

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.errors import RunFolderError
-from opro_cli.store.find import find_run, is_part
+from opro_cli.store.folders import find_run, is_part
 
 RUNS = (
     "sums-20260101-000000-3f9ae7b2",

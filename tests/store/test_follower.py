@@ -9,8 +9,8 @@ import pytest
 
 from opro_cli.core.run.events import Event, Retried, SessionStarted
 from opro_cli.errors import JournalError
-from opro_cli.store.follow import JournalFollower, find_last_session
 from opro_cli.store.journal import FileJournal, encode_event
+from opro_cli.store.replay import JournalFollower, find_last_session
 from tests.store.journals import EVENTS, write
 
 LINES = [encode_event(event) for event in EVENTS]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from opro_cli.core.run.events import FORMAT_VERSION, Event, SessionStarted
 from opro_cli.errors import JournalError
+from opro_cli.store.folders import is_locked
 from opro_cli.store.journal import FileJournal, read_events
-from opro_cli.store.lock import is_locked
 from tests.core.runs import answered, proposed
 
 EVENTS: list[Event] = [

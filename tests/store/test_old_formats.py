@@ -12,7 +12,7 @@ import pytest
 from opro_cli.core.run.events import FORMAT_VERSION
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.result import build_result
-from opro_cli.store.find import find_run
+from opro_cli.store.folders import find_run
 from opro_cli.store.run_folder import read_run
 from tests.reports.runs import diff
 

@@ -21,7 +21,7 @@ import pytest
 
 from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.files import write_atomically
-from opro_cli.store.find import list_runs
+from opro_cli.store.folders import list_runs
 from opro_cli.store.journal import FileJournal, read_events
 from opro_cli.store.run_folder import create_run, read_run
 from tests.loop.runs import examples, settings

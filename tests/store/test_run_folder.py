@@ -15,7 +15,7 @@ from opro_cli.core.run.events import FORMAT_VERSION, Event, SessionEnded, Sessio
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.errors import JournalError, RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.store.find import find_last_run, find_run, list_runs
+from opro_cli.store.folders import find_last_run, find_run, list_runs
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import (
     create_run,

@@ -24,12 +24,11 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.errors import OproError
-from opro_cli.store import run_folder, snapshot
-from opro_cli.store.follow import replay_journal
+from opro_cli.store import replay, run_folder
 from opro_cli.store.journal import EMPTY_PREFIX, FileJournal, read_numbered_events
+from opro_cli.store.replay import SNAPSHOT, load_snapshot, replay_journal, save_snapshot
 from opro_cli.store.run_files import fingerprint_settings
 from opro_cli.store.run_folder import create_run, read_run, read_run_start
-from opro_cli.store.snapshot import SNAPSHOT, load_snapshot, save_snapshot
 from tests.core.histories import BASELINE, START, happenings, legal
 from tests.core.runs import answered, proposed
 from tests.core.test_snapshot import attributes
@@ -161,7 +160,7 @@ def test_only_what_came_later_is_replayed(folder: Path, monkeypatch: pytest.Monk
             seen.append(line)
             yield line, event
 
-    monkeypatch.setattr("opro_cli.store.follow.read_numbered_events", watched)
+    monkeypatch.setattr("opro_cli.store.replay.read_numbered_events", watched)
     with suppress(OproError):  # a session after the end of a finished run
         read_run(folder)
     assert seen == [lines]
@@ -201,7 +200,7 @@ def test_a_snapshot_of_other_settings_or_another_opro_is_none(
     folder = copy_of(3, tmp_path)
     keep(folder)
     with monkeypatch.context() as other:
-        other.setattr(snapshot, "__version__", "0.0.9")
+        other.setattr(replay, "__version__", "0.0.9")
         assert covered(folder) == 0
     assert covered(folder) > 0
     identity = json.loads((folder / "run.json").read_bytes())
@@ -261,7 +260,7 @@ def test_a_folder_that_takes_none_is_read_all_the_same(
 
     folder = copy_of(3, tmp_path)
     monkeypatch.setattr(run_folder, "_MUCH", 0)
-    monkeypatch.setattr(snapshot, "write_atomically", full)
+    monkeypatch.setattr(replay, "write_atomically", full)
     assert read_run(folder).status == "finished"
     assert not (folder / SNAPSHOT).exists()
 

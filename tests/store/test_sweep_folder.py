@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from opro_cli.core.sweep.cells import Cell
+from opro_cli.core.sweep import Cell
 from opro_cli.errors import RunFolderError
-from opro_cli.store.find import is_sweep
+from opro_cli.store.folders import is_sweep
 from opro_cli.store.sweep_folder import (
     RecordedSweep,
     hold_sweep,

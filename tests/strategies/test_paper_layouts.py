@@ -6,9 +6,8 @@ import pytest
 
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.strategies.opro import MetaPromptStrategy
+from opro_cli.strategies.opro import MetaPromptStrategy, shown_score
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
-from opro_cli.strategies.wording import shown_score
 
 ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)
 PAST = (TrajectoryEntry("Guess.", 0.255), TrajectoryEntry("Think.", 0.5))

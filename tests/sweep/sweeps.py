@@ -15,7 +15,7 @@ from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.sweep.cells import Job, require_ready
 from opro_cli.sweep.claims import NOTHING
 from opro_cli.sweep.file import SweepCell, load_sweep
-from opro_cli.sweep.launch.engine import SweepEngine
+from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.limits import Limits, Permits, build_permits
 from opro_cli.sweep.shared_budget import Ceiling, SharedBudget
 from tests.server import LocalServer, Options, load_answers

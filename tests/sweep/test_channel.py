@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from opro_cli.calls.budget import Spent
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import BudgetReached, OproError
 from opro_cli.sweep.launch.cell_process import AskedLimits
-from opro_cli.sweep.launch.channel import CellChannel
-from opro_cli.sweep.launch.messages import (
+from opro_cli.sweep.launch.channel import (
     Answer,
     Answered,
     Ask,
+    CellChannel,
     CellProgress,
     Ended,
     Failed,

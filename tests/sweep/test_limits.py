@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.calls.budget import Spent
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import (
     BudgetSettings,

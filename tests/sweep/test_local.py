@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from opro_cli.calls.budget import Spent
-from opro_cli.calls.limits import ConcurrencyLimit, RateLimiter
+from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.processes import LONGEST_LINE
 from opro_cli.sweep.cells import Job
-from opro_cli.sweep.launch import child
+from opro_cli.sweep.launch import local
 from opro_cli.sweep.launch.local import LocalEngine
 from opro_cli.sweep.limits import Limits, Permits
 from tests.sweep.sweeps import lasts, limits_of
@@ -54,7 +54,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> Programs:
                 stderr=asyncio.subprocess.PIPE,
             )
 
-        monkeypatch.setattr(child, "start_module", start)
+        monkeypatch.setattr(local, "start_module", start)
 
     return use
 
@@ -99,7 +99,7 @@ async def test_a_line_without_an_end_is_not_read_on_and_on(programs: Programs) -
     programs('for _ in range(100): sys.stdout.write("x" * 10**6)')
     last = await work("a")
     size = int(last["a"]["error"].split("found ")[1].split(" ")[0].replace(",", ""))
-    assert LONGEST_LINE < size <= LONGEST_LINE + child.CHUNK
+    assert LONGEST_LINE < size <= LONGEST_LINE + local.CHUNK
 
 
 async def test_a_cell_that_does_not_listen_holds_up_nobody(programs: Programs) -> None:

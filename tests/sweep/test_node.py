@@ -12,7 +12,7 @@ import pytest
 from opro_cli.errors import OproError
 from opro_cli.processes import LONGEST_LINE
 from opro_cli.sweep.cells import Job
-from opro_cli.sweep.launch import child
+from opro_cli.sweep.launch import local
 from opro_cli.sweep.launch.node import LENT, CellActor, News
 
 START = """
@@ -47,7 +47,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Start:
                 stderr=asyncio.subprocess.PIPE,
             )
 
-        monkeypatch.setattr(child, "start_module", start)
+        monkeypatch.setattr(local, "start_module", start)
 
     return use
 
@@ -134,4 +134,4 @@ async def test_a_line_without_an_end_is_an_error_and_the_copy_is_gone(program: S
 async def test_how_a_process_died_is_told(program: Start) -> None:
     program('print("out of luck", file=sys.stderr); os.kill(os.getpid(), 9)')
     last = await listen(await started(), 6)
-    assert (last.end, last.messages, last.journal) == (child.Exit(-9, "out of luck"), b"", b"")
+    assert (last.end, last.messages, last.journal) == (local.Exit(-9, "out of luck"), b"", b"")

@@ -18,12 +18,12 @@ from opro_cli.calls.budget import Spent
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.errors import OproError
+from opro_cli.store.folders import is_locked
 from opro_cli.store.journal import FileJournal
-from opro_cli.store.lock import is_locked
 from opro_cli.sweep.cells import Job, prepare_run
 from opro_cli.sweep.launch import ray
-from opro_cli.sweep.launch.child import Exit
-from opro_cli.sweep.launch.messages import Ask, CellProgress, Ended, FromCell, encode
+from opro_cli.sweep.launch.channel import Ask, CellProgress, Ended, FromCell, encode
+from opro_cli.sweep.launch.local import Exit
 from opro_cli.sweep.launch.node import LENT, News
 from opro_cli.sweep.launch.ray import ATTEMPTS, RayEngine
 from tests.fakes.ray_here import ActorDiedError, ActorUnavailableError, RayHere

@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
-from opro_cli.testing.scripted import ScriptedModel, ScriptRanOut
+from opro_cli.testing.session import ScriptedModel, ScriptRanOut
 from tests.guards import TestReachedTheNetwork, check
 from tests.wire.conftest import asking
 

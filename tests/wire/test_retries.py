@@ -11,7 +11,7 @@ import pytest
 from opro_cli.calls.attempts import RetryPolicy, call_with_retries
 from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
-from opro_cli.testing.scripted import ScriptedModel
+from opro_cli.testing.session import ScriptedModel
 from tests.server import Fault
 from tests.wire.conftest import Wire, asking
 

@@ -9,7 +9,7 @@ from itertools import repeat
 from operator import mul
 from typing import NamedTuple
 
-from opro_cli.core.run.answers import Answers
+from opro_cli.core.run.candidates import Answers
 
 NODES = tuple(-3.6 + 0.3 * index for index in range(25))
 """Grid for a standard normal ease; sums over it are close to integrals."""

@@ -54,7 +54,7 @@ from opro_cli.core.racing.abilities import (
     estimate_prior,
     measure_abilities,
 )
-from opro_cli.core.run.answers import Answers, Estimate
+from opro_cli.core.run.candidates import Answers, Estimate
 from opro_cli.core.stats.intervals import Z_95, Interval
 
 BLOCK = 10

@@ -1,16 +1,166 @@
-"""Candidates, and the proposals that they come from."""
+"""Candidates, the proposals that they come from, and their answers and scores on a split."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from opro_cli.core.run.answers import Answers, Score
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
-from opro_cli.core.task.candidate import Content, decode_content
+from opro_cli.core.stats.intervals import Interval, wilson_interval
 from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.prompt import Content, decode_content
+
+CACHED = -1
+"""The session of an answer that came from the answer cache: nobody knows when it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How a candidate did on a split so far.
+
+    mean: sum of scores / n, unreadable and refused answers counting 0 (and told apart).
+    n: questions answered, without those left out. refused: questions that the scorer can never
+    answer. correct: answers with full score. interval: 95 %, Wilson. estimated: the candidate was
+    stopped early (core/racing/race), and mean and interval are what all questions would have given.
+    """
+
+    mean: float
+    n: int
+    correct: int
+    unreadable: int
+    interval: Interval
+    refused: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How an evaluator's values are read.
+
+    Attributes:
+        minimise: Lower values are better, as with a loss.
+        bounded: Values lie between 0 and 1: they are shares, with the intervals of shares.
+    """
+
+    minimise: bool = False
+    bounded: bool = True
+
+    def refuses(self, value: float) -> bool:
+        """Return True for a value that cannot be on this scale."""
+        return not math.isfinite(value) or (self.bounded and not 0.0 <= value <= 1.0)
+
+    def orient(self, value: float) -> float:
+        """Return a value as scores are kept, higher being better; its own inverse."""
+        return -value if self.minimise else value
+
+
+SHARE = Scale()
+"""Shares of right answers: what a metric gives."""
+
+
+class Estimate(NamedTuple):
+    """The score on all questions of a candidate that was stopped early, with its 95 % interval."""
+
+    mean: float
+    interval: Interval
+
+
+class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a replay makes many
+    """One question's outcome: the answer read (None: unreadable) and its score.
+
+    excluded: the scorer can never answer it and the score leaves it out. session: of the run, the
+    one in which the scorer was asked, counted from 1; CACHED where another run was. sent: when
+    the call was sent that was answered, seconds since the epoch.
+    """
+
+    answer: str | None
+    score: float | None
+    excluded: bool = False
+    session: int = 0
+    sent: float = 0.0
+
+
+@dataclass(slots=True)
+class Answers:
+    """One candidate's answers on one split, with their running sums."""
+
+    by_question: MutableMapping[int, Outcome] = field(default_factory=dict)
+    first_replies: dict[int, str] = field(default_factory=dict)
+    """Replies of the first round that wait for the second, or of the only one for their grade."""
+    second_replies: dict[int, str] = field(default_factory=dict)
+    """Replies of the second round that wait for their grade."""
+    keyed_replies: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Replies to an evaluator's calls, by the key of the call, until it has answered."""
+    correct: int = 0
+    unreadable: int = 0
+    refused: int = 0
+    excluded: int = 0
+    estimate: Estimate | None = None
+    """Set when the candidate was stopped early: nothing more is asked."""
+    partial: bool = False
+    """Has any answer a score strictly between 0 and 1?"""
+
+    def add(self, question: int, outcome: Outcome) -> None:
+        """Take in one new answer."""
+        self.by_question[question] = outcome
+        if self.first_replies or self.keyed_replies:
+            self._drop_replies(question)
+        score = outcome.score
+        if score is None:
+            self.unreadable += 1
+        elif score == 1.0:
+            self.correct += 1
+        elif score != 0.0:
+            self.partial = True
+
+    def refuse(self, question: int, *, exclude: bool, session: int = 0, sent: float = 0.0) -> None:
+        """Take in that one question can never be answered."""
+        self.by_question[question] = Outcome(None, None, exclude, session, sent)
+        self._drop_replies(question)
+        self.refused += 1
+        self.excluded += exclude
+
+    def _drop_replies(self, question: int) -> None:
+        for replies in (self.first_replies, self.second_replies, self.keyed_replies):
+            replies.pop(question, None)
+
+    def score(self) -> Score | None:
+        """The score so far; None before the first answer (nothing is not 0)."""
+        n = len(self.by_question) - self.excluded
+        mean = self.mean()
+        if mean is None:
+            return None
+        interval = self.estimate.interval if self.estimate else self._interval(mean, n)
+        estimated = self.estimate is not None
+        counts = (n, self.correct, self.unreadable)
+        return Score(mean, *counts, interval, self.refused, estimated)
+
+    def _interval(self, mean: float, n: int) -> Interval:
+        """The 95 % interval of a mean; of one that is no share, the mean alone."""
+        return wilson_interval(mean, n) if 0.0 <= mean <= 1.0 else Interval(mean, mean)
+
+    def mean(self) -> float | None:
+        """The mean of the score alone, which is asked for far more often."""
+        if self.estimate is not None:
+            return self.estimate.mean
+        n = len(self.by_question) - self.excluded
+        if not n:
+            return None
+        try:
+            return self.total() / n
+        except OverflowError:  # losses of 1e306, say, whose sum is no number
+            return math.fsum((outcome.score or 0.0) / n for outcome in self.by_question.values())
+
+    def total(self) -> float:
+        """The sum of the scores, None counting 0."""
+        if not self.partial:
+            return float(self.correct)
+        # fsum is exact, so the order of arrival cannot show in the last digit.
+        return math.fsum(outcome.score or 0.0 for outcome in self.by_question.values())
 
 
 @dataclass(slots=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
-from opro_cli.core.run.answers import Answers, Estimate, Outcome
-from opro_cli.core.run.candidates import Candidate, Proposals
+from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
 from opro_cli.core.run.events import SessionEnded, SessionStarted
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState

@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
-from opro_cli.core.run.answers import CACHED, SHARE, Estimate, Outcome, Scale
 from opro_cli.core.run.candidates import (
+    CACHED,
     LEAKS,
     REPEATED,
+    SHARE,
     Candidate,
+    Estimate,
+    Outcome,
     Proposals,
     ProposedText,
+    Scale,
     find_breach,
     list_texts,
     make_candidate_id,

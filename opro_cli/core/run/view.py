@@ -12,13 +12,11 @@ from typing import Any
 
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.memo import Memo
-from opro_cli.core.run.selection import choose_exemplars, get_mean, select_trajectory
+from opro_cli.core.run.selection import Memo, choose_exemplars, get_mean, select_trajectory
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
-from opro_cli.core.task.candidate import Content
 from opro_cli.core.task.example import Example, Message, Split
-from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 
 ReadReply = Callable[[str, Split, int], str | None]
 """The scorer's reply by candidate, split and question; None where none was kept."""

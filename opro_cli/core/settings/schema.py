@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from opro_cli.core.task.template import UnpairedBrace, parse_template
+from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 
 SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
 """A parameter of a URL that holds a secret."""

@@ -1,16 +1,110 @@
-"""Build the exact text sent to the scorer, and collect the material of a meta-prompt.
+"""What is optimized, a prompt or another solution, and the messages that a prompt becomes.
 
-Positions follow the reference (google-deepmind/opro, prompt_utils.gen_prompt), except `system`,
-which sends the instruction as a system message.
+In the journal a content is a text, as in every format, and beside it a form: "" for a bare
+instruction, else a JSON object with all that the text does not say. Positions of the instruction
+follow the reference (google-deepmind/opro, prompt_utils.gen_prompt), except `system`, which sends
+it as a system message. Templates such as "{title} {body}" build a question from the fields of a
+row; rows are untrusted, so a template can only name fields (no attributes, no conversions).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import Example, Message, Position
+
+GOLD = "gold"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A worked example that a prompt shows before the question.
+
+    Attributes:
+        row: The index of a training example.
+        shown: Its answer: GOLD for the gold answer, or the id of a candidate for the reply that
+            the scorer gave under that candidate.
+    """
+
+    row: int
+    shown: str = GOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the instruction stands and whether "Q:" and "A:" frame the question.
+
+    None leaves a choice to the config.
+    """
+
+    position: Position | None = None
+    qa_markers: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """An instruction, worked examples in their order, and where both stand."""
+
+    instruction: str
+    demos: tuple[Demo, ...] = ()
+    layout: Layout = Layout()
+
+    @property
+    def text(self) -> str:
+        """The instruction."""
+        return self.instruction
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A solution that is not a prompt: a pair of numbers, a tour, a program."""
+
+    text: str
+
+
+Content = Prompt | Solution
+
+
+def encode_form(content: Content) -> str:
+    """Return what the text of a content does not say, as canonical JSON; "" for nothing."""
+    if isinstance(content, Solution):
+        return '{"solution":true}'
+    if content == Prompt(content.instruction):
+        return ""
+    form = {
+        "demos": [[demo.row, demo.shown] for demo in content.demos],
+        "layout": asdict(content.layout),
+    }
+    return json.dumps(form, separators=(",", ":"), sort_keys=True)
+
+
+def decode_content(text: str, form: str) -> Content:
+    """Return the content with this text and form.
+
+    Raises:
+        ValueError: The form is not one that `encode_form` writes.
+    """
+    if not form:
+        return Prompt(text)
+    plain: Any = json.loads(form)
+    try:
+        if plain.get("solution"):
+            return Solution(text)
+        demos = tuple(Demo(int(row), str(shown)) for row, shown in plain["demos"])
+        content = Prompt(text, demos, Layout(**plain["layout"]))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not the form of a candidate: {form:.60}") from error
+    return content
+
+
+def as_content(candidate: Content | str) -> Content:
+    """Return a content; a string is an instruction."""
+    return Prompt(candidate) if isinstance(candidate, str) else candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +201,88 @@ def build_scorer_messages(
     if form.position == "system" and instruction:
         return (Message("system", instruction), user)
     return (user,)
+
+
+_AROUND = 20
+"""Characters on either side of a brace that a refusal quotes."""
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A placeholder for the value of a field."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal text and at least one field, in order."""
+
+    parts: tuple[str | Field, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The distinct names of the fields, in order of appearance."""
+        return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
+
+    def render(self, text_of: Callable[[str], str]) -> str:
+        """Return the text, with each field replaced by `text_of(name)`."""
+        return "".join(
+            text_of(part.name) if isinstance(part, Field) else part for part in self.parts
+        )
+
+
+class UnpairedBrace(ValueError):
+    """A brace of a template without the other one.
+
+    Attributes:
+        expected: What is missing, and how the character itself is written.
+        found: The template around the brace.
+    """
+
+    def __init__(self, token: re.Match[str]) -> None:
+        brace, text, at = token.group(), token.string, token.start()
+        other, side = ("}", "after") if brace == "{" else ("{", "before")
+        self.expected = f"a {other} {side} each {brace} ({brace}{brace} is the character itself)"
+        start, end = max(0, at - _AROUND), at + 1 + _AROUND
+        before, after = "…" if start else "", "…" if end < len(text) else ""
+        self.found = f"{before}{text[start:end]}{after}"
+        super().__init__(f"{self.expected}, found {self.found!r}")
+
+
+def parse_template(setting: str) -> Template:
+    r"""Parse a field name ("question") or a template ("{title}\n{body}", with `{{` for a brace).
+
+    Raises ValueError that says what was expected.
+    """
+    if "{" not in setting and "}" not in setting:
+        return Template((Field(setting),))
+    parts: list[str | Field] = []
+    literal, end = "", 0
+    for token in _TOKEN.finditer(setting):
+        literal += setting[end : token.start()]
+        end = token.end()
+        if token.group() in ("{{", "}}"):
+            literal += token.group()[0]
+            continue
+        _check_field(token)
+        if literal:
+            parts.append(literal)
+        parts.append(Field(token.group(1)))
+        literal = ""
+    literal += setting[end:]
+    if literal:
+        parts.append(literal)
+    template = Template(tuple(parts))
+    if not template.fields:
+        raise ValueError("a template that names at least one field, such as {question}")
+    return template
+
+
+def _check_field(token: re.Match[str]) -> None:
+    where = f"at character {token.start() + 1}"
+    if token.group(1) is None:
+        raise UnpairedBrace(token)
+    if not token.group(1).strip():
+        raise ValueError(f"the name of a field between the braces {where}")

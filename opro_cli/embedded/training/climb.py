@@ -20,8 +20,8 @@ from typing import Literal, Protocol, get_args
 
 from opro_cli.core.task.example import Example
 from opro_cli.core.task.prompt import MetaPromptMaterial, TrajectoryEntry
-from opro_cli.embedded.chat import join_messages
 from opro_cli.embedded.config import OPTIMIZER, SCORER
+from opro_cli.embedded.prompts import join_messages
 from opro_cli.embedded.training.corpus import USUAL_FORM, bbh_rows
 from opro_cli.embedded.training.evaluate import Player, Rows, validation_questions
 from opro_cli.embedded.training.families import FAMILIES, Family

@@ -11,7 +11,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from opro_cli.core.task.prompt import PromptFormat, build_scorer_messages
-from opro_cli.embedded.chat import join_messages
+from opro_cli.embedded.prompts import join_messages
 from opro_cli.embedded.training.families import Family, draw_question
 from opro_cli.embedded.training.grammar import (
     EMPTY,

@@ -14,11 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
-from opro_cli.embedded.chat import ChatFormat
 from opro_cli.embedded.config import SCORER
 from opro_cli.embedded.decoding import decode
 from opro_cli.embedded.mistral import Mistral, load_checkpoint
-from opro_cli.embedded.prompts import Prompt
+from opro_cli.embedded.prompts import ChatFormat, Prompt
 from opro_cli.embedded.training.battery import Probe, battery
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows, scorer_prompt
 from opro_cli.embedded.training.families import FAMILIES, Family, draw_question

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.embedded.chat import join_messages
+from opro_cli.embedded.prompts import join_messages
 from opro_cli.embedded.training.corpus import OTHER_FORMS, USUAL_FORM, Turn, bbh_questions
 from opro_cli.embedded.training.families import FAMILIES, PHRASES, Family, draw_question
 from opro_cli.embedded.training.grammar import (
@@ -27,7 +27,7 @@ from opro_cli.embedded.training.grammar import (
     draw_instruction,
 )
 from opro_cli.embedded.training.posterior import Scored, proposals
-from opro_cli.strategies import wording
+from opro_cli.strategies import opro
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
@@ -47,7 +47,7 @@ class Layout:
 
 def layouts(form: PromptFormat) -> list[tuple[Layout, float]]:
     """Every layout that the tool writes at `form`, and how often it is shown."""
-    tag = wording.wanted(form).tag
+    tag = opro.wanted(form).tag
     tagged = (f"<{tag}>", f"</{tag}>")
     known = [
         (Layout(OproStrategy(), tagged), 0.5),
@@ -150,14 +150,14 @@ def _entry(rng: random.Random, entry: Scored) -> TrajectoryEntry:
 def layout_phrases() -> tuple[str, ...]:
     """What the layouts always say in the same words, and the questions' own phrases."""
     positions: tuple[Position, ...] = ("Q_begin", "A_begin")
-    words = [wording.wanted(PromptFormat(position, qa_markers=True)) for position in positions]
+    words = [opro.wanted(PromptFormat(position, qa_markers=True)) for position in positions]
     return (
-        wording.PALM_TASK.strip(),
-        wording.PALM_EXEMPLARS.strip(),
-        wording.PALM_REQUEST,
-        wording.GPT_EXEMPLARS.strip(),
-        *(wording.gpt_task(each, top).strip() for each in words for top in (1, 20, 100)),
-        *(wording.gpt_request(each) for each in words),
+        opro.PALM_TASK.strip(),
+        opro.PALM_EXEMPLARS.strip(),
+        opro.PALM_REQUEST,
+        opro.GPT_EXEMPLARS.strip(),
+        *(opro.gpt_task(each, top).strip() for each in words for top in (1, 20, 100)),
+        *(opro.gpt_request(each) for each in words),
         "\n\ntext:\n",
         "\nscore:\n",
         "\n\nPrecision:",

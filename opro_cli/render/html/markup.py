@@ -10,7 +10,7 @@ import html
 import unicodedata
 from collections.abc import Iterable
 
-from opro_cli.core.characters import BLANK_LETTERS, MAX_MARKS, escape
+from opro_cli.render.safe import BLANK_LETTERS, MAX_MARKS, escape
 
 _LINE_END = "⏎"
 _GLYPHS = {"\t": "⇥", "\r": "␍"}

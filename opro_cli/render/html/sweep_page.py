@@ -14,16 +14,26 @@ from opro_cli.render.html.page import build_nav, build_page, read_asset
 from opro_cli.render.html.view import limit_text, note, plot_interval, table, table_box
 from opro_cli.render.safe import display_instruction
 from opro_cli.reports.formats import format_points, pluralize
-from opro_cli.reports.sweeps import words
-from opro_cli.reports.sweeps.measured import MeasuredCell
+from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
+    NOTHING,
+    READ,
+    SEEN,
+    TRANSFER,
     SweepReport,
     describe_counted,
     describe_gain,
     describe_these_tasks,
+    format_choice,
+    format_estimate,
+    format_matrix_cell,
+    format_task_mean,
+    format_test_score,
+    format_winner_gain,
+    format_worth,
+    sign,
 )
-from opro_cli.reports.sweeps.tasks import MatrixKey
 from opro_cli.reports.sweeps.winners import RULE, Winner, Worth
 
 _HEADLINES = {
@@ -62,7 +72,7 @@ def _build_verdict(report: SweepReport) -> Markup:
     kind, word = "none", "– No gain can be told"
     if report.gain.estimate is not None:
         interval = report.gain.estimate.interval
-        kind, word = _HEADLINES[words.sign(interval.low, interval.high)]
+        kind, word = _HEADLINES[sign(interval.low, interval.high)]
     sentences = filter(
         None,
         (
@@ -87,18 +97,18 @@ def _build_matrix(report: SweepReport) -> Markup:
     def build_tile(task: str, variant: str) -> Tile:
         square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
-        lines = words.format_matrix_cell(square)
+        lines = format_matrix_cell(square)
         return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
 
     means = [
-        Tile(words.format_task_mean(over), over.estimate.mean, over.estimate.interval)
+        Tile(format_task_mean(over), over.estimate.mean, over.estimate.interval)
         if over.estimate
-        else Tile((words.NOTHING,), is_empty=True)
+        else Tile((NOTHING,), is_empty=True)
         for over in report.by_variant.values()
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
     tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
-    return join([note(words.READ), _build_tint_key(), tiles])
+    return join([note(READ), _build_tint_key(), tiles])
 
 
 def _build_winners(report: SweepReport) -> Markup | None:
@@ -118,10 +128,10 @@ def _build_winner(winner: Winner, limit: int) -> list[Markup | str]:
         join([bdi(winner.task), " ★" if winner.is_first else ""]),
         bdi(winner.scorer),
         bdi(winner.cell.name),
-        words.format_choice(winner),
-        words.format_test_score(winner.start),
-        words.format_test_score(winner.test),
-        words.format_winner_gain(winner),
+        format_choice(winner),
+        format_test_score(winner.start),
+        format_test_score(winner.test),
+        format_winner_gain(winner),
         element("span", text, class_="text"),
     ]
 
@@ -140,7 +150,7 @@ def _build_transfer(report: SweepReport) -> Markup | None:
                 for target, worth in zip(transfer.targets, row, strict=True)
             ]
             rows.append((winner.cell.name, tiles))
-        explanation = note(words.TRANSFER, *([words.SEEN] if transfer.seen else []))
+        explanation = note(TRANSFER, *([SEEN] if transfer.seen else []))
         matrix = build_heat_map("Winners on other tasks and models", titles, rows)
         parts += [explanation, _build_tint_key(), matrix]
     if transfer.missing:
@@ -151,7 +161,7 @@ def _build_transfer(report: SweepReport) -> Markup | None:
 
 
 def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
-    lines, comparison = words.format_worth(worth, home=home), worth.against_start
+    lines, comparison = format_worth(worth, home=home), worth.against_start
     if comparison is None or not comparison.together:
         return Tile(lines, is_empty=worth.score is None)
     return Tile(lines, comparison.difference, comparison.interval)
@@ -164,10 +174,10 @@ def _build_cells(report: SweepReport) -> Markup:
 
 def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
     scores = [
-        words.format_test_score(candidate.score("test") if candidate else None)
+        format_test_score(candidate.score("test") if candidate else None)
         for candidate in (cell.start, cell.best)
     ]
-    gain, counted_in = words.NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
+    gain, counted_in = NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
     if not cell.left_out:
         gains = cell.gains.values()
         gain = f"{format_points(sum(gains) / len(gains))} points"
@@ -203,7 +213,7 @@ def _plot_gain(name: str, about: str, gain: Estimate, reach: float, kind: str = 
     def place_gain(value: float) -> str:
         return f"{round(50 + 49 * value / reach, 2):g}%"
 
-    interval, figures = gain.interval, f"{words.format_estimate(gain)} points"
+    interval, figures = gain.interval, f"{format_estimate(gain)} points"
     return plot_interval(
         bdi(name, 120),
         element("span", element("b", figures), " ", element("small", about), class_="worth"),

@@ -35,7 +35,7 @@ from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.result import serialize_spend
 from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
-from opro_cli.sweep.launch.messages import (
+from opro_cli.sweep.launch.channel import (
     Answer,
     Answered,
     Ask,

@@ -13,7 +13,7 @@ from typing import Any
 from opro_cli.app.report import REPORT
 from opro_cli.store.run_folder import CONFIG_COPY
 from opro_cli.sweep.cells import Job
-from opro_cli.sweep.launch.child import Child, Exit
+from opro_cli.sweep.launch.local import Child, Exit
 
 EVERY = 0.02
 """Seconds between two looks at a journal that grows."""

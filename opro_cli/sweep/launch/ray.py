@@ -27,9 +27,7 @@ from opro_cli.errors import OproError, RunBusyError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.store.journal import FileJournal
 from opro_cli.sweep.cells import Job, prepare_run
-from opro_cli.sweep.launch.channel import CellChannel
-from opro_cli.sweep.launch.engine import Report
-from opro_cli.sweep.launch.messages import Ended, Refused
+from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report
 from opro_cli.sweep.launch.node import JOURNAL, LENT, RETURNED, ActorLine, CellActor
 from opro_cli.sweep.limits import Limits
 

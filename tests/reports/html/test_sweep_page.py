@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.core.sweep.cells import Cell
+from opro_cli.core.sweep import Cell
 from opro_cli.render.html.page import read_asset
 from opro_cli.render.html.sweep_page import Tile, build_heat_map, render_sweep_report
+from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
-from opro_cli.reports.sweeps.tasks import SweptCell
 from tests.hostile.cases import CASES, Hostile, named, together
 from tests.hostile.conftest import obeyed_in
 from tests.reports.html.pages import parsed, shape

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from opro_cli.core.sweep.cells import Cell
+from opro_cli.core.sweep import Cell
 from opro_cli.reports.recorded import RecordedRun, Status
-from opro_cli.reports.sweeps.tasks import SweptCell
+from opro_cli.reports.sweeps.measured import SweptCell
 from tests.core.runs import new_state, proposed
 from tests.reports.runs import RIGHT, WRONG, answer_all, recorded
 

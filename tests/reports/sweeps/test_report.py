@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_cli.render.html.sweep_page import render_sweep_report
-from opro_cli.render.sweep_report import format_sweep
+from opro_cli.render.matrices import format_sweep
 from opro_cli.reports.sweeps.data import serialize_sweep
 from opro_cli.reports.sweeps.measured import (
     MeanOverTasks,
+    SweptCell,
     average_over_tasks,
     build_matrix,
     measure_cells,
@@ -26,7 +27,6 @@ from opro_cli.reports.sweeps.report import (
     describe_gain,
     describe_these_tasks,
 )
-from opro_cli.reports.sweeps.tasks import SweptCell
 from opro_cli.reports.sweeps.winners import choose_winners
 from tests.reports.html.pages import parsed
 from tests.reports.sweeps.cells import cell, run_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.tasks import MatrixKey, SweptCell, locate_cells
+from opro_cli.reports.sweeps.measured import MatrixKey, SweptCell, locate_cells
 from tests.reports.sweeps.cells import cell, run_of
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from opro_cli.render.sweep_report import format_sweep_diff
+from opro_cli.render.matrices import format_sweep_diff
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
+from opro_cli.reports.sweeps.measured import SweptCell, locate_cells
 from opro_cli.reports.sweeps.report import (
     SweepDiff,
     SweepReport,
     build_sweep_report,
     describe_difference,
     diff_sweeps,
+    format_worth,
 )
-from opro_cli.reports.sweeps.tasks import SweptCell, locate_cells
 from opro_cli.reports.sweeps.winners import list_prompts
-from opro_cli.reports.sweeps.words import format_worth
 from tests.core.runs import new_state
 from tests.reports.runs import answer_all, recorded
 from tests.reports.sweeps.cells import cell, run_of

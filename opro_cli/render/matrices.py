@@ -1,4 +1,4 @@
-"""The report on a sweep, or on two, for a terminal and as Markdown."""
+"""The report on a sweep and the matrix of an evaluation, for a terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
-from opro_cli.render.consoles import print_blocks
-from opro_cli.render.safe import display_instruction
+from opro_cli.core.stats.paired import ALPHA
+from opro_cli.render.consoles import print_blocks, print_lines, print_table
+from opro_cli.render.safe import display_instruction, printable
 from opro_cli.render.tables import (
     Block,
+    Column,
     Heading,
     Paragraph,
+    Styled,
     Table,
     Untrusted,
     format_blocks,
     format_code,
 )
-from opro_cli.reports.formats import format_points, pluralize
-from opro_cli.reports.sweeps import words
-from opro_cli.reports.sweeps.measured import MeasuredCell
+from opro_cli.reports import formats
+from opro_cli.reports.formats import format_count, format_points, pluralize
+from opro_cli.reports.matrix import MatrixColumn, MatrixEntry
+from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
+    NOTHING,
+    READ,
+    SEEN,
+    TRANSFER,
     CellPair,
     SweepDiff,
     SweepReport,
@@ -30,8 +38,14 @@ from opro_cli.reports.sweeps.report import (
     describe_difference,
     describe_gain,
     describe_these_tasks,
+    format_choice,
+    format_estimate,
+    format_matrix_cell,
+    format_task_mean,
+    format_test_score,
+    format_winner_gain,
+    format_worth,
 )
-from opro_cli.reports.sweeps.tasks import MatrixKey
 from opro_cli.reports.sweeps.winners import RULE, Transfer
 
 _LEAST = 30
@@ -71,7 +85,7 @@ def _report_sweep(report: SweepReport) -> Iterator[Block]:
         yield _build_left_out(report)
     yield Heading("test scores")
     yield _build_matrix(report)
-    yield Paragraph((words.READ,), "note")
+    yield Paragraph((READ,), "note")
     yield Heading("mean gain of each task")
     yield _build_tasks(report)
     yield Paragraph((INTERVAL,), "note")
@@ -91,9 +105,9 @@ def _report_transfer(report: SweepReport) -> Iterator[Block]:
     yield Heading("transfer")
     if transfer.asked:
         yield _build_transfer(transfer)
-        yield Paragraph((words.TRANSFER,), "note")
+        yield Paragraph((TRANSFER,), "note")
         if transfer.seen:
-            yield Paragraph((words.SEEN,), "note")
+            yield Paragraph((SEEN,), "note")
     if transfer.missing:
         squares = f"{pluralize(transfer.missing, 'square')} not asked yet: "
         yield Paragraph((squares, Untrusted(f"opro eval --sweep {shlex.quote(report.name)}")))
@@ -133,11 +147,14 @@ def _build_matrix(report: SweepReport) -> Table:
     rows = (
         (
             Untrusted(task),
-            *(_stack(words.format_matrix_cell(cells.get(MatrixKey(task, v)))) for v in variants),
+            *(_stack(format_matrix_cell(cells.get(MatrixKey(task, v)))) for v in variants),
         )
         for task in tasks
     )
-    means = ("mean gain", *(_stack(words.format_task_mean(report.by_variant[v])) for v in variants))
+    means = (
+        "mean gain",
+        *(_stack(format_task_mean(report.by_variant[v])) for v in variants),
+    )
     return Table.build(("", *map(Untrusted, variants)), (*rows, means), least=_LEAST)
 
 
@@ -152,9 +169,9 @@ def _build_winners(report: SweepReport) -> Table:
             Untrusted(winner.task),
             Untrusted(winner.scorer),
             Untrusted(winner.cell.name),
-            f"{words.format_choice(winner)}{' ★' if winner.is_first else ''}",
-            words.format_test_score(winner.test),
-            words.format_winner_gain(winner),
+            f"{format_choice(winner)}{' ★' if winner.is_first else ''}",
+            format_test_score(winner.test),
+            format_winner_gain(winner),
         )
         for winner in report.winners
     )
@@ -164,12 +181,12 @@ def _build_winners(report: SweepReport) -> Table:
 def _build_transfer(transfer: Transfer) -> Table:
     """Return start prompts and winners as rows, each task under each scorer as a column."""
     titles = [Untrusted(f"{target.task} / {target.model}") for target in transfer.targets]
-    starts = ("start prompt", *(_stack(words.format_worth(worth)) for worth in transfer.starts))
+    starts = ("start prompt", *(_stack(format_worth(worth)) for worth in transfer.starts))
     rows = (
         (
             Untrusted(winner.cell.name),
             *(
-                _stack(words.format_worth(worth, home=target.key == (winner.task, winner.scorer)))
+                _stack(format_worth(worth, home=target.key == (winner.task, winner.scorer)))
                 for target, worth in zip(transfer.targets, row, strict=True)
             ),
         )
@@ -206,9 +223,79 @@ def _build_left_out(report: SweepReport) -> Table:
 
 def _list_pair(pair: CellPair) -> tuple[str, ...]:
     before, after = (
-        words.format_test_score(cell.best.score("test")) if cell.best else words.NOTHING
+        format_test_score(cell.best.score("test")) if cell.best else NOTHING
         for cell in (pair.before, pair.after)
     )
-    difference = words.format_estimate(pair.difference) if pair.difference else words.NOTHING
+    difference = format_estimate(pair.difference) if pair.difference else NOTHING
     on = f"{pair.shared} questions" if pair.shared else pair.why
     return Untrusted(pair.before.name), before, after, difference, on
+
+
+_PROMPT = 60
+"""Terminal cells of a prompt."""
+_MARKS = {"better": ("▲", "green"), "worse": ("▼", "red"), "": (" ", "")}
+_EXPLANATION = (
+    "▲ ▼ better or worse than the first prompt: paired test on the same questions, "
+    "p < 0.05 after Holm's correction. Other differences may be chance."
+)
+
+
+def print_matrix(prompts: Sequence[str], columns: Sequence[MatrixColumn], console: Console) -> None:
+    """Print scores, intervals and marks, and what the marks mean."""
+    titles = (
+        f"{printable(c.dataset)}\n{printable(c.model)}\n{format_count(c.questions)} questions"
+        for c in columns
+    )
+    rows = (
+        (_show_prompt(prompt), *(_format_entry(column.entries[index]) for column in columns))
+        for index, prompt in enumerate(prompts)
+    )
+    heads = (Column("prompt"), *(Column(title, right=True) for title in titles))
+    print_table(console, Table(heads, tuple(rows)), gap=3)
+    if len(prompts) > 1:
+        print_lines(console, "", [_EXPLANATION], "dim")
+    print_lines(console, "", _list_unmarked(prompts, columns), "yellow")
+
+
+def _show_prompt(prompt: str) -> str:
+    return printable(display_instruction(prompt), _PROMPT)
+
+
+def _format_entry(entry: MatrixEntry) -> str:
+    if entry.score is None:
+        return "-"
+    interval = entry.score.interval
+    return Styled(
+        (f"{formats.format_percent(entry.score.mean)} ", ""),
+        _MARKS[entry.mark],
+        (f"\n{formats.format_bounds(interval.low, interval.high)}  ", "dim"),
+    )
+
+
+def _list_unmarked(prompts: Sequence[str], columns: Sequence[MatrixColumn]) -> Iterator[str]:
+    """Yield which prompts have no mark although their scores differ, and why."""
+    for column in columns:
+        first, *others = column.entries
+        for prompt, entry in zip(prompts[1:], others, strict=True):
+            if reason := _explain_unmarked(first, entry):
+                where = f"{printable(column.dataset)}, {printable(column.model)}"
+                yield f"{where}: no mark for “{_show_prompt(prompt)}”, {reason}"
+
+
+def _explain_unmarked(first: MatrixEntry, entry: MatrixEntry) -> str:
+    comparison = entry.against_first
+    if comparison is None or entry.mark:
+        return ""
+    if not comparison.together:
+        return (
+            f"asked {formats.format_moment(entry.asked)}; the first prompt was asked "
+            f"{formats.format_moment(first.asked)}, and the model may have changed in between. "
+            "`--fresh` asks them all in one session."
+        )
+    refused = comparison.only_first + comparison.only_second
+    if refused and comparison.p_value < ALPHA <= comparison.guarded_p:
+        return (
+            f"since the model refused {pluralize(refused, 'question')} under one of the two "
+            "prompts only: they are left out of the scores, and counted against the difference."
+        )
+    return ""

@@ -1,1 +1,0 @@
-"""A sweep's cells and where each of them stands."""

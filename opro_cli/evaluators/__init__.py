@@ -1,1 +1,0 @@
-"""Scoring a candidate on one example, with however many calls to models it takes."""

@@ -1,0 +1,350 @@
+"""Folders of runs and sweeps: found by name, locked while at work, made whole or not at all.
+
+A new folder is filled under a unique hidden name and renamed at the end. Its maker holds a lock on
+it, which the system releases when it dies, so what a dead maker left can be removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from opro_cli.errors import RunBusyError, RunFolderError
+from opro_cli.files import sync_folder
+
+PARTIAL_PREFIX = ".making-"
+"""The prefix of a folder that is still being made; such a folder is no run."""
+SWEEP = "sweep.json"
+"""The file that marks the folder of a sweep."""
+
+
+_MADE_BY_OPRO = re.compile(r"(?P<name>.+)-\d{8}-\d{6}-(?P<id>[0-9a-f]{4,8})")
+"""The name of a run's folder: the name in its config, the time, and random digits."""
+
+Note = Callable[[str], None]
+"""Takes a sentence for the user."""
+
+
+def find_run(runs_dir: Path, name: str, note: Note | None = None) -> Path:
+    """Return the run that a name means.
+
+    Args:
+        runs_dir: The folder of all runs.
+        name: A folder, the whole name of a run, the name in its config, or any unambiguous part
+            of its name.
+        note: Called with the choice where several runs have this name in their config: the newest.
+
+    Raises:
+        RunFolderError: It names no run, or is a part of several names.
+    """
+    matches = find_matching_runs(runs_dir, name)
+    if len(matches) > 1 and all(_get_config_name(run) == name for run in matches):
+        newest = matches.pop()
+        if note is not None:
+            note(f'"{name}" fits {len(matches) + 1} runs; taking the newest, {newest.name}')
+        return newest
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(run.name for run in matches[:6]) + (" …" if len(matches) > 6 else "")
+        raise RunFolderError(f'"{name}" fits {len(matches)} runs: {names}', "name more of it")
+    if name and _is_dir(Path(name)):
+        raise RunFolderError(
+            f"{name}: not a run folder (it has no run.json)", "`opro runs` lists the runs"
+        )
+    raise RunFolderError(
+        f'no run called "{name}" in {runs_dir}', "`opro runs` lists the runs; see --runs-dir"
+    )
+
+
+def find_matching_runs(runs_dir: Path, name: str) -> list[Path]:
+    """Return all runs that a name may mean, newest last."""
+    if not name:
+        return []
+    for folder in (Path(name), runs_dir / name):  # the latter: a cell as SWEEP/CELL
+        if _is_run(folder):
+            return [folder]
+    runs = list_runs(runs_dir)
+    exact = [run for run in runs if run.name == name]
+    named = [run for run in runs if _get_config_name(run) == name]
+    return exact or named or [run for run in runs if is_part(name, run.name)]
+
+
+def is_part(part: str, name: str) -> bool:
+    """Return True for a part of a run's name by which the run can be found.
+
+    A part may end inside the random digits only if it has them from the first one on.
+    """
+    made = _MADE_BY_OPRO.fullmatch(name)
+    start = made.start("id") if made else len(name)
+    return name.find(part, 0, start + len(part)) >= 0
+
+
+def _get_config_name(run: Path) -> str | None:
+    """Return the name that a run has in its config; None for a folder with a name of its own."""
+    made = _MADE_BY_OPRO.fullmatch(run.name)
+    return made["name"] if made else None
+
+
+def list_runs(runs_dir: Path) -> list[Path]:
+    """Return the run folders, newest last; [] without the directory."""
+    if not _is_dir(runs_dir):
+        return []
+    visible = (path for path in runs_dir.iterdir() if not path.name.startswith("."))
+    return sorted(filter(_is_run, visible), key=_get_creation_key)
+
+
+def find_last_run(runs_dir: Path) -> Path:
+    """Return the newest run."""
+    runs = list_runs(runs_dir)
+    if not runs:
+        raise RunFolderError(f"no runs in {runs_dir}", "start one with `opro optimize CONFIG`")
+    return runs[-1]
+
+
+def _get_creation_key(folder: Path) -> tuple[str, float]:
+    # The name has the second of creation; within one second the file's own time decides.
+    stamp = "-".join(folder.name.rsplit("-", 3)[1:3])
+    identity = folder / "run.json"
+    return stamp, (identity if identity.is_file() else folder).stat().st_mtime
+
+
+def find_sweep(runs_dir: Path, name: str) -> Path | None:
+    """Return the sweep with this folder or name, or with this part of one sweep's name.
+
+    None where there is no such sweep, and where the part also fits a run.
+    """
+    if not name:
+        return None
+    for folder in (Path(name), runs_dir / name):
+        if is_sweep(folder):
+            return folder
+    matches = [folder for folder in list_sweeps(runs_dir) if name in folder.name]
+    return matches[0] if len(matches) == 1 and not find_matching_runs(runs_dir, name) else None
+
+
+def list_sweeps(runs_dir: Path) -> list[Path]:
+    """Return the sweep folders by name; [] without the directory."""
+    try:
+        visible = (folder for folder in runs_dir.iterdir() if not folder.name.startswith("."))
+        return sorted(filter(is_sweep, visible))
+    except OSError:
+        return []
+
+
+def is_sweep(folder: Path) -> bool:
+    """Return True for the folder of a sweep."""
+    return _is_file(folder / SWEEP)
+
+
+def _is_run(folder: Path) -> bool:
+    """Return True for a run, even a damaged one, that is not still being made."""
+    if folder.name.startswith(PARTIAL_PREFIX):
+        return False
+    return any(_is_file(folder / name) for name in ("run.json", "events.jsonl"))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a folder without permission
+        return False
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def get_lock_path(journal: Path) -> Path:
+    """Return the lock file beside a journal."""
+    return journal.with_name(".lock")
+
+
+def get_pid_path(journal: Path) -> Path:
+    """Return the file with the process id of the lock's holder."""
+    return journal.with_name(".pid")
+
+
+def is_locked(journal: Path) -> bool:
+    """Return True while a process works on this run."""
+    return is_held(get_lock_path(journal))
+
+
+def is_held(path: Path) -> bool:
+    """Return True while a process holds the lock of this file.
+
+    Writes nothing, so that read-only runs can be asked about, by many at the same time.
+    """
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        # On a disk without such locks, filelock uses others.
+        return error.errno == errno.ENOSYS and not _try_lock(path)
+    return False
+
+
+def _try_lock(path: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path).acquire(blocking=False):
+            return True
+    except Timeout:
+        return False
+    except OSError:
+        return True
+
+
+def get_failure_path(journal: Path) -> Path:
+    """Return the file in which a process that cannot write its journal says why it ended."""
+    return journal.with_name(".failed")
+
+
+def note_failure(journal: Path, why: str) -> None:
+    """Note that the session failed, if the disk permits; the next session removes the note.
+
+    The journal gets no `SessionEnded` then: it lacks answers, so the calls in flight must stay
+    counted.
+    """
+    with suppress(OSError):
+        get_failure_path(journal).write_text(why, "utf-8", "backslashreplace")
+
+
+def build_busy_error(journal: Path) -> RunBusyError:
+    """Return the refusal of a second process on one run."""
+    message = f"{journal.parent}: another opro is working on this run"
+    try:
+        pid = int(get_pid_path(journal).read_text())
+    except (OSError, ValueError):  # the other process just takes or releases the lock
+        return RunBusyError(message, "wait for it to end, or stop it first")
+    return RunBusyError(
+        f"{message} (process {pid})",
+        f"wait for it to end, or stop it first (`kill {pid}` lets it finish the calls under way)",
+    )
+
+
+def make_folder(folder: Path, fill: Callable[[Path], None]) -> bool:
+    """Make a folder and its content in one step.
+
+    Args:
+        folder: Its final path; missing parents are made.
+        fill: Writes the content into the folder that it is given.
+
+    Returns:
+        False if `folder` exists already; it is left as it is.
+
+    Raises:
+        OSError: The disk refuses, and nothing is left behind.
+    """
+    make_durable_folder(folder.parent)
+    remove_partial_folders(folder.parent)
+    with _make_hidden_folder(folder.parent) as hidden:
+        fill(hidden)
+        sync_folder(hidden)
+        try:
+            hidden.rename(folder)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+                return False
+            raise
+    sync_folder(folder.parent)
+    return True
+
+
+def make_runs_dir(runs_dir: Path) -> None:
+    """Make the folder that runs are kept in, for git to ignore; one that is there stays as it is.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if runs_dir.exists():
+        return
+    make_durable_folder(runs_dir)
+    # Another process may have just written it; what the disk refuses, a run will meet as well.
+    with suppress(OSError), (runs_dir / ".gitignore").open("x") as file:
+        file.write("*\n")
+
+
+def make_durable_folder(folder: Path) -> None:
+    """Make a folder and its parents so that they survive power loss."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
+def remove_partial_folders(parent: Path) -> None:
+    """Remove the half-made folders of dead processes."""
+    for hidden in parent.glob(f"{PARTIAL_PREFIX}*"):
+        with suppress(OSError):  # a disk without such locks, or no permission
+            fd = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if _lock(fd):
+                    shutil.rmtree(hidden, ignore_errors=True)
+            finally:
+                os.close(fd)
+
+
+@contextmanager
+def _make_hidden_folder(parent: Path) -> Iterator[Path]:
+    """Make a locked hidden folder; remove it at the end unless it was renamed."""
+    fd = None
+    while fd is None:  # a process that cleaned up came between the two steps
+        hidden = parent / f"{PARTIAL_PREFIX}{secrets.token_hex(8)}"
+        hidden.mkdir()
+        fd = _open_locked(hidden)
+    try:
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(fd)
+
+
+def _open_locked(hidden: Path) -> int | None:
+    """Open and lock a folder that was just made; None if another process has removed it."""
+    fd = -1
+    try:
+        fd = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
+        if _lock_where_possible(fd) and os.path.samestat(os.fstat(fd), hidden.stat()):
+            return fd
+    except FileNotFoundError:
+        pass
+    if fd >= 0:
+        os.close(fd)
+    return None
+
+
+def _lock_where_possible(fd: int) -> bool:
+    """Take the lock of an open folder; True also on a disk without such locks.
+
+    There no other process can lock the folder to remove it either.
+    """
+    try:
+        return _lock(fd)
+    except OSError:
+        return True
+
+
+def _lock(fd: int) -> bool:
+    """Take the lock of an open folder; False if another process has it."""
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
