@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from opro_cli.cli.app import VERBS
+from opro_cli.cli.app import MODULES, VERBS
 from opro_cli.config.templates import schema_text
 from tests.config_reference import config_reference
 
@@ -44,7 +44,7 @@ def pages() -> dict[str, str]:
 def _commands() -> Iterator[str]:
     """Every command in the order of `opro --help`, those with verbs of their own verb by verb."""
     for verb in VERBS:
-        parsed = vars(import_module(f"opro_cli.cli.{verb}")).get(verb)
+        parsed = vars(import_module(f"opro_cli.cli.{MODULES.get(verb, verb)}")).get(verb)
         if isinstance(parsed, typer.Typer):
             for command in parsed.registered_commands:
                 yield f"{verb} {command.name or getattr(command.callback, '__name__', '')}"

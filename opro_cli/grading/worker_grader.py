@@ -18,7 +18,7 @@ from typing import Any
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.models.accounts import redact
-from opro_cli.models.http import Deadline
+from opro_cli.models.wire import Deadline
 from opro_cli.processes import count_cores, get_pipes, read_tail, start_module
 
 MOST = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 from opro_cli.models.accounts import OWN_SERVER_KEY, find_key_variable, redact
-from opro_cli.models.http import parse_json
 from opro_cli.models.providers import find_provider, get_provider, suggest_model
 
 LONGEST_WORDS = 300  # characters of a provider's own words in a message
@@ -24,6 +24,20 @@ PAGE = re.compile(r"<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 # no [^<>] here may become "." or cross a "<": a body of nothing but "<" must stay cheap to read
 TAGS = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNORECASE)
+
+
+def parse_json(text: str) -> Any:
+    """Decode JSON; None for anything else, and for data nested too deeply to decode."""
+    from msgspec.json import decode
+
+    try:
+        return decode(text)
+    except (ValueError, RecursionError):  # or half a character, which msgspec refuses
+        pass
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from typing import Any, cast
 import httpx
 
 from opro_cli.errors import ModelError
-from opro_cli.models import refusals
+from opro_cli.models import wire
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
-from opro_cli.models.http import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall, can_have_arrived
+from opro_cli.models.http import can_have_arrived
+from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
 
@@ -133,17 +134,17 @@ def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
     """Explain why a model did not answer, what to do about it, and whether to ask again."""
     causes, call = tuple(walk_causes(error)), bounded.call
     if any(isinstance(cause, AnswerTooLargeError) for cause in causes):
-        refusal = refusals.build_too_large_error(call)
+        refusal = wire.build_too_large_error(call)
     elif (answer := find_answer(causes)) is not None:
-        refusal = refusals.build_status_error(answer, call)
+        refusal = wire.build_status_error(answer, call)
     elif any(map(is_timeout, causes)):
-        refusal = refusals.build_timeout_error(call)
+        refusal = wire.build_timeout_error(call)
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        refusal = refusals.build_connection_error(call)
+        refusal = wire.build_connection_error(call)
     elif any(isinstance(cause, httpx.ReadError) for cause in causes):
-        refusal = refusals.build_broken_off_error(call)
+        refusal = wire.build_broken_off_error(call)
     elif (text := find_unreadable_text(causes)) is not None:
-        refusal = refusals.build_unreadable_error(text, call)
+        refusal = wire.build_unreadable_error(text, call)
     else:
         refusal = build_unsent_error(error, causes, bounded)
     return refusal
@@ -157,7 +158,7 @@ def build_unsent_error(
     refusal = read_refusal(extract_words(error, causes))
     code: int | None = getattr(error, "status_code", None)
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
-    return refusals.build_no_answer_error(
+    return wire.build_no_answer_error(
         refusal.words,
         call,
         None if code is None else suggest_remedy(code, refusal.meaning, call.name, call.api_base),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
-from opro_cli.models import refusals
+from opro_cli.models import wire
 from opro_cli.models.accounts import (
     CallPrices,
     Usage,
@@ -24,8 +24,9 @@ from opro_cli.models.accounts import (
     find_listing,
     require_key,
 )
-from opro_cli.models.http import Deadline, HttpAnswer, ModelCall, parse_json, replace_unsendable
+from opro_cli.models.error_texts import parse_json
 from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
+from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall, replace_unsendable
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost
@@ -98,7 +99,7 @@ class OpenAICompatibleModel:
             async with Deadline(self._timeout) as deadline:
                 answer = await http.post(self._build_body(request), call, deadline)
         except TimeoutError as error:
-            raise refusals.build_timeout_error(call) from error
+            raise wire.build_timeout_error(call) from error
         return read_reply(answer, call, self._prices)
 
     async def aclose(self) -> None:
@@ -176,17 +177,17 @@ MOST_TOKENS = 10**8
 def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatReply:
     """Read a chat completion; raises ModelError for any other answer."""
     if answer.status >= 300:
-        raise refusals.build_refusal(answer, call)
+        raise wire.build_refusal(answer, call)
     data = parse_json(answer.body)
     if isinstance(data, dict) and data.get("error") and not data.get("choices"):
-        raise refusals.build_error_in_answer(data["error"], answer, call)
+        raise wire.build_error_in_answer(data["error"], answer, call)
     choices: Any = data.get("choices") if isinstance(data, dict) else None
     if choices == []:
-        raise refusals.build_no_choices_error(call)
+        raise wire.build_no_choices_error(call)
     try:
         first, *more = map(read_choice, choices)
     except (TypeError, KeyError, AttributeError, ValueError):  # ValueError: {} or ""
-        raise refusals.build_unreadable_error(answer.body, call) from None
+        raise wire.build_unreadable_error(answer.body, call) from None
     usage, tier = read_usage(data.get("usage")), data.get("service_tier")
     return ChatReply(
         text=first.text,

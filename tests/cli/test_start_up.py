@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from opro_cli.cli.app import GROUPS, VERBS
+from opro_cli.cli.app import GROUPS, MODULES, VERBS
 from tests.bench.start_up import first_request
 from tests.cli.conftest import Opro
 
@@ -94,12 +94,12 @@ def test_a_config_is_checked_without_what_asks_models() -> None:
 
 
 def test_help_of_all_imports_no_verb() -> None:
-    assert not imported("--help") & {f"opro_cli.cli.{verb}" for verb in VERBS}
+    assert not imported("--help") & {f"opro_cli.cli.{MODULES.get(verb, verb)}" for verb in VERBS}
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_line_of_a_verb_is_the_first_of_its_help(verb: str) -> None:
-    module = import_module(f"opro_cli.cli.{verb}")
+    module = import_module(f"opro_cli.cli.{MODULES.get(verb, verb)}")
     function = vars(module).get(verb) or vars(module)[f"{verb}_"]
     if isinstance(function, typer.Typer):  # one with verbs of its own
         assert VERBS[verb] == function.info.help

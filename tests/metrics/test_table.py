@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from opro_cli.metrics import METRICS, create_metric
-from opro_cli.metrics.kinds import NumberMetric
+from opro_cli.metrics.number import NumberMetric
 
 KNOWN = "number, choice, boolean, exact, contains, regex, json, python"
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from opro_cli.errors import ModelError
-from opro_cli.models.http import Deadline
+from opro_cli.models.wire import Deadline
 from tests.server import Fault, LocalServer, Options
 from tests.server.threaded import serving
 from tests.wire.conftest import Model, Wire, asking, both

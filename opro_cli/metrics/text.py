@@ -1,8 +1,7 @@
-"""The kinds of answers: a text, a mention, a field of JSON, yes or no, an option, a number."""
+"""Grade answers that are a text: the whole, a mention, or a field of a JSON object."""
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from typing import Any
@@ -18,25 +17,8 @@ from opro_cli.reading.answer_text import (
     normalize_text,
     require_text,
 )
-from opro_cli.reading.boolean import FAMILY_OF, read_truth
-from opro_cli.reading.choice import read_letter
-from opro_cli.reading.final_answer import (
-    UNDECIDED,
-    Mark,
-    Undecided,
-    decide,
-    find_final_answer,
-    find_final_answer_in,
-)
-from opro_cli.reading.number import normalize_sentence, read_number
-from opro_cli.reading.numerals import (
-    Numeral,
-    find_numerals,
-    find_numerals_in,
-    is_same_number,
-    read_sole_numeral,
-)
-from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
+from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
+from opro_cli.reading.numerals import is_same_number, read_sole_numeral
 from opro_cli.reading.prose import is_left_open, is_void, split_lines
 from opro_cli.reading.reply_text import READ_LIMIT, is_repetition, select_answer_texts
 from opro_cli.reading.stated_text import (
@@ -249,118 +231,3 @@ def _is_same_value(answer: str, target: str) -> bool:
         return True
     wanted, given = read_sole_numeral(target), read_sole_numeral(answer)
     return wanted is not None and given is not None and is_same_number(given, wanted)
-
-
-class BooleanMetric:
-    """One of two words: yes or no, true or false, valid or invalid; see `boolean.read_truth`.
-
-    Only words of the target's family count, or of yes/no for true/false and the other way round.
-    """
-
-    def target(self, raw: str) -> str:
-        """Return yes, no, true, false, valid or invalid; raises ValueError for anything else."""
-        word = raw.strip().strip("\"'.()*- ").strip().lower()
-        if word not in FAMILY_OF:
-            raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
-        return word
-
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Return 1.0 for the target's word, 0.0 for its opposite; unreadable for other targets."""
-        if family := FAMILY_OF.get(example.target):
-            for text in select_answer_texts(reply, example.input):
-                if word := read_truth(text, family, example.input):
-                    return Grade(word, float(word == example.target))
-        return UNREADABLE
-
-
-_LETTER_AND_TEXT = re.compile(r"\(([A-Za-z])\)\s.*", re.DOTALL)
-
-
-class ChoiceMetric:
-    """One lettered option of the question, "(A)" to "(Z)".
-
-    Options are the lines "(A) text", "A) text" or "A. text" of `example.input`, or "(A) text
-    (B) text" on one line; a question without options allows every letter. The reply may give
-    the letter or the text of exactly one option. Several letters of which none is in answer
-    position, and a letter that the question does not list, are unreadable.
-    """
-
-    def target(self, raw: str) -> str:
-        """Return "(B)" for "B", "b)", "(B)" and "(B) text"; keep any other text.
-
-        `grade`, which knows the question, takes it for the text of an option. Raises ValueError
-        if `raw` is empty.
-        """
-        text = collapse_spaces(raw)
-        if not text:
-            raise ValueError("expected an option letter or the text of an option, found neither")
-        lettered = _LETTER_AND_TEXT.fullmatch(text)
-        letter = lettered[1] if lettered else read_lone_letter(text)
-        return f"({letter.upper()})" if letter else text
-
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Return 1.0 for the target's option, 0.0 for another one.
-
-        A target that is not the text of a listed option must be given literally.
-        """
-        options = find_options(example.input)
-        gold = _find_gold_letter(example.target, options)
-        for text in select_answer_texts(reply, example.input):
-            if gold is None and is_same_text(find_final_answer_in(text).text, example.target):
-                return Grade(collapse_spaces(example.target), 1.0)
-            letter = read_letter(text, example.input, options)
-            if letter is not None:
-                return Grade(f"({letter})", float(letter == gold))
-        return UNREADABLE
-
-
-def _find_gold_letter(target: str, options: dict[str, str]) -> str | None:
-    # "(C)" is always a letter, even if an option is "(A) C".
-    if canonical := re.fullmatch(r"\(([A-Z])\)", target):
-        return canonical[1]
-    return find_letter_by_text(target, options, whole=True) or read_lone_letter(target)
-
-
-class NumberMetric:
-    """A number, compared at the precision of the target; see `numerals.is_same_number`.
-
-    Thousands separators, the decimal comma, currency, units, LaTeX, fractions, scales ("5k", "two
-    dozen") and number words are read. Ranges, alternatives, calculations without a result, and
-    replies cut off before a result are unreadable.
-    """
-
-    def target(self, raw: str) -> str:
-        """Return the number without separators, currency, unit and all-zero decimals.
-
-        "1,234" -> "1234", "39.0" -> "39", "3.50" -> "3.50", "$12" -> "12", "3/4" -> "3/4",
-        "50%" -> "50%", "… #### 72" -> "72". Raises ValueError unless there is exactly one
-        number, or one at the final-answer marker.
-        """
-        return _parse_target(raw).text
-
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Return 1.0 for the same number, 0.0 for another or if the target is not a number."""
-        for text in select_answer_texts(reply, example.input):
-            if given := read_number(text, example.input):
-                break
-        else:
-            return UNREADABLE
-        try:
-            target = _parse_target(example.target)
-        except ValueError:
-            return Grade(given.text, 0.0)
-        return Grade(given.text, float(is_same_number(given, target)))
-
-
-@functools.lru_cache(maxsize=4096)
-def _parse_target(raw: str) -> Numeral:
-    final = find_final_answer(raw)
-    numbers = find_numerals(final.text)
-    if final.marks and numbers:
-        return numbers[0]
-    numbers = find_numerals(final.reply) or find_numerals_in(normalize_sentence(final.text))
-    if len(numbers) != 1:
-        raise ValueError(
-            f"expected one number, found {len(numbers) or 'none'} in {raw.strip()[-80:]!r}"
-        )
-    return numbers[0]

@@ -1,0 +1,56 @@
+"""Grade answers that are a number."""
+
+from __future__ import annotations
+
+import functools
+
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.reading.final_answer import find_final_answer
+from opro_cli.reading.number import normalize_sentence, read_number
+from opro_cli.reading.numerals import Numeral, find_numerals, find_numerals_in, is_same_number
+from opro_cli.reading.reply_text import select_answer_texts
+
+
+class NumberMetric:
+    """A number, compared at the precision of the target; see `numerals.is_same_number`.
+
+    Thousands separators, the decimal comma, currency, units, LaTeX, fractions, scales ("5k", "two
+    dozen") and number words are read. Ranges, alternatives, calculations without a result, and
+    replies cut off before a result are unreadable.
+    """
+
+    def target(self, raw: str) -> str:
+        """Return the number without separators, currency, unit and all-zero decimals.
+
+        "1,234" -> "1234", "39.0" -> "39", "3.50" -> "3.50", "$12" -> "12", "3/4" -> "3/4",
+        "50%" -> "50%", "… #### 72" -> "72". Raises ValueError unless there is exactly one
+        number, or one at the final-answer marker.
+        """
+        return _parse_target(raw).text
+
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """Return 1.0 for the same number, 0.0 for another or if the target is not a number."""
+        for text in select_answer_texts(reply, example.input):
+            if given := read_number(text, example.input):
+                break
+        else:
+            return UNREADABLE
+        try:
+            target = _parse_target(example.target)
+        except ValueError:
+            return Grade(given.text, 0.0)
+        return Grade(given.text, float(is_same_number(given, target)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_target(raw: str) -> Numeral:
+    final = find_final_answer(raw)
+    numbers = find_numerals(final.text)
+    if final.marks and numbers:
+        return numbers[0]
+    numbers = find_numerals(final.reply) or find_numerals_in(normalize_sentence(final.text))
+    if len(numbers) != 1:
+        raise ValueError(
+            f"expected one number, found {len(numbers) or 'none'} in {raw.strip()[-80:]!r}"
+        )
+    return numbers[0]

@@ -1,0 +1,83 @@
+"""Grade answers that are one of a few: yes or no, true or false, or a lettered option."""
+
+from __future__ import annotations
+
+import re
+
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.reading.answer_text import collapse_spaces, is_same_text
+from opro_cli.reading.boolean import FAMILY_OF, read_truth
+from opro_cli.reading.choice import read_letter
+from opro_cli.reading.final_answer import find_final_answer_in
+from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
+from opro_cli.reading.reply_text import select_answer_texts
+
+
+class BooleanMetric:
+    """One of two words: yes or no, true or false, valid or invalid; see `boolean.read_truth`.
+
+    Only words of the target's family count, or of yes/no for true/false and the other way round.
+    """
+
+    def target(self, raw: str) -> str:
+        """Return yes, no, true, false, valid or invalid; raises ValueError for anything else."""
+        word = raw.strip().strip("\"'.()*- ").strip().lower()
+        if word not in FAMILY_OF:
+            raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
+        return word
+
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """Return 1.0 for the target's word, 0.0 for its opposite; unreadable for other targets."""
+        if family := FAMILY_OF.get(example.target):
+            for text in select_answer_texts(reply, example.input):
+                if word := read_truth(text, family, example.input):
+                    return Grade(word, float(word == example.target))
+        return UNREADABLE
+
+
+_LETTER_AND_TEXT = re.compile(r"\(([A-Za-z])\)\s.*", re.DOTALL)
+
+
+class ChoiceMetric:
+    """One lettered option of the question, "(A)" to "(Z)".
+
+    Options are the lines "(A) text", "A) text" or "A. text" of `example.input`, or "(A) text
+    (B) text" on one line; a question without options allows every letter. The reply may give
+    the letter or the text of exactly one option. Several letters of which none is in answer
+    position, and a letter that the question does not list, are unreadable.
+    """
+
+    def target(self, raw: str) -> str:
+        """Return "(B)" for "B", "b)", "(B)" and "(B) text"; keep any other text.
+
+        `grade`, which knows the question, takes it for the text of an option. Raises ValueError
+        if `raw` is empty.
+        """
+        text = collapse_spaces(raw)
+        if not text:
+            raise ValueError("expected an option letter or the text of an option, found neither")
+        lettered = _LETTER_AND_TEXT.fullmatch(text)
+        letter = lettered[1] if lettered else read_lone_letter(text)
+        return f"({letter.upper()})" if letter else text
+
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+        """Return 1.0 for the target's option, 0.0 for another one.
+
+        A target that is not the text of a listed option must be given literally.
+        """
+        options = find_options(example.input)
+        gold = _find_gold_letter(example.target, options)
+        for text in select_answer_texts(reply, example.input):
+            if gold is None and is_same_text(find_final_answer_in(text).text, example.target):
+                return Grade(collapse_spaces(example.target), 1.0)
+            letter = read_letter(text, example.input, options)
+            if letter is not None:
+                return Grade(f"({letter})", float(letter == gold))
+        return UNREADABLE
+
+
+def _find_gold_letter(target: str, options: dict[str, str]) -> str | None:
+    # "(C)" is always a letter, even if an option is "(A) C".
+    if canonical := re.fullmatch(r"\(([A-Z])\)", target):
+        return canonical[1]
+    return find_letter_by_text(target, options, whole=True) or read_lone_letter(target)
