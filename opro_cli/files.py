@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
+import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -78,7 +79,7 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
     with suppress(FileNotFoundError):
         # Renaming would silently replace a pipe or a device, as root even /dev/null.
         require_file(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as file:  # with the permissions that the umask leaves
             file.write(data)
@@ -106,3 +107,22 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(fd)
+
+
+_BLOCK = 1 << 20
+
+
+def compute_crc32(path: Path, size: int = -1) -> int:
+    """Return the CRC-32 of the first `size` bytes of a file, or of all."""
+    crc = 0
+    with path.open("rb") as file:
+        for block in read_blocks(file, size):
+            crc = zlib.crc32(block, crc)
+    return crc
+
+
+def read_blocks(file: BinaryIO, size: int = -1) -> Iterator[bytes]:
+    """Yield the first `size` bytes of a file, or all, in blocks."""
+    while block := file.read(_BLOCK if size < 0 else min(size, _BLOCK)):
+        size -= len(block)
+        yield block

@@ -10,9 +10,9 @@ from pathlib import PurePath
 
 from opro_cli.core.settings.schema import nearest
 from opro_cli.core.settings.settings import DataSettings, TaskSettings
+from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Field, Template, parse_template
-from opro_cli.core.task.splits import cut_splits, describe_doubts
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow, Row
 from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text

@@ -24,8 +24,8 @@ from opro_cli.render.tables import (
 )
 from opro_cli.reports import formats
 from opro_cli.reports.comparison import PromptComparison, PromptDiff, Side
-from opro_cli.reports.formats import format_count, pluralize
-from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer, describe_disagreement
+from opro_cli.reports.formats import describe_disagreement, format_count, pluralize
+from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
 _NOTHING = "–"

@@ -8,8 +8,12 @@ from typing import Any
 from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
 from opro_cli.render.tables import Page, Table
 from opro_cli.reports import formats
-from opro_cli.reports.formats import describe_excess, format_unmetered, pluralize
-from opro_cli.reports.paired import describe_disagreement
+from opro_cli.reports.formats import (
+    describe_disagreement,
+    describe_excess,
+    format_unmetered,
+    pluralize,
+)
 
 Data = Mapping[str, Any]
 """A part of `result.json`."""

@@ -9,7 +9,8 @@ from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.paired import ALPHA
-from opro_cli.reports.paired import PairedComparison, compare_candidates, describe_disagreement
+from opro_cli.reports.formats import describe_disagreement
+from opro_cli.reports.paired import PairedComparison, compare_candidates
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 

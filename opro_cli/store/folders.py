@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -304,7 +303,7 @@ def _make_hidden_folder(parent: Path) -> Iterator[Path]:
     """Make a locked hidden folder; remove it at the end unless it was renamed."""
     fd = None
     while fd is None:  # a process that cleaned up came between the two steps
-        hidden = parent / f"{PARTIAL_PREFIX}{secrets.token_hex(8)}"
+        hidden = parent / f"{PARTIAL_PREFIX}{os.urandom(8).hex()}"
         hidden.mkdir()
         fd = _open_locked(hidden)
     try:

@@ -22,7 +22,7 @@ from opro_cli.core.run.events import FORMAT_VERSION, Event, MalformedEvent
 from opro_cli.core.run.snapshot import Outcomes, Snapshot, restore, take_snapshot
 from opro_cli.core.run.state import IllegalEvent, RunState
 from opro_cli.errors import JournalError, RunFolderError
-from opro_cli.files import write_atomically
+from opro_cli.files import compute_crc32, read_blocks, write_atomically
 from opro_cli.store.journal import (
     EMPTY_PREFIX,
     JournalPrefix,
@@ -34,7 +34,6 @@ from opro_cli.store.journal import (
     read_numbered_events,
 )
 from opro_cli.store.run_files import fingerprint_settings
-from opro_cli.store.summary import compute_crc32, read_blocks
 
 
 class JournalFollower:

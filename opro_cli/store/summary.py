@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opro_cli import __version__
+from opro_cli.files import compute_crc32
 from opro_cli.store.folders import is_locked
 
 if TYPE_CHECKING:
@@ -19,26 +19,9 @@ if TYPE_CHECKING:
 SUMMARY = "summary.jsonl"
 _VERSION = 1
 _MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
-_BLOCK = 1 << 20
 
 _Stamps = list[tuple[int, ...] | None]
 """Inode, size and time of each source file; a change shows that it was written meanwhile."""
-
-
-def compute_crc32(path: Path, size: int = -1) -> int:
-    """Return the CRC-32 of the first `size` bytes of a file, or of all."""
-    crc = 0
-    with path.open("rb") as file:
-        for block in read_blocks(file, size):
-            crc = zlib.crc32(block, crc)
-    return crc
-
-
-def read_blocks(file: BinaryIO, size: int = -1) -> Iterator[bytes]:
-    """Yield the first `size` bytes of a file, or all, in blocks."""
-    while block := file.read(_BLOCK if size < 0 else min(size, _BLOCK)):
-        size -= len(block)
-        yield block
 
 
 class RunDetails(NamedTuple):

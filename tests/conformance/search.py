@@ -30,6 +30,7 @@ from opro_cli.core.settings.settings import (
     SplitSettings,
     TaskSettings,
 )
+from opro_cli.core.splits import cut_splits
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message, Position, Split
 from opro_cli.core.task.prompt import (
     MetaPromptMaterial,
@@ -38,7 +39,6 @@ from opro_cli.core.task.prompt import (
     format_question,
     parse_template,
 )
-from opro_cli.core.task.splits import cut_splits
 from opro_cli.datasets.formats import Row
 from opro_cli.datasets.loading import RowReader
 from opro_cli.datasets.presets import expand_preset

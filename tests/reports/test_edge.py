@@ -7,7 +7,8 @@ import pytest
 from opro_cli.core.stats.paired import ALPHA, compare_scores
 from opro_cli.render.diff import _summarize_flips
 from opro_cli.render.html.verdict import _build_baseline, _Prompt
-from opro_cli.reports.paired import LEVEL, compare_candidates, describe_disagreement
+from opro_cli.reports.formats import LEVEL, describe_disagreement
+from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.verdict import compare_with_start, judge
 from tests.render.test_summary import printed, result
 from tests.reports.runs import comparison, diff, run

@@ -20,8 +20,13 @@ from opro_cli.render.html.view import (
 )
 from opro_cli.render.safe import display_instruction, format_origin
 from opro_cli.render.summary import format_ends, format_noise
-from opro_cli.reports.formats import format_percent, format_points, pluralize, utc_minute
-from opro_cli.reports.paired import describe_disagreement
+from opro_cli.reports.formats import (
+    describe_disagreement,
+    format_percent,
+    format_points,
+    pluralize,
+    utc_minute,
+)
 
 _WORDS = {
     "improved": ("▲", "Improved"),
