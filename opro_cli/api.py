@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from opro_cli import wiring
 from opro_cli.app import evaluate as app_evaluate
-from opro_cli.app import run as app_run
 from opro_cli.app.given import (
     Given,
     MetricFunction,
@@ -26,6 +25,9 @@ from opro_cli.app.given import (
     as_model,
     read_plain,
 )
+from opro_cli.app.optimize import start_with
+from opro_cli.app.resume import check_resumable
+from opro_cli.app.session import SessionOutcome, work_on
 from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
@@ -170,7 +172,7 @@ class Run:
         Raises:
             OproError: What the command would print; every answer is kept.
         """
-        settings = app_run.check_resumable(self.folder, budget)
+        settings = check_resumable(self.folder, budget)
         models = {"scorer": scorer, "optimizer": optimizer, **(roles or {})}
         supplied = wiring.Supplied(
             {role: as_model(model, role) for role, model in models.items() if model is not None},
@@ -236,9 +238,7 @@ def optimize(
         data = wiring.load_data(settings, given.metric)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    run = app_run.start_with(
-        settings, Path(runs_dir), source=source, data=data, evaluator=evaluator
-    )
+    run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=evaluator)
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
 
 
@@ -324,8 +324,8 @@ def _work(
     preflight: bool = True,
     cached: bool = True,
 ) -> Run:
-    def work() -> app_run.SessionOutcome:
-        return app_run.work_on(
+    def work() -> SessionOutcome:
+        return work_on(
             folder,
             settings,
             _observers(show),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from opro_cli import wiring
-from opro_cli.app import ready
-from opro_cli.app import run as running
+from opro_cli.app import check as checks
+from opro_cli.app.session import SessionOutcome, work_on
 from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.selection import sort_best_first
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
 from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import (
@@ -25,8 +27,17 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
 from opro_cli.embedded.config import hash_weights
-from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
+from opro_cli.errors import (
+    DataError,
+    OproError,
+    RunExistsError,
+    RunFolderError,
+    UsageError,
+    reason_of,
+)
+from opro_cli.files import read_file
 from opro_cli.ports import Observer
+from opro_cli.reports.matrix import Matrix, build_column
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.measured import SweptCell
 from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
@@ -90,6 +101,35 @@ def _select_questions(
         sizes = ", ".join(f"{each} {len(rows)}" for each, rows in examples.items())
         raise UsageError(f"{name}: its {split} split is empty ({sizes})", "choose another --split")
     return Dataset(f"{name}/{split}", settings, chosen)
+
+
+def list_best(name: str, folder: Path, top: int) -> list[str]:
+    """Return the best instructions of a run, at most `top`.
+
+    Raises:
+        UsageError: Nothing is scored there yet.
+    """
+    best = sort_best_first(read_run(folder).state)
+    if not best:
+        raise UsageError(f"{name}: nothing is scored there yet", "`opro resume` goes on with it")
+    return [candidate.instruction for candidate in best[:top]]
+
+
+def read_instruction(path: Path) -> str:
+    """Read the instruction in a file, whole; "-" is stdin.
+
+    Raises:
+        DataError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
+        return data.decode().replace("\r\n", "\n").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
 
 
 def list_cells(
@@ -180,10 +220,10 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     """UsageError for a model, a key, a price or a metric that is not to be had, before any call."""
     for problem in find_misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
-    ready.require_keys(cell.settings)
-    ready.require_prices(cell.settings)
+    checks.require_keys(cell.settings)
+    checks.require_prices(cell.settings)
     if cached:
-        ready.require_cache_limit(cell.settings)
+        checks.require_cache_limit(cell.settings)
     wiring.describe_grading(cell.settings)
 
 
@@ -207,7 +247,7 @@ def evaluate(
     preflight: bool = True,
     cached: bool = True,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
-) -> tuple[RecordedRun, running.SessionOutcome | None]:
+) -> tuple[RecordedRun, SessionOutcome | None]:
     """Ask what is missing of a cell; None for the session where nothing was.
 
     Another process that works on the same cell is waited for, and its answers are used.
@@ -227,7 +267,7 @@ def evaluate(
     except BaseException:
         journal.close()
         raise
-    outcome = running.work_on(
+    outcome = work_on(
         cell.folder,
         settings,
         observers(),
@@ -237,6 +277,12 @@ def evaluate(
         supplied=supplied,
     )
     return outcome.run, outcome
+
+
+def build_matrix(prompts: Sequence[str], asked: Sequence[tuple[Cell, RecordedRun]]) -> Matrix:
+    """Return the scores of all prompts in each cell that was asked."""
+    columns = tuple(build_column(cell.dataset, run, prompts) for cell, run in asked)
+    return Matrix(tuple(prompts), columns)
 
 
 def _begin(cell: Cell) -> None:

@@ -1,4 +1,4 @@
-"""`report.html`: the page about runs, with what only their journals tell; that about a sweep."""
+"""The HTML pages: about runs, with the history in their journals, and about a sweep."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from opro_cli.files import write_atomically
 from opro_cli.render.html.page import render_report
 from opro_cli.reports.recorded import RecordedRun, build_history
 from opro_cli.store.journal import read_events
+from opro_cli.store.run_folder import read_run
 
 if TYPE_CHECKING:
     from opro_cli.reports.sweeps.report import SweepReport
@@ -18,28 +19,50 @@ if TYPE_CHECKING:
 REPORT, SWEEP_REPORT = "report.html", "sweep.html"
 
 
-def write_report(runs: Sequence[RecordedRun], place: Path) -> None:
-    """Write one page about these runs to `place`, whole or not at all.
+def report_on_runs(folders: Sequence[Path], output: Path | None) -> Path:
+    """Write one page about runs and return its path.
+
+    Args:
+        folders: Of the runs.
+        output: The page; None for report.html in the folder of a single run, or here.
+
+    Raises:
+        RunFolderError, JournalError: A run cannot be read, or the page cannot be written.
+    """
+    page = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
+    write_report([read_run(folder) for folder in folders], page)
+    return page
+
+
+def write_report(runs: Sequence[RecordedRun], page: Path) -> None:
+    """Write one page about these runs, whole or not at all.
 
     A run that has just ended still has the status it was read with: replace it before.
-    Raises JournalError when a journal cannot be read, RunFolderError when the page not be written.
+
+    Raises:
+        JournalError: A journal cannot be read.
+        RunFolderError: The page cannot be written.
     """
     histories = [build_history(run, read_events(Path(run.folder) / "events.jsonl")) for run in runs]
-    _write(render_report(runs, histories), place)
+    _write(render_report(runs, histories), page)
 
 
-def write_sweep_report(report: SweepReport, place: Path) -> None:
-    """Write the page about a sweep. Raises RunFolderError when it cannot be written."""
+def write_sweep_report(report: SweepReport, page: Path) -> None:
+    """Write the page about a sweep.
+
+    Raises:
+        RunFolderError: It cannot be written.
+    """
     from opro_cli.render.html.sweep_page import render_sweep_report  # a run has no need of it
 
-    _write(render_sweep_report(report), place)
+    _write(render_sweep_report(report), page)
 
 
-def _write(page: str, place: Path) -> None:
+def _write(text: str, page: Path) -> None:
     try:
-        write_atomically(place, page.encode())
+        write_atomically(page, text.encode())
     except OSError as error:
         raise RunFolderError(
-            f"{place}: the report cannot be written: {error.strerror}",
+            f"{page}: the report cannot be written: {error.strerror}",
             "name a file in a folder that exists and can be written to with --output",
         ) from error

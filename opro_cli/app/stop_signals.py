@@ -12,7 +12,7 @@ _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
 
 
 @contextmanager
-def stop_signals_to(stop: Callable[[], None], *, ctrl_c: bool = True) -> Iterator[None]:
+def stop_signals_to(stop: Callable[[], object], *, ctrl_c: bool = True) -> Iterator[None]:
     """Call `stop` for each of these signals, instead of raising wherever the program happens to be.
 
     Once the terminal is gone, what is written to it goes nowhere, and its shell may send the signal

@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from opro_cli.app.run import build_header, read_recorded_settings
+from opro_cli.app.session import build_header, read_recorded_settings
 from opro_cli.core.run.events import Event, SessionStarted
 from opro_cli.core.run.progress import Progress, count_calls
 from opro_cli.ports import Observer
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import build_result
 from opro_cli.store.folders import is_locked
 from opro_cli.store.replay import JournalFollower, apply_event, find_last_session
 from opro_cli.store.run_folder import read_run_start, settle_run
@@ -203,3 +205,8 @@ async def _show(
             await sleep(max(0.0, wait))
         viewing.take(line, event)
     return number >= 0
+
+
+def summarize(run: RecordedRun) -> dict[str, Any]:
+    """Return the result of a run as it stands, as in `result.json`."""
+    return build_result(run, finished=run.status == "finished")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import ConfigFile, Json, complete_template
 from opro_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from opro_cli.core.settings.differences import KeyOrigin
 
 
 def config(config: ConfigFile, as_json: Json = False) -> None:
@@ -29,31 +26,16 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
       opro config mine.yaml > whole.yaml
       opro config mine.yaml --json | jq '.keys["search.steps"]'
     """
-    from opro_cli import wiring
-    from opro_cli.config.file import line_of_key, read_yaml
-    from opro_cli.core.settings.differences import convert_to_plain, find_origins
+    from opro_cli.app.check import explain_config
 
-    plain = convert_to_plain(wiring.fill_in_new(wiring.read_config(config)))
-    file = read_yaml(config)
-    keys = find_origins(plain, file.raw, wiring.NAMES)
-    lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
+    explained = explain_config(config)
     if as_json:
-        shown = {".".join(key.path): _describe(key, lines.get(key.path)) for key in keys}
-        print_json({"file": str(config), "keys": shown, "config": plain})
+        print_json(explained.to_json())
         return
     from opro_cli.render.listings import print_config
     from opro_cli.render.tables import make_page
 
-    print_config(keys, lines, make_page(sys.stdout))
-
-
-def _describe(key: KeyOrigin, line: int | None) -> dict[str, object]:
-    return {
-        "value": key.value,
-        "origin": key.kind,
-        "line": line,
-        "preset": key.preset or None,
-    }
+    print_config(explained.keys, explained.lines, make_page(sys.stdout))
 
 
 def init(
@@ -111,38 +93,21 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
       opro check opro.yaml
       opro check mine.yaml --json
     """
-    from dataclasses import asdict
+    from opro_cli.app import check as checks
 
-    from opro_cli import wiring
-    from opro_cli.app import ready
-    from opro_cli.models.accounts import keys_not_set
-    from opro_cli.reports.costs import build_forecast
-
-    settings = wiring.fill_in_new(wiring.read_config(config))
-    ready.require_prices(settings)
-    data = wiring.load_data(settings)
-    strategy = wiring.build_strategy(settings)
-    missing = ready.list_missing_keys(settings)
-    notes = (*wiring.describe_grading(settings), *data.notes)
-    forecast = build_forecast(settings, data.examples, notes, strategy, missing)
-    servers = ready.probe_servers(settings)
-    forecast["notes"] += ready.describe_servers(settings, servers, forecast["longest_prompts"])
-    facts = {**forecast, "left_out": data.left_out, "servers": [asdict(each) for each in servers]}
+    found = checks.check(config)
     if as_json:
-        print_json(facts)
+        print_json(found.facts)
     else:
         from opro_cli.render.consoles import make_console
         from opro_cli.render.listings import print_forecast
 
-        print_forecast(facts, make_console(sys.stdout))
-    missed = ready.select_missing(settings, servers)
-    problems = [(each.problem, each.hint) for each in missed]
-    if missing:
-        problems.insert(0, keys_not_set(missing))
-    if len(problems) == 1:
-        raise UsageError(f"{config}: {problems[0][0]}", problems[0][1])
-    if problems:
-        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in problems]
+        print_forecast(found.facts, make_console(sys.stdout))
+    if len(found.problems) == 1:
+        ((problem, hint),) = found.problems
+        raise UsageError(f"{config}: {problem}", hint)
+    if found.problems:
+        lines = ["; ".join(filter(None, each)).replace("\n", "; ") for each in found.problems]
         raise UsageError("\n".join(f"{config}: {line}" for line in lines))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +17,7 @@ from opro_cli.cli.options import (
     run_argument,
     say,
 )
-from opro_cli.cli.swept import diff_sweeps, sweeps_among
+from opro_cli.cli.swept import diff_sweeps
 from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,9 +62,11 @@ def diff(
       opro diff gsm8k-a gsm8k-b gsm8k-c --markdown
       opro diff grid
     """
+    from opro_cli.app.runs import find_sweeps
+
     if markdown and as_json:
         raise UsageError("--markdown and --json: one of them")
-    if sweeps := sweeps_among(runs, runs_dir):
+    if sweeps := find_sweeps(runs, runs_dir):
         if flips or replies or fail_if:
             raise UsageError(
                 "--flips, --replies and --fail-if: of runs", "name two cells as SWEEP/CELL"
@@ -77,7 +78,9 @@ def diff(
             "one prompt is not enough to compare",
             "name another run, or another prompt of the same: opro diff RUN@start RUN",
         )
-    compared = _compare(runs_dir, runs, replies=replies)
+    from opro_cli.app.diff import compare
+
+    compared = compare(runs_dir, runs, replies=replies, note=say)
     _show(compared, every_flip=flips or replies, markdown=markdown, as_json=as_json)
     apply_gate(compared.verdicts, fail_if)
 
@@ -97,12 +100,3 @@ def _show(compared: PromptComparison, *, every_flip: bool, markdown: bool, as_js
     from opro_cli.render.diff import print_comparison
 
     print_comparison(compared, console, every_flip=every_flip)
-
-
-def _compare(runs_dir: Path, names: list[str], *, replies: bool) -> PromptComparison:
-    from opro_cli.reports.comparison import compare_prompts
-    from opro_cli.store.reopened import read_flipped_replies, select_prompts
-
-    chosen = select_prompts(runs_dir, names, say)
-    compared = compare_prompts(chosen)
-    return compared.with_replies(read_flipped_replies(chosen, compared)) if replies else compared

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,12 +22,12 @@ from opro_cli.cli.options import (
     apply_gate,
     complete_run,
     complete_sweep,
-    run_called,
+    find_run,
+    say,
 )
-from opro_cli.cli.session import OVER_BUDGET
+from opro_cli.cli.session import OVER_BUDGET, name_ceiling
 from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
-from opro_cli.core.task.example import Split
-from opro_cli.errors import DataError, Interrupted, RunFolderError, UsageError, reason_of
+from opro_cli.errors import Interrupted, RunFolderError, UsageError
 
 FORMULA = tuple("=+-@＝＋－＠")
 """How a formula begins for a spreadsheet, in wide characters, too (OWASP, CSV injection)."""
@@ -34,7 +35,10 @@ UNSEEN = "\ufeff\u200b\u2060\0"
 """Characters that do not show, and are no white space to Python."""
 
 if TYPE_CHECKING:
-    from opro_cli.app.evaluate import Dataset
+    from opro_cli.app.evaluate import Cell, Dataset
+    from opro_cli.reports.recorded import RecordedRun
+
+Split = Literal["train", "dev", "test"]
 
 
 def eval_(
@@ -109,9 +113,6 @@ def eval_(
       opro eval --sweep grid --dry-run
     """
     from opro_cli.app import evaluate as evaluating
-    from opro_cli.render.consoles import make_console, make_observer
-    from opro_cli.render.safe import printable
-    from opro_cli.reports.matrix import build_column, list_rows
 
     changes = budget or []
     if sweep is not None:
@@ -124,10 +125,12 @@ def eval_(
     else:
         if not data:
             raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
-        prompts = _prompts(prompt or [], file or [], best_of or [], top, runs_dir)
-        datasets = [_dataset(each, split, limit, runs_dir) for each in data]
-        named = model or []
-        plan = list(evaluating.list_cells(prompts, datasets, named, runs_dir, changes, fresh=fresh))
+        prompts = _collect_prompts(prompt or [], file or [], best_of or [], top, runs_dir)
+        datasets = [_load_dataset(each, split, limit, runs_dir) for each in data]
+        cells = evaluating.list_cells(
+            prompts, datasets, model or [], runs_dir, changes, fresh=fresh
+        )
+        plan = list(cells)
     if fail_if and len(prompts) < 2:
         raise UsageError(
             "--fail-if compares the others with the first instruction, and there is one",
@@ -136,71 +139,70 @@ def eval_(
     if dry_run:
         show_plan(plan, as_json=as_json)
         return
-    for cell in plan:
-        evaluating.require_ready(cell, cached=not no_cache)
-    columns = []
-    for number, cell in enumerate(plan, start=1):
-        label = f"{number}/{len(plan)} {cell.model} on {cell.dataset}"
-        print(printable(label), file=sys.stderr)
-        run, outcome = evaluating.evaluate(
-            cell,
-            lambda: [make_observer(plain=plain)],
-            when_held=_tell_of_the_wait,
-            preflight=not no_preflight,
-            cached=not no_cache,
-        )
-        columns.append(build_column(cell.dataset, run, prompts))
-        if outcome is not None and outcome.uncached:
-            print(printable(outcome.uncached), file=sys.stderr)
-        if outcome is not None and outcome.ending != "finished":
-            why = outcome.stopped_by or "stopped"
-            again = "the same command" + (" without --fresh" if fresh else "")
-            if outcome.stopped_by:
-                ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
-                again += f" with --budget {ceiling}=+AMOUNT"
-            print(f"{printable(why)}; nothing is lost: {again} goes on", file=sys.stderr)
-            raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
-    rows = list_rows(prompts, columns)
+    asked = _ask(plan, fresh=fresh, plain=plain, preflight=not no_preflight, cached=not no_cache)
+    matrix = evaluating.build_matrix(prompts, asked)
     if as_json:
-        print_json(rows)
+        print_json(matrix.to_json())
     elif as_csv:
-        writer = csv.DictWriter(
-            sys.stdout, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
-        )
-        writer.writeheader()
-        writer.writerows(_cells_of(row) for row in rows)
+        _print_csv(matrix.to_json())
     elif sweep is not None:
         print_transfer_of(sweep, runs_dir)
     else:
+        from opro_cli.render.consoles import make_console
         from opro_cli.render.matrices import print_matrix
 
-        print_matrix(prompts, columns, make_console(sys.stdout))
-    apply_gate((entry.verdict for each in columns for entry in each.entries[1:]), fail_if)
+        print_matrix(matrix.prompts, matrix.columns, make_console(sys.stdout))
+    apply_gate(matrix.verdicts, fail_if)
 
 
-def _tell_of_the_wait(held: RunFolderError) -> None:
-    from opro_cli.render.safe import printable
+def _ask(
+    plan: Sequence[Cell], *, fresh: bool, plain: bool, preflight: bool, cached: bool
+) -> list[tuple[Cell, RecordedRun]]:
+    """Ask what is missing of each cell, under the live view.
 
-    line = f"{held.message}; waiting for it to end (Ctrl-C stops waiting)"
-    print(printable(line), file=sys.stderr, flush=True)
+    Raises:
+        typer.Exit: A ceiling or Ctrl-C ended a session.
+    """
+    from opro_cli.app import evaluate as evaluating
+    from opro_cli.render.consoles import make_observer
+
+    for cell in plan:
+        evaluating.require_ready(cell, cached=cached)
+    asked = []
+    for number, cell in enumerate(plan, start=1):
+        say(f"{number}/{len(plan)} {cell.model} on {cell.dataset}")
+        run, outcome = evaluating.evaluate(
+            cell,
+            lambda: [make_observer(plain=plain)],
+            when_held=_report_wait,
+            preflight=preflight,
+            cached=cached,
+        )
+        asked.append((cell, run))
+        if outcome is not None and outcome.uncached:
+            say(outcome.uncached)
+        if outcome is not None and outcome.ending != "finished":
+            again = "the same command" + (" without --fresh" if fresh else "")
+            if outcome.stopped_by:
+                again += f" with --budget {name_ceiling(outcome.stopped_by)}=+AMOUNT"
+            say(f"{outcome.stopped_by or 'stopped'}; nothing is lost: {again} goes on")
+            raise typer.Exit(OVER_BUDGET if outcome.stopped_by else Interrupted.exit_code)
+    return asked
 
 
-def _prompts(
+def _report_wait(held: RunFolderError) -> None:
+    say(f"{held.message}; waiting for it to end (Ctrl-C stops waiting)")
+
+
+def _collect_prompts(
     texts: list[str], files: list[Path], runs: list[str], top: int, runs_dir: Path
 ) -> list[str]:
-    """All instructions to score, each once, in the order in which they were named."""
-    from opro_cli.core.run.selection import sort_best_first
-    from opro_cli.store.run_folder import read_run
+    """Return all instructions to score, each once, in the order in which they were named."""
+    from opro_cli.app import evaluate as evaluating
 
-    prompts = dict.fromkeys(texts)
-    prompts.update(dict.fromkeys(map(_instruction_in, files)))
+    prompts = dict.fromkeys((*texts, *map(evaluating.read_instruction, files)))
     for name in runs:
-        best = sort_best_first(read_run(run_called(name, runs_dir)).state)
-        if not best:
-            raise UsageError(
-                f"{name}: nothing is scored there yet", "`opro resume` goes on with it"
-            )
-        prompts.update(dict.fromkeys(each.instruction for each in best[:top]))
+        prompts |= dict.fromkeys(evaluating.list_best(name, find_run(name, runs_dir), top))
     for text in prompts:
         if text.encode("utf-8", "replace").decode() != text:
             raise UsageError(f"an instruction with half a character in it: {text!r:.60}")
@@ -209,35 +211,25 @@ def _prompts(
     return list(prompts)
 
 
-def _instruction_in(path: Path) -> str:
-    """The instruction in a file, whole; "-" is stdin."""
-    from opro_cli.files import read_file
-
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
-        return data.decode().replace("\r\n", "\n").removesuffix("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
-
-
-def _dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Dataset:
+def _load_dataset(name: str, split: Split, limit: int | None, runs_dir: Path) -> Dataset:
     from opro_cli.app import evaluate as evaluating
 
     if Path(name).suffix in (".yaml", ".yml"):
         return evaluating.load_dataset(Path(name), split, limit)
-    return evaluating.load_dataset_of_run(run_called(name, runs_dir), split, limit)
+    return evaluating.load_dataset_of_run(find_run(name, runs_dir), split, limit)
 
 
-def _cells_of(row: dict[str, object]) -> dict[str, object]:
-    """Values as a spreadsheet takes them: a text that begins like a formula is none."""
-    return {name: _inert(value) for name, value in row.items()}
+def _print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as CSV; a text that begins like a formula is made none."""
+    writer = csv.DictWriter(
+        sys.stdout, list(rows[0]), lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
+    )
+    writer.writeheader()
+    writer.writerows({name: _disarm(value) for name, value in row.items()} for row in rows)
 
 
-def _inert(value: object) -> object:
+def _disarm(value: object) -> object:
+    """Return a value as a spreadsheet takes it: what begins like a formula as a text."""
     if isinstance(value, list):
         return " ".join(str(each) for each in value)
     if not isinstance(value, str):

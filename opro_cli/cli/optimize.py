@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -19,9 +18,10 @@ from opro_cli.cli.options import (
     Run,
     RunsDir,
     apply_gate,
-    chosen_run,
+    choose_run,
+    say,
 )
-from opro_cli.cli.session import show_costs, show_result, work_on
+from opro_cli.cli.session import run_session, show_costs, show_result
 
 
 def optimize(
@@ -46,13 +46,13 @@ def optimize(
       opro optimize mine.yaml --dry-run
       opro optimize mine.yaml --plain --json > result.json
     """
-    from opro_cli.app import run as running
+    from opro_cli.app.optimize import start
 
     if dry_run:
         show_costs(config, as_json=as_json)
         return
-    run = running.start(config, runs_dir, cached=not no_cache)
-    work_on(
+    run = start(config, runs_dir, cached=not no_cache)
+    run_session(
         run.folder,
         run.settings,
         plain=plain,
@@ -88,20 +88,18 @@ def resume(
       opro resume quickstart-20261123-101500-3f9a
       opro resume --last --budget usd=+2
     """
-    from opro_cli.app import run as running
-    from opro_cli.render.safe import printable
-    from opro_cli.store.reopened import check_result
+    from opro_cli.app.resume import check_result, check_resumable
 
-    folder = chosen_run("resume", run, last, runs_dir)
+    folder = choose_run("resume", run, last, runs_dir)
     if checked := check_result(folder):
-        print(f"{printable(folder.name)} is finished; nothing to resume", file=sys.stderr)
+        say(f"{folder.name} is finished; nothing to resume")
         if checked.note:
-            print(printable(checked.note), file=sys.stderr)
+            say(checked.note)
         show_result(checked.result, as_json=as_json)
         apply_gate([checked.result["verdict"]], fail_if)
         return
-    settings = running.check_resumable(folder, budget or (), cached=not no_cache)
-    work_on(
+    settings = check_resumable(folder, budget or (), cached=not no_cache)
+    run_session(
         folder,
         settings,
         plain=plain,

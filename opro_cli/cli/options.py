@@ -5,7 +5,6 @@ Shells evaluate completions, so only names are offered that opro itself could ha
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,71 +12,38 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from opro_cli.errors import UsageError
-
-_SAFE = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
-
 
 def complete_run(context: typer.Context, incomplete: str) -> list[str]:
     """Complete RUN: runs, newest first, and the cells of sweeps."""
-    runs_dir = _runs_dir(context)
-    return _select_fitting([*_runs(runs_dir), *_cells(runs_dir, incomplete)], incomplete)
+    from opro_cli.app.runs import complete
+
+    return complete(incomplete, _runs_dir(context))
 
 
 def complete_run_or_sweep(context: typer.Context, incomplete: str) -> list[str]:
     """Complete an argument that may be a run, a sweep or a cell."""
-    runs_dir = _runs_dir(context)
-    names = [*_runs(runs_dir), *_sweeps(runs_dir), *_cells(runs_dir, incomplete)]
-    return _select_fitting(names, incomplete)
+    from opro_cli.app.runs import complete
+
+    return complete(incomplete, _runs_dir(context), sweeps=True)
 
 
 def complete_sweep(context: typer.Context, incomplete: str) -> list[str]:
     """Complete SWEEP: the sweeps that have a folder."""
-    return _select_fitting(_sweeps(_runs_dir(context)), incomplete)
+    from opro_cli.app.runs import complete
+
+    return complete(incomplete, _runs_dir(context), runs=False, sweeps=True)
 
 
 def complete_template(incomplete: str) -> list[str]:
     """Complete the name of a shipped config."""
+    from opro_cli.app.runs import select_fitting
     from opro_cli.config.templates import template_names
 
-    return _select_fitting(template_names(), incomplete)
+    return select_fitting(template_names(), incomplete)
 
 
 def _runs_dir(context: typer.Context) -> Path:
     return Path(context.params.get("runs_dir") or "runs")
-
-
-def _runs(runs_dir: Path) -> list[str]:
-    from opro_cli.store.folders import list_runs
-
-    return [run.name for run in reversed(list_runs(runs_dir))]
-
-
-def _sweeps(runs_dir: Path) -> list[str]:
-    from opro_cli.store.folders import list_sweeps
-
-    return [folder.name for folder in list_sweeps(runs_dir)]
-
-
-def _cells(runs_dir: Path, incomplete: str) -> list[str]:
-    """All cells as SWEEP/CELL, once a word is begun: a sweep may have hundreds."""
-    if not incomplete:
-        return []
-    from opro_cli.store.folders import list_runs, list_sweeps
-
-    return [
-        f"{folder.name}/{run.name}"
-        for folder in list_sweeps(runs_dir)
-        for run in list_runs(folder)
-        if f"{folder.name}/{run.name}".startswith(incomplete)
-    ]
-
-
-def _select_fitting(names: Iterable[str], incomplete: str) -> list[str]:
-    from opro_cli.store.folders import is_part
-
-    safe = (name for name in names if _SAFE.fullmatch(name))
-    return [name for name in safe if not incomplete or is_part(incomplete, name)]
 
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config file.")]
@@ -121,15 +87,11 @@ Run = Annotated[str | None, run_argument("RUN", "A run folder, or any part of it
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
 
-def run_called(name: str, runs_dir: Path) -> Path:
-    """Find the run of a name; stderr says which one is meant where several have it.
+def find_run(name: str, runs_dir: Path) -> Path:
+    """Find the run of a name; stderr says which one is meant where several have it."""
+    from opro_cli.app import runs
 
-    Raises:
-        RunFolderError: There is no such run, or it is a part of several names.
-    """
-    from opro_cli.store.folders import find_run
-
-    return find_run(runs_dir, name, say)
+    return runs.find_run(name, runs_dir, say)
 
 
 def say(note: str) -> None:
@@ -139,16 +101,11 @@ def say(note: str) -> None:
     print(printable(note), file=sys.stderr)
 
 
-def chosen_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
-    """The folder of the run that was named, or of the newest.
+def choose_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:
+    """Find the run that was named, or the newest."""
+    from opro_cli.app import runs
 
-    Raises UsageError for none and for both, RunFolderError for what is no run.
-    """
-    from opro_cli.store.folders import find_last_run
-
-    if (run is None) == (not last):
-        raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")
-    return run_called(run, runs_dir) if run is not None else find_last_run(runs_dir)
+    return runs.choose_run(verb, run, runs_dir, last=last, note=say)
 
 
 GATED = 4

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument, run_called
-from opro_cli.cli.swept import report_on_sweeps, sweeps_among
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, find_run, run_argument
+from opro_cli.cli.swept import report_on_sweeps
 
 Output = Annotated[
     Path | None,
@@ -43,21 +43,20 @@ def report(
       opro report gsm8k-a gsm8k-b --output compared.html
       opro report grid
     """
-    from opro_cli.app.report import REPORT, write_report
-    from opro_cli.store.run_folder import read_run
+    from opro_cli.app.report import report_on_runs
+    from opro_cli.app.runs import find_sweeps
 
-    if sweeps := sweeps_among(runs, runs_dir):
+    if sweeps := find_sweeps(runs, runs_dir):
         page = report_on_sweeps(sweeps, runs_dir, output)
-        _say_where(page, sorted({folder.name for folder in sweeps}), as_json=as_json)
+        _print_path(page, sorted({folder.name for folder in sweeps}), as_json=as_json)
         return
     # A run that was named twice is shown once.
-    folders = list(dict.fromkeys(run_called(run, runs_dir) for run in runs))
-    place = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
-    write_report([read_run(folder) for folder in folders], place)
-    _say_where(place, [folder.name for folder in folders], as_json=as_json)
+    folders = list(dict.fromkeys(find_run(run, runs_dir) for run in runs))
+    page = report_on_runs(folders, output)
+    _print_path(page, [folder.name for folder in folders], as_json=as_json)
 
 
-def _say_where(page: Path, names: list[str], *, as_json: bool) -> None:
+def _print_path(page: Path, names: list[str], *, as_json: bool) -> None:
     """Print the path of a page; under `--json` also the runs, or the sweep, that it shows."""
     from opro_cli.render.safe import printable
 

@@ -12,11 +12,10 @@ from opro_cli.cli.options import (
     Json,
     RunsDir,
     apply_gate,
+    find_run,
     run_argument,
-    run_called,
+    say,
 )
-from opro_cli.cli.swept import list_sweeps
-from opro_cli.errors import OproError
 
 
 def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
@@ -27,34 +26,26 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
       opro runs
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.render.safe import printable
-    from opro_cli.store.folders import list_runs
-    from opro_cli.store.summary import read_run_summary
+    from opro_cli.app.runs import summarize_runs, summarize_sweeps
 
-    rows = []
-    for folder in list_runs(runs_dir):
-        try:
-            rows.append(read_run_summary(folder))
-        except OproError as error:  # one damaged run must not hide the others
-            print(f"left out: {printable(error.message)}", file=sys.stderr)
+    rows = summarize_runs(runs_dir, say)
     if as_json:
         print_json(rows)
         return
+    from opro_cli.render.safe import printable
     from opro_cli.render.tables import make_page
-    from opro_cli.store import folders as find_sweeps
 
-    sweeps = find_sweeps.list_sweeps(runs_dir)
+    sweeps = summarize_sweeps(runs_dir, say)
     if not rows and not sweeps:
-        where = printable(str(runs_dir))
-        print(f"no runs in {where}; start one with `opro optimize CONFIG`", file=sys.stderr)
-        return
+        say(f"no runs in {runs_dir}; start one with `opro optimize CONFIG`")
     page = make_page(sys.stdout)
     if rows:
         from opro_cli.render.listings import print_runs
 
         print_runs(rows, page)
-    if sweeps:
-        list_sweeps(sweeps, page)
+    for sweep in sweeps:
+        line = f"sweep {sweep.name}: {sweep.finished} of {sweep.cells} cells finished"
+        page.write_line(printable(f"{line}; opro diff {sweep.name}", page.width))
 
 
 def show(
@@ -70,9 +61,9 @@ def show(
       opro show quickstart
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
-    from opro_cli.store.summary import read_run_details
+    from opro_cli.app.runs import read_details
 
-    status, result, candidates = read_run_details(run_called(run, runs_dir))
+    status, result, candidates = read_details(find_run(run, runs_dir))
     if as_json:
         facts = {**result, "run_status": status, "candidates": candidates}
         print_json(facts)

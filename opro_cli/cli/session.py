@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import apply_gate
+from opro_cli.cli.options import apply_gate, say
 from opro_cli.errors import Interrupted, OproError
-from opro_cli.store.folders import is_sweep
 
 if TYPE_CHECKING:
+    from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
     from opro_cli.ports import SharedLimits
 
 OVER_BUDGET = 3
 
 
-def work_on(
+def run_session(
     folder: Path,
     settings: Settings,
     *,
@@ -34,13 +34,13 @@ def work_on(
     fail_if: str | None = None,
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
-    from opro_cli.app import run as running
+    from opro_cli.app.session import work_on
     from opro_cli.render.consoles import make_observer
-    from opro_cli.render.safe import printable
 
+    resume = format_resume_command(folder)
     try:
         with _open_limits(folder) as shared:
-            outcome = running.work_on(
+            outcome = work_on(
                 folder,
                 settings,
                 [make_observer(plain=plain)],
@@ -51,59 +51,65 @@ def work_on(
     except OproError as error:
         error.where = error.where or str(folder)
         if error.hint is None:
-            error.hint = format_resume_command(folder)
-        elif format_resume_command(folder) not in error.hint:
-            error.hint += f"; then resume with: {format_resume_command(folder)}"
+            error.hint = resume
+        elif resume not in error.hint:
+            error.hint += f"; then resume with: {resume}"
         raise
     show_result(outcome.result, as_json=as_json)
-    print(f"saved in {printable(str(folder))}", file=sys.stderr)
+    say(f"saved in {folder}")
     if outcome.unwritten:
-        note = f"{outcome.unwritten}; `opro report {folder.name}` writes it"
-        print(printable(note), file=sys.stderr)
+        say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     if outcome.uncached:
-        print(printable(outcome.uncached), file=sys.stderr)
+        say(outcome.uncached)
+    _conclude(outcome, resume)
+    apply_gate([outcome.result["verdict"]], fail_if)
+
+
+def _conclude(outcome: SessionOutcome, resume: str) -> None:
+    """End the command where the session was stopped, and say how to go on.
+
+    Raises:
+        typer.Exit: A ceiling or Ctrl-C ended the session.
+    """
     if outcome.ending == "budget":
-        print(f"stopped by {printable(outcome.stopped_by)}; nothing is lost", file=sys.stderr)
-        ceiling = outcome.stopped_by.removeprefix("budget.").partition(" ")[0]
-        more = f"{format_resume_command(folder)} --budget {ceiling}=+AMOUNT"
+        say(f"stopped by {outcome.stopped_by}; nothing is lost")
+        more = f"{resume} --budget {name_ceiling(outcome.stopped_by)}=+AMOUNT"
         if outcome.stopped_by.endswith("of the sweep)"):
             more = "`opro sweep` with a larger budget in the sweep's file"
-        print(f"resume with: {more}", file=sys.stderr)
+        say(f"resume with: {more}")
         raise typer.Exit(OVER_BUDGET)
     if outcome.ending == "interrupted":
-        print(
-            f"stopped; nothing is lost. resume with: {format_resume_command(folder)}",
-            file=sys.stderr,
-        )
+        say(f"stopped; nothing is lost. resume with: {resume}")
         raise typer.Exit(Interrupted.exit_code)
-    apply_gate([outcome.result["verdict"]], fail_if)
+
+
+def name_ceiling(stopped_by: str) -> str:
+    """Return the key of a ceiling below `budget`: "usd" for "budget.usd (5)"."""
+    return stopped_by.removeprefix("budget.").partition(" ")[0]
 
 
 @contextmanager
 def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
-    """The limits that a cell shares with its sweep; None for any other run."""
-    if not is_sweep(folder.resolve().parent):
+    """Yield the limits that a cell shares with its sweep; None for any other run."""
+    from opro_cli.app.runs import is_cell
+
+    if not is_cell(folder):
         yield None
         return
-    from opro_cli.render.safe import printable
     from opro_cli.sweep.budget_session import open_limits_of_cell
 
     notes: list[str] = []
     with open_limits_of_cell(folder, notes) as shared:
         for note in notes:
-            print(printable(note), file=sys.stderr)
+            say(note)
         yield shared
 
 
 def show_costs(config: Path, *, as_json: bool) -> None:
     """Show the cost of a run, from its real data; no model is asked."""
-    from opro_cli import wiring
-    from opro_cli.reports.costs import estimate_costs
+    from opro_cli.app.optimize import estimate_costs
 
-    settings = wiring.fill_in_new(wiring.read_config(config))
-    examples = wiring.load_data(settings).examples
-    strategy, prices = wiring.build_strategy(settings), wiring.list_prices(settings)
-    estimate = estimate_costs(settings, examples, strategy, prices)
+    estimate = estimate_costs(config)
     if as_json:
         print_json(estimate)
         return
@@ -114,7 +120,7 @@ def show_costs(config: Path, *, as_json: bool) -> None:
 
 
 def show_result(result: dict[str, object], *, as_json: bool) -> None:
-    """The result on stdout, for people or for programs."""
+    """Print the result on stdout, for people or for programs."""
     if as_json:
         print_json(result)
         return

@@ -105,11 +105,8 @@ def info(as_json: Json = False) -> None:
 @cache.command()
 def clear() -> None:
     """Remove all answers that are kept for other runs; the runs keep theirs."""
-    from opro_cli.render.safe import printable
-    from opro_cli.reports.formats import format_megabytes, pluralize
+    from opro_cli.render.listings import format_cleared
     from opro_cli.store.answer_file import clear_cache, find_cache_path
 
     removed = clear_cache()
-    what = "an unusable file" if removed.answers is None else pluralize(removed.answers, "answer")
-    path = printable(str(find_cache_path()))
-    print(f"removed {what}, {format_megabytes(removed.size)}, from {path}")
+    print(format_cleared(removed.answers, removed.size, str(find_cache_path())))

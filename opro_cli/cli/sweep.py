@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, say
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
@@ -55,44 +55,32 @@ def sweep(
     """
     import asyncio  # not for `--help`
 
-    from opro_cli import wiring
     from opro_cli.render.consoles import make_sweep_observer
-    from opro_cli.render.safe import printable
-    from opro_cli.store.sweep_folder import hold_sweep, make_sweep_folder, write_sweep
-    from opro_cli.sweep.cells import build_limits, estimate, get_folder, require_ready, select_shard
-    from opro_cli.sweep.file import load_sweep
-    from opro_cli.sweep.session import build_table, work_on
+    from opro_cli.sweep import session
+    from opro_cli.sweep.cells import estimate
 
-    whole = load_sweep(file, wiring.NAMES)
-    part = select_shard(whole, shard)
-    cells, folder = require_ready(part.sweep), get_folder(whole, runs_dir)
-    table = build_table(whole.name, cells, folder)
-    table.budget = part.sweep.budget
+    planned = session.plan_sweep(file, runs_dir, shard)
+    cells, table = planned.cells, planned.table
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
         return
-    notes: list[str] = []
-    make_sweep_folder(folder)
-    with hold_sweep(folder, part.label), build_limits(part, whole, cells, folder, notes) as limits:
-        write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
-        for note in notes:
-            print(printable(note), file=sys.stderr)
-        at_work = engine_for(engine, address, processes)
+    with session.hold(planned, say) as limits:
+        at_work = make_engine(engine, address, processes)
         try:
             observer = make_sweep_observer(plain=plain)
-            session = work_on(cells, folder, table, at_work, observer, limits)
-            ceiling = asyncio.run(session)
+            work = session.work_on(cells, planned.folder, table, at_work, observer, limits)
+            ceiling = asyncio.run(work)
         finally:
             at_work.close()
             again = ["--engine", engine, "--address", address] if engine != "local" else []
-            show_table(table, command(file, runs_dir, shard, again), as_json=as_json)
+            show_table(table, format_command(file, runs_dir, shard, again), as_json=as_json)
     if table.count("failed"):
         raise typer.Exit(1)
     if ceiling or table.count("stopped") or table.count("elsewhere"):
         raise typer.Exit(OVER_BUDGET)
 
 
-def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
+def format_command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
     """Return the command that resumes a sweep, from the present folder."""
     words = ["opro", "sweep", str(file)]
     words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
@@ -101,7 +89,7 @@ def command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
 
 
 def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
-    """Where all cells stand on stdout, what went wrong and how to go on on stderr."""
+    """Print the cells on stdout, and on stderr what went wrong and how to go on."""
     from opro_cli.render.safe import printable
     from opro_cli.render.sweep import build_cells_table, format_closing
     from opro_cli.render.tables import make_page
@@ -115,16 +103,19 @@ def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
         make_page(sys.stderr).write(printable(line))
 
 
-def engine_for(engine: Engine, address: str, processes: int | None) -> SweepEngine:
-    """The engine of this name; UsageError where it is not to be had."""
+def make_engine(engine: Engine, address: str, processes: int | None) -> SweepEngine:
+    """Make the engine of this name.
+
+    Raises:
+        UsageError: Ray is not installed, or its cluster does not answer.
+    """
     if engine == "ray":
         from opro_cli.sweep.launch.ray import RayEngine
 
         return RayEngine(address, processes)
-    from opro_cli.processes import count_cores
     from opro_cli.sweep.launch.local import LocalEngine
 
-    return LocalEngine(processes or count_cores())
+    return LocalEngine(processes)
 
 
 def show_estimate(estimate: dict[str, Any], *, as_json: bool) -> None:

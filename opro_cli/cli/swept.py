@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.errors import RunFolderError, UsageError
+from opro_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell
-    from opro_cli.render.tables import Page
 
 
 def sweep_plan(
@@ -20,8 +19,9 @@ def sweep_plan(
 ) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
     from opro_cli.app.evaluate import list_evaluations, read_report, select_prompts_to_ask
+    from opro_cli.app.runs import find_sweep
 
-    report = read_report(_sweep_called(name, runs_dir), runs_dir)
+    report = read_report(find_sweep(name, runs_dir), runs_dir)
     prompts = select_prompts_to_ask(report)
     plan = list_evaluations(report.targets, report, runs_dir, budget, fresh=fresh)
     return list(prompts), list(plan)
@@ -56,37 +56,12 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
 def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
     from opro_cli.app.evaluate import read_report
+    from opro_cli.app.runs import find_sweep
     from opro_cli.render.consoles import make_console
     from opro_cli.render.matrices import print_transfer
 
-    report = read_report(_sweep_called(name, runs_dir), runs_dir)
+    report = read_report(find_sweep(name, runs_dir), runs_dir)
     print_transfer(report, make_console(sys.stdout))
-
-
-def _sweep_called(name: str, runs_dir: Path) -> Path:
-    from opro_cli.store.folders import find_sweep
-
-    folder = find_sweep(runs_dir, name)
-    if folder is None:
-        raise RunFolderError(
-            f'no sweep called "{name}" in {runs_dir}', "name its folder; see --runs-dir"
-        )
-    return folder
-
-
-def sweeps_among(names: Sequence[str], runs_dir: Path) -> list[Path]:
-    """The sweeps that are named; [] for none. UsageError for sweeps and runs together."""
-    from opro_cli.store.folders import find_sweep
-
-    found = [find_sweep(runs_dir, name) for name in names]
-    sweeps = [folder for folder in found if folder is not None]
-    if sweeps and len(sweeps) < len(names):
-        other = next(name for name, folder in zip(names, found, strict=True) if folder is None)
-        raise UsageError(
-            f'"{other}" is not a sweep: sweeps and runs are not shown together',
-            "name runs alone, the run of a cell as SWEEP/CELL, or sweeps alone",
-        )
-    return sweeps
 
 
 def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None) -> Path:
@@ -96,55 +71,35 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
     from opro_cli.app.evaluate import read_report
     from opro_cli.app.report import SWEEP_REPORT, write_sweep_report
 
-    place = output or sweeps[0] / SWEEP_REPORT
-    write_sweep_report(read_report(sweeps[0], runs_dir), place)
-    return place
+    page = output or sweeps[0] / SWEEP_REPORT
+    write_sweep_report(read_report(sweeps[0], runs_dir), page)
+    return page
 
 
 def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
-    """`diff SWEEP`: what it comes to; `diff SWEEP SWEEP`: cell by cell."""
+    """`diff SWEEP`: print the result of a sweep; `diff SWEEP SWEEP`: cell by cell."""
+    from opro_cli.app import diff
     from opro_cli.app.evaluate import read_report
     from opro_cli.render import matrices
     from opro_cli.render.consoles import make_console
-    from opro_cli.reports.sweeps import data
-    from opro_cli.reports.sweeps.report import diff_sweeps
 
     if len(sweeps) > 2:
         raise UsageError("more than two sweeps", "name one, or two to compare")
-    reports = [read_report(folder, runs_dir) for folder in sweeps]
     console = make_console(sys.stdout)
+    reports = [read_report(folder, runs_dir) for folder in sweeps]
     if len(reports) == 1:
         (report,) = reports
         if as_json:
-            print_json(data.serialize_sweep(report))
+            print_json(diff.serialize_sweep(report))
         elif markdown:
             print(matrices.format_sweep(report), end="", file=console.file)
         else:
             matrices.print_sweep(report, console)
         return
-    compared = diff_sweeps(*reports)
+    compared = diff.diff_sweeps(*reports)
     if as_json:
-        print_json(data.serialize_sweep_diff(compared))
+        print_json(diff.serialize_sweep_diff(compared))
     elif markdown:
         print(matrices.format_sweep_diff(compared), end="", file=console.file)
     else:
         matrices.print_sweep_diff(compared, console)
-
-
-def list_sweeps(folders: Sequence[Path], page: Page) -> None:
-    """A line for each sweep, below the runs."""
-    from opro_cli.errors import OproError
-    from opro_cli.render.safe import printable
-    from opro_cli.store.run_folder import read_result
-    from opro_cli.store.sweep_folder import read_sweep
-
-    for folder in folders:
-        try:
-            cells = read_sweep(folder).cells
-        except OproError as error:
-            print(f"left out: {printable(error.message)}", file=sys.stderr)
-            continue
-        results = (read_result(folder / cell.name) or {} for cell in cells)
-        done = sum(result.get("status") == "finished" for result in results)
-        line = f"sweep {folder.name}: {done} of {len(cells)} cells finished"
-        page.write_line(printable(f"{line}; opro diff {folder.name}", page.width))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, chosen_run
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, choose_run, say
 from opro_cli.cli.session import format_resume_command, show_result
 from opro_cli.errors import Interrupted, UsageError
 
@@ -48,43 +47,43 @@ def watch(
     from opro_cli.app.stop_signals import stop_signals_to
     from opro_cli.render.consoles import make_observer
 
-    times = _speed(speed, replay=replay)
-    folder = chosen_run("watch", run, last, runs_dir)
+    times = _parse_speed(speed, replay=replay)
+    folder = choose_run("watch", run, last, runs_dir)
     viewing = watching.Replay(folder)
     observers = [make_observer(plain=plain, clock=viewing.now)]
     if replay:
         seeing = watching.replay(viewing, observers, times)
     else:
         if not viewing.at_work:
-            _say(f"{folder.name} is not at work; this is where it stands")
+            say(f"{folder.name} is not at work; this is where it stands")
         seeing = watching.follow(viewing, observers)
     try:
         # Killed politely too, the terminal gets its cursor back.
         with stop_signals_to(lambda: signal.raise_signal(signal.SIGINT), ctrl_c=False):
             recorded = asyncio.run(seeing)
     except KeyboardInterrupt:
-        _say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
+        say("stopped watching" + ("; the run goes on" if viewing.at_work else ""))
         raise typer.Exit(Interrupted.exit_code) from None
     _conclude(recorded, as_json=as_json)
 
 
 def _conclude(run: RecordedRun, *, as_json: bool) -> None:
-    """The result, where there is one, and how to go on, where that is possible."""
-    from opro_cli.reports.result import build_result
+    """Show the result, where there is one, and how to go on, where that is possible."""
+    from opro_cli.app.watch import summarize
 
-    result = build_result(run, finished=run.status == "finished")
+    result = summarize(run)
     if as_json or (result["best"] is not None and run.status != "running"):
         show_result(result, as_json=as_json)
     if run.status == "running":
-        _say("that is all so far: the run is at work")
+        say("that is all so far: the run is at work")
     elif run.status != "finished":
         why = {"killed": "killed: its process is gone without a word"}.get(run.status, run.status)
         command = format_resume_command(Path(run.folder))
-        _say(f"{why}; nothing answered is lost. resume with: {command}")
+        say(f"{why}; nothing answered is lost. resume with: {command}")
 
 
-def _speed(text: str | None, *, replay: bool) -> float:
-    """How many times as fast as it happened; inf for "max" and "0"."""
+def _parse_speed(text: str | None, *, replay: bool) -> float:
+    """Return how many times as fast as it happened; inf for "max" and "0"."""
     if text is not None and not replay:
         raise UsageError("--speed goes with --replay", "add --replay, or leave --speed out")
     if text == "max":
@@ -96,9 +95,3 @@ def _speed(text: str | None, *, replay: bool) -> float:
     if not speed >= 0:
         raise UsageError(f"--speed: expected a number such as 10, or max, found {text!r}")
     return speed or math.inf
-
-
-def _say(text: str) -> None:
-    from opro_cli.render.safe import printable
-
-    print(printable(text), file=sys.stderr)

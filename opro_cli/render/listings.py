@@ -196,6 +196,12 @@ def print_costs(costs: Data, console: Console) -> None:
     print_lines(console, "", [costs["assumptions"]], "dim")
 
 
+def format_cleared(answers: int | None, size: int, path: str) -> str:
+    """Return what was removed from the cache: its answers, None for an unusable file, and bytes."""
+    what = "an unusable file" if answers is None else formats.pluralize(answers, "answer")
+    return f"removed {what}, {formats.format_megabytes(size)}, from {printable(path)}"
+
+
 def print_cache(facts: Data, console: Console) -> None:
     """Print how many answers the cache holds, how large it may grow, and whose they are."""
     size, limit = (formats.format_megabytes(facts[key]) for key in ("bytes", "limit_bytes"))

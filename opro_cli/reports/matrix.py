@@ -62,6 +62,23 @@ class MatrixColumn:
     entries: tuple[MatrixEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Prompts, and their scores in each column."""
+
+    prompts: tuple[str, ...]
+    columns: tuple[MatrixColumn, ...]
+
+    @property
+    def verdicts(self) -> list[str | None]:
+        """The verdict on each prompt but the first, in each column."""
+        return [entry.verdict for column in self.columns for entry in column.entries[1:]]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the matrix as plain data, a row for each prompt in each column."""
+        return list_rows(self.prompts, self.columns)
+
+
 def build_column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> MatrixColumn:
     """Return the scores of all prompts in one evaluation."""
     first, *others = [run.state.candidates[make_candidate_id(prompt)] for prompt in prompts]

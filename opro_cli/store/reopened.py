@@ -1,37 +1,26 @@
-"""Runs opened again: compared, checked against their journal, or given more prompts to score."""
+"""Runs opened again: checked against their journal, or given more prompts to score."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from opro_cli import __version__
-from opro_cli.core.run.events import Answered, FirstReply, SessionStarted
+from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import Split
-from opro_cli.errors import JournalError, ResultError, RunFolderError, UsageError
+from opro_cli.errors import JournalError, ResultError, RunFolderError
 from opro_cli.files import write_atomically
-from opro_cli.reports.comparison import (
-    BEST,
-    PromptComparison,
-    PromptSelector,
-    SelectedPrompt,
-    parse_selector,
-    select_prompt,
-)
-from opro_cli.reports.paired import Replies
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
-from opro_cli.store.folders import Note, find_matching_runs, find_run, is_locked
-from opro_cli.store.journal import FileJournal, read_events
+from opro_cli.store.folders import is_locked
+from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_files import encode_json, fingerprint_settings
 from opro_cli.store.run_folder import (
     BEST_PROMPT,
@@ -155,62 +144,3 @@ def _rewrite_result(
 
 def _get_best_prompt(result: Mapping[str, Any]) -> str | None:
     return result["best"]["instruction"] if result["best"] else None
-
-
-def find_prompt(runs_dir: Path, name: str, note: Note | None = None) -> tuple[Path, PromptSelector]:
-    """Return the run folder and the prompt that RUN or RUN@PLACE names.
-
-    An @ may be part of a run's name, so the whole name is tried first; `note` as in `find_run`.
-    """
-    run, at, suffix = name.rpartition("@")
-    if not at or find_matching_runs(runs_dir, name):
-        return find_run(runs_dir, name, note), BEST
-    selector = parse_selector(suffix)
-    if selector is None and find_matching_runs(runs_dir, run):
-        raise UsageError(
-            f'"@{suffix}" names no prompt of {run}',
-            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
-        )
-    return find_run(runs_dir, run if selector else name, note), selector or BEST
-
-
-def select_prompts(
-    runs_dir: Path, names: Sequence[str], note: Note | None = None
-) -> list[SelectedPrompt]:
-    """Return the prompts of these names (RUN or RUN@PLACE); each run is read once.
-
-    `note` is as in `find_run`.
-    """
-    read_once = cache(read_run)
-    named = [find_prompt(runs_dir, name, note) for name in names]
-    return [select_prompt(read_once(folder), selector) for folder, selector in named]
-
-
-def read_flipped_replies(
-    chosen: Sequence[SelectedPrompt], compared: PromptComparison
-) -> list[Replies]:
-    """Read for each prompt the replies to the questions that flipped.
-
-    Only the journals have them, so that each is read again.
-    """
-    return [
-        read_replies(Path(c.run.folder), c.candidate.id, questions) if c.candidate else {}
-        for c, questions in zip(chosen, compared.list_flipped(), strict=True)
-    ]
-
-
-def read_replies(
-    folder: Path, candidate: str, questions: Mapping[Split, Set[int]]
-) -> dict[tuple[Split, int], tuple[str, ...]]:
-    """Read the replies to these questions under one candidate (its id), a text for each round."""
-    replies: dict[tuple[Split, int], tuple[str, ...]] = {}
-    for event in read_events(folder / "events.jsonl"):
-        if not isinstance(event, FirstReply | Answered) or event.candidate != candidate:
-            continue
-        if event.question in questions[event.split]:
-            key = (event.split, event.question)
-            earlier = replies.get(key, ())
-            # A reply journaled ungraded comes again with its grade.
-            if earlier[-1:] != (event.text,):
-                replies[key] = (*earlier, event.text)
-    return replies

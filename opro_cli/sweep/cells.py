@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
-from opro_cli.app import ready
-from opro_cli.app import run as running
-from opro_cli.app.run import read_recorded_settings
+from opro_cli.app import check as checks
+from opro_cli.app.optimize import start_with
+from opro_cli.app.resume import check_resumable
+from opro_cli.app.session import read_recorded_settings
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
 from opro_cli.core.sweep import SweepTable
@@ -89,7 +90,7 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
         settings = replace(settings, budget=limit_budget(settings.budget, sweep.budget))
         models = settings.scorer, settings.optimizer
         if models not in priced:
-            ready.require_prices(settings)
+            checks.require_prices(settings)
             priced.add(models)
         cells.append(replace(cell, settings=settings))
     return tuple(cells)
@@ -153,17 +154,17 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
     folder, settings = Path(job.folder), _settings(job)
     if not folder.exists():
         with suppress(RunExistsError):  # another session has just made it
-            new = running.start_with(settings, folder.parent, name=folder.name)
+            new = start_with(settings, folder.parent, name=folder.name)
             return new.folder, new.settings
-    running.check_resumable(folder)
+    check_resumable(folder)
     return folder, settings
 
 
 def find_run_at_hand(job: Job) -> tuple[Path, Settings]:
     """Do so for a copy of a run's folder on another machine: its data files are not here."""
     settings = _settings(job)
-    ready.require_keys(settings)
-    ready.require_servers(settings)
+    checks.require_keys(settings)
+    checks.require_servers(settings)
     return Path(job.folder), settings
 
 

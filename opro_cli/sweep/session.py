@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from opro_cli import wiring
 from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
-from opro_cli.sweep.cells import Job, read_standing
-from opro_cli.sweep.file import SweepCell
+from opro_cli.store.sweep_folder import hold_sweep, make_sweep_folder, write_sweep
+from opro_cli.sweep.cells import (
+    Job,
+    Shard,
+    build_limits,
+    get_folder,
+    read_standing,
+    require_ready,
+    select_shard,
+)
+from opro_cli.sweep.file import Sweep, SweepCell, load_sweep
 from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.limits import Limits
 
@@ -32,6 +44,64 @@ class SweepObserver(Protocol):
 
     def end(self) -> None:
         """The session is over, in whatever way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSweep:
+    """The part of a sweep that this session works on.
+
+    Attributes:
+        whole: The sweep of the file.
+        part: Its share here, of `--shard`.
+        cells: Those of the part.
+        folder: Where their runs are.
+        table: Where they stand.
+    """
+
+    whole: Sweep
+    part: Shard
+    cells: tuple[SweepCell, ...]
+    folder: Path
+    table: SweepTable
+
+
+def plan_sweep(file: Path, runs_dir: Path, shard: str) -> PlannedSweep:
+    """Read a sweep file and find where its cells stand; nothing is made or asked.
+
+    Raises:
+        ConfigError, UsageError, DataError: The file, or what a cell needs, is not in order.
+        RunFolderError: A folder there is of other settings.
+    """
+    whole = load_sweep(file, wiring.NAMES)
+    part = select_shard(whole, shard)
+    cells, folder = require_ready(part.sweep), get_folder(whole, runs_dir)
+    table = build_table(whole.name, cells, folder)
+    table.budget = part.sweep.budget
+    return PlannedSweep(whole, part, cells, folder, table)
+
+
+@contextmanager
+def hold(planned: PlannedSweep, note: Callable[[str], None]) -> Iterator[Limits]:
+    """Make the sweep's folder, lock this part of it, and yield the limits that its cells share.
+
+    Args:
+        planned: The part.
+        note: Gets what the user has to know about the budget.
+
+    Raises:
+        RunBusyError: Another session works on the same part.
+    """
+    whole, part, folder = planned.whole, planned.part, planned.folder
+    notes: list[str] = []
+    make_sweep_folder(folder)
+    with (
+        hold_sweep(folder, part.label),
+        build_limits(part, whole, planned.cells, folder, notes) as limits,
+    ):
+        write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
+        for sentence in notes:
+            note(sentence)
+        yield limits
 
 
 def build_table(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTable:

@@ -26,7 +26,8 @@ from typing import Any
 from rich.console import Console
 
 from opro_cli import wiring
-from opro_cli.app import run as running
+from opro_cli.app.resume import check_resumable
+from opro_cli.app.session import work_on
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
@@ -147,8 +148,8 @@ def search(run: Path, view: bool) -> dict[str, Any]:
         if view:
             console = Console(file=nowhere, force_terminal=True, width=COLUMNS, height=LINES)
             observers.append(LiveView(console))
-        settings = running.check_resumable(run)
-        outcome = running.work_on(run, settings, observers, preflight=False)
+        settings = check_resumable(run)
+        outcome = work_on(run, settings, observers, preflight=False)
     cpu, wall = clock.seconds()
     return {
         "calls": outcome.result["spend"]["calls"],

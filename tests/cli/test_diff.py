@@ -117,7 +117,7 @@ def test_replies_are_in_the_data_only_when_asked_for(opro: Opro, runs: list[str]
 def test_the_journal_is_read_again_for_replies_alone(
     opro: Opro, runs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opro_cli.store.reopened.read_replies", None)
+    monkeypatch.setattr("opro_cli.app.diff.read_replies", None)
     for options in ([], ["--flips"], ["--json"], ["--markdown", "--flips"]):
         assert opro("diff", "one@start", "one@1", *options).code == 0
 

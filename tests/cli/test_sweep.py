@@ -18,7 +18,7 @@ import pytest
 from msgspec.structs import asdict
 
 from opro_cli import wiring
-from opro_cli.app import run as running
+from opro_cli.app.session import work_on
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import RunFolderError
@@ -105,7 +105,7 @@ def finish(folder: Path, cell: int) -> Path:
     read = cells_in(folder)[cell]
     plain = convert_to_plain(read.settings)
     place, settings = prepare_run(Job(read.name, str(folder / "runs" / "grid" / read.name), plain))
-    running.work_on(place, settings, [], preflight=False)
+    work_on(place, settings, [], preflight=False)
     return place
 
 
@@ -363,7 +363,7 @@ def test_what_a_cell_says_is_what_the_table_believes(
     monkeypatch.setattr(cell_process, "EVERY", 0.0)
     messages: list[FromCell] = []
     place, settings = prepare_run(Job(cell.name, str(folder / "runs" / "grid" / cell.name), plain))
-    outcome = running.work_on(
+    outcome = work_on(
         place, settings, [cell_process.ProgressReports(messages.append)], preflight=False
     )
     table = SweepTable("grid", {cell.name: CellRow(cell.name)})

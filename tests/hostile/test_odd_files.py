@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from opro_cli.cli.eval import _inert
+from opro_cli.cli.eval import _disarm
 from opro_cli.config.file import MOST_BYTES
 from opro_cli.files import write_atomically
 from tests.store.conftest import ROOT, Said, copy_of
@@ -162,12 +162,12 @@ def test_files_have_the_permissions_that_the_umask_leaves(
 def test_a_spreadsheet_gets_no_formula_in_any_guise(before: str, sign: str) -> None:
     text = f"{before}{sign}1+1"
     stream = io.StringIO()
-    csv.writer(stream).writerow([_inert(text)])
+    csv.writer(stream).writerow([_disarm(text)])
     assert stream.getvalue().lstrip('"').startswith("'")
-    assert _inert(f"a{text}") == f"a{text}"
-    assert _inert(-1.5) == -1.5
+    assert _disarm(f"a{text}") == f"a{text}"
+    assert _disarm(-1.5) == -1.5
 
 
 @pytest.mark.parametrize("text", ["\ttext", "\rtext", "\ntext"])
 def test_a_spreadsheet_gets_no_text_that_begins_with_a_control(text: str) -> None:
-    assert _inert(text) == f"'{text}"
+    assert _disarm(text) == f"'{text}"

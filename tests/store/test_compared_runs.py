@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.app.diff import find_prompt, read_replies, select_prompts
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Refused
 from opro_cli.errors import OproError, UsageError
 from opro_cli.store.journal import encode_event
-from opro_cli.store.reopened import find_prompt, read_replies, select_prompts
 from tests.core.runs import answered, reasoned
 
 FOLDERS = Path(__file__).parents[1] / "run_folders"

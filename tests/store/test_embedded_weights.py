@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from opro_cli.app import evaluate as evaluating
-from opro_cli.app import run as running
+from opro_cli.app.optimize import start
+from opro_cli.app.resume import check_resumable
 from opro_cli.core.settings.settings import EMBEDDED
 from opro_cli.embedded import config as embedded_weights
 from opro_cli.embedded.config import OPTIMIZER, SCORER
@@ -22,12 +23,12 @@ QUICKSTART = FOLDERS.parents[1] / "configs" / "quickstart.yaml"
 
 
 def test_a_new_run_writes_them_down(tmp_path: Path) -> None:
-    folder = running.start(QUICKSTART, tmp_path).folder
+    folder = start(QUICKSTART, tmp_path).folder
     assert read_identity(folder)["weights"] == {
         EMBEDDED[role]: hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
         for role, place in (("scorer", SCORER), ("optimizer", OPTIMIZER))
     }
-    running.check_resumable(folder)
+    check_resumable(folder)
 
 
 def test_other_models_have_none() -> None:

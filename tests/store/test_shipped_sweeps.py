@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.app import ready
+from opro_cli.app.check import list_missing_keys
 from opro_cli.datasets import hub
 from opro_cli.datasets.hub import HubName
 from opro_cli.datasets.presets import expand_preset
@@ -87,7 +87,7 @@ def test_the_embedded_sweep_is_five_tasks_by_three_seeds() -> None:
         assert cell.settings.task == own.task
         assert cell.settings.scorer.max_tokens >= own.scorer.max_tokens
         assert cell.settings.search.seed == int(seed)
-        assert not ready.list_missing_keys(cell.settings)
+        assert not list_missing_keys(cell.settings)
 
 
 def test_the_sweep_over_bbh_is_the_papers_tasks_by_three_seeds() -> None:

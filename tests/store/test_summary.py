@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_cli import files as atomic
-from opro_cli.app import run as running
+from opro_cli.app.resume import check_resumable
+from opro_cli.app.session import work_on
 from opro_cli.core.run.events import Event, SessionEnded, SessionStarted
 from opro_cli.errors import OproError
 from opro_cli.reports.recorded import RecordedRun
@@ -209,7 +210,7 @@ def test_a_session_leaves_what_a_reader_would(tmp_path: Path) -> None:
     folder = unfinished_copy(tmp_path / "runs", events=20)
     assert read_run_summary(folder)["status"] == "killed"
     for calls, status in (("30", "stopped"), ("none", "finished")):
-        running.work_on(folder, running.check_resumable(folder, [f"calls={calls}"]), [])
+        work_on(folder, check_resumable(folder, [f"calls={calls}"]), [])
         assert is_kept(folder)
         left = (folder / SUMMARY).read_bytes()
         assert read_run_summary(folder)["status"] == status

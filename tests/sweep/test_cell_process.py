@@ -16,9 +16,8 @@ import pytest
 CELL = """
 import asyncio, signal, sys, time
 from pathlib import Path
-from opro_cli.app import run as running
+from opro_cli.app.session import SessionOutcome
 from opro_cli.core.run.spend import Cost
-from opro_cli.app.run import SessionOutcome
 from opro_cli.sweep.launch import cell_process
 
 def work_on(folder, settings, observers, shared):
@@ -38,7 +37,7 @@ def until_stopped(shared):
 
 cell_process.prepare_run = cell_process.find_run_at_hand = lambda job: (Path("."), None)
 cell_process.ProgressReports._report = lambda *_: None
-running.work_on = work_on
+cell_process.work_on = work_on
 cell_process.main()
 """
 JOB = {"name": "cell", "folder": "/nowhere/cell", "settings": {}}

@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
-from opro_cli.app import run as running
+from opro_cli.app.session import work_on
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import (
     Progress,
@@ -184,7 +184,7 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
     """Work on a job until it ends, however it does."""
     try:
         folder, settings = find_run_at_hand(job) if job.away else prepare_run(job)
-        outcome = running.work_on(folder, settings, [progress], shared=shared)
+        outcome = work_on(folder, settings, [progress], shared=shared)
     except Interrupted:
         return Ended("interrupted")
     except RunBusyError:

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from opro_cli.errors import OproError
-from opro_cli.processes import LONGEST_LINE, read_tail, start_module
+from opro_cli.processes import LONGEST_LINE, count_cores, read_tail, start_module
 from opro_cli.sweep.cells import Job
 from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report, refuse
 from opro_cli.sweep.limits import Limits
@@ -100,10 +100,10 @@ async def _read_lines(stream: asyncio.StreamReader, receive: Callable[[bytes], N
 
 
 class LocalEngine:
-    """Works on at most `processes` cells at a time."""
+    """Works on at most `processes` cells at a time; None: as many as there are cores."""
 
-    def __init__(self, processes: int) -> None:
-        self._processes = processes
+    def __init__(self, processes: int | None) -> None:
+        self._processes = processes or count_cores()
         self._waiting: deque[Job] = deque()
         self._channels: set[CellChannel] = set()
 

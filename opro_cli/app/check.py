@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
+from opro_cli.config.file import line_of_key, read_yaml
+from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.models.accounts import find_missing_keys, keys_not_set
@@ -14,6 +18,93 @@ from opro_cli.store.answer_file import read_cache_limit
 
 if TYPE_CHECKING:
     from opro_cli.models.servers import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of `opro check`.
+
+    Attributes:
+        facts: What a run would do and ask, as `--json` has it.
+        problems: Why no run can begin, each with its remedy.
+    """
+
+    facts: dict[str, Any]
+    problems: list[tuple[str, str | None]]
+
+
+def check(config: Path) -> Check:
+    """Check a config, its data, keys and servers; no model is asked.
+
+    Raises:
+        ConfigError, DataError, UsageError: A run could not even be described.
+    """
+    from opro_cli.reports.costs import build_forecast
+
+    settings = wiring.fill_in_new(wiring.read_config(config))
+    require_prices(settings)
+    data = wiring.load_data(settings)
+    strategy = wiring.build_strategy(settings, (config.resolve().parent,))
+    missing = list_missing_keys(settings)
+    notes = (*wiring.describe_grading(settings), *data.notes)
+    facts = build_forecast(settings, data.examples, notes, strategy, missing)
+    servers = probe_servers(settings)
+    facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
+    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
+    problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
+    return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedConfig:
+    """Every key of a config with its origin.
+
+    Attributes:
+        file: The config file.
+        plain: The whole config, as a new run would be given it.
+        keys: All keys in order.
+        lines: The lines of those that the file itself sets.
+    """
+
+    file: Path
+    plain: Mapping[str, Any]
+    keys: Sequence[KeyOrigin]
+    lines: Mapping[tuple[str, ...], int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `opro config --json` prints."""
+        keys = {
+            ".".join(key.path): {
+                "value": key.value,
+                "origin": key.kind,
+                "line": self.lines.get(key.path),
+                "preset": key.preset or None,
+            }
+            for key in self.keys
+        }
+        return {"file": str(self.file), "keys": keys, "config": self.plain}
+
+
+def explain_config(config: Path) -> ExplainedConfig:
+    """Return each key of a config, its value and its origin; nothing is read but the file."""
+    plain = convert_to_plain(wiring.fill_in_new(wiring.read_config(config)))
+    file = read_yaml(config)
+    keys = find_origins(plain, file.raw, wiring.NAMES)
+    lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
+    return ExplainedConfig(config, plain, keys, lines)
+
+
+def require_startable(settings: Settings, *, cached: bool = True) -> None:
+    """Refuse a run that could not ask its models: keys, servers, prices, the cache's limit.
+
+    Raises:
+        UsageError, ModelError: Whatever is missing, before anything is spent.
+    """
+    require_keys(settings)
+    require_servers(settings)
+    require_prices(settings)
+    if cached:
+        require_cache_limit(settings)
 
 
 def list_missing_keys(settings: Settings) -> tuple[str, ...]:

@@ -1,0 +1,103 @@
+"""Compare prompts of runs, named RUN or RUN@PLACE, and sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from functools import cache
+from pathlib import Path
+
+from opro_cli.core.run.events import Answered, FirstReply
+from opro_cli.core.task.example import Split
+from opro_cli.errors import UsageError
+from opro_cli.reports.comparison import (
+    BEST,
+    PromptComparison,
+    PromptSelector,
+    SelectedPrompt,
+    compare_prompts,
+    parse_selector,
+    select_prompt,
+)
+from opro_cli.reports.paired import Replies
+from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
+from opro_cli.reports.sweeps.report import diff_sweeps
+from opro_cli.store.folders import Note, find_matching_runs, find_run
+from opro_cli.store.journal import read_events
+from opro_cli.store.run_folder import read_run
+
+__all__ = ["compare", "diff_sweeps", "serialize_sweep", "serialize_sweep_diff"]
+
+
+def compare(
+    runs_dir: Path, names: Sequence[str], *, replies: bool = False, note: Note | None = None
+) -> PromptComparison:
+    """Compare the prompts of these names with the first.
+
+    Args:
+        runs_dir: Where runs are kept.
+        names: Each RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER.
+        replies: Read the scorer's replies to the questions that flipped, too.
+        note: Gets which run a name means where several have it.
+    """
+    chosen = select_prompts(runs_dir, names, note)
+    compared = compare_prompts(chosen)
+    return compared.with_replies(_read_flipped_replies(chosen, compared)) if replies else compared
+
+
+def find_prompt(runs_dir: Path, name: str, note: Note | None = None) -> tuple[Path, PromptSelector]:
+    """Return the run folder and the prompt that RUN or RUN@PLACE names.
+
+    An @ may be part of a run's name, so the whole name is tried first; `note` as in `find_run`.
+    """
+    run, at, suffix = name.rpartition("@")
+    if not at or find_matching_runs(runs_dir, name):
+        return find_run(runs_dir, name, note), BEST
+    selector = parse_selector(suffix)
+    if selector is None and find_matching_runs(runs_dir, run):
+        raise UsageError(
+            f'"@{suffix}" names no prompt of {run}',
+            "what there is: @best, @start, @3 (the best of step 3), @3.2 (its second candidate)",
+        )
+    return find_run(runs_dir, run if selector else name, note), selector or BEST
+
+
+def select_prompts(
+    runs_dir: Path, names: Sequence[str], note: Note | None = None
+) -> list[SelectedPrompt]:
+    """Return the prompts of these names (RUN or RUN@PLACE); each run is read once.
+
+    `note` is as in `find_run`.
+    """
+    read_once = cache(read_run)
+    named = [find_prompt(runs_dir, name, note) for name in names]
+    return [select_prompt(read_once(folder), selector) for folder, selector in named]
+
+
+def _read_flipped_replies(
+    chosen: Sequence[SelectedPrompt], compared: PromptComparison
+) -> list[Replies]:
+    """Read for each prompt the replies to the questions that flipped.
+
+    Only the journals have them, so that each is read again.
+    """
+    return [
+        read_replies(Path(c.run.folder), c.candidate.id, questions) if c.candidate else {}
+        for c, questions in zip(chosen, compared.list_flipped(), strict=True)
+    ]
+
+
+def read_replies(
+    folder: Path, candidate: str, questions: Mapping[Split, Set[int]]
+) -> dict[tuple[Split, int], tuple[str, ...]]:
+    """Read the replies to these questions under one candidate (its id), a text for each round."""
+    replies: dict[tuple[Split, int], tuple[str, ...]] = {}
+    for event in read_events(folder / "events.jsonl"):
+        if not isinstance(event, FirstReply | Answered) or event.candidate != candidate:
+            continue
+        if event.question in questions[event.split]:
+            key = (event.split, event.question)
+            earlier = replies.get(key, ())
+            # A reply journaled ungraded comes again with its grade.
+            if earlier[-1:] != (event.text,):
+                replies[key] = (*earlier, event.text)
+    return replies

@@ -1,0 +1,86 @@
+"""Begin a run: check everything that can be checked for free, then make its folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.app.check import require_startable
+from opro_cli.app.session import hash_weights_of, list_part_folders
+from opro_cli.core.run.candidates import SHARE
+from opro_cli.core.settings.settings import Settings
+from opro_cli.datasets.loading import LoadedData
+from opro_cli.ports import Evaluator
+from opro_cli.store.run_files import digest_files
+from opro_cli.store.run_folder import create_run, prepare_runs_dir
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that is made and not begun."""
+
+    folder: Path
+    settings: Settings
+
+
+def start(config: Path, runs_dir: Path, *, cached: bool = True) -> NewRun:
+    """Make the folder of a run from a config file.
+
+    Raises:
+        ConfigError, DataError, UsageError: Before anything exists.
+    """
+    settings = wiring.read_config(config)
+    return start_with(settings, runs_dir, source=str(config.resolve()), cached=cached)
+
+
+def start_with(
+    settings: Settings,
+    runs_dir: Path,
+    *,
+    name: str | None = None,
+    source: str | None = None,
+    cached: bool = True,
+    data: LoadedData | None = None,
+    evaluator: Evaluator | None = None,
+) -> NewRun:
+    """Make the folder of a run from settings that were read.
+
+    Args:
+        settings: As the config has them.
+        runs_dir: Where runs are kept.
+        name: Of the folder; None for one from the run's name, the time and chance.
+        source: The file that the settings are from.
+        cached: Whether answers will be looked up and kept for other runs.
+        data: The examples, where they are loaded already.
+        evaluator: In place of the one that the settings name.
+    """
+    settings = wiring.fill_in_new(settings)
+    require_startable(settings, cached=cached)
+    data = data or wiring.load_data(settings)
+    folders = list_part_folders(source)
+    identity = {
+        "config_source": source,
+        "data_fingerprint": data.fingerprint,
+        "data_files": digest_files(settings.task.data),
+        "data_notes": list(data.notes),
+        "weights": hash_weights_of(settings),
+        "parts": wiring.find_origins_of_parts(settings, folders),
+    }
+    if evaluator is None and settings.task.evaluator != "model":
+        evaluator = wiring.build_evaluator(settings, (), folders)
+    if evaluator is not None and evaluator.scale != SHARE:
+        identity["scale"] = asdict(evaluator.scale)
+    prepare_runs_dir(runs_dir)
+    return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+
+
+def estimate_costs(config: Path) -> dict[str, Any]:
+    """Return the cost of a run of this config, from its real data; no model is asked."""
+    from opro_cli.reports import costs
+
+    settings = wiring.fill_in_new(wiring.read_config(config))
+    examples = wiring.load_data(settings).examples
+    strategy = wiring.build_strategy(settings, list_part_folders(str(config.resolve())))
+    return costs.estimate_costs(settings, examples, strategy, wiring.list_prices(settings))

@@ -1,0 +1,97 @@
+"""Check that a run may go on: with the config, data, weights and parts that it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.app.check import require_startable
+from opro_cli.app.session import (
+    hash_weights_of,
+    list_part_folders,
+    read_present_settings,
+    read_recorded_settings,
+)
+from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
+from opro_cli.core.settings.read import find_misplaced_models
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import fingerprint_examples
+from opro_cli.embedded.config import check_weights
+from opro_cli.errors import RunFolderError
+from opro_cli.store.reopened import check_result
+from opro_cli.store.run_files import check_unchanged
+from opro_cli.store.run_folder import read_examples, read_identity
+
+__all__ = ["check_result", "check_resumable"]
+
+
+def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
+    """Return the settings that a run goes on with.
+
+    Args:
+        folder: Of the run.
+        budget: Changes of its ceilings: "usd=5" sets one, "usd=+2" raises it. They are written
+            into the run's config once the run is at work.
+        cached: Whether answers will be looked up and kept for other runs.
+
+    Raises:
+        RunFolderError: Its config, models, parts or data are not those that it began with.
+        UsageError: One of `budget` is no change of a ceiling.
+    """
+    identity = read_identity(folder)
+    recorded = read_recorded_settings(folder)
+    for problem in find_misplaced_models(recorded):
+        raise RunFolderError(
+            f"{folder.name} was begun when one embedded model played both roles, and cannot go on: "
+            f"{problem.dotted}: {problem.message}",
+            f"set {problem.dotted} in its config and start a new run with `opro optimize`",
+        )
+    settings = read_present_settings(folder)
+    settings = replace(settings, budget=apply_changes(settings.budget, budget))
+    _check_settings(folder, recorded, settings)
+    if fingerprint_examples(read_examples(folder)) != identity.get("data_fingerprint"):
+        raise RunFolderError(
+            f"{folder / 'examples.jsonl'}: not the questions that the run began with",
+            "restore the file, or start a new run with `opro optimize`",
+        )
+    check_unchanged(identity.get("data_files", {}))
+    _check_parts(identity, settings)
+    check_weights(folder.name, identity.get("weights", {}), hash_weights_of(settings))
+    require_startable(settings, cached=cached)
+    wiring.describe_grading(settings)
+    return settings
+
+
+def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
+    """Refuse a resume under a config that would ask or grade otherwise than the run began."""
+    changes = [
+        change
+        for change in find_changes(convert_to_plain(recorded), convert_to_plain(present))
+        if not change.is_operational
+    ]
+    if changes:
+        lines = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
+        raise RunFolderError(
+            f"{folder / 'config.yaml'}: changed since the run began\n{lines}",
+            "undo the change to resume, or start a new run with `opro optimize`",
+        )
+
+
+def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
+    """Refuse a resume under other parts from outside opro than the run began with."""
+    recorded = identity.get("parts", {})
+    present = wiring.find_origins_of_parts(
+        settings, list_part_folders(identity.get("config_source"))
+    )
+    for key, part in recorded.items():
+        now = present.get(key, {})
+        if now != part:
+            changed = [name for name in part if part[name] != now.get(name)]
+            changes = ", ".join(f"{name} was {part[name]}, is {now.get(name)}" for name in changed)
+            raise RunFolderError(
+                f"{key} {part['name']}: not the part that the run began with ({changes})",
+                "restore it to resume, or start a new run with `opro optimize`",
+            )

@@ -1,0 +1,156 @@
+"""Runs and sweeps by name, and the facts that `opro runs` and `opro show` print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opro_cli.errors import OproError, RunFolderError, UsageError
+from opro_cli.store import folders
+
+if TYPE_CHECKING:
+    from opro_cli.store.summary import RunDetails
+
+Note = Callable[[str], None]
+"""Takes a sentence for the user."""
+_SAFE = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+"""A name that a shell may evaluate: it is how completions reach the command line."""
+
+
+class SweepProgress(NamedTuple):
+    """How far a sweep has come."""
+
+    name: str
+    finished: int
+    cells: int
+
+
+def find_run(name: str, runs_dir: Path, note: Note | None = None) -> Path:
+    """Return the run of a name; `note` gets which one is meant where several have it.
+
+    Raises:
+        RunFolderError: There is no such run, or the name is a part of several.
+    """
+    if not folders.find_matching_runs(runs_dir, name) and folders.find_sweep(runs_dir, name):
+        raise RunFolderError(
+            f'"{name}" is a sweep, and not a run',
+            f"name the run of a cell as {name}/CELL; `opro diff {name}` shows the whole sweep",
+        )
+    return folders.find_run(runs_dir, name, note)
+
+
+def choose_run(verb: str, name: str | None, runs_dir: Path, *, last: bool, note: Note) -> Path:
+    """Return the run that was named, or the newest.
+
+    Raises:
+        UsageError: None was named, or one beside `last`.
+        RunFolderError: There is no such run.
+    """
+    if (name is None) == (not last):
+        raise UsageError(f"name one run to {verb}, or say --last", "`opro runs` lists the runs")
+    return folders.find_last_run(runs_dir) if name is None else find_run(name, runs_dir, note)
+
+
+def find_sweep(name: str, runs_dir: Path) -> Path:
+    """Return the folder of a sweep.
+
+    Raises:
+        RunFolderError: There is no such sweep.
+    """
+    folder = folders.find_sweep(runs_dir, name)
+    if folder is None:
+        raise RunFolderError(
+            f'no sweep called "{name}" in {runs_dir}', "name its folder; see --runs-dir"
+        )
+    return folder
+
+
+def find_sweeps(names: Sequence[str], runs_dir: Path) -> list[Path]:
+    """Return the folders of the sweeps that are named; [] where all names are those of runs.
+
+    Raises:
+        UsageError: Sweeps and runs were named together.
+    """
+    found = [folders.find_sweep(runs_dir, name) for name in names]
+    sweeps = [folder for folder in found if folder is not None]
+    if sweeps and len(sweeps) < len(names):
+        other = next(name for name, folder in zip(names, found, strict=True) if folder is None)
+        raise UsageError(
+            f'"{other}" is not a sweep: sweeps and runs are not shown together',
+            "name runs alone, the run of a cell as SWEEP/CELL, or sweeps alone",
+        )
+    return sweeps
+
+
+def is_cell(folder: Path) -> bool:
+    """Return True for the run of a sweep's cell."""
+    return folders.is_sweep(folder.resolve().parent)
+
+
+def summarize_runs(runs_dir: Path, note: Note) -> list[dict[str, Any]]:
+    """Return a row for each run, newest last; `note` gets which could not be read."""
+    from opro_cli.store.summary import read_run_summary
+
+    rows = []
+    for folder in folders.list_runs(runs_dir):
+        try:
+            rows.append(read_run_summary(folder))
+        except OproError as error:  # one damaged run must not hide the others
+            note(f"left out: {error.message}")
+    return rows
+
+
+def summarize_sweeps(runs_dir: Path, note: Note) -> list[SweepProgress]:
+    """Return how far each sweep has come; `note` gets which could not be read."""
+    found = []
+    for folder in folders.list_sweeps(runs_dir):
+        from opro_cli.store.run_folder import read_result
+        from opro_cli.store.sweep_folder import read_sweep
+
+        try:
+            cells = read_sweep(folder).cells
+        except OproError as error:
+            note(f"left out: {error.message}")
+            continue
+        results = (read_result(folder / cell.name) or {} for cell in cells)
+        finished = sum(result.get("status") == "finished" for result in results)
+        found.append(SweepProgress(folder.name, finished, len(cells)))
+    return found
+
+
+def read_details(folder: Path) -> RunDetails:
+    """Return status, result and candidates of a run.
+
+    Raises:
+        RunFolderError, JournalError: A file of it is damaged.
+    """
+    from opro_cli.store.summary import read_run_details
+
+    return read_run_details(folder)
+
+
+def complete(
+    incomplete: str, runs_dir: Path, *, runs: bool = True, sweeps: bool = False
+) -> list[str]:
+    """Return the names that an unfinished word may become: runs, newest first, sweeps, cells.
+
+    Cells, as SWEEP/CELL, only once a word is begun: a sweep may have hundreds.
+    """
+    names: list[str] = []
+    if runs:
+        names += [run.name for run in reversed(folders.list_runs(runs_dir))]
+    there = folders.list_sweeps(runs_dir)
+    if sweeps:
+        names += [sweep.name for sweep in there]
+    if runs and incomplete:
+        cells = (f"{sweep.name}/{run.name}" for sweep in there for run in folders.list_runs(sweep))
+        names += [cell for cell in cells if cell.startswith(incomplete)]
+    return select_fitting(names, incomplete)
+
+
+def select_fitting(names: Iterable[str], incomplete: str) -> list[str]:
+    """Return the names that a word may become, without those that opro could not have given."""
+    safe = (name for name in names if _SAFE.fullmatch(name))
+    return [name for name in safe if not incomplete or folders.is_part(incomplete, name)]

@@ -1,0 +1,291 @@
+"""One session of a run: its opening, the search until it ends or is stopped, and its result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.app.stop_signals import stop_signals_to
+from opro_cli.core.run.events import Answered
+from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
+from opro_cli.core.settings.differences import convert_to_plain, find_changes
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Split
+from opro_cli.embedded.config import hash_weights
+from opro_cli.errors import (
+    ConfigError,
+    Interrupted,
+    JournalError,
+    OproError,
+    ResultError,
+    RunFolderError,
+)
+from opro_cli.loop.runner import Ending, Runner
+from opro_cli.ports import Observer, SharedLimits, Strategy
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import build_result
+from opro_cli.store.folders import note_failure
+from opro_cli.store.journal import FileJournal, read_numbered_events
+from opro_cli.store.replay import save_snapshot
+from opro_cli.store.run_folder import (
+    CONFIG_COPY,
+    read_identity,
+    read_run,
+    rewrite_config,
+    settle_run,
+    write_result,
+)
+from opro_cli.store.summary import save_summary
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOutcome:
+    """How a session ended, and the run's result as it stands.
+
+    Attributes:
+        ending: Finished, interrupted, or stopped by a ceiling.
+        result: As in `result.json`.
+        run: As the session left it, whatever other processes have made of it since.
+        stopped_by: The ceiling that ended it, "" for none.
+        unwritten: Why there is no report.html, "" where there is one.
+        uncached: Why answers were no longer kept for other runs.
+    """
+
+    ending: Ending
+    result: dict[str, Any]
+    run: RecordedRun
+    stopped_by: str = ""
+    unwritten: str = ""
+    uncached: str = ""
+
+
+def work_on(
+    folder: Path,
+    settings: Settings,
+    observers: Sequence[Observer],
+    *,
+    preflight: bool = True,
+    cached: bool = True,
+    shared: SharedLimits | None = None,
+    journal: FileJournal | None = None,
+    supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
+) -> SessionOutcome:
+    """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
+
+    Whatever happens, the result so far is written.
+
+    Args:
+        folder: Of the run.
+        settings: Those that it goes on with.
+        observers: Told of every event.
+        preflight: Ask each model once before the search.
+        cached: Look up and keep answers, where the settings have it so.
+        shared: Limits that other runs are under, too.
+        journal: Of the run, where the caller has opened it; it is closed here.
+        supplied: Parts in place of those that the settings name.
+
+    Raises:
+        Interrupted: A second Ctrl-C.
+        ModelError: A model failed, and asking again did not help.
+        RunFolderError: Another process has the run.
+    """
+    journal = journal or FileJournal(folder / "events.jsonl")
+    with closing(journal):
+        run = read_run(folder, own=True)
+        if settings != read_present_settings(folder):
+            rewrite_config(folder, settings)
+        sources = list_part_folders(run.identity.get("config_source"))
+        parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
+        parts.replies.update(read_needed_replies(parts.strategy, folder))
+        runner = Runner(
+            settings=settings,
+            examples=run.examples,
+            state=run.state,
+            models=parts.models,
+            evaluator=parts.evaluator,
+            strategy=parts.strategy,
+            journal=journal,
+            observers=observers,
+            prices=parts.prices,
+            caches=parts.caches,
+            shared=shared,
+            redact=parts.redact,
+            replies=parts.replies,
+            options=settings.search.options,
+            preflight=preflight,
+        )
+        header = build_header(folder, settings, run)
+        trouble = parts.cache_trouble
+        if trouble:
+            header = replace(header, notes=(*header.notes, trouble))
+        for observer in observers:
+            observer.begin(header, run.state, runner.activity)
+        outcome = _conduct(runner, parts, folder, run)
+        since = "" if trouble else parts.cache_trouble
+        return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
+
+
+def _conduct(runner: Runner, parts: wiring.Parts, folder: Path, run: RecordedRun) -> SessionOutcome:
+    """Let a session run to its end, and write the result whatever happens."""
+    ending: Ending = "interrupted"
+    failed = True
+    try:
+        ending = asyncio.run(_run_until_stopped(runner, parts))
+        failed = False
+    except JournalError as error:
+        note_failure(folder / "events.jsonl", error.message)
+        raise
+    except asyncio.CancelledError:
+        raise Interrupted("stopped at once; nothing answered is lost") from None
+    finally:
+        for observer in runner.observers:
+            observer.end()
+        # After a failure a full disk, say, has been met before, and is reported.
+        with suppress(*((ResultError, RunFolderError) if failed else ())):
+            outcome = _finish(folder, run, ending)
+    return outcome
+
+
+async def _run_until_stopped(runner: Runner, parts: wiring.Parts) -> Ending:
+    """Run the search; the first signal stops it cleanly, the second cancels it."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a coroutine runs inside a task")
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if runner.activity.stopping:
+            task.cancel()
+        else:
+            runner.stop()
+
+    try:
+        with stop_signals_to(partial(loop.call_soon_threadsafe, stop)):
+            return await runner.run()
+    finally:
+        await parts.aclose()
+        if runner.shared is not None:
+            await runner.shared.aclose()
+
+
+def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
+    """Write result, snapshot, summary and, at the end of the search, the page."""
+    finished = ending == "finished"
+    result = build_result(run, finished=finished)
+    best = result["best"]
+    write_result(folder, result, best["instruction"] if best else None)
+    if run.state.ended is not None:
+        size = (folder / "events.jsonl").stat().st_size
+        save_snapshot(folder, run.identity, run.state, size)
+        run = settle_run(run)
+        save_summary(run, result)
+    unwritten = _write_page(folder, run) if finished else ""
+    return SessionOutcome(ending, result, run, unwritten=unwritten)
+
+
+def _write_page(folder: Path, run: RecordedRun) -> str:
+    """Write the page about a finished search; return why it could not be written, or "".
+
+    It can be made at any time, so that a run does not fail for it.
+    """
+    from opro_cli.app.report import REPORT, write_report  # nothing that a start needs
+
+    if run.state.sizes["train"]:
+        try:
+            write_report([replace(run, status="finished")], folder / REPORT)
+        except RunFolderError as error:
+            return error.message
+    return ""
+
+
+def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
+    """Return the train replies in a run's journal, where a strategy needs them."""
+    if not strategy.needs:
+        return {}
+    return {
+        (event.candidate, event.split, event.question): event.text
+        for _, event in read_numbered_events(folder / "events.jsonl")
+        if isinstance(event, Answered) and event.split == "train"
+    }
+
+
+def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
+    """Build the opening of a session that begins with the run as it stands."""
+    return RunHeader(
+        run=run.name,
+        folder=str(folder),
+        scorer=settings.scorer.model,
+        optimizer=settings.optimizer.model,
+        answer=settings.task.answer,
+        sizes=dict(run.state.sizes),
+        notes=(
+            *wiring.describe_grading(settings),
+            *run.identity.get("data_notes", ()),
+            *_note_edited_source(run),
+            *_note_missing_copy(folder),
+        ),
+        resumed=count_calls(run.state) + count_spared_calls(run.state),
+    )
+
+
+def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
+    """Return a note where the config file that the run was started from was edited since."""
+    source = run.identity.get("config_source")
+    if not count_calls(run.state) or not source or not Path(source).is_file():
+        return ()
+    try:
+        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source))))
+    except OproError:
+        return ()
+    recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
+    changes = find_changes(convert_to_plain(wiring.fill_in_new(recorded)), now) if recorded else ()
+    if not changes:
+        return ()
+    names = ", ".join(change.path for change in changes)
+    return (f"{source} was edited since ({names}); this run goes on with its own copy",)
+
+
+def _note_missing_copy(folder: Path) -> tuple[str, ...]:
+    if (folder / CONFIG_COPY).exists():
+        return ()
+    return (f"{CONFIG_COPY} is missing from the run folder: going on as the run began",)
+
+
+def read_recorded_settings(folder: Path) -> Settings:
+    """Return the settings that the run began with."""
+    recorded = wiring.parse_settings(read_identity(folder)["settings"])
+    if recorded is None:
+        raise RunFolderError(
+            f"{folder / 'run.json'}: its settings cannot be read",
+            "restore it from a backup, or copy the whole run folder again",
+        )
+    return recorded
+
+
+def read_present_settings(folder: Path) -> Settings:
+    """Return the settings of its copy of the config; without that copy, those it began with."""
+    path = folder / CONFIG_COPY
+    if not path.exists():
+        return read_recorded_settings(folder)
+    try:
+        return wiring.read_config(path)
+    except ConfigError as error:
+        raise RunFolderError(
+            error.message, f"put it right, or delete {path} to go on as the run began"
+        ) from None
+
+
+def list_part_folders(source: str | None) -> tuple[Path, ...]:
+    """Return where parts from outside opro are looked for first: beside the config `source`."""
+    return (Path(source).parent,) if source else ()
+
+
+def hash_weights_of(settings: Settings) -> dict[str, str]:
+    """Return the hashes of the embedded weights that scorer and optimizer use, by model."""
+    return hash_weights((settings.scorer.model, settings.optimizer.model))
