@@ -235,11 +235,16 @@ def optimize(
             plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
         settings = wiring.fill_in_new(read_plain(plain))
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
-        data = wiring.load_data(settings, given.metric)
+        data = wiring.load_data(settings, given.metric, _list_folders(config))
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=evaluator)
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
+
+
+def _list_folders(config: str | Path | Section | None) -> tuple[Path, ...]:
+    """Return where parts are looked for first: beside the config file, if there is one."""
+    return (Path(config).resolve().parent,) if isinstance(config, str | Path) else ()
 
 
 def evaluate(
@@ -280,13 +285,15 @@ def evaluate(
         plain = given.config(config, {"budget": budget}, Path(scratch))
         plain.setdefault("optimizer", plain.get("scorer"))  # never asked
         settings = read_plain(plain)
-        data: LoadedData = wiring.load_data(settings, given.metric)
+        folders = _list_folders(config)
+        data: LoadedData = wiring.load_data(settings, given.metric, folders)
     settings = given.without_scratch(settings)
     chosen = tuple(data.examples[split])[:limit]
     if not chosen:
         sizes = ", ".join(f"{each} {len(rows)}" for each, rows in data.examples.items())
         raise UsageError(f"the {split} split is empty ({sizes})", "choose another split")
-    dataset = app_evaluate.Dataset(f"{settings.name}/{split}", settings, chosen)
+    beside = str(folders[0]) if folders else None
+    dataset = app_evaluate.Dataset(f"{settings.name}/{split}", settings, chosen, beside)
     (cell,) = app_evaluate.list_cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
     models = {**given.models}
     if "scorer" in models:

@@ -31,8 +31,9 @@ from opro_cli.metrics import METRICS, FunctionMetric, create_metric
 from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models import build_model
 from opro_cli.models.accounts import build_redactor, collect_sent_keys, redact
+from opro_cli.models.callable import adapt_part
 from opro_cli.models.providers import Provider, find_provider
-from opro_cli.plugins import Part, find_entry_point, find_part, is_offered
+from opro_cli.plugins import Part, find_entry_point, find_part, is_offered, is_outside, load_part
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
@@ -106,8 +107,8 @@ NAMES = NameResolver(
 )
 
 
-def build_metric(settings: Settings) -> Metric:
-    """The metric that `task.answer` and `task.scoring` name."""
+def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
+    """Return the metric that `task.answer` and `task.scoring` name."""
     task = settings.task
     if task.scoring != "default":
         return PaperMetric(
@@ -121,37 +122,41 @@ def build_metric(settings: Settings) -> Metric:
             "resume it from Python: opro_cli.load_run(RUN).resume(metric=…)",
         )
     if task.answer.startswith("python:"):
-        return FunctionMetric(import_when_called(task.answer), redact)
+        return FunctionMetric(import_when_called(task.answer, folders), redact)
     metric = _create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
 
 
-def build_grader(settings: Settings) -> Grader:
-    """The metric at work; a user's function or pattern in a process that can be killed.
+def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:
+    """Return the metric at work, for one event loop.
 
-    Raises UsageError when there is no such function. To be made for one event loop.
+    A user's function or pattern is in a process that can be killed.
+
+    Raises:
+        UsageError: There is no such function.
     """
     task = settings.task
     if not task.answer.startswith(("python:", "regex:")):
-        return InlineGrader(build_metric(settings))
+        return InlineGrader(build_metric(settings, folders))
     from opro_cli.grading.worker_grader import WorkerGrader  # asyncio's processes
 
-    describe_grading(settings)
-    return WorkerGrader(task.answer, task.answer_timeout)
+    describe_grading(settings, folders)
+    return WorkerGrader(task.answer, task.answer_timeout, folders)
 
 
-def describe_grading(settings: Settings) -> tuple[str, ...]:
+def describe_grading(settings: Settings, folders: Sequence[Path] = ()) -> tuple[str, ...]:
     """Return notes on the grading: that code of the user's own does it, if it does.
 
-    Raises UsageError when that code cannot be imported.
+    Raises:
+        UsageError: That code cannot be imported.
     """
     if not settings.task.answer.startswith("python:"):
         return ()
     from opro_cli.grading.worker_grader import check_code
 
-    return (check_code(settings.task.answer),)
+    return (check_code(settings.task.answer, folders),)
 
 
 def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:
@@ -205,13 +210,18 @@ def find_origins_of_parts(
     if kind not in known and (metric := find_entry_point("metrics", kind)):
         origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
     for role, model in settings.models.items():
-        provider = model.model.partition("/")[0]
+        key, provider = f"{role}.model", model.model.partition("/")[0]
+        if is_outside(model.model):
+            part = load_part(key, model.model, [*folders, Path.cwd()])
+            adapt_part(part, key, model)
+            origins[key] = {"name": model.model, **part.origin}
+            continue
         if provider in ("embedded", "callable") or find_provider(model.model) != Provider(
             (provider,)
         ):
             continue  # opro's own
         if backend := find_entry_point("models", provider):
-            origins[f"{role}.model"] = {"name": model.model, **backend.origin}
+            origins[key] = {"name": model.model, **backend.origin}
     return origins
 
 
@@ -238,7 +248,7 @@ def build_evaluator(
     task = settings.task
     if task.evaluator == "model":
         form = PromptFormat(task.instruction_position, task.qa_markers)
-        grader = InlineGrader(metric) if metric else build_grader(settings)
+        grader = InlineGrader(metric) if metric else build_grader(settings, folders)
         shown = {} if replies is None else replies  # an empty one is filled later
         return ModelEvaluator(grader, form, task.second_round, examples, shown)
     part = _find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
@@ -325,7 +335,7 @@ def assemble(
         strategy=strategy,
         evaluator=supplied.evaluator
         or build_evaluator(settings, examples["train"], folders, supplied.metric, replies),
-        models=build_models(settings, supplied.models),
+        models=build_models(settings, supplied.models, folders),
         prices=find_capped_prices(settings),
         caches=open_caches(settings) if cached else {},
         redact=make_redactor(settings),
@@ -333,37 +343,47 @@ def assemble(
     )
 
 
-def load_data(settings: Settings, metric: Metric | None = None) -> LoadedData:
+def load_data(
+    settings: Settings, metric: Metric | None = None, folders: Sequence[Path] = ()
+) -> LoadedData:
     """Read the dataset and cut the splits, once it is sure that answers can be graded.
 
     Args:
         settings: Of the run.
         metric: In place of the one that `task.answer` names.
+        folders: Where a part from outside opro is looked for first.
     """
-    describe_grading(settings)
-    return load_examples(settings.task, metric or build_metric(settings))
+    describe_grading(settings, folders)
+    return load_examples(settings.task, metric or build_metric(settings, folders))
 
 
 def build_models(
-    settings: Settings, supplied: Mapping[Role, ChatModel] | None = None
+    settings: Settings,
+    supplied: Mapping[Role, ChatModel] | None = None,
+    folders: Sequence[Path] = (),
 ) -> dict[Role, tuple[ChatModel, ...]]:
-    """Return the model of each role, at all of its endpoints; those supplied as they are."""
-    given = {role: (model,) for role, model in (supplied or {}).items()}
-    named = {role: model for role, model in settings.models.items() if role not in given}
-    if sum(is_embedded(model.model) for model in named.values()) < 2:
-        built = {role: tuple(map(build_model, model.deployments)) for role, model in named.items()}
-        return {role: given.get(role) or built[role] for role in settings.models}
-    # Imported when used, as in `build_model`.
-    from opro_cli.models.embedded import EmbeddedModel, Workers
+    """Return the model of each role, at all of its endpoints; those supplied as they are.
 
-    workers = Workers()  # processes take memory: the same ones for all
-    built = {
-        role: (EmbeddedModel(model.model, workers),)
-        if is_embedded(model.model)
-        else tuple(map(build_model, model.deployments))
-        for role, model in named.items()
-    }
-    return {role: given.get(role) or built[role] for role in settings.models}
+    Args:
+        settings: Of the run.
+        supplied: Models in place of those that the settings name.
+        folders: Where a part from outside opro is looked for first.
+    """
+    built: dict[Role, tuple[ChatModel, ...]] = {}
+    workers = None
+    for role, model in settings.models.items():
+        if supplied and role in supplied:
+            built[role] = (supplied[role],)
+        elif is_embedded(model.model):
+            # Imported when used, as in `build_model`.
+            from opro_cli.models.embedded import EmbeddedModel, Workers
+
+            workers = workers or Workers()  # processes take memory: the same ones for all
+            built[role] = (EmbeddedModel(model.model, workers),)
+        else:
+            key, places = f"{role}.model", [*folders, Path.cwd()]
+            built[role] = tuple(build_model(each, key, places) for each in model.deployments)
+    return built
 
 
 def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
@@ -382,8 +402,11 @@ def is_cached(model: ModelSettings) -> bool:
     """Return True for a model whose answers are kept for other runs.
 
     An embedded one is computed here and free, and another version of opro may bring other weights
-    under its name.
+    under its name. So may the next edit of a module: python:MODULE:NAME is cached where the config
+    says so.
     """
+    if is_outside(model.model):
+        return model.cache is True
     return model.cache is not False and not is_embedded(model.model)
 
 

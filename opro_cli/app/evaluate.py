@@ -14,7 +14,8 @@ from pathlib import Path
 
 from opro_cli import wiring
 from opro_cli.app import check as checks
-from opro_cli.app.session import SessionOutcome, work_on
+from opro_cli.app.optimize import describe_parts
+from opro_cli.app.session import SessionOutcome, list_part_folders, work_on
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.selection import sort_best_first
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
@@ -54,11 +55,17 @@ _DIGITS = 12
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Questions to ask, and the settings they are asked with. name: for people."""
+    """Questions to ask, and the settings they are asked with.
+
+    Attributes:
+        name: For people.
+        part_folder: Where parts from outside opro are looked for first; None for nowhere else.
+    """
 
     name: str
     settings: Settings
     examples: tuple[Example, ...]
+    part_folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +77,31 @@ class Cell:
     folder: Path
     settings: Settings
     examples: Mapping[Split, Sequence[Example]]
+    part_folder: str | None = None
+
+    @property
+    def part_folders(self) -> tuple[Path, ...]:
+        """Where parts from outside opro are looked for first."""
+        return list_part_folders({"part_folder": self.part_folder})
 
 
 def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
-    """The questions of a split as a run of this config would cut it."""
-    settings = wiring.read_config(config)
-    return _select_questions(
-        settings.name, settings, wiring.load_data(settings).examples, split, limit
-    )
+    """Return the questions of a split as a run of this config would cut it."""
+    settings, folder = wiring.read_config(config), config.resolve().parent
+    examples = wiring.load_data(settings, folders=(folder,)).examples
+    chosen = _select_questions(settings.name, settings, examples, split, limit)
+    return replace(chosen, part_folder=str(folder))
 
 
 def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
-    """The questions that a run asked."""
+    """Return the questions that a run asked."""
     run = read_run(folder)
     settings = wiring.parse_settings(run.settings)
     if settings is None:
         raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
-    return _select_questions(run.name, settings, run.examples, split, limit)
+    chosen = _select_questions(run.name, settings, run.examples, split, limit)
+    folders = list_part_folders(run.identity)
+    return replace(chosen, part_folder=str(folders[0]) if folders else None)
 
 
 def _select_questions(
@@ -160,14 +175,15 @@ def list_cells(
                 "dev": (),
                 "test": dataset.examples,
             }
-            digest = _compute_digest(settings, examples)
+            beside = list_part_folders({"part_folder": dataset.part_folder})
+            digest = _compute_digest(settings, examples, beside)
             if digest not in known:
                 told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
                 known[digest] = place / f"{told[:80]}-{stamp}{digest}"
             folder = known[digest]
             ceilings = apply_changes(_read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
-            yield Cell(dataset.name, model, folder, settings, examples)
+            yield Cell(dataset.name, model, folder, settings, examples, dataset.part_folder)
 
 
 def _read_stamp(folder: Path) -> str:
@@ -198,8 +214,10 @@ def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> S
     )
 
 
-def _compute_digest(settings: Settings, examples: Mapping[Split, Sequence[Example]]) -> str:
-    """Which questions are asked, of whom and how, as a short name; under any instructions."""
+def _compute_digest(
+    settings: Settings, examples: Mapping[Split, Sequence[Example]], folders: Sequence[Path]
+) -> str:
+    """Return a short name for what is asked, of whom and how, under any instructions."""
     scorer = settings.scorer
     stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
     places = [each.api_base for each in scorer.deployments]
@@ -213,6 +231,8 @@ def _compute_digest(settings: Settings, examples: Mapping[Split, Sequence[Exampl
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": fingerprint_examples(examples),
     }
+    if parts := wiring.find_origins_of_parts(settings, folders):
+        asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
 
@@ -224,7 +244,7 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     checks.require_prices(cell.settings)
     if cached:
         checks.require_cache_limit(cell.settings)
-    wiring.describe_grading(cell.settings)
+    wiring.describe_grading(cell.settings, cell.part_folders)
 
 
 def count_calls_left(cell: Cell) -> int:
@@ -292,6 +312,8 @@ def _begin(cell: Cell) -> None:
         "data_fingerprint": fingerprint_examples(cell.examples),
         "data_notes": [],
         "weights": hash_weights([cell.settings.scorer.model]),
+        "part_folder": cell.part_folder,
+        **describe_parts(cell.settings, cell.part_folders),
     }
     prepare_runs_dir(cell.folder.parent.parent)
     with suppress(RunExistsError):

@@ -118,7 +118,7 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
 def as_model(model: Any, name: str) -> ChatModel:
     """Return a model as it is, and a callable as one with this name."""
     is_model = hasattr(model, "reply") and hasattr(model, "aclose")
-    return model if is_model else CallableModel(model, name)
+    return model if is_model else CallableModel(model, f"{PREFIX}{name}")
 
 
 def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ def start_with(
     *,
     name: str | None = None,
     source: str | None = None,
+    part_folder: str | None = None,
     cached: bool = True,
     data: LoadedData | None = None,
     evaluator: Evaluator | None = None,
@@ -52,28 +54,47 @@ def start_with(
         runs_dir: Where runs are kept.
         name: Of the folder; None for one from the run's name, the time and chance.
         source: The file that the settings are from.
+        part_folder: Where parts from outside opro are looked for first, without such a file.
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
     """
     settings = wiring.fill_in_new(settings)
     require_startable(settings, cached=cached)
-    data = data or wiring.load_data(settings)
-    folders = list_part_folders(source)
+    folders = list_part_folders({"config_source": source, "part_folder": part_folder})
+    data = data or wiring.load_data(settings, folders=folders)
     identity = {
         "config_source": source,
+        "part_folder": part_folder,
         "data_fingerprint": data.fingerprint,
         "data_files": digest_files(settings.task.data),
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
-        "parts": wiring.find_origins_of_parts(settings, folders),
+        **describe_parts(settings, folders, evaluator),
     }
+    prepare_runs_dir(runs_dir)
+    return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+
+
+def describe_parts(
+    settings: Settings, folders: Sequence[Path], evaluator: Evaluator | None = None
+) -> dict[str, Any]:
+    """Return what run.json says of parts from outside opro: their origins, and the scale of scores.
+
+    Args:
+        settings: Of the run.
+        folders: Where parts are looked for first.
+        evaluator: In place of the one that the settings name.
+
+    Raises:
+        UsageError: A part cannot be imported or built.
+    """
+    parts: dict[str, Any] = {"parts": wiring.find_origins_of_parts(settings, folders)}
     if evaluator is None and settings.task.evaluator != "model":
         evaluator = wiring.build_evaluator(settings, (), folders)
     if evaluator is not None and evaluator.scale != SHARE:
-        identity["scale"] = asdict(evaluator.scale)
-    prepare_runs_dir(runs_dir)
-    return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)
+        parts["scale"] = asdict(evaluator.scale)
+    return parts
 
 
 def estimate_costs(config: Path) -> dict[str, Any]:
@@ -81,6 +102,7 @@ def estimate_costs(config: Path) -> dict[str, Any]:
     from opro_cli.reports import costs
 
     settings = wiring.fill_in_new(wiring.read_config(config))
-    examples = wiring.load_data(settings).examples
-    strategy = wiring.build_strategy(settings, list_part_folders(str(config.resolve())))
+    folders = (config.resolve().parent,)
+    examples = wiring.load_data(settings, folders=folders).examples
+    strategy = wiring.build_strategy(settings, folders)
     return costs.estimate_costs(settings, examples, strategy, wiring.list_prices(settings))

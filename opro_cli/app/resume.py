@@ -61,7 +61,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     _check_parts(identity, settings)
     check_weights(folder.name, identity.get("weights", {}), hash_weights_of(settings))
     require_startable(settings, cached=cached)
-    wiring.describe_grading(settings)
+    wiring.describe_grading(settings, list_part_folders(identity))
     return settings
 
 
@@ -83,9 +83,7 @@ def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None
 def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
     """Refuse a resume under other parts from outside opro than the run began with."""
     recorded = identity.get("parts", {})
-    present = wiring.find_origins_of_parts(
-        settings, list_part_folders(identity.get("config_source"))
-    )
+    present = wiring.find_origins_of_parts(settings, list_part_folders(identity))
     for key, part in recorded.items():
         now = present.get(key, {})
         if now != part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -100,7 +100,7 @@ def work_on(
         run = read_run(folder, own=True)
         if settings != read_present_settings(folder):
             rewrite_config(folder, settings)
-        sources = list_part_folders(run.identity.get("config_source"))
+        sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
         parts.replies.update(read_needed_replies(parts.strategy, folder))
         runner = Runner(
@@ -225,7 +225,7 @@ def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeade
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
         notes=(
-            *wiring.describe_grading(settings),
+            *wiring.describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
@@ -281,9 +281,15 @@ def read_present_settings(folder: Path) -> Settings:
         ) from None
 
 
-def list_part_folders(source: str | None) -> tuple[Path, ...]:
-    """Return where parts from outside opro are looked for first: beside the config `source`."""
-    return (Path(source).parent,) if source else ()
+def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return where parts from outside opro are looked for first: beside the config of the run.
+
+    Args:
+        identity: As in run.json: "config_source" is the config's path, and "part_folder" its
+            folder where the run has no such file of its own.
+    """
+    source, folder = identity.get("config_source"), identity.get("part_folder")
+    return (Path(source).parent,) if source else (Path(folder),) if folder else ()
 
 
 def hash_weights_of(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,24 +25,30 @@ from opro_cli.plugins import load_part
 from opro_cli.ports import Metric
 
 
-def import_function(spec: str) -> Any:
-    """Import the function that "python:module:function" names, from the current folder first.
+def import_function(spec: str, folders: Sequence[Path] = ()) -> Any:
+    """Import the function that "python:module:function" names.
 
-    Runs the module's code: only a config that asks for it by name gets here. Raises UsageError
-    when it cannot be imported or called.
+    Runs the module's code: only a config that asks for it by name gets here.
+
+    Args:
+        spec: The name.
+        folders: Searched for the module first, before the current folder and the path.
+
+    Raises:
+        UsageError: It cannot be imported or called.
     """
-    function = load_part(f'answer "{spec}"', spec, [Path.cwd()]).value
+    function = load_part(f'answer "{spec}"', spec, [*folders, Path.cwd()]).value
     if not callable(function):
         _, module_name, name = spec.split(":")
         raise UsageError(f'answer "{spec}": {name} of {module_name} cannot be called')
     return function
 
 
-def import_when_called(spec: str) -> Callable[[str, str, str], Any]:
+def import_when_called(spec: str, folders: Sequence[Path]) -> Callable[[str, str, str], Any]:
     """Return a function that imports the one that "python:module:function" names when called."""
 
     def call(reply: str, target: str, question: str) -> Any:
-        return import_function(spec)(reply, target, question)
+        return import_function(spec, folders)(reply, target, question)
 
     return call
 
@@ -98,10 +104,10 @@ def take_pipes() -> tuple[int, BinaryIO]:
     return stdin, os.fdopen(stdout, "wb")
 
 
-def load_metric(answer: str) -> tuple[Metric, str]:
+def load_metric(answer: str, folders: Sequence[Path]) -> tuple[Metric, str]:
     """Return the metric that a config names, and a sentence about its code; raises OproError."""
     if answer.startswith("python:"):
-        function = import_function(answer)
+        function = import_function(answer, folders)
         return FunctionMetric(function, redact), describe_code(answer, function)
     return create_metric(answer), ""
 
@@ -109,7 +115,8 @@ def load_metric(answer: str) -> tuple[Metric, str]:
 def answer_lines(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the answer to each line."""
     try:
-        metric, code = load_metric(json.loads(next(lines))["answer"])
+        job = json.loads(next(lines))
+        metric, code = load_metric(job["answer"], [Path(each) for each in job["folders"]])
         yield {"code": code}
     except OproError as error:
         yield encode_error(error)

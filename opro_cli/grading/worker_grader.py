@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,13 @@ class WorkerGrader:
     Args:
         answer: The metric as the config names it, "python:module:function" or "regex:…".
         seconds: How long one grade may take.
+        folders: Searched first for the module of a function.
     """
 
     is_immediate = False
 
-    def __init__(self, answer: str, seconds: float) -> None:
-        self._answer, self._seconds = answer, seconds
+    def __init__(self, answer: str, seconds: float, folders: Sequence[Path] = ()) -> None:
+        self._answer, self._seconds, self._folders = answer, seconds, folders
         self._free = asyncio.Semaphore(min(MOST, count_cores()))
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
@@ -84,27 +86,36 @@ class WorkerGrader:
         worker = _Worker()
         self._all.add(worker)
         try:
-            await worker.load(self._answer)
+            await worker.load(self._answer, self._folders)
         except UsageError as error:  # it was importable when the run began
             raise RunError(error.message, error.hint) from None
         return worker
 
 
-def check_code(answer: str) -> str:
+def check_code(answer: str, folders: Sequence[Path] = ()) -> str:
     """Import the function that "python:module:function" names, in a process of its own.
 
-    Returns a sentence that says whose code grades; raises UsageError when it cannot be imported.
     Not for use within an event loop.
+
+    Args:
+        answer: The name.
+        folders: Searched for the module first, before the current folder and the path.
+
+    Returns:
+        A sentence that says whose code grades.
+
+    Raises:
+        UsageError: It cannot be imported.
     """
-    return _check_code(answer, Path.cwd())
+    return _check_code(answer, (*folders, Path.cwd()))
 
 
 @cache
-def _check_code(answer: str, folder: Path) -> str:  # noqa: ARG001 - where the module is looked for
+def _check_code(answer: str, folders: tuple[Path, ...]) -> str:
     async def load() -> str:
         worker = _Worker()
         try:
-            return await worker.load(answer)
+            return await worker.load(answer, folders)
         finally:
             await worker.close()
 
@@ -119,11 +130,11 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._errors: asyncio.Task[bytes] | None = None
 
-    async def load(self, answer: str) -> str:
+    async def load(self, answer: str, folders: Sequence[Path]) -> str:
         """Start, and import the metric; return a sentence about the user's code, "" for ours."""
         try:
             async with Deadline(LOADING_S):
-                result = await self.ask({"answer": answer})
+                result = await self.ask({"answer": answer, "folders": [*map(str, folders)]})
         except TimeoutError:
             why = f"took more than {LOADING_S:g} s"
         except ProcessEndedError as ending:

@@ -5,13 +5,14 @@ Their modules are imported only when used, because numpy and HTTP clients are sl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import UsageError
-from opro_cli.models.callable import PREFIX, OutsideModel
+from opro_cli.models.callable import PREFIX, OutsideModel, adapt_part
 from opro_cli.models.providers import find_provider, get_provider
-from opro_cli.plugins import find_entry_point
+from opro_cli.plugins import find_entry_point, is_outside, load_part
 from opro_cli.ports import ChatModel
 
 
@@ -25,9 +26,22 @@ MODELS: dict[str, Callable[[ModelSettings], ChatModel]] = {"embedded": _build_em
 """Backends of their own, by the prefix of a model's name."""
 
 
-def build_model(settings: ModelSettings) -> ChatModel:
-    """Build the model that a config's `model` names."""
+def build_model(
+    settings: ModelSettings, key: str = "model", folders: Sequence[Path] = ()
+) -> ChatModel:
+    """Build the model that a config's `model` names.
+
+    Args:
+        settings: The section of the config.
+        key: The key that names the model, for messages.
+        folders: Searched for the module of python:MODULE:NAME before the path.
+
+    Raises:
+        UsageError: There is no such part, or it is no model.
+    """
     name = settings.model
+    if is_outside(name):
+        return adapt_part(load_part(key, name, folders), key, settings)
     if name.startswith(PREFIX):
         raise UsageError(
             f"{name} is a function of the program that began the run",

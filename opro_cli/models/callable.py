@@ -1,4 +1,4 @@
-"""A Python callable as a model: what the API takes in place of a model's name."""
+"""Models that are Python objects: callables of the API, and those from outside opro."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
-from opro_cli.errors import ModelError
+from opro_cli.errors import ModelError, UsageError
+from opro_cli.plugins import Part
 from opro_cli.ports import ChatModel
 
 PREFIX = "callable/"
@@ -45,7 +47,7 @@ class CallableModel:
     """
 
     def __init__(self, function: ModelFunction, name: str) -> None:
-        self._function, self._name = function, f"{PREFIX}{name}"
+        self._function, self._name = function, name
         self._keywords = _keywords_of(function)
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an object may have an async one
@@ -53,7 +55,7 @@ class CallableModel:
 
     @property
     def name(self) -> str:
-        """The model's name, "callable/NAME"."""
+        """The model as the config names it."""
         return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
@@ -130,6 +132,40 @@ class OutsideModel:
     async def aclose(self) -> None:
         """Close the model."""
         await self._model.aclose()
+
+
+def adapt_part(part: Part, key: str, settings: ModelSettings) -> ChatModel:
+    """Return the model that python:MODULE:NAME names.
+
+    Args:
+        part: A class that takes the section of the config, a model, or a function as the API
+            takes it.
+        key: The key of the config that names it, for messages.
+        settings: The section.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    value = part.value
+    if isinstance(value, type) and hasattr(value, "reply"):
+        try:
+            value = value(settings)
+        except Exception as error:
+            raise UsageError(
+                f"{key}: {part.spec}(settings) raised {type(error).__name__}: {error}",
+                "a model's class is called with its section of the config",
+            ) from error
+    if hasattr(value, "reply") and hasattr(value, "aclose"):
+        return OutsideModel(part.spec, value)
+    if callable(value) and not isinstance(value, type):
+        return CallableModel(value, part.spec)
+    kind = (
+        "a class without `reply`" if isinstance(value, type) else f"of type {type(value).__name__}"
+    )
+    raise UsageError(
+        f"{key}: {part.spec} is {kind}, and not a model",
+        "name a function of the chat, or a class with `reply` and `aclose`: `opro docs extending`",
+    )
 
 
 def _keywords_of(function: ModelFunction) -> frozenset[str]:

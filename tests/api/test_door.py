@@ -171,6 +171,130 @@ def test_a_resume_under_another_content_is_refused(folder: Path) -> None:
     assert opro("resume", run.name, "--plain", cwd=folder).returncode == 0
 
 
+MODELS = """
+
+
+def answer(chat, temperature):
+    assert chat[-1]["role"] == "user" and temperature == 0
+    return "4"
+
+
+class Proposes:
+    \"\"\"A model that takes its section of the config.\"\"\"
+
+    def __init__(self, settings):
+        self.name = settings.model
+
+    async def reply(self, request):
+        return ChatReply("<INS>Count.</INS>", "stop", 3, 2, None)
+
+    async def aclose(self):
+        pass
+"""
+OWN_MODELS = """\
+scorer: {model: "python:parts:answer", temperature: 0}
+optimizer: {model: "python:parts:Proposes"}
+"""
+
+
+def write_models(folder: Path) -> Path:
+    (folder / "parts.py").write_text("from opro_cli import ChatReply\n" + PARTS + MODELS)
+    config = folder / "opro.yaml"
+    plain = CONFIG.format(strategy="opro", evaluator="model").replace("steps: 2", "steps: 1")
+    config.write_text(plain + OWN_MODELS)
+    return config
+
+
+def test_models_may_be_a_function_and_a_class_beside_the_config(folder: Path) -> None:
+    config = write_models(folder)
+    elsewhere = folder.parent
+    assert opro("check", str(config), cwd=elsewhere).returncode == 0
+    done = opro("optimize", str(config), "--plain", "--json", cwd=elsewhere)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["best"]["scores"]["train"]["mean"] == 1.0
+    assert result["candidates"] == 2
+    run = run_of(elsewhere)
+    parts = json.loads((run / "run.json").read_text())["parts"]
+    assert parts["scorer.model"]["file"] == parts["optimizer.model"]["file"] == "parts.py"
+    (run / "result.json").unlink()
+    assert opro("resume", run.name, "--plain", cwd=elsewhere).returncode == 0
+    (folder / "parts.py").write_text((folder / "parts.py").read_text() + "\n# edited\n")
+    (run / "result.json").unlink()
+    refused = opro("resume", run.name, "--plain", cwd=elsewhere)
+    assert refused.returncode == 2
+    assert "not the part that the run began with (sha256 was" in refused.stderr
+
+
+def test_replies_of_a_model_that_may_be_edited_are_not_cached_unasked(folder: Path) -> None:
+    config = write_models(folder)
+    calls = []
+    for _ in range(2):
+        done = opro("optimize", str(config), "--plain", "--json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        calls.append(json.loads(done.stdout)["spend"]["calls"])
+    assert calls[0] == calls[1] > 8
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("python:parts:nothing", "has no nothing"),
+        ("python:nowhere:answer", "importing nowhere failed: ModuleNotFoundError"),
+        ("python:parts:NUMBER", "python:parts:NUMBER is of type int, and not a model"),
+        ("python:parts:Count", "python:parts:Count is a class without `reply`, and not a model"),
+        ("python:parts:Broken", "(settings) raised KeyError: 'no'"),
+        ("python:parts", "or python:MODULE:NAME, found 'python:parts'"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["check", "optimize"])
+def test_what_is_no_model_is_refused_before_anything_is_made(
+    folder: Path, verb: str, name: str, problem: str
+) -> None:
+    config = write_models(folder)
+    broken = "\n\nNUMBER = 4\n\n\nclass Broken(Proposes):\n    def __init__(self, settings):\n"
+    broken = (folder / "parts.py").read_text() + broken + "        raise KeyError('no')\n"
+    (folder / "parts.py").write_text(broken)
+    config.write_text(config.read_text().replace("python:parts:answer", name))
+    refused = opro(verb, str(config), cwd=folder)
+    assert refused.returncode == 2
+    assert problem in refused.stderr
+    assert "scorer.model: " in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_eval_asks_the_parts_beside_its_config_and_asks_anew_once_they_change(folder: Path) -> None:
+    config = write_models(folder)
+    asked = ["eval", str(config), "-p", "a", "--json"]
+    for _ in range(2):  # the second time nothing is missing
+        done = opro(*asked, cwd=folder.parent)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0]["mean"] == 1.0
+    assert len(list((folder.parent / "runs/evals").glob("[!.]*"))) == 1
+    edited = (folder / "parts.py").read_text().replace('return "4"', 'return "5"')
+    (folder / "parts.py").write_text(edited)
+    again = opro(*asked, cwd=folder.parent)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)[0]["mean"] == 0.0
+
+
+def test_a_grading_function_is_looked_for_beside_the_config_first(folder: Path) -> None:
+    config = write_models(folder)
+    (folder / "graded.py").write_text("def grade(reply, target, question):\n    return 0.25\n")
+    (folder.parent / "graded.py").write_text(
+        "def grade(reply, target, question):\n    return 1.0\n"
+    )
+    plain = config.read_text().replace("answer: number", 'answer: "python:graded:grade"')
+    config.write_text(plain)
+    done = opro("optimize", str(config), "--plain", "--json", cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["scores"]["train"]["mean"] == 0.25
+    run = run_of(folder.parent)
+    (run / "result.json").unlink()
+    assert opro("resume", run.name, "--plain", cwd=folder.parent).returncode == 0
+
+
 def install(site: Path, name: str, version: str, **points: str) -> None:
     """Make a distribution's metadata, as an installer would."""
     info = site / f"{name}-{version}.dist-info"

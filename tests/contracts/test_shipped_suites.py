@@ -93,4 +93,4 @@ class TestCallableModel(ModelSuite):
         async def answer_later(chat: list[dict[str, str]]) -> str:
             return answer(chat)
 
-        return CallableModel(answer_later if self.is_async else answer, "mine")
+        return CallableModel(answer_later if self.is_async else answer, "callable/mine")

@@ -27,14 +27,21 @@ UNUSED = "none"
 """The model of a role whose section the config leaves out."""
 
 
-@reads("PROVIDER/MODEL, as litellm names it", type="string", pattern=r"^[^\s/]+/\S+$")
+_MODEL = r"[^\s/]+/\S+|python:[\w.]+:\w+"
+
+
+@reads(
+    "PROVIDER/MODEL, as litellm names it, or python:MODULE:NAME",
+    type="string",
+    pattern=f"^({_MODEL})$",
+)
 def _model_name(value: Any) -> str:
     if value == UNUSED:  # as a run without that role has recorded it
         return UNUSED
-    if not isinstance(value, str) or not re.fullmatch(r"[^\s/]+/\S+", value):
+    if not isinstance(value, str) or not re.fullmatch(_MODEL, value):
         raise ValueError(
             "PROVIDER/MODEL, such as openai/gpt-4o-mini, ollama_chat/mistral or "
-            "embedded/tiny-mistral"
+            "embedded/tiny-mistral, or python:MODULE:NAME"
         )
     if is_embedded(value) and value not in EMBEDDED.values():
         raise ValueError(
@@ -81,7 +88,8 @@ class ModelSettings:
 
     model: str = key(
         _model_name,
-        doc="The model, such as openai/gpt-4o-mini, ollama_chat/mistral or embedded/tiny-mistral.",
+        doc="The model, such as openai/gpt-4o-mini, ollama_chat/mistral or embedded/tiny-mistral; "
+        "or python:MODULE:NAME, a function or a class of your own.",
     )
     api_base: str | None = key(
         optional(values.url),
@@ -124,7 +132,8 @@ class ModelSettings:
         optional(boolean),
         None,
         doc="Whether answers are taken from the cache that all runs share, and kept in it. null: "
-        "at temperature 0 only, since above it a new run is meant to draw anew.",
+        "at temperature 0 only, since above it a new run is meant to draw anew, and never for a "
+        "python: model.",
     )
     endpoints: tuple[EndpointSettings, ...] | None = sections(
         EndpointSettings, doc="Deployments that share the calls, in place of api_base."
