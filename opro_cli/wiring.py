@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opro_cli.config.file import load_config
 from opro_cli.config.search_presets import expand_search_preset
@@ -39,9 +39,6 @@ from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import STRATEGIES
 
-if TYPE_CHECKING:
-    pass
-
 
 def read_config(config: Path) -> Settings:
     """Read and check a config file."""
@@ -49,17 +46,17 @@ def read_config(config: Path) -> Settings:
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
-    """Settings that were written out as plain data, keys that came later at their defaults.
+    """Return settings that were written out as plain data; None where they cannot be read.
 
-    None when they are none.
+    Keys that came later have their defaults.
     """
     return read_settings(plain, NAMES).settings
 
 
 def fill_in_new(settings: Settings) -> Settings:
-    """Settings with what was left open filled in as a new run has it.
+    """Return settings with what was left open filled in as a new run has it.
 
-    A run of before there were such keys leaves them open for good, and is gone on with as it was.
+    A run that is older than such a key keeps it open, so that it is resumed as it began.
     """
     search = settings.search
     if search.baselines is None:
@@ -78,7 +75,11 @@ SUPPLIED_METRIC = "callable"
 
 
 def _check_answer(spec: str) -> None:
-    """ValueError when no metric has this name; a user's own code is not run for a check."""
+    """Check the name of a metric; a user's own code is not run for that.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
     if spec == SUPPLIED_METRIC:
         return
     if spec.startswith("python:"):
@@ -381,15 +382,16 @@ def build_models(
             workers = workers or Workers()  # processes take memory: the same ones for all
             built[role] = (EmbeddedModel(model.model, workers),)
         else:
-            key, places = f"{role}.model", [*folders, Path.cwd()]
-            built[role] = tuple(build_model(each, key, places) for each in model.deployments)
+            key, searched = f"{role}.model", [*folders, Path.cwd()]
+            built[role] = tuple(build_model(each, key, searched) for each in model.deployments)
     return built
 
 
 def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
-    """The answer caches of the models, opened; UsageError for a limit that is none.
+    """Open the answer caches of the models that are cached, by role.
 
-    None for a model that is told to do without, nor for an embedded one.
+    Raises:
+        UsageError: OPRO_CACHE_MB is no size.
     """
     cached = {role: model for role, model in settings.models.items() if is_cached(model)}
     if not cached:
@@ -417,7 +419,7 @@ def make_redactor(settings: Settings) -> Callable[[str], str]:
 
 
 def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
-    """All models at all of their endpoints."""
+    """Return all models at all of their endpoints."""
     return tuple(each for model in settings.models.values() for each in model.deployments)
 
 

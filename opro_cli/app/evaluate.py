@@ -126,7 +126,7 @@ def list_best(name: str, folder: Path, top: int) -> list[str]:
     """
     best = sort_best_first(read_run(folder).state)
     if not best:
-        raise UsageError(f"{name}: nothing is scored there yet", "`opro resume` goes on with it")
+        raise UsageError(f"{name}: nothing is scored there yet", "`opro resume` continues it")
     return [candidate.instruction for candidate in best[:top]]
 
 
@@ -156,15 +156,19 @@ def list_cells(
     *,
     fresh: bool = False,
 ) -> Iterator[Cell]:
-    """All pairs of a dataset and a model.
+    """Yield all pairs of a dataset and a model.
 
-    models: names; none: the scorer of each dataset. budget: changes, "usd=5" or "calls=+100", of
-    the ceilings in the dataset's config. fresh: ask all of
-    it anew, in folders of their own, which later evaluations then go on with.
+    Args:
+        prompts: The instructions to score.
+        datasets: The questions to ask.
+        models: Names; none for the scorer of each dataset.
+        runs_dir: Where runs are kept.
+        budget: Changes, "usd=5" or "calls=+100", of the ceilings in the dataset's config.
+        fresh: Ask everything anew, in new folders, which later evaluations then continue.
     """
-    place = runs_dir / EVALS
+    evals = runs_dir / EVALS
     # A name that begins with a dot is no evaluation, or not yet one.
-    folders = sorted(place.glob(f"[!.]*-{'?' * _DIGITS}"), key=_read_stamp)
+    folders = sorted(evals.glob(f"[!.]*-{'?' * _DIGITS}"), key=_read_stamp)
     known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
     for dataset in datasets:
@@ -178,8 +182,8 @@ def list_cells(
             beside = list_part_folders({"part_folder": dataset.part_folder})
             digest = _compute_digest(settings, examples, beside)
             if digest not in known:
-                told = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
-                known[digest] = place / f"{told[:80]}-{stamp}{digest}"
+                label = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
+                known[digest] = evals / f"{label[:80]}-{stamp}{digest}"
             folder = known[digest]
             ceilings = apply_changes(_read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
@@ -187,13 +191,13 @@ def list_cells(
 
 
 def _read_stamp(folder: Path) -> str:
-    """When an evaluation was asked afresh, to sort by; "" for one that never was."""
+    """Return when an evaluation was asked afresh, to sort by; "" for one that never was."""
     found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{_DIGITS}}}$", folder.name)
     return found[1] if found else ""
 
 
 def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
-    """The ceilings to change: those of the config, or its own where "=+" raises them."""
+    """Return the ceilings to change: those of the config, or its own where "=+" raises them."""
     path = folder / CONFIG_COPY
     raises = any("=+" in change for change in changes)
     return wiring.read_config(path).budget if raises and path.is_file() else settings.budget
@@ -219,15 +223,15 @@ def _compute_digest(
 ) -> str:
     """Return a short name for what is asked, of whom and how, under any instructions."""
     scorer = settings.scorer
-    stop = [list(scorer.stop)] if scorer.stop else []  # names of before there were any stay
-    places = [each.api_base for each in scorer.deployments]
+    stop = [list(scorer.stop)] if scorer.stop else []  # as in the names of older evaluations
+    addresses = [each.api_base for each in scorer.deployments]
     task = convert_to_plain(settings)["task"]
     del task["answer_timeout"]  # how long a grade may take is not what is asked
-    if task["evaluator"] == "model":  # names from before there were others stay
+    if task["evaluator"] == "model":  # as in the names of older evaluations
         del task["evaluator"]
     asked = {
         "task": task,
-        "model": [scorer.model, *places, *hash_weights([scorer.model]).values()],
+        "model": [scorer.model, *addresses, *hash_weights([scorer.model]).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": fingerprint_examples(examples),
     }
@@ -237,7 +241,11 @@ def _compute_digest(
 
 
 def require_ready(cell: Cell, *, cached: bool = True) -> None:
-    """UsageError for a model, a key, a price or a metric that is not to be had, before any call."""
+    """Check that a model, its key and price, and the metric are at hand, before any call.
+
+    Raises:
+        UsageError: One is missing.
+    """
     for problem in find_misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
     checks.require_keys(cell.settings)
@@ -248,7 +256,7 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
 
 
 def count_calls_left(cell: Cell) -> int:
-    """Calls that are missing, at most: an answer that the cache has takes none."""
+    """Count the calls that are missing, at most: an answer that the cache has takes none."""
     prompts = cell.settings.search.initial_instructions
     known = 0
     if cell.folder.exists():
@@ -268,12 +276,23 @@ def evaluate(
     cached: bool = True,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
 ) -> tuple[RecordedRun, SessionOutcome | None]:
-    """Ask what is missing of a cell; None for the session where nothing was.
+    """Ask what is missing of a cell.
 
     Another process that works on the same cell is waited for, and its answers are used.
-    when_held: called once before the wait, with who has the cell.
 
-    Raises what a run raises; what was answered until then stays.
+    Args:
+        cell: The model and the questions.
+        observers: Makes those that watch the session, if there is one.
+        when_held: Called once before the wait, with who has the cell.
+        preflight: Ask the model once before the questions.
+        cached: Look up and keep answers.
+        supplied: Parts in place of those that the settings name.
+
+    Returns:
+        The run, and its session; None where nothing was missing.
+
+    Raises:
+        OproError: As for any run; what was answered until then stays.
     """
     if not cell.folder.exists():
         _begin(cell)
@@ -321,7 +340,7 @@ def _begin(cell: Cell) -> None:
 
 
 def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
-    """All cells with their runs; one that cannot be read must not hide the others."""
+    """Return all cells with their runs; one that cannot be read does not hide the others."""
     found = []
     for cell in sweep.cells:
         folder = sweep.folder / cell.name
@@ -336,7 +355,7 @@ def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
 
 
 def read_report(folder: Path, runs_dir: Path) -> SweepReport:
-    """All that is known of a sweep, with the evaluations of its winners that there are."""
+    """Read all that is known of a sweep, with the evaluations of its winners that there are."""
     sweep = read_sweep(folder)
     report = build_sweep_report(sweep.name, read_cells(sweep))
     evaluated: dict[tuple[str, str], RecordedRun] = {}
@@ -345,18 +364,22 @@ def read_report(folder: Path, runs_dir: Path) -> SweepReport:
             if (cell.folder / "run.json").is_file():
                 try:
                     evaluated[target.key] = read_run(cell.folder)
-                except OproError:  # told by `opro eval`, which has to read it
+                except OproError:  # `opro eval`, which has to read it, reports it
                     continue
     return replace(report, transfer=build_transfer(report.winners, report.targets, evaluated))
 
 
 def select_prompts_to_ask(report: SweepReport) -> tuple[str, ...]:
-    """The start prompts and the winners. UsageError where there is nothing to ask."""
+    """Return the start prompts and the winners.
+
+    Raises:
+        UsageError: There is nothing to ask.
+    """
     prompts = list_prompts(report.winners, report.targets)
     if not report.winners or not prompts:
         raise UsageError(
             f"{report.name}: no finished run with test questions, so no winner to ask about",
-            "`opro sweep` goes on with it",
+            "`opro sweep` continues it",
         )
     return prompts
 
@@ -369,9 +392,9 @@ def list_evaluations(
     *,
     fresh: bool = False,
 ) -> Iterator[Cell]:
-    """What is to be asked: the test questions of each target of its model, under all prompts.
+    """Yield the evaluations of a sweep: each target's test questions, under all prompts.
 
-    fresh: as in `cells`.
+    `budget` and `fresh` are as in `list_cells`.
     """
     prompts = list_prompts(report.winners, report.targets)
     for target in targets:
@@ -381,7 +404,7 @@ def list_evaluations(
 
 
 def _load_target(target: Target) -> Dataset | None:
-    """The test questions of a task, to be asked as the sweep asked this model."""
+    """Return the test questions of a task, to be asked as the sweep asked this model."""
     task = wiring.parse_settings(target.data.settings)
     asked = wiring.parse_settings(target.scorer.settings)
     if task is None or asked is None:

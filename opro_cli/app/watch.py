@@ -1,4 +1,4 @@
-"""When a replay shows what: the time of a run, told by the clock of whoever looks on."""
+"""Follow a run that another process works on, or replay it from its journal."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from opro_cli.store.replay import JournalFollower, apply_event, find_last_sessio
 from opro_cli.store.run_folder import read_run_start, settle_run
 
 LONG_PAUSE = 10.0
-"""Seconds. Nobody wants to sit through a longer one, or through the time between two sessions."""
+"""Seconds above which a pause is cut in a replay, as is the time between two sessions."""
 CUT_TO = 1.0
-"""Seconds that are left of it."""
+"""Seconds that are left of a pause that is cut."""
 
 
 class Playback:
     """Follows the events of a run and says when each is due.
 
-    speed: 1 as it happened, 10 ten times as fast, inf all at once.
+    Args:
+        speed: 1 as it happened, 10 ten times as fast, inf all at once.
     """
 
     def __init__(self, speed: float) -> None:
@@ -38,7 +39,7 @@ class Playback:
         self._between_sessions = False
 
     def due(self, event: Event) -> float:
-        """When the next event is to be shown, in seconds since the replay began."""
+        """Return when the next event is to be shown, in seconds since the replay began."""
         before = event.at if self._at is None else self._at
         gap = max(0.0, event.at - before)  # a clock may have been set back
         self._between_sessions = isinstance(event, SessionStarted)
@@ -62,7 +63,7 @@ class Playback:
 
 
 POLL = 0.25
-"""Seconds between two looks at the journal."""
+"""Seconds between two reads of the journal."""
 BATCH = 250
 """Events after which the view may draw: some hundredths of a second."""
 
@@ -70,18 +71,20 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-def stands_still() -> float:
-    """A clock that is behind everything, so that only events move the time."""
+def stand_still() -> float:
+    """Return a time before all events, so that only they move the run's own time."""
     return 0.0
 
 
 class Replay:
-    """A run as its journal tells it, event by event, to those who look on.
+    """A run as its journal tells it, event by event, for observers.
 
-    at_work: was a process working on it at the last look? clock: gives the time of the run
-    between two events, seconds since the epoch.
+    Attributes:
+        at_work: A process was working on it when its lock was last checked.
+        clock: Gives the time of the run between two events, in seconds since the epoch.
 
-    Raises RunFolderError when a part of the folder is missing.
+    Raises:
+        RunFolderError: A part of the folder is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,14 +92,14 @@ class Replay:
         self.journal = folder / "events.jsonl"
         self.at_work = is_locked(self.journal)
         self.run = read_run_start(folder)
-        self.clock: Clock = stands_still
+        self.clock: Clock = stand_still
         # What is in flight is in no journal.
         self._activity = Progress(in_flight={})
         self._calls_before = 0
         self._observers: Sequence[Observer] = ()
 
     def now(self) -> float:
-        """The run's own time, for its frames."""
+        """Return the run's own time, for its frames."""
         state = self.run.state
         if state.ended is not None:
             return state.ended.at
@@ -106,14 +109,14 @@ class Replay:
         return max(self.clock(), state.last_at)
 
     def begin(self, observers: Sequence[Observer]) -> None:
-        """From here on `observers` see what happens; what was taken before stays unsaid."""
+        """Show all further events to observers; those taken before are part of the first frame."""
         briefing = build_header(self.folder, read_recorded_settings(self.folder), self.run)
         self._observers = observers
         for observer in observers:
             observer.begin(briefing, self.run.state, self._activity)
 
     def take(self, line: int, event: Event) -> None:
-        """Believe what one line of the journal says, and show it."""
+        """Apply the event of one line of the journal, and show it."""
         state = self.run.state
         apply_event(state, self.journal, line, event)
         if isinstance(event, SessionStarted):
@@ -135,21 +138,22 @@ async def follow(
     clock: Clock = time.time,
     sleep: Sleep = asyncio.sleep,
 ) -> RecordedRun:
-    """Show the present session, and those that follow while this looks on, to its end.
+    """Show the present session to its end, and any that begins meanwhile.
 
-    Raises JournalError when the journal is damaged or cut, RunFolderError when the run that
-    has ended is not whole.
+    Raises:
+        JournalError: The journal is damaged or cut.
+        RunFolderError: The run has ended and is not whole.
     """
     follower = JournalFollower(viewing.journal)
-    # Taken before anybody looks: of earlier sessions only the state is of interest.
+    # Applied before the first frame: of earlier sessions only the state is of interest.
     before = follower.read_new(until=find_last_session(viewing.journal))
     await _show(viewing, before, sleep)
     viewing.begin(observers)
     try:
         while True:
-            # Asked before reading: what a process wrote that has ended by now, is read.
+            # Checked before reading, so that all that a process wrote before its end is read.
             viewing.at_work = is_locked(viewing.journal)
-            viewing.clock = clock if viewing.at_work else stands_still
+            viewing.clock = clock if viewing.at_work else stand_still
             news = await _show(viewing, follower.read_new(), sleep)
             if not viewing.at_work and not news:
                 break
@@ -169,7 +173,8 @@ async def replay(
 ) -> RecordedRun:
     """Show all that is in the journal again, `speed` times as fast as it happened.
 
-    Raises what `follow` does.
+    Raises:
+        JournalError, RunFolderError: As for `follow`.
     """
     follower, playback = JournalFollower(viewing.journal), Playback(speed)
     began = clock()
@@ -197,7 +202,7 @@ async def _show(
     sleep: Sleep,
     wait_for: Callable[[Event], float] = lambda _: 0.0,
 ) -> bool:
-    """Take events, each when it is due; were there any?"""
+    """Apply events, each when it is due; return whether there were any."""
     number = -1
     for number, (line, event) in enumerate(events):
         wait = wait_for(event)
