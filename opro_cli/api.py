@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,6 @@ from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
 from opro_cli.datasets.loading import LoadedData
-from opro_cli.errors import UsageError
 from opro_cli.models.callable import ModelFunction
 from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
 from opro_cli.reports.recorded import RecordedRun
@@ -288,12 +287,8 @@ def evaluate(
         folders = _list_folders(config)
         data: LoadedData = wiring.load_data(settings, given.metric, folders)
     settings = given.without_scratch(settings)
-    chosen = tuple(data.examples[split])[:limit]
-    if not chosen:
-        sizes = ", ".join(f"{each} {len(rows)}" for each, rows in data.examples.items())
-        raise UsageError(f"the {split} split is empty ({sizes})", "choose another split")
-    beside = str(folders[0]) if folders else None
-    dataset = app_evaluate.Dataset(f"{settings.name}/{split}", settings, chosen, beside)
+    chosen = app_evaluate.select_questions(settings.name, settings, data.examples, split, limit)
+    dataset = replace(chosen, part_folder=str(folders[0]) if folders else None)
     (cell,) = app_evaluate.list_cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
     models = {**given.models}
     if "scorer" in models:

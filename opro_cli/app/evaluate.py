@@ -89,7 +89,7 @@ def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     """Return the questions of a split as a run of this config would cut it."""
     settings, folder = wiring.read_config(config), config.resolve().parent
     examples = wiring.load_data(settings, folders=(folder,)).examples
-    chosen = _select_questions(settings.name, settings, examples, split, limit)
+    chosen = select_questions(settings.name, settings, examples, split, limit)
     return replace(chosen, part_folder=str(folder))
 
 
@@ -99,18 +99,23 @@ def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Datase
     settings = wiring.parse_settings(run.settings)
     if settings is None:
         raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
-    chosen = _select_questions(run.name, settings, run.examples, split, limit)
+    chosen = select_questions(run.name, settings, run.examples, split, limit)
     folders = list_part_folders(run.identity)
     return replace(chosen, part_folder=str(folders[0]) if folders else None)
 
 
-def _select_questions(
+def select_questions(
     name: str,
     settings: Settings,
     examples: Mapping[Split, Sequence[Example]],
     split: Split,
     limit: int | None,
 ) -> Dataset:
+    """Return the first questions of a split, at most `limit`, as a dataset to ask.
+
+    Raises:
+        UsageError: There is none.
+    """
     chosen = tuple(examples[split])[:limit]
     if not chosen:
         sizes = ", ".join(f"{each} {len(rows)}" for each, rows in examples.items())

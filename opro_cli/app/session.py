@@ -120,13 +120,9 @@ def work_on(
             options=settings.search.options,
             preflight=preflight,
         )
-        header = build_header(folder, settings, run)
         trouble = parts.cache_trouble
-        if trouble:
-            header = replace(header, notes=(*header.notes, trouble))
-        for observer in observers:
-            observer.begin(header, run.state, runner.activity)
-        outcome = _conduct(runner, parts, folder, run)
+        header = build_header(folder, settings, run, [trouble] if trouble else [])
+        outcome = _conduct(runner, parts, folder, run, header)
         since = "" if trouble else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
 
@@ -215,8 +211,10 @@ def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Spl
     }
 
 
-def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeader:
-    """Build the opening of a session that begins with the run as it stands."""
+def build_header(
+    folder: Path, settings: Settings, run: RecordedRun, notes: Sequence[str] = ()
+) -> RunHeader:
+    """Build the opening of a session that begins with the run as it stands; `notes` come last."""
     return RunHeader(
         run=run.name,
         folder=str(folder),
@@ -229,6 +227,7 @@ def build_header(folder: Path, settings: Settings, run: RecordedRun) -> RunHeade
             *run.identity.get("data_notes", ()),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
+            *notes,
         ),
         resumed=count_calls(run.state) + count_spared_calls(run.state),
     )

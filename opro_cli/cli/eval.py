@@ -36,65 +36,78 @@ UNSEEN = "\ufeff\u200b\u2060\0"
 
 if TYPE_CHECKING:
     from opro_cli.app.evaluate import Cell, Dataset
+    from opro_cli.reports.matrix import Matrix
     from opro_cli.reports.recorded import RecordedRun
 
 Split = Literal["train", "dev", "test"]
 
 
+Data = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="DATA", help="Configs or runs whose questions are asked."),
+]
+Prompts = Annotated[
+    list[str] | None, typer.Option("--prompt", "-p", help="An instruction to score.")
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", "-f", help="A file that holds one instruction; - is stdin."),
+]
+BestOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--best-of",
+        metavar="RUN",
+        help="Score the best prompt of a run.",
+        autocompletion=complete_run,
+    ),
+]
+Top = Annotated[int, typer.Option(min=1, help="Prompts to take from each --best-of.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Another scorer than the config's.")
+]
+Sweep = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SWEEP",
+        help="Score its winners and start prompts on all its tasks and scorers.",
+        autocompletion=complete_sweep,
+    ),
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Ask the first questions only, at most this many.")
+]
+Budget = Annotated[
+    list[str] | None,
+    typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Ask all prompts anew, in one session, so that they can be compared."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count the missing calls; ask no model.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")]
+
+
 def eval_(
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="DATA", help="Configs or runs whose questions are asked."),
-    ] = None,
-    prompt: Annotated[
-        list[str] | None, typer.Option("--prompt", "-p", help="An instruction to score.")
-    ] = None,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option("--file", "-f", help="A file that holds one instruction; - is stdin."),
-    ] = None,
-    best_of: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--best-of",
-            metavar="RUN",
-            help="Score the best prompt of a run.",
-            autocompletion=complete_run,
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Prompts to take from each --best-of.")] = 1,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="Another scorer than the config's.")
-    ] = None,
-    sweep: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SWEEP",
-            help="Score its winners and start prompts on all its tasks and scorers.",
-            autocompletion=complete_sweep,
-        ),
-    ] = None,
+    data: Data = None,
+    prompt: Prompts = None,
+    file: Files = None,
+    best_of: BestOf = None,
+    top: Top = 1,
+    model: Models = None,
+    sweep: Sweep = None,
     split: Annotated[Split, typer.Option(help="The split to ask.")] = "test",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Ask the first questions only, at most this many.")
-    ] = None,
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(help="A ceiling for each model on each dataset: usd=5, calls=1000 …"),
-    ] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option(
-            "--fresh", help="Ask all prompts anew, in one session, so that they can be compared."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count the missing calls; ask no model.")
-    ] = False,
+    limit: Limit = None,
+    budget: Budget = None,
+    fresh: Fresh = False,
+    dry_run: DryRun = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
     as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    as_csv: Csv = False,
     no_preflight: NoPreflight = False,
     no_cache: NoCache = False,
     fail_if: FailIf = None,
@@ -116,43 +129,56 @@ def eval_(
 
     changes = budget or []
     if sweep is not None:
-        if data or prompt or file or best_of or model or limit or top != 1 or split != "test":
-            raise UsageError(
-                "--sweep says itself what is asked of whom",
-                "leave out DATA, --prompt, --file, --best-of, --top, --model, --split and --limit",
-            )
+        _refuse_beside_sweep(data, prompt, file, best_of, model, limit, top != 1, split != "test")
         prompts, plan = sweep_plan(sweep, runs_dir, changes, fresh=fresh)
-    else:
-        if not data:
-            raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
+    elif data:
         prompts = _collect_prompts(prompt or [], file or [], best_of or [], top, runs_dir)
-        datasets = [_load_dataset(each, split, limit, runs_dir) for each in data]
-        cells = evaluating.list_cells(
-            prompts, datasets, model or [], runs_dir, changes, fresh=fresh
-        )
+        sets = [_load_dataset(each, split, limit, runs_dir) for each in data]
+        cells = evaluating.list_cells(prompts, sets, model or [], runs_dir, changes, fresh=fresh)
         plan = list(cells)
-    if fail_if and len(prompts) < 2:
-        raise UsageError(
-            "--fail-if compares the others with the first instruction, and there is one",
-            "name the one to compare with first: -p OLD -p NEW",
-        )
+    else:
+        raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
+    _require_rivals(prompts, fail_if)
     if dry_run:
         show_plan(plan, as_json=as_json)
         return
     asked = _ask(plan, fresh=fresh, plain=plain, preflight=not no_preflight, cached=not no_cache)
     matrix = evaluating.build_matrix(prompts, asked)
-    if as_json:
-        print_json(matrix.to_json())
-    elif as_csv:
-        _print_csv(matrix.to_json())
-    elif sweep is not None:
+    if sweep is not None and not (as_json or as_csv):
         print_transfer_of(sweep, runs_dir)
     else:
-        from opro_cli.render.consoles import make_console
-        from opro_cli.render.matrices import print_matrix
-
-        print_matrix(matrix.prompts, matrix.columns, make_console(sys.stdout))
+        _show(matrix, as_json=as_json, as_csv=as_csv)
     apply_gate(matrix.verdicts, fail_if)
+
+
+def _refuse_beside_sweep(*others: object) -> None:
+    if any(others):
+        raise UsageError(
+            "--sweep says itself what is asked of whom",
+            "leave out DATA, --prompt, --file, --best-of, --top, --model, --split and --limit",
+        )
+
+
+def _require_rivals(prompts: Sequence[str], fail_if: str | None) -> None:
+    """Refuse a gate where there is only one instruction, before anything is asked."""
+    if fail_if and len(prompts) < 2:
+        raise UsageError(
+            "--fail-if compares the others with the first instruction, and there is one",
+            "name the one to compare with first: -p OLD -p NEW",
+        )
+
+
+def _show(matrix: Matrix, *, as_json: bool, as_csv: bool) -> None:
+    if as_json:
+        print_json(matrix.to_json())
+        return
+    if as_csv:
+        _print_csv(matrix.to_json())
+        return
+    from opro_cli.render.consoles import make_console
+    from opro_cli.render.matrices import print_matrix
+
+    print_matrix(matrix.prompts, matrix.columns, make_console(sys.stdout))
 
 
 def _ask(
