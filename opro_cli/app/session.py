@@ -127,8 +127,12 @@ def work_on(
         return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
 
 
-def _conduct(runner: Runner, parts: wiring.Parts, folder: Path, run: RecordedRun) -> SessionOutcome:
+def _conduct(
+    runner: Runner, parts: wiring.Parts, folder: Path, run: RecordedRun, header: RunHeader
+) -> SessionOutcome:
     """Let a session run to its end, and write the result whatever happens."""
+    for observer in runner.observers:
+        observer.begin(header, run.state, runner.activity)
     ending: Ending = "interrupted"
     failed = True
     try:
