@@ -143,6 +143,12 @@ def test_a_newer_opro_is_refused_with_the_line(path: Path) -> None:
         new(JournalFollower(path))
 
 
+def test_a_newer_opro_is_refused_where_its_line_lacks_an_end(path: Path) -> None:
+    add(path, LINES[0] + encode_event(SessionStarted(1.0, 1, "9.0", format_version=99))[:-1])
+    with pytest.raises(JournalError, match=r"events.jsonl:2: written by opro 9\.0"):
+        list(JournalFollower(path).read_rest())
+
+
 def test_the_present_session_is_the_last_one(path: Path) -> None:
     assert find_last_session(path) == 0
     write(path, *EVENTS)
