@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -208,6 +208,12 @@ class MeasuredCell:
         return {question: after - self.before[question] for question, after in self.after.items()}
 
     @property
+    def is_graded(self) -> bool:
+        """Whether some score is between right and wrong, which decides the paired test."""
+        scores = (*self.before.values(), *self.after.values())
+        return any(score not in (0.0, 1.0) for score in scores)
+
+    @property
     def kept_start(self) -> bool:
         """Whether no candidate beat the start prompt; the gain is then 0 without any error."""
         return self.start is not None and self.start is self.best
@@ -275,21 +281,23 @@ def _build_matrix_cell(key: MatrixKey, cells: Sequence[MeasuredCell]) -> MatrixC
     after = [[cell.after[q] for q in shared] for cell in counted]
     gains = [[cell.after[q] - cell.before[q] for q in shared] for cell in counted]
     kept = all(cell.kept_start for cell in counted)
-    gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else estimate_gain(gains)
+    graded = any(cell.is_graded for cell in counted)
+    gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else estimate_gain(gains, graded=graded)
     start = fmean([fmean([cell.before[q] for q in shared]) for cell in counted])
     return MatrixCell(key, counted, others, len(shared), start, _estimate_score(after), gain)
 
 
-def estimate_gain(gains: Sequence[Sequence[float]]) -> Estimate:
+def estimate_gain(gains: Sequence[Sequence[float]], *, graded: bool) -> Estimate:
     """Estimate the mean difference over questions, and over seeds where there are several.
 
     Args:
         gains: Differences by seed and question, the questions the same for all seeds.
+        graded: Whether some scores are between right and wrong, even if no difference is.
     """
     values = {value for of_seed in gains for value in of_seed}
     if len(values) > 1 and len(gains) > 1:
         return estimate_over_seeds(gains)
-    graded = not values <= {-1.0, 0.0, 1.0}
+    graded = graded or not values <= {-1.0, 0.0, 1.0}
     interval = compare_differences(gains[0], graded=graded).interval
     return Estimate(fmean([fmean(of_seed) for of_seed in gains]), interval)
 
@@ -329,15 +337,27 @@ class MeanOverTasks:
     these: Estimate | None = None
 
 
-def average_over_tasks(runs: Sequence[tuple[str, Scores]]) -> MeanOverTasks:
-    """Return the mean over tasks of the means over runs, given each run's task and differences."""
+def average_over_tasks(
+    runs: Sequence[tuple[str, Scores]], graded: Collection[str] = ()
+) -> MeanOverTasks:
+    """Return the mean over tasks of the means over runs.
+
+    Args:
+        runs: The task and the differences of each run.
+        graded: The tasks with scores between right and wrong.
+    """
     by_task: dict[str, list[Scores]] = defaultdict(list)
     for task, scores in runs:
         if scores:
             by_task[task].append(scores)
     questions = {task: _average_by_question(group) for task, group in by_task.items()}
     means = tuple(
-        TaskMean(task, len(by_task[task]), len(values), _estimate_task(by_task[task], values))
+        TaskMean(
+            task,
+            len(by_task[task]),
+            len(values),
+            _estimate_task(by_task[task], values, graded=task in graded),
+        )
         for task, values in questions.items()
     )
     total = sum(mean.runs for mean in means)
@@ -346,6 +366,12 @@ def average_over_tasks(runs: Sequence[tuple[str, Scores]]) -> MeanOverTasks:
     values = list(questions.values())
     estimate = estimate_over_tasks(values, create_rng(0, "tasks", len(means)))
     return MeanOverTasks(means, total, estimate, estimate_these_tasks(values))
+
+
+def average_gain(cells: Sequence[MeasuredCell]) -> MeanOverTasks:
+    """Return the mean gain of cells over their tasks."""
+    graded = {cell.key.task for cell in cells if cell.is_graded}
+    return average_over_tasks([(cell.key.task, cell.gains) for cell in cells], graded)
 
 
 def _average_by_question(runs: Sequence[Scores]) -> list[float]:
@@ -363,7 +389,9 @@ def _average_by_question(runs: Sequence[Scores]) -> list[float]:
     return [math.fsum(weighted[question]) for question in questions]
 
 
-def _estimate_task(runs: Sequence[Scores], by_question: Sequence[float]) -> Estimate:
+def _estimate_task(
+    runs: Sequence[Scores], by_question: Sequence[float], *, graded: bool
+) -> Estimate:
     if len(runs) == 1 or len(set(by_question)) == 1:
-        return estimate_gain([by_question])
+        return estimate_gain([by_question], graded=graded)
     return estimate_these_tasks([by_question])

@@ -23,6 +23,7 @@ from opro_cli.reports.sweeps.measured import (
     MeasuredCell,
     Scores,
     SweptCell,
+    average_gain,
     average_over_tasks,
     build_matrix,
     encode_values,
@@ -182,7 +183,8 @@ def diff_sweeps(before: SweepReport, after: SweepReport) -> SweepDiff:
         only_before=tuple(cell for values, cell in old.items() if values not in new),
         only_after=tuple(cell for values, cell in new.items() if values not in old),
         mean=average_over_tasks(
-            [(cells[0].key.task, d) for cells, d in zip(both, differences, strict=True)]
+            [(cells[0].key.task, d) for cells, d in zip(both, differences, strict=True)],
+            {cells[0].key.task for cells in both if any(cell.is_graded for cell in cells)},
         ),
     )
 
@@ -197,7 +199,8 @@ def _subtract_scores(before: MeasuredCell, after: MeasuredCell) -> Scores:
 
 def _build_pair(before: MeasuredCell, after: MeasuredCell, differences: Scores) -> CellPair:
     if differences:
-        gain = estimate_gain([[*differences.values()]])
+        graded = before.is_graded or after.is_graded
+        gain = estimate_gain([[*differences.values()]], graded=graded)
         return CellPair(before, after, len(differences), gain, "")
     cells = (("first", before), ("second", after))
     reasons = [f"{which}: {cell.left_out}" for which, cell in cells if cell.left_out]
@@ -252,11 +255,9 @@ def build_sweep_report(
         squares=build_matrix(cells),
         winners=winners,
         targets=targets,
-        gain=average_over_tasks([(cell.key.task, cell.gains) for cell in cells]),
+        gain=average_gain(cells),
         by_variant={
-            variant: average_over_tasks(
-                [(cell.key.task, cell.gains) for cell in cells if cell.key.variant == variant]
-            )
+            variant: average_gain([cell for cell in cells if cell.key.variant == variant])
             for variant in variants
         },
         transfer=build_transfer(winners, targets, evaluated or {}),

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opro_cli.core.stats.paired import MCNEMAR, compare_scores
 from opro_cli.render.html.sweep_page import render_sweep_report
 from opro_cli.render.matrices import format_sweep
+from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.sweeps.data import serialize_sweep
 from opro_cli.reports.sweeps.measured import (
     MeanOverTasks,
@@ -26,6 +28,7 @@ from opro_cli.reports.sweeps.report import (
     describe_counted,
     describe_gain,
     describe_these_tasks,
+    diff_sweeps,
 )
 from opro_cli.reports.sweeps.winners import choose_winners
 from tests.reports.html.pages import parsed
@@ -136,6 +139,29 @@ def test_one_run_of_one_task_has_the_interval_of_its_square() -> None:
     made = measure_cells([cell("a", run)])
     (square,) = build_matrix(made)
     assert average_over_tasks([("t", made[0].gains)]).estimate == square.gain
+
+
+def test_scores_in_between_decide_the_test_as_for_one_run() -> None:
+    """Half right before and after: the differences are 0 and 1, the scores are not."""
+    run = run_of(before="h" * 10 + "w" * 10, after="h" * 10 + "r" * 10)
+    known = report(cell("a", run))
+    (made,), (square,) = known.cells, known.squares
+    assert made.start
+    assert made.best
+    alone = compare_candidates(made.start, made.best)
+    assert alone is not None
+    assert alone.name != MCNEMAR
+    gains = (square.gain, known.gain.estimate, known.by_variant["base"].estimate)
+    assert [gain and gain.interval for gain in gains] == [alone.interval] * 3
+
+
+def test_two_sweeps_with_scores_in_between_are_compared_as_two_runs() -> None:
+    before = report(cell("a", run_of(before="w" * 20, after="h" * 10 + "w" * 10)))
+    after = report(cell("a", run_of(before="w" * 20, after="h" * 10 + "r" * 10)))
+    alone = compare_scores([(0.5, 0.5)] * 10 + [(0.0, 1.0)] * 10)
+    found = diff_sweeps(before, after)
+    gains = (found.pairs[0].difference, found.mean.estimate)
+    assert [gain and gain.interval for gain in gains] == [alone.interval] * 2
 
 
 def test_runs_of_a_task_count_equally_whatever_they_were_asked() -> None:
