@@ -27,15 +27,30 @@ from opro_cli.store.run_folder import read_run
 from opro_cli.store.sweep_folder import hold_sweep, is_at_work, read_sweep
 from opro_cli.sweep.claims import NOTHING, Claim, ClaimsFile, excess, larger
 from opro_cli.sweep.limits import Limits, has_ceiling
-from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, wait_for_lock
+from opro_cli.sweep.shared_budget import Ceiling, SharedBudget, hold_lock
 
 BYTES_A_TOKEN, _ = KINDS["expected"]
+
+
+class Journals(Protocol):
+    """The spending of a sweep's runs, by their journals."""
+
+    def spent_by_all(self) -> Spent:
+        """Add up all runs in the folder, also of cells that the sweep no longer has."""
+        ...
+
+    def spent_by_shard(self) -> Spent:
+        """Add up the runs of this session's cells."""
+        ...
 
 
 class RunJournals:
     """The spending of the runs in a sweep's folder, each journal read once.
 
-    cells: names of the sweep's, mine: of the shard's.
+    Args:
+        folder: The sweep's.
+        cells: The names of all its cells.
+        mine: The names of the shard's cells.
     """
 
     def __init__(self, folder: Path, cells: Iterable[str], mine: Iterable[str]) -> None:
@@ -44,15 +59,14 @@ class RunJournals:
         self._spent: dict[str, Spent] = {}
 
     def spent_by_all(self) -> Spent:
-        """As `Journals`."""
+        """Add up all runs in the folder; raises RunFolderError or JournalError."""
         return self._spent_by(self._cells.union(path.name for path in list_runs(self._folder)))
 
     def spent_by_shard(self) -> Spent:
-        """As `Journals`."""
+        """Add up the runs of this session's cells; raises RunFolderError or JournalError."""
         return self._spent_by(self._mine)
 
     def _spent_by(self, names: Iterable[str]) -> Spent:
-        """Raises RunFolderError or JournalError for a run that cannot be read."""
         return add_up(self._spent_in(name) for name in names if (self._folder / name).exists())
 
     def _spent_in(self, name: str) -> Spent:
@@ -82,9 +96,10 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The folder and the budget of a sweep, and the part of it that a session is.
+    """The folder and the budget of a sweep, and the shard that a session works on.
 
-    share: of the budget, for this shard; None where the shard is the whole.
+    Attributes:
+        share: The part of the budget for this shard; None where the shard is the whole.
     """
 
     folder: Path
@@ -93,25 +108,17 @@ class Terms:
     share: BudgetSettings | None = None
 
 
-class Journals(Protocol):
-    """The spending of a sweep's runs, by their journals."""
-
-    def spent_by_all(self) -> Spent:
-        """All runs in the folder, also of cells that the sweep has no more."""
-        ...
-
-    def spent_by_shard(self) -> Spent:
-        """Those of this session's cells."""
-        ...
-
-
 @contextmanager
 def open_budget(terms: Terms, journals: Journals, notes: list[str]) -> Iterator[SharedBudget]:
     """Take part in a sweep's budget that has a ceiling; the caller holds the shard's lock.
 
-    notes: gets a sentence for people where something is not as it should be.
+    Args:
+        terms: The budget and the session's part of it.
+        journals: What the runs have spent already.
+        notes: Collects sentences for people about anything that is not as it should be.
 
-    Raises OproError where the claims cannot be kept, or a journal cannot be read.
+    Raises:
+        OproError: The claims cannot be kept, or a journal cannot be read.
     """
     file = ClaimsFile(terms.folder)
 
@@ -119,12 +126,9 @@ def open_budget(terms: Terms, journals: Journals, notes: list[str]) -> Iterator[
         return shard != terms.shard and is_at_work(terms.folder, shard)
 
     try:
-        wait_for_lock(file)
-        try:
+        with hold_lock(file):
             lines = file.read_all()
             ceiling = _begin(file, lines, terms, works, journals, notes)
-        finally:
-            file.unlock()
         ceilings = [ceiling]
         if terms.share is not None:
             mine = (claim for claim in lines if claim is not None and claim.shard == terms.shard)
@@ -148,7 +152,7 @@ def _begin(
     journals: Journals,
     notes: list[str],
 ) -> Ceiling:
-    """Begin a session's claim; the sweep's ceiling, with what does not change any more."""
+    """Begin a session's claim; return the sweep's ceiling with what no longer changes."""
     latest = {claim.shard: number for number, claim in enumerate(lines) if claim is not None}
     working = [number for shard, number in latest.items() if works(shard)]
     claimed = add_up(claim.total for claim in lines if claim is not None)

@@ -7,12 +7,15 @@ import fcntl
 import json
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from opro_cli.calls.budget import Spent, add_up
 from opro_cli.errors import OproError
+
+if TYPE_CHECKING:
+    from filelock import SoftFileLock
 
 CLAIMS = ".claims.jsonl"
 FORMAT = 1
@@ -20,35 +23,18 @@ LINE = 512
 """Bytes of a line. It divides a page of memory, so that no line crosses one."""
 NOTHING = Spent(0, 0, 0)
 _LONGEST_HOST = 64
-_FIELDS = ("calls", "tokens", "pico_usd")
-
-
-class Amount(Protocol):
-    """A sum of spending, fixed as `Spent` or not."""
-
-    @property
-    def calls(self) -> int:
-        """How many calls."""
-        ...
-
-    @property
-    def tokens(self) -> int:
-        """Their tokens."""
-        ...
-
-    @property
-    def pico_usd(self) -> int:
-        """Dollars in whole 1e-12."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The line of one session.
+    """The line of one session; its fields are written in this order.
 
-    session: unique. spent: by its calls that are over. in_flight: the upper bounds of the others.
-    unclaimed: what the journals had, as the session began, beyond all claims: of cells resumed by
-    hand, or from before there were claims.
+    Attributes:
+        session: A unique id.
+        unclaimed: What the journals had beyond all claims as the session began: from cells resumed
+            by hand, or from before there were claims.
+        spent: By its calls that are over.
+        in_flight: The upper bounds of its other calls.
     """
 
     session: str
@@ -62,85 +48,55 @@ class Claim:
 
     @property
     def own(self) -> Spent:
-        """All that its own calls have taken, or may take."""
+        """The amount that its own calls have taken, or may take."""
         return add_up((self.spent, self.in_flight))
 
     @property
     def total(self) -> Spent:
-        """All that it counts."""
+        """The whole amount that it counts."""
         return add_up((self.unclaimed, self.own))
 
 
 def excess(amount: Spent, counted: Spent) -> Spent:
-    """The part of an amount that is not counted yet, kind by kind; never negative."""
-    return Spent(
-        max(0, amount.calls - counted.calls),
-        max(0, amount.tokens - counted.tokens),
-        max(0, amount.pico_usd - counted.pico_usd),
-    )
+    """Return the part of an amount that is not counted yet, kind by kind; never negative."""
+    return Spent(*(max(0, one - other) for one, other in zip(amount, counted, strict=True)))
 
 
 def larger(one: Spent, other: Spent) -> Spent:
-    """The larger amount, kind by kind."""
-    return add_up((one, excess(other, one)))
+    """Return the larger amount, kind by kind."""
+    return Spent(*map(max, one, other))
 
 
 def encode(claim: Claim) -> bytes:
-    """The line of a claim, `LINE` bytes long."""
-    spelt = {
-        "format": FORMAT,
-        "session": claim.session,
-        "shard": claim.shard,
-        "host": claim.host[:_LONGEST_HOST].encode("ascii", "replace").decode(),
-        "pid": claim.pid,
-        "began": claim.began,
-        "unclaimed": _plain(claim.unclaimed),
-        "spent": _plain(claim.spent),
-        "in_flight": _plain(claim.in_flight),
-    }
-    body = json.dumps(spelt, separators=(",", ":"))[:-1].encode()
-    return seal(body)
+    """Return the line of a claim, `LINE` bytes long."""
+    host = claim.host[:_LONGEST_HOST].encode("ascii", "replace").decode()
+    fields = {"format": FORMAT, **asdict(claim), "host": host}
+    return seal(json.dumps(fields, separators=(",", ":"))[:-1].encode())
 
 
 def decode(line: bytes) -> Claim | None:
-    """The claim of a line; None where the line is damaged.
+    """Return the claim of a line, None where the line is damaged.
 
-    Raises OproError for one that a newer opro wrote.
+    Raises:
+        OproError: A newer opro wrote it.
     """
     body, mark, check = line.rpartition(b',"check":"')
     if not mark or check.rstrip() != b'%08x"}' % zlib.crc32(body):
         return None
     try:
         fields = json.loads(body + b"}")
-        if fields["format"] != FORMAT:
-            raise OproError(
-                f"{CLAIMS}: format {fields['format']}; this opro reads {FORMAT}", "update opro"
-            )
-        return Claim(
-            session=str(fields["session"]),
-            shard=str(fields["shard"]),
-            host=str(fields["host"]),
-            pid=int(fields["pid"]),
-            began=str(fields["began"]),
-            unclaimed=_spent(fields["unclaimed"]),
-            spent=_spent(fields["spent"]),
-            in_flight=_spent(fields["in_flight"]),
-        )
+        found = fields.pop("format")
+        if found != FORMAT:
+            raise OproError(f"{CLAIMS}: format {found}; this opro reads {FORMAT}", "update opro")
+        for name in ("unclaimed", "spent", "in_flight"):
+            fields[name] = Spent(*fields[name])
+        return Claim(**fields)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
-def _plain(amount: Spent) -> list[int]:
-    return [getattr(amount, name) for name in _FIELDS]
-
-
-def _spent(plain: list[int]) -> Spent:
-    calls, tokens, pico_usd = map(int, plain)
-    return Spent(calls, tokens, pico_usd)
-
-
 def seal(body: bytes) -> bytes:
-    """A line of what is in it but the checksum and the closing brace."""
+    """Return the line of a JSON object that still lacks its checksum and closing brace."""
     line = b'%s,"check":"%08x"}' % (body, zlib.crc32(body))
     if len(line) >= LINE:
         raise AssertionError(f"a claim of {len(line)} bytes")
@@ -153,8 +109,8 @@ _COUNTS_ANEW = "run `opro sweep` again: it counts what the journals of the cells
 class ClaimsFile:
     """The claims of a sweep, open for one session.
 
-    All but `try_lock` and `close` are for who holds the lock. Whatever the disk refuses is an
-    OproError that names the file, and then nothing has changed.
+    All methods but `try_lock` and `close` need the lock. When the disk refuses, they raise an
+    OproError that names the file, and nothing has changed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -162,7 +118,7 @@ class ClaimsFile:
         self._offset = -1  # of our own line
         self._from = 0  # claims before it are of sessions that are over: they do not change
         self._fixed = b""  # the part of our own line that does not change
-        self._soft_lock: _SoftLock | None = None
+        self._soft_lock: SoftFileLock | None = None
         self._raw: dict[int, bytes] = {}
         self._others: dict[int, Claim | None] = {}
         self._changing: tuple[Claim, ...] = ()
@@ -174,7 +130,7 @@ class ClaimsFile:
     def try_lock(self) -> bool:
         """Take the lock; False while another process has it."""
         if self._soft_lock is not None:
-            return self._soft_lock.try_lock()
+            return _try_soft_lock(self._soft_lock)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -182,19 +138,22 @@ class ClaimsFile:
         except OSError as error:
             if error.errno != errno.ENOSYS:
                 raise self._make_error("lock", error) from error
-            self._soft_lock = _SoftLock(self.path)  # Lustre without `-o flock` has none
-            return self._soft_lock.try_lock()
+            from filelock import SoftFileLock
+
+            # Lustre without `-o flock` has no locks: there the file itself is one.
+            self._soft_lock = SoftFileLock(self.path.with_suffix(".lock"))
+            return _try_soft_lock(self._soft_lock)
         return True
 
     def unlock(self) -> None:
         """Give the lock back."""
         if self._soft_lock is not None:
-            self._soft_lock.unlock()
+            self._soft_lock.release()
         else:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def read_all(self) -> list[Claim | None]:
-        """Every line in its order, None for one that is damaged."""
+        """Return the claims in the order of their lines, None for a damaged one."""
         raw = self._read(0, self._size())
         lines = [raw[at : at + LINE] for at in range(0, len(raw) - LINE + 1, LINE)]
         claims = [decode(line) for line in lines]
@@ -203,10 +162,12 @@ class ClaimsFile:
         return claims
 
     def append(self, claim: Claim, fixed_lines: int) -> None:
-        """Begin our own line, behind all others; after `read_all`.
+        """Begin our own line behind all others; to be called after `read_all`.
 
-        fixed_lines: number of lines at the beginning whose sessions are over; they are not read
-        again.
+        Args:
+            claim: Ours.
+            fixed_lines: The number of lines at the beginning whose sessions are over; they are not
+                read again.
         """
         offset = len(self._raw) * LINE  # a line that a full disk cut short is written over
         self._write(encode(claim), offset)
@@ -214,28 +175,16 @@ class ClaimsFile:
         self._fixed = encode(claim).partition(b',"spent":')[0]
         self._changing = self._read_changing()
 
-    def write(self, spent: Amount, in_flight: Amount) -> None:
+    def write(self, spent: Spent, in_flight: Spent) -> None:
         """Put new amounts into our own line."""
-        self._write(
-            seal(
-                b'%s,"spent":[%d,%d,%d],"in_flight":[%d,%d,%d]'
-                % (
-                    self._fixed,
-                    spent.calls,
-                    spent.tokens,
-                    spent.pico_usd,
-                    in_flight.calls,
-                    in_flight.tokens,
-                    in_flight.pico_usd,
-                )
-            ),
-            self._offset,
-        )
+        amounts = b',"spent":[%d,%d,%d],"in_flight":[%d,%d,%d]' % (*spent, *in_flight)
+        self._write(seal(self._fixed + amounts), self._offset)
 
     def read_others(self) -> tuple[Claim, ...]:
-        """The claims of others behind the first lines; the same object while none has changed.
+        """Return the claims of others behind the fixed lines; the same object if none has changed.
 
-        Raises OproError where a line was damaged since it was read before.
+        Raises:
+            OproError: A line was damaged since it was last read.
         """
         size = self._size()
         if self._from == self._offset and size == self._offset + LINE:
@@ -296,22 +245,11 @@ class ClaimsFile:
         )
 
 
-class _SoftLock:
-    """A lock on a disk that has none: the file that says so."""
+def _try_soft_lock(lock: SoftFileLock) -> bool:
+    from filelock import Timeout
 
-    def __init__(self, path: Path) -> None:
-        from filelock import SoftFileLock
-
-        self._lock = SoftFileLock(path.with_suffix(".lock"))
-
-    def try_lock(self) -> bool:
-        from filelock import Timeout
-
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
-
-    def unlock(self) -> None:
-        self._lock.release()
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True
