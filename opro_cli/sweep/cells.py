@@ -33,13 +33,13 @@ _LONG = 10
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A cell as a process is given it, here or on another machine.
+    """A cell as a process gets it, here or on another machine.
 
     Attributes:
         name: The cell's.
-        folder: Of its run.
+        folder: The folder of its run.
         settings: As plain data.
-        away: The run was made and checked where the sweep is, and its folder is a copy.
+        away: Whether the folder is a copy of a run that was made and checked where the sweep is.
     """
 
     name: str
@@ -48,15 +48,11 @@ class Job:
     away: bool = False
 
 
-def get_folder(sweep: Sweep, runs_dir: Path) -> Path:
-    """Where the runs of a sweep are kept."""
-    return runs_dir / sweep.name
-
-
 class Shard(NamedTuple):
-    """One of `parts` parts of a sweep: its cells, and its share of the budget.
+    """One of `parts` parts of a sweep: its cells and its share of the budget.
 
-    label: "2/5" for the second of five.
+    Attributes:
+        label: "2/5" for the second of five.
     """
 
     sweep: Sweep
@@ -65,9 +61,12 @@ class Shard(NamedTuple):
 
 
 def select_shard(sweep: Sweep, shard: str) -> Shard:
-    """The part "2/5" of a sweep: its second cell, its seventh, and so on.
+    """Return the part "2/5" of a sweep: its second cell, its seventh, and so on.
 
     Its share of the budget is a fifth, too: parts on other machines may not see its folder.
+
+    Raises:
+        UsageError: `shard` is not of this form.
     """
     number, _, parts = shard.partition("/")
     short = len(number) < _LONG and len(parts) < _LONG
@@ -79,9 +78,10 @@ def select_shard(sweep: Sweep, shard: str) -> Shard:
 
 
 def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
-    """The cells as they are run: what was left open filled in, and within the sweep's budget.
+    """Return the cells with all settings filled in and limited to the sweep's budget.
 
-    Raises UsageError when a ceiling in dollars is set over a model of unknown price.
+    Raises:
+        UsageError: A ceiling in dollars is set over a model of unknown price.
     """
     cells = []
     priced: set[tuple[ModelSettings, ...]] = set()
@@ -97,23 +97,24 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
 
 
 def read_standing(cell: SweepCell, folder: Path) -> Standing:
-    """How far the run of a cell is.
+    """Return how far the run of a cell is.
 
-    Raises RunFolderError when it was begun with other settings than the sweep has now.
+    Raises:
+        RunFolderError: It was begun with other settings than the sweep has now.
     """
-    place = folder / cell.name
-    if not place.exists():
+    run = folder / cell.name
+    if not run.exists():
         return "new"
-    recorded = convert_to_plain(read_recorded_settings(place))
+    recorded = convert_to_plain(read_recorded_settings(run))
     wanted = convert_to_plain(cell.settings)
     changes = [c for c in find_changes(recorded, wanted) if not c.is_operational]
     if changes:
-        told = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
+        listed = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
         raise RunFolderError(
-            f"{place}: begun with other settings than the sweep has now\n{told}",
+            f"{run}: begun with other settings than the sweep has now\n{listed}",
             "undo the change, give the sweep another name, or move the folder away",
         )
-    result = read_result(place)
+    result = read_result(run)
     return "finished" if result and result.get("status") == "finished" else "begun"
 
 
@@ -121,17 +122,17 @@ def read_standing(cell: SweepCell, folder: Path) -> Standing:
 def build_limits(
     shard: Shard, whole: Sweep, cells: Sequence[SweepCell], folder: Path, notes: list[str]
 ) -> Iterator[Limits]:
-    """The limits of one session over the cells of its shard, for who holds the shard's lock.
+    """Open the limits of one session over its shard, whose lock the caller holds.
 
     Args:
         shard: The part that the session works on.
         whole: The sweep that it is a part of.
-        cells: Those of the shard, as they are run.
-        folder: Of the sweep.
-        notes: Gets a sentence for people where something is not as it should be.
+        cells: The shard's, from `require_ready`.
+        folder: The sweep's.
+        notes: Collects sentences for people about anything that is not as it should be.
 
     Raises:
-        RunFolderError, JournalError: A run cannot be read, so that nobody knows what it has spent.
+        RunFolderError, JournalError: A run cannot be read, so its spending is unknown.
         OproError: The budget cannot be kept.
     """
     models = [model for each in cells for model in (each.settings.scorer, each.settings.optimizer)]
@@ -147,9 +148,10 @@ def build_limits(
 
 
 def prepare_run(job: Job) -> tuple[Path, Settings]:
-    """The run of a job, made or found, and the settings that it goes on with: the sweep's.
+    """Make or find the run of a job; return its folder and the sweep's settings for it.
 
-    Raises what keeps it from going on.
+    Raises:
+        OproError: The run cannot be made or resumed.
     """
     folder, settings = Path(job.folder), _settings(job)
     if not folder.exists():
@@ -161,7 +163,7 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
 
 
 def find_run_at_hand(job: Job) -> tuple[Path, Settings]:
-    """Do so for a copy of a run's folder on another machine: its data files are not here."""
+    """Return the same as `prepare_run` for a copy of a run on a machine without its data files."""
     settings = _settings(job)
     checks.require_keys(settings)
     checks.require_servers(settings)
@@ -176,10 +178,10 @@ def _settings(job: Job) -> Settings:
 
 
 def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
-    """By cell and in all, expected and at most: calls, tokens and dollars as `costs` tells them.
+    """Estimate calls, tokens and dollars, by cell and in total, as `estimate_costs` does for a run.
 
-    A finished cell costs nothing; one that was begun is told as a whole, since most of it may be
-    left. Asks no model.
+    A finished cell costs nothing; a begun one counts as a whole, since most of it may be left.
+    Asks no model.
     """
     data: dict[TaskSettings, Mapping[Split, Sequence[Example]]] = {}
     rows: list[dict[str, Any]] = []
@@ -191,13 +193,13 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
         settings = cell.settings
         if settings.task not in data:  # read once for all cells of a task
             data[settings.task] = wiring.load_data(settings).examples
-        told = estimate_costs(
+        costs = estimate_costs(
             settings,
             data[settings.task],
             wiring.build_strategy(settings),
             wiring.list_prices(settings),
         )
-        rows.append({"cell": cell.name, "status": status, "total": told["total"]})
+        rows.append({"cell": cell.name, "status": status, "total": costs["total"]})
     open_rows = [row["total"] for row in rows if row["total"] is not None]
     return {
         "name": table.name,

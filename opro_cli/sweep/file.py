@@ -16,7 +16,7 @@ from opro_cli.core.sweep import Cell, SweepSettings, build_config, expand_cells
 from opro_cli.errors import UsageError
 
 SECTIONS = ("task", "scorer", "optimizer", "search")
-"""What a value may be taken from another config for, by that file's name."""
+"""The sections whose value may be the name of another config that has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SweepCell:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep file that was read. budget: over all cells together."""
+    """The content of a sweep file; the budget holds over all cells together."""
 
     name: str
     cells: tuple[SweepCell, ...]
@@ -42,9 +42,11 @@ class Sweep:
 
 
 def load_sweep(path: Path, names: NameResolver) -> Sweep:
-    """Read a sweep file; the configs that it names are looked for beside it.
+    """Read a sweep file and the configs that it names, which are beside it.
 
-    Raises ConfigError with all that is wrong, UsageError for a file that cannot be read.
+    Raises:
+        ConfigError: With all faults.
+        UsageError: A file cannot be read.
     """
     file = read_yaml(path)
     if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
@@ -57,13 +59,13 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
     cells, problems_of_cells = expand_cells(sweep)
     file.refuse(problems_of_cells)
     folder = path.resolve().parent
-    base = _config(file, folder / sweep.base, ("base",))
+    base = _read_config(file, folder / sweep.base, ("base",))
     known: dict[tuple[str, str], Any] = {}
     found: list[SweepCell] = []
     wrong: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         own = {
-            name: _value(file, folder, (*cell.where, name), each, known)
+            name: _find_value(file, folder, (*cell.where, name), each, known)
             for name, each in cell.values.items()
         }
         result = read_settings(build_config(base, Cell(cell.name, own)), names)
@@ -73,29 +75,29 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
             found.append(SweepCell(cell, result.settings))
         for problem in amiss:
             wrong.setdefault((problem.dotted, problem.message), []).append(cell)
-    file.refuse(_told(wrong))
+    file.refuse(_locate_faults(wrong))
     return Sweep(sweep.name, tuple(found), sweep.budget)
 
 
-def _value(
+def _find_value(
     file: YamlFile, folder: Path, where: KeyPath, value: Any, known: dict[tuple[str, str], Any]
 ) -> Any:
-    """The value of a key; a section may be named by the config that has it, a task by a preset."""
+    """Return the value of a key; a section may be named by its config, a task by a preset."""
     dotted = str(where[-1])
     if dotted not in SECTIONS or not isinstance(value, str):
         return value
     if not value.endswith((".yaml", ".yml")):
         return {"preset": value} if dotted == "task" else value
     if (dotted, value) not in known:
-        config = _config(file, folder / value, where)
+        config = _read_config(file, folder / value, where)
         if dotted not in config:
             file.refuse([Problem(where, f"{show(value)} has no section {dotted}")])
         known[dotted, value] = config[dotted]
     return known[dotted, value]
 
 
-def _config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
-    """A config that the sweep names, as plain data."""
+def _read_config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
+    """Read a config that the sweep names."""
     try:
         config = read_plain_config(path)
     except UsageError as error:
@@ -106,7 +108,7 @@ def _config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
     return config  # type: ignore[no-any-return]
 
 
-def _told(wrong: Mapping[tuple[str, str], list[Cell]]) -> Iterable[Problem]:
+def _locate_faults(wrong: Mapping[tuple[str, str], list[Cell]]) -> Iterable[Problem]:
     """Return the faults of the cells' configs, each once, at the key that brought it in."""
     for (dotted, message), cells in wrong.items():
         axes = [name for name in cells[0].values if f"{dotted}.".startswith(f"{name}.")]

@@ -25,28 +25,33 @@ from opro_cli.errors import BudgetReached, OproError
 from opro_cli.sweep.shared_budget import SharedBudget
 
 CEILINGS = ("usd", "calls", "tokens")
-"""What a sweep may have: minutes are no sum of what cells do side by side."""
+"""The limits that a sweep may have: minutes of cells that run side by side are no sum."""
 
 OVER_ALL = "(over all cells of the sweep)"
-"""Follows the words of a ceiling that stops a single cell."""
+"""Follows the words of the ceiling when it stops a single cell."""
 
 T = TypeVar("T", int, float)
 
 
 class Permits:
-    """The places at one endpoint of a model. turns: shared with its other endpoints."""
+    """The admission of calls to one endpoint of a model.
+
+    Args:
+        pace: How many calls may be in flight.
+        turns: The limits a minute, shared with the model's other endpoints.
+    """
 
     def __init__(self, pace: ConcurrencyLimit, turns: RateLimiter) -> None:
         self.pace, self.turns = pace, turns
         self._queue: deque[asyncio.Future[None]] = deque()
 
     async def enter(self, tokens: int) -> float:
-        """Wait for a place, in the order of asking; when it was had."""
+        """Wait for a place in the order of asking; return the time of admission."""
         if self._queue or not self.pace.has_room:
             turn = asyncio.get_running_loop().create_future()
             self._queue.append(turn)
             try:
-                await turn  # whoever calls has counted it in
+                await turn  # `leave` has counted the call in
             except BaseException:
                 if turn.done() and not turn.cancelled():
                     self.leave()
@@ -73,7 +78,7 @@ class Permits:
 
 
 def has_ceiling(budget: BudgetSettings) -> bool:
-    """Whether it forbids anything."""
+    """Whether a budget limits the cells of a sweep."""
     return any(getattr(budget, name) is not None for name in CEILINGS)
 
 
@@ -88,10 +93,7 @@ def share_settings(budget: BudgetSettings, parts: int) -> BudgetSettings:
 
 
 def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettings:
-    """The budget of a cell, whose calls are counted in whatever the sweep has a ceiling over.
-
-    Its own ceilings hold where they are lower; alone it can spend no more than all together.
-    """
+    """Return the budget of a cell: of its own ceilings and the sweep's, the lower ones."""
     return replace(
         own,
         **{name: _least((getattr(own, name), getattr(all_cells, name))) for name in CEILINGS},
@@ -99,10 +101,13 @@ def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettin
 
 
 def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
-    """One for each endpoint, under its address.
+    """Return the permits of each endpoint by its address; where cells disagree, the lowest limit.
 
-    parts: so many shards share the provider's limits, each has its part. Where cells disagree
-    about a limit, the lowest holds. An embedded model has none: every cell computes it for itself.
+    Embedded models have none, because each cell computes them for itself.
+
+    Args:
+        models: The models of all cells.
+        parts: The number of shards that share the provider's limits; each gets an equal part.
     """
     served = [model for model in models if not is_embedded(model.model)]
     turns = {
@@ -135,7 +140,7 @@ def _part(limit: int | None, parts: int) -> int | None:
 
 @dataclass(slots=True, eq=False)
 class Permit:
-    """The permission of one call: its upper bound, and since when it has a place at its door."""
+    """The permission of one call: its upper bound, and the time of its admission at a door."""
 
     cost: Cost
     door: Permits | None
@@ -146,8 +151,8 @@ class Limits:
     """`SharedLimits` in the process that keeps them: one budget, and a door for each endpoint.
 
     Attributes:
-        over: The first ceiling that was met, in words.
-        broken: Why the budget cannot be kept any more, so that no call may go.
+        over: The first ceiling that was reached, in words; "" before.
+        broken: The error because of which no call may go any more; None while all is well.
         on_broken: Called once, when that is found.
     """
 

@@ -1,4 +1,4 @@
-"""One session of a sweep: what is not finished is worked on, cell by cell, until it is stopped."""
+"""One session of a sweep: works on the unfinished cells until all are over or it is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from opro_cli.sweep.cells import (
     Job,
     Shard,
     build_limits,
-    get_folder,
     read_standing,
     require_ready,
     select_shard,
@@ -31,19 +30,19 @@ from opro_cli.sweep.limits import Limits
 
 
 class SweepObserver(Protocol):
-    """Somebody who watches a sweep, on its event loop."""
+    """An observer of a sweep, called on its event loop."""
 
     def begin(self, table: SweepTable) -> None:
-        """Before the first cell; `table` goes on changing afterwards."""
+        """Show the table before the first cell; it keeps changing afterwards."""
 
     def after(self, row: CellRow) -> None:
-        """After a cell told something."""
+        """Show a cell that has just reported."""
 
     def stopping(self) -> None:
-        """A clean stop was asked for."""
+        """Show that a clean stop was requested."""
 
     def end(self) -> None:
-        """The session is over, in whatever way."""
+        """Clean up after the session, however it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def plan_sweep(file: Path, runs_dir: Path, shard: str) -> PlannedSweep:
     """
     whole = load_sweep(file, wiring.NAMES)
     part = select_shard(whole, shard)
-    cells, folder = require_ready(part.sweep), get_folder(whole, runs_dir)
+    cells, folder = require_ready(part.sweep), runs_dir / whole.name
     table = build_table(whole.name, cells, folder)
     table.budget = part.sweep.budget
     return PlannedSweep(whole, part, cells, folder, table)
@@ -105,7 +104,7 @@ def hold(planned: PlannedSweep, note: Callable[[str], None]) -> Iterator[Limits]
 
 
 def build_table(name: str, cells: Sequence[SweepCell], folder: Path) -> SweepTable:
-    """Where the cells stand by their folders. Raises RunFolderError for one of other settings."""
+    """Return how far the cells are; raises RunFolderError for one with other settings."""
     table = SweepTable(name)
     for cell in cells:
         row = table.rows[cell.name] = CellRow(cell.name)
@@ -124,8 +123,12 @@ async def work_on(
 ) -> str:
     """Work on all cells that are not finished, within limits that they share.
 
-    What ended it of the sweep's own budget, "" for nothing. Raises Interrupted when it was stopped,
-    OproError when the budget could not be kept.
+    Returns:
+        The ceiling of the sweep's budget that ended the session, "" for none.
+
+    Raises:
+        Interrupted: It was stopped.
+        OproError: The budget could not be kept.
     """
     loop = asyncio.get_running_loop()
 
@@ -140,10 +143,10 @@ async def work_on(
             observer.stopping()
         engine.stop()
 
-    limits.on_broken = stop
-
     def tell() -> None:
         loop.call_soon_threadsafe(stop)
+
+    limits.on_broken = stop
 
     jobs = [
         Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings))

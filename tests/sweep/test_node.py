@@ -13,7 +13,7 @@ from opro_cli.errors import OproError
 from opro_cli.processes import LONGEST_LINE
 from opro_cli.sweep.cells import Job
 from opro_cli.sweep.launch import local
-from opro_cli.sweep.launch.node import LENT, CellActor, News
+from opro_cli.sweep.launch.ray import LENT, CellActor, News
 
 START = """
 import json, os, sys

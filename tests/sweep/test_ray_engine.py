@@ -24,8 +24,7 @@ from opro_cli.sweep.cells import Job, prepare_run
 from opro_cli.sweep.launch import ray
 from opro_cli.sweep.launch.channel import Ask, CellProgress, Ended, FromCell, encode
 from opro_cli.sweep.launch.local import Exit
-from opro_cli.sweep.launch.node import LENT, News
-from opro_cli.sweep.launch.ray import ATTEMPTS, RayEngine
+from opro_cli.sweep.launch.ray import ATTEMPTS, LENT, News, RayEngine
 from tests.fakes.ray_here import ActorDiedError, ActorUnavailableError, RayHere
 from tests.sweep.sweeps import Said, cells_at, lasts, limits_of
 

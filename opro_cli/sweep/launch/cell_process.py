@@ -1,7 +1,7 @@
-"""`python -m opro_cli.sweep.launch.cell_process`: one cell, worked on in a process of its own.
+"""A process that works on one cell: `python -m opro_cli.sweep.launch.cell_process`.
 
 It reads the job and the answers of the sweep from stdin, and writes questions and reports to
-stdout (messages.py). The end of stdin stops it, so that no cell outlives its sweep.
+stdout (channel.py). The end of stdin stops it, so that no cell outlives its sweep.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ Send = Callable[[FromCell], None]
 
 
 class ProgressReports:
-    """An Observer that reports where the run stands."""
+    """An Observer that reports the progress of the run."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -72,11 +72,11 @@ class ProgressReports:
         state: RunState,
         activity: Progress,  # noqa: ARG002
     ) -> None:
-        """Report where it stands before the first call."""
+        """Report the state before the first call."""
         self._report(state)
 
     def after(self, event: Event, state: RunState) -> None:  # noqa: ARG002
-        """Report now and then."""
+        """Report every half second at most."""
         self.begun = True
         if time.monotonic() - self._sent >= EVERY:
             self._report(state)
@@ -136,7 +136,7 @@ class AskedLimits:
         self._send(Lost(permit))
 
     async def aclose(self) -> None:
-        """Do nothing: all messages are with `Outgoing`, which outlives the session."""
+        """Do nothing: `Outgoing` has all messages, and outlives the session."""
 
     def receive(self, message: Answer) -> None:
         """Pass an answer to its call, from any thread; drop it after the session."""
@@ -181,7 +181,7 @@ class Outgoing:
 
 
 def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | Refused:
-    """Work on a job until it ends, however it does."""
+    """Work on a job to its end; return the last message of the cell."""
     try:
         folder, settings = find_run_at_hand(job) if job.away else prepare_run(job)
         outcome = work_on(folder, settings, [progress], shared=shared)
@@ -195,7 +195,7 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
 
 
 def main() -> None:
-    """Work on the job that stdin has."""
+    """Work on the job in the first line of stdin."""
     pipe = os.dup(1)
     os.dup2(2, 1)  # what a user's code prints, or a program that it runs, is no message
     incoming = lines_of(0)

@@ -1,4 +1,4 @@
-"""Where cells are worked on (the port), and the messages between a sweep and a cell.
+"""The port of the engines that work on cells, and the messages between a sweep and a cell.
 
 Messages are JSON objects, one a line, over the cell's own pipes or a Ray actor. The first line to a
 cell is its job. After that the cell sends `FromCell` and is sent `ToCell`.
@@ -59,7 +59,7 @@ class Lost(msgspec.Struct, frozen=True, tag="lost"):
 
 
 class CellProgress(msgspec.Struct, frozen=True, tag="progress"):
-    """The state of a run, in fields of `sweep_table.Row`."""
+    """The state of a run, in fields of `CellRow`."""
 
     phase: str
     expected: int
@@ -150,11 +150,11 @@ class CellChannel:
     Args:
         limits: The limits that it shares with other cells.
         send: Takes lines for the cell; must not block.
-        report: Takes what the cell says of its progress.
+        report: Takes the cell's progress.
 
     Attributes:
         last: The last message of the cell; None while it is at work.
-        stops: How often the cell was asked to stop.
+        stops: The number of requests to stop.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class CellChannel:
         report: Callable[[dict[str, Any]], None],
     ) -> None:
         self.last: Ended | Refused | None = None
-        self.is_stopped = 0
+        self.stops = 0
         self._limits, self._send, self._report = limits, send, report
         self._permits: dict[int, int] = {}
         self._waiting: dict[int, asyncio.Task[None]] = {}
@@ -181,7 +181,7 @@ class CellChannel:
 
     def stop(self) -> None:
         """Let the cell end as after Ctrl-C; a second time, at once."""
-        self.is_stopped += 1
+        self.stops += 1
         self._tell(Stop())
 
     def close(self) -> None:
@@ -238,7 +238,7 @@ class CellChannel:
 
 
 Report = Callable[[str, dict[str, Any]], None]
-"""Takes the name of a cell and what it reports; its last report has "ended" or "error"."""
+"""Takes the name of a cell and its report; its last report has "ended" or "error"."""
 
 
 class SweepEngine(Protocol):

@@ -145,4 +145,4 @@ class LocalEngine:
         finally:
             self._channels.remove(channel)
             channel.close()
-        return channel.last or end.as_message(channel.is_stopped)
+        return channel.last or end.as_message(channel.stops)

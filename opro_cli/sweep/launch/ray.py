@@ -1,4 +1,4 @@
-"""The cells of a sweep on a Ray cluster, in actors (node.py) on the nodes that Ray chooses.
+"""The cells of a sweep on a Ray cluster, in actors on the nodes that Ray chooses.
 
 The sweep keeps the limits and the runs. It asks each actor for news and answers them. New lines of
 the journal come with the news, so a lost node takes only the answers of its last moment with it;
@@ -14,21 +14,25 @@ import asyncio
 import logging
 import os
 import socket
+import tempfile
 from collections import Counter, deque
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import asdict
 
+from opro_cli.app.report import REPORT
 from opro_cli.errors import OproError, RunBusyError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.store.journal import FileJournal
+from opro_cli.store.run_folder import CONFIG_COPY
 from opro_cli.sweep.cells import Job, prepare_run
 from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report
-from opro_cli.sweep.launch.node import JOURNAL, LENT, RETURNED, ActorLine, CellActor
+from opro_cli.sweep.launch.local import Child, Exit
 from opro_cli.sweep.limits import Limits
 
 PATIENCE_S = 5.0
@@ -45,12 +49,12 @@ ATTEMPTS = 4
 
 
 class RayEngine:
-    """Connected to a cluster.
+    """A `SweepEngine` that works on cells in a Ray cluster.
 
     Args:
         address: "auto" for the cluster that this machine is part of, HOST:PORT of its head node,
             or "local" for one of its own.
-        at_a_time: Cells at most; None for as many as the cluster takes.
+        at_a_time: The most cells at a time; None for as many as the cluster takes.
 
     Raises:
         UsageError: There is no cluster, or no Ray.
@@ -212,13 +216,16 @@ class RayEngine:
             for name in RETURNED:
                 if name in news.files:
                     write_atomically(folder / name, news.files[name])
-        return channel.last or end.as_message(channel.is_stopped)
+        return channel.last or end.as_message(channel.stops)
 
 
 def _require_listener(address: str) -> None:
-    """UsageError where nobody listens: Ray itself takes minutes to say so.
+    """Refuse an address where nobody listens, as Ray itself takes minutes to do.
 
-    Also for Ray Client: what connects from outside cannot be connected to by the nodes.
+    Ray Client is refused, too: the nodes could not connect to a sweep outside of the cluster.
+
+    Raises:
+        UsageError: There is no cluster at the address.
     """
     host, separator, port = address.rpartition(":")
     if "://" in address:
@@ -240,3 +247,121 @@ def _no_cluster(address: str, why: str) -> UsageError:
         "begin one with `ray start --head`, join one with `ray start --address=HOST:PORT`, or say "
         "--address local for one of this sweep alone",
     )
+
+
+EVERY = 0.02
+"""Seconds between two looks at a growing journal."""
+JOURNAL = "events.jsonl"
+LENT = ("run.json", CONFIG_COPY, "examples.jsonl", JOURNAL)
+RETURNED = (CONFIG_COPY, "result.json", "best_prompt.txt", REPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Messages and journal lines that the sweep does not have yet.
+
+    Attributes:
+        messages: Whole lines, see channel.py.
+        journal: Whole lines behind the part that the sweep has.
+        end: How the process ended; None while it runs.
+        files: After its end, the files of its result.
+    """
+
+    messages: bytes
+    journal: bytes
+    end: Exit | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class CellActor:
+    """Works on one cell at a time; the sweep calls its methods."""
+
+    def __init__(self) -> None:
+        self._job = ""
+        self._arrived = asyncio.Event()
+
+    async def wait_for_node(self) -> None:
+        """Return once the actor has been placed."""
+
+    async def start(self, job: Job, files: Mapping[str, bytes]) -> None:
+        """Begin to work on a job in a copy of its folder; raises OSError."""
+        self._place = tempfile.TemporaryDirectory(prefix="opro-")
+        self._folder = Path(self._place.name) / job.name
+        try:
+            self._folder.mkdir()
+            for name in LENT:
+                (self._folder / name).write_bytes(files[name])
+        except OSError:
+            self._place.cleanup()
+            raise
+        away = replace(job, folder=str(self._folder), away=True)
+        self._job, self._messages, self._child = job.name, b"", Child()
+        self._process = asyncio.create_task(self._child.run(away, self._receive))
+        self._process.add_done_callback(lambda _: self._arrived.set())
+
+    async def send(self, job: str, lines: bytes) -> None:
+        """Pass lines to the process of a job, unless the actor works on another one by now."""
+        if job == self._job:
+            self._child.send(lines)
+
+    async def wait_for_news(self, size: int, lines: bytes) -> News:
+        """Pass lines to the process, and wait for news.
+
+        Args:
+            size: Bytes of the journal that the sweep has.
+            lines: As for `send`.
+
+        Raises:
+            OproError: The process wrote what cannot be read.
+        """
+        if lines:
+            self._child.send(lines)
+        while not (self._process.done() or self._messages or self._read_journal(size)):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await self._arrived.wait()
+        self._arrived.clear()
+        messages, self._messages = self._messages, b""
+        if not self._process.done():
+            return News(messages, self._read_journal(size))
+        with self._place:
+            paths = [self._folder / name for name in RETURNED]
+            files = {path.name: path.read_bytes() for path in paths if path.exists()}
+            return News(messages, self._read_journal(size), self._process.result(), files)
+
+    def _receive(self, lines: bytes) -> None:
+        self._messages += lines
+        self._arrived.set()
+
+    def _read_journal(self, size: int) -> bytes:
+        """Read whole lines behind the first `size` bytes."""
+        with (self._folder / JOURNAL).open("rb") as journal:
+            journal.seek(size)
+            lines = journal.read()
+        return lines[: lines.rfind(b"\n") + 1]
+
+
+class ActorLine:
+    """Carries lines to an actor: along with the next question, or at once where one is open."""
+
+    def __init__(self, actor: Any, job: str) -> None:
+        self._actor, self._job = actor, job
+        self._unsent = b""
+        self._is_asking = False
+
+    def send(self, lines: bytes) -> None:
+        """Take lines for the process of the job."""
+        if self._is_asking:
+            self._actor.send.remote(self._job, lines)
+        else:
+            self._unsent += lines
+
+    async def ask(self, size: int) -> News:
+        """Wait for news beyond the first `size` bytes of the journal."""
+        lines, self._unsent = self._unsent, b""
+        self._is_asking = True
+        try:
+            news: News = await self._actor.wait_for_news.remote(size, lines)
+        finally:
+            self._is_asking = False
+        return news
