@@ -7,9 +7,11 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from opro_cli.errors import OproError
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -21,11 +23,20 @@ _OWN_STREAMS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
 
 
 class NotAFileError(OSError):
-    """A path names something else than a file; `kind` says what: "a named pipe"."""
+    """A path that names something else than a file; `kind`: "a named pipe"."""
 
     def __init__(self, path: Path, kind: str) -> None:
         super().__init__(errno.EINVAL, f"it is {kind}, not a file", str(path))
         self.kind = kind
+
+
+@contextmanager
+def explain_refusal(error: type[OproError], what: str, hint: str) -> Iterator[None]:
+    """Raise "WHAT: No space left on device", with a hint, when the system refuses something."""
+    try:
+        yield
+    except OSError as refusal:
+        raise error(f"{what}: {refusal.strerror}", hint) from refusal
 
 
 def open_to_read(path: Path, *, stream: bool = False) -> BinaryIO:
@@ -72,9 +83,14 @@ def _is_own_stream(path: Path) -> bool:
 def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
     """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder.
 
-    Not `lasting` is for a file that is checked when it is read and can be made anew: without fsync,
-    power loss may leave an older one, or damage. Raises OSError when the disk refuses, or `path` is
-    something else than a file.
+    Args:
+        path: The file, which need not exist.
+        data: Its new content.
+        lasting: False for a file that is checked when it is read and can be made anew: without
+            fsync, power loss may leave an older one, or a damaged one.
+
+    Raises:
+        OSError: The disk refuses, or `path` is something else than a file.
     """
     with suppress(FileNotFoundError):
         # Renaming would silently replace a pipe or a device, as root even /dev/null.

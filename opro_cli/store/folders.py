@@ -11,11 +11,11 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from opro_cli.errors import RunBusyError, RunFolderError
-from opro_cli.files import sync_folder
+from opro_cli.files import explain_refusal, sync_folder
 
 PARTIAL_PREFIX = ".making-"
 """The prefix of a folder that is still being made; such a folder is no run."""
@@ -276,6 +276,12 @@ def make_runs_dir(runs_dir: Path) -> None:
     # Another process may have just written it; what the disk refuses, a run will meet as well.
     with suppress(OSError), (runs_dir / ".gitignore").open("x") as file:
         file.write("*\n")
+
+
+def explain_missing_folder(folder: Path, what: str) -> AbstractContextManager[None]:
+    """Raise RunFolderError when the system refuses to make a folder of some kind."""
+    hint = "make room, or name another place with --runs-dir or OPRO_RUNS_DIR"
+    return explain_refusal(RunFolderError, f"{folder}: cannot make {what} here", hint)
 
 
 def make_durable_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import JournalError, ResultError, RunFolderError
-from opro_cli.files import write_atomically
+from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.folders import is_locked
@@ -59,7 +59,8 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         return settings
     plain = convert_to_plain(settings)
     about = {**identity, "settings": plain, "config_fingerprint": fingerprint_settings(plain)}
-    try:
+    hint = "make room or fix the permissions, then give the same command again"
+    with explain_refusal(ResultError, f"{folder}: cannot be added to", hint):
         # First, so that a finished run is reopened before its result is out of date.
         journal.append(SessionStarted(time.time(), os.getpid(), __version__))
         journal.sync()
@@ -68,11 +69,6 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         # instructions than run.json cannot.
         (folder / CONFIG_COPY).unlink(missing_ok=True)
         write_atomically(folder / "run.json", encode_json(about))
-    except OSError as error:
-        raise ResultError(
-            f"{folder}: cannot be added to: {error.strerror}",
-            "make room or fix the permissions, then give the same command again",
-        ) from error
     rewrite_config(folder, settings)
     return settings
 

@@ -27,10 +27,16 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
-from opro_cli.files import write_atomically
+from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
-from opro_cli.store.folders import get_failure_path, is_locked, make_folder, make_runs_dir
+from opro_cli.store.folders import (
+    explain_missing_folder,
+    get_failure_path,
+    is_locked,
+    make_folder,
+    make_runs_dir,
+)
 from opro_cli.store.journal import EMPTY_PREFIX
 from opro_cli.store.replay import load_snapshot, replay_journal, save_snapshot
 from opro_cli.store.run_files import (
@@ -62,10 +68,8 @@ def prepare_runs_dir(runs_dir: Path) -> None:
     Raises:
         RunFolderError: The disk refuses.
     """
-    try:
+    with explain_missing_folder(runs_dir, "a run folder"):
         make_runs_dir(runs_dir)
-    except OSError as error:
-        raise _build_folder_error(runs_dir, error) from error
 
 
 def create_run(
@@ -103,20 +107,11 @@ def create_run(
             **identity,
         }
         folder = runs_dir / chosen
-        try:
+        with explain_missing_folder(runs_dir, "a run folder"):
             if make_folder(folder, partial(_write_new_run, about=about, examples=examples)):
                 return folder
-        except OSError as error:
-            raise _build_folder_error(runs_dir, error) from error
         if name:
             raise RunExistsError(f"{folder}: there is a run of this name", "`opro resume` it")
-
-
-def _build_folder_error(runs_dir: Path, error: OSError) -> RunFolderError:
-    return RunFolderError(
-        f"{runs_dir}: cannot make a run folder here: {error.strerror}",
-        "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
-    )
 
 
 def _write_new_run(
@@ -130,22 +125,17 @@ def _write_new_run(
 
 def rewrite_config(folder: Path, settings: Settings) -> None:
     """Replace the config that `opro resume` reads."""
-    try:
-        write_atomically(folder / CONFIG_COPY, encode_config(convert_to_plain(settings)))
-    except OSError as error:
-        raise ResultError(
-            f"{folder / CONFIG_COPY}: cannot be written: {error.strerror}",
-            "make room or fix the permissions",
-        ) from error
+    path = folder / CONFIG_COPY
+    hint = "make room or fix the permissions"
+    with explain_refusal(ResultError, f"{path}: cannot be written", hint):
+        write_atomically(path, encode_config(convert_to_plain(settings)))
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
     """Return `run.json` of a run; RunFolderError if it is damaged or from a newer opro."""
     path = folder / "run.json"
     try:
-        identity = json.loads(path.read_bytes())
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
+        identity = json.loads(_read_part(path))
     except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{path}: not JSON: {error}", _RESTORE) from None
     version = identity.get("format_version") if isinstance(identity, dict) else None
@@ -162,19 +152,22 @@ def read_identity(folder: Path) -> dict[str, Any]:
     return dict(identity)
 
 
+def _read_part(path: Path) -> bytes:
+    with explain_refusal(RunFolderError, f"{path}: cannot be read", _RESTORE):
+        return path.read_bytes()
+
+
 def read_examples(folder: Path) -> dict[Split, list[Example]]:
     """Return the questions of a run by split."""
     path = folder / "examples.jsonl"
     examples: dict[Split, list[Example]] = {split: [] for split in SPLITS}
     number = 0
     try:
-        for number, line in enumerate(path.read_bytes().splitlines(), start=1):  # noqa: B007
+        for number, line in enumerate(_read_part(path).splitlines(), start=1):  # noqa: B007
             row = json.loads(line)
             split = examples[row["split"]]
             source_row = row.get("row", len(split))  # not in folders of format version 1
             split.append(Example(row["input"], row["target"], row["source"], int(source_row)))
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read: {error.strerror}", _RESTORE) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
     return examples
@@ -315,15 +308,11 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | None) -> None:
     """Write `result.json`, and `best_prompt.txt` byte for byte if there is a winner."""
-    try:
+    hint = "make room or fix the permissions, then `opro resume` writes it again"
+    with explain_refusal(ResultError, f"{folder}: cannot write the result", hint):
         if best_prompt is not None:
             write_atomically(folder / BEST_PROMPT, encode_prompt(best_prompt))
         write_atomically(folder / "result.json", encode_json(result))
-    except OSError as error:
-        raise ResultError(
-            f"{folder}: cannot write the result: {error.strerror}",
-            "make room or fix the permissions, then `opro resume` writes it again",
-        ) from error
 
 
 def encode_prompt(prompt: str) -> bytes:

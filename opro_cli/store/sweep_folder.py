@@ -15,6 +15,7 @@ from opro_cli.errors import RunFolderError
 from opro_cli.files import write_atomically
 from opro_cli.store.folders import (
     SWEEP,
+    explain_missing_folder,
     is_held,
     make_durable_folder,
     make_runs_dir,
@@ -56,12 +57,9 @@ def write_sweep(
     make_sweep_folder(folder)
     rows = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
     content = {"format": _FORMAT, "name": name, "budget": asdict(budget), "cells": rows}
-    try:
-        write_atomically(
-            folder / SWEEP, json.dumps(content, indent=2, default=str).encode() + b"\n"
-        )
-    except OSError as error:
-        raise _build_folder_error(folder, error) from error
+    encoded = json.dumps(content, indent=2, default=str).encode() + b"\n"
+    with explain_missing_folder(folder, "the folder of a sweep"):
+        write_atomically(folder / SWEEP, encoded)
 
 
 def make_sweep_folder(folder: Path) -> None:
@@ -70,19 +68,10 @@ def make_sweep_folder(folder: Path) -> None:
     Raises:
         RunFolderError: The disk refuses.
     """
-    try:
+    with explain_missing_folder(folder, "the folder of a sweep"):
         make_runs_dir(folder.parent)
         make_durable_folder(folder)
         remove_partial_folders(folder)
-    except OSError as error:
-        raise _build_folder_error(folder, error) from error
-
-
-def _build_folder_error(folder: Path, error: OSError) -> RunFolderError:
-    return RunFolderError(
-        f"{folder}: cannot make the folder of a sweep here: {error.strerror}",
-        "make room, or name another place with --runs-dir or OPRO_RUNS_DIR",
-    )
 
 
 def read_sweep(folder: Path) -> RecordedSweep:
