@@ -15,18 +15,10 @@ import aiohttp
 import certifi
 
 from opro_cli.errors import ModelError
+from opro_cli.models import wire
 from opro_cli.models.error_texts import make_one_line, parse_json
 from opro_cli.models.providers import is_loopback
-from opro_cli.models.wire import (
-    LONGEST_REFUSAL,
-    Deadline,
-    HttpAnswer,
-    ModelCall,
-    build_broken_off_error,
-    build_connection_error,
-    build_no_answer_error,
-    build_too_large_error,
-)
+from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
 
 # vLLM, as all that runs on uvicorn, hangs up after 5 idle seconds; a request sent at that
 # moment would be lost
@@ -97,9 +89,9 @@ async def read_body(response: aiohttp.ClientResponse, call: ModelCall, deadline:
                 break
     except (aiohttp.ClientError, OSError) as error:
         if not is_refusal:
-            raise build_broken_off_error(call) from error
+            raise wire.build_broken_off_error(call) from error
     if len(body) > most and not is_refusal:
-        raise build_too_large_error(call)
+        raise wire.build_too_large_error(call)
     return body[:most].decode("utf-8", "replace")
 
 
@@ -113,17 +105,19 @@ def can_have_arrived(error: BaseException) -> bool:
 def build_failure(error: Exception, call: ModelCall) -> ModelError:
     """Explain why no answer began."""
     if getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return build_connection_error(call)
+        return wire.build_connection_error(call)
     if isinstance(error, aiohttp.ClientHttpProxyError):
         words = make_one_line(f"the proxy answered {error.status} {error.message}")
-        return build_no_answer_error(
+        return wire.build_no_answer_error(
             words, call, "check HTTPS_PROXY", transient=error.status >= 500
         )
     reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
     words = make_one_line(str(reason))
     if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
-        return build_no_answer_error(words, call, "check api_base and the key", transient=False)
-    return build_no_answer_error(words, call, maybe_billed=can_have_arrived(error))
+        return wire.build_no_answer_error(
+            words, call, "check api_base and the key", transient=False
+        )
+    return wire.build_no_answer_error(words, call, maybe_billed=can_have_arrived(error))
 
 
 def find_proxy(url: str) -> str | None:

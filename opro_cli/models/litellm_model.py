@@ -35,7 +35,7 @@ ENVIRONMENT = {
     "LITELLM_MODE": "PRODUCTION",  # else it loads a stray .env
     "LITELLM_LOG": "ERROR",
     # It blots out keys in a copy of each error, for its own use, at 3 s a megabyte on the event
-    # loop. What is shown goes through `keys.redact`.
+    # loop. What is shown goes through `accounts.redact`.
     "LITELLM_DISABLE_REDACT_SECRETS": "true",
 }
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
@@ -83,9 +83,8 @@ class LitellmModel:
         """
         litellm = await self._prepare()
         limits = (self._timeout, request.max_tokens, request.choices)
-        bounded = BoundedCall(
-            ModelCall(self._name, self._api_base, *limits), Deadline(self._timeout)
-        )
+        call = ModelCall(self._name, self._api_base, *limits)
+        bounded = BoundedCall(call, Deadline(self._timeout))
         try:
             async with bounded.deadline:
                 with suppress_logging(), apply_bounds(bounded):
@@ -93,7 +92,7 @@ class LitellmModel:
         except (TimeoutError, get_openai_error()) as error:
             raise build_refusal(error, bounded) from error
         if not response.choices:
-            raise build_no_choices_error(bounded.call)
+            raise build_no_choices_error(call)
         choice, *more = (
             Choice(replace_unsendable(raw.message.content or ""), raw.finish_reason or "unknown")
             for raw in response.choices
@@ -115,7 +114,9 @@ class LitellmModel:
         litellm, self._litellm = self._litellm, None
         _open_models.discard(self)
         if not _open_models:
-            await close_clients(litellm)
+            # Its logging never began, see `suppress_logging`.
+            await litellm.close_litellm_async_clients()
+            litellm.in_memory_llm_clients_cache.flush_cache()
 
     async def _prepare(self) -> Any:
         """Import litellm; raises ModelError for a missing key and an unknown provider."""
@@ -178,10 +179,8 @@ def read_usage(response: Any) -> tuple[int | None, int | None]:
     """Return prompt and completion tokens; litellm shows 0 and 0 where the server sent none."""
     usage = response.get("usage")
     counts = {} if usage is None else dict(usage)
-    prompt, completion = (
-        read_count(counts, "prompt_tokens"),
-        read_count(counts, "completion_tokens"),
-    )
+    prompt = read_count(counts, "prompt_tokens")
+    completion = read_count(counts, "completion_tokens")
     return (prompt, completion) if prompt and completion is not None else (None, None)
 
 
@@ -235,9 +234,3 @@ def get_openai_error() -> type[Exception]:
 async def fail_again(*_: object, **__: object) -> None:
     """Raise the connection error that litellm is handling, instead of asking again."""
     raise  # noqa: PLE0704 - inside litellm's handler
-
-
-async def close_clients(litellm: Any) -> None:
-    """Close litellm's clients and forget them; its logging never began, see `suppress_logging`."""
-    await litellm.close_litellm_async_clients()
-    litellm.in_memory_llm_clients_cache.flush_cache()

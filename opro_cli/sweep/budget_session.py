@@ -37,11 +37,9 @@ class Journals(Protocol):
 
     def spent_by_all(self) -> Spent:
         """Add up all runs in the folder, also of cells that the sweep no longer has."""
-        ...
 
     def spent_by_shard(self) -> Spent:
         """Add up the runs of this session's cells."""
-        ...
 
 
 class RunJournals:

@@ -35,20 +35,8 @@ from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.result import serialize_spend
 from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
-from opro_cli.sweep.launch.channel import (
-    Answer,
-    Answered,
-    Ask,
-    CellProgress,
-    Ended,
-    Failed,
-    FromCell,
-    Lost,
-    Refused,
-    Stop,
-    decode_to_cell,
-    encode,
-)
+from opro_cli.sweep.launch import channel
+from opro_cli.sweep.launch.channel import Ended, FromCell, Refused
 
 EVERY = 0.5
 """Seconds between two reports of progress."""
@@ -91,7 +79,9 @@ class ProgressReports:
         self._sent = time.monotonic()
         expected = estimate_calls(state) - count_spared_calls(state)
         best = self._board.find_leader(state)
-        self._send(CellProgress(describe_phase(state), expected, best, serialize_spend(state)))
+        self._send(
+            channel.CellProgress(describe_phase(state), expected, best, serialize_spend(state))
+        )
 
 
 class AskedLimits:
@@ -112,7 +102,7 @@ class AskedLimits:
         self._loop = asyncio.get_running_loop()
         number = next(self._numbers)
         answer = self._asked[number] = self._loop.create_future()
-        self._send(Ask(number, address, cost.tokens, cost.pico_usd, cost.expected_tokens))
+        self._send(channel.Ask(number, address, cost.tokens, cost.pico_usd, cost.expected_tokens))
         try:
             await answer
         except asyncio.CancelledError:
@@ -125,26 +115,26 @@ class AskedLimits:
 
     def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Report what the call took."""
-        self._send(Answered(permit, tokens, pico_usd))
+        self._send(channel.Answered(permit, tokens, pico_usd))
 
     def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
         """Report that the call cost nothing."""
-        self._send(Failed(permit, wait, congested))
+        self._send(channel.Failed(permit, wait, congested))
 
     def lost(self, permit: int) -> None:
         """Report that the end of the call is unknown."""
-        self._send(Lost(permit))
+        self._send(channel.Lost(permit))
 
     async def aclose(self) -> None:
         """Do nothing: `Outgoing` has all messages, and outlives the session."""
 
-    def receive(self, message: Answer) -> None:
+    def receive(self, message: channel.Answer) -> None:
         """Pass an answer to its call, from any thread; drop it after the session."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._take, message)
 
-    def _take(self, message: Answer) -> None:
+    def _take(self, message: channel.Answer) -> None:
         asked = self._asked.get(message.number)
         if asked is not None and not asked.done():
             if message.ceiling:
@@ -165,7 +155,7 @@ class Outgoing:
 
     def send(self, message: FromCell) -> None:
         """Queue a message; it is dropped where the sweep has gone."""
-        self._lines.put(encode(message))
+        self._lines.put(channel.encode(message))
 
     def close(self) -> None:
         """Wait until everything is written."""
@@ -229,8 +219,8 @@ def _listen(incoming: Iterator[bytes], limits: AskedLimits, gone: threading.Even
     """Act on lines from the sweep to their end, or to one that cannot be read; then stop."""
     with suppress(OproError):
         for line in incoming:
-            message = decode_to_cell(line)
-            if isinstance(message, Stop):
+            message = channel.decode_to_cell(line)
+            if isinstance(message, channel.Stop):
                 os.kill(os.getpid(), signal.SIGTERM)
             else:
                 limits.receive(message)

@@ -250,16 +250,12 @@ class SweepEngine(Protocol):
         A cell that fails reports so, and does not stop the others. After a `stop` the cells that
         never began report nothing. Raises OproError where no cell can be worked on.
         """
-        ...
 
     def drain(self) -> None:
         """Begin no more cells."""
-        ...
 
     def stop(self) -> None:
         """Begin no more cells, and end those under way as after Ctrl-C; a second time, at once."""
-        ...
 
     def close(self) -> None:
         """Give back what it holds; calling it twice is fine."""
-        ...
