@@ -19,9 +19,9 @@ from opro_cli.errors import ModelError, reason_of
 from opro_cli.processes import count_cores, get_pipes, start_module
 
 MOST = 2
-"""Processes: each takes some 70 MB, and a search rarely asks more at a time than two can use."""
+"""Processes at most: each takes some 70 MB, and a search rarely keeps more than two busy."""
 BUSY = 8
-"""Prompts that one process has before another one is started."""
+"""Prompts that a process has before another one is started."""
 LONGEST_WORDS = 200  # characters of a process's last line on stderr in a message
 # Matrices this small gain little from BLAS's own threads, which wait for each other beside any
 # other load.
@@ -34,8 +34,15 @@ class EmbeddedModel:
     """One of CHECKPOINTS, a ChatModel that decodes every answer from the weights in the package.
 
     Concurrent calls are decoded together; an answer never depends on its batch. Free of charge, so
-    `usd` is 0.0. For one event loop. Several models may share `workers`, which are closed with the
-    last one. Raises ModelError when the weights cannot be read.
+    `usd` is 0.0. For one event loop.
+
+    Args:
+        name: A key of CHECKPOINTS.
+        workers: The processes that decode, which several models may share; they are closed with
+            the last one.
+
+    Raises:
+        ModelError: The weights cannot be read.
     """
 
     def __init__(self, name: str, workers: Workers | None = None) -> None:
@@ -129,7 +136,8 @@ class Workers:
     async def decode(self, folder: Path, prompt: Prompt, stop: Sequence[str] = ()) -> Continuation:
         """Continue a prompt by the checkpoint in a folder, up to one of the texts `stop`.
 
-        Raises ModelError when the model fails, or the processes have been ended.
+        Raises:
+            ModelError: The model fails, or the processes have been ended.
         """
         if self._closed:
             raise _build_closed_error()
@@ -149,7 +157,12 @@ class Workers:
 
 
 class _Worker:
-    """One process. awaited: answers by key. failure: why it answers no more, None while it does."""
+    """A process.
+
+    Attributes:
+        awaited: The answers to come, by key.
+        failure: The reason why it answers no more; None while it does.
+    """
 
     def __init__(self) -> None:
         self.awaited: dict[int, asyncio.Future[Continuation]] = {}

@@ -86,7 +86,10 @@ def compute_checksum(key: object, text: object, finish_reason: object) -> int | 
 def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
     """Return the answer in a row of GET for a key; None if the row is damaged.
 
-    converted: a row without a checksum is damaged, not a row of schema 1.
+    Args:
+        row: Found by GET.
+        key: The key that it was found by.
+        converted: Whether a row without a checksum is damaged, rather than a row of schema 1.
     """
     _, text, reason, _, crc = row
     if not (isinstance(text, bytes) and isinstance(reason, bytes)):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -130,33 +131,18 @@ async def work_on(
         Interrupted: It was stopped.
         OproError: The budget could not be kept.
     """
-    loop = asyncio.get_running_loop()
 
     def report(name: str, what: dict[str, Any]) -> None:
         if limits.over:
             engine.drain()
         observer.after(table.update(name, what))
 
-    def stop() -> None:
-        if not table.stopping:
-            table.stopping = True
-            observer.stopping()
-        engine.stop()
-
-    def tell() -> None:
-        loop.call_soon_threadsafe(stop)
-
+    stop = partial(_stop, table, engine, observer)
     limits.on_broken = stop
-
-    jobs = [
-        Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings))
-        for cell in cells
-        if table.rows[cell.name].status != "finished"
-    ]
-    with stop_signals_to(tell):
+    with stop_signals_to(_from_any_thread(stop)):
         observer.begin(table)
         try:
-            await engine.run(jobs, limits, report)
+            await engine.run(_list_jobs(cells, folder, table), limits, report)
         finally:
             observer.end()
     for row in table.list_rows("elsewhere"):
@@ -166,3 +152,28 @@ async def work_on(
     if table.stopping:
         raise Interrupted("stopped; nothing answered is lost")
     return limits.over
+
+
+def _list_jobs(cells: Sequence[SweepCell], folder: Path, table: SweepTable) -> list[Job]:
+    return [
+        Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings))
+        for cell in cells
+        if table.rows[cell.name].status != "finished"
+    ]
+
+
+def _stop(table: SweepTable, engine: SweepEngine, observer: SweepObserver) -> None:
+    if not table.stopping:
+        table.stopping = True
+        observer.stopping()
+    engine.stop()
+
+
+def _from_any_thread(function: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that makes the running loop call this one, from whatever thread."""
+    loop = asyncio.get_running_loop()
+
+    def call() -> None:
+        loop.call_soon_threadsafe(function)
+
+    return call

@@ -98,7 +98,7 @@ class AskedLimits:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def enter(self, address: str, cost: Cost) -> int:
-        """Ask the sweep, and wait for its answer. Raises BudgetReached."""
+        """Ask the sweep, and wait for its answer; raises BudgetReached."""
         self._loop = asyncio.get_running_loop()
         number = next(self._numbers)
         answer = self._asked[number] = self._loop.create_future()

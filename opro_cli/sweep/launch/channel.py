@@ -117,13 +117,13 @@ def encode(message: FromCell | ToCell) -> bytes:
 
 
 def decode_from_cell(line: bytes) -> FromCell:
-    """Read a line that a cell wrote. Raises OproError."""
+    """Read a line that a cell wrote; raises OproError."""
     message: FromCell = _decode(line, FromCell)
     return message
 
 
 def decode_to_cell(line: bytes) -> ToCell:
-    """Read a line that a sweep wrote. Raises OproError."""
+    """Read a line that a sweep wrote; raises OproError."""
     message: ToCell = _decode(line, ToCell)
     return message
 
@@ -171,7 +171,7 @@ class CellChannel:
         self._unsent: list[bytes] = []
 
     def receive(self, lines: bytes) -> None:
-        """Act on whole lines from the cell. Raises OproError for one that is no message."""
+        """Act on whole lines from the cell; raises OproError for one that is no message."""
         for line in lines.split(b"\n")[:-1]:
             message = decode_from_cell(line)
             try:
@@ -248,7 +248,10 @@ class SweepEngine(Protocol):
         """Work on jobs in their order, under shared limits, until all are over or it was stopped.
 
         A cell that fails reports so, and does not stop the others. After a `stop` the cells that
-        never began report nothing. Raises OproError where no cell can be worked on.
+        never began report nothing.
+
+        Raises:
+            OproError: No cell can be worked on.
         """
 
     def drain(self) -> None:

@@ -50,7 +50,7 @@ class Child:
         self._unsent = b""
 
     async def run(self, job: Job, receive: Callable[[bytes], None]) -> Exit:
-        """Work on a job; `receive` takes whole lines. Raises OproError for one that is too long."""
+        """Work on a job; `receive` takes whole lines; OproError for one that is too long."""
         self._process = process = await start_module("opro_cli.sweep.launch.cell_process")
         assert process.stdout is not None
         assert process.stderr is not None
