@@ -28,12 +28,6 @@ TAGS = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1[^<>]*>|<[^<>]*>", re.IGNOR
 
 def parse_json(text: str) -> Any:
     """Decode JSON; None for anything else, and for data nested too deeply to decode."""
-    from msgspec.json import decode
-
-    try:
-        return decode(text)
-    except (ValueError, RecursionError):  # or half a character, which msgspec refuses
-        pass
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

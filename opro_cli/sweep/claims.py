@@ -8,6 +8,7 @@ import json
 import os
 import zlib
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ def encode(claim: Claim) -> bytes:
     return seal(json.dumps(fields, separators=(",", ":"))[:-1].encode())
 
 
+@lru_cache(maxsize=4096)  # every call reads the lines of all sessions, and few have changed
 def decode(line: bytes) -> Claim | None:
     """Return the claim of a line, None where the line is damaged.
 
@@ -103,6 +105,11 @@ def seal(body: bytes) -> bytes:
     return line.ljust(LINE - 1) + b"\n"
 
 
+def _split(raw: bytes) -> list[bytes]:
+    """Split a file into its whole lines."""
+    return [raw[at : at + LINE] for at in range(0, len(raw) - LINE + 1, LINE)]
+
+
 _COUNTS_ANEW = "run `opro sweep` again: it counts what the journals of the cells have"
 
 
@@ -115,13 +122,10 @@ class ClaimsFile:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / CLAIMS
-        self._offset = -1  # of our own line
+        self._offset = 0  # of our own line
         self._from = 0  # claims before it are of sessions that are over: they do not change
         self._fixed = b""  # the part of our own line that does not change
         self._soft_lock: SoftFileLock | None = None
-        self._raw: dict[int, bytes] = {}
-        self._others: dict[int, Claim | None] = {}
-        self._changing: tuple[Claim, ...] = ()
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
@@ -154,11 +158,8 @@ class ClaimsFile:
 
     def read_all(self) -> list[Claim | None]:
         """Return the claims in the order of their lines, None for a damaged one."""
-        raw = self._read(0, self._size())
-        lines = [raw[at : at + LINE] for at in range(0, len(raw) - LINE + 1, LINE)]
-        claims = [decode(line) for line in lines]
-        self._raw = {number * LINE: line for number, line in enumerate(lines)}
-        self._others = {number * LINE: claim for number, claim in enumerate(claims)}
+        claims = [decode(line) for line in _split(self._read(0, self._size()))]
+        self._offset = len(claims) * LINE  # a line that a full disk cut short is written over
         return claims
 
     def append(self, claim: Claim, fixed_lines: int) -> None:
@@ -169,11 +170,10 @@ class ClaimsFile:
             fixed_lines: The number of lines at the beginning whose sessions are over; they are not
                 read again.
         """
-        offset = len(self._raw) * LINE  # a line that a full disk cut short is written over
-        self._write(encode(claim), offset)
-        self._offset, self._from = offset, fixed_lines * LINE
-        self._fixed = encode(claim).partition(b',"spent":')[0]
-        self._changing = self._read_changing()
+        line = encode(claim)
+        self._write(line, self._offset)
+        self._from = fixed_lines * LINE
+        self._fixed = line.partition(b',"spent":')[0]
 
     def write(self, spent: Spent, in_flight: Spent) -> None:
         """Put new amounts into our own line."""
@@ -181,39 +181,28 @@ class ClaimsFile:
         self._write(seal(self._fixed + amounts), self._offset)
 
     def read_others(self) -> tuple[Claim, ...]:
-        """Return the claims of others behind the fixed lines; the same object if none has changed.
+        """Return the claims of others behind the fixed lines.
 
         Raises:
-            OproError: A line was damaged since it was last read.
+            OproError: A line is damaged.
         """
         size = self._size()
         if self._from == self._offset and size == self._offset + LINE:
-            return self._changing  # there are none
-        raw = self._read(self._from, size)
-        changed = False
-        for start in range(0, len(raw) - LINE + 1, LINE):
-            at = start + self._from
-            line = raw[start : start + LINE]
-            if at == self._offset or self._raw.get(at) == line:
+            return ()
+        others = []
+        for number, line in enumerate(_split(self._read(self._from, size)), self._from // LINE):
+            if number * LINE == self._offset:
                 continue
             claim = decode(line)
             if claim is None:
-                raise OproError(
-                    f"{self.path}:{at // LINE + 1}: damaged while sessions are at work",
-                    _COUNTS_ANEW,
-                )
-            self._raw[at], self._others[at], changed = line, claim, True
-        if changed:
-            self._changing = self._read_changing()
-        return self._changing
+                what = f"{self.path}:{number + 1}: damaged while sessions are at work"
+                raise OproError(what, _COUNTS_ANEW)
+            others.append(claim)
+        return tuple(others)
 
     def close(self) -> None:
         """Give the file back."""
         os.close(self._fd)
-
-    def _read_changing(self) -> tuple[Claim, ...]:
-        behind = (claim for at, claim in self._others.items() if at >= self._from)
-        return tuple(claim for claim in behind if claim is not None)
 
     def _size(self) -> int:
         status = os.fstat(self._fd)

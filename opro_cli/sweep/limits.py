@@ -117,16 +117,16 @@ def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, 
         )
         for name in {model.model for model in served}
     }
-    most: dict[str, int] = {}
-    names: dict[str, str] = {}
+    endpoints: dict[str, list[ModelSettings]] = {}
     for model in served:
         for each in model.deployments:
-            key = each.address
-            most[key] = min(most.get(key, each.concurrency), each.concurrency)
-            names[key] = each.model
+            endpoints.setdefault(each.address, []).append(each)
     return {
-        key: Permits(ConcurrencyLimit(max(1, most[key] // parts)), turns[names[key]])
-        for key in most
+        address: Permits(
+            ConcurrencyLimit(max(1, min(each.concurrency for each in same) // parts)),
+            turns[same[-1].model],
+        )
+        for address, same in endpoints.items()
     }
 
 

@@ -137,7 +137,7 @@ class SharedBudget:
             await asyncio.sleep(LOCK_RETRY_S)
         try:
             others = file.read_others()
-            if others is not self._others:
+            if others != self._others:
                 self._others = others
                 self._of_others = add_up(claim.total for claim in others)
             obstacle = self._set_aside(cost)
