@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from opro_cli.errors import OproError
-from opro_cli.processes import LONGEST_LINE, count_cores, read_tail, start_module
+from opro_cli.processes import LONGEST_LINE, count_cores, get_pipes, read_tail, start_module
 from opro_cli.sweep.cells import Job
 from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report, refuse
 from opro_cli.sweep.limits import Limits
@@ -52,18 +52,17 @@ class Child:
     async def run(self, job: Job, receive: Callable[[bytes], None]) -> Exit:
         """Work on a job; `receive` takes whole lines; OproError for one that is too long."""
         self._process = process = await start_module("opro_cli.sweep.launch.cell_process")
-        assert process.stdout is not None
-        assert process.stderr is not None
-        tail = asyncio.create_task(read_tail(process.stderr))
+        _, stdout, stderr = get_pipes(process)
+        tail = asyncio.create_task(read_tail(stderr))
         try:
             self.send(json.dumps(dataclasses.asdict(job)).encode() + b"\n" + self._unsent)
-            await _read_lines(process.stdout, receive)
+            await _read_lines(stdout, receive)
             code = await process.wait()
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(tail), TAIL_S)
         finally:
             self.kill()
-            await read_tail(process.stdout)  # what is left in the pipe keeps it open
+            await read_tail(stdout)  # what is left in the pipe keeps it open
             await process.wait()
             tail.cancel()
         words = tail.result().decode(errors="replace").strip().splitlines() if tail.done() else []
@@ -74,9 +73,9 @@ class Child:
         if self._process is None:
             self._unsent += lines
             return
-        assert self._process.stdin is not None
-        if not self._process.stdin.is_closing():
-            self._process.stdin.write(lines)
+        stdin = get_pipes(self._process).stdin
+        if not stdin.is_closing():
+            stdin.write(lines)
 
     def kill(self) -> None:
         """Kill it, unless it has ended."""

@@ -220,9 +220,9 @@ class RayEngine:
 
 
 def _require_listener(address: str) -> None:
-    """Refuse an address where nobody listens, as Ray itself takes minutes to do.
+    """Refuse an address where nobody listens; Ray itself takes minutes to notice.
 
-    Ray Client is refused, too: the nodes could not connect to a sweep outside of the cluster.
+    Refuses Ray Client, too, because the nodes could not connect to a sweep outside the cluster.
 
     Raises:
         UsageError: There is no cluster at the address.
