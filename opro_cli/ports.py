@@ -91,21 +91,21 @@ class SharedLimits(Protocol):
         """
         ...
 
-    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
+    def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Count what the call took, also where that is more than its cost said.
 
         None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
         """
         ...
 
-    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+    def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
         """The call came to nothing and cost nothing.
 
         congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
         """
         ...
 
-    def lost(self, permit: int) -> None:
+    def record_loss(self, permit: int) -> None:
         """Count the call at its upper bound: nobody knows what became of it.
 
         Its process died, or it timed out here while the provider may bill it. It says nothing

@@ -246,11 +246,11 @@ async def enter_shared_limits(
         yield call
     except ModelError as error:
         if error.maybe_billed:
-            limits.lost(permit)
+            limits.record_loss(permit)
             raise
-        limits.failed(permit, error.retry_after, congested=is_congested(error))
+        limits.record_failure(permit, error.retry_after, congested=is_congested(error))
         raise
     except BaseException:
-        limits.lost(permit)
+        limits.record_loss(permit)
         raise
-    limits.answered(permit, call.tokens, call.pico_usd)
+    limits.record_answer(permit, call.tokens, call.pico_usd)

@@ -192,7 +192,7 @@ class Limits:
         self._leaves[permit] = Permit(cost, door, since)
         return permit
 
-    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
+    def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Count what the call took, its upper bound where nobody counted."""
         leave = self._leaves.pop(permit)
         self.budget.settle(leave.cost, tokens, pico_usd)
@@ -202,14 +202,14 @@ class Limits:
                 leave.door.turns.correct(leave.cost.expected_tokens, tokens)
             leave.door.leave()
 
-    def lost(self, permit: int) -> None:
+    def record_loss(self, permit: int) -> None:
         """Count the call at its upper bound, as nobody knows what became of it."""
         leave = self._leaves.pop(permit)
         self.budget.settle(leave.cost, None, None)
         if leave.door:
             leave.door.leave()
 
-    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+    def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
         """Count nothing: the call came to nothing and cost nothing.
 
         Args:

@@ -55,7 +55,7 @@ def run_cell() -> None:
     async def work() -> None:
         for _ in left:
             permit = await limits.enter(SCORER.address, COST)
-            limits.answered(permit, TOKENS, PICO_USD)
+            limits.record_answer(permit, TOKENS, PICO_USD)
 
     async def ask() -> None:
         async with asyncio.TaskGroup() as group:

@@ -37,13 +37,13 @@ class Permits:
         self.open.add(number)
         return number
 
-    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
+    def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         self._over(permit, "answered", tokens, pico_usd)
 
-    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+    def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
         self._over(permit, "failed", wait, congested)
 
-    def lost(self, permit: int) -> None:
+    def record_loss(self, permit: int) -> None:
         self._over(permit, "lost")
 
     async def aclose(self) -> None:

@@ -143,7 +143,7 @@ def test_a_stop_within_its_session_is_the_sessions() -> None:
 
 def test_a_pipe_that_nobody_reads_holds_up_no_session() -> None:
     body = (
-        "[shared.lost(number) for number in range(100_000)]; observers[0].after(None, None)\n"
+        "[shared.record_loss(n) for n in range(100_000)]; observers[0].after(None, None)\n"
         "    print('done', file=sys.stderr, flush=True)"
     )
     with cell(body) as process:

@@ -75,13 +75,13 @@ async def until(is_so: Callable[[], bool]) -> None:
 async def test_cells_share_one_budget() -> None:
     limits = limits_with(calls=3, tokens=100)
     one, other = Cell(limits).limits, Cell(limits).limits
-    one.answered(await one.enter("m", Cost(10, 5)), 7, 4)
-    other.answered(await other.enter("m", Cost(10, 5)), None, None)
+    one.record_answer(await one.enter("m", Cost(10, 5)), 7, 4)
+    other.record_answer(await other.enter("m", Cost(10, 5)), None, None)
     assert limits.budget.spent_by_all == Spent(2, 17, 9)
     third = await other.enter("m", Cost(10, 5))
     waiting = asyncio.create_task(one.enter("m", Cost(10, 5)))
-    other.failed(third, None, congested=False)
-    one.answered(await waiting, 1, 0)
+    other.record_failure(third, None, congested=False)
+    one.record_answer(await waiting, 1, 0)
     assert limits.budget.spent_by_all == Spent(3, 18, 9)
     with pytest.raises(BudgetReached, match=r"^calls 3 reached \(over all cells of the sweep\)$"):
         await other.enter("m", Cost(10, 5))
@@ -94,10 +94,10 @@ async def test_places_at_an_endpoint_are_shared_too() -> None:
     third = asyncio.create_task(one.limits.enter("m", Cost(1, 0)))
     free = await other.limits.enter("elsewhere", Cost(1, 0))
     assert not third.done()
-    other.limits.failed(free, None, congested=False)
-    other.limits.answered(permits[1], 1, 0)
-    one.limits.answered(await third, 1, 0)
-    one.limits.answered(permits[0], 1, 0)
+    other.limits.record_failure(free, None, congested=False)
+    other.limits.record_answer(permits[1], 1, 0)
+    one.limits.record_answer(await third, 1, 0)
+    one.limits.record_answer(permits[0], 1, 0)
     assert limits.budget.spent_by_all.calls == 3
 
 
@@ -111,7 +111,7 @@ async def test_calls_in_flight_in_a_cell_that_died_count_at_their_upper_bounds()
     await asyncio.sleep(0)
     dead.channel.close()
     assert limits.budget.spent_by_all == Spent(1, 60, 0)
-    living.limits.answered(await living.limits.enter("m", Cost(40, 0)), 40, 0)
+    living.limits.record_answer(await living.limits.enter("m", Cost(40, 0)), 40, 0)
     assert limits.budget.spent_by_all == Spent(2, 100, 0)
 
 
@@ -124,7 +124,9 @@ async def test_a_call_that_a_dead_cell_waited_for_takes_no_place() -> None:
     await until(lambda: dead.lines == [encode(Answer(0)).strip(), encode(Answer(2)).strip()])
     dead.channel.close()
     assert limits.budget.spent_by_all.calls == 2
-    living.limits.answered(await asyncio.wait_for(living.limits.enter("m", Cost(1, 0)), 30), 1, 0)
+    living.limits.record_answer(
+        await asyncio.wait_for(living.limits.enter("m", Cost(1, 0)), 30), 1, 0
+    )
 
 
 async def test_nothing_is_sent_to_a_cell_behind_the_end_of_its_channel() -> None:
@@ -145,8 +147,8 @@ async def test_a_call_that_gave_up_waiting_is_not_let_go_later() -> None:
     await until(lambda: len(cell._asked) == 1)
     impatient.cancel()
     await asyncio.wait([impatient])
-    cell.answered(first, 20, 0)
-    cell.answered(await cell.enter("m", Cost(70, 0)), 70, 0)
+    cell.record_answer(first, 20, 0)
+    cell.record_answer(await cell.enter("m", Cost(70, 0)), 70, 0)
     assert limits.budget.spent_by_all == Spent(2, 90, 0)
 
 

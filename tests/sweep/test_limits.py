@@ -122,7 +122,7 @@ def test_a_cell_may_spend_the_lower_of_its_own_ceiling_and_the_sweeps() -> None:
 async def test_what_cells_spent_before_counts() -> None:
     limits = limits_of(BudgetSettings(calls=3), {}, Spent(2, 0, 0))
     leave = await limits.enter("m", Cost(1, 1))
-    limits.answered(leave, 1, 1)
+    limits.record_answer(leave, 1, 1)
     with pytest.raises(BudgetReached, match="calls 3 reached"):
         await limits.enter("m", Cost(1, 1))
     assert limits.over == "calls 3 reached"
@@ -134,7 +134,7 @@ async def test_a_call_waits_while_one_in_flight_may_turn_out_cheaper() -> None:
     second = asyncio.create_task(limits.enter("m", Cost(60, 0)))
     await turns_of_the_loop()
     assert not second.done()
-    limits.answered(first, 30, None)
+    limits.record_answer(first, 30, None)
     await asyncio.wait_for(second, 30)
     assert limits.budget.spent_by_all == Spent(1, 30, 0)
 
@@ -151,10 +151,10 @@ async def test_a_call_that_gives_up_before_a_full_endpoint_sets_nothing_aside() 
 
 async def test_failed_calls_cost_nothing_and_lost_ones_their_most() -> None:
     limits = limits_of(BudgetSettings())
-    limits.failed(await limits.enter("m", Cost(5, 50)), None, congested=False)
+    limits.record_failure(await limits.enter("m", Cost(5, 50)), None, congested=False)
     assert limits.budget.spent_by_all == NOTHING
-    limits.lost(await limits.enter("m", Cost(5, 50)))
-    limits.answered(await limits.enter("m", Cost(7, 70)), None, None)
+    limits.record_loss(await limits.enter("m", Cost(5, 50)))
+    limits.record_answer(await limits.enter("m", Cost(7, 70)), None, None)
     assert limits.budget.spent_by_all == Spent(2, 12, 120)
 
 
@@ -163,7 +163,7 @@ async def test_a_providers_limit_that_one_cell_meets_holds_for_all() -> None:
     (address,) = doors
     limits = limits_of(BudgetSettings(), doors)
     leave = await limits.enter(address, Cost(1, 1))
-    limits.failed(leave, 3600.0, congested=True)
+    limits.record_failure(leave, 3600.0, congested=True)
     assert doors[address].pace.limit == 2
     other = asyncio.create_task(limits.enter(address, Cost(1, 1)))
     await turns_of_the_loop()
@@ -179,7 +179,7 @@ async def test_limits_a_minute_count_the_tokens_that_a_call_probably_takes() -> 
     leave = await limits.enter("m", Cost(900, 0, expected_tokens=100))
     now = time.monotonic()
     assert door.turns.take(0, now)[0] == pytest.approx(now + 0.1, abs=0.05)
-    limits.answered(leave, 150, 0)
+    limits.record_answer(leave, 150, 0)
     assert door.turns.take(0, now)[0] == pytest.approx(now + 0.15, abs=0.05)
     assert limits.budget.spent_by_all == Spent(1, 150, 0)
 
@@ -187,20 +187,20 @@ async def test_limits_a_minute_count_the_tokens_that_a_call_probably_takes() -> 
 async def test_a_lost_call_says_nothing_about_the_providers_limits() -> None:
     door = Permits(ConcurrencyLimit(4), RateLimiter())
     limits = limits_of(BudgetSettings(), {"m": door})
-    limits.lost(await limits.enter("m", Cost(5, 50)))
+    limits.record_loss(await limits.enter("m", Cost(5, 50)))
     assert (door.pace.limit, door.pace.in_flight) == (4.0, 0)
 
 
 async def test_what_a_provider_bills_beyond_the_bound_counts() -> None:
     limits = limits_of(BudgetSettings(tokens=100))
-    limits.answered(await limits.enter("m", Cost(10, 0)), 95, 0)
+    limits.record_answer(await limits.enter("m", Cost(10, 0)), 95, 0)
     with pytest.raises(BudgetReached, match=r"tokens 100 reached: 95 are spent"):
         await limits.enter("m", Cost(10, 0))
 
 
 async def test_a_provider_cannot_talk_the_bill_down() -> None:
     limits = limits_of(BudgetSettings(tokens=100))
-    limits.answered(await limits.enter("m", Cost(10, 0)), -1000, -5)
+    limits.record_answer(await limits.enter("m", Cost(10, 0)), -1000, -5)
     assert limits.budget.spent_by_all == Spent(1, 0, 0)
 
 
@@ -231,11 +231,11 @@ def test_the_budget_is_never_overshot(
             leave = task.result()
             match how:
                 case "answered":
-                    limits.answered(leave, most * per_cent // 100, None)
+                    limits.record_answer(leave, most * per_cent // 100, None)
                 case "failed":
-                    limits.failed(leave, None, congested=False)
+                    limits.record_failure(leave, None, congested=False)
                 case "lost":
-                    limits.lost(leave)
+                    limits.record_loss(leave)
                 case _:
                     flying.append(most)
             spent = limits.budget.spent_by_all

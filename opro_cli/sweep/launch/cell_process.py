@@ -107,21 +107,21 @@ class AskedLimits:
             await answer
         except asyncio.CancelledError:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
-                self.failed(number, None, congested=False)  # it was let go, and does not go
+                self.record_failure(number, None, congested=False)  # it was let go, and does not go
             raise
         finally:
             del self._asked[number]
         return number
 
-    def answered(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
+    def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Report what the call took."""
         self._send(channel.Answered(permit, tokens, pico_usd))
 
-    def failed(self, permit: int, wait: float | None, *, congested: bool) -> None:
+    def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
         """Report that the call cost nothing."""
         self._send(channel.Failed(permit, wait, congested))
 
-    def lost(self, permit: int) -> None:
+    def record_loss(self, permit: int) -> None:
         """Report that the end of the call is unknown."""
         self._send(channel.Lost(permit))
 
@@ -142,7 +142,7 @@ class AskedLimits:
             else:
                 asked.set_result(None)
         elif not message.ceiling:  # the call was given up
-            self.failed(message.number, None, congested=False)
+            self.record_failure(message.number, None, congested=False)
 
 
 class Outgoing:

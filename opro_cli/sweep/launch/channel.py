@@ -189,7 +189,7 @@ class CellChannel:
         for task in self._waiting.values():
             task.cancel()
         for permit in self._permits.values():
-            self._limits.lost(permit)
+            self._limits.record_loss(permit)
         self._permits.clear()
         self._unsent.clear()
 
@@ -198,11 +198,11 @@ class CellChannel:
             case Ask():
                 self._ask(message)
             case Answered(number, tokens, pico_usd):
-                self._limits.answered(self._permits.pop(number), tokens, pico_usd)
+                self._limits.record_answer(self._permits.pop(number), tokens, pico_usd)
             case Failed(number, wait, congested):
-                self._limits.failed(self._permits.pop(number), wait, congested=congested)
+                self._limits.record_failure(self._permits.pop(number), wait, congested=congested)
             case Lost(number):
-                self._limits.lost(self._permits.pop(number))
+                self._limits.record_loss(self._permits.pop(number))
             case CellProgress():
                 self._report(asdict(message))
             case Ended() | Refused():
