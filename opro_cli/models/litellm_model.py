@@ -26,7 +26,7 @@ from opro_cli.models.litellm_transport import (
     bound_answers,
     build_refusal,
 )
-from opro_cli.models.openai_compatible import read_count
+from opro_cli.models.openai_compatible import build_reply, read_usage
 from opro_cli.models.providers import is_on_this_machine
 from opro_cli.models.wire import Deadline, ModelCall, build_no_choices_error, replace_unsendable
 
@@ -97,15 +97,11 @@ class LitellmModel:
             Choice(replace_unsendable(raw.message.content or ""), raw.finish_reason or "unknown")
             for raw in response.choices
         )
-        prompt_tokens, completion_tokens = read_usage(response)
-        return ChatReply(
-            text=choice.text,
-            finish_reason=choice.finish_reason,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            usd=self._compute_usd(response, counted=prompt_tokens is not None),
-            more=tuple(more),
-        )
+        # litellm shows 0 and 0 where the server sent no counts.
+        counts = response.get("usage")
+        usage = None if counts is None else read_usage(dict(counts))
+        usd = self._compute_usd(response, counted=usage is not None)
+        return build_reply(choice, more, usage, usd)
 
     async def aclose(self) -> None:
         """Close litellm's connections when this is the last open model on it."""
@@ -173,15 +169,6 @@ class LitellmModel:
         if is_on_this_machine(self._name, self._api_base):
             return 0.0
         return (response._hidden_params.get("response_cost") or None) if counted else None
-
-
-def read_usage(response: Any) -> tuple[int | None, int | None]:
-    """Return prompt and completion tokens; litellm shows 0 and 0 where the server sent none."""
-    usage = response.get("usage")
-    counts = {} if usage is None else dict(usage)
-    prompt = read_count(counts, "prompt_tokens")
-    completion = read_count(counts, "completion_tokens")
-    return (prompt, completion) if prompt and completion is not None else (None, None)
 
 
 def load_litellm() -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -189,14 +190,16 @@ def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatR
     except (TypeError, KeyError, AttributeError, ValueError):  # ValueError: {} or ""
         raise wire.build_unreadable_error(answer.body, call) from None
     usage, tier = read_usage(data.get("usage")), data.get("service_tier")
-    return ChatReply(
-        text=first.text,
-        finish_reason=first.finish_reason,
-        prompt_tokens=None if usage is None else usage.prompt,
-        completion_tokens=None if usage is None else usage.completion,
-        usd=prices.compute_usd(usage, tier if isinstance(tier, str) else ""),
-        more=tuple(more),
-    )
+    usd = prices.compute_usd(usage, tier if isinstance(tier, str) else "")
+    return build_reply(first, more, usage, usd)
+
+
+def build_reply(
+    first: Choice, more: Iterable[Choice], usage: Usage | None, usd: float | None
+) -> ChatReply:
+    """Build the reply of one or several answers to a request."""
+    prompt, completion = (None, None) if usage is None else (usage.prompt, usage.completion)
+    return ChatReply(first.text, first.finish_reason, prompt, completion, usd, tuple(more))
 
 
 def read_choice(choice: dict[str, Any]) -> Choice:

@@ -29,6 +29,9 @@ _MADE_BY_OPRO = re.compile(r"(?P<name>.+)-\d{8}-\d{6}-(?P<id>[0-9a-f]{4,8})")
 Note = Callable[[str], None]
 """Takes a sentence for the user."""
 
+# Path.is_file and Path.is_dir raise for a name that is too long and a folder without permission.
+_is_file, _is_dir = os.path.isfile, os.path.isdir
+
 
 def find_run(runs_dir: Path, name: str, note: Note | None = None) -> Path:
     """Return the run that a name means.
@@ -147,20 +150,6 @@ def _is_run(folder: Path) -> bool:
     if folder.name.startswith(PARTIAL_PREFIX):
         return False
     return any(_is_file(folder / name) for name in ("run.json", "events.jsonl"))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, a folder without permission
-        return False
-
-
-def _is_dir(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
 
 
 def get_lock_path(journal: Path) -> Path:
