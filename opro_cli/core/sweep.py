@@ -217,6 +217,7 @@ class CellRow:
         phase: The phase of its run.
         expected: Calls of the whole run at most; 0 before the run reports it.
         best: The split and the mean of the best candidate so far.
+        scale: That of its scores as in run.json; None for shares.
         spend: Over all sessions, as in `result.json`; None before the first report.
         result: As in `result.json`.
         stopped_by: The ceiling that ended it.
@@ -229,6 +230,7 @@ class CellRow:
     phase: str = ""
     expected: int = 0
     best: tuple[str, float] | None = None
+    scale: Mapping[str, bool] | None = None
     spend: Mapping[str, Any] | None = None
     result: dict[str, Any] | None = None
     stopped_by: str = ""
@@ -296,6 +298,7 @@ class SweepTable:
         else:
             row.phase, row.expected = report["phase"], report["expected"]
             row.spend, row.best = report["spend"], report["best"] and tuple(report["best"])
+            row.scale = report.get("scale")
             if row.status != "running":
                 row.status, row.calls_before = "running", row.calls
         if row.status != "running":

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from opro_cli.core.run.candidates import Score
+from opro_cli.core.run.candidates import Scale, Score
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
 from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines
@@ -127,7 +127,7 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
     """Print the headline, a few questions unless all are to follow, and the counts."""
     print_heading(console, "questions that flipped")
     flips = diff.flips
-    print_lines(console, "  ", [_summarize_flips(flips)])
+    print_lines(console, "  ", [_summarize_diff(diff)])
     if flips and flips.split in _SEEN:
         print_lines(console, "  ! ", [_SEEN[flips.split]], "yellow")
     if flips and not every_flip:
@@ -245,7 +245,7 @@ def _format_prompt(diff: PromptDiff, level: str) -> list[str]:
 def _format_flips(
     diff: PromptDiff, level: str, adjusted: Adjusted, every_flip: bool
 ) -> Iterator[str]:
-    yield from (f"{level} Questions that flipped", "", _summarize_flips(diff.flips), "")
+    yield from (f"{level} Questions that flipped", "", _summarize_diff(diff), "")
     if diff.flips and diff.flips.split in _SEEN:
         yield from (f"Note: {_SEEN[diff.flips.split]}", "")
     if diff.by_split:
@@ -292,6 +292,12 @@ def _split_replies(answer: PairedAnswer) -> list[list[str]]:
     return [printable_lines(reply) for reply in answer.replies] or [["(no reply)"]]
 
 
+def _summarize_diff(diff: PromptDiff) -> str:
+    if not all(formats.are_shares(side.scale) for side in (diff.before, diff.after) if side):
+        return "their scores are no shares of right answers, so no test compares them"
+    return _summarize_flips(diff.flips)
+
+
 def _summarize_flips(flips: Flips | None) -> str:
     """Say how the two prompts differ on the least seen split."""
     if flips is None:
@@ -319,8 +325,10 @@ def _build_scores(before: Side, after: Side) -> Table:
     rows: list[tuple[str, ...]] = []
     for split in SPLITS:
         old, new = before.scores[split], after.scores[split]
-        change = f"{formats.format_points(new.mean - old.mean)} points" if old and new else _NOTHING
-        rows.append((split, _format_score(old), _format_score(new), change))
+        change = _format_change(before, after, split)
+        rows.append(
+            (split, _format_score(old, before.scale), _format_score(new, after.scale), change)
+        )
     spends = zip(_format_spend(before.spend), _format_spend(after.spend), strict=True)
     rows += [(name, old, new, "") for (name, old), (_, new) in spends]
     return Table.build(("", "-", "+", "difference"), rows)
@@ -332,7 +340,10 @@ def _build_columns(comparison: PromptComparison) -> Table:
     sides = [column.side for column in columns]
     spends = [dict(_format_spend(column.spend)) for column in columns]
     rows: list[tuple[str, ...]] = [
-        (split, *(_format_score(side.scores[split] if side else None, "\n") for side in sides))
+        (
+            split,
+            *(_format_score(s.scores[split], s.scale, "\n") if s else _NOTHING for s in sides),
+        )
         for split in SPLITS
     ]
     rows.append(("step of prompt", *(str(side.step) if side else _NOTHING for side in sides)))
@@ -378,13 +389,23 @@ def _format_p(p_value: float) -> str:
     return f"{p_value:.2g}"
 
 
-def _format_score(score: Score | None, separator: str = " ") -> str:
+def _format_score(score: Score | None, scale: Scale, separator: str = " ") -> str:
     if score is None:
         return _NOTHING
+    parts = [formats.format_mean(score.mean, scale)]
+    if formats.are_shares(scale):
+        parts.append(formats.format_bounds(score.interval.low, score.interval.high))
+    parts.append(f"n={format_count(score.n)}")
     unreadable = f"\n{format_count(score.unreadable)} unreadable" if score.unreadable else ""
-    interval = formats.format_bounds(score.interval.low, score.interval.high)
-    parts = (formats.format_percent(score.mean), interval, f"n={format_count(score.n)}")
     return separator.join(parts) + unreadable
+
+
+def _format_change(before: Side, after: Side, split: Split) -> str:
+    old, new = before.scores[split], after.scores[split]
+    if old is None or new is None or before.scale != after.scale:
+        return _NOTHING
+    points = " points" if formats.are_shares(before.scale) else ""
+    return f"{formats.format_change(old.mean, new.mean, before.scale)}{points}"
 
 
 def _format_spend(spend: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -9,12 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import progress
+from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, Work, count_missed
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, format_duration
+from opro_cli.reports.formats import are_shares, format_count, format_duration, format_mean
 from opro_cli.reports.result import bound_unmetered, count_metered, find_excess
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -47,6 +48,7 @@ def render_run(
         unreadable=missed["unreadable"] > 0,
         dev=any(c.answers["dev"].by_question for c in state.candidates.values()),
         leaks=state.leaks_of,
+        scale=state.scale,
     )
     at = state.ended.reason if state.ended else progress.describe_phase(state)
     elapsed = now - activity.started
@@ -55,7 +57,7 @@ def render_run(
         _draw_notice(state, activity, now, width),
         _draw_calls(state, activity, missed, elapsed, width),
         _draw_spend(state, activity, width),
-        *_draw_sparklines(board.measure_steps(state), width),
+        *_draw_sparklines(board.measure_steps(state), width, state.scale),
         Text(),
     ]
     lines += _draw_tables(state, board, columns, height - len(lines))
@@ -154,17 +156,18 @@ def join_fitting(parts: Iterable[str], width: int) -> Text:
     return Text(line)
 
 
-def _draw_sparklines(scores: StepScores, width: int) -> list[Text]:
+def _draw_sparklines(scores: StepScores, width: int, scale: Scale) -> list[Text]:
     if not scores.mean:
         return []
     low, high = min(scores.mean), scores.best_so_far[-1]
     rows = (("best so far", scores.best_so_far, "green"), ("step mean", scores.mean, ""))
     lines = []
+    room = len("100.0 %" if are_shares(scale) else "-1.234e+306")
     for label, values, style in rows:
-        text = f"{label:<11} {formats.format_percent(values[0]):>7}"
+        text = f"{label:<11} {format_mean(values[0], scale):>{room}}"
         if len(values) > 1:
-            bars = draw_sparkline(values, low, high, width - 30)
-            text += f" {bars} {formats.format_percent(values[-1])}"
+            bars = draw_sparkline(values, low, high, width - 2 * room - 16)
+            text += f" {bars} {format_mean(values[-1], scale)}"
         lines.append(Text(printable(text, width), style=style))
     return lines
 
@@ -173,7 +176,7 @@ def draw_sparkline(values: Sequence[float], low: float, high: float, width: int)
     """Return one block a value between `low` and `high`; at most `width`, both ends kept."""
     if width < 1 or not values:
         return ""
-    spread = high - low
+    spread = high / 2 - low / 2  # halves, because the whole of two losses may be no number
     if spread <= 0:  # all the same: neither a floor nor a peak
         return _BLOCKS[3] * min(width, len(values))
     if len(values) > width:
@@ -181,7 +184,7 @@ def draw_sparkline(values: Sequence[float], low: float, high: float, width: int)
         picked = [round(i * last / (width - 1)) for i in range(width)] if width > 1 else [last]
         values = [values[index] for index in picked]
     top = len(_BLOCKS) - 1
-    levels = (round((value - low) / spread * top) for value in values)
+    levels = (round((value / 2 - low / 2) / spread * top) for value in values)
     return "".join(_BLOCKS[max(0, min(top, level))] for level in levels)
 
 

@@ -21,6 +21,7 @@ from opro_cli.reports.formats import format_count, format_money
 if TYPE_CHECKING:
     from rich.console import Console  # `opro runs` and `opro show` have no time for it
 
+    from opro_cli.core.run.candidates import Scale
     from opro_cli.core.settings.differences import KeyOrigin
 
 Data = Mapping[str, Any]
@@ -41,7 +42,7 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
         (
             row["status"],
             f"{row['steps_done']}/{row['steps']}",
-            _format_best(row["best"]),
+            _format_best(row["best"], formats.read_scale(row)),
             formats.format_cost(row["spend"]),
         )
         for row in rows
@@ -63,11 +64,11 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     page.write_table(table, ruled=True)
 
 
-def print_candidates(rows: Sequence[Data], page: Page) -> None:
+def print_candidates(rows: Sequence[Data], page: Page, scale: Scale | None = None) -> None:
     """Print all candidates, the best on train last, so that it is next to the prompt."""
     columns = ("step", "train", "dev", "test", "unreadable")
     sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
-    figures = [(number, *_list_figures(row)) for number, row in sorted_rows]
+    figures = [(number, *_list_figures(row, scale)) for number, row in sorted_rows]
     room = page.width - _measure(columns, figures)
     cells = [
         (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))
@@ -90,11 +91,11 @@ def _wrap(text: str, room: int) -> str:
     return "\n".join(lines)
 
 
-def _list_figures(row: Data) -> tuple[str, ...]:
+def _list_figures(row: Data, scale: Scale | None) -> tuple[str, ...]:
     scores = row["scores"]
     unreadable = sum(score["unreadable"] for score in scores.values() if score)
     means = (
-        formats.format_mean(score["mean"], estimated=score.get("estimated", False))
+        formats.format_mean(score["mean"], scale, estimated=score.get("estimated", False))
         if score
         else "–"
         for score in (scores[split] for split in ("train", "dev", "test"))
@@ -110,16 +111,16 @@ def _number_candidates(rows: Sequence[Data]) -> Iterator[tuple[str, Data]]:
         yield f"{row['step']}.{counts[row['step']]}", row
 
 
-def _format_best(best: Data | None) -> str:
+def _format_best(best: Data | None, scale: Scale | None) -> str:
     for split in ("test", "dev", "train"):  # the least seen one first
         if best and best["scores"].get(split):
-            return f"{split} {formats.format_percent(best['scores'][split]['mean'])}"
+            return f"{split} {formats.format_mean(best['scores'][split]['mean'], scale)}"
     return "–"
 
 
 def _get_train(row: Data) -> float:
     score = row["scores"]["train"]
-    return float(score["mean"]) if score else -1.0
+    return float(score["mean"]) if score else float("-inf")
 
 
 def print_forecast(facts: Data, console: Console) -> None:

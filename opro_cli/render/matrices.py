@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
+from opro_cli.core.run.candidates import Scale
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.render.consoles import print_blocks, print_lines, print_table
 from opro_cli.render.safe import display_instruction, printable
@@ -38,6 +39,7 @@ from opro_cli.reports.sweeps.report import (
     describe_difference,
     describe_gain,
     describe_these_tasks,
+    format_cell_score,
     format_choice,
     format_estimate,
     format_matrix_cell,
@@ -170,7 +172,7 @@ def _build_winners(report: SweepReport) -> Table:
             Untrusted(winner.scorer),
             Untrusted(winner.cell.name),
             f"{format_choice(winner)}{' ★' if winner.is_first else ''}",
-            format_test_score(winner.test),
+            format_test_score(winner.test, winner.run.state.scale),
             format_winner_gain(winner),
         )
         for winner in report.winners
@@ -222,10 +224,7 @@ def _build_left_out(report: SweepReport) -> Table:
 
 
 def _list_pair(pair: CellPair) -> tuple[str, ...]:
-    before, after = (
-        format_test_score(cell.best.score("test")) if cell.best else NOTHING
-        for cell in (pair.before, pair.after)
-    )
+    before, after = (format_cell_score(cell, cell.best) for cell in (pair.before, pair.after))
     difference = format_estimate(pair.difference) if pair.difference else NOTHING
     on = f"{pair.shared} questions" if pair.shared else pair.why
     return Untrusted(pair.before.name), before, after, difference, on
@@ -247,7 +246,7 @@ def print_matrix(prompts: Sequence[str], columns: Sequence[MatrixColumn], consol
         for c in columns
     )
     rows = (
-        (_show_prompt(prompt), *(_format_entry(column.entries[index]) for column in columns))
+        (_show_prompt(prompt), *(_format_entry(c.entries[index], c.scale) for c in columns))
         for index, prompt in enumerate(prompts)
     )
     heads = (Column("prompt"), *(Column(title, right=True) for title in titles))
@@ -261,9 +260,11 @@ def _show_prompt(prompt: str) -> str:
     return printable(display_instruction(prompt), _PROMPT)
 
 
-def _format_entry(entry: MatrixEntry) -> str:
+def _format_entry(entry: MatrixEntry, scale: Scale) -> str:
     if entry.score is None:
         return "-"
+    if not formats.are_shares(scale):
+        return formats.format_mean(entry.score.mean, scale)
     interval = entry.score.interval
     return Styled(
         (f"{formats.format_percent(entry.score.mean)} ", ""),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from opro_cli.core.run import events, progress
-from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
@@ -16,8 +16,9 @@ from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render import sweep
 from opro_cli.render.frame import format_outage, format_stopping
 from opro_cli.render.safe import flag_leaks, format_origin, printable
+from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, pluralize
+from opro_cli.reports.formats import format_count, format_mean, pluralize
 from opro_cli.reports.result import bound_unmetered, count_metered
 
 QUIET = 30.0
@@ -170,14 +171,13 @@ class PlainLog:
         step = candidate.step
         if not state.is_step_done(step):
             return
-        best = max(score.mean for score in _list_scores(state.candidates.values(), state))
-        means = [score.mean for score in _list_scores(state.of_step(step), state)]
-        mean = sum(means) / len(means)
+        best = max(_list_means(state.candidates.values(), state))
+        mean = average(_list_means(state.of_step(step), state))
         of = f"/{state.search.steps}" if step else ""
         self._write(
             at,
-            f"{format_origin(step)}{of} done: best so far {formats.format_percent(best)}, "
-            f"mean {formats.format_percent(mean)}, {_format_spend(state)}",
+            f"{format_origin(step)}{of} done: best so far {format_mean(best, state.scale)}, "
+            f"mean {format_mean(mean, state.scale)}, {_format_spend(state)}",
         )
 
     def _write(self, at: float, text: str) -> None:
@@ -192,16 +192,16 @@ def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> st
         return ""
     low, high = score.interval.low, score.interval.high
     line = "~" if score.estimated else ""
-    line += formats.format_score(score.mean, low, high, score.correct, score.n)
+    line += formats.format_score(score.mean, low, high, score.correct, score.n, state.scale)
     line += f", {score.unreadable} unreadable" if score.unreadable else ""
     line += f", {score.refused} refused" if score.refused else ""
     leaks = state.leaks_of(candidate.instruction)
     return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"
 
 
-def _list_scores(candidates: Iterable[Candidate], state: RunState) -> list[Score]:
+def _list_means(candidates: Iterable[Candidate], state: RunState) -> list[float]:
     scores = (c.score("train") for c in candidates if state.is_done(c))
-    return [score for score in scores if score is not None]
+    return [score.mean for score in scores if score is not None]
 
 
 def _format_spend(state: RunState) -> str:

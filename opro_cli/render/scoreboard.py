@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import selection
-from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.candidates import Candidate, Scale, Score
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
-from opro_cli.reports.formats import format_bounds, format_mean, format_percent
+from opro_cli.reports.formats import are_shares, format_bounds, format_mean
 
-_SCORE = len("~99.0 %")
+_SHARE, _VALUE = len("~99.0 %"), len("~-1.234e+306")
 _INTERVAL = len("[100.0–100.0]")
 _STEP = len("step")
 _WIDE = 100
@@ -31,7 +32,8 @@ class Columns:
     """The layout of a row; both tables of a frame share one, so that numbers line up.
 
     `sizes` are questions by split; `unreadable` and `dev` say whether there are such columns;
-    `leaks` returns what an instruction quotes of the train questions.
+    `leaks` returns what an instruction quotes of the train questions; scores other than shares
+    have no interval.
     """
 
     width: int
@@ -39,6 +41,7 @@ class Columns:
     unreadable: bool
     dev: bool
     leaks: Callable[[str], object]
+    scale: Scale
 
     def draw_header(self, title: str) -> Text:
         """Return the titles of the columns, for scores on train, after the title of the rows."""
@@ -57,11 +60,11 @@ class Columns:
         """Return a candidate, its instruction on at most `lines` lines."""
         size = self.sizes[split]
         cells = self._cells(
-            format_mean(score.mean, estimated=score.estimated) if score else "-",
+            format_mean(score.mean, self.scale, estimated=score.estimated) if score else "-",
             format_bounds(score.interval.low, score.interval.high) if score else "",
             f"{score.n if score else 0}/{size}",
             str(score.unreadable) if score and score.unreadable else "",
-            format_percent(dev.mean) if dev else "",
+            format_mean(dev.mean, self.scale) if dev else "",
             str(candidate.step),
         )
         room = self.width - cell_len(self._join(cells, ""))
@@ -82,14 +85,16 @@ class Columns:
     ) -> list[str]:
         most = max(self.sizes.values(), default=0)
         narrow = self.width < _NARROW
-        cells = [score.rjust(_SCORE)]
-        if not narrow:
+        shares = are_shares(self.scale)
+        score_width = _SHARE if shares else _VALUE
+        cells = [score.rjust(score_width)]
+        if shares and not narrow:
             cells.append(interval.rjust(_INTERVAL))
         cells.append(asked.rjust(2 * len(str(most)) + 1))
         if self.unreadable:
             cells.append(unreadable.rjust(len(self._unreadable_title())))
         if self.dev:
-            cells.append(dev.rjust(_SCORE))
+            cells.append(dev.rjust(score_width))
         return cells if narrow else [*cells, step.rjust(_STEP)]
 
     def _unreadable_title(self) -> str:
@@ -170,15 +175,15 @@ class Scoreboard:
     def measure_steps(self, state: RunState) -> StepScores:
         """Return the search step by step; a step without new candidates repeats the last."""
         means: dict[int, list[float]] = {}
-        tops: dict[int, float] = {}
+        tops: dict[int, list[float]] = {}
         unfinished = state.step + 1
         for candidate in state.candidates.values():
             if state.is_done(candidate):
                 score = self.get_score(candidate, "train")
-                top = score.mean if score else 0.0
-                means.setdefault(candidate.step, []).append(top)
+                known = score.mean if score else 0.0
+                means.setdefault(candidate.step, []).append(known)
                 if state.is_scored(candidate, "train"):  # an estimate is no record
-                    tops[candidate.step] = max(top, tops.get(candidate.step, 0.0))
+                    tops.setdefault(candidate.step, []).append(known)
             else:
                 unfinished = min(unfinished, candidate.step)
         best: list[float] = []
@@ -187,8 +192,8 @@ class Scoreboard:
             scores = means.get(step)
             if scores is None and not mean:
                 continue
-            best.append(max([tops.get(step, 0.0), *best[-1:]]))
-            mean.append(sum(scores) / len(scores) if scores else mean[-1])
+            best.append(max([*tops.get(step, ()), *best[-1:]], default=0.0))
+            mean.append(average(scores) if scores else mean[-1])
         return StepScores(tuple(best), tuple(mean))
 
     def find_work(self, state: RunState) -> Work:
@@ -236,6 +241,14 @@ def _list_proposals(state: RunState) -> Work:
         return Work(title, "train", tuple(state.pending.values()))
     texts = (text for sample in sorted(proposals) for text in proposals[sample].instructions)
     return Work(title, "train", (), tuple(texts))
+
+
+def average(values: Sequence[float]) -> float:
+    """Return the mean, also of losses whose sum is beyond all numbers."""
+    total = sum(values)
+    if math.isfinite(total):
+        return total / len(values)
+    return math.fsum(value / len(values) for value in values)
 
 
 def count_missed(candidates: Iterable[Candidate]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
 from opro_cli.render.tables import Page, Table
@@ -14,6 +14,9 @@ from opro_cli.reports.formats import (
     format_unmetered,
     pluralize,
 )
+
+if TYPE_CHECKING:
+    from opro_cli.core.run.candidates import Scale
 
 Data = Mapping[str, Any]
 """A part of `result.json`."""
@@ -43,7 +46,7 @@ def print_result(result: Data, page: Page) -> None:
     start, best = result["initial"], result["best"]
     if start is not None and best is not None:
         page.write_line()
-        page.write_table(_build_scores(start, best))
+        page.write_table(_build_scores(start, best, formats.read_scale(result)))
         for line in _list_missed(result, start, best):
             page.write_line(line, "yellow")
     if result.get("baselines"):
@@ -77,29 +80,29 @@ def _print_headline(result: Data, page: Page) -> None:
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
 
 
-def _build_scores(start: Data, best: Data) -> Table:
+def _build_scores(start: Data, best: Data, scale: Scale | None) -> Table:
     titles = (
         "split",
         f"start ({format_origin(start['step'])})",
         f"best ({format_origin(best['step'])})",
-        "points",
+        "points" if formats.are_shares(scale) else "change",
     )
     rows = []
     for split in _SPLITS:
         before, after = start["scores"].get(split), best["scores"].get(split)
         if before or after:
-            change = (
-                formats.format_points(after["mean"] - before["mean"]) if before and after else ""
-            )
-            rows.append((split, _format_score(before), _format_score(after), change))
+            change = ""
+            if before and after:
+                change = formats.format_change(before["mean"], after["mean"], scale)
+            rows.append((split, _format_score(before, scale), _format_score(after, scale), change))
     return Table.build(titles, rows, right=(3,))
 
 
-def _format_score(score: Data | None) -> str:
+def _format_score(score: Data | None, scale: Scale | None) -> str:
     if score is None:
         return "-"
     low, high = score["interval"]
-    return formats.format_score(score["mean"], low, high, score["correct"], score["n"])
+    return formats.format_score(score["mean"], low, high, score["correct"], score["n"], scale)
 
 
 def _list_missed(result: Data, start: Data, best: Data) -> Iterator[str]:
@@ -128,10 +131,11 @@ def _count_missed(kind: str, candidate: Data, *, left_out: bool = False) -> str:
 
 def _build_baselines(result: Data) -> Table:
     """Return the test scores of well-known instructions, beside start prompt and winner."""
+    scale = formats.read_scale(result)
     rows = [
         (
             name,
-            formats.format_percent(candidate["scores"]["test"]["mean"]),
+            formats.format_mean(candidate["scores"]["test"]["mean"], scale),
             _format_difference(comparison),
         )
         for name, candidate, comparison in _list_tested(result)

@@ -59,10 +59,11 @@ def explain_stop(row: CellRow) -> str:
 def format_test_scores(result: Mapping[str, Any] | None) -> tuple[str, str, str]:
     """Return start, best and their difference on test, as far as they are known."""
     start, best = _get_test_mean(result, "initial"), _get_test_mean(result, "best")
-    if start is None or best is None:
+    if result is None or start is None or best is None:
         return NONE, NONE, NONE
-    difference = formats.format_points(best - start)
-    return formats.format_percent(start), formats.format_percent(best), difference
+    scale = formats.read_scale(result)
+    difference = formats.format_change(start, best, scale)
+    return formats.format_mean(start, scale), formats.format_mean(best, scale), difference
 
 
 def _get_test_mean(result: Mapping[str, Any] | None, which: str) -> float | None:
@@ -151,7 +152,7 @@ _SHOWN: Sequence[Status] = ("running", "failed", "stopped", "elsewhere", "finish
 _WITH_BAR = 80
 """Columns from which there is room for a bar beside the counted calls."""
 _BAR = 8
-_PHASE, _BEST, _SCORE = len("step 10/20"), len("100.0 % on train"), len("100.0 %")
+_PHASE, _BEST = len("step 10/20"), len("100.0 % on train")
 
 
 def render_sweep(
@@ -230,6 +231,8 @@ class _Columns:
         self._width = width
         self._gap = "  " if width >= _WITH_BAR else " "
         self._calls = max(map(len, ("calls", *map(_count_calls, rows))))
+        scores = (text for row in rows for text in format_test_scores(row.result)[:2])
+        self._score = max(map(len, ("100.0 %", *scores)))
         self._bar = 2 * _BAR if width >= 100 else _BAR if width >= _WITH_BAR else 0
         used = _PHASE + self._calls + _BEST + 3 * len(self._gap)
         used += self._bar + 1 if self._bar else 0
@@ -255,7 +258,11 @@ class _Columns:
         share = min(1.0, row.calls / row.expected) if row.expected else 0.0
         full = int(share * self._bar)
         bar = "━" * full + "─" * (self._bar - full)
-        best = f"{formats.format_percent(row.best[1])} on {row.best[0]}" if row.best else "–"
+        best = "–"
+        if row.best is not None:
+            split, mean = row.best
+            scale = formats.read_scale({"scale": row.scale} if row.scale else {})
+            best = f"{formats.format_mean(mean, scale)} on {split}"
         return self._join_running(row.phase, bar, _count_calls(row), best)
 
     def _join_running(self, at: str, bar: str, calls: str, best: str) -> str:
@@ -265,7 +272,7 @@ class _Columns:
         return self._gap.join([f"{at:<{_PHASE}}", counted, best])
 
     def _join_finished(self, calls: str, start: str, best: str, difference: str) -> str:
-        scores = (start.rjust(_SCORE), best.rjust(_SCORE), difference)
+        scores = (start.rjust(self._score), best.rjust(self._score), difference)
         return self._gap.join([calls.rjust(self._calls), *scores])
 
     def _join(self, style: str, name: str, rest: str) -> Text:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.candidates import Candidate, Scale, Score
 from opro_cli.core.run.selection import find_baseline, find_winner, get_mean
 from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.stats.intervals import holm
@@ -116,6 +116,7 @@ class Side:
         name: RUN, or RUN@PLACE when it is not the best prompt.
         place: The prompt's selector.
         scores: By split; None for a split that it did not answer.
+        scale: How they are read.
         spend: As in `result.json`.
     """
 
@@ -127,6 +128,7 @@ class Side:
     step: int
     steps_done: int
     scores: Mapping[Split, Score | None]
+    scale: Scale
     spend: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +201,7 @@ def build_side(chosen: SelectedPrompt) -> Side | None:
         step=candidate.step,
         steps_done=count_steps_done(run.state),
         scores={split: candidate.score(split) for split in SPLITS},
+        scale=run.state.scale,
         spend=serialize_spend(run.state),
     )
 

@@ -5,14 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opro_cli.core.run.candidates import Scale  # too slow to import for `opro show`
 
 UNKNOWN = "unknown"
 
 
+def read_scale(result: Mapping[str, Any]) -> Scale | None:
+    """Return the scale of the scores in a result or in a row of `opro runs`; None for shares."""
+    if "scale" not in result:
+        return None
+    from opro_cli.core.run.candidates import Scale
+
+    return Scale(**result["scale"])
+
+
+def are_shares(scale: Scale | None) -> bool:
+    """Whether scores are shares of right answers, which are written in percent."""
+    return scale is None or (scale.bounded and not scale.minimise)
+
+
 def format_percent(mean: float) -> str:
-    """Format 0.825 as "82.5 %"; a score that is no share, such as a loss, as a number."""
-    return f"{100 * mean:.1f} %" if -1.0 <= mean <= 1.0 else f"{mean:.4g}"
+    """Format 0.825 as "82.5 %"."""
+    return f"{100 * mean:.1f} %"
+
+
+def format_number(value: float) -> str:
+    """Format a value of any size: "0.0312", "12.4", "12,346", "1.2e+306"."""
+    plain = 10_000 <= abs(value) < 10_000_000
+    return f"{value:,.0f}" if plain else f"{value + 0.0:.4g}"  # + 0.0: -0.0 becomes 0.0
 
 
 def format_bounds(low: float, high: float) -> str:
@@ -20,14 +43,30 @@ def format_bounds(low: float, high: float) -> str:
     return f"[{100 * low:.1f}–{100 * high:.1f}]"
 
 
-def format_score(mean: float, low: float, high: float, correct: int, n: int) -> str:
-    """Format a score with its interval and counts: "82.5 % [70.1–90.4] 33/40"."""
+def format_score(
+    mean: float, low: float, high: float, correct: int, n: int, scale: Scale | None = None
+) -> str:
+    """Format a score with its interval and counts: "82.5 % [70.1–90.4] 33/40", "12.4 n=40"."""
+    if not are_shares(scale):
+        return f"{format_mean(mean, scale)} n={format_count(n)}"
     return f"{format_percent(mean)} {format_bounds(low, high)} {correct}/{n}"
 
 
-def format_mean(mean: float, *, estimated: bool) -> str:
-    """Format a score as "82.5 %", or "~82.5 %" for a candidate that was stopped early."""
-    return f"~{format_percent(mean)}" if estimated else format_percent(mean)
+def format_mean(mean: float, scale: Scale | None = None, *, estimated: bool = False) -> str:
+    """Format a score: "82.5 %", a loss "12.4", with a "~" for a candidate stopped early."""
+    if scale is None or are_shares(scale):
+        text = format_percent(mean)
+    else:
+        text = format_number(scale.orient(mean))
+    return f"~{text}" if estimated else text
+
+
+def format_change(before: float, after: float, scale: Scale | None = None) -> str:
+    """Format the change of a score: "+20.0" points, or of a loss "-87.6"."""
+    if scale is None or are_shares(scale):
+        return format_points(after - before)
+    change = scale.orient(after) - scale.orient(before)
+    return f"{'+' if change > 0 else ''}{format_number(change)}"
 
 
 def format_points(change: float) -> str:

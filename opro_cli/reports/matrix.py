@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.candidates import CACHED, Candidate, Score, make_candidate_id
+from opro_cli.core.run.candidates import CACHED, Candidate, Scale, Score, make_candidate_id
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import format_moment
@@ -60,6 +60,7 @@ class MatrixColumn:
     run: str
     questions: int
     entries: tuple[MatrixEntry, ...]
+    scale: Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,10 @@ class Matrix:
 def build_column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> MatrixColumn:
     """Return the scores of all prompts in one evaluation."""
     first, *others = [run.state.candidates[make_candidate_id(prompt)] for prompt in prompts]
-    side_by_side = run.state.interleaves
-    comparisons = [compare_candidates(first, c, side_by_side=side_by_side) for c in others]
+    scale, side_by_side = run.state.scale, run.state.interleaves
+    comparisons = [
+        compare_candidates(first, other, side_by_side=side_by_side, scale=scale) for other in others
+    ]
     adjusted = holm([max(c.p_value, c.guarded_p) if c else 1.0 for c in comparisons])
     entries = [MatrixEntry(first.score("test"), None, None, _find_time_asked(run, first))]
     for candidate, comparison, p_value in zip(others, comparisons, adjusted, strict=True):
@@ -91,7 +94,8 @@ def build_column(dataset: str, run: RecordedRun, prompts: Sequence[str]) -> Matr
         asked = _find_time_asked(run, candidate)
         entries.append(MatrixEntry(candidate.score("test"), comparison, corrected, asked))
     model = run.settings["scorer"]["model"]
-    return MatrixColumn(dataset, model, run.name, run.state.sizes["test"], tuple(entries))
+    questions = run.state.sizes["test"]
+    return MatrixColumn(dataset, model, run.name, questions, tuple(entries), scale)
 
 
 def _find_time_asked(run: RecordedRun, candidate: Candidate) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from opro_cli.core.run.candidates import CACHED, Candidate, Outcome
+from opro_cli.core.run.candidates import CACHED, SHARE, Candidate, Outcome, Scale
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.paired import PairedTest, compare_scores
 from opro_cli.core.task.example import SPLITS, Split
@@ -148,11 +148,13 @@ def find_flips(
     before: RecordedRun, left: Candidate, after: RecordedRun, right: Candidate
 ) -> tuple[Flips, ...]:
     """Return the flips of each split on which both prompts were scored on shared questions."""
-    by_split = []
+    by_split: list[Flips] = []
+    if not before.state.scale == after.state.scale == SHARE:  # the tests know shares only
+        return ()
     for split in SPLITS:
         pairs = pair_answers(before, left, after, right, split)
         shared = [pair for pair in pairs if pair.is_scored]
-        if not shared or not (before.state.scale.bounded and after.state.scale.bounded):
+        if not shared:
             continue
         gained = tuple(pair for pair in shared if pair.before.score < pair.after.score)
         lost = tuple(pair for pair in shared if pair.before.score > pair.after.score)
@@ -246,17 +248,23 @@ class _Pairs(NamedTuple):
 
 
 def compare_candidates(
-    first: Candidate, second: Candidate, *, side_by_side: bool = True
+    first: Candidate, second: Candidate, *, side_by_side: bool = True, scale: Scale = SHARE
 ) -> PairedComparison | None:
-    """Compare two prompts of one run on test; None without shared questions, or for losses.
+    """Compare two prompts of one run on test.
 
-    side_by_side: whether the run asks compared prompts question by question.
+    Args:
+        first: Whose scores are subtracted.
+        second: The other prompt.
+        side_by_side: Whether the run asks compared prompts question by question.
+        scale: That of the run's scores.
+
+    Returns:
+        None without shared questions, and for scores that are no shares of right answers.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
     pairs = _pair_up(shared)
-    is_share = all(0.0 <= score <= 1.0 for pair in pairs.both for score in pair)
-    if not pairs.both or not is_share:  # the tests know shares only
+    if not pairs.both or scale != SHARE:  # the tests know shares only
         return None
     test = compare_scores(pairs.both)
     ahead = _find_largest_lead(shared, side_by_side=side_by_side)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding_split
 from opro_cli.core.run.spend import Bounds, RoleSpend
@@ -26,12 +26,16 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "format_version": 2,
         "run": run.name,
         "status": "finished" if finished else "stopped",
+        **serialize_scale(state.scale),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_deciding_split(state) if finished else "train",
         **verdict.to_json(),
         "baselines": [
-            {**serialize_candidate(other, state), "against_start": compare_with_start(start, other)}
+            {
+                **serialize_candidate(other, state),
+                "against_start": compare_with_start(start, other, state.scale),
+            }
             for other in map(state.asked, state.baselines)
             if start is not None and finished
         ],
@@ -52,6 +56,11 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
+
+
+def serialize_scale(scale: Scale) -> dict[str, Any]:
+    """Return the key `scale` of a result or row, as in run.json; nothing for shares."""
+    return {} if scale == SHARE else {"scale": asdict(scale)}
 
 
 def list_models(run: RecordedRun) -> dict[str, str]:
@@ -181,6 +190,7 @@ def summarize_run(run: RecordedRun) -> dict[str, Any]:
         "steps_done": count_steps_done(run.state),
         "steps": run.state.search.steps,
         "candidates": len(run.state.candidates),
+        **serialize_scale(run.state.scale),
         "best": serialize_candidate(best, run.state) if best else None,
         "spend": serialize_spend(run.state),
         "models": list_models(run),

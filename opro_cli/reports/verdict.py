@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import SHARE, Candidate, Scale
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.paired import ALPHA
@@ -46,8 +46,9 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
         return Verdict(None, "nothing was scored")
     if not state.sizes["test"]:
         return Verdict(None, "no test split, so no gain is claimed")
-    if not state.scale.bounded:
-        return Verdict(None, "the evaluator's values have no bounds, so no gain is claimed")
+    if state.scale != SHARE:
+        what = "are a loss" if state.scale.bounded else "have no bounds"
+        return Verdict(None, f"the evaluator's values {what}, so no gain is claimed")
     if best is start:
         sentence = f"no candidate did better than the start prompt on {get_deciding_split(state)}"
         return Verdict("not_distinguishable", sentence)
@@ -84,11 +85,13 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
     )
 
 
-def compare_with_start(start: Candidate | None, other: Candidate) -> dict[str, Any] | None:
+def compare_with_start(
+    start: Candidate | None, other: Candidate, scale: Scale = SHARE
+) -> dict[str, Any] | None:
     """Return the comparison of an instruction with the start prompt on test as plain data."""
     if start is None or start.id == other.id:
         return None
-    comparison = compare_candidates(start, other)
+    comparison = compare_candidates(start, other, scale=scale)
     return None if comparison is None else comparison.to_json()
 
 
@@ -110,7 +113,7 @@ def _measure_drift(state: RunState, start: Candidate) -> PairedComparison | None
     """Compare the start prompt with itself, asked again later; None when it was not."""
     if not state.search.noise_check:
         return None
-    return compare_candidates(start, state.second_time(start))
+    return compare_candidates(start, state.second_time(start), scale=state.scale)
 
 
 def _write_sentence(comparison: PairedComparison, outcome: Judgement) -> str:

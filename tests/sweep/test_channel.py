@@ -156,7 +156,13 @@ async def test_the_last_message_of_a_cell_and_its_progress_are_kept() -> None:
     cell = Cell(limits_with())
     cell.say(CellProgress("initial", 60, ("dev", 0.5), {"calls": 1}))
     assert cell.reports == [
-        {"phase": "initial", "expected": 60, "best": ("dev", 0.5), "spend": {"calls": 1}}
+        {
+            "phase": "initial",
+            "expected": 60,
+            "best": ("dev", 0.5),
+            "spend": {"calls": 1},
+            "scale": None,
+        }
     ]
     cell.say(Ended("finished", "", {"best": "\ud800"}))
     assert cell.channel.last == Ended("finished", "", {"best": "\ud800"})

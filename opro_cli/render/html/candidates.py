@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.run.candidates import Outcome
+from opro_cli.core.run.candidates import Outcome, Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, bdi, cut_beginning, element, join, paragraphs
 from opro_cli.render.html.view import (
@@ -14,6 +15,7 @@ from opro_cli.render.html.view import (
     Row,
     RunView,
     Score,
+    format_basis,
     format_correct,
     limit_text,
     note,
@@ -22,7 +24,7 @@ from opro_cli.render.html.view import (
     table_box,
 )
 from opro_cli.render.safe import display_instruction
-from opro_cli.reports.formats import format_bounds, format_mean, pluralize
+from opro_cli.reports.formats import are_shares, format_bounds, format_mean, pluralize
 from opro_cli.reports.paired import AnswerPair, find_flips
 from opro_cli.reports.recorded import MAX_REPLIES
 
@@ -34,9 +36,9 @@ _FOLDED = 180
 
 def build_candidates(view: RunView) -> Markup:
     """Return the section with the table of instructions, the best on train first."""
-    rows = sorted(view.rows, key=lambda row: -(row.score("train") or {"mean": -1.0})["mean"])
+    rows = sorted(view.rows, key=lambda row: -(row.score("train") or {"mean": -math.inf})["mean"])
     flagged = any(row.data.get("leaks") for row in rows)
-    limit = limit_text(len(rows))
+    limit, shares = limit_text(len(rows)), are_shares(view.scale)
     titles = ["step", "instruction", *view.splits, "unreadable", "refused"]
     titles += ["flags"] if flagged else []
     return section(
@@ -45,12 +47,13 @@ def build_candidates(view: RunView) -> Markup:
         "All instructions",
         note(
             f"{pluralize(len(rows), 'instruction')}. A heading sorts by its column, a second time",
-            "the other way round. Scores are with their 95 % interval and the right answers.",
+            "the other way round.",
+            *(["Scores are with their 95 % interval and the right answers."] if shares else []),
         ),
         element("p", "", role="status", class_="unseen"),
         table_box(
             "All instructions",
-            [_build_title(title) for title in titles],
+            [_build_title(title, view.scale) for title in titles],
             [_build_row(view, row, limit, flagged) for row in rows],
             kind="candidates",
             box="tall",
@@ -58,8 +61,9 @@ def build_candidates(view: RunView) -> Markup:
     )
 
 
-def _build_title(title: str) -> Markup:
-    sort = "descending" if title == "train" else "none"
+def _build_title(title: str, scale: Scale) -> Markup:
+    best_first = "ascending" if scale.minimise else "descending"
+    sort = best_first if title == "train" else "none"
     button = element("button", title, type="button")
     return element("th", button, scope="col", aria_sort=sort, class_=title)
 
@@ -76,7 +80,7 @@ def _build_row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
         "tr",
         element("td", step, class_="step", data_value=row.step),
         element("td", *badges, text, class_="instruction"),
-        *(_build_score(split, row.score(split)) for split in view.splits),
+        *(_build_score(split, row.score(split), view.scale) for split in view.splits),
         *(
             element("td", str(n), class_=kind if n else f"{kind} none", data_value=n)
             for kind, n in missed
@@ -99,18 +103,18 @@ def fold_text(text: str, limit: int) -> Markup:
     return element("details", element("summary", summary), whole)
 
 
-def _build_score(split: str, score: Score | None) -> Markup:
+def _build_score(split: str, score: Score | None, scale: Scale) -> Markup:
     if score is None:
         return element("td", "–", class_=f"{split} none")
+    basis = [format_basis(score, scale)]
+    if are_shares(scale):
+        basis = [format_correct(score), format_bounds(*score["interval"])]
     return element(
         "td",
-        element("b", format_mean(score["mean"], estimated=score.get("estimated", False))),
-        " ",
-        element("small", format_correct(score)),
-        " ",
-        element("small", format_bounds(*score["interval"])),
+        element("b", format_mean(score["mean"], scale, estimated=score.get("estimated", False))),
+        *(part for text in basis for part in (" ", element("small", text))),
         class_=split,
-        data_value=round(score["mean"], 9),
+        data_value=round(scale.orient(score["mean"]), 9),
     )
 
 

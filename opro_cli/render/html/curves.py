@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.progress import ROLES
 from opro_cli.render.html.markup import Markup, bdi, element, join
 from opro_cli.render.html.view import Row, RunView, format_basis, note, place, section, table
+from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_money, format_percent
+from opro_cli.reports.formats import are_shares, format_mean, format_money
 from opro_cli.reports.recorded import SpendPoint
 
 HEIGHT = 300
@@ -47,37 +49,44 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """The scores between which the curve is drawn."""
+class Axis:
+    """The scores between which the curve is drawn, and how they are read."""
 
     low: float
     high: float
+    scale: Scale = SHARE
 
     def down(self, score: float) -> float:
         """Return the distance of a score from the top, in pixels."""
-        return round((self.high - score) / (self.high - self.low) * HEIGHT, 1)
+        # Halves, because the whole distance of two losses may be beyond all numbers.
+        height = self.high / 2 - self.low / 2
+        return round((self.high / 2 - score / 2) / height * HEIGHT, 1)
 
     @property
     def ticks(self) -> list[float]:
         """Whole tens of percent, every other one where there are many; five for other scales."""
-        if not _are_shares(self.low, self.high):
-            return [self.low + (self.high - self.low) * quarter / 4 for quarter in range(5)]
+        if not are_shares(self.scale):
+            return [self.low * (1 - part) + self.high * part for part in (0, 0.25, 0.5, 0.75, 1)]
         low, high = round(self.low * 10), round(self.high * 10)
         return [tenth / 10 for tenth in range(low, high + 1, 2 if high - low > _MANY else 1)]
 
+    def name_tick(self, score: float) -> str:
+        """Return the label of a tick: "80 %", or "12.4" of a loss."""
+        if are_shares(self.scale):
+            return f"{100 * score:.0f} %"
+        return format_mean(score, self.scale)
 
-def _are_shares(low: float, high: float) -> bool:
-    return low >= 0 and high <= 1
 
-
-def choose_scale(scores: Sequence[float]) -> Scale:
+def choose_axis(scores: Sequence[float], scale: Scale = SHARE) -> Axis:
     """Return whole tens of percent around the scores, at least 20 points apart.
 
-    Scores outside 0 to 1, such as losses, are drawn between the lowest and the highest.
+    Scores on another scale, such as losses, are drawn between the lowest and the highest.
     """
-    if not _are_shares(min(scores), max(scores)):
+    if not are_shares(scale):
         low, high = min(scores), max(scores)
-        return Scale(low, high if high > low else low + max(1.0, abs(low)))
+        if low == high:
+            low, high = sorted((low, 0.0 if low else scale.orient(1.0)))
+        return Axis(low, high, scale)
     low = math.floor(round(min(scores) * 10, 6))
     high = math.ceil(round(max(scores) * 10, 6))
     if high - low < 2:
@@ -85,7 +94,7 @@ def choose_scale(scores: Sequence[float]) -> Scale:
         high = max(high, low + 2)
     if high - low > _MANY:  # so that there is a tick at both ends
         low, high = low - low % 2, high + high % 2
-    return Scale(low / 10, high / 10)
+    return Axis(low / 10, high / 10)
 
 
 def _place_dots(rows: Sequence[Row]) -> list[Dot]:
@@ -112,22 +121,22 @@ def build_curve(view: RunView) -> Markup:
     dots = _place_dots(view.rows)
     if not dots:
         return section(view, "curve", title, note("No training question was answered yet."))
-    scale = choose_scale([dot.score for dot in dots])
+    axis = choose_axis([dot.score for dot in dots], view.scale)
     steps = 1 + max(dot.row.step for dot in dots)
     best = max(dot.score for dot in [d for d in dots if d.row.whole] or dots)
     plot = element(
         "svg",
-        _draw_grid(scale, steps),
-        _draw_dots(view, [dot for dot in dots if not dot.is_named], scale),
-        _draw_lines(dots, scale, steps),
-        _draw_dots(view, [dot for dot in dots if dot.is_named], scale),
+        _draw_grid(axis, steps),
+        _draw_dots(view, [dot for dot in dots if not dot.is_named], axis),
+        _draw_lines(dots, axis, steps),
+        _draw_dots(view, [dot for dot in dots if dot.is_named], axis),
         class_="curve",
         width="100%",
         height=HEIGHT,
         role="group",
         aria_label=(
             f"Train scores of {len(dots):,} candidates over {steps - 1} steps; "
-            f"the highest is {format_percent(best)}"
+            f"the {_name_best(view)} is {format_mean(best, view.scale)}"
         ),
     )
     return section(
@@ -140,26 +149,26 @@ def build_curve(view: RunView) -> Markup:
             "or reach the dots with Tab and the arrow keys; Enter leads to its row in the table.",
         ),
         _build_legend(view),
-        element("div", plot, class_="plot"),
+        element("div", plot, class_="plot" if are_shares(view.scale) else "plot valued"),
         element("p", "step", class_="axis"),
     )
 
 
-def _draw_grid(scale: Scale, steps: int) -> Markup:
+def _name_best(view: RunView) -> str:
+    return "lowest" if view.scale.minimise else "highest"
+
+
+def _draw_grid(axis: Axis, steps: int) -> Markup:
     marks = []
-    for score in scale.ticks:
-        y = scale.down(score)
+    for score in axis.ticks:
+        y = axis.down(score)
         marks.append(element("line", x1="0", x2="100%", y1=y, y2=y, class_="grid"))
-        marks.append(element("text", _name_tick(score, scale), x=-8, y=y + 4, class_="left"))
+        marks.append(element("text", axis.name_tick(score), x=-8, y=y + 4, class_="left"))
     for step in choose_step_labels(steps):
         x = place((step + 0.5) / steps)
         name = str(step) if step else "start"
         marks.append(element("text", name, x=x, y=HEIGHT + 24, class_="below"))
     return element("g", join(marks), aria_hidden="true")
-
-
-def _name_tick(score: float, scale: Scale) -> str:
-    return f"{100 * score:.0f} %" if _are_shares(scale.low, scale.high) else f"{score:.3g}"
 
 
 def choose_step_labels(steps: int) -> list[int]:
@@ -168,7 +177,7 @@ def choose_step_labels(steps: int) -> list[int]:
     return list(range(0, steps, apart))
 
 
-def _draw_lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
+def _draw_lines(dots: Sequence[Dot], axis: Axis, steps: int) -> Markup:
     """Return the best so far as stairs, and the mean of each step from centre to centre."""
     by_step: dict[int, list[float]] = {}
     whole: dict[int, list[float]] = {}
@@ -178,7 +187,7 @@ def _draw_lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
         # Those that were stopped early are the worse ones: a mean without them would flatter.
         if dot.row.whole or dot.row.stopped:
             by_step.setdefault(dot.row.step, []).append(dot.score)
-    means = {step: math.fsum(scores) / len(scores) for step, scores in sorted(by_step.items())}
+    means = {step: average(scores) for step, scores in sorted(by_step.items())}
     highest = accumulate((max(whole[step]) for step in sorted(whole)), max)
     bests = dict(zip(sorted(whole), highest, strict=True))
 
@@ -191,12 +200,12 @@ def _draw_lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
     if not bests:
         return Markup()
     first, begin = next(iter(bests.items()))
-    stairs = "".join(f"H{x(step)}V{scale.down(score)}" for step, score in bests.items())
-    straight = "L".join(f"{x(step)} {scale.down(score)}" for step, score in means.items())
+    stairs = "".join(f"H{x(step)}V{axis.down(score)}" for step, score in bests.items())
+    straight = "L".join(f"{x(step)} {axis.down(score)}" for step, score in means.items())
     return element(
         "svg",
         draw_line("mean", f"M{straight}"),
-        draw_line("bestline", f"M{x(first)} {scale.down(begin)}{stairs}"),
+        draw_line("bestline", f"M{x(first)} {axis.down(begin)}{stairs}"),
         viewBox=f"0 0 {_GRAIN} {HEIGHT}",
         preserveAspectRatio="none",
         width="100%",
@@ -205,14 +214,14 @@ def _draw_lines(dots: Sequence[Dot], scale: Scale, steps: int) -> Markup:
     )
 
 
-def _draw_dots(view: RunView, dots: Sequence[Dot], scale: Scale) -> Markup:
+def _draw_dots(view: RunView, dots: Sequence[Dot], axis: Axis) -> Markup:
     kind = "dots dense" if len(dots) > _CROWD else "dots"
-    return element("g", join(_draw_dot(view, dot, scale) for dot in dots), class_=kind)
+    return element("g", join(_draw_dot(view, dot, axis) for dot in dots), class_=kind)
 
 
-def _draw_dot(view: RunView, dot: Dot, scale: Scale) -> Markup:
-    row, x, y = dot.row, place(dot.across), scale.down(dot.score)
-    score = row.score("train") or {}
+def _draw_dot(view: RunView, dot: Dot, axis: Axis) -> Markup:
+    row, x, y = dot.row, place(dot.across), axis.down(dot.score)
+    score, mean = row.score("train") or {}, format_mean(dot.score, view.scale)
     label = f"step {row.step}" if row.step else "initial instruction"
     label += f", {view.best_name}" if row.is_best else ""
     label += ", start prompt" if row.is_start else ""
@@ -229,7 +238,7 @@ def _draw_dot(view: RunView, dot: Dot, scale: Scale) -> Markup:
         href=f"#{row.id}",
         class_=row.kind or (None if row.whole else "part"),
         tabindex=-1,
-        aria_label=f"{label}: train {format_percent(dot.score)} {format_basis(score)}",
+        aria_label=f"{label}: train {mean} {format_basis(score, view.scale)}",
     )
 
 
@@ -245,7 +254,9 @@ def _build_legend(view: RunView) -> Markup:
         build_entry("dots", element("circle", cx=14, cy=10, r=4), "candidate"),
         build_entry("start", element("path", d=_SQUARE, transform=middle), "start prompt"),
         build_entry("best", element("path", d=_STAR, transform=middle), view.best_name),
-        build_entry(None, element("path", d="M1 10H27", class_="bestline"), "highest so far"),
+        build_entry(
+            None, element("path", d="M1 10H27", class_="bestline"), f"{_name_best(view)} so far"
+        ),
         build_entry(None, element("path", d="M1 10H27", class_="mean"), "mean of the step"),
     ]
     if not all(row.whole for row in view.rows):

@@ -110,17 +110,19 @@ def _build_row(view: RunView) -> list[Markup | str]:
     scores: list[Markup | str] = ["–"] * 4
     if deciding := verdict.find_deciding_scores(view):
         split, before, after = deciding
+        shares = formats.are_shares(view.scale)
         with_intervals = (
             join(
                 [
-                    element("b", formats.format_percent(score["mean"])),
+                    element("b", formats.format_mean(score["mean"], view.scale)),
                     " ",
-                    element("small", formats.format_bounds(*score["interval"])),
+                    element("small", formats.format_bounds(*score["interval"])) if shares else None,
                 ]
             )
             for score in (before, after)
         )
-        scores = [split, *with_intervals, formats.format_points(after["mean"] - before["mean"])]
+        change = formats.format_change(before["mean"], after["mean"], view.scale)
+        scores = [split, *with_intervals, change]
     return [
         element("a", bdi(view.run.name), href=f"#{view.key}"),
         verdict.name_verdict(view),

@@ -25,6 +25,7 @@ from opro_cli.reports.sweeps.report import (
     describe_counted,
     describe_gain,
     describe_these_tasks,
+    format_cell_score,
     format_choice,
     format_estimate,
     format_matrix_cell,
@@ -124,13 +125,14 @@ def _build_winners(report: SweepReport) -> Markup | None:
 
 def _build_winner(winner: Winner, limit: int) -> list[Markup | str]:
     text = paragraphs(display_instruction(winner.instruction), limit)
+    scale = winner.run.state.scale
     return [
         join([bdi(winner.task), " ★" if winner.is_first else ""]),
         bdi(winner.scorer),
         bdi(winner.cell.name),
         format_choice(winner),
-        format_test_score(winner.start),
-        format_test_score(winner.test),
+        format_test_score(winner.start, scale),
+        format_test_score(winner.test, scale),
         format_winner_gain(winner),
         element("span", text, class_="text"),
     ]
@@ -173,10 +175,7 @@ def _build_cells(report: SweepReport) -> Markup:
 
 
 def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
-    scores = [
-        format_test_score(candidate.score("test") if candidate else None)
-        for candidate in (cell.start, cell.best)
-    ]
+    scores = [format_cell_score(cell, prompt) for prompt in (cell.start, cell.best)]
     gain, counted_in = NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
     if not cell.left_out:
         gains = cell.gains.values()

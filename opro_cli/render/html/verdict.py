@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from opro_cli.core.run.candidates import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
 from opro_cli.render.html.view import (
@@ -21,8 +22,10 @@ from opro_cli.render.html.view import (
 from opro_cli.render.safe import display_instruction, format_origin
 from opro_cli.render.summary import format_ends, format_noise
 from opro_cli.reports.formats import (
+    are_shares,
     describe_disagreement,
-    format_percent,
+    format_change,
+    format_mean,
     format_points,
     pluralize,
     utc_minute,
@@ -75,30 +78,31 @@ def _build_figures(view: RunView) -> Markup | None:
         return None
     split, before, after = deciding
     if view.start is view.best:
-        return element("div", _build_figure("start prompt", after), class_="figures")
-    on = f"on {split}" if split == "test" else f"on {split}, which the search has seen"
+        return element("div", _build_figure("start prompt", after, view.scale), class_="figures")
+    on = " points on " if are_shares(view.scale) else " on "
+    on += split if split == "test" else f"{split}, which the search has seen"
     difference, interval = view.result.get("difference"), None
     if difference:
         words = f"95 % interval {format_ends(difference['interval'])}"
         interval = join([element("br"), element("small", words)])
     return element(
         "div",
-        _build_figure("start prompt", before),
+        _build_figure("start prompt", before, view.scale),
         element("span", "→", class_="arrow", aria_hidden="true"),
-        _build_figure(view.best_name, after),
+        _build_figure(view.best_name, after, view.scale),
         element(
             "p",
-            element("b", format_points(after["mean"] - before["mean"])),
-            f" points {on}",
+            element("b", format_change(before["mean"], after["mean"], view.scale)),
+            on,
             interval,
         ),
         class_="figures",
     )
 
 
-def _build_figure(name: str, score: Score) -> Markup:
-    mean = element("b", format_percent(score["mean"]))
-    return element("p", element("span", name), mean, element("small", format_basis(score)))
+def _build_figure(name: str, score: Score, scale: Scale) -> Markup:
+    mean, basis = format_mean(score["mean"], scale), format_basis(score, scale)
+    return element("p", element("span", name), element("b", mean), element("small", basis))
 
 
 def build_prompts(view: RunView) -> Markup | None:
@@ -139,6 +143,7 @@ def build_byline(view: RunView) -> Markup:
 
 
 _HEIGHT = 22
+_INTERVALS = "The thin line is the 95 % interval: where the score on unlimited questions may be."
 _ABOUT: dict[Split, str] = {
     "train": "the optimizer saw these scores",
     "dev": "these chose the winner",
@@ -166,7 +171,7 @@ def build_score_bars(view: RunView) -> Markup | None:
         view,
         "scores",
         "What the prompts are worth",
-        note("The thin line is the 95 % interval: where the score on unlimited questions may be."),
+        note(_INTERVALS) if are_shares(view.scale) else None,
         element("div", *groups, class_="splits"),
         element("h4", "Baselines against the start prompt, on test") if others else None,
         element("ul", join(map(_build_baseline, others)), class_="others") if others else None,
@@ -202,7 +207,7 @@ def _build_baseline(prompt: _Prompt) -> Markup:
 
 def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Markup | None:
     bars = [
-        _build_bar(split, prompt, score)
+        _build_bar(split, prompt, score, view.scale)
         for prompt in prompts
         if (score := prompt.candidate["scores"].get(split))
     ]
@@ -215,12 +220,16 @@ def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Mar
     return element("div", heading, join(bars), class_="split")
 
 
-def _build_bar(split: Split, prompt: _Prompt, score: Score) -> Markup:
+def _build_bar(split: Split, prompt: _Prompt, score: Score, scale: Scale) -> Markup:
     low, high = score["interval"]
-    mean, basis = format_percent(score["mean"]), format_basis(score)
+    mean, basis = format_mean(score["mean"], scale), format_basis(score, scale)
+    name = bdi(prompt.name, 60)
+    worth = element("span", element("b", mean), " ", basis, class_="worth")
+    if not are_shares(scale):
+        return element("div", element("span", name, class_="who"), worth, class_="row")
     return plot_interval(
-        bdi(prompt.name, 60),
-        element("span", element("b", mean), " ", basis, class_="worth"),
+        name,
+        worth,
         (place(low), place(high)),
         label=f"{split}, {clip(prompt.name, 120)}: {mean} {basis}",
         height=_HEIGHT,

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Scale
 from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
 from opro_cli.render.safe import display_instruction
-from opro_cli.reports.formats import format_bounds
+from opro_cli.reports.formats import are_shares, format_bounds
 from opro_cli.reports.recorded import History, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 
@@ -25,8 +25,10 @@ def format_correct(score: Score) -> str:
     return f"{correct}, then stopped" if score.get("estimated", False) else correct
 
 
-def format_basis(score: Score) -> str:
-    """Return the 95 % interval and the counts behind a score: "[70.1–90.4] 33/40"."""
+def format_basis(score: Score, scale: Scale) -> str:
+    """Return interval and counts behind a score, "[70.1–90.4] 33/40", or "n=40" of a loss."""
+    if not are_shares(scale):
+        return f"n={score['n']}"
     return f"{format_bounds(*score['interval'])} {format_correct(score)}"
 
 
@@ -101,6 +103,11 @@ class RunView:
     def best_name(self) -> str:
         """The name of the best instruction."""
         return "winner" if self.finished else "best so far"
+
+    @property
+    def scale(self) -> Scale:
+        """How the scores are read."""
+        return self.run.state.scale
 
     @property
     def splits(self) -> list[Split]:

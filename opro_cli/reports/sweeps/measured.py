@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from opro_cli.core.draws import create_rng
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import SHARE, Candidate
 from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.stats.hierarchical import (
     Estimate,
@@ -237,6 +237,8 @@ def _measure_cell(swept: SweptCell, key: MatrixKey) -> MeasuredCell:
         reason = run.status
     elif not run.state.sizes["test"]:
         reason = "no test split"
+    elif run.state.scale != SHARE:
+        reason = "not scored in shares"
     if reason:
         pairs = []
     before, after = {p.key: p.before.score for p in pairs}, {p.key: p.after.score for p in pairs}

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.run.candidates import Score
+from opro_cli.core.run.candidates import Candidate, Scale, Score
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.reports.formats import (
+    are_shares,
     format_bounds,
     format_count,
+    format_mean,
     format_percent,
     format_points,
     pluralize,
@@ -80,11 +82,20 @@ def format_comparison(comparison: PairedComparison | None) -> str:
     return format_estimate(Estimate(comparison.difference, comparison.interval))
 
 
-def format_test_score(score: Score | Estimate | None) -> str:
-    """Format a mean: "73.3 % [59.0–84.0]"."""
+def format_test_score(score: Score | Estimate | None, scale: Scale | None = None) -> str:
+    """Format a mean: "73.3 % [59.0–84.0]", of a loss "12.4"."""
     if score is None:
         return NOTHING
+    if not are_shares(scale):
+        return format_mean(score.mean, scale)
     return f"{format_percent(score.mean)} {format_bounds(score.interval.low, score.interval.high)}"
+
+
+def format_cell_score(cell: MeasuredCell, prompt: Candidate | None) -> str:
+    """Format the test score of one of a cell's two prompts."""
+    if prompt is None or cell.run is None:
+        return NOTHING
+    return format_test_score(prompt.score("test"), cell.run.state.scale)
 
 
 def format_matrix_cell(cell: MatrixCell | None) -> tuple[str, ...]:
@@ -114,7 +125,7 @@ def format_left_out(cells: Sequence[MeasuredCell]) -> str:
 
 def format_choice(winner: Winner) -> str:
     """Format the score that decided: "dev 95.0 %, of 3 runs"."""
-    score = format_percent(winner.chosen_score.mean)
+    score = format_mean(winner.chosen_score.mean, winner.run.state.scale)
     return f"{winner.chosen_by} {score}, of {pluralize(winner.chosen_among, 'run')}"
 
 
@@ -133,7 +144,7 @@ def format_worth(worth: Worth, *, home: bool = False) -> tuple[str, ...]:
     if worth.score is None:
         return (seen or "not asked",)
     gain, home_mark = format_comparison(worth.against_start), "home" if home else ""
-    return tuple(filter(None, (format_test_score(worth.score), gain, seen, home_mark)))
+    return tuple(filter(None, (format_test_score(worth.score, worth.scale), gain, seen, home_mark)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from opro_cli.core.run.candidates import Candidate, Score, make_candidate_id
+from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score, make_candidate_id
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.task.example import Split
 from opro_cli.reports.paired import PairedComparison, compare_candidates
@@ -96,7 +96,8 @@ def _build_winner(finalist: _Finalist, chosen_among: int, *, is_first: bool) -> 
     cell, run, best, split, score = finalist
     gain, start = None, cell.start
     if start is not None and not cell.kept_start:
-        gain = compare_candidates(start, best, side_by_side=run.state.interleaves)
+        state = run.state
+        gain = compare_candidates(start, best, side_by_side=state.interleaves, scale=state.scale)
     return Winner(
         cell=cell,
         run=run,
@@ -174,11 +175,13 @@ class Worth:
         score: None where it was not asked, and where it has seen every question.
         against_start: Compared with the start prompt of the target's task, on shared questions.
         seen: Questions left out because its search used them.
+        scale: How the score is read.
     """
 
     score: Score | None = None
     against_start: PairedComparison | None = None
     seen: int = 0
+    scale: Scale = SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +238,11 @@ def _measure_worth(
     kept = _drop_questions(asked, left_out)
     against = None
     if reference is not None and instruction != start:
-        against = compare_candidates(reference, kept, side_by_side=run.state.interleaves)
-    return Worth(kept.score("test"), against, len(left_out))
+        state = run.state
+        against = compare_candidates(
+            reference, kept, side_by_side=state.interleaves, scale=state.scale
+        )
+    return Worth(kept.score("test"), against, len(left_out), run.state.scale)
 
 
 def _find_answered(run: RecordedRun, instruction: str) -> Candidate | None:

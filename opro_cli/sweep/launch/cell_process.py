@@ -33,7 +33,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
-from opro_cli.reports.result import serialize_spend
+from opro_cli.reports.result import serialize_scale, serialize_spend
 from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch import channel
 from opro_cli.sweep.launch.channel import Ended, FromCell, Refused
@@ -79,9 +79,8 @@ class ProgressReports:
         self._sent = time.monotonic()
         expected = estimate_calls(state) - count_spared_calls(state)
         best = self._board.find_leader(state)
-        self._send(
-            channel.CellProgress(describe_phase(state), expected, best, serialize_spend(state))
-        )
+        spend, scale = serialize_spend(state), serialize_scale(state.scale).get("scale")
+        self._send(channel.CellProgress(describe_phase(state), expected, best, spend, scale))
 
 
 class AskedLimits:

@@ -65,6 +65,7 @@ class CellProgress(msgspec.Struct, frozen=True, tag="progress"):
     expected: int
     best: tuple[str, float] | None
     spend: dict[str, Any]
+    scale: dict[str, bool] | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):

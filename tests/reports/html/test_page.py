@@ -14,7 +14,7 @@ from opro_cli.core.run.events import Pruned, SessionEnded
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.render.html.curves import HEIGHT, choose_scale, choose_step_labels
+from opro_cli.render.html.curves import HEIGHT, choose_axis, choose_step_labels
 from opro_cli.render.html.page import read_asset, render_report
 from opro_cli.reports.recorded import RecordedRun
 from tests.core.runs import answered, new_state, proposed, score_all
@@ -77,7 +77,7 @@ def test_dots_stand_where_step_and_score_say() -> None:
     ],
 )
 def test_the_scale_is_as_wide_as_the_scores(scores: list[float], low: float, high: float) -> None:
-    scale = choose_scale(scores)
+    scale = choose_axis(scores)
     assert (scale.low, scale.high) == (low, high)
     assert (scale.ticks[0], scale.ticks[-1]) == (low, high)
     assert (scale.down(high), scale.down(low)) == (0, HEIGHT)
