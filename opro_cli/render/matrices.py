@@ -81,7 +81,7 @@ def format_sweep_diff(diff: SweepDiff) -> str:
 
 
 def _report_sweep(report: SweepReport) -> Iterator[Block]:
-    yield Paragraph((describe_gain(report.gain),), "strong")
+    yield Paragraph((describe_gain(report.gain, report.left_out),), "strong")
     yield from _state(describe_these_tasks(report.gain), describe_counted(report.cells))
     if report.left_out:
         yield _build_left_out(report)

@@ -77,7 +77,7 @@ def _build_verdict(report: SweepReport) -> Markup:
     sentences = filter(
         None,
         (
-            describe_gain(report.gain),
+            describe_gain(report.gain, report.left_out),
             describe_these_tasks(report.gain),
             describe_counted(report.cells),
         ),

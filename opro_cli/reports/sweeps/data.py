@@ -23,7 +23,10 @@ def serialize_sweep(report: SweepReport) -> dict[str, Any]:
     """Return one sweep: cells, matrix, winners, mean gain and transfer matrix."""
     return {
         "name": report.name,
-        "mean_gain": {**_serialize_mean(report.gain), "sentence": describe_gain(report.gain)},
+        "mean_gain": {
+            **_serialize_mean(report.gain),
+            "sentence": describe_gain(report.gain, report.left_out),
+        },
         "mean_gain_by_variant": {
             variant: _serialize_mean(over) for variant, over in report.by_variant.items()
         },

@@ -29,6 +29,7 @@ from opro_cli.core.sweep import Cell, Values
 from opro_cli.reports.paired import QuestionKey, pair_answers
 from opro_cli.reports.recorded import RecordedRun
 
+NOT_SHARES = "not scored in shares"
 _GRADING = ("answer", "scoring", "second_round", "unanswerable")
 _TASK_KEYS = ("data", "preset", *_GRADING)
 
@@ -238,7 +239,7 @@ def _measure_cell(swept: SweptCell, key: MatrixKey) -> MeasuredCell:
     elif not run.state.sizes["test"]:
         reason = "no test split"
     elif run.state.scale != SHARE:
-        reason = "not scored in shares"
+        reason = NOT_SHARES
     if reason:
         pairs = []
     before, after = {p.key: p.before.score for p in pairs}, {p.key: p.after.score for p in pairs}

@@ -20,6 +20,7 @@ from opro_cli.reports.formats import (
 from opro_cli.reports.paired import PairedComparison
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.measured import (
+    NOT_SHARES,
     MatrixCell,
     MeanOverTasks,
     MeasuredCell,
@@ -275,9 +276,11 @@ def build_sweep_report(
     )
 
 
-def describe_gain(gain: MeanOverTasks) -> str:
+def describe_gain(gain: MeanOverTasks, left_out: Sequence[MeasuredCell] = ()) -> str:
     """Return one sentence on whether OPRO helps, as far as the sweep shows it."""
     if gain.estimate is None:
+        if any(cell.left_out == NOT_SHARES for cell in left_out):
+            return "no gain can be told: scores that are no shares have no such test"
         return "no gain can be told: no finished run has test questions"
     mean, interval = format_points(gain.estimate.mean), gain.estimate.interval
     claim = f"no gain shown: {mean} points"
