@@ -26,6 +26,7 @@ from opro_cli.reports import formats
 from opro_cli.reports.comparison import PromptComparison, PromptDiff, Side
 from opro_cli.reports.formats import describe_disagreement, format_count, pluralize
 from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
+from opro_cli.reports.result import summarize_run
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
 _NOTHING = "–"
@@ -303,12 +304,12 @@ def _summarize_flips(flips: Flips | None) -> str:
     if flips is None:
         return "the two prompts answered no question in common"
     low, high = flips.interval.low, flips.interval.high
-    interval = f"{formats.format_points(low)} to {formats.format_points(high)}"
     edge = describe_disagreement(flips.p_value, low, high)
     return (
         f"{flips.split}, {pluralize(flips.shared, 'shared question')}: "
         f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong, "
-        f"{formats.format_points(flips.difference)} points (95 % interval {interval}; "
+        f"{formats.format_points(flips.difference)} points (95 % interval "
+        f"{formats.format_span(low, high)}; "
         f"{flips.test} = {_format_p(flips.p_value)})" + (f"; {edge}" if edge else "")
     )
 
@@ -338,7 +339,8 @@ def _build_columns(comparison: PromptComparison) -> Table:
     """Return one column a run, numbered: scores, steps, spend, models, settings that differ."""
     columns = comparison.columns
     sides = [column.side for column in columns]
-    spends = [dict(_format_spend(column.spend)) for column in columns]
+    runs = [summarize_run(column.run) for column in columns]
+    spends = [dict(_format_spend(run["spend"])) for run in runs]
     rows: list[tuple[str, ...]] = [
         (
             split,
@@ -347,11 +349,11 @@ def _build_columns(comparison: PromptComparison) -> Table:
         for split in SPLITS
     ]
     rows.append(("step of prompt", *(str(side.step) if side else _NOTHING for side in sides)))
-    rows.append(("steps done", *(f"{c.steps_done} of {c.steps}" for c in columns)))
-    rows.append(("status", *(column.status for column in columns)))
+    rows.append(("steps done", *(f"{run['steps_done']} of {run['steps']}" for run in runs)))
+    rows.append(("status", *(run["status"] for run in runs)))
     rows += [(name, *(spend[name] for spend in spends)) for name in spends[0]]
     for role in ("scorer", "optimizer"):
-        rows.append((role, *(Untrusted(column.models[role]) for column in columns)))
+        rows.append((role, *(Untrusted(run["models"][role]) for run in runs)))
     rows += [
         (Untrusted(setting.path), *(Untrusted(_format_value(value)) for value in setting.values))
         for setting in comparison.settings

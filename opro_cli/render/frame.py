@@ -41,7 +41,7 @@ def render_run(
     to frame saves counting again; it never changes the picture.
     """
     board = board or Scoreboard()
-    missed = count_missed(state.candidates.values())
+    missed = count_missed([a for c in state.candidates.values() for a in c.answers.values()])
     columns = Columns(
         width,
         state.sizes,
@@ -124,7 +124,7 @@ def _draw_calls(
         parts.append(f"{format_count(cached)} cached")
     if elapsed >= MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
-        parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{rate:.2f}/s")
+        parts.append(formats.format_rate(rate))
         if not state.ended:
             left = format_duration(max(0, expected - done) / rate)
             parts.append(f"at most {left} left")
@@ -133,17 +133,23 @@ def _draw_calls(
 
 
 def _draw_spend(state: RunState, activity: Progress, width: int) -> Text:
-    roles = list(state.spend.values())
-    metered = count_metered(roles)
-    tokens_in = formats.format_tokens(metered["prompt_tokens"])
-    tokens_out = formats.format_tokens(metered["completion_tokens"])
-    cost = formats.format_money_by_role({name: r.known_usd for name, r in state.spend.items()})
-    cost += formats.format_unmetered_briefly(bound_unmetered(roles))
+    tokens_in, tokens_out, cost = format_metered(state)
+    cost += formats.format_unmetered_briefly(bound_unmetered(state.spend.values()))
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
     if activity.in_flight and not state.ended:
         in_flight = (f"{name} {number}" for name, number in activity.in_flight.items())
         parts.append(f"in flight: {', '.join(in_flight)}")
     return join_fitting(parts, width)
+
+
+def format_metered(state: RunState) -> tuple[str, str, str]:
+    """Return the metered tokens in, tokens out and cost of all sessions."""
+    metered = count_metered(state.spend.values())
+    return (
+        formats.format_tokens(metered["prompt_tokens"]),
+        formats.format_tokens(metered["completion_tokens"]),
+        formats.format_money_by_role({name: r.known_usd for name, r in state.spend.items()}),
+    )
 
 
 def join_fitting(parts: Iterable[str], width: int) -> Text:

@@ -23,7 +23,7 @@ from opro_cli.render.tables import (
     format_code,
 )
 from opro_cli.reports import formats
-from opro_cli.reports.formats import format_count, format_points, pluralize
+from opro_cli.reports.formats import format_count, format_points, format_span, pluralize
 from opro_cli.reports.matrix import MatrixColumn, MatrixEntry
 from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
 from opro_cli.reports.sweeps.report import (
@@ -205,9 +205,7 @@ def _build_tasks(report: SweepReport) -> Table:
             str(task.runs),
             str(task.questions),
             format_points(task.estimate.mean),
-            " to ".join(
-                map(format_points, (task.estimate.interval.low, task.estimate.interval.high))
-            ),
+            format_span(task.estimate.interval.low, task.estimate.interval.high),
         )
         for task in report.gain.tasks
     )

@@ -14,12 +14,12 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render import sweep
-from opro_cli.render.frame import format_outage, format_stopping
+from opro_cli.render.frame import format_metered, format_outage, format_stopping
 from opro_cli.render.safe import flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
-from opro_cli.reports.result import bound_unmetered, count_metered
+from opro_cli.reports.result import bound_unmetered
 
 QUIET = 30.0
 """Seconds without a line after which one says how far the work is."""
@@ -206,17 +206,13 @@ def _list_means(candidates: Iterable[Candidate], state: RunState) -> list[float]
 
 def _format_spend(state: RunState) -> str:
     """Return calls, tokens and money of all sessions."""
-    roles = list(state.spend.values())
-    metered = count_metered(roles)
-    tokens_in = formats.format_tokens(metered["prompt_tokens"])
-    tokens_out = formats.format_tokens(metered["completion_tokens"])
-    cost = formats.format_money_by_role({name: r.known_usd for name, r in state.spend.items()})
+    tokens_in, tokens_out, cost = format_metered(state)
     done, cached = progress.count_calls(state), progress.count_spared_calls(state)
     most = max(done, progress.estimate_calls(state) - cached)
     calls = f"{format_count(done)} of at most {format_count(most)} calls"
     calls += f", {format_count(cached)} cached" if cached else ""
     line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
-    unmetered = formats.format_unmetered(bound_unmetered(roles))
+    unmetered = formats.format_unmetered(bound_unmetered(state.spend.values()))
     return f"{line}, {unmetered}" if unmetered else line
 
 

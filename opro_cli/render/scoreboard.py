@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import selection
-from opro_cli.core.run.candidates import Candidate, Scale, Score
+from opro_cli.core.run.candidates import Answers, Candidate, Scale, Score
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
@@ -251,10 +251,9 @@ def average(values: Sequence[float]) -> float:
     return math.fsum(value / len(values) for value in values)
 
 
-def count_missed(candidates: Iterable[Candidate]) -> dict[str, int]:
-    """Return how many answers are unreadable and how many questions refused, on all splits."""
-    answers = [a for c in candidates for a in c.answers.values()]
+def count_missed(answers: Sequence[Answers]) -> dict[str, int]:
+    """Return how many answers are unreadable and how many questions refused."""
     return {
-        "unreadable": sum(a.unreadable for a in answers),
-        "refused": sum(a.refused for a in answers),
+        "unreadable": sum(answer.unreadable for answer in answers),
+        "refused": sum(answer.refused for answer in answers),
     }

@@ -184,7 +184,7 @@ def _format_calls(table: SweepTable, elapsed: float, *, over: bool) -> Iterator[
     session_calls = table.count_session_calls()
     if elapsed >= MEANINGFUL and session_calls:
         rate = session_calls / elapsed
-        yield f"{rate:.1f}/s" if rate >= 1 else f"{rate:.2f}/s"
+        yield formats.format_rate(rate)
         if known and not table.stopping:
             left = max(0, (expected or 0) - done) / rate
             yield f"about {formats.format_duration(left)} left"

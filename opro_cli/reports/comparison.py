@@ -16,7 +16,13 @@ from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import UsageError
 from opro_cli.reports.paired import Flips, Replies, find_flips
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.result import count_steps_done, list_models, serialize_score, serialize_spend
+from opro_cli.reports.result import (
+    count_steps_done,
+    list_models,
+    serialize_score,
+    serialize_spend,
+    summarize_run,
+)
 from opro_cli.reports.text_diff import Piece, compare_words
 
 _SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>[0-9]{1,9}))?")
@@ -69,6 +75,37 @@ class SelectedPrompt:
         """RUN for its best prompt, else RUN@SELECTOR."""
         return self.run.name if self.selector == BEST else f"{self.run.name}@{self.selector}"
 
+    @property
+    def models(self) -> Mapping[str, str]:
+        """The model names of its run by role."""
+        return list_models(self.run)
+
+    @property
+    def side(self) -> Side | None:
+        """The prompt as one side of a comparison; None while it is unknown."""
+        run, candidate = self.run, self.candidate
+        if candidate is None:
+            return None
+        return Side(
+            name=self.name,
+            run=run.name,
+            selector=str(self.selector),
+            status=run.status,
+            instruction=candidate.instruction,
+            step=candidate.step,
+            steps_done=count_steps_done(run.state),
+            scores={split: candidate.score(split) for split in SPLITS},
+            scale=run.state.scale,
+            spend=serialize_spend(run.state),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prompt and its run as `opro diff --json` prints a column."""
+        row, side = summarize_run(self.run), self.side
+        keys = ("status", "steps_done", "steps", "models", "spend")
+        prompt = side and side.to_json()
+        return {"name": self.name, **{key: row[key] for key in keys}, "prompt": prompt}
+
 
 def select_prompt(run: RecordedRun, selector: PromptSelector = BEST) -> SelectedPrompt:
     """Return the selected prompt; UsageError when the run has no such step or candidate."""
@@ -113,8 +150,8 @@ class Side:
     """One prompt of a comparison and its run.
 
     Attributes:
-        name: RUN, or RUN@PLACE when it is not the best prompt.
-        place: The prompt's selector.
+        name: RUN, or RUN@SELECTOR when it is not the best prompt.
+        selector: Which prompt of the run, the part after the @.
         scores: By split; None for a split that it did not answer.
         scale: How they are read.
         spend: As in `result.json`.
@@ -122,7 +159,7 @@ class Side:
 
     name: str
     run: str
-    place: str
+    selector: str
     status: str
     instruction: str
     step: int
@@ -133,9 +170,13 @@ class Side:
 
     def to_json(self) -> dict[str, Any]:
         """Return the side as `opro diff --json` prints it."""
-        keys = ("run", "place", "status", "instruction", "step", "steps_done")
-        scores = {split: serialize_score(score) for split, score in self.scores.items()}
-        return {**{k: getattr(self, k) for k in keys}, "scores": scores, "spend": self.spend}
+        return {
+            "run": self.run,
+            "place": self.selector,
+            **{key: getattr(self, key) for key in ("status", "instruction", "step", "steps_done")},
+            "scores": {split: serialize_score(score) for split, score in self.scores.items()},
+            "spend": self.spend,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,31 +219,12 @@ def diff_prompts(before: SelectedPrompt, after: SelectedPrompt) -> PromptDiff:
     """Compare two prompts of any two runs."""
     left, right = before.candidate, after.candidate
     return PromptDiff(
-        before=build_side(before),
-        after=build_side(after),
+        before=before.side,
+        after=after.side,
         prompt=compare_words(left.instruction, right.instruction) if left and right else (),
         by_split=find_flips(before.run, left, after.run, right) if left and right else (),
         settings=find_changes(before.run.settings, after.run.settings),
         caveats=_list_caveats(before, after),
-    )
-
-
-def build_side(chosen: SelectedPrompt) -> Side | None:
-    """Return one side of a comparison; None when there is no prompt yet."""
-    run, candidate = chosen.run, chosen.candidate
-    if candidate is None:
-        return None
-    return Side(
-        name=chosen.name,
-        run=run.name,
-        place=str(chosen.selector),
-        status=run.status,
-        instruction=candidate.instruction,
-        step=candidate.step,
-        steps_done=count_steps_done(run.state),
-        scores={split: candidate.score(split) for split in SPLITS},
-        scale=run.state.scale,
-        spend=serialize_spend(run.state),
     )
 
 
@@ -249,25 +271,6 @@ def _get_weights(run: RecordedRun) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptColumn:
-    """One prompt in the table; side: None while its run has no scored candidate."""
-
-    name: str
-    status: str
-    steps_done: int
-    steps: int
-    models: Mapping[str, str]
-    spend: Mapping[str, Any]
-    side: Side | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the column as `opro diff --json` prints it."""
-        keys = ("name", "status", "steps_done", "steps", "models", "spend")
-        prompt = self.side and self.side.to_json()
-        return {**{key: getattr(self, key) for key in keys}, "prompt": prompt}
-
-
-@dataclass(frozen=True, slots=True)
 class SettingValues:
     """A setting that differs between runs; a value is None where a run lacks it."""
 
@@ -285,7 +288,7 @@ class PromptComparison:
             of prompts compared with the first on that split.
     """
 
-    columns: tuple[PromptColumn, ...]
+    columns: tuple[SelectedPrompt, ...]
     settings: tuple[SettingValues, ...]
     against_first: tuple[PromptDiff, ...]
     adjusted: tuple[Mapping[Split, float], ...]
@@ -347,23 +350,10 @@ def compare_prompts(chosen: Sequence[SelectedPrompt]) -> PromptComparison:
     first, *others = chosen
     diffs = tuple(diff_prompts(first, other) for other in others)
     return PromptComparison(
-        columns=tuple(map(_build_column, chosen)),
+        columns=tuple(chosen),
         settings=_list_settings(chosen),
         against_first=diffs,
         adjusted=_adjust_p_values(diffs),
-    )
-
-
-def _build_column(chosen: SelectedPrompt) -> PromptColumn:
-    run = chosen.run
-    return PromptColumn(
-        name=chosen.name,
-        status=run.status,
-        steps_done=count_steps_done(run.state),
-        steps=run.state.search.steps,
-        models=list_models(run),
-        spend=serialize_spend(run.state),
-        side=build_side(chosen),
     )
 
 

@@ -42,36 +42,30 @@ def estimate_costs(
     Dollars are None where a price is unknown. No model is called.
     """
     state = RunState.at_start(settings.search, examples, settings.task)
-    search = settings.search
+    search, checks = settings.search, count_endpoint_checks(settings)
     proposals = search.steps * search.candidates_per_step
     tiny_call = 1 if search.steps else 0
-    asked = estimate_calls(state) - proposals - tiny_call
-    checks = count_endpoint_checks(settings)
-    asked, tiny_call = asked + checks["scorer"], tiny_call + checks["optimizer"]
+    asked = estimate_calls(state) - proposals - tiny_call + checks["scorer"]
+    proposed = proposals + tiny_call + checks["optimizer"]
     once = len(search.initial_instructions) * len(examples["train"])
-    lengths = (TYPICAL_LENGTH, search.max_instruction_chars)
-    texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
-    # A second round has the whole first reply in its prompt.
-    replies = [
-        bytes_a_token * share * settings.scorer.max_tokens / 2 if state.rounds == 2 else 0.0
-        for bytes_a_token, share in KINDS.values()
-    ]
-    questions = [text + reply for text, reply in zip(texts, replies, strict=True)]
+    expected = once + NEW_SHARE * (asked - once)
+    questions = _measure_questions(settings, examples, rounds=state.rounds)
     meta_prompts = [
-        _measure_meta_prompt(settings, examples, strategy, state, length) for length in lengths
+        _measure_meta_prompt(settings, examples, strategy, state, length)
+        for length in (TYPICAL_LENGTH, search.max_instruction_chars)
     ]
     roles = {
         "scorer": _estimate_role(
             settings.scorer,
             prices.get("scorer"),
-            ((once + NEW_SHARE * (asked - once)) * questions[0], asked * questions[1]),
-            (round(once + NEW_SHARE * (asked - once)), asked),
+            (expected * questions[0], asked * questions[1]),
+            (round(expected), asked),
         ),
         "optimizer": _estimate_role(
             settings.optimizer,
             prices.get("optimizer"),
-            (proposals * meta_prompts[0], (proposals + tiny_call) * meta_prompts[1]),
-            (proposals + tiny_call, proposals + tiny_call),
+            (proposals * meta_prompts[0], proposed * meta_prompts[1]),
+            (proposed, proposed),
         ),
     }
     return {
@@ -133,6 +127,18 @@ def measure_longest_prompts(
         "scorer": round(longest / bytes_a_token) + reply,
         "optimizer": round(meta_prompt / bytes_a_token),
     }
+
+
+def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -> list[float]:
+    """Return the mean bytes of the scorer's prompt, expected and at most."""
+    lengths = (TYPICAL_LENGTH, settings.search.max_instruction_chars)
+    texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
+    # A second round has the whole first reply in its prompt.
+    replies = [
+        bytes_a_token * share * settings.scorer.max_tokens / 2 if rounds == 2 else 0.0
+        for bytes_a_token, share in KINDS.values()
+    ]
+    return [text + reply for text, reply in zip(texts, replies, strict=True)]
 
 
 def _list_question_sizes(settings: Settings, examples: Examples, length: int) -> list[float]:

@@ -75,6 +75,11 @@ def format_points(change: float) -> str:
     return f"{value:+.1f}" if value else "0.0"
 
 
+def format_span(low: float, high: float) -> str:
+    """Format the ends of a difference in percentage points: "-1.2 to +3.4"."""
+    return f"{format_points(low)} to {format_points(high)}"
+
+
 def format_count(number: int) -> str:
     """Format 12345 as "12,345"."""
     return f"{number:,}"
@@ -126,6 +131,11 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h {minute:02d}m"
     return f"{minute}m {second:02d}s" if minute else f"{second}s"
+
+
+def format_rate(calls: float) -> str:
+    """Format calls a second as "12.3/s" or "0.25/s"."""
+    return f"{calls:.1f}/s" if calls >= 1 else f"{calls:.2f}/s"
 
 
 def format_clock(seconds: float) -> str:

@@ -63,15 +63,20 @@ def _is_too_long(left: Sequence[str], right: Sequence[str]) -> bool:
 
 
 def _compare_ends(left: list[str], right: list[str]) -> tuple[Piece, ...]:
+    pieces = (Piece(kind, "".join(tokens)) for kind, tokens in _split_at_change(left, right))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _split_at_change(left: list[str], right: list[str]) -> list[tuple[Kind, list[str]]]:
+    """Return what is equal at the start, what was removed and added, what is equal at the end."""
     begin = count_equal_at_start(left, right)
     end = count_equal_at_start(left[begin:][::-1], right[begin:][::-1])
-    gone, new = left[begin : len(left) - end], right[begin : len(right) - end]
-    pieces = (
-        Piece("same", "".join(left[:begin])),
-        *_list_changes("".join(gone), "".join(new)),
-        Piece("same", "".join(left[len(left) - end :])),
-    )
-    return tuple(piece for piece in pieces if piece.text)
+    return [
+        ("same", left[:begin]),
+        ("removed", left[begin : len(left) - end]),
+        ("added", right[begin : len(right) - end]),
+        ("same", left[len(left) - end :]),
+    ]
 
 
 def count_equal_at_start(left: Sequence[str], right: Sequence[str]) -> int:
@@ -141,15 +146,8 @@ def split_lines(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _diff_lines(old: str, new: str) -> list[Piece]:
-    gone, come = old.split("\n"), new.split("\n")
-    before = count_equal_at_start(gone, come)
-    behind = count_equal_at_start(gone[before:][::-1], come[before:][::-1])
-    return [
-        *(Piece("same", text) for text in gone[:before]),
-        *(Piece("removed", text) for text in gone[before : len(gone) - behind]),
-        *(Piece("added", text) for text in come[before : len(come) - behind]),
-        *(Piece("same", text) for text in gone[len(gone) - behind :]),
-    ]
+    parts = _split_at_change(old.split("\n"), new.split("\n"))
+    return [Piece(kind, text) for kind, lines in parts for text in lines]
 
 
 def fold_lines(lines: Sequence[Piece]) -> list[Piece | Fold]:

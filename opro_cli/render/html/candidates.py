@@ -24,6 +24,7 @@ from opro_cli.render.html.view import (
     table_box,
 )
 from opro_cli.render.safe import display_instruction
+from opro_cli.render.scoreboard import count_missed
 from opro_cli.reports.formats import are_shares, format_bounds, format_mean, pluralize
 from opro_cli.reports.paired import AnswerPair, find_flips
 from opro_cli.reports.recorded import MAX_REPLIES
@@ -215,10 +216,7 @@ def build_unreadable(view: RunView) -> Markup | None:
 def _count_missed(view: RunView, split: Split) -> str:
     """Return "4 unreadable of 320 answers on train", "" where none was missed."""
     answers = [candidate.answers[split] for candidate in view.run.state.candidates.values()]
-    numbers = {
-        "unreadable": sum(answer.unreadable for answer in answers),
-        "refused": sum(answer.refused for answer in answers),
-    }
+    numbers = count_missed(answers)
     missed = " and ".join(f"{number:,} {kind}" for kind, number in numbers.items() if number)
     total = sum(len(answer.by_question) for answer in answers)
     return f"{missed} of {pluralize(total, 'answer')} on {split}" if missed else ""

@@ -98,14 +98,10 @@ def _build_matrix(report: SweepReport) -> Markup:
     def build_tile(task: str, variant: str) -> Tile:
         square = squares.get(MatrixKey(task, variant))
         gain = square.gain if square else None
-        lines = format_matrix_cell(square)
-        return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
+        return _build_tile(format_matrix_cell(square), gain)
 
     means = [
-        Tile(format_task_mean(over), over.estimate.mean, over.estimate.interval)
-        if over.estimate
-        else Tile((NOTHING,), is_empty=True)
-        for over in report.by_variant.values()
+        _build_tile(format_task_mean(over), over.estimate) for over in report.by_variant.values()
     ]
     rows = [(task, [build_tile(task, variant) for variant in variants]) for task in tasks]
     tiles = build_heat_map("Test scores by task and variant", variants, rows, ("mean gain", means))
@@ -247,6 +243,10 @@ class Tile:
             return None
         darkness = 1 + sum(abs(self.mean) >= step for step in STEPS)
         return f"{'up' if self.mean > 0 else 'down'}{darkness}"
+
+
+def _build_tile(lines: Sequence[str], gain: Estimate | None) -> Tile:
+    return Tile(lines, gain.mean, gain.interval) if gain else Tile(lines, is_empty=True)
 
 
 def build_heat_map(

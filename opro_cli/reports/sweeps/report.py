@@ -15,6 +15,7 @@ from opro_cli.reports.formats import (
     format_mean,
     format_percent,
     format_points,
+    format_span,
     pluralize,
 )
 from opro_cli.reports.paired import PairedComparison
@@ -70,8 +71,7 @@ def sign(low: float, high: float) -> str:
 def format_estimate(gain: Estimate) -> str:
     """Format a difference: "▲ +12.3 [+4.1 to +20.0]"."""
     low, high = gain.interval.low, gain.interval.high
-    bounds = f"{format_points(low)} to {format_points(high)}"
-    return f"{sign(low, high)} {format_points(gain.mean)} [{bounds}]"
+    return f"{sign(low, high)} {format_points(gain.mean)} [{format_span(low, high)}]"
 
 
 def format_comparison(comparison: PairedComparison | None) -> str:
@@ -282,33 +282,31 @@ def describe_gain(gain: MeanOverTasks, left_out: Sequence[MeasuredCell] = ()) ->
         if any(cell.left_out == NOT_SHARES for cell in left_out):
             return "no gain can be told: scores that are no shares have no such test"
         return "no gain can be told: no finished run has test questions"
-    mean, interval = format_points(gain.estimate.mean), gain.estimate.interval
-    claim = f"no gain shown: {mean} points"
-    if interval.low > 0:
-        claim = f"OPRO helps by {mean} points"
-    elif interval.high < 0:
-        claim = f"OPRO does harm: {mean} points"
-    grounds = _describe_grounds(gain, gain.estimate, pluralize(gain.runs, "run"))
-    return f"{claim} {grounds}, on unseen questions"
+    claims = {"▲": "OPRO helps by", "▼": "OPRO does harm:", "≈": "no gain shown:"}
+    return _describe_mean(claims, gain, gain.estimate, pluralize(gain.runs, "run"))
 
 
-def _describe_grounds(over: MeanOverTasks, estimate: Estimate, runs: str) -> str:
-    """Return the interval and the number of tasks and runs behind it."""
-    low, high = format_points(estimate.interval.low), format_points(estimate.interval.high)
+def _describe_mean(
+    claims: Mapping[str, str], over: MeanOverTasks, estimate: Estimate, runs: str
+) -> str:
+    """Return the claim for the sign of a mean with its figures, tasks and runs."""
+    interval = estimate.interval
+    span = format_span(interval.low, interval.high)
+    grounds = f"on average (95 % interval {span}) over {pluralize(len(over.tasks), 'task')}, {runs}"
     if len(over.tasks) == 1:
-        return f"on one task (95 % interval {low} to {high}, over its questions only), {runs}"
-    tasks = pluralize(len(over.tasks), "task")
-    return f"on average (95 % interval {low} to {high}) over {tasks}, {runs}"
+        grounds = f"on one task (95 % interval {span}, over its questions only), {runs}"
+    claim = claims[sign(interval.low, interval.high)]
+    return f"{claim} {format_points(estimate.mean)} points {grounds}, on unseen questions"
 
 
 def describe_these_tasks(over: MeanOverTasks) -> str:
     """Return the mean of exactly these tasks; "" where the headline says it already."""
     if over.these is None:
         return ""
-    low, high = map(format_points, (over.these.interval.low, over.these.interval.high))
+    span = format_span(over.these.interval.low, over.these.interval.high)
     return (
         f"on these {len(over.tasks)} tasks alone the mean is {format_points(over.these.mean)} "
-        f"points (95 % interval {low} to {high}, over their questions)"
+        f"points (95 % interval {span}, over their questions)"
     )
 
 
@@ -316,15 +314,13 @@ def describe_difference(over: MeanOverTasks) -> str:
     """Return one sentence on whether the second sweep is better than the first."""
     if over.estimate is None:
         return "no difference can be told: no two cells share a test question"
-    mean, interval = format_points(over.estimate.mean), over.estimate.interval
-    claim = "no difference shown"
-    if interval.low > 0:
-        claim = "the second sweep is better"
-    elif interval.high < 0:
-        claim = "the second sweep is worse"
+    claims = {
+        "▲": "the second sweep is better:",
+        "▼": "the second sweep is worse:",
+        "≈": "no difference shown:",
+    }
     pairs = pluralize(over.runs, "pair of cells", "pairs of cells")
-    grounds = _describe_grounds(over, over.estimate, pairs)
-    return f"{claim}: {mean} points {grounds}, on unseen questions"
+    return _describe_mean(claims, over, over.estimate, pairs)
 
 
 def describe_counted(cells: Sequence[MeasuredCell]) -> str:
