@@ -239,14 +239,6 @@ class PairedComparison(PairedTest):
         }
 
 
-class _Pairs(NamedTuple):
-    """Scores of both prompts where both were scored, and of one where the other was refused."""
-
-    both: list[tuple[float, float]]
-    only_first: list[float]
-    only_second: list[float]
-
-
 def compare_candidates(
     first: Candidate, second: Candidate, *, side_by_side: bool = True, scale: Scale = SHARE
 ) -> PairedComparison | None:
@@ -263,37 +255,32 @@ def compare_candidates(
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
     shared = [(before[q], after[q]) for q in sorted(before) if q in after]
-    pairs = _pair_up(shared)
-    if not pairs.both or scale != SHARE:  # the tests know shares only
+    both = [(_count(old), _count(new)) for old, new in shared if not (old.excluded or new.excluded)]
+    if not both or scale != SHARE:  # the tests know shares only
         return None
-    test = compare_scores(pairs.both)
+    only_first = [_count(old) for old, new in shared if new.excluded and not old.excluded]
+    only_second = [_count(new) for old, new in shared if old.excluded and not new.excluded]
+    test = compare_scores(both)
+    unanswered = only_first if test.difference > 0 else only_second
     ahead = _find_largest_lead(shared, side_by_side=side_by_side)
     return PairedComparison(
         **{field.name: getattr(test, field.name) for field in fields(test)},
-        before=fmean(old for old, _ in pairs.both),
-        after=fmean(new for _, new in pairs.both),
-        only_first=len(pairs.only_first),
-        only_second=len(pairs.only_second),
+        before=fmean(old for old, _ in both),
+        after=fmean(new for _, new in both),
+        only_first=len(only_first),
+        only_second=len(only_second),
         ahead=ahead,
-        guarded_p=_guard_p(pairs, test, ahead),
+        guarded_p=_guard_p(both, unanswered, test, ahead),
     )
 
 
-def _pair_up(shared: Sequence[tuple[Outcome, Outcome]]) -> _Pairs:
-    pairs = _Pairs([], [], [])
-    for old, new in shared:
-        scores = old.score or 0.0, new.score or 0.0
-        match old.excluded, new.excluded:
-            case False, False:
-                pairs.both.append(scores)
-            case False, True:
-                pairs.only_first.append(scores[0])
-            case True, False:
-                pairs.only_second.append(scores[1])
-    return pairs
+def _count(outcome: Outcome) -> float:
+    return outcome.score or 0.0
 
 
-def _guard_p(pairs: _Pairs, test: PairedTest, ahead: int) -> float:
+def _guard_p(
+    both: Sequence[tuple[float, float]], unanswered: Sequence[float], test: PairedTest, ahead: int
+) -> float:
     """Compute the p-value with everything doubtful counted against the difference.
 
     Questions refused under the seemingly better prompt count as wrong for it. Its largest gains,
@@ -302,8 +289,7 @@ def _guard_p(pairs: _Pairs, test: PairedTest, ahead: int) -> float:
     """
     difference = test.difference
     doubtful = ahead if ahead > MAX_LEAD else 0
-    unanswered = pairs.only_first if difference > 0 else pairs.only_second
-    gains_last = sorted(pairs.both, key=lambda pair: (pair[1] - pair[0]) * difference)
+    gains_last = sorted(both, key=lambda pair: (pair[1] - pair[0]) * difference)
     kept = gains_last[: len(gains_last) - doubtful]
     against = [(score, 0.0) if difference > 0 else (0.0, score) for score in unanswered]
     counted = [*kept, *against]
