@@ -1,4 +1,4 @@
-"""Terminals: results go to stdout, all else to stderr; what rich draws, and who shows a run."""
+"""Consoles on stdout and stderr, how rich draws blocks, and which view shows a run."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MOST_OF_PARAGRAPH = 2000
 
 
 def make_console(stream: TextIO) -> Console:
-    """Return a console that reads no markup and writes out the letters its encoding lacks.
+    """Return a console that reads no markup and escapes the letters that its encoding lacks.
 
-    In a pipe or a file no line ends in the blanks with which rich fills its tables.
+    In a pipe or a file, lines lose the trailing blanks with which rich pads its tables.
     """
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
@@ -61,7 +61,7 @@ def make_observer(
 ) -> Observer:
     """Return the live view where a terminal can show it, else the plain log; both on stderr.
 
-    `Activity.started` is a time of `clock`.
+    `Progress.started` is a time of `clock`.
     """
     console = make_console(stream or sys.stderr)
     # Imported late: a table needs neither of them, nor asyncio.
@@ -116,7 +116,7 @@ def print_heading(console: Console, title: str, style: str = "bold") -> None:
 def print_table(console: Console, table: Table, gap: int | None = None) -> None:
     """Print a table: its columns `gap` cells apart, or with a rule below their titles.
 
-    Nothing but the text says what is what, unless a cell has a style.
+    Cells have no colours unless they are `Styled`.
     """
     drawn = rich.Table(
         box=box.SIMPLE_HEAD if gap is None else None,

@@ -103,7 +103,7 @@ def _print_sides(diff: PromptDiff, console: Console) -> None:
 
 
 def _print_words(pieces: Sequence[Piece], console: Console) -> None:
-    """Print one text with [-removed-] and {+added+} marks, which say what the colours say."""
+    """Print one text with [-removed-] and {+added+} marks, which need no colours."""
     if all(piece.kind == "same" for piece in pieces):
         console.print(Text("  (the same prompt)"))
     text = Text()

@@ -1,4 +1,4 @@
-"""A frame of the live view of a run: how it stands, the best candidates, the work in progress."""
+"""A frame of the live view of a run: calls, spend, the best candidates, the work in progress."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def render_run(
 ) -> Text:
     """Render a frame of at most `height` lines and `width` cells.
 
-    `now` is a time in seconds by the clock of `activity.started`. A board that is kept from frame
-    to frame saves counting again; it never changes the picture.
+    `now` is a time in seconds by the clock of `activity.started`. Passing one `board` for all
+    frames saves recounting and does not change the picture.
     """
     board = board or Scoreboard()
     missed = count_missed([a for c in state.candidates.values() for a in c.answers.values()])
@@ -78,14 +78,14 @@ def build_frame(lines: Sequence[Text], width: int, height: int) -> Text:
 
 
 def fill_between(left: str, right: str, width: int) -> Text:
-    """Return the first line of a frame: what it shows, and at the other end how that stands."""
+    """Return the first line of a frame: a name on the left, its status on the right."""
     name = printable(left, max(0, width - cell_len(right) - 2))
     gap = max(1, width - cell_len(name) - cell_len(right))
     return Text(printable(name + " " * gap + right, width), style="bold")
 
 
 def _draw_notice(state: RunState, activity: Progress, now: float, width: int) -> Text:
-    """Return the line that says why nothing moves, or who is missing; blank when all is well."""
+    """Return the line about a stop, a wait, an outage or an excess; blank when there is none."""
     style, notice = "yellow", ""
     if state.ended:
         notice = state.ended.detail
@@ -102,7 +102,7 @@ def _draw_notice(state: RunState, activity: Progress, now: float, width: int) ->
 
 
 def format_outage(endpoint: str, reason: str) -> str:
-    """Say which endpoint gets no calls."""
+    """Say which endpoint gets no calls, and why."""
     return f"{endpoint} is out: {reason}"
 
 
@@ -153,7 +153,7 @@ def format_metered(state: RunState) -> tuple[str, str, str]:
 
 
 def join_fitting(parts: Iterable[str], width: int) -> Text:
-    """Return the parts that fit, in this order; a number that is cut would be a wrong one."""
+    """Return the parts that fit, in this order; none is cut, since a cut number would be wrong."""
     first, *others = parts
     line = printable(first, width)
     for part in others:
@@ -179,7 +179,7 @@ def _draw_sparklines(scores: StepScores, width: int, scale: Scale) -> list[Text]
 
 
 def draw_sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
-    """Return one block a value between `low` and `high`; at most `width`, both ends kept."""
+    """Return one block for each value from `low` to `high`: at most `width`, both ends kept."""
     if width < 1 or not values:
         return ""
     spread = high / 2 - low / 2  # halves, because the whole of two losses may be no number

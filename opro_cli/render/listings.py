@@ -204,7 +204,7 @@ def format_cleared(answers: int | None, size: int, path: str) -> str:
 
 
 def print_cache(facts: Data, console: Console) -> None:
-    """Print how many answers the cache holds, how large it may grow, and whose they are."""
+    """Print how many answers the cache holds, its limit, and how many each model gave."""
     size, limit = (formats.format_megabytes(facts[key]) for key in ("bytes", "limit_bytes"))
     rows = [
         ("kept in", facts["path"]),
@@ -235,7 +235,7 @@ def print_config(
     Args:
         keys: In the order of the config.
         lines: The line in the file of each key that the file gives.
-        page: Gets unbroken lines, because they may be redirected into a file.
+        page: Receives unbroken lines, which may be redirected into a file.
     """
     above: tuple[str, ...] = ()
     for key in keys:

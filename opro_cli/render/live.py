@@ -1,4 +1,4 @@
-"""Ctrl-Z in a live view: the shell gets the cursor, and `fg` draws the view anew."""
+"""The live views of a run and of a sweep; after Ctrl-Z, `fg` draws them anew."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ _LEAST = 30
 
 
 def print_sweep(report: SweepReport, console: Console) -> None:
-    """Print the mean gain first, then what it is made of."""
+    """Print the mean gain, then the scores and gains behind it."""
     print_blocks(console, _report_sweep(report))
 
 
@@ -66,7 +66,7 @@ def format_sweep(report: SweepReport) -> str:
 
 
 def print_transfer(report: SweepReport, console: Console) -> None:
-    """Print what the winners are worth elsewhere, as far as it was asked."""
+    """Print the scores of the winners on other tasks and models, as far as they were asked."""
     print_blocks(console, _report_transfer(report))
 
 

@@ -1,4 +1,4 @@
-"""The plain logs of a run and of a sweep, for a pipe or a file: a line for all that is new."""
+"""The plain logs of a run and of a sweep, for a pipe or a file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def format_opening(briefing: RunHeader) -> list[str]:
 
 
 class LineWriter:
-    """Writes lines as long as somebody reads them, in letters that the stream has."""
+    """Writes lines until the reader is gone, escaping the letters that the stream lacks."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream: TextIO | None = stream

@@ -38,7 +38,7 @@ def measure_width(text: str) -> int:
 
 
 def display_instruction(instruction: str) -> str:
-    """Return an instruction, "(empty)" for none; still to be made printable."""
+    """Return an instruction, or "(empty)" for none; it is not made printable."""
     return instruction or "(empty)"
 
 
@@ -56,8 +56,8 @@ def printable(text: str, width: int | None = None) -> str:
     """Return `text` as one line that shows its invisible characters.
 
     Args:
-        text: Of which no more is read than fits.
-        width: Cells, beyond which it is cut with "…"; None for no limit.
+        text: Any text; no more of it is read than fits.
+        width: Terminal cells after which it is cut with "…"; None for no limit.
     """
     if width is not None and width <= 0:
         return ""
@@ -135,7 +135,7 @@ def _break_at(line: str, width: int) -> int:
 
 
 def _is_simple(text: str) -> bool:
-    """Whether every character is one cell wide, as far as can be told without a table."""
+    """Return whether all characters are surely one cell wide, without looking at a table."""
     return text.isascii() or text.translate(_OWN_SIGNS).isascii()
 
 

@@ -1,4 +1,4 @@
-"""Tables and paragraphs before they are drawn, and how a pipe and a pull request get them.
+"""Tables and paragraphs, and how a page of text and Markdown show them.
 
 Rich draws them, too (`render/consoles`), but takes longer to import than all else that
 `opro runs` and `opro show` do, so `Page` writes for those without it.
@@ -190,7 +190,7 @@ def align_rows(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> li
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    """Whether styles are wanted, by rich's rules."""
+    """Return whether styles are wanted, by rich's rules."""
     compatible = os.environ.get("TTY_COMPATIBLE", "")
     if compatible in ("0", "1"):
         return compatible == "1"

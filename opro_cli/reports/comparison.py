@@ -30,7 +30,7 @@ _SELECTOR = re.compile(r"(?P<name>best|start)|(?P<step>[0-9]{1,9})(\.(?P<number>
 
 @dataclass(frozen=True, slots=True)
 class PromptSelector:
-    """Which prompt of a run: the part of RUN@3.2 after the @.
+    """The selector of one prompt of a run: the part of RUN@3.2 after the @.
 
     Attributes:
         kind: "best" for the winner so far, "start" for the instruction that it is measured

@@ -23,7 +23,7 @@ def read_scale(result: Mapping[str, Any]) -> Scale | None:
 
 
 def are_shares(scale: Scale | None) -> bool:
-    """Whether scores are shares of right answers, which are written in percent."""
+    """Return whether scores are shares of right answers, which are written in percent."""
     return scale is None or (scale.bounded and not scale.minimise)
 
 

@@ -1,4 +1,4 @@
-"""A p-value and an interval that disagree on whether a difference is 0."""
+"""Two prompts on the same questions: flips, the paired test, and what casts doubt on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about a run, or several: self-contained, with no network, font or file beside it."""
+"""The page about a run, or several, which loads no font, script or other file."""
 
 from __future__ import annotations
 

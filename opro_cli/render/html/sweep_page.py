@@ -1,4 +1,4 @@
-"""The page about a sweep: the mean gain, the matrix, the winners, their worth elsewhere."""
+"""The page about a sweep: mean gain, matrix, winners and transfer."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _build_card(kind: str, name: str, candidate: Mapping[str, Any]) -> Markup:
 
 
 def build_byline(view: RunView) -> Markup:
-    """Return what identifies the run: its models, seed, size and start."""
+    """Return the line that identifies a run: its models, seed, size and start."""
     result = view.result
     models = result["models"]
     started = str(result.get("started") or "")

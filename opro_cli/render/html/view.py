@@ -116,7 +116,7 @@ class RunView:
 
 
 def build_view(run: RecordedRun, key: str, history: History) -> RunView:
-    """Work out what the sections of a run need."""
+    """Gather the figures that the sections of a run show."""
     state = run.state
     start, best = find_baseline(state), find_winner(state)
     rows = [
