@@ -24,12 +24,12 @@ from opro_cli.render.tables import (
 )
 from opro_cli.reports import formats
 from opro_cli.reports.comparison import PromptComparison, PromptDiff, Side
-from opro_cli.reports.formats import describe_disagreement, format_count, pluralize
+from opro_cli.reports.formats import describe_disagreement, format_count, format_p, pluralize
 from opro_cli.reports.paired import AnswerPair, Flips, PairedAnswer
 from opro_cli.reports.result import summarize_run
 from opro_cli.reports.text_diff import Fold, Piece, fold_lines, fold_pieces, split_lines
 
-_NOTHING = "–"
+_NOTHING, _NOT_SCORED = "–", "no candidate scored yet"
 _LEAST = 16
 """Terminal cells of a run's column; more runs than fit go into further tables."""
 _FLIPS_SHOWN = 5
@@ -38,6 +38,10 @@ _SEEN: Mapping[Split, str] = {
     "train": "train questions steered the search, so a gain on them is no gain on unseen ones",
     "dev": "dev questions choose the winner, so a gain on them flatters it",
 }
+_HOLM = (
+    "p by Holm is corrected for {} comparisons on a split; go by it, because one of several finds "
+    "a difference by luck more easily"
+)
 Adjusted = Mapping[Split, float] | None
 """P-values after Holm's correction, where there are several comparisons."""
 
@@ -80,7 +84,7 @@ def _print_many(comparison: PromptComparison, console: Console, every_flip: bool
         print_blocks(console, [part])
     others = len(comparison.against_first)
     print_heading(console, f"each of the {others} others against 1")
-    print_lines(console, "  ", [_explain_holm(others)])
+    print_lines(console, "  ", [_HOLM.format(others)])
     for number, diff in enumerate(comparison.against_first, start=2):
         print_heading(console, f"{number} against 1")
         _print_sides(diff, console)
@@ -94,9 +98,7 @@ def _print_many(comparison: PromptComparison, console: Console, every_flip: bool
 
 def _print_sides(diff: PromptDiff, console: Console) -> None:
     for sign, side in (("-", diff.before), ("+", diff.after)):
-        line = "no candidate scored yet"
-        if side is not None:
-            line = f"{side.name} (step {side.step} of {side.steps_done})"
+        line = f"{side.name} (step {side.step} of {side.steps_done})" if side else _NOT_SCORED
         console.print(Text(printable(f"{sign} {line}"), style=_STYLES[sign]))
     for caveat in diff.caveats:
         print_lines(console, "! ", [printable(caveat, MOST_CELLS)], "yellow")
@@ -144,10 +146,7 @@ def _print_flips(diff: PromptDiff, console: Console, adjusted: Adjusted, every_f
 
 
 def _summarize_flip(flip: AnswerPair) -> str:
-    old, new = (
-        "unreadable" if answer is None else printable(answer, 24)
-        for answer in (flip.before.outcome.answer, flip.after.outcome.answer)
-    )
+    old, new = (printable(_show_answer(answer), 24) for answer in (flip.before, flip.after))
     return f"{old} → {new} (gold {printable(flip.target, 24)}): {printable(flip.question, 90)}"
 
 
@@ -161,8 +160,7 @@ def _print_all_flips(diff: PromptDiff, console: Console) -> None:
             print_lines(console, f"  {sign}{number} ", printable_lines(flip.question))
             print_lines(console, "    gold: ", printable_lines(flip.target))
             for side, answer in (("-", flip.before), ("+", flip.after)):
-                read = answer.outcome.answer
-                lines = ["unreadable"] if read is None else printable_lines(read)
+                lines = printable_lines(_show_answer(answer))
                 print_lines(console, f"    {side} ", lines, _STYLES[side])
                 for reply in _split_replies(answer):
                     print_lines(console, f"    {side} │ ", reply, again=True)
@@ -204,7 +202,7 @@ def _format_many(comparison: PromptComparison, every_flip: bool) -> Iterator[str
         yield f"{number}. {format_code(column.name)}"
     yield ""
     yield from format_table(_build_columns(comparison))
-    yield from (_explain_holm(len(comparison.against_first)), "")
+    yield from (_HOLM.format(len(comparison.against_first)), "")
     for number, diff in enumerate(comparison.against_first, start=2):
         yield from (f"### {number} against 1", "")
         yield from _format_sides(diff)
@@ -217,7 +215,7 @@ def _format_sides(diff: PromptDiff) -> list[str]:
     rows = [
         (sign, Untrusted(side.name), f"{side.step} of {side.steps_done}", side.status)
         if side
-        else (sign, "no candidate scored yet", _NOTHING, _NOTHING)
+        else (sign, _NOT_SCORED, _NOTHING, _NOTHING)
         for sign, side in (("-", diff.before), ("+", diff.after))
     ]
     notes = [f"- **Note:** {format_sentence(caveat)}" for caveat in diff.caveats]
@@ -259,19 +257,15 @@ def _format_flips(
 def _format_all_flips(title: str, flips: Sequence[AnswerPair]) -> Iterator[str]:
     yield from (f"**{title}**", "")
     rows = (
-        (str(number), Untrusted(flip.question), Untrusted(flip.target), *_list_answers(flip))
-        for number, flip in enumerate(flips, start=1)
+        (Untrusted(f.question), Untrusted(f.target), _show_answer(f.before), _show_answer(f.after))
+        for f in flips
     )
-    yield from format_table(Table.build(("", "question", "gold", "-", "+"), rows))
+    numbered = ((str(number), *row) for number, row in enumerate(rows, start=1))
+    yield from format_table(Table.build(("", "question", "gold", "-", "+"), numbered))
     for number, flip in enumerate(flips, start=1):
         for sign, answer in (("-", flip.before), ("+", flip.after)):
             for reply in _split_replies(answer):
                 yield from (f"Reply to {number} under {sign}:", "", *fence_lines(reply))
-
-
-def _list_answers(flip: AnswerPair) -> Iterator[str]:
-    for answer in (flip.before.outcome.answer, flip.after.outcome.answer):
-        yield "unreadable" if answer is None else Untrusted(answer)
 
 
 def _list_directions(flips: Flips) -> list[tuple[str, str, Sequence[AnswerPair]]]:
@@ -284,6 +278,11 @@ def _list_groups(diff: PromptDiff) -> Iterator[tuple[str, str, Sequence[AnswerPa
         for sign, direction, changed in _list_directions(flips):
             if changed:
                 yield f"{flips.split}, {direction}: {format_count(len(changed))}", sign, changed
+
+
+def _show_answer(answer: PairedAnswer) -> str:
+    read = answer.outcome.answer
+    return "unreadable" if read is None else Untrusted(read)
 
 
 def _split_replies(answer: PairedAnswer) -> list[list[str]]:
@@ -310,14 +309,7 @@ def _summarize_flips(flips: Flips | None) -> str:
         f"{len(flips.gained)} wrong → right, {len(flips.lost)} right → wrong, "
         f"{formats.format_points(flips.difference)} points (95 % interval "
         f"{formats.format_span(low, high)}; "
-        f"{flips.test} = {_format_p(flips.p_value)})" + (f"; {edge}" if edge else "")
-    )
-
-
-def _explain_holm(others: int) -> str:
-    return (
-        f"p by Holm is corrected for {others} comparisons on a split; go by it, because one of "
-        "several finds a difference by luck more easily"
+        f"{flips.test} = {format_p(flips.p_value)})" + (f"; {edge}" if edge else "")
     )
 
 
@@ -326,12 +318,15 @@ def _build_scores(before: Side, after: Side) -> Table:
     rows: list[tuple[str, ...]] = []
     for split in SPLITS:
         old, new = before.scores[split], after.scores[split]
-        change = _format_change(before, after, split)
+        change = _NOTHING
+        if old and new and before.scale == after.scale:
+            change = formats.format_change(old.mean, new.mean, before.scale)
+            change += " points" if formats.are_shares(before.scale) else ""
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)
         )
-    spends = zip(_format_spend(before.spend), _format_spend(after.spend), strict=True)
-    rows += [(name, old, new, "") for (name, old), (_, new) in spends]
+    spent, spent_after = dict(_format_spend(before.spend)), dict(_format_spend(after.spend))
+    rows += [(name, spent[name], spent_after[name], "") for name in spent]
     return Table.build(("", "-", "+", "difference"), rows)
 
 
@@ -341,23 +336,25 @@ def _build_columns(comparison: PromptComparison) -> Table:
     sides = [column.side for column in columns]
     runs = [summarize_run(column.run) for column in columns]
     spends = [dict(_format_spend(run["spend"])) for run in runs]
-    rows: list[tuple[str, ...]] = [
-        (
-            split,
-            *(_format_score(s.scores[split], s.scale, "\n") if s else _NOTHING for s in sides),
-        )
-        for split in SPLITS
-    ]
-    rows.append(("step of prompt", *(str(side.step) if side else _NOTHING for side in sides)))
-    rows.append(("steps done", *(f"{run['steps_done']} of {run['steps']}" for run in runs)))
-    rows.append(("status", *(run["status"] for run in runs)))
-    rows += [(name, *(spend[name] for spend in spends)) for name in spends[0]]
-    for role in ("scorer", "optimizer"):
-        rows.append((role, *(Untrusted(run["models"][role]) for run in runs)))
-    rows += [
-        (Untrusted(setting.path), *(Untrusted(_format_value(value)) for value in setting.values))
+    settings = (
+        (setting.path, *(_NOTHING if value is None else repr(value) for value in setting.values))
         for setting in comparison.settings
         if setting.path not in ("name", "scorer.model", "optimizer.model")  # shown already
+    )
+    rows: list[tuple[str, ...]] = [
+        *(
+            (
+                split,
+                *(_format_score(s.scores[split], s.scale, "\n") if s else _NOTHING for s in sides),
+            )
+            for split in SPLITS
+        ),
+        ("step of prompt", *(str(side.step) if side else _NOTHING for side in sides)),
+        ("steps done", *(f"{run['steps_done']} of {run['steps']}" for run in runs)),
+        ("status", *(run["status"] for run in runs)),
+        *((name, *(spend[name] for spend in spends)) for name in spends[0]),
+        *((r, *(Untrusted(run["models"][r]) for run in runs)) for r in ("scorer", "optimizer")),
+        *(tuple(map(Untrusted, row)) for row in settings),
     ]
     titles = ("", *(str(number) for number in range(1, len(columns) + 1)))
     return Table.build(titles, rows, least=_LEAST)
@@ -376,19 +373,11 @@ def _build_splits(diff: PromptDiff, adjusted: Adjusted) -> Table:
         if flips := by_split.get(split):
             left_out = f" ({format_count(flips.left_out)} left out)" if flips.left_out else ""
             changed = (format_count(len(each)) for _, _, each in _list_directions(flips))
-            cells = [format_count(flips.shared) + left_out, *changed, _format_p(flips.p_value)]
+            cells = [format_count(flips.shared) + left_out, *changed, format_p(flips.p_value)]
         if adjusted is not None:
-            cells.append(_format_p(adjusted[split]) if split in adjusted else _NOTHING)
+            cells.append(format_p(adjusted[split]) if split in adjusted else _NOTHING)
         rows.append((split, *cells))
     return Table.build(titles, rows)
-
-
-def _format_value(value: Any) -> str:
-    return _NOTHING if value is None else repr(value)
-
-
-def _format_p(p_value: float) -> str:
-    return f"{p_value:.2g}"
 
 
 def _format_score(score: Score | None, scale: Scale, separator: str = " ") -> str:
@@ -400,14 +389,6 @@ def _format_score(score: Score | None, scale: Scale, separator: str = " ") -> st
     parts.append(f"n={format_count(score.n)}")
     unreadable = f"\n{format_count(score.unreadable)} unreadable" if score.unreadable else ""
     return separator.join(parts) + unreadable
-
-
-def _format_change(before: Side, after: Side, split: Split) -> str:
-    old, new = before.scores[split], after.scores[split]
-    if old is None or new is None or before.scale != after.scale:
-        return _NOTHING
-    points = " points" if formats.are_shares(before.scale) else ""
-    return f"{formats.format_change(old.mean, new.mean, before.scale)}{points}"
 
 
 def _format_spend(spend: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -171,7 +171,7 @@ def _format_difference(comparison: Data | None) -> str:
         return ""
     change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
     points, ends = formats.format_points(change["mean"]), format_ends(change["interval"])
-    return f"{points} [{ends}], p = {p_value:.2g}"
+    return f"{points} [{ends}], p = {formats.format_p(p_value)}"
 
 
 def format_ends(interval: Sequence[float]) -> str:

@@ -80,6 +80,11 @@ def format_span(low: float, high: float) -> str:
     return f"{format_points(low)} to {format_points(high)}"
 
 
+def format_p(p_value: float) -> str:
+    """Format a p-value: "0.031", "1.2e-05"."""
+    return f"{p_value:.2g}"
+
+
 def format_count(number: int) -> str:
     """Format 12345 as "12,345"."""
     return f"{number:,}"

@@ -9,7 +9,7 @@ from opro_cli.core.run.candidates import SHARE, Candidate, Scale
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.paired import ALPHA
-from opro_cli.reports.formats import describe_disagreement
+from opro_cli.reports.formats import describe_disagreement, format_p
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
@@ -81,7 +81,7 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
     return (
         "the scorer itself changed meanwhile: asked the same questions again, the start prompt "
         f"went from {100 * drift.before:.1f} % to {100 * drift.after:.1f} % "
-        f"({drift.name} = {drift.p_value:.2g}), which could explain it"
+        f"({drift.name} = {format_p(drift.p_value)}), which could explain it"
     )
 
 
@@ -123,7 +123,7 @@ def _write_sentence(comparison: PairedComparison, outcome: Judgement) -> str:
     if comparison.p_value < ALPHA:
         return (
             f"{figures}; but counted against it, the questions that were left out take the "
-            f"difference away ({comparison.name} = {comparison.guarded_p:.2g})"
+            f"difference away ({comparison.name} = {format_p(comparison.guarded_p)})"
         )
     if comparison.questions_needed is None:
         return f"{figures}; as many were lost as gained"
@@ -148,6 +148,6 @@ def _format_figures(comparison: PairedComparison) -> str:
         f"on {comparison.n} unseen test questions {100 * comparison.before:.1f} % → "
         f"{100 * comparison.after:.1f} %, {100 * comparison.difference:+.1f} points (95 % interval "
         f"{low:+.1f} to {high:+.1f}; {comparison.gained} gained, {comparison.lost} lost, "
-        f"{comparison.name} = {comparison.p_value:.2g}){left_out if refused else ''}"
+        f"{comparison.name} = {format_p(comparison.p_value)}){left_out if refused else ''}"
         + (f"; {edge}" if edge else "")
     )

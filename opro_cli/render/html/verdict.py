@@ -26,6 +26,7 @@ from opro_cli.reports.formats import (
     describe_disagreement,
     format_change,
     format_mean,
+    format_p,
     format_points,
     pluralize,
     utc_minute,
@@ -200,7 +201,7 @@ def _build_baseline(prompt: _Prompt) -> Markup:
         change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
         ends = format_ends(change["interval"])
         edge = describe_disagreement(p_value, *change["interval"])
-        words = f"{format_points(change['mean'])} points [{ends}], p = {p_value:.2g}"
+        words = f"{format_points(change['mean'])} points [{ends}], p = {format_p(p_value)}"
         words += f" ({edge}): " if edge else ": "
     return element("li", words, bdi(prompt.name, 2_000))
 
