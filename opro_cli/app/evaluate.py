@@ -300,7 +300,7 @@ def evaluate(
         OproError: As for any run; what was answered until then stays.
     """
     if not cell.folder.exists():
-        _begin(cell)
+        _begin(cell, supplied)
     journal = FileJournal(cell.folder / "events.jsonl", when_held=when_held)
     try:
         settings = add_instructions(journal, cell.settings)
@@ -329,7 +329,7 @@ def build_matrix(prompts: Sequence[str], asked: Sequence[tuple[Cell, RecordedRun
     return Matrix(tuple(prompts), columns)
 
 
-def _begin(cell: Cell) -> None:
+def _begin(cell: Cell, supplied: wiring.Supplied) -> None:
     """Make the run of a cell, unless another process has just made it."""
     identity: dict[str, object] = {
         "config_source": None,
@@ -337,7 +337,7 @@ def _begin(cell: Cell) -> None:
         "data_notes": [],
         "weights": hash_weights([cell.settings.scorer.model]),
         "part_folder": cell.part_folder,
-        **describe_parts(cell.settings, cell.part_folders),
+        **describe_parts(cell.settings, cell.part_folders, supplied.evaluator),
     }
     prepare_runs_dir(cell.folder.parent.parent)
     with suppress(RunExistsError):

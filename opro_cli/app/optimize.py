@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.check import require_startable
 from opro_cli.app.session import hash_weights_of, list_part_folders
-from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.ports import Evaluator
+from opro_cli.reports.result import serialize_scale
 from opro_cli.store.run_files import digest_files
 from opro_cli.store.run_folder import create_run, prepare_runs_dir
 
@@ -92,9 +92,7 @@ def describe_parts(
     parts: dict[str, Any] = {"parts": wiring.find_origins_of_parts(settings, folders)}
     if evaluator is None and settings.task.evaluator != "model":
         evaluator = wiring.build_evaluator(settings, (), folders)
-    if evaluator is not None and evaluator.scale != SHARE:
-        parts["scale"] = asdict(evaluator.scale)
-    return parts
+    return parts if evaluator is None else parts | serialize_scale(evaluator.scale)
 
 
 def estimate_costs(config: Path) -> dict[str, Any]:

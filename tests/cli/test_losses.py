@@ -101,6 +101,13 @@ def test_a_run(project: tuple[Path, str, str]) -> None:
     opro("report", run, cwd=folder)
 
 
+def test_an_evaluation(project: tuple[Path, str, str]) -> None:
+    folder, start, best = project
+    matrix = opro("eval", "c.yaml", "-p", "1", "-p", "4", cwd=folder)
+    assert re.search(rf"^1 +{re.escape(start)}$", matrix, re.MULTILINE), matrix
+    assert re.search(rf"^4 +{re.escape(best)}$", matrix, re.MULTILINE), matrix
+
+
 def test_a_sweep(project: tuple[Path, str, str]) -> None:
     folder, start, best = project
     (folder / "s.yaml").write_text("base: c.yaml\nmatrix: {search.seed: [0, 1]}\n")
@@ -110,4 +117,5 @@ def test_a_sweep(project: tuple[Path, str, str]) -> None:
     assert report.startswith("no gain can be told: scores that are no shares have no such test\n")
     assert "2 not scored in shares" in report
     assert best in opro("diff", "runs/sweep", "--markdown", cwd=folder)
+    assert best in opro("eval", "--sweep", "runs/sweep", cwd=folder)
     opro("report", "runs/sweep", cwd=folder)
