@@ -7,9 +7,11 @@ from rich.cells import cell_len
 
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.state import RunState
+from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.render.frame import draw_sparkline, render_run
 from opro_cli.render.html.curves import HEIGHT, choose_axis
 from opro_cli.render.html.page import render_report
+from opro_cli.render.sweep import render_sweep
 from opro_cli.reports import formats
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
@@ -137,3 +139,28 @@ def test_no_paired_test_is_made_of_losses() -> None:
         assert result["scale"] == {"minimise": scale.minimise, "bounded": scale.bounded}
         assert diff(run, run).by_split == ()
     assert "scale" not in build_result(run_of(Scale(), 0.5, 0.75), finished=True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_live_view_of_a_sweep_shows_losses_in_line(width: int) -> None:
+    table = SweepTable("grid", {name: CellRow(name) for name in "abc"})
+    scale, spend = {"minimise": True, "bounded": False}, {"calls": 7, "usd": 0.0}
+    tokens = {"prompt_tokens": 0, "completion_tokens": 0}
+    running = {"phase": "dev", "expected": 9, "best": ("dev", -1.2e306), "scale": scale}
+    table.update("a", {**running, "spend": {**spend, **tokens}})
+    for name, (start, best) in {"b": (-1.2e306, -12.4), "c": (-3.0, -0.25)}.items():
+        result = {"spend": {**spend, **tokens}, "scale": scale, "status": "finished"}
+        result |= {
+            which: {"scores": {"test": {"mean": mean}}}
+            for which, mean in (("initial", start), ("best", best))
+        }
+        table.update(name, {"ended": "finished", "result": result})
+    frame = render_sweep(table, 5.0, width, 23).plain
+    lines = frame.split("\n")
+    assert "%" not in frame
+    assert all(cell_len(line) <= width for line in lines)
+    assert next(line for line in lines if line.startswith("a ")).endswith("1.2e+306 on dev")
+    b, c = (next(line for line in lines if line.startswith(f"{name} ")) for name in "bc")
+    assert b.split()[1:] == ["7", "1.2e+306", "12.4", "-1.2e+306"]
+    assert c.split()[1:] == ["7", "3", "0.25", "-2.75"]
+    assert b.index("12.4") + len("12.4") == c.index("0.25") + len("0.25")
