@@ -98,9 +98,8 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
     beyond_limits: the most that a model took beyond its limits.
     """
     roles = list(state.spend.values())
-    prices = [role.usd for role in roles]
     return {
-        "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
+        "usd": _sum_usd(roles, [role.usd for role in roles]),
         "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
         "completion_tokens": sum_known([role.completion_tokens for role in roles]),
         "calls": count_calls(state),
@@ -111,6 +110,11 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
     }
 
 
+def _sum_usd(roles: Collection[RoleSpend], usd: Collection[float | None]) -> float | None:
+    # From whole pico dollars, whose sum does not depend on the order.
+    return None if None in usd else sum(role.counted_pico_usd for role in roles) / 1e12
+
+
 def sum_known(numbers: Collection[int | None]) -> int | None:
     """Return the sum; None as soon as one number is unknown."""
     known = [number for number in numbers if number is not None]
@@ -119,9 +123,9 @@ def sum_known(numbers: Collection[int | None]) -> int | None:
 
 def count_metered(roles: Collection[RoleSpend]) -> dict[str, Any]:
     """Return metered tokens and dollars; null where an answer has neither a count nor a bound."""
-    prices, tokens = [role.known_usd for role in roles], [role.known_tokens for role in roles]
+    tokens = [role.known_tokens for role in roles]
     return {
-        "usd": None if None in prices else sum(role.counted_pico_usd for role in roles) / 1e12,
+        "usd": _sum_usd(roles, [role.known_usd for role in roles]),
         "prompt_tokens": sum_known([prompt for prompt, _ in tokens]),
         "completion_tokens": sum_known([completion for _, completion in tokens]),
     }

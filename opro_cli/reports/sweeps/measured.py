@@ -80,13 +80,12 @@ def _identify_tasks(cells: Sequence[SweptCell]) -> list[str]:
     """Return an identifier of each cell's task, from its record or a record with equal values."""
     encoded = [encode_values(_select_task_values(cell)) for cell in cells]
     recorded = [_identify_recorded(cell.run) if cell.run else None for cell in cells]
-    by_values = {
-        values: task
-        for values, task in zip(reversed(encoded), reversed(recorded), strict=True)
-        if task is not None
-    }
+    by_values: dict[str, str] = {}
+    for values, task in zip(encoded, recorded, strict=True):
+        if task is not None:
+            by_values.setdefault(values, task)
     return [
-        task if task is not None else by_values.get(values, values)
+        task or by_values.get(values, values)
         for values, task in zip(encoded, recorded, strict=True)
     ]
 
