@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
@@ -170,14 +170,8 @@ def _format_difference(comparison: Data | None) -> str:
     if comparison is None or comparison["difference"] is None:
         return ""
     change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
-    points, ends = formats.format_points(change["mean"]), format_ends(change["interval"])
+    points, ends = formats.format_points(change["mean"]), formats.format_ends(*change["interval"])
     return f"{points} [{ends}], p = {formats.format_p(p_value)}"
-
-
-def format_ends(interval: Sequence[float]) -> str:
-    """Return the ends of a difference in percentage points: "-1.2 to +3.4"."""
-    low, high = interval
-    return f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def format_noise(noise: Data) -> str:

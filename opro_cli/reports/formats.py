@@ -80,6 +80,11 @@ def format_span(low: float, high: float) -> str:
     return f"{format_points(low)} to {format_points(high)}"
 
 
+def format_ends(low: float, high: float) -> str:
+    """Format the ends of a difference like `format_span`, with a sign even for 0.0."""
+    return f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+
 def format_p(p_value: float) -> str:
     """Format a p-value: "0.031", "1.2e-05"."""
     return f"{p_value:.2g}"

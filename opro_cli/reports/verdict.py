@@ -9,7 +9,12 @@ from opro_cli.core.run.candidates import SHARE, Candidate, Scale
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
 from opro_cli.core.stats.paired import ALPHA
-from opro_cli.reports.formats import describe_disagreement, format_p
+from opro_cli.reports.formats import (
+    describe_disagreement,
+    format_ends,
+    format_p,
+    format_percent,
+)
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
@@ -80,7 +85,7 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
         return ""
     return (
         "the scorer itself changed meanwhile: asked the same questions again, the start prompt "
-        f"went from {100 * drift.before:.1f} % to {100 * drift.after:.1f} % "
+        f"went from {format_percent(drift.before)} to {format_percent(drift.after)} "
         f"({drift.name} = {format_p(drift.p_value)}), which could explain it"
     )
 
@@ -133,7 +138,6 @@ def _write_sentence(comparison: PairedComparison, outcome: Judgement) -> str:
 
 def _format_figures(comparison: PairedComparison) -> str:
     interval = comparison.interval
-    low, high = 100 * interval.low, 100 * interval.high
     edge = describe_disagreement(comparison.p_value, interval.low, interval.high)
     refused = [
         f"{count} under {whom} alone"
@@ -145,9 +149,10 @@ def _format_figures(comparison: PairedComparison) -> str:
     ]
     left_out = f"; left out: questions refused by the scorer, {' and '.join(refused)}"
     return (
-        f"on {comparison.n} unseen test questions {100 * comparison.before:.1f} % → "
-        f"{100 * comparison.after:.1f} %, {100 * comparison.difference:+.1f} points (95 % interval "
-        f"{low:+.1f} to {high:+.1f}; {comparison.gained} gained, {comparison.lost} lost, "
+        f"on {comparison.n} unseen test questions {format_percent(comparison.before)} → "
+        f"{format_percent(comparison.after)}, {100 * comparison.difference:+.1f} points (95 % "
+        f"interval {format_ends(interval.low, interval.high)}; {comparison.gained} gained, "
+        f"{comparison.lost} lost, "
         f"{comparison.name} = {format_p(comparison.p_value)}){left_out if refused else ''}"
         + (f"; {edge}" if edge else "")
     )

@@ -20,11 +20,12 @@ from opro_cli.render.html.view import (
     section,
 )
 from opro_cli.render.safe import display_instruction, format_origin
-from opro_cli.render.summary import format_ends, format_noise
+from opro_cli.render.summary import format_noise
 from opro_cli.reports.formats import (
     are_shares,
     describe_disagreement,
     format_change,
+    format_ends,
     format_mean,
     format_p,
     format_points,
@@ -84,7 +85,7 @@ def _build_figures(view: RunView) -> Markup | None:
     on += split if split == "test" else f"{split}, which the search has seen"
     difference, interval = view.result.get("difference"), None
     if difference:
-        words = f"95 % interval {format_ends(difference['interval'])}"
+        words = f"95 % interval {format_ends(*difference['interval'])}"
         interval = join([element("br"), element("small", words)])
     return element(
         "div",
@@ -199,7 +200,7 @@ def _build_baseline(prompt: _Prompt) -> Markup:
     words, comparison = None, prompt.candidate.get("against_start")
     if comparison and comparison["difference"]:
         change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
-        ends = format_ends(change["interval"])
+        ends = format_ends(*change["interval"])
         edge = describe_disagreement(p_value, *change["interval"])
         words = f"{format_points(change['mean'])} points [{ends}], p = {format_p(p_value)}"
         words += f" ({edge}): " if edge else ": "
