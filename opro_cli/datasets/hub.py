@@ -14,7 +14,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,12 +77,13 @@ def load_split(name: HubName, source: str) -> Iterable[Any]:
 
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
+    offline = datasets.config.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = offline or not reachable  # then only the cache is used
     try:
-        with _offline(datasets.config, not reachable):
-            loaded: Iterable[Any] = datasets.load_dataset(
-                name.repository, name.config, split=name.split, revision=name.revision
-            )
-            return loaded
+        loaded: Iterable[Any] = datasets.load_dataset(
+            name.repository, name.config, split=name.split, revision=name.revision
+        )
+        return loaded
     except (
         OSError,
         ValueError,
@@ -93,6 +93,8 @@ def load_split(name: HubName, source: str) -> Iterable[Any]:
         datasets.exceptions.DatasetsError,
     ) as error:
         raise _build_error(source, error, reachable) from error
+    finally:
+        datasets.config.HF_HUB_OFFLINE = offline
 
 
 def _is_hub_reachable() -> bool:
@@ -111,17 +113,6 @@ def _is_hub_reachable() -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-@contextmanager
-def _offline(config: Any, offline: bool) -> Iterator[None]:
-    """Let the library use its cache without the network, within this context."""
-    before = config.HF_HUB_OFFLINE
-    config.HF_HUB_OFFLINE = before or offline
-    try:
-        yield
-    finally:
-        config.HF_HUB_OFFLINE = before
 
 
 def _build_error(source: str, error: Exception, reachable: bool) -> DataError:

@@ -209,12 +209,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     data = task.data
     files = _list_sources(data)
     labels = _label_sources(files)
-    reader = RowReader(
-        input=_parse_setting(data.input, "input"),
-        target=_parse_setting(data.target, "target"),
-        shape=ROW_SHAPES[data.rows],
-        metric=metric,
-    )
+    reader = _build_reader(data, metric)
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -235,10 +230,10 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
             "task.data.split.train: expected at least 1 row, found 0",
             "the optimizer scores its candidates on the train rows",
         )
-    examples: dict[Split, tuple[Example, ...]] = {}
-    for split in SPLITS:
-        source = sources.get(split, sources["train"])
-        examples[split] = tuple(replace(source[row], row=row) for row in division.rows[split])
+    examples = {
+        split: _take_rows(sources.get(split, sources["train"]), division.rows[split])
+        for split in SPLITS
+    }
     counts = {split: len(chosen) for split, chosen in examples.items()}
     return LoadedData(
         examples=examples,
@@ -272,11 +267,14 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
     return names if len({*names.values()}) == len(names) else dict(sources)
 
 
-def _parse_setting(setting: str, name: str) -> Template:
-    try:
-        return parse_template(setting)
-    except ValueError as error:
-        raise DataError(f"task.data.{name}: expected {error}") from None
+def _build_reader(data: DataSettings, metric: Metric) -> RowReader:
+    templates: dict[str, Template] = {}
+    for name, setting in (("input", data.input), ("target", data.target)):
+        try:
+            templates[name] = parse_template(setting)
+        except ValueError as error:
+            raise DataError(f"task.data.{name}: expected {error}") from None
+    return RowReader(**templates, shape=ROW_SHAPES[data.rows], metric=metric)
 
 
 def _refuse_problems(
@@ -310,6 +308,10 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:
+    return tuple(replace(source[row], row=row) for row in rows)
 
 
 def _count_rows(count: int) -> str:

@@ -6,8 +6,9 @@ A preset names the dataset on the hub and also reads the authors' own files, so 
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
+
+from opro_cli.core.settings.schema import nearest
 
 # The 27 BIG-Bench-Hard tasks by the kind of their answers.
 _BBH_KINDS = {
@@ -62,8 +63,8 @@ def expand_preset(name: str) -> dict[str, Any]:
     Raises ValueError saying what was expected.
     """
     if name not in PRESETS:
-        guess = difflib.get_close_matches(name.lower(), PRESETS, n=1, cutoff=0.6)
-        meant = f' (did you mean "{guess[0]}"?)' if guess else ""
+        guess = nearest(name, list(PRESETS))
+        meant = f' (did you mean "{guess}"?)' if guess else ""
         raise ValueError(f"gsm8k, multiarith, aqua, bbh/TASK or mmlu/SUBJECT{meant}")
     family, _, member = name.partition("/")
     # "grade school math" and the task's name in words are the reference's own descriptions.
@@ -94,6 +95,7 @@ def expand_preset(name: str) -> dict[str, Any]:
         # twice, with both answers); mending them is not the user's work. The run reports them.
         "on_bad_row": "skip",
         "rows": rows,
+        "test": test,
     }
-    data |= {} if test is None else {"test": test}
-    return {"data": data, "answer": answer, "description": description}
+    given = {key: value for key, value in data.items() if value is not None}
+    return {"data": given, "answer": answer, "description": description}

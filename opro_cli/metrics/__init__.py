@@ -6,11 +6,11 @@ checks it as well. Modules are imported on use: compiling all patterns takes a t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
+from opro_cli.core.settings.schema import nearest
 from opro_cli.metrics.custom import FunctionMetric
 from opro_cli.ports import Metric
 
@@ -20,26 +20,22 @@ MetricFactory = Callable[[str], Metric]
 """Takes the text after "name:" in the config, "" if there is none; raises ValueError."""
 
 
-def _create(module: str, name: str, argument: str) -> Metric:
-    metric: Metric = getattr(import_module(f"opro_cli.metrics.{module}"), name)(argument)
-    return metric
-
-
-def _create_plain(module: str, name: str, argument: str) -> Metric:
-    if argument:
+def _create(module: str, name: str, argument: str, *, configured: bool = False) -> Metric:
+    if argument and not configured:
         raise ValueError(f"takes no argument, found {argument!r}")
-    metric: Metric = getattr(import_module(f"opro_cli.metrics.{module}"), name)()
+    factory = getattr(import_module(f"opro_cli.metrics.{module}"), name)
+    metric: Metric = factory(argument) if configured else factory()
     return metric
 
 
 METRICS: dict[str, MetricFactory] = {
-    "number": partial(_create_plain, "number", "NumberMetric"),
-    "choice": partial(_create_plain, "options", "ChoiceMetric"),
-    "boolean": partial(_create_plain, "options", "BooleanMetric"),
-    "exact": partial(_create_plain, "text", "ExactMetric"),
-    "contains": partial(_create_plain, "text", "ContainsMetric"),
-    "regex": partial(_create, "custom", "RegexMetric"),
-    "json": partial(_create, "text", "JsonFieldMetric"),
+    "number": partial(_create, "number", "NumberMetric"),
+    "choice": partial(_create, "options", "ChoiceMetric"),
+    "boolean": partial(_create, "options", "BooleanMetric"),
+    "exact": partial(_create, "text", "ExactMetric"),
+    "contains": partial(_create, "text", "ContainsMetric"),
+    "regex": partial(_create, "custom", "RegexMetric", configured=True),
+    "json": partial(_create, "text", "JsonFieldMetric", configured=True),
 }
 
 
@@ -56,8 +52,8 @@ def create_metric(spec: str) -> Metric:
     factory = METRICS.get(name)
     if factory is None:
         known = [*METRICS, "python"]
-        nearest = difflib.get_close_matches(name.strip().lower(), known, n=1)
-        guess = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        meant = nearest(name.strip(), known)
+        guess = f"; did you mean {meant!r}?" if meant else ""
         raise ValueError(f"unknown answer type {name!r}: expected one of {', '.join(known)}{guess}")
     try:
         return factory(argument)

@@ -80,16 +80,11 @@ def _build_keys(text: str, unwrap: bool) -> set[str]:
     key = normalize_text(text)
     keys = {key, key.removesuffix(".").rstrip()}
     if unwrap:
-        bare = _unwrap_and_unstop(key)
+        bare = _unwrap(key)
+        if bare.endswith(_STOPS):  # one stop, inside or outside the wrapping
+            bare = _unwrap(bare[:-1].rstrip())
         keys |= {bare, _ARTICLE.sub("", bare)}
     return keys - {""}  # of a text that is only a full stop
-
-
-def _unwrap_and_unstop(key: str) -> str:
-    """Return `key` without its wrapping and one stop, inside or outside the wrapping."""
-    unwrapped = _unwrap(key)
-    stopped = unwrapped[:-1].rstrip() if unwrapped.endswith(_STOPS) else unwrapped
-    return unwrapped if stopped == unwrapped else _unwrap(stopped)
 
 
 def _unwrap(key: str) -> str:
@@ -105,7 +100,7 @@ def _unwrap(key: str) -> str:
     return key
 
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*+")
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*+")
 _ITEM = re.compile(
     r"[ \t>]*(?:[-*•·–+]|\d{1,3}[.):])[ \t]+(\S.*)|[\s*_`\"']*([^\W\d_][\w'’-]*)[\s*_`\"',;]*"
 )
@@ -115,13 +110,13 @@ _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 def is_word_list(target: str) -> bool:
     """Return whether `target` is several words without digits and punctuation."""
     words = target.split()
-    return len(words) > 1 and all(_WORD.fullmatch(word) and word.isalpha() for word in words)
+    return len(words) > 1 and all(WORD.fullmatch(word) and word.isalpha() for word in words)
 
 
 def has_same_words(answer: str, target: str) -> bool:
     """Return whether `answer` is the words of `target` in order: "1. ant, 2. bee and cat"."""
     wanted = normalize_text(target).split()
-    given = _WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
+    given = WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
 
 
@@ -130,14 +125,8 @@ def join_last_list(lines: list[str]) -> str | None:
 
     An item is a line with a bullet or a number, or a line of one word.
     """
-    kinds = [_classify_item(line) for line in lines]
-    end = len(lines)
-    while end and kinds[end - 1] is None:
-        end -= 1
-    start = end
-    while start and kinds[start - 1] == kinds[end - 1]:
-        start -= 1
-    return join_leading_list(lines[start:end])
+    runs = [(kind, [*run]) for kind, run in itertools.groupby(lines, _classify_item) if kind]
+    return join_leading_list(runs[-1][1]) if runs else None
 
 
 def join_leading_list(lines: list[str]) -> str | None:

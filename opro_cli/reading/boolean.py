@@ -104,18 +104,13 @@ def _find_verdicts(text: str, family: Family) -> list[_Verdict]:
         if any(left <= start < right for left, right in pairs):
             continue
         before = text[max(0, start - 200) : start]
-        if _is_weighed(before):
+        if _WEIGHED.search(before):
             continue
         negative = match[0].lower() == family[1]
         if _NEGATED.search(before[-60:]):
             negative = not negative
         verdicts.append(_Verdict(family[negative], start, end))
     return verdicts
-
-
-def _is_weighed(before: str) -> bool:
-    """Return whether the text `before` makes the following only a possibility: "whether it is"."""
-    return bool(_WEIGHED.search(before))
 
 
 def _has_both_words(text: str, family: Family) -> bool:
@@ -185,7 +180,7 @@ def read_restatement(sentence: str, question: str) -> bool | None:
     affirmed: bool | None = None
     for statement in pattern.finditer(sentence):
         before = sentence[max(0, statement.start() - 200) : statement.start()]
-        if not _is_weighed(before) and not _REPORTED.search(before):
+        if not _WEIGHED.search(before) and not _REPORTED.search(before):
             denials = [denial for denial in statement.groups() if denial is not None]
             affirmed = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
     return affirmed
@@ -284,9 +279,7 @@ def _read_mark(mark: Mark, family: Family, question: str) -> Word:
 def _read_conclusion(text: str, family: Family, question: str) -> Word:
     """Return the word with which a text without a marker begins or concludes."""
     body = prose.drop_denied(prose.drop_closing(text))
-    sentences = [
-        sentence for line in prose.split_lines(body) for sentence in prose.split_sentences(line)
-    ]
+    sentences = prose.split_text(body)
     if not sentences or is_repetition(text, question):
         return None
     if _has_both_words(sentences[0], family):
@@ -316,11 +309,8 @@ def _read_end(sentences: list[str], family: Family, question: str) -> Word:
             return UNDECIDED
         word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
         word = word or _read_judgement(sentence, family)
-        if (
-            word is None
-            and (index == 0 or prose.has_conclusion(sentence))
-            and family in FAMILIES[:2]
-        ):
+        concludes = index == 0 or prose.has_conclusion(sentence)
+        if word is None and concludes and family in FAMILIES[:2]:
             affirmed = read_restatement(sentence, question)
             word = None if affirmed is None else family[not affirmed]
         if word is not None:

@@ -14,8 +14,6 @@ from opro_cli.reading.options import (
     find_letter_by_text,
     find_ordinal_letters,
     find_strong_letters,
-    is_approval,
-    is_weighing,
     read_lone_letter,
     replace_lookalikes,
 )
@@ -23,6 +21,23 @@ from opro_cli.reading.reply_text import is_repetition
 
 _NO_OPTION = re.compile(r"(?<![^\W_])(?:none|neither|not\s(?:listed|given|among))(?![^\W_])", re.I)
 _CUE = re.compile(r"(?<![^\W_])(?:so|but|therefore|thus|hence)(?![^\W_])", re.IGNORECASE)
+# "It could also be an owl" only adds a possibility.
+_SETTLING = re.compile(
+    r"(?<![^\W_])(?:must\sbe|has\sto\sbe|would\sbe|leaves|answer|best|most|only|correct|right|so)"
+    r"(?![^\W_])",
+    re.IGNORECASE,
+)
+_WEIGHING = re.compile(
+    r"(?<![^\W_])(?:also|another|other|could|might|may|possible|possibly|if|example)(?![^\W_])",
+    re.IGNORECASE,
+)
+_APPROVAL = re.compile(
+    r"(?<![^\W_])(?:yes|correct|right|true|fits)(?![^\W_])|[✓✔✅]", re.IGNORECASE
+)
+_DISAPPROVAL = re.compile(
+    r"(?<![^\W_])(?:no|not|incorrect|wrong|false|but|neither)(?![^\W_])|n['’]t(?![^\W_])|[✗✘❌]",
+    re.IGNORECASE,
+)
 Letter = str | Undecided | None
 
 
@@ -81,26 +96,22 @@ def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Lette
     letter = letter or _pick_only(_find_last_choice(last, options), options)
     if letter is None and not prose.has_conclusion(body[len(lines[0]) :]):
         letter = leading
-    if (
-        letter is None
-        and _NO_OPTION.search(last)
-        and not find_letter_by_text(last, options, whole=False)
-    ):
+    named = find_letter_by_text(last, options, whole=False)
+    if letter is None and named is None and _NO_OPTION.search(last):
         return UNDECIDED
-    for candidates in (
-        find_chosen_letters(body),
-        _find_approved(lines, options),
-        _find_closing(lines, options),
-    ):
-        letter = letter or _pick_only(candidates, options)
-    if letter is None:
-        letter = _read_strong(body, last, options)
-    if letter is None and not prose.is_refusal(last):
-        letter = find_ending_letter(last, options)
-        if letter is None and not is_weighing(last):
-            letter = find_letter_by_text(last, options, whole=False)
-        letter = letter or find_letter_by_text(body, options, whole=False)
-    return letter
+    letter = (
+        letter
+        or _pick_only(find_chosen_letters(body), options)
+        or _pick_only(_find_approved(lines, options), options)
+        or _pick_only(_find_closing(lines, options), options)
+        or _read_strong(body, last, options)
+    )
+    if letter or prose.is_refusal(last):
+        return letter
+    if _WEIGHING.search(last) and not _SETTLING.search(last):
+        named = None
+    ending = find_ending_letter(last, options)
+    return ending or named or find_letter_by_text(body, options, whole=False)
 
 
 def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:
@@ -114,12 +125,11 @@ def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:
 def _read_whole_line(line: str, options: dict[str, str]) -> Letter:
     """Return the option that `line` is, by text or by letter."""
     letter = read_lone_letter(line)
+    if letter in _get_allowed(options):
+        return letter
     # "C++" and "I. Newton" begin with a letter and are not one.
-    if letter not in _get_allowed(options):
-        named = find_letter_by_text(line, options, whole=True)
-        if named:
-            return named
-    return _pick_only({letter} if letter else set(), options)
+    named = find_letter_by_text(line, options, whole=True)
+    return named or (UNDECIDED if letter else None)
 
 
 def _read_beginning(lines: list[str], options: dict[str, str]) -> Letter:
@@ -141,7 +151,12 @@ def _find_approved(lines: list[str], options: dict[str, str]) -> set[str]:
     leading = [(find_leading_letters(line, eager=False), line) for line in lines]
     if len(set().union(*(letters for letters, _ in leading)) & _get_allowed(options)) < 2:
         return set()
-    return {letter for letters, line in leading if is_approval(line) for letter in letters}
+    return {
+        letter
+        for letters, line in leading
+        if _APPROVAL.search(line) and not _DISAPPROVAL.search(line)
+        for letter in letters
+    }
 
 
 def _find_closing(lines: list[str], options: dict[str, str]) -> set[str]:
@@ -150,12 +165,11 @@ def _find_closing(lines: list[str], options: dict[str, str]) -> set[str]:
     letters = find_leading_letters(line, eager=False)
     if any(find_leading_letters(other, eager=False) - letters for other in lines[:-1]):
         return set()
+    allowed = _get_allowed(options)
     # "X is 5" is about something called X.
-    if len(letters) == 1 and not letters <= _get_allowed(options):
+    if len(letters) == 1 and not letters <= allowed:
         return set()
-    return (
-        letters if len(find_strong_letters(line, _get_allowed(options)) | letters) == 1 else set()
-    )
+    return letters if len(find_strong_letters(line, allowed) | letters) == 1 else set()
 
 
 def _read_strong(body: str, last: str, options: dict[str, str]) -> Letter:

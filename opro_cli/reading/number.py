@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -245,9 +244,7 @@ def read_concluding_number(
     if is_repetition(text, question):
         return None
     body = prose.drop_closing(_drop_list_numbers(text))
-    sentences = [
-        sentence for line in prose.split_lines(body) for sentence in prose.split_sentences(line)
-    ]
+    sentences = prose.split_text(body)
     if not sentences:
         return None
     if len(sentences) > 1 and not read_bare_number(sentences[1]):
@@ -301,14 +298,14 @@ def _read_last_statement(
 
 def _is_recap(sentence: str, question: str) -> bool:
     """Return whether `sentence` only repeats several numbers of the question."""
-    quantities = set(_find_quantities(sentence))
+    quantities = _find_quantities(sentence)
     if len(quantities) < 2 or "=" in sentence or _COMES_TO.search(sentence):
         return False
-    return quantities <= set(_find_quantities(question))
+    return quantities <= _find_quantities(question)
 
 
-def _find_quantities(text: str) -> Iterator[str]:
-    return (number[0].rstrip(".,") for number in _QUANTITY.finditer(text))
+def _find_quantities(text: str) -> set[str]:
+    return {number[0].rstrip(".,") for number in _QUANTITY.finditer(text)}
 
 
 def _drop_list_numbers(text: str) -> str:
@@ -358,8 +355,7 @@ def _read_mark(mark: Mark, question: str, expected: Expected) -> Numeral | Undec
                 return numbers[0]
     if mark.form in ("label", "correction"):
         return read_concluding_number(mark.rest, question, expected)
-    statements = (
-        read_stated_number(sentence, expected) for sentence in prose.split_sentences(mark.line)
-    )
-    statement = next((statement for statement in statements if statement is not None), None)
-    return statement.number if isinstance(statement, Statement) else statement
+    for sentence in prose.split_sentences(mark.line):
+        if statement := read_stated_number(sentence, expected):
+            return statement.number if isinstance(statement, Statement) else statement
+    return None

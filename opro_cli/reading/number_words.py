@@ -72,8 +72,8 @@ class _Builder:
         self._last = ""
         self._smallest_power = 10**12
 
-    def accept(self, word: str, joint: str) -> bool:
-        """Add a word if it continues the number, and return whether it does."""
+    def accept(self, word: str, joint: str, end: int) -> bool:
+        """Add a word that ends at `end` if it continues the number, and return whether it does."""
         if self._last and "and" in joint.lower() and self._last not in _POWER:
             return False
         size, power = _SIZE.get(word), _POWER.get(word, 0)
@@ -88,11 +88,9 @@ class _Builder:
             if fits:
                 self._total += (self._part or 1) * power
                 self._part, self._smallest_power = 0, power
+        if fits:
+            self._last, self.end = word, end
         return fits
-
-    def extend(self, word: str, end: int) -> None:
-        """Make `word`, which ends at `end`, the last word of the number."""
-        self._last, self.end = word, end
 
     def build(self, text: str) -> SpelledNumber:
         """Return the number, with the sign before it in `text`."""
@@ -103,22 +101,16 @@ class _Builder:
 
 def find_spelled_numbers(text: str) -> list[SpelledNumber]:
     """Return the numbers in words in `text`, in order; "one two" is two numbers."""
-    numbers: list[SpelledNumber] = []
-    current: _Builder | None = None
+    builders: list[_Builder] = []
     for match in _WORD.finditer(text):
         word = match[0].lower()
         if word not in _SIZE and word not in _POWER:
             continue
-        joint = _JOINT.fullmatch(text, current.end, match.start()) if current else None
-        if current is None or joint is None or not current.accept(word, joint[0]):
-            if current is not None:
-                numbers.append(current.build(text))
-            current = _Builder(match.start())
-            current.accept(word, "")
-        current.extend(word, match.end())
-    if current is not None:
-        numbers.append(current.build(text))
-    return numbers
+        joint = _JOINT.fullmatch(text, builders[-1].end, match.start()) if builders else None
+        if joint is None or not builders[-1].accept(word, joint[0], match.end()):
+            builders.append(_Builder(match.start()))
+            builders[-1].accept(word, "", match.end())
+    return [builder.build(text) for builder in builders]
 
 
 def replace_number_words(text: str) -> str:
@@ -218,14 +210,11 @@ def replace_foreign_numbers(text: str) -> str:
     """Return `text` with foreign numbers in digits: "Achtzehn" -> "18", "vingt et un" -> "21"."""
     words = list(_FOREIGN_WORD.finditer(text))
     numbers: list[SpelledNumber] = []
-    first = 0
-    while first < len(words):
-        number = _read_foreign_number(text, words, first)
-        if number:
+    end = 0
+    for first, word in enumerate(words):
+        if word.start() >= end and (number := _read_foreign_number(text, words, first)):
             numbers.append(number)
-        end = number.end if number else words[first].end()
-        while first < len(words) and words[first].start() < end:
-            first += 1
+            end = number.end
     return _CHINESE.sub(_write_chinese, _splice(text, numbers))
 
 

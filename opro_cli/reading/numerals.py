@@ -333,11 +333,8 @@ def _parse_decimal(match: re.Match[str]) -> tuple[str, Fraction, int | None]:
     separator = match["separator"] or ","
     whole = int((match["whole"] or "0").replace(separator, ""))
     digits = (match["decimals"] or match["bare"] or ".")[1:]
-    if not digits.strip("0"):
-        digits = ""
+    digits = digits if digits.strip("0") else ""
     exponent = int((match["exponent"] or "e0")[1:])
-    if not digits.isascii():
-        digits = "".join(str(int(digit)) for digit in digits)
     text = f"{whole}.{digits}" if digits else str(whole)
     value = Fraction(int(f"{whole}{digits}"), 10 ** len(digits)) if digits else Fraction(whole)
     if exponent:

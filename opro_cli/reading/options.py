@@ -60,23 +60,7 @@ _RIGHT = re.compile(
     r"(?:right|correct|true|best|better|closest|likely|answer|plausible|one|fit)(?![^\W_])"
     rf"|(?<!{_JOINED})(?P<it>[B-HJ-Z])\sit\sis(?![^\W_])"
 )
-_SETTLING = re.compile(
-    r"(?<![^\W_])(?:must\sbe|has\sto\sbe|would\sbe|leaves|answer|best|most|only|correct|right|so)"
-    r"(?![^\W_])",
-    re.IGNORECASE,
-)
-_WEIGHING = re.compile(
-    r"(?<![^\W_])(?:also|another|other|could|might|may|possible|possibly|if|example)(?![^\W_])",
-    re.IGNORECASE,
-)
 _BOTH = re.compile(r"(?<![^\W_])(?:both|neither|either|none|all)(?![^\W_])", re.IGNORECASE)
-_APPROVAL = re.compile(
-    r"(?<![^\W_])(?:yes|correct|right|true|fits)(?![^\W_])|[✓✔✅]", re.IGNORECASE
-)
-_DISAPPROVAL = re.compile(
-    r"(?<![^\W_])(?:no|not|incorrect|wrong|false|but|neither)(?![^\W_])|n['’]t(?![^\W_])|[✗✘❌]",
-    re.IGNORECASE,
-)
 # Cyrillic letters that look like Latin ones; "В Риме" begins with a word.
 _LOOKALIKE = re.compile(r"(?:(?<=[\s(*\[:\"«])|\A)[АВСЕНКМОРТХ](?=[)\].:,*\"»]|\s*\Z)")
 _LATIN = str.maketrans("АВСЕНКМОРТХ", "ABCEHKMOPTX")
@@ -134,16 +118,6 @@ def find_strong_letters(text: str, allowed: set[str]) -> set[str]:
         if listed and not denied and not _REJECTED.match(text, match.end()):
             letters.add(letter.upper())
     return letters
-
-
-def is_approval(line: str) -> bool:
-    """Return whether `line` has words of approval and none of disapproval."""
-    return bool(_APPROVAL.search(line)) and not _DISAPPROVAL.search(line)
-
-
-def is_weighing(sentence: str) -> bool:
-    """Return whether `sentence` only adds a possibility: "it could also be an owl"."""
-    return bool(_WEIGHING.search(sentence)) and not _SETTLING.search(sentence)
 
 
 def find_chosen_letters(text: str) -> set[str]:

@@ -83,6 +83,11 @@ def split_sentences(line: str) -> tuple[str, ...]:
     return tuple(line[start:end].strip() for start, end in zip(starts, ends, strict=True))
 
 
+def split_text(text: str) -> list[str]:
+    """Return the sentences of `text`, line by line; see `split_lines`, `split_sentences`."""
+    return [sentence for line in split_lines(text) for sentence in split_sentences(line)]
+
+
 def is_closing(sentence: str) -> bool:
     """Return whether `sentence` checks, explains or says goodbye rather than answers."""
     return bool(

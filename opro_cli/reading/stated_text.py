@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from opro_cli.reading import prose
-from opro_cli.reading.answer_text import join_last_list, normalize_text
+from opro_cli.reading.answer_text import WORD, join_last_list, normalize_text
 from opro_cli.reading.final_answer import (
     UNDECIDED,
     Mark,
@@ -20,7 +20,6 @@ from opro_cli.reading.reply_text import is_repetition
 SHORT = 12
 """Words of the longest text that may be an answer unchanged."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*+")
 _COPULA = re.compile(
     r"\s(?:is|are|was|were|be|ist|war|heißt|lautet|est|était|es|fue|é|foi|è)\s"
     r"(?:(?:called|named|known\sas|probably|likely|therefore|thus|simply|actually|then)\s)?"
@@ -81,14 +80,13 @@ def read_concluding_text(text: str, question: str) -> str | None:
     declines = prose.is_refusal(first) or prose.is_refusal(last)
     if prose.is_cut_off(body) or declines or last.endswith("?") or _PLAN.match(last):
         return None
-    if last == lines[-1] and _is_short(last) and not _DENIED.search(last):
+    short = len(WORD.findall(last)) <= SHORT or not _has_little_words(last)
+    if last == lines[-1] and short and not _DENIED.search(last):
         return last
-    answers = (
-        sentence
-        for sentence in (last, first)
-        if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question))
-    )
-    return next(answers, None)
+    for sentence in (last, first):
+        if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
+            return sentence
+    return None
 
 
 def is_announcement(sentence: str) -> bool:
@@ -120,7 +118,7 @@ def shorten(line: str, question: str) -> str:
     """Return the answer in `line` without the sentence around it."""
     if label := _LABEL.match(line):
         return line[label.end() :]
-    if not _LITTLE_WORDS & {word.lower() for word in _WORD.findall(line)}:
+    if not _has_little_words(line):
         return line
     return next(_iterate_tight_readings(take_first_sentence(line), question), line)
 
@@ -129,8 +127,7 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     """Yield the words new to the question, the complements of "is", and the set-off text."""
     if _DENIED.search(sentence):
         return
-    added = _find_added_words(sentence, question)
-    if added:
+    if added := _find_added_words(sentence, question):
         yield added
     copulas = list(_COPULA.finditer(sentence))
     for copula in (copulas[0], copulas[-1]) if copulas else ():
@@ -144,8 +141,8 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
 
 def _find_added_words(sentence: str, question: str) -> str | None:
     """Return the one part of `sentence` that is not in `question`: "The [Danube] flows there."."""
-    asked = set(_WORD.findall(normalize_text(question)))
-    words = [(match, normalize_text(match[0])) for match in _WORD.finditer(sentence)]
+    asked = set(WORD.findall(normalize_text(question)))
+    words = [(match, normalize_text(match[0])) for match in WORD.finditer(sentence)]
     new = [index for index, (_, key) in enumerate(words) if key not in asked | _LITTLE_WORDS]
     repeated = [i for i, (_, key) in enumerate(words) if key in asked and key not in _LITTLE_WORDS]
     if not new or not repeated or new[-1] - new[0] >= SHORT:
@@ -163,20 +160,12 @@ def _read_beginning(lines: list[str], body: str) -> str | None:
     few = len(first.split()) <= (4 if first != lines[0] else SHORT // 2)
     if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
         return None
-    if (
-        prose.has_conclusion(rest)
-        or prose.has_retraction(rest)
-        or prose.is_refusal(first)
-        or prose.is_refusal(lines[-1])
-    ):
-        return None
-    return first
+    declines = prose.is_refusal(first) or prose.is_refusal(lines[-1])
+    return None if declines or prose.has_conclusion(rest) or prose.has_retraction(rest) else first
 
 
-def _is_short(line: str) -> bool:
-    """Return whether `line` may be an answer unchanged: few words, or no function words."""
-    words = [word.lower() for word in _WORD.findall(line)]
-    return len(words) <= SHORT or not _LITTLE_WORDS & set(words)
+def _has_little_words(line: str) -> bool:
+    return not _LITTLE_WORDS.isdisjoint(word.lower() for word in WORD.findall(line))
 
 
 _SPELLED = (
