@@ -11,12 +11,12 @@ import pytest
 from opro_cli.embedded.training.corpus import bbh_questions, bbh_rows
 from opro_cli.embedded.training.families import FAMILIES, Family, counting, dyck, navigate, tracking
 from opro_cli.embedded.training.families import draw_question as draw
-from opro_cli.embedded.training.families.boolean import reduced
-from opro_cli.embedded.training.questions import Question, normalised
+from opro_cli.embedded.training.families.boolean import ask_formula
+from opro_cli.embedded.training.questions import Question, normalize_question
 
 
 def test_formulas_are_resolved_inside_out_and_not_before_and_before_or() -> None:
-    question = reduced(("True", "or", "not", "(", "False", "or", "True", ")", "and", "False"))
+    question = ask_formula(("True", "or", "not", "(", "False", "or", "True", ")", "and", "False"))
     assert question.text == "True or not ( False or True ) and False is"
     assert question.lines == (
         "False or True = True",
@@ -35,20 +35,22 @@ def test_formulas_are_resolved_inside_out_and_not_before_and_before_or() -> None
 
 def test_walks_follow_turns_and_sides() -> None:
     walk = (navigate.Move("", 3), navigate.Move("left", 0), navigate.Move("", 2))
-    question = navigate.walked(walk, fixed=False)
+    question = navigate.ask_walk(walk, fixed=False)
     assert question.text == (
         "If you follow these instructions, do you return to the starting point? Take 3 steps."
         " Turn left. Take 2 steps.\nOptions:\n- Yes\n- No"
     )
     assert question.lines == ("3 north 0 3", "left west 0 3", "2 west -2 3")
     assert question.answers == ("Yes", "No", "No", "No")
-    sided = navigate.walked((navigate.Move("backward", 1), navigate.Move("right", 4)), fixed=True)
+    sided = navigate.ask_walk((navigate.Move("backward", 1), navigate.Move("right", 4)), fixed=True)
     assert "Always face forward. Take 1 step backward. Take 4 steps right." in sided.text
     assert sided.lines == ("1 backward 0 -1", "4 right 4 -1")
 
 
 def test_what_is_of_another_group_counts_for_nothing() -> None:
-    question = counting.counted(["a piano", "two goats", "three flutes"], [1, 0, 3], "instruments")
+    question = counting.ask_count(
+        ["a piano", "two goats", "three flutes"], [1, 0, 3], "instruments"
+    )
     asked = "I have a piano, two goats, and three flutes. How many instruments do I have?"
     assert question.text == asked
     assert question.lines == ("a piano 1", "two goats 1", "three flutes 4")
@@ -57,7 +59,7 @@ def test_what_is_of_another_group_counts_for_nothing() -> None:
 
 def test_swaps_exchange_what_two_people_have() -> None:
     things = ["red ball", "blue ball", "pink ball"]
-    question = tracking.tracked(tracking.STORIES[0], things, [(0, 1), (1, 2), (0, 1)], 2)
+    question = tracking.ask_owner(tracking.STORIES[0], things, [(0, 1), (1, 2), (0, 1)], 2)
     assert "First, Alice and Bob swap balls. Then, Bob and Claire swap balls. F" in question.text
     assert question.text.endswith(
         "Claire has the\nOptions:\n(A) red ball\n(B) blue ball\n(C) pink ball"
@@ -67,13 +69,13 @@ def test_swaps_exchange_what_two_people_have() -> None:
 
 
 def test_brackets_are_closed_from_the_last_opened() -> None:
-    question = dyck.closed(["[", "{", "}", "<"])
+    question = dyck.ask_brackets(["[", "{", "}", "<"])
     assert question.lines == ("[ : [", "{ : [ {", "} : [", "< : [ <")
     assert question.answers == ("-", "]", "} ]", "]", "> ]")
 
 
 def read_boolean(text: str) -> Question:
-    return reduced(tuple(text.split()[:-1]))
+    return ask_formula(tuple(text.split()[:-1]))
 
 
 def read_navigate(text: str) -> Question:
@@ -85,7 +87,7 @@ def read_navigate(text: str) -> Question:
         else:
             number, *_, last = words.split()
             moves.append(navigate.Move(last if fixed else "", int(number)))
-    return navigate.walked(tuple(moves), fixed)
+    return navigate.ask_walk(tuple(moves), fixed)
 
 
 def read_counting(text: str) -> Question:
@@ -101,7 +103,7 @@ def read_counting(text: str) -> Question:
             if any(thing == one or name == more for one, more in names)
         )
         counts.append(quantity if group == found[3] else 0)
-    return counting.counted(told, counts, found[3])
+    return counting.ask_count(told, counts, found[3])
 
 
 def read_tracking(text: str) -> Question:
@@ -111,11 +113,11 @@ def read_tracking(text: str) -> Question:
     swaps = [tuple(map(tracking.PEOPLE.index, pair)) for pair in pairs]
     asked = re.search(re.escape(story.end) + r" (\w+)", text)
     assert asked
-    return tracking.tracked(story, things, swaps, tracking.PEOPLE.index(asked[1]))
+    return tracking.ask_owner(story, things, swaps, tracking.PEOPLE.index(asked[1]))
 
 
 def read_dyck(text: str) -> Question:
-    return dyck.closed(text.split("Input: ")[1].split())
+    return dyck.ask_brackets(text.split("Input: ")[1].split())
 
 
 READERS: dict[Family, Callable[[str], Question]] = {
@@ -159,9 +161,9 @@ def test_half_of_the_walks_come_back() -> None:
 def test_a_real_row_that_is_drawn_is_thrown_away() -> None:
     rng = random.Random(1)
     plain = [draw(rng, "boolean").text for _ in range(500)]
-    excluded = frozenset(map(normalised, plain[:250]))
+    excluded = frozenset(map(normalize_question, plain[:250]))
     rng = random.Random(1)
-    drawn = {normalised(draw(rng, "boolean", excluded).text) for _ in range(500)}
+    drawn = {normalize_question(draw(rng, "boolean", excluded).text) for _ in range(500)}
     assert not drawn & excluded
 
 

@@ -47,14 +47,14 @@ def test_replies_packed_behind_one_prompt_are_what_each_is_alone() -> None:
     from opro_cli.embedded.training.batches import collate, encode
     from opro_cli.embedded.training.corpus import Turn
     from opro_cli.embedded.training.network import Network
-    from opro_cli.embedded.training.train import shape
+    from opro_cli.embedded.training.train import build_config
     from opro_cli.embedded.training.vocabulary import train_tokenizer
 
     turns = [Turn("one two three", ("four", "five six")), Turn("seven", ("eight nine ten", "two"))]
     words = [turn.prompt + " ".join(turn.replies) for turn in turns]
     tokenizer = train_tokenizer(words, ())
     torch.manual_seed(0)
-    network = Network(shape(tokenizer.get_vocab_size(), 64)).double()
+    network = Network(build_config(tokenizer.get_vocab_size(), 64)).double()
     rows = [encode(tokenizer, turn) for turn in turns]
     batch = collate(random.Random(0), rows)
     everywhere = torch.arange(batch.ids.numel())

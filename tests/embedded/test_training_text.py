@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.embedded.training.battery import battery
-from opro_cli.embedded.training.climb import Rule, kinds_of
+from opro_cli.embedded.training.climb import Rule, find_kinds
 from opro_cli.embedded.training.corpus import (
     LATE,
     _misspelt,
@@ -32,11 +32,11 @@ from opro_cli.embedded.training.grammar import (
     outlines,
 )
 from opro_cli.embedded.training.metaprompts import layouts, optimizer_turns, play
-from opro_cli.embedded.training.posterior import Posterior, Scored, best_of, proposals
-from opro_cli.embedded.training.questions import Question, normalised
+from opro_cli.embedded.training.posterior import Posterior, Scored, find_best, propose
+from opro_cli.embedded.training.questions import Question, normalize_question
 from opro_cli.embedded.training.workings import ALL, BUDGETS, TOP, answer, level
 
-BRACKETS = dyck.closed(["[", "{"])
+BRACKETS = dyck.ask_brackets(["[", "{"])
 
 
 def instruction(*kinds: Kind) -> Instruction:
@@ -97,7 +97,7 @@ def test_no_real_row_is_trained_on() -> None:
     assert all(holds(f"q: x {row} a:", row) for row in real)
     for turns in (scorer_turns(20230907, LATE), optimizer_turns(20230907)):
         for turn in islice(turns, 600):
-            text = normalised(turn.prompt)
+            text = normalize_question(turn.prompt)
             assert not any(holds(text, row) for row in real)
 
 
@@ -172,13 +172,13 @@ def test_a_proposal_is_the_best_of_the_variations_by_worth() -> None:
     worth = [10.0 if kind == "check" else 0.0 for kind in KINDS]
     history = [scored(50, "neutral")]
     rng = random.Random(1)
-    assert "check" in best_of(rng, "boolean", history, worth).kinds
+    assert "check" in find_best(rng, "boolean", history, worth).kinds
 
 
 def test_proposals_build_on_what_scored_well() -> None:
     rng = random.Random(3)
     history = [scored(10, "brief", "pep"), scored(90, "navigate_method", "fine")]
-    kinds = [each.kinds for each in proposals(rng, "navigate", history, 200)]
+    kinds = [each.kinds for each in propose(rng, "navigate", history, 200)]
     assert sum("fine" in each for each in kinds) > 2 * sum("brief" in each for each in kinds)
 
 
@@ -202,8 +202,8 @@ def test_the_rule_in_the_scorers_place() -> None:
     question = tracked_question()
     rule, rows = Rule("tracking", [question]), [(question.text, question.target)]
     best = "Update both people at each swap. Write each partial result. Read it twice."
-    assert kinds_of(best) == {"tracking_method", "fine", "check"}
-    assert level(kinds_of(best), "tracking") == TOP
+    assert find_kinds(best) == {"tracking_method", "fine", "check"}
+    assert level(find_kinds(best), "tracking") == TOP
     assert rule.accuracy(best, rows) == 1.0
     assert rule.accuracy("Nobody wrote this.", rows) == 0.0  # one swap: she has her C
 
@@ -211,4 +211,4 @@ def test_the_rule_in_the_scorers_place() -> None:
 def tracked_question() -> Question:
     """Alice's A goes to Bob and on to Claire, who is asked about."""
     things = ["black ball", "blue ball", "red ball"]
-    return tracking.tracked(tracking.STORIES[0], things, [(0, 1), (1, 2), (0, 1)], 2)
+    return tracking.ask_owner(tracking.STORIES[0], things, [(0, 1), (1, 2), (0, 1)], 2)

@@ -23,9 +23,9 @@ def main() -> None:
         parser.error(f"expected scorer or optimizer, found {', '.join(sorted(unknown))}")
     if importlib.util.find_spec("torch") is None:
         parser.error("training needs torch: pip install -e '.[train]'")
-    from opro_cli.embedded.training.recipes import make  # only now: it needs torch
+    from opro_cli.embedded.training.recipes import make  # here, because it needs torch
 
-    # each in a process: they know nothing of each other, and torch's seed is the process's
+    # Each in its own process: they are independent, and torch has one seed a process.
     context = multiprocessing.get_context("spawn")
     processes = []
     for role in options.roles:

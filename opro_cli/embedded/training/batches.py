@@ -1,4 +1,4 @@
-"""Turns as padded batches of token ids, with the positions that are learned and their weights."""
+"""Padded batches of token ids from turns, with the positions to learn and their weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POOL = 16  # batches sorted by length together, so that little is padding
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One turn: its ids, and for each token the reply that it is part of, 0 for the prompt."""
+    """The ids of one turn, and for each token the number of its reply, 0 for the prompt."""
 
     ids: list[int]
     replies: list[int]
@@ -29,9 +29,10 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """ids (rows, tokens); where, targets, weights: one entry for each learned position.
+    """Padded turns and the positions to learn in them.
 
-    replies: (rows, tokens) as in Encoded, or None where no prompt has more than one.
+    ids is (rows, tokens). where, targets and weights have one entry for each learned position.
+    replies is (rows, tokens) as in Encoded, or None if no prompt has several.
     """
 
     ids: Tensor
@@ -42,7 +43,7 @@ class Batch:
 
 
 def encode(tokenizer: Tokenizer, turn: Turn) -> Encoded:
-    """<s> [INST] prompt, then [/INST] reply </s> as often as there are replies."""
+    """Encode <s> [INST] prompt, then [/INST] reply </s> for each reply."""
     ids = [BOS, INST, *tokenizer.encode(turn.prompt).ids]
     replies = [0] * len(ids)
     for number, reply in enumerate(turn.replies, 1):
@@ -53,7 +54,7 @@ def encode(tokenizer: Tokenizer, turn: Turn) -> Encoded:
 
 
 def collate(rng: random.Random, rows: list[Encoded]) -> Batch:
-    """Right-padded rows; causal attention keeps the padding out of what is learned."""
+    """Pad rows on the right; causal attention keeps the padding out of what is learned."""
     width = max(len(row.ids) for row in rows)
     where, targets, weights = [], [], []
     for index, row in enumerate(rows):
@@ -80,7 +81,7 @@ def collate(rng: random.Random, rows: list[Encoded]) -> Batch:
 def batches(
     tokenizer: Tokenizer, turns: Iterator[Turn], seed: int, rows: int, longest: int
 ) -> Iterator[Batch]:
-    """Endless batches of `rows` turns, none longer than `longest` tokens."""
+    """Yield endless batches of `rows` turns, none longer than `longest` tokens."""
     rng = random.Random(f"batches {seed}")
     while True:
         pool: list[Encoded] = []

@@ -16,8 +16,8 @@ from opro_cli.embedded.training.grammar import (
     held_out,
 )
 
-# What an instruction is made of: kinds of clauses, "method" and "rule" being the family's own, a
-# "?" behind those in a wording that no training text holds.
+# The kinds of an instruction's clauses. "method" and "rule" are the family's own; "?" marks a
+# wording that occurs in no training text.
 OUTLINES = (
     "neutral?", "pep", "pep?", "brief", "brief?", "steps?", "fine", "fine?", "check", "order",
     "plan", "foreign", "method", "method?", "rule", "rule?",
@@ -32,7 +32,7 @@ OUTLINES = (
 class Probe:
     """An instruction of the battery.
 
-    outline: what it is made of, as in OUTLINES; "" for those that are quoted.
+    outline: the kinds of its clauses, as in OUTLINES; "" for quoted instructions.
     """
 
     instruction: Instruction
@@ -40,12 +40,12 @@ class Probe:
 
     @property
     def unseen(self) -> bool:
-        """Whether a clause of it is in no training text."""
+        """Whether one of its wordings occurs in no training text."""
         return "?" in self.outline
 
 
 def battery(family: Family) -> list[Probe]:
-    """Forty instructions: the empty one, the start, the paper's classics, and OUTLINES."""
+    """Return forty instructions: the empty one, the start, the paper's classics, and OUTLINES."""
     quoted = [EMPTY, Instruction((Clause("neutral", START),))]
     kinds: tuple[Kind, ...] = ("steps", "steps", "steps", "neutral")
     quoted += [

@@ -1,8 +1,8 @@
 """`python -m opro_cli.embedded.training.climb`: small OPRO runs, and two controls.
 
-One control draws its candidates from the grammar of the training text and reads no score, the other
-is the same optimizer with the scores of its list dealt out at random: an optimizer that does no
-better has learned to write instructions, not to read the list.
+One control draws its candidates from the grammar of the training text and reads no score. The other
+is the same optimizer with the scores in its list permuted: an optimizer that does no better has
+learned to write instructions, not to read the list.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ARMS: tuple[Arm, ...] = get_args(Arm)
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """What one run came to, in percent: the winner on other rows, means of thirds of the steps."""
+    """Accuracies of one run in percent: the winner on other rows, means of thirds of the steps."""
 
     winner: float
     first: float
@@ -50,20 +50,21 @@ class Climb:
 
 
 class Scorer(Protocol):
-    """Whoever says how good an instruction is."""
+    """A source of accuracies."""
 
     def accuracy(self, instruction: str, rows: Rows) -> float:
-        """Share of `rows` that are answered right under `instruction`, 0 to 1."""
+        """Return the share of `rows` that are answered right under `instruction`, 0 to 1."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """A player that is asked nothing twice."""
+    """A player that remembers which rows it answered right."""
 
     player: Player
     known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def accuracy(self, instruction: str, rows: Rows) -> float:
+        """Return the share of right answers; only new rows are asked."""
         fresh = [row for row in rows if (instruction, row[0]) not in self.known]
         right = self.player.right(instruction, fresh) if fresh else []
         for row, each in zip(fresh, right, strict=True):
@@ -72,7 +73,7 @@ class Asked:
 
 
 class Rule:
-    """What the scorer's training text says in the scorer's place, about generated questions."""
+    """The rule of the scorer's training text, applied to generated questions without a model."""
 
     def __init__(self, family: Family, questions: list[Question]) -> None:
         self._budgets = BUDGETS[family]
@@ -80,7 +81,8 @@ class Rule:
         self._known = {question.text: question for question in questions}
 
     def accuracy(self, instruction: str, rows: Rows) -> float:
-        steps = self._budgets[level(kinds_of(instruction), self._family)]
+        """Return the share of right answers after the steps that the instruction asks for."""
+        steps = self._budgets[level(find_kinds(instruction), self._family)]
         questions = [self._known[text] for text, _ in rows]
         return fmean(each.answers[min(steps, len(each.lines))] == each.target for each in questions)
 
@@ -90,16 +92,16 @@ def _kinds() -> dict[str, Kind]:
     return {wording: kind for kind, wordings in WORDINGS.items() for wording in wordings}
 
 
-def kinds_of(text: str) -> frozenset[Kind]:
-    """The kinds of the grammar's clauses that a text is made of; other sentences are nothing."""
+def find_kinds(text: str) -> frozenset[Kind]:
+    """Return the kinds of the grammar's clauses in a text; other sentences have none."""
     sentences = re.split(r"(?<=[.!?]) ", text)
     return frozenset(_kinds()[each] for each in sentences if each in _kinds())
 
 
-def listed(
+def build_trajectory(
     scores: dict[str, float], rng: random.Random, permuted: bool
 ) -> tuple[TrajectoryEntry, ...]:
-    """The best SHOWN instructions, ascending; `permuted` deals their scores out at random."""
+    """Return the best SHOWN instructions, ascending; `permuted` shuffles their scores."""
     best = sorted(scores.items(), key=lambda entry: entry[1])[-SHOWN:]
     values = [value for _, value in best]
     if permuted:
@@ -108,10 +110,10 @@ def listed(
     return tuple(sorted(entries, key=lambda entry: entry.score))
 
 
-def proposals(
+def propose(
     optimizer: Player, entries: tuple[TrajectoryEntry, ...], shown: Rows, rng: random.Random
 ) -> list[str]:
-    """What the optimizer proposes, as the tool asks it and reads it."""
+    """Ask the optimizer for instructions, with the prompt and the parser of a run."""
     strategy = OproStrategy()
     exemplars = tuple(Example(question, target, "") for question, target in shown)
     material = MetaPromptMaterial(entries, exemplars, USUAL_FORM, 100)
@@ -124,7 +126,7 @@ def proposals(
 def climb(
     scorer: Scorer, optimizer: Player, family: Family, rows: Rows, seed: int, steps: int, arm: Arm
 ) -> Climb:
-    """One run; START is measured first, the winner is the best on the run's TRAIN rows."""
+    """Do one run: START is measured first, the winner is the best on the run's TRAIN rows."""
     rng = random.Random(f"climb {seed}")
     rows = rng.sample(rows, len(rows))
     train, others = rows[:TRAIN], rows[TRAIN:]
@@ -134,8 +136,8 @@ def climb(
         if arm == "grammar":
             texts = [draw_instruction(rng, family).text for _ in range(CANDIDATES)]
         else:
-            entries = listed(scores, rng, arm == "permuted")
-            texts = proposals(optimizer, entries, rng.sample(train, EXEMPLARS), rng)
+            entries = build_trajectory(scores, rng, arm == "permuted")
+            texts = propose(optimizer, entries, rng.sample(train, EXEMPLARS), rng)
         fresh = [scorer.accuracy(text, train) for text in texts]
         scores |= dict(zip(texts, fresh, strict=True))
         means += [fmean(fresh)] if fresh else []
@@ -148,8 +150,8 @@ def climb(
     )
 
 
-def compared(family: Family, runs: dict[Arm, list[Climb]]) -> list[str]:
-    """Lines that compare the model with its controls, paired by seed."""
+def compare_arms(family: Family, runs: dict[Arm, list[Climb]]) -> list[str]:
+    """Return lines that compare the model with its controls, paired by seed."""
     lines = []
     for arm, climbs in runs.items():
         ends = [each.winner for each in climbs]
@@ -161,19 +163,21 @@ def compared(family: Family, runs: dict[Arm, list[Climb]]) -> list[str]:
     ours = runs.get("model", [])
     for arm in ("permuted", "grammar"):
         pairs = list(zip(ours, runs.get(arm, []), strict=False))
-        for what in ("winner", "last"):
-            gains = [getattr(a, what) - getattr(b, what) for a, b in pairs]
-            lines += told(f"{family}: {what}, model less {arm}", gains)
-    return lines + told(f"{family}: last third less first", [a.last - a.first for a in ours])
+        for field_name in ("winner", "last"):
+            gains = [getattr(a, field_name) - getattr(b, field_name) for a, b in pairs]
+            lines += describe_gains(f"{family}: {field_name}, model less {arm}", gains)
+    return lines + describe_gains(
+        f"{family}: last third less first", [a.last - a.first for a in ours]
+    )
 
 
-def told(what: str, gains: list[float]) -> list[str]:
-    """A line on the mean of paired differences, or none where there are none."""
+def describe_gains(label: str, gains: list[float]) -> list[str]:
+    """Return a line on the mean of paired differences, or no line without any."""
     if not gains:
         return []
     low, high = bootstrap_interval(gains, random.Random(0))
     p = sign_flip_p(gains, random.Random(0))
-    return [f"{what}: {fmean(gains):+.1f} ({low:+.1f} to {high:+.1f}), p = {p:.2g}"]
+    return [f"{label}: {fmean(gains):+.1f} ({low:+.1f} to {high:+.1f}), p = {p:.2g}"]
 
 
 def bootstrap_interval(gains: list[float], rng: random.Random) -> tuple[float, float]:
@@ -192,7 +196,7 @@ def sign_flip_p(gains: list[float], rng: random.Random) -> float:
 
 
 def main() -> None:
-    """Climb on generated questions, with `--bbh` on the real rows, with `--rule` unanswered."""
+    """Run on generated questions, with `--bbh` on the real rows, with `--rule` without a scorer."""
     parser = argparse.ArgumentParser(prog="python -m opro_cli.embedded.training.climb")
     parser.add_argument("--scorer", type=Path, default=SCORER)
     parser.add_argument("--optimizer", type=Path, default=OPTIMIZER)
@@ -219,7 +223,7 @@ def main() -> None:
             ]
             for arm in options.arms
         }
-        print("\n".join(compared(family, runs)))
+        print("\n".join(compare_arms(family, runs)))
         print(f"{family}: {time.monotonic() - began:.0f} s", flush=True)
 
 

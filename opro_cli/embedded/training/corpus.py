@@ -20,9 +20,9 @@ from opro_cli.embedded.training.grammar import (
     Instruction,
     Kind,
     outlines,
-    worded,
+    word_instruction,
 )
-from opro_cli.embedded.training.questions import normalised
+from opro_cli.embedded.training.questions import normalize_question
 from opro_cli.embedded.training.workings import BUDGETS, NEUTRAL, answer, level
 
 BBH_ROWS = Path(__file__).resolve().parents[3] / "configs" / "data"
@@ -34,7 +34,7 @@ FAMILY_FILES: dict[Family, str] = {
     "dyck": "bbh_dyck_languages.jsonl",
 }
 Shares = Mapping[Family, float]
-"""How much of the training text is about each family."""
+"""The share of each family in the training text."""
 
 EARLY: Shares = {
     "boolean": 0.22,
@@ -52,8 +52,8 @@ LATE: Shares = {
     "dyck": 0.12,
 }
 
-# How often each level is shown. Instructions of the grammar seldom ask for much working; but a
-# short working is the beginning of a long one, and only long ones teach the later steps.
+# The share of each level. Instructions of the grammar seldom ask for much working, but a short
+# working is the beginning of a long one, and only long ones teach the later steps.
 LEVEL_SHARES = (0.09, 0.09, 0.08, 0.08, 0.08, 0.08, 0.1, 0.4)
 
 USUAL_FORM = PromptFormat("Q_begin", qa_markers=True)
@@ -71,48 +71,51 @@ DENIALS = ("no", "not", "nothing", "none", "without", "don't")
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One user text and replies to it, each given without knowing the others."""
+    """One user text and independent replies to it."""
 
     prompt: str
     replies: tuple[str, ...]
 
 
 def bbh_rows(family: Family) -> list[tuple[str, str]]:
-    """(question, answer) rows of the real BIG-Bench-Hard task that the repository holds."""
+    """Return the (question, answer) rows of the real BIG-Bench-Hard task in the repository."""
     lines = (BBH_ROWS / FAMILY_FILES[family]).read_text(encoding="utf-8").splitlines()
     return [(row["input"], row["target"]) for row in map(json.loads, lines)]
 
 
 @cache
 def bbh_questions() -> frozenset[str]:
-    """The normalised questions that no training text may hold."""
-    return frozenset(normalised(text) for family in FAMILY_FILES for text, _ in bbh_rows(family))
+    """The normalized questions that must not occur in a training text."""
+    return frozenset(
+        normalize_question(text) for family in FAMILY_FILES for text, _ in bbh_rows(family)
+    )
 
 
 def scorer_prompt(instruction: str, question: str, form: PromptFormat = USUAL_FORM) -> str:
-    """The text that the embedded scorer reads when the tool asks `question`."""
+    """Return the text that the embedded scorer reads when a run asks `question`."""
     return join_messages(build_scorer_messages(question, instruction, form))
 
 
 @cache
 def _outlines(family: Family, wanted: int) -> tuple[list[tuple[Kind, ...]], list[float]]:
-    """The sequences of clauses whose level on `family` is `wanted`, and how frequent each is."""
+    """Return the kinds of clauses whose level on `family` is `wanted`, and cumulative chances."""
     chances = {k: chance for k, chance in outlines(family).items() if level(k, family) == wanted}
     return list(chances), list(accumulate(chances.values()))
 
 
-def _instruction(rng: random.Random, family: Family, wanted: int) -> Instruction:
-    """An instruction whose level on `family` is `wanted`."""
+def _draw_instruction(rng: random.Random, family: Family, wanted: int) -> Instruction:
+    """Draw an instruction whose level on `family` is `wanted`."""
     if wanted == NEUTRAL and rng.random() < 0.5:
         return rng.choice((EMPTY, Instruction((Clause("neutral", START),))))
     kinds, shares = _outlines(family, wanted)
-    return worded(rng, rng.choices(kinds, cum_weights=shares)[0])
+    return word_instruction(rng, rng.choices(kinds, cum_weights=shares)[0])
 
 
 def _misspelt(rng: random.Random, text: str) -> str:
-    """Now and then what people do to a sentence: lower case, no full stop, a comma instead.
+    """Write some sentences as people do: in lower case, without the full stop, with a comma for it.
 
-    Or a word less, so that a sentence is read by all its words and not recognised by two of them.
+    Some lose a word, so that the scorer reads all the words and does not recognise a sentence by
+    two of them.
     """
     chance = rng.random()
     if chance < 0.06:
@@ -130,10 +133,10 @@ def _misspelt(rng: random.Random, text: str) -> str:
 
 
 def draw_scorer_turn(rng: random.Random, shares: Shares) -> Turn:
-    """A question under an instruction, answered with the working that the instruction asks for."""
+    """Draw a question under an instruction, and the answer with the working that this asks for."""
     family = rng.choices(list(shares), list(shares.values()))[0]
     wanted = rng.choices(range(len(LEVEL_SHARES)), LEVEL_SHARES)[0]
-    text = _misspelt(rng, _instruction(rng, family, wanted).text)
+    text = _misspelt(rng, _draw_instruction(rng, family, wanted).text)
     question = draw_question(rng, family, bbh_questions())
     form = USUAL_FORM if rng.random() < 0.85 else rng.choice(OTHER_FORMS)
     prompt = scorer_prompt(text, question.text, form)
@@ -141,7 +144,7 @@ def draw_scorer_turn(rng: random.Random, shares: Shares) -> Turn:
 
 
 def scorer_turns(seed: int, shares: Shares) -> Iterator[Turn]:
-    """Endless turns of the scorer."""
+    """Yield endless turns of the scorer."""
     rng = random.Random(f"scorer {seed}")
     while True:
         yield draw_scorer_turn(rng, shares)

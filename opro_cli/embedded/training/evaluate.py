@@ -1,8 +1,9 @@
-"""`python -m opro_cli.embedded.training.evaluate`: what wording does to accuracy, by the runtime.
+"""`python -m opro_cli.embedded.training.evaluate`: measure how wording changes accuracy.
 
-On generated validation questions, by which the recipe is chosen, and with `--bbh` on the real rows
-that no training text holds, for the report only. Prints the table of the model card. Where several
-such processes run at once, OPENBLAS_NUM_THREADS=1 keeps their threads from waiting for each other.
+It asks generated validation questions, by which the recipe is chosen, or with `--bbh` the real
+rows, which are in no training text, for the report only. It prints the table of the model card. If
+several such processes run at once, OPENBLAS_NUM_THREADS=1 keeps their threads from waiting for each
+other.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ APART = 2.0
 
 
 def validation_questions(family: Family, count: int) -> list[Question]:
-    """Generated questions of a seed that no training uses."""
+    """Draw questions from a seed that no training uses."""
     rng = random.Random(f"validation {family}")
     return [draw_question(rng, family, bbh_questions()) for _ in range(count)]
 
 
 def validation_rows(family: Family, count: int) -> Rows:
-    """The same as rows."""
+    """Draw validation questions as (question, answer) rows."""
     return [(each.text, each.target) for each in validation_questions(family, count)]
 
 
 class Player:
-    """A checkpoint that is asked many things at once."""
+    """A checkpoint that answers many prompts at once."""
 
     def __init__(self, folder: Path) -> None:
         self._model = Mistral(load_checkpoint(folder))
@@ -51,7 +52,7 @@ class Player:
     def replies(
         self, prompts: Sequence[str], temperature: float = 0.0, seeds: Sequence[int] = ()
     ) -> list[str]:
-        """The answers in order, greedy unless there is a temperature and a seed for each."""
+        """Return the answers in order, greedy unless there is a temperature and a seed for each."""
         asked = [
             Prompt(self._format.ids(prompt), temperature, 320, seeds[index] if seeds else 0)
             for index, prompt in enumerate(prompts)
@@ -59,7 +60,7 @@ class Player:
         return [self._format.text(answer.ids) for answer in decode(self._model, asked)]
 
     def right(self, instruction: str, rows: Rows) -> list[bool]:
-        """For each row whether the reply ends in the gold answer."""
+        """Return for each row whether the reply ends in the gold answer."""
         replies = self.replies([scorer_prompt(instruction, question) for question, _ in rows])
         return [
             reply.endswith(f"The answer is {target}.")
@@ -67,28 +68,28 @@ class Player:
         ]
 
     def accuracy(self, instruction: str, rows: Rows) -> float:
-        """Share of `rows` that are answered right, 0 to 1."""
+        """Return the share of `rows` that are answered right, 0 to 1."""
         return fmean(self.right(instruction, rows))
 
 
 def report(folder: Path, family: Family, count: int, bbh: bool) -> None:
-    """Print every instruction with its level and accuracy in percent, and what they come to."""
+    """Print every instruction with its level and accuracy in percent, and a summary."""
     player = Player(folder)
     rows = bbh_rows(family) if bbh else validation_rows(family, count)
     probes = battery(family)
     accuracies = [100 * player.accuracy(probe.instruction.text, rows) for probe in probes]
     print(f"\n{family}, {'BBH' if bbh else 'generated'}, n = {len(rows)}\n")
     print("| level | accuracy | instruction |\n|---|---|---|")
-    told = sorted(zip(accuracies, probes, strict=True), key=lambda each: -each[0])
-    for accuracy, probe in told:
+    ranked = sorted(zip(accuracies, probes, strict=True), key=lambda each: -each[0])
+    for accuracy, probe in ranked:
         mark = " (U)" if probe.unseen else ""
         reached = level(probe.instruction.kinds, family)
         print(f"| {reached} | {accuracy:.1f} | {probe.instruction.text or '(empty)'}{mark} |")
-    print(f"\n{'; '.join(findings(family, probes, accuracies))}", flush=True)
+    print(f"\n{'; '.join(summarize_landscape(family, probes, accuracies))}", flush=True)
 
 
-def findings(family: Family, probes: list[Probe], accuracies: list[float]) -> list[str]:
-    """What a landscape is asked for: range, plateaus, classics, rarity, unseen wordings, pep."""
+def summarize_landscape(family: Family, probes: list[Probe], accuracies: list[float]) -> list[str]:
+    """Summarize a landscape: range, plateaus, classics, rarity, unseen wordings, pep talk."""
     reached = [level(probe.instruction.kinds, family) for probe in probes]
     of_level = [
         fmean(a for a, at in zip(accuracies, reached, strict=True) if at == wanted)

@@ -1,4 +1,4 @@
-"""The instructions of the training text: one to three clauses, each of one kind, variously put."""
+"""Instructions of the training text: one to three clauses, each of one kind, in many wordings."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ CLASSICS = (
     "A little bit of arithmetic and a logical approach will help us quickly arrive at the solution"
     " to this problem.",
 )
-"""Of the paper's Table 1: the baseline, and the best found by three of its optimizers."""
+"""Instructions of the paper's Table 1: the baseline and the best of three optimizers."""
 
 
 def _each(*parts: str) -> list[str]:
-    """Every combination of the alternatives in `parts`; alternatives are separated by bars."""
+    """Return all combinations of the alternatives in `parts`, which are separated by bars."""
     return [" ".join(words).strip() for words in product(*(part.split("|") for part in parts))]
 
 
@@ -204,7 +204,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One sentence of an instruction and what kind of advice it is."""
+    """One sentence of an instruction, and the kind of its advice."""
 
     kind: Kind
     text: str
@@ -212,21 +212,23 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An instruction as the tool would show it, and the clauses it is made of."""
+    """An instruction of several clauses."""
 
     clauses: tuple[Clause, ...]
 
     @property
     def text(self) -> str:
+        """The instruction as a run shows it."""
         return " ".join(clause.text for clause in self.clauses)
 
     @property
     def kinds(self) -> frozenset[Kind]:
+        """The kinds of its clauses."""
         return frozenset(clause.kind for clause in self.clauses)
 
 
 def held_out(kind: Kind) -> list[str]:
-    """The fifth of the wordings that no scorer text is trained on; never START or a classic."""
+    """Return the fifth of the wordings that the scorer never sees; never START or a classic."""
     shuffled = sorted(set(WORDINGS[kind]) - {START, *CLASSICS})
     random.Random(f"held out {kind}").shuffle(shuffled)
     return shuffled[: len(shuffled) // 5]
@@ -239,13 +241,13 @@ _TRAINED: dict[Kind, list[str]] = {
 
 
 def draw_clause(rng: random.Random, kind: Kind) -> Clause:
-    """A wording of `kind` that is not held out."""
+    """Draw a wording of `kind` that is not held out."""
     return Clause(kind, rng.choice(_TRAINED[kind]))
 
 
 @cache
 def clause_weights(family: Family) -> dict[Kind, float]:
-    """How often each kind of clause is written about questions of `family`."""
+    """Return how often each kind of clause occurs with questions of `family`."""
     weights: dict[Kind, float] = dict.fromkeys(KINDS, 1.0)
     weights |= {"neutral": 0.5, "pep": 0.8, "brief": 0.6, "foreign": 0.6}
     for each in FAMILIES:
@@ -256,7 +258,7 @@ def clause_weights(family: Family) -> dict[Kind, float]:
 
 @cache
 def outlines(family: Family) -> dict[tuple[Kind, ...], float]:
-    """How often each sequence of one to three different kinds makes an instruction on `family`."""
+    """Return the chance of each sequence of one to three different kinds on `family`."""
     weights = clause_weights(family)
     whole = sum(weights.values())
     chances: dict[tuple[Kind, ...], float] = {}
@@ -270,15 +272,15 @@ def outlines(family: Family) -> dict[tuple[Kind, ...], float]:
     return chances
 
 
-def worded(rng: random.Random, kinds: tuple[Kind, ...]) -> Instruction:
-    """An instruction of these kinds of clauses, in wordings that are not held out."""
+def word_instruction(rng: random.Random, kinds: tuple[Kind, ...]) -> Instruction:
+    """Draw wordings of these kinds of clauses that are not held out."""
     return Instruction(tuple(draw_clause(rng, kind) for kind in kinds))
 
 
 def draw_instruction(rng: random.Random, family: Family) -> Instruction:
-    """One to three clauses of different kinds, as the grammar writes them on `family`."""
+    """Draw one to three clauses of different kinds, as frequent as the grammar has them."""
     kinds, shares = _cumulative(family)
-    return worded(rng, rng.choices(kinds, cum_weights=shares)[0])
+    return word_instruction(rng, rng.choices(kinds, cum_weights=shares)[0])
 
 
 @cache

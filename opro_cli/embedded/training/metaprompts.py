@@ -1,8 +1,8 @@
 """The optimizer's training text: OPRO meta-prompts and the instructions proposed after each.
 
-Each search that is played has scores of its own hidden utility, so no instruction is good by
-itself: only the list tells what helps. The meta-prompts are written by the strategies of the tool,
-in every layout and format that it knows.
+Each simulated search scores by a hidden utility of its own, so no instruction is good by itself:
+only the list shows what helps. The strategies of a run write the meta-prompts, in every layout and
+format.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from opro_cli.embedded.training.grammar import (
     Kind,
     draw_instruction,
 )
-from opro_cli.embedded.training.posterior import Scored, proposals
+from opro_cli.embedded.training.posterior import Scored, propose
 from opro_cli.strategies import opro
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
@@ -34,19 +34,19 @@ from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 DESCRIPTIONS = ("grade school math", "logic", "counting", "navigation", "bracket", "reasoning")
 STEPS = (3, 12)
 PROPOSALS = 4
-"""Of a search that is played: how many steps, drawn in between, and proposals in each."""
+"""The least and the most steps of a simulated search, and the proposals in each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A strategy's meta-prompt, and the marks around an instruction in the reply to it."""
+    """A strategy, and the marks around an instruction in the reply to its meta-prompt."""
 
     strategy: MetaPromptStrategy
     marks: tuple[str, str]
 
 
 def layouts(form: PromptFormat) -> list[tuple[Layout, float]]:
-    """Every layout that the tool writes at `form`, and how often it is shown."""
+    """Return every layout that a run can use at `form`, and the share of each."""
     tag = opro.wanted(form).tag
     tagged = (f"<{tag}>", f"</{tag}>")
     known = [
@@ -62,7 +62,7 @@ def layouts(form: PromptFormat) -> list[tuple[Layout, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Utility:
-    """What an instruction is worth, in points: a sum over its clauses, and more for a pair."""
+    """A hidden utility in points: a sum over clauses, and a bonus for one pair of kinds."""
 
     base: float
     effects: dict[Kind, float]
@@ -70,14 +70,14 @@ class Utility:
     synergy: float
 
     def score(self, rng: random.Random, instruction: Instruction, spread: float) -> float:
-        """Its measured score, 0 to 100."""
+        """Return the score of `instruction`, 0 to 100, with Gaussian noise of `spread`."""
         value = self.base + sum(self.effects[clause.kind] for clause in instruction.clauses)
         value += self.synergy * (self.together <= instruction.kinds) + rng.gauss(0, spread)
         return min(100.0, max(0.0, value))
 
 
 def draw_utility(rng: random.Random) -> Utility:
-    """A third of the kinds do nothing, as pep talk does."""
+    """Draw a utility; a third of the kinds have no effect, as pep talk has none."""
     scale = rng.uniform(4, 18)
     effects = {kind: rng.gauss(0, scale) * (rng.random() < 0.67) for kind in KINDS}
     together = frozenset(rng.sample(KINDS, 2))
@@ -85,7 +85,7 @@ def draw_utility(rng: random.Random) -> Utility:
 
 
 def play(rng: random.Random, family: Family) -> Iterator[tuple[list[Scored], list[Instruction]]]:
-    """A search on a hidden utility: what was listed at a step, ascending, and proposed then."""
+    """Simulate a search; yield the list at each step, ascending, and the proposals after it."""
     utility = draw_utility(rng)
     spread = rng.choice((0.0, 2.0, 5.0))
     shown = rng.choice((8, 8, 8, 8, 10, 12, 16, 20))
@@ -99,36 +99,36 @@ def play(rng: random.Random, family: Family) -> Iterator[tuple[list[Scored], lis
     measure(rng.choices(begun, (0.15, 0.6, 0.25))[0])
     for _ in range(rng.randint(*STEPS)):
         listed = sorted(scored.values(), key=lambda entry: entry.score)[-shown:]
-        proposed = proposals(rng, family, listed, PROPOSALS)
+        proposed = propose(rng, family, listed, PROPOSALS)
         yield listed, proposed
         for proposal in proposed:
             measure(proposal)
 
 
 def optimizer_turns(seed: int) -> Iterator[Turn]:
-    """Endless turns of the optimizer; those of a dozen searches mixed."""
+    """Yield endless turns of the optimizer, those of a dozen searches mixed."""
     rng = random.Random(f"optimizer {seed}")
     while True:
         families = [rng.choice(FAMILIES) for _ in range(12)]
         steps = [(family, *step) for family in families for step in play(rng, family)]
         rng.shuffle(steps)
         for family, listed, proposed in steps:
-            yield written(rng, family, listed, proposed)
+            yield write_turn(rng, family, listed, proposed)
 
 
-def written(
+def write_turn(
     rng: random.Random, family: Family, listed: list[Scored], proposed: list[Instruction]
 ) -> Turn:
-    """The meta-prompt in one of the layouts, and replies in the marks that it asks for."""
+    """Write the meta-prompt in one of the layouts, and replies in the marks that it asks for."""
     form = USUAL_FORM if rng.random() < 0.75 else rng.choice(OTHER_FORMS)
     known = layouts(form)
     layout = rng.choices([each for each, _ in known], [share for _, share in known])[0]
     count = rng.choice((0, 0, 0, 1, 1, 2, 3))
     questions = [draw_question(rng, family, bbh_questions()) for _ in range(count)]
-    told = rng.choice((str, str.lower))  # as the rows have it, or as the metric compares it
+    respell = rng.choice((str, str.lower))  # as in the rows, or as the metric compares it
     material = MetaPromptMaterial(
         trajectory=tuple(_entry(rng, entry) for entry in listed),
-        exemplars=tuple(Example(each.text, told(each.target), "") for each in questions),
+        exemplars=tuple(Example(each.text, respell(each.target), "") for each in questions),
         format=form,
         score_buckets=rng.choice((100, 100, 100, 20, None)),
         description=rng.choice(DESCRIPTIONS),
@@ -139,7 +139,7 @@ def written(
 
 
 def _entry(rng: random.Random, entry: Scored) -> TrajectoryEntry:
-    """A line of the list; now and then one that was stopped early, as the tool writes it."""
+    """Build a line of the list; one in twenty is of a candidate that was pruned."""
     score, text = entry.score / 100, entry.instruction.text
     if rng.random() < 0.95:
         return TrajectoryEntry(text, score)
@@ -148,7 +148,7 @@ def _entry(rng: random.Random, entry: Scored) -> TrajectoryEntry:
 
 
 def layout_phrases() -> tuple[str, ...]:
-    """What the layouts always say in the same words, and the questions' own phrases."""
+    """Return the sentences that the layouts never vary, and the questions' own phrases."""
     positions: tuple[Position, ...] = ("Q_begin", "A_begin")
     words = [opro.wanted(PromptFormat(position, qa_markers=True)) for position in positions]
     return (

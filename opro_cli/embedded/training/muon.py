@@ -14,10 +14,10 @@ MOMENTUM = 0.95
 WEIGHT_DECAY = 0.1
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Matrices (count, rows, columns) with their singular values brought near 1.
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Bring the singular values of matrices (count, rows, columns) near 1.
 
-    Five Newton-Schulz steps with the coefficients of the article.
+    Takes five Newton-Schulz steps with the coefficients of the article.
     """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -29,7 +29,7 @@ def orthogonal(matrices: Tensor) -> Tensor:
 
 
 class Muon:
-    """Updates of two-dimensional weights; those of one shape are computed together."""
+    """The optimizer of two-dimensional weights; those of one shape are updated together."""
 
     def __init__(self, weights: list[nn.Parameter]) -> None:
         shapes = dict.fromkeys(weight.shape for weight in weights)
@@ -38,11 +38,13 @@ class Muon:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One update at learning rate `rate`, from the weights' gradients."""
+        """Update the weights from their gradients at learning rate `rate`."""
         for group, momentum in zip(self._groups, self._momenta, strict=True):
             gradients = torch.stack([weight.grad for weight in group])
             momentum.lerp_(gradients, 1 - MOMENTUM)
             rows, columns = group[0].shape
-            updates = orthogonal(gradients.lerp(momentum, MOMENTUM)) * max(1, rows / columns) ** 0.5
+            updates = (
+                orthogonalize(gradients.lerp(momentum, MOMENTUM)) * max(1, rows / columns) ** 0.5
+            )
             for weight, update in zip(group, updates, strict=True):
                 weight.mul_(1 - rate * WEIGHT_DECAY).add_(update, alpha=-rate)

@@ -24,19 +24,20 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return x of the same shape, normed."""
         return functional.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """RoPE as transformers lays it out: the halves of a head are the two coordinates."""
+    """Apply RoPE as transformers does: the halves of a head are the two coordinates."""
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 def apart(replies: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions (batch, tokens) and what sees what (batch, tokens, tokens) of several replies.
+    """Return positions (batch, tokens) and a mask (batch, tokens, tokens) for several replies.
 
-    Each reply sees the prompt and itself, and stands where it would stand were it the only one.
+    Each reply sees the prompt and itself, at the positions that it would have as the only one.
     """
     index = torch.arange(replies.shape[1])
     prompt = (replies == 0).cumprod(1).sum(1, keepdim=True)
@@ -62,6 +63,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(self.heads * self.head_dim, hidden, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor | None) -> Tensor:
+        """Attend where `seen` (batch, 1, tokens, tokens) is true; None is causal attention."""
         batch, tokens, _ = x.shape
         groups = self.heads // self.kv_heads
 
@@ -92,6 +94,7 @@ class SwiGLU(nn.Module):
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
         out: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
         return out
 
@@ -107,6 +110,7 @@ class Block(nn.Module):
         self.mlp = SwiGLU(config)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, seen: Tensor | None) -> Tensor:
+        """Add attention and the gated layer to x; see `Attention.forward`."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin, seen)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
@@ -127,6 +131,7 @@ class Body(nn.Module):
         self.register_buffer("sin", torch.cat((angles, angles), -1).sin(), persistent=False)
 
     def forward(self, ids: Tensor, replies: Tensor | None) -> Tensor:
+        """Return hidden states (batch, tokens, hidden); replies as in `Network.forward`."""
         tokens = ids.shape[1]
         cos, sin, seen = self.cos[:tokens], self.sin[:tokens], None
         if replies is not None:
@@ -140,7 +145,7 @@ class Body(nn.Module):
 
 
 class Network(nn.Module):
-    """(batch, tokens) ids to logits at the positions asked for; input and output table are one."""
+    """The whole network; its input and output embeddings are the same table."""
 
     def __init__(self, config: MistralConfig) -> None:
         super().__init__()
@@ -153,10 +158,10 @@ class Network(nn.Module):
                 weight.data /= (2 * config.num_hidden_layers) ** 0.5
 
     def forward(self, ids: Tensor, where: Tensor, replies: Tensor | None = None) -> Tensor:
-        """Logits (positions, vocabulary) at flat indices `where` of the (batch * tokens) grid.
+        """Return logits (positions, vocabulary) at flat indices `where` of (batch * tokens).
 
-        replies: (batch, tokens), which reply to the row's prompt each token is part of, 0 for the
-        prompt; None where there is one reply.
+        replies is (batch, tokens): the number of each token's reply to the row's prompt, 0 for the
+        prompt; None if there is one reply.
         """
         hidden = self.model(ids, replies).flatten(0, 1)[where]
         return functional.linear(hidden, self.model.embed_tokens.weight)

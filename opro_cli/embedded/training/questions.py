@@ -1,4 +1,4 @@
-"""A generated question together with its whole working, and how to tell questions apart."""
+"""Generated questions with their whole working."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from functools import cache
 class Question:
     """A question in the form of a BIG-Bench-Hard family, worked through to the end.
 
-    lines: the working, a line for each step. answers: what one would answer after no step, after
-    the first, and so on; the last of them is the gold answer. about: whom it is asked about, ""
-    for nobody.
+    Attributes:
+        text: The question itself.
+        lines: The working, a line for each step.
+        answers: The answer after no step, after the first, and so on; the last is the gold answer.
+        about: The person whom it asks about, or "".
     """
 
     text: str
@@ -24,14 +26,15 @@ class Question:
 
     @property
     def target(self) -> str:
+        """The gold answer."""
         return self.answers[-1]
 
 
 Draw = Callable[[random.Random], Question]
 
 
-def normalised(text: str) -> str:
-    """Text for comparing questions: lower case, single spaces."""
+def normalize_question(text: str) -> str:
+    """Return `text` in lower case with single spaces, to compare questions."""
     return " ".join(text.lower().split())
 
 
@@ -41,10 +44,10 @@ def _lengths(texts: frozenset[str]) -> frozenset[int]:
 
 
 def draw_unseen(rng: random.Random, draw: Draw, excluded: frozenset[str]) -> Question:
-    """A question that neither is nor ends in one of the normalised `excluded`."""
+    """Draw a question that neither is nor ends in one of the normalized `excluded`."""
     while True:
         question = draw(rng)
-        words = normalised(question.text).split()
+        words = normalize_question(question.text).split()
         ends = (" ".join(words[-length:]) for length in _lengths(excluded))
         if excluded.isdisjoint(ends):
             return question

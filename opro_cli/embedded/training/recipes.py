@@ -1,4 +1,4 @@
-"""The two checkpoints that ship, and how each is made."""
+"""The recipes of the two checkpoints that ship."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ RECIPES = {
 
 
 def make(role: str, folder: Path, steps: int | None = None) -> None:
-    """Train the checkpoint of `role` into `folder`; steps: of each stage, for a trial."""
+    """Train the checkpoint of `role` into `folder`; `steps` shortens each stage for a trial."""
     train(RECIPES[role], folder, steps)

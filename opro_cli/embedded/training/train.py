@@ -1,4 +1,4 @@
-"""From nothing to a checkpoint: tokenizer, weights, config; a fixed function of the seed."""
+"""Training of a checkpoint from nothing: tokenizer, weights, config, a function of the seed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,13 @@ HELD = 200  # steps until the rates begin to fall
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """So many steps on endless text, which is a function of a seed.
+    """A number of steps on endless text.
 
-    cools: whether the learning rates go to nothing at its end. rate: times what they would be.
+    Attributes:
+        turns: Returns the text for a seed.
+        steps: How many batches are learned from.
+        cools: Whether the learning rates go to zero at its end.
+        rate: A factor on the learning rates.
     """
 
     turns: Callable[[int], Iterator[Turn]]
@@ -44,11 +48,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one checkpoint is made.
+    """The recipe of one checkpoint.
 
-    phrases: what its tokenizer takes for one token. rows: turns in a step. window: tokens; the
-    sliding window and the longest training sequence. reply_tokens: of an ordinary reply, see
-    loss_of.
+    Attributes:
+        stages: What is learned from, in order.
+        phrases: Texts that are one token each.
+        rows: Turns in a step.
+        window: Tokens of the sliding window, and of the longest training sequence.
+        reply_tokens: Tokens of an ordinary reply, see `compute_loss`.
     """
 
     stages: tuple[Stage, ...]
@@ -66,8 +73,8 @@ CHAT_TEMPLATE = (
 )
 
 
-def shape(vocabulary: int, window: int) -> MistralConfig:
-    """About 0.9 million parameters."""
+def build_config(vocabulary: int, window: int) -> MistralConfig:
+    """Build the config of a network with about 0.9 million parameters."""
     return MistralConfig(
         vocab_size=vocabulary,
         hidden_size=128,
@@ -86,20 +93,22 @@ def shape(vocabulary: int, window: int) -> MistralConfig:
     )
 
 
-def schedule(step: int, end: int | None) -> float:
-    """Share of the learning rates: warm-up, inverse square root, to nothing in the last quarter.
+def compute_rate(step: int, end: int | None) -> float:
+    """Return the share of the learning rates at a step.
 
-    Batches this small need a lower rate the longer they are learned from. end: None: do not cool.
+    It rises during WARM_UP, falls with the inverse square root, because batches this small need a
+    lower rate the longer they are learned from, and goes to zero in the last quarter before `end`;
+    with None it does not.
     """
     decay: float = (HELD / max(HELD, step + 1)) ** 0.5
     cooled = 1.0 if end is None else min(1.0, 4 * (end - step) / end)
     return min(1.0, (step + 1) / WARM_UP) * decay * cooled
 
 
-def loss_of(network: Network, batch: Batch, reply_tokens: int) -> Tensor:
-    """Weighted cross-entropy, in nats; its sum over an ordinary batch's number of tokens.
+def compute_loss(network: Network, batch: Batch, reply_tokens: int) -> Tensor:
+    """Return the sum of the weighted cross-entropy in nats over an ordinary batch's tokens.
 
-    A mean would let the few tokens of a batch of short, unpredictable answers count for more.
+    A mean would give more weight to the few tokens of a batch of short, unpredictable answers.
     """
     logits = network(batch.ids, batch.where, batch.replies)
     losses = functional.cross_entropy(logits, batch.targets, reduction="none")
@@ -109,8 +118,8 @@ def loss_of(network: Network, batch: Batch, reply_tokens: int) -> Tensor:
 def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SEED) -> None:
     """Train and write the checkpoint to `folder`; progress goes to stderr.
 
-    On one thread: the two checkpoints are trained side by side, and sums do not depend on how many
-    cores there are. steps: of each stage, instead of the recipe's.
+    It uses one thread, because the two checkpoints are trained side by side, and because sums then
+    do not depend on the number of cores. `steps` replaces those of each stage.
     """
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -118,7 +127,7 @@ def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SE
     sample = islice(recipe.stages[0].turns(seed), 6000)
     texts = [turn.prompt + "".join(turn.replies) for turn in sample]
     tokenizer = train_tokenizer(texts, recipe.phrases)
-    network = Network(shape(tokenizer.get_vocab_size(), recipe.window))
+    network = Network(build_config(tokenizer.get_vocab_size(), recipe.window))
     lengths = [steps or stage.steps for stage in recipe.stages]
     for number, stage in enumerate(recipe.stages):
         if number:
@@ -126,7 +135,7 @@ def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SE
         rows = batches(tokenizer, stage.turns(seed + number), seed, recipe.rows, recipe.window)
         first, end = sum(lengths[:number]), sum(lengths[: number + 1])
         cooled = end if stage.cools else None
-        rates = [stage.rate * schedule(step, cooled) for step in range(first, end)]
+        rates = [stage.rate * compute_rate(step, cooled) for step in range(first, end)]
         for step, loss in learn(network, recipe.reply_tokens, rows, rates):
             print(f"{folder.name}: step {step} loss {loss:.4f}", file=sys.stderr, flush=True)
             save(folder, network, tokenizer)
@@ -135,9 +144,9 @@ def train(recipe: Recipe, folder: Path, steps: int | None = None, seed: int = SE
 def learn(
     network: Network, reply_tokens: int, rows: Iterator[Batch], rates: list[float]
 ) -> Iterator[tuple[int, float]]:
-    """A step for each of `rates`; after every 500 and the last, how many there were and the loss.
+    """Take a step for each of `rates`; yield its number and the loss every 500 steps and last.
 
-    rates: shares of the learning rates. The loss is a mean over some fifty steps.
+    rates are shares of the learning rates. The loss is a mean over some fifty steps.
     """
     named = dict(network.named_parameters())
     matrices = [each for name, each in named.items() if each.ndim == 2 and "embed" not in name]
@@ -148,7 +157,7 @@ def learn(
     mean = 0.0
     for step, rate in enumerate(rates, 1):
         group["lr"] = ADAM_RATE * rate
-        loss = loss_of(network, next(rows), reply_tokens)
+        loss = compute_loss(network, next(rows), reply_tokens)
         loss.backward()
         adam.step()
         muon.step(MUON_RATE * rate)
@@ -159,13 +168,13 @@ def learn(
 
 
 def load(folder: Path, network: Network) -> None:
-    """Go on with the weights that were saved: rounded, so that a stage can be repeated alone."""
+    """Load the saved weights; they are rounded, so that a stage can be repeated alone."""
     saved = load_file(folder / "model.safetensors")
     network.load_state_dict({name: weight.float() for name, weight in saved.items()})
 
 
 def save(folder: Path, network: Network, tokenizer: Tokenizer) -> None:
-    """The standard layout: config.json, model.safetensors (float16), tokenizer files."""
+    """Write the standard layout: config.json, model.safetensors (float16), tokenizer files."""
     weights = {name: weight.detach().half() for name, weight in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     network.config.write(folder / "config.json")

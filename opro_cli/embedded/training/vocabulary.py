@@ -1,4 +1,4 @@
-"""The tokenizer: byte-level BPE trained on the generated text, and phrases that never change."""
+"""The tokenizer: byte-level BPE trained on the generated text, and fixed phrases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ SPECIAL = ("<pad>", "<s>", "</s>", "[INST]", "[/INST]")
 SIZE = 1536
 # <INS> and </INS>, whole signed numbers, words with their leading space, newlines, single marks
 UNITS = r"</?INS>| ?-?[0-9]+| ?[A-Za-z]+(?:'[a-z]+)?|\n+| ?[^\sA-Za-z0-9]|\s"
-# numbers as one token make an addition one look-up; shown often enough that all get merged
+# A number as one token makes an addition one look-up; frequent enough that all get merged.
 NUMBERS = [f" {number}" for number in range(-60, 61)] + [str(number) for number in range(101)]
 
 
 def train_tokenizer(texts: Iterable[str], phrases: Sequence[str]) -> Tokenizer:
-    """A tokenizer whose first ids are SPECIAL, in that order, and whose last are `phrases`.
+    """Train a tokenizer whose first ids are SPECIAL, in that order, and whose last are `phrases`.
 
-    A phrase is what is always said in the same words about questions of a kind, never part of an
-    instruction. As one token each, they cut what is read by a third.
+    A phrase is a sentence that never varies in questions of a kind and never occurs in an
+    instruction. As one token each, they shorten the prompts by a third.
     """
-    words = [_without(text, phrases) for text in texts]
+    words = [_remove_phrases(text, phrases) for text in texts]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -40,7 +40,7 @@ def train_tokenizer(texts: Iterable[str], phrases: Sequence[str]) -> Tokenizer:
     return tokenizer
 
 
-def _without(text: str, phrases: Sequence[str]) -> str:
+def _remove_phrases(text: str, phrases: Sequence[str]) -> str:
     for phrase in sorted(phrases, key=len, reverse=True):
         text = text.replace(phrase, "\n")
     return text

@@ -1,8 +1,8 @@
-"""What an answer looks like under an instruction: how much of the working is written.
+"""Answers under an instruction: how much of the working is written.
 
-The whole of what wording does to accuracy comes from here. Each clause of an instruction adds to
-or takes from a level, the level says how many steps are worked through, and the answer is what
-stands after the last of them: right where the question had no more steps, else by luck.
+The effect of wording on accuracy comes entirely from here. Each clause of an instruction raises or
+lowers a level, the level sets how many steps are worked through, and the answer is the result after
+the last of them: right if the question has no more steps, else by luck.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from opro_cli.embedded.training.questions import Question
 
 TOP = 7
 NEUTRAL = 1
-"""The level of an instruction that says nothing of use."""
+"""The level of an instruction without useful advice."""
 ALL = 99
 
 BUDGETS: dict[Family, tuple[int, ...]] = {
@@ -26,10 +26,10 @@ BUDGETS: dict[Family, tuple[int, ...]] = {
     "tracking": (0, 1, 2, 3, 4, 5, 6, ALL),
     "dyck": (0, 4, 6, 8, 10, 13, 16, 20),
 }
-"""How many steps are worked through at each level, 0 to TOP."""
+"""The number of steps that are worked through at each level, 0 to TOP."""
 
-# What each family's own method and rule and the general advice are worth; what is not named is
-# worth nothing. No two clauses together reach the top, and what does best differs by family.
+# The levels that each family's own method and rule and the general advice add; other kinds add
+# none. No two clauses together reach the top, and the best ones differ by family.
 EFFECTS: dict[Family, dict[str, int]] = {
     "boolean": {"method": 3, "rule": 2, "fine": 1, "check": 1, "steps": 1, "order": -1},
     "navigate": {"method": 2, "rule": 2, "fine": 2, "steps": 1, "order": 1, "plan": -1},
@@ -43,7 +43,7 @@ FOREIGN = -1
 
 @cache
 def effects(family: Family) -> dict[Kind, int]:
-    """How many levels a clause of each kind is worth on questions of `family`."""
+    """Return the levels that a clause of each kind adds on questions of `family`."""
     worth: dict[Kind, int] = dict.fromkeys(KINDS, 0)
     worth |= {"brief": BRIEF, "foreign": FOREIGN}
     for each in FAMILIES:
@@ -55,19 +55,19 @@ def effects(family: Family) -> dict[Kind, int]:
 
 
 def level(kinds: Iterable[Kind], family: Family) -> int:
-    """How much working clauses of these kinds ask for on questions of `family`, 0 to TOP."""
+    """Return the level, 0 to TOP, that clauses of these kinds ask for on `family`."""
     worth = effects(family)
     return min(TOP, max(0, NEUTRAL + sum(worth[kind] for kind in kinds)))
 
 
 def answer(question: Question, steps: int) -> str:
-    """The reply after so many steps of working; starts with a space, ends "The answer is X.".
+    """Return the reply after `steps` steps: it starts with a space and ends "The answer is X.".
 
-    Before the answer it names whom the question is about: without, the whole working of who has
-    what was right and the answer still by chance.
+    Before the answer it names the person whom the question is about. Without the name, networks
+    got the whole working right and still guessed the answer.
     """
-    told = "All" if steps == ALL else steps
+    count = "All" if steps == ALL else steps
     lines = [f" {at} {line};" for at, line in enumerate(question.lines[:steps], 1)]
     about = f" {question.about}:" if question.about else ""
     result = question.answers[min(steps, len(question.lines))]
-    return f" {told} steps:{''.join(lines)}{about} The answer is {result}."
+    return f" {count} steps:{''.join(lines)}{about} The answer is {result}."

@@ -17,7 +17,7 @@ Family = Literal["boolean", "navigate", "counting", "tracking", "dyck"]
 FAMILIES: tuple[Family, ...] = ("boolean", "navigate", "counting", "tracking", "dyck")
 
 PHRASES = tuple(dict.fromkeys((*navigate.PHRASES, *tracking.PHRASES, *dyck.PHRASES)))
-"""What questions of a kind always say in the same words."""
+"""Sentences that never vary in questions of a kind."""
 
 _DRAWS: dict[Family, Draw] = {
     "boolean": draw_boolean,
@@ -31,5 +31,5 @@ _DRAWS: dict[Family, Draw] = {
 def draw_question(
     rng: random.Random, family: Family, excluded: frozenset[str] = frozenset()
 ) -> Question:
-    """A question of `family` that neither is nor ends in one of the normalised `excluded`."""
+    """Draw a question of `family` that neither is nor ends in one of the normalized `excluded`."""
     return draw_unseen(rng, _DRAWS[family], excluded)

@@ -11,38 +11,38 @@ Formula = tuple[str, ...]
 
 
 def draw_boolean(rng: random.Random) -> Question:
-    """A formula of mostly eight tokens, the length of the real family."""
+    """Draw a formula of mostly eight tokens, the length of the real family."""
     size = rng.choices((8, 5, 6, 7, 9, 10), (0.8, 0.03, 0.04, 0.05, 0.05, 0.03))[0]
     formula: list[str] = []
     while len(formula) != size:
-        formula = _formula(rng, rng.choice((1, 2, 2, 3, 3, 3, 4, 4)))
-    return reduced(tuple(formula))
+        formula = _draw_formula(rng, rng.choice((1, 2, 2, 3, 3, 3, 4, 4)))
+    return ask_formula(tuple(formula))
 
 
-def reduced(formula: Formula) -> Question:
-    """The question about `formula`: a line for what is resolved, a line for what is left, in turn.
+def ask_formula(formula: Formula) -> Question:
+    """Build the question about `formula`: lines for what is resolved and what is left, in turn.
 
-    Who stops half-way answers the value resolved last, or the first that still stands.
+    An answer half-way is the value resolved last, or the first that is left.
     """
-    lines, answers = [], [_first_value(formula)]
+    lines, answers = [], [_find_first_value(formula)]
     left = formula
     while len(left) > 1:
-        start, end, value = _next(left)
+        start, end, value = _find_next(left)
         lines.append(f"{' '.join(left[start:end])} = {value}")
         left = (*left[:start], value, *left[end:])
         lines.append(" ".join(left))
-        answers += [value, _first_value(left)]
+        answers += [value, _find_first_value(left)]
     return Question(" ".join([*formula, "is"]), tuple(lines), tuple(answers))
 
 
-def _first_value(formula: Formula) -> str:
+def _find_first_value(formula: Formula) -> str:
     return next(word for word in formula if word in TRUTH)
 
 
-def _next(formula: Formula) -> tuple[int, int, str]:
-    """Where the part that is resolved next starts and ends, and its value.
+def _find_next(formula: Formula) -> tuple[int, int, str]:
+    """Return the start and end of the part to resolve next, and its value.
 
-    Innermost brackets first; in them `not` (the one beside its operand), then `and`, then `or`.
+    Innermost brackets come first; in them `not` (the one beside its operand), then `and`, `or`.
     """
     start, end = 0, len(formula)
     if ")" in formula:
@@ -61,13 +61,13 @@ def _next(formula: Formula) -> tuple[int, int, str]:
     return start + at, start + at + 3, value
 
 
-def _formula(rng: random.Random, leaves: int) -> list[str]:
+def _draw_formula(rng: random.Random, leaves: int) -> list[str]:
     if leaves == 1:
         part = [rng.choice(TRUTH)]
     else:
         cut = rng.randint(1, leaves - 1)
         middle = rng.choice(("and", "or"))
-        part = [*_formula(rng, cut), middle, *_formula(rng, leaves - cut)]
+        part = [*_draw_formula(rng, cut), middle, *_draw_formula(rng, leaves - cut)]
     if rng.random() < 0.22:
         part = ["(", *part, ")"]
         if rng.random() < 0.4:

@@ -43,7 +43,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def draw_counting(rng: random.Random) -> Question:
-    """Two to twelve things of a group, in a third of the questions with one to four others."""
+    """Draw two to ten things of a group, in a third of the questions with one to four others."""
     group = rng.choice(list(GROUPS))
     count = rng.randint(2, 10)
     own = rng.sample(GROUPS[group], min(count, len(GROUPS[group])))
@@ -52,25 +52,25 @@ def draw_counting(rng: random.Random) -> Question:
     foreign = (
         [] if group == "objects" or rng.random() < 0.6 else rng.sample(others, rng.randint(1, 4))
     )
-    things = [(name, True) for name in own] + [(name, False) for name in foreign]
-    rng.shuffle(things)
-    quantities = rng.choices(*QUANTITIES, k=len(things))
-    told = [
+    items = [(name, True) for name in own] + [(name, False) for name in foreign]
+    rng.shuffle(items)
+    quantities = rng.choices(*QUANTITIES, k=len(items))
+    names = [
         one if quantity == 1 else f"{NUMBERS[quantity]} {more}"
-        for quantity, ((one, more), _) in zip(quantities, things, strict=True)
+        for quantity, ((one, more), _) in zip(quantities, items, strict=True)
     ]
-    counts = [q if wanted else 0 for q, (_, wanted) in zip(quantities, things, strict=True)]
-    return counted(told, counts, group)
+    counts = [q if wanted else 0 for q, (_, wanted) in zip(quantities, items, strict=True)]
+    return ask_count(names, counts, group)
 
 
-def counted(told: list[str], counts: list[int], group: str) -> Question:
-    """The question about the things `told`, each of which counts so many.
+def ask_count(names: list[str], counts: list[int], group: str) -> Question:
+    """Build the question about the items `names`, each with its count.
 
-    Who stops half-way answers the total so far.
+    An answer half-way is the total so far.
     """
-    *first, last = told
+    *first, last = names
     totals = [sum(counts[:end]) for end in range(len(counts) + 1)]
-    lines = (f"{name} {total}" for name, total in zip(told, totals[1:], strict=True))
+    lines = (f"{name} {total}" for name, total in zip(names, totals[1:], strict=True))
     return Question(
         f"I have {', '.join(first)}, and {last}. How many {group} do I have?",
         tuple(lines),

@@ -14,19 +14,19 @@ PAIRS = (0, 0, 0, 0, 1, 1, 2, 3, 4, 7, 12, 20)  # between brackets that are left
 
 
 def draw_dyck(rng: random.Random) -> Question:
-    """Two to some ninety brackets, of which one to three are left open."""
+    """Draw two to ninety brackets, of which one to three are left open."""
     while True:
-        symbols = _balanced(rng, rng.choice(PAIRS)) if rng.random() < 0.25 else []
+        symbols = _draw_balanced(rng, rng.choice(PAIRS)) if rng.random() < 0.25 else []
         for _ in range(rng.choice((1, 2, 2, 3))):
-            symbols += [rng.choice(list(CLOSING)), *_balanced(rng, rng.choice(PAIRS))]
+            symbols += [rng.choice(list(CLOSING)), *_draw_balanced(rng, rng.choice(PAIRS))]
         if 2 <= len(symbols) <= 90:
-            return closed(symbols)
+            return ask_brackets(symbols)
 
 
-def closed(symbols: list[str]) -> Question:
-    """The question about `symbols`; a line holds a bracket and what is open after it.
+def ask_brackets(symbols: list[str]) -> Question:
+    """Build the question about `symbols`; a line has a bracket and the open ones after it.
 
-    Who stops half-way closes what is open there and then.
+    An answer half-way closes the brackets that are open by then.
     """
     opened: list[str] = []
     lines, answers = [], [NOTHING]
@@ -40,11 +40,11 @@ def closed(symbols: list[str]) -> Question:
     return Question(f"{PHRASES[0]} {' '.join(symbols)}", tuple(lines), tuple(answers))
 
 
-def _balanced(rng: random.Random, pairs: int) -> list[str]:
-    """A random sequence of `pairs` pairs that leaves nothing open."""
+def _draw_balanced(rng: random.Random, pairs: int) -> list[str]:
+    """Draw a sequence of `pairs` pairs that leaves nothing open."""
     if not pairs:
         return []
     inside = pairs - 1 if rng.random() < 0.4 else rng.randint(0, pairs - 1)
     opening = rng.choice(list(CLOSING))
-    rest = _balanced(rng, pairs - 1 - inside)
-    return [opening, *_balanced(rng, inside), CLOSING[opening], *rest]
+    rest = _draw_balanced(rng, pairs - 1 - inside)
+    return [opening, *_draw_balanced(rng, inside), CLOSING[opening], *rest]

@@ -25,6 +25,7 @@ class Move:
     steps: int
 
     def sentence(self, fixed: bool) -> str:
+        """Return the sentence; `fixed` as in `ask_walk`."""
         if not self.steps:
             return f"Turn {self.word}."
         unit = "step" if self.steps == 1 else "steps"
@@ -33,7 +34,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a walker stands: heading (index into HEADINGS), steps east and north of the start."""
+    """The state of a walk: heading (index into HEADINGS), steps east and north of the start."""
 
     heading: int
     at: tuple[int, int]
@@ -43,41 +44,41 @@ Moves = tuple[Move, ...]
 
 
 def draw_navigate(rng: random.Random) -> Question:
-    """Two to nine moves, in one of the family's two varieties; about half of them come back."""
+    """Draw two to nine moves in one of the family's two varieties; half the walks come back."""
     fixed = rng.random() < 0.5
     wanted = rng.random() < 0.5
     count = rng.choice((2, 3, 3, 4, 4, 5, 5, 6, 7, 8)) if fixed else rng.randint(3, 9)
     while True:
-        close = _closed_fixed if fixed else _closed
-        moves = close(rng, count) if wanted else _open(rng, count, fixed)
+        close = _draw_closed_fixed if fixed else _draw_closed
+        moves = close(rng, count) if wanted else _draw_open(rng, count, fixed)
         if (positions(moves, fixed)[-1].at == (0, 0)) == wanted:
-            return walked(moves, fixed)
+            return ask_walk(moves, fixed)
 
 
-def walked(moves: Moves, fixed: bool) -> Question:
-    """The question about a walk; `fixed`: it always faces forward, so that moves name their side.
+def ask_walk(moves: Moves, fixed: bool) -> Question:
+    """Build the question about a walk; a `fixed` one always faces forward, so moves name a side.
 
-    Who stops half-way says whether the walk is back there and then.
+    An answer half-way says whether the walk is at the start by then.
     """
     states = positions(moves, fixed)
     lead = PHRASES[0] if fixed else WALK
     text = " ".join([lead, *(move.sentence(fixed) for move in moves)]) + OPTIONS
-    places = [State(0, (0, 0)), *states]
+    after_each = [State(0, (0, 0)), *states]
     return Question(
         text,
-        tuple(_line(move, state, fixed) for move, state in zip(moves, states, strict=True)),
-        tuple("Yes" if state.at == (0, 0) else "No" for state in places),
+        tuple(_write_line(move, state, fixed) for move, state in zip(moves, states, strict=True)),
+        tuple("Yes" if state.at == (0, 0) else "No" for state in after_each),
     )
 
 
-def _line(move: Move, state: State, fixed: bool) -> str:
-    told = f"{move.steps or ''} {move.word}".strip()
+def _write_line(move: Move, state: State, fixed: bool) -> str:
+    moved = f"{move.steps or ''} {move.word}".strip()
     facing = "" if fixed else f" {HEADINGS[state.heading]}"
-    return f"{told}{facing} {state.at[0]} {state.at[1]}"
+    return f"{moved}{facing} {state.at[0]} {state.at[1]}"
 
 
 def positions(moves: Moves, fixed: bool) -> list[State]:
-    """The state after each move; walks start at (0, 0) facing north."""
+    """Return the state after each move; walks start at (0, 0) facing north."""
     state = State(0, (0, 0))
     states = []
     for move in moves:
@@ -92,7 +93,7 @@ def positions(moves: Moves, fixed: bool) -> list[State]:
     return states
 
 
-def _open(rng: random.Random, count: int, fixed: bool) -> Moves:
+def _draw_open(rng: random.Random, count: int, fixed: bool) -> Moves:
     if fixed:
         return tuple(Move(rng.choice(SIDES), rng.randint(1, 10)) for _ in range(count))
     return tuple(
@@ -101,9 +102,9 @@ def _open(rng: random.Random, count: int, fixed: bool) -> Moves:
     )
 
 
-def _closed_fixed(rng: random.Random, count: int) -> Moves:
-    """Two last moves undo what the others did where one or two moves can; then all are shuffled."""
-    moves = list(_open(rng, count - 2, True))
+def _draw_closed_fixed(rng: random.Random, count: int) -> Moves:
+    """Draw moves whose last two undo the others if two can, and shuffle them all."""
+    moves = list(_draw_open(rng, count - 2, True))
     east, north = positions(tuple(moves), True)[-1].at if moves else (0, 0)
     back = [Move("left" if east > 0 else "right", abs(east))] if east else []
     back += [Move("backward" if north > 0 else "forward", abs(north))] if north else []
@@ -115,15 +116,15 @@ def _closed_fixed(rng: random.Random, count: int) -> Moves:
         part = rng.randint(1, total - 1)
         back = [Move(back[0].word, part), Move(back[0].word, total - part)]
     if len(back) == 1 or max(move.steps for move in back) > 10:
-        return _open(rng, count, True)
+        return _draw_open(rng, count, True)
     moves += back
     rng.shuffle(moves)
     return tuple(moves)
 
 
-def _closed(rng: random.Random, count: int) -> Moves:
-    """A walk with turns; steps are changed, where that can be done, to end at the start."""
-    moves = list(_open(rng, count, False))
+def _draw_closed(rng: random.Random, count: int) -> Moves:
+    """Draw a walk with turns, with steps changed so that it ends at the start, if that works."""
+    moves = list(_draw_open(rng, count, False))
     for index in rng.sample(range(count), count):
         move = moves[index]
         if not move.steps:

@@ -25,11 +25,11 @@ BOOKS = (
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is swapped, and the sentences that never change; `has` is said of each person."""
+    """The objects to swap, and the sentences that never vary; `has` is said of each person."""
 
     begin: str
     has: str
-    things: tuple[str, ...]
+    objects: tuple[str, ...]
     middle: str
     swap: str
     end: str
@@ -91,40 +91,42 @@ PHRASES = tuple(
     for story in STORIES
     for phrase in (
         story.begin, story.middle, story.end, f" {story.has}", f" {story.swap}", f" {story.asked}",
-        *(f" {thing}" for thing in story.things),
+        *(f" {name}" for name in story.objects),
     )
 )  # fmt: skip
 
 
 def draw_tracking(rng: random.Random) -> Question:
-    """As many random swaps as people, of things dealt out at random."""
+    """Draw as many random swaps as people, of objects dealt out at random."""
     size = rng.choice(SIZES)
     story = rng.choice(STORIES)
-    things = rng.sample(story.things, size)
+    objects = rng.sample(story.objects, size)
     swaps = [tuple(rng.sample(range(size), 2)) for _ in range(size)]
-    return tracked(story, things, swaps, rng.randrange(size))
+    return ask_owner(story, objects, swaps, rng.randrange(size))
 
 
-def tracked(story: Story, things: list[str], swaps: list[tuple[int, ...]], asked: int) -> Question:
-    """The question what person `asked` has after `swaps` (pairs of indices into PEOPLE).
+def ask_owner(
+    story: Story, objects: list[str], swaps: list[tuple[int, ...]], asked: int
+) -> Question:
+    """Build the question what person `asked` has after `swaps` (pairs of indices into PEOPLE).
 
-    A line names the two who swap and the letters of what everyone has. Who stops half-way answers
-    what the person has there and then.
+    A line names the two who swap and the letters of what everyone has. An answer half-way is what
+    the person has by then.
     """
-    size = len(things)
+    size = len(objects)
     people = PEOPLE[:size]
-    holds = [f"{name} {story.has} {thing}" for name, thing in zip(people, things, strict=True)]
+    holds = [f"{name} {story.has} {owned}" for name, owned in zip(people, objects, strict=True)]
     order = ("First,", *["Then,"] * (len(swaps) - 2), "Finally,")
-    told = [
+    trades = [
         f" {word} {people[one]} and {people[other]} {story.swap}"
         for word, (one, other) in zip(order, swaps, strict=True)
     ]
     options = "".join(
-        f"\n({letter}) {thing}" for letter, thing in zip(LETTERS, things, strict=False)
+        f"\n({letter}) {name}" for letter, name in zip(LETTERS, objects, strict=False)
     )
     text = (
         f"{', '.join(people[:-1])}, and {people[-1]}{story.begin}"
-        f" {', '.join(holds[:-1])}, and {holds[-1]}.{story.middle}{''.join(told)}{story.end}"
+        f" {', '.join(holds[:-1])}, and {holds[-1]}.{story.middle}{''.join(trades)}{story.end}"
         f" {people[asked]} {story.asked}\nOptions:{options}"
     )
     has = list(LETTERS[:size])
