@@ -76,7 +76,7 @@ def _label(template: Template, setting: str) -> str:
     return f"field {only.name}" if isinstance(only, Field) else f"task.data.{setting}"
 
 
-def read_examples(place: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
+def read_examples(file: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
     """Read the usable rows of one source, called `label`; the others are noted in `problems`.
 
     Raises:
@@ -86,7 +86,7 @@ def read_examples(place: str, label: str, reader: RowReader, problems: Problems)
     missing: Counter[str] = Counter()
     fields: tuple[str, ...] = ()
     empty = True
-    for row in read_rows(place, reader.shape.columns):
+    for row in read_rows(file, reader.shape.columns):
         empty = False
         source = f"{label}:{row.number}"
         if isinstance(row, BadRow):
@@ -101,7 +101,7 @@ def read_examples(place: str, label: str, reader: RowReader, problems: Problems)
         except ValueError as error:
             problems.add(f"{source}: {error}")
     if empty:
-        raise DataError(f"{place}: expected rows, found none", "the file is empty")
+        raise DataError(f"{file}: expected rows, found none", "the file is empty")
     if not examples and missing:
         raise _build_field_error(missing.most_common(1)[0][0], label, fields, reader)
     return examples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
@@ -40,10 +40,11 @@ PAPER_KINDS: dict[str, PaperKind] = {
 _NO_DECIMALS = re.compile(r"(?<=\d)\.0*\Z")
 
 
+@dataclass(frozen=True, slots=True)
 class PaperMetric:
     r"""The reading and scoring of the paper's reference; no reply is unreadable to it.
 
-    Args:
+    Attributes:
         kind: "number" and "boolean" read the answer as such (treat_as_number, treat_as_bool in
             the reference); for "choice" the option text is right as well (is_multiple_choice).
         second_round: The reply answers "So the final answer is": its first line is taken before
@@ -52,18 +53,11 @@ class PaperMetric:
         adaptive: Read a number exactly if the gold answer is digits (its MATH data set).
     """
 
-    def __init__(
-        self,
-        kind: PaperKind,
-        *,
-        second_round: bool = False,
-        boxed: bool = False,
-        adaptive: bool = False,
-    ) -> None:
-        self._kind = kind
-        self._second_round = second_round
-        self._boxed = boxed
-        self._adaptive = adaptive
+    kind: PaperKind
+    _: KW_ONLY
+    second_round: bool = False
+    boxed: bool = False
+    adaptive: bool = False
 
     def target(self, raw: str) -> str:
         """Return the gold answer: the number after the last "####", or any text.
@@ -71,7 +65,7 @@ class PaperMetric:
         "… #### 5,600" -> "5600", "39.0" -> "39" (the reference reads MultiArith's floats as
         integers). Raises ValueError if it is not a number, or empty.
         """
-        if self._kind == "number":
+        if self.kind == "number":
             return _parse_number(raw)
         text = raw.strip()
         if not text:
@@ -80,20 +74,20 @@ class PaperMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 or 0.0, with the answer read; options come from `prompt` or the question."""
-        as_number = example.target.isnumeric() if self._adaptive else self._kind == "number"
-        if self._second_round:
+        as_number = example.target.isnumeric() if self.adaptive else self.kind == "number"
+        if self.second_round:
             answer = self._read(take_answer_line(reply), as_number)
         else:
             answer = take_answer_line(self._read(reply, as_number))
-        options_in = (prompt or example.input) if self._kind == "choice" else ""
+        options_in = (prompt or example.input) if self.kind == "choice" else ""
         right = is_right(example.target, answer, options_in=options_in, inclusion=not as_number)
         return Grade(answer, float(right))
 
     def _read(self, text: str, as_number: bool) -> str:
-        boxed = read_boxed_answer(text) if self._boxed else None
+        boxed = read_boxed_answer(text) if self.boxed else None
         if boxed is not None:
             return boxed
-        return normalize_answer(text, as_number=as_number, as_boolean=self._kind == "boolean")
+        return normalize_answer(text, as_number=as_number, as_boolean=self.kind == "boolean")
 
 
 def _parse_number(raw: str) -> str:

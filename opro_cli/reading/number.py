@@ -76,11 +76,13 @@ class Expected:
 
     Attributes:
         european: Whether "1.200" is twelve hundred.
+        question: The question that the text answers.
         counted: Stems of the words in the question for what it counts.
     """
 
-    european: bool = False
-    counted: frozenset[str] = frozenset()
+    european: bool
+    question: str
+    counted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +234,14 @@ _BARE_BEFORE = re.compile(
 )
 
 
-def read_concluding_number(
-    text: str, question: str, expected: Expected
-) -> Numeral | Undecided | None:
+def read_concluding_number(text: str, expected: Expected) -> Numeral | Undecided | None:
     """Return the number of a bare first sentence ("96 pencils."), else of the last that states one.
 
     Checks and explanations after the conclusion and questions are skipped. Sentences that only
-    repeat numbers of `question` or give a reason count if no other states a number. The result
+    repeat numbers of the question or give a reason count if no other states a number. The result
     for a text that is cut off is None.
     """
-    if is_repetition(text, question):
+    if is_repetition(text, expected.question):
         return None
     body = prose.drop_closing(_drop_list_numbers(text))
     sentences = prose.split_text(body)
@@ -254,7 +254,7 @@ def read_concluding_number(
             return first
     if prose.is_cut_off(body) or _is_stopped_short(sentences[-1], body):
         return None
-    return _read_last_statement(body, sentences, question, expected)
+    return _read_last_statement(body, sentences, expected)
 
 
 def read_bare_number(sentence: str) -> Numeral | None:
@@ -275,7 +275,7 @@ def _is_stopped_short(last: str, body: str) -> bool:
 
 
 def _read_last_statement(
-    body: str, sentences: list[str], question: str, expected: Expected
+    body: str, sentences: list[str], expected: Expected
 ) -> Numeral | Undecided | None:
     words_only = not _DIGIT.search(body)
     fallback: Numeral | None = None
@@ -290,7 +290,7 @@ def _read_last_statement(
         if statement is UNDECIDED:
             return fallback or UNDECIDED
         if isinstance(statement, Statement):
-            if statement.firm and not _is_recap(sentence, question):
+            if statement.firm and not _is_recap(sentence, expected.question):
                 return statement.number
             fallback = fallback or statement.number
     return fallback
@@ -332,16 +332,18 @@ def read_number(text: str, question: str) -> Numeral | None:
     It is the number after the last marker, else the one stated on its line. Without a marker see
     `read_concluding_number`.
     """
-    expected = Expected(has_point_groups(text), find_counted_words(question[-READ_LIMIT:]))
+    expected = Expected(
+        has_point_groups(text), question, find_counted_words(question[-READ_LIMIT:])
+    )
     return read_answer(
         text,
-        lambda mark: _read_mark(mark, question, expected),
-        lambda text: read_concluding_number(text, question, expected),
+        lambda mark: _read_mark(mark, expected),
+        lambda text: read_concluding_number(text, expected),
         lambda one, other: is_same_number(one, other) or is_same_number(other, one),
     )
 
 
-def _read_mark(mark: Mark, question: str, expected: Expected) -> Numeral | Undecided | None:
+def _read_mark(mark: Mark, expected: Expected) -> Numeral | Undecided | None:
     """Return the number after a marker, else the number that its line states."""
     if mark.form == "letter":
         return None
@@ -354,7 +356,7 @@ def _read_mark(mark: Mark, question: str, expected: Expected) -> Numeral | Undec
             if rate_standing(plain, numbers[0].start, numbers[0].end) is not Standing.OPERAND:
                 return numbers[0]
     if mark.form in ("label", "correction"):
-        return read_concluding_number(mark.rest, question, expected)
+        return read_concluding_number(mark.rest, expected)
     for sentence in prose.split_sentences(mark.line):
         if statement := read_stated_number(sentence, expected):
             return statement.number if isinstance(statement, Statement) else statement

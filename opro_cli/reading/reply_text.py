@@ -156,17 +156,18 @@ _NO_ANSWER = (
 _SIGN = r"(?::|=(?!=)|→|⇒|->|=>|[-–—](?=\s))"
 
 
-def _build_phrase(nouns: str, between: str, copulas: str) -> str:
-    """Return a pattern for a noun, `between`, and a copula or a sign."""
+def _build_phrase(group: str, nouns: str, between: str, copulas: str) -> str:
+    """Return a pattern for a noun, `between`, and a copula, which is a named group, or a sign."""
     copula = rf"{_STYLE}{_ADVERBS}\s(?:{copulas})(?![^\W_]){_ADVERBS}{_LEAD_IN}{_NO_ANSWER}"
     return (
         rf"(?:{nouns})(?![^\W_]){between}"
-        rf"(?:(?P<copula>{copula}){_CLOSED}(?:\s?:)?|{_STYLE}\s{{0,3}}{_SIGN}){_CLOSED}"
+        rf"(?:(?P<{group}>{copula}){_CLOSED}(?:\s?:)?|{_STYLE}\s{{0,3}}{_SIGN}){_CLOSED}"
     )
 
 
 _PHRASES = (
     _build_phrase(
+        "copula_0",
         r"answer|ans|(?:correct|right|best)\s(?:option|choice|statement|letter|one)"
         r"|final\s(?:result|value|total|number|verdict|conclusion)",
         r"(?:\s(?:choice|option|letter|here|key))?(?:\s{0,2}\([^()\n]{1,60}\))?"
@@ -175,6 +176,7 @@ _PHRASES = (
         r"|comes\s(?:out\s)?to",
     ),
     _build_phrase(
+        "copula_1",
         r"antwort|lösung|endergebnis|antwoord|svaret|svar|odpowiedź|odpověď|cevap|jawabannya|jawaban"
         r"|réponse|respuesta|resposta|risposta|ответ|відповідь|الجواب|الإجابة|الاجابة"
         r"|उत्तर|जवाब|উত্তর|సమాధానం|คำตอบ|jibu",
@@ -206,10 +208,7 @@ ASCII_KEYWORDS = tuple(filter(str.isascii, KEYWORDS))
 MARKER = re.compile(
     "|".join(
         (
-            *(
-                phrase.replace("?P<copula>", f"?P<copula_{at}>")
-                for at, phrase in enumerate(_PHRASES)
-            ),
+            *_PHRASES,
             rf"(?P<east_asian>{_EAST_ASIAN})",
             r"(?P<box>\\f?box(?:ed)?\s{0,2}\{)",
             r"(?P<tag><(?:final[_\s]?)?answer>)",
