@@ -1,6 +1,6 @@
-"""Sources of rows: one line each, recognised by the file's ending or a scheme.
+"""Sources of rows, recognised by the ending of a file or by a scheme.
 
-To add one: a function of type `Reader`, and its line here. The contract suite in
+To add one, write a function of type `Reader` and enter it in SOURCES. The contract suite in
 `tests/datasets/test_sources_contract.py` then asks for a writer of that format.
 """
 

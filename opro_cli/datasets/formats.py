@@ -179,7 +179,7 @@ def read_jsonl(source: str, columns: tuple[str, ...] | None = None) -> Iterator[
 
 
 def read_json_list(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """Read a JSON file with a list of rows, or what is JSON Lines under another name."""
+    """Read a JSON file with a list of rows, or JSON Lines in a file of that name."""
     text = "".join(read_lines(source))
     if not text.strip():
         return

@@ -1,4 +1,4 @@
-"""Rows of the sources to the examples of a run: fields, gold answers, repeats, leaks and splits."""
+"""Build the examples of a run from rows: fields, gold answers, repeats, leaks and splits."""
 
 from __future__ import annotations
 

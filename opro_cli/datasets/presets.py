@@ -58,10 +58,7 @@ PRESETS: tuple[str, ...] = (
 
 
 def expand_preset(name: str) -> dict[str, Any]:
-    """Return the `task` section that a preset stands for, as plain data.
-
-    Raises ValueError saying what was expected.
-    """
+    """Return the `task` section of a preset as plain data; raises ValueError with what it expects."""
     if name not in PRESETS:
         guess = nearest(name, list(PRESETS))
         meant = f' (did you mean "{guess}"?)' if guess else ""
@@ -95,7 +92,6 @@ def expand_preset(name: str) -> dict[str, Any]:
         # twice, with both answers); mending them is not the user's work. The run reports them.
         "on_bad_row": "skip",
         "rows": rows,
-        "test": test,
     }
-    given = {key: value for key, value in data.items() if value is not None}
-    return {"data": given, "answer": answer, "description": description}
+    data |= {} if test is None else {"test": test}
+    return {"data": data, "answer": answer, "description": description}

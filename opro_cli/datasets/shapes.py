@@ -1,4 +1,4 @@
-"""Fields of a row, and the shapes of public datasets, each brought to one."""
+"""Fields of a row, and the row shapes of public datasets."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
 
@@ -93,7 +94,7 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class RowShape:
-    """How to read the rows of one dataset.
+    """The row shape of one dataset.
 
     Attributes:
         columns: Names for its cells where its files have no header line.
@@ -113,19 +114,18 @@ def _reshape_mmlu(row: Fields) -> Fields:
         options = [read_text(row, letter) for letter in "ABCD"]
     answer = read_text(row, "answer").strip()
     if answer.isdecimal() and int(answer) < len(options):
-        answer = _get_letter(int(answer))
-    lettered = [f"({_get_letter(index)}) {option}" for index, option in enumerate(options)]
+        answer = ascii_uppercase[int(answer)]
+    pairs = zip(ascii_uppercase, options, strict=False)
+    lettered = [f"({letter}) {option}" for letter, option in pairs]
     return _ask_choice(row, lettered, answer, "answer")
 
 
 def _reshape_aqua(row: Fields) -> Fields:
     """Reshape AQuA: `options` carry their letters ("A)21%"), `correct` is one."""
     lettered = [f"({option}" for option in _read_texts(row, "options")]
-    for index, option in enumerate(lettered):
-        if not option.startswith(f"({_get_letter(index)})"):
-            raise ValueError(
-                f"field options: expected {_get_letter(index)})…, found {option[1:]!r}"
-            )
+    for letter, option in zip(ascii_uppercase, lettered, strict=False):
+        if not option.startswith(f"({letter})"):
+            raise ValueError(f"field options: expected {letter})…, found {option[1:]!r}")
     return _ask_choice(row, lettered, read_text(row, "correct").strip(), "correct")
 
 
@@ -139,16 +139,12 @@ def _reshape_multiarith(row: Fields) -> Fields:
 
 
 def _ask_choice(row: Fields, lettered: list[str], answer: str, field: str) -> Fields:
-    letters = [_get_letter(index) for index in range(len(lettered))]
+    letters = list(ascii_uppercase[: len(lettered)])
     if answer not in letters:
         raise ValueError(f"field {field}: expected one of {' '.join(letters)}, found {answer!r}")
     closing = "What's the answer in " + " ".join(f"({letter})" for letter in letters) + "?"
     question = "\n".join([read_text(row, "question"), *lettered, closing])
     return {**row, "question": question, "answer": answer}
-
-
-def _get_letter(index: int) -> str:
-    return chr(ord("A") + index)
 
 
 def _read_texts(row: Fields, name: str) -> list[str]:

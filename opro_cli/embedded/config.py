@@ -1,4 +1,4 @@
-"""The folders, weights and configurations of the checkpoints; light, for those that only ask."""
+"""The folders, weights and configurations of the checkpoints; imports next to nothing."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The key-value cache of a batch of rows, limited to the sliding window.
+"""A Mistral network on numpy: its weights, its arithmetic, and its key-value cache.
 
-The rolling buffer of Mistral 7B (Jiang et al., 2023, section 2): a token sees itself and the
-window - 1 before it, so older keys and values are discarded. There slot i of the buffer holds
-position i mod window; here the rest moves to the front now and then, so that every product reads
-one contiguous block and several new tokens can be appended at once.
+The cache is limited to the sliding window, as the rolling buffer of Mistral 7B (Jiang et al., 2023,
+section 2): a token sees itself and the window - 1 before it, so older keys and values are
+discarded. There slot i of the buffer holds position i mod window; here the rest moves to the front
+now and then, so that every product reads one contiguous block and several new tokens can be
+appended at once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`answer: python:module:function`: the user's own scoring function, imported on request.
+"""The process that grades with the user's own code: `answer: python:module:function` or a pattern.
 
-A run imports it in a process of its own, see `worker_grader`.
+`worker_grader` starts it. Both exchange lines of JSON over its stdin and stdout.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A grader whose metric is the user's: a function or a pattern, in a process that can be killed.
+"""A grader that runs the user's function or pattern in processes that can be killed.
 
 It needs a name to import the metric by: a bare callable would run in a thread of this process,
 where nothing bounds it.
@@ -123,7 +123,7 @@ def _check_code(answer: str, folders: tuple[Path, ...]) -> str:
 
 
 class _Worker:
-    """One process. is_asked: an answer is outstanding."""
+    """One process; `is_asked` while its answer is outstanding."""
 
     def __init__(self) -> None:
         self.is_asked = False

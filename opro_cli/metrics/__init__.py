@@ -1,4 +1,4 @@
-"""How replies are read and graded: `task.answer` names an entry of METRICS.
+"""Metrics, which read and grade replies; `task.answer` names an entry of METRICS.
 
 A new metric is a class and a line of the table; `tests/contracts/test_metric_contract.py` then
 checks it as well. Modules are imported on use: compiling all patterns takes a tenth of a second.

@@ -13,7 +13,7 @@ from opro_cli.reading.reply_text import take_tail
 
 
 class RegexMetric:
-    """Group 1, else the whole, of the last match in the reply, compared as by `exact`.
+    """The last match in the reply, group 1 or else the whole, compared as by `exact`.
 
     Only the last READ_LIMIT characters are searched. Because a pattern may backtrack endlessly,
     a run grades with it in a process that can be killed; see `Grader`.

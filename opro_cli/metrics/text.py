@@ -10,9 +10,8 @@ from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import (
     collapse_spaces,
     find_occurrences,
-    has_same_words,
     is_same_text,
-    is_word_list,
+    is_same_word_list,
     join_leading_list,
     normalize_text,
     require_text,
@@ -33,7 +32,7 @@ from opro_cli.reading.stated_text import (
 
 
 class ExactMetric:
-    """The final answer is the target, in NFKC, casefolded, whitespace collapsed.
+    """Whether the final answer is the target, in NFKC, casefolded, whitespace collapsed.
 
     The final answer is the line after the last marker, or its first sentence; without a marker
     see `stated_text.read_concluding_text`. Articles, quotes, markdown and one stop around it are
@@ -110,7 +109,7 @@ def _read_line(line: str, target: str, question: str) -> str:
 
 
 def _is_same(answer: str, target: str) -> bool:
-    return is_same_text(answer, target) or (is_word_list(target) and has_same_words(answer, target))
+    return is_same_text(answer, target) or is_same_word_list(answer, target)
 
 
 # "not Paris", "isn't in Paris", "neither Paris"
@@ -121,7 +120,7 @@ _DENIED = re.compile(
 
 
 class ContainsMetric:
-    """The target occurs in the reply as whole words, in NFKC, casefolded, whitespace collapsed.
+    """Whether the reply has the target as whole words, in NFKC, casefolded, whitespace collapsed.
 
     A denied occurrence ("not Paris") does not count. Only the last READ_LIMIT characters are
     searched, without thoughts and a next question. An empty reply is unreadable.

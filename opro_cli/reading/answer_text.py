@@ -107,14 +107,14 @@ _ITEM = re.compile(
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 
 
-def is_word_list(target: str) -> bool:
-    """Return whether `target` is several words without digits and punctuation."""
+def is_same_word_list(answer: str, target: str) -> bool:
+    """Return whether `answer` is the words of `target` in order: "1. ant, 2. bee and cat".
+
+    A `target` of one word, or with digits or punctuation, is no list of words.
+    """
     words = target.split()
-    return len(words) > 1 and all(WORD.fullmatch(word) and word.isalpha() for word in words)
-
-
-def has_same_words(answer: str, target: str) -> bool:
-    """Return whether `answer` is the words of `target` in order: "1. ant, 2. bee and cat"."""
+    if len(words) < 2 or not all(map(str.isalpha, words)):
+        return False
     wanted = normalize_text(target).split()
     given = WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])

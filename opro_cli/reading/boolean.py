@@ -35,13 +35,12 @@ _WORDS = {
     ("valid", "invalid"): re.compile(rf"(?<![\w'’-])(?:valid|invalid){_AFTER}", re.IGNORECASE),
 }
 _PAIRS = {
-    family: re.compile(
+    (left, right): re.compile(
         rf"(?<![^\W_])[*\"'“]?(?:{left}[*\"'”]?(?:\s?/\s?|,?\s(?P<both>and)\s|,?\sor\s(?:else\s)?)[*\"'“]?{right}"
         rf"|{right}[*\"'”]?(?:\s?/\s?|,?\s(?:and|or)\s)[*\"'“]?{left}){_AFTER}",
         re.IGNORECASE,
     )
-    for family in FAMILIES
-    for left, right in [family]
+    for left, right in FAMILIES
 }
 _NEGATED = re.compile(
     r"(?:(?<![^\W_])(?:not|never|cannot|hardly)|n['’]t)[\s*_\"'`(]{1,4}"

@@ -243,9 +243,9 @@ class Numeral:
     end: int
 
 
-def find_numerals(text: str, *, european: bool = False) -> list[Numeral]:
+def find_numerals(text: str) -> list[Numeral]:
     """Return the numbers of `text` in order, without over-long ones and n/0."""
-    return find_numerals_in(normalize_numbers(text, european=european))
+    return find_numerals_in(normalize_numbers(text))
 
 
 def find_numerals_in(plain: str) -> list[Numeral]:
@@ -299,7 +299,7 @@ def _is_equal(given: Numeral, target: Numeral, left: Fraction, right: Fraction) 
 
 
 def _round_half_up(value: Fraction) -> int:
-    """Round half away from zero."""
+    """Return `value` rounded half away from zero."""
     size = int(abs(value) + Fraction(1, 2))
     return size if value >= 0 else -size
 
