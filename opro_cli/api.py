@@ -29,6 +29,7 @@ from opro_cli.app.optimize import start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import SessionOutcome, work_on
 from opro_cli.core.run.events import Answered
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
 from opro_cli.datasets.loading import LoadedData
@@ -233,6 +234,7 @@ def optimize(
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
         settings = wiring.fill_in_new(read_plain(plain))
+        read_options(strategy, settings.search.options)  # refused before there is a run
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
         data = wiring.load_data(settings, given.metric, _list_folders(config))
     settings = given.without_scratch(settings)

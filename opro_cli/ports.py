@@ -6,7 +6,7 @@ Each has a contract suite under `tests/contracts/` that runs against every imple
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.events import Event
@@ -172,10 +172,13 @@ class Strategy(Protocol):
 
     Attributes:
         name: As the config names it.
+        Options: A frozen dataclass with a default for each key of `search.options`, which
+            `view.options` is then an instance of; None for a strategy that gets them as they are.
         needs: What must be kept for it.
     """
 
     name: str
+    Options: type[Any] | None = None
     needs: frozenset[Need] = frozenset()
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:

@@ -12,7 +12,7 @@ from typing import Any
 from opro_cli.config.file import load_config
 from opro_cli.config.search_presets import expand_search_preset
 from opro_cli.core.run.progress import Role
-from opro_cli.core.settings.read import NameResolver, read_settings
+from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
     ModelSettings,
@@ -168,13 +168,14 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
         folders: Where a part from outside opro is looked for first.
 
     Raises:
-        UsageError: A part from outside opro cannot be imported.
+        UsageError: A part from outside opro cannot be imported, or refuses `search.options`.
     """
     name = settings.search.strategy
     if name in STRATEGIES:
         return STRATEGIES[name](settings)
     part = _find_outside_part("search.strategy", "strategies", name, folders).value
     strategy: Strategy = part() if isinstance(part, type) else part
+    read_options(strategy, settings.search.options)  # refused before anything is asked
     return strategy
 
 

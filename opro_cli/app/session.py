@@ -117,7 +117,6 @@ def work_on(
             shared=shared,
             redact=parts.redact,
             replies=parts.replies,
-            options=settings.search.options,
             preflight=preflight,
         )
         trouble = parts.cache_trouble

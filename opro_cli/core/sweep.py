@@ -12,7 +12,8 @@ from itertools import product
 from typing import Any, Literal
 
 from opro_cli.core.settings.read import overlay
-from opro_cli.core.settings.schema import Path, Problem, key, reads, run_name, section, show, text
+from opro_cli.core.settings.readers import run_name
+from opro_cli.core.settings.schema import Path, Problem, key, reads, section, show, text
 from opro_cli.core.settings.settings import BudgetSettings
 
 MAX_CELLS = 10_000

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from opro_cli import __version__
 from opro_cli.calls.attempts import RetryPolicy
@@ -27,6 +27,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import SearchView
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
@@ -73,8 +74,6 @@ class Runner:
     shared: SharedLimits | None = None
     replies: dict[tuple[str, Split, int], str] = field(default_factory=dict)
     """Train replies by candidate, split and question, where the strategy needs any."""
-    options: Any = None
-    """The strategy's own options."""
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
     preflight: bool = False
@@ -113,7 +112,7 @@ class Runner:
             self.examples["train"],
             PromptFormat(task.instruction_position, task.qa_markers),
             task.description or "",
-            self.options,
+            read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
             self._planned.exemplars,
         )

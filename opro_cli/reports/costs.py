@@ -9,6 +9,7 @@ from typing import Any
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, RehearsedView
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
 from opro_cli.core.task.prompt import (
@@ -181,7 +182,7 @@ def _list_first_requests(
         examples["train"],
         _build_format(settings),
         settings.task.description or "",
-        settings.search.options,
+        read_options(strategy, settings.search.options),
         made_up=trajectory,
     )
     return [proposal for proposal in strategy.propose(view, 1) if isinstance(proposal, Ask)]

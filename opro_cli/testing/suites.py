@@ -11,6 +11,7 @@ import pytest
 
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
+from opro_cli.core.settings.read import read_options
 from opro_cli.core.task.example import ChatRequest, Example, Message
 from opro_cli.core.task.prompt import PromptFormat, as_content, decode_content, encode_form
 from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
@@ -80,7 +81,7 @@ class StrategySuite(_NoNetwork):
         for candidate in strategy.read(text, ask):
             content = as_content(candidate)
             assert decode_content(content.text, encode_form(content)) == content
-            assert isinstance(strategy.reject(content, _view()), str)
+            assert isinstance(strategy.reject(content, _view(strategy)), str)
 
     def test_its_events_can_be_read_back(self) -> None:
         """Its proposals survive the journal."""
@@ -193,11 +194,11 @@ class ModelSuite:
         asyncio.run(ask())
 
 
-def _view() -> SearchView:
+def _view(strategy: Strategy) -> SearchView:
     session = new_session()
-    return SearchView(
-        session.state, session.examples["train"], PromptFormat("Q_begin", qa_markers=True)
-    )
+    form = PromptFormat("Q_begin", qa_markers=True)
+    options = read_options(strategy, {})
+    return SearchView(session.state, session.examples["train"], form, options=options)
 
 
 def _was_paid(event: Event) -> bool:

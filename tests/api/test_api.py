@@ -5,13 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import opro_cli
-from opro_cli import OproError, Reply, Run, UsageError, load_run, optimize
+from opro_cli import (
+    Ask,
+    Draft,
+    OproError,
+    Reply,
+    Run,
+    SearchView,
+    Strategy,
+    UsageError,
+    load_run,
+    optimize,
+)
+from opro_cli.errors import ConfigError
 
 ROWS = [{"question": f"{n} + {n}?", "answer": str(2 * n)} for n in range(1, 61)]
 TASK = {"data": ROWS, "input": "question", "target": "answer", "answer": "number"}
@@ -161,3 +174,32 @@ def test_every_public_name_is_there() -> None:
         assert getattr(opro_cli, name) is not None
     with pytest.raises(AttributeError, match="optimise"):
         _ = opro_cli.optimise
+
+
+@dataclass(frozen=True)
+class Words:
+    """Options of `Adverbs`."""
+
+    adverb: str = "quickly"
+
+
+class Adverbs(Strategy):
+    """Proposes to add in some manner."""
+
+    name = "adverbs"
+    Options = Words
+
+    def propose(self, view: SearchView, step: int) -> list[Draft]:
+        return [Draft(f"Add {view.options.adverb}.")]
+
+    def read(self, reply: str, ask: Ask) -> list[str]:
+        return [reply]
+
+
+def test_a_strategy_that_is_handed_over_gets_its_options_or_refuses_them(tmp_path: Path) -> None:
+    wrong = {**SEARCH, "options": {"adverbs": "carefully"}}
+    with pytest.raises(ConfigError, match=r"search\.options\.adverbs: no such key; did you mean"):
+        search(tmp_path / "wrong", strategy=Adverbs(), search=wrong)
+    assert not (tmp_path / "wrong").exists()
+    right = {**SEARCH, "options": {"adverb": "carefully"}}
+    assert search(tmp_path, strategy=Adverbs(), search=right).best == "Add carefully."

@@ -425,3 +425,113 @@ def test_a_part_that_is_not_there_is_told_before_a_run_exists(
     assert complaint in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not list((folder / "runs").glob("run-*"))
+
+
+SPREAD = '''
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far a step looks."""
+
+    steps: tuple[int, ...] = (1, 2)
+    share: float | None = None
+    order: Literal["up", "down"] = "up"
+    keep: bool = True
+    label: str = ""
+
+    def __post_init__(self):
+        if min(self.steps) < 1:
+            raise ValueError("steps: expected numbers of at least 1")
+
+
+class Wide(Count):
+    name = "wide"
+    Options = Spread
+
+    def propose(self, view, step):
+        assert isinstance(view.options, Spread), view.options
+        return [Draft(Solution(str(step + n))) for n in view.options.steps]
+
+
+class Plain(Count):
+    name = "plain"
+
+    def propose(self, view, step):
+        return [Draft(Solution(str(step + view.options["by"])))]
+
+
+class Odd(Count):
+    @dataclass(frozen=True)
+    class Options:
+        when: complex = 1j
+'''
+
+
+def write_options(folder: Path, name: str, options: str) -> Path:
+    (folder / "parts.py").write_text(PARTS + SPREAD)
+    config = write(folder, f"python:parts:{name}", "python:parts:Near")
+    config.write_text(f"{config.read_text()}  options: {options}\n")
+    return config
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("Wide", "{}"), ("Wide", "{steps: [1, 2], share: 1, order: down}"), ("Plain", "{by: 2}")],
+)
+def test_a_strategy_gets_its_options_as_it_declares_them(
+    folder: Path, name: str, options: str
+) -> None:
+    config = write_options(folder, name, options)
+    assert opro("check", str(config), cwd=folder).returncode == 0
+    done = opro("optimize", str(config), "--plain", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["instruction"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "complaint"),
+    [
+        ("Wide", "{step: [1]}", 'search.options.step: no such key; did you mean "steps"?'),
+        (
+            "Wide",
+            "{steps: [x]}",
+            "search.options.steps: expected a list, each a whole number, found ['x']",
+        ),
+        (
+            "Wide",
+            "{share: yes, keep: 1}",
+            "search.options.share: expected a number, or null, found true\n"
+            "search.options.keep: expected true or false, found 1",
+        ),
+        ("Wide", "{label: 3}", "search.options.label: expected some text, found 3"),
+        (
+            "Wide",
+            "{order: dwn}",
+            "search.options.order: expected one of up, down (did you mean \"down\"?), found 'dwn'",
+        ),
+        ("Wide", "{steps: [0]}", "search.options: steps: expected numbers of at least 1"),
+        ("Odd", "{when: 1}", "Odd.Options cannot be read: no value of a config is a complex"),
+    ],
+)
+def test_options_that_a_strategy_does_not_declare_are_refused_before_anything_is_asked(
+    folder: Path, name: str, options: str, complaint: str
+) -> None:
+    config = write_options(folder, name, options)
+    for command in (["check"], ["optimize", "--plain"]):
+        refused = opro(*command, str(config), cwd=folder)
+        assert refused.returncode == 2
+        assert complaint in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert not list(folder.glob("runs/run-*"))
+
+
+def test_the_code_of_a_strategy_is_not_run_to_show_a_config(folder: Path) -> None:
+    config = write_options(folder, "Wide", "{step: [1]}")
+    (folder / "parts.py").write_text("raise SystemExit('was imported')")
+    shown = opro("config", str(config), cwd=folder)
+    assert shown.returncode == 0, shown.stderr
+    assert "was imported" in opro("check", str(config), cwd=folder).stderr

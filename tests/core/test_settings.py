@@ -119,6 +119,7 @@ def test_all_problems_are_told_at_once() -> None:
         (("task", "answer"), "numbr", "no such answer"),
         (("task", "qa_markers"), "yes", "true or false"),
         (("name",), "../evil", "letters, digits"),
+        (("scorer", "timeout"), 10**400, "expected a number above 0, found 1000"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.settings.schema import Problem, read_section, run_name
+from opro_cli.core.settings.readers import run_name
+from opro_cli.core.settings.schema import Problem, read_section
 from opro_cli.core.sweep import Cell, SweepSettings, build_config, expand_cells
 
 

@@ -75,7 +75,7 @@ class SearchView:
         train: The training examples.
         format: Where an instruction stands in a scorer prompt.
         description: What the questions are about, "" where nobody said.
-        options: The strategy's own options.
+        options: `search.options`, as the strategy declares them.
     """
 
     state: RunState

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any, Self
 
-from opro_cli.core.settings import schema as values
+from opro_cli.core.settings import readers
 from opro_cli.core.settings.schema import (
     boolean,
     choice,
@@ -68,7 +68,7 @@ class PriceSettings:
 class EndpointSettings:
     """One of several deployments of a model."""
 
-    api_base: str = key(values.url, doc="Address of this deployment.")
+    api_base: str = key(readers.url, doc="Address of this deployment.")
     weight: float = key(
         number(0, 1000, above=True),
         1.0,
@@ -92,7 +92,7 @@ class ModelSettings:
         "or python:MODULE:NAME, a function or a class of your own.",
     )
     api_base: str | None = key(
-        optional(values.url),
+        optional(readers.url),
         None,
         doc="Address of the server. null: the provider's own, or the usual one on this machine.",
     )
@@ -104,7 +104,7 @@ class ModelSettings:
         "read to its end and counts as refused.",
     )
     stop: tuple[str, ...] | None = key(
-        optional(values.stop_texts),
+        optional(readers.stop_texts),
         None,
         doc="Texts before the first of which a reply ends. null: only the model's own end mark.",
     )

@@ -14,6 +14,7 @@ from opro_cli.core.settings.settings import (
     Settings,
     is_embedded,
 )
+from opro_cli.errors import ConfigError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,37 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if settings:
         problems.extend(_find_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
+
+
+def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
+    """Return `search.options` as a strategy gets them.
+
+    Args:
+        strategy: If it has a dataclass `Options`, an instance is made; else the options are
+            returned as they are.
+        given: The options of the config.
+
+    Raises:
+        ConfigError: An option is unknown, or has a value of another type.
+        UsageError: `Options` is no dataclass, or has a type that no config holds.
+    """
+    declared = getattr(strategy, "Options", None)
+    if declared is None:
+        return given
+    problems: list[Problem] = []
+    try:
+        options = read_section(declared, given, ("search", "options"), problems)
+    except ValueError as error:  # of its own `__post_init__`
+        problems.append(Problem(("search", "options"), str(error)))
+    except (TypeError, NameError) as error:
+        raise UsageError(
+            f"search.options: {declared.__qualname__} cannot be read: {error}",
+            "declare a dataclass whose fields are bool, int, float, str, a Literal of texts, a "
+            "tuple of one of these, or one of these or None",
+        ) from error
+    if problems:
+        raise ConfigError("config", [f"{each.dotted}: {each.message}" for each in problems])
+    return options
 
 
 def _check_evaluator(name: str, names: NameResolver) -> None:

@@ -1,24 +1,23 @@
 """Reading plain data (what YAML gives) into frozen dataclasses, all problems collected.
 
 A section is a dataclass whose fields are made with `key(reader, ...)`. A reader takes a
-plain value and returns the typed one, or raises ValueError saying what it expected.
-`core/settings/json_schema.py` describes the sections to editors.
+plain value and returns the typed one, or raises ValueError saying what it expected. A plain
+dataclass, as a strategy declares for its options, is a section too: its types say how its keys are
+read. `core/settings/json_schema.py` describes the sections to editors.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
+import types
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar, get_args, get_origin
 
-from opro_cli.core.task.prompt import UnpairedBrace, parse_template
-
-SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
-"""A parameter of a URL that holds a secret."""
 # A secret in a URL, or one in the wrong place, must not reach a log by way of an error.
 _SECRETS = re.compile(
     r"//.*@|\bsk-[\w*.-]{4,}|(?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=)|(?<=sig=))"
@@ -96,9 +95,15 @@ def key(reader: Reader, default: Any = dataclasses.MISSING, *, doc: str) -> Any:
     return dataclasses.field(default=default, metadata={"reader": reader, "doc": doc})
 
 
-def section(cls: type[Any], *, doc: str) -> Any:
-    """Declare a nested section that may be left out: all of its keys have defaults."""
-    return dataclasses.field(default_factory=cls, metadata={"section": cls, "doc": doc})
+def section(cls: type[Any], absent: Callable[[], Any] | None = None, *, doc: str) -> Any:
+    """Declare a nested section that may be left out.
+
+    Args:
+        cls: The section.
+        absent: Makes the value where it is left out; without it all keys have their defaults.
+        doc: Its meaning in a sentence.
+    """
+    return dataclasses.field(default_factory=absent or cls, metadata={"section": cls, "doc": doc})
 
 
 def optional_section(cls: type[Any], *, doc: str) -> Any:
@@ -114,11 +119,6 @@ def sections(cls: type[Any], *, doc: str) -> Any:
 def named_sections(cls: type[Any], *, doc: str) -> Any:
     """Declare nested sections under names of the user's own; none unless they are given."""
     return dataclasses.field(default_factory=dict, metadata={"named": cls, "doc": doc})
-
-
-def section_if_needed(cls: type[Any], absent: Callable[[], Any], *, doc: str) -> Any:
-    """Declare a nested section that only some parts need; `absent` makes what stands for it."""
-    return dataclasses.field(default_factory=absent, metadata={"section": cls, "doc": doc})
 
 
 def plain_mapping(*, doc: str) -> Any:
@@ -139,31 +139,30 @@ def required_section(cls: type[Any], *, doc: str) -> Any:
 
 
 def nearest(word: str, allowed: list[str]) -> str | None:
-    """The allowed word that `word` is most likely a typo of, or None."""
+    """Return the allowed word that `word` is most likely a typo of, or None."""
     match = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)
     return match[0] if match else None
 
 
 def show_as_written(text: str) -> str:
-    """A value that a file spells without quotes, as an error message quotes it."""
+    """Quote a value that a file spells without quotes, for an error message."""
     text = _SECRETS.sub("***", text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def show(value: Any) -> str:
-    """A value as an error message quotes it: short, on one line."""
+    """Quote a value for an error message, short and on one line."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = _SECRETS.sub("***", repr(value))
-    return text if len(text) <= 60 else text[:57] + "..."
+    return show_as_written(repr(value))
 
 
 def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> T | None:
-    """Read `raw` into `cls`; None when anything in it was wrong (told in `problems`)."""
+    """Read `raw` into `cls`; None when anything in it is wrong, which is added to `problems`."""
     if not isinstance(raw, Mapping):
-        problems.append(_expected("a section with keys", raw, path))
+        problems.append(_build_problem("a section with keys", raw, path))
         return None
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     before = len(problems)
@@ -173,13 +172,15 @@ def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) ->
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in raw:
-            values[name] = _read_key(field, raw[name], (*path, name), problems)
+            values[name] = _read_key(cls, field, raw[name], (*path, name), problems)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             problems.append(Problem((*path, name), "missing; this key must be given"))
     return cls(**values) if len(problems) == before else None
 
 
-def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: list[Problem]) -> Any:
+def _read_key(
+    cls: type[Any], field: dataclasses.Field[Any], raw: Any, path: Path, problems: list[Problem]
+) -> Any:
     if "sections" in field.metadata:
         return _read_sections(field.metadata["sections"], raw, path, problems)
     if "named" in field.metadata:
@@ -192,18 +193,25 @@ def _read_key(field: dataclasses.Field[Any], raw: Any, path: Path, problems: lis
             return field.default_factory()
         return read_section(nested, raw, path, problems)
     try:
-        return field.metadata["reader"](raw)
+        return _get_reader(cls, field)(raw)
     except Misread as error:
         problems.append(Problem(path, f"expected {error}, found {show(error.found)}"))
         return None
     except ValueError as error:
-        problems.append(_expected(str(error), raw, path))
+        problems.append(_build_problem(str(error), raw, path))
         return None
 
 
-def _expected(what: str, raw: Any, path: Path) -> Problem:
+def _get_reader(cls: type[Any], field: dataclasses.Field[Any]) -> Reader:
+    if "reader" in field.metadata:
+        reader: Reader = field.metadata["reader"]
+        return reader
+    return read_by_type(typing.get_type_hints(cls)[field.name])
+
+
+def _build_problem(expected: str, raw: Any, path: Path) -> Problem:
     found = show(raw)
-    return Problem(path, f"expected {what}, found {found}", found)
+    return Problem(path, f"expected {expected}, found {found}", found)
 
 
 def _read_sections(
@@ -212,7 +220,7 @@ def _read_sections(
     if raw is None:
         return None
     if not isinstance(raw, list) or not raw:
-        problems.append(_expected("a list of sections with keys, at least one", raw, path))
+        problems.append(_build_problem("a list of sections with keys, at least one", raw, path))
         return None
     return tuple(
         read_section(cls, each, (*path, index), problems) for index, each in enumerate(raw)
@@ -223,8 +231,8 @@ def _read_named(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> 
     if raw is None:
         return {}
     if not isinstance(raw, Mapping) or not all(re.fullmatch(r"[a-z]\w*", str(n)) for n in raw):
-        told = f"expected sections under names such as judge, found {show(raw)}"
-        problems.append(Problem(path, told))
+        message = f"expected sections under names such as judge, found {show(raw)}"
+        problems.append(Problem(path, message))
         return {}
     return {str(n): read_section(cls, value, (*path, n), problems) for n, value in raw.items()}
 
@@ -246,16 +254,19 @@ def text(accepts: str = "some text", *, empty: bool = False) -> Reader:
     return Reader(read, accepts, {"type": "string"} | ({} if empty else {"pattern": r"\S"}))
 
 
-def whole(at_least: int) -> Reader:
-    """Read a whole number of at least `at_least`; true and 3.0 are none."""
-    accepts = f"a whole number of at least {at_least}"
+def whole(at_least: int | None = None) -> Reader:
+    """Read a whole number of at least `at_least`, or any; true and 3.0 are none."""
+    bounds = {} if at_least is None else {"minimum": at_least}
+    accepts = "a whole number" + (f" of at least {at_least}" if bounds else "")
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError(accepts)
+        if at_least is not None and value < at_least:
             raise ValueError(accepts)
         return value
 
-    return Reader(read, accepts, {"type": "integer", "minimum": at_least})
+    return Reader(read, accepts, {"type": "integer", **bounds})
 
 
 def number(low: float, high: float | None = None, *, above: bool = False) -> Reader:
@@ -264,17 +275,31 @@ def number(low: float, high: float | None = None, *, above: bool = False) -> Rea
     accepts = f"a number {bound}" + (f" and at most {high:g}" if high is not None else "")
 
     def read(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        found = _read_finite(value, accepts)
+        if not (found > low if above else found >= low) or (high is not None and found > high):
             raise ValueError(accepts)
-        # `not (x >= low)` also refuses NaN.
-        if not (value > low if above else value >= low) or (high is not None and value > high):
-            raise ValueError(accepts)
-        if value in (float("inf"), float("-inf")):
-            raise ValueError(accepts)
-        return float(value)
+        return found
 
     schema: dict[str, Any] = {"type": "number", "exclusiveMinimum" if above else "minimum": low}
     return Reader(read, accepts, schema | ({} if high is None else {"maximum": high}))
+
+
+@reads("a number", type="number")
+def any_number(value: Any) -> float:
+    """Read a finite number."""
+    return _read_finite(value, "a number")
+
+
+def _read_finite(value: Any, accepts: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(accepts)
+    try:
+        as_float = float(value)
+    except OverflowError:  # a whole number of 400 digits
+        raise ValueError(accepts) from None
+    if not math.isfinite(as_float):
+        raise ValueError(accepts)
+    return as_float
 
 
 @reads("true or false", type="boolean")
@@ -317,96 +342,42 @@ def or_null(schema: JsonSchema) -> JsonSchema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
-INSTRUCTIONS = "a list of different instructions, at least one"
-NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
-STOP = 'a text such as "\\nQ:", or a list of one to four such, none empty'
-FIELD = 'a field name such as question, or a template such as "{title}\\n{body}"'
-URL = "a URL such as http://localhost:8000/v1"
+def _list_of(reader: Reader) -> Reader:
+    accepts = f"a list, each {reader.accepts}"
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_URL = r"https?://[^/\s]"
-_TEXT = {"type": "string", "minLength": 1}
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError(accepts)
+        try:
+            return tuple(map(reader, value))
+        except ValueError:
+            raise ValueError(accepts) from None
 
-
-@reads(
-    SHARE,
-    anyOf=[{"type": "integer", "minimum": 0}, {"type": "number", "minimum": 0, "maximum": 1}],
-)
-def share(value: Any) -> int | float:
-    """Read a count (whole number) or a fraction of the rows (0 < x < 1 with a point)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(SHARE)
-    if isinstance(value, float) and value > 1:
-        raise ValueError(SHARE)
-    return value
+    return Reader(read, accepts, {"type": "array", "items": reader.schema})
 
 
-@reads(INSTRUCTIONS, type="array", items={"type": "string"}, uniqueItems=True, minItems=1)
-def instructions(value: Any) -> tuple[str, ...]:
-    """Read different instructions, at least one."""
-    if not isinstance(value, list) or not value:
-        raise ValueError(INSTRUCTIONS)
-    if not all(isinstance(item, str) for item in value) or len(set(value)) != len(value):
-        raise ValueError(INSTRUCTIONS)
-    return tuple(value)
+_BY_TYPE: dict[Any, Reader] = {
+    bool: boolean,
+    int: whole(),
+    float: any_number,
+    str: text(empty=True),
+}
 
 
-@reads(
-    "a list of different instructions; [] for none",
-    type="array",
-    items={"type": "string"},
-    uniqueItems=True,
-)
-def baselines(value: Any) -> Any:
-    """Read different instructions, or none."""
-    return () if value == [] else instructions(value)
+def read_by_type(hint: Any) -> Reader:
+    """Return the reader of a key that has a type and no reader of its own.
 
-
-@reads(NAME, type="string", pattern=f"^{_NAME}$")
-def run_name(value: Any) -> str:
-    """Read the name of a run."""
-    # The name becomes part of a folder name, so it is kept to what every file system takes.
-    if not isinstance(value, str) or not re.fullmatch(_NAME, value):
-        raise ValueError(NAME)
-    return value
-
-
-@reads(STOP, anyOf=[_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 4}])
-def stop_texts(value: Any) -> tuple[str, ...]:
-    """Read one text, or up to four."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(each, str) and each for each in texts):
-        texts = []
-    if not 1 <= len(texts) <= 4:  # as many as OpenAI takes
-        raise ValueError(STOP)
-    return tuple(texts)
-
-
-@reads(FIELD, type="string", pattern=r"\S")
-def field_or_template(value: Any) -> str:
-    """Read the name of a field, or a template of several."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(FIELD)
-    try:
-        parse_template(value)
-    except UnpairedBrace as error:
-        raise Misread(error.expected, error.found) from None
-    except ValueError as error:
-        raise ValueError(f"{FIELD} ({error})") from None
-    return value
-
-
-@reads(URL, type="string", pattern=f"^{_URL}")
-def url(value: Any) -> str:
-    """Read an address without secrets in it."""
-    if not isinstance(value, str) or not re.match(_URL, value):
-        raise ValueError(URL)
-    # The config is copied into the run folder, and keys are never written anywhere.
-    if re.match(r"[a-z]+://[^/]*@", value) or SECRET_PARAMETER.search(value):
-        raise ValueError("a URL without a user name or key (keys come from the environment)")
-    try:
-        _ = urlsplit(value).port
-    except ValueError:  # "http://[::1/v1", "http://localhost:80O0/v1"
-        raise ValueError(URL) from None
-    return value
+    Raises:
+        TypeError: No value of a config is read into this type.
+    """
+    arguments = get_args(hint)
+    if hint in _BY_TYPE:
+        return _BY_TYPE[hint]
+    if get_origin(hint) is typing.Literal and all(isinstance(word, str) for word in arguments):
+        return choice(*arguments)
+    if get_origin(hint) is tuple and arguments[1:] == (...,):
+        return _list_of(read_by_type(arguments[0]))
+    if types.NoneType in arguments and len(arguments) == 2:
+        (other,) = (each for each in arguments if each is not types.NoneType)
+        return optional(read_by_type(other))
+    raise TypeError(f"no value of a config is a {getattr(hint, '__name__', hint)}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.settings import schema
+from opro_cli.core.settings import readers
 from opro_cli.core.settings.models import (
     EMBEDDED,
     UNUSED,
@@ -27,7 +27,6 @@ from opro_cli.core.settings.schema import (
     plain_mapping,
     required_section,
     section,
-    section_if_needed,
     text,
     whole,
 )
@@ -66,19 +65,19 @@ class SplitSettings:
     """The number of rows that each split takes."""
 
     train: int | float | None = key(
-        optional(schema.share),
+        optional(readers.share),
         None,
         doc="Rows of the train split, from which the optimizer learns. null: 50, or 25 % of the "
         "rows where there are too few for the usual 50, 100 and 200.",
     )
     dev: int | float | None = key(
-        optional(schema.share),
+        optional(readers.share),
         None,
         doc="Rows of the dev split, which chooses the winner; 0 for none. null: 100, or 35 % of "
         "the rows; all rows of a dev file.",
     )
     test: int | float | None = key(
-        optional(schema.share),
+        optional(readers.share),
         None,
         doc="Rows of the test split, on which the winner and the start prompt are compared once. "
         "null: 200, or 40 % of the rows; all rows of a test file.",
@@ -103,10 +102,11 @@ class DataSettings:
         "folder.",
     )
     input: str = key(
-        schema.field_or_template, doc="The field that holds the question, or a template of several."
+        readers.field_or_template,
+        doc="The field that holds the question, or a template of several.",
     )
     target: str = key(
-        schema.field_or_template,
+        readers.field_or_template,
         doc="The field that holds the gold answer, or a template of several.",
     )
     dev: str | None = key(
@@ -203,7 +203,7 @@ class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
 
     initial_instructions: tuple[str, ...] = key(
-        schema.instructions,
+        readers.instructions,
         ("Let's solve the problem.",),
         doc="The prompts that the search starts from; the best of them is the start prompt that "
         "the winner is compared with.",
@@ -220,7 +220,7 @@ class SearchSettings:
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
         "python:MODULE:NAME, or the name of an installed strategy.",
     )
-    options: Mapping[str, Any] = plain_mapping(doc="Options of the strategy, which reads them.")
+    options: Mapping[str, Any] = plain_mapping(doc="Options of the strategy, as it declares them.")
     rules: str = key(
         choice("opro", "paper"),
         "opro",
@@ -279,7 +279,7 @@ class SearchSettings:
     )
     # None in a run from before there were any means none.
     baselines: tuple[str, ...] | None = key(
-        optional(schema.baselines),
+        optional(readers.baselines),
         None,
         doc="Instructions that are scored on test beside the winner. null: the empty one, \"Let's "
         'think step by step." and "Take a deep breath and work on this problem step-by-step."',
@@ -334,13 +334,13 @@ class Settings:
     task: TaskSettings = required_section(
         TaskSettings, doc="The questions, and how answers are graded."
     )
-    scorer: ScorerSettings = section_if_needed(
+    scorer: ScorerSettings = section(
         ScorerSettings,
         lambda: ScorerSettings(UNUSED),
         doc="The model that answers the questions under each instruction. May be left out where "
         "task.evaluator asks none.",
     )
-    optimizer: OptimizerSettings = section_if_needed(
+    optimizer: OptimizerSettings = section(
         OptimizerSettings,
         lambda: OptimizerSettings(UNUSED),
         doc="The model that proposes instructions. May be left out where search.strategy is one "
@@ -349,7 +349,7 @@ class Settings:
     roles: Mapping[str, ModelSettings] = named_sections(
         ModelSettings, doc="Models of further roles, such as judge, for evaluators that ask them."
     )
-    name: str = key(schema.run_name, "run", doc="The first part of the run folder's name.")
+    name: str = key(readers.run_name, "run", doc="The first part of the run folder's name.")
     search: SearchSettings = section(SearchSettings, doc="The search.")
     budget: BudgetSettings = section(
         BudgetSettings, doc="Ceilings over both models and all sessions of the run together."
