@@ -34,7 +34,6 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str:
         """The model as the config names it, "ollama_chat/mistral"."""
-        ...
 
     async def reply(self, request: ChatRequest) -> ChatReply:
         """Answer one request.
@@ -42,11 +41,9 @@ class ChatModel(Protocol):
         Raises ModelError and nothing else; never retries by itself.
         Safe to call many times concurrently on one event loop.
         """
-        ...
 
     async def aclose(self) -> None:
         """Give back connections and threads; calling it twice is fine."""
-        ...
 
 
 class AnswerCache(Protocol):
@@ -58,26 +55,21 @@ class AnswerCache(Protocol):
     @property
     def trouble(self) -> str:
         """Why it finds and keeps nothing, a sentence for people; "" while all is well."""
-        ...
 
     def key(self, request: ChatRequest) -> bytes:
         """Return the key that equal requests share; at temperature 0 it leaves out the seed."""
-        ...
 
     def get(self, key: bytes) -> ChatReply | None:
         """The answer to an equal request, of no tokens and no price; None where there is none.
 
         What was put is found at once.
         """
-        ...
 
     def put(self, key: bytes, reply: ChatReply) -> None:
         """Keep an answer; of several to equal requests the first one stays."""
-        ...
 
     def close(self) -> None:
         """Write what was put; calling it twice is fine."""
-        ...
 
 
 class SharedLimits(Protocol):
@@ -89,21 +81,18 @@ class SharedLimits(Protocol):
         address: of a `ModelSettings`. Raises BudgetReached when it does not fit under the budget
         any more. Safe to call many times concurrently.
         """
-        ...
 
     def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Count what the call took, also where that is more than its cost said.
 
         None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
         """
-        ...
 
     def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
         """The call came to nothing and cost nothing.
 
         congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
         """
-        ...
 
     def record_loss(self, permit: int) -> None:
         """Count the call at its upper bound: nobody knows what became of it.
@@ -111,11 +100,9 @@ class SharedLimits(Protocol):
         Its process died, or it timed out here while the provider may bill it. It says nothing
         about the provider's limits.
         """
-        ...
 
     async def aclose(self) -> None:
         """Say what is still to be said, and hang up."""
-        ...
 
 
 class Metric(Protocol):
@@ -126,14 +113,12 @@ class Metric(Protocol):
 
         Raises ValueError saying what was expected when `raw` is no such answer.
         """
-        ...
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Read the answer in `reply` and compare it with `example.target`; never raises.
 
         prompt: the text that the scorer was asked with, the instruction in its place.
         """
-        ...
 
 
 class Grader(Protocol):
@@ -145,7 +130,6 @@ class Grader(Protocol):
     @property
     def is_immediate(self) -> bool:
         """Whether a grade takes no time, so that its reply needs no record before it."""
-        ...
 
     async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Grade one reply as `Metric.grade` does.
@@ -153,11 +137,9 @@ class Grader(Protocol):
         Raises UsageError when a metric of the user's fails or takes too long. Safe to call many
         times concurrently; a call that is cancelled leaves nothing at work.
         """
-        ...
 
     async def aclose(self) -> None:
         """End what is at work; calling it twice is fine."""
-        ...
 
 
 Need = Literal["replies", "failures", "demos"]
@@ -186,14 +168,12 @@ class Strategy(Protocol):
 
         Called when the step begins, and again by a resume in the middle of it.
         """
-        ...
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:
         """Return the candidates in one reply, in order; a string is an instruction.
 
         It never raises.
         """
-        ...
 
     def reject(self, candidate: Content, view: SearchView) -> str:  # noqa: ARG002 - a default
         """Return why a candidate is not scored, as people will read it; "" to score it."""
@@ -224,11 +204,9 @@ class MeteredCall(Protocol):
                 the rounds of the built-in evaluator.
             max_tokens: A lower limit than the model's own.
         """
-        ...
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
         """Await work that takes time, with no call in flight; given up when a stop is asked for."""
-        ...
 
 
 class Evaluator(Protocol):
@@ -251,7 +229,6 @@ class Evaluator(Protocol):
 
         Raises UsageError when the user's own code fails; what `call` raises passes through.
         """
-        ...
 
 
 class Journal(Protocol):
@@ -259,11 +236,9 @@ class Journal(Protocol):
 
     def append(self, *events: Event) -> None:
         """Hand events to the operating system, all or none: they survive `kill -9` from here on."""
-        ...
 
     def sync(self) -> None:
         """Force everything appended to the disk: it survives power loss from here on."""
-        ...
 
 
 class Observer(Protocol):
@@ -271,16 +246,12 @@ class Observer(Protocol):
 
     def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
         """Before the first call; `state` and `activity` go on changing afterwards."""
-        ...
 
     def after(self, event: Event, state: RunState) -> None:
         """After an event was written and believed. Must not block and must not raise."""
-        ...
 
     def stopping(self) -> None:
         """A clean stop was asked for; calls in flight are waited for."""
-        ...
 
     def end(self) -> None:
         """The session is over, in whatever way."""
-        ...
