@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from opro_cli.core.settings.read import NameResolver
+from opro_cli.core.settings.read import NameResolver, get_section
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import UsageError
 
@@ -32,14 +32,14 @@ OPERATIONAL: tuple[str, ...] = (
 
 
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
-    """Settings as plain data that `read_settings` reads back to equal settings."""
+    """Return settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
-    for role, settings_of_role in (("scorer", settings.scorer), ("optimizer", settings.optimizer)):
-        if settings_of_role.stop is not None:
-            plain[role]["stop"] = list(settings_of_role.stop)
-        endpoints = plain[role].pop("endpoints")
-        if endpoints is not None:  # else the record is that of before there were any
-            plain[role]["endpoints"] = list(endpoints)
+    for model in (plain["scorer"], plain["optimizer"]):
+        if model["stop"] is not None:
+            model["stop"] = list(model["stop"])
+        endpoints = model.pop("endpoints")
+        if endpoints is not None:  # else the record is as before there were any
+            model["endpoints"] = list(endpoints)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
@@ -68,7 +68,7 @@ class Change:
 
 
 def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Which key paths differ between two plain configs, in order of path."""
+    """List the key paths that differ between two plain configs, in order of path."""
     left, right = _flatten(before), _flatten(after)
     return tuple(
         Change(path, left.get(path), right.get(path))
@@ -77,37 +77,34 @@ def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[C
     )
 
 
-def _flatten(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
+def _flatten(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {".".join(map(str, path)): value for path, value in _list_leaves(plain, ())}
 
 
 def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSettings:
-    """A budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
+    """Return a budget with "usd=5", "calls=+100", "minutes=none" applied in order."""
+    names = [field.name for field in fields(BudgetSettings)]
     for change in changes:
         name, _, amount = change.partition("=")
-        names = [field.name for field in fields(BudgetSettings)]
         expected = f"expected {'|'.join(names)}=AMOUNT, =+MORE or =none, found {change!r}"
         if name not in names:
             raise UsageError(f"--budget: {expected}")
+        if amount == "none":
+            budget = replace(budget, **{name: None})
+            continue
         try:
-            number = None if amount == "none" else float(amount)
+            number: Any = float(amount)
         except ValueError:
             raise UsageError(f"--budget: {expected}") from None
-        if number is not None and amount.startswith("+"):
+        if amount.startswith("+"):
             number += getattr(budget, name) or 0.0
-        whole = number is not None and name in ("calls", "tokens")
-        if number is not None and not (0 < number < float("inf")):
+        if not 0 < number < float("inf"):
             raise UsageError(f"--budget: {expected}")
-        if whole and number != int(number or 0):
-            raise UsageError(f"--budget: {expected}; {name} are whole numbers")
-        value: Any = int(number or 0) if whole else number
-        budget = replace(budget, **{name: value})
+        if name in ("calls", "tokens"):
+            if number != int(number):
+                raise UsageError(f"--budget: {expected}; {name} are whole numbers")
+            number = int(number)
+        budget = replace(budget, **{name: number})
     return budget
 
 
@@ -139,11 +136,11 @@ def find_origins(plain: Mapping[str, Any], raw: Any, names: NameResolver) -> lis
         raw: The file as it stands, already found to be a config.
         names: What presets stand for.
     """
-    presets = _presets_in(raw, names)
-    return [_origin_of(path, value, raw, presets) for path, value in _leaves(plain, ())]
+    presets = _list_presets(raw, names)
+    return [_find_origin(path, value, raw, presets) for path, value in _list_leaves(plain, ())]
 
 
-def _origin_of(
+def _find_origin(
     path: tuple[str, ...], value: Any, raw: Any, presets: Mapping[str, Mapping[str, Any]]
 ) -> KeyOrigin:
     if _has(raw, path):
@@ -154,14 +151,13 @@ def _origin_of(
     return KeyOrigin(path, value, "default")
 
 
-def _presets_in(raw: Any, names: NameResolver) -> dict[str, Mapping[str, Any]]:
-    """Return what the presets of a config give, as configs of some keys, by their names."""
-    task = raw.get("task") if isinstance(raw, Mapping) else None
-    search = raw.get("search") if isinstance(raw, Mapping) else None
-    named = task.get("preset") if isinstance(task, Mapping) else None
+def _list_presets(raw: Any, names: NameResolver) -> dict[str, Mapping[str, Any]]:
+    """Return configs of the keys that the presets of a config give, by the names of the presets."""
+    search = get_section(raw, "search")
+    named = get_section(raw, "task").get("preset")
     task_preset = None if named is None else str(named)
     given: dict[str, Mapping[str, Any]] = {}
-    if isinstance(search, Mapping) and "preset" in search:  # it goes before that of the task
+    if "preset" in search:  # it goes before that of the task
         preset = str(search["preset"])
         given[preset] = names.search_preset(preset, task_preset, search.get("strategy"))
     if task_preset is not None:
@@ -169,14 +165,14 @@ def _presets_in(raw: Any, names: NameResolver) -> dict[str, Mapping[str, Any]]:
     return given
 
 
-def _leaves(plain: Mapping[str, Any], path: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
-    leaves = []
+def _list_leaves(
+    plain: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in plain.items():
         if isinstance(value, Mapping):
-            leaves += _leaves(value, (*path, name))
+            yield from _list_leaves(value, (*path, name))
         else:
-            leaves.append(((*path, name), value))
-    return leaves
+            yield (*path, name), value
 
 
 def _has(config: Any, path: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""The meaning of a config: plain data in, frozen settings out, every problem at once."""
+"""Reading a config: plain data in, frozen settings out, every problem at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.settings.schema import Path, Problem, read_section, show
+from opro_cli.core.settings.schema import Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
@@ -27,12 +27,15 @@ class ReadResult:
 
 @dataclass(frozen=True, slots=True)
 class NameResolver:
-    """The parts that names in a config stand for. The functions raise ValueError for unknown ones.
+    """The parts that names in a config stand for.
 
-    check_answer(spec): is there such a metric? strategies: their names. task_preset(name): the
-    `task` section it stands for. search_preset(name, task preset, strategy): a config of which
-    only some keys are given; the other two are None where the config does not name them.
-    is_offered(group, name): is there such a part outside opro? asked where a name is not built in.
+    Attributes:
+        check_answer: Raises ValueError for a name that no metric has.
+        strategies: The names of the built-in ones.
+        task_preset: Returns the `task` section of a preset; ValueError for an unknown one.
+        search_preset: Returns a config of some keys by the names of a search preset, a task
+            preset and a strategy, None for what the config does not name; ValueError likewise.
+        is_offered: Returns True for a kind and a name of a part from outside opro.
     """
 
     check_answer: Callable[[str], None]
@@ -47,34 +50,21 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
-    config = dict(raw)
-    config = _fill_search_preset(config, names, problems)
+    config = _fill_search_preset(dict(raw), names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
-        _check_with(names.check_answer, config["task"].get("answer"), ("task", "answer"), problems)
-    if isinstance(config.get("search"), Mapping):
-
-        def check_strategy(name: str) -> None:
-            if name not in names.strategies and not names.is_offered("strategies", name):
-                known = ", ".join(names.strategies)
-                raise ValueError(f"expected one of {known}, found {show(name)}")
-
-        _check_with(
-            check_strategy, config["search"].get("strategy"), ("search", "strategy"), problems
-        )
-    _check_with(
-        lambda name: _check_evaluator(name, names),
-        (config.get("task") or {}).get("evaluator")
-        if isinstance(config.get("task"), Mapping)
-        else None,
-        ("task", "evaluator"),
-        problems,
-    )
+    problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
     if settings:
         problems.extend(_find_misfits(settings))
     return ReadResult(None if problems else settings, tuple(problems))
+
+
+def get_section(config: Any, name: str) -> Mapping[str, Any]:
+    """Return a section of a config as it stands; an empty one for what is none."""
+    section = config.get(name) if isinstance(config, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
 
 
 def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
@@ -95,7 +85,7 @@ def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
     problems: list[Problem] = []
     try:
         options = read_section(declared, given, ("search", "options"), problems)
-    except ValueError as error:  # of its own `__post_init__`
+    except ValueError as error:  # from its own `__post_init__`
         problems.append(Problem(("search", "options"), str(error)))
     except (TypeError, NameError) as error:
         raise UsageError(
@@ -108,9 +98,30 @@ def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
     return options
 
 
-def _check_evaluator(name: str, names: NameResolver) -> None:
-    if name != "model" and not names.is_offered("evaluators", name):
-        raise ValueError(f"expected model or python:MODULE:NAME, found {show(name)}")
+def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
+    """Yield the names that stand for no part, as far as they are texts."""
+
+    def check_strategy(name: str) -> None:
+        if name not in names.strategies and not names.is_offered("strategies", name):
+            known = ", ".join(names.strategies)
+            raise ValueError(f"expected one of {known}, found {show(name)}")
+
+    def check_evaluator(name: str) -> None:
+        if name != "model" and not names.is_offered("evaluators", name):
+            raise ValueError(f"expected model or python:MODULE:NAME, found {show(name)}")
+
+    checks = {
+        ("task", "answer"): names.check_answer,
+        ("search", "strategy"): check_strategy,
+        ("task", "evaluator"): check_evaluator,
+    }
+    for (section, key), check in checks.items():
+        name = get_section(config, section).get(key)
+        if isinstance(name, str):
+            try:
+                check(name)
+            except ValueError as error:
+                yield Problem((section, key), str(error))
 
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
@@ -120,29 +131,29 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
         "optimizer": ("search", "strategy", names.strategies),
     }
     for role, (section, key, built_in) in parts.items():
-        named = config.get(section)
-        part = named.get(key, built_in[0]) if isinstance(named, Mapping) else built_in[0]
+        part = get_section(config, section).get(key, built_in[0])
         if role not in config and part in built_in:
             yield Problem((role,), "missing; this key must be given")
 
 
 def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
-    """Embedded models that are asked for what they were not trained for.
+    """Yield the embedded models that would be asked for what they were not trained for.
 
-    For whoever wants to ask them: runs of before each role had a model of its own have them so,
-    and are read and shown all the same. Without steps the optimizer is asked nothing.
+    To be called before they are asked. Runs that began before each role had an embedded model of
+    its own have them so, and are read and shown all the same. Without steps the optimizer is asked
+    nothing.
     """
     asked = [("scorer", settings.scorer.model, "answers questions")]
     if settings.search.steps:
         asked.append(("optimizer", settings.optimizer.model, "proposes instructions"))
     for role, model, what in asked:
         if is_embedded(model) and model != EMBEDDED[role]:
-            told = f"expected {EMBEDDED[role]}, the embedded model that {what}, found {model}"
-            yield Problem((role, "model"), told)
+            message = f"expected {EMBEDDED[role]}, the embedded model that {what}, found {model}"
+            yield Problem((role, "model"), message)
 
 
 def _find_misfits(settings: Settings) -> Iterator[Problem]:
-    """Keys that are right by themselves and wrong together."""
+    """Yield the keys that are right by themselves and wrong together."""
     task, optimizer, search = settings.task, settings.optimizer, settings.search
     yield from _find_endpoint_misfits("scorer", settings.scorer)
     yield from _find_endpoint_misfits("optimizer", settings.optimizer)
@@ -183,20 +194,23 @@ def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]
     if is_embedded(model.model):
         yield Problem(path, f"{model.model} ships inside opro and has no address; leave them out")
     if model.api_base is not None:
-        told = "found beside api_base; keep one of them: a model is asked here or there"
-        yield Problem(path, told)
+        message = "found beside api_base; keep one of them: a model is asked here or there"
+        yield Problem(path, message)
     first: dict[str, int] = {}
-    for place, endpoint in enumerate(model.endpoints):
-        known = first.setdefault(endpoint.api_base.rstrip("/"), place)
-        if known != place:
-            told = f"the same address as {role}.endpoints.{known}; each may stand here once"
-            yield Problem((*path, place, "api_base"), f"{told}, found {show(endpoint.api_base)}")
+    for index, endpoint in enumerate(model.endpoints):
+        known = first.setdefault(endpoint.api_base.rstrip("/"), index)
+        if known != index:
+            yield Problem(
+                (*path, index, "api_base"),
+                f"the same address as {role}.endpoints.{known}; each may stand here once, "
+                f"found {show(endpoint.api_base)}",
+            )
 
 
 def _fill_task_preset(
     task: Mapping[str, Any], names: NameResolver, problems: list[Problem]
 ) -> dict[str, Any]:
-    """The preset's task with the user's own keys on top."""
+    """Return the preset's task with the user's own keys on top."""
     own = dict(task)
     name = own.pop("preset", None)
     if name is None:
@@ -212,13 +226,12 @@ def _fill_task_preset(
 def _fill_search_preset(
     config: dict[str, Any], names: NameResolver, problems: list[Problem]
 ) -> dict[str, Any]:
-    """The config with the keys of `search.preset` under the user's own."""
-    search, task = config.get("search"), config.get("task")
-    name = search.get("preset") if isinstance(search, Mapping) else None
-    if not isinstance(search, Mapping) or not isinstance(name, str):
-        return config  # what is no text is told by the reader of the key
-    task_preset = task.get("preset") if isinstance(task, Mapping) else None
-    strategy = search.get("strategy")
+    """Return the config with the keys of `search.preset` under the user's own."""
+    search = get_section(config, "search")
+    name, strategy = search.get("preset"), search.get("strategy")
+    if not isinstance(name, str):
+        return config  # the reader of the key refuses it
+    task_preset = get_section(config, "task").get("preset")
     try:
         filled = names.search_preset(
             name,
@@ -232,7 +245,7 @@ def _fill_search_preset(
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """`below` with the keys of `above` on top, sections merged key by key."""
+    """Return `below` with the keys of `above` on top, sections merged key by key."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
@@ -241,14 +254,3 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         else:
             merged[name] = value
     return merged
-
-
-def _check_with(
-    check: Callable[[Any], Any], value: Any, path: Path, problems: list[Problem]
-) -> None:
-    if not isinstance(value, str):
-        return
-    try:
-        check(value)
-    except ValueError as error:
-        problems.append(Problem(path, str(error)))
