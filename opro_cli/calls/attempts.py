@@ -1,4 +1,4 @@
-"""One attempt of a call: known answers first, limits shared with other processes, and retries."""
+"""Parts of one call: known answers, retries, and limits shared with other processes."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from opro_cli.core.run.events import Via
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
 from opro_cli.errors import ModelError
 from opro_cli.ports import AnswerCache, SharedLimits
 
 
 @dataclass(frozen=True, slots=True)
 class TimedReply:
-    """A reply, the seconds that the successful call took, and whether there was one.
+    """A reply and how it was come by.
 
-    reply: as it came; it is read and graded, and not kept. redacted: the same without keys that
-    were sent, for the journal and the cache; None where it holds none.
+    Attributes:
+        reply: As it came; it is read and graded, and not kept.
+        seconds: Of the successful call, 0 where there was none.
+        redacted: The reply without keys that were sent, for the journal and the cache; None where
+            it holds none.
     """
 
     reply: ChatReply
@@ -41,17 +44,12 @@ class TimedReply:
 
 
 def remove_keys(reply: ChatReply, redact: Callable[[str], str]) -> ChatReply:
-    """The reply with `redact` applied to every text of it."""
-    more = (
-        replace(each, text=redact(each.text), finish_reason=redact(each.finish_reason))
-        for each in reply.more
-    )
-    return replace(
-        reply,
-        text=redact(reply.text),
-        finish_reason=redact(reply.finish_reason),
-        more=tuple(more),
-    )
+    """Return the reply with `redact` applied to every text of it."""
+
+    def clean(each: Said) -> Said:
+        return replace(each, text=redact(each.text), finish_reason=redact(each.finish_reason))
+
+    return replace(clean(reply), more=tuple(map(clean, reply.more)))
 
 
 def describe_reply(answered: TimedReply) -> dict[str, Any]:
@@ -73,34 +71,34 @@ def describe_call(answered: TimedReply) -> dict[str, Any]:
     }
 
 
-class Place(NamedTuple):
-    """Where the answer to a request is kept: equal requests have an equal place."""
+class CacheSlot(NamedTuple):
+    """The slot of a cache for the answer to a request; equal requests have an equal one."""
 
     cache: AnswerCache
     key: bytes
 
 
 class AnswerLookup:
-    """Answers that are at hand. caches: by role; a role without one is always asked."""
+    """Answers that are known, by request. A role without a cache is always asked."""
 
     def __init__(self, settings: Settings, caches: Mapping[Role, AnswerCache]) -> None:
         self._settings, self._caches = settings, caches
         self._asked: dict[bytes, asyncio.Future[ChatReply | None]] = {}
 
-    def place_of(self, role: Role, request: ChatRequest) -> Place | None:
-        """Where its answer would be; None for a request that is always asked."""
+    def find_slot(self, role: Role, request: ChatRequest) -> CacheSlot | None:
+        """Return the slot of a request's answer; None for a request that is always asked."""
         wanted = self._settings.models[role].cache
         if wanted is None:
             wanted = request.temperature == 0
         cache = self._caches.get(role) if wanted and request.choices == 1 else None
-        return None if cache is None else Place(cache, cache.key(request))
+        return None if cache is None else CacheSlot(cache, cache.key(request))
 
-    async def reply_at(self, place: Place) -> ChatReply | None:
-        """The known reply, which costs nothing; None where whoever asks has to ask the model.
+    async def find_reply(self, slot: CacheSlot) -> ChatReply | None:
+        """Return the known reply, at no cost; None if the caller has to ask the model.
 
         Waits for an equal request under way; where that one comes to nothing, this one is next.
         """
-        cache, key = place
+        cache, key = slot
         reply = cache.get(key)
         while reply is None and key in self._asked:
             reply = await asyncio.shield(self._asked[key]) or cache.get(key)
@@ -110,40 +108,38 @@ class AnswerLookup:
         await asyncio.sleep(0)
         return replace(reply, prompt_tokens=0, completion_tokens=0, usd=0.0)
 
-    def begin(self, place: Place) -> None:
-        """The model is being asked: equal requests wait until `end`."""
-        self._asked[place.key] = asyncio.get_running_loop().create_future()
+    def begin(self, slot: CacheSlot) -> None:
+        """Let equal requests wait until `end`: the model is being asked."""
+        self._asked[slot.key] = asyncio.get_running_loop().create_future()
 
-    def keep(self, place: Place, reply: ChatReply) -> None:
-        """It has answered."""
-        if is_worth_keeping(reply):
-            place.cache.put(place.key, reply)
-            waiting = self._asked.get(place.key)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(reply)
+    def keep(self, slot: CacheSlot, reply: ChatReply) -> None:
+        """Keep an answer, unless asking again may bring a better one."""
+        if not reply.text or reply.finish_reason == "content_filter":
+            return
+        slot.cache.put(slot.key, reply)
+        waiting = self._asked.get(slot.key)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
 
-    def end(self, place: Place) -> None:
-        """It is asked no more."""
-        reply = self._asked.pop(place.key)
+    def end(self, slot: CacheSlot) -> None:
+        """Let the next of the equal requests go, where there was no answer to keep."""
+        reply = self._asked.pop(slot.key)
         if not reply.done():
             reply.set_result(None)
 
 
-def is_worth_keeping(reply: ChatReply) -> bool:
-    """Would asking again say nothing better? Not so of an empty answer, or a filtered one."""
-    return bool(reply.text) and reply.finish_reason != "content_filter"
-
-
 Reply = TypeVar("Reply")
+Said = TypeVar("Said", ChatReply, Choice)
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How patient to be.
 
-    attempts: calls in all, the first one included.
-    base: seconds that the first wait may last; each further wait may last twice as long.
-    max_wait: seconds that no wait exceeds, not even one that a provider asked for.
+    Attributes:
+        attempts: Calls in all, the first one included.
+        base: Seconds that the first wait may last; each further wait may last twice as long.
+        max_wait: Seconds that no wait exceeds, not even one that a provider asked for.
     """
 
     attempts: int = 8
@@ -158,7 +154,7 @@ class RetryPolicy:
 def wait_after(
     error: ModelError, attempt: int, policy: RetryPolicy, random: Callable[[], float]
 ) -> float:
-    """Seconds to pause after failed attempt number `attempt`.
+    """Return the seconds to pause after failed attempt number `attempt`.
 
     Full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015) on top of what the provider
     asked for: many calls that are told the same number of seconds must not come back together.
@@ -176,13 +172,19 @@ async def call_with_retries(
     counts: Callable[[ModelError], bool] = lambda _: True,
     on_wait: Callable[[int, float, ModelError], None] = lambda *_: None,
 ) -> Reply:
-    """The reply of `call`, asked again after transient errors.
+    """Return the reply of `call`, asked again after transient errors.
 
-    random: numbers in [0, 1).
-    counts: is this failure one of the `attempts`? One that is not starts them anew.
-    on_wait: told of each pause before it begins: which attempt failed (1, 2, ...), the seconds
-        to the next one, and the error.
-    Raises the ModelError of the last attempt, with how often it was tried; a permanent one at once.
+    Args:
+        call: Makes an attempt.
+        policy: How often and how long to wait.
+        sleep: Pauses for some seconds.
+        random: Returns numbers in [0, 1).
+        counts: Returns False for a failure that is none of the `attempts` and starts them anew.
+        on_wait: Called before each pause with the number of the attempt that failed (1, 2, ...),
+            the seconds to the next one, and the error.
+
+    Raises:
+        ModelError: That of the last attempt, with how often it was tried; a permanent one at once.
     """
     attempt = 1
     while True:
@@ -202,7 +204,7 @@ async def call_with_retries(
 
 
 def count_tries(error: ModelError, times: int) -> ModelError:
-    """`error` with how often it was tried."""
+    """Return `error` with how often the call was tried."""
     return ModelError(
         f"{error.message} (tried {times} time{'s' if times != 1 else ''})",
         error.hint,
@@ -214,14 +216,14 @@ def count_tries(error: ModelError, times: int) -> ModelError:
 
 
 @dataclass(slots=True)
-class SharedCall:
+class Usage:
     """Tokens and dollars (in whole 1e-12) of a call, None where nobody counted."""
 
     tokens: int | None = None
     pico_usd: int | None = None
 
-    def took(self, reply: ChatReply) -> None:
-        """It was answered with this."""
+    def set_from(self, reply: ChatReply) -> None:
+        """Take them from the answer to the call."""
         self.tokens = count_tokens(reply)
         self.pico_usd = None if reply.usd is None else round(reply.usd * 1e12)
 
@@ -232,25 +234,29 @@ async def enter_shared_limits(
     address: str,
     cost: Cost,
     wait: Callable[[Awaitable[int]], Awaitable[int]],
-) -> AsyncIterator[SharedCall]:
-    """Around a call to an endpoint of this address that costs so much at most.
+) -> AsyncIterator[Usage]:
+    """Hold a permit during a call, and yield what is to be told of the usage.
 
-    wait: awaits the permit, and may raise to end the waiting. Raises BudgetReached.
+    Args:
+        limits: None for a run that shares none.
+        address: Of the endpoint.
+        cost: The most that the call may take.
+        wait: Awaits the permit, and may raise to end the waiting.
+
+    Raises:
+        BudgetReached: The call does not fit under the shared budget.
     """
-    call = SharedCall()
+    usage = Usage()
     if limits is None:
-        yield call
+        yield usage
         return
     permit = await wait(limits.enter(address, cost))
     try:
-        yield call
-    except ModelError as error:
-        if error.maybe_billed:
+        yield usage
+    except BaseException as error:
+        if isinstance(error, ModelError) and not error.maybe_billed:
+            limits.record_failure(permit, error.retry_after, congested=is_congested(error))
+        else:
             limits.record_loss(permit)
-            raise
-        limits.record_failure(permit, error.retry_after, congested=is_congested(error))
         raise
-    except BaseException:
-        limits.record_loss(permit)
-        raise
-    limits.record_answer(permit, call.tokens, call.pico_usd)
+    limits.record_answer(permit, usage.tokens, usage.pico_usd)

@@ -1,4 +1,4 @@
-"""One call to a model: within budget and pace, asked again when that may help, and priced."""
+"""One call to a model: within budget and limits, retried where that may help, and priced."""
 
 from __future__ import annotations
 
@@ -48,22 +48,24 @@ class Halted(Exception):
 
 
 class Record(Protocol):
-    """Writes events down, all or none of them."""
+    """Writes events down."""
 
     def __call__(self, *events: Event) -> None:
-        """Write events down."""
-        ...
+        """Write events down, all or none of them."""
 
 
 @dataclass(slots=True)
 class Calls:
     """The one way to every model.
 
-    models: each at all of its endpoints, in the order of its `deployments`. prices: by role, None
-    where unknown. record: writes an event down. stop: set when nothing new may be sent; calls
-    that only wait then raise Halted. caches: by role, where answers of before are to be had.
-    shared: limits that other processes are under too, None for none. redact: takes the keys that
-    are sent out of a model's words, before these are written anywhere.
+    Attributes:
+        models: Each at all of its endpoints, in the order of its `deployments`.
+        prices: By role, None where unknown.
+        stop: Set when nothing new may be sent; calls that only wait then raise Halted.
+        record: Writes events down.
+        caches: By role, the answers of earlier runs.
+        shared: Limits that other processes are under too.
+        redact: Removes the keys that are sent from a model's words, before these are written.
     """
 
     settings: Settings
@@ -83,7 +85,7 @@ class Calls:
     _known: AnswerLookup = field(init=False)
 
     def __post_init__(self) -> None:
-        self._endpoints = {role: self._endpoints_of(role) for role in self.models}
+        self._endpoints = {role: self._build_endpoints(role) for role in self.models}
         for role in self.models:
             self.activity.in_flight.setdefault(role, 0)
         own = {role: model.price for role, model in self.settings.models.items()}
@@ -92,10 +94,10 @@ class Calls:
         )
         self._known = AnswerLookup(self.settings, self.caches)
 
-    def _endpoints_of(self, role: Role) -> Endpoints:
+    def _build_endpoints(self, role: Role) -> Endpoints:
         settings = self.settings.models[role]
         weights = [each.weight for each in settings.endpoints or ()] or [1.0]
-        each_with = zip(self.models[role], settings.deployments, weights, strict=True)
+        deployed = zip(self.models[role], settings.deployments, weights, strict=True)
         return Endpoints(
             [
                 Endpoint(
@@ -105,11 +107,11 @@ class Calls:
                     f"{role} endpoint {at.api_base}",
                     at.address,
                 )
-                for model, at, weight in each_with
+                for model, at, weight in deployed
             ],
             RateLimiter(settings.requests_per_minute, settings.tokens_per_minute),
             sleep=self._sleep,
-            on_wait=self._waits,
+            on_wait=self._show_wait,
             out=self.activity.out,
         )
 
@@ -123,30 +125,38 @@ class Calls:
         fresh: bool = False,
         at: Endpoint | None = None,
     ) -> AsyncIterator[TimedReply]:
-        """One request's reply; whoever asked records it before leaving.
+        """Yield the reply to one request; the caller records it before it leaves the context.
 
-        fresh: make a call of its own, whatever an equal request was answered; what it says is
-        kept for others all the same. at: the one endpoint to ask. Only a call needs room under a
-        ceiling; a known answer needs time alone.
+        Only a call needs room under a ceiling; a known answer needs time alone.
 
-        Raises ModelError when there is none, BudgetReached when a ceiling forbids the call, and
-        Halted when a stop was asked for before it was sent.
+        Args:
+            role: The model.
+            request: The request.
+            policy: How patient to be; None for the usual one.
+            fresh: Make a call of its own, whatever an equal request was answered; the answer is
+                kept for others all the same.
+            at: The one endpoint to ask.
+
+        Raises:
+            ModelError: There is no reply.
+            BudgetReached: A ceiling forbids the call.
+            Halted: A stop was asked for before it was sent.
         """
-        place = self._known.place_of(role, request)
-        if place is not None and not fresh:
-            known = await self._known.reply_at(place)
+        slot = self._known.find_slot(role, request)
+        if slot is not None and not fresh:
+            known = await self._known.find_reply(slot)
             if known is not None:
                 self._ledger.require_time()
                 yield TimedReply(known, 0.0, "cache")
                 return
             if self.stop.is_set():
                 raise Halted  # while it waited for a call that came to nothing
-            self._known.begin(place)
+            self._known.begin(slot)
         try:
             answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
-                if place is not None:
-                    self._known.keep(place, answered.recorded)
+                if slot is not None:
+                    self._known.keep(slot, answered.recorded)
                 yield answered
             except (JournalError, asyncio.CancelledError):
                 raise  # the answer is in no journal, so its bound stays in flight
@@ -155,16 +165,16 @@ class Calls:
                 raise
             self._ledger.release(reservation)
         finally:
-            if place is not None and not fresh:
-                self._known.end(place)
+            if slot is not None and not fresh:
+                self._known.end(slot)
 
     async def preflight(self, role: Role) -> None:
-        """The first call of a run; ModelError when no endpoint answers it."""
-        if not await self.is_anywhere(role):
+        """Make the first call of a run; ModelError when no endpoint answers it."""
+        if not await self.check_endpoints(role):
             await self.check(role)
 
-    async def is_anywhere(self, role: Role) -> bool:
-        """Make the tiny call at each of several endpoints; was one answered?
+    async def check_endpoints(self, role: Role) -> bool:
+        """Make the tiny call at each of several endpoints; return True if one is answered.
 
         An endpoint that does not answer gets no others, as after any call. A model of one
         endpoint is not asked.
@@ -206,13 +216,13 @@ class Calls:
         answered_others = self._answered[role]
 
         def counts(error: ModelError) -> bool:
-            """Where others are answered, a rate limit says only: later."""
+            """Count a failure, except a rate limit while other calls are answered."""
             nonlocal answered_others
             before, answered_others = answered_others, self._answered[role]
             return not (is_congested(error) and answered_others > before)
 
         def on_wait(attempt: int, wait: float, error: ModelError) -> None:
-            self._waits(time.monotonic() + wait, _describe_wait(error))
+            self._show_wait(time.monotonic() + wait, _describe_wait(error))
             self.record(Retried(read_clock(), role, attempt, round(wait, 3), error.message))
 
         answered = await call_with_retries(
@@ -230,7 +240,7 @@ class Calls:
     async def _attempt(
         self, role: Role, request: ChatRequest, at: Endpoint | None
     ) -> tuple[TimedReply, Reservation]:
-        """Ask once; what one endpoint fails at, others take at once."""
+        """Ask once; a call that one endpoint fails goes to another at once."""
         endpoints = self._endpoints[role]
         expected = self._ledger.cost_of(role, request).expected_tokens
         others = len(endpoints.all) - 1 if at is None else 0
@@ -254,17 +264,17 @@ class Calls:
         raise AssertionError("the last endpoint answers or raises")
 
     async def _send(self, endpoint: Endpoint, reservation: Reservation) -> TimedReply:
-        """One request to one endpoint.
+        """Send one request to one endpoint.
 
         Its reservation stays while the call may still be billed: until its answer is recorded, or
         to the end of the process where the call is cut off together with the session.
         """
         role, sent = reservation.role, False
         try:
-            over = self._unless_over
-            async with enter_shared_limits(
-                self.shared, endpoint.address, reservation.cost, over
-            ) as call:
+            shared = enter_shared_limits(
+                self.shared, endpoint.address, reservation.cost, self._unless_over
+            )
+            async with shared as usage:
                 self.activity.in_flight[role] += 1
                 try:
                     began, sent = time.monotonic(), True
@@ -273,7 +283,7 @@ class Calls:
                 finally:
                     self.activity.in_flight[role] -= 1
                 reply = self._ledger.price(role, reply)
-                call.took(reply)
+                usage.set_from(reply)
             self._ledger.record_usage(reservation, reply)
         except ModelError as error:
             self._ledger.record_failure(reservation, error)
@@ -285,7 +295,7 @@ class Calls:
             raise
         return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
 
-    def _waits(self, until: float, why: str) -> None:
+    def _show_wait(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""
         if not self.activity.waiting or until > self.activity.waiting_until:
             self.activity.waiting, self.activity.waiting_until = why, until
@@ -315,7 +325,6 @@ class Calls:
 
 
 def _describe_wait(error: ModelError) -> str:
-    """Why a call waits, short where that says all."""
     if error.status == 429:
         return "rate limit"
     return "the server is overloaded" if error.status in CONGESTED else error.message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from opro_cli.core.draws import create_rng
@@ -33,8 +33,9 @@ class Question:
 class Propose:
     """Ask the optimizer for each of `samples` of a step.
 
-    together: in one call, as several choices; else in a call each. meanwhile: questions about the
-    instructions of this step that have arrived.
+    Attributes:
+        together: In one call, as several choices; else in a call each.
+        meanwhile: Questions about the instructions of this step that have arrived.
     """
 
     step: int
@@ -47,8 +48,8 @@ class Propose:
 class Evaluate:
     """Ask the scorer these questions, in this order as far as concurrency allows.
 
-    Those of one candidate stand together, since providers keep the beginning of a prompt warm;
-    but for those of prompts that are compared (`_list_side_by_side`).
+    Those of one candidate stand together, since providers keep the beginning of a prompt warm,
+    except those of prompts that are compared (`_list_side_by_side`).
     """
 
     questions: tuple[Question, ...]
@@ -72,9 +73,9 @@ Work = Propose | Evaluate | Stop | Finish
 
 @dataclass(slots=True)
 class PlannerCache:
-    """Values derived from a run's state that planning would otherwise work out at every call.
+    """Values derived from one run's state that planning would otherwise compute at every call.
 
-    For one run. Planning gives the same with a new one; it only takes longer.
+    With a new cache the plan is the same; it only takes longer.
     """
 
     race: tuple[int, Race] | None = None
@@ -83,14 +84,14 @@ class PlannerCache:
 
 
 def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
-    """The loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
+    """Plan the loop of OPRO (section 2, figure 2): score, propose, score …, then dev, then test.
 
     With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
     the reference does; the optimizer never learns those scores. The test split is touched once,
     at the end, by the start prompt, the winner, and what they are compared with.
     """
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
-        return _evaluate_all(state)
+        return _plan_test(state, list(state.candidates.values()))
     cache = cache or PlannerCache()
     open_train: list[Question] = []
     for candidate in _list_unfinished(state):
@@ -110,31 +111,25 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
     return _evaluate_unseen(state)
 
 
-def _evaluate_all(state: RunState) -> Work:
-    return _plan_test(state, list(state.candidates.values()))
-
-
 def _plan_test(state: RunState, candidates: list[Candidate]) -> Work:
     """Ask prompts the test questions, to compare them."""
-    ask = _list_side_by_side if state.interleaves else _list_one_by_one
-    questions = ask(state, candidates)
+    if state.interleaves:
+        questions = _list_side_by_side(state, candidates)
+    else:
+        questions = _list_open_questions(state, candidates, "test")
     return Evaluate(questions) if questions else Finish()
 
 
-def _list_one_by_one(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
-    return _list_open_questions(state, candidates, "test")
-
-
 def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
-    """The open test questions, one after the other, each under all prompts in turn.
+    """List the open test questions, one after the other, each under all prompts in turn.
 
     A scorer that changes by itself then changes for all prompts alike: the order of the
-    questions, and of the prompts on each, is drawn from the run's seed. Whoever is asked a second
-    time gets each question a quarter of all questions after the first time, so that what the
-    scorer itself changes meanwhile is seen.
+    questions, and of the prompts on each, is drawn from the run's seed. A prompt that is asked a
+    second time gets each question a quarter of all questions after the first time, so that a
+    change of the scorer meanwhile is seen.
     """
-    compared = [each for each in candidates if not is_again(each)]
-    repeated = [each for each in candidates if is_again(each)]
+    compared = [candidate for candidate in candidates if not is_again(candidate)]
+    repeated = [candidate for candidate in candidates if is_again(candidate)]
     total = state.sizes["test"]
     order = list(range(total))
     rng = create_rng(state.search.seed, "test order")
@@ -142,9 +137,9 @@ def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Qu
     later = -(-total // 4) if repeated else 0
     questions: list[Question] = []
     for turn in range(total + later):
-        asked = [(each, order[turn]) for each in compared] if turn < total else []
+        asked = [(candidate, order[turn]) for candidate in compared] if turn < total else []
         if turn >= later:
-            asked += [(each, order[turn - later]) for each in repeated]
+            asked += [(candidate, order[turn - later]) for candidate in repeated]
         rng.shuffle(asked)
         questions += [
             Question(candidate.id, "test", index)
@@ -155,7 +150,7 @@ def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Qu
 
 
 def _list_unfinished(state: RunState) -> list[Candidate]:
-    """Who has open train questions: of those that joined before, only the present step's."""
+    """List the candidates with open train questions; earlier steps than the present have none."""
     last = state.of_step(state.step) if state.step else []
     everyone = [*state.of_step(0), *last, *state.pending.values()]
     return [candidate for candidate in everyone if not state.is_done(candidate)]
@@ -166,7 +161,7 @@ def _is_raced(state: RunState, candidate: Candidate) -> bool:
 
 
 def _get_race(state: RunState, step: int, cache: PlannerCache) -> Race:
-    """The race of a step, against all that joined before it: it does not change meanwhile."""
+    """Return the race of a step, against all that joined before it; it stays the same."""
     if cache.race is None or cache.race[0] != step:
         earlier = [c.answers["train"] for c in state.candidates.values() if c.step < step]
         race = Race.start(earlier, state.sizes["train"], state.search.seed, step)
@@ -183,29 +178,27 @@ def _find_estimate_if_lost(
     that no order of arrival shows.
     """
     answers = candidate.answers["train"]
-    n = len(answers.by_question)
+    done = answers.by_question
+    n = len(done)
     if n == 0 or not _is_raced(state, candidate):
         return None
     race = _get_race(state, candidate.step, cache)
-    place = bisect_left(race.boundaries, n)
-    at_boundary = race.boundaries[place : place + 1] == (n,) and all(
-        map(answers.by_question.__contains__, race.order[:n])
-    )
+    at_boundary = n in race.boundaries and all(map(done.__contains__, race.order[:n]))
     return race.estimate(answers) if at_boundary and race.is_stopped(answers, n) else None
 
 
 def _list_next_block(state: RunState, candidate: Candidate, cache: PlannerCache) -> list[int]:
-    """The open questions up to the next decision; all of them where there is none."""
+    """List the open questions up to the next decision; all of them where there is none."""
     if not _is_raced(state, candidate):
         return state.missing(candidate, "train")
     race = _get_race(state, candidate.step, cache)
     done = candidate.answers["train"].by_question
     # Blocks are asked in order: as a rule those that so many answers fill are done.
-    place = bisect_right(race.boundaries, len(done))
-    start = race.boundaries[place - 1] if place else 0
+    passed = bisect_right(race.boundaries, len(done))
+    start = race.boundaries[passed - 1] if passed else 0
     if not all(map(done.__contains__, race.order[:start])):
-        place = start = 0
-    for boundary in race.boundaries[place:]:
+        passed = start = 0
+    for boundary in race.boundaries[passed:]:
         block = [question for question in race.order[start:boundary] if question not in done]
         if block:
             return block
@@ -213,13 +206,9 @@ def _list_next_block(state: RunState, candidate: Candidate, cache: PlannerCache)
 
 
 def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
-    samples = range(state.samples)
-    return Propose(
-        step=state.step + 1,
-        samples=tuple(sample for sample in samples if sample not in state.proposals.arrived),
-        together=_asks_for_several(state),
-        meanwhile=meanwhile,
-    )
+    arrived = state.proposals.arrived
+    samples = tuple(sample for sample in range(state.samples) if sample not in arrived)
+    return Propose(state.step + 1, samples, _asks_for_several(state), meanwhile)
 
 
 def _asks_for_several(state: RunState) -> bool:

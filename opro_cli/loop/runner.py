@@ -1,4 +1,4 @@
-"""The loop: ask the planner what is next, do it, write it down, believe it, show it."""
+"""The loop: ask the planner what is next, do it, record it, apply it to the state, show it."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Runner:
     async def run(self) -> Ending:
         """Work until the run is finished or a stop is asked for.
 
-        Raises ModelError when a model fails for good; everything answered is recorded.
+        Raises ModelError when a model fails permanently; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
         self._record(SessionStarted(read_clock(), os.getpid(), __version__))
@@ -160,7 +160,7 @@ class Runner:
         return "interrupted"
 
     async def _check_models(self) -> None:
-        """Before the first paid question: does each model answer, and can its answers be read?"""
+        """Check before the first paid question that each model answers, readably."""
         if self.state.has_readable_answer():
             return
         checks: list[Awaitable[None]] = []
@@ -177,7 +177,7 @@ class Runner:
 
     async def _check_scorer(self, questions: Sequence[Question]) -> None:
         for role in self.evaluator.roles:
-            await self._calls.is_anywhere(role)  # an endpoint that is not there gets no question
+            await self._calls.check_endpoints(role)  # one that is not there gets no question
         await self._scoring.ask_first(questions)
 
     async def _work(self) -> bool:
@@ -194,10 +194,9 @@ class Runner:
                 self._turn.clear()
                 work = plan_next(self.state, self._planned)
                 match work:
-                    case Stop():
-                        mean, interval = work.estimate
-                        where = (mean, interval.low, interval.high)
-                        self._record(Pruned(read_clock(), work.candidate, *where))
+                    case Stop(candidate, (mean, interval)):
+                        at = read_clock()
+                        self._record(Pruned(at, candidate, mean, interval.low, interval.high))
                         continue
                     case Propose():
                         if self._record_plan(work):
@@ -209,14 +208,14 @@ class Runner:
                     case Finish():
                         break
                 await self._turn.wait()
-        failures = [crew.failure for crew in (asking, proposing) if crew.failure is not None]
+        failures = [pool.failure for pool in (asking, proposing) if pool.failure is not None]
         failures.sort(key=lambda failure: isinstance(failure, Halted))  # it only follows another
         if failures:
             raise failures[0]
         return finished
 
     def _hand_out(self, questions: Sequence[Question], asking: WorkerPool[Question]) -> None:
-        """Queue those of candidates that nothing is being asked about.
+        """Queue the questions of each candidate that has none under way.
 
         In a race a candidate that was begun goes on first where one block fills the concurrency:
         providers keep the beginning of a prompt warm. Elsewhere all go on side by side, so that a
@@ -251,19 +250,19 @@ class Runner:
         return self._proposing.calls_for(work.step, new, together=work.together)
 
     async def _ask(self, question: Question) -> None:
-        place = question.candidate, question.split
+        asked = question.candidate, question.split
         try:
             await self._scoring.ask(question)
         except Exception:
             self._halt()  # a failure wakes the calls that only wait
             raise
         finally:
-            self._open[place] -= 1
-            if over := not self._open[place]:
-                del self._open[place]
+            self._open[asked] -= 1
+            if over := not self._open[asked]:
+                del self._open[asked]
                 self._turn.set()
         if over:
-            await asyncio.sleep(0)  # whoever goes on first is queued before the next one is begun
+            await asyncio.sleep(0)  # work that goes first is queued before the next is begun
 
     async def _propose(self, call: OptimizerCall) -> None:
         try:
@@ -280,7 +279,7 @@ class Runner:
         self._turn.set()
 
     def _record(self, *events: Event) -> None:
-        """Disk, then memory, then screen."""
+        """Record events: disk, then memory, then screen."""
         self.journal.append(*events)
         for event in events:
             self.state.apply(event)

@@ -78,11 +78,9 @@ class QuestionCalls:
     ) -> Replied:
         """Return the recorded reply of a call, or make it."""
         await self.record_reply()
-        known = self._known(key)
+        known = self._get_recorded(key)
         if known is not None:
-            self.last = _recall(known)
-            if isinstance(key, str):
-                self.last = replace(self.last, via="local")
+            self.last = _recall(known, key)
             return Replied(known, known)
         if self._recorded and self.calls.stop.is_set():
             raise _GivenUp
@@ -121,31 +119,25 @@ class QuestionCalls:
 
     async def record_reply(self) -> None:
         """Record the open reply on its own, and end its call."""
-        if self._open is None:
-            return
-        self.record_open()
-        await self.stack.pop_all().aclose()
+        if self._open is not None:
+            self.record_open()
+            await self.stack.pop_all().aclose()
 
     def record_open(self) -> None:
         """Record the open reply, if there is one."""
         if self._open is None:
             return
         role, key, answered = self._open
-        if isinstance(key, int):
-            reply = FirstReply(
-                **_name_question(self.question), **describe_reply(answered), round=key
-            )
-        else:
-            reply = FirstReply(
-                **_name_question(self.question), **describe_reply(answered), key=key, role=role
-            )
-        self.calls.record(reply)
+        call: dict[str, Any] = (
+            {"round": key} if isinstance(key, int) else {"key": key, "role": role}
+        )
+        self.calls.record(
+            FirstReply(**_name_question(self.question), **describe_reply(answered), **call)
+        )
         self._open, self._recorded = None, True
-        self.last = _recall(answered.reply.text, answered)
-        if isinstance(key, str):
-            self.last = replace(self.last, via="local")
+        self.last = _recall(answered.reply.text, key, answered)
 
-    def _known(self, key: str | int) -> str | None:
+    def _get_recorded(self, key: str | int) -> str | None:
         answers, index = self.candidate.answers[self.question.split], self.question.index
         if isinstance(key, str):
             return answers.keyed_replies.get(index, {}).get(key)
@@ -160,7 +152,12 @@ class QuestionCalls:
 
 @dataclass(slots=True)
 class Scoring:
-    """Evaluates questions. answered, refused: those of this session."""
+    """Evaluates questions.
+
+    Attributes:
+        answered: Questions of this session that got an answer.
+        refused: Those that will never get one.
+    """
 
     calls: Calls
     examples: Mapping[Split, Sequence[Example]]
@@ -204,8 +201,8 @@ class Scoring:
                 continue
             if self.calls.stop.is_set() or self._could_be_read(question):
                 # Only now: until something is answered, the fault may be the config's.
-                for each, refusal in refused:
-                    self._refuse(each, refusal)
+                for earlier, refusal in refused:
+                    self._refuse(earlier, refusal)
                 return
         if len(refused) == len(questions):
             raise RunError(
@@ -229,7 +226,7 @@ class Scoring:
         """Return True if it is this question that gets no answer, while others do.
 
         A question that fails again and again may be at fault, or the server may be down: the
-        tiny call tells.
+        tiny call finds out.
         """
         if error.unanswerable or not error.transient or is_congested(error):
             return error.unanswerable
@@ -271,25 +268,15 @@ class Scoring:
 
     def _record(self, question: Question, evaluation: Evaluation, reply: TimedReply | None) -> None:
         """Record an evaluation, with its last reply if that is not recorded yet."""
-        redact = self.calls.redact
+        redact, asked = self.calls.redact, _name_question(question)
         if evaluation.parts or evaluation.feedback:
             parts = json.dumps(dict(evaluation.parts)) if evaluation.parts else ""
-            remarks = Feedback(
-                read_clock(),
-                text=redact(evaluation.feedback),
-                parts=parts,
-                **_name_question(question),
-            )
-            self.calls.record(remarks)
+            text = redact(evaluation.feedback)
+            self.calls.record(Feedback(read_clock(), text=text, parts=parts, **asked))
         answer = None if evaluation.answer is None else redact(evaluation.answer)
         answered = reply or TimedReply(ChatReply("", "none", 0, 0, 0.0), 0.0, "local")
         self.calls.record(
-            Answered(
-                answer=answer,
-                score=evaluation.value,
-                **_name_question(question),
-                **describe_reply(answered),
-            )
+            Answered(answer=answer, score=evaluation.value, **asked, **describe_reply(answered))
         )
 
 
@@ -297,21 +284,19 @@ UNREAD = Evaluation(None, None)
 
 
 def _name_question(question: Question) -> dict[str, Any]:
-    """Return what every event of a question says about the question."""
-    return {
-        "candidate": question.candidate,
-        "split": question.split,
-        "question": question.index,
-    }
+    """Return the fields by which every event of a question names it."""
+    return {"candidate": question.candidate, "split": question.split, "question": question.index}
 
 
-def _recall(text: str, recorded: TimedReply | None = None) -> TimedReply:
+def _recall(text: str, key: str | int, recorded: TimedReply | None = None) -> TimedReply:
     """Return a reply that is recorded already: it costs nothing again.
 
-    recorded: as it came in this session; None for one of an earlier session.
+    Args:
+        text: As it came, or as it was recorded in an earlier session.
+        key: Of its call. One under a key of the evaluator's own is no call of the question's.
+        recorded: As it came in this session; None for one of an earlier session.
     """
     reply = ChatReply(text, "recalled", 0, 0, 0.0)
-    if recorded is None:
-        return TimedReply(reply, 0.0)
-    as_recorded = replace(reply, text=recorded.recorded.text)
-    return TimedReply(reply, 0.0, recorded.via, redacted=as_recorded)
+    via = "local" if isinstance(key, str) else recorded.via if recorded else "call"
+    redacted = replace(reply, text=recorded.recorded.text) if recorded else None
+    return TimedReply(reply, 0.0, via, redacted)
