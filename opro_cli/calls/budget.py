@@ -1,8 +1,4 @@
-"""The time that events get: that of the wall when the process began, and steady from there on.
-
-A clock that is set anew, or jumps to summer time, in the middle of a session then changes neither
-the order of events nor the minutes that a run has been at work.
-"""
+"""The clock of a run's events, and admission of calls under the ceilings of its budget."""
 
 from __future__ import annotations
 
@@ -17,11 +13,13 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.errors import BudgetReached
 
+# Wall time when the process began, and steady from there on: a clock that is set anew, or jumps to
+# summer time, then changes neither the order of events nor the minutes that a run was at work.
 _STARTED = time.time() - time.monotonic()
 
 
 def read_clock() -> float:
-    """Seconds since the epoch."""
+    """Return seconds since the epoch."""
     return _STARTED + time.monotonic()
 
 
@@ -32,50 +30,66 @@ class Spent(NamedTuple):
     tokens: int
     pico_usd: int
 
+    def plus(self, calls: int, tokens: int, pico_usd: int) -> Spent:
+        """Return the sum with another amount."""
+        return Spent(self.calls + calls, self.tokens + tokens, self.pico_usd + pico_usd)
+
+    def covers(self, other: Spent) -> bool:
+        """Return True if no kind of another amount is larger."""
+        return all(most >= amount for most, amount in zip(self, other, strict=True))
+
 
 class BudgetGuard:
     """Admission of calls under a budget's ceilings on calls, tokens and dollars.
 
-    spent: returns the amount spent so far; a released call is in it, if it cost anything. any:
-    whether there is a ceiling at all.
+    Attributes:
+        any: There is a ceiling at all.
     """
 
     def __init__(self, budget: BudgetSettings, spent: Callable[[], Spent]) -> None:
+        """Guard a budget.
+
+        Args:
+            budget: Its ceilings.
+            spent: Returns the amount spent so far; a released call is in it, if it cost anything.
+        """
         self._budget, self._spent = budget, spent
         self.any = not (budget.calls is budget.tokens is budget.usd is None)
-        self._calls = self._tokens = self._pico_usd = 0  # in flight, at their most
+        self._in_flight = Spent(0, 0, 0)  # at their most
         self._freed = asyncio.Event()
 
     async def reserve(self, cost: Cost, check: Callable[[], None] = lambda: None) -> None:
-        """Set aside what a call may cost, until `release`.
+        """Reserve the bounds of a call, until `release`.
 
-        Waits while it may fit once a call in flight has turned out cheaper than feared; check: may
-        raise to end the waiting. Raises BudgetReached when nothing in flight could make room.
+        Waits while it may fit once a call in flight has turned out cheaper than its bounds.
+
+        Args:
+            cost: The bounds.
+            check: May raise to end the waiting.
+
+        Raises:
+            BudgetReached: Nothing in flight could make room.
         """
         check()
-        while (ceiling := self._too_much(cost)) is not None:
-            if not self._calls:
+        while (ceiling := self._find_ceiling(cost)) is not None:
+            if not self._in_flight.calls:
                 raise BudgetReached(ceiling)
             self._freed.clear()
             await self._freed.wait()
             check()
-        self._calls += 1
-        self._tokens += cost.tokens
-        self._pico_usd += cost.pico_usd
+        self._in_flight = self._in_flight.plus(1, cost.tokens, cost.pico_usd)
 
     def release(self, cost: Cost) -> None:
-        """The call is over and, if it cost anything, among what was spent."""
-        self._calls -= 1
-        self._tokens -= cost.tokens
-        self._pico_usd -= cost.pico_usd
+        """End a reservation; the call, if it cost anything, is among what was spent."""
+        self._in_flight = self._in_flight.plus(-1, -cost.tokens, -cost.pico_usd)
         self._freed.set()
 
     def change(self, before: Cost, after: Cost) -> None:
         """Replace the amount reserved for a call."""
-        self._tokens += after.tokens - before.tokens
-        self._pico_usd += after.pico_usd - before.pico_usd
+        more_tokens, more_usd = after.tokens - before.tokens, after.pico_usd - before.pico_usd
+        self._in_flight = self._in_flight.plus(0, more_tokens, more_usd)
 
-    def are_below(self, spent: Spent) -> bool:
+    def is_exceeded_by(self, spent: Spent) -> bool:
         """Return True if this amount exceeds a ceiling."""
         budget = self._budget
         return (
@@ -84,28 +98,25 @@ class BudgetGuard:
             or (budget.usd is not None and spent.pico_usd > budget.usd * 1e12)
         )
 
-    def _too_much(self, cost: Cost) -> str | None:
-        """The ceiling that the call would break, in words."""
+    def _find_ceiling(self, cost: Cost) -> str | None:
+        """Return the ceiling that the call would break, in words."""
         budget = self._budget
         if not self.any:
             return None
         spent = self._spent()
-        if budget.calls is not None and spent.calls + self._calls + 1 > budget.calls:
+        need = spent.plus(*self._in_flight).plus(1, cost.tokens, cost.pico_usd)
+        if budget.calls is not None and need.calls > budget.calls:
             return f"calls {budget.calls:,} reached"
-        if budget.tokens is not None:
-            need = spent.tokens + self._tokens + cost.tokens
-            if need > budget.tokens:
-                return (
-                    f"tokens {budget.tokens:,} reached: {spent.tokens:,} are spent, and the next "
-                    f"call may take {cost.tokens:,}"
-                )
-        if budget.usd is not None:
-            need = spent.pico_usd + self._pico_usd + cost.pico_usd
-            if need > budget.usd * 1e12:
-                return (
-                    f"usd {budget.usd:g} reached: ${spent.pico_usd / 1e12:.4f} are spent, and the "
-                    f"next call may cost ${cost.pico_usd / 1e12:.4f}"
-                )
+        if budget.tokens is not None and need.tokens > budget.tokens:
+            return (
+                f"tokens {budget.tokens:,} reached: {spent.tokens:,} are spent, and the next "
+                f"call may take {cost.tokens:,}"
+            )
+        if budget.usd is not None and need.pico_usd > budget.usd * 1e12:
+            return (
+                f"usd {budget.usd:g} reached: ${spent.pico_usd / 1e12:.4f} are spent, and the "
+                f"next call may cost ${cost.pico_usd / 1e12:.4f}"
+            )
         return None
 
 
@@ -119,11 +130,11 @@ def sum_spend(
     """Add up the most that a run can have spent, over all sessions and both models.
 
     Args:
-        state: of the run.
-        prices: for calls recorded while the price was unknown.
-        largest: the largest call of each role, charged for answers that an older opro recorded
+        state: Of the run.
+        prices: For calls recorded while the price was unknown.
+        largest: The largest call of each role, charged for answers that an older opro recorded
             without token counts.
-        in_flight: include the calls in flight, as last recorded by a process that is at work or
+        in_flight: Include the calls in flight, as last recorded by a process that is at work or
             was killed.
     """
     spent = [Spent(count_calls(state), 0, 0)]
@@ -139,17 +150,15 @@ def sum_spend(
 
 def add_up(amounts: Iterable[Spent]) -> Spent:
     """Add amounts, kind by kind."""
-    calls = tokens = pico_usd = 0
-    for each in amounts:
-        calls += each.calls
-        tokens += each.tokens
-        pico_usd += each.pico_usd
-    return Spent(calls, tokens, pico_usd)
+    total = Spent(0, 0, 0)
+    for amount in amounts:
+        total = total.plus(*amount)
+    return total
 
 
 def _sum_role(spend: RoleSpend, price: PriceSettings | None, largest: Cost | None) -> Spent:
     bounds = spend.uncounted
-    # Each uncounted answer has its bound beside it, but in a journal of before format 5.
+    # Before journal format 5 uncounted answers have no bound beside them.
     unbounded = max(0, spend.uncounted_answers - bounds.answered)
     dollars = (
         spend.counted_pico_usd + bounds.pico_usd + _price_at_most(price, bounds.unpriced_tokens)

@@ -1,4 +1,4 @@
-"""Which endpoint of a model takes the next call: the least loaded of those that are well.
+"""The choice of an endpoint for each call to a model: the least loaded of those that are well.
 
 One that fails rests, each time twice as long; then a single call tries it (a circuit breaker:
 Nygard, "Release It!", 2007). While none is well all are asked as if they were, and the retries
@@ -20,20 +20,24 @@ from opro_cli.ports import ChatModel
 FIRST_REST_S = 2.0
 LONGEST_REST_S = 60.0
 CONGESTED = frozenset({429, 503, 529})
-"""What a rate limit and an overloaded server answer: it says nothing about the request."""
+"""Statuses of a rate limit and an overloaded server: they say nothing about the request."""
 MISPLACED = frozenset({301, 302, 303, 307, 308, 401, 402, 403, 404, 405})
-"""What an endpoint with another key or other models answers, whatever it is asked."""
+"""Statuses of an endpoint with another key or other models, whatever it is asked."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """One deployment of a model and how it is. Times are of one clock.
+    """One deployment of a model and its health. Times are of one clock.
 
-    label: for people. address: for limits that are shared with other processes.
-    failures: in a row. back_at: when a call may try it again. busy: it last failed for being
-    asked too much. probed: a call is trying it.
+    Attributes:
+        label: For people.
+        address: For limits that are shared with other processes.
+        failures: In a row.
+        back_at: When a call may try it again.
+        busy: It last failed for being asked too much.
+        probed: A call is trying it.
     """
 
     model: ChatModel
@@ -48,49 +52,46 @@ class Endpoint:
     probed: bool = False
 
     def is_well(self, now: float) -> bool:
-        """Whether any call may go there."""
+        """Return True if any call may go there."""
         return not self.failures and self.pace.held_until <= now
 
     def is_due(self, now: float) -> bool:
-        """Whether one call may try it."""
-        return self.failures > 0 and not self.probed and now >= max(self.back_at, self._held)
+        """Return True if one call may try it."""
+        due = max(self.back_at, self.pace.held_until)
+        return self.failures > 0 and not self.probed and now >= due
 
-    def ailing(self, now: float) -> tuple[float, int]:
-        """Where none is well, the least of these goes first."""
-        return max(self._held, now), self.failures
+    def rank_unwell(self, now: float) -> tuple[float, int]:
+        """Return a key by which the first is asked while no endpoint is well."""
+        return max(self.pace.held_until, now), self.failures
 
     @property
     def load(self) -> tuple[float, float]:
-        """Calls for its weight; of two that are alike the heavier one goes first."""
+        """A key by which the least loaded goes first; of equals, the one of more weight."""
         return self.pace.in_flight / self.weight, -self.weight
 
     def fail(self, since: float, now: float, busy: bool) -> None:
-        """A call that was sent at `since` came to nothing."""
+        """Count the failure of a call that was sent at `since`."""
         if since <= self.failed_at:
-            return  # it flew with the one that failed before, and tells nothing new
+            return  # it was in flight at the failure before: this is no further one
         self.failures += 1
         self.failed_at, self.busy = now, busy
         doubled = FIRST_REST_S * 2.0 ** min(self.failures - 1, 10)
         self.back_at = now + min(doubled, LONGEST_REST_S)
 
-    def succeed(self, since: float) -> bool:
-        """A call that was sent at `since` was answered; is the endpoint well?
+    def recover(self, since: float) -> bool:
+        """Count the answer to a call that was sent at `since`; return True if the endpoint is well.
 
-        A server that goes down ends what it has begun, so that only a later call counts. One that
-        had too much to do is well with any answer.
+        A server that goes down finishes calls in flight, so that only a later call counts. One
+        that had too much to do is well with any answer.
         """
         if self.busy or since > self.failed_at:
             self.failures = 0
         return not self.failures
 
-    @property
-    def _held(self) -> float:
-        return self.pace.held_until
-
 
 @dataclass(slots=True, eq=False)
 class Admission:
-    """A call's place at an endpoint. since: when it was let go. probe: it is the one that tries."""
+    """The admission of a call to an endpoint at time `since`; `probe` if it tries a failed one."""
 
     endpoint: Endpoint
     since: float
@@ -99,7 +100,7 @@ class Admission:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A call in the queue. moved: another endpoint has failed it."""
+    """A call in the queue; `moved` if another endpoint has failed it."""
 
     moved: bool
     turn: asyncio.Future[Admission] = field(
@@ -108,12 +109,7 @@ class _Waiting:
 
 
 class Endpoints:
-    """Admission to a model: one queue before all of its endpoints.
-
-    clock: monotonic seconds. sleep: waits, and may raise to end the waiting. on_wait: told of
-    every wait of a second or more, with its end on the clock and why. out: labels of endpoints
-    that get no calls now, with the reason in words of the outside; kept up to date.
-    """
+    """Admission to a model: one queue before all of its endpoints."""
 
     def __init__(
         self,
@@ -125,6 +121,16 @@ class Endpoints:
         on_wait: Callable[[float, str], None] = lambda *_: None,
         out: MutableMapping[str, str] | None = None,
     ) -> None:
+        """Open the queue.
+
+        Args:
+            endpoints: Of the model.
+            turns: The limits over all of them.
+            clock: Returns monotonic seconds.
+            sleep: Waits, and may raise to end the waiting.
+            on_wait: Called for every wait of a second or more, with its end on the clock and why.
+            out: Is kept up to date with the labels of endpoints that get no calls now, and why.
+        """
         self.all = tuple(endpoints)
         self._used = list(endpoints)
         self._turns = turns
@@ -135,12 +141,14 @@ class Endpoints:
     async def enter(
         self, tokens: int, *, moved: bool = False, at: Endpoint | None = None
     ) -> Admission:
-        """Wait for a place for a call of about `tokens`.
+        """Wait for the admission of a call of about `tokens`, in the order of asking.
 
-        Places are given in the order in which they are asked for. moved: an endpoint has failed
-        the call, which is not to try another doubtful one. at: there and nowhere else, at once.
+        Args:
+            tokens: The expected tokens of the call.
+            moved: An endpoint has failed the call, which is not to try another doubtful one.
+            at: The one endpoint to go to, at once.
         """
-        admission = await self._place(moved) if at is None else self._admitted(at)
+        admission = await self._wait_for_room(moved) if at is None else self._admit_to(at)
         endpoint = admission.endpoint
         try:
             due, why = self._turns.take(tokens, self._clock())
@@ -155,28 +163,28 @@ class Endpoints:
         return admission
 
     def leave(self, admission: Admission, tokens: int = 0, used: int | None = None) -> None:
-        """Give the place back. used: what the call of about `tokens` took, None for unknown."""
+        """End a call of about `tokens`, which took `used` of them, None for unknown."""
         if used is not None:
             self._turns.correct(tokens, used)
         admission.endpoint.pace.in_flight -= 1
         if admission.probe:
             admission.endpoint.probed = False
-        self._admit()
+        self._admit_next()
 
-    def answered(self, admission: Admission) -> None:
-        """The call was answered."""
-        admission.endpoint.pace.answered()
-        self._is_alive(admission)
+    def record_answer(self, admission: Admission) -> None:
+        """Count a call that was answered."""
+        admission.endpoint.pace.widen()
+        self._recover(admission)
 
-    def failed(self, admission: Admission, error: ModelError, why: str) -> bool:
-        """The call failed; may another endpoint take it at once?
+    def record_failure(self, admission: Admission, error: ModelError, why: str) -> bool:
+        """Count a failed call; return True if another endpoint may take it at once.
 
-        One that refuses everybody gets no more calls, unless it is the last.
+        An endpoint that refuses every call gets no more, unless it is the last.
         """
         endpoint, now = admission.endpoint, self._clock()
         others = [each for each in self._used if each is not endpoint]
         if error.unanswerable:
-            self._is_alive(admission)
+            self._recover(admission)
             return False
         if not error.transient:
             if error.status not in MISPLACED or not others:
@@ -186,70 +194,73 @@ class Endpoints:
             return True
         congested = is_congested(error)
         if congested:
-            endpoint.pace.congested(admission.since, now, error.retry_after, why)
+            endpoint.pace.narrow(admission.since, now, error.retry_after, why)
         endpoint.fail(admission.since, now, congested)
         if others and not congested:
             self._out.setdefault(endpoint.label, error.message)
         return any(each.is_well(now) for each in others)
 
     def is_dropped(self, endpoint: Endpoint) -> bool:
-        """Whether it has refused everybody and gets no more calls."""
+        """Return True if it has refused every call and gets no more."""
         return endpoint not in self._used
 
-    def _is_alive(self, admission: Admission) -> None:
+    def _recover(self, admission: Admission) -> None:
         endpoint = admission.endpoint
-        if endpoint.succeed(admission.since) and not self.is_dropped(endpoint):
+        if endpoint.recover(admission.since) and not self.is_dropped(endpoint):
             self._out.pop(endpoint.label, None)
 
-    def _choice(self, moved: bool) -> Endpoint | None:
-        """Where a call goes now; None where it has to wait."""
+    def _choose(self, moved: bool) -> Endpoint | None:
+        """Return the endpoint that a call goes to now; None if it has to wait."""
         now = self._clock()
         fit = [each for each in self._used if each.is_well(now)]
         due = [each for each in self._used if each.is_due(now) and each.pace.has_room]
         if not fit:
-            least = min(each.ailing(now) for each in self._used)
-            fit = [each for each in self._used if each.ailing(now) == least]
+            least = min(each.rank_unwell(now) for each in self._used)
+            fit = [each for each in self._used if each.rank_unwell(now) == least]
         elif due and not moved:
             return due[0]  # at once, however little there is to do: a failure costs no answer
         return min((e for e in fit if e.pace.has_room), key=lambda e: e.load, default=None)
 
-    async def _place(self, moved: bool) -> Admission:
-        if not self._queue and (endpoint := self._choice(moved)) is not None:
-            return self._admitted(endpoint)
+    async def _wait_for_room(self, moved: bool) -> Admission:
+        if not self._queue and (endpoint := self._choose(moved)) is not None:
+            return self._admit_to(endpoint)
         waiting = _Waiting(moved)
         self._queue.append(waiting)
         try:
-            return await waiting.turn  # whoever wakes it has counted it in
+            return await waiting.turn  # counted in by `_admit_next`
         except BaseException:
             if waiting.turn.done() and not waiting.turn.cancelled():
                 self.leave(waiting.turn.result())
             raise
 
-    def _admitted(self, endpoint: Endpoint) -> Admission:
+    def _admit_to(self, endpoint: Endpoint) -> Admission:
         now = self._clock()
         probe = endpoint.is_due(now)
         endpoint.probed |= probe
         endpoint.pace.in_flight += 1
         return Admission(endpoint, now, probe)
 
-    def _admit(self) -> None:
+    def _admit_next(self) -> None:
         while self._queue:
             waiting = self._queue[0]
             if not waiting.turn.done():
-                endpoint = self._choice(waiting.moved)
+                endpoint = self._choose(waiting.moved)
                 if endpoint is None:
                     return
-                waiting.turn.set_result(self._admitted(endpoint))
+                waiting.turn.set_result(self._admit_to(endpoint))
             self._queue.popleft()
 
 
 def is_congested(error: ModelError) -> bool:
-    """Return True if it is a limit that passes."""
+    """Return True for a limit that passes."""
     return error.status in CONGESTED and error.transient
 
 
 class ConcurrencyLimit:
-    """Places at one endpoint of a model. most: calls at a time at most. Times are of one clock."""
+    """The limit on calls in flight at one endpoint, `most` at the most. Times are of one clock.
+
+    It grows with every answer and is halved where the endpoint has too much to do.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -264,16 +275,20 @@ class ConcurrencyLimit:
         """Whether one more call may start."""
         return self.in_flight < int(self.limit)
 
-    def answered(self) -> None:
-        """A call was answered: there is room for a little more."""
+    def widen(self) -> None:
+        """Make room for a little more, after an answer."""
         self.limit = min(float(self.most), self.limit + 1 / self.limit)
 
-    def congested(self, admitted: float, now: float, wait: float | None, why: str) -> None:
-        """A call admitted at `admitted` met a limit of the provider's, or an overloaded server.
+    def narrow(self, admitted: float, now: float, wait: float | None, why: str) -> None:
+        """Halve the room, after a call met a limit of the provider's or an overloaded server.
 
-        wait: the seconds it asks everybody to wait, None where it did not say.
+        Args:
+            admitted: When the call was admitted.
+            now: The time of the failure.
+            wait: Seconds that the provider asks for; None if it did not say.
+            why: The reason as it is shown.
         """
-        if admitted > self._eased_at:  # the others of the same volley tell nothing new
+        if admitted > self._eased_at:  # one failure of all that were in flight together counts
             self.limit = max(1.0, self.limit / 2)
             self._eased_at = now
         if wait is not None and now + wait > self.held_until:
@@ -283,7 +298,7 @@ class ConcurrencyLimit:
 class RateLimiter:
     """The limits a minute of a model, over all of its endpoints; None for no limit.
 
-    Calls are spaced evenly, without bursts, so that any sliding window of the provider's is kept.
+    Calls are spaced evenly, without bursts, so that any sliding window of the provider is kept.
     """
 
     def __init__(
@@ -294,7 +309,7 @@ class RateLimiter:
         self._next_request = self._next_token = 0.0
 
     def take(self, tokens: int, now: float) -> tuple[float, str]:
-        """When the limits let this call go, and which of them; the next one's turn is after it."""
+        """Take the next turn; return its time, and the limit that decides it."""
         request = max(self._next_request, now)
         token = max(self._next_token, now)
         self._next_request = request + self._per_request
@@ -304,7 +319,7 @@ class RateLimiter:
         return token, "tokens_per_minute"
 
     def correct(self, tokens: int, used: int) -> None:
-        """A call of about `tokens` took `used` of them."""
+        """Correct the limit for a call of about `tokens` that took `used` of them."""
         self._next_token += (used - tokens) * self._per_token
 
 
@@ -312,10 +327,13 @@ Item = TypeVar("Item")
 
 
 class WorkerPool(Generic[Item]):
-    """Does what is handed to it, at most `limit` at a time, in the order in which it came.
+    """Works on items, at most `limit` at a time, in the order in which they came.
 
     Once `halted()` is true or one item fails, no new item is begun, but those under way are
-    waited for: their answers are paid for and still get recorded. failure: the first one.
+    waited for: their answers are paid for and still get recorded.
+
+    Attributes:
+        failure: The first one.
     """
 
     def __init__(
@@ -331,7 +349,7 @@ class WorkerPool(Generic[Item]):
         self._at_work = 0
 
     def hand(self, items: Sequence[Item], *, first: bool = False) -> None:
-        """Queue more work, behind what waits or before it; the task group waits for all of it."""
+        """Queue more items, last or first; the task group waits for all of them."""
         if first:
             self._waiting.extendleft(reversed(items))
         else:
@@ -344,7 +362,7 @@ class WorkerPool(Generic[Item]):
         try:
             while self._waiting and self.failure is None and not self._halted():
                 await self._do(self._waiting.popleft())
-        except Exception as error:  # noqa: BLE001 - kept whole for whoever waits for the group
+        except Exception as error:  # noqa: BLE001 - kept for the owner of the group
             self.failure = self.failure or error
         finally:
             self._at_work -= 1

@@ -21,7 +21,7 @@ from opro_cli.calls.budget import (
 )
 from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
 from opro_cli.core.run.progress import ROLES, Role
-from opro_cli.core.run.spend import Cost
+from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
@@ -49,12 +49,7 @@ class Reservation:
 
 
 class Ledger:
-    """The accounts of a run.
-
-    prices: by role, None where unknown (a ceiling in dollars is then refused before the run).
-    own_prices: those that the config gives, which count whatever comes with an answer. record:
-    writes events down and applies them to the state.
-    """
+    """The accounts of a run."""
 
     def __init__(
         self,
@@ -66,6 +61,16 @@ class Ledger:
         record: Callable[[Event], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Open the accounts of a run.
+
+        Args:
+            budget: Its ceilings.
+            state: Of the run.
+            prices: By role, None where unknown; with a ceiling in dollars such a run is refused.
+            own_prices: Prices of the config, which go before the price that comes with an answer.
+            record: Writes events down and applies them to the state.
+            clock: Returns seconds.
+        """
         self._budget, self._state = budget, state
         self._own_prices = own_prices or {}
         self._roles = (*ROLES, *(role for role in self._own_prices if role not in ROLES))
@@ -89,7 +94,7 @@ class Ledger:
         await self._ceilings.reserve(cost, self.require_time)
         reservation = Reservation(role, request, cost)
         self._reserved[role].add(reservation)
-        self._count(role, 1, cost.tokens, cost.pico_usd)
+        self._in_flight[role] = self._in_flight[role].plus(1, cost.tokens, cost.pico_usd)
         try:
             self._record_in_flight(role)
         except BaseException:
@@ -151,12 +156,12 @@ class Ledger:
         return sum_spend(self._state, self._prices, self._largest)
 
     def seconds_left(self) -> float:
-        """Until time is up, all sessions counted; infinite without a ceiling."""
+        """Return the seconds until time is up, all sessions counted; infinite without a ceiling."""
         minutes = self._budget.minutes
         return math.inf if minutes is None else minutes * 60 - (self._clock() - self._began)
 
     def require_time(self) -> None:
-        """BudgetReached once time is up."""
+        """Raise BudgetReached once time is up."""
         if self.seconds_left() <= 0:
             raise self.time_is_up()
 
@@ -167,14 +172,8 @@ class Ledger:
     def _remove(self, reservation: Reservation) -> None:
         role, cost = reservation.role, reservation.cost
         self._reserved[role].remove(reservation)
-        self._count(role, -1, -cost.tokens, -cost.pico_usd)
+        self._in_flight[role] = self._in_flight[role].plus(-1, -cost.tokens, -cost.pico_usd)
         self._ceilings.release(cost)
-
-    def _count(self, role: Role, calls: int, tokens: int, pico_usd: int) -> None:
-        before = self._in_flight[role]
-        self._in_flight[role] = Spent(
-            before.calls + calls, before.tokens + tokens, before.pico_usd + pico_usd
-        )
 
     def _record_in_flight(self, role: Role) -> None:
         """Record the bound of the calls in flight, where the recorded one is no longer good.
@@ -182,15 +181,10 @@ class Ledger:
         It is good while it covers the calls in flight and is neither far above them nor above
         what is left of the budget.
         """
-        actual, recorded = self._in_flight[role], self._state.spend_of(role).in_flight
-        known = Spent(recorded.unanswered, recorded.tokens, recorded.pico_usd)
-        bounds = (
-            actual.calls <= known.calls
-            and actual.tokens <= known.tokens
-            and actual.pico_usd <= known.pico_usd
-        )
+        actual = self._in_flight[role]
+        known = _get_recorded_in_flight(self._state.spend_of(role))
         is_close = actual.tokens >= LOWERED_AT * known.tokens
-        if bounds and is_close and self._is_left(role, known):
+        if known.covers(actual) and is_close and self._is_left(role, known):
             return
         calls, tokens, pico_usd = (math.ceil(HEADROOM * each) for each in actual)
         roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
@@ -203,12 +197,12 @@ class Ledger:
         """Return True if losing this much to a kill would stay within the ceilings."""
         if not self._ceilings.any:
             return True
-        others = [
-            Spent(spend.in_flight.unanswered, spend.in_flight.tokens, spend.in_flight.pico_usd)
+        others = (
+            _get_recorded_in_flight(spend)
             for name, spend in self._state.spend.items()
             if name != role
-        ]
-        return not self._ceilings.are_below(add_up([self.spent(), risk, *others]))
+        )
+        return not self._ceilings.is_exceeded_by(add_up([self.spent(), risk, *others]))
 
     def _record_uncounted(
         self, reservation: Reservation, why: str, *, answered: bool, usd: float | None
@@ -247,8 +241,14 @@ class Ledger:
             cost = self.cost_of(role, reservation.request)
             old, reservation.cost = reservation.cost, cost
             self._ceilings.change(old, cost)
-            self._count(role, 0, cost.tokens - old.tokens, cost.pico_usd - old.pico_usd)
+            more_tokens, more_usd = cost.tokens - old.tokens, cost.pico_usd - old.pico_usd
+            self._in_flight[role] = self._in_flight[role].plus(0, more_tokens, more_usd)
         self._record_in_flight(role)
+
+
+def _get_recorded_in_flight(spend: RoleSpend) -> Spent:
+    recorded = spend.in_flight
+    return Spent(recorded.unanswered, recorded.tokens, recorded.pico_usd)
 
 
 def count_tokens(reply: ChatReply) -> int | None:

@@ -250,11 +250,14 @@ class Calls:
             try:
                 reservation = await self._ledger.reserve(role, request)
                 answered = await self._send(admitted.endpoint, reservation)
-                endpoints.answered(admitted)
+                endpoints.record_answer(admitted)
                 used = count_tokens(answered.reply)
                 return answered, reservation
             except ModelError as error:
-                if not endpoints.failed(admitted, error, _describe_wait(error)) or moved == others:
+                if (
+                    not endpoints.record_failure(admitted, error, _describe_wait(error))
+                    or moved == others
+                ):
                     raise
             finally:
                 endpoints.leave(admitted, expected, used)

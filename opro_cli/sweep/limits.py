@@ -197,7 +197,7 @@ class Limits:
         leave = self._leaves.pop(permit)
         self.budget.settle(leave.cost, tokens, pico_usd)
         if leave.door:
-            leave.door.pace.answered()
+            leave.door.pace.widen()
             if tokens is not None:
                 leave.door.turns.correct(leave.cost.expected_tokens, tokens)
             leave.door.leave()
@@ -219,7 +219,7 @@ class Limits:
         """
         leave = self._leaves.pop(permit)
         if leave.door and congested:
-            leave.door.pace.congested(leave.since, time.monotonic(), wait, "rate limit")
+            leave.door.pace.narrow(leave.since, time.monotonic(), wait, "rate limit")
         self.budget.release(leave.cost)
         if leave.door:
             leave.door.leave()

@@ -62,11 +62,11 @@ class Farm:
         return "".join([(await self.enter()).endpoint.label for _ in range(calls)])
 
     def answer(self, call: Admission) -> None:
-        self.all.answered(call)
+        self.all.record_answer(call)
         self.all.leave(call)
 
     def fail(self, call: Admission, error: ModelError = DOWN) -> bool:
-        elsewhere = self.all.failed(call, error, error.message)
+        elsewhere = self.all.record_failure(call, error, error.message)
         self.all.leave(call)
         return elsewhere
 

@@ -91,16 +91,16 @@ async def test_a_rate_limit_halves_once_a_volley_and_answers_give_back() -> None
     admitted = [await pace.enter(1) for _ in range(8)]
     clock.now += 1
     for at in admitted:
-        assert not pace.failed(at, BUSY, "rate limit")
+        assert not pace.record_failure(at, BUSY, "rate limit")
         pace.leave(at)
     assert only(pace).limit == 4
     clock.now += 1
     later = await pace.enter(1)
     clock.now += 1
-    pace.failed(later, BUSY, "rate limit")
+    pace.record_failure(later, BUSY, "rate limit")
     assert only(pace).limit == 2
     for _ in range(100):
-        pace.answered(later)
+        pace.record_answer(later)
     assert only(pace).limit == 8
 
 
@@ -110,7 +110,7 @@ async def test_it_never_goes_below_one_place() -> None:
     for _ in range(5):
         at = await pace.enter(1)
         clock.now += 1
-        pace.failed(at, BUSY, "rate limit")
+        pace.record_failure(at, BUSY, "rate limit")
         pace.leave(at)
     assert only(pace).limit == 1
     await pace.enter(1)
@@ -121,7 +121,7 @@ async def test_what_the_provider_asks_to_wait_is_waited_by_the_next_call() -> No
     pace = clock.pace(4)
     at = await pace.enter(1)
     wait = ModelError("429", transient=True, status=429, retry_after=12.0)
-    pace.failed(at, wait, "rate limit")
+    pace.record_failure(at, wait, "rate limit")
     assert (await pace.enter(1)).since == 112.0
     assert clock.said == [(12.0, "rate limit")]
 

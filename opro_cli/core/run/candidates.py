@@ -20,12 +20,16 @@ CACHED = -1
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a candidate did on a split so far.
+    """The score of a candidate on a split so far.
 
-    mean: sum of scores / n, unreadable and refused answers counting 0 (and told apart).
-    n: questions answered, without those left out. refused: questions that the scorer can never
-    answer. correct: answers with full score. interval: 95 %, Wilson. estimated: the candidate was
-    stopped early (core/racing/race), and mean and interval are what all questions would have given.
+    Attributes:
+        mean: Sum of scores / n, where unreadable and refused answers count 0.
+        n: Questions answered, without those left out.
+        correct: Answers with full score.
+        interval: 95 %, Wilson.
+        refused: Questions that the scorer can never answer.
+        estimated: The candidate was stopped early (core/racing/race), and mean and interval are
+            those that all questions would have given.
     """
 
     mean: float
@@ -39,7 +43,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How an evaluator's values are read.
+    """The scale of an evaluator's values.
 
     Attributes:
         minimise: Lower values are better, as with a loss.
@@ -70,11 +74,13 @@ class Estimate(NamedTuple):
 
 
 class Outcome(NamedTuple):  # made in half the time of a frozen dataclass: a replay makes many
-    """One question's outcome: the answer read (None: unreadable) and its score.
+    """The answer to one question (None: unreadable) and its score.
 
-    excluded: the scorer can never answer it and the score leaves it out. session: of the run, the
-    one in which the scorer was asked, counted from 1; CACHED where another run was. sent: when
-    the call was sent that was answered, seconds since the epoch.
+    Attributes:
+        excluded: The scorer can never answer it and the score leaves it out.
+        session: The session of the run in which the scorer was asked, counted from 1; CACHED
+            where it was asked in another run.
+        sent: When the call was sent that was answered, seconds since the epoch.
     """
 
     answer: str | None
@@ -102,10 +108,10 @@ class Answers:
     estimate: Estimate | None = None
     """Set when the candidate was stopped early: nothing more is asked."""
     partial: bool = False
-    """Has any answer a score strictly between 0 and 1?"""
+    """Some answer has a score that is neither 0 nor 1."""
 
     def add(self, question: int, outcome: Outcome) -> None:
-        """Take in one new answer."""
+        """Add one new answer."""
         self.by_question[question] = outcome
         if self.first_replies or self.keyed_replies:
             self._drop_replies(question)
@@ -118,7 +124,7 @@ class Answers:
             self.partial = True
 
     def refuse(self, question: int, *, exclude: bool, session: int = 0, sent: float = 0.0) -> None:
-        """Take in that one question can never be answered."""
+        """Add a question that can never be answered."""
         self.by_question[question] = Outcome(None, None, exclude, session, sent)
         self._drop_replies(question)
         self.refused += 1
@@ -129,22 +135,22 @@ class Answers:
             replies.pop(question, None)
 
     def score(self) -> Score | None:
-        """The score so far; None before the first answer (nothing is not 0)."""
+        """Return the score so far; None before the first answer (nothing is not 0)."""
         n = len(self.by_question) - self.excluded
         mean = self.mean()
         if mean is None:
             return None
-        interval = self.estimate.interval if self.estimate else self._interval(mean, n)
-        estimated = self.estimate is not None
+        if self.estimate:
+            interval = self.estimate.interval
+        elif 0.0 <= mean <= 1.0:
+            interval = wilson_interval(mean, n)
+        else:  # no share: nothing is known of its spread
+            interval = Interval(mean, mean)
         counts = (n, self.correct, self.unreadable)
-        return Score(mean, *counts, interval, self.refused, estimated)
-
-    def _interval(self, mean: float, n: int) -> Interval:
-        """The 95 % interval of a mean; of one that is no share, the mean alone."""
-        return wilson_interval(mean, n) if 0.0 <= mean <= 1.0 else Interval(mean, mean)
+        return Score(mean, *counts, interval, self.refused, self.estimate is not None)
 
     def mean(self) -> float | None:
-        """The mean of the score alone, which is asked for far more often."""
+        """Return the mean of the score alone, which is needed far more often."""
         if self.estimate is not None:
             return self.estimate.mean
         n = len(self.by_question) - self.excluded
@@ -156,7 +162,7 @@ class Answers:
             return math.fsum((outcome.score or 0.0) / n for outcome in self.by_question.values())
 
     def total(self) -> float:
-        """The sum of the scores, None counting 0."""
+        """Return the sum of the scores, None counting 0."""
         if not self.partial:
             return float(self.correct)
         # fsum is exact, so the order of arrival cannot show in the last digit.
@@ -189,7 +195,7 @@ class Candidate:
         return decode_content(self.instruction, self.form)
 
     def score(self, split: Split) -> Score | None:
-        """Its score on a split so far, None before the first answer."""
+        """Return the score on a split so far, None before the first answer."""
         return self.answers[split].score()
 
 
@@ -204,9 +210,13 @@ REPEATED, LEAKS = "repeated", "leaks"
 
 @dataclass(frozen=True, slots=True)
 class ProposedText:
-    """One text read from a reply. skipped: why it was not scored, "" when it was.
+    """One text read from a reply.
 
-    step: counts from 1. form: what was read beside the text. parents: what it was made from.
+    Attributes:
+        step: Counted from 1; 0 for an initial instruction.
+        skipped: Why it was not scored, "" when it was.
+        form: What its content is beside the text.
+        parents: Ids of the candidates that it was made from.
     """
 
     step: int
@@ -219,6 +229,15 @@ class ProposedText:
     def id(self) -> str:
         """The id of the candidate that it is or would be."""
         return make_candidate_id(self.text, self.form)
+
+    @property
+    def identity(self) -> str:
+        """The name under which the text is recognised when it is proposed again."""
+        return self.id if self.form else self.text
+
+    def make_candidate(self) -> Candidate:
+        """Return a new candidate with this text."""
+        return Candidate(self.id, self.text, self.step, form=self.form, parents=self.parents)
 
 
 def list_texts(reply: Proposed) -> list[tuple[ProposedText, str]]:
@@ -236,10 +255,13 @@ def list_texts(reply: Proposed) -> list[tuple[ProposedText, str]]:
 class Proposals:
     """All proposals of a run so far.
 
-    arrived: replies to the present step, by sample, until all are there. texts: those of the
-    steps before. seen: what is no new instruction any more. replies: of the optimizer to
-    meta-prompts; empty: those from which no new instruction could be taken. gave_choices: did one
-    call of the last whole step bring several proposals?
+    Attributes:
+        arrived: Replies to the present step, by sample, until all are there.
+        texts: Those of the steps before.
+        seen: Texts, or ids where there is a form, that are no new candidates any more.
+        replies: Number of replies to meta-prompts.
+        empty: Number of replies from which no new candidate could be taken.
+        gave_choices: One call of the last whole step brought several proposals.
     """
 
     arrived: dict[int, Proposed] = field(default_factory=dict)
@@ -250,7 +272,7 @@ class Proposals:
     gave_choices: bool = False
 
     def add(self, reply: Proposed) -> None:
-        """Take in one reply to the present step."""
+        """Add one reply to the present step."""
         self.arrived[reply.sample] = reply
         self.replies += 1
 
@@ -261,21 +283,21 @@ class Proposals:
         """
         worthy: list[ProposedText] = []
         for _, reply in sorted(self.arrived.items()):
-            judged: list[ProposedText] = []
+            before = len(worthy)
             for proposed, rejected in list_texts(reply):
-                judged.append(replace(proposed, skipped=reason_to_skip(proposed, rejected)))
-                self.seen.add(proposed.text if not proposed.form else proposed.id)
-            self.texts += judged
-            new = [proposed for proposed in judged if not proposed.skipped]
-            self.empty += not new
-            worthy += new
+                judged = replace(proposed, skipped=reason_to_skip(proposed, rejected))
+                self.seen.add(judged.identity)
+                self.texts.append(judged)
+                if not judged.skipped:
+                    worthy.append(judged)
+            self.empty += len(worthy) == before
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
         self.arrived = {}
         return worthy
 
 
 def find_breach(text: str, search: SearchSettings) -> str:
-    """Which rule for instructions a text breaks, "" for none.
+    """Return the rule for instructions that a text breaks, "" for none.
 
     The reference's three, in its order (google-deepmind/opro, run_evolution).
     """

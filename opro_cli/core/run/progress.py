@@ -11,17 +11,20 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
 
 Role = str
-"""What a model does in a run: "scorer", "optimizer", or a name that an evaluator knows."""
+"""The part of a model in a run: "scorer", "optimizer", or a name that an evaluator knows."""
 ROLES: tuple[Role, ...] = ("optimizer", "scorer")
 
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """The briefing before the first call.
+    """The facts that are shown before the first call.
 
-    run: the run's folder name. folder: its path as shown. answer: the metric's name.
-    notes: sentences about the data (rows left out, split sizes chosen). resumed: answers
-    that are already in the journal, 0 for a fresh run.
+    Attributes:
+        run: The name of the run's folder.
+        folder: Its path as shown.
+        answer: The metric's name.
+        notes: Sentences about the data (rows left out, split sizes chosen).
+        resumed: Answers that are already in the journal, 0 for a fresh run.
     """
 
     run: str
@@ -38,11 +41,14 @@ class RunHeader:
 class Progress:
     """The engine's work right now; the engine writes, the views read.
 
-    in_flight: calls sent and not answered, by role; {} where nobody knows.
-    waiting: why calls are held back ("rate limit"), empty when they are not. waiting_until:
-    when the longest of these waits ends. started: when the session began; both in seconds of
-    the clock that the views have. session_calls: calls answered in this session. stopping: a
-    clean stop was asked for. out: endpoints that get no calls now, and why, in words of others.
+    Attributes:
+        started: When the session began, in seconds of the clock that the views have.
+        in_flight: Calls sent and not answered, by role; {} where nobody knows.
+        waiting: Why calls are held back ("rate limit"), empty when they are not.
+        waiting_until: When the longest of these waits ends, on the same clock.
+        session_calls: Calls answered in this session.
+        stopping: A clean stop was asked for.
+        out: Endpoints that get no calls now, and why, in the words of others.
     """
 
     started: float = 0.0
@@ -55,15 +61,13 @@ class Progress:
 
 
 def estimate_calls(state: RunState) -> int:
-    """Calls of a whole run, both models, when every proposal is new: an upper estimate."""
+    """Estimate the calls of a whole run, both models, from above: as if every proposal were new."""
     search, sizes = state.search, state.sizes
     if not sizes["train"]:
         return len(state.candidates) * sizes["test"] * state.rounds
-    initial = len(search.initial_instructions)
     open_steps = search.steps - state.step
-    known = len(state.candidates)
-    scored_on_train = known + open_steps * search.candidates_per_step
-    on_dev = initial + search.finalists
+    scored_on_train = len(state.candidates) + open_steps * search.candidates_per_step
+    on_dev = len(search.initial_instructions) + search.finalists
     if search.eval_interval:
         on_dev += math.ceil(search.steps / search.eval_interval) * search.candidates_per_step
     on_test = 2 + len(state.baselines) + bool(search.noise_check)
@@ -77,7 +81,7 @@ def estimate_calls(state: RunState) -> int:
 
 
 def count_endpoint_checks(settings: Settings) -> dict[Role, int]:
-    """Tiny calls beyond that of `estimate_calls`: one for each endpoint of several."""
+    """Count the tiny calls beyond that of `estimate_calls`: one for each endpoint of several."""
     scorer, optimizer = (len(m.deployments) for m in (settings.scorer, settings.optimizer))
     return {
         "scorer": scorer if scorer > 1 else 0,
@@ -86,17 +90,17 @@ def count_endpoint_checks(settings: Settings) -> dict[Role, int]:
 
 
 def count_calls(state: RunState) -> int:
-    """Calls answered so far, both models, all sessions."""
+    """Count the calls answered so far, both models, all sessions."""
     return sum(spend.calls for spend in state.spend.values())
 
 
 def count_spared_calls(state: RunState) -> int:
-    """Replies that the answer cache gave in place of a call, both models, all sessions."""
+    """Count the replies that the answer cache gave in place of a call, over all sessions."""
     return sum(spend.cached for spend in state.spend.values())
 
 
 def describe_phase(state: RunState) -> str:
-    """Where the run stands: "initial", "step 3/20", "dev" or "test"."""
+    """Describe the phase of a run: "initial", "step 3/20", "dev" or "test"."""
     on_test = any(c.answers["test"].by_question for c in state.candidates.values())
     if on_test or not state.sizes["train"]:
         return "test"

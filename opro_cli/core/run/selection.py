@@ -1,12 +1,13 @@
-"""Counts for the choice of exemplars, worked out from the state once and never saved.
+"""Choices among what a run has scored: trajectory, exemplars, finalists, winner.
 
-A step would otherwise look at every answer of the run so far, and cost more the later it is.
+The counts for the choice of exemplars are computed once (`Memo`): a step would otherwise look at
+every answer of the run so far, and cost more the later it is.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -20,10 +21,12 @@ Someone = TypeVar("Someone")
 
 @dataclass(slots=True)
 class Memo:
-    """Counts over the candidates that have all their answers, which stay as they are.
+    """Counts over the candidates that have all their answers, which do not change any more.
 
-    wrong: how often each question was answered wrongly by the first `counted` of them.
-    stream, drawn: the generator of the paper's `most_wrong_now`, and what it drew, by step.
+    Attributes:
+        wrong: How often each question was answered wrongly by the first `counted` of them.
+        stream: The generator of the paper's `most_wrong_now`.
+        drawn: The questions that it drew, by step.
     """
 
     wrong: Counter[int] = field(default_factory=Counter)
@@ -37,9 +40,9 @@ class Memo:
         is_scored: Callable[[Someone], bool],
         wrong: Callable[[Someone], Iterable[int]],
     ) -> Counter[int]:
-        """How many of all candidates so far got each question wrong, in order of the first.
+        """Count the candidates that got each question wrong, in order of the first.
 
-        candidates: those of the last time, and behind them any that joined since.
+        `candidates` are those of the last call, followed by any that joined since.
         """
         while self.counted < len(candidates) and is_scored(candidates[self.counted]):
             self.wrong.update(wrong(candidates[self.counted]))
@@ -51,7 +54,7 @@ class Memo:
 
 
 def select_trajectory(state: RunState) -> list[Candidate]:
-    """Those shown in the next meta-prompt. Only those that are done on train take part."""
+    """Return the candidates, done on train, that the next meta-prompt shows."""
     scored = (candidate for _, candidate in state.history if state.is_done(candidate))
     return sort_best_last(scored, state.search.history, state.search.score_threshold)
 
@@ -59,7 +62,7 @@ def select_trajectory(state: RunState) -> list[Candidate]:
 def sort_best_last(
     candidates: Iterable[Candidate], history: int | None, threshold: float
 ) -> list[Candidate]:
-    """Train scores ascending, the best `history` of them, none below `threshold`.
+    """Sort by train score, ascending: the best `history` of them, none below `threshold`.
 
     Ties keep the order in which they entered (the reference sorts stably and cuts from the
     front; opt_utils.gen_ins_and_score_pairs_substr).
@@ -71,18 +74,17 @@ def sort_best_last(
 
 
 def get_mean(candidate: Candidate, split: Split) -> float:
-    """Its mean on a split, for comparing; -1 (below every score) before the first answer."""
+    """Return a mean for comparing; -1 (below every share) before the first answer."""
     known = candidate.answers[split].mean()
     return -1.0 if known is None else known
 
 
 def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
-    """Indices of train questions for the next step, in the order in which they are shown."""
+    """Return indices of train questions for the next step, in the order in which they are shown."""
     memo = memo or Memo()
-    search, rows = state.search, state.train_rows
+    rows, count = state.train_rows, state.search.exemplars
     step = state.step  # the reference counts from 0
-    count = search.exemplars
-    match search.exemplar_choice:
+    match state.search.exemplar_choice:
         case "constant":
             chosen = _draw(rows, count, LegacyStream(0))
         case "most_wrong_so_far":
@@ -99,7 +101,7 @@ def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[i
 def count_wrong(
     state: RunState, candidates: Iterable[Candidate], known: Memo | None = None
 ) -> Counter[int]:
-    """How many of `candidates` got a row of train wrong, in the order of first being wrong.
+    """Count the `candidates` that got each row of train wrong, in the order of the first.
 
     Wrong is a score of 0; an unreadable answer has none and counts as 0.
     """
@@ -119,7 +121,7 @@ def count_wrong(
 
 
 def _draw(items: Sequence[int], count: int, stream: LegacyStream) -> list[int]:
-    """`count` of the items, ascending; when there are no more than that all, as they stand."""
+    """Draw `count` of the items, ascending; if there are no more, return all as they stand."""
     if len(items) <= count:
         return list(items)
     return sorted(stream.choice(items, count))
@@ -130,7 +132,7 @@ def _sort_most_first(wrong: Counter[int]) -> list[int]:
 
 
 def _choose_now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
-    """The wrong rows of those shown, from a stream that earlier steps have drawn from."""
+    """Choose rows that those shown got wrong, by a stream that earlier steps have drawn from."""
     everyone = [candidate for _, candidate in state.history]
     settled = all(state.is_scored(candidate, "train") for candidate in everyone)
     known = memo if settled else Memo()
@@ -153,7 +155,7 @@ def _choose_now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
 def choose_exemplars(
     state: RunState, shown: Sequence[Candidate], memo: Memo | None = None
 ) -> tuple[int, ...]:
-    """Indices of train questions for the next step's meta-prompt, in the order shown.
+    """Return indices of train questions for the next step's meta-prompt, in the order shown.
 
     random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong
     under all candidates. most_wrong_now: most often wrong under those `shown`.
@@ -167,28 +169,26 @@ def choose_exemplars(
     order = list(range(total))
     create_rng(search.seed, "exemplars", step).shuffle(order)
     if search.exemplar_choice.startswith("most_wrong"):
+        known, everyone = Memo(), shown
         if search.exemplar_choice == "most_wrong_so_far":
             known, everyone = memo or Memo(), list(state.candidates.values())
-        else:
-            known, everyone = Memo(), list(shown)
         wrong = known.wrong_under(everyone, state.is_done, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
     return tuple(sorted(order[:count]))
 
 
-def _list_wrong(candidate: Candidate) -> Iterator[int]:
-    for question, outcome in candidate.answers["train"].by_question.items():
-        if outcome.score != 1.0:
-            yield question
+def _list_wrong(candidate: Candidate) -> list[int]:
+    outcomes = candidate.answers["train"].by_question
+    return [question for question, outcome in outcomes.items() if outcome.score != 1.0]
 
 
 def rank(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
-    """Best first; ties go to the earlier step, then the shorter text, then the earlier sample."""
+    """Sort best first; ties go to the earlier step, the shorter text, the earlier sample."""
     return sorted(candidates, key=lambda c: (-get_mean(c, split), c.step, len(c.instruction)))
 
 
 def select_for_dev(state: RunState) -> list[Candidate]:
-    """Return what the present step proposed, when it is one whose proposals are scored on dev.
+    """Return the proposals of the present step, if it is one whose proposals are scored on dev.
 
     Instructions that were candidates before count too (run_evolution in the reference).
     """
@@ -196,12 +196,12 @@ def select_for_dev(state: RunState) -> list[Candidate]:
     if interval is None or state.step == 0 or (state.step - 1) % interval:
         return []
     ids = dict.fromkeys(p.id for p in state.proposals.texts if p.step == state.step)
-    known = [state.candidates[each] for each in ids if each in state.candidates]
-    return [each for each in known if each.answers["train"].estimate is None]
+    known = [state.candidates[id] for id in ids if id in state.candidates]
+    return [candidate for candidate in known if candidate.answers["train"].estimate is None]
 
 
 def select_finalists(state: RunState) -> list[Candidate]:
-    """Who is scored on dev: the initial instructions and the best on train."""
+    """Return the candidates that are scored on dev: the initial ones and the best on train."""
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
     best = rank([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
@@ -209,18 +209,18 @@ def select_finalists(state: RunState) -> list[Candidate]:
 
 
 def may_win(state: RunState, candidate: Candidate) -> bool:
-    """Not so by `leaks: keep_out` if it quotes a train question, and the user did not write it."""
+    """Return False for a proposal that quotes a train question under `leaks: keep_out`."""
     kept_out = state.search.leaks == "keep_out" and candidate.step > 0
     return not (kept_out and state.leaks_of(candidate.instruction))
 
 
 def get_deciding_split(state: RunState) -> Split:
-    """The split that chooses the winner: dev where there is one."""
+    """Return the split that chooses the winner: dev where there is one."""
     return "dev" if state.sizes["dev"] else "train"
 
 
 def find_best(state: RunState, candidates: Sequence[Candidate]) -> Candidate | None:
-    """The winner among `candidates`: by dev once all finalists have dev scores, else by train."""
+    """Return the winner: by dev once all finalists have dev scores, else by train."""
     split = get_deciding_split(state)
     scored = [c for c in candidates if state.is_scored(c, split)]
     if split == "dev" and (not scored or not _is_dev_done(state)):
@@ -242,7 +242,7 @@ def _is_dev_done(state: RunState) -> bool:
 
 
 def sort_best_first(state: RunState) -> list[Candidate]:
-    """All candidates that have their train answers: those that dev has ranked come first."""
+    """Sort all candidates that have their train answers; those that dev has ranked come first."""
     everyone = list(state.candidates.values())
     on_train = rank([c for c in everyone if state.is_scored(c, "train")], "train")
     if not state.sizes["dev"] or not _is_dev_done(state):
@@ -252,19 +252,18 @@ def sort_best_first(state: RunState) -> list[Candidate]:
 
 
 def find_winner(state: RunState) -> Candidate | None:
-    """The best candidate so far, None before any has all its train answers."""
+    """Return the best candidate so far, None before any has all its train answers."""
     return find_best(state, list(state.candidates.values()))
 
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
-    """Who is scored on test: start prompt, winner, baselines, and the start prompt once more."""
-    known = [state.asked(each) for each in state.baselines]
-    everyone = [start, best, *known]
+    """Return the prompts for test: start, winner, baselines, and the start prompt once more."""
+    everyone = [start, best, *map(state.asked, state.baselines)]
     if state.search.noise_check:
         everyone.append(state.second_time(start))
     return list({candidate.id: candidate for candidate in everyone}.values())
 
 
 def find_baseline(state: RunState) -> Candidate | None:
-    """The best initial instruction, which the winner is measured against."""
+    """Return the best initial instruction, which the winner is measured against."""
     return find_best(state, state.of_step(0))

@@ -1,8 +1,8 @@
-"""The state of a run as plain records, and back: what spares a reader the replay of long journals.
+"""The state of a run as plain records, and back: a reader need not replay a long journal.
 
 A restored state is the replayed one in every attribute; only the single answers of a candidate
-are unpacked when somebody asks for them. `GIVEN`, `KEPT` and `MADE` name every attribute of
-RunState: one that came later must find its place in one of them.
+are unpacked when they are looked at. `GIVEN`, `KEPT` and `MADE` together name every attribute of
+RunState, which a test ensures for new ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
 GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "leaks", "scale"})
-"""Attributes of a state that its settings and questions make."""
+"""Attributes of a state that follow from its settings and questions."""
 KEPT = frozenset(
     {
         "checked",
@@ -34,15 +34,17 @@ KEPT = frozenset(
         "working_seconds",
     }
 )
-"""Those that are kept as they are, under the same name."""
+"""Attributes that are kept as they are, under the same name."""
 MADE = frozenset({"candidates", "pending", "baselines", "again", "history"})
-"""Those that are put together again."""
+"""Attributes that are put together again."""
 
 
 class Outcomes(MutableMapping[int, Outcome]):
-    """A candidate's outcomes by question, unpacked when they are looked at; their number is known.
+    """A candidate's outcomes by question, unpacked when they are looked at.
 
-    unpack: gives them in the order in which they came; called once at most.
+    Args:
+        count: Their number.
+        unpack: Returns them in the order in which they came; called once at most.
     """
 
     def __init__(self, count: int, unpack: Callable[[], dict[int, Outcome]]) -> None:
@@ -73,7 +75,7 @@ class Outcomes(MutableMapping[int, Outcome]):
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswers:
-    """`Answers`, with the same names."""
+    """`Answers` as a snapshot has them."""
 
     by_question: Outcomes
     first_replies: dict[int, str]
@@ -92,7 +94,7 @@ _BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])
 
 @dataclass(frozen=True, slots=True)
 class KeptCandidate:
-    """A `Candidate`; splits without any answer are left out."""
+    """A `Candidate` as a snapshot has it; splits without any answer are left out."""
 
     id: str
     instruction: str
@@ -104,7 +106,7 @@ class KeptCandidate:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that events have made of a state. history: each candidate's step and id."""
+    """A state, but for the attributes that are GIVEN. `history` has steps and ids of candidates."""
 
     candidates: list[KeptCandidate]
     pending: list[KeptCandidate]
@@ -124,7 +126,7 @@ class Snapshot:
 
 
 def take_snapshot(state: RunState) -> Snapshot:
-    """The snapshot of a state, which shares what it holds with it."""
+    """Return a snapshot, which shares mutable objects with the state."""
     return Snapshot(
         candidates=_keep_candidates(state.candidates),
         pending=_keep_candidates(state.pending),
@@ -143,9 +145,8 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
     of a run.
     """
     state = copy(start)
-    candidates = _restore_candidates(snapshot.candidates)
-    history = [(step, candidates[id]) for step, id in snapshot.history]
-    state.candidates, state.history = candidates, history
+    state.candidates = _restore_candidates(snapshot.candidates)
+    state.history = [(step, state.candidates[id]) for step, id in snapshot.history]
     state.pending = _restore_candidates(snapshot.pending)
     state.baselines = _restore_candidates(snapshot.baselines)
     state.again = _restore_candidates(snapshot.again)
@@ -183,14 +184,11 @@ def _list_counts(answers: Answers | KeptAnswers) -> dict[str, Any]:
 
 
 def _restore_candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
-    found = {
-        each.id: Candidate(
+    candidates: dict[str, Candidate] = {}
+    for each in kept:
+        candidates[each.id] = candidate = Candidate(
             each.id, each.instruction, each.step, form=each.form, parents=each.parents
         )
-        for each in kept
-    }
-    for each in kept:
         for split, answers in each.answers.items():
-            known = Answers(answers.by_question, **_list_counts(answers))
-            found[each.id].answers[split] = known
-    return found
+            candidate.answers[split] = Answers(answers.by_question, **_list_counts(answers))
+    return candidates

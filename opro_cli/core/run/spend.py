@@ -17,9 +17,12 @@ from opro_cli.core.run.events import (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Upper bounds of one call: tokens of prompt and reply, and dollars in whole 1e-12.
+    """Upper bounds of one call.
 
-    expected_tokens: what the call probably takes, for limits a minute; tokens is its upper bound.
+    Attributes:
+        tokens: Of prompt and reply.
+        pico_usd: Dollars in whole 1e-12.
+        expected_tokens: A likely number of tokens, for limits a minute.
     """
 
     tokens: int
@@ -31,9 +34,13 @@ class Cost:
 class Bounds:
     """Unmetered calls at their upper bounds.
 
-    answered, unanswered: how many brought an answer (these are among `RoleSpend.calls`), and how
-    many did not. tokens: prompt and completion. pico_usd: whole 1e-12 dollars of the calls whose
-    price was known; unpriced_tokens, unpriced_answers: tokens and answers of the others.
+    Attributes:
+        answered: Calls that brought an answer; they are among `RoleSpend.calls`.
+        unanswered: Calls that did not.
+        tokens: Of prompts and completions.
+        pico_usd: Whole 1e-12 dollars of the calls whose price was known.
+        unpriced_tokens: Tokens of the other calls.
+        unpriced_answers: Answers of the other calls.
     """
 
     answered: int = 0
@@ -70,13 +77,18 @@ class Bounds:
 class RoleSpend:
     """The spend on one model.
 
-    calls: answered calls; cached: replies from the answer cache, for which no call was made.
-    counted_prompt, counted_completion, counted_pico_usd: sums of the provider's own figures; whole
-    1e-12 dollars, so that the order of arrival cannot show in a sum. uncounted_answers: answers
-    without token counts; unpriced_answers: answers without a price, with the tokens of those that
-    were metered. uncounted: the unmetered calls. in_flight: the upper bound of the calls in flight,
-    as last recorded. prompt_overhead, longest_reply: the largest excess seen over the bytes of a
-    prompt, and the longest reply beyond max_tokens; 0 where no limit was exceeded.
+    Attributes:
+        calls: Answered calls.
+        cached: Replies from the answer cache, for which no call was made.
+        counted_prompt: Tokens by the provider's own figures, as of `counted_completion`.
+        counted_pico_usd: In whole 1e-12, so that the order of arrival cannot show in the sum.
+        uncounted_answers: Answers without token counts.
+        unpriced_answers: Answers without a price; `unpriced_prompt` and `unpriced_completion`
+            are the tokens of those that were metered.
+        uncounted: The unmetered calls.
+        in_flight: The upper bound of the calls in flight, as last recorded.
+        prompt_overhead: The largest excess seen over the bytes of a prompt; 0 for none.
+        longest_reply: The longest reply beyond max_tokens; 0 for none.
     """
 
     calls: int = 0

@@ -1,9 +1,9 @@
 """The state of a run: a fold over its events, and nothing else.
 
-`RunState.apply` is the only place where state changes; what is derived from it is kept by those
-who derive it (loop/planner, core/leaks). An event that cannot follow raises IllegalEvent and
-changes nothing. Illegal is: an answer for an unknown candidate or
-question, a second answer to one question, a proposal for a step that is not the present one.
+`RunState.apply` is the only place where state changes; derived values are kept where they are
+derived (loop/planner, core/leaks). An event that cannot follow raises IllegalEvent and changes
+nothing: an answer for an unknown candidate or question, a second answer to one question, a
+proposal for a step that is not the present one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from opro_cli.core.run.candidates import (
     Scale,
     find_breach,
     list_texts,
-    make_candidate_id,
 )
 from opro_cli.core.run.events import (
     Answered,
@@ -65,12 +64,24 @@ def is_again(candidate: Candidate) -> bool:
 class RunState:
     """Everything known about a run.
 
-    sizes: questions a split. train_rows: the rows of the source that the train questions are,
-    0, 1, 2 … when left out. rounds: calls that a question takes, 2 with a second round that asks
-    for the final answer. exclude_refused: questions that the scorer can never answer are left
-    out of scores. questions: those of train, to find quotes of them in what is proposed.
-    candidates: by id, in the order they joined (initial ones as
-    configured, then by step and sample), which does not depend on the order of arrival.
+    Attributes:
+        sizes: Questions a split.
+        train_rows: The rows of the source that the train questions are; 0, 1, 2 … by default.
+        rounds: Calls that a question takes, 2 with a second round that asks for the final answer.
+        exclude_refused: Questions that the scorer can never answer are left out of scores.
+        leaks: Finds quotes of train questions in proposals.
+        checked: The models that answered their check before the first paid question.
+        candidates: By id, in the order they joined (initial ones as configured, then by step and
+            sample), which does not depend on the order of arrival.
+        history: Candidates as they entered, with the step they did; by the paper's rules an
+            initial instruction enters again when it is proposed.
+        working_seconds: Time with a process at work: the gaps between sessions do not count.
+        pending: Candidates proposed in the present step so far, in order of arrival: they are
+            scored while other proposals are awaited, and join once all are there.
+        planned: Samples of the present step, where they are not `search.candidates_per_step`.
+        step: The last step whose candidates have joined.
+        baselines: Prompts that the winner is compared with on test; no part of the search.
+        again: Candidates whose questions are asked a second time, by the id of that second time.
     """
 
     def __init__(
@@ -92,31 +103,20 @@ class RunState:
         self.scale = scale
         self.leaks = LeakFinder(tuple(questions))
         self.checked: set[str] = set()
-        """The models that answered their check before the first paid question."""
         self.candidates: dict[str, Candidate] = {}
         self.history: list[tuple[int, Candidate]] = []
-        """Candidates as they entered, with the step they did; by the paper's rules an initial
-        instruction enters again when it is proposed."""
         self.proposals = Proposals()
         self.spend: dict[str, RoleSpend] = {"optimizer": RoleSpend(), "scorer": RoleSpend()}
         self.sessions: list[SessionStarted] = []
         self.ended: SessionEnded | None = None
         self.last_at: float | None = None
         self.working_seconds = 0.0
-        """Time with a process at work: the gaps between sessions do not count."""
         self.pending: dict[str, Candidate] = {}
-        """Who was proposed in the present step so far, in order of arrival: scored while the
-        other proposals are awaited, candidates once all are there."""
         self.planned: int | None = None
-        """Samples of the present step, where they are not `search.candidates_per_step`."""
         self.step = 0
-        """The last step whose candidates have joined."""
-        self.baselines: dict[str, Candidate] = {}
-        """What the winner is compared with on test; no part of the search."""
-        for text in search.baselines or ():
-            self.baselines[make_candidate_id(text)] = Candidate(make_candidate_id(text), text, 0)
+        baselines = (ProposedText(0, text, "") for text in search.baselines or ())
+        self.baselines = {text.id: text.make_candidate() for text in baselines}
         self.again: dict[str, Candidate] = {}
-        """Candidates whose questions are asked a second time, by the id of that second time."""
         for instruction in search.initial_instructions:
             self._enter(ProposedText(0, instruction, ""))
             if search.rules != "paper":
@@ -142,16 +142,16 @@ class RunState:
         )
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
-        """Take in one event; IllegalEvent, and nothing changed, if it cannot follow."""
+        """Apply one event; raise IllegalEvent, and change nothing, if it cannot follow."""
         match event:
             case Answered():
                 self._apply_answered(event)
             case FirstReply():
-                self._apply_reasoned(event)
+                self._apply_first_reply(event)
             case Refused():
                 self._refuse(event, len(self.sessions), event.at)
             case Pruned():
-                self._apply_stopped(event)
+                self._apply_pruned(event)
             case Checked():
                 self.checked.add(event.role)
                 self._spend_of(event.role).add(event)
@@ -160,7 +160,7 @@ class RunState:
             case StepPlanned():
                 self._apply_step_planned(event)
             case Feedback():
-                self._asked_by(event)
+                self._find_open_candidate(event)
             case Uncounted():
                 self._spend_of(event.role).add_uncounted(event)
             case InFlight():
@@ -183,8 +183,8 @@ class RunState:
             self.working_seconds += at - last_at
         self.last_at = at
 
-    def _apply_reasoned(self, event: FirstReply) -> None:
-        candidate = self._asked_by(event)
+    def _apply_first_reply(self, event: FirstReply) -> None:
+        candidate = self._find_open_candidate(event)
         answers = candidate.answers[event.split]
         is_first = event.question not in answers.first_replies
         if event.key:
@@ -203,15 +203,8 @@ class RunState:
         self._join_again(candidate)
         self._spend_of(event.role).add(event)
 
-    def spend_of(self, role: str) -> RoleSpend:
-        """Return the spend of a role, an empty one for a role that was not asked yet."""
-        return self.spend.get(role) or RoleSpend()
-
-    def _spend_of(self, role: str) -> RoleSpend:
-        return self.spend.setdefault(role, RoleSpend())
-
-    def _asked_by(self, event: FirstReply | Feedback | Answered | Refused) -> Candidate:
-        """Return the candidate under which an open question was asked; IllegalEvent for others."""
+    def _find_open_candidate(self, event: FirstReply | Feedback | Answered | Refused) -> Candidate:
+        """Return the candidate of an open question; raise IllegalEvent for any other."""
         try:
             candidate = self.asked(event.candidate)
         except KeyError:
@@ -231,7 +224,7 @@ class RunState:
             self.again.setdefault(candidate.id, candidate)
 
     def _apply_answered(self, event: Answered) -> None:
-        candidate = self._asked_by(event)
+        candidate = self._find_open_candidate(event)
         answers = candidate.answers[event.split]
         if (event.answer is None) != (event.score is None):
             raise IllegalEvent("an unreadable answer with a score, or a readable one without")
@@ -253,19 +246,19 @@ class RunState:
             self.spend["scorer"].add(event)
 
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
-        candidate, excluded = self._asked_by(event), self.exclude_refused
+        candidate = self._find_open_candidate(event)
         answers = candidate.answers[event.split]
-        answers.refuse(event.question, exclude=excluded, session=session, sent=sent)
+        answers.refuse(event.question, exclude=self.exclude_refused, session=session, sent=sent)
         self._join_again(candidate)
 
-    def _apply_stopped(self, event: Pruned) -> None:
+    def _apply_pruned(self, event: Pruned) -> None:
         candidate = self.candidates.get(event.candidate) or self.pending.get(event.candidate)
         if candidate is None or candidate.step == 0 or self.is_done(candidate):
             raise IllegalEvent(f"nobody to be stopped is called {event.candidate}")
         if not 0.0 <= event.low <= event.mean <= event.high <= 1.0:
             raise IllegalEvent(f"an estimate of {event.mean:g} in {event.low:g} to {event.high:g}")
-        estimate = Estimate(event.mean, Interval(event.low, event.high))
-        candidate.answers["train"].estimate = estimate
+        interval = Interval(event.low, event.high)
+        candidate.answers["train"].estimate = Estimate(event.mean, interval)
 
     def _apply_proposed(self, event: Proposed) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
@@ -274,10 +267,7 @@ class RunState:
             raise IllegalEvent(f"a proposal with sample number {event.sample}")
         if event.sample in self.proposals.arrived:
             raise IllegalEvent(f"a second proposal {event.sample} in step {event.step}")
-        if (
-            len({len(event.instructions), *map(len, filter(None, (event.forms, event.rejected)))})
-            > 1
-        ):
+        if not {len(event.forms), len(event.rejected)} <= {0, len(event.instructions)}:
             raise IllegalEvent("a proposal with more forms or rejections than texts, or fewer")
         self.proposals.add(event)
         self._spend_of("optimizer").add(event)
@@ -287,7 +277,7 @@ class RunState:
         for proposed, rejected in list_texts(event):
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
-                self.pending[proposed.id] = _candidate_from(proposed)
+                self.pending[proposed.id] = proposed.make_candidate()
 
     def _apply_step_planned(self, event: StepPlanned) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
@@ -299,6 +289,13 @@ class RunState:
         self.planned = event.samples
         if not event.samples:
             self._close_step()
+
+    def spend_of(self, role: str) -> RoleSpend:
+        """Return the spend of a role, an empty one for a role that was not asked yet."""
+        return self.spend.get(role) or RoleSpend()
+
+    def _spend_of(self, role: str) -> RoleSpend:
+        return self.spend.setdefault(role, RoleSpend())
 
     @property
     def samples(self) -> int:
@@ -314,7 +311,7 @@ class RunState:
 
     def _reason_to_skip(self, proposed: ProposedText, rejected: str = "") -> str:
         """Return why a proposed text is not scored, "" when it is."""
-        if (proposed.id if proposed.form else proposed.text) in self.proposals.seen:
+        if proposed.identity in self.proposals.seen:
             return REPEATED
         broken = find_breach(proposed.text, self.search) or rejected
         if not broken and self.search.leaks == "drop" and self.leaks_of(proposed.text):
@@ -323,7 +320,7 @@ class RunState:
 
     def _enter(self, proposed: ProposedText) -> None:
         # An instruction that enters again keeps its answers: nothing is paid for twice.
-        new = self.pending.get(proposed.id) or _candidate_from(proposed)
+        new = self.pending.get(proposed.id) or proposed.make_candidate()
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
 
@@ -341,10 +338,12 @@ class RunState:
         return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
 
     def asked(self, id: str) -> Candidate:
-        """Return who is asked under an id: a candidate, a baseline, or one of them a second time.
+        """Return the candidate or baseline with an id, or one of them asked a second time.
 
-        A second time without an answer yet is a new object each time. Raises KeyError for any
-        other id.
+        A second time without an answer yet is a new object each time.
+
+        Raises:
+            KeyError: There is none.
         """
         for known in (self.candidates, self.pending, self.again, self.baselines):
             if id in known:
@@ -359,18 +358,18 @@ class RunState:
         return self.asked(AGAIN + candidate.id)
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
-        """The questions of a split that a candidate has not been asked, ascending."""
+        """List the questions of a split that a candidate has not been asked, ascending."""
         done = candidate.answers[split].by_question
         if len(done) == self.sizes[split]:
             return []
         return [question for question in range(self.sizes[split]) if question not in done]
 
     def is_scored(self, candidate: Candidate, split: Split) -> bool:
-        """Return True if it has answered all questions of a split that has any."""
+        """Return True if a candidate has answered all questions of a split that has any."""
         return 0 < self.sizes[split] == len(candidate.answers[split].by_question)
 
     def is_done(self, candidate: Candidate) -> bool:
-        """Return True if no train question is left to ask it: all were, or it was stopped early."""
+        """Return True if all train questions were asked, or the candidate was stopped early."""
         stopped = candidate.answers["train"].estimate is not None
         return stopped or self.is_scored(candidate, "train")
 
@@ -388,22 +387,12 @@ class RunState:
         return self.leaks.find(instruction)
 
     def of_step(self, step: int) -> list[Candidate]:
-        """The candidates that joined in a step (0: the initial ones)."""
+        """List the candidates that joined in a step (0: the initial ones)."""
         return [c for c in self.candidates.values() if c.step == step]
 
 
-def _candidate_from(proposed: ProposedText) -> Candidate:
-    return Candidate(
-        proposed.id,
-        proposed.text,
-        proposed.step,
-        form=proposed.form,
-        parents=proposed.parents,
-    )
-
-
 def replay(state: RunState, events: Iterable[Event]) -> RunState:
-    """Apply events in order; the state of a run is nothing but this."""
+    """Apply events in order, and return the state."""
     for event in events:
         state.apply(event)
     return state
