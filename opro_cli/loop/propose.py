@@ -19,8 +19,12 @@ from opro_cli.errors import ModelError
 from opro_cli.ports import Strategy
 
 NO_SEVERAL = frozenset({400, 422, 501})
-"""What servers answer that give one choice a call and say so; if it was meant otherwise, the
-same request for one choice says it again."""
+"""Statuses of servers that refuse to give several choices in one call. If a status meant something
+else, the same request for one choice meets it again."""
+
+
+FREE: dict[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0, "seconds": 0.0}
+"""The cost of a proposal that no call of its own was made for."""
 
 
 class OptimizerCall(NamedTuple):
@@ -71,13 +75,10 @@ class Proposing:
                 sample,
                 text="",
                 finish_reason="draft",
-                prompt_tokens=0,
-                completion_tokens=0,
-                usd=0.0,
-                seconds=0.0,
                 via="local",
                 parents=draft.parents,
-                **self._candidates([draft.content]),
+                **FREE,
+                **self._describe_candidates([draft.content]),
             )
             for sample in samples
             if isinstance(draft := planned[sample], Draft)
@@ -140,11 +141,8 @@ class Proposing:
                     sample=sample,
                     text=as_recorded.text,
                     finish_reason=as_recorded.finish_reason,
-                    prompt_tokens=0,
-                    completion_tokens=0,
-                    usd=0.0,
-                    seconds=0.0,
                     via="choice",
+                    **FREE,
                     **self._read(choice.text, call.ask),
                 )
                 for sample, choice, as_recorded in others
@@ -152,9 +150,9 @@ class Proposing:
         ]
 
     def _read(self, text: str, ask: Ask) -> dict[str, Any]:
-        return self._candidates(self.strategy.read(text, ask))
+        return self._describe_candidates(self.strategy.read(text, ask))
 
-    def _candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
+    def _describe_candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
         """Return candidates as fields of an event, without keys: they are sent to the scorer."""
         contents = [as_content(candidate) for candidate in read]
         forms = tuple(map(encode_form, contents))

@@ -1,4 +1,4 @@
-"""How candidates are asked for and read. Adding a strategy is a module and a line here."""
+"""Search policies. Adding a built-in one is a module and a line here."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Quoted from Yang et al. 2023 (figures 3, 17 and appendix C.2) and laid out as
 google-deepmind/opro, opt_utils.gen_meta_prompt does, because it is what the published results
-were obtained with. What a meta-prompt is put together from is the business of the strategies.
+were obtained with.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ PALM_REQUEST = (
 )
 GPT_EXEMPLARS = "Below are some problems.\n"
 
-PLACES = {
+POSITIONS = {
     "Q_begin": "at the beginning of the question",
     "Q_end": "at the end of the question",
     "A_begin": "at the beginning of the answer",
 }
 
 
-def wanted(form: PromptFormat) -> Wanted:
-    """At A_begin the text starts the answer; elsewhere it is an instruction."""
+def choose_words(form: PromptFormat) -> Wanted:
+    """Return the words for a text: at A_begin it starts the answer, elsewhere it instructs."""
     return ANSWER_START if form.position == "A_begin" else INSTRUCTION
 
 
 def gpt_task(words: Wanted, top: int) -> str:
-    """The first paragraph. top: the highest score that can be shown."""
+    """Return the first paragraph; `top` is the highest score that can be shown."""
     return (
         f"Your task is to generate {words.singular} <{words.tag}>. Below are some previous "
         f"{words.plural} with their scores. The score ranges from 0 to {top}.\n"
@@ -81,7 +81,7 @@ def gpt_task(words: Wanted, top: int) -> str:
 
 
 def gpt_request(words: Wanted) -> str:
-    """The last paragraph."""
+    """Return the last paragraph."""
     return (
         f"Generate {words.article} {words.noun} that is different from all the "
         f"{words.sentences} above, and has a higher score than all the {words.sentences} above. "
@@ -92,32 +92,32 @@ def gpt_request(words: Wanted) -> str:
 
 
 def scored_texts(trajectory: Iterable[TrajectoryEntry], buckets: int | None) -> str:
-    """The past instructions with their scores, in the order given."""
+    """Return the past instructions with their scores, in the order given."""
     return "".join(
-        f"\ntext:\n{entry.instruction}\nscore:\n{_score_of(entry, buckets)}\n"
+        f"\ntext:\n{entry.instruction}\nscore:\n{_describe_score(entry, buckets)}\n"
         for entry in trajectory
     )
 
 
-def _score_of(entry: TrajectoryEntry, buckets: int | None) -> str:
-    """Its score; of one that was stopped early also how sure that is (the paper has none)."""
+def _describe_score(entry: TrajectoryEntry, buckets: int | None) -> str:
+    """Return a score; of a candidate stopped early also its interval (the paper has none)."""
     score = shown_score(entry.score, buckets)
     if entry.interval is None:
         return score
-    low, high = (shown_score(each, buckets) for each in (entry.interval.low, entry.interval.high))
+    low, high = (shown_score(end, buckets) for end in (entry.interval.low, entry.interval.high))
     asked, of = entry.asked
     return f"{score} (between {low} and {high}: stopped after {asked} of {of} problems)"
 
 
 def shown_score(score: float, buckets: int | None, decimals: int = 3) -> str:
-    """A score as the optimizer reads it: its bucket, or rounded to `decimals`."""
+    """Return a score as the optimizer reads it: its bucket, or rounded to `decimals`."""
     if buckets is not None:
         return str(round(score * buckets))
     return str(numpy_round(score, decimals))
 
 
 def numpy_round(score: float, decimals: int) -> float:
-    """Multiply, round half to even, divide: what the scores of the reference do, being numpy's.
+    """Round as numpy does, and so the reference: multiply, round half to even, divide.
 
     1/80 is 0.012, where Python's exact rounding gives 0.013.
     """
@@ -126,30 +126,30 @@ def numpy_round(score: float, decimals: int) -> float:
 
 
 def gpt_exemplar(example: Example, form: PromptFormat) -> str:
-    """One problem with the tag where the instruction will stand, and its gold answer."""
-    mark = f"<{wanted(form).tag}>"
+    """Return one problem, with the tag in the instruction's position, and its gold answer."""
+    mark = f"<{choose_words(form).tag}>"
     answer = f"\nGround truth answer:\n{example.target}\n"
     if form.position == "A_begin":
         return f"\nQ: {example.input}\nA: {mark}{answer}"
-    body = _marked(example.input, form, mark)
+    body = _mark_question(example.input, form, mark)
     if form.qa_markers:
         return f"\ninput:\n{body}\nA:{answer}"
     return f"\nProblem:\n{body}\n{answer}"
 
 
 def palm_exemplar(example: Example, form: PromptFormat) -> str:
-    """One input with <INS> where the text will stand, and the gold output."""
+    """Return one input, with <INS> in the text's position, and the gold output."""
     answer = f"\noutput:\n{example.target}\n"
     if form.position == "A_begin":
         return f"\ninput:\nQ: {example.input}\nA: <INS>{answer}"
-    body = _marked(example.input, form, "<INS>")
+    body = _mark_question(example.input, form, "<INS>")
     if form.qa_markers:
         return f"\ninput:\n{body}\nA:{answer}"
     return f"\ninput:\n{body}\n{answer}"
 
 
-def _marked(question: str, form: PromptFormat, mark: str) -> str:
-    """The question with `mark` in the instruction's place, but for A_begin."""
+def _mark_question(question: str, form: PromptFormat, mark: str) -> str:
+    """Return the question with `mark` in the instruction's position; not for A_begin."""
     q = "Q: " if form.qa_markers else ""
     match form.position:
         case "Q_begin":
@@ -161,7 +161,7 @@ def _marked(question: str, form: PromptFormat, mark: str) -> str:
 
 
 class MetaPromptStrategy(Strategy):
-    """A search policy of one meta-prompt a step, as the paper's; its parts are in subclasses."""
+    """A search policy of one meta-prompt a step, as the paper's."""
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
         """Return the request to the optimizer."""
@@ -180,18 +180,19 @@ class MetaPromptStrategy(Strategy):
 class OproStrategy(MetaPromptStrategy):
     """The meta-prompt of the paper for GPT models; replies are read from their tag.
 
-    exemplars_first: the problems come before the past instructions.
+    Attributes:
+        exemplars_first: The problems come before the past instructions.
     """
 
     name = "opro"
     exemplars_first: bool = False
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
-        """One user message: past instructions ascending by score, exemplars, the request.
+        """Return one user message: past instructions ascending by score, exemplars, the request.
 
         The range of scores is the true one; the reference says "0 to 100" whatever it shows.
         """
-        words = wanted(material.format)
+        words = choose_words(material.format)
         buckets = material.score_buckets
         parts = [gpt_task(words, buckets or 1) + scored_texts(material.trajectory, buckets)]
         if material.exemplars:
@@ -202,11 +203,10 @@ class OproStrategy(MetaPromptStrategy):
         return (Message("user", "\n\n".join([*parts, gpt_request(words)])),)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """The text in the first complete tag; one instruction a reply.
+        """Return the text in the first complete tag, without surrounding whitespace.
 
-        Taken as it stands but for surrounding whitespace. A reply with no closed tag, an
-        empty one, or a tag inside the text gives nothing: the reference scores such remains
-        as instructions, which pays for nonsense.
+        A reply with no closed tag, an empty one, or a tag inside the text gives nothing: the
+        reference scores such remains as instructions, which pays for nonsense.
         """
         complete = [span for tag in ("INS", "Start") if (span := _first_tag(reply, tag))]
         if not complete:
@@ -219,7 +219,7 @@ class OproStrategy(MetaPromptStrategy):
 
 
 def _first_tag(reply: str, tag: str) -> tuple[int, int] | None:
-    """Where the text in the first complete tag stands."""
+    """Return the span of the text in the first complete tag."""
     opening = reply.find(f"<{tag}>")
     start = opening + len(tag) + 2
     end = reply.find(f"</{tag}>", start)

@@ -18,7 +18,7 @@ from opro_cli.strategies.opro import MetaPromptStrategy
 
 @dataclass(frozen=True)
 class PaperGpt(MetaPromptStrategy):
-    """The meta-prompt for GPT models. exemplars: whether problems are shown at all."""
+    """The meta-prompt for GPT models; `exemplars` if problems are shown at all."""
 
     name = "paper-gpt"
 
@@ -27,26 +27,24 @@ class PaperGpt(MetaPromptStrategy):
     answer_start: bool = False
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
-        """One user message."""
-        words = opro.wanted(material.format)
+        """Return one user message."""
+        words = opro.choose_words(material.format)
         past = opro.gpt_task(words, 100)
         past += opro.scored_texts(material.trajectory, material.score_buckets)
-        problems = opro.GPT_EXEMPLARS + "".join(
-            opro.gpt_exemplar(example, material.format) for example in material.exemplars
-        )
-        body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
-        return (Message("user", f"{body}\n\n{opro.gpt_request(words)}"),)
+        shown = (opro.gpt_exemplar(example, material.format) for example in material.exemplars)
+        problems = opro.GPT_EXEMPLARS + "".join(shown)
+        return _arrange(self, past, problems, opro.gpt_request(words))
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """From the first opening tag to the first closing one; what is missing bounds nothing.
+        """Return the text from the first opening tag to the first closing one.
 
-        At A_begin only <Start> is looked for, elsewhere only <INS>.
+        A missing tag is no bound. At A_begin only <Start> is looked for, elsewhere only <INS>.
         """
         tag = "Start" if self.answer_start else "INS"
         start = reply.find(f"<{tag}>")
         end = reply.find(f"</{tag}>")
         text = reply[0 if start < 0 else start + len(tag) + 2 : None if end < 0 else end]
-        return (polished(text),)
+        return (polish(text),)
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,12 @@ class PaperPalm(MetaPromptStrategy):
     exemplars_first: bool = False
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
-        """One user message."""
+        """Return one user message."""
         past = opro.PALM_TASK
         past += opro.scored_texts(material.trajectory, material.score_buckets)
-        problems = opro.PALM_EXEMPLARS + "".join(
-            opro.palm_exemplar(example, material.format) for example in material.exemplars
-        )
-        body = _arranged(past, problems if self.exemplars else None, self.exemplars_first)
-        return (Message("user", f"{body}\n\n{opro.PALM_REQUEST}"),)
+        shown = (opro.palm_exemplar(example, material.format) for example in material.exemplars)
+        problems = opro.PALM_EXEMPLARS + "".join(shown)
+        return _arrange(self, past, problems, opro.PALM_REQUEST)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
         """Return the text in the first square brackets of a line; without any, "" alone."""
@@ -74,7 +70,7 @@ class PaperPalm(MetaPromptStrategy):
             start = line.find("[")
             end = line.find("]", start)
             if 0 <= start < end:
-                return (polished(line[start + 1 : end]),)
+                return (polish(line[start + 1 : end]),)
         return ("",)
 
 
@@ -88,38 +84,42 @@ class PaperInstructionsOnly(MetaPromptStrategy):
     name = "paper-instructions-only"
 
     def meta_prompt(self, material: MetaPromptMaterial) -> tuple[Message, ...]:
-        """One user message: a sentence to go on from, then every past instruction in a tag."""
-        place = opro.PLACES.get(material.format.position, "before the question")
+        """Return one user message: a sentence to continue, then every past instruction in a tag."""
+        position = opro.POSITIONS.get(material.format.position, "before the question")
         past = "".join(
             f"\n\nPrecision: {opro.shown_score(entry.score, material.score_buckets, 2)} "
             f"<TEXT>{entry.instruction}</TEXT>"
             for entry in material.trajectory
         )
         task = (
-            f"Create a piece of text {place} to enhance the precision in solving diverse "
+            f"Create a piece of text {position} to enhance the precision in solving diverse "
             f"{material.description.strip()} problems."
         )
         return (Message("user", task + past),)
 
     def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """The first complete <TEXT>; a reply without one gives nothing."""
+        """Return the first complete <TEXT>; nothing for a reply without one."""
         start = reply.find("<TEXT>")
         end = reply.find("</TEXT>", start + 6)
-        return (polished(reply[start + 6 : end]),) if start >= 0 and end >= 0 else ()
+        return (polish(reply[start + 6 : end]),) if start >= 0 and end >= 0 else ()
 
 
-def polished(text: str) -> str:
-    """An instruction as the reference keeps it: stripped, no bold marks, capitalised.
+def polish(text: str) -> str:
+    """Return an instruction as the reference keeps it: stripped, no bold marks, capitalised.
 
     Source: eval_utils.polish_sentence.
     """
     plain = text.strip().replace("**", "")
-    # Two halves of a character that "**" kept apart are one to the journal, so they are one here.
+    # Surrogate halves that "**" kept apart are one character in the journal, so they are one here.
     plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     return plain[0].upper() + plain[1:] if len(plain) > 1 else plain
 
 
-def _arranged(past: str, problems: str | None, exemplars_first: bool) -> str:
-    if problems is None:
-        return past
-    return "\n\n".join((problems, past) if exemplars_first else (past, problems))
+def _arrange(
+    strategy: PaperGpt | PaperPalm, past: str, problems: str, request: str
+) -> tuple[Message, ...]:
+    """Return one user message of these paragraphs."""
+    parts = [past, problems] if strategy.exemplars else [past]
+    if strategy.exemplars_first:
+        parts.reverse()
+    return (Message("user", "\n\n".join([*parts, request])),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm, polished
+from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm, polish
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_instructions_only_takes_the_first_whole_text(
     ],
 )
 def test_an_instruction_is_polished_as_the_reference_does(text: str, kept: str) -> None:
-    assert polished(text) == kept
+    assert polish(text) == kept

@@ -1,4 +1,4 @@
-"""A run as a search strategy sees it when a step begins, and what a strategy asks for.
+"""A run as a search strategy sees it when a step begins, and the proposals that it makes.
 
 Nothing in a view changes during a step: a resume in the middle of one sees what its beginning
 saw, so that a strategy proposes the same again.
@@ -6,7 +6,7 @@ saw, so that a strategy proposes the same again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Ask:
 
     Attributes:
         messages: The chat.
-        samples: How many different replies are wanted.
+        samples: The number of different replies that are wanted.
         temperature: Of this request; None for the config's.
         parents: Ids of the candidates that the replies are made from.
     """
@@ -54,8 +54,8 @@ class Failure:
     Attributes:
         index: Of the question among the training examples.
         example: The question and its gold answer.
-        reply: What the scorer said; None where the strategy does not need "failures".
-        answer: What was read from the reply; None when it was unreadable.
+        reply: The scorer's reply; None where the strategy does not need "failures".
+        answer: The answer read from the reply; None when it was unreadable.
         score: Below 1, or None when the reply was unreadable.
     """
 
@@ -73,8 +73,8 @@ class SearchView:
     Attributes:
         state: The run.
         train: The training examples.
-        format: Where an instruction stands in a scorer prompt.
-        description: What the questions are about, "" where nobody said.
+        format: The position of an instruction in a scorer prompt.
+        description: The subject of the questions, "" if it is not given.
         options: `search.options`, as the strategy declares them.
     """
 
@@ -116,17 +116,17 @@ class SearchView:
 
     def failures(self, candidate: Candidate) -> list[Failure]:
         """Return the train questions that a candidate got wrong, in the order of the questions."""
-        outcomes: Mapping[int, Any] = candidate.answers["train"].by_question
+        outcomes = sorted(candidate.answers["train"].by_question.items())
         return [
             Failure(
                 index,
                 self.train[index],
                 self.read_reply(candidate.id, "train", index),
-                outcomes[index].answer,
-                outcomes[index].score,
+                outcome.answer,
+                outcome.score,
             )
-            for index in sorted(outcomes)
-            if outcomes[index].score is None or outcomes[index].score < 1.0
+            for index, outcome in outcomes
+            if outcome.score is None or outcome.score < 1.0
         ]
 
     def rng(self, purpose: str) -> Random:
@@ -135,10 +135,10 @@ class SearchView:
 
     def entries(self) -> tuple[TrajectoryEntry, ...]:
         """Return the lines of a meta-prompt about the trajectory."""
-        return tuple(self._entry(candidate) for candidate in self.trajectory())
+        return tuple(map(self._build_entry, self.trajectory()))
 
     def material(self) -> MetaPromptMaterial:
-        """Return all that the paper's meta-prompts are made of."""
+        """Return the material of the paper's meta-prompts."""
         return MetaPromptMaterial(
             trajectory=self.entries(),
             exemplars=self.exemplars(),
@@ -147,13 +147,12 @@ class SearchView:
             description=self.description,
         )
 
-    def _entry(self, candidate: Candidate) -> TrajectoryEntry:
+    def _build_entry(self, candidate: Candidate) -> TrajectoryEntry:
         answers = candidate.answers["train"]
         if answers.estimate is None:
             return TrajectoryEntry(candidate.instruction, self.score(candidate))
         asked = (len(answers.by_question), self.state.sizes["train"])
-        score, interval = answers.estimate
-        return TrajectoryEntry(candidate.instruction, score, interval, asked)
+        return TrajectoryEntry(candidate.instruction, *answers.estimate, asked)
 
 
 @dataclass(slots=True)

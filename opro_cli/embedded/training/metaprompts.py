@@ -47,7 +47,7 @@ class Layout:
 
 def layouts(form: PromptFormat) -> list[tuple[Layout, float]]:
     """Return every layout that a run can use at `form`, and the share of each."""
-    tag = opro.wanted(form).tag
+    tag = opro.choose_words(form).tag
     tagged = (f"<{tag}>", f"</{tag}>")
     known = [
         (Layout(OproStrategy(), tagged), 0.5),
@@ -150,7 +150,7 @@ def _entry(rng: random.Random, entry: Scored) -> TrajectoryEntry:
 def layout_phrases() -> tuple[str, ...]:
     """Return the sentences that the layouts never vary, and the questions' own phrases."""
     positions: tuple[Position, ...] = ("Q_begin", "A_begin")
-    words = [opro.wanted(PromptFormat(position, qa_markers=True)) for position in positions]
+    words = [opro.choose_words(PromptFormat(position, qa_markers=True)) for position in positions]
     return (
         opro.PALM_TASK.strip(),
         opro.PALM_EXEMPLARS.strip(),
