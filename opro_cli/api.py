@@ -127,7 +127,7 @@ class Run:
         answers = Answers()
         for _, event in read_numbered_events(self.folder / "events.jsonl"):
             if isinstance(event, Answered):
-                candidate = state.asked(event.candidate)
+                candidate = state.get_candidate(event.candidate)
                 example = examples[event.split][event.question]
                 answers.append(
                     Answer(

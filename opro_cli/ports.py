@@ -47,22 +47,22 @@ class ChatModel(Protocol):
 
 
 class AnswerCache(Protocol):
-    """Answers that one model gave before, in this run or any other. Free, and never raises.
+    """Answers that one model gave before, in this run or any other. It never raises.
 
     A cache that fails finds nothing from then on: that costs calls, and never the run.
     """
 
     @property
     def trouble(self) -> str:
-        """Why it finds and keeps nothing, a sentence for people; "" while all is well."""
+        """The reason why it finds and keeps nothing, a sentence for people; "" for none."""
 
     def key(self, request: ChatRequest) -> bytes:
         """Return the key that equal requests share; at temperature 0 it leaves out the seed."""
 
     def get(self, key: bytes) -> ChatReply | None:
-        """The answer to an equal request, of no tokens and no price; None where there is none.
+        """Return the answer to an equal request, of no tokens and no price; None for none.
 
-        What was put is found at once.
+        An answer that was put is found at once.
         """
 
     def put(self, key: bytes, reply: ChatReply) -> None:
@@ -76,40 +76,48 @@ class SharedLimits(Protocol):
     """Limits over the calls of several processes: one budget, and each provider's own limits."""
 
     async def enter(self, address: str, cost: Cost) -> int:
-        """Wait until a call may go that costs so much at most; a permit, to be given back once.
+        """Wait until a call may go; return a permit, to be given back once.
 
-        address: of a `ModelSettings`. Raises BudgetReached when it does not fit under the budget
-        any more. Safe to call many times concurrently.
+        Safe to call many times concurrently.
+
+        Args:
+            address: Of a `ModelSettings`.
+            cost: The most that the call may take.
+
+        Raises:
+            BudgetReached: It does not fit under the budget any more.
         """
 
     def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
-        """Count what the call took, also where that is more than its cost said.
+        """Count the usage of an answered call, also where that is more than its cost said.
 
         None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
         """
 
     def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:
-        """The call came to nothing and cost nothing.
+        """Count nothing: the call failed and cost nothing.
 
-        congested: it met a limit of the provider's. wait: the seconds that it asks for, if it does.
+        Args:
+            permit: Of the call.
+            wait: Seconds that the provider asks for, if it does.
+            congested: It met a limit of the provider's.
         """
 
     def record_loss(self, permit: int) -> None:
-        """Count the call at its upper bound: nobody knows what became of it.
+        """Count a call of unknown end at its upper bound.
 
-        Its process died, or it timed out here while the provider may bill it. It says nothing
-        about the provider's limits.
+        Its process died, or it timed out here while the provider may bill it.
         """
 
     async def aclose(self) -> None:
-        """Say what is still to be said, and hang up."""
+        """Send the reports that are due, and close the connection."""
 
 
 class Metric(Protocol):
-    """How replies of one kind of task are read and graded. Pure."""
+    """The reading and grading of the replies of one kind of task. Pure."""
 
     def target(self, raw: str) -> str:
-        """The gold answer in the form this metric compares, "… #### 72" -> "72".
+        """Return the gold answer in the form this metric compares, "… #### 72" -> "72".
 
         Raises ValueError saying what was expected when `raw` is no such answer.
         """
@@ -117,7 +125,7 @@ class Metric(Protocol):
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Read the answer in `reply` and compare it with `example.target`; never raises.
 
-        prompt: the text that the scorer was asked with, the instruction in its place.
+        `prompt` is the text that the scorer was asked, with the instruction in its position.
         """
 
 
@@ -129,7 +137,7 @@ class Grader(Protocol):
 
     @property
     def is_immediate(self) -> bool:
-        """Whether a grade takes no time, so that its reply needs no record before it."""
+        """A grade takes no time, so that its reply needs no record before it."""
 
     async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Grade one reply as `Metric.grade` does.
@@ -143,12 +151,12 @@ class Grader(Protocol):
 
 
 Need = Literal["replies", "failures", "demos"]
-"""What must be kept, or read back from the journal, for a strategy: the scorer's replies to train
-questions, for it to read as they are, with its failures, or to show as demonstrations."""
+"""A reason to keep the scorer's replies to train questions for a strategy, or to read them back
+from the journal: it reads them, sees them with failures, or shows them as demonstrations."""
 
 
 class Strategy(Protocol):
-    """A search policy: what is proposed, which texts of a reply are candidates, what is not scored.
+    """A search policy: makes proposals, reads candidates in replies, rejects some unscored.
 
     Pure: it draws from `view.rng` only, so that a resume proposes the same again.
 
@@ -164,7 +172,7 @@ class Strategy(Protocol):
     needs: frozenset[Need] = frozenset()
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
-        """Return what a step proposes, in the order of its samples; nothing proposes nothing.
+        """Return the proposals of a step, in the order of its samples; none is fine.
 
         Called when the step begins, and again by a resume in the middle of it.
         """
@@ -195,7 +203,7 @@ class MeteredCall(Protocol):
         *,
         max_tokens: int | None = None,
     ) -> Replied:
-        """Ask a model; raises what ends the evaluation, which its evaluator lets pass.
+        """Ask a model. An exception ends the evaluation; the evaluator lets it pass.
 
         Args:
             role: The model.
@@ -206,7 +214,7 @@ class MeteredCall(Protocol):
         """
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
-        """Await work that takes time, with no call in flight; given up when a stop is asked for."""
+        """Await work that takes time, with no call in flight; give up when a stop is asked for."""
 
 
 class Evaluator(Protocol):
@@ -215,7 +223,7 @@ class Evaluator(Protocol):
     Attributes:
         name: As messages name it.
         roles: The models that it asks, each metered like all; none is fine.
-        scale: How its values are read: what is better, and whether they are shares.
+        scale: Whether higher values are better, and whether they are shares.
         splits: Whether there are train, dev and test examples, and so a verdict.
     """
 
@@ -227,7 +235,7 @@ class Evaluator(Protocol):
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
         """Return the value of a candidate on one example.
 
-        Raises UsageError when the user's own code fails; what `call` raises passes through.
+        Raises UsageError when the user's own code fails; exceptions of `call` pass through.
         """
 
 
@@ -242,16 +250,16 @@ class Journal(Protocol):
 
 
 class Observer(Protocol):
-    """Somebody who watches a run: the live view, the plain log."""
+    """A spectator of a run: the live view, the plain log."""
 
     def begin(self, briefing: RunHeader, state: RunState, activity: Progress) -> None:
-        """Before the first call; `state` and `activity` go on changing afterwards."""
+        """Begin to watch, before the first call; `state` and `activity` change from then on."""
 
     def after(self, event: Event, state: RunState) -> None:
-        """After an event was written and believed. Must not block and must not raise."""
+        """Show an event that was recorded and applied. Must not block and must not raise."""
 
     def stopping(self) -> None:
-        """A clean stop was asked for; calls in flight are waited for."""
+        """Show that a clean stop was asked for; calls in flight are waited for."""
 
     def end(self) -> None:
-        """The session is over, in whatever way."""
+        """Stop watching: the session is over, in whatever way."""

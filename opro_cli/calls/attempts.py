@@ -134,7 +134,7 @@ Said = TypeVar("Said", ChatReply, Choice)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient to be.
+    """The patience of a call.
 
     Attributes:
         attempts: Calls in all, the first one included.
@@ -175,7 +175,7 @@ async def call_with_retries(
         policy: How often and how long to wait.
         sleep: Pauses for some seconds.
         random: Returns numbers in [0, 1).
-        counts: Returns False for a failure that is none of the `attempts` and starts them anew.
+        counts: Returns False for a failure that does not count, and starts the count anew.
         on_wait: Called before each pause with the number of the attempt that failed (1, 2, ...),
             the seconds to the next one, and the error.
 

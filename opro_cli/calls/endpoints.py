@@ -272,7 +272,7 @@ class ConcurrencyLimit:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more call may start."""
+        """One more call may start."""
         return self.in_flight < int(self.limit)
 
     def widen(self) -> None:

@@ -132,7 +132,7 @@ class Calls:
         Args:
             role: The model.
             request: The request.
-            policy: How patient to be; None for the usual one.
+            policy: The patience; None for the usual one.
             fresh: Make a call of its own, whatever an equal request was answered; the answer is
                 kept for others all the same.
             at: The one endpoint to ask.

@@ -52,7 +52,7 @@ def cut_splits(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
 
 
 def describe_doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
-    """Describe what splits of these sizes cannot show, in sentences for people."""
+    """Describe the limits of splits of these sizes, in sentences for people."""
     doubts = []
     if not sizes["dev"]:
         doubts.append("no dev split: the winner is chosen on train, which it was made to fit")
@@ -75,10 +75,9 @@ def _shuffle_rows(
     rows: dict[Split, tuple[int, ...]] = {"train": order[: sizes["train"]]}
     for split in ("dev", "test"):
         if split in available:
-            own = _shuffle(available[split], seed, split)
-            rows[split] = own[: sizes[split]]
+            rows[split] = _shuffle(available[split], seed, split)[: sizes[split]]
         elif split == "dev":
-            rows[split] = order[sizes["train"] : sizes["train"] + sizes["dev"]]
+            rows[split] = order[sizes["train"] :][: sizes["dev"]]
         else:
             rows[split] = order[len(order) - sizes["test"] :]
     return rows
@@ -113,7 +112,7 @@ def _choose_sizes(available: Mapping[Split, int], settings: SplitSettings) -> di
     sizes: dict[Split, int] = {}
     for split in SPLITS:
         source = rows if split in shared else available[split]
-        requested = _get_requested(split, settings)
+        requested = getattr(settings, split)
         if requested is not None:
             sizes[split] = _count_rows(split, requested, source, settings)
         elif split not in shared:
@@ -135,11 +134,6 @@ def _choose_sizes(available: Mapping[Split, int], settings: SplitSettings) -> di
 
 def _share(split: Split, among: list[Split], rows: int) -> int:
     return rows * WEIGHT[split] // sum(WEIGHT[other] for other in among)
-
-
-def _get_requested(split: Split, settings: SplitSettings) -> int | float | None:
-    requested: int | float | None = getattr(settings, split)
-    return requested
 
 
 def _count_rows(split: Split, requested: int | float, rows: int, settings: SplitSettings) -> int:
@@ -168,7 +162,7 @@ def _check_fit(
         if wanted > rows:
             parts = " + ".join(
                 f"{sizes[split]} {split}"
-                + (" (default)" if _get_requested(split, settings) is None else "")
+                + (" (default)" if getattr(settings, split) is None else "")
                 for split in group
                 if sizes[split]
             )
@@ -195,7 +189,7 @@ def _describe_cut(
     scaled = [
         split
         for split in SPLITS
-        if _get_requested(split, settings) is None
+        if getattr(settings, split) is None
         and (split == "train" or split not in available)
         and sizes[split] < USUAL[split]
     ]

@@ -226,7 +226,7 @@ class Runner:
         for question in questions:
             candidate, split = question.candidate, question.split
             if not self._open[candidate, split]:
-                answered = self.state.asked(candidate).answers[split].by_question
+                answered = self.state.get_candidate(candidate).answers[split].by_question
                 (begun if answered and split == "train" else others).append(question)
         self._open.update((q.candidate, q.split) for q in (*begun, *others))
         asking.hand(begun, first=self.settings.scorer.at_once <= BLOCK)

@@ -98,7 +98,7 @@ class QuestionCalls:
 
     @property
     def is_keyed(self) -> bool:
-        """Whether the open reply has a key of the evaluator's own."""
+        """The open reply has a key of the evaluator's own."""
         return self._open is not None and isinstance(self._open[1], str)
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:
@@ -234,7 +234,7 @@ class Scoring:
         return not self.calls.stop.is_set() and await self.calls.is_alive(role)
 
     def _could_be_read(self, question: Question) -> bool:
-        candidate = self.calls.state.asked(question.candidate)
+        candidate = self.calls.state.get_candidate(question.candidate)
         return candidate.answers[question.split].by_question[question.index].score is not None
 
     def _refuse(self, question: Question, error: ModelError) -> None:
@@ -244,7 +244,7 @@ class Scoring:
         )
 
     async def _put(self, question: Question) -> None:
-        candidate = self.calls.state.asked(question.candidate)
+        candidate = self.calls.state.get_candidate(question.candidate)
         example = self.examples[question.split][question.index]
         # Answers that are compared are all given now, by the scorer as it is now.
         to_compare = question.split == "test" and self.calls.state.compares_on_test

@@ -103,7 +103,7 @@ class PlainLog:
             case events.Answered() | events.Refused():
                 self._write_answer(event, state)
             case events.Pruned():
-                candidate = state.asked(event.candidate)
+                candidate = state.get_candidate(event.candidate)
                 score = _format_candidate(candidate, "train", state)
                 self._write(event.at, f"{format_origin(candidate.step)}: stopped early, {score}")
                 self._write_step_of(event.at, candidate, state)
@@ -128,7 +128,7 @@ class PlainLog:
         """Do nothing: every line was flushed as it came."""
 
     def _write_answer(self, event: events.Answered | events.Refused, state: RunState) -> None:
-        candidate = state.asked(event.candidate)
+        candidate = state.get_candidate(event.candidate)
         if not state.is_scored(candidate, event.split):
             return
         where = format_origin(candidate.step) if event.split == "train" else event.split

@@ -94,7 +94,7 @@ def build_history(run: RecordedRun, events: Iterable[Event]) -> History:
         last = event.at
         meter.count(event)
         if _is_unreadable(event) and len(unreadable) < MAX_REPLIES:
-            instruction = run.state.asked(event.candidate).instruction
+            instruction = run.state.get_candidate(event.candidate).instruction
             unreadable.append(UnreadableReply(instruction, event.split, event.question, event.text))
         if number % stride == 0:
             points.append(meter.point(working))

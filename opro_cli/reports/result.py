@@ -36,7 +36,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
                 **serialize_candidate(other, state),
                 "against_start": compare_with_start(start, other, state.scale),
             }
-            for other in map(state.asked, state.baselines)
+            for other in map(state.get_candidate, state.baselines)
             if start is not None and finished
         ],
         "noise": measure_noise(state, start) if start and finished else None,

@@ -62,13 +62,13 @@ class _Passage:
 
     @property
     def numeric(self) -> bool:
-        """Whether the answer is a number of several digits, which chance rarely repeats."""
+        """The answer is a number of several digits, which chance rarely repeats."""
         answer = self.words[self.final :]
         return len(answer) == 1 and is_number(answer[0]) and len(answer[0]) > 1
 
     @property
     def label(self) -> bool:
-        """Whether the answer may be a label, which an instruction may have to list."""
+        """The answer may be a label, which an instruction may have to list."""
         return not self.numeric and len(self.words) - self.final <= _LABEL
 
 
@@ -199,7 +199,7 @@ class LeakIndex:
                 yield _Finding("numbers", quote.passage, saved, quote.start, quote.end)
 
     def _is_answer(self, quote: Quote) -> bool:
-        """Return whether the quote is a whole answer, with or without the words before it."""
+        """Return True if the quote is a whole answer, with or without the words before it."""
         passage = self._passages[quote.passage]
         ends = quote.position + quote.end - quote.start
         return passage.stated <= quote.position <= passage.final and ends == len(passage.words)

@@ -103,7 +103,7 @@ def _normalize_word(raw: str) -> str:
 
 
 def is_number(word: str) -> bool:
-    """Return whether a word from `split_words` is a number."""
+    """Return True if a word from `split_words` is a number."""
     return word[:1].isdigit()
 
 

@@ -147,7 +147,7 @@ class Race:
         return race
 
     def is_stopped(self, answers: Answers, n: int) -> bool:
-        """Return whether a candidate is stopped after the first `n` questions of the order."""
+        """Return True if a candidate is stopped after the first `n` questions of the order."""
         if self._test is None or n >= len(self.order):
             return False
         by_question = answers.by_question

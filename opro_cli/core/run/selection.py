@@ -258,7 +258,7 @@ def find_winner(state: RunState) -> Candidate | None:
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
     """Return the prompts for test: start, winner, baselines, and the start prompt once more."""
-    everyone = [start, best, *map(state.asked, state.baselines)]
+    everyone = [start, best, *map(state.get_candidate, state.baselines)]
     if state.search.noise_check:
         everyone.append(state.second_time(start))
     return list({candidate.id: candidate for candidate in everyone}.values())

@@ -53,7 +53,7 @@ class IllegalEvent(ValueError):
 
 
 AGAIN = "again-"
-"""How the id of a second time begins."""
+"""The beginning of the id of a candidate whose questions are asked a second time."""
 
 
 def is_again(candidate: Candidate) -> bool:
@@ -206,7 +206,7 @@ class RunState:
     def _find_open_candidate(self, event: FirstReply | Feedback | Answered | Refused) -> Candidate:
         """Return the candidate of an open question; raise IllegalEvent for any other."""
         try:
-            candidate = self.asked(event.candidate)
+            candidate = self.get_candidate(event.candidate)
         except KeyError:
             raise IllegalEvent(f"an answer for the unknown candidate {event.candidate}") from None
         if not 0 <= event.question < self.sizes[event.split]:
@@ -326,7 +326,7 @@ class RunState:
 
     @property
     def interleaves(self) -> bool:
-        """Whether compared prompts are asked side by side, question by question.
+        """Compared prompts are asked side by side, question by question.
 
         A run that began before journal format 5 asks one prompt after the other, to its end.
         """
@@ -334,10 +334,10 @@ class RunState:
 
     @property
     def compares_on_test(self) -> bool:
-        """Whether test answers will be compared, so that none may come from the cache."""
+        """Test answers will be compared, so that none may come from the cache."""
         return self.interleaves and (bool(self.sizes["train"]) or len(self.candidates) > 1)
 
-    def asked(self, id: str) -> Candidate:
+    def get_candidate(self, id: str) -> Candidate:
         """Return the candidate or baseline with an id, or one of them asked a second time.
 
         A second time without an answer yet is a new object each time.
@@ -348,14 +348,14 @@ class RunState:
         for known in (self.candidates, self.pending, self.again, self.baselines):
             if id in known:
                 return known[id]
-        first = self.asked(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
+        first = self.get_candidate(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
         if first is None or first.id.startswith(AGAIN):
             raise KeyError(id)
         return Candidate(id, first.instruction, first.step)
 
     def second_time(self, candidate: Candidate) -> Candidate:
-        """Return the candidate of a second time, with the same instruction."""
-        return self.asked(AGAIN + candidate.id)
+        """Return the candidate under which its questions are asked a second time."""
+        return self.get_candidate(AGAIN + candidate.id)
 
     def missing(self, candidate: Candidate, split: Split) -> list[int]:
         """List the questions of a split that a candidate has not been asked, ascending."""

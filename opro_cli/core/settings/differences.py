@@ -1,4 +1,4 @@
-"""How two configs differ, and where each value of one comes from."""
+"""Differences between two configs, and the origin of each value of one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Change:
 
     @property
     def is_operational(self) -> bool:
-        """Whether it may be made between two sessions of a run.
+        """It may be made between two sessions of a run.
 
         The endpoints of a model may be replaced. Without any it is asked where its name alone
         leads, which may be another model.

@@ -52,7 +52,7 @@ def _model_name(value: Any) -> str:
 
 
 def is_embedded(model: str) -> bool:
-    """Return whether the model ships inside opro."""
+    """Return True if the model ships inside opro."""
     return model.startswith("embedded/")
 
 
@@ -141,7 +141,7 @@ class ModelSettings:
 
     @property
     def address(self) -> str:
-        """The model and where it is: alike for all calls under the same limits of a provider."""
+        """The model and its address: alike for all calls under the same limits of a provider."""
         return f"{self.model} {self.api_base or ''}".rstrip()
 
     @property
@@ -193,7 +193,7 @@ class OptimizerSettings(ModelSettings):
     )
 
     def temperature_at(self, step: int, steps: int) -> float:
-        """The temperature of a step, counted from 1, of `steps`."""
+        """Return the temperature of a step, counted from 1, of `steps`."""
         if self.temperature_schedule == "constant" or self.temperature_end is None:
             return self.temperature
         return self.temperature + (step - 1) / steps * (self.temperature_end - self.temperature)

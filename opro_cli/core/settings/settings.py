@@ -57,7 +57,7 @@ PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
 HUB = "hub:"
-"""How the name of a dataset of the Hugging Face hub begins."""
+"""The beginning of the name of a dataset of the Hugging Face hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class SplitSettings:
 
 @dataclass(frozen=True, slots=True)
 class DataSettings:
-    """Where examples come from and which fields of a row matter."""
+    """The source of the examples, and the fields of a row that matter."""
 
     train: str = key(
         text("a file, or hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"),

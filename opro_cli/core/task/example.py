@@ -54,7 +54,7 @@ class Evaluation:
 
     Attributes:
         value: On the evaluator's scale; None when the answer was unreadable.
-        answer: What was read, as people will see it; None exactly when there is no value.
+        answer: As it was read, for people; None exactly when there is no value.
         parts: Sub-scores by name.
         feedback: A sentence or more for a strategy, or a person, to learn from.
     """
@@ -142,12 +142,12 @@ class ChatReply:
 
     @property
     def filtered(self) -> bool:
-        """Whether a content filter removed the whole answer, so that a retry would not help."""
+        """A content filter removed the whole answer, so that a retry would not help."""
         return is_filtered(self.text, self.finish_reason)
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Return whether a content filter removed the whole reply."""
+    """Return True if a content filter removed the whole reply."""
     return finish_reason == "content_filter" and not text
 
 

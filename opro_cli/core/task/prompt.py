@@ -1,4 +1,4 @@
-"""What is optimized, a prompt or another solution, and the messages that a prompt becomes.
+"""Candidates, a prompt or another solution, and the messages that a prompt becomes.
 
 In the journal a content is a text, as in every format, and beside it a form: "" for a bare
 instruction, else a JSON object with all that the text does not say. Positions of the instruction
@@ -37,7 +37,7 @@ class Demo:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the instruction stands and whether "Q:" and "A:" frame the question.
+    """The position of the instruction, and whether "Q:" and "A:" frame the question.
 
     None leaves a choice to the config.
     """
@@ -48,7 +48,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """An instruction, worked examples in their order, and where both stand."""
+    """An instruction, worked examples in their order, and the layout of both."""
 
     instruction: str
     demos: tuple[Demo, ...] = ()
@@ -71,7 +71,7 @@ Content = Prompt | Solution
 
 
 def encode_form(content: Content) -> str:
-    """Return what the text of a content does not say, as canonical JSON; "" for nothing."""
+    """Return the parts of a content beside its text, as canonical JSON; "" for none."""
     if isinstance(content, Solution):
         return '{"solution":true}'
     if content == Prompt(content.instruction):
@@ -237,7 +237,7 @@ class UnpairedBrace(ValueError):
     """A brace of a template without the other one.
 
     Attributes:
-        expected: What is missing, and how the character itself is written.
+        expected: The missing brace, and how the character itself is written.
         found: The template around the brace.
     """
 

@@ -164,7 +164,7 @@ def test_baselines_noise_and_leaks_are_shown() -> None:
     score_all(state, leaking, 4)
     for each, right in (("start", 2), (leaking, 9), ("Think.", 5)):
         score_all(state, each, right, "test")
-    again = state.second_time(state.asked(make_candidate_id("start")))
+    again = state.second_time(state.get_candidate(make_candidate_id("start")))
     for question in range(10):
         asked = answered("start", question, float(question < 3), "test")
         state.apply(replace(asked, candidate=again.id))
