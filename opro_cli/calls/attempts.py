@@ -172,7 +172,7 @@ async def call_with_retries(
 
     Args:
         call: Makes an attempt.
-        policy: How often and how long to wait.
+        policy: The patience.
         sleep: Pauses for some seconds.
         random: Returns numbers in [0, 1).
         counts: Returns False for a failure that does not count, and starts the count anew.
@@ -231,16 +231,10 @@ async def enter_shared_limits(
     cost: Cost,
     wait: Callable[[Awaitable[int]], Awaitable[int]],
 ) -> AsyncIterator[Usage]:
-    """Hold a permit during a call, and yield what is to be told of the usage.
+    """Hold a permit during a call to an endpoint; the caller fills in the usage that is yielded.
 
-    Args:
-        limits: None for a run that shares none.
-        address: Of the endpoint.
-        cost: The most that the call may take.
-        wait: Awaits the permit, and may raise to end the waiting.
-
-    Raises:
-        BudgetReached: The call does not fit under the shared budget.
+    `wait` awaits the permit, and may raise to end the waiting. Raises BudgetReached when the call
+    does not fit under the shared budget.
     """
     usage = Usage()
     if limits is None:

@@ -42,17 +42,11 @@ class Spent(NamedTuple):
 class BudgetGuard:
     """Admission of calls under a budget's ceilings on calls, tokens and dollars.
 
-    Attributes:
-        any: There is a ceiling at all.
+    `spent` returns the amount spent so far; a released call is in it, if it cost anything. `any`
+    is True if there is a ceiling at all.
     """
 
     def __init__(self, budget: BudgetSettings, spent: Callable[[], Spent]) -> None:
-        """Guard a budget.
-
-        Args:
-            budget: Its ceilings.
-            spent: Returns the amount spent so far; a released call is in it, if it cost anything.
-        """
         self._budget, self._spent = budget, spent
         self.any = not (budget.calls is budget.tokens is budget.usd is None)
         self._in_flight = Spent(0, 0, 0)  # at their most
@@ -61,14 +55,9 @@ class BudgetGuard:
     async def reserve(self, cost: Cost, check: Callable[[], None] = lambda: None) -> None:
         """Reserve the bounds of a call, until `release`.
 
-        Waits while it may fit once a call in flight has turned out cheaper than its bounds.
-
-        Args:
-            cost: The bounds.
-            check: May raise to end the waiting.
-
-        Raises:
-            BudgetReached: Nothing in flight could make room.
+        Waits while it may fit once a call in flight has turned out cheaper than its bounds;
+        `check` may raise to end the waiting. Raises BudgetReached when nothing in flight could
+        make room.
         """
         check()
         while (ceiling := self._find_ceiling(cost)) is not None:

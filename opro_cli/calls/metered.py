@@ -127,20 +127,10 @@ class Calls:
     ) -> AsyncIterator[TimedReply]:
         """Yield the reply to one request; the caller records it before it leaves the context.
 
-        Only a call needs room under a ceiling; a known answer needs time alone.
-
-        Args:
-            role: The model.
-            request: The request.
-            policy: The patience; None for the usual one.
-            fresh: Make a call of its own, whatever an equal request was answered; the answer is
-                kept for others all the same.
-            at: The one endpoint to ask.
-
-        Raises:
-            ModelError: There is no reply.
-            BudgetReached: A ceiling forbids the call.
-            Halted: A stop was asked for before it was sent.
+        A known answer only needs time left, a call also room under the ceilings. With `fresh` a
+        call is made whatever an equal request was answered, and its answer is kept for others.
+        `at` is the one endpoint to ask. Raises ModelError when there is no reply, BudgetReached
+        when a ceiling forbids the call, and Halted when a stop was asked for before it was sent.
         """
         slot = self._known.find_slot(role, request)
         if slot is not None and not fresh:

@@ -178,10 +178,9 @@ class RunState:
                 self.ended = event
             case Retried():
                 pass  # in the journal for people; it decides nothing
-        at, last_at = event.at, self.last_at
-        if last_at is not None and at > last_at and not isinstance(event, SessionStarted):
-            self.working_seconds += at - last_at
-        self.last_at = at
+        if self.last_at is not None and not isinstance(event, SessionStarted):
+            self.working_seconds += max(0.0, event.at - self.last_at)
+        self.last_at = event.at
 
     def _apply_first_reply(self, event: FirstReply) -> None:
         candidate = self._find_open_candidate(event)
