@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from opro_cli.core.racing.race import BLOCK, Race
 from opro_cli.core.run.candidates import make_candidate_id

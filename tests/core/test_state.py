@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Pruned, SessionEnded, SessionStarted

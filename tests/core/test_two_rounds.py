@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 
+import msgspec
 import pytest
 
 from opro_cli.core.run.candidates import Answers, make_candidate_id
@@ -23,7 +23,7 @@ def two_rounds() -> RunState:
 
 
 def second(instruction: str, question: int, text: str = "18", split: Split = "train") -> FirstReply:
-    return dataclasses.replace(reasoned(instruction, question, text, split), round=2)
+    return msgspec.structs.replace(reasoned(instruction, question, text, split), round=2)
 
 
 def answers(state: RunState) -> Answers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Refused

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from opro_cli.app.diff import find_prompt, read_replies, select_prompts
 from opro_cli.core.run.candidates import make_candidate_id

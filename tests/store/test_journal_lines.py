@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from opro_cli.core.run.events import Answered, Event, MalformedEvent, Proposed, decode_record
 from opro_cli.store.journal import decode_event, encode_event, measure_whole_event

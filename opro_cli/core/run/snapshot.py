@@ -12,6 +12,9 @@ from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
+from msgspec import convert
+from msgspec.structs import asdict
+
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
 from opro_cli.core.run.events import SessionEnded, SessionStarted
@@ -34,7 +37,9 @@ KEPT = frozenset(
         "working_seconds",
     }
 )
-"""Attributes that are kept as they are, under the same name."""
+"""Attributes that are kept under the same name; events without the name that the journal gives
+them.
+"""
 MADE = frozenset({"candidates", "pending", "baselines", "again", "history"})
 """Attributes that are put together again."""
 
@@ -118,8 +123,8 @@ class Snapshot:
     planned: int | None
     step: int
     spend: dict[str, RoleSpend]
-    sessions: list[SessionStarted]
-    ended: SessionEnded | None
+    sessions: list[dict[str, Any]]
+    ended: dict[str, Any] | None
     last_at: int | float | None  # a journal may have a whole number where a float is meant
     working_seconds: int | float
     leaks: dict[str, tuple[Leak, ...]]
@@ -127,6 +132,9 @@ class Snapshot:
 
 def take_snapshot(state: RunState) -> Snapshot:
     """Return a snapshot, which shares mutable objects with the state."""
+    kept = {name: getattr(state, name) for name in KEPT}
+    kept["sessions"] = [asdict(session) for session in state.sessions]
+    kept["ended"] = asdict(state.ended) if state.ended else None
     return Snapshot(
         candidates=_keep_candidates(state.candidates),
         pending=_keep_candidates(state.pending),
@@ -134,7 +142,7 @@ def take_snapshot(state: RunState) -> Snapshot:
         again=_keep_candidates(state.again),
         history=[(step, candidate.id) for step, candidate in state.history],
         leaks=state.leaks.known,
-        **{name: getattr(state, name) for name in KEPT},
+        **kept,
     )
 
 
@@ -153,6 +161,8 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
     state.leaks = LeakFinder(start.leaks.examples, snapshot.leaks)
     for name in KEPT:
         setattr(state, name, getattr(snapshot, name))
+    state.sessions = convert(snapshot.sessions, list[SessionStarted])
+    state.ended = convert(snapshot.ended, SessionEnded | None)
     return state
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Pruned, SessionEnded
