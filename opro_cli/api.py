@@ -281,6 +281,7 @@ def evaluate(
         The evaluation as a run: its `candidates` are the prompts.
     """
     texts = (prompts,) if isinstance(prompts, str) else tuple(prompts)
+    app_evaluate.refuse_halves(texts)
     given = Given(task, {"scorer": scorer}, metric)
     with tempfile.TemporaryDirectory() as scratch:
         plain = given.config(config, {"budget": budget}, Path(scratch))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from opro_cli.core.settings.settings import (
     Settings,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.core.text import HALF
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
     DataError,
@@ -150,6 +151,13 @@ def read_instruction(path: Path) -> str:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
+
+
+def refuse_halves(prompts: Iterable[str]) -> None:
+    """Raise UsageError for an instruction with half a character in it, which cannot be sent."""
+    for prompt in prompts:
+        if HALF.search(prompt):
+            raise UsageError(f"an instruction with half a character in it: {prompt!r:.60}")
 
 
 def list_cells(

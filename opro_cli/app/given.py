@@ -10,7 +10,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.config.file import read_plain_config
-from opro_cli.core.settings.read import overlay, read_settings
+from opro_cli.core.settings.read import find_halves, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
 from opro_cli.metrics import FunctionMetric
@@ -110,8 +110,9 @@ class Given:
 def read_plain(plain: Mapping[str, Any]) -> Settings:
     """Read a config that is plain data; ConfigError names every problem."""
     read = read_settings(plain, wiring.NAMES)
-    if read.settings is None:
-        raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in read.problems])
+    problems = [*find_halves(plain), *read.problems]
+    if read.settings is None or problems:
+        raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in problems])
     return read.settings
 
 

@@ -25,6 +25,7 @@ from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.text import count_bytes
 from opro_cli.errors import BudgetReached, ModelError
 
 BYTES_A_TOKEN = 3.0
@@ -259,5 +260,4 @@ def count_tokens(reply: ChatReply) -> int | None:
 
 
 def _count_bytes(request: ChatRequest) -> int:
-    texts = [message.content for message in request.messages]
-    return sum(len(t) if t.isascii() else len(t.encode("utf-8", "surrogatepass")) for t in texts)
+    return sum(count_bytes(message.content) for message in request.messages)

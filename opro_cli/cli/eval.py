@@ -229,9 +229,7 @@ def _collect_prompts(
     prompts = dict.fromkeys((*texts, *map(evaluating.read_instruction, files)))
     for name in runs:
         prompts |= dict.fromkeys(evaluating.list_best(name, find_run(name, runs_dir), top))
-    for text in prompts:
-        if text.encode("utf-8", "replace").decode() != text:
-            raise UsageError(f"an instruction with half a character in it: {text!r:.60}")
+    evaluating.refuse_halves(prompts)
     if not prompts:
         raise UsageError("no instruction to score", "name some: --prompt, --file or --best-of RUN")
     return list(prompts)

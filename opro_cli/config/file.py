@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,16 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
-from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
+from opro_cli.core.settings.read import (
+    NameResolver,
+    find_halves,
+    find_misplaced_models,
+    read_settings,
+)
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
+from opro_cli.core.text import HALF, join_halves
 from opro_cli.errors import ConfigError, UsageError
 from opro_cli.files import open_to_read
 
@@ -47,9 +52,6 @@ MOST_DIGITS = 1_000
 
 _TOO_MANY = f"more than {MOST_VALUES:,} values"
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
-_HALVES = re.compile("[\ud800-\udfff]")
-# In Python a path with bytes that are not UTF-8 holds halves; everywhere else they are a mistake.
-_PATHS = frozenset({("task", "data", split) for split in ("train", "dev", "test")})
 
 
 def load_config(path: Path, names: NameResolver) -> Settings:
@@ -98,10 +100,11 @@ def read_yaml(path: Path) -> YamlFile:
             problem = f"{path}: {_TOO_MANY}, with its aliases written out"
             raise ConfigError(str(path), [problem])
         _join_halves(root)
-        problems = (*_find_repeated_keys(root, ()), *_find_lone_halves(root, ()))
         lines = dict(_find_lines(root, ()))  # before merging keys, which changes the nodes
         spellings = dict(spellings_of(root, ()))
-        return YamlFile(path, loader.construct_document(root), lines, problems, spellings)
+        repeated = tuple(_find_repeated_keys(root, ()))
+        raw = loader.construct_document(root)
+        return YamlFile(path, raw, lines, (*repeated, *find_halves(raw)), spellings)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
     except RecursionError:
@@ -258,19 +261,10 @@ def _walk_children(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, ya
 
 def _join_halves(node: yaml.Node) -> None:
     """Join an emoji that JSON escapes as two halves, which YAML reads as two characters."""
-    if isinstance(node, yaml.ScalarNode) and _HALVES.search(node.value):
-        halves = node.value.encode("utf-16", "surrogatepass")
-        node.value = halves.decode("utf-16", "surrogatepass")
+    if isinstance(node, yaml.ScalarNode) and HALF.search(node.value):
+        node.value = join_halves(node.value)
     for _, inner in _walk_children(node, ()):
         _join_halves(inner)
-
-
-def _find_lone_halves(node: yaml.Node, path: KeyPath) -> Iterator[Problem]:
-    """Find half characters, which no model can be sent."""
-    if isinstance(node, yaml.ScalarNode) and path not in _PATHS and _HALVES.search(node.value):
-        yield Problem(path, f"expected text, found half a character in {show(node.value)}")
-    for below, inner in _walk_children(node, path):
-        yield from _find_lone_halves(inner, below)
 
 
 def _make_paths_absolute(raw: Any, folder: Path) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
+from opro_cli.core.text import encode_text
+
 __all__ = ["LegacyStream", "Random", "create_rng", "derive_seed"]
 
 
@@ -25,7 +27,7 @@ def derive_seed(seed: int, purpose: str, *parts: int | str) -> int:
 
 def _digest(*parts: int | str) -> int:
     text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    return int.from_bytes(hashlib.sha256(encode_text(text)).digest()[:8], "big")
 
 
 T = TypeVar("T")

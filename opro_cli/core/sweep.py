@@ -203,7 +203,7 @@ def _shorten_value(name: str, value: Any) -> str:
 
 def _digest(values: Values) -> str:
     encoded = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.sha256(encoded.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(encoded.encode()).hexdigest()
 
 
 Status = Literal["waiting", "running", "finished", "stopped", "failed", "elsewhere"]

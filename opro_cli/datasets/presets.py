@@ -58,7 +58,7 @@ PRESETS: tuple[str, ...] = (
 
 
 def expand_preset(name: str) -> dict[str, Any]:
-    """Return the `task` section of a preset as plain data; raises ValueError with what it expects."""
+    """Return the `task` section of a preset as plain data; ValueError says what is expected."""
     if name not in PRESETS:
         guess = nearest(name, list(PRESETS))
         meant = f' (did you mean "{guess}"?)' if guess else ""

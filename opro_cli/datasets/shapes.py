@@ -5,15 +5,12 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
-
-# Characters that no server accepts.
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+from opro_cli.core.text import UNSENDABLE
 
 
 class MissingFieldError(ValueError):
@@ -60,7 +57,7 @@ def format_value(value: object, *, join_lists: bool) -> str:
 
 def _format_scalar(value: object) -> str:
     if isinstance(value, str):
-        odd = _UNSENDABLE.search(value)
+        odd = UNSENDABLE.search(value)
         if odd is not None:
             kind = "a NUL character" if odd.group() == "\x00" else "half a surrogate pair"
             raise ValueError(f"expected text, found {kind} in {show(value)}")

@@ -12,6 +12,7 @@ from typing import Literal
 from tokenizers import Tokenizer
 
 from opro_cli.core.task.example import Message, cut_at_stop
+from opro_cli.core.text import encode_text
 from opro_cli.embedded.config import MistralConfig
 
 # Bytes that are printable in Latin-1 are written as themselves, the others as characters from 256.
@@ -37,7 +38,7 @@ class StopWatch:
 
     def __init__(self, spelt: Mapping[int, bytes], stop: Sequence[str]) -> None:
         self._spelt = spelt
-        self._stop = [text.encode("utf-8", "surrogatepass") for text in stop]
+        self._stop = [encode_text(text) for text in stop]
         self._kept = max(map(len, self._stop)) - 1
         self._end = b""
 

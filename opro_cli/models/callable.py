@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
+from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.plugins import Part
 from opro_cli.ports import ChatModel
@@ -92,7 +93,7 @@ class CallableModel:
                 transient=False,
             )
         return ChatReply(
-            cut_at_stop(reply.text, request.stop),
+            replace_unsendable(cut_at_stop(reply.text, request.stop)),
             reply.finish_reason,
             reply.usage.get("prompt_tokens"),
             reply.usage.get("completion_tokens"),
@@ -115,13 +116,15 @@ class OutsideModel:
         return self._name
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request as the model does.
+        """Answer one request as the model does, without what cannot be sent on.
 
         Raises:
             ModelError: The model raised anything.
         """
         try:
-            return await self._model.reply(request)
+            reply = await self._model.reply(request)
+            more = (replace(each, text=replace_unsendable(each.text)) for each in reply.more)
+            return replace(reply, text=replace_unsendable(reply.text), more=tuple(more))
         except ModelError:
             raise
         except Exception as error:

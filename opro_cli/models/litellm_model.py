@@ -18,6 +18,7 @@ from typing import Any
 from weakref import WeakSet
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
 from opro_cli.models.accounts import choose_client_key, require_key
 from opro_cli.models.litellm_transport import (
@@ -28,7 +29,7 @@ from opro_cli.models.litellm_transport import (
 )
 from opro_cli.models.openai_compatible import build_reply, read_usage
 from opro_cli.models.providers import is_on_this_machine
-from opro_cli.models.wire import Deadline, ModelCall, build_no_choices_error, replace_unsendable
+from opro_cli.models.wire import Deadline, ModelCall, build_no_choices_error
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
 from opro_cli.models.accounts import (
@@ -27,7 +28,7 @@ from opro_cli.models.accounts import (
 )
 from opro_cli.models.error_texts import parse_json
 from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
-from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall, replace_unsendable
+from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall
 
 if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -33,8 +32,6 @@ BYTES_OF_AN_ENVELOPE = 65_536  # what a server sends around its answers
 BYTES_OF_A_TOKEN = 32  # the longest common ones, with every character escaped in JSON
 LONGEST_REFUSAL = 65_536
 """Bytes of a refusal that are read; its first few hundred say what is wrong."""
-# No server can be sent these: an instruction with one in it would fail at every question.
-UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 QUIET_TURNS = 16
 """Turns of the event loop without a new piece after which nothing that arrived is unread. A piece
 takes two or three, from the socket to the task that waits for it."""
@@ -69,13 +66,6 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: str
-
-
-def replace_unsendable(text: str) -> str:
-    """Put U+FFFD in place of the characters that no server can be sent: NUL and half a pair."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return UNSENDABLE.sub("\ufffd", text)
 
 
 class Deadline:

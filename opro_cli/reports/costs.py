@@ -17,6 +17,7 @@ from opro_cli.core.task.prompt import (
     TrajectoryEntry,
     build_scorer_messages,
 )
+from opro_cli.core.text import count_bytes
 from opro_cli.ports import Strategy
 
 ASSUMPTIONS = (
@@ -189,7 +190,7 @@ def _list_first_requests(
 
 
 def _count_bytes(messages: Sequence[Message]) -> float:
-    return float(sum(len(m.content.encode("utf-8", "surrogatepass")) for m in messages))
+    return float(sum(count_bytes(message.content) for message in messages))
 
 
 def build_forecast(

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable
 
 from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.text import decode_text, encode_text
 from opro_cli.models.providers import find_base, find_provider, get_provider
 
 KEY_VERSION = 1
@@ -69,9 +70,6 @@ _USE = "UPDATE answers SET used = ? WHERE id = ?"
 _DROP = """
 DELETE FROM answers WHERE id = ? AND crc IS NOT row_checksum(key, text, finish_reason)"""
 
-# Text of a model may hold lone surrogates, which neither UTF-8 nor SQLite has.
-_ENCODING = ("utf-8", "surrogatepass")
-
 
 def compute_checksum(key: object, text: object, finish_reason: object) -> int | None:
     """Return the CRC-32 of an answer and its key; None if one part is not bytes."""
@@ -97,7 +95,7 @@ def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> Cha
     if crc != compute_checksum(key, text, reason) and (converted or crc is not None):
         return None
     try:
-        return ChatReply(text.decode(*_ENCODING), reason.decode(*_ENCODING), 0, 0, 0.0)
+        return ChatReply(decode_text(text), decode_text(reason), 0, 0, 0.0)
     except UnicodeDecodeError:
         return None
 
@@ -110,8 +108,8 @@ def insert_answers(
 
 
 def _encode_row(key: bytes, text: str, reason: str, model: str, made: int) -> tuple[object, ...]:
-    as_bytes = text.encode(*_ENCODING), reason.encode(*_ENCODING)
-    return key, *as_bytes, model.encode(*_ENCODING), made, made, compute_checksum(key, *as_bytes)
+    as_bytes = encode_text(text), encode_text(reason)
+    return key, *as_bytes, encode_text(model), made, made, compute_checksum(key, *as_bytes)
 
 
 def mark_used(file: sqlite3.Connection, ids: Iterable[object], now: int) -> None:

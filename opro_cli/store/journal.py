@@ -40,20 +40,28 @@ def encode_event(event: Event) -> bytes:
     Raises:
         MalformedEvent: The event could not be read back, such as a score of NaN.
     """
+    body = b""
     try:
         body = _ENCODER.encode(event)
         readable = _EVENT_DECODER.decode(body) == event  # NaN is written as null
-    # A lone surrogate from a model; or a number of another class, such as numpy's.
+    # A lone surrogate; or a number of another class, such as numpy's.
     except (ValueError, TypeError):
         readable = False
     if not readable:
-        try:
-            body = _ASCII_ENCODER.encode(encode_record(event)).encode()
-        except TypeError as error:
-            raise MalformedEvent(str(error)) from None
-        _decode_body(body)
+        escaped = _encode_in_ascii(event)
+        body = body or escaped
     body = body.removesuffix(b"}")
     return b'%b%b%08x"}\n' % (body, _MARK, zlib.crc32(body))
+
+
+def _encode_in_ascii(event: Event) -> bytes:
+    """Encode what msgspec does not; MalformedEvent says why it could not be read back."""
+    try:
+        body = _ASCII_ENCODER.encode(encode_record(event)).encode()
+    except TypeError as error:
+        raise MalformedEvent(str(error)) from None
+    _decode_body(body)
+    return body
 
 
 def decode_event(line: bytes) -> Event:

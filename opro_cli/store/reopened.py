@@ -15,6 +15,7 @@ from opro_cli import __version__
 from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.text import encode_text
 from opro_cli.errors import JournalError, ResultError, RunFolderError
 from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.reports.recorded import RecordedRun
@@ -25,7 +26,6 @@ from opro_cli.store.run_files import encode_json, fingerprint_settings
 from opro_cli.store.run_folder import (
     BEST_PROMPT,
     CONFIG_COPY,
-    encode_prompt,
     read_identity,
     read_result,
     read_run,
@@ -114,7 +114,7 @@ def _list_differences(
     wrong = [key for key in keys if key not in stored or stored[key] != plain.get(key)]
     prompt = _get_best_prompt(result)
     try:
-        same = prompt is None or (folder / BEST_PROMPT).read_bytes() == encode_prompt(prompt)
+        same = prompt is None or (folder / BEST_PROMPT).read_bytes() == encode_text(prompt)
     except OSError:
         same = False
     return wrong if same else [*wrong, BEST_PROMPT]

@@ -26,6 +26,7 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
+from opro_cli.core.text import encode_text
 from opro_cli.errors import JournalError, ResultError, RunExistsError, RunFolderError
 from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.loop.planner import Finish, plan_next
@@ -311,10 +312,5 @@ def write_result(folder: Path, result: Mapping[str, Any], best_prompt: str | Non
     hint = "make room or fix the permissions, then `opro resume` writes it again"
     with explain_refusal(ResultError, f"{folder}: cannot write the result", hint):
         if best_prompt is not None:
-            write_atomically(folder / BEST_PROMPT, encode_prompt(best_prompt))
+            write_atomically(folder / BEST_PROMPT, encode_text(best_prompt))
         write_atomically(folder / "result.json", encode_json(result))
-
-
-def encode_prompt(prompt: str) -> bytes:
-    """Return a prompt as UTF-8; lone surrogates from a model are kept."""
-    return prompt.encode("utf-8", "surrogatepass")

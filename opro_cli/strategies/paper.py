@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from opro_cli.core.run.view import Ask
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.prompt import MetaPromptMaterial
+from opro_cli.core.text import join_halves
 from opro_cli.strategies import opro
 from opro_cli.strategies.opro import MetaPromptStrategy
 
@@ -110,8 +111,8 @@ def polish(text: str) -> str:
     Source: eval_utils.polish_sentence.
     """
     plain = text.strip().replace("**", "")
-    # Surrogate halves that "**" kept apart are one character in the journal, so they are one here.
-    plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    # Two halves of a character that "**" kept apart are one to the journal, so they are one here.
+    plain = join_halves(plain)
     return plain[0].upper() + plain[1:] if len(plain) > 1 else plain
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.core.text import replace_unsendable
 from opro_cli.models.error_texts import LONGEST_READ, LONGEST_WORDS, parse_json, read_refusal
-from opro_cli.models.wire import replace_unsendable
 from tests.server import refusals
 
 NESTED = json.dumps({"error": {"code": 400, "message": "too long", "type": "exceed_context"}})

@@ -13,6 +13,7 @@ from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.stats.intervals import Interval, wilson_interval
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.core.task.prompt import Content, decode_content
+from opro_cli.core.text import encode_text
 
 CACHED = -1
 """The session of an answer that came from the answer cache: nobody knows when it was asked."""
@@ -201,7 +202,7 @@ class Candidate:
 
 def make_candidate_id(text: str, form: str = "") -> str:
     """Return a candidate's name in the journal: 12 hex digits, the same in every run."""
-    data = (f"{text}\n{form}" if form else text).encode("utf-8", "surrogatepass")
+    data = encode_text(f"{text}\n{form}" if form else text)
     return hashlib.sha256(data).hexdigest()[:12]
 
 

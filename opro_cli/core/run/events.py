@@ -35,7 +35,7 @@ Score = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 
 
 class _Record(Struct, frozen=True, tag_field="event"):
-    """What all events have: their time, and their name in the journal."""
+    """The base of all events: a time; the tag is an event's name in the journal."""
 
     at: Number
 
@@ -270,13 +270,14 @@ def decode_record(record: Any) -> Event:
 
 
 def _describe_problem(record: Any, error: str) -> str:
-    """Return msgspec's words with the name of the event and with the value."""
-    found = re.search(r"`\$\.(\w+)|required field `(\w+)`", error)
-    if found is None or "event" in found.groups():
+    """Say what msgspec says, with the name of the event and the value of the field."""
+    missing = re.fullmatch("Object missing required field `(.*)`", error)
+    if missing and missing[1] != "event":
+        return f"{record['event']} without {missing[1]}"
+    reason, _, place = error.rpartition(" - at `$.")
+    field = place.rstrip("`").partition("[")[0]
+    if not reason or field == "event":
         return "no event of a known kind"
-    field, missing = found.groups()
-    if missing:
-        return f"{record['event']} without {missing}"
     value = record[field]
     value = tuple(value) if isinstance(value, list) else value
     return f"{record['event']}.{field} is {value!r:.60}"

@@ -125,7 +125,7 @@ class Snapshot:
     spend: dict[str, RoleSpend]
     sessions: list[dict[str, Any]]
     ended: dict[str, Any] | None
-    last_at: int | float | None  # a journal may have a whole number where a float is meant
+    last_at: int | float | None  # a whole number stays one
     working_seconds: int | float
     leaks: dict[str, tuple[Leak, ...]]
 

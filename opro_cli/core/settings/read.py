@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.settings.schema import Problem, read_section, show
+from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
@@ -14,6 +14,8 @@ from opro_cli.core.settings.settings import (
     Settings,
     is_embedded,
 )
+from opro_cli.core.task.example import SPLITS
+from opro_cli.core.text import HALF
 from opro_cli.errors import ConfigError, UsageError
 
 
@@ -43,6 +45,23 @@ class NameResolver:
     task_preset: Callable[[str], Mapping[str, Any]]
     search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
     is_offered: Callable[[str, str], bool] = lambda *_: False
+
+
+# A file name with bytes that are not UTF-8 holds half characters in Python.
+_FILE_NAMES = frozenset({("task", "data", split) for split in SPLITS})
+
+
+def find_halves(raw: Any, path: Path = ()) -> Iterator[Problem]:
+    """Find half characters in a config that is plain data: no model can be sent one."""
+    if isinstance(raw, str) and HALF.search(raw) and path not in _FILE_NAMES:
+        yield Problem(path, f"expected text, found half a character in {show(raw)}")
+    elif isinstance(raw, Mapping):
+        for name, value in raw.items():
+            yield from find_halves(name, path)
+            yield from find_halves(value, (*path, str(name)))
+    elif isinstance(raw, list | tuple):
+        for value in raw:
+            yield from find_halves(value, path)
 
 
 def read_settings(raw: Any, names: NameResolver) -> ReadResult:
