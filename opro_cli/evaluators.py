@@ -146,9 +146,4 @@ class OutsideEvaluator:
                 f"task.evaluator {self.name}: expected an Evaluation or a number, "
                 f"found {type(value).__name__}"
             )
-        if value.value is not None and self.scale.refuses(value.value):
-            raise RunError(
-                f"task.evaluator {self.name}: {value.value!r} is not on its scale",
-                "return values between 0 and 1, or give it scale = Scale(bounded=False)",
-            )
         return value

@@ -11,6 +11,7 @@ from typing import Any
 
 from opro_cli.config.file import load_config
 from opro_cli.config.search_presets import expand_search_preset
+from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
@@ -263,6 +264,20 @@ def build_evaluator(
                 f"give it a section {key} with a model",
             )
     return evaluator
+
+
+def check_scale(settings: Settings, evaluator: Evaluator) -> None:
+    """Check that the strategy can show the scores of an evaluator.
+
+    Raises:
+        UsageError: The meta-prompts of OPRO show shares, and these scores are none.
+    """
+    if evaluator.scale != SHARE and settings.search.strategy in STRATEGIES:
+        raise UsageError(
+            f"search.strategy {settings.search.strategy} shows scores from 0 to 100, and those of "
+            f"task.evaluator {settings.task.evaluator} are on a scale of its own",
+            "name a strategy that knows it (`opro docs extending`), or score from 0 to 1",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,8 @@ def describe_parts(
     parts: dict[str, Any] = {"parts": wiring.find_origins_of_parts(settings, folders)}
     if evaluator is None and settings.task.evaluator != "model":
         evaluator = wiring.build_evaluator(settings, (), folders)
+    if evaluator is not None and settings.search.steps:
+        wiring.check_scale(settings, evaluator)
     return parts if evaluator is None else parts | serialize_scale(evaluator.scale)
 
 

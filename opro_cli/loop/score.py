@@ -14,7 +14,7 @@ from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import SHARE, Candidate
 from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.state import is_again
@@ -253,6 +253,7 @@ class Scoring:
             call = QuestionCalls(self.calls, question, candidate, fresh, stack)
             try:
                 evaluation = await self.evaluator.evaluate(candidate.content, example, call)
+                self._check_scale(evaluation, example)
             except _GivenUp:
                 return
             except _Filtered:
@@ -265,6 +266,25 @@ class Scoring:
                 if call.is_keyed:  # the answer has no place for the role that gave its reply
                     call.record_open()
             self._record(question, evaluation, call.last)
+
+    def _check_scale(self, evaluation: Evaluation, example: Example) -> None:
+        """Refuse a value that is not on the evaluator's scale.
+
+        Raises:
+            RunError: It is not, or there is none where 0 would not mean a wrong answer.
+        """
+        scale, name = self.evaluator.scale, self.evaluator.name
+        if evaluation.value is not None and scale.refuses(evaluation.value):
+            raise RunError(
+                f"task.evaluator {name}: {evaluation.value!r} is not on its scale",
+                "return values between 0 and 1, or give it scale = Scale(bounded=False)",
+            )
+        if evaluation.value is None and scale != SHARE:
+            raise RunError(
+                f"task.evaluator {name} found no value on {example.source}, and its scale has none "
+                "for an answer that cannot be read",
+                "return the value of the worst answer there is",
+            )
 
     def _record(self, question: Question, evaluation: Evaluation, reply: TimedReply | None) -> None:
         """Record an evaluation, with its last reply if that is not recorded yet."""

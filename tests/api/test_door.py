@@ -122,6 +122,54 @@ def test_a_loss_without_a_bound_is_minimised_read_back_and_resumed(folder: Path)
     assert opro("resume", run.name, "--plain", cwd=folder).returncode == 0
 
 
+SILENT = """
+
+class Silent(Far):
+    async def evaluate(self, candidate, example, call):
+        if candidate.text == "2":
+            return Evaluation(None, None)
+        return await super().evaluate(candidate, example, call)
+"""
+
+
+def test_a_loss_is_never_good_for_want_of_a_value(folder: Path) -> None:
+    (folder / "parts.py").write_text(PARTS + LOSS + SILENT)
+    config = write(folder, "python:parts:Count", "python:parts:Silent")
+    stopped = opro("optimize", str(config), "--plain", cwd=folder)
+    assert stopped.returncode == 1
+    assert "python:parts:Silent found no value on " in stopped.stderr
+    assert "return the value of the worst answer there is" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+
+
+def test_a_strategy_that_shows_shares_is_refused_beside_a_loss(folder: Path) -> None:
+    (folder / "parts.py").write_text(PARTS + LOSS)
+    config = write(folder, "opro", "python:parts:Far")
+    config.write_text(config.read_text() + "optimizer: {model: embedded/tiny-optimizer}\n")
+    refused = opro("optimize", str(config), "--plain", cwd=folder)
+    assert refused.returncode == 2
+    assert "search.strategy opro shows scores from 0 to 100" in refused.stderr
+    assert not (folder / "runs").exists()
+
+
+TRAJECTORY = """
+
+class Improve(Count):
+    def propose(self, view, step):
+        best = view.trajectory()[-1]
+        assert view.score(best) < 0
+        return [Draft(Solution(str(float(best.instruction) + 1)))]
+"""
+
+
+def test_the_trajectory_of_losses_is_not_cut_at_a_threshold_of_shares(folder: Path) -> None:
+    (folder / "parts.py").write_text(PARTS + LOSS + TRAJECTORY)
+    config = write(folder, "python:parts:Improve", "python:parts:Far")
+    done = opro("optimize", str(config), "--plain", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best"]["instruction"] == "3.0"
+
+
 SHOWN = """
 
 from opro_cli import Demo, Prompt

@@ -6,13 +6,14 @@ every answer of the run so far, and cost more the later it is.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from opro_cli.core.draws import LegacyStream, create_rng
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import SHARE, Candidate
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
@@ -56,7 +57,8 @@ class Memo:
 def select_trajectory(state: RunState) -> list[Candidate]:
     """Return the candidates, done on train, that the next meta-prompt shows."""
     scored = (candidate for _, candidate in state.history if state.is_done(candidate))
-    return sort_best_last(scored, state.search.history, state.search.score_threshold)
+    threshold = state.search.score_threshold if state.scale == SHARE else -math.inf
+    return sort_best_last(scored, state.search.history, threshold)
 
 
 def sort_best_last(
@@ -74,9 +76,9 @@ def sort_best_last(
 
 
 def get_mean(candidate: Candidate, split: Split) -> float:
-    """Return a mean for comparing; -1 (below every share) before the first answer."""
+    """Return a mean for comparing, below every score before the first answer."""
     known = candidate.answers[split].mean()
-    return -1.0 if known is None else known
+    return -math.inf if known is None else known
 
 
 def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:

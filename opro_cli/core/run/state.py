@@ -247,7 +247,9 @@ class RunState:
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
         candidate = self._find_open_candidate(event)
         answers = candidate.answers[event.split]
-        answers.refuse(event.question, exclude=self.exclude_refused, session=session, sent=sent)
+        # Only on a scale of shares is 0 the score of a wrong answer.
+        exclude = self.exclude_refused or self.scale != SHARE
+        answers.refuse(event.question, exclude=exclude, session=session, sent=sent)
         self._join_again(candidate)
 
     def _apply_pruned(self, event: Pruned) -> None:
