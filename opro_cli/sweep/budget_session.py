@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from opro_cli import wiring
+from opro_cli.app.session import list_part_folders
 from opro_cli.calls.budget import Spent, add_up, price_in_pico_usd, sum_spend
 from opro_cli.calls.ledger import PROMPT_OVERHEAD
 from opro_cli.core.run.progress import Role
@@ -81,7 +82,8 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
     """Bound a call of each role, for answers that an older opro left without token counts."""
     if not any(spend.uncounted_answers for spend in run.state.spend.values()):
         return {}
-    prompts = measure_longest_prompts(settings, run.examples, wiring.build_strategy(settings))
+    strategy = wiring.build_strategy(settings, list_part_folders(run.identity))
+    prompts = measure_longest_prompts(settings, run.examples, strategy)
     prices = wiring.list_prices(settings)
     largest: dict[Role, Cost] = {}
     for role, tokens in prompts.items():

@@ -40,12 +40,14 @@ class Job:
         folder: The folder of its run.
         settings: As plain data.
         away: Whether the folder is a copy of a run that was made and checked where the sweep is.
+        part_folder: Where parts from outside opro are looked for first.
     """
 
     name: str
     folder: str
     settings: Mapping[str, Any]
     away: bool = False
+    part_folder: str = ""
 
 
 class Shard(NamedTuple):
@@ -156,7 +158,9 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
     folder, settings = Path(job.folder), _settings(job)
     if not folder.exists():
         with suppress(RunExistsError):  # another session has just made it
-            new = start_with(settings, folder.parent, name=folder.name)
+            new = start_with(
+                settings, folder.parent, name=folder.name, part_folder=job.part_folder or None
+            )
             return new.folder, new.settings
     check_resumable(folder)
     return folder, settings
@@ -190,13 +194,13 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
         if status == "finished":
             rows.append({"cell": cell.name, "status": status, "total": None})
             continue
-        settings = cell.settings
+        settings, folders = cell.settings, [Path(cell.part_folder)]
         if settings.task not in data:  # read once for all cells of a task
-            data[settings.task] = wiring.load_data(settings).examples
+            data[settings.task] = wiring.load_data(settings, folders=folders).examples
         costs = estimate_costs(
             settings,
             data[settings.task],
-            wiring.build_strategy(settings),
+            wiring.build_strategy(settings, folders),
             wiring.list_prices(settings),
         )
         rows.append({"cell": cell.name, "status": status, "total": costs["total"]})

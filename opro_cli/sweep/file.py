@@ -21,10 +21,16 @@ SECTIONS = ("task", "scorer", "optimizer", "search")
 
 @dataclass(frozen=True, slots=True)
 class SweepCell:
-    """A cell and the settings of its run."""
+    """A cell and the settings of its run.
+
+    Attributes:
+        part_folder: The folder of the sweep's file, where parts from outside opro are looked for
+            first.
+    """
 
     cell: Cell
     settings: Settings
+    part_folder: str = ""
 
     @property
     def name(self) -> str:
@@ -72,7 +78,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
         amiss = list(result.problems)
         if result.settings is not None:
             amiss += find_misplaced_models(result.settings)
-            found.append(SweepCell(cell, result.settings))
+            found.append(SweepCell(cell, result.settings, str(folder)))
         for problem in amiss:
             wrong.setdefault((problem.dotted, problem.message), []).append(cell)
     file.refuse(_locate_faults(wrong))

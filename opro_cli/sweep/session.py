@@ -156,7 +156,12 @@ async def work_on(
 
 def _list_jobs(cells: Sequence[SweepCell], folder: Path, table: SweepTable) -> list[Job]:
     return [
-        Job(cell.name, str(folder / cell.name), convert_to_plain(cell.settings))
+        Job(
+            cell.name,
+            str(folder / cell.name),
+            convert_to_plain(cell.settings),
+            part_folder=cell.part_folder,
+        )
         for cell in cells
         if table.rows[cell.name].status != "finished"
     ]

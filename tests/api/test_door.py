@@ -343,6 +343,16 @@ def test_a_grading_function_is_looked_for_beside_the_config_first(folder: Path) 
     assert opro("resume", run.name, "--plain", cwd=folder.parent).returncode == 0
 
 
+def test_the_cells_of_a_sweep_find_the_parts_beside_its_file(folder: Path) -> None:
+    config = write(folder, "python:parts:Count", "python:parts:Near")
+    (folder / "grid.yaml").write_text(f"base: {config.name}\nmatrix: {{search.seed: [0, 1]}}\n")
+    elsewhere = folder.parent
+    for how in (["--dry-run"], [], []):  # the last one finds that all is finished
+        done = opro("sweep", str(folder / "grid.yaml"), *how, "--json", cwd=elsewhere)
+        assert done.returncode == 0, done.stderr
+    assert [row["status"] for row in json.loads(done.stdout)] == ["finished"] * 2
+
+
 def install(site: Path, name: str, version: str, **points: str) -> None:
     """Make a distribution's metadata, as an installer would."""
     info = site / f"{name}-{version}.dist-info"
