@@ -56,20 +56,15 @@ def estimate_costs(
         _measure_meta_prompt(settings, examples, strategy, state, length)
         for length in (TYPICAL_LENGTH, search.max_instruction_chars)
     ]
-    roles = {
-        "scorer": _estimate_role(
-            settings.scorer,
-            prices.get("scorer"),
-            (expected * questions[0], asked * questions[1]),
-            (round(expected), asked),
-        ),
-        "optimizer": _estimate_role(
-            settings.optimizer,
-            prices.get("optimizer"),
-            (proposals * meta_prompts[0], proposed * meta_prompts[1]),
-            (proposed, proposed),
-        ),
-    }
+    asked_bytes = expected * questions[0], asked * questions[1]
+    proposed_bytes = proposals * meta_prompts[0], proposed * meta_prompts[1]
+    scorer = _estimate_role(
+        settings.scorer, prices.get("scorer"), asked_bytes, (round(expected), asked)
+    )
+    optimizer = _estimate_role(
+        settings.optimizer, prices.get("optimizer"), proposed_bytes, (proposed, proposed)
+    )
+    roles = {"scorer": scorer, "optimizer": optimizer}
     return {
         "name": settings.name,
         "roles": roles,
