@@ -91,7 +91,8 @@ class SharedLimits(Protocol):
     def record_answer(self, permit: int, tokens: int | None, pico_usd: int | None) -> None:
         """Count the usage of an answered call, also where that is more than its cost said.
 
-        None where nobody counted: then its upper bound is counted. Dollars are in whole 1e-12.
+        For an amount that was not reported, None, its upper bound is counted. Dollars are in whole
+        1e-12.
         """
 
     def record_failure(self, permit: int, wait: float | None, *, congested: bool) -> None:

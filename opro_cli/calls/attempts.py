@@ -153,7 +153,7 @@ def wait_after(
     """Return the seconds to pause after failed attempt number `attempt`.
 
     Full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015) on top of what the provider
-    asked for: many calls that are told the same number of seconds must not come back together.
+    asked for: many calls that are given the same number of seconds must not come back together.
     """
     jitter = random() * policy.base * 2.0 ** (attempt - 1)
     return min(policy.max_wait, (error.retry_after or 0.0) + jitter)
@@ -213,7 +213,7 @@ def count_tries(error: ModelError, times: int) -> ModelError:
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens and dollars (in whole 1e-12) of a call, None where nobody counted."""
+    """Tokens and dollars (in whole 1e-12) of a call, None where they were not reported."""
 
     tokens: int | None = None
     pico_usd: int | None = None

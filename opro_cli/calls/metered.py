@@ -40,7 +40,7 @@ from opro_cli.errors import JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
-"""The tiny call that tells whether a model answers at all."""
+"""The messages of the tiny call by which a model is checked."""
 
 
 class Halted(Exception):

@@ -16,7 +16,7 @@ from opro_cli.core.task.prompt import Content, decode_content
 from opro_cli.core.text import encode_text
 
 CACHED = -1
-"""The session of an answer that came from the answer cache: nobody knows when it was asked."""
+"""The session of an answer from the answer cache, of which the time of asking is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Candidate:
         instruction: The text of its content.
         step: The step that proposed it, 0 for the initial ones.
         answers: By split.
-        form: What its content is beside the text, see `core/task/candidate`.
+        form: The parts of its content beside the text (`core/task/prompt.encode_form`).
         parents: Ids of the candidates that it was made from.
     """
 
@@ -216,7 +216,7 @@ class ProposedText:
     Attributes:
         step: Counted from 1; 0 for an initial instruction.
         skipped: Why it was not scored, "" when it was.
-        form: What its content is beside the text.
+        form: The parts of its content beside the text.
         parents: Ids of the candidates that it was made from.
     """
 

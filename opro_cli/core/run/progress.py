@@ -43,7 +43,7 @@ class Progress:
 
     Attributes:
         started: When the session began, in seconds of the clock that the views have.
-        in_flight: Calls sent and not answered, by role; {} where nobody knows.
+        in_flight: Calls sent and not answered, by role; {} if they are unknown.
         waiting: Why calls are held back ("rate limit"), empty when they are not.
         waiting_until: When the longest of these waits ends, on the same clock.
         session_calls: Calls answered in this session.

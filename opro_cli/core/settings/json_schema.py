@@ -1,8 +1,8 @@
 """The JSON Schema of configs and sweep files, for editors.
 
-It is built from the declarations that the reader goes by, so every config that opro reads meets
-it. It cannot say everything: secrets in a URL, or keys that do not fit together, are found by
-`opro check`. Draft 7 is what editors know best.
+It is built from the declarations that the reader uses, so every config that opro reads meets it.
+It cannot express everything: `opro check` finds secrets in a URL and keys that do not fit together.
+Editors know draft 7 best.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
 
 
 def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
-    """Yield the embedded models that would be asked for what they were not trained for.
+    """Yield the embedded models that would be asked in a role they were not trained for.
 
     To be called before they are asked. Runs that began before each role had an embedded model of
     its own have them so, and are read and shown all the same. Without steps the optimizer is asked

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -269,37 +269,30 @@ def whole(at_least: int | None = None) -> Reader:
     return Reader(read, accepts, {"type": "integer", **bounds})
 
 
-def number(low: float, high: float | None = None, *, above: bool = False) -> Reader:
-    """Read a number in [low, high], or (low, high] when `above`."""
-    bound = f"above {low:g}" if above else f"of at least {low:g}"
-    accepts = f"a number {bound}" + (f" and at most {high:g}" if high is not None else "")
+def number(low: float | None = None, high: float | None = None, *, above: bool = False) -> Reader:
+    """Read a finite number in [low, high], or (low, high] when `above`; None is no bound."""
+    accepts = "a number"
+    schema: dict[str, Any] = {"type": "number"}
+    if low is not None:
+        accepts += f" above {low:g}" if above else f" of at least {low:g}"
+        schema["exclusiveMinimum" if above else "minimum"] = low
+    if high is not None:
+        accepts += f" and at most {high:g}"
+        schema["maximum"] = high
 
     def read(value: Any) -> float:
-        found = _read_finite(value, accepts)
-        if not (found > low if above else found >= low) or (high is not None and found > high):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(accepts)
-        return found
+        if low is not None and not (value > low if above else value >= low):
+            raise ValueError(accepts)
+        if high is not None and value > high:
+            raise ValueError(accepts)
+        # Infinity is larger, a whole number of 400 digits too; NaN is not smaller.
+        if not abs(value) <= sys.float_info.max:
+            raise ValueError(accepts)
+        return float(value)
 
-    schema: dict[str, Any] = {"type": "number", "exclusiveMinimum" if above else "minimum": low}
-    return Reader(read, accepts, schema | ({} if high is None else {"maximum": high}))
-
-
-@reads("a number", type="number")
-def any_number(value: Any) -> float:
-    """Read a finite number."""
-    return _read_finite(value, "a number")
-
-
-def _read_finite(value: Any, accepts: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(accepts)
-    try:
-        as_float = float(value)
-    except OverflowError:  # a whole number of 400 digits
-        raise ValueError(accepts) from None
-    if not math.isfinite(as_float):
-        raise ValueError(accepts)
-    return as_float
+    return Reader(read, accepts, schema)
 
 
 @reads("true or false", type="boolean")
@@ -359,7 +352,7 @@ def _list_of(reader: Reader) -> Reader:
 _BY_TYPE: dict[Any, Reader] = {
     bool: boolean,
     int: whole(),
-    float: any_number,
+    float: number(),
     str: text(empty=True),
 }
 
