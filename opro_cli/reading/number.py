@@ -56,7 +56,6 @@ _ONE_IN = re.compile(
 )
 # "It takes 3 workers 18 days": the second is what it takes.
 _INDIRECT = re.compile(r"\s[^\W\d_]{2,15}\s")
-_EQUALS = re.compile("=")
 _BLANK = re.compile(r"(?<![^\s*$(])_{2,40}(?!\w)")
 # "How many more cups of flour does she need?"
 _HOW_MANY = re.compile(
@@ -168,8 +167,9 @@ def _rate_all(plain: str, numbers: list[Numeral]) -> list[Standing]:
         return any(start <= position < end for start, end in asides)
 
     # Numbers before the last "=" that precedes a number are operands.
-    signs = [sign.start() for sign in _EQUALS.finditer(plain, 0, numbers[-1].start)]
-    equals = max((sign for sign in signs if not is_aside(sign)), default=-1)
+    equals = plain.rfind("=", 0, numbers[-1].start)
+    while equals >= 0 and is_aside(equals):
+        equals = plain.rfind("=", 0, equals)
     standings: list[Standing] = []
     for number in numbers:
         standing = rate_standing(plain, number.start, number.end)
