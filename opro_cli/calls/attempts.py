@@ -146,6 +146,10 @@ class RetryPolicy:
     base: float = 1.0
     max_wait: float = 300.0
 
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"at least one attempt is needed, not {self.attempts}")
+
 
 def wait_after(
     error: ModelError, attempt: int, policy: RetryPolicy, random: Callable[[], float]

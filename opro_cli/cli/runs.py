@@ -76,8 +76,7 @@ def _print(candidates: list[dict[str, Any]], result: dict[str, Any]) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
-    from opro_cli.reports.formats import read_scale
 
     page = make_page(sys.stdout)
-    print_candidates(candidates, page, read_scale(result))
+    print_candidates(candidates, page, result)
     print_result(result, page)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from opro_cli.core.settings.schema import nearest
 from opro_cli.metrics.custom import FunctionMetric
-from opro_cli.ports import Metric
 
-__all__ = ["METRICS", "FunctionMetric", "MetricFactory", "create_metric"]
+if TYPE_CHECKING:
+    from opro_cli.ports import Metric  # the events of a run come with it, and msgspec with them
 
-MetricFactory = Callable[[str], Metric]
-"""Takes the text after "name:" in the config, "" if there is none; raises ValueError."""
+    MetricFactory = Callable[[str], Metric]
+    """Takes the text after "name:" in the config, "" if there is none; raises ValueError."""
+
+__all__ = ["METRICS", "FunctionMetric", "create_metric"]
 
 
 def _create(module: str, name: str, argument: str, *, configured: bool = False) -> Metric:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.core.task.prompt import FINAL_ANSWER_CUE
-from opro_cli.ports import Metric
 from opro_cli.reading.paper import is_right, normalize_answer, read_boxed_answer, take_answer_line
+
+if TYPE_CHECKING:
+    from opro_cli.ports import Metric
 
 
 @dataclass(frozen=True, slots=True)

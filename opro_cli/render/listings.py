@@ -64,8 +64,15 @@ def print_runs(rows: Sequence[Data], page: Page) -> None:
     page.write_table(table, ruled=True)
 
 
-def print_candidates(rows: Sequence[Data], page: Page, scale: Scale | None = None) -> None:
-    """Print all candidates, the best on train last, so that it is next to the prompt."""
+def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = None) -> None:
+    """Print all candidates, the best on train last, so that it is next to the prompt.
+
+    Args:
+        rows: The candidates.
+        page: Where to.
+        result: Of their run, which knows the scale of their scores.
+    """
+    scale = formats.read_scale(result or {})
     columns = ("step", "train", "dev", "test", "unreadable")
     sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
     figures = [(number, *_list_figures(row, scale)) for number, row in sorted_rows]

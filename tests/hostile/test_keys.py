@@ -141,7 +141,7 @@ def test_code_that_fails_while_it_is_imported(
 def test_the_traceback_of_a_defect_has_no_key_and_nothing_to_obey(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def defect(settings: object) -> None:
+    def defect(settings: object, **_: object) -> None:
         try:
             raise KeyError(ECHO)
         except KeyError as cause:
