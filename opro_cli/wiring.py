@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import load_config
-from opro_cli.config.search_presets import expand_search_preset
+from opro_cli.config.file import expand_search_preset, load_config
 from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
@@ -27,15 +26,14 @@ from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
 from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
-from opro_cli.grading.grading_worker import import_when_called
-from opro_cli.metrics import METRICS, FunctionMetric, create_metric
-from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
+from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
+from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
-from opro_cli.models.accounts import build_redactor, collect_sent_keys, redact
+from opro_cli.models.accounts import build_redactor, collect_sent_keys
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.providers import Provider, find_provider
 from opro_cli.plugins import Part, find_entry_point, find_part, is_offered, is_outside, load_part
-from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Grader, Metric, Strategy
+from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Strategy
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import STRATEGIES
@@ -71,8 +69,6 @@ def fill_in_new(settings: Settings) -> Settings:
 
 SUPPLIED = "python:supplied:"
 """How a strategy or an evaluator is named that a program handed over as an object."""
-SUPPLIED_METRIC = "callable"
-"""`task.answer` of a run whose metric is an object of the program that began it."""
 
 
 def _check_answer(spec: str) -> None:
@@ -90,16 +86,6 @@ def _check_answer(spec: str) -> None:
         create_metric(spec)
 
 
-def _create_metric(spec: str) -> Metric:
-    """Create a metric of the table, or one that an installed distribution offers."""
-    name, _, argument = spec.partition(":")
-    part = None if name in METRICS else find_entry_point("metrics", name)
-    if part is None:
-        return create_metric(spec)
-    metric: Metric = part.value(argument)
-    return metric
-
-
 NAMES = NameResolver(
     check_answer=_check_answer,
     strategies=tuple(STRATEGIES),
@@ -107,58 +93,6 @@ NAMES = NameResolver(
     search_preset=expand_search_preset,
     is_offered=is_offered,
 )
-
-
-def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
-    """Return the metric that `task.answer` and `task.scoring` name."""
-    task = settings.task
-    if task.scoring != "default":
-        return PaperMetric(
-            PAPER_KINDS[task.answer],
-            second_round=task.second_round,
-            boxed=task.scoring == "paper-boxed",
-        )
-    if task.answer == SUPPLIED_METRIC:
-        raise UsageError(
-            "the metric of this run is a function of the program that began it",
-            "resume it from Python: opro_cli.load_run(RUN).resume(metric=…)",
-        )
-    if task.answer.startswith("python:"):
-        return FunctionMetric(import_when_called(task.answer, folders), redact)
-    metric = _create_metric(task.answer)
-    # The other kinds look for a text of their own, and would find it in the cue.
-    reads_sentences = task.answer in PAPER_KINDS
-    return SecondRound(metric) if task.second_round and reads_sentences else metric
-
-
-def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:
-    """Return the metric at work, for one event loop.
-
-    A user's function or pattern is in a process that can be killed.
-
-    Raises:
-        UsageError: There is no such function.
-    """
-    task = settings.task
-    if not task.answer.startswith(("python:", "regex:")):
-        return InlineGrader(build_metric(settings, folders))
-    from opro_cli.grading.worker_grader import WorkerGrader  # asyncio's processes
-
-    describe_grading(settings, folders)
-    return WorkerGrader(task.answer, task.answer_timeout, folders)
-
-
-def describe_grading(settings: Settings, folders: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Return notes on the grading: that code of the user's own does it, if it does.
-
-    Raises:
-        UsageError: That code cannot be imported.
-    """
-    if not settings.task.answer.startswith("python:"):
-        return ()
-    from opro_cli.grading.worker_grader import check_code
-
-    return (check_code(settings.task.answer, folders),)
 
 
 def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy:

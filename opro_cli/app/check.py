@@ -12,6 +12,7 @@ from opro_cli.config.file import line_of_key, read_yaml
 from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ModelError, UsageError
+from opro_cli.grading.grader import describe_grading
 from opro_cli.models.accounts import find_missing_keys, keys_not_set
 from opro_cli.models.providers import find_own_address, is_loopback
 from opro_cli.store.answer_file import read_cache_limit
@@ -48,7 +49,7 @@ def check(config: Path) -> Check:
     wiring.find_origins_of_parts(settings, folders)
     strategy = wiring.build_strategy(settings, folders)
     missing = list_missing_keys(settings)
-    notes = (*wiring.describe_grading(settings, folders), *data.notes)
+    notes = (*describe_grading(settings, folders), *data.notes)
     facts = build_forecast(settings, data.examples, notes, strategy, missing)
     servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])

@@ -1,14 +1,16 @@
-"""Compare prompts of runs, named RUN or RUN@PLACE, and sweeps."""
+"""Compare prompts of runs, named RUN or RUN@PLACE, and read and compare sweeps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from opro_cli.app.evaluate import list_evaluations
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
-from opro_cli.errors import UsageError
+from opro_cli.errors import OproError, UsageError
 from opro_cli.reports.comparison import (
     BEST,
     PromptComparison,
@@ -19,11 +21,15 @@ from opro_cli.reports.comparison import (
     select_prompt,
 )
 from opro_cli.reports.paired import Replies
+from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.data import serialize_sweep, serialize_sweep_diff
-from opro_cli.reports.sweeps.report import diff_sweeps
+from opro_cli.reports.sweeps.measured import SweptCell
+from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report, diff_sweeps
+from opro_cli.reports.sweeps.winners import build_transfer
 from opro_cli.store.folders import Note, find_matching_runs, find_run
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
+from opro_cli.store.sweep_folder import RecordedSweep, read_sweep
 
 __all__ = ["compare", "diff_sweeps", "serialize_sweep", "serialize_sweep_diff"]
 
@@ -101,3 +107,33 @@ def read_replies(
             if earlier[-1:] != (event.text,):
                 replies[key] = (*earlier, event.text)
     return replies
+
+
+def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
+    """Return all cells with their runs; one that cannot be read does not hide the others."""
+    found = []
+    for cell in sweep.cells:
+        folder = sweep.folder / cell.name
+        if not (folder / "run.json").is_file():
+            found.append(SweptCell(cell, None))
+            continue
+        try:
+            found.append(SweptCell(cell, read_run(folder)))
+        except OproError as error:
+            found.append(SweptCell(cell, None, error.message))
+    return tuple(found)
+
+
+def read_report(folder: Path, runs_dir: Path) -> SweepReport:
+    """Read all that is known of a sweep, with the evaluations of its winners that there are."""
+    sweep = read_sweep(folder)
+    report = build_sweep_report(sweep.name, read_cells(sweep))
+    evaluated: dict[tuple[str, str], RecordedRun] = {}
+    for target in report.targets:
+        for cell in list_evaluations([target], report, runs_dir):
+            if (cell.folder / "run.json").is_file():
+                try:
+                    evaluated[target.key] = read_run(cell.folder)
+                except OproError:  # `opro eval`, which has to read it, reports it
+                    continue
+    return replace(report, transfer=build_transfer(report.winners, report.targets, evaluated))

@@ -31,23 +31,21 @@ from opro_cli.core.text import HALF
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
     DataError,
-    OproError,
     RunExistsError,
     RunFolderError,
     UsageError,
     reason_of,
 )
 from opro_cli.files import read_file
+from opro_cli.grading.grader import describe_grading
 from opro_cli.ports import Observer
 from opro_cli.reports.matrix import Matrix, build_column
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.sweeps.measured import SweptCell
-from opro_cli.reports.sweeps.report import SweepReport, build_sweep_report
-from opro_cli.reports.sweeps.winners import Target, build_transfer, list_prompts
+from opro_cli.reports.sweeps.report import SweepReport
+from opro_cli.reports.sweeps.winners import Target, list_prompts
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
 from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
-from opro_cli.store.sweep_folder import RecordedSweep, read_sweep
 
 EVALS = "evals"
 """Where evaluations are kept in the folder of the runs, out of the way of their names."""
@@ -265,7 +263,7 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     checks.require_prices(cell.settings)
     if cached:
         checks.require_cache_limit(cell.settings)
-    wiring.describe_grading(cell.settings, cell.part_folders)
+    describe_grading(cell.settings, cell.part_folders)
 
 
 def count_calls_left(cell: Cell) -> int:
@@ -350,36 +348,6 @@ def _begin(cell: Cell, supplied: wiring.Supplied) -> None:
     prepare_runs_dir(cell.folder.parent.parent)
     with suppress(RunExistsError):
         create_run(cell.folder.parent, cell.settings, cell.examples, identity, cell.folder.name)
-
-
-def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
-    """Return all cells with their runs; one that cannot be read does not hide the others."""
-    found = []
-    for cell in sweep.cells:
-        folder = sweep.folder / cell.name
-        if not (folder / "run.json").is_file():
-            found.append(SweptCell(cell, None))
-            continue
-        try:
-            found.append(SweptCell(cell, read_run(folder)))
-        except OproError as error:
-            found.append(SweptCell(cell, None, error.message))
-    return tuple(found)
-
-
-def read_report(folder: Path, runs_dir: Path) -> SweepReport:
-    """Read all that is known of a sweep, with the evaluations of its winners that there are."""
-    sweep = read_sweep(folder)
-    report = build_sweep_report(sweep.name, read_cells(sweep))
-    evaluated: dict[tuple[str, str], RecordedRun] = {}
-    for target in report.targets:
-        for cell in list_evaluations([target], report, runs_dir):
-            if (cell.folder / "run.json").is_file():
-                try:
-                    evaluated[target.key] = read_run(cell.folder)
-                except OproError:  # `opro eval`, which has to read it, reports it
-                    continue
-    return replace(report, transfer=build_transfer(report.winners, report.targets, evaluated))
 
 
 def select_prompts_to_ask(report: SweepReport) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from opro_cli.config.file import read_plain_config
 from opro_cli.core.settings.read import find_halves, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
+from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import FunctionMetric
 from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction
 from opro_cli.ports import ChatModel, Metric
@@ -91,7 +92,7 @@ class Given:
     def _task_section(self, task: Section | None) -> dict[str, Any]:
         section = dict(task or {})
         if self.metric is not None:
-            section["answer"] = wiring.SUPPLIED_METRIC
+            section["answer"] = SUPPLIED_METRIC
         data = section.get("data")
         if data is None:
             return section

@@ -21,6 +21,7 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.embedded.config import check_weights
 from opro_cli.errors import RunFolderError
+from opro_cli.grading.grader import describe_grading
 from opro_cli.store.reopened import check_result
 from opro_cli.store.run_files import check_unchanged
 from opro_cli.store.run_folder import read_examples, read_identity
@@ -61,7 +62,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     _check_parts(identity, settings)
     check_weights(folder.name, identity.get("weights", {}), hash_weights_of(settings))
     require_startable(settings, cached=cached)
-    wiring.describe_grading(settings, list_part_folders(identity))
+    describe_grading(settings, list_part_folders(identity))
     return settings
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.stop_signals import stop_signals_to
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -26,6 +28,7 @@ from opro_cli.errors import (
     ResultError,
     RunFolderError,
 )
+from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
@@ -226,7 +229,7 @@ def build_header(
         answer=settings.task.answer,
         sizes=dict(run.state.sizes),
         notes=(
-            *wiring.describe_grading(settings, list_part_folders(run.identity)),
+            *describe_grading(settings, list_part_folders(run.identity)),
             *run.identity.get("data_notes", ()),
             *_note_edited_source(run),
             *_note_missing_copy(folder),
@@ -297,3 +300,51 @@ def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:
 def hash_weights_of(settings: Settings) -> dict[str, str]:
     """Return the hashes of the embedded weights that scorer and optimizer use, by model."""
     return hash_weights((settings.scorer.model, settings.optimizer.model))
+
+
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
+
+
+@contextmanager
+def stop_signals_to(stop: Callable[[], object], *, ctrl_c: bool = True) -> Iterator[None]:
+    """Call `stop` for each of these signals, instead of raising wherever the program happens to be.
+
+    Once the terminal is gone, what is written to it goes nowhere, and its shell may send the signal
+    a second time: that one is ignored. A process that `nohup` has started ignores both.
+
+    Args:
+        stop: Called in a signal handler, in the main thread.
+        ctrl_c: Whether SIGINT is among them.
+    """
+    if threading.current_thread() is not threading.main_thread():  # may not watch for any
+        yield
+        return
+    numbers = [signal.SIGTERM, *([signal.SIGINT] if ctrl_c else [])]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    if _HANGUP is not None and signal.getsignal(_HANGUP) != signal.SIG_IGN:
+        handlers[signal.Signals(_HANGUP)] = signal.getsignal(_HANGUP)
+    terminals = [fd for fd in (1, 2) if os.isatty(fd)]
+
+    def on_signal(number: int, _: object) -> None:
+        if number == _HANGUP:
+            signal.signal(number, signal.SIG_IGN)
+            _discard_output_of(terminals)
+        stop()
+
+    for number in handlers:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is on_signal:
+                signal.signal(number, handler)
+
+
+def _discard_output_of(terminals: Sequence[int]) -> None:
+    """Send what is written to these file descriptors nowhere: writing there would fail."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for fd in terminals:
+            os.dup2(nowhere, fd)
+        os.close(nowhere)

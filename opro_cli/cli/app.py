@@ -102,6 +102,7 @@ GROUPS = {
 MODULES = {
     "resume": "optimize",
     "show": "runs",
+    "report": "runs",
     "init": "config",
     "check": "config",
     "schema": "config",

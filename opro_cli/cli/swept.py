@@ -18,7 +18,8 @@ def sweep_plan(
     name: str, runs_dir: Path, budget: Sequence[str], *, fresh: bool = False
 ) -> tuple[list[str], list[Cell]]:
     """The instructions of `eval --sweep` and what they are asked on."""
-    from opro_cli.app.evaluate import list_evaluations, read_report, select_prompts_to_ask
+    from opro_cli.app.diff import read_report
+    from opro_cli.app.evaluate import list_evaluations, select_prompts_to_ask
     from opro_cli.app.runs import find_sweep
 
     report = read_report(find_sweep(name, runs_dir), runs_dir)
@@ -55,7 +56,7 @@ def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
 
 def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
-    from opro_cli.app.evaluate import read_report
+    from opro_cli.app.diff import read_report
     from opro_cli.app.runs import find_sweep
     from opro_cli.render.consoles import make_console
     from opro_cli.render.matrices import print_transfer
@@ -68,7 +69,7 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
     """`report SWEEP`: write its page and say where."""
     if len(set(sweeps)) > 1:
         raise UsageError("a page is about one sweep", "opro diff SWEEP SWEEP compares two")
-    from opro_cli.app.evaluate import read_report
+    from opro_cli.app.diff import read_report
     from opro_cli.app.report import SWEEP_REPORT, write_sweep_report
 
     page = output or sweeps[0] / SWEEP_REPORT
@@ -79,7 +80,7 @@ def report_on_sweeps(sweeps: Sequence[Path], runs_dir: Path, output: Path | None
 def diff_sweeps(sweeps: Sequence[Path], runs_dir: Path, *, as_json: bool, markdown: bool) -> None:
     """`diff SWEEP`: print the result of a sweep; `diff SWEEP SWEEP`: cell by cell."""
     from opro_cli.app import diff
-    from opro_cli.app.evaluate import read_report
+    from opro_cli.app.diff import read_report
     from opro_cli.render import matrices
     from opro_cli.render.consoles import make_console
 

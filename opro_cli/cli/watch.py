@@ -44,7 +44,7 @@ def watch(
     import asyncio
 
     from opro_cli.app import watch as watching
-    from opro_cli.app.stop_signals import stop_signals_to
+    from opro_cli.app.session import stop_signals_to
     from opro_cli.render.consoles import make_observer
 
     times = _parse_speed(speed, replay=replay)

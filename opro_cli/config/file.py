@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ from opro_cli.core.settings.read import (
     NameResolver,
     find_halves,
     find_misplaced_models,
+    overlay,
     read_settings,
 )
 from opro_cli.core.settings.schema import Path as KeyPath
-from opro_cli.core.settings.schema import Problem, show, show_as_written
+from opro_cli.core.settings.schema import Problem, nearest, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.core.text import HALF, join_halves
 from opro_cli.errors import ConfigError, UsageError
@@ -177,12 +180,14 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node; refuse the one that is too many."""
         self._values += 1
         if self._values > MOST_VALUES:
             raise ConstructorError(None, None, _TOO_MANY, self.peek_event().start_mark)  # type: ignore[no-untyped-call]
         return super().compose_node(parent, index)
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of a node; refuse one that is not what it looks like."""
         try:
             if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
                 raise ValueError
@@ -291,3 +296,34 @@ def _locate(path: Path, folder: Path) -> Path:
         return path.resolve() if not beside.exists() and path.exists() else beside
     except (OSError, RuntimeError, ValueError):  # no such user, a NUL, a name too long
         return folder / path
+
+
+SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
+"""The values of `search.preset`: settings that belong together, each with its source.
+
+All but "default" are YAML files in `search_presets/`: configs with only some keys, which the user's
+own override. Their list `when` has further keys for a task preset (`task: bbh/*`) or a strategy.
+"""
+
+
+def expand_search_preset(name: str, task: str | None, strategy: str | None) -> dict[str, Any]:
+    """Return the keys that a preset gives for a task preset and a strategy, None if not named.
+
+    Raises:
+        ValueError: There is no such preset; the message says what was expected.
+    """
+    if name not in SEARCH_PRESETS:
+        guess = nearest(name, list(SEARCH_PRESETS))
+        meant = f' (did you mean "{guess}"?)' if guess else ""
+        raise ValueError(f"expected one of {', '.join(SEARCH_PRESETS)}{meant}, found {name!r:.60}")
+    if name == "default":
+        return {}  # the defaults of `core.settings`
+    folder = resources.files("opro_cli") / "config" / "search_presets"
+    text = (folder / f"{name}.yaml").read_text("utf-8")
+    preset: dict[str, Any] = yaml.safe_load(text)
+    named = {"task": task or "", "strategy": strategy or ""}
+    for case in preset.pop("when"):
+        conditions = {kind: case[kind] for kind in named if kind in case}
+        if all(fnmatchcase(named[kind], pattern) for kind, pattern in conditions.items()):
+            preset = overlay(preset, case["then"])
+    return preset

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from opro_cli.config.search_presets import SEARCH_PRESETS
+from opro_cli.config.file import SEARCH_PRESETS
 from opro_cli.core.settings.json_schema import KnownNames, config_schema, file_schema
 from opro_cli.core.settings.schema import nearest
 from opro_cli.core.sweep import SweepSettings

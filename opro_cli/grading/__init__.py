@@ -1,1 +1,1 @@
-"""Grading by the user's own code or pattern, in processes that can be killed."""
+"""Grading at work; a user's own function or pattern in a process that can be killed."""

@@ -1,6 +1,6 @@
 """The process that grades with the user's own code: `answer: python:module:function` or a pattern.
 
-`worker_grader` starts it. Both exchange lines of JSON over its stdin and stdout.
+`grader` starts it. Both exchange lines of JSON over its stdin and stdout.
 """
 
 from __future__ import annotations

@@ -172,6 +172,16 @@ class _Worker:
         self._listening = asyncio.create_task(self._listen())
 
     async def decode(self, folder: Path, prompt: Prompt, stop: Sequence[str]) -> Continuation:
+        """Return what a model writes after a prompt.
+
+        Args:
+            folder: Of the weights.
+            prompt: Its tokens, and how to draw the next.
+            stop: Texts before the first of which the continuation ends.
+
+        Raises:
+            ModelError: The process has ended.
+        """
         answer: asyncio.Future[Continuation] = asyncio.get_running_loop().create_future()
         key = next(self._keys)
         self.awaited[key] = answer
@@ -187,6 +197,7 @@ class _Worker:
             del self.awaited[key]
 
     async def close(self) -> None:
+        """End the process; what it computes is lost."""
         self._fail(_build_closed_error())
         with contextlib.suppress(OSError):
             process = await self._started

@@ -105,6 +105,7 @@ class _Body(httpx.AsyncByteStream):
             self._call.deadline.complete()
 
     async def aclose(self) -> None:
+        """Close the body of the answer."""
         await self._body.aclose()
 
     async def _pieces(self) -> AsyncIterator[bytes]:

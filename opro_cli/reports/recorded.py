@@ -112,6 +112,7 @@ class _Meter:
         self._spend = RoleSpend()
 
     def count(self, event: Event) -> None:
+        """Add what an event cost."""
         if isinstance(event, FirstReply):
             self._first_replies[event.candidate, event.split, event.question] += 1
         # A reply journaled ungraded is paid for once, not again with its grade.
@@ -125,6 +126,7 @@ class _Meter:
             self._spend.add(event)
 
     def point(self, seconds: float) -> SpendPoint:
+        """Return the spend so far, as of `seconds` since the run began."""
         spend = self._spend
         tokens_in, tokens_out = spend.known_tokens
         tokens = None if tokens_in is None or tokens_out is None else tokens_in + tokens_out

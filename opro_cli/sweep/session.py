@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from opro_cli import wiring
-from opro_cli.app.stop_signals import stop_signals_to
+from opro_cli.app.session import stop_signals_to
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import Interrupted

@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.evaluators import InlineGrader
-from opro_cli.grading.worker_grader import WorkerGrader
+from opro_cli.grading.grader import WorkerGrader
 from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.ports import Grader
 

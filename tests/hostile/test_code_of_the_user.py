@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.grading.grader import check_code
 from opro_cli.grading.grading_worker import import_function
-from opro_cli.grading.worker_grader import check_code
 from tests.cli.conftest import CONFIG, Opro
 
 GRADER = (

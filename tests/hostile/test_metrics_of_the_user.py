@@ -14,7 +14,7 @@ import pytest
 
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
-from opro_cli.grading.worker_grader import WorkerGrader, check_code
+from opro_cli.grading.grader import WorkerGrader, check_code
 
 EXAMPLE = Example("2+2?", "4", "train.jsonl:17")
 PATTERN = "regex:(a+)+$"

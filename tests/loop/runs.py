@@ -27,6 +27,7 @@ from opro_cli.core.settings.settings import (
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
+from opro_cli.grading.grader import build_metric
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
 from opro_cli.reports.recorded import RecordedRun
@@ -126,7 +127,7 @@ def model_evaluator(config: Settings, metric: Metric | None = None) -> ModelEval
     """The built-in evaluator, grading with this metric or the config's."""
     task = config.task
     form = PromptFormat(task.instruction_position, task.qa_markers)
-    grader = InlineGrader(metric or wiring.build_metric(config))
+    grader = InlineGrader(metric or build_metric(config))
     return ModelEvaluator(grader, form, task.second_round)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.core.task.example import ChatRequest, Example, Grade
+from opro_cli.grading.grader import build_metric
 from tests.loop.runs import (
     MemoryJournal,
     ShuffledModel,
@@ -184,7 +184,7 @@ async def test_the_metric_gets_the_text_of_the_first_question(
 def test_the_paper_scoring_has_two_forms() -> None:
     def score(scoring: str) -> float | None:
         example = examples()["train"][0]
-        metric = wiring.build_metric(settings(task={"scoring": scoring}))
+        metric = build_metric(settings(task={"scoring": scoring}))
         return metric.grade(f"\\boxed{{{example.target}}} or 20", example).score
 
     assert (score("paper"), score("paper-boxed")) == (0.0, 1.0)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from opro_cli import wiring
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.task.example import ChatRequest, Example, Grade
 from opro_cli.errors import ModelError, RunError
+from opro_cli.grading.grader import build_metric
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import SecondRound
 from opro_cli.testing.session import ScriptedModel
@@ -180,19 +180,19 @@ async def test_a_stop_between_the_rounds_sends_nothing_more() -> None:
 
 
 def test_a_metric_of_ours_reads_the_second_reply_as_the_end_of_a_sentence() -> None:
-    metric, example = wiring.build_metric(settings(**TWICE)), examples()["test"][0]
+    metric, example = build_metric(settings(**TWICE)), examples()["test"][0]
     assert isinstance(metric, SecondRound)
     grades = [metric.grade(reply, example).score for reply in (f" {example.target}.", " 0", "")]
     assert grades == [1.0, 0.0, None]
     assert metric.target("#### 1,018") == "1018"
-    assert not isinstance(wiring.build_metric(settings()), SecondRound)
+    assert not isinstance(build_metric(settings()), SecondRound)
 
 
 def test_the_papers_metric_takes_the_first_line_of_a_second_reply() -> None:
     def score(second_round: bool) -> float | None:
         task = {"scoring": "paper", "second_round": second_round}
         example = examples()["train"][0]
-        metric = wiring.build_metric(settings(task=task))
+        metric = build_metric(settings(task=task))
         return metric.grade(f" {example.target}.\n\nSo 20", example).score
 
     # Of one round the reference reads the last number, and only then takes the line.

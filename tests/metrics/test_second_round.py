@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from opro_cli import wiring
 from opro_cli.core.settings.settings import (
     DataSettings,
     OptimizerSettings,
@@ -13,13 +12,14 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import UNREADABLE, Example
+from opro_cli.grading.grader import build_metric
 from opro_cli.ports import Metric
 
 
 def metric(answer: str) -> Metric:
     task = TaskSettings(DataSettings("t", "q", "a"), answer, second_round=True)
     model = "openai/x"
-    return wiring.build_metric(Settings(task, ScorerSettings(model), OptimizerSettings(model)))
+    return build_metric(Settings(task, ScorerSettings(model), OptimizerSettings(model)))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from opro_cli import wiring
-from opro_cli.config import search_presets
-from opro_cli.config.search_presets import SEARCH_PRESETS, expand_search_preset
+from opro_cli.config.file import SEARCH_PRESETS, expand_search_preset
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.settings import Settings
@@ -240,7 +239,7 @@ def test_each_call_reads_a_preset_of_its_own() -> None:
 
 FILES = {
     path.name.removesuffix(".yaml"): path.read_text("utf-8")
-    for path in resources.files(search_presets).iterdir()
+    for path in (resources.files("opro_cli.config") / "search_presets").iterdir()
     if path.name.endswith(".yaml")
 }
 

@@ -65,6 +65,7 @@ class _Finalist(NamedTuple):
     score: Score
 
     def rank(self) -> tuple[bool, float]:
+        """Return a key to sort by: a score on dev before one on train, then the higher one."""
         return self.split == "dev", self.score.mean
 
 

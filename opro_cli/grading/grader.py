@@ -16,10 +16,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
+from opro_cli.evaluators import InlineGrader
+from opro_cli.grading.grading_worker import import_when_called
+from opro_cli.metrics import METRICS, FunctionMetric, create_metric
+from opro_cli.metrics.paper import PAPER_KINDS, PaperMetric, SecondRound
 from opro_cli.models.accounts import redact
 from opro_cli.models.wire import Deadline
+from opro_cli.plugins import find_entry_point
+from opro_cli.ports import Grader, Metric
 from opro_cli.processes import count_cores, get_pipes, read_tail, start_module
 
 MOST = 4
@@ -29,6 +36,66 @@ LOADING_S = 120.0
 CLOSING_S = 5.0
 """Seconds to wait for the end of a killed process."""
 LONGEST_WORDS = 300  # characters of a process's last line on stderr in a message
+SUPPLIED_METRIC = "callable"
+"""`task.answer` of a run whose metric is an object of the program that began it."""
+
+
+def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
+    """Return the metric that `task.answer` and `task.scoring` name."""
+    task = settings.task
+    if task.scoring != "default":
+        return PaperMetric(
+            PAPER_KINDS[task.answer],
+            second_round=task.second_round,
+            boxed=task.scoring == "paper-boxed",
+        )
+    if task.answer == SUPPLIED_METRIC:
+        raise UsageError(
+            "the metric of this run is a function of the program that began it",
+            "resume it from Python: opro_cli.load_run(RUN).resume(metric=…)",
+        )
+    if task.answer.startswith("python:"):
+        return FunctionMetric(import_when_called(task.answer, folders), redact)
+    metric = _create_metric(task.answer)
+    # The other kinds look for a text of their own, and would find it in the cue.
+    reads_sentences = task.answer in PAPER_KINDS
+    return SecondRound(metric) if task.second_round and reads_sentences else metric
+
+
+def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:
+    """Return the metric at work, for one event loop.
+
+    A user's function or pattern is in a process that can be killed.
+
+    Raises:
+        UsageError: There is no such function.
+    """
+    task = settings.task
+    if not task.answer.startswith(("python:", "regex:")):
+        return InlineGrader(build_metric(settings, folders))
+    describe_grading(settings, folders)
+    return WorkerGrader(task.answer, task.answer_timeout, folders)
+
+
+def describe_grading(settings: Settings, folders: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Return notes on the grading: that code of the user's own does it, if it does.
+
+    Raises:
+        UsageError: That code cannot be imported.
+    """
+    if not settings.task.answer.startswith("python:"):
+        return ()
+    return (check_code(settings.task.answer, folders),)
+
+
+def _create_metric(spec: str) -> Metric:
+    """Create a metric of the table, or one that an installed distribution offers."""
+    name, _, argument = spec.partition(":")
+    part = None if name in METRICS else find_entry_point("metrics", name)
+    if part is None:
+        return create_metric(spec)
+    metric: Metric = part.value(argument)
+    return metric
 
 
 class ProcessEndedError(Exception):
