@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from opro_cli.app.evaluate import list_evaluations
 from opro_cli.core.run.events import Answered, FirstReply
 from opro_cli.core.task.example import Split
 from opro_cli.errors import OproError, UsageError
@@ -126,6 +125,8 @@ def read_cells(sweep: RecordedSweep) -> tuple[SweptCell, ...]:
 
 def read_report(folder: Path, runs_dir: Path) -> SweepReport:
     """Read all that is known of a sweep, with the evaluations of its winners that there are."""
+    from opro_cli.app.evaluate import list_evaluations  # what asks models: not for a diff of runs
+
     sweep = read_sweep(folder)
     report = build_sweep_report(sweep.name, read_cells(sweep))
     evaluated: dict[tuple[str, str], RecordedRun] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from opro_cli.core.run.selection import get_mean, select_trajectory, sort_best_last
 from opro_cli.core.run.state import RunState
 from tests.core.runs import answered, new_state, proposed, score_all
@@ -45,7 +47,7 @@ def test_cut_and_threshold_both_take_the_worst_away() -> None:
 def test_before_the_first_answer_a_mean_is_below_every_score() -> None:
     state = new_state("a")
     (candidate,) = state.candidates.values()
-    assert get_mean(candidate, "train") == -1.0
+    assert get_mean(candidate, "train") == -math.inf
     assert texts(state, None, 0.0) == []
 
 
