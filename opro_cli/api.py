@@ -272,7 +272,7 @@ def evaluate(
         metric: As of `optimize`.
         budget: As of `optimize`.
         split: Which questions are asked.
-        limit: The first so many of them; None for all.
+        limit: How many of them, from the first on; None for all.
         fresh: Ask all anew, whatever was answered before.
         runs_dir: The folder of the runs; evaluations are in its folder "evals".
         show: Print progress as the command does.

@@ -30,7 +30,7 @@ __all__ = ["check_result", "check_resumable"]
 
 
 def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
-    """Return the settings that a run goes on with.
+    """Check that a run may go on, and return its settings.
 
     Args:
         folder: Of the run.

@@ -85,7 +85,7 @@ def work_on(
 
     Args:
         folder: Of the run.
-        settings: Those that it goes on with.
+        settings: Those of this session.
         observers: Told of every event.
         preflight: Ask each model once before the search.
         cached: Look up and keep answers, where the settings have it so.
@@ -253,7 +253,7 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
     if not changes:
         return ()
     names = ", ".join(change.path for change in changes)
-    return (f"{source} was edited since ({names}); this run goes on with its own copy",)
+    return (f"{source} was edited since ({names}); this run keeps its own copy",)
 
 
 def _note_missing_copy(folder: Path) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def _process(
 
 
 def _is_path(value: str | Path) -> bool:
-    """Whether the system can be asked for it: no NUL and no half a character in it."""
+    """Return whether the system can be asked for it: without NUL and half characters."""
     try:
         return b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:

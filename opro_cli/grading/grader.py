@@ -1,7 +1,7 @@
-"""A grader that runs the user's function or pattern in processes that can be killed.
+"""The metric that a config names, and the same at work.
 
-It needs a name to import the metric by: a bare callable would run in a thread of this process,
-where nothing bounds it.
+A user's function or pattern works in processes that can be killed. It needs a name to be imported
+by: a bare callable would run in a thread of this process, where nothing bounds it.
 """
 
 from __future__ import annotations

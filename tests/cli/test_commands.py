@@ -170,7 +170,7 @@ def test_a_resume_tells_when_the_original_config_was_edited(
     (folder / "c.yaml").write_text(CONFIG.replace("steps: 2", "steps: 5"))
     said = opro("resume", "--last")
     assert said.code == 0
-    assert "was edited since (search.steps); this run goes on with its own copy" in said.err
+    assert "was edited since (search.steps); this run keeps its own copy" in said.err
 
 
 def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:

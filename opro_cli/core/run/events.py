@@ -274,8 +274,8 @@ def _describe_problem(record: Any, error: str) -> str:
     missing = re.fullmatch("Object missing required field `(.*)`", error)
     if missing and missing[1] != "event":
         return f"{record['event']} without {missing[1]}"
-    reason, _, place = error.rpartition(" - at `$.")
-    field = place.rstrip("`").partition("[")[0]
+    reason, _, path = error.rpartition(" - at `$.")
+    field = path.rstrip("`").partition("[")[0]
     if not reason or field == "event":
         return "no event of a known kind"
     value = record[field]
