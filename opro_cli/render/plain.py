@@ -80,15 +80,16 @@ class PlainLog:
         self._retries_skipped = 0
         self._activity = Progress()
         self._outages: set[str] = set()
+        self._planned: int | None = None
 
     def begin(
         self,
         briefing: RunHeader,
-        state: RunState,  # noqa: ARG002 - an Observer's
+        state: RunState,
         activity: Progress,
     ) -> None:
         """Write what is about to run."""
-        self._activity = activity
+        self._activity, self._planned = activity, state.planned
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -107,6 +108,8 @@ class PlainLog:
                 score = _format_candidate(candidate, "train", state)
                 self._write(event.at, f"{format_origin(candidate.step)}: stopped early, {score}")
                 self._write_step_of(event.at, candidate, state)
+            case events.StepPlanned():
+                self._planned = event.samples
             case events.Proposed():
                 self._write_proposals(event, state)
             case events.LimitExceeded():
@@ -142,7 +145,8 @@ class PlainLog:
         if state.step < event.step:
             return
         candidates = state.of_step(event.step)
-        asked = pluralize(state.search.candidates_per_step, "proposal")
+        number = state.search.candidates_per_step if self._planned is None else self._planned
+        asked, self._planned = pluralize(number, "proposal"), None
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
         self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
         if candidates:  # which may have been scored while the last proposal was awaited

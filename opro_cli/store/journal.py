@@ -288,11 +288,19 @@ def check_version(path: Path, number: int, event: Event) -> None:
 
 
 def decode_tail(path: Path, number: int, tail: bytes) -> list[tuple[int, Event]]:
-    """Return the numbered event of a last line without an end; [] if the event is not whole."""
+    """Return the numbered event of a last line without an end; [] if the event is not whole.
+
+    Raises:
+        JournalError: A newer opro wrote it, or the journal has lost its beginning.
+    """
     whole = measure_whole_event(tail)
     if whole == 0 and number == 1:
         _check_not_lost(path, tail)
-    return [(number, decode_event(tail[:whole]))] if whole else []
+    if not whole:
+        return []
+    event = decode_event(tail[:whole])
+    check_version(path, number, event)
+    return [(number, event)]
 
 
 def build_damage_error(path: Path, line: int, what: str) -> JournalError:

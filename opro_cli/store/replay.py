@@ -89,9 +89,7 @@ class JournalFollower:
                 tail = file.read()
         except OSError as error:
             raise build_io_error("read", self._path, error) from error
-        for line, event in decode_tail(self._path, self._line + 1, tail):
-            check_version(self._path, line, event)
-            yield line, event
+        yield from decode_tail(self._path, self._line + 1, tail)
 
     def _decode_line(self, line: bytes, final: bool) -> Event | None:
         """Return the event; None for an empty line, and for a bad one that is read once more."""

@@ -47,6 +47,18 @@ def grid(opro: Opro, folder: Path) -> Path:
     return make_sweep(opro, folder)
 
 
+@pytest.mark.parametrize("command", [["show"], ["resume"], ["watch"]], ids=str)
+def test_a_sweep_where_a_run_is_meant_is_named_as_one(
+    opro: Opro, grid: Path, command: list[str]
+) -> None:
+    said = opro(*command, grid.name)
+    assert said.code == 2
+    assert said.err == (
+        'opro: "grid" is a sweep, and not a run\n'
+        "hint: name the run of a cell as grid/CELL; `opro diff grid` shows the whole sweep\n"
+    )
+
+
 def test_a_page_in_the_folder_of_the_sweep(opro: Opro, grid: Path) -> None:
     said = opro("report", "grid")
     assert (said.code, said.out, said.err) == (0, "runs/grid/sweep.html\n", "")

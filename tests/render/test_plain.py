@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted
+from opro_cli.core.run.events import Event, Retried, SessionEnded, SessionStarted, StepPlanned
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
 from opro_cli.render.plain import PlainLog
@@ -88,6 +88,16 @@ def test_a_step_without_news_is_said() -> None:
     session.new_lines()
     session.feed(proposal(1, 0, START, at=T0 + 1))
     assert session.new_lines() == ["[00:01] step 1: no new candidate from 1 proposal"]
+
+
+def test_a_step_of_a_strategy_with_another_number_of_proposals_has_that_number() -> None:
+    session = Session(new_run(steps=2, per_step=8, train=1))
+    session.feed(*answers(named(session.state, START), "train", 1, 0, at=T0))
+    session.feed(StepPlanned(T0 + 1, 1, 1), proposal(1, 0, "a", at=T0 + 1))
+    assert session.new_lines()[-1] == "[00:01] step 1: 1 new candidate from 1 proposal"
+    session.feed(*answers(named(session.state, "a"), "train", 1, 0, at=T0 + 2))
+    session.feed(*(proposal(2, n, START, at=T0 + 3) for n in range(8)))
+    assert session.new_lines()[-1] == "[00:03] step 2: no new candidate from 8 proposals"
 
 
 def test_dev_and_test_scores_are_said() -> None:

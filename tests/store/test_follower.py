@@ -9,7 +9,7 @@ import pytest
 
 from opro_cli.core.run.events import Event, Retried, SessionStarted
 from opro_cli.errors import JournalError
-from opro_cli.store.journal import FileJournal, encode_event
+from opro_cli.store.journal import FileJournal, encode_event, read_events
 from opro_cli.store.replay import JournalFollower, find_last_session
 from tests.store.journals import EVENTS, write
 
@@ -147,6 +147,8 @@ def test_a_newer_opro_is_refused_where_its_line_lacks_an_end(path: Path) -> None
     add(path, LINES[0] + encode_event(SessionStarted(1.0, 1, "9.0", format_version=99))[:-1])
     with pytest.raises(JournalError, match=r"events.jsonl:2: written by opro 9\.0"):
         list(JournalFollower(path).read_rest())
+    with pytest.raises(JournalError, match=r"events.jsonl:2: written by opro 9\.0"):
+        list(read_events(path))
 
 
 def test_the_present_session_is_the_last_one(path: Path) -> None:
