@@ -7,7 +7,7 @@ the gain is 5 and 10 points. Last the rare losses one by one, exactly: the large
 chances of a loss and all numbers of questions from 25 to 200.
 
 "flips" is a sign-flip permutation test, studentised or not: flips leave the sum of squares alone,
-so t grows with the sum. "ours" is `core.paired_tests.graded_difference`, and "Gaffke" its
+so t grows with the sum. "ours" is `core.stats.paired.compare_graded_scores`, and "Gaffke" its
 conservative form; "mid-p" has equal weights. No test that goes by the sample alone holds: of 50
 questions that lose everything once in twenty, one sample in thirteen shows no loss.
 """
