@@ -18,6 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+PINNED = "correct it and start a new run: this one resumes only with the part it began with"
+"""The remedy for the failure of a part from outside opro, in place of a resume."""
+
 
 class OproError(Exception):
     """A refusal that a user can read and act on.

@@ -20,7 +20,7 @@ from opro_cli.core.task.prompt import (
     format_question,
     with_demos,
 )
-from opro_cli.errors import OproError, RunError, UsageError
+from opro_cli.errors import PINNED, OproError, RunError, UsageError
 from opro_cli.ports import Grader, MeteredCall, Metric
 
 SECOND_ROUND_TOKENS = 50
@@ -139,7 +139,7 @@ class OutsideEvaluator:
             raise RunError(
                 f"task.evaluator {self.name} failed on {example.source}: "
                 f"{type(error).__name__}: {error}",
-                "correct it and start a new run: this one resumes only with the part it began with",
+                PINNED,
             ) from error
         if not isinstance(value, Evaluation):
             raise RunError(

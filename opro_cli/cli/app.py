@@ -11,6 +11,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,13 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from opro_cli import __version__
-from opro_cli.cli.boundary import print_defect, print_error, print_usage_error
+from opro_cli.cli.boundary import (
+    print_defect,
+    print_error,
+    print_full_output,
+    print_usage_error,
+    reserve_stdout,
+)
 from opro_cli.errors import Interrupted, OproError
 
 _KINDS: dict[Any, type[str | Path]] = {str: str, list[str]: str, Path: Path, list[Path]: Path}
@@ -204,8 +211,11 @@ def main() -> None:
     """Run the command line; every refusal becomes a line on stderr and an exit code."""
     # A short command ends before there is garbage, and looking for it is a tenth of its time.
     gc.set_threshold(50_000)
+    _open_closed_streams()
     try:
-        code = app(prog_name="opro", standalone_mode=False)
+        with reserve_stdout():
+            code = app(prog_name="opro", standalone_mode=False)
+        sys.stdout.flush()
     except OproError as error:
         print_error(error)
         code = error.exit_code
@@ -217,6 +227,27 @@ def main() -> None:
         # `opro runs | head`: the reader has seen enough. Keep the interpreter from flushing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        # Files are named in their errors; a stream has none.
+        code = print_defect(error) if error.filename is not None else _give_up(error)
     except Exception as error:  # noqa: BLE001 - the boundary: a defect of opro, not of its user
         code = print_defect(error)
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Give a program that was started without stdout or stderr (`>&-`) one that goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, nowhere)
+
+
+def _give_up(error: OSError) -> int:
+    """Report that the output cannot be written, and keep the interpreter from trying again."""
+    code = print_full_output(error)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    return code

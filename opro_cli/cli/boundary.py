@@ -9,8 +9,9 @@ import json
 import re
 import sys
 import traceback
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, TextIO
 
 from typer import TyperException
 
@@ -21,12 +22,29 @@ FORMAT_VERSION = 1
 """Version of every object that has none of its own; `result.json` has."""
 
 
+_reserved: list[TextIO] = []
+"""Stdout, while a command with `--json` keeps it for its one document."""
+
+
+@contextmanager
+def reserve_stdout() -> Iterator[None]:
+    """Under `--json`, send what anybody else prints to stderr: a model of the user's, say."""
+    if not _asked_for_json() or not {"-h", "--help"}.isdisjoint(sys.argv):
+        yield
+        return
+    _reserved.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _reserved.pop()
+
+
 def print_json(data: Mapping[str, Any] | list[dict[str, Any]]) -> None:
     """Print an object, or a list of objects, on stdout; each says its `format_version`."""
-    if isinstance(data, list):
-        print(json.dumps([_add_version(each) for each in data], indent=2, default=str))
-    else:
-        print(json.dumps(_add_version(data), indent=2, default=str))
+    whole = [_add_version(each) for each in data] if isinstance(data, list) else _add_version(data)
+    stream = _reserved[-1] if _reserved else sys.stdout
+    print(json.dumps(whole, indent=2, default=str), file=stream, flush=True)
 
 
 def _add_version(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +85,18 @@ def print_usage_error(error: TyperException) -> int:
     command = context.command_path if context is not None else "opro"
     print_error(UsageError(_words_of(error), f"`{command} --help` shows what it takes"))
     return error.exit_code
+
+
+def print_full_output(error: OSError) -> int:
+    """Print that stdout or stderr takes nothing more: a full disk behind `>`.
+
+    Returns:
+        The exit code.
+    """
+    hint = "make room, or send the output elsewhere; a run, if one was going, can be resumed"
+    with suppress(OSError):
+        print_error(OproError(f"the output cannot be written: {error.strerror}", hint))
+    return OproError.exit_code
 
 
 def print_defect(error: Exception) -> int:

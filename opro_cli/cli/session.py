@@ -13,7 +13,7 @@ import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import apply_gate, say
-from opro_cli.errors import Interrupted, OproError
+from opro_cli.errors import PINNED, Interrupted, OproError
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
@@ -52,7 +52,7 @@ def run_session(
         error.where = error.where or str(folder)
         if error.hint is None:
             error.hint = resume
-        elif resume not in error.hint:
+        elif error.hint != PINNED and resume not in error.hint:
             error.hint += f"; then resume with: {resume}"
         raise
     show_result(outcome.result, as_json=as_json)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -15,9 +16,9 @@ from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, SearchView
-from opro_cli.core.task.example import ChatRequest
+from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
-from opro_cli.errors import ModelError
+from opro_cli.errors import PINNED, ModelError, OproError, RunError
 from opro_cli.ports import Strategy
 
 NO_SEVERAL = frozenset({400, 422, 501})
@@ -62,10 +63,33 @@ class Proposing:
         """
         if self._plan[0] != step:
             by_sample: list[Ask | Draft] = []
-            for proposal in self.strategy.propose(self.view, step):
+            with self._blame("propose"):
+                proposals = list(self.strategy.propose(self.view, step))
+                for proposal in proposals:
+                    _check_proposal(proposal)
+            for proposal in proposals:
                 by_sample += [proposal] * (proposal.samples if isinstance(proposal, Ask) else 1)
             self._plan = step, tuple(by_sample)
         return self._plan[1]
+
+    @contextmanager
+    def _blame(self, method: str) -> Iterator[None]:
+        """Turn what a strategy from outside opro raises into a RunError that names it.
+
+        What opro's own ones raise is a defect of opro.
+        """
+        try:
+            yield
+        except OproError:
+            raise
+        except Exception as error:
+            if type(self.strategy).__module__.startswith("opro_cli."):
+                raise
+            raise RunError(
+                f"search.strategy {self.strategy.name} failed in {method}: "
+                f"{type(error).__name__}: {error}",
+                PINNED,
+            ) from error
 
     def drafts(self, step: int, samples: Sequence[int]) -> list[Proposed]:
         """Return the drafts among samples of a step, as they are recorded."""
@@ -152,15 +176,37 @@ class Proposing:
         ]
 
     def _read(self, text: str, ask: Ask) -> dict[str, Any]:
-        return self._describe_candidates(self.strategy.read(text, ask))
+        with self._blame("read"):
+            candidates = list(self.strategy.read(text, ask))
+        return self._describe_candidates(candidates)
 
     def _describe_candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:
         """Return candidates as fields of an event, without keys: they are sent to the scorer."""
-        contents = [as_content(candidate) for candidate in read]
-        forms = tuple(map(encode_form, contents))
-        rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
+        with self._blame("reject"):
+            contents = [as_content(candidate) for candidate in read]
+            forms = tuple(map(encode_form, contents))
+            rejected = tuple(self.strategy.reject(content, self.view) for content in contents)
         return {
             "instructions": tuple(self.calls.redact(content.text) for content in contents),
             "forms": forms if any(forms) else (),
             "rejected": rejected if any(rejected) else (),
         }
+
+
+def _check_proposal(proposal: object) -> None:
+    """Refuse what a strategy may not propose.
+
+    Raises:
+        TypeError: It is neither an Ask with messages nor a Draft with a content.
+    """
+    match proposal:
+        case Ask(messages=messages):
+            fine = all(isinstance(message, Message) for message in messages)
+        case Draft(content=content):
+            fine = isinstance(content, Content | str)
+        case _:
+            fine = False
+    if not fine:
+        raise TypeError(
+            f"expected an Ask of messages, or a Draft of a prompt, found {proposal!r:.60}"
+        )

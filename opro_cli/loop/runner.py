@@ -187,32 +187,45 @@ class Runner:
         candidates share what concurrency there is.
         """
         scorer, optimizer = self.settings.scorer, self.settings.optimizer
+        failures: list[BaseException] = []
+        finished = False
         async with asyncio.TaskGroup() as group:
             asking = WorkerPool(group, self._ask, scorer.at_once, self._stop.is_set)
             proposing = WorkerPool(group, self._propose, optimizer.at_once, self._stop.is_set)
-            while finished := not self._stop.is_set():
-                self._turn.clear()
-                work = plan_next(self.state, self._planned)
-                match work:
-                    case Stop(candidate, (mean, interval)):
-                        at = read_clock()
-                        self._record(Pruned(at, candidate, mean, interval.low, interval.high))
-                        continue
-                    case Propose():
-                        if self._record_plan(work):
-                            continue
-                        self._hand_out(work.meanwhile, asking)
-                        proposing.hand(self._new_calls(work))
-                    case Evaluate():
-                        self._hand_out(work.questions, asking)
-                    case Finish():
-                        break
-                await self._turn.wait()
-        failures = [pool.failure for pool in (asking, proposing) if pool.failure is not None]
+            try:
+                finished = await self._dispatch(asking, proposing)
+            except OproError as error:  # of a user's strategy, or of the disk
+                failures.append(error)
+                self._halt()  # what is in flight is waited for
+        failures += [pool.failure for pool in (asking, proposing) if pool.failure is not None]
         failures.sort(key=lambda failure: isinstance(failure, Halted))  # it only follows another
         if failures:
             raise failures[0]
         return finished
+
+    async def _dispatch(
+        self, asking: WorkerPool[Question], proposing: WorkerPool[OptimizerCall]
+    ) -> bool:
+        """Queue whatever can be asked as long as there is something; True if nothing is left."""
+        while not self._stop.is_set():
+            self._turn.clear()
+            work = plan_next(self.state, self._planned)
+            match work:
+                case Stop(candidate, (mean, interval)):
+                    at = read_clock()
+                    self._record(Pruned(at, candidate, mean, interval.low, interval.high))
+                    continue
+                case Propose():
+                    if self._record_plan(work):
+                        continue
+                    self._hand_out(work.meanwhile, asking)
+                    proposing.hand(self._new_calls(work))
+                case Evaluate():
+                    self._hand_out(work.questions, asking)
+                case Finish():
+                    return True
+            await self._turn.wait()
+        return False
 
     def _hand_out(self, questions: Sequence[Question], asking: WorkerPool[Question]) -> None:
         """Queue the questions of each candidate that has none under way.

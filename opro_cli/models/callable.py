@@ -11,8 +11,8 @@ from typing import Any
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest, cut_at_stop
 from opro_cli.core.text import replace_unsendable
-from opro_cli.errors import ModelError, UsageError
-from opro_cli.plugins import Part
+from opro_cli.errors import PINNED, ModelError, UsageError
+from opro_cli.plugins import Part, is_outside
 from opro_cli.ports import ChatModel
 
 PREFIX = "callable/"
@@ -83,15 +83,10 @@ class CallableModel:
         except ModelError:
             raise
         except Exception as error:
-            raise ModelError(
-                f"{self._name} raised {type(error).__name__}: {error}", transient=False
-            ) from error
+            raise self._fail(f"raised {type(error).__name__}: {error}") from error
         reply = Reply(answer) if isinstance(answer, str) else answer
         if not isinstance(reply, Reply):
-            raise ModelError(
-                f"{self._name}: expected a text or a Reply, found {type(answer).__name__}",
-                transient=False,
-            )
+            raise self._fail(f"returned {type(answer).__name__}, not a text or a Reply")
         return ChatReply(
             replace_unsendable(cut_at_stop(reply.text, request.stop)),
             reply.finish_reason,
@@ -99,6 +94,10 @@ class CallableModel:
             reply.usage.get("completion_tokens"),
             None,
         )
+
+    def _fail(self, what: str) -> ModelError:
+        hint = PINNED if is_outside(self._name) else None
+        return ModelError(f"{self._name} {what}", hint, transient=False)
 
     async def aclose(self) -> None:
         """Do nothing: the function is its owner's."""
@@ -129,7 +128,7 @@ class OutsideModel:
             raise
         except Exception as error:
             raise ModelError(
-                f"{self._name} raised {type(error).__name__}: {error}", transient=False
+                f"{self._name} raised {type(error).__name__}: {error}", PINNED, transient=False
             ) from error
 
     async def aclose(self) -> None:

@@ -353,6 +353,70 @@ def test_the_cells_of_a_sweep_find_the_parts_beside_its_file(folder: Path) -> No
     assert [row["status"] for row in json.loads(done.stdout)] == ["finished"] * 2
 
 
+BROKEN = {
+    "return 1 / 0": "failed in propose: ZeroDivisionError: division by zero",
+    "return None": "failed in propose: TypeError: 'NoneType' object is not iterable",
+    "return [4]": "failed in propose: TypeError: expected an Ask of messages, or a Draft of",
+    "return [Draft(None)]": "failed in propose: TypeError: expected an Ask",
+    "return [Ask(None)]": "failed in propose: TypeError: 'NoneType' object is not iterable",
+    "return [Ask(['hello'])]": "failed in propose: TypeError: expected an Ask of messages",
+    "return [Ask((Message('user', 'x'),))]": "failed in read: KeyError: 'reply'",
+}
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_broken_strategy_is_blamed_and_loses_no_answer(folder: Path, line: str) -> None:
+    broken = "class Broken(Count):\n    name = 'broken'\n\n    def propose(self, view, step):\n"
+    broken += (
+        f"        {line}\n\n    def read(self, reply, ask):\n        raise KeyError('reply')\n"
+    )
+    (folder / "parts.py").write_text(f"from opro_cli import Ask, Message\n{PARTS}\n\n{broken}")
+    config = write(folder, "python:parts:Broken", "python:parts:Near")
+    config.write_text(config.read_text() + "optimizer: {model: embedded/tiny-optimizer}\n")
+    failed = opro("optimize", str(config), "--plain", "--no-preflight", cwd=folder)
+    assert failed.returncode == 1
+    assert f"opro: search.strategy broken {BROKEN[line]}" in failed.stderr
+    assert "hint: correct it and start a new run: this one resumes only" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    events = (run_of(folder) / "events.jsonl").read_text()
+    assert events.count('"event":"answered"') == 4
+    assert '"reason":"failed"' in events
+
+
+PRINTS = """
+
+print("noise on import")
+
+
+def chatty(chat):
+    print("noise in a model")
+    return "4"
+"""
+
+
+def test_what_a_part_prints_is_not_on_the_stdout_of_json(folder: Path) -> None:
+    config = write_models(folder)
+    (folder / "parts.py").write_text((folder / "parts.py").read_text() + PRINTS)
+    config.write_text(config.read_text().replace("parts:answer", "parts:chatty"))
+    for verb in ("check", "optimize"):
+        done = opro(verb, str(config), "--json", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        json.loads(done.stdout)
+        assert "noise on import" in done.stderr
+    assert "noise in a model" in done.stderr
+
+
+def test_a_model_that_fails_is_not_said_to_resume_once_it_is_mended(folder: Path) -> None:
+    config = write_models(folder)
+    broken = (folder / "parts.py").read_text().replace('return "4"', "return None")
+    (folder / "parts.py").write_text(broken)
+    failed = opro("optimize", str(config), "--plain", "--no-preflight", cwd=folder)
+    assert failed.returncode == 1
+    assert "opro: python:parts:answer returned NoneType, not a text or a Reply\n" in failed.stderr
+    assert "hint: correct it and start a new run: this one resumes only" in failed.stderr
+    assert "opro resume" not in failed.stderr
+
+
 def install(site: Path, name: str, version: str, **points: str) -> None:
     """Make a distribution's metadata, as an installer would."""
     info = site / f"{name}-{version}.dist-info"
