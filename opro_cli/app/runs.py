@@ -36,7 +36,8 @@ def find_run(name: str, runs_dir: Path, note: Note | None = None) -> Path:
     if not folders.find_matching_runs(runs_dir, name) and folders.find_sweep(runs_dir, name):
         raise RunFolderError(
             f'"{name}" is a sweep, and not a run',
-            f"name the run of a cell as {name}/CELL; `opro diff {name}` shows the whole sweep",
+            f"name the run of a cell as {name}/CELL; `opro diff {name}` shows the whole sweep, and "
+            "`opro sweep FILE` continues it",
         )
     return folders.find_run(runs_dir, name, note)
 

@@ -26,7 +26,7 @@ from opro_cli.cli.options import (
     say,
 )
 from opro_cli.cli.session import OVER_BUDGET, name_ceiling
-from opro_cli.cli.swept import print_transfer_of, show_plan, sweep_plan
+from opro_cli.cli.swept import print_transfer_of, sweep_plan
 from opro_cli.errors import Interrupted, RunFolderError, UsageError
 
 FORMULA = tuple("=+-@＝＋－＠")
@@ -127,6 +127,8 @@ def eval_(
     """
     from opro_cli.app import evaluate as evaluating
 
+    if as_json and as_csv:
+        raise UsageError("--json and --csv: one of them")
     changes = budget or []
     if sweep is not None:
         _refuse_beside_sweep(data, prompt, file, best_of, model, limit, top != 1, split != "test")
@@ -140,7 +142,7 @@ def eval_(
         raise UsageError("missing argument DATA", "name a config or a run, or --sweep SWEEP")
     _require_rivals(prompts, fail_if)
     if dry_run:
-        show_plan(plan, as_json=as_json)
+        _show_plan(plan, as_json=as_json, as_csv=as_csv)
         return
     asked = _ask(plan, fresh=fresh, plain=plain, preflight=not no_preflight, cached=not no_cache)
     matrix = evaluating.build_matrix(prompts, asked)
@@ -179,6 +181,40 @@ def _show(matrix: Matrix, *, as_json: bool, as_csv: bool) -> None:
     from opro_cli.render.matrices import print_matrix
 
     print_matrix(matrix.prompts, matrix.columns, make_console(sys.stdout))
+
+
+def _show_plan(plan: Sequence[Cell], *, as_json: bool, as_csv: bool) -> None:
+    """Show the calls that are missing, for people or for programs."""
+    from opro_cli.app.evaluate import count_calls_left
+    from opro_cli.render.safe import printable
+    from opro_cli.render.tables import Table, make_page
+
+    rows = [
+        {
+            "dataset": cell.dataset,
+            "model": cell.model,
+            "questions": len(cell.examples["test"]),
+            "prompts": len(cell.settings.search.initial_instructions),
+            "calls": count_calls_left(cell),
+        }
+        for cell in plan
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    if as_csv:
+        _print_csv(rows)
+        return
+    page = make_page(sys.stdout)
+    figures = [(key, *(str(row[key]) for row in rows)) for key in ("questions", "prompts", "calls")]
+    room = (page.width - sum(max(map(len, column)) + 2 for column in figures) - 2) // 2
+    names = (
+        [printable(str(row[key]), max(room, 12)) for row in rows] for key in ("dataset", "model")
+    )
+    cells = zip(*names, *(column[1:] for column in figures), strict=True)
+    page.write_table(Table.build(rows[0], cells, right=range(2, 5)))
+    calls = sum(int(str(row["calls"])) for row in rows)
+    page.write_line(f"{calls:,} calls at most; answers that the cache has take none", "dim")
 
 
 def _ask(

@@ -72,18 +72,18 @@ def show(
         facts = {**result, "run_status": status, "candidates": candidates}
         print_json(facts)
     else:
-        _print(candidates, result)
+        _print(candidates, result, status)
     apply_gate([result["verdict"]], fail_if)
 
 
-def _print(candidates: list[dict[str, Any]], result: dict[str, Any]) -> None:
+def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.summary import print_result
     from opro_cli.render.tables import make_page
 
     page = make_page(sys.stdout)
     print_candidates(candidates, page, result)
-    print_result(result, page)
+    print_result(result, page, status)
 
 
 Output = Annotated[

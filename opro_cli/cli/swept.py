@@ -28,32 +28,6 @@ def sweep_plan(
     return list(prompts), list(plan)
 
 
-def show_plan(plan: Sequence[Cell], *, as_json: bool) -> None:
-    """`eval --dry-run`: the calls that are missing, for people or for programs."""
-    from opro_cli.app.evaluate import count_calls_left
-    from opro_cli.render.safe import printable
-    from opro_cli.render.tables import Table, make_page
-
-    rows = [
-        {
-            "dataset": cell.dataset,
-            "model": cell.model,
-            "questions": len(cell.examples["test"]),
-            "prompts": len(cell.settings.search.initial_instructions),
-            "calls": count_calls_left(cell),
-        }
-        for cell in plan
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    page = make_page(sys.stdout)
-    cells = [tuple(printable(str(value)) for value in row.values()) for row in rows]
-    page.write_table(Table.build(rows[0], cells, right=range(2, 5)))
-    calls = sum(int(str(row["calls"])) for row in rows)
-    page.write_line(f"{calls:,} calls at most; answers that the cache has take none", "dim")
-
-
 def print_transfer_of(name: str, runs_dir: Path) -> None:
     """After `eval --sweep`: what was asked, as a matrix of winners and targets."""
     from opro_cli.app.diff import read_report

@@ -223,6 +223,7 @@ class CellRow:
         result: As in `result.json`.
         stopped_by: The ceiling that ended it.
         calls_before: Calls of earlier sessions.
+        status_before: How the last session of its run ended, "" without one.
         finish_order: 1 for the first cell that ended in this session; 0 for all that did not.
     """
 
@@ -238,6 +239,7 @@ class CellRow:
     error: str = ""
     hint: str = ""
     calls_before: int = 0
+    status_before: str = ""
     finish_order: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -254,7 +256,7 @@ class CellRow:
         """Restore the outcome of earlier sessions from their `result.json`, if there is one."""
         if result is None:
             return
-        self.spend = result.get("spend")
+        self.spend, self.status_before = result.get("spend"), result.get("status", "")
         self.calls_before = self.calls
         if result.get("status") == "finished":
             self.status, self.result = "finished", result

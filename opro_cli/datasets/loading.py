@@ -101,7 +101,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
         except ValueError as error:
             problems.add(f"{source}: {error}")
     if empty:
-        raise DataError(f"{file}: expected rows, found none", "the file is empty")
+        raise DataError(f"{file}: expected rows, found none", "name a file that has some")
     if not examples and missing:
         raise _build_field_error(missing.most_common(1)[0][0], label, fields, reader)
     return examples

@@ -62,7 +62,9 @@ def expand_preset(name: str) -> dict[str, Any]:
     if name not in PRESETS:
         guess = nearest(name, list(PRESETS))
         meant = f' (did you mean "{guess}"?)' if guess else ""
-        raise ValueError(f"gsm8k, multiarith, aqua, bbh/TASK or mmlu/SUBJECT{meant}")
+        raise ValueError(
+            f"expected gsm8k, multiarith, aqua, bbh/TASK or mmlu/SUBJECT{meant}, found {name!r:.60}"
+        )
     family, _, member = name.partition("/")
     # "grade school math" and the task's name in words are the reference's own descriptions.
     description, answer, rows = member.replace("_", " "), "choice", family

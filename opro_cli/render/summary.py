@@ -40,13 +40,19 @@ _SKIPPED = {
 }
 
 
-def print_result(result: Data, page: Page) -> None:
-    """Print `result.json`: the verdict, start against best, the best prompt, the cost."""
-    _print_headline(result, page)
+def print_result(result: Data, page: Page, status: str = "") -> None:
+    """Print `result.json`: the verdict, start against best, the best prompt, the cost.
+
+    Args:
+        result: The content of the file.
+        page: Where to.
+        status: Of the run now, as `opro runs` has it; "" for that of the result.
+    """
+    _print_headline(result, page, status)
     start, best = result["initial"], result["best"]
     if start is not None and best is not None:
         page.write_line()
-        page.write_table(_build_scores(start, best, formats.read_scale(result)))
+        page.write_table(_build_scores(result))
         for line in _list_missed(result, start, best):
             page.write_line(line, "yellow")
     if result.get("baselines"):
@@ -72,15 +78,23 @@ def print_result(result: Data, page: Page) -> None:
         page.write_line(line, "dim")
 
 
-def _print_headline(result: Data, page: Page) -> None:
+def _print_headline(result: Data, page: Page, status: str) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     if result["status"] == "stopped":
-        word = f"stopped after {pluralize(result['steps_done'], 'step')}, {word}"
+        steps = pluralize(result["steps_done"], "step")
+        ended = status if status in ("failed", "killed") else "stopped"
+        word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
     sentence = printable(result["verdict_sentence"] or "")
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
 
 
-def _build_scores(start: Data, best: Data, scale: Scale | None) -> Table:
+def _build_scores(result: Data) -> Table:
+    """Build the table of start against best.
+
+    The change on test is a result of a whole search: before its end the two may have answered
+    different questions.
+    """
+    start, best, scale = result["initial"], result["best"], formats.read_scale(result)
     titles = (
         "split",
         f"start ({format_origin(start['step'])})",
@@ -92,7 +106,7 @@ def _build_scores(start: Data, best: Data, scale: Scale | None) -> Table:
         before, after = start["scores"].get(split), best["scores"].get(split)
         if before or after:
             change = ""
-            if before and after:
+            if before and after and (split != "test" or result["status"] == "finished"):
                 change = formats.format_change(before["mean"], after["mean"], scale)
             rows.append((split, _format_score(before, scale), _format_score(after, scale), change))
     return Table.build(titles, rows, right=(3,))
@@ -196,7 +210,7 @@ def _list_warnings(result: Data) -> Iterator[str]:
     if replies and 2 * idle >= replies:
         yield (
             f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-            "instruction in its tags: its texts are in events.jsonl"
+            "instruction; the replies are in events.jsonl"
         )
     skipped = proposals.get("skipped", {})
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]

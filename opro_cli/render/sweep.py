@@ -62,7 +62,8 @@ def format_test_scores(result: Mapping[str, Any] | None) -> tuple[str, str, str]
     if result is None or start is None or best is None:
         return NONE, NONE, NONE
     scale = formats.read_scale(result)
-    difference = formats.format_change(start, best, scale)
+    finished = result.get("status") == "finished"  # before that they may have other questions
+    difference = formats.format_change(start, best, scale) if finished else NONE
     return formats.format_mean(start, scale), formats.format_mean(best, scale), difference
 
 

@@ -190,7 +190,8 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
     data: dict[TaskSettings, Mapping[Split, Sequence[Example]]] = {}
     rows: list[dict[str, Any]] = []
     for cell in cells:
-        status = table.rows[cell.name].status
+        row = table.rows[cell.name]
+        status = row.status_before or row.status
         if status == "finished":
             rows.append({"cell": cell.name, "status": status, "total": None})
             continue

@@ -54,6 +54,11 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
         ConfigError: With all faults.
         UsageError: A file cannot be read.
     """
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file",
+            "name a sweep's file, or write one: `opro init FILE --template embedded-sweep`",
+        )
     file = read_yaml(path)
     if isinstance(file.raw, Mapping) and "task" in file.raw and "base" not in file.raw:
         raise UsageError(f"{path}: is the config of a run, not a sweep", f"`opro optimize {path}`")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +125,27 @@ def test_a_metric_that_is_gone_refuses_the_resume_before_it_begins(
     said = opro("resume", str(run))
     assert (said.code, "importing mine failed" in said.err) == (2, True)
     assert journal.read_bytes() == before
+
+
+def run_in_shell(command: str) -> subprocess.CompletedProcess[str]:
+    opro = f"{shlex.quote(sys.executable)} -m opro_cli"
+    line = command.replace("opro", opro, 1)
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", ["opro runs --json", "opro schema", "opro docs config"])
+def test_a_full_disk_behind_stdout_is_no_defect(command: str, folder: Path) -> None:
+    del folder  # the current one
+    ran = run_in_shell(f"{command} > /dev/full")
+    assert ran.returncode == 1
+    assert "the output cannot be written: No space left on device" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "defect" not in ran.stderr
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_defect(streams: str, folder: Path) -> None:
+    ran = run_in_shell(f"opro runs --runs-dir {folder} {streams}")
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -111,3 +111,12 @@ def test_a_long_name_gives_way_to_the_figures(
     assert lines[2].startswith("aaaaaaaa")
     assert "…" in lines[2]
     assert "_seed123456789   waiting" in lines[2]
+
+
+def test_a_dry_run_says_how_far_each_cell_is(opro: Opro, folder: Path) -> None:
+    finish(folder, 0)
+    (result,) = (folder / "runs/grid/seed0").glob("result.json")
+    result.write_text(result.read_text().replace('"status": "finished"', '"status": "stopped"'))
+    sweep = opro("sweep", "grid.yaml", "--dry-run", "--json").data
+    assert [cell["status"] for cell in sweep["cells"]] == ["stopped", "waiting", "waiting"]
+    assert sweep["cells"][0]["total"]["at_most"]["calls"] > 0

@@ -55,7 +55,8 @@ def test_a_sweep_where_a_run_is_meant_is_named_as_one(
     assert said.code == 2
     assert said.err == (
         'opro: "grid" is a sweep, and not a run\n'
-        "hint: name the run of a cell as grid/CELL; `opro diff grid` shows the whole sweep\n"
+        "hint: name the run of a cell as grid/CELL; `opro diff grid` shows the whole sweep, "
+        "and `opro sweep FILE` continues it\n"
     )
 
 

@@ -98,6 +98,31 @@ def test_a_stopped_run_says_so_first() -> None:
     assert first == "stopped after 1 step, no verdict: the run is not finished"
 
 
+@pytest.mark.parametrize(
+    ("status", "headline"),
+    [
+        ("running", "running, 1 step done: so far"),
+        ("failed", "failed after 1 step, no verdict: so far"),
+        ("killed", "killed after 1 step, no verdict: so far"),
+        ("stopped", "stopped after 1 step, no verdict: so far"),
+    ],
+)
+def test_a_run_without_its_end_is_called_what_it_is_now(status: str, headline: str) -> None:
+    data = result(status="stopped", verdict=None, verdict_sentence="so far", steps_done=1)
+    stream = io.StringIO()
+    print_result(data, Page(stream, 80), status)
+    assert stream.getvalue().splitlines()[0] == headline
+
+
+def test_the_change_on_test_is_that_of_a_whole_search() -> None:
+    for status, shown in (("finished", True), ("stopped", False)):
+        lines = printed(result(status=status, steps_done=1))
+        (test,) = (line for line in lines if line.startswith("test"))
+        (train,) = (line for line in lines if line.startswith("train"))
+        assert (test.split()[-1][0] in "+-") == shown
+        assert train.split()[-1][0] in "+-"
+
+
 def test_the_prompt_keeps_its_lines() -> None:
     lines = printed(result())
     at = lines.index("best prompt (step 7):")

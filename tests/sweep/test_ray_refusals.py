@@ -16,7 +16,7 @@ def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="Ray is not installed") as refused:
         RayEngine("auto")
-    assert refused.value.hint == "pip install 'opro-cli[ray]'"
+    assert refused.value.hint == "pip install 'opro-cli[ray]', or '.[ray]' in a clone"
 
 
 def test_an_address_where_nobody_listens_is_refused_at_once(

@@ -67,7 +67,8 @@ class RayEngine:
             import ray
         except ImportError:
             raise UsageError(
-                "--engine ray: Ray is not installed", "pip install 'opro-cli[ray]'"
+                "--engine ray: Ray is not installed",
+                "pip install 'opro-cli[ray]', or '.[ray]' in a clone",
             ) from None
         _require_listener(address)
         package = Path(__file__).resolve().parents[2]
