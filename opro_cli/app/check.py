@@ -14,7 +14,7 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.grading.grader import describe_grading
 from opro_cli.models.accounts import find_missing_keys, keys_not_set
-from opro_cli.models.providers import find_own_address, is_loopback
+from opro_cli.models.providers import find_base, find_own_address, find_provider, is_loopback
 from opro_cli.store.answer_file import read_cache_limit
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def check(config: Path) -> Check:
     from opro_cli.reports.costs import build_forecast
 
     settings = wiring.fill_in_new(wiring.read_config(config))
+    require_addresses(settings)
     require_prices(settings)
     folders = (config.resolve().parent,)
     data = wiring.load_data(settings, folders=folders)
@@ -103,6 +104,7 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
     Raises:
         UsageError, ModelError: Whatever is missing, before anything is spent.
     """
+    require_addresses(settings)
     require_keys(settings)
     require_servers(settings)
     require_prices(settings)
@@ -116,6 +118,22 @@ def list_missing_keys(settings: Settings) -> tuple[str, ...]:
     for each in wiring.list_deployments(settings):
         needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def require_addresses(settings: Settings) -> None:
+    """Check that each model of a server of one's own has an address.
+
+    Raises:
+        UsageError: One has none in the config nor in the environment, and there is no usual one.
+    """
+    for role, model in settings.models.items():
+        for each in model.deployments:
+            variables = find_provider(each.model).base_variables
+            if variables and find_base(each.model, each.api_base) is None:
+                raise UsageError(
+                    f"{role}.model {each.model} has no address",
+                    f"set {role}.api_base or {variables[0]}",
+                )
 
 
 def require_cache_limit(settings: Settings) -> None:

@@ -259,6 +259,7 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     """
     for problem in find_misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
+    checks.require_addresses(cell.settings)
     checks.require_keys(cell.settings)
     checks.require_prices(cell.settings)
     if cached:

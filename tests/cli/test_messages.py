@@ -17,6 +17,21 @@ _KEYS = (
 )
 
 
+@pytest.mark.parametrize("command", [["check"], ["optimize"], ["eval", "-p", "x"]], ids=str)
+def test_a_server_without_an_address_is_missed_before_there_is_a_run(
+    opro: Opro, folder: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
+    (folder / "c.yaml").write_text(CONFIG.replace("scripted/scorer", "hosted_vllm/x"))
+    said = opro(command[0], "c.yaml", *command[1:])
+    assert said.code == 2
+    assert said.err == (
+        "opro: scorer.model hosted_vllm/x has no address\n"
+        "hint: set scorer.api_base or HOSTED_VLLM_API_BASE\n"
+    )
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.parametrize(("command", "where"), [("optimize", ""), ("check", "c.yaml: ")])
 def test_two_missing_keys_are_two_lines_to_copy(
     opro: Opro, folder: Path, command: str, where: str
