@@ -90,8 +90,13 @@ def measure_whole_event(tail: bytes) -> int:
 
 
 def _decode_body(line: bytes) -> Event:
-    with suppress(ValueError, RecursionError):  # a lone surrogate; or another writer
+    try:
         return _EVENT_DECODER.decode(line)
+    except (ValueError, RecursionError):  # a lone surrogate; or another writer
+        return _decode_carefully(line)
+
+
+def _decode_carefully(line: bytes) -> Event:
     try:
         plain = _DECODER.decode(line.decode())
     except ValueError as error:
