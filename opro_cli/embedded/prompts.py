@@ -9,8 +9,6 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
-from tokenizers import Tokenizer
-
 from opro_cli.core.task.example import Message, cut_at_stop
 from opro_cli.core.text import encode_text
 from opro_cli.embedded.config import MistralConfig
@@ -89,6 +87,8 @@ class ChatFormat:
 
     def __init__(self, folder: Path) -> None:
         """Read the tokenizer; raises OSError, KeyError or ValueError for an invalid folder."""
+        from tokenizers import Tokenizer  # 8 MiB, which a worker process has no use for
+
         self.config = MistralConfig.read(folder / "config.json")
         text = (folder / "tokenizer.json").read_text(encoding="utf-8")
         try:
