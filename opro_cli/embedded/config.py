@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +22,8 @@ OPTIMIZER = CHECKPOINTS["embedded/tiny-optimizer"]
 
 def hash_weights(models: Iterable[str]) -> dict[str, str]:
     """Return the sha256 (64 hex digits) of the weights of each embedded model, by its name."""
+    import hashlib  # 4 MiB, which a worker of the embedded models has no use for
+
     digests = {}
     for name in sorted(CHECKPOINTS.keys() & set(models)):
         with (CHECKPOINTS[name] / "model.safetensors").open("rb") as file:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -156,6 +155,8 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
 
     The source does not count: the same questions in another format have the same fingerprint.
     """
+    import hashlib  # 4 MiB, which a worker of the embedded models has no use for
+
     digest = hashlib.sha256()
     for split in SPLITS:
         for example in examples.get(split, ()):
