@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from opro_cli.api import Answer as Answer
-    from opro_cli.api import Answers as Answers
     from opro_cli.api import Run as Run
     from opro_cli.api import evaluate as evaluate
     from opro_cli.api import load_run as load_run
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from opro_cli.errors import Interrupted as Interrupted
     from opro_cli.errors import ModelError as ModelError
     from opro_cli.errors import OproError as OproError
+    from opro_cli.errors import RunBusyError as RunBusyError
+    from opro_cli.errors import RunError as RunError
     from opro_cli.errors import RunFolderError as RunFolderError
     from opro_cli.errors import UsageError as UsageError
     from opro_cli.models.callable import Reply as Reply
@@ -46,9 +46,11 @@ if TYPE_CHECKING:
     from opro_cli.ports import MeteredCall as MeteredCall
     from opro_cli.ports import Metric as Metric
     from opro_cli.ports import Strategy as Strategy
+    from opro_cli.reports.recorded import Answer as Answer
+    from opro_cli.reports.recorded import Answers as Answers
 
 _HOMES = {
-    "opro_cli.api": ("Answer", "Answers", "Run", "evaluate", "load_run", "optimize"),
+    "opro_cli.api": ("Run", "evaluate", "load_run", "optimize"),
     "opro_cli.core.run.candidates": ("Scale",),
     "opro_cli.core.run.view": ("Ask", "Draft", "Failure", "SearchView"),
     "opro_cli.core.task.prompt": ("Demo", "Layout", "Prompt", "Solution"),
@@ -67,10 +69,13 @@ _HOMES = {
         "Interrupted",
         "ModelError",
         "OproError",
+        "RunBusyError",
+        "RunError",
         "RunFolderError",
         "UsageError",
     ),
     "opro_cli.models.callable": ("Reply",),
+    "opro_cli.reports.recorded": ("Answer", "Answers"),
     "opro_cli.ports": ("ChatModel", "Evaluator", "MeteredCall", "Metric", "Strategy"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

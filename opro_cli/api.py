@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,63 +24,26 @@ from opro_cli.app.given import (
     as_metric,
     as_model,
     read_plain,
+    refuse_halves,
 )
 from opro_cli.app.optimize import start_with
 from opro_cli.app.resume import check_resumable
-from opro_cli.app.session import SessionOutcome, work_on
+from opro_cli.app.session import SessionOutcome, Stopper, stop_signals_to, work_on
 from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
-from opro_cli.core.task.example import Split
+from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.datasets.loading import LoadedData
+from opro_cli.errors import UsageError
 from opro_cli.models.callable import ModelFunction
 from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
-from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.recorded import Answer, Answers, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.store.folders import find_run
 from opro_cli.store.journal import read_numbered_events
 from opro_cli.store.run_folder import read_run
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One question under one candidate, as the scorer answered it.
-
-    Attributes:
-        candidate: The candidate's id.
-        instruction: Its text.
-        step: The step that proposed it, 0 for the start.
-        split: "train", "dev" or "test".
-        question: The index of the question in its split.
-        input: The question.
-        target: The gold answer.
-        reply: What the scorer said.
-        answer: What was read from it; None when it was unreadable.
-        score: 0 to 1; None when the reply was unreadable.
-    """
-
-    candidate: str
-    instruction: str
-    step: int
-    split: Split
-    question: int
-    input: str
-    target: str
-    reply: str
-    answer: str | None
-    score: float | None
-
-
-class Answers(list[Answer]):
-    """Answers as a list, and as a table."""
-
-    def to_pandas(self) -> Any:
-        """Return a pandas DataFrame with a row an answer."""
-        import pandas
-
-        return pandas.DataFrame([asdict(answer) for answer in self])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +58,11 @@ class Run:
     """
 
     folder: Path
-    result: Mapping[str, Any]
+    result: Mapping[str, Any] = field(repr=False)
     ending: str
-    _recorded: RecordedRun
+    _recorded: RecordedRun = field(repr=False)
+    _supplied: wiring.Supplied = field(default=wiring.NOTHING_SUPPLIED, repr=False)
+    """The objects that it was begun with, for a resume in the same process."""
 
     @property
     def status(self) -> str:
@@ -160,7 +125,8 @@ class Run:
         """Work on the run until it is finished or a ceiling is reached; return it anew.
 
         Args:
-            scorer: Where the run was begun with an object in its place; the same for the others.
+            scorer: The object that the run was begun with, where that was in another process; the
+                same for the others.
             optimizer: As `scorer`.
             roles: As `scorer`, for models of further roles.
             metric: As `scorer`.
@@ -174,11 +140,13 @@ class Run:
         """
         settings = check_resumable(self.folder, budget)
         models = {"scorer": scorer, "optimizer": optimizer, **(roles or {})}
+        given = {role: as_model(model, role) for role, model in models.items() if model is not None}
+        known = self._supplied
         supplied = wiring.Supplied(
-            {role: as_model(model, role) for role, model in models.items() if model is not None},
-            as_metric(metric),
-            strategy,
-            evaluator,
+            {**known.models, **given},
+            as_metric(metric) or known.metric,
+            strategy or known.strategy,
+            evaluator or known.evaluator,
         )
         return _work(self.folder, settings, supplied, show=show)
 
@@ -273,7 +241,8 @@ def evaluate(
         budget: As of `optimize`.
         split: Which questions are asked.
         limit: How many of them, from the first on; None for all.
-        fresh: Ask all anew, whatever was answered before.
+        fresh: Ask all anew, whatever was answered before; so it is under a function without a
+            name, and under a metric that is an object.
         runs_dir: The folder of the runs; evaluations are in its folder "evals".
         show: Print progress as the command does.
 
@@ -281,7 +250,8 @@ def evaluate(
         The evaluation as a run: its `candidates` are the prompts.
     """
     texts = (prompts,) if isinstance(prompts, str) else tuple(prompts)
-    app_evaluate.refuse_halves(texts)
+    _check_questions(split, limit)
+    refuse_halves(texts)
     given = Given(task, {"scorer": scorer}, metric)
     with tempfile.TemporaryDirectory() as scratch:
         plain = given.config(config, {"budget": budget}, Path(scratch))
@@ -292,20 +262,36 @@ def evaluate(
     settings = given.without_scratch(settings)
     chosen = app_evaluate.select_questions(settings.name, settings, data.examples, split, limit)
     dataset = replace(chosen, part_folder=str(folders[0]) if folders else None)
+    fresh = fresh or given.is_nameless  # answers of another function are not its own
     (cell,) = app_evaluate.list_cells(texts, [dataset], [], Path(runs_dir), fresh=fresh)
     models = {**given.models}
     if "scorer" in models:
         models["optimizer"] = models["scorer"]  # stands in the settings, and is never asked
     supplied = wiring.Supplied(models, given.metric)
 
-    def work() -> RecordedRun:
+    run = _ask(cell, supplied, show=show)
+    return Run(cell.folder, build_result(run, finished=run.status == "finished"), run.status, run)
+
+
+def _ask(cell: app_evaluate.Cell, supplied: wiring.Supplied, *, show: bool) -> RecordedRun:
+    def work(stopper: Stopper) -> RecordedRun:
         run, _ = app_evaluate.evaluate(
-            cell, lambda: _observers(show), when_held=lambda _: None, supplied=supplied
+            cell,
+            lambda: _observers(show),
+            when_held=lambda _: None,
+            supplied=supplied,
+            stopper=stopper,
         )
         return run
 
-    run = _outside_of_loops(work)
-    return Run(cell.folder, build_result(run, finished=run.status == "finished"), run.status, run)
+    return _outside_of_loops(work)
+
+
+def _check_questions(split: Any, limit: int | None) -> None:
+    if split not in SPLITS:
+        raise UsageError(f"split: expected train, dev or test, found {split!r:.60}")
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit: expected a number of questions, found {limit!r:.60}")
 
 
 def load_run(run: str | Path, runs_dir: str | Path = "runs") -> Run:
@@ -329,7 +315,7 @@ def _work(
     preflight: bool = True,
     cached: bool = True,
 ) -> Run:
-    def work() -> SessionOutcome:
+    def work(stopper: Stopper) -> SessionOutcome:
         return work_on(
             folder,
             settings,
@@ -337,10 +323,11 @@ def _work(
             preflight=preflight,
             cached=cached,
             supplied=supplied,
+            stopper=stopper,
         )
 
     outcome = _outside_of_loops(work)
-    return Run(folder, outcome.result, outcome.ending, outcome.run)
+    return Run(folder, outcome.result, outcome.ending, outcome.run, supplied)
 
 
 def _observers(show: bool) -> list[Observer]:
@@ -351,22 +338,27 @@ def _observers(show: bool) -> list[Observer]:
     return [make_observer(plain=True)]
 
 
-def _outside_of_loops(work: Callable[[], T]) -> T:
-    """Run something that has an event loop of its own; in a thread where one runs already."""
+def _outside_of_loops(work: Callable[[Stopper], T]) -> T:
+    """Run something that has an event loop of its own; in a thread where one runs already.
+
+    Ctrl-C stops it cleanly either way.
+    """
+    stopper = Stopper()
     if not _in_a_loop():
-        return work()
+        return work(stopper)
     results: list[T] = []
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(work())
+            results.append(work(stopper))
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
             failures.append(failure)
 
     thread = threading.Thread(target=run, name="opro")
     thread.start()
-    thread.join()
+    with stop_signals_to(stopper):
+        thread.join()
     if failures:
         raise failures[0]
     return results[0]

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from opro_cli import wiring
 from opro_cli.app import check as checks
 from opro_cli.app.optimize import describe_parts
-from opro_cli.app.session import SessionOutcome, list_part_folders, work_on
+from opro_cli.app.session import SessionOutcome, Stopper, list_part_folders, work_on
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.selection import sort_best_first
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
@@ -27,16 +26,12 @@ from opro_cli.core.settings.settings import (
     Settings,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
-from opro_cli.core.text import HALF
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
-    DataError,
     RunExistsError,
     RunFolderError,
     UsageError,
-    reason_of,
 )
-from opro_cli.files import read_file
 from opro_cli.grading.grader import describe_grading
 from opro_cli.ports import Observer
 from opro_cli.reports.matrix import Matrix, build_column
@@ -134,30 +129,6 @@ def list_best(name: str, folder: Path, top: int) -> list[str]:
     return [candidate.instruction for candidate in best[:top]]
 
 
-def read_instruction(path: Path) -> str:
-    """Read the instruction in a file, whole; "-" is stdin.
-
-    Raises:
-        DataError: It cannot be read, or is not UTF-8.
-    """
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
-        return data.decode().replace("\r\n", "\n").removesuffix("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
-
-
-def refuse_halves(prompts: Iterable[str]) -> None:
-    """Raise UsageError for an instruction with half a character in it, which cannot be sent."""
-    for prompt in prompts:
-        if HALF.search(prompt):
-            raise UsageError(f"an instruction with half a character in it: {prompt!r:.60}")
-
-
 def list_cells(
     prompts: Sequence[str],
     datasets: Sequence[Dataset],
@@ -181,7 +152,6 @@ def list_cells(
     # A name that begins with a dot is no evaluation, or not yet one.
     folders = sorted(evals.glob(f"[!.]*-{'?' * _DIGITS}"), key=_read_stamp)
     known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
-    stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-" if fresh else ""
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
             settings = _build_settings(dataset.settings, model, prompts)
@@ -194,11 +164,23 @@ def list_cells(
             digest = _compute_digest(settings, examples, beside)
             if digest not in known:
                 label = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
-                known[digest] = evals / f"{label[:80]}-{stamp}{digest}"
+                known[digest] = _name_folder(evals, label[:80], digest, fresh=fresh)
             folder = known[digest]
             ceilings = apply_changes(_read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
             yield Cell(dataset.name, model, folder, settings, examples, dataset.part_folder)
+
+
+def _name_folder(evals: Path, label: str, digest: str, *, fresh: bool) -> Path:
+    """Return the folder of a new evaluation; one that is asked afresh has a second of its own."""
+    now = datetime.now(UTC)
+    folder = evals / f"{label}-{digest}"
+    while fresh:
+        folder = evals / f"{label}-{now:%Y%m%d-%H%M%S}-{digest}"
+        if not folder.exists():
+            break
+        now += timedelta(seconds=1)
+    return folder
 
 
 def _read_stamp(folder: Path) -> str:
@@ -287,6 +269,7 @@ def evaluate(
     preflight: bool = True,
     cached: bool = True,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
+    stopper: Stopper | None = None,
 ) -> tuple[RecordedRun, SessionOutcome | None]:
     """Ask what is missing of a cell.
 
@@ -299,6 +282,7 @@ def evaluate(
         preflight: Ask the model once before the questions.
         cached: Look up and keep answers.
         supplied: Parts in place of those that the settings name.
+        stopper: Stops the session as Ctrl-C does, from another thread.
 
     Returns:
         The run, and its session; None where nothing was missing.
@@ -326,6 +310,7 @@ def evaluate(
         cached=cached,
         journal=journal,
         supplied=supplied,
+        stopper=stopper,
     )
     return outcome.run, outcome
 

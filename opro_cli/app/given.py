@@ -1,21 +1,25 @@
-"""Parts of a run that a program hands over: rows, models and metrics as objects."""
+"""Parts of a run that a caller hands over: rows, models and metrics as objects, instructions."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.config.file import read_plain_config
+from opro_cli.config.file import make_paths_absolute, read_plain_config
 from opro_cli.core.settings.read import find_halves, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
-from opro_cli.errors import ConfigError
+from opro_cli.core.text import HALF
+from opro_cli.errors import ConfigError, DataError, UsageError, reason_of
+from opro_cli.files import read_file
 from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import FunctionMetric
-from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction
+from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction, OutsideModel
 from opro_cli.ports import ChatModel, Metric
 
 Section = Mapping[str, Any]
@@ -39,6 +43,8 @@ class Given:
         metric: MetricFunction | Metric | None,
     ) -> None:
         self.metric = as_metric(metric)
+        self.is_nameless = self.metric is not None
+        """Something of it is an object that another run cannot tell from another one."""
         self.models: dict[str, ChatModel] = {}
         self._rows: dict[str, Rows] = {}
         self._sections: dict[str, Any] = {}
@@ -59,7 +65,8 @@ class Given:
         if self._task:
             own["task"] = self._task
         own |= {key: value for key, value in sections.items() if value is not None}
-        whole = overlay(plain, own)
+        whole = deepcopy(overlay(plain, own))  # the caller keeps theirs
+        make_paths_absolute(whole, Path.cwd())
         for split, rows in self._rows.items():
             path = scratch / f"{split}.jsonl"
             with path.open("w", encoding="utf-8") as file:
@@ -79,14 +86,15 @@ class Given:
             return {"model": model}
         section: dict[str, Any]
         section = dict(model) if isinstance(model, Mapping) else {"model": model}
-        inner = section["model"]
-        if isinstance(inner, str):
+        inner = section.get("model")
+        if inner is None or isinstance(inner, str):
             return section
         name = section.pop("name", None)
         self.models[role] = as_model(inner, name or role)
         section["model"] = f"{PREFIX}{name or role}"
         if name is None:  # two functions may stand behind "scorer"
             section.setdefault("cache", False)
+            self.is_nameless = True
         return section
 
     def _task_section(self, task: Section | None) -> dict[str, Any]:
@@ -118,9 +126,10 @@ def read_plain(plain: Mapping[str, Any]) -> Settings:
 
 
 def as_model(model: Any, name: str) -> ChatModel:
-    """Return a model as it is, and a callable as one with this name."""
-    is_model = hasattr(model, "reply") and hasattr(model, "aclose")
-    return model if is_model else CallableModel(model, f"{PREFIX}{name}")
+    """Return a model whose exceptions are ModelErrors, and a callable as one with this name."""
+    if hasattr(model, "reply") and hasattr(model, "aclose") and not isinstance(model, type):
+        return OutsideModel(str(getattr(model, "name", name)), model, pinned=False)
+    return CallableModel(model, f"{PREFIX}{name}")
 
 
 def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:
@@ -128,3 +137,27 @@ def as_metric(metric: MetricFunction | Metric | None) -> Metric | None:
     if metric is None or hasattr(metric, "grade"):
         return metric  # type: ignore[return-value]
     return FunctionMetric(metric, str)
+
+
+def read_instruction(path: Path) -> str:
+    """Read the instruction in a file, whole; "-" is stdin.
+
+    Raises:
+        DataError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else read_file(path)
+        return data.decode().replace("\r\n", "\n").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {reason_of(error)}", "name a text file") from None
+
+
+def refuse_halves(prompts: Iterable[str]) -> None:
+    """Raise UsageError for an instruction with half a character in it, which cannot be sent."""
+    for prompt in prompts:
+        if HALF.search(prompt):
+            raise UsageError(f"an instruction with half a character in it: {prompt!r:.60}")

@@ -68,7 +68,19 @@ class SessionOutcome:
     uncached: str = ""
 
 
-def work_on(
+class Stopper:
+    """Stops a session as Ctrl-C does; nothing before it begins and once it is over."""
+
+    def __init__(self) -> None:
+        self.stop: Callable[[], object] | None = None
+
+    def __call__(self) -> None:
+        """Stop cleanly; the second time at once."""
+        if self.stop is not None:
+            self.stop()
+
+
+def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     folder: Path,
     settings: Settings,
     observers: Sequence[Observer],
@@ -78,6 +90,7 @@ def work_on(
     shared: SharedLimits | None = None,
     journal: FileJournal | None = None,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
+    stopper: Stopper | None = None,
 ) -> SessionOutcome:
     """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
 
@@ -92,11 +105,11 @@ def work_on(
         shared: Limits that other runs are under, too.
         journal: Of the run, where the caller has opened it; it is closed here.
         supplied: Parts in place of those that the settings name.
+        stopper: Stops the session as Ctrl-C does, from another thread.
 
     Raises:
         Interrupted: A second Ctrl-C.
-        ModelError: A model failed, and asking again did not help.
-        RunFolderError: Another process has the run.
+        ModelError, RunFolderError: A model failed in the end; another process has the run.
     """
     journal = journal or FileJournal(folder / "events.jsonl")
     with closing(journal):
@@ -124,13 +137,18 @@ def work_on(
         )
         trouble = parts.cache_trouble
         header = build_header(folder, settings, run, [trouble] if trouble else [])
-        outcome = _conduct(runner, parts, folder, run, header)
-        since = "" if trouble else parts.cache_trouble
-        return replace(outcome, stopped_by=runner.stopped_by, uncached=since)
+        outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
+        uncached = "" if trouble else parts.cache_trouble
+        return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
 
 
 def _conduct(
-    runner: Runner, parts: wiring.Parts, folder: Path, run: RecordedRun, header: RunHeader
+    runner: Runner,
+    parts: wiring.Parts,
+    folder: Path,
+    run: RecordedRun,
+    header: RunHeader,
+    stopper: Stopper,
 ) -> SessionOutcome:
     """Let a session run to its end, and write the result whatever happens."""
     for observer in runner.observers:
@@ -138,7 +156,7 @@ def _conduct(
     ending: Ending = "interrupted"
     failed = True
     try:
-        ending = asyncio.run(_run_until_stopped(runner, parts))
+        ending = asyncio.run(_run_until_stopped(runner, parts, stopper))
         failed = False
     except JournalError as error:
         note_failure(folder / "events.jsonl", error.message)
@@ -154,7 +172,7 @@ def _conduct(
     return outcome
 
 
-async def _run_until_stopped(runner: Runner, parts: wiring.Parts) -> Ending:
+async def _run_until_stopped(runner: Runner, parts: wiring.Parts, stopper: Stopper) -> Ending:
     """Run the search; the first signal stops it cleanly, the second cancels it."""
     task = asyncio.current_task()
     if task is None:
@@ -167,10 +185,12 @@ async def _run_until_stopped(runner: Runner, parts: wiring.Parts) -> Ending:
         else:
             runner.stop()
 
+    stopper.stop = partial(loop.call_soon_threadsafe, stop)
     try:
-        with stop_signals_to(partial(loop.call_soon_threadsafe, stop)):
+        with stop_signals_to(stopper):
             return await runner.run()
     finally:
+        stopper.stop = None
         await parts.aclose()
         if runner.shared is not None:
             await runner.shared.aclose()

@@ -261,11 +261,12 @@ def _collect_prompts(
 ) -> list[str]:
     """Return all instructions to score, each once, in the order in which they were named."""
     from opro_cli.app import evaluate as evaluating
+    from opro_cli.app.given import read_instruction, refuse_halves
 
-    prompts = dict.fromkeys((*texts, *map(evaluating.read_instruction, files)))
+    prompts = dict.fromkeys((*texts, *map(read_instruction, files)))
     for name in runs:
         prompts |= dict.fromkeys(evaluating.list_best(name, find_run(name, runs_dir), top))
-    evaluating.refuse_halves(prompts)
+    refuse_halves(prompts)
     if not prompts:
         raise UsageError("no instruction to score", "name some: --prompt, --file or --best-of RUN")
     return list(prompts)

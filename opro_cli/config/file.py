@@ -67,7 +67,7 @@ def load_config(path: Path, names: NameResolver) -> Settings:
     file = read_yaml(path)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
-    _make_paths_absolute(file.raw, path.resolve().parent)
+    make_paths_absolute(file.raw, path.resolve().parent)
     result = read_settings(file.raw, names)
     problems = list(result.problems)
     if result.settings is not None:
@@ -82,7 +82,7 @@ def read_plain_config(path: Path) -> Any:
     """Read a config file as plain data, checked as YAML only; data paths in it become absolute."""
     file = read_yaml(path)
     file.refuse(())
-    _make_paths_absolute(file.raw, path.resolve().parent)
+    make_paths_absolute(file.raw, path.resolve().parent)
     return file.raw
 
 
@@ -272,7 +272,7 @@ def _join_halves(node: yaml.Node) -> None:
         _join_halves(inner)
 
 
-def _make_paths_absolute(raw: Any, folder: Path) -> None:
+def make_paths_absolute(raw: Any, folder: Path) -> None:
     """Find data files beside the config, then in the current folder, and make them absolute.
 
     So the run depends on neither folder afterwards.

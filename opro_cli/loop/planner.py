@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.race import Race
-from opro_cli.core.run.candidates import Candidate, Estimate
+from opro_cli.core.run.candidates import SHARE, Candidate, Estimate
 from opro_cli.core.run.selection import (
     Memo,
     find_baseline,
@@ -157,7 +157,8 @@ def _list_unfinished(state: RunState) -> list[Candidate]:
 
 
 def _is_raced(state: RunState, candidate: Candidate) -> bool:
-    return bool(state.search.racing) and candidate.step > 0
+    # A race estimates shares of right answers.
+    return bool(state.search.racing) and candidate.step > 0 and state.scale == SHARE
 
 
 def _get_race(state: RunState, step: int, cache: PlannerCache) -> Race:

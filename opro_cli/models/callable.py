@@ -34,6 +34,9 @@ class Reply:
     finish_reason: str = "stop"
 
 
+_MOST_TOKENS = 10**12
+"""Above what any call takes."""
+
 Answer = str | Reply
 ModelFunction = Callable[..., Answer | Awaitable[Answer]]
 """Takes the chat, a list of {"role", "content"}, and of the keywords temperature, max_tokens, seed
@@ -77,7 +80,7 @@ class CallableModel:
             if self._is_async:
                 answer: Any = await self._function(chat, **keywords)  # type: ignore[misc]
             else:
-                answer = await asyncio.to_thread(self._function, chat, **keywords)
+                answer = await asyncio.to_thread(_call, self._function, chat, keywords)
                 if inspect.isawaitable(answer):
                     answer = await answer
         except ModelError:
@@ -87,6 +90,8 @@ class CallableModel:
         reply = Reply(answer) if isinstance(answer, str) else answer
         if not isinstance(reply, Reply):
             raise self._fail(f"returned {type(answer).__name__}, not a text or a Reply")
+        if fault := _find_fault(reply):
+            raise self._fail(f"returned a Reply whose {fault}")
         return ChatReply(
             replace_unsendable(cut_at_stop(reply.text, request.stop)),
             reply.finish_reason,
@@ -104,10 +109,17 @@ class CallableModel:
 
 
 class OutsideModel:
-    """A model from outside opro, whose unexpected exceptions become ModelErrors."""
+    """A model from outside opro, whose unexpected exceptions become ModelErrors.
 
-    def __init__(self, name: str, model: ChatModel) -> None:
+    Args:
+        name: As the config names it.
+        model: The object.
+        pinned: A resume takes the same part only.
+    """
+
+    def __init__(self, name: str, model: ChatModel, *, pinned: bool = True) -> None:
         self._name, self._model = name, model
+        self._hint = PINNED if pinned else None
 
     @property
     def name(self) -> str:
@@ -128,12 +140,38 @@ class OutsideModel:
             raise
         except Exception as error:
             raise ModelError(
-                f"{self._name} raised {type(error).__name__}: {error}", PINNED, transient=False
+                f"{self._name} raised {type(error).__name__}: {error}",
+                self._hint,
+                transient=False,
             ) from error
 
     async def aclose(self) -> None:
         """Close the model."""
         await self._model.aclose()
+
+
+def _call(function: ModelFunction, chat: Any, keywords: Mapping[str, Any]) -> Any:
+    """Call a function in a thread; a future cannot carry StopIteration, and would wait forever."""
+    try:
+        return function(chat, **keywords)
+    except StopIteration as error:
+        raise RuntimeError("the function raised StopIteration") from error
+
+
+def _find_fault(reply: Any) -> str:
+    """Return which field of a reply is not what it has to be, "" for none."""
+    if not isinstance(reply.text, str):
+        return f"text is {reply.text!r:.60}"
+    if reply.finish_reason not in ("stop", "length", "content_filter"):
+        return f'finish_reason is {reply.finish_reason!r:.60}, not "stop", "length" or so'
+    if not isinstance(reply.usage, Mapping):
+        return f"usage is {reply.usage!r:.60}, not a mapping"
+    for name, count in reply.usage.items():
+        if name not in ("prompt_tokens", "completion_tokens"):
+            return f"usage has {name!r:.60}, not prompt_tokens or completion_tokens"
+        if type(count) is not int or not 0 <= count <= _MOST_TOKENS:
+            return f"usage has {count!r:.60} {name}"
+    return ""
 
 
 def adapt_part(part: Part, key: str, settings: ModelSettings) -> ChatModel:

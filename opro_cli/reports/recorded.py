@@ -1,11 +1,11 @@
-"""A run as read from its folder, and the history in its journal beyond its state."""
+"""A run as read from its folder, its answers, and the history in its journal."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, TypeGuard
 
 from opro_cli.core.run.events import (
@@ -137,3 +137,42 @@ def _is_unreadable(event: Event) -> TypeGuard[Answered]:
     if not isinstance(event, Answered):
         return False
     return event.answer is None and not is_filtered(event.text, event.finish_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question under one candidate, as the scorer answered it.
+
+    Attributes:
+        candidate: The candidate's id.
+        instruction: Its text.
+        step: The step that proposed it, 0 for the start.
+        split: "train", "dev" or "test".
+        question: The index of the question in its split.
+        input: The question.
+        target: The gold answer.
+        reply: What the scorer said.
+        answer: What was read from it; None when it was unreadable.
+        score: 0 to 1; None when the reply was unreadable.
+    """
+
+    candidate: str
+    instruction: str
+    step: int
+    split: Split
+    question: int
+    input: str
+    target: str
+    reply: str
+    answer: str | None
+    score: float | None
+
+
+class Answers(list[Answer]):
+    """Answers as a list, and as a table."""
+
+    def to_pandas(self) -> Any:
+        """Return a pandas DataFrame with a row an answer."""
+        import pandas
+
+        return pandas.DataFrame([asdict(answer) for answer in self])

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,13 +166,95 @@ def test_prompts_are_evaluated_and_their_answers_kept(tmp_path: Path) -> None:
     def never(chat: list[dict[str, str]], seed: int) -> str:
         raise AssertionError("it was answered before")
 
-    first = opro_cli.evaluate(
-        ["Add.", "Add carefully."], task=TASK, scorer=scorer, runs_dir=tmp_path
-    )
+    named = {"model": scorer, "name": "mine"}
+    prompts = ["Add.", "Add carefully."]
+    first = opro_cli.evaluate(prompts, task=TASK, scorer=named, runs_dir=tmp_path)
     scores = {c["instruction"]: c["scores"]["test"]["mean"] for c in first.candidates}
     assert scores["Add carefully."] == 1.0 > scores["Add."]
-    again = opro_cli.evaluate("Add.", task=TASK, scorer=never, runs_dir=tmp_path)
+    named = {"model": never, "name": "mine"}
+    again = opro_cli.evaluate("Add.", task=TASK, scorer=named, runs_dir=tmp_path)
     assert again.folder == first.folder
+
+
+def test_a_function_without_a_name_never_has_the_answers_of_another(tmp_path: Path) -> None:
+    def wrong(chat: list[dict[str, str]]) -> str:
+        return "-1"
+
+    first = opro_cli.evaluate("Add carefully.", task=TASK, scorer=scorer, runs_dir=tmp_path)
+    other = opro_cli.evaluate("Add carefully.", task=TASK, scorer=wrong, runs_dir=tmp_path)
+    strict = opro_cli.evaluate(
+        "Add carefully.", task=TASK, scorer=scorer, metric=lambda *_: 0.25, runs_dir=tmp_path
+    )
+    runs = (first, other, strict)
+    assert [run.candidates[0]["scores"]["test"]["mean"] for run in runs] == [1.0, 0.0, 0.25]
+    assert len({run.folder for run in runs}) == 3
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda chat: next(iter(())), "raised RuntimeError: the function raised StopIteration"),
+        (lambda chat: None, "returned NoneType, not a text or a Reply"),
+        (lambda chat: Reply(None), "returned a Reply whose text is None"),  # type: ignore[arg-type]
+        (lambda chat: Reply("4", {"prompt_tokens": -1}), "whose usage has -1 prompt_tokens"),
+        (lambda chat: Reply("4", {"input": 3}), "whose usage has 'input', not prompt_tokens"),
+        (lambda chat: Reply("4", {}, "done"), "whose finish_reason is 'done'"),
+    ],
+)
+def test_what_a_function_may_not_do_is_a_model_error(
+    tmp_path: Path, function: Callable[[Any], Any], words: str
+) -> None:
+    with pytest.raises(opro_cli.ModelError) as caught:
+        opro_cli.evaluate("Add.", task=TASK, scorer=function, runs_dir=tmp_path)
+    assert words in caught.value.message
+
+
+def test_the_caller_keeps_its_sections_and_a_relative_file_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(json.dumps(row) + "\n" for row in ROWS)
+    Path("rows.jsonl").write_text(rows)
+    search = {"steps": 1}
+    run = opro_cli.optimize(
+        task={**TASK, "data": "rows.jsonl"},
+        scorer=scorer,
+        search=search,
+        strategy=Adverbs(),
+        budget={"calls": 3},
+    )
+    assert (search, run.ending) == ({"steps": 1}, "budget")
+    assert len(repr(run)) < 500
+    again = run.resume(budget=["calls=+2"])  # with the objects that it has
+    assert again.ending == "budget"
+    loaded = opro_cli.load_run(run.folder)
+    assert loaded.resume(scorer=scorer, strategy=Adverbs(), budget=["calls=none"]).ending
+
+
+def test_ctrl_c_within_a_running_loop_stops_the_search_cleanly(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def slow(chat: list[dict[str, str]], seed: int) -> str:
+        if asked.is_set():
+            time.sleep(0.02)
+        else:
+            asked.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        return scorer(chat, seed)
+
+    async def notebook() -> opro_cli.Run:
+        return opro_cli.optimize(
+            task=TASK, scorer=slow, optimizer=optimizer, search={"steps": 50}, runs_dir=tmp_path
+        )
+
+    run = asyncio.run(notebook())
+    assert (run.ending, run.status) == ("interrupted", "stopped")
+
+
+@pytest.mark.parametrize("wrong", [{"split": "val"}, {"limit": 0}], ids=str)
+def test_questions_that_are_none_are_a_usage_error(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(opro_cli.UsageError, match=next(iter(wrong))):
+        opro_cli.evaluate("Add.", task=TASK, scorer=scorer, runs_dir=tmp_path, **wrong)
 
 
 def test_every_public_name_is_there() -> None:

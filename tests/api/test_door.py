@@ -132,6 +132,16 @@ class Silent(Far):
 """
 
 
+@pytest.mark.parametrize("scale", ["minimise=True, bounded=False", "bounded=False"])
+def test_scores_that_are_no_shares_are_not_raced(folder: Path, scale: str) -> None:
+    loss = LOSS.replace("minimise=True, bounded=False", scale)
+    (folder / "parts.py").write_text(PARTS + loss.replace("1e300", "10"))
+    config = write(folder, "python:parts:Count", "python:parts:Far")
+    config.write_text(config.read_text().replace("steps: 2", "steps: 4"))
+    done = opro("optimize", str(config), "--plain", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_loss_is_never_good_for_want_of_a_value(folder: Path) -> None:
     (folder / "parts.py").write_text(PARTS + LOSS + SILENT)
     config = write(folder, "python:parts:Count", "python:parts:Silent")
