@@ -35,6 +35,7 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import UsageError
+from opro_cli.evaluators import OutsideEvaluator
 from opro_cli.models.callable import ModelFunction
 from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
 from opro_cli.reports.recorded import Answer, Answers, RecordedRun
@@ -146,7 +147,7 @@ class Run:
             {**known.models, **given},
             as_metric(metric) or known.metric,
             strategy or known.strategy,
-            evaluator or known.evaluator,
+            _adapt(evaluator, settings) or known.evaluator,
         )
         return _work(self.folder, settings, supplied, show=show)
 
@@ -202,6 +203,7 @@ def optimize(
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
         settings = wiring.fill_in_new(read_plain(plain))
+        evaluator = _adapt(evaluator, settings)
         read_options(strategy, settings.search.options)  # refused before there is a run
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
         data = wiring.load_data(settings, given.metric, _list_folders(config))
@@ -209,6 +211,13 @@ def optimize(
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=evaluator)
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
+
+
+def _adapt(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:
+    if evaluator is None:
+        return None
+    outside = OutsideEvaluator(evaluator.name, evaluator, pinned=False)
+    return wiring.adapt_evaluator(outside, settings)
 
 
 def _list_folders(config: str | Path | Section | None) -> tuple[Path, ...]:

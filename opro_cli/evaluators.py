@@ -116,10 +116,16 @@ class OutsideEvaluator:
 
     It needs an async method `evaluate(candidate, example, call)` that returns an Evaluation or a
     number; `roles`, `scale` and `splits` have defaults.
+
+    Args:
+        spec: As the config names it.
+        part: The object, or its class.
+        pinned: A resume takes the same part only.
     """
 
-    def __init__(self, spec: str, part: Any) -> None:
+    def __init__(self, spec: str, part: Any, *, pinned: bool = True) -> None:
         self.name = spec
+        self._hint = PINNED if pinned else None
         self._part = part() if isinstance(part, type) else part
         if not callable(getattr(self._part, "evaluate", None)):
             raise UsageError(f"task.evaluator: {spec} has no method evaluate")
@@ -139,7 +145,7 @@ class OutsideEvaluator:
             raise RunError(
                 f"task.evaluator {self.name} failed on {example.source}: "
                 f"{type(error).__name__}: {error}",
-                PINNED,
+                self._hint,
             ) from error
         if not isinstance(value, Evaluation):
             raise RunError(

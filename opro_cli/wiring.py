@@ -115,6 +115,12 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
 
 
 def _find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+    if name.startswith(SUPPLIED):
+        keyword = key.rpartition(".")[2]
+        raise UsageError(
+            f"the {keyword} of this run is an object of the program that began it",
+            f"resume it from Python: opro_cli.load_run(RUN).resume({keyword}=…)",
+        )
     part = find_part(key, group, name, [*folders, Path.cwd()])
     if part is None:
         raise UsageError(
@@ -189,12 +195,20 @@ def build_evaluator(
         shown = {} if replies is None else replies  # an empty one is filled later
         return ModelEvaluator(grader, form, task.second_round, examples, shown)
     part = _find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
-    evaluator = OutsideEvaluator(task.evaluator, part.value)
+    return adapt_evaluator(OutsideEvaluator(task.evaluator, part.value), settings)
+
+
+def adapt_evaluator(evaluator: OutsideEvaluator, settings: Settings) -> OutsideEvaluator:
+    """Return an evaluator whose models are all there.
+
+    Raises:
+        UsageError: The config lacks one.
+    """
     for role in evaluator.roles:
         if role not in settings.models:
             key = role if role == "scorer" else f"roles.{role}"
             raise UsageError(
-                f"task.evaluator {task.evaluator} asks a {role}, and the config has none",
+                f"task.evaluator {evaluator.name} asks a {role}, and the config has none",
                 f"give it a section {key} with a model",
             )
     return evaluator

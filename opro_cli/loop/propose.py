@@ -177,7 +177,10 @@ class Proposing:
 
     def _read(self, text: str, ask: Ask) -> dict[str, Any]:
         with self._blame("read"):
-            candidates = list(self.strategy.read(text, ask))
+            read = self.strategy.read(text, ask)
+            if isinstance(read, str):
+                raise TypeError("expected a sequence of candidates, found a text")
+            candidates = list(read)
         return self._describe_candidates(candidates)
 
     def _describe_candidates(self, read: Sequence[Content | str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import opro_cli
 from opro_cli import (
     Ask,
     Draft,
+    Evaluator,
     OproError,
     Reply,
     Run,
@@ -291,3 +292,26 @@ def test_a_strategy_that_is_handed_over_gets_its_options_or_refuses_them(tmp_pat
     assert not (tmp_path / "wrong").exists()
     right = {**SEARCH, "options": {"adverb": "carefully"}}
     assert search(tmp_path, strategy=Adverbs(), search=right).best == "Add carefully."
+
+
+class Judged(Evaluator):
+    name = "judged"
+    roles = ("judge",)
+
+    async def evaluate(self, candidate: Any, example: Any, call: Any) -> Any:
+        raise ValueError("no")
+
+
+def test_an_evaluator_that_asks_nobody_or_fails_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="asks a judge, and the config has none"):
+        search(tmp_path, evaluator=Judged())
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OproError, match="task.evaluator judged failed on .*: ValueError: no"):
+        search(tmp_path, evaluator=Judged(), roles={"judge": scorer})
+
+
+def test_a_resume_without_the_object_says_what_it_needs(tmp_path: Path) -> None:
+    run = search(tmp_path, strategy=Adverbs(), budget={"calls": 3})
+    with pytest.raises(UsageError, match="the strategy of this run is an object") as caught:
+        load_run(run.folder).resume(scorer=scorer, optimizer=optimizer)
+    assert "resume(strategy=…)" in str(caught.value.hint)

@@ -375,6 +375,18 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("line", BROKEN)
+def test_a_reply_read_as_a_text_is_not_taken_letter_by_letter(folder: Path) -> None:
+    text = "class Texts(Count):\n    name = 'texts'\n\n    def propose(self, view, step):\n"
+    text += "        return [Ask((Message('user', 'x'),))]\n\n    def read(self, reply, ask):\n"
+    text = f"from opro_cli import Ask, Message\n{PARTS}\n\n{text}        return 'Add.'\n"
+    (folder / "parts.py").write_text(text)
+    config = write(folder, "python:parts:Texts", "python:parts:Near")
+    config.write_text(config.read_text() + "optimizer: {model: embedded/tiny-optimizer}\n")
+    failed = opro("optimize", str(config), "--plain", "--no-preflight", cwd=folder)
+    assert failed.returncode == 1
+    assert "failed in read: TypeError: expected a sequence of candidates" in failed.stderr
+
+
 def test_a_broken_strategy_is_blamed_and_loses_no_answer(folder: Path, line: str) -> None:
     broken = "class Broken(Count):\n    name = 'broken'\n\n    def propose(self, view, step):\n"
     broken += (
