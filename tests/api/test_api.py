@@ -306,7 +306,7 @@ def test_an_evaluator_that_asks_nobody_or_fails_is_named(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="asks a judge, and the config has none"):
         search(tmp_path, evaluator=Judged())
     assert not list(tmp_path.iterdir())
-    with pytest.raises(OproError, match="task.evaluator judged failed on .*: ValueError: no"):
+    with pytest.raises(OproError, match=r"task.evaluator judged failed on .*: ValueError: no"):
         search(tmp_path, evaluator=Judged(), roles={"judge": scorer})
 
 

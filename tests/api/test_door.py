@@ -374,7 +374,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("line", BROKEN)
 def test_a_reply_read_as_a_text_is_not_taken_letter_by_letter(folder: Path) -> None:
     text = "class Texts(Count):\n    name = 'texts'\n\n    def propose(self, view, step):\n"
     text += "        return [Ask((Message('user', 'x'),))]\n\n    def read(self, reply, ask):\n"
@@ -387,6 +386,7 @@ def test_a_reply_read_as_a_text_is_not_taken_letter_by_letter(folder: Path) -> N
     assert "failed in read: TypeError: expected a sequence of candidates" in failed.stderr
 
 
+@pytest.mark.parametrize("line", BROKEN)
 def test_a_broken_strategy_is_blamed_and_loses_no_answer(folder: Path, line: str) -> None:
     broken = "class Broken(Count):\n    name = 'broken'\n\n    def propose(self, view, step):\n"
     broken += (
