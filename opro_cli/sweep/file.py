@@ -56,7 +56,7 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
     """
     if not path.exists():
         raise UsageError(
-            f"{path}: no such file",
+            f"{path}: cannot be read: No such file or directory",
             "name a sweep's file, or write one: `opro init FILE --template embedded-sweep`",
         )
     file = read_yaml(path)
