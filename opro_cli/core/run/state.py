@@ -247,8 +247,7 @@ class RunState:
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
         candidate = self._find_open_candidate(event)
         answers = candidate.answers[event.split]
-        # Only on a scale of shares is 0 the score of a wrong answer.
-        exclude = self.exclude_refused or self.scale != SHARE
+        exclude = self.exclude_refused or self.scale != SHARE  # where 0 is not the worst score
         answers.refuse(event.question, exclude=exclude, session=session, sent=sent)
         self._join_again(candidate)
 
@@ -296,10 +295,9 @@ class RunState:
         return self.spend.get(role) or RoleSpend()
 
     def _spend_of(self, role: str) -> RoleSpend:
-        spend = self.spend.get(role)
-        if spend is None:
-            spend = self.spend[role] = RoleSpend()
-        return spend
+        if role not in self.spend:
+            self.spend[role] = RoleSpend()
+        return self.spend[role]
 
     @property
     def samples(self) -> int:
