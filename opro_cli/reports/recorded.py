@@ -153,7 +153,8 @@ class Answer:
         target: The gold answer.
         reply: What the scorer said.
         answer: What was read from it; None when it was unreadable.
-        score: 0 to 1; None when the reply was unreadable.
+        score: As graded: 0 to 1, or a value on the evaluator's own scale; None when the reply was
+            unreadable.
     """
 
     candidate: str

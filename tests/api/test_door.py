@@ -137,7 +137,10 @@ def test_scores_that_are_no_shares_are_not_raced(folder: Path, scale: str) -> No
     loss = LOSS.replace("minimise=True, bounded=False", scale)
     (folder / "parts.py").write_text(PARTS + loss.replace("1e300", "10"))
     config = write(folder, "python:parts:Count", "python:parts:Far")
-    config.write_text(config.read_text().replace("steps: 2", "steps: 4"))
+    rows = [{"question": f"{n}?", "answer": str(n % 7)} for n in range(60)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    wider = config.read_text().replace("train: 4,", "train: 40,").replace("steps: 2", "steps: 4")
+    config.write_text(wider)
     done = opro("optimize", str(config), "--plain", cwd=folder)
     assert done.returncode == 0, done.stderr
 
