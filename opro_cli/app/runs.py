@@ -33,13 +33,16 @@ def find_run(name: str, runs_dir: Path, note: Note | None = None) -> Path:
     Raises:
         RunFolderError: There is no such run, or the name is a part of several.
     """
-    if not folders.find_matching_runs(runs_dir, name) and folders.find_sweep(runs_dir, name):
+    try:
+        return folders.find_run(runs_dir, name, note)
+    except RunFolderError:
+        if folders.find_sweep(runs_dir, name) is None:
+            raise
         raise RunFolderError(
             f'"{name}" is a sweep, and not a run',
             f"name the run of a cell as {name}/CELL; `opro diff {name}` shows the whole sweep, and "
             "`opro sweep FILE` continues it",
-        )
-    return folders.find_run(runs_dir, name, note)
+        ) from None
 
 
 def choose_run(verb: str, name: str | None, runs_dir: Path, *, last: bool, note: Note) -> Path:
