@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
+from opro_cli.core.draws import Random
 from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, Role, RunHeader
@@ -23,6 +24,7 @@ from opro_cli.core.task.example import (
     Message,
     Replied,
 )
+from opro_cli.core.task.problem import Instance, Reference
 from opro_cli.core.task.prompt import Content
 
 T = TypeVar("T")
@@ -238,6 +240,64 @@ class Evaluator(Protocol):
 
         Raises UsageError when the user's own code fails; exceptions of `call` pass through.
         """
+
+
+class Problem(Protocol):
+    """A problem whose solutions are texts, with values that need no model. Pure.
+
+    A class that inherits from it has defaults for all but `describe`, `start` and `value`.
+
+    Attributes:
+        name: As the config names it.
+        Options: A frozen dataclass with a default for each key of `task` beside `problem`, which
+            `draw` is then given an instance of; None for a problem that gets them as they are.
+        minimise: Lower values are better.
+    """
+
+    name: str
+    Options: type[Any] | None = None
+    minimise: bool = True
+
+    def draw(self, options: Any) -> Instance:
+        """Return an instance: JSON data, the same for equal options.
+
+        Raises:
+            ValueError: The options do not fit together; says what was expected.
+        """
+        return dict(options)
+
+    def describe(self, instance: Instance) -> str:
+        """Return the problem as the optimizer reads it: its data, and what a solution is."""
+
+    def start(self, instance: Instance) -> Sequence[str]:
+        """Return the solutions that the search starts from, at least one."""
+
+    def value(self, solution: str, instance: Instance) -> float:
+        """Return the value of a solution that `check` finds nothing wrong with."""
+
+    def check(self, solution: str, instance: Instance) -> str:  # noqa: ARG002 - a default
+        """Return why a text is no solution, as people will read it; "" for a solution."""
+        return ""
+
+    def read(self, reply: str, instance: Instance) -> str:  # noqa: ARG002 - a default
+        """Return the solution in a reply in the one form that equal solutions share; "" for none.
+
+        By default the text in the last complete <solution> tag.
+        """
+        _, opening, rest = reply.rpartition("<solution>")
+        return rest.partition("</solution>")[0].strip() if opening and "</solution>" in rest else ""
+
+    def references(self, instance: Instance) -> Sequence[Reference]:  # noqa: ARG002 - a default
+        """Return known solutions, the optimum among them where it can be found."""
+        return ()
+
+    def draw_solution(self, instance: Instance, rng: Random) -> str:
+        """Return a solution drawn blindly, for control/random."""
+        raise NotImplementedError
+
+    def improve(self, solution: str, instance: Instance, rng: Random) -> str:
+        """Return a solution near another, better if there is one, for control/local-search."""
+        raise NotImplementedError
 
 
 class Journal(Protocol):

@@ -6,6 +6,7 @@ The paper's draws need numpy's legacy generator, of which the parts in use are r
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
@@ -46,6 +47,7 @@ class LegacyStream:
             state.append(word)
         self._bits = Random()
         self._bits.setstate((3, (*state, _WORDS), None))
+        self._spare: float | None = None
 
     def choice(self, items: Sequence[T], size: int) -> list[T]:
         """Return numpy's `choice(items, size, replace=False)`; ValueError for too few items."""
@@ -56,6 +58,26 @@ class LegacyStream:
             other = self._draw(last)
             order[last], order[other] = order[other], order[last]
         return order[:size]
+
+    def uniform(self, low: float, high: float, size: int) -> list[float]:
+        """Return numpy's `uniform(low, high, size)`."""
+        return [low + (high - low) * self._bits.random() for _ in range(size)]
+
+    def normal(self, size: int) -> list[float]:
+        """Return numpy's `randn(size)`: normal deviates by the polar method, made in pairs."""
+        return [self._draw_normal() for _ in range(size)]
+
+    def _draw_normal(self) -> float:
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            return spare
+        square = 0.0
+        while not 0.0 < square < 1.0:
+            first, second = (2.0 * self._bits.random() - 1.0 for _ in range(2))
+            square = first * first + second * second
+        factor = math.sqrt(-2.0 * math.log(square) / square)
+        self._spare = factor * first
+        return factor * second
 
     def _draw(self, bound: int) -> int:
         """Return a number from 0 to `bound` (below 2**32), by masking and rejecting."""
