@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from opro_cli.core.run.candidates import Scale as Scale
     from opro_cli.core.run.view import Ask as Ask
     from opro_cli.core.run.view import Draft as Draft
+    from opro_cli.core.run.view import End as End
     from opro_cli.core.run.view import Failure as Failure
     from opro_cli.core.run.view import SearchView as SearchView
     from opro_cli.core.task.example import ChatReply as ChatReply
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from opro_cli.core.task.example import Example as Example
     from opro_cli.core.task.example import Grade as Grade
     from opro_cli.core.task.example import Message as Message
+    from opro_cli.core.task.problem import Reference as Reference
     from opro_cli.core.task.prompt import Demo as Demo
     from opro_cli.core.task.prompt import Layout as Layout
     from opro_cli.core.task.prompt import Prompt as Prompt
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from opro_cli.ports import Evaluator as Evaluator
     from opro_cli.ports import MeteredCall as MeteredCall
     from opro_cli.ports import Metric as Metric
+    from opro_cli.ports import Problem as Problem
     from opro_cli.ports import Strategy as Strategy
     from opro_cli.reports.recorded import Answer as Answer
     from opro_cli.reports.recorded import Answers as Answers
@@ -52,7 +55,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "opro_cli.api": ("Run", "evaluate", "load_run", "optimize"),
     "opro_cli.core.run.candidates": ("Scale",),
-    "opro_cli.core.run.view": ("Ask", "Draft", "Failure", "SearchView"),
+    "opro_cli.core.run.view": ("Ask", "Draft", "End", "Failure", "SearchView"),
+    "opro_cli.core.task.problem": ("Reference",),
     "opro_cli.core.task.prompt": ("Demo", "Layout", "Prompt", "Solution"),
     "opro_cli.core.task.example": (
         "ChatReply",
@@ -76,7 +80,7 @@ _HOMES = {
     ),
     "opro_cli.models.callable": ("Reply",),
     "opro_cli.reports.recorded": ("Answer", "Answers"),
-    "opro_cli.ports": ("ChatModel", "Evaluator", "MeteredCall", "Metric", "Strategy"),
+    "opro_cli.ports": ("ChatModel", "Evaluator", "MeteredCall", "Metric", "Problem", "Strategy"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

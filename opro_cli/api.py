@@ -202,7 +202,7 @@ def optimize(
             plain.setdefault("search", {})["strategy"] = f"{wiring.SUPPLIED}{strategy.name}"
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
-        settings = wiring.fill_in_new(read_plain(plain))
+        settings = wiring.fill_in_new(read_plain(plain), _list_folders(config))
         evaluator = _adapt(evaluator, settings)
         read_options(strategy, settings.search.options)  # refused before there is a run
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)

@@ -14,7 +14,7 @@ from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import Ask, Draft, SearchView
+from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import (
     ChatReply,
     ChatRequest,
@@ -26,6 +26,7 @@ from opro_cli.core.task.example import (
 )
 from opro_cli.core.task.problem import Instance, Reference
 from opro_cli.core.task.prompt import Content
+from opro_cli.errors import UsageError
 
 T = TypeVar("T")
 
@@ -174,8 +175,10 @@ class Strategy(Protocol):
     Options: type[Any] | None = None
     needs: frozenset[Need] = frozenset()
 
-    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft]:
-        """Return the proposals of a step, in the order of its samples; none is fine.
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:
+        """Return the proposals of a step, in the order of its samples, or end the search.
+
+        A step without proposals is fine.
 
         Called when the step begins, and again by a resume in the middle of it.
         """
@@ -291,13 +294,21 @@ class Problem(Protocol):
         """Return known solutions, the optimum among them where it can be found."""
         return ()
 
-    def draw_solution(self, instance: Instance, rng: Random) -> str:
-        """Return a solution drawn blindly, for control/random."""
-        raise NotImplementedError
+    def draw_solution(self, instance: Instance, rng: Random) -> str:  # noqa: ARG002 - a default
+        """Return a solution drawn blindly, for control/random.
 
-    def improve(self, solution: str, instance: Instance, rng: Random) -> str:
-        """Return a solution near another, better if there is one, for control/local-search."""
-        raise NotImplementedError
+        Raises:
+            UsageError: The problem has no such method.
+        """
+        raise UsageError(f"task.problem {self.name} has no method draw_solution")
+
+    def improve(self, solution: str, instance: Instance, rng: Random) -> str:  # noqa: ARG002
+        """Return a solution near another, better if there is one, for control/local-search.
+
+        Raises:
+            UsageError: The problem has no such method.
+        """
+        raise UsageError(f"task.problem {self.name} has no method improve")
 
 
 class Journal(Protocol):

@@ -12,15 +12,19 @@ from typing import Any
 from opro_cli.config.file import expand_search_preset, load_config
 from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.progress import Role
+from opro_cli.core.settings.models import is_computed_here, is_control
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
     ModelSettings,
     PriceSettings,
+    SearchSettings,
     Settings,
+    TaskSettings,
     is_embedded,
 )
-from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.core.task.problem import decode_problem, encode_problem
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
@@ -29,14 +33,20 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
 from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
-from opro_cli.models.accounts import build_redactor, collect_sent_keys
-from opro_cli.models.callable import adapt_part
-from opro_cli.models.providers import Provider, find_provider
-from opro_cli.plugins import Part, find_entry_point, find_part, is_offered, is_outside, load_part
-from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Strategy
+from opro_cli.models.accounts import find_capped_prices, make_redactor
+from opro_cli.models.control import ControlModel
+from opro_cli.plugins import Part, find_part, is_offered, is_outside
+from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
+from opro_cli.problems import (
+    ProblemEvaluator,
+    build_problem,
+    draw_start,
+    find_parameter_faults,
+    record_problem,
+)
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
-from opro_cli.strategies import STRATEGIES
+from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
 
 def read_config(config: Path) -> Settings:
@@ -52,12 +62,22 @@ def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
     return read_settings(plain, NAMES).settings
 
 
-def fill_in_new(settings: Settings) -> Settings:
+def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
     """Return settings with what was left open filled in as a new run has it.
 
     A run that is older than such a key keeps it open, so that it is resumed as it began.
+
+    Args:
+        settings: As the config has them.
+        folders: Where a part from outside opro is looked for first.
+
+    Raises:
+        OproError: A problem has no solutions to start from.
     """
-    search = settings.search
+    task, search = settings.task, settings.search
+    if task.problem is not None and search.initial_instructions == NEVER_GIVEN:
+        start = draw_start(task, build_problem(task.problem, folders))
+        search = replace(search, initial_instructions=start)
     if search.baselines is None:
         search = replace(search, baselines=BASELINES)
     if search.noise_check is None:
@@ -66,6 +86,9 @@ def fill_in_new(settings: Settings) -> Settings:
         search = replace(search, racing=search.rules != "paper")
     return replace(settings, search=search)
 
+
+NEVER_GIVEN = SearchSettings().initial_instructions
+"""The start of a search for prompts, which no problem has a use for."""
 
 SUPPLIED = "python:supplied:"
 """How a strategy or an evaluator is named that a program handed over as an object."""
@@ -92,6 +115,8 @@ NAMES = NameResolver(
     task_preset=expand_preset,
     search_preset=expand_search_preset,
     is_offered=is_offered,
+    problem_strategies=tuple(PROBLEM_STRATEGIES),
+    find_parameter_faults=find_parameter_faults,
 )
 
 
@@ -108,13 +133,21 @@ def build_strategy(settings: Settings, folders: Sequence[Path] = ()) -> Strategy
     name = settings.search.strategy
     if name in STRATEGIES:
         return STRATEGIES[name](settings)
-    part = _find_outside_part("search.strategy", "strategies", name, folders).value
+    if name in PROBLEM_STRATEGIES and settings.task.problem is not None:
+        problem = build_problem(settings.task.problem, folders)
+        return PROBLEM_STRATEGIES[name](settings, problem)
+    part = find_outside_part("search.strategy", "strategies", name, folders).value
     strategy: Strategy = part() if isinstance(part, type) else part
     read_options(strategy, settings.search.options)  # refused before anything is asked
     return strategy
 
 
-def _find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+def find_outside_part(key: str, group: str, name: str, folders: Sequence[Path]) -> Part:
+    """Return the part from outside opro that a key of the config names.
+
+    Raises:
+        UsageError: There is none, or it is an object of the program that began the run.
+    """
     if name.startswith(SUPPLIED):
         keyword = key.rpartition(".")[2]
         raise UsageError(
@@ -128,44 +161,6 @@ def _find_outside_part(key: str, group: str, name: str, folders: Sequence[Path])
             f"install the one that did, or name another {key}",
         )
     return part
-
-
-def find_origins_of_parts(
-    settings: Settings, folders: Sequence[Path] = ()
-) -> dict[str, dict[str, str]]:
-    """Return name and origin of each part from outside opro that a run uses, by config key.
-
-    Raises:
-        UsageError: One cannot be imported or built.
-    """
-    origins: dict[str, dict[str, str]] = {}
-    strategy, evaluator = settings.search.strategy, settings.task.evaluator
-    if strategy not in STRATEGIES and not strategy.startswith(SUPPLIED):
-        build_strategy(settings, folders)
-        part = _find_outside_part("search.strategy", "strategies", strategy, folders)
-        origins["search.strategy"] = {"name": strategy, **part.origin}
-    if evaluator != "model" and not evaluator.startswith(SUPPLIED):
-        build_evaluator(settings, (), folders)
-        part = _find_outside_part("task.evaluator", "evaluators", evaluator, folders)
-        origins["task.evaluator"] = {"name": evaluator, **part.origin}
-    kind = settings.task.answer.partition(":")[0]
-    known = (*METRICS, "python", SUPPLIED_METRIC)
-    if kind not in known and (metric := find_entry_point("metrics", kind)):
-        origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
-    for role, model in settings.models.items():
-        key, provider = f"{role}.model", model.model.partition("/")[0]
-        if is_outside(model.model):
-            part = load_part(key, model.model, [*folders, Path.cwd()])
-            adapt_part(part, key, model)
-            origins[key] = {"name": model.model, **part.origin}
-            continue
-        if provider in ("embedded", "callable") or find_provider(model.model) != Provider(
-            (provider,)
-        ):
-            continue  # opro's own
-        if backend := find_entry_point("models", provider):
-            origins[key] = {"name": model.model, **backend.origin}
-    return origins
 
 
 def build_evaluator(
@@ -189,12 +184,14 @@ def build_evaluator(
             it asks.
     """
     task = settings.task
+    if task.problem is not None:
+        return ProblemEvaluator(task.problem, build_problem(task.problem, folders))
     if task.evaluator == "model":
         form = PromptFormat(task.instruction_position, task.qa_markers)
         grader = InlineGrader(metric) if metric else build_grader(settings, folders)
         shown = {} if replies is None else replies  # an empty one is filled later
         return ModelEvaluator(grader, form, task.second_round, examples, shown)
-    part = _find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
+    part = find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
     return adapt_evaluator(OutsideEvaluator(task.evaluator, part.value), settings)
 
 
@@ -300,7 +297,7 @@ def assemble(
         strategy=strategy,
         evaluator=supplied.evaluator
         or build_evaluator(settings, examples["train"], folders, supplied.metric, replies),
-        models=build_models(settings, supplied.models, folders),
+        models=build_models(settings, supplied.models, folders, examples["train"]),
         prices=find_capped_prices(settings),
         caches=open_caches(settings) if cached else {},
         redact=make_redactor(settings),
@@ -318,14 +315,28 @@ def load_data(
         metric: In place of the one that `task.answer` names.
         folders: Where a part from outside opro is looked for first.
     """
+    task = settings.task
+    if task.problem is not None:
+        return _load_problem(task, build_problem(task.problem, folders))
     describe_grading(settings, folders)
     return load_examples(settings.task, metric or build_metric(settings, folders))
+
+
+def _load_problem(task: TaskSettings, problem: Problem) -> LoadedData:
+    """Draw the instance of a problem, the one example of its run."""
+    recorded = record_problem(task, problem)
+    examples: dict[Split, tuple[Example, ...]]
+    examples = {"train": (encode_problem(recorded),), "dev": (), "test": ()}
+    known = ", ".join(f"{each.name} {each.value:.6g}" for each in recorded.references)
+    notes = (f"problem: {recorded.name}{known and ', '}{known}",)
+    return LoadedData(examples, notes, 0, fingerprint_examples(examples))
 
 
 def build_models(
     settings: Settings,
     supplied: Mapping[Role, ChatModel] | None = None,
     folders: Sequence[Path] = (),
+    examples: Sequence[Example] = (),
 ) -> dict[Role, tuple[ChatModel, ...]]:
     """Return the model of each role, at all of its endpoints; those supplied as they are.
 
@@ -333,6 +344,7 @@ def build_models(
         settings: Of the run.
         supplied: Models in place of those that the settings name.
         folders: Where a part from outside opro is looked for first.
+        examples: Those of train, one of which is a control's problem.
     """
     built: dict[Role, tuple[ChatModel, ...]] = {}
     workers = None
@@ -345,6 +357,10 @@ def build_models(
 
             workers = workers or Workers()  # processes take memory: the same ones for all
             built[role] = (EmbeddedModel(model.model, workers),)
+        elif is_control(model.model) and settings.task.problem is not None:
+            problem = build_problem(settings.task.problem, folders)
+            instance = decode_problem(examples).instance
+            built[role] = (ControlModel(model.model, problem, instance),)
         else:
             key, searched = f"{role}.model", [*folders, Path.cwd()]
             built[role] = tuple(build_model(each, key, searched) for each in model.deployments)
@@ -373,27 +389,4 @@ def is_cached(model: ModelSettings) -> bool:
     """
     if is_outside(model.model):
         return model.cache is True
-    return model.cache is not False and not is_embedded(model.model)
-
-
-def make_redactor(settings: Settings) -> Callable[[str], str]:
-    """Build the function that removes from a model's words the keys sent to either model."""
-    sent = (collect_sent_keys(each.model, each.api_base) for each in list_deployments(settings))
-    return build_redactor(frozenset().union(*sent))
-
-
-def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
-    """Return all models at all of their endpoints."""
-    return tuple(each for model in settings.models.values() for each in model.deployments)
-
-
-def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """Return the price of each model, as far as a ceiling in dollars needs it."""
-    return {} if settings.budget.usd is None else list_prices(settings)
-
-
-def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """Return the price of each model, None where nobody knows."""
-    from opro_cli.models.accounts import find_price
-
-    return {role: find_price(model) for role, model in settings.models.items()}
+    return model.cache is not False and not is_computed_here(model.model)

@@ -10,12 +10,31 @@ from typing import TYPE_CHECKING, Any
 from opro_cli import wiring
 from opro_cli.config.file import line_of_key, read_yaml
 from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.models import is_control
+from opro_cli.core.settings.read import PROBLEM
+from opro_cli.core.settings.settings import UNUSED, Settings
 from opro_cli.errors import ModelError, UsageError
-from opro_cli.grading.grader import describe_grading
-from opro_cli.models.accounts import find_missing_keys, keys_not_set
-from opro_cli.models.providers import find_base, find_own_address, find_provider, is_loopback
+from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
+from opro_cli.metrics import METRICS
+from opro_cli.models.accounts import (
+    find_capped_prices,
+    find_missing_keys,
+    keys_not_set,
+    list_deployments,
+)
+from opro_cli.models.callable import adapt_part
+from opro_cli.models.control import ControlModel
+from opro_cli.models.providers import (
+    Provider,
+    find_base,
+    find_own_address,
+    find_provider,
+    is_loopback,
+)
+from opro_cli.plugins import find_entry_point, is_outside, load_part
+from opro_cli.problems import build_problem
 from opro_cli.store.answer_file import read_cache_limit
+from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
 if TYPE_CHECKING:
     from opro_cli.models.servers import Server
@@ -42,12 +61,12 @@ def check(config: Path) -> Check:
     """
     from opro_cli.reports.costs import build_forecast
 
-    settings = wiring.fill_in_new(wiring.read_config(config))
+    folders = (config.resolve().parent,)
+    settings = wiring.fill_in_new(wiring.read_config(config), folders)
     require_addresses(settings)
     require_prices(settings)
-    folders = (config.resolve().parent,)
     data = wiring.load_data(settings, folders=folders)
-    wiring.find_origins_of_parts(settings, folders)
+    find_origins_of_parts(settings, folders)
     strategy = wiring.build_strategy(settings, folders)
     missing = list_missing_keys(settings)
     notes = (*describe_grading(settings, folders), *data.notes)
@@ -91,7 +110,8 @@ class ExplainedConfig:
 
 def explain_config(config: Path) -> ExplainedConfig:
     """Return each key of a config, its value and its origin; nothing is read but the file."""
-    plain = convert_to_plain(wiring.fill_in_new(wiring.read_config(config)))
+    settings = wiring.fill_in_new(wiring.read_config(config), (config.resolve().parent,))
+    plain = convert_to_plain(settings)
     file = read_yaml(config)
     keys = find_origins(plain, file.raw, wiring.NAMES)
     lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
@@ -115,7 +135,7 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
 def list_missing_keys(settings: Settings) -> tuple[str, ...]:
     """Environment variables that must be set before the models can be called."""
     needed: dict[str, None] = {}
-    for each in wiring.list_deployments(settings):
+    for each in list_deployments(settings):
         needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
 
@@ -167,7 +187,7 @@ def require_servers(settings: Settings) -> None:
 
 def probe_servers(settings: Settings) -> tuple[Server, ...]:
     """The servers that the user runs; those on this machine are asked whether they are ready."""
-    models = wiring.list_deployments(settings)
+    models = list_deployments(settings)
     if not any(find_own_address(model.model, model.api_base) for model in models):
         return ()
     from opro_cli.models.servers import inspect_servers
@@ -216,7 +236,7 @@ def describe_servers(
 
 def require_prices(settings: Settings) -> None:
     """UsageError when a ceiling in dollars is set over a model of unknown price."""
-    for role, price in wiring.find_capped_prices(settings).items():
+    for role, price in find_capped_prices(settings).items():
         if price is None:
             model = settings.models[role].model
             raise UsageError(
@@ -232,3 +252,48 @@ def require_keys(settings: Settings) -> None:
     missing = list_missing_keys(settings)
     if missing:
         raise UsageError(*keys_not_set(missing))
+
+
+def find_origins_of_parts(
+    settings: Settings, folders: Sequence[Path] = ()
+) -> dict[str, dict[str, str]]:
+    """Return name and origin of each part from outside opro that a run uses, by config key.
+
+    Raises:
+        UsageError: One cannot be imported or built.
+    """
+    origins: dict[str, dict[str, str]] = {}
+    strategy, evaluator = settings.search.strategy, settings.task.evaluator
+    if settings.task.problem is not None and is_outside(settings.task.problem):
+        if is_control(settings.optimizer.model):
+            problem = build_problem(settings.task.problem, folders)
+            ControlModel(settings.optimizer.model, problem, {})  # it refuses what lacks a method
+        part = load_part("task.problem", settings.task.problem, [*folders, Path.cwd()])
+        origins["task.problem"] = {"name": part.spec, **part.origin}
+    if strategy not in {**STRATEGIES, **PROBLEM_STRATEGIES} and not strategy.startswith(
+        wiring.SUPPLIED
+    ):
+        wiring.build_strategy(settings, folders)
+        part = wiring.find_outside_part("search.strategy", "strategies", strategy, folders)
+        origins["search.strategy"] = {"name": strategy, **part.origin}
+    if evaluator not in ("model", PROBLEM) and not evaluator.startswith(wiring.SUPPLIED):
+        wiring.build_evaluator(settings, (), folders)
+        part = wiring.find_outside_part("task.evaluator", "evaluators", evaluator, folders)
+        origins["task.evaluator"] = {"name": evaluator, **part.origin}
+    kind = settings.task.answer.partition(":")[0]
+    known = (*METRICS, "python", SUPPLIED_METRIC, UNUSED)
+    if kind not in known and (metric := find_entry_point("metrics", kind)):
+        origins["task.answer"] = {"name": settings.task.answer, **metric.origin}
+    for role, model in settings.models.items():
+        key, provider = f"{role}.model", model.model.partition("/")[0]
+        if is_outside(model.model):
+            part = load_part(key, model.model, [*folders, Path.cwd()])
+            adapt_part(part, key, model)
+            origins[key] = {"name": model.model, **part.origin}
+            continue
+        listed = find_provider(model.model) != Provider((provider,))
+        if listed or provider in ("embedded", "callable", "control"):
+            continue  # opro's own
+        if backend := find_entry_point("models", provider):
+            origins[key] = {"name": model.model, **backend.origin}
+    return origins

@@ -228,7 +228,7 @@ def _compute_digest(
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": fingerprint_examples(examples),
     }
-    if parts := wiring.find_origins_of_parts(settings, folders):
+    if parts := checks.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.check import require_startable
+from opro_cli.app.check import find_origins_of_parts, require_startable
 from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData
+from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.reports.result import serialize_scale
 from opro_cli.store.run_files import digest_files
@@ -59,15 +60,15 @@ def start_with(
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
     """
-    settings = wiring.fill_in_new(settings)
-    require_startable(settings, cached=cached)
     folders = list_part_folders({"config_source": source, "part_folder": part_folder})
+    settings = wiring.fill_in_new(settings, folders)
+    require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
     identity = {
         "config_source": source,
         "part_folder": part_folder,
         "data_fingerprint": data.fingerprint,
-        "data_files": digest_files(settings.task.data),
+        "data_files": digest_files(settings.task),
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders, evaluator),
@@ -89,7 +90,7 @@ def describe_parts(
     Raises:
         UsageError: A part cannot be imported or built.
     """
-    parts: dict[str, Any] = {"parts": wiring.find_origins_of_parts(settings, folders)}
+    parts: dict[str, Any] = {"parts": find_origins_of_parts(settings, folders)}
     if evaluator is None and settings.task.evaluator != "model":
         evaluator = wiring.build_evaluator(settings, (), folders)
     if evaluator is not None and settings.search.steps:
@@ -101,8 +102,8 @@ def estimate_costs(config: Path) -> dict[str, Any]:
     """Return the cost of a run of this config, from its real data; no model is asked."""
     from opro_cli.reports import costs
 
-    settings = wiring.fill_in_new(wiring.read_config(config))
     folders = (config.resolve().parent,)
+    settings = wiring.fill_in_new(wiring.read_config(config), folders)
     examples = wiring.load_data(settings, folders=folders).examples
     strategy = wiring.build_strategy(settings, folders)
-    return costs.estimate_costs(settings, examples, strategy, wiring.list_prices(settings))
+    return costs.estimate_costs(settings, examples, strategy, list_prices(settings))

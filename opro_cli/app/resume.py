@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli import wiring
-from opro_cli.app.check import require_startable
+from opro_cli.app.check import find_origins_of_parts, require_startable
 from opro_cli.app.session import (
     hash_weights_of,
     list_part_folders,
@@ -84,7 +83,7 @@ def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None
 def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:
     """Refuse a resume under other parts from outside opro than the run began with."""
     recorded = identity.get("parts", {})
-    present = wiring.find_origins_of_parts(settings, list_part_folders(identity))
+    present = find_origins_of_parts(settings, list_part_folders(identity))
     for key, part in recorded.items():
         now = present.get(key, {})
         if now != part:

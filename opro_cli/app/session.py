@@ -31,6 +31,7 @@ from opro_cli.errors import (
 from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.ports import Observer, SharedLimits, Strategy
+from opro_cli.reports.problem import read_problem
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.folders import note_failure
@@ -256,6 +257,7 @@ def build_header(
             *notes,
         ),
         resumed=count_calls(run.state) + count_spared_calls(run.state),
+        problem=read_problem(run.settings, run.examples),
     )
 
 
@@ -265,7 +267,8 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
     if not count_calls(run.state) or not source or not Path(source).is_file():
         return ()
     try:
-        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source))))
+        folders = list_part_folders(run.identity)
+        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source)), folders))
     except OproError:
         return ()
     recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began

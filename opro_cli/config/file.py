@@ -278,7 +278,12 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
     So the run depends on neither folder afterwards.
     """
     task = raw.get("task") if isinstance(raw, dict) else None
-    data = task.get("data") if isinstance(task, dict) else None
+    if not isinstance(task, dict):
+        return
+    coordinates = task.get("coordinates")
+    if isinstance(coordinates, str) and coordinates.strip():
+        task["coordinates"] = str(_locate(Path(coordinates), folder))
+    data = task.get("data")
     if not isinstance(data, dict):
         return
     for split in ("train", "dev", "test"):
@@ -298,7 +303,7 @@ def _locate(path: Path, folder: Path) -> Path:
         return folder / path
 
 
-SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm")
+SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm", "paper-regression", "paper-tour")
 """The values of `search.preset`: settings that belong together, each with its source.
 
 All but "default" are YAML files in `search_presets/`: configs with only some keys, which the user's
@@ -322,7 +327,7 @@ def expand_search_preset(name: str, task: str | None, strategy: str | None) -> d
     text = (folder / f"{name}.yaml").read_text("utf-8")
     preset: dict[str, Any] = yaml.safe_load(text)
     named = {"task": task or "", "strategy": strategy or ""}
-    for case in preset.pop("when"):
+    for case in preset.pop("when", ()):
         conditions = {kind: case[kind] for kind in named if kind in case}
         if all(fnmatchcase(named[kind], pattern) for kind, pattern in conditions.items()):
             preset = overlay(preset, case["then"])

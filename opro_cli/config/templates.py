@@ -19,7 +19,8 @@ from opro_cli.core.sweep import SweepSettings
 from opro_cli.datasets.presets import PRESETS
 from opro_cli.errors import UsageError
 from opro_cli.metrics import METRICS
-from opro_cli.strategies import STRATEGIES
+from opro_cli.problems import PROBLEMS
+from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
 Kind = Literal["config", "sweep"]
 
@@ -28,9 +29,10 @@ def schema_text(kind: Kind) -> str:
     """Return the schema of a kind of file, as JSON."""
     names = KnownNames(
         answers=(*METRICS, "python"),
-        strategies=tuple(STRATEGIES),
+        strategies=(*STRATEGIES, *PROBLEM_STRATEGIES),
         task_presets=PRESETS,
         search_presets=SEARCH_PRESETS,
+        parameters={name: each.Options for name, each in PROBLEMS.items() if each.Options},
     )
     sweep = file_schema("An opro sweep", SweepSettings)
     schema = config_schema(names) if kind == "config" else sweep

@@ -106,7 +106,7 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
     open_dev = _list_open_questions(state, select_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
-    if state.step < state.search.steps:
+    if state.is_searching:
         return _propose(state, ())
     return _evaluate_unseen(state)
 

@@ -15,7 +15,7 @@ from opro_cli.calls.budget import read_clock
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
-from opro_cli.core.run.view import Ask, Draft, SearchView
+from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import ChatRequest, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
 from opro_cli.errors import PINNED, ModelError, OproError, RunError
@@ -53,24 +53,32 @@ class Proposing:
     strategy: Strategy
     view: SearchView
     several_at_once: bool = True
-    _plan: tuple[int, tuple[Ask | Draft, ...]] = field(default=(0, ()))
+    _plan: tuple[int, tuple[Ask | Draft, ...] | End] = field(default=(0, ()))
     """The last step that was planned, and its ask or draft for each sample."""
 
-    def plan(self, step: int) -> tuple[Ask | Draft, ...]:
-        """Return the ask or the draft of each sample of a step.
+    def plan(self, step: int) -> tuple[Ask | Draft, ...] | End:
+        """Return the ask or the draft of each sample of a step, or the end of the search.
 
         Planned once: what is scored meanwhile counts from the next step on.
         """
         if self._plan[0] != step:
             by_sample: list[Ask | Draft] = []
             with self._blame("propose"):
-                proposals = list(self.strategy.propose(self.view, step))
+                proposals = self.strategy.propose(self.view, step)
+                if isinstance(proposals, End):
+                    self._plan = step, proposals
+                    return proposals
                 for proposal in proposals:
                     _check_proposal(proposal)
-            for proposal in proposals:
-                by_sample += [proposal] * (proposal.samples if isinstance(proposal, Ask) else 1)
+                    samples = proposal.samples if isinstance(proposal, Ask) else 1
+                    by_sample += [proposal] * samples
             self._plan = step, tuple(by_sample)
         return self._plan[1]
+
+    def _find_proposal(self, step: int, sample: int) -> Ask | Draft:
+        planned = self.plan(step)
+        assert not isinstance(planned, End)  # which has no samples
+        return planned[self.view.state.find_asked_sample(sample)]
 
     @contextmanager
     def _blame(self, method: str) -> Iterator[None]:
@@ -93,7 +101,6 @@ class Proposing:
 
     def drafts(self, step: int, samples: Sequence[int]) -> list[Proposed]:
         """Return the drafts among samples of a step, as they are recorded."""
-        planned = self.plan(step)
         return [
             Proposed(
                 read_clock(),
@@ -107,20 +114,19 @@ class Proposing:
                 **self._describe_candidates([draft.content]),
             )
             for sample in samples
-            if isinstance(draft := planned[sample], Draft)
+            if isinstance(draft := self._find_proposal(step, sample), Draft)
         ]
 
     def calls_for(
         self, step: int, samples: Sequence[int], *, together: bool
     ) -> list[OptimizerCall]:
         """Return the calls for samples of a step: one for each ask, or for each sample."""
-        planned = self.plan(step)
-        asked = [sample for sample in samples if isinstance(planned[sample], Ask)]
+        proposals = ((sample, self._find_proposal(step, sample)) for sample in samples)
+        asks = [(sample, ask) for sample, ask in proposals if isinstance(ask, Ask)]
         calls = []
-        for _, group in groupby(asked, key=lambda sample: id(planned[sample])):
-            own = tuple(group)
-            ask = planned[own[0]]
-            assert isinstance(ask, Ask)
+        for _, group in groupby(asks, key=lambda pair: id(pair[1])):
+            pairs = list(group)
+            own, ask = tuple(sample for sample, _ in pairs), pairs[0][1]
             parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
             calls += [OptimizerCall(step, ask, part) for part in parts]
         return calls

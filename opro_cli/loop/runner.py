@@ -26,7 +26,7 @@ from opro_cli.core.run.events import (
 )
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import SearchView
+from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
@@ -247,9 +247,12 @@ class Runner:
 
     def _record_plan(self, work: Propose) -> bool:
         """Record what a step's plan decides without a model; True if there was anything."""
-        planned = len(self._proposing.plan(work.step))
-        if planned != self.state.samples:
-            self._record(StepPlanned(read_clock(), work.step, planned))
+        planned = self._proposing.plan(work.step)
+        if isinstance(planned, End):
+            self._record(StepPlanned(read_clock(), work.step, 0, self.redact(planned.reason)))
+            return True
+        if len(planned) != self.state.planned_samples:
+            self._record(StepPlanned(read_clock(), work.step, len(planned)))
             return True
         drafts = self._proposing.drafts(work.step, work.samples)
         if drafts:

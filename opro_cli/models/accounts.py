@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
-from opro_cli.core.settings.settings import ModelSettings, PriceSettings, is_embedded
+from opro_cli.core.run.progress import Role
+from opro_cli.core.settings.models import is_computed_here
+from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.errors import ModelError
 from opro_cli.models.providers import (
     OPENAI_HOST,
@@ -242,7 +244,7 @@ def find_price(settings: ModelSettings) -> PriceSettings | None:
     if settings.price is not None:
         return settings.price
     here = (is_on_this_machine(model.model, model.api_base) for model in settings.deployments)
-    if is_embedded(settings.model) or all(here):
+    if is_computed_here(settings.model) or all(here):
         return _FREE
     row = _find_row(settings.model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
@@ -330,3 +332,24 @@ def _load_table() -> dict[str, Any]:
     except (OSError, ValueError):
         return {}  # a litellm that keeps its prices elsewhere: they are unknown then
     return table
+
+
+def make_redactor(settings: Settings) -> Callable[[str], str]:
+    """Build the function that removes from a model's words the keys sent to either model."""
+    sent = (collect_sent_keys(each.model, each.api_base) for each in list_deployments(settings))
+    return build_redactor(frozenset().union(*sent))
+
+
+def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
+    """Return all models at all of their endpoints."""
+    return tuple(each for model in settings.models.values() for each in model.deployments)
+
+
+def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
+    """Return the price of each model, as far as a ceiling in dollars needs it."""
+    return {} if settings.budget.usd is None else list_prices(settings)
+
+
+def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
+    """Return the price of each model, None where nobody knows."""
+    return {role: find_price(model) for role, model in settings.models.items()}

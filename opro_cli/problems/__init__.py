@@ -1,1 +1,197 @@
-"""Problems that need no model, by name."""
+"""Problems that need no model: the built-in ones by name, and those from outside opro."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from opro_cli.core.run.candidates import Scale
+from opro_cli.core.settings import schema
+from opro_cli.core.settings.read import PROBLEM
+from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.task.example import Evaluation, Example
+from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
+from opro_cli.core.task.prompt import Content
+from opro_cli.errors import PINNED, ConfigError, OproError, RunError, UsageError
+from opro_cli.plugins import is_outside, load_part
+from opro_cli.ports import MeteredCall, Problem
+from opro_cli.problems.regression import Regression
+from opro_cli.problems.tour import Tour
+
+PROBLEMS: Mapping[str, type[Problem]] = {"regression": Regression, "tour": Tour}
+
+
+def build_problem(name: str, folders: Sequence[Path] = ()) -> Problem:
+    """Return the problem that `task.problem` names.
+
+    Args:
+        name: Of PROBLEMS, or python:MODULE:NAME.
+        folders: Where a part from outside opro is looked for first.
+
+    Raises:
+        UsageError: It cannot be imported, or is no Problem.
+    """
+    if name in PROBLEMS:
+        return PROBLEMS[name]()
+    part = load_part("task.problem", name, [*folders, Path.cwd()]).value
+    with _blame(name, "its making"):
+        problem: Problem = part() if isinstance(part, type) else part
+    if Problem not in type(problem).__mro__:  # which has defaults for what it leaves out
+        raise UsageError(
+            f"task.problem: {name} is no opro_cli.Problem",
+            "write it as class NAME(opro_cli.Problem), see `opro docs problems`",
+        )
+    return problem
+
+
+def find_parameter_faults(name: str, parameters: Mapping[str, Any]) -> list[schema.Problem]:
+    """Return what is wrong with the name of a problem and its parameters.
+
+    The parameters of one from outside opro are checked when it is built.
+    """
+    if is_outside(name):
+        return []
+    if name not in PROBLEMS:
+        guess = schema.nearest(name, list(PROBLEMS))
+        meant = f' (did you mean "{guess}"?)' if guess else ""
+        expected = f"expected {', '.join(PROBLEMS)} or python:MODULE:NAME{meant}"
+        found = schema.show(name)
+        return [schema.Problem(("task", "problem"), f"{expected}, found {found}", found)]
+    return _read_parameters(PROBLEMS[name](), parameters)[1]
+
+
+def draw_instance(task: TaskSettings, problem: Problem) -> Instance:
+    """Return the instance that a task describes.
+
+    Raises:
+        ConfigError: A parameter is unknown or has no sense.
+        UsageError, DataError: The parameters do not fit together, or their file.
+    """
+    options, faults = _read_parameters(problem, task.parameters)
+    if faults:
+        raise ConfigError("config", [f"{each.dotted}: {each.message}" for each in faults])
+    with _blame(str(task.problem), "draw"):
+        return problem.draw(options)
+
+
+def record_problem(task: TaskSettings, problem: Problem) -> RecordedProblem:
+    """Return the problem of a task as its run records it, with the solutions that are known."""
+    name, instance = str(task.problem), draw_instance(task, problem)
+    with _blame(name, "references"):
+        references = tuple(problem.references(instance))
+    return RecordedProblem(name, instance, references)
+
+
+def draw_start(task: TaskSettings, problem: Problem) -> tuple[str, ...]:
+    """Return the different solutions that a search starts from.
+
+    Raises:
+        UsageError: There is none, or one is no solution.
+    """
+    name, instance = str(task.problem), draw_instance(task, problem)
+    with _blame(name, "start"):
+        start = tuple(dict.fromkeys(map(str, problem.start(instance))))
+    if not start:
+        raise UsageError(f"task.problem {name}: its start has no solution", "return at least one")
+    check_solutions(start, name, problem, instance)
+    return start
+
+
+def check_solutions(
+    solutions: Sequence[str], name: str, problem: Problem, instance: Instance
+) -> None:
+    """Refuse a starting solution that is none.
+
+    Raises:
+        UsageError: Says which, and why.
+    """
+    for solution in solutions:
+        with _blame(name, "check"):
+            fault = problem.check(solution, instance)
+        if fault:
+            raise UsageError(
+                f"search.initial_instructions: {solution!r:.60} is no solution of {name}: {fault}",
+                "leave the key out to start from drawn ones",
+            )
+
+
+class ProblemEvaluator:
+    """Gives a solution its value; asks no model.
+
+    Args:
+        spec: The problem as the config names it.
+        problem: The problem.
+    """
+
+    name = PROBLEM
+    roles: Sequence[str] = ()
+    splits = False
+
+    def __init__(self, spec: str, problem: Problem) -> None:
+        self._spec, self._problem = spec, problem
+        self.scale = Scale(minimise=problem.minimise, bounded=False)
+
+    async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
+        """Return the value of a solution; a user's own code may take its time.
+
+        Raises:
+            RunError: The problem fails, or gives no number.
+        """
+        work = partial(self._value, candidate.text, decode_problem([example]).instance)
+        if is_outside(self._spec):
+            value = await call.unless_stopped(asyncio.to_thread(work))
+        else:
+            value = work()
+        return Evaluation(value, f"{value:g}")
+
+    def _value(self, solution: str, instance: Instance) -> float:
+        try:
+            value = float(self._problem.value(solution, instance))
+        except Exception as error:
+            if not is_outside(self._spec):
+                raise
+            why = f"failed in value: {type(error).__name__}: {error}"
+            raise RunError(f"task.problem {self._spec} {why}", PINNED) from error
+        if not math.isfinite(value):
+            why = f"gave {solution!r:.60} the value {value}"
+            raise RunError(f"task.problem {self._spec} {why}", "reject it in `check`")
+        return value
+
+
+def _read_parameters(
+    problem: Problem, parameters: Mapping[str, Any]
+) -> tuple[Any, list[schema.Problem]]:
+    if problem.Options is None:
+        return dict(parameters), []
+    faults: list[schema.Problem] = []
+    if not dataclasses.is_dataclass(problem.Options):
+        raise UsageError(f"task.problem: {problem.name}.Options is no dataclass")
+    try:
+        return schema.read_section(problem.Options, parameters, ("task",), faults), faults
+    except ValueError as error:  # from its own `__post_init__`
+        return None, [schema.Problem(("task",), str(error))]
+    except (TypeError, NameError) as error:
+        raise UsageError(f"task.problem: {problem.name}.Options cannot be read: {error}") from None
+
+
+@contextmanager
+def _blame(name: str, method: str) -> Iterator[None]:
+    """Turn what a problem raises into a UsageError that names it."""
+    try:
+        yield
+    except OproError:
+        raise
+    except Exception as error:
+        if not is_outside(name):
+            if isinstance(error, ValueError):
+                raise UsageError(f"task: {error}") from None
+            raise
+        raise UsageError(
+            f"task.problem {name} failed in {method}: {type(error).__name__}: {error}"
+        ) from error

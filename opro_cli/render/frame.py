@@ -12,15 +12,21 @@ from opro_cli.core.run import progress
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.state import RunState
+from opro_cli.render.problem import draw_problem
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, Work, count_missed
 from opro_cli.reports import formats
 from opro_cli.reports.formats import are_shares, format_count, format_duration, format_mean
+from opro_cli.reports.problem import list_found
 from opro_cli.reports.result import bound_unmetered, count_metered, find_excess
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _DOT = " · "
 _MIN_BEST = 4
+_TABLES = 10
+"""Lines for the tables, which a drawing leaves to them."""
+_DRAWING = 13
+"""Lines of the drawing of a problem at most."""
 MEANINGFUL = 1.0
 """Seconds after which a rate says something."""
 
@@ -34,11 +40,13 @@ def render_run(
     height: int,
     *,
     board: Scoreboard | None = None,
+    encoding: str = "utf-8",
 ) -> Text:
     """Render a frame of at most `height` lines and `width` cells.
 
     `now` is a time in seconds by the clock of `activity.started`. Passing one `board` for all
-    frames saves recounting and does not change the picture.
+    frames saves recounting and does not change the picture. A terminal of another `encoding` than
+    a Unicode one gets dots of ASCII.
     """
     board = board or Scoreboard()
     missed = count_missed([a for c in state.candidates.values() for a in c.answers.values()])
@@ -60,6 +68,12 @@ def render_run(
         *_draw_sparklines(board.measure_steps(state), width, state.scale),
         Text(),
     ]
+    if briefing.problem is not None and (room := height - len(lines) - _TABLES) > 0:
+        minimise, room = state.scale.minimise, min(_DRAWING, room)
+        found = list_found(state)
+        lines += draw_problem(
+            briefing.problem, found, width, room, minimise=minimise, encoding=encoding
+        )
     lines += _draw_tables(state, board, columns, height - len(lines))
     while lines and not lines[-1].plain:
         lines.pop()

@@ -134,22 +134,24 @@ def print_forecast(facts: Data, console: Console) -> None:
     """Print what a run would do, with the first prompt that each model would get."""
     sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
     calls, steps = format_count(facts["calls_at_most"]), format_count(facts["steps"])
+    problem = facts.get("problem")
     rows = [
         ("config", f"{facts['name']}: fine"),
-        ("scorer", facts["models"]["scorer"]),
+        *([] if problem else [("scorer", facts["models"]["scorer"])]),
         ("optimizer", facts["models"]["optimizer"]),
         *(("server", describe_server(server)) for server in facts["servers"]),
-        ("answers", facts["answer"]),
-        ("questions", sizes),
+        *([("problem", problem)] if problem else [("answers", facts["answer"])]),
+        *([] if problem else [("questions", sizes)]),
         ("calls", f"at most {calls} in {steps} steps"),
         *(("note", note) for note in facts["notes"]),
     ]
     _print_facts(((name, printable(value, _MOST_CELLS)) for name, value in rows), console)
-    _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
-    from opro_cli.render.consoles import print_lines
+    if not problem:
+        _print_prompt(console, "first prompt for the scorer", facts["scorer_prompt"])
+        from opro_cli.render.consoles import print_lines
 
-    gold = printable(facts["gold_answer"], _MOST_CELLS)
-    print_lines(console, "", [f"  gold answer: {gold}"])
+        gold = printable(facts["gold_answer"], _MOST_CELLS)
+        print_lines(console, "", [f"  gold answer: {gold}"])
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
 
 

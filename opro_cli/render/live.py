@@ -226,7 +226,9 @@ class LiveView(_LiveDrawing):
         self._attach()
 
     def _render(self, width: int, height: int) -> Text:
-        return render_run(*self._shown, self._clock(), width, height, board=self._board)
+        encoding = self._console.encoding
+        now, board = self._clock(), self._board
+        return render_run(*self._shown, now, width, height, board=board, encoding=encoding)
 
 
 class SweepLive(_LiveDrawing):

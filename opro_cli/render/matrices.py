@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.render.consoles import print_blocks, print_lines, print_table
-from opro_cli.render.safe import display_instruction, printable
+from opro_cli.render.safe import display_instruction, measure_width, printable
 from opro_cli.render.tables import (
+    MOST_CELLS,
     Block,
     Column,
     Heading,
@@ -26,6 +28,12 @@ from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_points, format_span, pluralize
 from opro_cli.reports.matrix import MatrixColumn, MatrixEntry
 from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
+from opro_cli.reports.sweeps.problem_grids import (
+    Grid,
+    GridPair,
+    build_section,
+    describe_found,
+)
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
     NOTHING,
@@ -50,13 +58,15 @@ from opro_cli.reports.sweeps.report import (
 )
 from opro_cli.reports.sweeps.winners import RULE, Transfer
 
+_GAP = 3
+"""Terminal cells between two columns, as `print_table` draws them."""
 _LEAST = 30
 """Terminal cells of a column of a matrix; what has no room goes into further tables."""
 
 
 def print_sweep(report: SweepReport, console: Console) -> None:
     """Print the mean gain, then the scores and gains behind it."""
-    print_blocks(console, _report_sweep(report))
+    print_blocks(console, _report_sweep(report, console.width))
 
 
 def format_sweep(report: SweepReport) -> str:
@@ -80,11 +90,32 @@ def format_sweep_diff(diff: SweepDiff) -> str:
     return "## Sweeps compared\n\n" + format_blocks(_report_diff(diff))
 
 
-def _report_sweep(report: SweepReport) -> Iterator[Block]:
-    yield Paragraph((describe_gain(report.gain, report.left_out),), "strong")
-    yield from _state(describe_these_tasks(report.gain), describe_counted(report.cells))
+def _report_sweep(report: SweepReport, width: int | None = None) -> Iterator[Block]:
+    """Yield the parts of a report; width: of the terminal, None for Markdown."""
+    if report.of_problems:
+        yield Paragraph((describe_found(report.problems),), "strong")
+        yield from _state(describe_counted(report.of_problems))
+    if report.searches_prompts:
+        yield Paragraph((describe_gain(report.gain, report.left_out),), "strong")
+        yield from _state(describe_these_tasks(report.gain), describe_counted(report.prompts))
     if report.left_out:
         yield _build_left_out(report)
+    yield from _report_problems(report, width)
+    if report.searches_prompts:
+        yield from _report_prompts(report)
+
+
+def _report_problems(report: SweepReport, width: int | None) -> Iterator[Block]:
+    for problem in report.problems:
+        section = build_section(problem)
+        for pair in section.pairs:
+            yield Heading(pair.title)
+            yield from _build_grids(pair, width)
+        for text in section.notes:
+            yield Paragraph((text,), "note")
+
+
+def _report_prompts(report: SweepReport) -> Iterator[Block]:
     yield Heading("test scores")
     yield _build_matrix(report)
     yield Paragraph((READ,), "note")
@@ -119,15 +150,18 @@ def _report_diff(diff: SweepDiff) -> Iterator[Block]:
     for mark, report in (("-", diff.before), ("+", diff.after)):
         name = Untrusted(report.name)
         yield Paragraph((name, f": {describe_counted(report.cells)}"), mark=mark)
-    yield Paragraph((describe_difference(diff.mean),), "strong")
-    yield from _state(describe_these_tasks(diff.mean))
+    prompts = diff.before.searches_prompts or diff.after.searches_prompts
+    if prompts:
+        yield Paragraph((describe_difference(diff.mean),), "strong")
+        yield from _state(describe_these_tasks(diff.mean))
     if diff.pairs:
-        yield Heading("best instruction of each cell, on test")
+        yield Heading(f"best {'instruction of each cell, on test' if prompts else 'values'}")
         titles = ("", "-", "+", "difference", "on")
         yield Table.build(titles, map(_list_pair, diff.pairs))
     yield from _list_only("first", diff.only_before)
     yield from _list_only("second", diff.only_after)
-    yield Paragraph((INTERVAL,), "note")
+    if prompts:
+        yield Paragraph((INTERVAL,), "note")
 
 
 def _state(*sentences: str) -> Iterator[Block]:
@@ -158,6 +192,62 @@ def _build_matrix(report: SweepReport) -> Table:
         *(_stack(format_task_mean(report.by_variant[v])) for v in variants),
     )
     return Table.build(("", *map(Untrusted, variants)), (*rows, means), least=_LEAST)
+
+
+def _build_grids(pair: GridPair, width: int | None) -> Iterator[Table]:
+    """Yield the paper's numbers beside ours where there is room, else below them."""
+    grids = [pair.ours] if pair.paper is None else [pair.ours, pair.paper]
+    table = _build_grid(grids, terminal=width is not None)
+    if width is None or _measure(table) <= width:
+        yield table
+        return
+    for grid in grids:
+        table = _build_grid([grid], terminal=True)
+        widest = max(_measure_columns(table)[1:])
+        yield table if _measure(table) <= width else replace(table, least=widest + 1)
+
+
+def _build_grid(grids: Sequence[Grid], *, terminal: bool) -> Table:
+    """Return one table of grids with the same rows; of the paper alone, only its own rows."""
+    first, *_ = grids
+    titles = [
+        _show_title(title, of_paper=grid.of_paper, terminal=terminal)
+        for grid in grids
+        for title in grid.columns
+    ]
+    rows = (
+        (
+            Untrusted(same[0].title),
+            *(_stack(cell) for row in same for cell in row.cells),
+        )
+        for same in zip(*(grid.rows for grid in grids), strict=True)
+        if len(grids) > 1 or not first.of_paper or set(same[0].cells) != {(NOTHING,)}
+    )
+    return Table.build((first.corner, *titles), rows, right=range(1, len(titles) + 1))
+
+
+def _show_title(title: str, *, of_paper: bool, terminal: bool) -> str:
+    if of_paper:
+        return f"paper:\n{title}"
+    if not terminal:
+        return Untrusted(title)
+    # A name would be the widest part of its column: it has two lines.
+    title = printable(title, MOST_CELLS)
+    return title.replace("/", "/\n", 1) if "/" in title else title.replace(" ", "\n", 1)
+
+
+def _measure(table: Table) -> int:
+    """Return the terminal cells of a line, with the gaps between the columns."""
+    columns = _measure_columns(table)
+    return sum(columns) + _GAP * (len(columns) - 1)
+
+
+def _measure_columns(table: Table) -> list[int]:
+    columns = zip([column.title for column in table.columns], *table.rows, strict=True)
+    return [
+        max(measure_width(printable(line)) for cell in cells for line in cell.split("\n"))
+        for cells in columns
+    ]
 
 
 def _stack(lines: Iterable[str]) -> str:

@@ -35,11 +35,14 @@ def format_opening(briefing: RunHeader) -> list[str]:
     """Return lines about the run, its models and its data; untrusted text is still as it came."""
     sizes = ", ".join(f"{split} {format_count(briefing.sizes.get(split, 0))}" for split in SPLITS)
     graded = "graded by" if briefing.answer.startswith("python:") else "read as"
+    about = [
+        f"  scorer {briefing.scorer}, optimizer {briefing.optimizer}",
+        f"  questions: {sizes}; answers are {graded} {briefing.answer}",
+    ]
     lines = [
         f"run {briefing.run}",
         f"  folder {briefing.folder}",
-        f"  scorer {briefing.scorer}, optimizer {briefing.optimizer}",
-        f"  questions: {sizes}; answers are {graded} {briefing.answer}",
+        *([f"  optimizer {briefing.optimizer}"] if briefing.problem else about),
         *(f"  note: {note}" for note in briefing.notes),
     ]
     if briefing.resumed:
@@ -80,7 +83,8 @@ class PlainLog:
         self._retries_skipped = 0
         self._activity = Progress()
         self._outages: set[str] = set()
-        self._planned: int | None = None
+        self._proposals = 0
+        """Of the present step."""
 
     def begin(
         self,
@@ -89,7 +93,7 @@ class PlainLog:
         activity: Progress,
     ) -> None:
         """Write what is about to run."""
-        self._activity, self._planned = activity, state.planned
+        self._activity, self._proposals = activity, len(state.proposals.arrived)
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -109,7 +113,8 @@ class PlainLog:
                 self._write(event.at, f"{format_origin(candidate.step)}: stopped early, {score}")
                 self._write_step_of(event.at, candidate, state)
             case events.StepPlanned():
-                self._planned = event.samples
+                if event.ended:
+                    self._write(event.at, f"search ended: {printable(event.ended, _ERROR)}")
             case events.Proposed():
                 self._write_proposals(event, state)
             case events.LimitExceeded():
@@ -142,11 +147,11 @@ class PlainLog:
             self._write_step_of(event.at, candidate, state)
 
     def _write_proposals(self, event: events.Proposed, state: RunState) -> None:
+        self._proposals += 1
         if state.step < event.step:
             return
         candidates = state.of_step(event.step)
-        number = state.search.candidates_per_step if self._planned is None else self._planned
-        asked, self._planned = pluralize(number, "proposal"), None
+        asked, self._proposals = pluralize(self._proposals, "proposal"), 0
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
         self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
         if candidates:  # which may have been scored while the last proposal was awaited

@@ -167,7 +167,7 @@ class Scoreboard:
 
     def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
         # Until the search is over, only those that `eval_interval` picked have dev scores.
-        on_dev = state.step == state.search.steps and state.is_scored(candidate, "dev")
+        on_dev = not state.is_searching and state.is_scored(candidate, "dev")
         score = self.get_score(candidate, "dev" if on_dev else "train")
         mean = score.mean if score else 0.0
         return (not on_dev, -mean, candidate.step, len(candidate.instruction))
@@ -217,7 +217,7 @@ class Scoreboard:
         waits_for_dev = state.sizes["dev"] and not all(state.is_scored(c, "dev") for c in due)
         if waits_for_dev and all(map(state.is_done, candidates)):
             return self._count(f"step {state.step} on dev", state, due, "dev")
-        proposing = state.step < state.search.steps and (
+        proposing = state.is_searching and (
             bool(state.proposals.arrived) or all(map(state.is_done, candidates))
         )
         if proposing:

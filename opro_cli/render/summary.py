@@ -9,6 +9,7 @@ from opro_cli.render.safe import display_instruction, format_origin, printable, 
 from opro_cli.render.tables import Page, Table
 from opro_cli.reports import formats
 from opro_cli.reports.formats import (
+    compute_gap,
     describe_disagreement,
     describe_excess,
     format_unmetered,
@@ -48,9 +49,12 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page: Where to.
         status: Of the run now, as `opro runs` has it; "" for that of the result.
     """
+    start, best, problem = result["initial"], result["best"], result.get("problem")
     _print_headline(result, page, status)
-    start, best = result["initial"], result["best"]
-    if start is not None and best is not None:
+    if problem and start is not None and best is not None:
+        page.write_line()
+        page.write_table(_build_values(problem, result))
+    elif start is not None and best is not None:
         page.write_line()
         page.write_table(_build_scores(result))
         for line in _list_missed(result, start, best):
@@ -72,7 +76,7 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page.write_line(line, "yellow")
     if best is not None:
         page.write_line()
-        _print_prompt(best, start, page)
+        _print_prompt(best, start, page, "solution" if problem else "prompt")
     page.write_line()
     for line in _list_costs(result):
         page.write_line(line, "dim")
@@ -80,12 +84,56 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
 
 def _print_headline(result: Data, page: Page, status: str) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
+    sentence = result["verdict_sentence"] or ""
+    if problem := result.get("problem"):
+        word, style, sentence = _describe_find(problem)
     if result["status"] == "stopped":
         steps = pluralize(result["steps_done"], "step")
         ended = status if status in ("failed", "killed") else "stopped"
         word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
-    sentence = printable(result["verdict_sentence"] or "")
+    sentence = printable(sentence)
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
+
+
+def _describe_find(problem: Data) -> tuple[str, str, str]:
+    """Return the headline of a search for solutions: a word, its style, a sentence."""
+    ended = f"search ended: {problem['ended']}" if problem["ended"] else ""
+    if found := problem["found"]:
+        solutions = pluralize(found["solutions"], "different solution")
+        when = f"in step {found['step']}, after {solutions}" if found["step"] else "at the start"
+        return "optimum found", "bold green", when
+    if problem["gap"] is None:
+        return "optimum not known", "bold yellow", ended
+    if problem["gap"] < 0:
+        return "no solution", "bold red", "what has a value better than the optimum's is none"
+    return "optimum not found", "bold yellow", ended
+
+
+def _build_values(problem: Data, result: Data) -> Table:
+    """Build the table of the start, the best and what else is known, with values and gaps."""
+    scale = formats.read_scale(result)
+    optimum = next((e["value"] for e in problem["references"] if e["name"] == "optimum"), None)
+    start, best = result["initial"], result["best"]
+    rows = [
+        (f"{name} ({format_origin(each['step'])})", _get_value(each, scale))
+        for name, each in (("start", start), ("best", best))
+    ]
+    rows += [(each["name"], each["value"]) for each in problem["references"]]
+    return Table.build(
+        ("", "value", "above the optimum"),
+        [(name, formats.format_number(value), _format_gap(value, optimum)) for name, value in rows],
+        right=(1, 2),
+    )
+
+
+def _get_value(candidate: Data, scale: Scale | None) -> float:
+    mean: float = candidate["scores"]["train"]["mean"]
+    return -mean if scale is not None and scale.minimise else mean
+
+
+def _format_gap(value: float, optimum: float | None) -> str:
+    gap = None if optimum is None else compute_gap(value, optimum)
+    return "-" if gap is None else f"{100 * gap:.1f} %"
 
 
 def _build_scores(result: Data) -> Table:
@@ -208,9 +256,10 @@ def _list_warnings(result: Data) -> Iterator[str]:
     proposals = result.get("proposals", {})  # a result of an older opro lacks it
     replies, idle = proposals.get("replies", 0), proposals.get("nothing_new", 0)
     if replies and 2 * idle >= replies:
+        new = "solution" if result.get("problem") else "instruction"
         yield (
             f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-            "instruction; the replies are in events.jsonl"
+            f"{new}; the replies are in events.jsonl"
         )
     skipped = proposals.get("skipped", {})
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
@@ -218,9 +267,9 @@ def _list_warnings(result: Data) -> Iterator[str]:
         yield f"proposals not scored: {', '.join(reasons)}"
 
 
-def _print_prompt(best: Data, start: Data | None, page: Page) -> None:
+def _print_prompt(best: Data, start: Data | None, page: Page, kind: str = "prompt") -> None:
     same = start is not None and start["instruction"] == best["instruction"]
-    name = "best prompt, still the one it started with" if same else "best prompt"
+    name = f"best {kind}, still the one it started with" if same else f"best {kind}"
     page.write_line(f"{name} ({format_origin(best['step'])}):", "bold")
     if not best["instruction"]:
         page.write_line(display_instruction(""), "dim")
@@ -242,9 +291,9 @@ def _list_costs(result: Data) -> list[str]:
         calls += f" · {formats.format_count(spend['cached_calls'])} cached"
     cost = formats.format_money(counted["usd"])
     unmetered = format_unmetered(spend.get("uncounted"))
+    scorer = "" if result.get("problem") else f"scorer {printable(models['scorer'])} · "
     return [
         f"cost {cost} · {calls} · tokens {tokens_in} in, {tokens_out} out",
         *([unmetered] if unmetered else []),
-        f"scorer {printable(models['scorer'])} · optimizer {printable(models['optimizer'])}"
-        f" · seed {result['seed']}",
+        f"{scorer}optimizer {printable(models['optimizer'])} · seed {result['seed']}",
     ]

@@ -67,6 +67,29 @@ def format_test_scores(result: Mapping[str, Any] | None) -> tuple[str, str, str]
     return formats.format_mean(start, scale), formats.format_mean(best, scale), difference
 
 
+def format_outcome(result: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    """Return start, best and what they come to: test scores, or what was found of a problem."""
+    problem = result and result.get("problem")
+    if not result or not problem or result["initial"] is None or problem["value"] is None:
+        return format_test_scores(result)
+    scale = formats.read_scale(result)
+    start = formats.format_mean(result["initial"]["scores"]["train"]["mean"], scale)
+    minimise = scale is not None and scale.minimise
+    return start, formats.format_number(problem["value"]), describe_find(problem, minimise=minimise)
+
+
+def describe_find(problem: Mapping[str, Any], *, minimise: bool) -> str:
+    """Say of the key `problem` of a result how near the optimum is: "optimum in step 4"."""
+    if found := problem["found"]:
+        return f"optimum in step {found['step']}" if found["step"] else "optimum at the start"
+    if problem["gap"] is None:
+        return NONE
+    behind = problem["gap"] if minimise else -problem["gap"]
+    if behind < 0:
+        return "no solution: better than the optimum"
+    return f"{100 * behind:,.1f} % {'above' if minimise else 'below'} the optimum"
+
+
 def _get_test_mean(result: Mapping[str, Any] | None, which: str) -> float | None:
     candidate = result and result.get(which)
     score = candidate and candidate["scores"].get("test")
@@ -112,8 +135,15 @@ _SHORTEST = 12
 
 def build_cells_table(rows: Iterable[CellRow], width: int) -> Table:
     """Build the table of a sweep: name, status or phase, calls, test scores, their difference."""
-    titles = ("cell", "status", "calls", "start", "best", "on test")
+    rows = list(rows)
+    titles = ("cell", "status", "calls", "start", "best", _title_outcome(rows))
     return _fit_names(titles, map(_list_cell, rows), width)
+
+
+def _title_outcome(rows: Iterable[CellRow]) -> str:
+    """Return the title above what cells came to: problems have no test questions."""
+    results = [row.result for row in rows if row.result is not None]
+    return "found" if results and all("problem" in each for each in results) else "on test"
 
 
 def _list_cell(row: CellRow) -> tuple[str, ...]:
@@ -121,7 +151,7 @@ def _list_cell(row: CellRow) -> tuple[str, ...]:
     calls = format_count(row.calls) if row.spend else NONE
     if row.status == "running" and row.expected:
         calls += f"/{format_count(row.expected)}"
-    return (printable(row.name), status, calls, *format_test_scores(row.result))
+    return (printable(row.name), status, calls, *format_outcome(row.result))
 
 
 def build_estimate_table(estimate: Mapping[str, Any], width: int) -> Table:
@@ -232,8 +262,9 @@ class _Columns:
         self._width = width
         self._gap = "  " if width >= _WITH_BAR else " "
         self._calls = max(map(len, ("calls", *map(_count_calls, rows))))
-        scores = (text for row in rows for text in format_test_scores(row.result)[:2])
+        scores = (text for row in rows for text in format_outcome(row.result)[:2])
         self._score = max(map(len, ("100.0 %", *scores)))
+        self._outcome = _title_outcome(rows)
         self._bar = 2 * _BAR if width >= 100 else _BAR if width >= _WITH_BAR else 0
         used = _PHASE + self._calls + _BEST + 3 * len(self._gap)
         used += self._bar + 1 if self._bar else 0
@@ -244,7 +275,7 @@ class _Columns:
         """Yield the title of a section, with the names of its columns, and its rows."""
         heads = {
             "running": self._join_running("at", "", "calls", "best so far"),
-            "finished": self._join_finished("calls", "start", "best", "on test"),
+            "finished": self._join_finished("calls", "start", "best", self._outcome),
         }
         style = "bold red" if status == "failed" else "bold"
         yield self._join(style, status, heads.get(status, ""))
@@ -253,7 +284,7 @@ class _Columns:
 
     def _draw_cell(self, row: CellRow) -> str:
         if row.status == "finished":
-            return self._join_finished(format_count(row.calls), *format_test_scores(row.result))
+            return self._join_finished(format_count(row.calls), *format_outcome(row.result))
         if row.status != "running":
             return _explain_open(row)
         share = min(1.0, row.calls / row.expected) if row.expected else 0.0

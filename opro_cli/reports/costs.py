@@ -8,7 +8,7 @@ from typing import Any
 
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import Ask, RehearsedView
+from opro_cli.core.run.view import Ask, End, RehearsedView
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
@@ -181,7 +181,10 @@ def _list_first_requests(
         read_options(strategy, settings.search.options),
         made_up=trajectory,
     )
-    return [proposal for proposal in strategy.propose(view, 1) if isinstance(proposal, Ask)]
+    proposals = strategy.propose(view, 1)
+    if isinstance(proposals, End):
+        return []
+    return [proposal for proposal in proposals if isinstance(proposal, Ask)]
 
 
 def _count_bytes(messages: Sequence[Message]) -> float:
@@ -204,10 +207,12 @@ def build_forecast(
     trajectory = tuple(TrajectoryEntry(instruction, 0.0) for instruction in instructions)
     requests = _list_first_requests(settings, examples, strategy, state, trajectory)
     meta_prompt = requests[0].messages if requests else ()
-    first = examples["train"][0]
+    first, problem = examples["train"][0], settings.task.problem
+    asked = build_scorer_messages(first.input, instructions[0], _build_format(settings))
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
+        **({"problem": problem} if problem else {}),
         "answer": settings.task.answer,
         "sizes": dict(state.sizes),
         "notes": list(notes),
@@ -215,9 +220,7 @@ def build_forecast(
         "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy),
-        "scorer_prompt": _serialize_messages(
-            build_scorer_messages(first.input, instructions[0], _build_format(settings))
-        ),
+        "scorer_prompt": [] if problem else _serialize_messages(asked),
         "gold_answer": first.target,
         "meta_prompt": _serialize_messages(meta_prompt),
     }

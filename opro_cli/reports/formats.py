@@ -69,6 +69,11 @@ def format_change(before: float, after: float, scale: Scale | None = None) -> st
     return f"{'+' if change > 0 else ''}{format_number(change)}"
 
 
+def compute_gap(value: float, optimum: float) -> float | None:
+    """Return how far a value is above the optimum, as a share of it; None for an optimum of 0."""
+    return (value - optimum) / abs(optimum) if optimum else None
+
+
 def format_points(change: float) -> str:
     """Format a difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
     value = round(100 * change, 1)

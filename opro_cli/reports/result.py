@@ -13,6 +13,7 @@ from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
+from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import Verdict, compare_with_start, judge, measure_noise
 
@@ -22,11 +23,15 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     state = run.state
     start, best = find_baseline(state), find_winner(state)
     verdict = judge(state, start, best) if finished else Verdict(None, "the run is not finished")
+    problem = read_problem(run.settings, run.examples)
+    if problem is not None:
+        verdict = Verdict(None, "the value of a solution is exact, so there is nothing to test")
     return {
         "format_version": 2,
         "run": run.name,
         "status": "finished" if finished else "stopped",
         **serialize_scale(state.scale),
+        **({"problem": describe_problem(problem, state)} if problem else {}),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_deciding_split(state) if finished else "train",

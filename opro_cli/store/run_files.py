@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings.settings import HUB, DataSettings
+from opro_cli.core.settings.settings import HUB, TaskSettings
 from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.errors import RunFolderError
 
@@ -65,9 +65,11 @@ def read_package_versions() -> dict[str, str]:
     return versions
 
 
-def digest_files(data: DataSettings) -> dict[str, str]:
+def digest_files(task: TaskSettings) -> dict[str, str]:
     """Return the SHA-256 of each local file in hex, by its configured path."""
-    sources = (data.train, data.dev, data.test)
+    sources: tuple[str | None, ...] = (task.data.train, task.data.dev, task.data.test)
+    if task.problem is not None:
+        sources = (task.parameters.get("coordinates"),)
     local = [s for s in sources if s and not s.startswith(HUB) and "://" not in s]
     return {str(path): _digest(path) for path in map(Path, local)}
 

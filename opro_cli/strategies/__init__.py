@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opro_cli.core.settings.settings import Settings
+from opro_cli.ports import Problem, Strategy
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
+from opro_cli.strategies.problem import ProblemStrategy
+from opro_cli.strategies.regression import PaperRegression
+from opro_cli.strategies.tour import PaperTour
 
 STRATEGIES: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "opro": lambda s: OproStrategy(s.search.exemplars_first),
@@ -18,3 +22,10 @@ STRATEGIES: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "paper-palm": lambda s: PaperPalm(s.search.exemplars > 0, s.search.exemplars_first),
     "paper-instructions-only": lambda _: PaperInstructionsOnly(),
 }
+
+PROBLEM_STRATEGIES: dict[str, Callable[[Settings, Problem], Strategy]] = {
+    "problem": lambda _, problem: ProblemStrategy(problem),
+    "paper-regression": lambda s, _: PaperRegression(s.task.parameters.get("decimals", 0)),
+    "paper-tour": lambda *_: PaperTour(),
+}
+"""Those that propose solutions of a problem."""

@@ -21,6 +21,7 @@ from opro_cli.core.run.progress import Role
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.settings.settings import BudgetSettings, Settings
 from opro_cli.errors import OproError
+from opro_cli.models.accounts import list_prices
 from opro_cli.reports.costs import KINDS, measure_longest_prompts
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.folders import is_sweep, list_runs
@@ -72,7 +73,7 @@ class RunJournals:
         if name not in self._spent:
             run = read_run(self._folder / name)
             settings = wiring.parse_settings(run.settings)
-            prices = wiring.list_prices(settings) if settings else {}
+            prices = list_prices(settings) if settings else {}
             largest = _largest_calls(run, settings) if settings else {}
             self._spent[name] = sum_spend(run.state, prices, largest, in_flight=True)
         return self._spent[name]
@@ -84,7 +85,7 @@ def _largest_calls(run: RecordedRun, settings: Settings) -> dict[Role, Cost]:
         return {}
     strategy = wiring.build_strategy(settings, list_part_folders(run.identity))
     prompts = measure_longest_prompts(settings, run.examples, strategy)
-    prices = wiring.list_prices(settings)
+    prices = list_prices(settings)
     largest: dict[Role, Cost] = {}
     for role, tokens in prompts.items():
         prompt = round(tokens * BYTES_A_TOKEN) + PROMPT_OVERHEAD

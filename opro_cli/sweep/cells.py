@@ -14,10 +14,11 @@ from opro_cli.app.optimize import start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import read_recorded_settings
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
-from opro_cli.core.settings.settings import ModelSettings, Settings, TaskSettings
+from opro_cli.core.settings.settings import ModelSettings, Settings
 from opro_cli.core.sweep import SweepTable
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import RunExistsError, RunFolderError, UsageError
+from opro_cli.models.accounts import list_prices
 from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
@@ -88,7 +89,7 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
     cells = []
     priced: set[tuple[ModelSettings, ...]] = set()
     for cell in sweep.cells:
-        settings = wiring.fill_in_new(cell.settings)
+        settings = wiring.fill_in_new(cell.settings, [Path(cell.part_folder)])
         settings = replace(settings, budget=limit_budget(settings.budget, sweep.budget))
         models = settings.scorer, settings.optimizer
         if models not in priced:
@@ -187,7 +188,7 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
     A finished cell costs nothing; a begun one counts as a whole, since most of it may be left.
     Asks no model.
     """
-    data: dict[TaskSettings, Mapping[Split, Sequence[Example]]] = {}
+    data: dict[str, Mapping[Split, Sequence[Example]]] = {}
     rows: list[dict[str, Any]] = []
     for cell in cells:
         row = table.rows[cell.name]
@@ -196,13 +197,14 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
             rows.append({"cell": cell.name, "status": status, "total": None})
             continue
         settings, folders = cell.settings, [Path(cell.part_folder)]
-        if settings.task not in data:  # read once for all cells of a task
-            data[settings.task] = wiring.load_data(settings, folders=folders).examples
+        task = repr(settings.task)
+        if task not in data:  # read once for all cells of a task
+            data[task] = wiring.load_data(settings, folders=folders).examples
         costs = estimate_costs(
             settings,
-            data[settings.task],
+            data[task],
             wiring.build_strategy(settings, folders),
-            wiring.list_prices(settings),
+            list_prices(settings),
         )
         rows.append({"cell": cell.name, "status": status, "total": costs["total"]})
     open_rows = [row["total"] for row in rows if row["total"] is not None]

@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from opro_cli.calls.endpoints import ConcurrencyLimit, RateLimiter
 from opro_cli.core.run.spend import Cost
-from opro_cli.core.settings.settings import BudgetSettings, ModelSettings, is_embedded
+from opro_cli.core.settings.models import is_computed_here
+from opro_cli.core.settings.settings import BudgetSettings, ModelSettings
 from opro_cli.errors import BudgetReached, OproError
 from opro_cli.sweep.shared_budget import SharedBudget
 
@@ -103,13 +104,13 @@ def limit_budget(own: BudgetSettings, all_cells: BudgetSettings) -> BudgetSettin
 def build_permits(models: Iterable[ModelSettings], parts: int = 1) -> dict[str, Permits]:
     """Return the permits of each endpoint by its address; where cells disagree, the lowest limit.
 
-    Embedded models have none, because each cell computes them for itself.
+    Embedded models and controls have none, because each cell computes them for itself.
 
     Args:
         models: The models of all cells.
         parts: The number of shards that share the provider's limits; each gets an equal part.
     """
-    served = [model for model in models if not is_embedded(model.model)]
+    served = [model for model in models if not is_computed_here(model.model)]
     turns = {
         name: RateLimiter(
             _part(_least(m.requests_per_minute for m in served if m.model == name), parts),

@@ -9,6 +9,7 @@ from opro_cli.testing.suites import (
     EvaluatorSuite,
     MetricSuite,
     ModelSuite,
+    ProblemSuite,
     StrategySuite,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "EvaluatorSuite",
     "MetricSuite",
     "ModelSuite",
+    "ProblemSuite",
     "ScriptRanOut",
     "ScriptedModel",
     "StrategySuite",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +21,16 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
+from opro_cli.core.task.problem import encode_problem
 from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics import create_metric
-from opro_cli.ports import Evaluator, Strategy
+from opro_cli.models.control import ControlModel
+from opro_cli.ports import Evaluator, Problem, Strategy
+from opro_cli.problems import ProblemEvaluator, draw_start, record_problem
 from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.problem import ProblemStrategy
 
 Line = str | ChatReply | Exception
 Script = Iterable[Line] | Callable[[ChatRequest], Line]
@@ -167,6 +171,45 @@ def new_session(
         journal=MemoryJournal(),
         retry_policy=RetryPolicy(attempts=1),
         replies=replies,
+    )
+
+
+def new_problem_session(
+    problem: Problem,
+    parameters: Mapping[str, Any],
+    past: Sequence[Event] = (),
+    optimizer: str = "control/random",
+    **search: Any,
+) -> Runner:
+    """Return a session of a small search for solutions, behind the events of earlier ones.
+
+    Args:
+        problem: The problem.
+        parameters: As a config has them.
+        past: Events of earlier sessions.
+        optimizer: One of the controls.
+        search: Further keys of the config's `search`.
+    """
+    task = TaskSettings(problem=problem.name, parameters=parameters)
+    chosen = {"steps": 3, "candidates_per_step": 4, "baselines": (), **search}
+    settings = Settings(
+        task=task,
+        optimizer=OptimizerSettings(optimizer, concurrency=2),
+        search=SearchSettings(initial_instructions=draw_start(task, problem), **chosen),
+    )
+    recorded = record_problem(task, problem)
+    examples: dict[Split, list[Example]]
+    examples = {"train": [encode_problem(recorded)], "dev": [], "test": []}
+    evaluator = ProblemEvaluator(problem.name, problem)
+    state = RunState.at_start(settings.search, examples, task, evaluator.scale)
+    return Runner(
+        settings=settings,
+        examples=examples,
+        state=replay(state, past),
+        models={"optimizer": (ControlModel(optimizer, problem, recorded.instance),)},
+        evaluator=evaluator,
+        strategy=ProblemStrategy(problem),
+        journal=MemoryJournal(),
     )
 
 

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from opro_cli.core.draws import create_rng
 from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
 from opro_cli.core.settings.read import read_options
+from opro_cli.core.settings.settings import TaskSettings
 from opro_cli.core.task.example import ChatRequest, Example, Message
+from opro_cli.core.task.problem import (
+    RecordedProblem,
+    decode_problem,
+    encode_problem,
+    is_close,
+)
 from opro_cli.core.task.prompt import PromptFormat, as_content, decode_content, encode_form
-from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
+from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
+from opro_cli.problems import record_problem
 from opro_cli.store.journal import decode_event, encode_event
-from opro_cli.testing.session import count_requests, describe, new_session, run_session
+from opro_cli.testing.session import (
+    count_requests,
+    describe,
+    new_problem_session,
+    new_session,
+    run_session,
+)
 
 HOSTILE = (
     "",
@@ -121,6 +139,93 @@ class EvaluatorSuite(_NoNetwork):
         """Whatever the models say gives a value or none."""
         session = new_session(evaluator=self.make(), say=lambda _: text)
         run_session(session)
+
+
+class ProblemSuite(_NoNetwork):
+    """The contract of a problem.
+
+    Attributes:
+        parameters: Of its instance, as a config has them.
+        has_controls: It has `draw_solution` and `improve`, so that controls can search it.
+    """
+
+    parameters: Mapping[str, Any] = MappingProxyType({})
+    has_controls = True
+
+    def make(self) -> Problem:
+        """Return a new problem."""
+        raise NotImplementedError
+
+    def record(self) -> tuple[Problem, RecordedProblem]:
+        """Return a problem, and its instance as a run records it."""
+        problem = self.make()
+        task = TaskSettings(problem=problem.name, parameters=self.parameters)
+        return problem, decode_problem([encode_problem(record_problem(task, problem))])
+
+    def test_an_instance_is_json_and_drawn_alike(self) -> None:
+        """A resume, and another machine, have the same problem."""
+        first, second = self.record()[1], self.record()[1]
+        assert first == second
+        assert json.loads(json.dumps(first.instance)) == first.instance
+
+    def test_starting_solutions_and_references_are_solutions(self) -> None:
+        """Each has a finite value, and none is better than the optimum."""
+        problem, recorded = self.record()
+        instance, optimum = recorded.instance, recorded.optimum
+        start = list(problem.start(instance))
+        assert start
+        for solution in (*start, *(each.solution for each in recorded.references)):
+            assert problem.check(solution, instance) == ""
+            value = problem.value(solution, instance)
+            assert math.isfinite(value)
+            if optimum is not None and solution in start:
+                best = min(value, optimum.value) if problem.minimise else max(value, optimum.value)
+                assert is_close(best, optimum.value)
+        for each in recorded.references:
+            assert is_close(problem.value(each.solution, instance), each.value)
+
+    def test_a_solution_is_read_as_it_is_written(self) -> None:
+        """What the meta-prompt asks for is understood, in the one form of equal solutions."""
+        problem, recorded = self.record()
+        for solution in problem.start(recorded.instance):
+            reply = f"Better:\n<solution>{solution}</solution>"
+            read = problem.read(reply, recorded.instance)
+            assert problem.check(read, recorded.instance) == ""
+            again = problem.read(f"<solution>{read}</solution>", recorded.instance)
+            assert again == read
+            value = problem.value(solution, recorded.instance)
+            assert is_close(problem.value(read, recorded.instance), value)
+
+    @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+    def test_no_reply_breaks_it(self, text: str) -> None:
+        """Whatever a model says is no solution, or one with a value."""
+        problem, recorded = self.record()
+        for reply in (text, f"<solution>{text}</solution>", f"<solution>{text}"):
+            solution = problem.read(reply, recorded.instance)
+            if solution and not problem.check(solution, recorded.instance):
+                assert isinstance(problem.value(solution, recorded.instance), float | int)
+
+    def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
+        """A resume proposes what the killed session proposed."""
+        if not self.has_controls:
+            pytest.skip("no draw_solution, no control")
+        whole = new_problem_session(self.make(), self.parameters)
+        events = run_session(whole)
+        for cut in range(1, len(events), max(1, len(events) // 12)):
+            resumed = new_problem_session(self.make(), self.parameters, events[:cut])
+            run_session(resumed)
+            assert describe(resumed) == describe(whole), f"cut behind event {cut}"
+
+    def test_controls_write_solutions(self) -> None:
+        """Blind draws and steps from a solution are solutions."""
+        if not self.has_controls:
+            pytest.skip("no draw_solution, no improve")
+        problem, recorded = self.record()
+        rng, instance = create_rng(0, "suite"), recorded.instance
+        solution = problem.draw_solution(instance, rng)
+        for _ in range(20):
+            assert problem.check(solution, instance) == ""
+            solution = problem.improve(solution, instance, rng)
 
 
 class MetricSuite(_NoNetwork):

@@ -141,7 +141,7 @@ def search(run: Path, view: bool) -> dict[str, Any]:
     """Work on a run to its end; what that took."""
     models: dict[str, tuple[ChatModel, ...]]
     models = {"scorer": (Instant(),), "optimizer": (Instant(),)}
-    wiring.build_models = lambda settings, supplied=None, folders=(): models
+    wiring.build_models = lambda settings, supplied=None, folders=(), examples=(): models
     clock = StepClock()
     observers: list[Observer] = [clock]
     with Path(os.devnull).open("w") as nowhere:

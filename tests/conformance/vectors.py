@@ -28,6 +28,7 @@ class Case:
     output: what it returned; None where it raised.
     raises, message: the exception's type and text; None and "" where it returned.
     gold: the gold answer it read from the row of a scorer prompt.
+    endless: it went on for ever; output is what it had done when it was cut.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Case:
     raises: str | None
     message: str
     gold: Any = None
+    endless: bool = False
 
 
 def folder() -> Path | None:
@@ -71,4 +73,5 @@ def _case(row: dict[str, Any]) -> Case:
         row.get("raises"),
         row.get("message", ""),
         row.get("true_answer"),
+        bool(row.get("endless")),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
 
 import pytest
 
@@ -20,10 +21,19 @@ from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.metrics import create_metric
 from opro_cli.models.callable import CallableModel
-from opro_cli.ports import ChatModel, Evaluator, Metric, Strategy
+from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
+from opro_cli.problems.regression import Regression
+from opro_cli.problems.tour import Tour
 from opro_cli.strategies import STRATEGIES
-from opro_cli.testing import EvaluatorSuite, MetricSuite, ModelSuite, ScriptedModel, StrategySuite
-from tests.seams.toys import Enumerate, Judged, Reflect, TwoLayouts
+from opro_cli.testing import (
+    EvaluatorSuite,
+    MetricSuite,
+    ModelSuite,
+    ProblemSuite,
+    ScriptedModel,
+    StrategySuite,
+)
+from tests.seams.toys import Enumerate, Judged, Knapsack, Reflect, TwoLayouts
 
 SETTINGS = Settings(
     TaskSettings(DataSettings("t", "q", "a"), "number", description="sums"),
@@ -94,3 +104,32 @@ class TestCallableModel(ModelSuite):
             return answer(chat)
 
         return CallableModel(answer_later if self.is_async else answer, "callable/mine")
+
+
+class TestRegression(ProblemSuite):
+    parameters = MappingProxyType({"w": 3, "b": 5, "seed": 2})
+
+    def make(self) -> Problem:
+        return Regression()
+
+
+class TestFineRegression(TestRegression):
+    parameters = MappingProxyType({"w": 1.25, "b": -3.5, "decimals": 2, "points": 5})
+
+
+class TestTour(ProblemSuite):
+    parameters = MappingProxyType({"nodes": 9, "seed": 4})
+
+    def make(self) -> Problem:
+        return Tour()
+
+
+class TestFineTour(TestTour):
+    parameters = MappingProxyType({"nodes": 4, "decimals": 3})
+
+
+class TestKnapsack(ProblemSuite):
+    has_controls = False
+
+    def make(self) -> Problem:
+        return Knapsack()

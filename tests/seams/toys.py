@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.view import Ask, Draft, SearchView
 from opro_cli.core.task.example import Evaluation, Example, Message
+from opro_cli.core.task.problem import Instance, Reference
 from opro_cli.core.task.prompt import Content, Layout, Prompt, Solution
-from opro_cli.ports import Evaluator, MeteredCall, Need, Strategy
+from opro_cli.ports import Evaluator, MeteredCall, Need, Problem, Strategy
 
 
 class Reflect(Strategy):
@@ -91,3 +93,34 @@ class Descend(Strategy):
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:
         return []
+
+
+class Knapsack(Problem):
+    """Packs items, by their letters, into a sack that holds so much: a problem of a user's own."""
+
+    name = "knapsack"
+    minimise = False
+
+    def draw(self, options: Mapping[str, Any]) -> Instance:
+        weights = options.get("weights", {"a": 3, "b": 5, "c": 9})
+        return {"weights": weights, "room": options.get("room", 12)}
+
+    def describe(self, instance: Instance) -> str:
+        return f"Pack letters that weigh {instance['weights']} into {instance['room']}."
+
+    def start(self, instance: Instance) -> Sequence[str]:
+        return ["a", "b"]
+
+    def check(self, solution: str, instance: Instance) -> str:
+        if not set(solution) <= set(instance["weights"]) or len(set(solution)) < len(solution):
+            return "names an item that is not there, or one twice"
+        return "too heavy" if self.value(solution, instance) > instance["room"] else ""
+
+    def value(self, solution: str, instance: Instance) -> float:
+        return float(sum(instance["weights"][item] for item in solution))
+
+    def read(self, reply: str, instance: Instance) -> str:
+        return "".join(sorted(super().read(reply, instance)[:100]))
+
+    def references(self, instance: Instance) -> Sequence[Reference]:
+        return [Reference("optimum", "ac", 12.0)]

@@ -262,6 +262,8 @@ class Proposals:
         seen: Texts, or ids where there is a form, that are no new candidates any more.
         replies: Number of replies to meta-prompts.
         empty: Number of replies from which no new candidate could be taken.
+        fruitless: Samples of the present step whose reply held nothing to score, not even a
+            repetition, in order of arrival.
         gave_choices: One call of the last whole step brought several proposals.
     """
 
@@ -271,11 +273,15 @@ class Proposals:
     replies: int = 0
     empty: int = 0
     gave_choices: bool = False
+    fruitless: list[int] = field(default_factory=list)
 
     def add(self, reply: Proposed) -> None:
         """Add one reply to the present step."""
         self.arrived[reply.sample] = reply
         self.replies += 1
+        rejected = reply.rejected or ("",) * len(reply.instructions)
+        if reply.via != "local" and all(rejected):
+            self.fruitless.append(reply.sample)
 
     def judge(self, reason_to_skip: Callable[[ProposedText, str], str]) -> list[ProposedText]:
         """Return the texts of a step that are worth scoring, in the order of the samples.
@@ -293,7 +299,7 @@ class Proposals:
                     worthy.append(judged)
             self.empty += len(worthy) == before
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
-        self.arrived = {}
+        self.arrived, self.fruitless = {}, []
         return worthy
 
 

@@ -6,7 +6,8 @@ FORMAT_VERSION rises when a record changes in a way that an older reader would m
 baselines and of a second time; 4 has replies that no call of their own was made for (`via`), and
 `stopped`; 5 has what calls may have cost that nobody counted (`uncounted`, `in_flight`,
 `limit_exceeded`), steps of other sizes (`step_planned`), candidates that are more than an
-instruction, and replies of further roles; its runs ask compared prompts side by side.
+instruction, and replies of further roles; its runs ask compared prompts side by side; 6 has
+searches that a strategy ends (`ended`), and runs that begin with solutions instead of prompts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call
@@ -73,10 +74,14 @@ class Proposed(_Record, frozen=True, tag="proposed"):
 
 
 class StepPlanned(_Record, frozen=True, tag="step_planned"):
-    """The strategy wants another number of samples in a step than `search.candidates_per_step`."""
+    """The strategy wants another number of samples in a step than `search.candidates_per_step`.
+
+    ended: why it ends the search instead of this step; then there are none. "" where it goes on.
+    """
 
     step: Count
     samples: Count
+    ended: str = ""
 
 
 class FirstReply(_Record, frozen=True, tag="reasoned"):

@@ -9,6 +9,7 @@ from opro_cli.core.run.selection import select_for_dev
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Split
+from opro_cli.core.task.problem import RecordedProblem
 
 Role = str
 """The part of a model in a run: "scorer", "optimizer", or a name that an evaluator knows."""
@@ -25,6 +26,7 @@ class RunHeader:
         answer: The metric's name.
         notes: Sentences about the data (rows left out, split sizes chosen).
         resumed: Answers that are already in the journal, 0 for a fresh run.
+        problem: That solutions are searched for, None where prompts are.
     """
 
     run: str
@@ -35,6 +37,7 @@ class RunHeader:
     sizes: dict[Split, int]
     notes: tuple[str, ...] = ()
     resumed: int = 0
+    problem: RecordedProblem | None = None
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ def estimate_calls(state: RunState) -> int:
     search, sizes = state.search, state.sizes
     if not sizes["train"]:
         return len(state.candidates) * sizes["test"] * state.rounds
-    open_steps = search.steps - state.step
+    open_steps = search.steps - state.step if state.is_searching else 0
     scored_on_train = len(state.candidates) + open_steps * search.candidates_per_step
     on_dev = len(search.initial_instructions) + search.finalists
     if search.eval_interval:
@@ -111,7 +114,7 @@ def describe_phase(state: RunState) -> str:
     here_is_done = all(map(state.is_done, here))
     if not all(state.is_scored(c, "dev") for c in select_for_dev(state)) and state.sizes["dev"]:
         return f"step {state.step}/{state.search.steps}"
-    last = state.step == state.search.steps
+    last = not state.is_searching
     if last and here_is_done and any(c.answers["dev"].by_question for c in [*initial, *here]):
         return "dev"
     return f"step {state.step + (here_is_done and not last)}/{state.search.steps}"

@@ -238,7 +238,7 @@ def find_best(state: RunState, candidates: Sequence[Candidate]) -> Candidate | N
 
 
 def _is_dev_done(state: RunState) -> bool:
-    return state.step == state.search.steps and all(
+    return not state.is_searching and all(
         state.is_scored(c, "dev") for c in select_finalists(state)
     )
 

@@ -29,6 +29,7 @@ KEPT = frozenset(
         "checked",
         "proposals",
         "planned",
+        "search_ended",
         "step",
         "spend",
         "sessions",
@@ -128,6 +129,7 @@ class Snapshot:
     last_at: int | float | None  # a whole number stays one
     working_seconds: int | float
     leaks: dict[str, tuple[Leak, ...]]
+    search_ended: str = ""
 
 
 def take_snapshot(state: RunState) -> Snapshot:

@@ -46,6 +46,7 @@ from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import SPLITS, Example, Split, is_filtered
+from opro_cli.core.task.prompt import SOLUTION
 
 
 class IllegalEvent(ValueError):
@@ -67,7 +68,8 @@ class RunState:
     Attributes:
         sizes: Questions a split.
         train_rows: The rows of the source that the train questions are; 0, 1, 2 … by default.
-        rounds: Calls that a question takes, 2 with a second round that asks for the final answer.
+        rounds: Calls that a question takes: 2 with a second round that asks for the final answer,
+            none for the value of a solution.
         exclude_refused: Questions that the scorer can never answer are left out of scores.
         leaks: Finds quotes of train questions in proposals.
         checked: The models that answered their check before the first paid question.
@@ -79,6 +81,7 @@ class RunState:
         pending: Candidates proposed in the present step so far, in order of arrival: they are
             scored while other proposals are awaited, and join once all are there.
         planned: Samples of the present step, where they are not `search.candidates_per_step`.
+        search_ended: Why the strategy ended the search before its last step; "" if it did not.
         step: The last step whose candidates have joined.
         baselines: Prompts that the winner is compared with on test; no part of the search.
         again: Candidates whose questions are asked a second time, by the id of that second time.
@@ -94,7 +97,9 @@ class RunState:
         exclude_refused: bool = False,
         questions: Sequence[Example] = (),
         scale: Scale = SHARE,
+        form: str = "",
     ) -> None:
+        """Begin with the initial candidates; `form` is that of their contents."""
         self.search = search
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
@@ -113,14 +118,16 @@ class RunState:
         self.working_seconds = 0.0
         self.pending: dict[str, Candidate] = {}
         self.planned: int | None = None
+        self.search_ended = ""
         self.step = 0
         baselines = (ProposedText(0, text, "") for text in search.baselines or ())
         self.baselines = {text.id: text.make_candidate() for text in baselines}
         self.again: dict[str, Candidate] = {}
         for instruction in search.initial_instructions:
-            self._enter(ProposedText(0, instruction, ""))
+            initial = ProposedText(0, instruction, "", form)
+            self._enter(initial)
             if search.rules != "paper":
-                self.proposals.seen.add(instruction)
+                self.proposals.seen.add(initial.identity)
 
     @classmethod
     def at_start(
@@ -135,10 +142,11 @@ class RunState:
             search,
             {split: len(examples[split]) for split in SPLITS},
             [example.row for example in examples["train"]],
-            rounds=2 if task.second_round else 1,
+            rounds=0 if task.problem else 2 if task.second_round else 1,
             exclude_refused=task.unanswerable == "exclude",
-            questions=examples["train"],
+            questions=() if task.problem else examples["train"],
             scale=scale,
+            form=SOLUTION if task.problem else "",
         )
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
@@ -261,7 +269,7 @@ class RunState:
         candidate.answers["train"].estimate = Estimate(event.mean, interval)
 
     def _apply_proposed(self, event: Proposed) -> None:
-        if event.step != self.step + 1 or event.step > self.search.steps:
+        if event.step != self.step + 1 or not self.is_searching:
             raise IllegalEvent(f"a proposal for step {event.step} after step {self.step}")
         if not 0 <= event.sample < self.samples:
             raise IllegalEvent(f"a proposal with sample number {event.sample}")
@@ -282,10 +290,13 @@ class RunState:
     def _apply_step_planned(self, event: StepPlanned) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
             raise IllegalEvent(f"a plan for step {event.step} after step {self.step}")
-        if self.planned is not None or self.proposals.arrived:
-            raise IllegalEvent(f"a plan for step {event.step}, which has begun")
-        if event.samples < 0:
+        if self.planned is not None or self.proposals.arrived or self.search_ended:
+            raise IllegalEvent(f"a plan for step {event.step}, which has begun, or never will")
+        if event.samples < 0 or (event.samples and event.ended):
             raise IllegalEvent(f"a plan for {event.samples} samples")
+        if event.ended:
+            self.search_ended = event.ended
+            return
         self.planned = event.samples
         if not event.samples:
             self._close_step()
@@ -300,9 +311,26 @@ class RunState:
         return self.spend[role]
 
     @property
-    def samples(self) -> int:
-        """Proposals that the present step waits for."""
+    def planned_samples(self) -> int:
+        """Proposals that the strategy wants in the present step."""
         return self.search.candidates_per_step if self.planned is None else self.planned
+
+    @property
+    def samples(self) -> int:
+        """Proposals that the present step waits for: a fruitless one is asked for again."""
+        again = min(self.search.ask_again, len(self.proposals.fruitless))
+        return self.planned_samples + again
+
+    def find_asked_sample(self, sample: int) -> int:
+        """Return the planned sample that a sample asks for, in the first place or again."""
+        while sample >= self.planned_samples:
+            sample = self.proposals.fruitless[sample - self.planned_samples]
+        return sample
+
+    @property
+    def is_searching(self) -> bool:
+        """There are steps to come."""
+        return self.step < self.search.steps and not self.search_ended
 
     def _close_step(self) -> None:
         self.step += 1
@@ -315,7 +343,9 @@ class RunState:
         """Return why a proposed text is not scored, "" when it is."""
         if proposed.identity in self.proposals.seen:
             return REPEATED
-        broken = find_breach(proposed.text, self.search) or rejected
+        # The rules are about the wording of prompts.
+        broken = "" if proposed.form == SOLUTION else find_breach(proposed.text, self.search)
+        broken = broken or rejected
         if not broken and self.search.leaks == "drop" and self.leaks_of(proposed.text):
             return LEAKS
         return broken

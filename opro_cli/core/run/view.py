@@ -48,6 +48,17 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """The end of a search before its last step.
+
+    Attributes:
+        reason: As people will read it, "the optimum was found".
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A training question that the scorer got wrong under a candidate.
 

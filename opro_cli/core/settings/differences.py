@@ -43,6 +43,10 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
+    if settings.task.problem is None:  # the record is as before there were any
+        del plain["task"]["problem"], plain["task"]["parameters"]
+    else:
+        del plain["task"]["data"], plain["task"]["answer"]
     return {"name": plain.pop("name"), **plain}
 
 

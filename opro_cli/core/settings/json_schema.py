@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
-from opro_cli.core.settings.schema import JsonSchema, or_null
+from opro_cli.core.settings.schema import JsonSchema, or_null, read_by_type
 from opro_cli.core.settings.settings import Settings
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -22,12 +22,18 @@ TASK_PRESET = "A public dataset by its name; it stands for task.data, task.answe
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """The names that values of a config may have; `answers` may be followed by `:ARGUMENT`."""
+    """The names that values of a config may have.
+
+    Attributes:
+        answers: Each may be followed by `:ARGUMENT`.
+        parameters: The parameters of each problem, as a dataclass.
+    """
 
     answers: Sequence[str]
     strategies: Sequence[str]
     task_presets: Sequence[str]
     search_presets: Sequence[str]
+    parameters: Mapping[str, type[Any]]
 
 
 def config_schema(names: KnownNames) -> JsonSchema:
@@ -36,6 +42,7 @@ def config_schema(names: KnownNames) -> JsonSchema:
     properties = schema["properties"]
     task, search = properties["task"], properties["search"]["anyOf"][0]["properties"]
     _allow_presets(task, names.task_presets)
+    _allow_parameters(task, names.parameters)
     answer = {"enum": list(names.answers)}
     known = "|".join(map(re.escape, names.answers))
     with_argument = {"type": "string", "pattern": f"^({known})(:|$)"}
@@ -53,15 +60,32 @@ def file_schema(title: str, section: type[Any]) -> JsonSchema:
 
 def _allow_presets(task: dict[str, Any], presets: Sequence[str]) -> None:
     """Let `task.preset` stand for the keys that must be given without it."""
-    data = task["properties"]["data"]
+    data = task["properties"]["data"]["anyOf"][0]
     without = {
-        "required": task.pop("required"),
+        "required": ["data", "answer"],
         "properties": {"data": {"required": data.pop("required")}},
     }
     preset = {"description": TASK_PRESET, "default": None, **or_null({"enum": list(presets)})}
     task["properties"] = {"preset": preset, **task["properties"]}
-    given = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}
+    texts = {"preset": {"type": "string"}, "problem": {"type": "string"}}
+    given = {"anyOf": [{"required": [name], "properties": {name: texts[name]}} for name in texts]}
     task |= {"if": given, "then": {}, "else": without}
+
+
+def _allow_parameters(task: dict[str, Any], parameters: Mapping[str, type[Any]]) -> None:
+    """Let the parameters of the problems stand in `task`."""
+    outside = {"type": "string", "pattern": r"^python:[\w.]+:\w+$"}
+    named = {"anyOf": [{"enum": list(parameters)}, outside, {"type": "null"}]}
+    task["properties"]["problem"] |= named
+    for problem, options in parameters.items():
+        hints = get_type_hints(options)
+        for field in dataclasses.fields(options):
+            known = task["properties"].setdefault(
+                field.name, {"description": "", "anyOf": [], "default": field.default}
+            )
+            known["description"] += f"{known['description'] and ', '}of task.problem {problem}"
+            schema = read_by_type(hints[field.name]).schema
+            known["anyOf"] += [schema] if schema not in known["anyOf"] else []
 
 
 def _section(cls: type[Any]) -> dict[str, Any]:

@@ -48,7 +48,23 @@ def _model_name(value: Any) -> str:
             f"{EMBEDDED['scorer']}, which answers questions, or {EMBEDDED['optimizer']}, which "
             "proposes instructions: the two that ship inside opro"
         )
+    if is_control(value) and value not in CONTROLS:
+        raise ValueError(", ".join(CONTROLS))
     return value
+
+
+CONTROLS = ("control/random", "control/repeat-best", "control/local-search")
+"""Optimizers of a task.problem that are no models."""
+
+
+def is_control(model: str) -> bool:
+    """Return True for an optimizer that is no model."""
+    return model.startswith("control/")
+
+
+def is_computed_here(model: str) -> bool:
+    """Return True if opro itself computes the replies, free of charge."""
+    return is_embedded(model) or is_control(model)
 
 
 def is_embedded(model: str) -> bool:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
+from opro_cli.core.settings.models import is_computed_here, is_control
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
     ModelSettings,
     Settings,
+    TaskSettings,
     is_embedded,
 )
 from opro_cli.core.task.example import SPLITS
@@ -33,7 +35,10 @@ class NameResolver:
 
     Attributes:
         check_answer: Raises ValueError for a name that no metric has.
-        strategies: The names of the built-in ones.
+        strategies: The names of the built-in ones that propose prompts.
+        problem_strategies: Of those that propose solutions of a problem.
+        find_parameter_faults: Returns what is wrong with the name of a problem and its parameters,
+            each with its path below `task`.
         task_preset: Returns the `task` section of a preset; ValueError for an unknown one.
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
@@ -45,6 +50,8 @@ class NameResolver:
     task_preset: Callable[[str], Mapping[str, Any]]
     search_preset: Callable[[str, str | None, str | None], Mapping[str, Any]]
     is_offered: Callable[[str, str], bool] = lambda *_: False
+    problem_strategies: tuple[str, ...] = ()
+    find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
 
 
 # A file name with bytes that are not UTF-8 holds half characters in Python.
@@ -72,6 +79,8 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     config = _fill_search_preset(dict(raw), names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
+        config = _fill_problem(config)
+        problems.extend(_find_missing_data(config["task"], names))
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
@@ -119,15 +128,20 @@ def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
 
 def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the names that stand for no part, as far as they are texts."""
+    of_problem = get_section(config, "task").get("problem") is not None
+    built_in = names.problem_strategies if of_problem else names.strategies
+    evaluator = PROBLEM if of_problem else "model"
 
     def check_strategy(name: str) -> None:
-        if name not in names.strategies and not names.is_offered("strategies", name):
-            known = ", ".join(names.strategies)
-            raise ValueError(f"expected one of {known}, found {show(name)}")
+        if name not in built_in and not names.is_offered("strategies", name):
+            where = f" for a task {'with' if of_problem else 'without'} a problem"
+            where = where if name in (*names.strategies, *names.problem_strategies) else ""
+            raise ValueError(f"expected one of {', '.join(built_in)}{where}, found {show(name)}")
 
     def check_evaluator(name: str) -> None:
-        if name != "model" and not names.is_offered("evaluators", name):
-            raise ValueError(f"expected model or python:MODULE:NAME, found {show(name)}")
+        if name != evaluator and (of_problem or not names.is_offered("evaluators", name)):
+            others = "" if of_problem else " or python:MODULE:NAME"
+            raise ValueError(f"expected {evaluator}{others}, found {show(name)}")
 
     checks = {
         ("task", "answer"): names.check_answer,
@@ -147,12 +161,60 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
-        "optimizer": ("search", "strategy", names.strategies),
+        "optimizer": ("search", "strategy", (*names.strategies, *names.problem_strategies)),
     }
     for role, (section, key, built_in) in parts.items():
         part = get_section(config, section).get(key, built_in[0])
         if role not in config and part in built_in:
             yield Problem((role,), "missing; this key must be given")
+
+
+PROBLEM = "problem"
+"""The evaluator of a task with a problem, and its strategy unless another one is named."""
+
+
+def _fill_problem(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with the keys of its problem filled in, and its parameters in one section.
+
+    The keys of `task` that are none of opro's own are parameters.
+    """
+    task, search = dict(config["task"]), get_section(config, "search")
+    if task.get("problem") is None:
+        return dict(config)
+    known = {field.name for field in fields(TaskSettings)}
+    own = {name: task.pop(name) for name in list(task) if name not in known}
+    given = task.get("parameters", {})
+    if isinstance(given, Mapping):
+        task["parameters"] = {**given, **own}
+    task.setdefault("evaluator", PROBLEM)
+    filled = dict(config) | {"task": task}
+    if isinstance(config.get("search", {}), Mapping):
+        # Rules and comparisons that are about prompts.
+        unused = {"baselines": [], "noise_check": False, "racing": False, "exemplars": 0}
+        filled["search"] = {"strategy": PROBLEM, **unused, **search}
+    return filled
+
+
+def _find_missing_data(task: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
+    """Yield what a task lacks: a dataset with its kind of answer, or a sound problem.
+
+    Both are one too many.
+    """
+    problem, parameters = task.get("problem"), task.get("parameters", {})
+    if problem is None:
+        for name in ("data", "answer"):
+            if name not in task:
+                yield Problem(("task", name), "missing; this key must be given")
+        if parameters:
+            yield Problem(
+                ("task", "parameters"), "found without task.problem, which they belong to"
+            )
+        return
+    for name in {"data", "answer"} & task.keys():
+        message = "found beside task.problem, which has no dataset; keep one of them"
+        yield Problem(("task", name), message)
+    if isinstance(problem, str) and isinstance(parameters, Mapping):
+        yield from names.find_parameter_faults(problem, parameters)
 
 
 def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
@@ -176,6 +238,10 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
     task, optimizer, search = settings.task, settings.optimizer, settings.search
     yield from _find_endpoint_misfits("scorer", settings.scorer)
     yield from _find_endpoint_misfits("optimizer", settings.optimizer)
+    for role, model in settings.models.items():
+        if is_control(model.model) and not (task.problem and role == "optimizer"):
+            message = "proposes solutions of a task.problem, and nothing else"
+            yield Problem((role, "model"), f"{model.model} {message}")
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
@@ -210,7 +276,7 @@ def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]
     if model.endpoints is None:
         return
     path = (role, "endpoints")
-    if is_embedded(model.model):
+    if is_computed_here(model.model):
         yield Problem(path, f"{model.model} ships inside opro and has no address; leave them out")
     if model.api_base is not None:
         message = "found beside api_base; keep one of them: a model is asked here or there"

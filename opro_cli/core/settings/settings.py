@@ -137,11 +137,17 @@ class DataSettings:
 class TaskSettings:
     """The questions that are asked, and how answers are graded."""
 
-    data: DataSettings = required_section(DataSettings, doc="The dataset.")
+    data: DataSettings = section(
+        DataSettings,
+        lambda: DataSettings(UNUSED, UNUSED, UNUSED),
+        doc="The dataset. Must be given, but for a task.problem.",
+    )
     answer: str = key(
         text("a kind of answer, such as number or choice"),
+        UNUSED,
         doc="How answers are read from replies: number, choice, boolean, exact, contains, "
-        "regex:PATTERN, json:PATH or python:MODULE:FUNCTION.",
+        "regex:PATTERN, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
+        "task.problem.",
     )
     instruction_position: Position = key(
         choice("before_Q", "Q_begin", "Q_end", "A_begin", "system"),
@@ -180,7 +186,16 @@ class TaskSettings:
         text(),
         "model",
         doc="What scores a candidate on one example: model (the scorer and a metric), "
-        "python:MODULE:NAME, or the name of an installed one.",
+        "python:MODULE:NAME, or the name of an installed one; for a task.problem, problem.",
+    )
+    problem: str | None = key(
+        optional(text("regression, tour or python:MODULE:NAME")),
+        None,
+        doc="A problem whose solutions have values without a model, in place of a dataset: "
+        "regression, tour or python:MODULE:NAME. Its parameters stand beside it.",
+    )
+    parameters: Mapping[str, Any] = plain_mapping(
+        doc="Parameters of the problem, as it declares them; they may stand beside task.problem."
     )
     description: str | None = key(
         optional(text("a few words, such as grade school math")),
@@ -211,14 +226,15 @@ class SearchSettings:
     preset: str = key(
         text(),
         "default",
-        doc="Values for the keys that are not given: default, or paper-gpt or paper-palm for the "
-        "paper's experiments.",
+        doc="Values for the keys that are not given: default, or paper-gpt, paper-palm, "
+        "paper-regression or paper-tour for the paper's experiments.",
     )
     strategy: str = key(
         text(),
         "opro",
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
-        "python:MODULE:NAME, or the name of an installed strategy.",
+        "python:MODULE:NAME, or the name of an installed strategy; for a task.problem, problem, "
+        "paper-regression or paper-tour.",
     )
     options: Mapping[str, Any] = plain_mapping(doc="Options of the strategy, as it declares them.")
     rules: str = key(
@@ -230,6 +246,11 @@ class SearchSettings:
     )
     steps: int = key(whole(0), 20, doc="Steps of the search, one meta-prompt each.")  # paper: 200
     candidates_per_step: int = key(whole(1), 8, doc="Proposals that are asked for in each step.")
+    ask_again: int = key(
+        whole(0),
+        0,
+        doc="Replies without anything to score that are asked for again in each step, at most.",
+    )
     history: int | None = key(
         optional(whole(1)),
         20,

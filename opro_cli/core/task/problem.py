@@ -7,6 +7,7 @@ all about its problem and a resume never draws it again.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -53,6 +54,14 @@ class RecordedProblem:
     def optimum(self) -> Reference | None:
         """The reference that no solution is better than; None where nobody knows it."""
         return next((each for each in self.references if each.name == OPTIMUM), None)
+
+
+def is_close(value: float, optimum: float) -> bool:
+    """Return True for a value that is the optimum's up to rounding.
+
+    A better one is not: what has it is no solution, or the optimum is none.
+    """
+    return math.isclose(value, optimum, rel_tol=1e-9)
 
 
 def encode_problem(problem: RecordedProblem) -> Example:

@@ -70,10 +70,14 @@ class Solution:
 Content = Prompt | Solution
 
 
+SOLUTION = '{"solution":true}'
+"""The form of all solutions."""
+
+
 def encode_form(content: Content) -> str:
     """Return the parts of a content beside its text, as canonical JSON; "" for none."""
     if isinstance(content, Solution):
-        return '{"solution":true}'
+        return SOLUTION
     if content == Prompt(content.instruction):
         return ""
     form = {

@@ -30,8 +30,8 @@ _CROWD = 400
 """Dots beyond which they would hide each other and the lines, if they were not faint."""
 _GRAIN = 1000
 """Units across in which lines are drawn, stretched to the width of the page."""
-_STAR = "M0 -10L2.4 -3.2L9.5 -3.1L3.8 1.2L5.9 8.1L0 4L-5.9 8.1L-3.8 1.2L-9.5 -3.1L-2.4 -3.2Z"
-_SQUARE = "M-6 -6H6V6H-6Z"
+STAR = "M0 -10L2.4 -3.2L9.5 -3.1L3.8 1.2L5.9 8.1L0 4L-5.9 8.1L-3.8 1.2L-9.5 -3.1L-2.4 -3.2Z"
+SQUARE = "M-6 -6H6V6H-6Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _draw_dot(view: RunView, dot: Dot, axis: Axis) -> Markup:
     unfinished = ", stopped early" if score.get("estimated") else ", not all answers yet"
     label += "" if row.whole else unfinished
     if dot.is_named:
-        shape = _STAR if row.is_best else _SQUARE
+        shape = STAR if row.is_best else SQUARE
         mark = element("svg", element("path", d=shape), x=x, y=y, overflow="visible")
     else:
         mark = element("circle", cx=x, cy=y, r=4)
@@ -252,8 +252,8 @@ def _build_legend(view: RunView) -> Markup:
     middle = "translate(14 10)"
     entries = [
         build_entry("dots", element("circle", cx=14, cy=10, r=4), "candidate"),
-        build_entry("start", element("path", d=_SQUARE, transform=middle), "start prompt"),
-        build_entry("best", element("path", d=_STAR, transform=middle), view.best_name),
+        build_entry("start", element("path", d=SQUARE, transform=middle), "start prompt"),
+        build_entry("best", element("path", d=STAR, transform=middle), view.best_name),
         build_entry(
             None, element("path", d="M1 10H27", class_="bestline"), f"{_name_best(view)} so far"
         ),

@@ -15,9 +15,11 @@ from opro_cli.render.html import verdict
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
 from opro_cli.render.html.curves import build_curve, build_spend
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
+from opro_cli.render.html.problem import build_problem_section
 from opro_cli.render.html.view import RunView, build_view, note, section, table
 from opro_cli.render.safe import display_instruction
 from opro_cli.reports import formats
+from opro_cli.reports.problem import list_found, read_problem
 from opro_cli.reports.recorded import History, RecordedRun
 
 _PROMPT = 160
@@ -134,7 +136,11 @@ def _build_row(view: RunView) -> list[Markup | str]:
 
 
 def _build_run(view: RunView) -> Markup:
+    problem = read_problem(view.run.settings, view.run.examples)
+    found, minimise = list_found(view.run.state), view.run.state.scale.minimise
+    drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None
     sections = [
+        ("problem", "problem", drawn),
         ("scores", "scores", verdict.build_score_bars(view)),
         ("curve", "search", build_curve(view)),
         ("candidates", "instructions", build_candidates(view)),

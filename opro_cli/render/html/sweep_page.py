@@ -1,9 +1,9 @@
-"""The page about a sweep: mean gain, matrix, winners and transfer."""
+"""The page about a sweep: tables of problems; mean gain, matrix, winners and transfer."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,8 +13,11 @@ from opro_cli.render.html.markup import Content, Markup, bdi, clip, element, joi
 from opro_cli.render.html.page import build_nav, build_page, read_asset
 from opro_cli.render.html.view import limit_text, note, plot_interval, table, table_box
 from opro_cli.render.safe import display_instruction
+from opro_cli.render.sweep import describe_find
 from opro_cli.reports.formats import format_points, pluralize
+from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.sweeps.measured import MatrixKey, MeasuredCell
+from opro_cli.reports.sweeps.problem_grids import Grid, GridPair, build_section, describe_found
 from opro_cli.reports.sweeps.report import (
     INTERVAL,
     NOTHING,
@@ -46,11 +49,15 @@ _HEADLINES = {
 
 def render_sweep_report(report: SweepReport) -> str:
     """Return the whole page, which loads nothing and which UTF-8 can encode."""
-    sections = [
+    of_prompts = [
         ("matrix", "Test scores", _build_matrix(report)),
         ("gain", "Gain of each task", _build_gain(report)),
         ("winners", "Winners", _build_winners(report)),
         ("transfer", "Transfer", _build_transfer(report)),
+    ]
+    sections = [
+        ("problems", "Problems", _build_problems(report)),
+        *(of_prompts if report.searches_prompts else ()),
         ("cells", "All cells", _build_cells(report)),
     ]
     parts = [(name, title, part) for name, title, part in sections if part is not None]
@@ -74,20 +81,69 @@ def _build_verdict(report: SweepReport) -> Markup:
     if report.gain.estimate is not None:
         interval = report.gain.estimate.interval
         kind, word = _HEADLINES[sign(interval.low, interval.high)]
-    sentences = filter(
-        None,
-        (
-            describe_gain(report.gain, report.left_out),
-            describe_these_tasks(report.gain),
-            describe_counted(report.cells),
-        ),
-    )
+    sentences = list(_describe(report))
+    if not report.searches_prompts:
+        word, *sentences = sentences
+        word = _begin_large(word)
     return element(
         "div",
         element("p", word, class_="word"),
-        *(element("p", text[:1].upper() + text[1:], ".", class_="sentence") for text in sentences),
+        *(element("p", _begin_large(text), ".", class_="sentence") for text in sentences if text),
         class_=f"verdict {kind}",
     )
+
+
+def _describe(report: SweepReport) -> Iterator[str]:
+    if report.of_problems:
+        yield describe_found(report.problems)
+        yield describe_counted(report.of_problems)
+    if report.searches_prompts:
+        yield describe_gain(report.gain, report.left_out)
+        yield describe_these_tasks(report.gain)
+        yield describe_counted(report.prompts)
+
+
+def _begin_large(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _build_problems(report: SweepReport) -> Markup | None:
+    """Return the tables of all problems, None for a sweep without any."""
+    parts: list[Markup] = []
+    for problem in report.problems:
+        section = build_section(problem)
+        parts += map(_build_grids, section.pairs)
+        parts.append(note(*section.notes))
+    return join(parts) if parts else None
+
+
+def _build_grids(pair: GridPair) -> Markup:
+    grids = [pair.ours] if pair.paper is None else [pair.ours, pair.paper]
+    head = [element("th", pair.ours.corner, scope="col")]
+    head += [_build_head(title, grid) for grid in grids for title in grid.columns]
+    body = []
+    for same in zip(*(grid.rows for grid in grids), strict=True):
+        cells = [
+            element("td", *_break_lines(lines), class_="paper" if grid.of_paper else None)
+            for grid, row in zip(grids, same, strict=True)
+            for lines in row.cells
+        ]
+        body.append(element("tr", element("th", bdi(same[0].title), scope="row"), *cells))
+    title = _begin_large(pair.title)
+    return join([element("h3", bdi(title)), table_box(title, head, body, kind="problems")])
+
+
+def _build_head(title: str, grid: Grid) -> Markup:
+    if not grid.of_paper:
+        return element("th", bdi(title), scope="col")
+    return element("th", "paper: ", title, scope="col", class_="paper")
+
+
+def _break_lines(lines: Sequence[str]) -> Iterator[Content]:
+    first, *others = lines
+    yield first
+    for line in others:
+        yield element("small", line)
 
 
 def _build_matrix(report: SweepReport) -> Markup:
@@ -166,19 +222,31 @@ def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
 
 
 def _build_cells(report: SweepReport) -> Markup:
-    titles = ["cell", "status", "start", "best", "gain", "counted"]
+    gain = "gain" if report.searches_prompts else "found"
+    titles = ["cell", "status", "start", "best", gain, "counted"]
     return table("All cells", titles, [_build_cell(cell) for cell in report.cells])
 
 
 def _build_cell(cell: MeasuredCell) -> Sequence[Markup | str]:
     scores = [format_cell_score(cell, prompt) for prompt in (cell.start, cell.best)]
     gain, counted_in = NOTHING, join([f"no: {cell.left_out}" if cell.left_out else "yes"])
-    if not cell.left_out:
+    if cell.is_problem:
+        gain = _describe_find(cell)
+    elif not cell.left_out:
         gains = cell.gains.values()
         gain = f"{format_points(sum(gains) / len(gains))} points"
     if cell.swept.problem:
         counted_in = join([counted_in, " ", bdi(cell.swept.problem, 2_000)])
     return [bdi(cell.name), cell.status, *scores, gain, counted_in]
+
+
+def _describe_find(cell: MeasuredCell) -> str:
+    run = cell.run
+    problem = None if run is None else read_problem(run.settings, run.examples)
+    if run is None or problem is None:
+        return NOTHING
+    found = describe_problem(problem, run.state)
+    return describe_find(found, minimise=run.state.scale.minimise)
 
 
 _HEIGHT, _DOT = 24, 5

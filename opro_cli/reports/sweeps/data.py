@@ -9,6 +9,7 @@ from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.reports.paired import PairedComparison
 from opro_cli.reports.result import serialize_score
 from opro_cli.reports.sweeps.measured import MatrixCell, MeanOverTasks, MeasuredCell
+from opro_cli.reports.sweeps.problem_grids import serialize_tables
 from opro_cli.reports.sweeps.report import (
     CellPair,
     SweepDiff,
@@ -20,7 +21,10 @@ from opro_cli.reports.sweeps.winners import RULE, Target, Transfer, Winner, Wort
 
 
 def serialize_sweep(report: SweepReport) -> dict[str, Any]:
-    """Return one sweep: cells, matrix, winners, mean gain and transfer matrix."""
+    """Return one sweep: cells, matrix, winners, mean gain and transfer matrix.
+
+    Where cells are about problems, there are the tables of these as well.
+    """
     return {
         "name": report.name,
         "mean_gain": {
@@ -35,6 +39,7 @@ def serialize_sweep(report: SweepReport) -> dict[str, Any]:
         "winner_rule": RULE,
         "winners": [_serialize_winner(winner) for winner in report.winners],
         "transfer": _serialize_transfer(report.transfer),
+        **({"problems": serialize_tables(report.problems)} if report.of_problems else {}),
     }
 
 

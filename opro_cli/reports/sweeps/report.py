@@ -34,6 +34,7 @@ from opro_cli.reports.sweeps.measured import (
     estimate_gain,
     measure_cells,
 )
+from opro_cli.reports.sweeps.problems import ProblemTable, build_problem_tables
 from opro_cli.reports.sweeps.winners import (
     Target,
     Transfer,
@@ -93,10 +94,11 @@ def format_test_score(score: Score | Estimate | None, scale: Scale | None = None
 
 
 def format_cell_score(cell: MeasuredCell, prompt: Candidate | None) -> str:
-    """Format the test score of one of a cell's two prompts."""
+    """Format the test score of one of a cell's two prompts, or the value of a solution."""
     if prompt is None or cell.run is None:
         return NOTHING
-    return format_test_score(prompt.score("test"), cell.run.state.scale)
+    score = prompt.score("train" if cell.is_problem else "test")
+    return format_test_score(score, cell.run.state.scale)
 
 
 def format_matrix_cell(cell: MatrixCell | None) -> tuple[str, ...]:
@@ -216,7 +218,9 @@ def _build_pair(before: MeasuredCell, after: MeasuredCell, differences: Scores) 
         return CellPair(before, after, len(differences), gain, "")
     cells = (("first", before), ("second", after))
     reasons = [f"{which}: {cell.left_out}" for which, cell in cells if cell.left_out]
-    return CellPair(before, after, 0, None, ", ".join(reasons) or "no test question in common")
+    exact = before.is_problem or after.is_problem
+    nothing = "values are exact" if exact else "no test question in common"
+    return CellPair(before, after, 0, None, ", ".join(reasons) or nothing)
 
 
 INTERVAL = (
@@ -231,9 +235,10 @@ class SweepReport:
     """The results of one sweep.
 
     Attributes:
-        squares: The matrix.
+        squares: The matrix of the cells that search prompts, as everything else but `problems`.
         gain: The mean gain over all cells that count.
         by_variant: The mean gain of each variant.
+        problems: What the other cells found of their problems.
     """
 
     name: str
@@ -244,6 +249,22 @@ class SweepReport:
     gain: MeanOverTasks
     by_variant: Mapping[str, MeanOverTasks]
     transfer: Transfer
+    problems: tuple[ProblemTable, ...] = ()
+
+    @property
+    def prompts(self) -> tuple[MeasuredCell, ...]:
+        """The cells that search prompts."""
+        return tuple(cell for cell in self.cells if not cell.is_problem)
+
+    @property
+    def of_problems(self) -> tuple[MeasuredCell, ...]:
+        """The cells that search solutions of problems."""
+        return tuple(cell for cell in self.cells if cell.is_problem)
+
+    @property
+    def searches_prompts(self) -> bool:
+        """Whether there is something to say about prompts, if only that there is nothing yet."""
+        return bool(self.prompts) or not self.of_problems
 
     @property
     def left_out(self) -> tuple[MeasuredCell, ...]:
@@ -257,13 +278,14 @@ def build_sweep_report(
     evaluated: Mapping[tuple[str, str], RecordedRun] | None = None,
 ) -> SweepReport:
     """Return the report on a sweep; evaluated: the existing evaluations by `Target.key`."""
-    cells = measure_cells(swept)
+    every = measure_cells(swept)
+    cells = tuple(cell for cell in every if not cell.is_problem)
     winners = choose_winners(cells)
     targets = list_targets(cells, winners)
     variants = dict.fromkeys(cell.key.variant for cell in cells)
     return SweepReport(
         name=name,
-        cells=cells,
+        cells=every,
         squares=build_matrix(cells),
         winners=winners,
         targets=targets,
@@ -273,6 +295,7 @@ def build_sweep_report(
             for variant in variants
         },
         transfer=build_transfer(winners, targets, evaluated or {}),
+        problems=build_problem_tables(cell for cell in every if cell.is_problem),
     )
 
 

@@ -1,0 +1,76 @@
+"""What a run on a problem found, beside what is known of the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from opro_cli.core.run.selection import find_winner, get_mean
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.problem import RecordedProblem, decode_problem, is_close
+from opro_cli.reports.formats import compute_gap
+
+
+class Found(NamedTuple):
+    """An evaluated solution.
+
+    Attributes:
+        step: That proposed it, 0 for those at the start.
+        solution: Its text.
+        value: On the problem's scale.
+    """
+
+    step: int
+    solution: str
+    value: float
+
+
+def read_problem(
+    settings: Mapping[str, Any], examples: Mapping[Split, Sequence[Example]]
+) -> RecordedProblem | None:
+    """Return the problem of a run, None for a search for prompts."""
+    return decode_problem(examples["train"]) if settings.get("task", {}).get("problem") else None
+
+
+def list_found(state: RunState) -> list[Found]:
+    """Return the evaluated solutions, in the order in which they joined."""
+    return [
+        Found(each.step, each.instruction, state.scale.orient(get_mean(each, "train")))
+        for each in state.candidates.values()
+        if state.is_scored(each, "train")
+    ]
+
+
+def describe_problem(problem: RecordedProblem, state: RunState) -> dict[str, Any]:
+    """Return the key `problem` of `result.json`.
+
+    Its `found` has the step that found the optimum and the different solutions that were proposed
+    until the end of that step, null while it is not found or not known.
+    """
+    best, optimum = find_winner(state), problem.optimum
+    value = None if best is None else state.scale.orient(get_mean(best, "train"))
+    known = None if optimum is None else optimum.value
+    gap = None if value is None or known is None else compute_gap(value, known)
+    return {
+        "name": problem.name,
+        "value": value,
+        "gap": gap,
+        "found": None if known is None else _find_first(state, known),
+        "references": [
+            {**asdict(each), "gap": None if known is None else compute_gap(each.value, known)}
+            for each in problem.references
+        ],
+        "ended": state.search_ended or None,
+    }
+
+
+def _find_first(state: RunState, optimum: float) -> dict[str, int] | None:
+    """Return when the optimum was found first."""
+    found = list_found(state)
+    steps = [each.step for each in found if is_close(each.value, optimum)]
+    if not steps:
+        return None
+    first = min(steps)
+    return {"step": first, "solutions": sum(1 <= each.step <= first for each in found)}
