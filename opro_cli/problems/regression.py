@@ -27,7 +27,7 @@ from opro_cli.strategies.regression import (
     round_pair,
 )
 
-STARTING_PAIRS = 5
+_MOST_STARTS = 100
 LOWEST, HIGHEST = -10, 50
 """Bounds of a blind draw, for both numbers: they hold every optimum of the paper's table."""
 _LARGEST = 1e100
@@ -45,6 +45,7 @@ class RegressionParameters:
         noise: The standard deviation of y.
         seed: Of the noise and of the starting pairs; the reference's repetition, from 0.
         decimals: Of the pairs.
+        starts: Starting pairs that are drawn; equal ones are one.
     """
 
     w: float = 15
@@ -53,6 +54,7 @@ class RegressionParameters:
     noise: float = 1
     seed: int = 0
     decimals: int = 0
+    starts: int = 5
 
     def __post_init__(self) -> None:
         for name, number in (("w", self.w), ("b", self.b)):
@@ -67,6 +69,8 @@ class RegressionParameters:
             raise ValueError(f"seed: expected at least 0, found {self.seed}")
         if not 0 <= self.decimals <= 15:
             raise ValueError(f"decimals: expected 0 to 15, found {self.decimals}")
+        if not 1 <= self.starts <= _MOST_STARTS:
+            raise ValueError(f"starts: expected 1 to {_MOST_STARTS}, found {self.starts}")
 
 
 class Regression(Problem):
@@ -87,6 +91,7 @@ class Regression(Problem):
             "b": true.b,
             "seed": options.seed,
             "decimals": options.decimals,
+            "starts": options.starts,
         }
 
     def describe(self, instance: Instance) -> str:
@@ -104,7 +109,7 @@ class Regression(Problem):
 
     def start(self, instance: Instance) -> Sequence[str]:
         """Return the reference's starting pairs, sorted; equal ones are one."""
-        pairs = draw_starting_pairs(instance["seed"], STARTING_PAIRS)
+        pairs = draw_starting_pairs(instance["seed"], instance["starts"])
         rounded = (round_pair(pair, instance["decimals"]) for pair in pairs)
         entries = order_history((0, Entry(*pair, 0.0)) for pair in rounded)
         return [format_pair(Pair(entry.w, entry.b)) for entry in entries]
@@ -156,12 +161,13 @@ class Regression(Problem):
     def improve(self, solution: str, instance: Instance, rng: Random) -> str:
         """Return a better pair whose w is near, or any neighbour where there is no better one.
 
-        Again and again, it leads to the optimum. Of the w at most two units of the grid away, or
-        1, 0.1, 0.01 … away, each with the best b that goes with it, one that is better is drawn.
+        Again and again, it leads to the optimum. Of the present w and those that are 1, 0.1, 0.01
+        … away, down to a unit of the grid, each with the b that goes best with it, one that is
+        better is drawn.
         """
         fit, scale = Fit.of(instance), 10 ** instance["decimals"]
         w, b = (round(Fraction(number) * scale) for number in parse_pair(solution))
-        jumps = {0, 1, 2, *(10**power for power in range(instance["decimals"] + 1))}
+        jumps = {0, *(10**power for power in range(instance["decimals"] + 1))}
         better = []
         present = self.value(solution, instance)
         for near in sorted({w + sign * jump for jump in jumps for sign in (1, -1)}):

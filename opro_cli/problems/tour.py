@@ -36,8 +36,6 @@ FEWEST, MOST = 3, 1000
 """The points of an instance: of two there is one tour alone."""
 MOST_EXACT, MOST_HIGHS = 15, 50
 """The points up to which an optimum takes seconds, without HiGHS and with it."""
-STARTS = 5
-"""Starting tours, as in the paper."""
 FARTHEST = 1e9
 """The largest coordinate of a file, either way: no length of a tour overflows."""
 LARGEST_FILE = 1_000_000
@@ -62,6 +60,7 @@ class TourOptions:
         coordinates: A file with the points: "x,y" a line, JSON [[x, y], …] or TSPLIB; None to
             draw them. Its coordinates stay as they are.
         excluded_start: The tour that no search starts from; the reference's --starting_algorithm.
+        starts: Starting tours that are drawn, equal ones among them.
     """
 
     nodes: int = 10
@@ -69,9 +68,15 @@ class TourOptions:
     decimals: int = 0
     coordinates: str | None = None
     excluded_start: Oracle = "farthest_insertion"
+    starts: int = 5
 
     def __post_init__(self) -> None:
-        bounds = {"nodes": (FEWEST, MOST), "seed": (0, 2**32 - 1), "decimals": (0, 15)}
+        bounds = {
+            "nodes": (FEWEST, MOST),
+            "seed": (0, 2**32 - 1),
+            "decimals": (0, 15),
+            "starts": (1, 100),
+        }
         for key, (low, high) in bounds.items():
             if not low <= getattr(self, key) <= high:
                 raise ValueError(
@@ -110,9 +115,7 @@ class Tour(Problem):
             "y": [y for _, y in points],
             "seed": options.seed,
             "decimals": options.decimals,
-            "coordinates": options.coordinates,
-            "excluded_start": options.excluded_start,
-            "start": draw_start(stream, excluded, STARTS),
+            "start": draw_start(stream, excluded, options.starts),
         }
 
     def describe(self, instance: Instance) -> str:

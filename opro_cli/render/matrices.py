@@ -227,13 +227,12 @@ def _build_grid(grids: Sequence[Grid], *, terminal: bool) -> Table:
 
 
 def _show_title(title: str, *, of_paper: bool, terminal: bool) -> str:
-    if of_paper:
-        return f"paper:\n{title}"
     if not terminal:
-        return Untrusted(title)
+        return f"paper:\n{title}" if of_paper else Untrusted(title)
     # A name would be the widest part of its column: it has two lines.
     title = printable(title, MOST_CELLS)
-    return title.replace("/", "/\n", 1) if "/" in title else title.replace(" ", "\n", 1)
+    title = title.replace("/", "/\n", 1) if "/" in title else title.replace(" ", "\n", 1)
+    return f"paper:\n{title}" if of_paper else title
 
 
 def _measure(table: Table) -> int:

@@ -79,15 +79,15 @@ def format_outcome(result: Mapping[str, Any] | None) -> tuple[str, str, str]:
 
 
 def describe_find(problem: Mapping[str, Any], *, minimise: bool) -> str:
-    """Say of the key `problem` of a result how near the optimum is: "optimum in step 4"."""
+    """Say of the key `problem` of a result how near the optimum is: "in step 4", "6.0 % above"."""
     if found := problem["found"]:
-        return f"optimum in step {found['step']}" if found["step"] else "optimum at the start"
+        return f"in step {found['step']}" if found["step"] else "at the start"
     if problem["gap"] is None:
         return NONE
     behind = problem["gap"] if minimise else -problem["gap"]
     if behind < 0:
-        return "no solution: better than the optimum"
-    return f"{100 * behind:,.1f} % {'above' if minimise else 'below'} the optimum"
+        return "no solution"  # what is better than the optimum
+    return f"{100 * behind:,.1f} % {'above' if minimise else 'below'}"
 
 
 def _get_test_mean(result: Mapping[str, Any] | None, which: str) -> float | None:
@@ -143,7 +143,8 @@ def build_cells_table(rows: Iterable[CellRow], width: int) -> Table:
 def _title_outcome(rows: Iterable[CellRow]) -> str:
     """Return the title above what cells came to: problems have no test questions."""
     results = [row.result for row in rows if row.result is not None]
-    return "found" if results and all("problem" in each for each in results) else "on test"
+    kinds = {"optimum" if "problem" in result else "on test" for result in results}
+    return " / ".join(sorted(kinds)) or "on test"
 
 
 def _list_cell(row: CellRow) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def find_hopeless(view: SearchView) -> End | None:
     """
     state = view.state
     if not state.step or any(
-        text.step == state.step and text.skipped in ("", "repeated")
+        text.step == state.step and text.id in state.candidates
         for text in reversed(state.proposals.texts)
     ):
         return None

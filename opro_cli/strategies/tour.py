@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from opro_cli.core.run.view import Ask, SearchView
+from opro_cli.core.run.view import Ask, End, SearchView
 from opro_cli.core.task.example import Message
 from opro_cli.core.task.problem import decode_problem
 from opro_cli.core.task.prompt import Content, Solution
 from opro_cli.ports import Strategy
+from opro_cli.strategies.problem import find_hopeless
 
 NO_TOUR = -1
 """The length of a tour with a number that is no index."""
@@ -27,12 +28,18 @@ NO_TOUR = -1
 
 @dataclass(frozen=True)
 class PaperTour(Strategy):
-    """The meta-prompt for the travelling salesman, without an end of its own."""
+    """The meta-prompt for the travelling salesman.
+
+    The reference asks without end for a tour that never comes; here a step that asked for it again
+    and again (`search.ask_again`) and got none is the last one.
+    """
 
     name = "paper-tour"
 
-    def propose(self, view: SearchView, step: int) -> Sequence[Ask]:  # noqa: ARG002
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask] | End:  # noqa: ARG002
         """Ask for all samples of a step with the same meta-prompt."""
+        if (end := find_hopeless(view)) is not None:
+            return end
         instance = decode_problem(view.train).instance
         scored = (
             (each.instruction, view.state.scale.orient(view.score(each)))

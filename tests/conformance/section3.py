@@ -137,6 +137,7 @@ def tour_settings(case: Input, *, steps: int) -> Settings:
             "decimals": case["num_decimals"],
             "seed": case["numpy_seed"],
             "excluded_start": case["algorithm"],
+            "starts": case["num_starting_points"],
         },
         {
             "preset": "paper-tour",

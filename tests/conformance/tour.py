@@ -16,7 +16,7 @@ from opro_cli.core.draws import LegacyStream
 from opro_cli.core.run.candidates import Scale, make_candidate_id
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.state import RunState
-from opro_cli.core.run.view import SearchView
+from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.problem import Instance, RecordedProblem, encode_problem
 from opro_cli.core.task.prompt import PromptFormat, Solution, encode_form
@@ -106,7 +106,9 @@ def start(case: Row) -> Row:
         options = TourOptions(nodes, case["numpy_seed"], decimals, None, cast(Oracle, name))
         instance = Tour().draw(options)
         assert (instance["x"], instance["y"], Tour().start(instance)) == (x, y, tuple(drawn))
-    (ask,) = PaperTour().propose(view_of(instance, tuple(dict.fromkeys(drawn))), 1)
+    proposals = PaperTour().propose(view_of(instance, tuple(dict.fromkeys(drawn))), 1)
+    assert not isinstance(proposals, End)
+    (ask,) = proposals
     return {
         "x": x,
         "y": y,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from opro_cli.config.templates import schema_text
 from opro_cli.core.settings.read import read_settings
 from opro_cli.core.settings.schema import Problem, read_section
 from opro_cli.core.sweep import SweepSettings
+from opro_cli.problems import PROBLEMS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 CONFIG = Draft7Validator(json.loads(schema_text("config")))
@@ -65,6 +67,7 @@ TEXTS = [
     "paper",
     "skip",
     "0..4",
+    "dp",
     "{a}\n{b}",
     "{",
     "openai/x",
@@ -138,11 +141,27 @@ def test_the_schemas_are_schemas() -> None:
     assert CONFIG.is_valid(BASE)
 
 
+PROBLEM_BASE: Any = {"task": {"problem": "tour"}, "optimizer": {"model": "openai/x"}}
+PARAMETERS: Mapping[str, str] = {
+    field.name: name
+    for name, problem in PROBLEMS.items()
+    if problem.Options
+    for field in dataclasses.fields(problem.Options)
+}
+
+
+def base_for(key: Path_) -> Any:
+    """Return a config in which a key may stand: parameters are those of one problem."""
+    if key[0] != "task" or len(key) != 2 or key[1] not in PARAMETERS:
+        return BASE
+    return with_value(PROBLEM_BASE, ("task", "problem"), PARAMETERS[str(key[1])])
+
+
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: ".".join(map(str, key)))
 def test_a_value_that_the_reader_takes_meets_the_schema(key: Path_) -> None:
     taken = 0
     for value in VALUES:
-        config = with_value(BASE, key, value)
+        config = with_value(base_for(key), key, value)
         if read_config(config):
             taken += 1
             assert CONFIG.is_valid(config), value

@@ -143,8 +143,10 @@ def test_all_shipped_configs_are_fine() -> None:
         "gsm8k-mistral-7b-ollama",
         "gsm8k-mistral-7b-vllm",
         "gsm8k-paper",
+        "linear-regression",
         "own-data",
         "quickstart",
+        "traveling-salesman",
     ]
     for config in configs:
         wiring.read_config(config)

@@ -113,7 +113,7 @@ def _build_problems(report: SweepReport) -> Markup | None:
     for problem in report.problems:
         section = build_section(problem)
         parts += map(_build_grids, section.pairs)
-        parts.append(note(*section.notes))
+        parts += map(note, section.notes)
     return join(parts) if parts else None
 
 
@@ -134,9 +134,13 @@ def _build_grids(pair: GridPair) -> Markup:
 
 
 def _build_head(title: str, grid: Grid) -> Markup:
+    # On two lines a name is not the widest part of its column.
+    provider, slash, name = title.partition("/")
+    lines = [provider + slash, name] if name else [title]
+    spans = [element("span", bdi(line)) for line in lines]
     if not grid.of_paper:
-        return element("th", bdi(title), scope="col")
-    return element("th", "paper: ", title, scope="col", class_="paper")
+        return element("th", *spans, scope="col")
+    return element("th", element("span", "paper: "), *spans, scope="col", class_="paper")
 
 
 def _break_lines(lines: Sequence[str]) -> Iterator[Content]:
@@ -222,7 +226,12 @@ def _build_worth(worth: Worth, *, home: bool = False) -> Tile:
 
 
 def _build_cells(report: SweepReport) -> Markup:
-    gain = "gain" if report.searches_prompts else "found"
+    gain = " / ".join(
+        [
+            *(["gain"] if report.searches_prompts else []),
+            *(["optimum"] if report.of_problems else []),
+        ]
+    )
     titles = ["cell", "status", "start", "best", gain, "counted"]
     return table("All cells", titles, [_build_cell(cell) for cell in report.cells])
 

@@ -95,8 +95,7 @@ class MeasuredCell:
 
 def measure_cells(cells: Sequence[SweptCell]) -> tuple[MeasuredCell, ...]:
     """Return all cells with their scores, in their order."""
-    keys = locate_cells(cells)
-    return tuple(map(_measure_cell, cells, keys, find_problem_cells(cells, keys)))
+    return tuple(map(_measure_cell, cells, locate_cells(cells), find_problem_cells(cells)))
 
 
 def _measure_cell(swept: SweptCell, key: MatrixKey, is_problem: bool) -> MeasuredCell:

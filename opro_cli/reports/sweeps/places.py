@@ -51,14 +51,17 @@ def locate_cells(cells: Sequence[SweptCell]) -> list[MatrixKey]:
         # The parameters are all that there is to a problem: its name says nothing more.
         if own.get("task") is not None and not has_problem(cell.run):
             configs[task].add(encode_values(own["task"]))
+    of_problems = find_problem_cells(cells)
+    shared = _find_shared([own for own, is_so in zip(values, of_problems, strict=True) if is_so])
     variants = [
         {
             key: value
             for key, value in own.items()
             # A task under several names: the name is a part of the variant.
-            if not _is_of_task(key) or (key == "task" and len(configs[task]) > 1)
+            if (not _is_of_task(key) or (key == "task" and len(configs[task]) > 1))
+            and not (is_so and key in shared)
         }
-        for own, task in zip(values, tasks, strict=True)
+        for own, task, is_so in zip(values, tasks, of_problems, strict=True)
     ]
     titles = _title_variants(variants)
     return [
@@ -72,17 +75,24 @@ def has_problem(run: RecordedRun | None) -> bool:
     return run is not None and run.settings["task"].get("problem") is not None
 
 
-def find_problem_cells(cells: Sequence[SweptCell], keys: Sequence[MatrixKey]) -> list[bool]:
+def find_problem_cells(cells: Sequence[SweptCell]) -> list[bool]:
     """Return for each cell whether it is about a problem, as far as it or the others tell."""
-    of_problems = {key.task for cell, key in zip(cells, keys, strict=True) if has_problem(cell.run)}
+    tasks = _identify_tasks(cells, [_drop_seeds(cell.cell.values) for cell in cells])
+    known = {task for cell, task in zip(cells, tasks, strict=True) if has_problem(cell.run)}
     begun = [cell.run for cell in cells if cell.run is not None]
     all_are = bool(begun) and all(map(has_problem, begun))
     return [
         has_problem(cell.run)
         if cell.run is not None
-        else all_are or key.task in of_problems or _name_problem(cell.cell.values)
-        for cell, key in zip(cells, keys, strict=True)
+        else all_are or task in known or _name_problem(cell.cell.values)
+        for cell, task in zip(cells, tasks, strict=True)
     ]
+
+
+def _find_shared(values: Sequence[Values]) -> set[str]:
+    """Return the keys that have one value in all of these cells, which tells no two apart."""
+    first = values[0] if values else {}
+    return {key for key in first if all(key in own and own[key] == first[key] for own in values)}
 
 
 def _name_problem(values: Values) -> bool:
