@@ -32,7 +32,7 @@ from opro_cli.models.providers import (
     is_loopback,
 )
 from opro_cli.plugins import find_entry_point, is_outside, load_part
-from opro_cli.problems import build_problem
+from opro_cli.problems import build_problem, value_start
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
@@ -70,7 +70,8 @@ def check(config: Path) -> Check:
     strategy = wiring.build_strategy(settings, folders)
     missing = list_missing_keys(settings)
     notes = (*describe_grading(settings, folders), *data.notes)
-    facts = build_forecast(settings, data.examples, notes, strategy, missing)
+    start = value_start(settings, data.examples, folders)
+    facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
     servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}

@@ -14,6 +14,7 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
+from opro_cli.problems import value_start
 from opro_cli.reports.result import serialize_scale
 from opro_cli.store.run_files import digest_files
 from opro_cli.store.run_folder import create_run, prepare_runs_dir
@@ -106,4 +107,5 @@ def estimate_costs(config: Path) -> dict[str, Any]:
     settings = wiring.fill_in_new(wiring.read_config(config), folders)
     examples = wiring.load_data(settings, folders=folders).examples
     strategy = wiring.build_strategy(settings, folders)
-    return costs.estimate_costs(settings, examples, strategy, list_prices(settings))
+    start = value_start(settings, examples, folders)
+    return costs.estimate_costs(settings, examples, strategy, list_prices(settings), start)

@@ -191,6 +191,9 @@ def _build_name(values: Values) -> str:
 
 def _shorten_value(name: str, value: Any) -> str:
     """Return a few letters that distinguish this value from others of its key."""
+    if isinstance(value, Mapping) and "problem" in value:
+        labels = (_shorten_value(part, inner) for part, inner in value.items())
+        return "-".join(filter(None, labels))
     if isinstance(value, Mapping):
         value = next((value[part] for part in ("preset", "model") if part in value), None)
         return _shorten_value(name, value) if isinstance(value, str) else ""

@@ -6,11 +6,12 @@ can be held against them.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
 
-from opro_cli.core.draws import Random
+from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.core.task.problem import Instance
 from opro_cli.errors import UsageError
@@ -77,7 +78,9 @@ class ControlModel:
         One even where several are asked for: each sample is then drawn by a seed of its own, so
         that a run cut between them ends the same.
         """
-        rng = Random(secrets.randbits(63) if request.seed is None else request.seed)
+        seed = secrets.randbits(63) if request.seed is None else request.seed
+        # With the instance: the same draws for another problem would be no draws at all.
+        rng = create_rng(seed, "control", json.dumps(self._instance, sort_keys=True))
         text = "\n".join(message.content for message in request.messages)
         return ChatReply(self._write(text, rng), "stop", 0, 0, 0.0)
 

@@ -14,8 +14,8 @@ from typing import Any
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.settings import schema
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import TaskSettings
-from opro_cli.core.task.example import Evaluation, Example
+from opro_cli.core.settings.settings import Settings, TaskSettings
+from opro_cli.core.task.example import Evaluation, Example, Split
 from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
 from opro_cli.core.task.prompt import Content
 from opro_cli.errors import PINNED, ConfigError, OproError, RunError, UsageError
@@ -23,6 +23,7 @@ from opro_cli.plugins import is_outside, load_part
 from opro_cli.ports import MeteredCall, Problem
 from opro_cli.problems.regression import Regression
 from opro_cli.problems.tour import Tour
+from opro_cli.reports.costs import StartValues
 
 PROBLEMS: Mapping[str, type[Problem]] = {"regression": Regression, "tour": Tour}
 
@@ -143,14 +144,19 @@ class ProblemEvaluator:
         Raises:
             RunError: The problem fails, or gives no number.
         """
-        work = partial(self._value, candidate.text, decode_problem([example]).instance)
+        work = partial(self.value, candidate.text, decode_problem([example]).instance)
         if is_outside(self._spec):
             value = await call.unless_stopped(asyncio.to_thread(work))
         else:
             value = work()
         return Evaluation(value, f"{value:g}")
 
-    def _value(self, solution: str, instance: Instance) -> float:
+    def value(self, solution: str, instance: Instance) -> float:
+        """Return the value of a solution.
+
+        Raises:
+            RunError: The problem fails, or gives no number.
+        """
         try:
             value = float(self._problem.value(solution, instance))
         except Exception as error:
@@ -162,6 +168,24 @@ class ProblemEvaluator:
             why = f"gave {solution!r:.60} the value {value}"
             raise RunError(f"task.problem {self._spec} {why}", "reject it in `check`")
         return value
+
+
+def value_start(
+    settings: Settings, examples: Mapping[Split, Sequence[Example]], folders: Sequence[Path] = ()
+) -> StartValues | None:
+    """Return the values of the solutions that a search starts from; None for prompts.
+
+    Raises:
+        RunError: The problem fails, or gives no number.
+    """
+    if settings.task.problem is None:
+        return None
+    evaluator = ProblemEvaluator(
+        settings.task.problem, build_problem(settings.task.problem, folders)
+    )
+    instance = decode_problem(examples["train"]).instance
+    start = settings.search.initial_instructions
+    return StartValues(evaluator.scale, [evaluator.value(each, instance) for each in start])
 
 
 def _read_parameters(

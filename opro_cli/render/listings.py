@@ -199,7 +199,7 @@ def print_costs(costs: Data, console: Console) -> None:
             formats.format_tokens(row[kind]["completion_tokens"]),
             format_money(row[kind]["usd"]),
         )
-        for title, row in {**named, "both": costs["total"]}.items()
+        for title, row in (named | ({"both": costs["total"]} if len(named) > 1 else {})).items()
         for name, kind in ((title, "expected"), ("", "at_most"))
     ]
     print_table(console, Table(columns, tuple(rows)), gap=2)

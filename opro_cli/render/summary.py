@@ -120,8 +120,11 @@ def _build_values(problem: Data, result: Data) -> Table:
     ]
     rows += [(each["name"], each["value"]) for each in problem["references"]]
     return Table.build(
-        ("", "value", "above the optimum"),
-        [(name, formats.format_number(value), _format_gap(value, optimum)) for name, value in rows],
+        ("", "value", "off the optimum"),
+        [
+            (name, formats.format_number(value), _format_gap(value, optimum, scale))
+            for name, value in rows
+        ],
         right=(1, 2),
     )
 
@@ -131,8 +134,9 @@ def _get_value(candidate: Data, scale: Scale | None) -> float:
     return -mean if scale is not None and scale.minimise else mean
 
 
-def _format_gap(value: float, optimum: float | None) -> str:
-    gap = None if optimum is None else compute_gap(value, optimum)
+def _format_gap(value: float, optimum: float | None, scale: Scale | None) -> str:
+    minimise = scale is None or scale.minimise
+    gap = None if optimum is None else compute_gap(value, optimum, minimise=minimise)
     return "-" if gap is None else f"{100 * gap:.1f} %"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
+from opro_cli.core.run.candidates import Scale
+from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, End, RehearsedView
@@ -27,10 +29,18 @@ ASSUMPTIONS = (
 KINDS: Mapping[str, tuple[float, float]] = {"expected": (4.0, 0.25), "at_most": (3.0, 1.0)}
 """Bytes of prompt a token, and the share of max_tokens that a reply takes."""
 NEW_SHARE = 0.75
+NO_COST = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0, "seconds": 0.0}
 TYPICAL_LENGTH = 80
 """Characters of an instruction that the optimizer typically proposes."""
 
 Examples = Mapping[Split, Sequence[Example]]
+
+
+class StartValues(NamedTuple):
+    """The values of the solutions that a search starts from, which cost nothing."""
+
+    scale: Scale
+    values: Sequence[float]
 
 
 def estimate_costs(
@@ -38,17 +48,20 @@ def estimate_costs(
     examples: Examples,
     strategy: Strategy,
     prices: Mapping[Role, PriceSettings | None],
+    start: StartValues | None = None,
 ) -> dict[str, Any]:
     """Estimate calls, tokens and dollars by role and in total, expected and at most.
 
-    Dollars are None where a price is unknown. No model is called.
+    Dollars are None where a price is unknown. No model is called. `start` is that of a problem.
     """
-    state = RunState.at_start(settings.search, examples, settings.task)
+    state = _build_state(settings, examples, start)
     search, checks = settings.search, count_endpoint_checks(settings)
     proposals = search.steps * search.candidates_per_step
+    most_proposals = proposals + search.steps * search.ask_again
     tiny_call = 1 if search.steps else 0
-    asked = estimate_calls(state) - proposals - tiny_call + checks["scorer"]
+    asked = estimate_calls(state) - most_proposals - tiny_call + checks["scorer"]
     proposed = proposals + tiny_call + checks["optimizer"]
+    most_proposed = proposed - proposals + most_proposals
     once = len(search.initial_instructions) * len(examples["train"])
     expected = once + NEW_SHARE * (asked - once)
     questions = _measure_questions(settings, examples, rounds=state.rounds)
@@ -57,14 +70,16 @@ def estimate_costs(
         for length in (TYPICAL_LENGTH, search.max_instruction_chars)
     ]
     asked_bytes = expected * questions[0], asked * questions[1]
-    proposed_bytes = proposals * meta_prompts[0], proposed * meta_prompts[1]
+    proposed_bytes = proposals * meta_prompts[0], most_proposed * meta_prompts[1]
     scorer = _estimate_role(
         settings.scorer, prices.get("scorer"), asked_bytes, (round(expected), asked)
     )
     optimizer = _estimate_role(
-        settings.optimizer, prices.get("optimizer"), proposed_bytes, (proposed, proposed)
+        settings.optimizer, prices.get("optimizer"), proposed_bytes, (proposed, most_proposed)
     )
     roles = {"scorer": scorer, "optimizer": optimizer}
+    if settings.task.problem:  # which asks no scorer
+        del roles["scorer"]
     return {
         "name": settings.name,
         "roles": roles,
@@ -105,15 +120,26 @@ def _estimate_role(
     return row
 
 
+def _build_state(settings: Settings, examples: Examples, start: StartValues | None) -> RunState:
+    """Return the state of a run before its first call."""
+    if start is None:
+        return RunState.at_start(settings.search, examples, settings.task)
+    state = RunState.at_start(settings.search, examples, settings.task, start.scale)
+    for candidate, value in zip(state.of_step(0), start.values, strict=True):
+        by_hand: dict[str, Any] = {"finish_reason": "none", "via": "local", **NO_COST}
+        state.apply(Answered(0.0, candidate.id, "train", 0, "", f"{value:g}", value, **by_hand))
+    return state
+
+
 def measure_longest_prompts(
-    settings: Settings, examples: Examples, strategy: Strategy
+    settings: Settings, examples: Examples, strategy: Strategy, start: StartValues | None = None
 ) -> dict[Role, int]:
     """Estimate the tokens of the longest prompt of each model.
 
     That is the longest question under the longest instruction, with a first reply where there are
     two rounds, and a meta-prompt full of such instructions.
     """
-    state = RunState.at_start(settings.search, examples, settings.task)
+    state = _build_state(settings, examples, start)
     known = max(map(len, settings.search.initial_instructions))
     length = max(known, settings.search.max_instruction_chars)
     bytes_a_token, _ = KINDS["expected"]
@@ -151,12 +177,30 @@ def _list_question_sizes(settings: Settings, examples: Examples, length: int) ->
 def _measure_meta_prompt(
     settings: Settings, examples: Examples, strategy: Strategy, state: RunState, length: int
 ) -> float:
-    """Return the bytes of a meta-prompt with a full history of instructions of this length."""
+    """Return the bytes of a meta-prompt with a full history of instructions of this length.
+
+    Solutions of a problem are about as long as those at the start, which the state has.
+    """
     search = settings.search
     proposals = search.steps * search.candidates_per_step + len(search.initial_instructions)
     shown = min(proposals, proposals if search.history is None else search.history)
     mean_shown = shown if search.history is not None else shown / 2
+    if settings.task.problem:
+        known = len(list(filter(state.is_done, state.of_step(0))))
+        bare = _measure_first(settings, examples, strategy, _build_state(settings, examples, None))
+        full = _measure_first(settings, examples, strategy, state)
+        return bare + (full - bare) / max(1, known) * mean_shown
     trajectory = (TrajectoryEntry("x" * length, 0.5),) * round(mean_shown)
+    return _measure_first(settings, examples, strategy, state, trajectory)
+
+
+def _measure_first(
+    settings: Settings,
+    examples: Examples,
+    strategy: Strategy,
+    state: RunState,
+    trajectory: tuple[TrajectoryEntry, ...] = (),
+) -> float:
     requests = _list_first_requests(settings, examples, strategy, state, trajectory)
     return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
@@ -197,12 +241,13 @@ def build_forecast(
     notes: Sequence[str],
     strategy: Strategy,
     missing_keys: Sequence[str],
+    start: StartValues | None = None,
 ) -> dict[str, Any]:
     """Return what `opro check --json` prints of a run: sizes, models, calls and first prompts.
 
     The meta-prompt shown has scores of 0, since nothing is scored yet.
     """
-    state = RunState.at_start(settings.search, examples, settings.task)
+    state = _build_state(settings, examples, start)
     instructions = settings.search.initial_instructions
     trajectory = tuple(TrajectoryEntry(instruction, 0.0) for instruction in instructions)
     requests = _list_first_requests(settings, examples, strategy, state, trajectory)
@@ -219,7 +264,7 @@ def build_forecast(
         "steps": settings.search.steps,
         "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
-        "longest_prompts": measure_longest_prompts(settings, examples, strategy),
+        "longest_prompts": measure_longest_prompts(settings, examples, strategy, start),
         "scorer_prompt": [] if problem else _serialize_messages(asked),
         "gold_answer": first.target,
         "meta_prompt": _serialize_messages(meta_prompt),

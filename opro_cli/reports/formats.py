@@ -69,9 +69,13 @@ def format_change(before: float, after: float, scale: Scale | None = None) -> st
     return f"{'+' if change > 0 else ''}{format_number(change)}"
 
 
-def compute_gap(value: float, optimum: float) -> float | None:
-    """Return how far a value is above the optimum, as a share of it; None for an optimum of 0."""
-    return (value - optimum) / abs(optimum) if optimum else None
+def compute_gap(value: float, optimum: float, *, minimise: bool = True) -> float | None:
+    """Return how far a value is off the optimum, as a share of it; None for an optimum of 0.
+
+    It is negative for one that is better.
+    """
+    worse = value - optimum if minimise else optimum - value
+    return worse / abs(optimum) if optimum else None
 
 
 def format_points(change: float) -> str:

@@ -52,15 +52,20 @@ def describe_problem(problem: RecordedProblem, state: RunState) -> dict[str, Any
     best, optimum = find_winner(state), problem.optimum
     value = None if best is None else state.scale.orient(get_mean(best, "train"))
     known = None if optimum is None else optimum.value
-    gap = None if value is None or known is None else compute_gap(value, known)
+    minimise = state.scale.minimise
+
+    def find_gap(value: float | None) -> float | None:
+        if value is None or known is None:
+            return None
+        return compute_gap(value, known, minimise=minimise)
+
     return {
         "name": problem.name,
         "value": value,
-        "gap": gap,
+        "gap": find_gap(value),
         "found": None if known is None else _find_first(state, known),
         "references": [
-            {**asdict(each), "gap": None if known is None else compute_gap(each.value, known)}
-            for each in problem.references
+            {**asdict(each), "gap": find_gap(each.value)} for each in problem.references
         ],
         "ended": state.search_ended or None,
     }

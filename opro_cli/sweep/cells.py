@@ -19,6 +19,7 @@ from opro_cli.core.sweep import SweepTable
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import RunExistsError, RunFolderError, UsageError
 from opro_cli.models.accounts import list_prices
+from opro_cli.problems import value_start
 from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
 from opro_cli.store.run_folder import read_result
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
@@ -205,6 +206,7 @@ def estimate(cells: Sequence[SweepCell], table: SweepTable) -> dict[str, Any]:
             data[task],
             wiring.build_strategy(settings, folders),
             list_prices(settings),
+            value_start(settings, data[task], folders),
         )
         rows.append({"cell": cell.name, "status": status, "total": costs["total"]})
     open_rows = [row["total"] for row in rows if row["total"] is not None]

@@ -75,6 +75,12 @@ def test_farthest_insertion_anywhere(points: list[Point]) -> None:
     assert solvers.farthest_insertion(points) == insert_farthest(points)
 
 
+@given(st.lists(st.integers(-30, 30), min_size=3, max_size=9))
+def test_farthest_insertion_where_sums_are_whole_but_for_rounding(tenths: list[int]) -> None:
+    points: list[Point] = [(tenth / 10, 0.0) for tenth in tenths]
+    assert solvers.farthest_insertion(points) == insert_farthest(points)
+
+
 @settings(deadline=None)
 @given(POINTS)
 def test_the_exact_solution_is_the_shortest_of_all(points: list[Point]) -> None:
@@ -129,6 +135,15 @@ def test_highs_agrees_with_dynamic_programming() -> None:
         assert tour == canonize(tour)
         best = measure(points, solvers.solve_exactly(points))
         assert measure(points, tour) == pytest.approx(best, rel=1e-6)
+
+
+def test_highs_proves_its_optimum() -> None:
+    """Of an instance whose relaxation is fractional; a gap of 5 % would let 904 pass."""
+    pytest.importorskip("scipy")
+    points = draw_points(Random(1), 20)
+    tour = solvers.solve_with_highs(points)
+    assert tour is not None
+    assert measure(points, tour) == pytest.approx(870.598247122)
 
 
 def test_highs_solves_a_lattice_of_fifty_points() -> None:

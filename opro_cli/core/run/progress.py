@@ -64,7 +64,10 @@ class Progress:
 
 
 def estimate_calls(state: RunState) -> int:
-    """Estimate the calls of a whole run, both models, from above: as if every proposal were new."""
+    """Estimate the calls of a whole run, both models, from above.
+
+    That is, as if every proposal were new, and asked for again as often as may be.
+    """
     search, sizes = state.search, state.sizes
     if not sizes["train"]:
         return len(state.candidates) * sizes["test"] * state.rounds
@@ -80,7 +83,9 @@ def estimate_calls(state: RunState) -> int:
         + on_test * sizes["test"]
     )
     tiny_call = 1 if search.steps else 0
-    return search.steps * search.candidates_per_step + questions * state.rounds + tiny_call
+    proposed = state.proposals.replies - len(state.proposals.arrived)
+    proposed += open_steps * (search.candidates_per_step + search.ask_again)
+    return proposed + questions * state.rounds + tiny_call
 
 
 def count_endpoint_checks(settings: Settings) -> dict[Role, int]:

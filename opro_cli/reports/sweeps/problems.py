@@ -96,7 +96,7 @@ def judge_run(run: RecordedRun) -> Outcome | None:
     return Outcome(
         instance=encode_values(problem.instance),
         value=value,
-        gap=compute_gap(value, optimum.value) if known else None,  # type: ignore[arg-type, union-attr]
+        gap=compute_gap(value, optimum.value, minimise=minimise) if known else None,  # type: ignore[arg-type, union-attr]
         knows_optimum=bool(optimum),
         step=first,
         solutions=None if first is None else sum(1 <= each.step <= first for each in every),
@@ -261,7 +261,10 @@ def _build_row(task: str, cells: Sequence[MeasuredCell]) -> ProblemRow | None:
         _title_row(task, problem),
         problem,
         drop_seed(first.settings["task"].get("parameters") or {}),
-        _measure_references(each for cell, _, each in problems if not cell.left_out),
+        _measure_references(
+            [each for cell, _, each in problems if not cell.left_out],
+            minimise=first.state.scale.minimise,
+        ),
         {variant: _build_square(variant, group) for variant, group in by_variant.items()},
     )
 
@@ -292,13 +295,19 @@ def _build_square(variant: str, cells: Sequence[MeasuredCell]) -> Square:
     )
 
 
-def _measure_references(problems: Iterable[RecordedProblem]) -> dict[str, Spread]:
+def _measure_references(
+    problems: Iterable[RecordedProblem], *, minimise: bool
+) -> dict[str, Spread]:
     instances = {encode_values(each.instance): each for each in problems}
     gaps: dict[str, list[float]] = defaultdict(list)
     for problem in instances.values():
         optimum = problem.optimum
         for each in problem.references:
-            gap = None if optimum is None else compute_gap(each.value, optimum.value)
+            gap = (
+                None
+                if optimum is None
+                else compute_gap(each.value, optimum.value, minimise=minimise)
+            )
             if gap is not None and each.name != OPTIMUM:
                 gaps[each.name].append(gap)
     measured = ((name, Spread.over(values)) for name, values in gaps.items())
