@@ -23,8 +23,11 @@ from opro_cli.app.given import (
     Section,
     as_metric,
     as_model,
+    as_problem,
     read_plain,
     refuse_halves,
+    start_from_drawn,
+    supply_problem,
 )
 from opro_cli.app.optimize import start_with
 from opro_cli.app.resume import check_resumable
@@ -37,12 +40,13 @@ from opro_cli.datasets.loading import LoadedData
 from opro_cli.errors import UsageError
 from opro_cli.evaluators import OutsideEvaluator
 from opro_cli.models.callable import ModelFunction
-from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Strategy
+from opro_cli.plugins import SUPPLIED
+from opro_cli.ports import ChatModel, Evaluator, Metric, Observer, Problem, Strategy
 from opro_cli.reports.recorded import Answer, Answers, RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.store.folders import find_run
 from opro_cli.store.journal import read_numbered_events
-from opro_cli.store.run_folder import read_run
+from opro_cli.store.run_folder import read_examples, read_run
 
 T = TypeVar("T")
 
@@ -120,6 +124,7 @@ class Run:
         metric: MetricFunction | Metric | None = None,
         strategy: Strategy | None = None,
         evaluator: Evaluator | None = None,
+        problem: Problem | None = None,
         budget: Sequence[str] = (),
         show: bool = False,
     ) -> Run:
@@ -133,6 +138,7 @@ class Run:
             metric: As `scorer`.
             strategy: As `scorer`.
             evaluator: As `scorer`.
+            problem: As `scorer`.
             budget: Changes of its ceilings, "usd=5" or "calls=+100".
             show: Print progress as the command does.
 
@@ -149,6 +155,9 @@ class Run:
             strategy or known.strategy,
             _adapt(evaluator, settings) or known.evaluator,
         )
+        if problem is not None:
+            examples = read_examples(self.folder)["train"]
+            supplied = supply_problem(supplied, settings, as_problem(problem), examples)
         return _work(self.folder, settings, supplied, show=show)
 
 
@@ -176,7 +185,7 @@ def optimize(
         config: A config file, or its content; the other arguments win over it, key by key.
         task: The section of the config, whose `data.train`, `dev` and `test` may be rows: a list
             of dicts or a Hugging Face Dataset. Short: {"data": rows, "input": …, "target": …,
-            "answer": …}.
+            "answer": …}. Its `problem` may be an object, too.
         scorer: A model's name, its section, or a callable that takes the chat and returns a text.
         optimizer: As `scorer`.
         roles: Models of further roles, for an evaluator that asks them.
@@ -199,17 +208,27 @@ def optimize(
     with tempfile.TemporaryDirectory() as scratch:
         plain = given.config(config, sections, Path(scratch))
         if strategy is not None:
-            plain.setdefault("search", {})["strategy"] = f"{wiring.SUPPLIED}{strategy.name}"
+            plain.setdefault("search", {})["strategy"] = f"{SUPPLIED}{strategy.name}"
         if evaluator is not None:
-            plain["task"]["evaluator"] = f"{wiring.SUPPLIED}{evaluator.name}"
-        settings = wiring.fill_in_new(read_plain(plain), _list_folders(config))
+            plain["task"]["evaluator"] = f"{SUPPLIED}{evaluator.name}"
+        settings = read_plain(plain)
+        if given.problem is not None:
+            settings = start_from_drawn(settings, given.problem)
+        settings = wiring.fill_in_new(settings, _list_folders(config))
         evaluator = _adapt(evaluator, settings)
         read_options(strategy, settings.search.options)  # refused before there is a run
         supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
-        data = wiring.load_data(settings, given.metric, _list_folders(config))
+        if given.problem is None:
+            data = wiring.load_data(settings, given.metric, _list_folders(config))
+        else:
+            data = wiring.load_problem(settings.task, given.problem)
+            examples = data.examples["train"]
+            supplied = supply_problem(supplied, settings, given.problem, examples)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=evaluator)
+    run = start_with(
+        settings, Path(runs_dir), source=source, data=data, evaluator=supplied.evaluator
+    )
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 PREFIX = "python:"
+SUPPLIED = "python:supplied:"
+"""How a part is named that a program handed over as an object."""
 GROUPS = ("strategies", "evaluators", "metrics", "models", "datasets", "commands")
 """Kinds of parts; each has an entry-point group, opro.strategies and so on."""
 

@@ -35,7 +35,7 @@ from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
 from opro_cli.models.accounts import find_capped_prices, make_redactor
 from opro_cli.models.control import ControlModel
-from opro_cli.plugins import Part, find_part, is_offered, is_outside
+from opro_cli.plugins import SUPPLIED, Part, find_part, is_offered, is_outside
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import (
     ProblemEvaluator,
@@ -89,9 +89,6 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
 
 NEVER_GIVEN = SearchSettings().initial_instructions
 """The start of a search for prompts, which no problem has a use for."""
-
-SUPPLIED = "python:supplied:"
-"""How a strategy or an evaluator is named that a program handed over as an object."""
 
 
 def _check_answer(spec: str) -> None:
@@ -317,12 +314,12 @@ def load_data(
     """
     task = settings.task
     if task.problem is not None:
-        return _load_problem(task, build_problem(task.problem, folders))
+        return load_problem(task, build_problem(task.problem, folders))
     describe_grading(settings, folders)
     return load_examples(settings.task, metric or build_metric(settings, folders))
 
 
-def _load_problem(task: TaskSettings, problem: Problem) -> LoadedData:
+def load_problem(task: TaskSettings, problem: Problem) -> LoadedData:
     """Draw the instance of a problem, the one example of its run."""
     recorded = record_problem(task, problem)
     examples: dict[Split, tuple[Example, ...]]

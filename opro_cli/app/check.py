@@ -31,7 +31,7 @@ from opro_cli.models.providers import (
     find_provider,
     is_loopback,
 )
-from opro_cli.plugins import find_entry_point, is_outside, load_part
+from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
@@ -265,19 +265,18 @@ def find_origins_of_parts(
     """
     origins: dict[str, dict[str, str]] = {}
     strategy, evaluator = settings.search.strategy, settings.task.evaluator
-    if settings.task.problem is not None and is_outside(settings.task.problem):
+    named = settings.task.problem or ""
+    if is_outside(named) and not named.startswith(SUPPLIED):
         if is_control(settings.optimizer.model):
-            problem = build_problem(settings.task.problem, folders)
+            problem = build_problem(named, folders)
             ControlModel(settings.optimizer.model, problem, {})  # it refuses what lacks a method
-        part = load_part("task.problem", settings.task.problem, [*folders, Path.cwd()])
+        part = load_part("task.problem", named, [*folders, Path.cwd()])
         origins["task.problem"] = {"name": part.spec, **part.origin}
-    if strategy not in {**STRATEGIES, **PROBLEM_STRATEGIES} and not strategy.startswith(
-        wiring.SUPPLIED
-    ):
+    if strategy not in {**STRATEGIES, **PROBLEM_STRATEGIES} and not strategy.startswith(SUPPLIED):
         wiring.build_strategy(settings, folders)
         part = wiring.find_outside_part("search.strategy", "strategies", strategy, folders)
         origins["search.strategy"] = {"name": strategy, **part.origin}
-    if evaluator not in ("model", PROBLEM) and not evaluator.startswith(wiring.SUPPLIED):
+    if evaluator not in ("model", PROBLEM) and not evaluator.startswith(SUPPLIED):
         wiring.build_evaluator(settings, (), folders)
         part = wiring.find_outside_part("task.evaluator", "evaluators", evaluator, folders)
         origins["task.evaluator"] = {"name": evaluator, **part.origin}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +12,22 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.config.file import make_paths_absolute, read_plain_config
+from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import find_halves, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Example
+from opro_cli.core.task.problem import decode_problem
 from opro_cli.core.text import HALF
 from opro_cli.errors import ConfigError, DataError, UsageError, reason_of
 from opro_cli.files import read_file
 from opro_cli.grading.grader import SUPPLIED_METRIC
 from opro_cli.metrics import FunctionMetric
 from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction, OutsideModel
-from opro_cli.ports import ChatModel, Metric
+from opro_cli.models.control import ControlModel
+from opro_cli.plugins import SUPPLIED
+from opro_cli.ports import ChatModel, Metric, Problem
+from opro_cli.problems import ProblemEvaluator, draw_start
+from opro_cli.strategies import PROBLEM_STRATEGIES
 
 Section = Mapping[str, Any]
 Model = str | Section | ModelFunction | ChatModel
@@ -43,6 +50,7 @@ class Given:
         metric: MetricFunction | Metric | None,
     ) -> None:
         self.metric = as_metric(metric)
+        self.problem: Problem | None = None
         self.is_nameless = self.metric is not None
         """Something of it is an object that another run cannot tell from another one."""
         self.models: dict[str, ChatModel] = {}
@@ -99,6 +107,10 @@ class Given:
 
     def _task_section(self, task: Section | None) -> dict[str, Any]:
         section = dict(task or {})
+        problem = section.get("problem")
+        if problem is not None and not isinstance(problem, str):
+            self.problem = as_problem(problem)
+            section["problem"] = f"{SUPPLIED}{self.problem.name}"
         if self.metric is not None:
             section["answer"] = SUPPLIED_METRIC
         data = section.get("data")
@@ -114,6 +126,51 @@ class Given:
                 data[split] = split
         section["data"] = data
         return section
+
+
+def as_problem(problem: Problem | type[Problem]) -> Problem:
+    """Return a problem; a class is made into one.
+
+    Raises:
+        UsageError: It is none.
+    """
+    made = problem() if isinstance(problem, type) else problem
+    if Problem not in type(made).__mro__:
+        raise UsageError(
+            f"task.problem: expected an opro_cli.Problem, found {type(made).__name__}",
+            "write it as class NAME(opro_cli.Problem), see `opro docs problems`",
+        )
+    return made
+
+
+def start_from_drawn(settings: Settings, problem: Problem) -> Settings:
+    """Return settings with the solutions that a problem starts from, unless the config has some."""
+    search = settings.search
+    if search.initial_instructions != wiring.NEVER_GIVEN:
+        return settings
+    start = draw_start(settings.task, problem)
+    return replace(settings, search=replace(search, initial_instructions=start))
+
+
+def supply_problem(
+    supplied: wiring.Supplied, settings: Settings, problem: Problem, examples: Sequence[Example]
+) -> wiring.Supplied:
+    """Return the parts of a run on a problem that a program handed over.
+
+    Args:
+        supplied: The other parts that it handed over.
+        settings: Of the run.
+        problem: The problem.
+        examples: Those of train: its instance.
+    """
+    strategy, optimizer = supplied.strategy, settings.optimizer.model
+    if strategy is None and settings.search.strategy in PROBLEM_STRATEGIES:
+        strategy = PROBLEM_STRATEGIES[settings.search.strategy](settings, problem)
+    models = dict(supplied.models)
+    if is_control(optimizer):
+        models["optimizer"] = ControlModel(optimizer, problem, decode_problem(examples).instance)
+    evaluator = supplied.evaluator or ProblemEvaluator(str(settings.task.problem), problem)
+    return replace(supplied, strategy=strategy, models=models, evaluator=evaluator)
 
 
 def read_plain(plain: Mapping[str, Any]) -> Settings:

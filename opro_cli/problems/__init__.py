@@ -19,7 +19,7 @@ from opro_cli.core.task.example import Evaluation, Example, Split
 from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
 from opro_cli.core.task.prompt import Content
 from opro_cli.errors import PINNED, ConfigError, OproError, RunError, UsageError
-from opro_cli.plugins import is_outside, load_part
+from opro_cli.plugins import SUPPLIED, is_outside, load_part
 from opro_cli.ports import MeteredCall, Problem
 from opro_cli.problems.regression import Regression
 from opro_cli.problems.tour import Tour
@@ -40,6 +40,11 @@ def build_problem(name: str, folders: Sequence[Path] = ()) -> Problem:
     """
     if name in PROBLEMS:
         return PROBLEMS[name]()
+    if name.startswith(SUPPLIED):
+        raise UsageError(
+            "the problem of this run is an object of the program that began it",
+            "resume it from Python: opro_cli.load_run(RUN).resume(problem=…)",
+        )
     part = load_part("task.problem", name, [*folders, Path.cwd()]).value
     with _blame(name, "its making"):
         problem: Problem = part() if isinstance(part, type) else part

@@ -139,8 +139,8 @@ def test_the_preset_for_palm_reads_brackets(opro: Opro, folder: Path, model: Shu
     [
         (
             ("paper-gpt", "paper-gtp"),
-            "c.yaml:11: search.preset: expected one of default, paper-gpt, paper-palm "
-            "(did you mean \"paper-gpt\"?), found 'paper-gtp'",
+            "c.yaml:11: search.preset: expected one of default, paper-gpt, paper-palm, "
+            "paper-regression, paper-tour (did you mean \"paper-gpt\"?), found 'paper-gtp'",
         ),
         (
             ("answer: number", "answer: contains"),
