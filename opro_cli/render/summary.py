@@ -12,6 +12,7 @@ from opro_cli.reports.formats import (
     compute_gap,
     describe_disagreement,
     describe_excess,
+    describe_find,
     format_unmetered,
     pluralize,
 )
@@ -30,6 +31,9 @@ _HEADLINES = {
     "not_distinguishable": ("no measurable gain", "bold yellow"),
     "worse": ("worse", "bold red"),
 }
+
+_STYLES = {"improved": "bold green", "none": "bold yellow", "worse": "bold red"}
+"""Of the kinds of what a search for solutions found."""
 
 _SPLITS = ("train", "dev", "test")  # those of core/task/example, which takes 7 ms to import
 
@@ -86,27 +90,14 @@ def _print_headline(result: Data, page: Page, status: str) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     sentence = result["verdict_sentence"] or ""
     if problem := result.get("problem"):
-        word, style, sentence = _describe_find(problem)
+        kind, word, sentence = describe_find(problem)
+        style = _STYLES[kind]
     if result["status"] == "stopped":
         steps = pluralize(result["steps_done"], "step")
         ended = status if status in ("failed", "killed") else "stopped"
         word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
     sentence = printable(sentence)
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
-
-
-def _describe_find(problem: Data) -> tuple[str, str, str]:
-    """Return the headline of a search for solutions: a word, its style, a sentence."""
-    ended = f"search ended: {problem['ended']}" if problem["ended"] else ""
-    if found := problem["found"]:
-        solutions = pluralize(found["solutions"], "different solution")
-        when = f"in step {found['step']}, after {solutions}" if found["step"] else "at the start"
-        return "optimum found", "bold green", when
-    if problem["gap"] is None:
-        return "optimum not known", "bold yellow", ended
-    if problem["gap"] < 0:
-        return "no solution", "bold red", "what has a value better than the optimum's is none"
-    return "optimum not found", "bold yellow", ended
 
 
 def _build_values(problem: Data, result: Data) -> Table:

@@ -78,6 +78,24 @@ def compute_gap(value: float, optimum: float, *, minimise: bool = True) -> float
     return worse / abs(optimum) if optimum else None
 
 
+def describe_find(problem: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what a search for solutions found: a kind of colour, a headline, a sentence or "".
+
+    Args:
+        problem: The key `problem` of a result.
+    """
+    ended = f"search ended: {problem['ended']}" if problem["ended"] else ""
+    if found := problem["found"]:
+        solutions = pluralize(found["solutions"], "different solution")
+        when = f"in step {found['step']}, after {solutions}" if found["step"] else "at the start"
+        return "improved", "optimum found", when
+    if problem["gap"] is None:
+        return "none", "optimum not known", ended
+    if problem["gap"] < 0:
+        return "worse", "no solution", "what has a value better than the optimum's is none"
+    return "none", "optimum not found", ended
+
+
 def format_points(change: float) -> str:
     """Format a difference of two means in percentage points: "+20.0", "-2.5", "0.0"."""
     value = round(100 * change, 1)

@@ -40,21 +40,22 @@ def build_candidates(view: RunView) -> Markup:
     rows = sorted(view.rows, key=lambda row: -(row.score("train") or {"mean": -math.inf})["mean"])
     flagged = any(row.data.get("leaks") for row in rows)
     limit, shares = limit_text(len(rows)), are_shares(view.scale)
-    titles = ["step", "instruction", *view.splits, "unreadable", "refused"]
+    titles = ["step", "instruction", *view.splits, *_list_missed(view)]
     titles += ["flags"] if flagged else []
+    named = {"instruction": view.noun, **({"train": "value"} if view.is_problem else {})}
     return section(
         view,
         "candidates",
-        "All instructions",
+        f"All {view.noun}s",
         note(
-            f"{pluralize(len(rows), 'instruction')}. A heading sorts by its column, a second time",
+            f"{pluralize(len(rows), view.noun)}. A heading sorts by its column, a second time",
             "the other way round.",
             *(["Scores are with their 95 % interval and the right answers."] if shares else []),
         ),
         element("p", "", role="status", class_="unseen"),
         table_box(
-            "All instructions",
-            [_build_title(title, view.scale) for title in titles],
+            f"All {view.noun}s",
+            [_build_title(title, named.get(title, title), view.scale) for title in titles],
             [_build_row(view, row, limit, flagged) for row in rows],
             kind="candidates",
             box="tall",
@@ -62,21 +63,26 @@ def build_candidates(view: RunView) -> Markup:
     )
 
 
-def _build_title(title: str, scale: Scale) -> Markup:
+def _list_missed(view: RunView) -> Sequence[str]:
+    """Return the kinds of answers that may be missing: a value never is."""
+    return () if view.is_problem else ("unreadable", "refused")
+
+
+def _build_title(title: str, name: str, scale: Scale) -> Markup:
     best_first = "ascending" if scale.minimise else "descending"
     sort = best_first if title == "train" else "none"
-    button = element("button", title, type="button")
+    button = element("button", name, type="button")
     return element("th", button, scope="col", aria_sort=sort, class_=title)
 
 
 def _build_row(view: RunView, row: Row, limit: int, flagged: bool) -> Markup:
     marks = [f"★ {view.best_name}"] if row.is_best else []
-    marks += ["■ start prompt"] if row.is_start else []
+    marks += [f"■ {view.start_name}"] if row.is_start else []
     badges = [element("span", mark, class_="badge") for mark in marks]
     # The reader came for these two, so they are shown in full.
     text = fold_text(row.instruction, MOST_SHOWN if row.kind else limit)
     step = "start" if row.step == 0 else str(row.step)
-    missed = [(kind, row.count_missed(kind)) for kind in ("unreadable", "refused")]
+    missed = [(kind, row.count_missed(kind)) for kind in _list_missed(view)]
     return element(
         "tr",
         element("td", step, class_="step", data_value=row.step),

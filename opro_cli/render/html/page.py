@@ -141,9 +141,9 @@ def _build_run(view: RunView) -> Markup:
     drawn = build_problem_section(problem, found, minimise, key=view.key) if problem else None
     sections = [
         ("problem", "problem", drawn),
-        ("scores", "scores", verdict.build_score_bars(view)),
-        ("curve", "search", build_curve(view)),
-        ("candidates", "instructions", build_candidates(view)),
+        ("scores", "scores", None if problem else verdict.build_score_bars(view)),
+        ("curve", "search", None if problem else build_curve(view)),
+        ("candidates", f"{view.noun}s", build_candidates(view)),
         ("flips", "flipped questions", build_flips(view)),
         ("unreadable", "unreadable", build_unreadable(view)),
         ("spend", "cost", build_spend(view)),

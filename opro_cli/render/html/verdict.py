@@ -24,6 +24,7 @@ from opro_cli.render.summary import format_noise
 from opro_cli.reports.formats import (
     are_shares,
     describe_disagreement,
+    describe_find,
     format_change,
     format_ends,
     format_mean,
@@ -38,12 +39,16 @@ _WORDS = {
     "not_distinguishable": ("≈", "No measurable gain"),
     "worse": ("▼", "Worse"),
 }
+_SIGNS = {"improved": "★", "none": "–", "worse": "▼"}
 
 
 def name_verdict(view: RunView) -> str:
     """Return the verdict in a few words, behind a sign that needs no colour."""
     if not view.finished:
         return f"… Not finished ({view.run.status})"
+    if view.is_problem:
+        kind, word, _ = describe_find(view.result["problem"])
+        return f"{_SIGNS[kind]} {word[:1].upper()}{word[1:]}"
     return " ".join(_WORDS.get(view.result["verdict"] or "", ("–", "No verdict")))
 
 
@@ -51,13 +56,17 @@ def build_verdict(view: RunView) -> Markup:
     """Return the head of a run's report."""
     result = view.result
     sentence, noise = result["verdict_sentence"] or "", result.get("noise")
+    kind = result["verdict"] or "none"
+    if view.is_problem:
+        kind, _, found = describe_find(result["problem"])
+        sentence = found or sentence
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
         element("p", sentence[:1].upper() + sentence[1:], ".", class_="sentence"),
         _build_figures(view),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
-        class_=f"verdict {result['verdict'] or 'none'}",
+        class_=f"verdict {kind}",
     )
 
 
@@ -80,16 +89,19 @@ def _build_figures(view: RunView) -> Markup | None:
         return None
     split, before, after = deciding
     if view.start is view.best:
-        return element("div", _build_figure("start prompt", after, view.scale), class_="figures")
+        only = _build_figure(view.start_name, after, view.scale)
+        return element("div", only, class_="figures")
     on = " points on " if are_shares(view.scale) else " on "
     on += split if split == "test" else f"{split}, which the search has seen"
+    if view.is_problem:
+        on = ""
     difference, interval = view.result.get("difference"), None
     if difference:
         words = f"95 % interval {format_ends(*difference['interval'])}"
         interval = join([element("br"), element("small", words)])
     return element(
         "div",
-        _build_figure("start prompt", before, view.scale),
+        _build_figure(view.start_name, before, view.scale),
         element("span", "→", class_="arrow", aria_hidden="true"),
         _build_figure(view.best_name, after, view.scale),
         element(
@@ -114,7 +126,7 @@ def build_prompts(view: RunView) -> Markup | None:
         return None
     cards = [_build_card("best", f"★ {view.best_name} ({format_origin(best['step'])})", best)]
     if start is not None and view.start is not view.best:
-        cards.insert(0, _build_card("start", "■ start prompt", start))
+        cards.insert(0, _build_card("start", f"■ {view.start_name}", start))
     return element("div", *cards, class_="prompts")
 
 
@@ -134,11 +146,11 @@ def build_byline(view: RunView) -> Markup:
     models = result["models"]
     started = str(result.get("started") or "")
     facts = [
-        f"scorer {models['scorer']}",
+        *([] if view.is_problem else [f"scorer {models['scorer']}"]),
         f"optimizer {models['optimizer']}",
         f"seed {result['seed']}",
         pluralize(result["steps_done"], "step"),
-        pluralize(result["candidates"], "instruction"),
+        pluralize(result["candidates"], view.noun),
         *([f"started {utc_minute(started)}"] if started else []),
     ]
     return element("p", *(element("span", bdi(fact, 200)) for fact in facts), class_="about")

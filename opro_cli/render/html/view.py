@@ -105,6 +105,21 @@ class RunView:
         return "winner" if self.finished else "best so far"
 
     @property
+    def is_problem(self) -> bool:
+        """Whether solutions are searched for, and not prompts."""
+        return "problem" in self.result
+
+    @property
+    def start_name(self) -> str:
+        """The name of the best one that the search began with."""
+        return "start" if self.is_problem else "start prompt"
+
+    @property
+    def noun(self) -> str:
+        """What a candidate is."""
+        return "solution" if self.is_problem else "instruction"
+
+    @property
     def scale(self) -> Scale:
         """How the scores are read."""
         return self.run.state.scale
