@@ -46,7 +46,7 @@ from opro_cli.problems import (
 )
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
-from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
+from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
 
 
 def read_config(config: Path) -> Settings:
@@ -214,7 +214,7 @@ def check_scale(settings: Settings, evaluator: Evaluator) -> None:
     Raises:
         UsageError: The meta-prompts of OPRO show shares, and these scores are none.
     """
-    if evaluator.scale != SHARE and settings.search.strategy in STRATEGIES:
+    if evaluator.scale != SHARE and settings.search.strategy in META_PROMPTS:
         raise UsageError(
             f"search.strategy {settings.search.strategy} shows scores from 0 to 100, and those of "
             f"task.evaluator {settings.task.evaluator} are on a scale of its own",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -114,7 +115,7 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigError(str(path), [f"{path}: nested too deeply"]) from None
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, missing: str = "write a first one with `opro init`") -> str:
     try:
         with open_to_read(path, stream=True) as file:
             data = file.read(MOST_BYTES + 1)
@@ -129,9 +130,7 @@ def _read_text(path: Path) -> str:
             f"{path}: not UTF-8 text (byte {error.start})", "save the file as UTF-8"
         ) from None
     except FileNotFoundError as error:
-        raise UsageError(
-            f"{path}: cannot be read: {error.strerror}", "write a first one with `opro init`"
-        ) from None
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", missing) from None
     except OSError as error:
         hint = "write the config to a file and name it"
         raise UsageError(f"{path}: cannot be read: {error.strerror}", hint) from None
@@ -272,11 +271,36 @@ def _join_halves(node: yaml.Node) -> None:
         _join_halves(inner)
 
 
-def make_paths_absolute(raw: Any, folder: Path) -> None:
-    """Find data files beside the config, then in the current folder, and make them absolute.
+_MARK = re.compile(r"^---[ \t]*$", re.MULTILINE)
+"""What separates prompts of several lines in a file of candidates."""
 
-    So the run depends on neither folder afterwards.
+
+def read_candidates(path: Path) -> list[str]:
+    """Return the prompts in a file: one a line, or those between lines of ---.
+
+    Raises:
+        UsageError: It cannot be read, or has none.
     """
+    missing = "search.candidates: file:PATH is looked for beside the config first"
+    text = _read_text(path, missing).replace("\r\n", "\n")
+    several = _MARK.search(text) is not None
+    parts = _MARK.split(text) if several else text.splitlines()
+    found = list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    if not found:
+        raise UsageError(f"search.candidates: {path} has no prompt", "write one a line")
+    return found
+
+
+def make_paths_absolute(raw: Any, folder: Path) -> None:
+    """Find the files of a config beside it, then in the current folder, and make them absolute.
+
+    So the run depends on neither folder afterwards. A file of candidates is read, so that the run
+    does not depend on it either.
+    """
+    search = raw.get("search") if isinstance(raw, dict) else None
+    listed = search.get("candidates") if isinstance(search, dict) else None
+    if isinstance(search, dict) and isinstance(listed, str) and listed.startswith("file:"):
+        search["candidates"] = read_candidates(_locate(Path(listed[5:]), folder))
     task = raw.get("task") if isinstance(raw, dict) else None
     if not isinstance(task, dict):
         return

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from opro_cli.core.settings.settings import Settings
 from opro_cli.ports import Problem, Strategy
+from opro_cli.strategies.listed import ListStrategy
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 from opro_cli.strategies.problem import ProblemStrategy
 from opro_cli.strategies.regression import PaperRegression
 from opro_cli.strategies.tour import PaperTour
 
-STRATEGIES: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
+META_PROMPTS: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "opro": lambda s: OproStrategy(s.search.exemplars_first),
     "paper-gpt": lambda s: PaperGpt(
         exemplars=s.search.exemplars > 0,
@@ -22,6 +23,13 @@ STRATEGIES: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "paper-palm": lambda s: PaperPalm(s.search.exemplars > 0, s.search.exemplars_first),
     "paper-instructions-only": lambda _: PaperInstructionsOnly(),
 }
+"""Those that show an optimizer instructions with their scores, shares of right answers."""
+
+STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
+    **META_PROMPTS,
+    "list": lambda s: ListStrategy(s.search.candidates or ()),
+}
+"""Those that propose prompts."""
 
 PROBLEM_STRATEGIES: dict[str, Callable[[Settings, Problem], Strategy]] = {
     "problem": lambda _, problem: ProblemStrategy(problem),

@@ -47,7 +47,7 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner
 from opro_cli.metrics.paper import PaperMetric
 from opro_cli.ports import ChatModel
-from opro_cli.strategies import STRATEGIES, opro
+from opro_cli.strategies import META_PROMPTS, opro
 from opro_cli.strategies.opro import MetaPromptStrategy
 from opro_cli.wiring import NAMES
 from tests.conformance.vectors import Input
@@ -128,7 +128,7 @@ def meta_prompt(case: Input) -> str:
     like_numpy = case["score_type"] == "np.float64"
     rounding = opro.numpy_round if like_numpy else round
     with mock.patch.object(opro, "numpy_round", rounding):
-        (message,) = STRATEGIES[settings.search.strategy](settings).meta_prompt(material)
+        (message,) = META_PROMPTS[settings.search.strategy](settings).meta_prompt(material)
     return message.content
 
 
@@ -170,7 +170,7 @@ def propose_parse(case: Input) -> dict[str, Any]:
     # A step of ours has as many replies as it was served; an uneven one is filled up with none.
     most = max(map(len, served))
     settings = settings_of(case, steps=len(steps), candidates_per_step=most, score_threshold=0.0)
-    strategy = STRATEGIES[settings.search.strategy](settings)
+    strategy = META_PROMPTS[settings.search.strategy](settings)
     state = RunState(settings.search, {"train": 1, "dev": 0, "test": 0})
     _answer_all(state, {})
     told = []
@@ -457,7 +457,7 @@ def trajectory(case: Input) -> dict[str, Any]:
         split: [_numbered(case, row, metric) for row in indices] for split, indices in rows.items()
     }
     state = RunState.at_start(settings.search, examples, settings.task)
-    strategy = _Watched(STRATEGIES[settings.search.strategy](settings), state)
+    strategy = _Watched(META_PROMPTS[settings.search.strategy](settings), state)
     scorer, optimizer = _Scorer(case["scorer_table"]), _Optimizer(case["optimizer_table"])
     task = settings.task
     form = PromptFormat(task.instruction_position, task.qa_markers)

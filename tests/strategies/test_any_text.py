@@ -18,7 +18,7 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import Example, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.strategies import STRATEGIES
+from opro_cli.strategies import META_PROMPTS
 from opro_cli.strategies.opro import MetaPromptStrategy
 
 POSITIONS: tuple[Position, ...] = ("before_Q", "Q_begin", "Q_end", "A_begin", "system")
@@ -36,10 +36,10 @@ def built(name: str, position: Position, exemplars: int, first: bool) -> MetaPro
         optimizer=OptimizerSettings("scripted/optimizer"),
         search=SearchSettings(strategy=name, exemplars=exemplars, exemplars_first=first),
     )
-    return STRATEGIES[name](settings)
+    return META_PROMPTS[name](settings)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", META_PROMPTS)
 @given(data=st.data())
 def test_no_text_can_break_a_meta_prompt(name: str, data: st.DataObject) -> None:
     texts = data.draw(st.lists(TEXTS, max_size=3))
@@ -57,7 +57,7 @@ def test_no_text_can_break_a_meta_prompt(name: str, data: st.DataObject) -> None
     assert all(text in message.content for text in texts)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", META_PROMPTS)
 @given(position=st.sampled_from(POSITIONS), reply=TEXTS)
 def test_no_reply_can_break_the_reading(name: str, position: Position, reply: str) -> None:
     texts = built(name, position, 1, False).read(reply)
@@ -71,7 +71,7 @@ def test_no_reply_can_break_the_reading(name: str, position: Position, reply: st
 HALVES = ["\ud83d", "**", "\ude00", "<INS>", "</INS>", "[", "]", "a"]
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", META_PROMPTS)
 @given(written=st.lists(st.sampled_from(HALVES)).map(lambda parts: json.dumps("".join(parts))))
 def test_what_is_read_survives_the_journal(name: str, written: str) -> None:
     # Replies come as JSON, in which two halves of a character side by side are the character.
@@ -80,7 +80,7 @@ def test_what_is_read_survives_the_journal(name: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("position", ["Q_begin", "A_begin"])
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", META_PROMPTS)
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_megabyte_of_marks_is_read_in_one_go(name: str, position: Position, mark: str) -> None:
     # With a search from every mark to the end this would take hours.
@@ -89,7 +89,7 @@ def test_a_megabyte_of_marks_is_read_in_one_go(name: str, position: Position, ma
     assert all(len(text) <= len(reply) for text in texts)
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", META_PROMPTS)
 @pytest.mark.parametrize("unit", [*MARKS, *"(<a \0", "<INS></INS>", "<INS>\n", "[a]"])
 def test_a_reply_of_a_megabyte_of_one_thing_is_read(name: str, unit: str) -> None:
     """In no time, or this takes hours: whatever is slow on such a text is quadratic at least."""

@@ -41,6 +41,8 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         if endpoints is not None:  # else the record is as before there were any
             model["endpoints"] = list(endpoints)
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+    if settings.search.candidates is not None:
+        plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
     if settings.task.problem is None:  # the record is as before there were any

@@ -12,6 +12,7 @@ from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
     ModelSettings,
+    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -81,6 +82,7 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         config["task"] = _fill_task_preset(config["task"], names, problems)
         config = _fill_problem(config)
         problems.extend(_find_missing_data(config["task"], names))
+    config = _fill_list(config)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
@@ -159,14 +161,32 @@ def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Itera
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
+    asking = [name for name in names.strategies if name != LIST]
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
-        "optimizer": ("search", "strategy", (*names.strategies, *names.problem_strategies)),
+        "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),
     }
     for role, (section, key, built_in) in parts.items():
-        part = get_section(config, section).get(key, built_in[0])
+        part = get_section(config, section).get(key, "model" if role == "scorer" else "opro")
         if role not in config and part in built_in:
             yield Problem((role,), "missing; this key must be given")
+
+
+LIST = "list"
+"""The strategy that tries the instructions of `search.candidates`."""
+
+
+def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config whose one step tries all of `search.candidates`, however long they are."""
+    search = get_section(config, "search")
+    texts = search.get("candidates")
+    if search.get("strategy") != LIST or not isinstance(texts, list):
+        return dict(config)
+    longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
+    default = SearchSettings().max_instruction_chars
+    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    filled = {"steps": 1, **limits, **search}
+    return dict(config) | {"search": filled}
 
 
 PROBLEM = "problem"
@@ -245,6 +265,10 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
+    if (search.strategy == LIST) != (search.candidates is not None):
+        listed = "missing; search.strategy list tries them"
+        unused = f"found with search.strategy {search.strategy}; only list tries them"
+        yield Problem(("search", "candidates"), unused if search.candidates else listed)
     if search.strategy == "paper-instructions-only":
         if task.instruction_position in ("before_Q", "system"):
             yield Problem(

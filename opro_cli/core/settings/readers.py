@@ -11,6 +11,7 @@ from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
+CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
 STOP = 'a text such as "\\nQ:", or a list of one to four such, none empty'
 FIELD = 'a field name such as question, or a template such as "{title}\\n{body}"'
@@ -55,6 +56,21 @@ def instructions(value: Any) -> tuple[str, ...]:
 def baselines(value: Any) -> Any:
     """Read different instructions, or none."""
     return () if value == [] else instructions(value)
+
+
+@reads(
+    CANDIDATES,
+    anyOf=[
+        {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 1},
+        {"type": "string", "pattern": "^file:."},
+    ],
+)
+def candidates(value: Any) -> tuple[str, ...]:
+    """Read different instructions; a file's have been put in its place by now."""
+    try:
+        return tuple(instructions(value))
+    except ValueError:
+        raise ValueError(CANDIDATES) from None
 
 
 @reads(NAME, type="string", pattern=f"^{_NAME}$")

@@ -233,8 +233,15 @@ class SearchSettings:
         text(),
         "opro",
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
+        "list (not at all: search.candidates are tried), "
         "python:MODULE:NAME, or the name of an installed strategy; for a task.problem, problem, "
         "paper-regression or paper-tour.",
+    )
+    candidates: tuple[str, ...] | None = key(
+        optional(readers.candidates),
+        None,
+        doc="The instructions that search.strategy: list tries: a list, or file:PATH of a text "
+        "with one a line, or several lines each between lines of ---.",
     )
     options: Mapping[str, Any] = plain_mapping(doc="Options of the strategy, as it declares them.")
     rules: str = key(
