@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import LABELLED, Settings, TaskSettings
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.evaluators import InlineGrader
@@ -56,10 +56,22 @@ def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
         )
     if task.answer.startswith("python:"):
         return FunctionMetric(import_when_called(task.answer, folders), redact)
+    if task.answer in LABELLED:
+        return _build_label_metric(task)
     metric = _create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
+
+
+def _build_label_metric(task: TaskSettings) -> Metric:
+    from opro_cli.metrics.label import LabelMetric, LabelSetMetric
+
+    names = dict(task.labels or ())
+    labels = tuple(dict.fromkeys(names.values()))
+    if task.answer == "label":
+        return LabelMetric(labels, names)
+    return LabelSetMetric(labels, names, task.label_score)
 
 
 def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:
