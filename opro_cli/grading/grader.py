@@ -131,7 +131,14 @@ class WorkerGrader:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
-    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:  # noqa: ARG002
+    async def grade(
+        self,
+        reply: str,
+        example: Example,
+        prompt: str = "",  # noqa: ARG002
+        *,
+        cut: bool = False,  # noqa: ARG002 - a function of the user's has its own idea of a reply
+    ) -> Grade:
         """Grade one reply; raises RunError when the metric fails, dies or takes too long."""
         question = {name: getattr(example, name) for name in ("input", "target", "source")}
         question["reply"] = reply
