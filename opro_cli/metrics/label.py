@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.text import find_last_object
-from opro_cli.reading.answer_text import require_text
+from opro_cli.reading.answer_text import collapse_spaces, require_text
 from opro_cli.reading.labels import is_same_label, read_label, read_label_set
 from opro_cli.reading.reply_text import select_answer_texts
 
@@ -47,9 +47,9 @@ class LabelMetric:
             if found := read_label(text, labels, example.input, cut=cut):
                 given = found.label
                 break
-        if given is None:
+        if given is None or not given.strip():
             return UNREADABLE
-        return Grade(given, float(is_same_label(given, example.target)))
+        return Grade(collapse_spaces(given), float(is_same_label(given, example.target)))
 
 
 @dataclass(frozen=True, slots=True)

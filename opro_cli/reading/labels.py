@@ -107,10 +107,12 @@ def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[
     index = 0
     while index < len(words):
         for length in lengths:
-            given = tuple(_strip_possessive(word) for word, _, _ in words[index : index + length])
-            label = by_words.get(given) or by_words.get(_singular(given))
+            given = tuple(word for word, _, _ in words[index : index + length])
+            label = next(filter(None, map(by_words.get, _list_forms(given))), None)
             if label is not None and index + length <= len(words):
-                if index not in copied and not _is_denied(text, words, index):
+                beside = {index - 1, index + length} & copied  # not the label's own words alone
+                quoted = index in copied and beside
+                if not quoted and not _is_denied(text, words, index):
                     found.append(
                         Mention(label, words[index][1], words[index + length - 1][2], index)
                     )
@@ -169,7 +171,8 @@ def read_label_set(text: str, labels: Sequence[str], question: str = "") -> froz
     for mark in final.marks:
         if found := {each.label for each in find_mentions(mark.rest, labels, question)}:
             return frozenset(found)
-    return frozenset(each.label for each in find_mentions(text, labels, question)) or None
+    words = {each.label for each in find_mentions(text, labels, question)}
+    return frozenset({*words, *_list_symbols(text, labels)}) or None
 
 
 def _find_marked(text: str, labels: Sequence[str], question: str) -> Mention | None:
@@ -217,12 +220,15 @@ def _find_concluding(text: str, mentions: Sequence[Mention]) -> Mention | None:
 
 def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
     """Return the mentions that say what something is: "is positive", "a billing issue"."""
-    return [
-        each
-        for each in mentions
-        if _STATES.search(text, max(0, each.start - 90), each.start)
-        or (each.label.casefold() not in _COMMON and _NAMED.match(text, each.end))
-    ]
+    stated = []
+    for each in mentions:
+        before = _STATES.search(text, max(0, each.start - 90), each.start)
+        if each.label.casefold() in _COMMON:
+            if before and _CLOSED.match(text, each.end):
+                stated.append(each)
+        elif before or _NAMED.match(text, each.end):
+            stated.append(each)
+    return stated
 
 
 def _find_only(text: str, mentions: Sequence[Mention]) -> Mention | None:
@@ -234,10 +240,13 @@ def _find_only(text: str, mentions: Sequence[Mention]) -> Mention | None:
     return None if only.label.casefold() in _COMMON else only
 
 
+def _list_symbols(text: str, labels: Sequence[str]) -> list[str]:
+    return [label for label in labels if label and not split_label(label) and label in text]
+
+
 def _find_symbol(text: str, labels: Sequence[str]) -> Mention | None:
     """Return the only label without letters and digits that stands in a text."""
-    symbols = [label for label in labels if not split_label(label)]
-    found = [label for label in symbols if label in text]
+    found = _list_symbols(text, labels)
     if len(found) != 1:
         return None
     start = text.find(found[0])
@@ -256,15 +265,12 @@ def _locate_sentences(text: str) -> Iterator[tuple[int, str]]:
         at += len(line) + 1
 
 
-def _strip_possessive(word: str) -> str:
-    return word.removesuffix("'s").removesuffix("’s")
-
-
-def _singular(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words with the last one in the singular, "products" as "product"."""
-    if not words or len(words[-1]) < 5:
-        return ()
-    return (*words[:-1], words[-1].removesuffix("s"))
+def _list_forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield words as they are, without "'s", and with the last one in the singular."""
+    yield words
+    yield tuple(word.removesuffix("'s").removesuffix("’s") for word in words)
+    if words and len(words[-1]) >= 5:
+        yield (*words[:-1], words[-1].removesuffix("s"))
 
 
 def _is_denied(text: str, words: Sequence[tuple[str, int, int]], index: int) -> bool:
@@ -275,7 +281,7 @@ def _is_denied(text: str, words: Sequence[tuple[str, int, int]], index: int) -> 
             return False
         if word in _DENIALS:
             return True
-        if word in ("but", "and", "is", "because") and "," in between:
+        if word in ("but", "sondern"):
             return False
     return False
 
