@@ -226,9 +226,8 @@ def optimize(
             supplied = supply_problem(supplied, settings, given.problem, examples)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    run = start_with(
-        settings, Path(runs_dir), source=source, data=data, evaluator=supplied.evaluator
-    )
+    judge = supplied.evaluator
+    run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=judge)
     return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
 
 
@@ -286,6 +285,7 @@ def evaluate(
         plain.setdefault("optimizer", plain.get("scorer"))  # never asked
         settings = read_plain(plain)
         folders = _list_folders(config)
+        app_evaluate.refuse_problem("task", settings)
         data: LoadedData = wiring.load_data(settings, given.metric, folders)
     settings = given.without_scratch(settle_labels(settings, data))
     chosen = app_evaluate.select_questions(settings.name, settings, data.examples, split, limit)
