@@ -84,6 +84,11 @@ def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str
     page = make_page(sys.stdout)
     print_candidates(candidates, page, result)
     print_result(result, page, status)
+    if confusion := (result.get("closed_set") or {}).get("confusion"):
+        from opro_cli.render.labels import print_confusion
+
+        page.write_line()
+        print_confusion(confusion, page)
 
 
 Output = Annotated[
