@@ -15,6 +15,7 @@ from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
+from opro_cli.core.labels import list_train_labels
 from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
@@ -115,6 +116,7 @@ class Runner:
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
             self._planned.exemplars,
+            list_train_labels(task.answer, task.evaluator, self.examples),
         )
         self._proposing = Proposing(self._calls, self.strategy, view)
 

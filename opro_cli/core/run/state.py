@@ -356,13 +356,20 @@ class RunState:
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
 
+    def began_with(self, format_version: int) -> bool:
+        """Return True if the run began with this format of the journal, or a later one.
+
+        A run keeps the plan that it began with, whatever a later opro would ask next.
+        """
+        return not self.sessions or self.sessions[0].format_version >= format_version
+
     @property
     def interleaves(self) -> bool:
         """Compared prompts are asked side by side, question by question.
 
         A run that began before journal format 5 asks one prompt after the other, to its end.
         """
-        return not self.sessions or self.sessions[0].format_version >= 5
+        return self.began_with(5)
 
     @property
     def compares_on_test(self) -> bool:
