@@ -84,6 +84,7 @@ def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
         return False
     for line in error.message.splitlines():
         say(line)
+    error.message = error.message.partition("\n")[0]  # the replies stand above
     print("go on? y/N ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

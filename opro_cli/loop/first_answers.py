@@ -90,7 +90,7 @@ class FirstAnswers:
             what += self.task.answer
         else:
             shown = [each for each in self.answers if each.answer is not None]
-            what = f"no answer in its first {len(self.answers)} replies is the gold one of any row"
+            what = f"no answer in its first {len(self.answers)} replies is any row's gold answer"
         lines = [f"{model}: {what}", *self.list_replies(shown)]
         return DoubtfulAnswers("\n".join(lines), HINT)
 
