@@ -36,7 +36,7 @@ from opro_cli.core.run.events import Answered
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import SPLITS, Split
-from opro_cli.datasets.loading import LoadedData
+from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import UsageError
 from opro_cli.evaluators import OutsideEvaluator
 from opro_cli.models.callable import ModelFunction
@@ -299,7 +299,7 @@ def evaluate(
         settings = read_plain(plain)
         folders = _list_folders(config)
         data: LoadedData = wiring.load_data(settings, given.metric, folders)
-    settings = given.without_scratch(settings)
+    settings = given.without_scratch(settle_labels(settings, data))
     chosen = app_evaluate.select_questions(settings.name, settings, data.examples, split, limit)
     dataset = replace(chosen, part_folder=str(folders[0]) if folders else None)
     fresh = fresh or given.is_nameless  # answers of another function are not its own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,6 +29,12 @@ SECOND_ROUND_TOKENS = 50
 """The most tokens for the final answer alone (google-deepmind/opro, eval_utils.py)."""
 
 
+@functools.cache
+def takes_cut(metric: type[Any]) -> bool:
+    """Return whether the metrics of a type can be told that a reply was cut."""
+    return "cut" in inspect.signature(metric.grade).parameters
+
+
 @dataclass(frozen=True, slots=True)
 class InlineGrader:
     """Grades in this very process, on the event loop: for metrics that take no time."""
@@ -34,8 +42,14 @@ class InlineGrader:
     metric: Metric
     is_immediate = True
 
-    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Grade at once, as the metric does."""
+    async def grade(
+        self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
+    ) -> Grade:
+        """Grade at once, as the metric does; it is told of a cut if it can be."""
+        if cut and takes_cut(type(self.metric)):
+            told: Any = self.metric
+            grade: Grade = told.grade(reply, example, prompt, cut=True)
+            return grade
         return self.metric.grade(reply, example, prompt)
 
     async def aclose(self) -> None:
@@ -75,7 +89,7 @@ class ModelEvaluator:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
         prompt = format_question(question, candidate.text, form)
-        grading = self.grader.grade(reply.text, example, prompt)
+        grading = self.grader.grade(reply.text, example, prompt, cut=reply.cut)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
 

@@ -129,7 +129,9 @@ class Metric(Protocol):
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Read the answer in `reply` and compare it with `example.target`; never raises.
 
-        `prompt` is the text that the scorer was asked, with the instruction in its position.
+        `prompt` is the text that the scorer was asked, with the instruction in its position. A
+        metric whose `grade` also takes the keyword `cut` is told whether the reply ended at its
+        limit, in the middle of something perhaps.
         """
 
 
@@ -143,8 +145,10 @@ class Grader(Protocol):
     def is_immediate(self) -> bool:
         """A grade takes no time, so that its reply needs no record before it."""
 
-    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Grade one reply as `Metric.grade` does.
+    async def grade(
+        self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
+    ) -> Grade:
+        """Grade one reply as `Metric.grade` does; `cut` if it ended at its limit.
 
         Raises UsageError when a metric of the user's fails or takes too long. Safe to call many
         times concurrently; a call that is cancelled leaves nothing at work.

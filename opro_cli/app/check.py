@@ -13,6 +13,7 @@ from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import PROBLEM
 from opro_cli.core.settings.settings import UNUSED, Settings
+from opro_cli.datasets.loading import settle_labels
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
@@ -66,6 +67,7 @@ def check(config: Path) -> Check:
     require_addresses(settings)
     require_prices(settings)
     data = wiring.load_data(settings, folders=folders)
+    settings = settle_labels(settings, data)
     find_origins_of_parts(settings, folders)
     strategy = wiring.build_strategy(settings, folders)
     missing = list_missing_keys(settings)

@@ -26,6 +26,7 @@ from opro_cli.core.settings.settings import (
     Settings,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.datasets.loading import settle_labels
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
     RunExistsError,
@@ -82,8 +83,9 @@ class Cell:
 def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     """Return the questions of a split as a run of this config would cut it."""
     settings, folder = wiring.read_config(config), config.resolve().parent
-    examples = wiring.load_data(settings, folders=(folder,)).examples
-    chosen = select_questions(settings.name, settings, examples, split, limit)
+    data = wiring.load_data(settings, folders=(folder,))
+    settings = settle_labels(settings, data)
+    chosen = select_questions(settings.name, settings, data.examples, split, limit)
     return replace(chosen, part_folder=str(folder))
 
 

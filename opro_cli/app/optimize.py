@@ -11,7 +11,7 @@ from opro_cli import wiring
 from opro_cli.app.check import find_origins_of_parts, require_startable
 from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.core.settings.settings import Settings
-from opro_cli.datasets.loading import LoadedData
+from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.problems import value_start
@@ -65,6 +65,7 @@ def start_with(
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
+    settings = settle_labels(settings, data)
     identity = {
         "config_source": source,
         "part_folder": part_folder,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 from opro_cli.core.settings.schema import nearest
-from opro_cli.core.settings.settings import DataSettings, TaskSettings
+from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Field, Template, parse_template
@@ -17,6 +17,7 @@ from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow, Row
 from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
 from opro_cli.errors import DataError
+from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
 
 QUOTED = 10
@@ -192,6 +193,7 @@ class LoadedData:
             the rows are drawn as the paper draws them.
         notes: Sentences for people: how the rows were cut, which were left out and why.
         left_out: Number of rows that no split could take (unusable or repeated).
+        golds: How often each gold answer stands in the usable rows, the commonest first.
         fingerprint: `fingerprint_examples` of these examples.
     """
 
@@ -199,6 +201,7 @@ class LoadedData:
     notes: tuple[str, ...]
     left_out: int
     fingerprint: str
+    golds: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
@@ -240,7 +243,14 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
         notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
         left_out=problems.count + sum(repeats.values()),
         fingerprint=fingerprint_examples(examples),
+        golds=count_golds(sources),
     )
+
+
+def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:
+    """Return how often each gold answer occurs, the commonest first, equals by name."""
+    counts = Counter(example.target for rows in sources.values() for example in rows)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _list_sources(data: DataSettings) -> dict[Split, str]:
@@ -316,3 +326,29 @@ def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example,
 
 def _count_rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
+
+
+MOST_LABELS = 200
+"""Gold answers of a closed set: more are no set of labels."""
+
+
+def settle_labels(settings: Settings, data: LoadedData) -> Settings:
+    """Return settings whose closed set is that of the data, where the config names none.
+
+    Raises:
+        DataError: The gold answers are too many to be labels, or are only one.
+    """
+    task = settings.task
+    if task.answer not in LABELLED or task.labels is not None:
+        return settings
+    golds: Iterable[str] = data.golds
+    if task.answer == "labels":
+        golds = dict.fromkeys(label for gold in golds for label in split_gold(gold))
+    labels = tuple((each, each) for each in golds)
+    if not 2 <= len(labels) <= MOST_LABELS:
+        raise DataError(
+            f"task.answer {task.answer}: expected 2 to {MOST_LABELS} different gold answers, "
+            f"found {len(labels)}",
+            "name the labels under task.labels, or choose another task.answer",
+        )
+    return replace(settings, task=replace(task, labels=labels))

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import LABELLED, Settings, TaskSettings
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.errors import RunError, UsageError
 from opro_cli.evaluators import InlineGrader
@@ -56,10 +56,22 @@ def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
         )
     if task.answer.startswith("python:"):
         return FunctionMetric(import_when_called(task.answer, folders), redact)
+    if task.answer in LABELLED:
+        return _build_label_metric(task)
     metric = _create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
     return SecondRound(metric) if task.second_round and reads_sentences else metric
+
+
+def _build_label_metric(task: TaskSettings) -> Metric:
+    from opro_cli.metrics.label import LabelMetric, LabelSetMetric
+
+    names = dict(task.labels or ())
+    labels = tuple(dict.fromkeys(names.values()))
+    if task.answer == "label":
+        return LabelMetric(labels, names)
+    return LabelSetMetric(labels, names, task.label_score)
 
 
 def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:
@@ -119,7 +131,14 @@ class WorkerGrader:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
 
-    async def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:  # noqa: ARG002
+    async def grade(
+        self,
+        reply: str,
+        example: Example,
+        prompt: str = "",  # noqa: ARG002
+        *,
+        cut: bool = False,  # noqa: ARG002 - a function of the user's has its own idea of a reply
+    ) -> Grade:
         """Grade one reply; raises RunError when the metric fails, dies or takes too long."""
         question = {name: getattr(example, name) for name in ("input", "target", "source")}
         question["reply"] = reply

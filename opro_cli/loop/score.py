@@ -19,6 +19,7 @@ from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.state import is_again
 from opro_cli.core.task.example import (
+    CUT,
     ChatReply,
     ChatRequest,
     Evaluation,
@@ -82,7 +83,9 @@ class QuestionCalls:
         known = self._get_recorded(key)
         if known is not None:
             self.last = _recall(known, key)
-            return Replied(known, known)
+            answers = self.candidate.answers[self.question.split]
+            cut = str(key) in answers.cut_replies.get(self.question.index, ())
+            return Replied(known, known, cut)
         if self._recorded and self.calls.stop.is_set():
             raise _GivenUp
         model = self.calls.settings.models[role]
@@ -95,7 +98,8 @@ class QuestionCalls:
         if answered.reply.filtered:
             raise _Filtered
         self._open = role, key, answered
-        return Replied(answered.reply.text, answered.recorded.text)
+        cut = answered.reply.finish_reason in CUT
+        return Replied(answered.reply.text, answered.recorded.text, cut)
 
     @property
     def is_keyed(self) -> bool:

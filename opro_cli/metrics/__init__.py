@@ -35,6 +35,8 @@ METRICS: dict[str, MetricFactory] = {
     "number": partial(_create, "number", "NumberMetric"),
     "choice": partial(_create, "options", "ChoiceMetric"),
     "boolean": partial(_create, "options", "BooleanMetric"),
+    "label": partial(_create, "label", "LabelMetric"),
+    "labels": partial(_create, "label", "LabelSetMetric"),
     "exact": partial(_create, "text", "ExactMetric"),
     "contains": partial(_create, "text", "ContainsMetric"),
     "regex": partial(_create, "custom", "RegexMetric", configured=True),

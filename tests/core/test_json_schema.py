@@ -68,6 +68,7 @@ TEXTS = [
     "skip",
     "0..4",
     "dp",
+    "f1",
     "{a}\n{b}",
     "{",
     "openai/x",

@@ -73,7 +73,7 @@ def at_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_these_ship() -> None:
     found = sorted(path.stem for path in CONFIGS.glob("*-sweep.yaml"))
-    assert found == ["bbh-sweep", "embedded-sweep"]
+    assert found == ["bbh-sweep", "embedded-sweep", "regression-sweep", "tour-sweep"]
 
 
 def test_the_embedded_sweep_is_five_tasks_by_three_seeds() -> None:

@@ -102,6 +102,8 @@ class Answers:
     """Replies of the second round that wait for their grade."""
     keyed_replies: dict[int, dict[str, str]] = field(default_factory=dict)
     """Replies to an evaluator's calls, by the key of the call, until it has answered."""
+    cut_replies: dict[int, list[str]] = field(default_factory=dict)
+    """The keys ("1" and "2" for the rounds) of those of them that ended at their limit."""
     correct: int = 0
     unreadable: int = 0
     refused: int = 0
@@ -132,8 +134,10 @@ class Answers:
         self.excluded += exclude
 
     def _drop_replies(self, question: int) -> None:
-        for replies in (self.first_replies, self.second_replies, self.keyed_replies):
-            replies.pop(question, None)
+        self.first_replies.pop(question, None)
+        self.second_replies.pop(question, None)
+        self.keyed_replies.pop(question, None)
+        self.cut_replies.pop(question, None)
 
     def score(self) -> Score | None:
         """Return the score so far; None before the first answer (nothing is not 0)."""

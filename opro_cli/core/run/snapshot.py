@@ -87,6 +87,7 @@ class KeptAnswers:
     first_replies: dict[int, str]
     second_replies: dict[int, str]
     keyed_replies: dict[int, dict[str, str]]
+    cut_replies: dict[int, list[str]]
     correct: int
     unreadable: int
     refused: int

@@ -45,7 +45,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.core.task.example import SPLITS, Example, Split, is_filtered
+from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered
 from opro_cli.core.task.prompt import SOLUTION
 
 
@@ -207,6 +207,9 @@ class RunState:
             answers.second_replies[event.question] = event.text
         else:
             raise IllegalEvent(f"round {event.round} of question {event.question} out of turn")
+        if event.finish_reason in CUT:
+            cut = answers.cut_replies.get(event.question, [])
+            answers.cut_replies[event.question] = [*cut, event.key or str(event.round)]
         self._join_again(candidate)
         self._spend_of(event.role).add(event)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from opro_cli.core.settings.read import NameResolver, get_section
-from opro_cli.core.settings.settings import BudgetSettings, Settings
+from opro_cli.core.settings.settings import LABELLED, BudgetSettings, Settings
 from opro_cli.errors import UsageError
 
 # May differ between a run and its resume: they change how fast answers come, never which.
@@ -49,6 +49,11 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         del plain["task"]["problem"], plain["task"]["parameters"]
     else:
         del plain["task"]["data"], plain["task"]["answer"]
+    if settings.task.answer in LABELLED:
+        pairs = settings.task.labels
+        plain["task"]["labels"] = None if pairs is None else dict(pairs)
+    else:  # the record is as before there were any
+        del plain["task"]["labels"], plain["task"]["label_score"]
     return {"name": plain.pop("name"), **plain}
 
 

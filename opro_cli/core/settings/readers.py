@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
+LABELS = "a list of different labels, at least two, or a map of gold answers to labels"
 CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
 STOP = 'a text such as "\\nQ:", or a list of one to four such, none empty'
@@ -56,6 +58,37 @@ def instructions(value: Any) -> tuple[str, ...]:
 def baselines(value: Any) -> Any:
     """Read different instructions, or none."""
     return () if value == [] else instructions(value)
+
+
+@reads(
+    LABELS,
+    anyOf=[
+        {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 2},
+        {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean"]},
+            "minProperties": 2,
+        },
+    ],
+)
+def labels(value: Any) -> tuple[tuple[str, str], ...]:
+    """Read labels, each with the gold answer that stands for it in the data."""
+    pairs: list[tuple[Any, Any]] = []
+    if isinstance(value, Mapping):
+        pairs = list(value.items())
+    elif isinstance(value, list):
+        pairs = [(each, each) for each in value]
+    read = tuple((_write_label(gold), _write_label(label)) for gold, label in pairs)
+    if len({gold for gold, _ in read}) < max(2, len(read)) or not all(map(all, read)):
+        raise ValueError(LABELS)
+    return read
+
+
+def _write_label(value: Any) -> str:
+    """Return a label as text: YAML reads yes as true, and 1 as a number."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 @reads(

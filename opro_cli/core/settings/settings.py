@@ -54,6 +54,9 @@ __all__ = [
 # The kinds of answers that `task.scoring: paper` knows.
 PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
+LABELLED = ("label", "labels")
+"""The kinds of answers from a closed set that the data has, or `task.labels`."""
+
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
 HUB = "hub:"
@@ -145,7 +148,8 @@ class TaskSettings:
     answer: str = key(
         text("a kind of answer, such as number or choice"),
         UNUSED,
-        doc="How answers are read from replies: number, choice, boolean, exact, contains, "
+        doc="How answers are read from replies: label (one of a closed set), labels (several), "
+        "number, choice, boolean, exact, contains, "
         "regex:PATTERN, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
         "task.problem.",
     )
@@ -181,6 +185,18 @@ class TaskSettings:
         10.0,
         doc="Seconds that a python: function or regex: pattern may take to grade one reply; then "
         "its process is killed and the run stops, resumable.",
+    )
+    labels: tuple[tuple[str, str], ...] | None = key(
+        optional(readers.labels),
+        None,
+        doc="The closed set of answer: label and labels: a list, or a map such as {0: billing, "
+        "1: login} of what stands in the data. null: the distinct gold answers of the data.",
+    )
+    label_score: str = key(
+        choice("exact", "f1"),
+        "exact",
+        doc="How several labels (answer: labels) are compared: as sets, or by the harmonic mean of "
+        "precision and recall.",
     )
     evaluator: str = key(
         text(),

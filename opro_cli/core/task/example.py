@@ -75,10 +75,12 @@ class Replied:
     Attributes:
         text: As it came; from a resume on, as it was recorded.
         recorded: As the journal has it, without keys.
+        cut: It ended at its limit of tokens.
     """
 
     text: str
     recorded: str
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,10 @@ class ChatReply:
     def filtered(self) -> bool:
         """A content filter removed the whole answer, so that a retry would not help."""
         return is_filtered(self.text, self.finish_reason)
+
+
+CUT = frozenset({"length", "max_tokens"})
+"""Reasons to finish of a reply that ended at its limit."""
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:

@@ -1,0 +1,130 @@
+"""Grade answers from a closed set: one label, or several."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.metrics.text import find_last_object
+from opro_cli.reading.answer_text import collapse_spaces, require_text
+from opro_cli.reading.labels import is_same_label, read_label, read_label_set
+from opro_cli.reading.reply_text import select_answer_texts
+
+_SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
+_LIST = re.compile(r"\[[^\[\]]{0,2000}\]")
+LONGEST_VALUE = 200
+"""Characters of a JSON value that may be a label."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMetric:
+    """Whether the reply gives the label of the target, and no other one.
+
+    Attributes:
+        labels: The closed set; without it only targets can be read.
+        names: Labels by what stands for them in the data, "0" for billing.
+    """
+
+    labels: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, raw: str) -> str:
+        """Return the label of a gold answer.
+
+        Raises:
+            ValueError: It is none of `task.labels`.
+        """
+        return find_name(raw, self.labels, self.names)
+
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
+        """Return 1.0 for the target's label, 0.0 for another one."""
+        labels = self.labels or (example.target,)
+        given = _find_in_object(reply, labels)
+        for text in select_answer_texts(reply, example.input) if given is None else ():
+            if found := read_label(text, labels, example.input, cut=cut):
+                given = found.label
+                break
+        if given is None or not given.strip():
+            return UNREADABLE
+        return Grade(collapse_spaces(given), float(is_same_label(given, example.target)))
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSetMetric:
+    """Whether the reply gives the labels of the target, in any order.
+
+    Attributes:
+        labels: The closed set; without it only targets can be read.
+        names: Labels by what stands for them in the data.
+        score: "exact" for all or nothing, "f1" for the harmonic mean of precision and recall.
+    """
+
+    labels: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    score: str = "exact"
+
+    def target(self, raw: str) -> str:
+        """Return the labels of a gold answer, sorted, "billing, login".
+
+        Raises:
+            ValueError: There is none, or one is none of `task.labels`.
+        """
+        parts = [part for part in split_gold(raw) if part]
+        found = {find_name(part, self.labels, self.names) for part in parts}
+        return require_text(", ".join(sorted(found)))
+
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
+        """Return the score of the labels that the reply gives."""
+        wanted = set(split_gold(example.target))
+        labels = self.labels or tuple(sorted(wanted))
+        for text in select_answer_texts(reply, example.input):
+            given = read_label_set(text, labels, example.input)
+            if given is not None:
+                return Grade(", ".join(sorted(given)), self._compare(given, wanted))
+        return UNREADABLE
+
+    def _compare(self, given: frozenset[str], wanted: set[str]) -> float:
+        if self.score == "exact":
+            return float(given == wanted)
+        return 2 * len(given & wanted) / (len(given) + len(wanted))
+
+
+def split_gold(raw: str) -> list[str]:
+    """Return the labels in a gold answer: a JSON list, or parted by commas, ";", "|" or lines."""
+    if _LIST.fullmatch(raw.strip()):
+        try:
+            listed = json.loads(raw)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list):
+            return [str(each).strip() for each in listed]
+    return [part.strip() for part in _SEPARATOR.split(raw.strip())]
+
+
+def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
+    """Return the label that stands for a gold answer.
+
+    Raises:
+        ValueError: It is none of the closed set; says which there are.
+    """
+    text = require_text(raw)
+    if text in names:
+        return names[text]
+    found = next((label for label in labels if is_same_label(text, label)), None)
+    if labels and found is None:
+        known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+        raise ValueError(f"expected one of task.labels ({known})")
+    return found or text
+
+
+def _find_in_object(reply: str, labels: Sequence[str]) -> str | None:
+    """Return the only label that is a value of the reply's last JSON object."""
+    if "{" not in reply:
+        return None
+    found = find_last_object(reply) or {}
+    values = [v for v in found.values() if isinstance(v, str) and len(v) <= LONGEST_VALUE]
+    given = {label for label in labels for value in values if is_same_label(value, label)}
+    return given.pop() if len(given) == 1 else None

@@ -1,0 +1,151 @@
+"""One label of a closed set, or several: which one a reply gives."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opro_cli.core.task.example import Example
+from opro_cli.metrics.label import LabelMetric, LabelSetMetric, split_gold
+from opro_cli.reading.labels import find_mentions, is_same_label, read_label
+
+MOOD = ("positive", "negative")
+TEAM = ("billing", "login", "shipping", "product")
+NLI = ("entailment", "neutral", "contradiction", "not_entailment")
+YES = ("yes", "no")
+
+READ = [
+    # alone, in any dress
+    ("positive", MOOD, "positive"),
+    ("**Negative**", MOOD, "negative"),
+    ('"positive".', MOOD, "positive"),
+    ("[billing]", TEAM, "billing"),
+    ("<label>product</label>", TEAM, "product"),
+    ('{"label": "login", "confidence": 0.9}', TEAM, "login"),
+    ("Not-Entailment", NLI, "not_entailment"),
+    ("not entailment", NLI, "not_entailment"),
+    # at the beginning
+    ("Positive: The quality is great.", MOOD, "positive"),
+    ("BILLING\n\nExplanation: charged twice for a product.", TEAM, "billing"),
+    ("Label: Shipping", TEAM, "shipping"),
+    ('The label is "billing".', TEAM, "billing"),
+    ("Yes, because he asks for the file.", YES, "yes"),
+    ("No.", YES, "no"),
+    # in a sentence that says what something is
+    ("The sentiment of this review is negative.", MOOD, "negative"),
+    ("This is a billing issue because the login worked.", TEAM, "billing"),
+    ("I would classify this message as login.", TEAM, "login"),
+    ("It falls under the shipping category.", TEAM, "shipping"),
+    # the later conclusion wins over what was weighed
+    (
+        "It could be billing. However, the customer cannot get in. Therefore, it is login.",
+        TEAM,
+        "login",
+    ),
+    ("It is not positive, it is negative.", MOOD, "negative"),
+    ("The options are billing, login, shipping or product.\nAnswer: product", TEAM, "product"),
+    # none
+    ("This message is about billing, login, shipping or product.", TEAM, None),
+    ("not about billing, login or product", TEAM, None),
+    ("Answer: neither positive nor negative", MOOD, None),
+    ("Category: billing or login", TEAM, None),
+    ("The review is positive. The review is negative.", MOOD, None),
+    ("I am sorry, I don't know.", MOOD, None),
+    ("", MOOD, None),
+    ("There is no problem with it.", YES, None),
+]
+
+
+@pytest.mark.parametrize(("reply", "labels", "label"), READ, ids=range(len(READ)))
+def test_the_label_that_a_reply_gives(
+    reply: str, labels: tuple[str, ...], label: str | None
+) -> None:
+    target = labels[0]
+    grade = LabelMetric(labels).grade(reply, Example("What is it?", target, "t:1"))
+    assert grade.answer == label
+    assert grade.score == (None if label is None else float(label == target))
+
+
+def test_the_questions_own_words_are_no_answer() -> None:
+    question = "Is this about billing? My billing address is on the product page, he said."
+    copied = "My billing address is on the product page."
+    assert find_mentions(copied, TEAM, question) == []
+    assert read_label("It is about shipping.", TEAM, question) is not None
+
+
+def test_where_it_stands_is_told() -> None:
+    text = "Well. The label is **login**, I think."
+    found = read_label(text, TEAM)
+    assert found is not None
+    assert text[found.start : found.end] == "login"
+
+
+def test_a_cut_reply_counts_for_what_it_had_stated() -> None:
+    assert read_label("Positive: the writer praises the", MOOD, cut=True) is not None
+    assert read_label("The writer says that the food was positive", MOOD, cut=True) is not None
+    assert read_label("He weighs good and bad, the positive", MOOD, cut=True) is None
+    assert read_label("He weighs good and bad: positive", MOOD, cut=False) is not None
+
+
+def test_a_word_that_is_everywhere_counts_only_where_an_answer_stands() -> None:
+    assert read_label("He has no car", YES) is None
+    assert read_label("The answer is no", YES) is not None
+
+
+def test_golds_are_mapped_and_refused() -> None:
+    metric = LabelMetric(("billing", "login"), {"0": "billing", "1": "login"})
+    assert metric.target("0") == "billing"
+    assert metric.target(" Login ") == "login"
+    with pytest.raises(ValueError, match=r"expected one of task.labels \(billing, login\)"):
+        metric.target("2")
+
+
+@pytest.mark.parametrize(
+    ("raw", "labels"),
+    [
+        ("billing, login", ["billing", "login"]),
+        ('["a b", "c"]', ["a b", "c"]),
+        ("x;y|z", ["x", "y", "z"]),
+        ("one\ntwo", ["one", "two"]),
+        ("[not json", ["[not json"]),
+    ],
+)
+def test_several_golds(raw: str, labels: list[str]) -> None:
+    assert split_gold(raw) == labels
+
+
+def test_several_labels_are_compared_as_sets() -> None:
+    example = Example("?", "billing, login", "t:1")
+    exact, f1 = LabelSetMetric(TEAM), LabelSetMetric(TEAM, score="f1")
+    assert exact.target("login,billing") == "billing, login"
+    assert exact.grade("Login and billing.", example).score == 1.0
+    assert exact.grade("billing", example).score == 0.0
+    # precision 1, recall 1/2: 2/3
+    assert f1.grade("billing", example).score == pytest.approx(2 / 3)
+    # precision 2/3, recall 1: 4/5
+    assert f1.grade("billing, login, product", example).score == pytest.approx(0.8)
+    assert f1.grade("nothing", example).score is None
+    assert f1.grade("not billing but login", example).answer == "login"
+
+
+def test_labels_without_letters() -> None:
+    assert LabelMetric((":)", ":(")).grade("I say :(", Example("?", ":(", "t")).score == 1.0
+    assert is_same_label("+", "+")
+
+
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)
+
+
+@given(TEXTS, st.lists(TEXTS, min_size=1, max_size=4, unique=True), TEXTS, st.booleans())
+def test_any_reply_is_read(reply: str, labels: list[str], question: str, cut: bool) -> None:
+    found = read_label(reply, labels, question, cut=cut)
+    assert found is None or found.label in labels
+
+
+@given(st.sampled_from(TEAM), st.sampled_from(["{}", "The answer is {}.", "**{}**", "Label: {}"]))
+def test_a_plain_answer_is_read_whatever_the_case(label: str, form: str) -> None:
+    for text in (label, label.upper(), label.title()):
+        found = read_label(form.format(text), TEAM)
+        assert found is not None
+        assert found.label == label
