@@ -22,7 +22,7 @@ TEXTS = frozenset(
 )  # fmt: skip
 """Kinds of answers that are compared as texts; "json:FIELD" and "regex:PATTERN" among them."""
 _AROUND = " \t\n()[]{}<>\"'`*.,;:!“”‘’"
-_BETWEEN = re.compile(r"[\s_]+")
+_BETWEEN = re.compile(r"[\s_]+|(?<=[^\W\d_])-(?=[^\W\d_])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,22 @@ class ClosedSet:
     Attributes:
         labels: As the data spells them first, the commonest first.
         golds: By split, the label of each question.
+        shares: A label of several, "billing, login", is partly right where some of them are.
     """
 
     labels: tuple[str, ...]
     golds: Mapping[Split, tuple[str, ...]]
+    shares: bool = False
+
+    def score(self, label: str, gold: str) -> float:
+        """Return the score of answering with a label where another, or the same, is the gold one.
+
+        With `shares` it is the harmonic mean of precision and recall, as of `task.label_score`.
+        """
+        if not self.shares or label == gold:
+            return float(label == gold)
+        given, wanted = set(label.split(", ")), set(gold.split(", "))
+        return 2 * len(given & wanted) / (len(given) + len(wanted))
 
     def match(self, answer: str) -> str | None:
         """Return the label that an answer read from a reply names; None for no label."""
@@ -77,12 +89,15 @@ def get_kind(answer: str, evaluator: str = "model") -> str:
     return kind if evaluator == "model" and (kind in TEXTS or kind == "number") else ""
 
 
-def find_closed_set(kind: str, examples: Mapping[Split, Sequence[Example]]) -> ClosedSet | None:
+def find_closed_set(
+    kind: str, examples: Mapping[Split, Sequence[Example]], *, shares: bool = False
+) -> ClosedSet | None:
     """Return the labels of a task over all of its splits; None where its answers are open.
 
     Args:
         kind: As `get_kind` returns it.
         examples: By split.
+        shares: As of a ClosedSet.
     """
     if not kind:
         return None
@@ -99,4 +114,4 @@ def find_closed_set(kind: str, examples: Mapping[Split, Sequence[Example]]) -> C
         return None
     labels = tuple(spelled[key] for key, _ in counts.most_common())
     golds = {split: tuple(spelled[key] for key in keys[split]) for split in SPLITS}
-    return ClosedSet(labels, golds)
+    return ClosedSet(labels, golds, shares and kind == "labels")

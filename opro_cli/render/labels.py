@@ -28,7 +28,9 @@ def list_columns(confusion: Data) -> list[tuple[str, list[int]]]:
     Answers that are no label, and replies without an answer, have a column where there are any.
     """
     rows = confusion["rows"]
-    columns = [(row["gold"], [each["answers"][row["gold"]] for each in rows]) for row in rows]
+    columns = [
+        (row["gold"], [each["answers"].get(row["gold"], 0) for each in rows]) for row in rows
+    ]
     for title, key in (("(other)", "other"), ("(no answer)", "no_answer")):
         counts = [row[key] for row in rows]
         if any(counts):

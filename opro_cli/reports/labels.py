@@ -59,11 +59,11 @@ class Confusion:
     no_answer: Counter[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the matrix as `result.json` has it."""
+        """Return the matrix as `result.json` has it: most pairs of labels never occur."""
         rows = [
             {
                 "gold": gold,
-                "answers": {label: self.rows[gold][label] for label in self.labels},
+                "answers": {label: n for label in self.labels if (n := self.rows[gold][label])},
                 "other": self.rows[gold][None],
                 "no_answer": self.no_answer[gold],
             }
@@ -78,7 +78,7 @@ def find_labels(run: RecordedRun) -> ClosedSet | None:
     if run.state.scale != SHARE or task.get("problem"):
         return None
     kind = get_kind(task.get("answer") or "", task.get("evaluator") or "model")
-    return find_closed_set(kind, run.examples)
+    return find_closed_set(kind, run.examples, shares=task.get("label_score") == "f1")
 
 
 def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) -> Candidate:
@@ -95,7 +95,7 @@ def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) 
         golds, answers = closed.golds[split], Answers()
         asked = like.answers[split].by_question if like else dict.fromkeys(range(len(golds)))
         for question, outcome in asked.items():
-            score = float(golds[question] == label)
+            score = closed.score(label, golds[question])
             answer = (outcome or Outcome(None, None))._replace(answer=label, score=score)
             answers.add(question, answer)
         constant.answers[split] = answers
@@ -103,10 +103,12 @@ def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) 
 
 
 def find_majority(closed: ClosedSet) -> str:
-    """Return the commonest gold answer of the least seen split; of several the commonest of all."""
+    """Return the answer that is worth most if it is always given, on the least seen split.
+
+    That is its commonest gold answer; of several the one that is commonest over all splits.
+    """
     golds = next(golds for split in reversed(SPLITS) if (golds := closed.golds[split]))
-    counts = Counter(golds)
-    return max(closed.labels, key=lambda label: counts[label])
+    return max(closed.labels, key=lambda label: sum(closed.score(label, gold) for gold in golds))
 
 
 def find_one_answer(candidate: Candidate, closed: ClosedSet) -> OneAnswer | None:

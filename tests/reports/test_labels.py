@@ -15,6 +15,7 @@ from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.render.html.page import render_report
 from opro_cli.render.labels import print_confusion
 from opro_cli.render.tables import Page
+from opro_cli.reports.labels import answer_always, find_majority
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from tests.core.runs import answered, new_state
@@ -87,6 +88,7 @@ def test_few_golds_that_come_again_are_a_closed_set() -> None:
     assert found.golds["test"] == ("no", "Not_sure", "no", "no")
     assert found.match(" **No**.") == "no"
     assert found.match("nope") is None
+    assert found.match("NOT-sure") == "Not_sure"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,17 @@ def test_few_golds_that_come_again_are_a_closed_set() -> None:
 )
 def test_what_is_a_closed_set(kind: str, golds: list[str], is_closed: bool) -> None:
     assert (closed(kind, *golds) is not None) == is_closed
+
+
+def test_a_constant_of_several_labels_is_partly_right() -> None:
+    rows = [Example("?", gold, "t") for gold in ("a, b", "a, c", "d", "a, b", "a, c", "d", "d")]
+    found = find_closed_set("labels", {"test": rows}, shares=True)
+    assert found is not None
+    # "d" is right 3 times; "a, b" twice, and twice shares one label of two: 2 * 1 / (2 + 2).
+    assert find_majority(found) == "d"
+    constant = answer_always("a, b", found).score("test")
+    assert constant is not None
+    assert (constant.correct, constant.mean) == (2, 3 / 7)
 
 
 def test_an_evaluator_of_the_users_own_has_no_labels() -> None:
@@ -186,14 +199,9 @@ def test_confusion_by_hand() -> None:
     assert found == {
         "split": "test",
         "rows": [
-            {"gold": "yes", "answers": {"yes": 1, "no": 0, "maybe": 0}, "other": 1, "no_answer": 1},
-            {"gold": "no", "answers": {"yes": 1, "no": 2, "maybe": 0}, "other": 0, "no_answer": 0},
-            {
-                "gold": "maybe",
-                "answers": {"yes": 0, "no": 0, "maybe": 0},
-                "other": 0,
-                "no_answer": 0,
-            },
+            {"gold": "yes", "answers": {"yes": 1}, "other": 1, "no_answer": 1},
+            {"gold": "no", "answers": {"yes": 1, "no": 2}, "other": 0, "no_answer": 0},
+            {"gold": "maybe", "answers": {}, "other": 0, "no_answer": 0},
         ],
     }
 
@@ -235,7 +243,7 @@ def test_a_wide_matrix_is_cut_into_tables_that_fit() -> None:
     found = result_of(golds, "?" * 24, golds, "exact", train="ab")["closed_set"]["confusion"]
     names = [f"\x1b[31m{row['gold'] * 30}" for row in found["rows"]]
     rows = [
-        {**row, "gold": name, "answers": dict(zip(names, row["answers"].values(), strict=True))}
+        {**row, "gold": name, "answers": {name: 2}}
         for name, row in zip(names, found["rows"], strict=True)
     ]
     stream = io.StringIO()
