@@ -127,6 +127,7 @@ class Run:
         problem: Problem | None = None,
         budget: Sequence[str] = (),
         show: bool = False,
+        keep_going: bool = False,
     ) -> Run:
         """Work on the run until it is finished or a ceiling is reached; return it anew.
 
@@ -141,6 +142,7 @@ class Run:
             problem: As `scorer`.
             budget: Changes of its ceilings, "usd=5" or "calls=+100".
             show: Print progress as the command does.
+            keep_going: Go on although the first answers are unreadable or beside the point.
 
         Raises:
             OproError: What the command would print; every answer is kept.
@@ -158,7 +160,7 @@ class Run:
         if problem is not None:
             examples = read_examples(self.folder)["train"]
             supplied = supply_problem(supplied, settings, as_problem(problem), examples)
-        return _work(self.folder, settings, supplied, show=show)
+        return _work(self.folder, settings, supplied, show=show, keep_going=keep_going)
 
 
 def optimize(
@@ -177,6 +179,7 @@ def optimize(
     runs_dir: str | Path = "runs",
     show: bool = False,
     preflight: bool = True,
+    keep_going: bool = False,
     cached: bool = True,
 ) -> Run:
     """Search for a better prompt in a new run, as `opro optimize` does.
@@ -197,7 +200,8 @@ def optimize(
         name: The run's name.
         runs_dir: The folder of the runs.
         show: Print progress as the command does.
-        preflight: Check both models before the first paid question.
+        preflight: Check both models before the first paid question, and the first answers.
+        keep_going: Go on although the first answers are unreadable or beside the point.
         cached: Use the answer cache where the config says so.
 
     Raises:
@@ -228,7 +232,8 @@ def optimize(
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     judge = supplied.evaluator
     run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=judge)
-    return _work(run.folder, run.settings, supplied, show=show, preflight=preflight, cached=cached)
+    how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
+    return _work(run.folder, run.settings, supplied, **how)
 
 
 def _adapt(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:
@@ -341,6 +346,7 @@ def _work(
     *,
     show: bool,
     preflight: bool = True,
+    keep_going: bool = False,
     cached: bool = True,
 ) -> Run:
     def work(stopper: Stopper) -> SessionOutcome:
@@ -349,6 +355,7 @@ def _work(
             settings,
             _observers(show),
             preflight=preflight,
+            keep_going=keep_going,
             cached=cached,
             supplied=supplied,
             stopper=stopper,

@@ -8,6 +8,7 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │       ├── RunBusyError  another process is at work on the run
 │       └── RunExistsError    a new run under a name that is taken
 ├── RunError       (1)    a run that exists cannot go on: its metric or its preflight fails
+│   ├── DoubtfulAnswers   its first answers cannot be what was asked for; a person decides
 │   └── ResultError       its result, or another of its files, cannot be written
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or permanently
@@ -80,6 +81,13 @@ class RunExistsError(RunFolderError):
 
 class RunError(OproError):
     """A run that exists cannot go on; what was answered is kept, so that it can be resumed."""
+
+
+class DoubtfulAnswers(RunError):
+    """The first answers of a run are unreadable or beside the point; whether it goes on is asked.
+
+    The first line of the message says which, the others show questions, gold answers and replies.
+    """
 
 
 class ResultError(RunError):

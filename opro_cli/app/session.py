@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from opro_cli.errors import (
     RunFolderError,
 )
 from opro_cli.grading.grader import describe_grading
+from opro_cli.loop.first_answers import FIRST_ANSWERS
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.problem import read_problem
@@ -87,6 +89,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     observers: Sequence[Observer],
     *,
     preflight: bool = True,
+    keep_going: bool = False,
     cached: bool = True,
     shared: SharedLimits | None = None,
     journal: FileJournal | None = None,
@@ -102,6 +105,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         settings: Those of this session.
         observers: Told of every event.
         preflight: Ask each model once before the search.
+        keep_going: Go on whatever the first answers are.
         cached: Look up and keep answers, where the settings have it so.
         shared: Limits that other runs are under, too.
         journal: Of the run, where the caller has opened it; it is closed here.
@@ -110,6 +114,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
 
     Raises:
         Interrupted: A second Ctrl-C.
+        DoubtfulAnswers: The first answers cannot be what was asked for.
         ModelError, RunFolderError: A model failed in the end; another process has the run.
     """
     journal = journal or FileJournal(folder / "events.jsonl")
@@ -135,6 +140,8 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             redact=parts.redact,
             replies=parts.replies,
             preflight=preflight,
+            keep_going=keep_going,
+            first_answers=read_first_answers(folder) if run.state.sessions else (),
         )
         trouble = parts.cache_trouble
         header = build_header(folder, settings, run, [trouble] if trouble else [])
@@ -236,6 +243,13 @@ def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Spl
         for _, event in read_numbered_events(folder / "events.jsonl")
         if isinstance(event, Answered) and event.split == "train"
     }
+
+
+def read_first_answers(folder: Path) -> list[Answered]:
+    """Return the first answers in a run's journal, as many as are looked at."""
+    events = (event for _, event in read_numbered_events(folder / "events.jsonl"))
+    answers = (event for event in events if isinstance(event, Answered))
+    return list(islice(answers, FIRST_ANSWERS))
 
 
 def build_header(

@@ -11,6 +11,7 @@ from opro_cli.cli.options import (
     ConfigFile,
     FailIf,
     Json,
+    KeepGoing,
     Last,
     NoCache,
     NoPreflight,
@@ -33,6 +34,7 @@ def optimize(
         bool, typer.Option("--dry-run", help="Show what the run would cost; ask no model.")
     ] = False,
     no_preflight: NoPreflight = False,
+    keep_going: KeepGoing = False,
     no_cache: NoCache = False,
     fail_if: FailIf = None,
 ) -> None:
@@ -58,6 +60,7 @@ def optimize(
         plain=plain,
         as_json=as_json,
         preflight=not no_preflight,
+        keep_going=keep_going,
         cached=not no_cache,
         fail_if=fail_if,
     )
@@ -77,6 +80,7 @@ def resume(
         ),
     ] = None,
     no_preflight: NoPreflight = False,
+    keep_going: KeepGoing = False,
     no_cache: NoCache = False,
     fail_if: FailIf = None,
 ) -> None:
@@ -105,6 +109,7 @@ def resume(
         plain=plain,
         as_json=as_json,
         preflight=not no_preflight,
+        keep_going=keep_going,
         cached=not no_cache,
         fail_if=fail_if,
     )

@@ -70,6 +70,13 @@ NoPreflight = Annotated[
     ),
 ]
 
+KeepGoing = Annotated[
+    bool,
+    typer.Option(
+        "--keep-going", help="Go on although the first answers are unreadable or beside the point."
+    ),
+]
+
 NoCache = Annotated[
     bool,
     typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ from opro_cli.cli.options import (
     say,
 )
 from opro_cli.cli.swept import report_on_sweeps
+from opro_cli.errors import UsageError
+
+Only = Literal["wrong", "unreadable"] | None
+"""Which answers are shown; None for all."""
 
 
 def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
@@ -53,18 +57,49 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
 
 
 def show(
-    run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
+    run: Annotated[
+        str,
+        run_argument(
+            "RUN",
+            "A run folder, or any part of its name; with --answers also RUN@start, RUN@STEP or "
+            "RUN@STEP.NUMBER.",
+        ),
+    ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    answers: Annotated[
+        bool,
+        typer.Option("--answers", help="Show every question under one prompt, with the replies."),
+    ] = False,
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="Of these, those that were read and are not right.")
+    ] = False,
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="Of these, those that could not be read.")
+    ] = False,
+    split: Annotated[
+        Literal["train", "dev", "test"] | None,
+        typer.Option("--split", help="Of these, those to questions of one split."),
+    ] = None,
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Show a run: its result so far and all of its candidates.
+    """Show a run: its result so far and all of its candidates; or the answers of one.
 
     \b
     Examples:
       opro show quickstart
+      opro show quickstart@2.1 --answers --wrong
       opro show runs/quickstart-20261123-101500-3f9a --json
     """
+    if answers:
+        if fail_if or (wrong and unreadable):
+            pair = "--answers and --fail-if" if fail_if else "--wrong and --unreadable"
+            raise UsageError(f"{pair}: one of them")
+        only: Only = "wrong" if wrong else "unreadable" if unreadable else None
+        _show_answers(run, runs_dir, only, split, as_json=as_json)
+        return
+    if wrong or unreadable or split:
+        raise UsageError("--wrong, --unreadable and --split: with --answers only", "add --answers")
     from opro_cli.app.runs import read_details
 
     status, result, candidates = read_details(find_run(run, runs_dir))
@@ -76,6 +111,26 @@ def show(
     apply_gate([result["verdict"]], fail_if)
 
 
+def _show_answers(
+    name: str,
+    runs_dir: Path,
+    only: Only,
+    split: Literal["train", "dev", "test"] | None,
+    *,
+    as_json: bool,
+) -> None:
+    from opro_cli.app.answers import read_answers
+
+    shown = read_answers(runs_dir, name, only=only, split=split, note=say)
+    if as_json:
+        print_json(shown.to_json())
+        return
+    from opro_cli.render.answers import print_answers
+    from opro_cli.render.tables import make_page
+
+    print_answers(shown, make_page(sys.stdout))
+
+
 def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str) -> None:
     from opro_cli.render.listings import print_candidates
     from opro_cli.render.summary import print_result
@@ -84,6 +139,11 @@ def _print(candidates: list[dict[str, Any]], result: dict[str, Any], status: str
     page = make_page(sys.stdout)
     print_candidates(candidates, page, result)
     print_result(result, page, status)
+    if confusion := (result.get("closed_set") or {}).get("confusion"):
+        from opro_cli.render.labels import print_confusion
+
+        page.write_line()
+        print_confusion(confusion, page)
 
 
 Output = Annotated[

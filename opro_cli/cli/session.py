@@ -13,7 +13,7 @@ import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import apply_gate, say
-from opro_cli.errors import PINNED, Interrupted, OproError
+from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, OproError
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
@@ -30,28 +30,41 @@ def run_session(
     plain: bool,
     as_json: bool,
     preflight: bool = True,
+    keep_going: bool = False,
     cached: bool = True,
     fail_if: str | None = None,
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
-    from opro_cli.app.session import work_on
-    from opro_cli.render.consoles import make_observer
-
     resume = format_resume_command(folder)
-    try:
+
+    def work(*, keep_going: bool) -> SessionOutcome:
+        from opro_cli.app.session import work_on
+        from opro_cli.render.consoles import make_observer
+
         with _open_limits(folder) as shared:
-            outcome = work_on(
+            return work_on(
                 folder,
                 settings,
                 [make_observer(plain=plain)],
                 preflight=preflight,
+                keep_going=keep_going,
                 cached=cached,
                 shared=shared,
             )
+
+    try:
+        try:
+            outcome = work(keep_going=keep_going)
+        except DoubtfulAnswers as error:
+            if as_json or not _is_told_to_go_on(error):
+                raise
+            outcome = work(keep_going=True)
     except OproError as error:
         error.where = error.where or str(folder)
         if error.hint is None:
             error.hint = resume
+        elif isinstance(error, DoubtfulAnswers):
+            error.hint += f": {resume} --keep-going"
         elif error.hint != PINNED and resume not in error.hint:
             error.hint += f"; then resume with: {resume}"
         raise
@@ -63,6 +76,17 @@ def run_session(
         say(outcome.uncached)
     _conclude(outcome, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
+
+
+def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
+    """Ask on a terminal whether a run with such answers goes on; in a pipe nobody can say so."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    for line in error.message.splitlines():
+        say(line)
+    error.message = error.message.partition("\n")[0]  # the replies stand above
+    print("go on? y/N ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _conclude(outcome: SessionOutcome, resume: str) -> None:

@@ -15,7 +15,9 @@ from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
+from opro_cli.core.labels import list_train_labels
 from opro_cli.core.racing.race import BLOCK
+from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.events import (
     Answered,
     Event,
@@ -31,7 +33,8 @@ from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import PromptFormat
-from opro_cli.errors import BudgetReached, JournalError, OproError
+from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
+from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
 from opro_cli.loop.propose import OptimizerCall, Proposing
 from opro_cli.loop.score import Scoring
@@ -77,6 +80,11 @@ class Runner:
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
     preflight: bool = False
+    keep_going: bool = False
+    """Whatever the first answers are."""
+    first_answers: Sequence[Answered] = ()
+    """Those of earlier sessions, as many as are looked at; unless they are given, the answers of a
+    run that has some are not looked at."""
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,6 +96,10 @@ class Runner:
     """Set when there may be something new to do."""
     _open: Counter[tuple[str, Split]] = field(default_factory=Counter)
     """Questions handed out and not over, by candidate and split."""
+    _first: FirstAnswers = field(init=False)
+    _knows_first: bool = field(init=False)
+    _doubt: DoubtfulAnswers | None = None
+    """Why a person has to say whether the run goes on."""
     _awaited: set[int] = field(default_factory=set)
     """Samples of the present step that the optimizer has been asked for."""
 
@@ -107,6 +119,8 @@ class Runner:
         )
         self._scoring = Scoring(self._calls, self.examples, self.evaluator)
         task = self.settings.task
+        self._first = FirstAnswers(task, self.examples, list(self.first_answers))
+        self._knows_first = bool(self.first_answers) or not self.state.has_answers()
         view = SearchView(
             self.state,
             self.examples["train"],
@@ -115,6 +129,7 @@ class Runner:
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
             self._planned.exemplars,
+            list_train_labels(task.answer, task.evaluator, self.examples),
         )
         self._proposing = Proposing(self._calls, self.strategy, view)
 
@@ -131,7 +146,8 @@ class Runner:
         Raises ModelError when a model fails permanently; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
-        self._record(SessionStarted(read_clock(), os.getpid(), __version__))
+        kept = self.keep_going
+        self._record(SessionStarted(read_clock(), os.getpid(), __version__, keep_going=kept))
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
@@ -140,24 +156,56 @@ class Runner:
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
         except OproError as error:
-            self._record(SessionEnded(read_clock(), "failed", self.redact(error.message)))
+            message = error.message
+            if isinstance(error, DoubtfulAnswers):  # the replies are in the journal already
+                message = message.partition("\n")[0]
+            self._record(SessionEnded(read_clock(), "failed", self.redact(message)))
             raise
         finally:
             syncing.cancel()
             self.journal.sync()
 
     async def _loop(self) -> Ending:
+        ending: Ending = "interrupted"
         try:
-            if self.preflight:
+            if self._first.is_complete:
+                self._judge_first_answers()
+            if self.preflight and self._doubt is None:
                 await self._check_models()
-            if await self._work():
-                return "finished"
+            if self._doubt is None and await self._work():
+                ending = "finished"
         except Halted:
             pass
         except BudgetReached as error:
             self.stopped_by = f"budget.{error}"
-            return "budget"
-        return "interrupted"
+            ending = "budget"
+        if self._doubt is not None:
+            raise self._doubt
+        return ending
+
+    @property
+    def _may_doubt(self) -> bool:
+        """Whether a search is stopped where its first answers cannot be what was asked for."""
+        searches = self.settings.search.steps > 0 and self.state.scale == SHARE
+        looks = self.preflight and self._knows_first and self.state.began_with(6)
+        return looks and searches and not self._goes_on
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether somebody has said so already."""
+        return self.keep_going or self.state.keeps_going
+
+    def _judge_first_answers(self) -> None:
+        """Stop the run where its first answers cannot be what was asked for."""
+        finding = self._first.judge() if self._may_doubt else ""
+        if finding == "all wrong":
+            self.activity.note = (
+                f"none of the first {FIRST_ANSWERS} answers is right, though they are of the right "
+                "kind: is the scorer up to the task?"
+            )
+        elif finding:
+            self._doubt = self._first.make_error(self._scoring.model, finding)
+            self._halt()
 
     async def _check_models(self) -> None:
         """Check before the first paid question that each model answers, readably."""
@@ -178,7 +226,8 @@ class Runner:
     async def _check_scorer(self, questions: Sequence[Question]) -> None:
         for role in self.evaluator.roles:
             await self._calls.check_endpoints(role)  # one that is not there gets no question
-        await self._scoring.ask_first(questions)
+        if not self._goes_on:
+            await self._scoring.ask_first(questions, self._first)
 
     async def _work(self) -> bool:
         """Hand out whatever can be asked, until nothing is left (True) or a stop is asked for.
@@ -299,6 +348,8 @@ class Runner:
         self.journal.append(*events)
         for event in events:
             self.state.apply(event)
+            if isinstance(event, Answered) and self._first.add(event):
+                self._judge_first_answers()
             if self.strategy.needs and isinstance(event, Answered) and event.split == "train":
                 self.replies[event.candidate, event.split, event.question] = event.text
             for observer in self.observers:

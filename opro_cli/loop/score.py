@@ -28,7 +28,8 @@ from opro_cli.core.task.example import (
     Replied,
     Split,
 )
-from opro_cli.errors import ModelError, OproError, RunError
+from opro_cli.errors import DoubtfulAnswers, ModelError, OproError, RunError
+from opro_cli.loop.first_answers import HINT, FirstAnswers
 from opro_cli.loop.planner import Question
 from opro_cli.ports import Evaluator
 
@@ -183,16 +184,22 @@ class Scoring:
             self._refuse(question, error)
             if self.refused >= MOST_REFUSED and not self.answered:
                 raise RunError(
-                    f"{self._model} refused {self.refused} questions and answered none: "
+                    f"{self.model} refused {self.refused} questions and answered none: "
                     f"{error.message}",
                     error.hint,
                 ) from error
 
-    async def ask_first(self, questions: Sequence[Question]) -> None:
+    async def ask_first(self, questions: Sequence[Question], first: FirstAnswers) -> None:
         """Put the first questions of a run one at a time, until an answer can be read.
 
-        These are questions of the run like all others: nothing is paid for twice. Raises
-        RunError when none can be read, or when all are refused.
+        These are questions of the run like all others: nothing is paid for twice.
+
+        Args:
+            questions: Those to put.
+            first: The answers of the run so far, for the message.
+
+        Raises:
+            RunError: None can be read, or all are refused.
         """
         refused: list[tuple[Question, ModelError]] = []
         for question in questions:
@@ -210,19 +217,16 @@ class Scoring:
                 return
         if len(refused) == len(questions):
             raise RunError(
-                f"{self._model} refused the first {len(refused)} questions: "
-                f"{refused[0][1].message}",
+                f"{self.model} refused the first {len(refused)} questions: {refused[0][1].message}",
                 f"{refused[0][1].hint or 'is the config right?'}; {GO_ON}",
             )
-        raise RunError(
-            f"{self._model}: none of its first {len(questions)} answers could be read as "
-            f"{self.calls.settings.task.answer}",
-            "look at them in events.jsonl: is task.answer right, scorer.max_tokens enough? "
-            f"{GO_ON}",
-        )
+        what = f"{self.model}: none of its first {len(questions)} answers could be read as "
+        lines = [f"{what}{self.calls.settings.task.answer}", *first.list_replies()]
+        raise DoubtfulAnswers("\n".join(lines), f"{HINT}, and so does `--no-preflight`")
 
     @property
-    def _model(self) -> str:
+    def model(self) -> str:
+        """The scorer as messages name it."""
         models = [self.calls.models[role][0].name for role in self.evaluator.roles]
         return models[0] if models else self.evaluator.name
 

@@ -107,6 +107,8 @@ def _draw_notice(state: RunState, activity: Progress, now: float, width: int) ->
         style, notice = "bold yellow", format_stopping(activity)
     elif activity.waiting and (seconds := math.ceil(activity.waiting_until - now)) > 0:
         notice = f"waiting {format_duration(seconds)}: {activity.waiting}"
+    elif activity.note and not activity.out:
+        notice = activity.note
     elif activity.out:
         notice = format_outage(*next(iter(activity.out.items())))
     elif excess := find_excess(state.spend):

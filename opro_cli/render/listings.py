@@ -76,9 +76,7 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
     solutions = bool((result or {}).get("problem"))
     columns = ("step", "value") if solutions else ("step", "train", "dev", "test", "unreadable")
     sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
-    figures = [
-        (number, *_list_figures(row, scale))[: len(columns)] for number, row in sorted_rows
-    ]
+    figures = [(number, *_list_figures(row, scale))[: len(columns)] for number, row in sorted_rows]
     room = page.width - _measure(columns, figures)
     cells = [
         (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))

@@ -169,7 +169,10 @@ class PlainLog:
         self._last_retry, self._retries_skipped = event.at, 0
 
     def _write_outages(self, at: float) -> None:
-        """Write each endpoint once: it may come and go."""
+        """Write each endpoint once: it may come and go; and the note on the first answers."""
+        if self._activity.note and self._activity.note not in self._outages:
+            self._outages.add(self._activity.note)
+            self._write(at, f"note: {self._activity.note}")
         for endpoint, reason in self._activity.out.items():
             if endpoint not in self._outages:
                 self._outages.add(endpoint)

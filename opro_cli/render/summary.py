@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from opro_cli.render.labels import name_constant
 from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
 from opro_cli.render.tables import Page, Table
 from opro_cli.reports import formats
@@ -63,9 +64,12 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page.write_table(_build_scores(result))
         for line in _list_missed(result, start, best):
             page.write_line(line, "yellow")
-    if result.get("baselines"):
+    if result.get("baselines") or result.get("closed_set"):
         page.write_line()
-        page.write_table(_build_baselines(result))
+        if (table := _build_baselines(result)).rows:
+            page.write_table(table)
+        elif constant := _describe_constant(result):
+            page.write_line(constant)
         for line in _list_disagreements(result):
             page.write_line(line, "dim")
     if noise := result.get("noise"):
@@ -196,9 +200,30 @@ def _build_baselines(result: Data) -> Table:
             _format_difference(comparison),
         )
         for name, candidate, comparison in _list_tested(result)
-        if candidate["scores"]["test"] is not None
+        if candidate["scores"].get("test") is not None
     ]
+    if closed := result.get("closed_set"):
+        rows += _list_constant(closed["majority"], scale)
     return Table.build(("on test", "score", "against the start prompt"), rows, right=(1,))
+
+
+def _list_constant(majority: Data, scale: Scale | None) -> list[tuple[str, str, str]]:
+    """Return the row of always giving the commonest answer; none without test questions."""
+    if (score := majority["scores"]["test"]) is None:
+        return []
+    name = name_constant(majority["answer"], _NAME)
+    mean = formats.format_mean(score["mean"], scale)
+    return [(name, mean, _format_difference(majority["against_start"]))]
+
+
+def _describe_constant(result: Data) -> str:
+    """Say what always giving the commonest answer scores where there are no test questions."""
+    majority = (result.get("closed_set") or {}).get("majority")
+    for split in reversed(_SPLITS):
+        if majority and (score := majority["scores"][split]):
+            name = name_constant(majority["answer"], _NAME)
+            return f"{name} on {split}: {formats.format_percent(score['mean'])}"
+    return ""
 
 
 def _list_disagreements(result: Data) -> Iterator[str]:
@@ -214,6 +239,8 @@ def _list_disagreements(result: Data) -> Iterator[str]:
 def _list_tested(result: Data) -> Iterator[tuple[str, Data, Data | None]]:
     """Yield a name, the candidate, and its comparison with the start prompt."""
     start, best = result["initial"], result["best"]
+    if start is None or best is None:
+        return
     yield "start prompt", start, None
     if best["instruction"] != start["instruction"]:
         yield "best prompt", best, result

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from opro_cli.core.labels import list_train_labels
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
@@ -223,6 +224,7 @@ def _list_first_requests(
         _build_format(settings),
         settings.task.description or "",
         read_options(strategy, settings.search.options),
+        labels=list_train_labels(settings.task.answer, settings.task.evaluator, examples),
         made_up=trajectory,
     )
     proposals = strategy.propose(view, 1)

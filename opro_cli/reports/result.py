@@ -7,12 +7,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding_split
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import SPLITS
+from opro_cli.reports.labels import (
+    answer_always,
+    build_confusion,
+    find_labels,
+    find_majority,
+    find_one_answer,
+    qualify,
+)
+from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import Verdict, compare_with_start, judge, measure_noise
@@ -22,7 +32,10 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     """Return the content of `result.json`; an unfinished run gets no verdict."""
     state = run.state
     start, best = find_baseline(state), find_winner(state)
-    verdict = judge(state, start, best) if finished else Verdict(None, "the run is not finished")
+    closed = find_labels(run)
+    verdict = Verdict(None, "the run is not finished")
+    if finished:
+        verdict = qualify(judge(state, start, best), best, closed)
     problem = read_problem(run.settings, run.examples)
     if problem is not None:
         verdict = Verdict(None, "the value of a solution is exact, so there is nothing to test")
@@ -44,6 +57,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
             for other in map(state.get_candidate, state.baselines)
             if start is not None and finished
         ],
+        **({"closed_set": describe_closed_set(closed, start, best)} if closed else {}),
         "noise": measure_noise(state, start) if start and finished else None,
         "spend": serialize_spend(state),
         "steps_done": count_steps_done(state),
@@ -61,6 +75,45 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
+
+
+def describe_closed_set(
+    closed: ClosedSet, start: Candidate | None, best: Candidate | None
+) -> dict[str, Any]:
+    """Return the labels of a closed set, what always giving the commonest is worth, and confusion.
+
+    Args:
+        closed: The labels.
+        start: The start prompt, which the constant answer is compared with on test.
+        best: The winner, whose answers are counted.
+    """
+    label = find_majority(closed)
+    golds = {split: Counter(closed.golds[split]) for split in SPLITS}
+    always = answer_always(label, closed)
+    one = find_one_answer(best, closed) if best else None
+    confusion = build_confusion(best, closed) if best else None
+    return {
+        "labels": [
+            {"label": each, **{split: golds[split][each] for split in SPLITS}}
+            for each in closed.labels
+        ],
+        "majority": {
+            "answer": label,
+            "scores": {split: serialize_score(always.score(split)) for split in SPLITS},
+            "against_start": _compare_constant(label, closed, start),
+            "against_best": _compare_constant(label, closed, best),
+        },
+        "one_answer": asdict(one) if one else None,
+        "confusion": confusion.to_json() if confusion else None,
+    }
+
+
+def _compare_constant(label: str, closed: ClosedSet, other: Candidate | None) -> Any:
+    """Return the comparison of always answering with a label with a prompt on test."""
+    if other is None:
+        return None
+    comparison = compare_candidates(other, answer_always(label, closed, other))
+    return None if comparison is None else comparison.to_json()
 
 
 def serialize_scale(scale: Scale) -> dict[str, Any]:

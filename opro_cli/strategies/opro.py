@@ -91,22 +91,33 @@ def gpt_request(words: Wanted) -> str:
     )
 
 
-def scored_texts(trajectory: Iterable[TrajectoryEntry], buckets: int | None) -> str:
-    """Return the past instructions with their scores, in the order given."""
+def scored_texts(
+    trajectory: Iterable[TrajectoryEntry], buckets: int | None, *, unreadable: bool = False
+) -> str:
+    """Return the past instructions with their scores, in the order given.
+
+    Args:
+        trajectory: The instructions.
+        buckets: As in `shown_score`.
+        unreadable: Say also what share of the replies could not be read, which the paper does not.
+    """
     return "".join(
-        f"\ntext:\n{entry.instruction}\nscore:\n{_describe_score(entry, buckets)}\n"
+        f"\ntext:\n{entry.instruction}\nscore:\n{_describe_score(entry, buckets, unreadable)}\n"
         for entry in trajectory
     )
 
 
-def _describe_score(entry: TrajectoryEntry, buckets: int | None) -> str:
+def _describe_score(entry: TrajectoryEntry, buckets: int | None, unreadable: bool) -> str:
     """Return a score; of a candidate stopped early also its interval (the paper has none)."""
-    score = shown_score(entry.score, buckets)
-    if entry.interval is None:
-        return score
-    low, high = (shown_score(end, buckets) for end in (entry.interval.low, entry.interval.high))
-    asked, of = entry.asked
-    return f"{score} (between {low} and {high}: stopped after {asked} of {of} problems)"
+    score, remarks = shown_score(entry.score, buckets), []
+    if entry.interval is not None:
+        low, high = (shown_score(end, buckets) for end in (entry.interval.low, entry.interval.high))
+        asked, of = entry.asked
+        remarks.append(f"between {low} and {high}: stopped after {asked} of {of} problems")
+    if unreadable and entry.unreadable:
+        share = max(1, round(100 * entry.unreadable))
+        remarks.append(f"in {share}% of the replies no answer could be read")
+    return f"{score} ({'; '.join(remarks)})" if remarks else score
 
 
 def shown_score(score: float, buckets: int | None, decimals: int = 3) -> str:
@@ -194,7 +205,8 @@ class OproStrategy(MetaPromptStrategy):
         """
         words = choose_words(material.format)
         buckets = material.score_buckets
-        parts = [gpt_task(words, buckets or 1) + scored_texts(material.trajectory, buckets)]
+        past = scored_texts(material.trajectory, buckets, unreadable=True)
+        parts = [gpt_task(words, buckets or 1) + past]
         if material.exemplars:
             shown = (gpt_exemplar(example, material.format) for example in material.exemplars)
             parts.append(GPT_EXEMPLARS + "".join(shown))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
+from typing import Any
 
 import pytest
 
+from opro_cli.core.run.events import SessionStarted
 from opro_cli.core.run.selection import choose_exemplars, select_trajectory
 from opro_cli.core.run.state import RunState
+from opro_cli.core.run.view import SearchView
+from opro_cli.core.task.example import Example
+from opro_cli.core.task.prompt import PromptFormat
 from tests.core.runs import answered, new_state, score_all
 
 
@@ -68,6 +74,44 @@ def test_random_exemplars_change_by_step_and_constant_ones_do_not() -> None:
     first = choose_exemplars(fixed, ())
     fixed.step = 0
     assert choose_exemplars(fixed, ()) == first
+
+
+def test_random_exemplars_are_dealt_out_over_the_labels() -> None:
+    labels = ["no"] * 17 + ["yes", "yes", "maybe"]
+    state = with_search(new_state("a", train=20), exemplars=5)
+    for step in range(6):
+        state.step = step
+        chosen = choose_exemplars(state, (), labels=labels)
+        # Each label once, "no" and "yes" again, and "maybe" has no more.
+        assert Counter(labels[index] for index in chosen) == {"no": 2, "yes": 2, "maybe": 1}
+        assert list(chosen) == sorted(chosen)
+    fewer = with_search(state, exemplars=2)
+    first, second = choose_exemplars(fewer, (), labels=labels)
+    assert labels[first] != labels[second]
+
+
+@pytest.mark.parametrize("other", [{"rules": "paper"}, {"exemplar_choice": "constant"}])
+def test_other_choices_know_no_labels(other: dict[str, Any]) -> None:
+    state = with_search(new_state("a", train=20), exemplars=5, **other)
+    labels = ["no"] * 17 + ["yes", "yes", "maybe"]
+    assert choose_exemplars(state, (), labels=labels) == choose_exemplars(state, ())
+
+
+@pytest.mark.parametrize(("format_version", "knows"), [(5, False), (6, True)])
+def test_a_run_keeps_the_meta_prompts_that_it_began_with(format_version: int, knows: bool) -> None:
+    state = with_search(new_state("a", train=4), exemplars=2)
+    state.apply(SessionStarted(0.0, 1, "0.1.0", format_version))
+    for question, score in enumerate((1.0, None, 1.0, 1.0)):
+        state.apply(answered("a", question, score))
+    train = [Example(f"{n}?", "x", "t") for n in range(4)]
+    form = PromptFormat("Q_begin", True)
+    view, blind = (
+        SearchView(state, train, form, labels=labels) for labels in (("n", "n", "n", "y"), ())
+    )
+    (entry,) = view.entries()
+    assert entry.unreadable == (0.25 if knows else 0.0)
+    shows = [train[3] in each.exemplars() for each in (view, blind)]
+    assert shows == [knows, False]
 
 
 def test_most_wrong_counts_everyone_or_only_those_shown() -> None:

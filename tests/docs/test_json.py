@@ -115,6 +115,7 @@ CASES = {
     "watch quickstart": "Result",
     "optimize q.yaml --dry-run": "Costs",
     "show quickstart": "Show",
+    "show quickstart@1 --answers --wrong": "ShownAnswers",
     "runs": "list of RunRow",
     "diff quickstart@start quickstart": "Diff",
     "diff grid/seed0@start grid/seed1@1 --replies": "Diff",

@@ -12,7 +12,7 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.calls.metered import HELLO
-from opro_cli.core.run.events import Event
+from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.state import RunState, replay
 from opro_cli.core.settings.settings import (
@@ -140,6 +140,8 @@ def new_runner(
     scorer: ScriptedModel | None = None,
     metric: Metric | None = None,
     preflight: bool = False,
+    keep_going: bool = False,
+    first_answers: Sequence[Answered] = (),
     caches: Mapping[Role, AnswerCache] | None = None,
     attempts: int = 2,
     further: Mapping[Role, Sequence[ScriptedModel]] | None = None,
@@ -166,6 +168,8 @@ def new_runner(
         caches=caches or {},
         shared=shared,
         preflight=preflight,
+        keep_going=keep_going,
+        first_answers=first_answers,
     )
 
 

@@ -41,10 +41,10 @@ def mount(*arguments: str | Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
+    """A disk of 96 KiB: a small run, with its result being written anew."""
     place = tmp_path / "small"
     place.mkdir()
-    mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", place)
+    mount("-t", "tmpfs", "-o", "size=96k", "tmpfs", place)
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 

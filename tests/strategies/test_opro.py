@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.core.task.example import Example, Position
+from opro_cli.core.task.example import Example, Message, Position
 from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
-from opro_cli.strategies.opro import OproStrategy
+from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
+from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 
 ONE_EXEMPLAR = (Example("1+1?", "2", "t:1"),)
 PAST = (TrajectoryEntry("Guess.", 0.255), TrajectoryEntry("Think.", 0.5))
@@ -146,3 +147,31 @@ def test_a_tagged_text_is_read_as_it_stands(text: str) -> None:
 def test_a_partial_score_says_how_sure_it_is(buckets: int | None, told: str) -> None:
     past = (TrajectoryEntry("Think.", 0.5, Interval(0.4, 0.62), (10, 60)),)
     assert f"\ntext:\nThink.\nscore:\n{told}\n" in meta_prompt(past=past, buckets=buckets)
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        (TrajectoryEntry("A", 0.5, unreadable=0.3), "50 (in 30% of the replies no answer could be"),
+        (TrajectoryEntry("A", 0.5, unreadable=0.001), "50 (in 1% of the replies no answer could"),
+        (
+            TrajectoryEntry("A", 0.5, Interval(0.4, 0.62), (10, 60), unreadable=0.2),
+            "50 (between 40 and 62: stopped after 10 of 60 problems; in 20% of the replies no "
+            "answer could be read)\n",
+        ),
+        (TrajectoryEntry("A", 0.5), "50\n"),
+    ],
+)
+def test_what_could_not_be_read_stands_beside_the_score(entry: TrajectoryEntry, shown: str) -> None:
+    assert f"\ntext:\nA\nscore:\n{shown}" in meta_prompt(past=(entry,))
+
+
+@pytest.mark.parametrize("paper", [PaperGpt(), PaperPalm(), PaperInstructionsOnly()])
+def test_the_papers_wording_says_nothing_of_it(paper: MetaPromptStrategy) -> None:
+    def ask(unreadable: float) -> tuple[Message, ...]:
+        past = (TrajectoryEntry("A", 0.5, unreadable=unreadable),)
+        return paper.meta_prompt(
+            MetaPromptMaterial(past, ONE_EXEMPLAR, PromptFormat("Q_begin", True), 100, "x")
+        )
+
+    assert ask(0.9) == ask(0.0)

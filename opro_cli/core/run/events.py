@@ -42,11 +42,15 @@ class _Record(Struct, frozen=True, tag_field="event"):
 
 
 class SessionStarted(_Record, frozen=True, tag="session_started"):
-    """`opro optimize` or `opro resume` began to work on the run, as process `pid`."""
+    """`opro optimize` or `opro resume` began to work on the run, as process `pid`.
+
+    keep_going: its user has said to go on whatever the first answers are.
+    """
 
     pid: Count
     opro_version: str
     format_version: Count = FORMAT_VERSION
+    keep_going: bool = False
 
 
 class Proposed(_Record, frozen=True, tag="proposed"):

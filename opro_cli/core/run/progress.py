@@ -52,6 +52,7 @@ class Progress:
         session_calls: Calls answered in this session.
         stopping: A clean stop was asked for.
         out: Endpoints that get no calls now, and why, in the words of others.
+        note: What the first answers of the run are like, for people; "" for nothing.
     """
 
     started: float = 0.0
@@ -61,6 +62,7 @@ class Progress:
     session_calls: int = 0
     stopping: bool = False
     out: dict[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 def estimate_calls(state: RunState) -> int:

@@ -155,12 +155,16 @@ def _choose_now_wrong(state: RunState, count: int, memo: Memo) -> list[int]:
 
 
 def choose_exemplars(
-    state: RunState, shown: Sequence[Candidate], memo: Memo | None = None
+    state: RunState,
+    shown: Sequence[Candidate],
+    memo: Memo | None = None,
+    labels: Sequence[str] = (),
 ) -> tuple[int, ...]:
     """Return indices of train questions for the next step's meta-prompt, in the order shown.
 
-    random: drawn anew each step. constant: drawn once. most_wrong_so_far: most often wrong
-    under all candidates. most_wrong_now: most often wrong under those `shown`.
+    random: drawn anew each step, as many of each label as can be where `labels` are given.
+    constant: drawn once. most_wrong_so_far: most often wrong under all candidates.
+    most_wrong_now: most often wrong under those `shown`.
     """
     search = state.search
     if search.rules == "paper":
@@ -176,7 +180,19 @@ def choose_exemplars(
             known, everyone = memo or Memo(), list(state.candidates.values())
         wrong = known.wrong_under(everyone, state.is_done, _list_wrong)
         order.sort(key=lambda question: -wrong[question])  # stable: ties stay shuffled
+    elif labels and search.exemplar_choice == "random":
+        order = _deal_out(order, labels)
     return tuple(sorted(order[:count]))
+
+
+def _deal_out(order: Iterable[int], labels: Sequence[str]) -> list[int]:
+    """Sort questions so that each label comes once before any comes again; ties keep the order."""
+    times: Counter[str] = Counter()
+    rounds: dict[int, int] = {}
+    for question in order:
+        rounds[question] = times[labels[question]]
+        times[labels[question]] += 1
+    return sorted(rounds, key=lambda question: rounds[question])
 
 
 def _list_wrong(candidate: Candidate) -> list[int]:

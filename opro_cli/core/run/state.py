@@ -359,13 +359,25 @@ class RunState:
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
 
+    def began_with(self, format_version: int) -> bool:
+        """Return True if the run began with this format of the journal, or a later one.
+
+        A run keeps the plan that it began with, whatever a later opro would ask next.
+        """
+        return not self.sessions or self.sessions[0].format_version >= format_version
+
+    @property
+    def keeps_going(self) -> bool:
+        """Some session was told to go on whatever the first answers are."""
+        return any(session.keep_going for session in self.sessions)
+
     @property
     def interleaves(self) -> bool:
         """Compared prompts are asked side by side, question by question.
 
         A run that began before journal format 5 asks one prompt after the other, to its end.
         """
-        return not self.sessions or self.sessions[0].format_version >= 5
+        return self.began_with(5)
 
     @property
     def compares_on_test(self) -> bool:
@@ -411,6 +423,11 @@ class RunState:
     def is_step_done(self, step: int) -> bool:
         """Return True if all candidates of a step have joined and are done."""
         return step <= self.step and all(self.is_done(c) for c in self.of_step(step))
+
+    def has_answers(self) -> bool:
+        """Return True if the scorer has answered anything."""
+        answers = (a for c in self.candidates.values() for a in c.answers.values())
+        return any(each.by_question for each in answers)
 
     def has_readable_answer(self) -> bool:
         """Return True if the metric could read any answer of the scorer."""

@@ -7,7 +7,7 @@ saw, so that a strategy proposes the same again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opro_cli.core.draws import Random, create_rng
@@ -87,6 +87,7 @@ class SearchView:
         format: The position of an instruction in a scorer prompt.
         description: The subject of the questions, "" if it is not given.
         options: `search.options`, as the strategy declares them.
+        labels: The gold answer of each training example, where these are a few labels; else ().
     """
 
     state: RunState
@@ -96,6 +97,7 @@ class SearchView:
     options: Any = None
     read_reply: ReadReply = lambda *_: None
     memo: Memo = field(default_factory=Memo)
+    labels: Sequence[str] = ()
 
     @property
     def search(self) -> SearchSettings:
@@ -122,7 +124,8 @@ class SearchView:
 
     def exemplars(self) -> tuple[Example, ...]:
         """Return the training examples that `search.exemplar_choice` draws for this step."""
-        chosen = choose_exemplars(self.state, self.trajectory(), self.memo)
+        labels = self.labels if self.state.began_with(6) else ()
+        chosen = choose_exemplars(self.state, self.trajectory(), self.memo, labels)
         return tuple(self.train[index] for index in chosen)
 
     def failures(self, candidate: Candidate) -> list[Failure]:
@@ -159,11 +162,14 @@ class SearchView:
         )
 
     def _build_entry(self, candidate: Candidate) -> TrajectoryEntry:
-        answers = candidate.answers["train"]
-        if answers.estimate is None:
-            return TrajectoryEntry(candidate.instruction, self.score(candidate))
-        asked = (len(answers.by_question), self.state.sizes["train"])
-        return TrajectoryEntry(candidate.instruction, *answers.estimate, asked)
+        answers, count = candidate.answers["train"], self.state.sizes["train"]
+        entry = TrajectoryEntry(candidate.instruction, self.score(candidate))
+        if answers.estimate is not None:
+            asked = (len(answers.by_question), count)
+            entry = TrajectoryEntry(candidate.instruction, *answers.estimate, asked)
+        if answers.unreadable and self.state.began_with(6):
+            entry = replace(entry, unreadable=answers.unreadable / len(answers.by_question))
+        return entry
 
 
 @dataclass(slots=True)

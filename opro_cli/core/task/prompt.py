@@ -124,13 +124,15 @@ class TrajectoryEntry:
     """A line of the meta-prompt: an instruction and its train score, 0 to 1.
 
     The score of an instruction that was stopped early is an estimate with a 95 % `interval`;
-    `asked` is the number of questions that it was asked and that of all questions.
+    `asked` is the number of questions that it was asked and that of all questions, `unreadable`
+    the share of replies in which no answer could be read.
     """
 
     instruction: str
     score: float
     interval: Interval | None = None
     asked: tuple[int, int] = (0, 0)
+    unreadable: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ def build_score_bars(view: RunView) -> Markup | None:
 
 
 def _list_prompts(view: RunView) -> Iterator[_Prompt]:
-    """Yield start prompt, winner (one bar where they are the same), then the run's baselines."""
+    """Yield start prompt, winner (one bar where they are the same), then what they must beat."""
     start, best = view.result["initial"], view.result["best"]
     same = view.start is view.best
     if start is not None and not same:
@@ -205,6 +205,9 @@ def _list_prompts(view: RunView) -> Iterator[_Prompt]:
     for baseline in view.result.get("baselines", ()):
         if baseline["instruction"] not in shown:
             yield _Prompt("other", display_instruction(baseline["instruction"]), baseline)
+    if closed := view.result.get("closed_set"):
+        majority = closed["majority"]
+        yield _Prompt("other", f"always “{majority['answer']}”", majority)
 
 
 def _build_baseline(prompt: _Prompt) -> Markup:

@@ -1,0 +1,109 @@
+"""A look at the first answers of a run: does the scorer answer what is asked?
+
+Replies that nobody can read, or answers of another kind than the gold ones, score 0 whatever a
+prompt says: a search over such scores costs as much as any other and finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opro_cli.core.labels import find_closed_set, get_kind, normalize_label
+from opro_cli.core.run.events import Answered
+from opro_cli.core.settings.settings import TaskSettings
+from opro_cli.core.task.example import Example, Split, is_filtered
+from opro_cli.errors import DoubtfulAnswers
+
+FIRST_ANSWERS = 20
+"""Answers of a run that are looked at."""
+MOST_UNREADABLE = 17
+"""Of them, those that a run may have gone without: one with more stops."""
+_SHOWN = 3
+_CHARACTERS = 300
+"""Characters of a question, a gold answer or a reply in a message."""
+_TYPED = frozenset({"boolean", "choice", "label", "labels"})
+"""Kinds whose answers are of the right kind by themselves: what is read is a label or an option."""
+
+HINT = (
+    "is task.answer right, scorer.max_tokens enough, does the prompt say what an answer is? "
+    "`--keep-going` goes on all the same"
+)
+
+Finding = Literal["unreadable", "no gold", "all wrong", ""]
+
+
+@dataclass(slots=True)
+class FirstAnswers:
+    """The first answers of a run, over all of its sessions.
+
+    Attributes:
+        task: How answers are read.
+        examples: By split.
+        answers: As they came.
+    """
+
+    task: TaskSettings
+    examples: Mapping[Split, Sequence[Example]]
+    answers: list[Answered] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether as many are there as are looked at."""
+        return len(self.answers) >= FIRST_ANSWERS
+
+    def add(self, answer: Answered) -> bool:
+        """Add an answer; True if it is the last that is looked at."""
+        if self.is_complete or is_filtered(answer.text, answer.finish_reason):
+            return False
+        self.answers.append(answer)
+        return self.is_complete
+
+    def judge(self) -> Finding:
+        """Return what is wrong with them; "" for nothing.
+
+        "all wrong" is no fault: the answers are of the right kind, and none is right.
+        """
+        readable = [each for each in self.answers if each.answer is not None]
+        if len(self.answers) - len(readable) > MOST_UNREADABLE:
+            return "unreadable"
+        kind = get_kind(self.task.answer, self.task.evaluator)
+        if not kind or any(each.score for each in readable):
+            return ""
+        typed = kind in _TYPED or (kind == "number" and not find_closed_set(kind, self.examples))
+        return "all wrong" if typed or self._has_gold(readable, kind) else "no gold"
+
+    def _has_gold(self, readable: Sequence[Answered], kind: str) -> bool:
+        """Return True if any answer is the gold answer of any row, or says it."""
+        golds = {normalize_label(e.target) for rows in self.examples.values() for e in rows}
+        answers = {normalize_label(each.answer or "") for each in readable}
+        if kind == "contains":
+            return any(f" {gold} " in f" {answer} " for answer in answers for gold in golds)
+        return not golds.isdisjoint(answers)
+
+    def make_error(self, model: str, finding: Finding) -> DoubtfulAnswers:
+        """Return the error that stops a run, with what was asked, expected and said."""
+        if finding == "unreadable":
+            shown = [each for each in self.answers if each.answer is None]
+            what = f"{len(shown)} of its first {len(self.answers)} answers could not be read as "
+            what += self.task.answer
+        else:
+            shown = [each for each in self.answers if each.answer is not None]
+            what = f"no answer in its first {len(self.answers)} replies is any row's gold answer"
+        lines = [f"{model}: {what}", *self.list_replies(shown)]
+        return DoubtfulAnswers("\n".join(lines), HINT)
+
+    def list_replies(self, answers: Sequence[Answered] | None = None) -> Iterator[str]:
+        """Yield question, gold answer and reply of the first of these answers, a line each."""
+        for each in (self.answers if answers is None else answers)[:_SHOWN]:
+            example = self.examples[each.split][each.question]
+            yield f"  question  {_shorten(example.input)}"
+            yield f"  expected  {_shorten(example.target)}"
+            yield f"  said      {_shorten(each.text) or '(nothing)'}"
+
+
+def _shorten(text: str) -> str:
+    """Return a text as one line, so that it cannot pass for lines of ours."""
+    line = " ".join(text[: 4 * _CHARACTERS].split())
+    return line if len(line) <= _CHARACTERS else f"{line[: _CHARACTERS - 1]}…"

@@ -1,0 +1,129 @@
+"""The answers behind a score: question, gold answer, what was read, and the reply in full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from opro_cli.core.run.candidates import Candidate, Outcome, Scale
+from opro_cli.core.run.events import Answered, Event, FirstReply, Refused
+from opro_cli.core.task.example import SPLITS, Split, is_filtered
+from opro_cli.reports.recorded import RecordedRun
+
+Judgement = Literal["right", "partly right", "wrong", "unreadable", "refused", "valued"]
+"""What became of an answer; "valued" where a value is no share of right answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradedAnswer:
+    """One question under one prompt, with all that was said.
+
+    Attributes:
+        question: Its index in the split.
+        input: Its text.
+        target: The gold answer.
+        answer: What was read; None for an unreadable reply and a refused question.
+        score: As graded; None where there is no answer.
+        replies: What the scorer said, a text a round; none for a refused question.
+    """
+
+    split: Split
+    question: int
+    judgement: Judgement
+    input: str
+    target: str
+    answer: str | None
+    score: float | None
+    replies: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the journal has about one question."""
+
+    replies: list[str] = field(default_factory=list)
+    refused: bool = False
+
+
+def list_answers(
+    run: RecordedRun, candidate: Candidate, events: Iterable[Event]
+) -> list[GradedAnswer]:
+    """Return all answers of a run under one of its prompts, by split and question."""
+    said = _collect_replies(candidate, events)
+    answers = []
+    for split in SPLITS:
+        for question, outcome in sorted(candidate.answers[split].by_question.items()):
+            example = run.examples[split][question]
+            known = said.get((split, question), _Said())
+            score = None if outcome.score is None else run.state.scale.orient(outcome.score)
+            answers.append(
+                GradedAnswer(
+                    split=split,
+                    question=question,
+                    judgement="refused" if known.refused else _judge(outcome, run.state.scale),
+                    input=example.input,
+                    target=example.target,
+                    answer=outcome.answer,
+                    score=score,
+                    replies=tuple(known.replies),
+                )
+            )
+    return answers
+
+
+def _judge(outcome: Outcome, scale: Scale) -> Judgement:
+    if outcome.score is None:
+        return "unreadable"
+    if not scale.bounded or scale.minimise:
+        return "valued"
+    return "right" if outcome.score == 1.0 else "partly right" if outcome.score > 0 else "wrong"
+
+
+def _collect_replies(
+    candidate: Candidate, events: Iterable[Event]
+) -> Mapping[tuple[Split, int], _Said]:
+    said: dict[tuple[Split, int], _Said] = {}
+    for event in events:
+        if not isinstance(event, FirstReply | Answered | Refused):
+            continue
+        if event.candidate != candidate.id:
+            continue
+        known = said.setdefault((event.split, event.question), _Said())
+        if isinstance(event, Refused) or is_filtered(event.text, event.finish_reason):
+            known.refused = True
+        elif known.replies[-1:] != [
+            event.text
+        ]:  # one journaled ungraded comes again with its grade
+            known.replies.append(event.text)
+    return said
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnswers:
+    """The answers under one prompt that somebody wants to see.
+
+    Attributes:
+        prompt: Its name, "RUN@2.1".
+        instruction: Its text.
+        answered: All answers under it, on the splits in question.
+        answers: Those to be shown.
+    """
+
+    prompt: str
+    run: str
+    instruction: str
+    step: int
+    answered: int
+    answers: Sequence[GradedAnswer]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as `opro show --answers --json` prints them."""
+        return {
+            "run": self.run,
+            "prompt": self.prompt,
+            "instruction": self.instruction,
+            "step": self.step,
+            "answered": self.answered,
+            "answers": [{**asdict(a), "replies": list(a.replies)} for a in self.answers],
+        }

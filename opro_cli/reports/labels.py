@@ -1,0 +1,207 @@
+"""What a score is worth where answers are a few labels: constant answers, and confusion.
+
+A prompt that makes a model say one label to everything is right as often as that label is a gold
+answer. That is a baseline, and no gain over it is a gain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind
+from opro_cli.core.run.candidates import SHARE, Answers, Candidate, Outcome
+from opro_cli.core.stats.paired import ALPHA
+from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.reports.formats import format_percent
+from opro_cli.reports.paired import compare_candidates
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.verdict import Verdict
+
+NEARLY_ALL = 0.9
+"""The share of answers from which one answer is given "to nearly everything"."""
+MOST_IN_MATRIX = 12
+"""Labels of a confusion matrix at most: more is no table that anybody reads."""
+_SHOWN = 40
+"""Characters of a label in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneAnswer:
+    """The answer that a prompt gives to nearly every question of a split.
+
+    Attributes:
+        times: How often it was given.
+        of: Answers that could be read.
+    """
+
+    answer: str
+    split: Split
+    times: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often each gold label was answered with each label.
+
+    Attributes:
+        rows: By gold label, the counts by the label that was read, None for an answer that is no
+            label.
+        no_answer: By gold label, the replies without an answer that can be read.
+    """
+
+    split: Split
+    labels: tuple[str, ...]
+    rows: Mapping[str, Counter[str | None]]
+    no_answer: Counter[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the matrix as `result.json` has it: most pairs of labels never occur."""
+        rows = [
+            {
+                "gold": gold,
+                "answers": {label: n for label in self.labels if (n := self.rows[gold][label])},
+                "other": self.rows[gold][None],
+                "no_answer": self.no_answer[gold],
+            }
+            for gold in self.labels
+        ]
+        return {"split": self.split, "rows": rows}
+
+
+def find_labels(run: RecordedRun) -> ClosedSet | None:
+    """Return the labels of a run's task; None where its answers are open."""
+    task = run.settings.get("task", {})
+    if run.state.scale != SHARE or task.get("problem"):
+        return None
+    kind = get_kind(task.get("answer") or "", task.get("evaluator") or "model")
+    return find_closed_set(kind, run.examples, shares=task.get("label_score") == "f1")
+
+
+def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) -> Candidate:
+    """Return a candidate under which every question is answered with one label.
+
+    Args:
+        label: The answer.
+        closed: With the gold answer of each question.
+        like: The prompt that it is compared with: it has answered the same questions, at the same
+            times. None for all questions.
+    """
+    constant = Candidate("", label, 0)
+    for split in SPLITS:
+        golds, answers = closed.golds[split], Answers()
+        asked = like.answers[split].by_question if like else dict.fromkeys(range(len(golds)))
+        for question, outcome in asked.items():
+            score = closed.score(label, golds[question])
+            answer = (outcome or Outcome(None, None))._replace(answer=label, score=score)
+            answers.add(question, answer)
+        constant.answers[split] = answers
+    return constant
+
+
+def find_majority(closed: ClosedSet) -> str:
+    """Return the answer that is worth most if it is always given, on the least seen split.
+
+    That is its commonest gold answer; of several the one that is commonest over all splits.
+    """
+    golds = next(golds for split in reversed(SPLITS) if (golds := closed.golds[split]))
+    return max(closed.labels, key=lambda label: sum(closed.score(label, gold) for gold in golds))
+
+
+def find_one_answer(candidate: Candidate, closed: ClosedSet) -> OneAnswer | None:
+    """Return what a prompt answers to nearly everything on the least seen split that it answered.
+
+    Returns:
+        None where its answers differ, and where the gold answers are as one-sided.
+    """
+    split = find_least_seen(candidate)
+    if split is None:
+        return None
+    golds = closed.golds[split]
+    given: Counter[str] = Counter()
+    expected: Counter[str] = Counter()
+    for question, outcome in candidate.answers[split].by_question.items():
+        if outcome.answer is not None:
+            given[_read_label(outcome, golds[question], closed) or outcome.answer] += 1
+            expected[golds[question]] += 1
+    if not given:
+        return None
+    (answer, times), *_ = given.most_common(1)
+    least = NEARLY_ALL * given.total()
+    if times < least or max(expected.values()) >= least:
+        return None
+    return OneAnswer(answer, split, times, given.total())
+
+
+def find_least_seen(candidate: Candidate) -> Split | None:
+    """Return the split that the search has seen least, of those that a prompt was asked."""
+    return next((s for s in reversed(SPLITS) if candidate.answers[s].by_question), None)
+
+
+def _read_label(outcome: Outcome, gold: str, closed: ClosedSet) -> str | None:
+    """Return the label that an answer is; None for none. A right answer is the gold one."""
+    if outcome.score == 1.0:
+        return gold
+    return None if outcome.answer is None else closed.match(outcome.answer)
+
+
+def build_confusion(candidate: Candidate, closed: ClosedSet) -> Confusion | None:
+    """Count gold labels by the labels that were read, on test or else on train.
+
+    Returns:
+        None where nothing was answered, and for more labels than a table can show.
+    """
+    if len(closed.labels) > MOST_IN_MATRIX:
+        return None
+    split: Split = "test" if candidate.answers["test"].by_question else "train"
+    rows: dict[str, Counter[str | None]] = {label: Counter() for label in closed.labels}
+    no_answer: Counter[str] = Counter()
+    for question, outcome in candidate.answers[split].by_question.items():
+        gold = closed.golds[split][question]
+        if outcome.answer is None:
+            no_answer[gold] += 1
+        else:
+            rows[gold][_read_label(outcome, gold, closed)] += 1
+    if not candidate.answers[split].by_question:
+        return None
+    return Confusion(split, closed.labels, rows, no_answer)
+
+
+def qualify(verdict: Verdict, best: Candidate | None, closed: ClosedSet | None) -> Verdict:
+    """Put before the sentence of a verdict what a reader could be fooled about.
+
+    The verdict keeps its word: better than the start prompt is what it says, and a start prompt
+    may be worse than no prompt at all.
+    """
+    if best is None or closed is None:
+        return verdict
+    warnings = []
+    if one := find_one_answer(best, closed):
+        readable = f"{one.times} of the winner's {one.of} readable answers on {one.split}"
+        warnings.append(f"{readable} are {quote(one.answer)}")
+    if verdict.outcome == "improved" and (rival := _describe_rival(best, closed)):
+        warnings.append(f"{'it' if warnings else 'the winner'} {rival}")
+    if not warnings:
+        return verdict
+    return replace(verdict, sentence=f"{', and '.join(warnings)}; {verdict.sentence}")
+
+
+def _describe_rival(best: Candidate, closed: ClosedSet) -> str:
+    """Say that the winner does not beat a constant answer on test; "" where it does."""
+    label = find_majority(closed)
+    compared = compare_candidates(answer_always(label, closed, best), best)
+    if compared is None or (compared.difference > 0 and compared.p_value < ALPHA):
+        return ""
+    score = format_percent(compared.before)
+    always = f"always answering {quote(label)} ({score})"
+    if compared.difference > 0:
+        return f"cannot be told apart from {always}"
+    return f"does no better than {always}"
+
+
+def quote(label: str) -> str:
+    """Return a label in quotes, cut where it is long."""
+    return f"'{label}'" if len(label) <= _SHOWN else f"'{label[: _SHOWN - 1]}…'"
