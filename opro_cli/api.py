@@ -230,18 +230,10 @@ def optimize(
             supplied = supply_problem(supplied, settings, given.problem, examples)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
-    run = start_with(
-        settings, Path(runs_dir), source=source, data=data, evaluator=supplied.evaluator
-    )
-    return _work(
-        run.folder,
-        run.settings,
-        supplied,
-        show=show,
-        preflight=preflight,
-        keep_going=keep_going,
-        cached=cached,
-    )
+    judge = supplied.evaluator
+    run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=judge)
+    how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
+    return _work(run.folder, run.settings, supplied, **how)
 
 
 def _adapt(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:
@@ -298,6 +290,7 @@ def evaluate(
         plain.setdefault("optimizer", plain.get("scorer"))  # never asked
         settings = read_plain(plain)
         folders = _list_folders(config)
+        app_evaluate.refuse_problem("task", settings)
         data: LoadedData = wiring.load_data(settings, given.metric, folders)
     settings = given.without_scratch(settle_labels(settings, data))
     chosen = app_evaluate.select_questions(settings.name, settings, data.examples, split, limit)

@@ -18,7 +18,6 @@ from opro_cli.core.settings.settings import (
     BASELINES,
     ModelSettings,
     PriceSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -40,7 +39,7 @@ from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, S
 from opro_cli.problems import (
     ProblemEvaluator,
     build_problem,
-    draw_start,
+    choose_start,
     find_parameter_faults,
     record_problem,
 )
@@ -75,8 +74,8 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
         OproError: A problem has no solutions to start from.
     """
     task, search = settings.task, settings.search
-    if task.problem is not None and search.initial_instructions == NEVER_GIVEN:
-        start = draw_start(task, build_problem(task.problem, folders))
+    if task.problem is not None and not task.problem.startswith(SUPPLIED):
+        start = choose_start(settings, build_problem(task.problem, folders))
         search = replace(search, initial_instructions=start)
     if search.baselines is None:
         search = replace(search, baselines=BASELINES)
@@ -85,10 +84,6 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
     if search.racing is None:
         search = replace(search, racing=search.rules != "paper")
     return replace(settings, search=search)
-
-
-NEVER_GIVEN = SearchSettings().initial_instructions
-"""The start of a search for prompts, which no problem has a use for."""
 
 
 def _check_answer(spec: str) -> None:

@@ -83,10 +83,20 @@ class Cell:
 def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     """Return the questions of a split as a run of this config would cut it."""
     settings, folder = wiring.read_config(config), config.resolve().parent
+    refuse_problem(str(config), settings)
     data = wiring.load_data(settings, folders=(folder,))
     settings = settle_labels(settings, data)
     chosen = select_questions(settings.name, settings, data.examples, split, limit)
     return replace(chosen, part_folder=str(folder))
+
+
+def refuse_problem(name: str, settings: Settings) -> None:
+    """Raise UsageError for a search for solutions: there is nothing to score a prompt on."""
+    if settings.task.problem is not None:
+        raise UsageError(
+            f"{name}: searches for solutions, whose values are exact",
+            "`opro eval` scores prompts; search.initial_instructions may name solutions to value",
+        )
 
 
 def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
@@ -95,6 +105,7 @@ def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Datase
     settings = wiring.parse_settings(run.settings)
     if settings is None:
         raise UsageError(f"{folder}: its settings cannot be read", "name its config instead")
+    refuse_problem(run.name, settings)
     chosen = select_questions(run.name, settings, run.examples, split, limit)
     folders = list_part_folders(run.identity)
     return replace(chosen, part_folder=str(folders[0]) if folders else None)

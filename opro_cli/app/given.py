@@ -26,7 +26,8 @@ from opro_cli.models.callable import PREFIX, CallableModel, ModelFunction, Outsi
 from opro_cli.models.control import ControlModel
 from opro_cli.plugins import SUPPLIED
 from opro_cli.ports import ChatModel, Metric, Problem
-from opro_cli.problems import ProblemEvaluator, draw_start
+from opro_cli.problems import ProblemEvaluator, choose_start
+from opro_cli.problems.guarded import GuardedProblem
 from opro_cli.strategies import PROBLEM_STRATEGIES
 
 Section = Mapping[str, Any]
@@ -128,28 +129,20 @@ class Given:
         return section
 
 
-def as_problem(problem: Problem | type[Problem]) -> Problem:
-    """Return a problem; a class is made into one.
+def as_problem(problem: Any) -> GuardedProblem:
+    """Return a problem whose mistakes are told in sentences; a class is made into one.
 
     Raises:
         UsageError: It is none.
     """
-    made = problem() if isinstance(problem, type) else problem
-    if Problem not in type(made).__mro__:
-        raise UsageError(
-            f"task.problem: expected an opro_cli.Problem, found {type(made).__name__}",
-            "write it as class NAME(opro_cli.Problem), see `opro docs problems`",
-        )
-    return made
+    name = getattr(problem, "name", None) or getattr(problem, "__name__", type(problem).__name__)
+    return GuardedProblem(str(name), problem)
 
 
 def start_from_drawn(settings: Settings, problem: Problem) -> Settings:
-    """Return settings with the solutions that a problem starts from, unless the config has some."""
-    search = settings.search
-    if search.initial_instructions != wiring.NEVER_GIVEN:
-        return settings
-    start = draw_start(settings.task, problem)
-    return replace(settings, search=replace(search, initial_instructions=start))
+    """Return settings with the solutions that a problem starts from."""
+    start = choose_start(settings, problem)
+    return replace(settings, search=replace(settings.search, initial_instructions=start))
 
 
 def supply_problem(

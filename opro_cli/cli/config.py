@@ -47,7 +47,8 @@ def init(
         typer.Option(
             help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
             "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
-            "or …-mixed; embedded-sweep or bbh-sweep.",
+            "or …-mixed; embedded-sweep or bbh-sweep; "
+            "linear-regression, traveling-salesman, regression-sweep or tour-sweep.",
             show_default=True,
             autocompletion=complete_template,
         ),

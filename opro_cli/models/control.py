@@ -26,7 +26,10 @@ Draw = Callable[[Problem, Instance, str, Random], str]
 
 
 def _repeat_best(problem: Problem, instance: Instance, text: str, rng: Random) -> str:
-    return _find_best(problem, instance, text) or problem.draw_solution(instance, rng)
+    best = _find_best(problem, instance, text)
+    if best or not has_method(problem, "draw_solution"):
+        return best or "no solution is shown"
+    return problem.draw_solution(instance, rng)
 
 
 def _search_locally(problem: Problem, instance: Instance, text: str, rng: Random) -> str:
@@ -42,6 +45,12 @@ CONTROLS: Mapping[str, Draw] = {
 
 _NEEDED = {"control/random": "draw_solution", "control/local-search": "improve"}
 """The method of a problem that each of them is."""
+
+
+def has_method(problem: Problem, method: str) -> bool:
+    """Return whether a problem has one of the methods that need not be there."""
+    inner = getattr(problem, "inner", problem)  # of one from outside opro
+    return getattr(type(inner), method) is not getattr(Problem, method)
 
 
 class ControlModel:
@@ -60,7 +69,7 @@ class ControlModel:
         self._name = name
         self._draw = CONTROLS[name]
         method = _NEEDED.get(name, "")
-        if method and getattr(type(problem), method) is getattr(Problem, method):
+        if method and not has_method(problem, method):
             raise UsageError(
                 f"{name} needs a method {method}, and task.problem {problem.name} has none",
                 "write one, see `opro docs problems`, or name another optimizer.model",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,14 @@ from typing import Any
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.settings import schema
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import Settings, TaskSettings
+from opro_cli.core.settings.settings import SearchSettings, Settings, TaskSettings
 from opro_cli.core.task.example import Evaluation, Example, Split
 from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
 from opro_cli.core.task.prompt import Content
-from opro_cli.errors import PINNED, ConfigError, OproError, RunError, UsageError
+from opro_cli.errors import ConfigError, UsageError
 from opro_cli.plugins import SUPPLIED, is_outside, load_part
 from opro_cli.ports import MeteredCall, Problem
+from opro_cli.problems.guarded import GuardedProblem
 from opro_cli.problems.regression import Regression
 from opro_cli.problems.tour import Tour
 from opro_cli.reports.costs import StartValues
@@ -45,15 +44,8 @@ def build_problem(name: str, folders: Sequence[Path] = ()) -> Problem:
             "the problem of this run is an object of the program that began it",
             "resume it from Python: opro_cli.load_run(RUN).resume(problem=…)",
         )
-    part = load_part("task.problem", name, [*folders, Path.cwd()]).value
-    with _blame(name, "its making"):
-        problem: Problem = part() if isinstance(part, type) else part
-    if Problem not in type(problem).__mro__:  # which has defaults for what it leaves out
-        raise UsageError(
-            f"task.problem: {name} is no opro_cli.Problem",
-            "write it as class NAME(opro_cli.Problem), see `opro docs problems`",
-        )
-    return problem
+    part = load_part("task.problem", name, [*folders, Path.cwd()])
+    return GuardedProblem(name, part.value)
 
 
 def find_parameter_faults(name: str, parameters: Mapping[str, Any]) -> list[schema.Problem]:
@@ -77,54 +69,58 @@ def draw_instance(task: TaskSettings, problem: Problem) -> Instance:
 
     Raises:
         ConfigError: A parameter is unknown or has no sense.
-        UsageError, DataError: The parameters do not fit together, or their file.
+        OproError: The parameters do not fit together, their file cannot be read, or the problem
+            fails.
     """
     options, faults = _read_parameters(problem, task.parameters)
     if faults:
         raise ConfigError("config", [f"{each.dotted}: {each.message}" for each in faults])
-    with _blame(str(task.problem), "draw"):
+    try:
         return problem.draw(options)
+    except ValueError as error:  # of a built-in one; others are guarded
+        raise UsageError(f"task: {error}") from None
 
 
 def record_problem(task: TaskSettings, problem: Problem) -> RecordedProblem:
     """Return the problem of a task as its run records it, with the solutions that are known."""
-    name, instance = str(task.problem), draw_instance(task, problem)
-    with _blame(name, "references"):
-        references = tuple(problem.references(instance))
-    return RecordedProblem(name, instance, references)
+    instance = draw_instance(task, problem)
+    return RecordedProblem(str(task.problem), instance, tuple(problem.references(instance)))
 
 
-def draw_start(task: TaskSettings, problem: Problem) -> tuple[str, ...]:
-    """Return the different solutions that a search starts from.
+def choose_start(settings: Settings, problem: Problem) -> tuple[str, ...]:
+    """Return the different solutions that a search starts from: those of the config, or drawn.
+
+    They are in the one form that equal solutions share; those of the paper's strategies stay as
+    they are, if they are solutions.
 
     Raises:
-        UsageError: There is none, or one is no solution.
+        UsageError: One is no solution.
     """
-    name, instance = str(task.problem), draw_instance(task, problem)
-    with _blame(name, "start"):
-        start = tuple(dict.fromkeys(map(str, problem.start(instance))))
-    if not start:
-        raise UsageError(f"task.problem {name}: its start has no solution", "return at least one")
-    check_solutions(start, name, problem, instance)
+    task, search = settings.task, settings.search
+    instance, name = draw_instance(task, problem), str(task.problem)
+    given = search.initial_instructions != NEVER_GIVEN
+    texts = search.initial_instructions if given else problem.start(instance)
+    start = tuple(
+        dict.fromkeys(
+            problem.read(f"<solution>{text}</solution>", instance) or text
+            if search.strategy == PROBLEM or problem.check(text, instance)
+            else text
+            for text in texts
+        )
+    )
+    for text in start:
+        if fault := problem.check(text, instance):
+            raise UsageError(
+                f"search.initial_instructions: {text!r:.60} is no solution of {name}: {fault}",
+                "leave the key out to start from drawn ones"
+                if given
+                else "its method start returned it, and its method check refuses it",
+            )
     return start
 
 
-def check_solutions(
-    solutions: Sequence[str], name: str, problem: Problem, instance: Instance
-) -> None:
-    """Refuse a starting solution that is none.
-
-    Raises:
-        UsageError: Says which, and why.
-    """
-    for solution in solutions:
-        with _blame(name, "check"):
-            fault = problem.check(solution, instance)
-        if fault:
-            raise UsageError(
-                f"search.initial_instructions: {solution!r:.60} is no solution of {name}: {fault}",
-                "leave the key out to start from drawn ones",
-            )
+NEVER_GIVEN = SearchSettings().initial_instructions
+"""The start of a search for prompts, which no problem has a use for."""
 
 
 class ProblemEvaluator:
@@ -160,19 +156,9 @@ class ProblemEvaluator:
         """Return the value of a solution.
 
         Raises:
-            RunError: The problem fails, or gives no number.
+            RunError: A user's problem fails, or gives no number.
         """
-        try:
-            value = float(self._problem.value(solution, instance))
-        except Exception as error:
-            if not is_outside(self._spec):
-                raise
-            why = f"failed in value: {type(error).__name__}: {error}"
-            raise RunError(f"task.problem {self._spec} {why}", PINNED) from error
-        if not math.isfinite(value):
-            why = f"gave {solution!r:.60} the value {value}"
-            raise RunError(f"task.problem {self._spec} {why}", "reject it in `check`")
-        return value
+        return float(self._problem.value(solution, instance))
 
 
 def value_start(
@@ -207,20 +193,3 @@ def _read_parameters(
         return None, [schema.Problem(("task",), str(error))]
     except (TypeError, NameError) as error:
         raise UsageError(f"task.problem: {problem.name}.Options cannot be read: {error}") from None
-
-
-@contextmanager
-def _blame(name: str, method: str) -> Iterator[None]:
-    """Turn what a problem raises into a UsageError that names it."""
-    try:
-        yield
-    except OproError:
-        raise
-    except Exception as error:
-        if not is_outside(name):
-            if isinstance(error, ValueError):
-                raise UsageError(f"task: {error}") from None
-            raise
-        raise UsageError(
-            f"task.problem {name} failed in {method}: {type(error).__name__}: {error}"
-        ) from error

@@ -28,9 +28,10 @@ from opro_cli.strategies.regression import (
 )
 
 _MOST_STARTS = 100
+_MOST_POINTS = 10_000
 LOWEST, HIGHEST = -10, 50
 """Bounds of a blind draw, for both numbers: they hold every optimum of the paper's table."""
-_LARGEST = 1e100
+_LARGEST = 1e9
 """Of the true numbers: with it, the losses of the starting pairs are numbers."""
 
 
@@ -61,8 +62,8 @@ class RegressionParameters:
             if not abs(number) <= _LARGEST:
                 expected = f"a number between -{_LARGEST:g} and {_LARGEST:g}"
                 raise ValueError(f"{name}: expected {expected}, found {number}")
-        if self.points < 2:
-            raise ValueError(f"points: expected at least 2, found {self.points}")
+        if not 2 <= self.points <= _MOST_POINTS:
+            raise ValueError(f"points: expected 2 to {_MOST_POINTS:,}, found {self.points}")
         if not 0 <= self.noise <= _LARGEST:
             raise ValueError(f"noise: expected 0 to {_LARGEST:g}, found {self.noise}")
         if self.seed < 0:

@@ -73,15 +73,17 @@ def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = Non
         result: Of their run, which knows the scale of their scores.
     """
     scale = formats.read_scale(result or {})
-    columns = ("step", "train", "dev", "test", "unreadable")
+    solutions = bool((result or {}).get("problem"))
+    columns = ("step", "value") if solutions else ("step", "train", "dev", "test", "unreadable")
     sorted_rows = sorted(_number_candidates(rows), key=lambda numbered: _get_train(numbered[1]))
-    figures = [(number, *_list_figures(row, scale)) for number, row in sorted_rows]
+    figures = [(number, *_list_figures(row, scale))[: len(columns)] for number, row in sorted_rows]
     room = page.width - _measure(columns, figures)
     cells = [
         (*own, _wrap(flag_leaks(row["instruction"], row.get("leaks")), room))
         for own, (_, row) in zip(figures, sorted_rows, strict=True)
     ]
-    table = Table.build((*columns, "instruction"), cells, right=range(len(columns)))
+    name = "solution" if solutions else "instruction"
+    table = Table.build((*columns, name), cells, right=range(len(columns)))
     page.write_table(table, ruled=True)
     if any((row["scores"]["train"] or {}).get("estimated") for row in rows):
         page.write_line("~ stopped early, so estimated; --json has the interval", "dim")

@@ -84,10 +84,9 @@ def describe_find(problem: Mapping[str, Any], *, minimise: bool) -> str:
         return f"in step {found['step']}" if found["step"] else "at the start"
     if problem["gap"] is None:
         return NONE
-    behind = problem["gap"] if minimise else -problem["gap"]
-    if behind < 0:
+    if problem["gap"] < 0:
         return "no solution"  # what is better than the optimum
-    return f"{100 * behind:,.1f} % {'above' if minimise else 'below'}"
+    return f"{100 * problem['gap']:,.1f} % {'above' if minimise else 'below'}"
 
 
 def _get_test_mean(result: Mapping[str, Any] | None, which: str) -> float | None:

@@ -13,6 +13,14 @@ from opro_cli.core.task.problem import Instance, RecordedProblem, decode_problem
 from opro_cli.core.task.prompt import Content, Solution
 from opro_cli.ports import Problem, Strategy
 
+MANY = 20
+"""Replies of a step without a solution: so many are no accident."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoOptions:
+    """The `search.options` of a strategy that has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProblemAsk(Ask):
@@ -25,20 +33,20 @@ class ProblemAsk(Ask):
 class ProblemStrategy(Strategy):
     """Describes the problem, shows the best solutions with their values, asks for a better one.
 
-    It ends the search at the optimum, where that is known, and after a step without a solution.
+    It ends the search at the optimum, where that is known.
 
     Attributes:
         problem: Reads the replies.
     """
 
     name = "problem"
+    Options = NoOptions
     problem: Problem
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
         """Ask for all samples of a step with the same meta-prompt."""
         recorded = decode_problem(view.train)
-        end = find_optimum(view, recorded) or find_hopeless(view)
-        if end is not None:
+        if (end := find_optimum(view, recorded)) is not None:
             return end
         text = self._write_meta_prompt(view, recorded.instance)
         samples = view.search.candidates_per_step
@@ -96,12 +104,17 @@ def find_optimum(view: SearchView, recorded: RecordedProblem) -> End | None:
 def find_hopeless(view: SearchView) -> End | None:
     """Return the end of a search whose last step held no solution, None where it goes on.
 
-    Asked the same again, a model that cannot write one would be paid for ever.
+    Only where the step has asked for one many times: a model that cannot write one would be paid
+    for ever.
     """
     state = view.state
-    if not state.step or any(
-        text.step == state.step and text.id in state.candidates
-        for text in reversed(state.proposals.texts)
+    if (
+        not state.step
+        or state.search.ask_again < MANY
+        or any(
+            text.step == state.step and text.id in state.candidates
+            for text in reversed(state.proposals.texts)
+        )
     ):
         return None
     return End(f"no reply of step {state.step} held a solution")

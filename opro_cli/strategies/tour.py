@@ -20,7 +20,7 @@ from opro_cli.core.task.example import Message
 from opro_cli.core.task.problem import decode_problem
 from opro_cli.core.task.prompt import Content, Solution
 from opro_cli.ports import Strategy
-from opro_cli.strategies.problem import find_hopeless
+from opro_cli.strategies.problem import NoOptions, find_hopeless
 
 NO_TOUR = -1
 """The length of a tour with a number that is no index."""
@@ -35,6 +35,7 @@ class PaperTour(Strategy):
     """
 
     name = "paper-tour"
+    Options = NoOptions
 
     def propose(self, view: SearchView, step: int) -> Sequence[Ask] | End:  # noqa: ARG002
         """Ask for all samples of a step with the same meta-prompt."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opro_cli.calls.attempts import RetryPolicy
@@ -28,7 +28,7 @@ from opro_cli.loop.runner import Runner
 from opro_cli.metrics import create_metric
 from opro_cli.models.control import ControlModel
 from opro_cli.ports import Evaluator, Problem, Strategy
-from opro_cli.problems import ProblemEvaluator, draw_start, record_problem
+from opro_cli.problems import ProblemEvaluator, choose_start, record_problem
 from opro_cli.strategies.opro import OproStrategy
 from opro_cli.strategies.problem import ProblemStrategy
 
@@ -195,8 +195,10 @@ def new_problem_session(
     settings = Settings(
         task=task,
         optimizer=OptimizerSettings(optimizer, concurrency=2),
-        search=SearchSettings(initial_instructions=draw_start(task, problem), **chosen),
+        search=SearchSettings(strategy="problem", **chosen),
     )
+    start = choose_start(settings, problem)
+    settings = replace(settings, search=replace(settings.search, initial_instructions=start))
     recorded = record_problem(task, problem)
     examples: dict[Split, list[Example]]
     examples = {"train": [encode_problem(recorded)], "dev": [], "test": []}

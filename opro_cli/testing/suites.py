@@ -25,6 +25,7 @@ from opro_cli.core.task.problem import (
     is_close,
 )
 from opro_cli.core.task.prompt import PromptFormat, as_content, decode_content, encode_form
+from opro_cli.models.control import has_method
 from opro_cli.ports import ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import record_problem
 from opro_cli.store.journal import decode_event, encode_event
@@ -146,11 +147,14 @@ class ProblemSuite(_NoNetwork):
 
     Attributes:
         parameters: Of its instance, as a config has them.
-        has_controls: It has `draw_solution` and `improve`, so that controls can search it.
     """
 
     parameters: Mapping[str, Any] = MappingProxyType({})
-    has_controls = True
+
+    def require(self, method: str) -> None:
+        """Skip a test of a method that the problem does not have."""
+        if not has_method(self.make(), method):
+            pytest.skip(f"no {method}")
 
     def make(self) -> Problem:
         """Return a new problem."""
@@ -207,8 +211,7 @@ class ProblemSuite(_NoNetwork):
 
     def test_a_run_cut_anywhere_ends_the_same_and_pays_nothing_twice(self) -> None:
         """A resume proposes what the killed session proposed."""
-        if not self.has_controls:
-            pytest.skip("no draw_solution, no control")
+        self.require("draw_solution")
         whole = new_problem_session(self.make(), self.parameters)
         events = run_session(whole)
         for cut in range(1, len(events), max(1, len(events) // 12)):
@@ -218,8 +221,8 @@ class ProblemSuite(_NoNetwork):
 
     def test_controls_write_solutions(self) -> None:
         """Blind draws and steps from a solution are solutions."""
-        if not self.has_controls:
-            pytest.skip("no draw_solution, no improve")
+        self.require("draw_solution")
+        self.require("improve")
         problem, recorded = self.record()
         rng, instance = create_rng(0, "suite"), recorded.instance
         solution = problem.draw_solution(instance, rng)

@@ -128,7 +128,7 @@ def test_killed_at_any_moment_a_search_ends_the_same(tmp_path: Path, kind: str) 
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
                 left -= 1
-            begun = (folder / "runs").is_dir() and any((folder / "runs").glob("*/run.json"))
+            begun = (folder / "runs").is_dir() and any((folder / "runs").glob("[!.]*/run.json"))
             process = opro(folder, *(("resume", "--last") if begun else ("optimize", "c.yaml")))
         finish(process)
         assert outcome(folder) == expected, f"OPRO_KILL_SEED={seed}"

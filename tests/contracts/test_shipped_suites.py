@@ -129,7 +129,5 @@ class TestFineTour(TestTour):
 
 
 class TestKnapsack(ProblemSuite):
-    has_controls = False
-
     def make(self) -> Problem:
         return Knapsack()

@@ -8,13 +8,16 @@ it agrees with that label when it gives no credit.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from opro_cli.core.task.example import Example
+from opro_cli.core.task.example import Example, Grade
+from opro_cli.core.task.prompt import PromptFormat, format_question
+from opro_cli.evaluators import takes_cut
 from opro_cli.metrics import create_metric
+from opro_cli.metrics.label import LabelMetric
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 from opro_cli.ports import Metric
 
@@ -128,5 +131,83 @@ def _share(count: int, total: int) -> str:
     return f"{count:>4} {count / total:>7.1%}" if total else f"{count:>4}       –"
 
 
+RECORDED = Path(__file__).parent / "recorded"
+"""Replies of real models, and the labels of two readers who saw no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A reply of a real model with its label.
+
+    unseen: one of the third that nobody looked at while the readers were written.
+    """
+
+    row: Mapping[str, Any]
+    verdict: Verdict
+    unseen: bool
+
+    @property
+    def prompt(self) -> str:
+        """What the scorer was asked."""
+        form = PromptFormat(self.row["position"], self.row["frame"] == "qa")
+        return format_question(self.row["question"], self.row["instruction"], form)
+
+
+def recorded_cases(folder: Path = RECORDED) -> list[Recorded]:
+    """The labelled recordings, in the order of their ids."""
+    rows = {row["id"]: row for row in _read_lines(folder / "replies.jsonl")}
+    unseen = set(json.loads((folder / "split.json").read_text(encoding="utf-8"))["unseen"])
+    labels = sorted(_read_lines(folder / "labels.jsonl"), key=lambda label: str(label["id"]))
+    return [Recorded(rows[x["id"]], x["verdict"], x["id"] in unseen) for x in labels]
+
+
+def grade_recorded(case: Recorded) -> Grade:
+    """What the product's reader of this kind makes of a recording."""
+    row = case.row
+    metric: Any
+    if row["kind"] == "label":
+        metric = LabelMetric(tuple(row["labels"]))
+    else:
+        metric = create_metric(f"json:{row['field']}" if row["kind"] == "json" else row["kind"])
+    example = Example(row["question"], metric.target(row["gold"]), row["id"])
+    told = row["finish_reason"] == "length" and takes_cut(metric.__class__)
+    cut = {"cut": True} if told else {}
+    grade: Grade = metric.grade(row["reply"], example, case.prompt, **cut)
+    return grade
+
+
+def verdict_of(grade: Grade) -> Verdict:
+    """A grade in the words of a label."""
+    if grade.score is None:
+        return "unreadable"
+    return "right" if grade.score == 1.0 else "wrong"
+
+
+def recorded_table(cases: Sequence[Recorded]) -> str:
+    """A row for each kind: agreement, and the two mistakes that cost most, of all its replies."""
+    titles = f"{'kind':<9}{'cases':>6}{'agree':>15}{'no answer, graded':>19}{'right, missed':>15}"
+    lines = [titles]
+    for kind in (*dict.fromkeys(str(case.row["kind"]) for case in cases), "all"):
+        own = [case for case in cases if kind in ("all", case.row["kind"])]
+        found = [(case.verdict, verdict_of(grade_recorded(case))) for case in own]
+        agreed = sum(label == ours for label, ours in found)
+        graded = sum(label == "unreadable" != ours for label, ours in found)
+        missed = sum(label == "right" != ours for label, ours in found)
+        shares = (_share(number, len(own)).strip() for number in (agreed, graded, missed))
+        agree, no_answer, right = shares
+        lines.append(f"{kind:<9}{len(own):>6}{agree:>15}{no_answer:>19}{right:>15}")
+    return "\n".join(lines)
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 if __name__ == "__main__":
+    print("written for it")
     print(table(by_kind(labelled_cases())))
+    if (RECORDED / "labels.jsonl").is_file():
+        recorded = recorded_cases()
+        for name, unseen in (("recorded, seen", False), ("recorded, unseen", True)):
+            print(f"\n{name}")
+            print(recorded_table([case for case in recorded if case.unseen == unseen]))

@@ -145,12 +145,12 @@ def test_the_search_starts_from_the_references_pairs() -> None:
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        ({"points": 1}, "points: expected at least 2, found 1"),
+        ({"points": 1}, "points: expected 2 to 10,000, found 1"),
         ({"decimals": 16}, "decimals: expected 0 to 15, found 16"),
         ({"decimals": -1}, "decimals: expected 0 to 15, found -1"),
-        ({"noise": -1}, r"noise: expected 0 to 1e\+100, found -1"),
+        ({"noise": -1}, r"noise: expected 0 to 1e\+09, found -1"),
         ({"seed": -1}, "seed: expected at least 0, found -1"),
-        ({"w": 1e101}, r"w: expected a number between -1e\+100 and 1e\+100, found 1e\+101"),
+        ({"w": 1e101}, r"w: expected a number between -1e\+09 and 1e\+09, found 1e\+101"),
         ({"b": math.nan}, "b: expected a number between"),
         ({"noise": math.inf}, "noise: expected 0 to"),
     ],

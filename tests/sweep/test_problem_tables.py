@@ -400,9 +400,8 @@ def test_after_a_sweep_its_table_tells_what_was_found(search: Search) -> None:
     assert describe_find(find, minimise=True) == "in step 4"
     assert describe_find({**find, "found": {"step": 0}}, minimise=True) == "at the start"
     assert describe_find({"found": None, "gap": None}, minimise=True) == "–"
-    low = {"found": None, "gap": -0.1}
-    assert describe_find(low, minimise=False) == "10.0 % below"
-    assert describe_find(low, minimise=True) == "no solution"
+    assert describe_find({"found": None, "gap": 0.1}, minimise=False) == "10.0 % below"
+    assert describe_find({"found": None, "gap": -0.1}, minimise=True) == "no solution"
 
 
 def test_the_sweeps_that_ship_have_the_rows_of_the_paper() -> None:

@@ -12,6 +12,7 @@ from opro_cli.core.settings.schema import (
     boolean,
     choice,
     key,
+    nearest,
     number,
     optional,
     optional_section,
@@ -49,7 +50,8 @@ def _model_name(value: Any) -> str:
             "proposes instructions: the two that ship inside opro"
         )
     if is_control(value) and value not in CONTROLS:
-        raise ValueError(", ".join(CONTROLS))
+        guess = nearest(value, list(CONTROLS))
+        raise ValueError(", ".join(CONTROLS) + (f' (did you mean "{guess}"?)' if guess else ""))
     return value
 
 

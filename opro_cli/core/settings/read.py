@@ -11,6 +11,7 @@ from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
+    UNUSED,
     ModelSettings,
     SearchSettings,
     Settings,
@@ -82,6 +83,10 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         config["task"] = _fill_task_preset(config["task"], names, problems)
         config = _fill_problem(config)
         problems.extend(_find_missing_data(config["task"], names))
+        scorer = get_section(config, "scorer").get("model", UNUSED)
+        if config["task"].get("problem") is not None and scorer != UNUSED:
+            message = "found beside task.problem, which asks no scorer; leave the section out"
+            problems.append(Problem(("scorer",), message))
     config = _fill_list(config)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
@@ -130,13 +135,22 @@ def read_options(strategy: object, given: Mapping[str, Any]) -> Any:
 
 def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the names that stand for no part, as far as they are texts."""
-    of_problem = get_section(config, "task").get("problem") is not None
-    built_in = names.problem_strategies if of_problem else names.strategies
+    problem = get_section(config, "task").get("problem")
+    of_problem = problem is not None
+    built_in = names.strategies
+    if of_problem:  # the paper's are each for one problem
+        built_in = tuple(
+            name
+            for name in names.problem_strategies
+            if PAPER_PROBLEMS.get(name, problem) == problem
+        )
     evaluator = PROBLEM if of_problem else "model"
 
     def check_strategy(name: str) -> None:
         if name not in built_in and not names.is_offered("strategies", name):
-            where = f" for a task {'with' if of_problem else 'without'} a problem"
+            where = (
+                f" for task.problem {problem}" if of_problem else " for a task without a problem"
+            )
             where = where if name in (*names.strategies, *names.problem_strategies) else ""
             raise ValueError(f"expected one of {', '.join(built_in)}{where}, found {show(name)}")
 
@@ -171,6 +185,9 @@ def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iter
         if role not in config and part in built_in:
             yield Problem((role,), "missing; this key must be given")
 
+
+PAPER_PROBLEMS = {"paper-regression": "regression", "paper-tour": "tour"}
+"""The problem of each of the paper's strategies for one."""
 
 LIST = "list"
 """The strategy that tries the instructions of `search.candidates`."""
