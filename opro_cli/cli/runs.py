@@ -83,7 +83,9 @@ def show(
     as_json: Json = False,
     fail_if: FailIf = None,
 ) -> None:
-    """Show a run: its result so far and all of its candidates; or the answers of one.
+    """Show a run: its result so far and all of its candidates.
+
+    With --answers, the replies behind the scores of one prompt.
 
     \b
     Examples:

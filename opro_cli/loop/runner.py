@@ -146,7 +146,8 @@ class Runner:
         Raises ModelError when a model fails permanently; everything answered is recorded.
         """
         self.activity.started = time.monotonic()
-        kept = self.keep_going
+        # Without its checks a run goes on, too, and no later session stops it for what came then.
+        kept = self.keep_going or not self.preflight
         self._record(SessionStarted(read_clock(), os.getpid(), __version__, keep_going=kept))
         syncing = asyncio.create_task(self._sync_regularly())
         try:

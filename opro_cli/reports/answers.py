@@ -92,9 +92,7 @@ def _collect_replies(
         known = said.setdefault((event.split, event.question), _Said())
         if isinstance(event, Refused) or is_filtered(event.text, event.finish_reason):
             known.refused = True
-        elif known.replies[-1:] != [
-            event.text
-        ]:  # one journaled ungraded comes again with its grade
+        elif known.replies[-1:] != [event.text]:  # one kept ungraded comes again with its grade
             known.replies.append(event.text)
     return said
 

@@ -173,6 +173,16 @@ async def test_keep_going_asks_nothing_of_the_first_three_either() -> None:
     assert await runner.run() == "finished"
 
 
+async def test_a_run_begun_without_checks_is_not_stopped_later() -> None:
+    journal = MemoryJournal()
+    begun = new_runner(journal, scorer=Mumbling(readable=0), concurrency=1)
+    journal.on_append = lambda count: begun.stop() if count > 70 else None
+    assert await begun.run() == "interrupted"
+    assert count_answers(journal.events) > FIRST_ANSWERS
+    later, _ = session(Mumbling(readable=0), past=journal.events)
+    assert await later.run() == "finished"
+
+
 async def test_a_run_of_an_older_format_is_not_stopped() -> None:
     began = SessionStarted(0.0, 1, "0.1.0", 5)
     runner, _ = session(Mumbling(), past=[began], concurrency=1)

@@ -44,7 +44,7 @@ class _Record(Struct, frozen=True, tag_field="event"):
 class SessionStarted(_Record, frozen=True, tag="session_started"):
     """`opro optimize` or `opro resume` began to work on the run, as process `pid`.
 
-    keep_going: its user has said to go on whatever the first answers are.
+    keep_going: its user has said to go on whatever the first answers are, or to check nothing.
     """
 
     pid: Count

@@ -295,8 +295,9 @@ class SearchSettings:
     exemplar_choice: ExemplarChoice = key(
         choice("random", "constant", "most_wrong_so_far", "most_wrong_now"),
         "random",
-        doc="Which questions these are: drawn anew for each step, drawn once, or those that were "
-        "answered wrong most often, under all candidates or under those in the meta-prompt.",
+        doc="Which questions these are: drawn anew for each step (as many of each label as can be, "
+        "where gold answers are a few labels), drawn once, or those that were answered wrong most "
+        "often, under all candidates or under those in the meta-prompt.",
     )
     exemplars_first: bool = key(
         boolean, False, doc="Whether exemplars stand before the past instructions, not after them."
