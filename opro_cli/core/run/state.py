@@ -26,6 +26,7 @@ from opro_cli.core.run.candidates import (
     list_texts,
 )
 from opro_cli.core.run.events import (
+    FORMAT_VERSION,
     Answered,
     Checked,
     Event,
@@ -363,6 +364,16 @@ class RunState:
         A run that began before journal format 5 asks one prompt after the other, to its end.
         """
         return not self.sessions or self.sessions[0].format_version >= 5
+
+    @property
+    def spares_test(self) -> bool:
+        """A start prompt that no candidate beat is compared with nothing, so test is not asked.
+
+        A run without a search is there for its scores, and one that began before journal format
+        6 goes on as it began: both ask test in any case.
+        """
+        began = self.sessions[0].format_version if self.sessions else FORMAT_VERSION
+        return self.search.steps > 0 and began >= 6
 
     @property
     def compares_on_test(self) -> bool:
