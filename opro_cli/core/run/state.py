@@ -43,6 +43,7 @@ from opro_cli.core.run.events import (
     StepPlanned,
     Uncounted,
 )
+from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
@@ -79,6 +80,7 @@ class RunState:
         history: Candidates as they entered, with the step they did; by the paper's rules an
             initial instruction enters again when it is proposed.
         working_seconds: Time with a process at work: the gaps between sessions do not count.
+        paces: How fast calls were answered lately.
         pending: Candidates proposed in the present step so far, in order of arrival: they are
             scored while other proposals are awaited, and join once all are there.
         planned: Samples of the present step, where they are not `search.candidates_per_step`.
@@ -117,6 +119,7 @@ class RunState:
         self.ended: SessionEnded | None = None
         self.last_at: float | None = None
         self.working_seconds = 0.0
+        self.paces = Paces()
         self.pending: dict[str, Candidate] = {}
         self.planned: int | None = None
         self.search_ended = ""
@@ -188,7 +191,10 @@ class RunState:
             case Retried():
                 pass  # in the journal for people; it decides nothing
         if self.last_at is not None and not isinstance(event, SessionStarted):
-            self.working_seconds += max(0.0, event.at - self.last_at)
+            gap = max(0.0, event.at - self.last_at)
+            self.working_seconds += gap
+            before_steps = self.step == 0 and not self.proposals.arrived
+            self.paces.pass_time(event, gap, before_steps=before_steps)
         self.last_at = event.at
 
     def _apply_first_reply(self, event: FirstReply) -> None:
