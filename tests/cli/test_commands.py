@@ -266,8 +266,8 @@ def test_minutes_are_told_at_the_pace_of_an_earlier_run(opro: Opro, folder: Path
     assert costs["time"] == facts["time"]
     assert facts["calls_expected"] == costs["total"]["expected"]["calls"]
     for command in (("check", "c.yaml"), ("optimize", "c.yaml", "--dry-run")):
-        said = " ".join(opro(*command).out.split())
-        assert f"at the {rate:.1f} calls/s of {run.name}" in said
+        words = " ".join(opro(*command).out.split())
+        assert f"at the {rate:.1f} calls/s of {run.name}" in words
 
 
 def test_a_missing_key_is_named_before_anything_is_made(opro: Opro, folder: Path) -> None:
