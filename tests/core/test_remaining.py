@@ -118,10 +118,23 @@ def test_test_is_expected_as_far_as_there_may_be_a_gain() -> None:
     dev = 6 * 6
     assert estimate_calls_left(state).questions == dev + whole  # nothing is known yet
     take_step(state, 1, "a", right=2)
-    # Three steps of four are to come: one of them may find something.
-    assert estimate_calls_left(state).questions == dev + 0.75 * whole
+    # Three steps of four are to come: one of them may find something. The start is a finalist.
+    assert estimate_calls_left(state).questions == 5 * 6 + 0.75 * whole
     take_step(state, 2, "b", right=6)
     assert estimate_calls_left(state).questions == dev + whole
+
+
+def test_who_was_stopped_is_no_finalist() -> None:
+    state = new_search(steps=2, racing=True, test=0)
+    for sample, text in enumerate(("a", "b", "c", "start")):
+        state.apply(proposed(1, sample, text))
+    score_all(state, "a", 9)
+    for text in ("b", "c"):
+        for question in range(4):
+            state.apply(answered(text, question, 0.0))
+        state.apply(Pruned(0.0, make_candidate_id(text), 0.1, 0.0, 0.3))
+    # "a", and of (3 + 3)/2 new ones the half that is asked everything, as 1 of 3 and of 1 were
+    assert estimate_calls_left(state).questions == pytest.approx((1 + 1 + 3 * 2 / 4) * 6)
 
 
 def test_once_the_winner_is_known_the_rest_is_counted() -> None:

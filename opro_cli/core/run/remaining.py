@@ -89,7 +89,7 @@ def estimate_calls_left(state: RunState) -> CallsLeft:
     step, new = _expect_step(state)
     initial = _count_missing(state, state.of_step(0), "train")
     train = _count_present(state, step) + new * step.new * step.questions
-    dev = _expect_dev(state, new * step.new)
+    dev = _expect_dev(state, step, new * step.new)
     test = _expect_test(state)
     fresh = test if state.compares_on_test else test * asked
     proposals = new * step.proposals + _count_awaited(state, step)
@@ -161,8 +161,12 @@ def _expect_left(state: RunState, step: _Step, asked: int) -> float:
     return fmean([*further, state.sizes["train"] - asked])
 
 
-def _expect_dev(state: RunState, new: float) -> float:
-    """Return the dev questions to come, where so many new candidates are."""
+def _expect_dev(state: RunState, step: _Step, new: float) -> float:
+    """Return the dev questions to come, where so many new candidates are.
+
+    A candidate that was stopped is no finalist. The initial instructions are asked in any case,
+    and take a finalist's place where none is better.
+    """
     size, search = state.sizes["dev"], state.search
     if not size:
         return 0.0
@@ -173,9 +177,14 @@ def _expect_dev(state: RunState, new: float) -> float:
         due += share * new * size
     if not state.is_searching and all(map(state.is_done, state.candidates.values())):
         return float(_count_missing(state, select_finalists(state), "dev"))
-    initial, others = len(state.of_step(0)), len(state.candidates) - len(state.of_step(0))
-    chosen = min(search.finalists, others + new)
-    return due + (initial + chosen) * size
+    whole = sum(count == state.sizes["train"] for count in step.finished)
+    known = sum(c.step > 0 and state.is_scored(c, "train") for c in state.candidates.values())
+    others = known + new * (whole + 1) / (len(step.finished) + 1)
+    initial = len(state.of_step(0))
+    places = search.finalists
+    if state.step and not _is_start_beaten(state):
+        places = max(0, places - initial)
+    return due + (initial + min(places, others)) * size
 
 
 def _expect_test(state: RunState) -> float:
