@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,11 +35,18 @@ from opro_cli.models.providers import (
 )
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
+from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.store.answer_file import read_cache_limit
+from opro_cli.store.folders import list_runs
+from opro_cli.store.run_folder import read_result
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
 if TYPE_CHECKING:
     from opro_cli.models.servers import Server
+
+
+MOST_RUNS = 100
+"""The newest runs that are looked through for one of the same models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +62,12 @@ class Check:
     problems: list[tuple[str, str | None]]
 
 
-def check(config: Path) -> Check:
+def check(config: Path, runs_dir: Path) -> Check:
     """Check a config, its data, keys and servers; no model is asked.
+
+    Args:
+        config: The file.
+        runs_dir: Where the pace of an earlier run of the same models is looked for.
 
     Raises:
         ConfigError, DataError, UsageError: A run could not even be described.
@@ -74,11 +86,21 @@ def check(config: Path) -> Check:
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
+    calls = facts["calls_expected"], facts["calls_at_most"]
+    facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
     return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
+
+
+def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:
+    """Return the pace of the newest run of the same models; None where there is none."""
+    with suppress(OSError):  # a folder that cannot be listed has nothing to tell
+        folders = list_runs(runs_dir)[-MOST_RUNS:]
+        return find_pace((read_result(each) or {} for each in reversed(folders)), settings)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

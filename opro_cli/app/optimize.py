@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.check import find_origins_of_parts, require_startable
+from opro_cli.app.check import find_origins_of_parts, find_pace_in, require_startable
 from opro_cli.app.session import hash_weights_of, list_part_folders
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.problems import value_start
+from opro_cli.reports.recorded_pace import estimate_seconds
 from opro_cli.reports.result import serialize_scale
 from opro_cli.store.run_files import digest_files
 from opro_cli.store.run_folder import create_run, prepare_runs_dir
@@ -100,8 +101,13 @@ def describe_parts(
     return parts if evaluator is None else parts | serialize_scale(evaluator.scale)
 
 
-def estimate_costs(config: Path) -> dict[str, Any]:
-    """Return the cost of a run of this config, from its real data; no model is asked."""
+def estimate_costs(config: Path, runs_dir: Path) -> dict[str, Any]:
+    """Return the cost of a run of this config, from its real data; no model is asked.
+
+    Args:
+        config: The file.
+        runs_dir: Where the pace of an earlier run of the same models is looked for.
+    """
     from opro_cli.reports import costs
 
     folders = (config.resolve().parent,)
@@ -109,4 +115,6 @@ def estimate_costs(config: Path) -> dict[str, Any]:
     examples = wiring.load_data(settings, folders=folders).examples
     strategy = wiring.build_strategy(settings, folders)
     start = value_start(settings, examples, folders)
-    return costs.estimate_costs(settings, examples, strategy, list_prices(settings), start)
+    found = costs.estimate_costs(settings, examples, strategy, list_prices(settings), start)
+    calls = (found["total"][kind]["calls"] for kind in costs.KINDS)
+    return {**found, "time": estimate_seconds(find_pace_in(runs_dir, settings), *calls)}

@@ -10,7 +10,13 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import ConfigFile, Json, complete_template
+from opro_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    ConfigFile,
+    Json,
+    RunsDir,
+    complete_template,
+)
 from opro_cli.errors import UsageError
 
 
@@ -83,7 +89,7 @@ def init(
     print(f"next: {printable(command)}")
 
 
-def check(config: ConfigFile, as_json: Json = False) -> None:
+def check(config: ConfigFile, runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     """Check a config, its data and its servers, and show the prompts.
 
     No model is asked. A model server on this machine is asked for the list of its models; one
@@ -96,7 +102,7 @@ def check(config: ConfigFile, as_json: Json = False) -> None:
     """
     from opro_cli.app import check as checks
 
-    found = checks.check(config)
+    found = checks.check(config, runs_dir)
     if as_json:
         print_json(found.facts)
     else:

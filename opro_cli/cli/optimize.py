@@ -51,7 +51,7 @@ def optimize(
     from opro_cli.app.optimize import start
 
     if dry_run:
-        show_costs(config, as_json=as_json)
+        show_costs(config, runs_dir, as_json=as_json)
         return
     run = start(config, runs_dir, cached=not no_cache)
     run_session(

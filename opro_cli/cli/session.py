@@ -129,11 +129,11 @@ def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
         yield shared
 
 
-def show_costs(config: Path, *, as_json: bool) -> None:
+def show_costs(config: Path, runs_dir: Path, *, as_json: bool) -> None:
     """Show the cost of a run, from its real data; no model is asked."""
     from opro_cli.app.optimize import estimate_costs
 
-    estimate = estimate_costs(config)
+    estimate = estimate_costs(config, runs_dir)
     if as_json:
         print_json(estimate)
         return

@@ -90,8 +90,10 @@ class QuestionCalls:
             raise _GivenUp
         model = self.calls.settings.models[role]
         limit = model.max_tokens if max_tokens is None else min(max_tokens, model.max_tokens)
-        seed = self._seed(role, key)
-        request = ChatRequest(messages, model.temperature, limit, seed, stop=model.stop or ())
+        seed, stop = self._seed(role, key), model.stop or ()
+        # A second time that a warm cache answers would show no change, however much there is.
+        again = is_again(self.candidate)
+        request = ChatRequest(messages, model.temperature, limit, seed, stop=stop, fresh=again)
         answering = self.calls.answer(role, request, fresh=self.fresh)
         answered = await self.stack.enter_async_context(answering)
         self.last = answered

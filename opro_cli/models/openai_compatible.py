@@ -27,7 +27,13 @@ from opro_cli.models.accounts import (
     require_key,
 )
 from opro_cli.models.error_texts import parse_json
-from opro_cli.models.providers import find_base, find_provider, get_provider, strip_provider
+from opro_cli.models.providers import (
+    find_base,
+    find_provider,
+    get_provider,
+    is_llama_cpp,
+    strip_provider,
+)
 from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall
 
 if TYPE_CHECKING:
@@ -73,6 +79,7 @@ class OpenAICompatibleModel:
         self._model = strip_provider(name)
         is_reasoning = get_provider(name) == "openai" and REASONING.search(self._model)
         self._limit_key = "max_completion_tokens" if is_reasoning else "max_tokens"
+        self._is_llama_cpp = is_llama_cpp(name)
         self._http: HttpPost | None = None
 
     @property
@@ -102,6 +109,7 @@ class OpenAICompatibleModel:
                 answer = await http.post(self._build_body(request), call, deadline)
         except TimeoutError as error:
             raise wire.build_timeout_error(call) from error
+        self._is_llama_cpp = self._is_llama_cpp or _is_from_llama_cpp(answer)
         return read_reply(answer, call, self._prices)
 
     async def aclose(self) -> None:
@@ -138,11 +146,22 @@ class OpenAICompatibleModel:
             body["n"] = request.choices
         if request.stop:
             body["stop"] = request.stop
+        if request.fresh and self._is_llama_cpp:  # others refuse what they do not know
+            body["cache_prompt"] = False
         try:
             return encode(body)
         except UnicodeEncodeError:  # half a character, which the json module escapes
             body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
             return json.dumps(body).encode()
+
+
+def _is_from_llama_cpp(answer: HttpAnswer) -> bool:
+    """Whether an answer has the `timings` that llama.cpp's server alone adds to a completion."""
+    if '"timings"' not in answer.body:
+        return False
+    data = parse_json(answer.body)
+    timings = data.get("timings") if isinstance(data, dict) else None
+    return isinstance(timings, dict) and "predicted_per_second" in timings
 
 
 def build_url(name: str, base: str, route: str = ROUTE) -> str:

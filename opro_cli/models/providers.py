@@ -171,6 +171,11 @@ def find_provider(model_name: str) -> Provider:
     return _BY_PREFIX.get(prefix) or Provider((prefix,))
 
 
+def is_llama_cpp(model_name: str) -> bool:
+    """Whether the name of a model tells that llama.cpp's server answers for it."""
+    return get_provider(model_name) == "gguf" or find_provider(model_name).dialect == "llama.cpp"
+
+
 def find_base(model_name: str, api_base: str | None) -> str | None:
     """Return the address in the config, the environment or the table; None where there is none."""
     if api_base:

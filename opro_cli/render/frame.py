@@ -11,6 +11,7 @@ from rich.text import Text
 from opro_cli.core.run import progress
 from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.progress import Progress, RunHeader
+from opro_cli.core.run.remaining import estimate_time_left
 from opro_cli.core.run.state import RunState
 from opro_cli.render.problem import draw_problem
 from opro_cli.render.safe import printable
@@ -141,9 +142,8 @@ def _draw_calls(
     if elapsed >= MEANINGFUL and activity.session_calls:
         rate = activity.session_calls / elapsed
         parts.append(formats.format_rate(rate))
-        if not state.ended:
-            left = format_duration(max(0, expected - done) / rate)
-            parts.append(f"at most {left} left")
+        if (left := estimate_time_left(state)) is not None:
+            parts.append(formats.format_time_left(left.likely, left.at_most))
     parts += [f"{format_count(number)} {kind}" for kind, number in missed.items() if number]
     return join_fitting(parts, width)
 

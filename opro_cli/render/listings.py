@@ -145,6 +145,7 @@ def print_forecast(facts: Data, console: Console) -> None:
         *([("problem", problem)] if problem else [("answers", facts["answer"])]),
         *([] if problem else [("questions", sizes)]),
         ("calls", f"at most {calls} in {steps} steps"),
+        ("time", describe_time(facts["time"])),
         *(("note", note) for note in facts["notes"]),
     ]
     _print_facts(((name, printable(value, _MOST_CELLS)) for name, value in rows), console)
@@ -205,7 +206,19 @@ def print_costs(costs: Data, console: Console) -> None:
         for name, kind in ((title, "expected"), ("", "at_most"))
     ]
     print_table(console, Table(columns, tuple(rows)), gap=2)
+    if "time" in costs:  # a sweep's cells go side by side
+        print_lines(console, "", [f"time: {describe_time(costs['time'])}"])
     print_lines(console, "", [costs["assumptions"]], "dim")
+
+
+def describe_time(time: Data | None) -> str:
+    """Say how long a run may take, where an earlier one shows how fast its models are."""
+    if time is None:
+        return "told after the first answers: no finished run of these models shows their pace"
+    about, most = (formats.format_rough_duration(time[kind]) for kind in ("expected", "at_most"))
+    rate = formats.format_rate(time["calls_per_second"]).removesuffix("/s")
+    run = printable(time["learnt_from"], _MOST_CELLS)
+    return f"about {about}, at most {most}, at the {rate} calls/s of {run}"
 
 
 def format_cleared(answers: int | None, size: int, path: str) -> str:

@@ -10,6 +10,7 @@ from opro_cli.core.run import events, progress
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, RunHeader
+from opro_cli.core.run.remaining import estimate_time_left
 from opro_cli.core.run.state import RunState
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.core.task.example import SPLITS, Split
@@ -126,7 +127,8 @@ class PlainLog:
                 detail = f" ({printable(event.detail, _ERROR)})" if event.detail else ""
                 self._write(event.at, f"{event.reason}{detail}: {_format_spend(state)}")
         if event.at - self._last_line >= QUIET:
-            self._write(event.at, f"{progress.describe_phase(state)}: {_format_spend(state)}")
+            far = f"{progress.describe_phase(state)}: {_format_spend(state)}"
+            self._write(event.at, far + _format_time_left(state))
 
     def stopping(self) -> None:
         """Write what a clean stop waits for."""
@@ -189,7 +191,8 @@ class PlainLog:
         self._write(
             at,
             f"{format_origin(step)}{of} done: best so far {format_mean(best, state.scale)}, "
-            f"mean {format_mean(mean, state.scale)}, {_format_spend(state)}",
+            f"mean {format_mean(mean, state.scale)}, {_format_spend(state)}"
+            f"{_format_time_left(state)}",
         )
 
     def _write(self, at: float, text: str) -> None:
@@ -226,6 +229,11 @@ def _format_spend(state: RunState) -> str:
     line = f"{calls}, tokens {tokens_in} in / {tokens_out} out, cost {cost}"
     unmetered = formats.format_unmetered(bound_unmetered(state.spend.values()))
     return f"{line}, {unmetered}" if unmetered else line
+
+
+def _format_time_left(state: RunState) -> str:
+    left = estimate_time_left(state)
+    return "" if left is None else f", {formats.format_time_left(left.likely, left.at_most)}"
 
 
 class PlainSweep:

@@ -64,7 +64,8 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page.write_table(_build_scores(result))
         for line in _list_missed(result, start, best):
             page.write_line(line, "yellow")
-    if result.get("baselines") or result.get("closed_set"):
+    tested = any(baseline["scores"]["test"] for baseline in result.get("baselines", ()))
+    if tested or result.get("closed_set"):
         page.write_line()
         if (table := _build_baselines(result)).rows:
             page.write_table(table)
@@ -74,6 +75,8 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
             page.write_line(line, "dim")
     if noise := result.get("noise"):
         page.write_line(f"noise: {format_noise(noise)}")
+    if spared := result.get("not_asked"):  # a result of an older opro lacks it
+        page.write_line(format_spared(spared, result["best"]))
     stopped = result.get("stopped_early", {})  # a result of an older opro lacks it
     if stopped.get("candidates"):
         candidates = pluralize(result["candidates"], "candidate")
@@ -265,6 +268,18 @@ def format_noise(noise: Data) -> str:
         f"{pluralize(noise['changed'], 'score')} changed "
         f"({formats.format_points(noise['difference'])} points)"
     )
+
+
+def format_spared(spared: Data, best: Data) -> str:
+    """Say which test questions were not asked where the start prompt is the winner, and why."""
+    prompts, questions = spared["prompts"], pluralize(spared["questions"], "question")
+    rest = (
+        ""
+        if best["scores"].get("test")
+        else ("; `search.test_unbeaten_start: true` asks the start prompt's, once")
+    )
+    whom = f" of {pluralize(prompts, 'prompt')}" if prompts else ""
+    return f"test: {questions}{whom} not asked, since there is no gain to prove{rest}"
 
 
 def _list_warnings(result: Data) -> Iterator[str]:

@@ -56,15 +56,9 @@ def estimate_costs(
     Dollars are None where a price is unknown. No model is called. `start` is that of a problem.
     """
     state = _build_state(settings, examples, start)
-    search, checks = settings.search, count_endpoint_checks(settings)
+    counts, search = _count_calls(settings, state), settings.search
+    (expected, asked), (proposed, most_proposed) = counts["scorer"], counts["optimizer"]
     proposals = search.steps * search.candidates_per_step
-    most_proposals = proposals + search.steps * search.ask_again
-    tiny_call = 1 if search.steps else 0
-    asked = estimate_calls(state) - most_proposals - tiny_call + checks["scorer"]
-    proposed = proposals + tiny_call + checks["optimizer"]
-    most_proposed = proposed - proposals + most_proposals
-    once = len(search.initial_instructions) * len(examples["train"])
-    expected = once + NEW_SHARE * (asked - once)
     questions = _measure_questions(settings, examples, rounds=state.rounds)
     meta_prompts = [
         _measure_meta_prompt(settings, examples, strategy, state, length)
@@ -73,10 +67,13 @@ def estimate_costs(
     asked_bytes = expected * questions[0], asked * questions[1]
     proposed_bytes = proposals * meta_prompts[0], most_proposed * meta_prompts[1]
     scorer = _estimate_role(
-        settings.scorer, prices.get("scorer"), asked_bytes, (round(expected), asked)
+        settings.scorer, prices.get("scorer"), asked_bytes, (round(expected), round(asked))
     )
     optimizer = _estimate_role(
-        settings.optimizer, prices.get("optimizer"), proposed_bytes, (proposed, most_proposed)
+        settings.optimizer,
+        prices.get("optimizer"),
+        proposed_bytes,
+        (round(proposed), round(most_proposed)),
     )
     roles = {"scorer": scorer, "optimizer": optimizer}
     if settings.task.problem:  # which asks no scorer
@@ -87,6 +84,29 @@ def estimate_costs(
         "total": {kind: add_costs([role[kind] for role in roles.values()]) for kind in KINDS},
         "assumptions": ASSUMPTIONS,
     }
+
+
+def _count_calls(settings: Settings, state: RunState) -> dict[Role, tuple[float, float]]:
+    """Count the calls of a whole run by role, expected and at most."""
+    search, checks = settings.search, count_endpoint_checks(settings)
+    proposals = search.steps * search.candidates_per_step
+    most_proposals = proposals + search.steps * search.ask_again
+    tiny_call = 1 if search.steps else 0
+    asked = estimate_calls(state) - most_proposals - tiny_call + checks["scorer"]
+    proposed = proposals + tiny_call + checks["optimizer"]
+    once = len(search.initial_instructions) * state.sizes["train"]
+    return {
+        "scorer": (once + NEW_SHARE * (asked - once), asked),
+        "optimizer": (proposed, proposed - proposals + most_proposals),
+    }
+
+
+def count_expected_calls(settings: Settings, state: RunState) -> int:
+    """Count the calls that a whole run is expected to make, of both models."""
+    counts = _count_calls(settings, state)
+    if settings.task.problem:  # which asks no scorer
+        del counts["scorer"]
+    return sum(round(expected) for expected, _ in counts.values())
 
 
 def add_costs(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -264,6 +284,7 @@ def build_forecast(
         "sizes": dict(state.sizes),
         "notes": list(notes),
         "steps": settings.search.steps,
+        "calls_expected": count_expected_calls(settings, state),
         "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy, start),

@@ -170,6 +170,20 @@ def format_duration(seconds: float) -> str:
     return f"{minute}m {second:02d}s" if minute else f"{second}s"
 
 
+def format_rough_duration(seconds: float) -> str:
+    """Format an estimate as "12s", "3m", "1h 15m": no finer than it is good for."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))}s"
+    minutes = round(seconds / 60)
+    return f"{minutes}m" if minutes < 60 else format_duration(60 * minutes)
+
+
+def format_time_left(likely: float, at_most: float) -> str:
+    """Format seconds to come as "about 2m left (at most 9m)"."""
+    about, most = format_rough_duration(likely), format_rough_duration(at_most)
+    return f"about {about} left" + (f" (at most {most})" if most != about else "")
+
+
 def format_rate(calls: float) -> str:
     """Format calls a second as "12.3/s" or "0.25/s"."""
     return f"{calls:.1f}/s" if calls >= 1 else f"{calls:.2f}/s"

@@ -10,9 +10,14 @@ from typing import Any
 from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score
 from opro_cli.core.run.progress import count_calls
-from opro_cli.core.run.selection import find_baseline, find_winner, get_deciding_split
+from opro_cli.core.run.selection import (
+    find_baseline,
+    find_winner,
+    get_deciding_split,
+    select_spared,
+)
 from opro_cli.core.run.spend import Bounds, RoleSpend
-from opro_cli.core.run.state import RunState
+from opro_cli.core.run.state import RunState, is_again
 from opro_cli.core.task.example import SPLITS
 from opro_cli.reports.labels import (
     answer_always,
@@ -59,6 +64,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         ],
         **({"closed_set": describe_closed_set(closed, start, best)} if closed else {}),
         "noise": measure_noise(state, start) if start and finished else None,
+        "not_asked": describe_spared(state, start, best) if finished else None,
         "spend": serialize_spend(state),
         "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
@@ -114,6 +120,21 @@ def _compare_constant(label: str, closed: ClosedSet, other: Candidate | None) ->
         return None
     comparison = compare_candidates(other, answer_always(label, closed, other))
     return None if comparison is None else comparison.to_json()
+
+
+def describe_spared(
+    state: RunState, start: Candidate | None, best: Candidate | None
+) -> dict[str, int] | None:
+    """Count the test questions that a run without a gain to prove did not ask; None for none.
+
+    prompts: that were not asked. again: of the questions, those of the start prompt's second time.
+    """
+    if start is None or best is None or not (spared := select_spared(state, start, best)):
+        return None
+    left = {each.id: len(state.missing(each, "test")) for each in spared}
+    again = sum(left[each.id] for each in spared if is_again(each))
+    prompts = sum(not is_again(each) for each in spared)
+    return {"prompts": prompts, "questions": sum(left.values()), "again": again}
 
 
 def serialize_scale(scale: Scale) -> dict[str, Any]:

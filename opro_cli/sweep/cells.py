@@ -92,6 +92,9 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
     for cell in sweep.cells:
         settings = wiring.fill_in_new(cell.settings, [Path(cell.part_folder)])
         settings = replace(settings, budget=limit_budget(settings.budget, sweep.budget))
+        # A run without a test score would drop out of the means, the ones without a gain first.
+        search = replace(settings.search, test_unbeaten_start=True)
+        settings = replace(settings, search=search)
         models = settings.scorer, settings.optimizer
         if models not in priced:
             checks.require_prices(settings)

@@ -245,6 +245,31 @@ def test_check_asks_nothing_and_shows_the_first_prompts(
     assert not (folder / "runs").exists()
 
 
+def test_minutes_are_told_at_the_pace_of_an_earlier_run(opro: Opro, folder: Path) -> None:
+    for command in (("check", "c.yaml"), ("optimize", "c.yaml", "--dry-run")):
+        said = opro(*command)
+        assert "told after the first answers" in " ".join(said.out.split())
+        assert opro(*command, "--json").data["time"] is None
+    opro("optimize", "c.yaml", "--plain")
+    (run,) = (path for path in (folder / "runs").iterdir() if path.is_dir())
+    result = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps({**result, "seconds": 42.0}))
+    rate = result["spend"]["calls"] / 42
+    facts = opro("check", "c.yaml", "--json").data
+    assert facts["time"] == {
+        "expected": round(facts["calls_expected"] / rate, 1),
+        "at_most": round(facts["calls_at_most"] / rate, 1),
+        "calls_per_second": round(rate, 3),
+        "learnt_from": run.name,
+    }
+    costs = opro("optimize", "c.yaml", "--dry-run", "--json").data
+    assert costs["time"] == facts["time"]
+    assert facts["calls_expected"] == costs["total"]["expected"]["calls"]
+    for command in (("check", "c.yaml"), ("optimize", "c.yaml", "--dry-run")):
+        words = " ".join(opro(*command).out.split())
+        assert f"at the {rate:.1f} calls/s of {run.name}" in words
+
+
 def test_a_missing_key_is_named_before_anything_is_made(opro: Opro, folder: Path) -> None:
     (folder / "c.yaml").write_text(CONFIG.replace("scripted/scorer", "openai/gpt-4o-mini"))
     for command in ("optimize", "check"):

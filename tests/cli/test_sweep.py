@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,15 @@ def test_what_a_cell_says_is_what_the_table_believes(
     last = table.update(cell.name, {"ended": outcome.ending, "result": outcome.result})
     assert (last.status, last.calls) == ("finished", rows[-1].calls)
     assert all(row.expected >= last.calls for row in rows)
+
+
+def test_cells_ask_the_start_prompt_on_test_and_older_cells_go_on(
+    engine: ToldEngine, folder: Path
+) -> None:
+    """A cell without a test score would drop out of the means, which so would lose no-gains."""
+    cell = cells_in(folder)[0]
+    assert cell.settings.search.test_unbeaten_start
+    runs = folder / "runs" / "grid"
+    older = replace(cell.settings, search=replace(cell.settings.search, test_unbeaten_start=False))
+    prepare_run(Job(cell.name, str(runs / cell.name), convert_to_plain(older)))
+    assert read_standing(cell, runs) == "begun"

@@ -50,13 +50,13 @@ def test_the_estimate_is_never_below_what_is_made(dev: int, test: int) -> None:
     state = new_state(steps=3, per_step=2, train=4, dev=dev, test=test)
     seen = walk(state)
     assert all(expected >= count_calls(state) for _, _, expected in seen)
-    # Dev and test may come cheaper, where the start prompt is a finalist or the winner itself.
-    assert 0 <= seen[0][2] - count_calls(state) <= dev + test
+    # Dev and test may come cheaper: the start prompt is a finalist, or the winner.
+    assert 0 <= seen[0][2] - count_calls(state) <= dev + 2 * test
 
 
 def test_the_phases_follow_the_loop() -> None:
     state = new_state(steps=2, per_step=1, train=2, dev=1, test=1)
-    phases = [name for name, _, _ in walk(state)]
+    phases = [name for name, _, _ in walk(state, lambda text, _: float(text != "start"))]
     assert phases[0] == "initial"
     assert phases[1:3] == ["step 1/2", "step 1/2"]
     assert phases[3:5] == ["step 2/2", "step 2/2"]

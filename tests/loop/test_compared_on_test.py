@@ -46,6 +46,18 @@ async def test_test_is_touched_once_at_the_end_by_those_that_are_compared() -> N
     assert not any("Be brief." in text for text in meta_prompts(runner.models["optimizer"][0]))
 
 
+async def test_the_second_time_alone_goes_around_the_prompt_cache_of_the_server() -> None:
+    runner = new_runner(journal := MemoryJournal(), **COMPARED)
+    await runner.run()
+    requests = calls(runner.models["scorer"][0]).requests
+    fresh = [request.messages for request in requests if request.fresh]
+    assert len(fresh) == sum(
+        isinstance(e, Answered) and e.candidate.startswith(AGAIN) for e in journal.events
+    )
+    assert len(fresh) == 7
+    assert all(START in messages[-1].content for messages in fresh)
+
+
 def meta_prompts(model: object) -> list[str]:
     return [
         request.messages[-1].content

@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from opro_cli.core.run.events import SessionEnded
+from opro_cli.core.run.pace import Pace, Paces
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.selection import find_winner
 from opro_cli.core.run.state import RunState
@@ -99,12 +100,18 @@ def test_unreadable_answers_have_a_column_only_when_there_are_any() -> None:
 
 def test_calls_speed_and_time_left() -> None:
     state = one_step()  # 92 answers and 3 proposals
+    # 5 calls a second: 40 of 4 a second before the step, then 55 in 11 seconds.
+    state.paces = Paces(Pace(100, 10.0, 40.0), Pace(400, 11.0, 55.0))
+    state.working_seconds = 21.0
     activity = Progress(started=100.0, session_calls=95)
     activity.in_flight["scorer"] = 32
     lines = lines_of(state, activity, now=119.0)
     # 20 steps of 3 proposals, 61 candidates of 40 questions, a tiny one: 60 + 2440 + 1 at most.
+    # Likely are 68 questions of this step and 19 more with 3 proposals and 2.625 new ones of 40.
     assert lines[0].endswith("step 1/20 · 19s")
-    assert lines[2] == "calls 95 of at most 2,501 · 5.0/s · at most 8m 01s left · 1 unreadable"
+    assert lines[2] == (
+        "calls 95 of at most 2,501 · 5.0/s · about 7m left (at most 8m) · 1 unreadable"
+    )
     assert lines[3] == (
         "tokens 11.9k in, 1,990 out · cost $0.00 · in flight: optimizer 0, scorer 32"
     )
@@ -245,6 +252,8 @@ def test_answers_from_the_cache_are_told_and_lower_what_is_left() -> None:
     apply_all(state, *answers(start, "train", 20, 0, via="cache"))
     assert lines_of(state)[2] == "calls 10 of at most 62 · 20 cached"
     working = Progress(session_calls=10)
-    assert "calls 10 of at most 62 · 20 cached · 1.0/s · at most 52s left" in lines_of(
-        state, working, now=10.0
-    )
+    state.paces.questions.seconds = state.paces.questions.calls  # one a second
+    state.working_seconds = 10.0
+    # A third is asked: of 10 questions and of 0.75 new candidates with 40; and 1 proposal.
+    left = "calls 10 of at most 62 · 20 cached · 1.0/s · about 14s left (at most 52s)"
+    assert left in lines_of(state, working, now=10.0)

@@ -64,7 +64,7 @@ def test_one_line_a_candidate_and_one_a_step() -> None:
     assert session.new_lines() == [
         f"[00:05] initial: 62.5 % [47.0–75.8] 25/40, 1 unreadable · {START}",
         "[00:05] initial done: best so far 62.5 %, mean 62.5 %, 40 of at most 205 calls, "
-        "tokens 4,000 in / 800 out, cost unknown",
+        "tokens 4,000 in / 800 out, cost unknown, about 14s left (at most 19s)",
     ]
     session.feed(proposal(1, 0, "a\nb", at=T0 + 70))
     session.new_lines()
@@ -122,7 +122,8 @@ def test_silence_is_broken_every_half_minute() -> None:
     assert session.new_lines() == []
     session.feed(*answers(start, "train", 1, 0, at=T0 + 30))
     assert session.new_lines() == [
-        "[00:30] initial: 9 of at most 6,601 calls, tokens 900 in / 180 out, cost $0.00"
+        "[00:30] initial: 9 of at most 6,601 calls, tokens 900 in / 180 out, cost $0.00, "
+        "about 4h 36m left (at most 6h 04m)"
     ]
     session.feed(*answers(start, "train", 1, 0, at=T0 + 59))
     assert session.new_lines() == []

@@ -209,6 +209,23 @@ def test_what_the_scorer_changes_by_itself_is_said() -> None:
     assert not any("noise" in line for line in printed(result(noise=None)))
 
 
+def test_what_an_unbeaten_start_prompt_spares_is_said() -> None:
+    data = result(not_asked={"prompts": 4, "questions": 225, "again": 45})
+    data["best"] = data["initial"] = {**data["initial"], "scores": {"train": None, "test": None}}
+    data["baselines"] = [{**data["initial"], "instruction": "", "against_start": None}]
+    lines = printed(data, width=200)
+    assert (
+        "test: 225 questions of 4 prompts not asked, since there is no gain to prove; "
+        "`search.test_unbeaten_start: true` asks the start prompt's, once"
+    ) in lines
+    assert not any(line.startswith("on test") for line in lines)  # no table without a score
+    data["initial"]["scores"] |= {"test": score(245, 500, 0.447, 0.534)}
+    data["not_asked"] = {"prompts": 3, "questions": 180, "again": 45}
+    assert (
+        "test: 180 questions of 3 prompts not asked, since there is no gain to prove"
+    ) in printed(data, width=200)
+
+
 def test_a_winner_that_quotes_train_questions_is_told() -> None:
     data = result()
     data["best"]["leaks"] = [{"kind": "question", "quote": "Claire has\x1b[2J", "question": 3}]

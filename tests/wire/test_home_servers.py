@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
@@ -47,6 +49,27 @@ async def test_an_answer_is_read_with_its_tokens(kind: str, adapter: Adapter) ->
     told = await reply(KINDS[kind][0](Home((NAMES[kind],))), asked_as(kind, adapter), adapter)
     assert told.text.endswith("of: hello")
     assert (told.finish_reason, told.prompt_tokens, told.completion_tokens) == ("stop", 1, 4)
+
+
+@every_kind
+async def test_a_fresh_request_goes_around_the_prompt_cache_of_llama_cpp_alone(kind: str) -> None:
+    """Which server it is shows in its first answer, where the name of the model does not tell."""
+    server, name = KINDS[kind][0](Home((NAMES[kind],))), KINDS[kind][1]
+    async with server:
+        model = OpenAICompatibleModel(name, base_of(server), 10.0)
+        for fresh in (False, True, False):
+            await model.reply(replace(asking(), fresh=fresh))
+        await model.aclose()
+    sent = [request.body.get("cache_prompt", "not sent") for request in server.requests]
+    only_it = False if kind.startswith("llama.cpp") else "not sent"
+    assert sent == ["not sent", only_it, "not sent"]
+
+
+async def test_a_model_that_llama_cpp_must_have_is_asked_so_from_the_first_call_on() -> None:
+    server = KINDS["llama.cpp"][0](Home())
+    for name in ("llamafile/mistral", "openai/mistral"):
+        await reply(server, name, OpenAICompatibleModel, replace(asking(), fresh=True))
+    assert [r.body.get("cache_prompt", "not sent") for r in server.requests] == [False, "not sent"]
 
 
 @every_kind

@@ -275,11 +275,35 @@ def find_winner(state: RunState) -> Candidate | None:
 
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
-    """Return the prompts for test: start, winner, baselines, and the start prompt once more."""
+    """Return the prompts for test: start, winner, baselines, and the start prompt once more.
+
+    Where the start prompt is the winner there is no gain to prove, and none of them is asked:
+    only the start prompt itself where `search.test_unbeaten_start` wants its score. What was
+    begun is finished all the same, so that no score is one of half the questions.
+    """
+    everyone = _list_comparable(state, start, best)
+    if best is not start or not state.spares_test:
+        return everyone
+    if any(
+        candidate.answers["test"].by_question for candidate in everyone if candidate is not start
+    ):
+        return everyone
+    wanted = state.search.test_unbeaten_start or start.answers["test"].by_question
+    return [start] if wanted else []
+
+
+def _list_comparable(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
     everyone = [start, best, *map(state.get_candidate, state.baselines)]
     if state.search.noise_check:
         everyone.append(state.second_time(start))
     return list({candidate.id: candidate for candidate in everyone}.values())
+
+
+def select_spared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
+    """Return the prompts that test is not asked of, since there is no gain to prove."""
+    asked = {candidate.id for candidate in select_compared(state, start, best)}
+    everyone = _list_comparable(state, start, best) if state.sizes["test"] else []
+    return [candidate for candidate in everyone if candidate.id not in asked]
 
 
 def find_baseline(state: RunState) -> Candidate | None:

@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
 from opro_cli.core.run.events import SessionEnded, SessionStarted
+from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
@@ -36,6 +37,7 @@ KEPT = frozenset(
         "ended",
         "last_at",
         "working_seconds",
+        "paces",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -129,6 +131,7 @@ class Snapshot:
     ended: dict[str, Any] | None
     last_at: int | float | None  # a whole number stays one
     working_seconds: int | float
+    paces: Paces
     leaks: dict[str, tuple[Leak, ...]]
     search_ended: str = ""
 

@@ -26,6 +26,7 @@ from opro_cli.core.run.candidates import (
     list_texts,
 )
 from opro_cli.core.run.events import (
+    FORMAT_VERSION,
     Answered,
     Checked,
     Event,
@@ -42,6 +43,7 @@ from opro_cli.core.run.events import (
     StepPlanned,
     Uncounted,
 )
+from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
@@ -78,6 +80,7 @@ class RunState:
         history: Candidates as they entered, with the step they did; by the paper's rules an
             initial instruction enters again when it is proposed.
         working_seconds: Time with a process at work: the gaps between sessions do not count.
+        paces: How fast calls were answered lately.
         pending: Candidates proposed in the present step so far, in order of arrival: they are
             scored while other proposals are awaited, and join once all are there.
         planned: Samples of the present step, where they are not `search.candidates_per_step`.
@@ -116,6 +119,7 @@ class RunState:
         self.ended: SessionEnded | None = None
         self.last_at: float | None = None
         self.working_seconds = 0.0
+        self.paces = Paces()
         self.pending: dict[str, Candidate] = {}
         self.planned: int | None = None
         self.search_ended = ""
@@ -187,7 +191,10 @@ class RunState:
             case Retried():
                 pass  # in the journal for people; it decides nothing
         if self.last_at is not None and not isinstance(event, SessionStarted):
-            self.working_seconds += max(0.0, event.at - self.last_at)
+            gap = max(0.0, event.at - self.last_at)
+            self.working_seconds += gap
+            before_steps = self.step == 0 and not self.proposals.arrived
+            self.paces.pass_time(event, gap, before_steps=before_steps)
         self.last_at = event.at
 
     def _apply_first_reply(self, event: FirstReply) -> None:
@@ -378,6 +385,16 @@ class RunState:
         A run that began before journal format 5 asks one prompt after the other, to its end.
         """
         return self.began_with(5)
+
+    @property
+    def spares_test(self) -> bool:
+        """A start prompt that no candidate beat is compared with nothing, so test is not asked.
+
+        A run without a search is there for its scores, and one that began before journal format
+        6 goes on as it began: both ask test in any case.
+        """
+        began = self.sessions[0].format_version if self.sessions else FORMAT_VERSION
+        return self.search.steps > 0 and began >= 6
 
     @property
     def compares_on_test(self) -> bool:

@@ -15,6 +15,7 @@ from opro_cli.errors import UsageError
 OPERATIONAL: tuple[str, ...] = (
     "name",
     "task.answer_timeout",
+    "search.test_unbeaten_start",
     *(
         f"{role}.{key}"
         for role in ("scorer", "optimizer")

@@ -336,6 +336,13 @@ class SearchSettings:
         doc="Whether the start prompt's test questions are asked a second time, word for word, to "
         "measure how much the scorer changes by itself. null: true.",
     )
+    test_unbeaten_start: bool = key(
+        boolean,
+        False,
+        doc="Whether the start prompt is asked the test questions, once, where no candidate did "
+        "better on dev. The verdict needs none of them then. A sweep asks them in any case, since "
+        "it compares its runs.",
+    )
     # None in a run from before there were races means False.
     racing: bool | None = key(
         optional(boolean),

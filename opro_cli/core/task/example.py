@@ -96,7 +96,9 @@ class ChatRequest:
     """One call to a chat model: everything that determines the answer.
 
     `choices` different answers are requested at once; a model may give fewer, but at least one.
-    An answer ends before the first occurrence of a text in `stop`.
+    An answer ends before the first occurrence of a text in `stop`. With `fresh` the model is to
+    read the whole prompt anew instead of from the cache of its server, where that can be asked
+    for: on a server that batches, the same prompt may then be answered in another way.
     """
 
     messages: tuple[Message, ...]
@@ -105,6 +107,7 @@ class ChatRequest:
     seed: int | None = None
     choices: int = 1
     stop: tuple[str, ...] = ()
+    fresh: bool = False
 
 
 def cut_at_stop(text: str, stop: Iterable[str]) -> str:

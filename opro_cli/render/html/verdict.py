@@ -20,7 +20,7 @@ from opro_cli.render.html.view import (
     section,
 )
 from opro_cli.render.safe import display_instruction, format_origin
-from opro_cli.render.summary import format_noise
+from opro_cli.render.summary import format_noise, format_spared
 from opro_cli.reports.formats import (
     are_shares,
     describe_disagreement,
@@ -56,6 +56,7 @@ def build_verdict(view: RunView) -> Markup:
     """Return the head of a run's report."""
     result = view.result
     sentence, noise = result["verdict_sentence"] or "", result.get("noise")
+    spared = result.get("not_asked")
     kind = result["verdict"] or "none"
     if view.is_problem:
         kind, _, found = describe_find(result["problem"])
@@ -63,11 +64,18 @@ def build_verdict(view: RunView) -> Markup:
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
-        element("p", sentence[:1].upper() + sentence[1:], ".", class_="sentence"),
+        element("p", _capitalize(sentence), ".", class_="sentence"),
         _build_figures(view),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
+        element("p", f"{_capitalize(format_spared(spared, result['best']))}.", class_="noise")
+        if spared
+        else None,
         class_=f"verdict {kind}",
     )
+
+
+def _capitalize(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def find_deciding_scores(view: RunView) -> tuple[Split, Score, Score] | None:
@@ -180,7 +188,7 @@ def build_score_bars(view: RunView) -> Markup | None:
     groups = [_build_group(view, split, prompts) for split in view.splits]
     if not any(groups):
         return None
-    others = [prompt for prompt in prompts if prompt.kind == "other"]
+    others = [p for p in prompts if p.kind == "other" and p.candidate["scores"].get("test")]
     return section(
         view,
         "scores",
