@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.text import find_last_object
 from opro_cli.reading.answer_text import collapse_spaces, require_text
-from opro_cli.reading.labels import is_same_label, read_label, read_label_set
-from opro_cli.reading.reply_text import select_answer_texts
+from opro_cli.reading.labels import is_same_label, read_label, read_label_set, read_other_answer
+from opro_cli.reading.reply_text import select_parts
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
 _LIST = re.compile(r"\[[^\[\]]{0,2000}\]")
@@ -43,10 +43,13 @@ class LabelMetric:
         """Return 1.0 for the target's label, 0.0 for another one."""
         labels = self.labels or (example.target,)
         given = _find_in_object(reply, labels)
-        for text in select_answer_texts(reply, example.input) if given is None else ():
-            if found := read_label(text, labels, example.input, cut=cut):
+        parts = select_parts(reply, example.input, prompt, cut=cut) if given is None else ()
+        for part in parts:
+            if found := read_label(part.text, labels, example.input, cut=part.cut):
                 given = found.label
                 break
+        else:
+            given = given or next(filter(None, map(read_other_answer, parts)), None)
         if given is None or not given.strip():
             return UNREADABLE
         return Grade(collapse_spaces(given), float(is_same_label(given, example.target)))
@@ -80,8 +83,8 @@ class LabelSetMetric:
         """Return the score of the labels that the reply gives."""
         wanted = set(split_gold(example.target))
         labels = self.labels or tuple(sorted(wanted))
-        for text in select_answer_texts(reply, example.input):
-            given = read_label_set(text, labels, example.input)
+        for part in select_parts(reply, example.input, prompt, cut=cut):
+            given = read_label_set(part.text, labels, example.input)
             if given is not None:
                 return Grade(", ".join(sorted(given)), self._compare(given, wanted))
         return UNREADABLE

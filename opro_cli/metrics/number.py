@@ -8,7 +8,7 @@ from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.final_answer import find_final_answer
 from opro_cli.reading.number import normalize_sentence, read_number
 from opro_cli.reading.numerals import Numeral, find_numerals, find_numerals_in, is_same_number
-from opro_cli.reading.reply_text import select_answer_texts
+from opro_cli.reading.reply_text import select_parts
 
 
 class NumberMetric:
@@ -28,10 +28,10 @@ class NumberMetric:
         """
         return _parse_target(raw).text
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same number, 0.0 for another or if the target is not a number."""
-        for text in select_answer_texts(reply, example.input):
-            if given := read_number(text, example.input):
+        for part in select_parts(reply, example.input, prompt, cut=cut):
+            if given := read_number(part.text, example.input, cut=part.cut):
                 break
         else:
             return UNREADABLE

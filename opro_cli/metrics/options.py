@@ -9,8 +9,9 @@ from opro_cli.reading.answer_text import collapse_spaces, is_same_text
 from opro_cli.reading.boolean import FAMILY_OF, read_truth
 from opro_cli.reading.choice import read_letter
 from opro_cli.reading.final_answer import find_final_answer_in
+from opro_cli.reading.labels import read_other_answer
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
-from opro_cli.reading.reply_text import select_answer_texts
+from opro_cli.reading.reply_text import select_parts
 
 
 class BooleanMetric:
@@ -26,11 +27,11 @@ class BooleanMetric:
             raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
         return word
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's word, 0.0 for its opposite; unreadable for other targets."""
         if family := FAMILY_OF.get(example.target):
-            for text in select_answer_texts(reply, example.input):
-                if word := read_truth(text, family, example.input):
+            for part in select_parts(reply, example.input, prompt, cut=cut):
+                if word := read_truth(part.text, family, example.input, cut=part.cut):
                     return Grade(word, float(word == example.target))
         return UNREADABLE
 
@@ -60,20 +61,22 @@ class ChoiceMetric:
         letter = lettered[1] if lettered else read_lone_letter(text)
         return f"({letter.upper()})" if letter else text
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's option, 0.0 for another one.
 
         A target that is not the text of a listed option must be given literally.
         """
         options = find_options(example.input)
         gold = _find_gold_letter(example.target, options)
-        for text in select_answer_texts(reply, example.input):
-            if gold is None and is_same_text(find_final_answer_in(text).text, example.target):
+        parts = select_parts(reply, example.input, prompt, cut=cut)
+        for part in parts:
+            if gold is None and is_same_text(find_final_answer_in(part.text).text, example.target):
                 return Grade(collapse_spaces(example.target), 1.0)
-            letter = read_letter(text, example.input, options)
+            letter = read_letter(part.text, example.input, options, cut=part.cut)
             if letter is not None:
                 return Grade(f"({letter})", float(letter == gold))
-        return UNREADABLE
+        other = next(filter(None, map(read_other_answer, parts)), None) if options else None
+        return Grade(collapse_spaces(other), 0.0) if other else UNREADABLE
 
 
 def _find_gold_letter(target: str, options: dict[str, str]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import (
+    WORD,
     collapse_spaces,
     find_occurrences,
     is_same_text,
@@ -18,8 +19,15 @@ from opro_cli.reading.answer_text import (
 )
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.numerals import is_same_number, read_sole_numeral
-from opro_cli.reading.prose import is_left_open, is_void, split_lines
-from opro_cli.reading.reply_text import READ_LIMIT, is_repetition, select_answer_texts
+from opro_cli.reading.prose import is_left_open, is_void, split_lines, split_text
+from opro_cli.reading.reply_text import (
+    READ_LIMIT,
+    drop_half_word,
+    drop_unfinished,
+    is_repetition,
+    select_parts,
+    take_tail,
+)
 from opro_cli.reading.stated_text import (
     is_announcement,
     is_choice,
@@ -27,8 +35,12 @@ from opro_cli.reading.stated_text import (
     normalize_brackets,
     read_brackets,
     read_concluding_text,
+    restates_question,
     shorten,
 )
+
+SHORT_ANSWER = 4
+"""Words of a reply that was cut, or of its first sentence, that may be an answer unchanged."""
 
 
 class ExactMetric:
@@ -42,17 +54,19 @@ class ExactMetric:
 
     target = staticmethod(require_text)
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same text, 0.0 for another one."""
         brackets = normalize_brackets(example.target)
-        for text in select_answer_texts(reply, example.input):
+        for part in select_parts(reply, example.input, prompt, cut=cut):
+            text = part.text
             if not text:
                 continue
             if brackets:
                 given = read_brackets(text, example.input)
                 right, answer = given == brackets, " ".join(given or "")
             else:
-                answer = _read_answer(text, example) or ""
+                read = _read_cut if part.cut else _read_answer
+                answer = read(text, example) or ""
                 right = _is_same(answer, example.target)
             if answer:
                 return Grade(collapse_spaces(example.target) if right else answer, float(right))
@@ -71,11 +85,40 @@ def _read_answer(text: str, example: Example) -> str | None:
     if is_left_open(text):
         return None
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
+    if answer != target and (
+        restates_question(answer if final.marks and isinstance(answer, str) else text, question)
+        or (isinstance(answer, str) and answer.endswith(":"))
+    ):
+        return None
     if answer is None and not final.marks and not is_repetition(text, question):
         answer = _read_conclusion(text, target, question)
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
     return answer
+
+
+def _read_cut(text: str, example: Example) -> str | None:
+    """Return the answer that a reply had given before it was cut off, or None.
+
+    Its finished part is read. Without a marker, an answer that is not the target must be short:
+    a sentence that begins an explanation is none.
+    """
+    known = text == (text := drop_half_word(text, example.input))
+    final = find_final_answer_in(text)
+    if final.marks and text.endswith(final.marks[0].line) and known:
+        return _read_answer(text, example)
+    finished = drop_unfinished(text).rstrip(",;: ")
+    answer = _read_answer(finished, example) if finished else None
+    first = next(iter(split_text(finished)), "")
+    if len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
+        return _read_answer(first, example) if any(map(str.isalpha, first)) else None
+    if answer is None or find_final_answer_in(finished).marks:
+        return answer
+    if _is_same(answer, example.target):
+        return answer
+    if _read_line(first, example.target, example.input) == example.target:
+        return example.target
+    return None
 
 
 def _read_mark(mark: Mark, target: str, question: str) -> str | Undecided | None:
@@ -128,9 +171,9 @@ class ContainsMetric:
 
     target = staticmethod(require_text)
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 if the target occurs, else 0.0 with the reply's final answer."""
-        text = select_answer_texts(reply, example.input)[0]
+        text = select_parts(reply, example.input, prompt, cut=cut)[0].text
         final = find_final_answer_in(text)
         if not final.text:
             return UNREADABLE
@@ -151,6 +194,9 @@ _PARSE_BUDGET = 20 * OBJECT_LIMIT
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
+_LOOSE_VALUE = r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+
+
 class _Numeral(str):
     """A JSON number as written: floats are not exact, and huge integers do not convert."""
 
@@ -164,7 +210,10 @@ class JsonFieldMetric:
     """The value at a dotted path in the last JSON object of the reply.
 
     The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
-    words, strings as by `exact`. A missing key, null, a list or an object is unreadable.
+    words, strings as by `exact`. Where no object can be parsed, or none has the key there, the
+    key's only complete value in the reply counts, so that a trailing comma, an object that was
+    cut behind the value, or a wrapper around it loses nothing. A missing key, null, a list, or an
+    object of several values is unreadable.
     """
 
     target = staticmethod(require_text)
@@ -177,9 +226,11 @@ class JsonFieldMetric:
         if "" in self._steps:
             raise ValueError(f"path {path!r} has an empty key")
 
-    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same value, 0.0 for another one."""
-        value = _find_value(find_last_object(reply), self._steps)
+        value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
+        if value is None:
+            value = _find_loose_value(reply, self._steps[-1], example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
@@ -223,6 +274,28 @@ def _find_value(value: object, steps: list[str]) -> object:
         else:
             return None
     return value
+
+
+def _unwrap_value(value: object) -> object:
+    """Return the only value of `{"name": "Rome"}`, or the value as it is."""
+    if isinstance(value, dict) and len(value) == 1:
+        (only,) = value.values()
+        return only if isinstance(only, bool | str) else value
+    return value
+
+
+def _find_loose_value(reply: str, key: str, question: str) -> str | None:
+    """Return the only complete value of `key` in a text with a "{" that is no JSON, or None."""
+    text = take_tail(reply)
+    found: dict[str, str] = {}
+    if "{" not in text:
+        return None
+    for each in re.finditer(rf'"{re.escape(key)}"\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}', text):
+        value = each["text"] if each["text"] is not None else each["bare"]
+        whole = each.end() < len(text)
+        if whole or (each["bare"] and drop_half_word(text, question) == text):
+            found.setdefault(normalize_text(value), value)
+    return found.popitem()[1] if len(found) == 1 else None
 
 
 def _is_same_value(answer: str, target: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -62,6 +63,16 @@ _JUDGED = re.compile(
     r"(?=\s?(?:[.,;:!—–*]|\Z|because|since|as))",
     re.IGNORECASE,
 )
+# "False is not a possible answer" says nothing about the question.
+_SUBJECT = re.compile(
+    r"[*\"'”`]{0,3}\s(?:is|are|was)\s?n(?:ot|['’]t)\s(?:an?|the)\s", re.IGNORECASE
+)
+# "not True and False or True": an expression repeated, not a value stated.
+_EXPRESSION = re.compile(
+    r"(?<![\w'’-])(?:(?:not|\()\s?){0,6}(?:true|false)(?:[\s()]{1,6}(?:and|or)[\s()]{1,6}"
+    r"(?:(?:not|\()\s?){0,6}(?:true|false)){2,}(?![\w'’])",
+    re.IGNORECASE,
+)
 _POSITIVE = (
     "yep|yeah|yup|ja|jawohl|oui|sí|sì|sim|да|evet|हाँ|हां|نعم|是的?|对的?|對的?|正确|正確|はい|네|예"
     "|wahr|richtig|vrai|verdadero|verdadeiro|vero|верно|правда|истина|真|正しい|참|सत्य|सही|صحيح"
@@ -97,10 +108,13 @@ def _find_verdicts(text: str, family: Family) -> list[_Verdict]:
     Omits words that are only weighed, and pairs ("valid or invalid").
     """
     pairs = [pair.span() for pair in _PAIRS[family].finditer(text)]
+    expressions = [found.span() for found in _EXPRESSION.finditer(text)]
     verdicts: list[_Verdict] = []
     for match in _WORDS[family].finditer(text):
         start, end = match.span()
         if any(left <= start < right for left, right in pairs):
+            continue
+        if any(left <= start < right for left, right in expressions) or _SUBJECT.match(text, end):
             continue
         before = text[max(0, start - 200) : start]
         if _WEIGHED.search(before):
@@ -155,7 +169,10 @@ _QUALITY = re.compile(
 MAX_SUBJECT = 10
 """Words of the longest subject tried."""
 
-_ADVERBS = r"(?:\s(?:indeed|actually|really|also|therefore|thus|always|quite|still|likely)){0,2}"
+_ADVERBS = (
+    r"(?:\s(?:indeed|actually|really|also|therefore|thus|always|quite|still|likely"
+    r"|entirely|completely|fully|very)){0,2}"
+)
 _DENIED = re.compile(
     r"(?<![^\W_])(?:unlikely|impossible|doubtful|no\sevidence|not\s(?:likely|true|possible|the\scase))\s"
     r"(?:that\s)?(?:the\s|an?\s)?\Z",
@@ -246,36 +263,36 @@ _STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
 Word = str | Undecided | None
 
 
-def read_truth(text: str, family: Family, question: str) -> str | None:
+def read_truth(text: str, family: Family, question: str, *, cut: bool = False) -> str | None:
     """Return the word of `family` that `text` answers `question` with, or None.
 
     Beside the last marker the first word wins. Without a marker it is the word that the text
     begins with ("Yes, …") unless it is retracted, else the word that the last sentences assert.
     Possibilities ("whether it is valid") and pairs ("yes or no") assert nothing. A text may answer
     with the words of an equivalent family or of other languages, with 1 or 0 alone, or with the
-    adjective that the question asks about.
+    adjective that the question asks about. A text that was `cut` counts for its first sentence.
     """
-    return read_answer(
-        text,
-        lambda mark: _read_mark(mark, family, question),
-        lambda text: _read_conclusion(text, family, question),
-    )
+
+    def conclude(text: str) -> Word:
+        return _read_conclusion(text, family, question, cut=cut)
+
+    return read_answer(text, lambda mark: _read_mark(mark, family, conclude), conclude)
 
 
-def _read_mark(mark: Mark, family: Family, question: str) -> Word:
+def _read_mark(mark: Mark, family: Family, conclude: Callable[[str], Word]) -> Word:
     if mark.form == "correction":
-        return _read_conclusion(mark.rest, family, question)
+        return conclude(mark.rest)
     line = prose.drop_denied(mark.line)
     if _has_both_words(line, family):
         return UNDECIDED
     word = _read_assertion(line, family, 0) or _read_foreign(line, family)
     word = word or _read_bit(line, family)
     if word is None and mark.form == "label" and mark.rest != mark.line:
-        return _read_conclusion(mark.rest, family, question)
+        return conclude(mark.rest)
     return word
 
 
-def _read_conclusion(text: str, family: Family, question: str) -> Word:
+def _read_conclusion(text: str, family: Family, question: str, *, cut: bool) -> Word:
     """Return the word with which a text without a marker begins or concludes."""
     body = prose.drop_denied(prose.drop_closing(text))
     sentences = prose.split_text(body)
@@ -283,12 +300,16 @@ def _read_conclusion(text: str, family: Family, question: str) -> Word:
         return None
     if _has_both_words(sentences[0], family):
         return UNDECIDED
-    word = _read_bit(body, family) if len(sentences) == 1 else None
+    word: Word = _read_bit(body, family) if len(sentences) == 1 else None
     if word is None and not prose.has_retraction(body):
         word = _read_beginning(sentences[0], family)
-    if word or prose.is_cut_off(body) or prose.is_unfinished(sentences[-1], body):
+    if word:
         return word
-    return _read_end(sentences, family, question)
+    if not (cut or prose.is_cut_off(body) or prose.is_unfinished(sentences[-1], body)):
+        word = _read_end(sentences, family, question)
+    if word is None and (len(sentences) > 1 or not cut):
+        word = _read_statement(sentences[0], family, question)
+    return word
 
 
 def _read_beginning(sentence: str, family: Family) -> str | None:
@@ -307,14 +328,20 @@ def _read_end(sentences: list[str], family: Family, question: str) -> Word:
         if prose.is_refusal(sentence) or _has_both_words(sentence, family):
             return UNDECIDED
         word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
+        if word is None and (index == 0 or prose.has_conclusion(sentence)):
+            word = _read_statement(sentence, family, question)
         word = word or _read_judgement(sentence, family)
-        concludes = index == 0 or prose.has_conclusion(sentence)
-        if word is None and concludes and family in FAMILIES[:2]:
-            affirmed = read_restatement(sentence, question)
-            word = None if affirmed is None else family[not affirmed]
         if word is not None:
             return word
     return None
+
+
+def _read_statement(sentence: str, family: Family, question: str) -> str | None:
+    """Return the word of a sentence that affirms or denies the question, or judges it."""
+    if (word := _read_judgement(sentence, family)) or family not in FAMILIES[:2]:
+        return word
+    affirmed = read_restatement(sentence, question)
+    return None if affirmed is None else family[not affirmed]
 
 
 def _read_assertion(text: str, family: Family, index: int) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
 
 from opro_cli.reading import prose
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
@@ -38,26 +39,33 @@ _DISAPPROVAL = re.compile(
     r"(?<![^\W_])(?:no|not|incorrect|wrong|false|but|neither)(?![^\W_])|n['’]t(?![^\W_])|[✗✘❌]",
     re.IGNORECASE,
 )
+MIN_PREFIX = 3
+"""Characters of the shortest option recognised as the subject of a sentence."""
 Letter = str | Undecided | None
 
 
-def read_letter(text: str, question: str, options: dict[str, str]) -> str | None:
+def read_letter(
+    text: str, question: str, options: dict[str, str], *, cut: bool = False
+) -> str | None:
     """Return the option that `text` chooses, or None; always one of `options`.
 
     Beside a marker: the letter in answer position, else the only one in brackets on that line,
-    else the only option whose text is mentioned there. Without a marker see `_read_conclusion`.
+    else the only option whose text is mentioned there. Without a marker see `_read_conclusion`;
+    a reply that was `cut` counts only for its beginning.
     """
+
+    def conclude(text: str) -> Letter:
+        return _read_conclusion(text, question, options, cut=cut)
+
     return read_answer(
-        replace_lookalikes(text),
-        lambda mark: _read_mark(mark, question, options),
-        lambda text: _read_conclusion(text, question, options),
+        replace_lookalikes(text), lambda mark: _read_mark(mark, options, conclude), conclude
     )
 
 
-def _read_mark(mark: Mark, question: str, options: dict[str, str]) -> Letter:
+def _read_mark(mark: Mark, options: dict[str, str], conclude: Callable[[str], Letter]) -> Letter:
     """Return the option beside one marker."""
     if mark.form == "correction":
-        return _read_conclusion(mark.rest, question, options)
+        return conclude(mark.rest)
     line = prose.drop_denied(mark.line)
     letter = (
         _read_whole_line(line, options)
@@ -68,11 +76,11 @@ def _read_mark(mark: Mark, question: str, options: dict[str, str]) -> Letter:
     if letter is None and _NO_OPTION.search(line):
         return UNDECIDED
     if letter is None and mark.form == "label" and mark.rest != mark.line:
-        return _read_conclusion(mark.rest, question, options)
+        return conclude(mark.rest)
     return letter
 
 
-def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Letter:
+def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: bool) -> Letter:
     """Return the option that a text without a marker chooses.
 
     In this order: the last line if it is an option; the choice of the last sentence ("I pick
@@ -90,8 +98,13 @@ def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Lette
         return None
     last = prose.split_sentences(lines[-1])[-1]
     leading = _read_beginning(lines, options)
-    if prose.is_cut_off(whole) or prose.is_unfinished(last, body):
-        return leading
+    if cut or prose.is_cut_off(whole) or prose.is_unfinished(last, body):
+        first = prose.split_sentences(lines[0])[0]
+        return (
+            leading
+            or find_letter_by_text(first, options, whole=True)
+            or _read_prefix(first, options)
+        )
     letter = _read_whole_line(lines[-1], options)
     letter = letter or _pick_only(_find_last_choice(last, options), options)
     if letter is None and not prose.has_conclusion(body[len(lines[0]) :]):
@@ -112,6 +125,17 @@ def _read_conclusion(text: str, question: str, options: dict[str, str]) -> Lette
         named = None
     ending = find_ending_letter(last, options)
     return ending or named or find_letter_by_text(body, options, whole=False)
+
+
+def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:
+    """Return the option with whose text `sentence` begins: "09/08/2003 is the date …"."""
+    plain = sentence.casefold()
+    found = [
+        letter
+        for letter, option in options.items()
+        if len(option) >= MIN_PREFIX and re.match(rf"{re.escape(option.casefold())}\s+is\s", plain)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:

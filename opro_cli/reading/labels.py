@@ -16,7 +16,8 @@ from itertools import pairwise
 
 from opro_cli.reading.answer_text import normalize_text
 from opro_cli.reading.final_answer import find_final_answer_in
-from opro_cli.reading.prose import has_conclusion, is_refusal, split_sentences
+from opro_cli.reading.prose import has_conclusion, is_refusal, is_void, split_sentences
+from opro_cli.reading.reply_text import Part
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"[.!?;:\n]")
@@ -64,8 +65,12 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 """Words that are everywhere in prose: as labels they count only where an answer stands."""
+_LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
+_DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 40
 """Words of a reply in which a single mention is an answer wherever it stands."""
+OTHER_ANSWER = 4
+"""Words of an answer that is no label of the set; more are prose."""
 COPIED = 4
 """Words in a row that stand in the question, too."""
 
@@ -112,7 +117,11 @@ def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[
             if label is not None and index + length <= len(words):
                 beside = {index - 1, index + length} & copied  # not the label's own words alone
                 quoted = index in copied and beside
-                if not quoted and not _is_denied(text, words, index):
+                if (
+                    not quoted
+                    and not _is_denied(text, words, index)
+                    and not _is_subject(text, words, index, length)
+                ):
                     found.append(
                         Mention(label, words[index][1], words[index + length - 1][2], index)
                     )
@@ -144,7 +153,8 @@ def read_label(
         question: That the text answers; its own words are no answer.
         cut: The reply ended at its limit: its last sentence may lack its end.
     """
-    mentions = drop_listings(text, find_mentions(text, labels, question))
+    everywhere = find_mentions(text, labels, question)
+    mentions = drop_listings(text, everywhere)
     if not mentions:
         return _find_symbol(text, labels)
     first = _find_leading(text, mentions)
@@ -162,7 +172,25 @@ def read_label(
         return stated[-1] if len({each.label for each in stated}) == 1 else None
     if is_refusal(text) or cut:
         return None
-    return _find_only(text, mentions)
+    return _find_only(text, everywhere)
+
+
+def read_other_answer(part: Part) -> str | None:
+    """Return what stands behind a marker in place of a label: "The answer is a smile.".
+
+    None for prose, for what declines to answer, and for a line that was cut.
+    """
+    marks = find_final_answer_in(part.text).marks
+    if not marks or marks[0].form not in ("sentence", "label", "box"):
+        return None
+    line = marks[0].line.strip()
+    if len({mark.line for mark in marks}) > 1 or _LONE_LETTER.search(line):
+        return None
+    ended = not part.cut or not part.text.endswith(marks[0].line)
+    words = len(_WORD.findall(line))
+    if _DENYING.match(line):
+        return None
+    return line if ended and 0 < words <= OTHER_ANSWER and not is_void(line) else None
 
 
 def read_label_set(text: str, labels: Sequence[str], question: str = "") -> frozenset[str] | None:
@@ -232,12 +260,14 @@ def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
 
 
 def _find_only(text: str, mentions: Sequence[Mention]) -> Mention | None:
-    """Return the only label that a short reply mentions."""
+    """Return the only label that a short reply mentions, where a clause ends with it."""
     names = {each.label for each in mentions}
     if len(names) != 1 or len(_WORD.findall(text)) > SHORT_REPLY:
         return None
     only = mentions[-1]
-    return None if only.label.casefold() in _COMMON else only
+    if only.label.casefold() in _COMMON or not _CLOSED.match(text, only.end):
+        return None
+    return only
 
 
 def _list_symbols(text: str, labels: Sequence[str]) -> list[str]:
@@ -284,6 +314,15 @@ def _is_denied(text: str, words: Sequence[tuple[str, int, int]], index: int) -> 
         if word in ("but", "sondern"):
             return False
     return False
+
+
+def _is_subject(text: str, words: Sequence[tuple[str, int, int]], index: int, length: int) -> bool:
+    """Return whether a label is what a sentence is about: "The weather is expected to …"."""
+    behind = index + length
+    if index == 0 or behind + 1 >= len(words) or words[index - 1][0] not in ("the", "your", "my"):
+        return False
+    verb = words[behind][0] in ("is", "are", "was", "were", "has", "have", "will")
+    return verb and not text[words[behind - 1][2] : words[behind][1]].strip()
 
 
 def _find_copied(words: Sequence[str], question: str) -> set[int]:

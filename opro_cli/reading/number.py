@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
@@ -18,7 +19,7 @@ from opro_cli.reading.numerals import (
     is_same_number,
     normalize_numbers,
 )
-from opro_cli.reading.reply_text import READ_LIMIT, is_repetition
+from opro_cli.reading.reply_text import READ_LIMIT, drop_half_word, drop_unfinished, is_repetition
 
 MAX_SENTENCE = 1000
 """Characters of a sentence that are read, from its end."""
@@ -220,6 +221,13 @@ MAX_SENTENCES = 30
 """Sentences in which a number is sought, from the end of a reply."""
 
 _LIST_ITEM = re.compile(r"^[ \t>*#-]{0,8}(\d{1,2})[.)](?=[ \t])", re.MULTILINE)
+_OPTION = re.compile(r"\(?[A-Z][.)]\s")
+_CONCLUDES = re.compile(
+    r"\W{0,4}(?:so|therefore|thus|hence|altogether|finally|in\s(?:total|all|conclusion))(?![^\W_])",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\W{0,4}(?:now|next|then|to|let|we|first|second|finally)(?![^\W_])", re.I)
+_ENDED = re.compile(r"[.!。！।][\"'”’)\]}*_`$]{0,6}\Z")
 _DIGIT = re.compile(r"\d")
 _QUANTITY = re.compile(r"\d[\d.,]{0,30}")
 _COMES_TO = re.compile(
@@ -255,6 +263,30 @@ def read_concluding_number(text: str, expected: Expected) -> Numeral | Undecided
     if prose.is_cut_off(body) or _is_stopped_short(sentences[-1], body):
         return None
     return _read_last_statement(body, sentences, expected)
+
+
+def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided | None:
+    """Return the number that a reply had given before it was cut off, or None.
+
+    That is a bare first sentence ("96 pencils.") that is no item of a list, or a conclusion that
+    is the last finished sentence; every other number may be one of unfinished working.
+    """
+    if is_repetition(text, expected.question):
+        return None
+    every = prose.split_text(text)
+    finished = [each for each in every if _ENDED.search(each)]
+    sentences = prose.split_text(drop_unfinished(text))
+    if not sentences:
+        return None
+    first = None if _LIST_ITEM.match(text) or _OPTION.match(text) else sentences[0]
+    number = read_bare_number(first.rstrip(",;:")) if first else None
+    listed = len(sentences) > 1 and read_bare_number(sentences[1])
+    if number is not None and not listed and not prose.has_conclusion(text[len(sentences[0]) :]):
+        return number
+    if finished and _CONCLUDES.match(finished[-1]) and not _GOES_ON.match(every[-1]):
+        statement = read_stated_number(finished[-1], expected)
+        return statement.number if isinstance(statement, Statement) else statement
+    return None
 
 
 def read_bare_number(sentence: str) -> Numeral | None:
@@ -323,27 +355,31 @@ _LEAD = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_Conclude = Callable[[str, Expected], Numeral | Undecided | None]
+
 _LIST_OF_NUMBERS = re.compile(r"(?:\s?(?:,|;|,?\sand|&)\s?[-+$€£]?\d[\d.]{0,20}){1,9}[\W_]{0,8}\Z")
 
 
-def read_number(text: str, question: str) -> Numeral | None:
+def read_number(text: str, question: str, *, cut: bool = False) -> Numeral | None:
     """Return the number that `text` answers `question` with, or None.
 
     It is the number after the last marker, else the one stated on its line. Without a marker see
-    `read_concluding_number`.
+    `read_concluding_number`, or `read_finished_number` where the reply ended at its limit.
     """
     expected = Expected(
         has_point_groups(text), question, find_counted_words(question[-READ_LIMIT:])
     )
+    conclude = read_finished_number if cut else read_concluding_number
+    text = drop_half_word(text) if cut else text
     return read_answer(
         text,
-        lambda mark: _read_mark(mark, expected),
-        lambda text: read_concluding_number(text, expected),
+        lambda mark: _read_mark(mark, expected, conclude),
+        lambda text: conclude(text, expected),
         lambda one, other: is_same_number(one, other) or is_same_number(other, one),
     )
 
 
-def _read_mark(mark: Mark, expected: Expected) -> Numeral | Undecided | None:
+def _read_mark(mark: Mark, expected: Expected, conclude: _Conclude) -> Numeral | Undecided | None:
     """Return the number after a marker, else the number that its line states."""
     if mark.form == "letter":
         return None
@@ -356,7 +392,7 @@ def _read_mark(mark: Mark, expected: Expected) -> Numeral | Undecided | None:
             if rate_standing(plain, numbers[0].start, numbers[0].end) is not Standing.OPERAND:
                 return numbers[0]
     if mark.form in ("label", "correction"):
-        return read_concluding_number(mark.rest, expected)
+        return conclude(mark.rest, expected)
     for sentence in prose.split_sentences(mark.line):
         if statement := read_stated_number(sentence, expected):
             return statement.number if isinstance(statement, Statement) else statement

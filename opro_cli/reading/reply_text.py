@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 READ_LIMIT = 20_000
 """Characters read from the end of a reply, so that every metric's work is bounded."""
 
 MIN_RESTATED = 12
 """Characters of the shortest question recognised in a reply; "Q?" occurs by chance."""
+
+REPEATED_WORDS = 6
+"""Words of a line that repeats the question; a shorter one may be the answer, taken from it."""
 
 SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts without spaces, as a character class: "共18支"."""
@@ -22,6 +26,20 @@ _PROGRAM = re.compile(
     r"```(?:python|py|javascript|js|typescript|ts|java|c|cpp|c\+\+|csharp|go|rust|ruby|r|sql|bash"
     r"|sh)\n[^`]*+```",
     re.IGNORECASE,
+)
+_LETTERED = re.compile(r"\([A-Z]\)|[A-Z](?![^\W_])")
+_OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
+_BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
+_LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")  # an operator stays, to be seen
+_ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
+RESTATED_WORDS = 4
+"""First words of "Q: …" that tell a restated question from another one."""
+
+_FINISHED = re.compile(r"[.!?…。！？।؟][\"'”’)\]}*_`$]{0,6}\Z")
+# "…\n3." begins an item that says nothing yet.
+_BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
+_CLAUSE_END = re.compile(
+    r"[.!?…。！？।؟,;:][\"'”’)*_`]{0,4}(?=\s)|\n|\s(?=(?:because|since|which|who)\s)"
 )
 # Base models append the next exercise, chat models the next speaker.
 _NEXT_QUESTION = re.compile(
@@ -88,13 +106,38 @@ def take_tail(reply: str) -> str:
     return text[space.end() :].strip() if space else text
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A text in which to look for the answer; `cut` says that it ended at the reply's limit."""
+
+    text: str
+    cut: bool = False
+
+
 def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
     """Return one or two texts in which to look for the answer, in this order.
 
     They lack the thoughts of a reasoning model and a literal repetition of `question`. If the
     reply has another question, the text before that comes first.
     """
-    text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
+    return tuple(part.text for part in select_parts(reply, question))
+
+
+def select_parts(
+    reply: str, question: str = "", prompt: str = "", *, cut: bool = False
+) -> tuple[Part, ...]:
+    """Return the texts of `select_answer_texts`, and which of them lack their end.
+
+    Args:
+        reply: What the scorer wrote.
+        question: That it answers.
+        prompt: All that was asked. Where it is written as "Q: … A: …", the reply's own "A:" is
+            no option, and one that begins with another "Q:" has no answer.
+        cut: The reply ended at its limit.
+    """
+    text = normalize_characters(take_tail(reply))
+    # "\n" at the end says that the last line is whole.
+    text = _drop_programs(_drop_thoughts(text)) + ("\n" if reply[-1:] == "\n" else "")
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
@@ -102,17 +145,66 @@ def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
     marked = any(map(lower.__contains__, _SPEAKER_MARKS))
     speaker = _NEXT_SPEAKER.search(text) if marked else None
     if speaker and text[: speaker.start()].strip():
-        text = text[: speaker.start()]
-    text = text.strip()
+        text, cut = text[: speaker.start()], False
+    text = _drop_frame(text.strip(), asked, prompt)
+    another = text.startswith("Q:") and not ("\n" in text and _restates(text, asked))
+    if another and "Q:" in prompt:
+        return (Part(""),)
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
         if before := text[: following.start()].strip():
-            return before, text
-    return (text,)
+            return Part(before), Part(text, cut)
+    if cut and (begun := _BEGUN_QUESTION.search(text)):
+        return (Part(text[: begun.start()].strip()),)
+    return (Part(text, cut),)
+
+
+def _drop_frame(text: str, question: str, prompt: str) -> str:
+    """Return `text` without the "A:" that answers "Q:" and is no option of `question`."""
+    frame = _ANSWER_FRAME.match(text)
+    if frame is None:
+        return text
+    rest = text[frame.end() :]
+    if rest and "Q:" not in prompt and _OPTION_A.search(question) and not _LETTERED.match(rest):
+        return text
+    return rest
+
+
+def _restates(text: str, question: str) -> bool:
+    """Return whether the first words of "Q: …" are those of `question`."""
+    words = text.removeprefix("Q:").split()[:RESTATED_WORDS]
+    return " ".join(words).casefold() in " ".join(question.split()).casefold()
+
+
+def drop_half_word(text: str, question: str = "") -> str:
+    """Return a text that was cut without its last word, unless that word is whole.
+
+    It is whole where it stands in the text before, or, with a letter, in `question`.
+    """
+    last = _LAST_WORD.search(text)
+    if last is None:
+        return text
+    word = last[0].strip(".,;:!?\"'()[]*_$€£")
+    known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
+    whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
+    return text if whole else text[: last.start()].rstrip()
+
+
+def drop_unfinished(text: str) -> str:
+    """Return a text that was cut, up to its last finished sentence, clause or line.
+
+    "It is Rome, the capit" -> "It is Rome,"; "" for a text that finishes nothing.
+    """
+    text = _BEGUN_ITEM.sub("", text)
+    if _FINISHED.search(text):
+        return text
+    ends = list(_CLAUSE_END.finditer(text))
+    return text[: ends[-1].end()].strip() if ends else ""
 
 
 def is_repetition(text: str, question: str) -> bool:
-    """Return whether `text` has several lines and is a part of `question`."""
-    return "\n" in text and text in normalize_characters(question)
+    """Return whether `text`, several lines or a sentence, is a part of `question`."""
+    long = "\n" in text or len(text.split()) >= REPEATED_WORDS
+    return long and text.rstrip(". ") in normalize_characters(question)
 
 
 def _drop_programs(text: str) -> str:

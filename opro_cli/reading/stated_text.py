@@ -22,7 +22,8 @@ SHORT = 12
 
 _COPULA = re.compile(
     r"\s(?:is|are|was|were|be|ist|war|heißt|lautet|est|était|es|fue|é|foi|è)\s"
-    r"(?:(?:called|named|known\sas|probably|likely|therefore|thus|simply|actually|then)\s)?"
+    r"(?:(?:called|named|known\sas|probably|likely|therefore|thus|simply|actually|then|typically"
+    r"|usually|generally|commonly|considered(?:\sto\sbe)?)\s){0,2}"
     r"|(?<=it)['’]s\s|(?<=that)['’]s\s|:\s|\s=\s",
     re.IGNORECASE,
 )
@@ -60,6 +61,16 @@ _LITTLE = """a an the is are was were be been it this that of in on to by and as
 _LITTLE_WORDS = frozenset(_LITTLE.split())
 
 
+_QUESTION_WORDS = frozenset(
+    word.removesuffix("s")
+    for word in f"{_LITTLE} which what who where when how does do did what's".split()
+)
+MIN_RESTATED_WORDS = 2
+"""Words with content of the shortest restatement: one may be the answer."""
+RESTATED_SHARE = 0.6
+"""Of the words with content of a sentence of the question: fewer are a part, maybe the answer."""
+
+
 def read_concluding_text(text: str, question: str) -> str | None:
     """Return the line or sentence with which a text without a marker answers, or None.
 
@@ -77,6 +88,8 @@ def read_concluding_text(text: str, question: str) -> str | None:
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
+    if first != last and not prose.has_conclusion(last) and _completes_question(first, question):
+        return first
     declines = prose.is_refusal(first) or prose.is_refusal(last)
     if prose.is_cut_off(body) or declines or last.endswith("?") or _PLAN.match(last):
         return None
@@ -87,6 +100,32 @@ def read_concluding_text(text: str, question: str) -> str | None:
         if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
             return sentence
     return None
+
+
+def restates_question(text: str, question: str) -> bool:
+    """Return whether one sentence only says again what was asked: "The season after winter."."""
+    sentences = set(prose.split_text(text))
+    given = _find_content(text)
+    if len(sentences) != 1 or len(given) < MIN_RESTATED_WORDS:
+        return False
+    asked = map(_find_content, prose.split_text(question))
+    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in asked)
+
+
+def _find_content(text: str) -> frozenset[str]:
+    words = (word[0].removesuffix("s") for word in WORD.finditer(normalize_text(text)))
+    return frozenset(words) - _QUESTION_WORDS
+
+
+def _completes_question(sentence: str, question: str) -> bool:
+    """Return whether a sentence is the question with its answer: "The season … is spring."."""
+    asked = [_find_content(each) for each in prose.split_text(question) if each.endswith("?")]
+    copula = list(_COPULA.finditer(sentence))
+    if not asked or not copula or not asked[-1]:
+        return False
+    subject = _find_content(sentence[: copula[-1].start()])
+    told = _find_content(sentence[copula[-1].end() :])
+    return subject >= asked[-1] and not told <= asked[-1] and len(told) <= SHORT
 
 
 def is_announcement(sentence: str) -> bool:
