@@ -322,13 +322,12 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
 
 def locate_models(raw: Any, folder: Path) -> None:
     """Make the paths of gguf/ models absolute."""
-    sections = [raw.get("scorer"), raw.get("optimizer")] if isinstance(raw, dict) else []
-    roles = raw.get("roles") if isinstance(raw, dict) else None
-    sections += roles.values() if isinstance(roles, dict) else []
-    for section in sections:
-        model = section.get("model") if isinstance(section, dict) else None
-        if isinstance(model, str):
-            section["model"] = locate_model(model, folder)
+    config: dict[str, Any] = raw if isinstance(raw, dict) else {}
+    roles = config.get("roles")
+    others = roles.values() if isinstance(roles, dict) else ()
+    for section in (config.get("scorer"), config.get("optimizer"), *others):
+        if isinstance(section, dict) and isinstance(section.get("model"), str):
+            section["model"] = locate_model(section["model"], folder)
 
 
 def locate_model(model: str, folder: Path) -> str:

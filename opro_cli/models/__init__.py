@@ -22,7 +22,16 @@ def _build_embedded(settings: ModelSettings) -> ChatModel:
     return EmbeddedModel(settings.model)
 
 
-MODELS: dict[str, Callable[[ModelSettings], ChatModel]] = {"embedded": _build_embedded}
+def _build_gguf(settings: ModelSettings) -> ChatModel:
+    from opro_cli.models.gguf_model import build_lone_model
+
+    return build_lone_model(settings)
+
+
+MODELS: dict[str, Callable[[ModelSettings], ChatModel]] = {
+    "embedded": _build_embedded,
+    "gguf": _build_gguf,
+}
 """Backends of their own, by the prefix of a model's name."""
 
 

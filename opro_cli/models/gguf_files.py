@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
-from opro_cli.datasets.hub import is_hub_reachable
+from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, ModelSettings, is_gguf
 from opro_cli.errors import UsageError, reason_of
 from opro_cli.models.gguf_header import FaultyFileError, Header, read_header
 
@@ -78,7 +76,7 @@ def fetch_file(name: str) -> Path:
         return found
     offer = find_offer(name)
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     sys.stderr.write(f"downloading {name.removeprefix(GGUF_HUB)}: {offer}\n")
     if not sys.stderr.isatty():
@@ -95,6 +93,8 @@ def find_offer(name: str) -> Offer:
     Raises:
         UsageError: It has no such file, or cannot be reached.
     """
+    from opro_cli.datasets.hub import is_hub_reachable
+
     if not is_hub_reachable():
         raise UsageError(
             f"{name}: the hub cannot be reached, and the file is not in its cache",
@@ -169,6 +169,8 @@ def hash_files(models: Iterable[str]) -> dict[str, str]:
 
 
 def _hash_file(name: str) -> str:
+    import hashlib  # not every run has a use for it
+
     path = fetch_file(name)
     header = read_gguf(name, path)
     digest = hashlib.sha256(str(header.size).encode())
@@ -179,3 +181,24 @@ def _hash_file(name: str) -> str:
             file.seek(start)
             digest.update(file.read(SAMPLE_BYTES))
     return digest.hexdigest()
+
+
+def pin_file(model: ModelSettings) -> ModelSettings:
+    """Return a model named with the digest of its file; any other model as it is.
+
+    The answer cache keeps answers by name, and the same path may have another file tomorrow.
+    """
+    if not is_gguf(model.model):
+        return model
+    return replace(model, model=f"{model.model}@{_hash_file(model.model)[:12]}")
+
+
+def describe_files(models: Iterable[str]) -> list[str]:
+    """Return a sentence about the file of each gguf/ model, for the opening of a session."""
+    notes = []
+    for name in dict.fromkeys(filter(is_gguf, models)):
+        path = fetch_file(name)
+        header = read_gguf(name, path)
+        about = f"{format_size(header.size)}, mostly {header.main_format}"
+        notes.append(f"{name}: {path.name} ({about}) is loaded at the first call")
+    return notes

@@ -189,7 +189,9 @@ def _read_tensors(reader: _Reader, count: int) -> tuple[Counter[str], int]:
     for _ in range(count):
         name, dimensions = reader.text(LONGEST_NAME), reader.number("I")
         if dimensions > MOST_DIMENSIONS:
-            raise FaultyFileError(f"has a damaged header: {dimensions:,} dimensions of {name!r:.40}")
+            raise FaultyFileError(
+                f"has a damaged header: {dimensions:,} dimensions of {name!r:.40}"
+            )
         elements = prod(reader.number("Q") for _ in range(dimensions))
         kind, offset = reader.number("I"), reader.number("Q")
         # A format that came after this table: its size is unknown, and llama.cpp may know it.

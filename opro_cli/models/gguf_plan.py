@@ -11,7 +11,14 @@ from typing import Any
 
 from opro_cli.core.settings.models import BUNDLED_GGUF, GgufSettings, ModelSettings, is_gguf
 from opro_cli.errors import OproError, UsageError
-from opro_cli.models.gguf_files import Offer, fetch_file, find_file, find_offer, format_size, read_gguf
+from opro_cli.models.gguf_files import (
+    Offer,
+    fetch_file,
+    find_file,
+    find_offer,
+    format_size,
+    read_gguf,
+)
 from opro_cli.models.gguf_header import Header
 from opro_cli.processes import count_cores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opro_cli.core.run.selection import select_for_dev
@@ -52,6 +53,7 @@ class Progress:
         session_calls: Calls answered in this session.
         stopping: A clean stop was asked for.
         out: Endpoints that get no calls now, and why, in the words of others.
+        loading: Tells which model is being loaded, "" for none.
     """
 
     started: float = 0.0
@@ -61,6 +63,7 @@ class Progress:
     session_calls: int = 0
     stopping: bool = False
     out: dict[str, str] = field(default_factory=dict)
+    loading: Callable[[], str] = str
 
 
 def estimate_calls(state: RunState) -> int:
