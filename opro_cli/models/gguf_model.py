@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.models import GgufSettings, ModelSettings, is_gguf
@@ -11,7 +12,7 @@ from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.errors import ModelError
 from opro_cli.models.gguf_files import fetch_file, read_gguf
 from opro_cli.models.gguf_plan import ServerPlan, count_needed_tokens, plan_server
-from opro_cli.models.gguf_process import ModelServer, OwnServer
+from opro_cli.models.gguf_process import ModelServer, OwnServer, SharedServer
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
 from opro_cli.ports import Strategy
 from opro_cli.reports.costs import StartValues, measure_longest_prompts
@@ -167,6 +168,27 @@ def connect_models(
             if key not in servers:
                 servers[key] = make_server(plans[key])
             built[role] = GgufModel(model.model, servers[key], model.timeout)
+    return built
+
+
+def connect_shared(
+    settings: Settings, told: Mapping[Role, Mapping[str, Any]]
+) -> dict[Role, GgufModel]:
+    """Return models at servers that another process has.
+
+    Args:
+        settings: Of the run.
+        told: By role, the fields of the server's plan and its `address`.
+    """
+    servers: dict[str, SharedServer] = {}
+    built: dict[Role, GgufModel] = {}
+    for role, fields in told.items():
+        plan = dict(fields)
+        address = plan.pop("address")
+        if address not in servers:
+            servers[address] = SharedServer(ServerPlan(**plan), address)
+        model = settings.models[role]
+        built[role] = GgufModel(model.model, servers[address], model.timeout)
     return built
 
 

@@ -16,11 +16,11 @@ from opro_cli.models.gguf_files import (
     fetch_file,
     find_file,
     find_offer,
-    format_size,
     read_gguf,
 )
 from opro_cli.models.gguf_header import Header
 from opro_cli.processes import count_cores
+from opro_cli.reports.formats import format_size
 
 EXTRA = "pip install 'opro-cli[gguf]'   (llama.cpp's server, 34 MB)"
 MOST_SLOTS = 16

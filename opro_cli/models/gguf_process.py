@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from opro_cli.errors import ModelError
-from opro_cli.models.gguf_files import format_size
 from opro_cli.models.gguf_plan import ServerPlan
 from opro_cli.processes import get_pipes, read_tail, start_module
+from opro_cli.reports.formats import format_size
 
 MODULE = "opro_cli.models.gguf_server"
 MOST_DEATHS = 3
@@ -28,6 +28,13 @@ NOTICE_S = 2.0
 _REASON = re.compile(r"error loading model|out of memory|failed to allocate", re.IGNORECASE)
 _STAMP = re.compile(r"^[\d.]+ [A-Z] +")
 LONGEST_WORDS = 200
+SOUND_S = 60.0
+"""Seconds that a server lives after which a death is no longer in a row with the one before."""
+# Seconds that a cell waits for its sweep to start a server anew, and between two looks.
+PATIENCE_S, POLL_S = 300.0, 0.5
+# ggml's threads wait for each other by spinning: with two threads on two cores that others use as
+# well, a call took nine times as long.
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 
 
 class ModelServer(Protocol):
@@ -63,10 +70,12 @@ class OwnServer:
         keeps_port: Start it anew where it was before: others were told that address.
     """
 
-    def __init__(self, plan: ServerPlan, module: str = MODULE, *, keeps_port: bool = False) -> None:
+    def __init__(
+        self, plan: ServerPlan, module: str | None = None, *, keeps_port: bool = False
+    ) -> None:
         self.plan = plan
         self.room = asyncio.Semaphore(plan.slots)
-        self._module = module
+        self._module = module or MODULE
         self._keeps_port = keeps_port
         self._port = 0
         self._deaths = 0
@@ -140,7 +149,7 @@ class OwnServer:
         """Start the process, and return its address once it answers."""
         self._loading_since = time.monotonic()
         try:
-            process = await start_module(self._module)
+            process = await start_module(self._module, ENVIRONMENT)
             self._process = process
             stdin, stdout, _ = get_pipes(process)
             self._ended = asyncio.create_task(self._watch(process))
@@ -166,10 +175,11 @@ class OwnServer:
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Wait for the end of the process, and be ready to start another one."""
+        started = time.monotonic()
         _, _, stderr = get_pipes(process)
         tail = (await read_tail(stderr)).decode("utf-8", "replace")
         code = await process.wait()
-        self._deaths += 1
+        self._deaths = 1 if time.monotonic() - started > SOUND_S else self._deaths + 1
         self._last_words = _describe_end(code, tail)
         self._process = self._address = self._ended = None
 
@@ -202,13 +212,21 @@ class SharedServer:
         self.plan = plan
         self.room = asyncio.Semaphore(plan.slots)
         self._address = address
+        self._doubted = False
 
     async def open(self) -> str:
-        """Return the address of the server."""
+        """Return the address of the server; wait for one that is being started anew."""
+        until = time.monotonic() + PATIENCE_S
+        while self._doubted and time.monotonic() < until:
+            if await _is_ready(self._address):
+                self._doubted = False
+            else:
+                await asyncio.sleep(POLL_S)
         return self._address
 
     async def explain(self, error: ModelError) -> ModelError:
-        """Return the failure of a call as it is."""
+        """Return the failure of a call as it is; where the server may have died, look next time."""
+        self._doubted = error.transient and error.status in (None, 503)
         return error
 
     def note_answer(self) -> None:
@@ -216,6 +234,19 @@ class SharedServer:
 
     async def close(self) -> None:
         """Do nothing: it is not ours."""
+
+
+async def _is_ready(address: str) -> bool:
+    """Whether a server answers at an address, and has loaded its model."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        status = await reader.readline()
+        writer.close()
+    except OSError:
+        return False
+    return b" 200 " in status
 
 
 def _describe_end(code: int, tail: str) -> str:
