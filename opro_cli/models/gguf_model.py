@@ -57,11 +57,12 @@ class GgufModel:
             ModelError: Transient where the server died, until it has died too often in a row.
         """
         async with self._server.room:
-            client = await self._connect(await self._server.open())
+            address = await self._server.open()
+            client = await self._connect(address)
             try:
                 answer = await client.reply(request)
             except ModelError as error:
-                failure = await self._server.explain(error)
+                failure = await self._server.explain(error, address)
                 failure.maybe_billed = False  # it is free
                 raise failure from None
             self._server.note_answer()

@@ -51,8 +51,8 @@ class ModelServer(Protocol):
     async def open(self) -> str:
         """Return the address of the server, which answers; raises ModelError."""
 
-    async def explain(self, error: ModelError) -> ModelError:
-        """Return the failure of a call, or that of the server which is behind it."""
+    async def explain(self, error: ModelError, address: str) -> ModelError:
+        """Return the failure of a call to an address, or that of the server behind it."""
 
     def note_answer(self) -> None:
         """Take note that it answered."""
@@ -82,9 +82,16 @@ class OwnServer:
         self._closed = False
         self._loading_since: float | None = None
         self._last_words = ""
+        self._serving = ""
+        """The address of the process that runs now, once it answers."""
         self._process: asyncio.subprocess.Process | None = None
         self._address: asyncio.Task[str] | None = None
         self._ended: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now."""
+        return self._process.pid if self._process else None
 
     @property
     def loading(self) -> str:
@@ -112,13 +119,13 @@ class OwnServer:
         # One caller that is cancelled must not take the server from the others.
         return await asyncio.shield(self._address)
 
-    async def explain(self, error: ModelError) -> ModelError:
-        """Return the failure of a call; where the process has died, its death."""
-        ended = self._ended
-        if not error.transient or error.status is not None or ended is None:
+    async def explain(self, error: ModelError, address: str) -> ModelError:
+        """Return the failure of a call to an address; where that process has died, its death."""
+        if not error.transient or error.status is not None:
             return error
-        await asyncio.wait([ended], timeout=NOTICE_S)
-        return self._build_death_error() if ended.done() else error
+        if self._ended is not None and self._serving == address:
+            await asyncio.wait([self._ended], timeout=NOTICE_S)
+        return error if self._serving == address else self._build_death_error()
 
     def note_answer(self) -> None:
         """Take note that it answered: deaths are no longer in a row."""
@@ -160,7 +167,8 @@ class OwnServer:
                 if "address" in message:
                     if self._keeps_port:
                         self._port = int(message["address"].rpartition(":")[2])
-                    return str(message["address"])
+                    self._serving = str(message["address"])
+                    return self._serving
                 if "error" in message:
                     await self.wait_for_death()
                     raise self._build_refusal(message["error"])
@@ -181,6 +189,7 @@ class OwnServer:
         code = await process.wait()
         self._deaths = 1 if time.monotonic() - started > SOUND_S else self._deaths + 1
         self._last_words = _describe_end(code, tail)
+        self._serving = ""
         self._process = self._address = self._ended = None
 
     def _build_refusal(self, words: str) -> ModelError:
@@ -224,7 +233,7 @@ class SharedServer:
                 await asyncio.sleep(POLL_S)
         return self._address
 
-    async def explain(self, error: ModelError) -> ModelError:
+    async def explain(self, error: ModelError, address: str) -> ModelError:  # noqa: ARG002
         """Return the failure of a call as it is; where the server may have died, look next time."""
         self._doubted = error.transient and error.status in (None, 503)
         return error
