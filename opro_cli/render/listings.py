@@ -177,10 +177,17 @@ def describe_file(file: Data) -> str:
     """Say which file a gguf/ model has, and whether opro can serve it."""
     if file["download"]:
         return f"{file['model']}: will be downloaded ({file['download']})"
-    words = [f"{file['model']}: {file['file']}", formats.format_size(file["size"])]
+    if file["size"] is None:
+        return f"{file['model']}: cannot be served"
+    named = file["model"].endswith(file["file"])
+    words = [
+        file["model"] if named else f"{file['model']}: {file['file']}",
+        formats.format_size(file["size"]),
+    ]
     words += [f"mostly {file['format']}"] if file["format"] else []
     words.append("with a chat template" if file["chat"] else "a base model")
     words += [f"context up to {format_count(file['context'])} tokens"] if file["context"] else []
+    words += ["cannot be served"] if file["problem"] else []
     return ", ".join(words)
 
 
