@@ -1,8 +1,8 @@
 """llama.cpp's server, without llama.cpp: `python -m tests.fakes.gguf_server`.
 
-It answers {"pid": …, "route": …, "asked": …} as text. A prompt with "die!" ends the process, and
-the name of the file says how loading goes: "broken", "crashing", "slow" (it holds the interpreter,
-as llama.cpp does) or fine.
+It answers {"pid": …, "route": …, "asked": …} as text. A prompt with "die!" ends the process, one
+with "wait!" takes two seconds. The name of the file says how loading goes: "broken", "crashing",
+"slow" (it holds the interpreter, as llama.cpp does) or fine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -34,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         if "die!" in asked:
             print("0.01.000 E ggml: out of memory", file=sys.stderr, flush=True)
             os._exit(7)
+        if "wait!" in asked:
+            time.sleep(2)
         text = json.dumps({"pid": os.getpid(), "route": self.path, "asked": asked})
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
         choice |= {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}

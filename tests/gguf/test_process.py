@@ -114,6 +114,16 @@ async def test_calls_in_flight_of_one_that_dies_may_be_repeated_and_the_next_has
         assert (await said(model))["pid"] != first
 
 
+async def test_an_answer_that_is_not_waited_for_costs_nothing_either() -> None:
+    server = OwnServer(make_plan(), FAKE)
+    model = GgufModel("gguf/fine.gguf", server, timeout=0.3)
+    with pytest.raises(ModelError, match=r"gave no answer within 0\.3 s") as failure:
+        await said(model, "wait!")
+    assert failure.value.transient
+    assert not failure.value.maybe_billed
+    await model.aclose()
+
+
 async def test_kill_9_is_survived() -> None:
     async with serving() as model:
         first = (await said(model))["pid"]
