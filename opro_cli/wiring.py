@@ -257,11 +257,6 @@ class Parts:
     replies: dict[tuple[str, Split, int], str]
     """Train replies that the run keeps for its strategy, and the evaluator shows."""
 
-    def describe_loading(self) -> str:
-        """Say which model is being loaded, "" for none."""
-        models = (model for each in self.models.values() for model in each)
-        return next(filter(None, (getattr(model, "loading", "") for model in models)), "")
-
     @property
     def cache_trouble(self) -> str:
         """Why answers are not looked up or kept, "" when they are."""

@@ -30,6 +30,7 @@ from opro_cli.errors import (
 )
 from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.runner import Ending, Runner
+from opro_cli.models import describe_loading
 from opro_cli.models.gguf_files import describe_files, hash_files
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.problem import read_problem
@@ -137,7 +138,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             replies=parts.replies,
             preflight=preflight,
         )
-        runner.activity.loading = parts.describe_loading
+        runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble
         notes = describe_files(model.model for model in settings.models.values())
         notes += [trouble] if trouble else []

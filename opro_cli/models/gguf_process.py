@@ -23,8 +23,9 @@ from opro_cli.reports.formats import format_size
 MODULE = "opro_cli.models.gguf_server"
 MOST_DEATHS = 3
 """Deaths in a row, without an answer between them, after which the server is not started again."""
-NOTICE_S = 2.0
-"""Seconds after a broken connection within which the end of the process is noticed."""
+NOTICE_S, DYING_S = 2.0, 30.0
+"""Seconds within which the end of a process is noticed after a call failed; and of one to which
+nobody can connect any more."""
 _REASON = re.compile(r"error loading model|out of memory|failed to allocate", re.IGNORECASE)
 _STAMP = re.compile(r"^[\d.]+ [A-Z] +")
 LONGEST_WORDS = 200
@@ -123,8 +124,11 @@ class OwnServer:
         """Return the failure of a call to an address; where that process has died, its death."""
         if not error.transient or error.status is not None:
             return error
-        if self._ended is not None and self._serving == address:
-            await asyncio.wait([self._ended], timeout=NOTICE_S)
+        ended = self._ended
+        if ended is not None and self._serving == address:
+            await asyncio.wait([ended], timeout=NOTICE_S)
+            if not ended.done() and not await _is_there(address):
+                await asyncio.wait([ended], timeout=DYING_S)
         return error if self._serving == address else self._build_death_error()
 
     def note_answer(self) -> None:
@@ -245,11 +249,29 @@ class SharedServer:
         """Do nothing: it is not ours."""
 
 
+async def _is_there(address: str) -> bool:
+    """Whether anybody listens at an address, if only too busily to answer."""
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_connection(*_split_address(address))
+        writer.close()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _split_address(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    return host, int(port)
+
+
 async def _is_ready(address: str) -> bool:
     """Whether a server answers at an address, and has loaded its model."""
-    host, _, port = address.rpartition("/")[2].rpartition(":")
+    host, port = _split_address(address)
     try:
-        reader, writer = await asyncio.open_connection(host, int(port))
+        reader, writer = await asyncio.open_connection(host, port)
         writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         status = await reader.readline()
         writer.close()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opro_cli.models import gguf_plan, gguf_process
+from opro_cli.core.run.progress import Progress
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.models import describe_loading, gguf_plan, gguf_process
+from opro_cli.render.frame import _draw_notice
 from tests.cli.conftest import Opro, only_run
 from tests.gguf.made import LLAMA, write_gguf
 
@@ -141,3 +146,15 @@ def test_a_file_that_llama_cpp_refuses_ends_the_run_and_says_why(opro: Opro, fol
     refused = opro("optimize", "home.yaml", "--plain")
     assert refused.code == 1
     assert "error loading model: missing tensor" in refused.err
+
+
+def test_the_view_tells_what_is_loaded() -> None:
+    class Loading:
+        name = "gguf/m.gguf"
+        loading = "loading m.gguf (4.4 GB): 3 s"
+
+    models: Any = {"scorer": [object()], "optimizer": [Loading()]}
+    activity = Progress(loading=partial(describe_loading, models))
+    state = RunState.at_start(SearchSettings(), {"train": (), "dev": (), "test": ()})
+    assert "loading m.gguf (4.4 GB): 3 s" in str(_draw_notice(state, activity, 0.0, 80))
+    assert str(_draw_notice(state, Progress(), 0.0, 80)) == ""
