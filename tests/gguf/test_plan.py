@@ -13,7 +13,6 @@ from opro_cli.errors import UsageError
 from opro_cli.models import gguf_plan
 from opro_cli.models.gguf_header import Header
 from opro_cli.models.gguf_plan import (
-    MOST_SLOTS,
     Memory,
     count_needed_tokens,
     inspect_files,
@@ -68,8 +67,10 @@ def test_the_config_has_the_last_word() -> None:
     assert (made.context, made.threads, made.gpu_layers) == (8_192, 3, 99)
 
 
-def test_cpus_have_a_use_for_some_slots_only() -> None:
-    assert plan(concurrency=500).slots == MOST_SLOTS
+def test_cpus_have_a_use_for_some_slots_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert plan(concurrency=500).slots == 12
+    monkeypatch.setattr(gguf_plan, "count_cores", lambda: 1)
+    assert plan(concurrency=500).slots == 4
     assert plan(concurrency=500, gpu_layers=99).slots == 64
 
 

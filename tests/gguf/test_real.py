@@ -107,8 +107,11 @@ async def test_a_kill_of_the_child_is_survived(model: GgufModel) -> None:
     await model.reply(ask("hello"))
     first = server_of(model).pid
     assert first is not None
-    calls = [asyncio.create_task(model.reply(ask(f"Tell me of {n} birds.", 200))) for n in range(2)]
-    await asyncio.sleep(0.5)
+    calls = [
+        asyncio.create_task(model.reply(ask(f"Tell me a long story of {n} birds.", 1000)))
+        for n in range(2)
+    ]
+    await asyncio.sleep(0.3)
     os.kill(first, signal.SIGKILL)
     for failure in await asyncio.gather(*calls, return_exceptions=True):
         assert isinstance(failure, ModelError)
