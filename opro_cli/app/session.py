@@ -32,6 +32,8 @@ from opro_cli.errors import (
 from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.first_answers import FIRST_ANSWERS
 from opro_cli.loop.runner import Ending, Runner
+from opro_cli.models import describe_loading
+from opro_cli.models.gguf_files import describe_files, hash_files
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.problem import read_problem
 from opro_cli.reports.recorded import RecordedRun
@@ -143,8 +145,11 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),
         )
+        runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble
-        header = build_header(folder, settings, run, [trouble] if trouble else [])
+        notes = describe_files(model.model for model in settings.models.values())
+        notes += [trouble] if trouble else []
+        header = build_header(folder, settings, run, notes)
         outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
         uncached = "" if trouble else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
@@ -335,8 +340,9 @@ def list_part_folders(identity: Mapping[str, Any]) -> tuple[Path, ...]:
 
 
 def hash_weights_of(settings: Settings) -> dict[str, str]:
-    """Return the hashes of the embedded weights that scorer and optimizer use, by model."""
-    return hash_weights((settings.scorer.model, settings.optimizer.model))
+    """Return the hashes of the weights that the models use, as far as they are computed here."""
+    names = [model.model for model in settings.models.values()]
+    return {**hash_weights((settings.scorer.model, settings.optimizer.model)), **hash_files(names)}
 
 
 _HANGUP: int | None = getattr(signal, "SIGHUP", None)  # not on Windows

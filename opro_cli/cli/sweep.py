@@ -64,11 +64,15 @@ def sweep(
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
         return
+    if engine == "ray":
+        session.refuse_far_cells(cells)
     with session.hold(planned, say) as limits:
         at_work = make_engine(engine, address, processes)
         try:
             observer = make_sweep_observer(plain=plain)
-            work = session.work_on(cells, planned.folder, table, at_work, observer, limits)
+            work = session.work_on(
+                cells, planned.folder, table, at_work, observer, limits, note=say
+            )
             ceiling = asyncio.run(work)
         finally:
             at_work.close()

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
 from opro_cli.core.settings.read import (
     NameResolver,
     find_halves,
@@ -301,6 +302,7 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
     listed = search.get("candidates") if isinstance(search, dict) else None
     if isinstance(search, dict) and isinstance(listed, str) and listed.startswith("file:"):
         search["candidates"] = read_candidates(_locate(Path(listed[5:]), folder))
+    locate_models(raw, folder)
     task = raw.get("task") if isinstance(raw, dict) else None
     if not isinstance(task, dict):
         return
@@ -316,6 +318,24 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
             continue
         if not value.startswith(HUB):
             data[split] = str(_locate(Path(value), folder))
+
+
+def locate_models(raw: Any, folder: Path) -> None:
+    """Make the paths of gguf/ models absolute."""
+    config: dict[str, Any] = raw if isinstance(raw, dict) else {}
+    roles = config.get("roles")
+    others = roles.values() if isinstance(roles, dict) else ()
+    for section in (config.get("scorer"), config.get("optimizer"), *others):
+        if isinstance(section, dict) and isinstance(section.get("model"), str):
+            section["model"] = locate_model(section["model"], folder)
+
+
+def locate_model(model: str, folder: Path) -> str:
+    """Return the name of a model; that of a gguf/ file with its path made absolute."""
+    if not is_gguf(model) or model.startswith(GGUF_HUB) or model == BUNDLED_GGUF:
+        return model
+    path = model.removeprefix("gguf/")
+    return f"gguf/{_locate(Path(path), folder)}" if path.strip() else model
 
 
 def _locate(path: Path, folder: Path) -> Path:

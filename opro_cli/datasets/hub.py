@@ -69,7 +69,7 @@ def load_split(name: HubName, source: str) -> Iterable[Any]:
             f"{source}: the folder {name.repository} here hides the dataset of that name",
             "run from another folder, or name the files in it",
         )
-    reachable = _is_hub_reachable()
+    reachable = is_hub_reachable()
     # Here, because importing it takes a second that local files must not pay.
     import datasets
     import httpx
@@ -97,7 +97,7 @@ def load_split(name: HubName, source: str) -> Iterable[Any]:
         datasets.config.HF_HUB_OFFLINE = offline
 
 
-def _is_hub_reachable() -> bool:
+def is_hub_reachable() -> bool:
     """Ask the hub one short question: the library would retry a dead network for 23 seconds."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:
         return False

@@ -33,6 +33,13 @@ def hash_weights(models: Iterable[str]) -> dict[str, str]:
 
 def check_weights(name: str, recorded: Mapping[str, str], present: Mapping[str, str]) -> None:
     """Raise RunFolderError when the run of this name began with other weights, or unknown ones."""
+    for model in present:
+        if model.startswith("gguf/") and recorded.get(model) != present[model]:
+            raise RunFolderError(
+                f"{name} was begun with another file than {model} has now: its scores would be "
+                "those of two models",
+                "restore the file, or start a new run with `opro optimize`",
+            )
     if recorded != present:
         raise RunFolderError(
             f"{name} was begun with other weights of the embedded models than this version of opro "

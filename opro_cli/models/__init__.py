@@ -5,7 +5,7 @@ Their modules are imported only when used, because numpy and HTTP clients are sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from opro_cli.core.settings.settings import ModelSettings
@@ -22,8 +22,23 @@ def _build_embedded(settings: ModelSettings) -> ChatModel:
     return EmbeddedModel(settings.model)
 
 
-MODELS: dict[str, Callable[[ModelSettings], ChatModel]] = {"embedded": _build_embedded}
+def _build_gguf(settings: ModelSettings) -> ChatModel:
+    from opro_cli.models.gguf_model import build_lone_model
+
+    return build_lone_model(settings)
+
+
+MODELS: dict[str, Callable[[ModelSettings], ChatModel]] = {
+    "embedded": _build_embedded,
+    "gguf": _build_gguf,
+}
 """Backends of their own, by the prefix of a model's name."""
+
+
+def describe_loading(models: Mapping[str, Sequence[ChatModel]]) -> str:
+    """Say which model of a run is being loaded, "" for none."""
+    loading = (getattr(model, "loading", "") for each in models.values() for model in each)
+    return next(filter(None, loading), "")
 
 
 def build_model(

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 from opro_cli.core.run.progress import Role
-from opro_cli.core.settings.models import is_computed_here
+from opro_cli.core.settings.models import is_computed_here, is_gguf
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.errors import ModelError
 from opro_cli.models.providers import (
@@ -244,7 +244,7 @@ def find_price(settings: ModelSettings) -> PriceSettings | None:
     if settings.price is not None:
         return settings.price
     here = (is_on_this_machine(model.model, model.api_base) for model in settings.deployments)
-    if is_computed_here(settings.model) or all(here):
+    if is_computed_here(settings.model) or is_gguf(settings.model) or all(here):
         return _FREE
     row = _find_row(settings.model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
@@ -261,7 +261,7 @@ class CallPrices:
     """
 
     def __init__(self, name: str, api_base: str | None) -> None:
-        self._is_free = is_on_this_machine(name, api_base)
+        self._is_free = is_gguf(name) or is_on_this_machine(name, api_base)
         self._row = {} if self._is_free else find_listing(name)
         # OpenAI charges more on the hosts that keep data in a region, eu.api.openai.com.
         region, _, host = parse_host(find_base(name, api_base) or "").partition(".")

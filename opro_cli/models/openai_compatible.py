@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from opro_cli.models.http import HttpPost
 
 ROUTE = "/chat/completions"
+TEXT_ROUTE = "/completions"
+"""Of models that continue a text, and know no chat."""
 # other routes, other parameters or other prices than those of a chat about text
 NO_PLAIN_CHAT = re.compile(r"^responses/|audio|realtime|search|instruct$")
 LITELLM_ONLY = ("USE_LITELLM_PROXY", "SSL_VERIFY")  # variables that mean something to litellm alone
@@ -70,12 +72,22 @@ class OpenAICompatibleModel:
         name: As the config and litellm name it, "openai/gpt-4o-mini", "ollama_chat/mistral".
         api_base: None for the address in the environment or the usual one. Ollama's is its root.
         timeout: Seconds for the whole of one call, from request to last byte, see `Deadline`.
+        joined: Send the texts of a chat joined by blank lines, to be continued: the model has no
+            chat template.
     """
 
-    def __init__(self, name: str, api_base: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        api_base: str | None = None,
+        timeout: float = 60.0,
+        *,
+        joined: bool = False,
+    ) -> None:
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
+        self._joined = joined
         self._model = strip_provider(name)
         is_reasoning = get_provider(name) == "openai" and REASONING.search(self._model)
         self._limit_key = "max_completion_tokens" if is_reasoning else "max_tokens"
@@ -129,7 +141,8 @@ class OpenAICompatibleModel:
             )
         from opro_cli.models.http import HttpPost
 
-        return HttpPost(build_url(self._name, base), build_headers(self._name, self._api_base))
+        url = build_url(self._name, base, TEXT_ROUTE if self._joined else ROUTE)
+        return HttpPost(url, build_headers(self._name, self._api_base))
 
     def _build_body(self, request: ChatRequest) -> bytes:
         from msgspec.json import encode  # here, since not every run has a model over HTTP
@@ -148,6 +161,9 @@ class OpenAICompatibleModel:
             body["stop"] = request.stop
         if request.fresh and self._is_llama_cpp:  # others refuse what they do not know
             body["cache_prompt"] = False
+        if self._joined:
+            del body["messages"]
+            body["prompt"] = replace_unsendable("\n\n".join(m.content for m in request.messages))
         try:
             return encode(body)
         except UnicodeEncodeError:  # half a character, which the json module escapes
@@ -228,7 +244,9 @@ def read_choice(choice: dict[str, Any]) -> Choice:
     Raises:
         TypeError, KeyError, AttributeError: When it is not in OpenAI's format.
     """
-    text, finish_reason = read_text(choice["message"]), choice.get("finish_reason")
+    is_text = "text" in choice and "message" not in choice  # continued, not a chat's
+    message = {"content": choice["text"]} if is_text else choice["message"]
+    text, finish_reason = read_text(message), choice.get("finish_reason")
     reason = finish_reason if isinstance(finish_reason, str) else "unknown"
     return Choice(replace_unsendable(text), reason)
 

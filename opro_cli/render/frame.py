@@ -106,6 +106,8 @@ def _draw_notice(state: RunState, activity: Progress, now: float, width: int) ->
         notice = state.ended.detail
     elif activity.stopping:
         style, notice = "bold yellow", format_stopping(activity)
+    elif loading := activity.loading():
+        notice = loading
     elif activity.waiting and (seconds := math.ceil(activity.waiting_until - now)) > 0:
         notice = f"waiting {format_duration(seconds)}: {activity.waiting}"
     elif activity.note and not activity.out:

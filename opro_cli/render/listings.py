@@ -142,6 +142,7 @@ def print_forecast(facts: Data, console: Console) -> None:
         *([] if problem else [("scorer", facts["models"]["scorer"])]),
         ("optimizer", facts["models"]["optimizer"]),
         *(("server", describe_server(server)) for server in facts["servers"]),
+        *(("file", describe_file(file)) for file in facts["files"]),
         *([("problem", problem)] if problem else [("answers", facts["answer"])]),
         *([] if problem else [("questions", sizes)]),
         ("calls", f"at most {calls} in {steps} steps"),
@@ -172,6 +173,24 @@ def describe_server(server: Data) -> str:
         words.append(f"serves {server['serves']}")
     words += [f"context {format_count(server['context'])} tokens"] if server["context"] else []
     words += [f"{server['at_once']} requests at once"] if server["at_once"] else []
+    return ", ".join(words)
+
+
+def describe_file(file: Data) -> str:
+    """Say which file a gguf/ model has, and whether opro can serve it."""
+    if file["download"]:
+        return f"{file['model']}: will be downloaded ({file['download']})"
+    if file["size"] is None:
+        return f"{file['model']}: cannot be served"
+    named = file["model"].endswith(file["file"])
+    words = [
+        file["model"] if named else f"{file['model']}: {file['file']}",
+        formats.format_size(file["size"]),
+    ]
+    words += [f"mostly {file['format']}"] if file["format"] else []
+    words.append("with a chat template" if file["chat"] else "a base model")
+    words += [f"context up to {format_count(file['context'])} tokens"] if file["context"] else []
+    words += ["cannot be served"] if file["problem"] else []
     return ", ".join(words)
 
 

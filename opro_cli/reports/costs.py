@@ -158,7 +158,8 @@ def measure_longest_prompts(
     """Estimate the tokens of the longest prompt of each model.
 
     That is the longest question under the longest instruction, with a first reply where there are
-    two rounds, and a meta-prompt full of such instructions.
+    two rounds, and a meta-prompt full of such instructions. An evaluation has no train questions,
+    and asks no optimizer.
     """
     state = _build_state(settings, examples, start)
     known = max(map(len, settings.search.initial_instructions))
@@ -166,9 +167,12 @@ def measure_longest_prompts(
     bytes_a_token, _ = KINDS["expected"]
     longest = max(_list_question_sizes(settings, examples, length))
     reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    asked = round(longest / bytes_a_token) + reply
+    if not examples["train"]:
+        return {"scorer": asked}
     meta_prompt = _measure_meta_prompt(settings, examples, strategy, state, length)
     return {
-        "scorer": round(longest / bytes_a_token) + reply,
+        "scorer": asked,
         "optimizer": round(meta_prompt / bytes_a_token),
     }
 

@@ -281,3 +281,8 @@ def describe_disagreement(p_value: float, low: float, high: float) -> str:
         f"the interval {contains} 0 although p {below} below {LEVEL:g}: so close to the edge "
         "the two methods can differ, and p decides"
     )
+
+
+def format_size(size: int) -> str:
+    """Return bytes as people write them, "4.4 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +43,7 @@ class Job:
         settings: As plain data.
         away: Whether the folder is a copy of a run that was made and checked where the sweep is.
         part_folder: Where parts from outside opro are looked for first.
+        servers: Those of its gguf/ models, by role; the sweep has started them.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Job:
     settings: Mapping[str, Any]
     away: bool = False
     part_folder: str = ""
+    servers: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Shard(NamedTuple):

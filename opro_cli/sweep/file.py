@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import YamlFile, read_plain_config, read_yaml
+from opro_cli.config.file import YamlFile, locate_models, read_plain_config, read_yaml
 from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
@@ -79,7 +79,9 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
             name: _find_value(file, folder, (*cell.where, name), each, known)
             for name, each in cell.values.items()
         }
-        result = read_settings(build_config(base, Cell(cell.name, own)), names)
+        config = build_config(base, Cell(cell.name, own))
+        locate_models(config, folder)
+        result = read_settings(config, names)
         amiss = list(result.problems)
         if result.settings is not None:
             amiss += find_misplaced_models(result.settings)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from opro_cli import wiring
 from opro_cli.app.session import stop_signals_to
 from opro_cli.core.settings.differences import convert_to_plain
+from opro_cli.core.settings.settings import Settings
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.errors import Interrupted
 from opro_cli.store.run_folder import read_result
@@ -28,6 +29,9 @@ from opro_cli.sweep.cells import (
 from opro_cli.sweep.file import Sweep, SweepCell, load_sweep
 from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.limits import Limits
+from opro_cli.sweep.served import refuse_far_cells, serve_models
+
+__all__ = ["hold", "plan_sweep", "refuse_far_cells", "work_on"]
 
 
 class SweepObserver(Protocol):
@@ -121,8 +125,12 @@ async def work_on(
     engine: SweepEngine,
     observer: SweepObserver,
     limits: Limits,
+    *,
+    note: Callable[[str], object] = str,
 ) -> str:
     """Work on all cells that are not finished, within limits that they share.
+
+    `note` gets sentences for people about models that are loaded here.
 
     Returns:
         The ceiling of the sweep's budget that ended the session, "" for none.
@@ -139,12 +147,14 @@ async def work_on(
 
     stop = partial(_stop, table, engine, observer)
     limits.on_broken = stop
-    with stop_signals_to(_from_any_thread(stop)):
-        observer.begin(table)
-        try:
-            await engine.run(_list_jobs(cells, folder, table), limits, report)
-        finally:
-            observer.end()
+    left = [cell for cell in cells if table.rows[cell.name].status != "finished"]
+    async with serve_models(left, note) as describe:
+        with stop_signals_to(_from_any_thread(stop)):
+            observer.begin(table)
+            try:
+                await engine.run(_list_jobs(left, folder, describe), limits, report)
+            finally:
+                observer.end()
     for row in table.list_rows("elsewhere"):
         row.recall(read_result(folder / row.name))
     if limits.broken is not None:
@@ -154,16 +164,18 @@ async def work_on(
     return limits.over
 
 
-def _list_jobs(cells: Sequence[SweepCell], folder: Path, table: SweepTable) -> list[Job]:
+def _list_jobs(
+    cells: Sequence[SweepCell], folder: Path, describe: Callable[[Settings], dict[str, Any]]
+) -> list[Job]:
     return [
         Job(
             cell.name,
             str(folder / cell.name),
             convert_to_plain(cell.settings),
             part_folder=cell.part_folder,
+            servers=describe(cell.settings),
         )
         for cell in cells
-        if table.rows[cell.name].status != "finished"
     ]
 
 

@@ -77,7 +77,7 @@ def test_what_the_library_raises(
         assert "trust_remote_code" not in kwargs
         raise raised
 
-    monkeypatch.setattr(hub, "_is_hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "is_hub_reachable", lambda: True)
     monkeypatch.setattr("datasets.load_dataset", failing)
     with pytest.raises(DataError) as error:
         list(read_rows("hub:some/rows#x"))
@@ -90,7 +90,7 @@ def test_rows_are_counted_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (path, name, kwargs) == ("a/b", "c", {"split": "train", "revision": "d"})
         return [{"answer": 2}]
 
-    monkeypatch.setattr(hub, "_is_hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "is_hub_reachable", lambda: True)
     monkeypatch.setattr("datasets.load_dataset", loaded)
     assert [*read_rows("hub:a/b:c@d#train")] == [Row(1, {"answer": 2})]
 

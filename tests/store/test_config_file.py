@@ -137,6 +137,7 @@ def test_all_shipped_configs_are_fine() -> None:
     assert [c.stem for c in configs] == [
         "bbh-openai",
         *EMBEDDED,
+        "gsm8k-mistral-7b-gguf",
         "gsm8k-mistral-7b-llama-cpp",
         "gsm8k-mistral-7b-lm-studio",
         "gsm8k-mistral-7b-mixed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opro_cli.core.run.selection import select_for_dev
@@ -53,6 +54,7 @@ class Progress:
         stopping: A clean stop was asked for.
         out: Endpoints that get no calls now, and why, in the words of others.
         note: What the first answers of the run are like, for people; "" for nothing.
+        loading: Tells which model is being loaded, "" for none.
     """
 
     started: float = 0.0
@@ -63,6 +65,7 @@ class Progress:
     stopping: bool = False
     out: dict[str, str] = field(default_factory=dict)
     note: str = ""
+    loading: Callable[[], str] = str
 
 
 def estimate_calls(state: RunState) -> int:

@@ -26,6 +26,8 @@ OPERATIONAL: tuple[str, ...] = (
             "tokens_per_minute",
             "cache",
             "endpoints",
+            "gguf.context",
+            "gguf.threads",
         )
     ),
     *(f"budget.{key}" for key in ("usd", "calls", "tokens", "minutes")),
@@ -41,6 +43,10 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         endpoints = model.pop("endpoints")
         if endpoints is not None:  # else the record is as before there were any
             model["endpoints"] = list(endpoints)
+    for model in (plain["scorer"], plain["optimizer"], *plain["roles"].values()):
+        served = {key: value for key, value in (model.pop("gguf") or {}).items() if value}
+        if served:  # no section is the same as one of defaults
+            model["gguf"] = served
     plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
     if settings.search.candidates is not None:
         plain["search"]["candidates"] = list(settings.search.candidates)

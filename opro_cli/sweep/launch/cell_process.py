@@ -37,6 +37,7 @@ from opro_cli.reports.result import serialize_scale, serialize_spend
 from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch import channel
 from opro_cli.sweep.launch.channel import Ended, FromCell, Refused
+from opro_cli.sweep.served import connect
 
 EVERY = 0.5
 """Seconds between two reports of progress."""
@@ -173,7 +174,8 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
     """Work on a job to its end; return the last message of the cell."""
     try:
         folder, settings = find_run_at_hand(job) if job.away else prepare_run(job)
-        outcome = work_on(folder, settings, [progress], shared=shared)
+        served = connect(settings, job.servers)
+        outcome = work_on(folder, settings, [progress], shared=shared, supplied=served)
     except Interrupted:
         return Ended("interrupted")
     except RunBusyError:
