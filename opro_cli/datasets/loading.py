@@ -14,7 +14,7 @@ from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Field, Template, parse_template
 from opro_cli.datasets import read_rows
-from opro_cli.datasets.formats import BadRow, Row
+from opro_cli.datasets.formats import BadRow, ClassNumber, Row
 from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
@@ -50,17 +50,23 @@ class RowReader:
     target: Template
     shape: RowShape
     metric: Metric
+    named: bool = False
+    """Whether the gold answer of a class number is the class's name."""
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row; raises ValueError that names the field and its fault."""
         fields = self.shape.reshape(row.fields)
         text = _render(self.input, fields, "input")
-        raw = _render(self.target, fields, "target")
+        raw = _render(self.target, _name_classes(fields) if self.named else fields, "target")
         try:
             target = self.metric.target(raw)
         except ValueError as error:
             raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
         return Example(text, target, source)
+
+
+def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
+    return {k: v.name if isinstance(v, ClassNumber) else v for k, v in fields.items()}
 
 
 def _render(template: Template, fields: Mapping[str, object], setting: str) -> str:
@@ -212,7 +218,10 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     data = task.data
     files = _list_sources(data)
     labels = _label_sources(files)
-    reader = _build_reader(data, metric)
+    # Who maps the numbers to names of their own means the numbers.
+    mapped = any(raw != label for raw, label in task.labels or ())
+    named = task.answer in LABELLED and not mapped
+    reader = _build_reader(data, metric, named=named)
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -277,14 +286,14 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
     return names if len({*names.values()}) == len(names) else dict(sources)
 
 
-def _build_reader(data: DataSettings, metric: Metric) -> RowReader:
+def _build_reader(data: DataSettings, metric: Metric, *, named: bool) -> RowReader:
     templates: dict[str, Template] = {}
     for name, setting in (("input", data.input), ("target", data.target)):
         try:
             templates[name] = parse_template(setting)
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
-    return RowReader(**templates, shape=ROW_SHAPES[data.rows], metric=metric)
+    return RowReader(**templates, shape=ROW_SHAPES[data.rows], metric=metric, named=named)
 
 
 def _refuse_problems(

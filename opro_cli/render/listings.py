@@ -145,6 +145,7 @@ def print_forecast(facts: Data, console: Console) -> None:
         *(("file", describe_file(file)) for file in facts["files"]),
         *([("problem", problem)] if problem else [("answers", facts["answer"])]),
         *([] if problem else [("questions", sizes)]),
+        *([] if problem else [("gold answers", describe_golds(facts["gold_answers"]))]),
         ("calls", f"at most {calls} in {steps} steps"),
         ("time", describe_time(facts["time"])),
         *(("note", note) for note in facts["notes"]),
@@ -157,6 +158,17 @@ def print_forecast(facts: Data, console: Console) -> None:
         gold = printable(facts["gold_answer"], _MOST_CELLS)
         print_lines(console, "", [f"  gold answer: {gold}"])
     _print_prompt(console, "first meta-prompt for the optimizer", facts["meta_prompt"])
+
+
+def describe_golds(golds: Data) -> str:
+    """Say how the gold answers are spread: "billing 25 %, login 25 %"."""
+    shares = [
+        f"{each['answer']} {formats.format_percent(each['rows'] / golds['rows'])}"
+        for each in golds["commonest"]
+    ]
+    if golds["distinct"] <= len(shares):
+        return ", ".join(shares)
+    return f"{format_count(golds['distinct'])} different ones, the commonest {shares[0]}"
 
 
 def describe_server(server: Data) -> str:

@@ -7,11 +7,11 @@ answer. That is a baseline, and no gain over it is a gain.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind
+from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind, normalize_label
 from opro_cli.core.run.candidates import SHARE, Answers, Candidate, Outcome
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
@@ -24,6 +24,8 @@ NEARLY_ALL = 0.9
 """The share of answers from which one answer is given "to nearly everything"."""
 MOST_IN_MATRIX = 12
 """Labels of a confusion matrix at most: more is no table that anybody reads."""
+MOST_GOLDS = 20
+"""Gold answers that `opro check` lists."""
 _SHOWN = 40
 """Characters of a label in a sentence."""
 
@@ -205,3 +207,66 @@ def _describe_rival(best: Candidate, closed: ClosedSet) -> str:
 def quote(label: str) -> str:
     """Return a label in quotes, cut where it is long."""
     return f"'{label}'" if len(label) <= _SHOWN else f"'{label[: _SHOWN - 1]}…'"
+
+
+@dataclass(frozen=True, slots=True)
+class GoldAnswers:
+    """The gold answers of a task's rows.
+
+    Attributes:
+        counts: How often each occurs, the commonest first.
+        notes: What is odd about them.
+    """
+
+    counts: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `opro check --json` has as `gold_answers`."""
+        first = list(self.counts.items())[:MOST_GOLDS]
+        return {
+            "rows": sum(self.counts.values()),
+            "distinct": len(self.counts),
+            "commonest": [{"answer": gold, "rows": count} for gold, count in first],
+        }
+
+
+def describe_golds(
+    counts: Mapping[str, int], labels: Sequence[str], instructions: Sequence[str], texts: str
+) -> GoldAnswers:
+    """Return the gold answers with notes for people.
+
+    Args:
+        counts: How often each gold answer occurs.
+        labels: The closed set of `answer: label` and `labels`, else empty.
+        instructions: Those that the search starts with.
+        texts: The first question as the scorer gets it: it may name the labels too.
+    """
+    notes = []
+    if len(counts) == 1:
+        notes.append(
+            f"every gold answer is {_shorten(next(iter(counts)))}: a prompt that makes the model "
+            "always say it is always right"
+        )
+    if labels and all(label.lstrip("-").isdecimal() for label in labels):
+        notes.append(
+            f"the labels are bare numbers ({_list_some(labels)}), and no model knows what they "
+            "mean; name them with task.labels: {0: …, 1: …}"
+        )
+    elif labels:
+        given = normalize_label("\n".join((*instructions, texts)))
+        unnamed = [each for each in labels if normalize_label(each) not in given]
+        if unnamed:
+            notes.append(
+                f"no prompt names {_list_some(unnamed)}: a model that is not told the labels has "
+                "to guess them; name them in search.initial_instructions or in the question"
+            )
+    return GoldAnswers(counts, tuple(notes))
+
+
+def _list_some(labels: Sequence[str]) -> str:
+    return ", ".join(map(_shorten, labels[:8])) + (", …" if len(labels) > 8 else "")
+
+
+def _shorten(label: str) -> str:
+    return label if len(label) <= _SHOWN else f"{label[: _SHOWN - 1]}…"

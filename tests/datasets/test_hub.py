@@ -6,8 +6,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NoReturn
 
+import datasets
 import pytest
 
+from opro_cli import wiring
 from opro_cli.datasets import hub, read_rows
 from opro_cli.datasets.formats import Row
 from opro_cli.datasets.hub import HubName, parse_hub_name
@@ -100,3 +102,46 @@ def test_rows_are_counted_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_presets_exist_on_the_hub(name: str) -> None:
     first = next(read_rows(expand_preset(name)["data"]["train"]))
     assert isinstance(first, Row)
+
+
+TICKETS = {"text": ["a", "b", "c"], "label": [0, 1, 0]}
+
+
+@pytest.fixture
+def classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real dataset of the library, with a column of class numbers."""
+    features = datasets.Features(
+        text=datasets.Value("string"), label=datasets.ClassLabel(names=["billing", "login"])
+    )
+    made = datasets.Dataset.from_dict(TICKETS, features=features)
+    monkeypatch.setattr(hub, "load_split", lambda name, source: made)
+
+
+@pytest.mark.usefixtures("classes")
+@pytest.mark.parametrize(
+    ("extra", "golds"),
+    [
+        ({"answer": "label"}, {"billing", "login"}),
+        ({"answer": "label", "labels": ["billing", "login"]}, {"billing", "login"}),
+        ({"answer": "label", "labels": {"0": "money", "1": "access"}}, {"money", "access"}),
+        ({"answer": "exact"}, {"0", "1"}),  # as runs that began before had it
+    ],
+)
+def test_class_names_are_the_labels(extra: dict[str, Any], golds: set[str]) -> None:
+    settings = wiring.parse_settings(
+        {
+            "task": {
+                "data": {
+                    "train": "hub:o/n#train",
+                    "input": "text",
+                    "target": "label",
+                    "split": {"train": 1, "dev": 1, "test": 1},
+                },
+                **extra,
+            },
+            "scorer": {"model": "openai/x"},
+            "optimizer": {"model": "openai/x"},
+        }
+    )
+    assert settings is not None
+    assert set(wiring.load_data(settings).golds) == golds

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.manual import DOCS
-from tests.metrics.agreement import by_kind, labelled_cases, table
+from tests.metrics.agreement import (
+    RECORDED,
+    by_kind,
+    labelled_cases,
+    recorded_cases,
+    recorded_table,
+    table,
+)
 
 
 def test_the_manual_has_the_figures() -> None:
     page = (DOCS / "answers.md").read_text("utf-8")
     assert table(by_kind(labelled_cases())) in page
+    recorded = recorded_cases()
+    for unseen in (False, True):
+        assert recorded_table([case for case in recorded if case.unseen is unseen]) in page
+
+
+def test_the_labels_of_recordings_are_those_of_two_readers_or_a_third() -> None:
+    labels = [json.loads(line) for line in (RECORDED / "labels.jsonl").read_text().splitlines()]
+    assert len({label["id"] for label in labels}) == 600
+    for label in labels:
+        agreed = label["first"] == label["second"]
+        assert ("third" in label) is not agreed
+        assert label["verdict"] == (label["first"] if agreed else label["third"])
+    assert sum(label["first"] == label["second"] for label in labels) == 585

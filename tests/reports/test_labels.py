@@ -15,7 +15,7 @@ from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.render.html.page import render_report
 from opro_cli.render.labels import print_confusion
 from opro_cli.render.tables import Page
-from opro_cli.reports.labels import answer_always, find_majority
+from opro_cli.reports.labels import answer_always, describe_golds, find_majority
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from tests.core.runs import answered, new_state
@@ -260,3 +260,34 @@ def test_the_page_has_the_bar_and_the_matrix() -> None:
     assert "What was taken for what" in page
     assert ">7 ✓<" in page
     assert "10 of the winner&#x27;s 10 readable answers on test are" in page
+
+
+def test_labels_that_no_prompt_names_are_noted() -> None:
+    found = describe_golds(
+        {"billing": 3, "log in": 1}, ["billing", "log in"], ["Is it Billing?"], ""
+    )
+    assert found.notes[0].startswith("no prompt names log in: ")
+    named = describe_golds(
+        {"billing": 3, "log in": 1}, ["billing", "log in"], ["billing, log_in"], ""
+    )
+    assert named.notes == ()
+
+
+def test_labels_in_the_question_are_named_too() -> None:
+    assert describe_golds({"a": 1, "b": 1}, ["a", "b"], ["Choose."], "one of a, b").notes == ()
+
+
+def test_bare_numbers_and_a_constant_are_noted() -> None:
+    (note,) = describe_golds({"0": 5, "1": 4}, ["0", "1"], ["0 or 1?"], "").notes
+    assert "bare numbers (0, 1)" in note
+    assert "task.labels" in note
+    (note,) = describe_golds({"yes": 9}, [], ["?"], "").notes
+    assert "every gold answer is yes" in note
+
+
+def test_the_distribution_of_golds_lists_the_commonest() -> None:
+    counts = {str(n): 1 for n in range(30)}
+    shown = describe_golds(counts, [], [], "").to_json()
+    assert shown["rows"] == 30
+    assert shown["distinct"] == 30
+    assert len(shown["commonest"]) == 20

@@ -147,6 +147,7 @@ def test_all_shipped_configs_are_fine() -> None:
         "linear-regression",
         "own-data",
         "quickstart",
+        "smollm2-sentiment",
         "traveling-salesman",
     ]
     for config in configs:
