@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from opro_cli.api import evaluate as evaluate
     from opro_cli.api import load_run as load_run
     from opro_cli.api import optimize as optimize
-    from opro_cli.core.run.candidates import Scale as Scale
     from opro_cli.core.run.view import Ask as Ask
     from opro_cli.core.run.view import Draft as Draft
     from opro_cli.core.run.view import End as End
     from opro_cli.core.run.view import Failure as Failure
     from opro_cli.core.run.view import SearchView as SearchView
+    from opro_cli.core.scale import Scale as Scale
     from opro_cli.core.task.example import ChatReply as ChatReply
     from opro_cli.core.task.example import ChatRequest as ChatRequest
     from opro_cli.core.task.example import Evaluation as Evaluation

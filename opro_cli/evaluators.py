@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.progress import Role
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import Evaluation, Example, Grade, Split
 from opro_cli.core.task.prompt import (
     GOLD,

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 from opro_cli.core.draws import Random
-from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import (
     ChatReply,
     ChatRequest,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.config.file import expand_search_preset, load_config
-from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.progress import Role
+from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (

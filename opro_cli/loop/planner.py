@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.race import Race
-from opro_cli.core.run.candidates import SHARE, Candidate, Estimate
+from opro_cli.core.run.candidates import Candidate, Estimate
 from opro_cli.core.run.selection import (
     Memo,
     find_baseline,
@@ -17,6 +17,7 @@ from opro_cli.core.run.selection import (
     select_for_dev,
 )
 from opro_cli.core.run.state import RunState, is_again
+from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
 
 

@@ -17,7 +17,6 @@ from opro_cli.calls.endpoints import WorkerPool
 from opro_cli.calls.metered import Calls, Halted
 from opro_cli.core.labels import list_train_labels
 from opro_cli.core.racing.race import BLOCK
-from opro_cli.core.run.candidates import SHARE
 from opro_cli.core.run.events import (
     Answered,
     Event,
@@ -29,6 +28,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
+from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split

@@ -14,10 +14,11 @@ from opro_cli.calls.budget import read_clock
 from opro_cli.calls.endpoints import is_congested
 from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.candidates import SHARE, Candidate
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Answered, Feedback, FirstReply, Refused
 from opro_cli.core.run.progress import Role
 from opro_cli.core.run.state import is_again
+from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import (
     CUT,
     ChatReply,

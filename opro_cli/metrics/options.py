@@ -7,9 +7,8 @@ import re
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text
 from opro_cli.reading.boolean import FAMILY_OF, read_truth
-from opro_cli.reading.choice import read_letter
+from opro_cli.reading.choice import contradicts, read_letter
 from opro_cli.reading.final_answer import find_final_answer_in
-from opro_cli.reading.labels import read_other_answer
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
 from opro_cli.reading.reply_text import select_parts
 
@@ -68,15 +67,15 @@ class ChoiceMetric:
         """
         options = find_options(example.input)
         gold = _find_gold_letter(example.target, options)
-        parts = select_parts(reply, example.input, prompt, cut=cut)
-        for part in parts:
+        for part in select_parts(reply, example.input, prompt, cut=cut):
             if gold is None and is_same_text(find_final_answer_in(part.text).text, example.target):
                 return Grade(collapse_spaces(example.target), 1.0)
             letter = read_letter(part.text, example.input, options, cut=part.cut)
+            if letter is not None and contradicts(part.text, letter, options):
+                return UNREADABLE
             if letter is not None:
                 return Grade(f"({letter})", float(letter == gold))
-        other = next(filter(None, map(read_other_answer, parts)), None) if options else None
-        return Grade(collapse_spaces(other), 0.0) if other else UNREADABLE
+        return UNREADABLE
 
 
 def _find_gold_letter(target: str, options: dict[str, str]) -> str | None:

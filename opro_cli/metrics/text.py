@@ -87,7 +87,7 @@ def _read_answer(text: str, example: Example) -> str | None:
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
     if answer != target and (
         restates_question(answer if final.marks and isinstance(answer, str) else text, question)
-        or (isinstance(answer, str) and answer.endswith(":"))
+        or (isinstance(answer, str) and (answer.endswith(":") or answer == "A."))
     ):
         return None
     if answer is None and not final.marks and not is_repetition(text, question):

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from opro_cli.core.run.candidates import Scale
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings import schema
 from opro_cli.core.settings.read import PROBLEM
 from opro_cli.core.settings.settings import SearchSettings, Settings, TaskSettings

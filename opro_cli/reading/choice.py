@@ -39,6 +39,8 @@ _DISAPPROVAL = re.compile(
     r"(?<![^\W_])(?:no|not|incorrect|wrong|false|but|neither)(?![^\W_])|n['’]t(?![^\W_])|[✗✘❌]",
     re.IGNORECASE,
 )
+_LETTERED = re.compile(r"(?<![^\W_])\(?(?P<letter>[A-Z])\)[ \t]*(?P<text>[^\n]{0,200})")
+_SEVERAL = re.compile(r"\W*[A-Z](?:[\s,()*]+[A-Z](?![^\W_]))+\W*")
 MIN_PREFIX = 3
 """Characters of the shortest option recognised as the subject of a sentence."""
 Letter = str | Undecided | None
@@ -62,11 +64,21 @@ def read_letter(
     )
 
 
+def contradicts(text: str, letter: str, options: dict[str, str]) -> bool:
+    """Return whether `text` last gives `letter` with the text of another option: "(B) jay"."""
+    given = [each for each in _LETTERED.finditer(text) if each["letter"] == letter]
+    if not given:
+        return False
+    return find_letter_by_text(given[-1]["text"], options, whole=True) not in (None, letter)
+
+
 def _read_mark(mark: Mark, options: dict[str, str], conclude: Callable[[str], Letter]) -> Letter:
     """Return the option beside one marker."""
     if mark.form == "correction":
         return conclude(mark.rest)
     line = prose.drop_denied(mark.line)
+    if _SEVERAL.fullmatch(line):
+        return UNDECIDED
     letter = (
         _read_whole_line(line, options)
         or _pick_only(find_leading_letters(line, eager=True), options)
@@ -105,6 +117,10 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
             or find_letter_by_text(first, options, whole=True)
             or _read_prefix(first, options)
         )
+    listed = [find_leading_letters(line, eager=False) for line in lines]
+    several = len(set(options) & set().union(*listed)) > 2
+    if several and all(listed) and not _find_approved(lines, options):
+        return UNDECIDED
     letter = _read_whole_line(lines[-1], options)
     letter = letter or _pick_only(_find_last_choice(last, options), options)
     if letter is None and not prose.has_conclusion(body[len(lines[0]) :]):
@@ -133,7 +149,7 @@ def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:
     found = [
         letter
         for letter, option in options.items()
-        if len(option) >= MIN_PREFIX and re.match(rf"{re.escape(option.casefold())}\s+is\s", plain)
+        if len(option) >= MIN_PREFIX and plain.startswith(f"{option.casefold()} is the ")
     ]
     return found[0] if len(found) == 1 else None
 

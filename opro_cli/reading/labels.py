@@ -55,7 +55,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
-    r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
+    r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(<]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
     re.IGNORECASE,
 )
 _COMMON = frozenset(
@@ -67,7 +67,7 @@ _COMMON = frozenset(
 """Words that are everywhere in prose: as labels they count only where an answer stands."""
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
-SHORT_REPLY = 40
+SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
 OTHER_ANSWER = 4
 """Words of an answer that is no label of the set; more are prose."""

@@ -227,6 +227,8 @@ _CONCLUDES = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\W{0,4}(?:now|next|then|to|let|we|first|second|finally)(?![^\W_])", re.I)
+_ANSWER_LINE = re.compile(r"^A:[ \t]*(\S[^\n]*)$", re.MULTILINE)
+_BECAUSE = re.compile(r",?\s+because(?![^\W_])", re.IGNORECASE)
 _ENDED = re.compile(r"[.!。！।][\"'”’)\]}*_`$]{0,6}\Z")
 _DIGIT = re.compile(r"\d")
 _QUANTITY = re.compile(r"\d[\d.,]{0,30}")
@@ -278,12 +280,19 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
     sentences = prose.split_text(drop_unfinished(text))
     if not sentences:
         return None
+    framed = [read_bare_number(each[1]) for each in _ANSWER_LINE.finditer(text)]
+    if framed and all(each and framed[0] and is_same_number(each, framed[0]) for each in framed):
+        return framed[0]
     first = None if _LIST_ITEM.match(text) or _OPTION.match(text) else sentences[0]
-    number = read_bare_number(first.rstrip(",;:")) if first else None
+    number = read_bare_number(_BECAUSE.split(first)[0].rstrip(",;:")) if first else None
     listed = len(sentences) > 1 and read_bare_number(sentences[1])
     if number is not None and not listed and not prose.has_conclusion(text[len(sentences[0]) :]):
         return number
-    if finished and _CONCLUDES.match(finished[-1]) and not _GOES_ON.match(every[-1]):
+    if not finished or _GOES_ON.match(every[-1]):
+        return None
+    if _CONCLUDES.match(finished[-1]) or (
+        finished[-1] == every[-1] and prose.has_conclusion(finished[-1])
+    ):
         statement = read_stated_number(finished[-1], expected)
         return statement.number if isinstance(statement, Statement) else statement
     return None

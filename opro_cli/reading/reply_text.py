@@ -29,6 +29,8 @@ _PROGRAM = re.compile(
 )
 _LETTERED = re.compile(r"\([A-Z]\)|[A-Z](?![^\W_])")
 _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
+# "Rome\nWhat is the capital of Italy?\nA: …"
+_NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
 _LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")  # an operator stays, to be seen
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
@@ -152,7 +154,10 @@ def select_parts(
         return (Part(""),)
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
         if before := text[: following.start()].strip():
-            return Part(before), Part(text, cut)
+            framed = "Q:" in prompt and text.startswith("Q:", following.start())
+            return (Part(before),) if framed else (Part(before), Part(text, cut))
+    if exercise := _NEXT_EXERCISE.search(text):
+        return Part(text[: exercise.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
         return (Part(text[: begun.start()].strip()),)
     return (Part(text, cut),)
@@ -263,7 +268,7 @@ _PHRASES = (
         r"answer|ans|(?:correct|right|best)\s(?:option|choice|statement|letter|one)"
         r"|final\s(?:result|value|total|number|verdict|conclusion)",
         r"(?:\s(?:choice|option|letter|here|key))?(?:\s{0,2}\([^()\n]{1,60}\))?"
-        r"(?:\s(?:to|for|of|in)\s[^.:?!\n]{1,120}?)?",
+        r"(?:\s(?:to|for|of|in)\s(?!\([a-z]\)\s)[^.:?!\n]{1,120}?)?",
         r"is|was|equals|(?:would|should|must|will|has\sto|can\sonly)\sbe|becomes"
         r"|comes\s(?:out\s)?to",
     ),

@@ -32,7 +32,7 @@ _DENIED = re.compile(
 )
 # Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
-    r",?\s(?:because|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
+    r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
     r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
     re.IGNORECASE,

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from opro_cli.core.run.candidates import Scale, Score
+from opro_cli.core.run.candidates import Score
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.consoles import print_blocks, print_heading, print_lines
 from opro_cli.render.safe import MOST_CHARACTERS, printable, printable_lines

@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import progress
-from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.remaining import estimate_time_left
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import Scale
 from opro_cli.render.problem import draw_problem
 from opro_cli.render.safe import printable
 from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, Work, count_missed

@@ -21,7 +21,7 @@ from opro_cli.reports.formats import format_count, format_money
 if TYPE_CHECKING:
     from rich.console import Console  # `opro runs` and `opro show` have no time for it
 
-    from opro_cli.core.run.candidates import Scale
+    from opro_cli.core.scale import Scale
     from opro_cli.core.settings.differences import KeyOrigin
 
 Data = Mapping[str, Any]

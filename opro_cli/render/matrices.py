@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from opro_cli.core.run.candidates import Scale
+from opro_cli.core.scale import Scale
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.render.consoles import print_blocks, print_lines, print_table
 from opro_cli.render.safe import display_instruction, measure_width, printable

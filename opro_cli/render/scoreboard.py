@@ -11,9 +11,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import selection
-from opro_cli.core.run.candidates import Answers, Candidate, Scale, Score
+from opro_cli.core.run.candidates import Answers, Candidate, Score
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import Split
 from opro_cli.render.safe import display_instruction, flag_leaks, printable, wrap_printable
 from opro_cli.reports.formats import are_shares, format_bounds, format_mean

@@ -19,7 +19,7 @@ from opro_cli.reports.formats import (
 )
 
 if TYPE_CHECKING:
-    from opro_cli.core.run.candidates import Scale
+    from opro_cli.core.scale import Scale
 
 Data = Mapping[str, Any]
 """A part of `result.json`."""

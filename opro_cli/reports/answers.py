@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from opro_cli.core.run.candidates import Candidate, Outcome, Scale
+from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.events import Answered, Event, FirstReply, Refused
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split, is_filtered
 from opro_cli.reports.recorded import RecordedRun
 

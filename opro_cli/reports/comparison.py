@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from opro_cli.core.run.candidates import Candidate, Scale, Score
+from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.selection import find_baseline, find_winner, get_mean
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings.differences import Change, find_changes
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA

@@ -7,11 +7,11 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from opro_cli.core.labels import list_train_labels
-from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import Role, count_endpoint_checks, estimate_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import Ask, End, RehearsedView
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split

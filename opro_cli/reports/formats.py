@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opro_cli.core.run.candidates import Scale  # too slow to import for `opro show`
+    from opro_cli.core.scale import Scale  # too slow to import for `opro show`
 
 UNKNOWN = "unknown"
 
@@ -17,7 +17,7 @@ def read_scale(result: Mapping[str, Any]) -> Scale | None:
     """Return the scale of the scores in a result or in a row of `opro runs`; None for shares."""
     if "scale" not in result:
         return None
-    from opro_cli.core.run.candidates import Scale
+    from opro_cli.core.scale import Scale
 
     return Scale(**result["scale"])
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind, normalize_label
-from opro_cli.core.run.candidates import SHARE, Answers, Candidate, Outcome
+from opro_cli.core.run.candidates import Answers, Candidate, Outcome
+from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.reports.formats import format_percent

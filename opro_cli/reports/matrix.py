@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.candidates import CACHED, Candidate, Scale, Score, make_candidate_id
+from opro_cli.core.run.candidates import CACHED, Candidate, Score, make_candidate_id
+from opro_cli.core.scale import Scale
 from opro_cli.core.stats.intervals import holm
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import format_moment

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields, replace
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from opro_cli.core.run.candidates import CACHED, SHARE, Candidate, Outcome, Scale
+from opro_cli.core.run.candidates import CACHED, Candidate, Outcome
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.paired import PairedTest, compare_scores
 from opro_cli.core.task.example import SPLITS, Split

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from opro_cli.core.labels import ClosedSet
-from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score
+from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import (
     find_baseline,
@@ -18,6 +18,7 @@ from opro_cli.core.run.selection import (
 )
 from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState, is_again
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import SPLITS
 from opro_cli.reports.labels import (
     answer_always,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from opro_cli.core.run.candidates import SHARE, Candidate, Scale
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import get_deciding_split
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.reports.formats import (
     describe_disagreement,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
-from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.events import FORMAT_VERSION
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings.differences import convert_to_plain
 from opro_cli.core.settings.schema import read_section
 from opro_cli.core.settings.settings import (

@@ -70,6 +70,8 @@ def test_another_prompt_asks_only_what_is_new(
 def test_the_scores_are_those_of_a_run_on_the_same_questions(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
+    text = (folder / "c.yaml").read_text("utf-8")
+    (folder / "c.yaml").write_text(text.replace("steps: 2", "steps: 2, test_unbeaten_start: true"))
     run = opro("optimize", "c.yaml", "--json").data
     best, start = run["best"]["instruction"], run["initial"]["instruction"]
     model.requests.clear()

@@ -86,7 +86,7 @@ def test_looking_again_imports_next_to_nothing(
     assert "opro_cli.core.run.state" in imported(*asked)
     again = imported(*asked)
     assert not again & {*HEAVY, *SLOW, "rich.console", "rich.text", "msgspec", "statistics"}
-    assert {name for name in again if name.startswith("opro_cli.core.")} <= {"opro_cli.render.safe"}
+    assert {name for name in again if name.startswith("opro_cli.core.")} <= {"opro_cli.core.scale"}
 
 
 def test_a_config_is_checked_without_what_asks_models() -> None:

@@ -13,10 +13,11 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from opro_cli.core.draws import LegacyStream
-from opro_cli.core.run.candidates import Scale, make_candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
+from opro_cli.core.scale import Scale
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.task.problem import Instance, RecordedProblem, encode_problem
 from opro_cli.core.task.prompt import PromptFormat, Solution, encode_form

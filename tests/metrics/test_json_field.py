@@ -50,7 +50,7 @@ def test_value(
         '{"answer": null}',
         '{"answer": ""}',
         '{"answer": ["Paris"]}',
-        '{"answer": {"x": 1}}',
+        '{"answer": {"x": 1, "y": 2}}',
         "{answer: Paris}",
         '["answer"]',
     ],

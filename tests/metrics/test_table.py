@@ -9,7 +9,7 @@ import pytest
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.metrics.number import NumberMetric
 
-KNOWN = "number, choice, boolean, exact, contains, regex, json, python"
+KNOWN = "number, choice, boolean, label, labels, exact, contains, regex, json, python"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_refusal(spec: str, message: str) -> None:
 
 def test_named() -> None:
     assert isinstance(create_metric("number"), NumberMetric)
-    assert set(METRICS) == {"number", "choice", "boolean", "exact", "contains", "regex", "json"}
+    assert ", ".join((*METRICS, "python")) == KNOWN
 
 
 def test_import_needs_the_standard_library_only() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import Scale
 from opro_cli.core.sweep import CellRow, SweepTable
 from opro_cli.render.frame import draw_sparkline, render_run
 from opro_cli.render.html.curves import HEIGHT, choose_axis

@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from opro_cli.app.answers import read_answers
-from opro_cli.core.run.candidates import Scale, make_candidate_id
+from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.events import Event, Refused
+from opro_cli.core.scale import Scale
 from opro_cli.errors import UsageError
 from opro_cli.render.answers import print_answers
 from opro_cli.render.tables import Page

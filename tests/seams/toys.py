@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.run.candidates import Scale
 from opro_cli.core.run.view import Ask, Draft, SearchView
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import Evaluation, Example, Message
 from opro_cli.core.task.problem import Instance, Reference
 from opro_cli.core.task.prompt import Content, Layout, Prompt, Solution

@@ -92,6 +92,7 @@ GPT = {
     "scorer.temperature": 0.0,
     "scorer.max_tokens": 1024,
     "optimizer.temperature": 1.0,
+    "search.test_unbeaten_start": False,
     "optimizer.temperature_schedule": "constant",
     "optimizer.temperature_end": None,
     "optimizer.max_tokens": 512,

@@ -31,8 +31,8 @@ def test_all_of_them_are_tried_in_one_step() -> None:
     assert state.step == 1
     assert state.search_ended == "all candidates were tried"
     assert state.spend_of("optimizer").calls == 0
-    # Dev and test decide as after any search.
-    assert any(c.answers["test"].by_question for c in state.candidates.values())
+    # Dev decides as after any search.
+    assert any(c.answers["dev"].by_question for c in state.candidates.values())
 
 
 def test_a_resume_tries_no_candidate_twice() -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from opro_cli.core.draws import LegacyStream, create_rng
-from opro_cli.core.run.candidates import SHARE, Candidate
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
 
 Someone = TypeVar("Someone")

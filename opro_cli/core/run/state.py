@@ -15,13 +15,11 @@ from opro_cli.core.run.candidates import (
     CACHED,
     LEAKS,
     REPEATED,
-    SHARE,
     Candidate,
     Estimate,
     Outcome,
     Proposals,
     ProposedText,
-    Scale,
     find_breach,
     list_texts,
 )
@@ -45,6 +43,7 @@ from opro_cli.core.run.events import (
 )
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import Bounds, RoleSpend
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered

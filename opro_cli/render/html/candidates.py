@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from opro_cli.core.run.candidates import Outcome, Scale
+from opro_cli.core.run.candidates import Outcome
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, bdi, cut_beginning, element, join, paragraphs
 from opro_cli.render.html.view import (

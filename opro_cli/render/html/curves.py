@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from opro_cli.core.run.candidates import SHARE, Scale
 from opro_cli.core.run.progress import ROLES
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.render.html.markup import Markup, bdi, element, join
 from opro_cli.render.html.view import Row, RunView, format_basis, note, place, section, table
 from opro_cli.render.scoreboard import average

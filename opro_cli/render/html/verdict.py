@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.candidates import Scale
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, bdi, clip, element, join, paragraphs
 from opro_cli.render.html.view import (

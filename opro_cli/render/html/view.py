@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from opro_cli.core.run.candidates import Candidate, Scale
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import find_baseline, find_winner
+from opro_cli.core.scale import Scale
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.render.html.markup import Markup, element, join
 from opro_cli.render.safe import display_instruction

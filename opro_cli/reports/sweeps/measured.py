@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from opro_cli.core.draws import create_rng
-from opro_cli.core.run.candidates import SHARE, Candidate
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import find_baseline, find_winner
+from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.hierarchical import (
     Estimate,
     estimate_over_seeds,

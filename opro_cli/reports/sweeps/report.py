@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.run.candidates import Candidate, Scale, Score
+from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.scale import Scale
 from opro_cli.core.stats.hierarchical import Estimate
 from opro_cli.reports.formats import (
     are_shares,

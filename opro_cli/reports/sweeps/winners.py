@@ -7,8 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from opro_cli.core.run.candidates import SHARE, Candidate, Scale, Score, make_candidate_id
+from opro_cli.core.run.candidates import Candidate, Score, make_candidate_id
 from opro_cli.core.run.selection import get_deciding_split
+from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import Split
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.recorded import RecordedRun
