@@ -32,7 +32,8 @@ _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 # "Rome\nWhat is the capital of Italy?\nA: …"
 _NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
-_LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")  # an operator stays, to be seen
+_LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
+_DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
 RESTATED_WORDS = 4
 """First words of "Q: …" that tell a restated question from another one."""
@@ -183,11 +184,15 @@ def _restates(text: str, question: str) -> bool:
 def drop_half_word(text: str, question: str = "") -> str:
     """Return a text that was cut without its last word, unless that word is whole.
 
+    A calculation that ends in an operator is dropped, too: "The answer is 60 /" gives no answer.
     It is whole where it stands in the text before, or, with a letter, in `question`.
     """
+    operated = text
+    while dangling := _DANGLING.search(operated):
+        operated = operated[: dangling.start()].rstrip()
     last = _LAST_WORD.search(text)
-    if last is None:
-        return text
+    if last is None or operated != text:
+        return operated
     word = last[0].strip(".,;:!?\"'()[]*_$€£")
     known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
