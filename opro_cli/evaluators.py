@@ -47,8 +47,8 @@ class InlineGrader:
     ) -> Grade:
         """Grade at once, as the metric does; it is told of a cut if it can be."""
         if cut and takes_cut(type(self.metric)):
-            told: Any = self.metric
-            grade: Grade = told.grade(reply, example, prompt, cut=True)
+            metric: Any = self.metric
+            grade: Grade = metric.grade(reply, example, prompt, cut=True)
             return grade
         return self.metric.grade(reply, example, prompt)
 

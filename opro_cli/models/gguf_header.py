@@ -76,7 +76,7 @@ class FaultyFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a GGUF file says about its model.
+    """The header of a GGUF file: facts about its model.
 
     Attributes:
         size: Bytes of the file.

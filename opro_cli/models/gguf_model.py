@@ -47,7 +47,7 @@ class GgufModel:
 
     @property
     def loading(self) -> str:
-        """What is shown while the model loads, "" otherwise."""
+        """Return the line shown while the model loads, "" otherwise."""
         return self._server.loading
 
     async def reply(self, request: ChatRequest) -> ChatReply:

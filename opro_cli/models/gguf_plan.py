@@ -38,7 +38,7 @@ SLOW_FORMAT = "Q4_1"
 
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """What the process that serves a file is told.
+    """The options of the process that serves a file.
 
     Attributes:
         name: The model as the config has it.
@@ -135,7 +135,7 @@ def plan_server(
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What `opro check` says of a gguf/ model.
+    """The facts of a gguf/ model, as `opro check` shows them.
 
     Attributes:
         model: As the config names it.

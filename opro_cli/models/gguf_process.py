@@ -47,7 +47,7 @@ class ModelServer(Protocol):
 
     @property
     def loading(self) -> str:
-        """What is shown while it loads, "" otherwise."""
+        """Return the line shown while it loads, "" otherwise."""
 
     async def open(self) -> str:
         """Return the address of the server, which answers; raises ModelError."""
@@ -96,7 +96,7 @@ class OwnServer:
 
     @property
     def loading(self) -> str:
-        """What is shown while it loads, "" otherwise."""
+        """Return the line shown while it loads, "" otherwise."""
         if self._loading_since is None:
             return ""
         seconds = time.monotonic() - self._loading_since

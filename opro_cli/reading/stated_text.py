@@ -124,8 +124,8 @@ def _completes_question(sentence: str, question: str) -> bool:
     if not asked or not copula or not asked[-1]:
         return False
     subject = _find_content(sentence[: copula[-1].start()])
-    told = _find_content(sentence[copula[-1].end() :])
-    return subject >= asked[-1] and not told <= asked[-1] and len(told) <= SHORT
+    predicate = _find_content(sentence[copula[-1].end() :])
+    return subject >= asked[-1] and not predicate <= asked[-1] and len(predicate) <= SHORT
 
 
 def is_announcement(sentence: str) -> bool:

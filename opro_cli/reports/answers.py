@@ -18,7 +18,7 @@ Judgement = Literal["right", "partly right", "wrong", "unreadable", "refused", "
 
 @dataclass(frozen=True, slots=True)
 class GradedAnswer:
-    """One question under one prompt, with all that was said.
+    """One question under one prompt, with all its replies.
 
     Attributes:
         question: Its index in the split.
@@ -26,7 +26,7 @@ class GradedAnswer:
         target: The gold answer.
         answer: What was read; None for an unreadable reply and a refused question.
         score: As graded; None where there is no answer.
-        replies: What the scorer said, a text a round; none for a refused question.
+        replies: The texts of the scorer, one a round; none for a refused question.
     """
 
     split: Split
@@ -41,7 +41,7 @@ class GradedAnswer:
 
 @dataclass(slots=True)
 class _Said:
-    """What the journal has about one question."""
+    """The record of one question in the journal."""
 
     replies: list[str] = field(default_factory=list)
     refused: bool = False
@@ -51,12 +51,12 @@ def list_answers(
     run: RecordedRun, candidate: Candidate, events: Iterable[Event]
 ) -> list[GradedAnswer]:
     """Return all answers of a run under one of its prompts, by split and question."""
-    said = _collect_replies(candidate, events)
+    replies = _collect_replies(candidate, events)
     answers = []
     for split in SPLITS:
         for question, outcome in sorted(candidate.answers[split].by_question.items()):
             example = run.examples[split][question]
-            known = said.get((split, question), _Said())
+            known = replies.get((split, question), _Said())
             score = None if outcome.score is None else run.state.scale.orient(outcome.score)
             answers.append(
                 GradedAnswer(
@@ -84,18 +84,18 @@ def _judge(outcome: Outcome, scale: Scale) -> Judgement:
 def _collect_replies(
     candidate: Candidate, events: Iterable[Event]
 ) -> Mapping[tuple[Split, int], _Said]:
-    said: dict[tuple[Split, int], _Said] = {}
+    replies: dict[tuple[Split, int], _Said] = {}
     for event in events:
         if not isinstance(event, FirstReply | Answered | Refused):
             continue
         if event.candidate != candidate.id:
             continue
-        known = said.setdefault((event.split, event.question), _Said())
+        known = replies.setdefault((event.split, event.question), _Said())
         if isinstance(event, Refused) or is_filtered(event.text, event.finish_reason):
             known.refused = True
         elif known.replies[-1:] != [event.text]:  # one kept ungraded comes again with its grade
             known.replies.append(event.text)
-    return said
+    return replies
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a score is worth where answers are a few labels: constant answers, and confusion.
+"""The worth of a score where answers are a few labels: constant answers, and confusion.
 
 A prompt that makes a model say one label to everything is right as often as that label is a gold
 answer. That is a baseline, and no gain over it is a gain.

@@ -1,4 +1,4 @@
-"""What a run on a problem found, beside what is known of the problem."""
+"""The finds of a run on a problem, beside what is known of the problem."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ class ProblemSuite(_NoNetwork):
             assert is_close(problem.value(each.solution, instance), each.value)
 
     def test_a_solution_is_read_as_it_is_written(self) -> None:
-        """What the meta-prompt asks for is understood, in the one form of equal solutions."""
+        """Check that a reply of the form asked for is read, in the one form of equal solutions."""
         problem, recorded = self.record()
         for solution in problem.start(recorded.instance):
             reply = f"Better:\n<solution>{solution}</solution>"

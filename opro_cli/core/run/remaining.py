@@ -1,4 +1,4 @@
-"""What is left of a run: the calls that are likely to come, and the time that they take.
+"""The rest of a run: the calls that are likely to come, and the time that they take.
 
 Everything is read off the state. A run learns from its own last steps how many proposals are new,
 how many questions a race leaves a candidate, and how many answers the cache has; until there is a

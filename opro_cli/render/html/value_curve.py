@@ -44,7 +44,7 @@ _MEASURES = {"regression": "loss", "tour": "length"}
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is drawn; all values are numbers."""
+    """The figures that are drawn; all values are numbers."""
 
     problem: RecordedProblem
     found: Sequence[Found]
@@ -57,7 +57,7 @@ class Search:
 
     @property
     def measure(self) -> str:
-        """What a value is."""
+        """The kind of a value."""
         return _MEASURES.get(self.problem.name, "value")
 
     @property

@@ -117,7 +117,7 @@ class RunView:
 
     @property
     def noun(self) -> str:
-        """What a candidate is."""
+        """The kind of a candidate."""
         return "solution" if self.is_problem else "instruction"
 
     @property

@@ -1,4 +1,4 @@
-"""What the cells of a sweep found of their problems: the paper's tables 2 and 3, and others."""
+"""The finds of a sweep's cells on their problems: the paper's tables 2 and 3, and others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run found.
+    """The find of a finished run.
 
     Attributes:
         instance: Identifies the instance of the problem.
