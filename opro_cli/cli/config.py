@@ -52,8 +52,8 @@ def init(
         str,
         typer.Option(
             help="quickstart, embedded-boolean, …-counting, …-tracking or …-dyck, own-data, "
-            "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp "
-            "or …-mixed; embedded-sweep or bbh-sweep; "
+            "bbh-openai, gsm8k-paper, gsm8k-mistral-7b-ollama, …-vllm, …-lm-studio, …-llama-cpp, "
+            "…-gguf or …-mixed, smollm2-sentiment; embedded-sweep or bbh-sweep; "
             "linear-regression, traveling-salesman, regression-sweep or tour-sweep.",
             show_default=True,
             autocompletion=complete_template,

@@ -22,6 +22,8 @@ SKIPPED = {
     ("local-models.md", "optimize mine.yaml"): "the same",
     ("providers.md", "optimize bbh.yaml"): "asks OpenAI",
     ("eval.md", "eval a.yaml b.yaml"): "asks OpenAI",
+    ("problems.md", "sweep table2.yaml"): "takes minutes: tests/sweep/test_problem_tables.py",
+    ("problems.md", "diff regression-sweep"): "reads the sweep above",
     ("sweeps.md", "sweep grid.yaml --engine ray"): "needs a cluster: tests/sweep",
 }
 """Commands, by their beginning, and why they are not run here."""
@@ -58,6 +60,9 @@ def folder(tmp_path: Path) -> Path:
     for name in ("mine", "RUN_A", "RUN_B", "RUN_C"):
         write_short_config(tmp_path / f"{name}.yaml")
         done = run(tmp_path, "optimize", f"{name}.yaml")
+        assert done.returncode == 0, done.stderr
+    for name, template in (("line", "linear-regression"), ("tour", "traveling-salesman")):
+        done = run(tmp_path, "init", f"{name}.yaml", "--template", template)
         assert done.returncode == 0, done.stderr
     for name in ("grid", "grid2"):
         sweep = {"name": name, "base": "mine.yaml", "matrix": {"search.seed": "0..1"}}

@@ -129,7 +129,8 @@ async def test_a_whole_sweep_beside_a_part_of_it_spends_one_budget_and_fails_no_
     assert [part.returncode, whole.returncode] == [3, 3], said
     assert not any("failed" in each for each in said)
     assert "seed1: left out: another process is at work on it" in said[1]
-    assert "1 at work elsewhere" in said[1]
+    # The other session ends with the budget as well, and may be gone a moment earlier.
+    assert "1 at work elsewhere" in said[1] or "5 stopped" in said[1]
     assert len(server.requests) == 80
 
 
