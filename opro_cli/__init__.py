@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "opro_cli.api": ("Run", "evaluate", "load_run", "optimize"),
-    "opro_cli.core.run.candidates": ("Scale",),
+    "opro_cli.core.scale": ("Scale",),
     "opro_cli.core.run.view": ("Ask", "Draft", "End", "Failure", "SearchView"),
     "opro_cli.core.task.problem": ("Reference",),
     "opro_cli.core.task.prompt": ("Demo", "Layout", "Prompt", "Solution"),
