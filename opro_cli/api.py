@@ -215,25 +215,34 @@ def optimize(
             plain.setdefault("search", {})["strategy"] = f"{SUPPLIED}{strategy.name}"
         if evaluator is not None:
             plain["task"]["evaluator"] = f"{SUPPLIED}{evaluator.name}"
-        settings = read_plain(plain)
-        if given.problem is not None:
-            settings = start_from_drawn(settings, given.problem)
-        settings = wiring.fill_in_new(settings, _list_folders(config))
-        evaluator = _adapt(evaluator, settings)
-        read_options(strategy, settings.search.options)  # refused before there is a run
-        supplied = wiring.Supplied(given.models, given.metric, strategy, evaluator)
-        if given.problem is None:
-            data = wiring.load_data(settings, given.metric, _list_folders(config))
-        else:
-            data = wiring.load_problem(settings.task, given.problem)
-            examples = data.examples["train"]
-            supplied = supply_problem(supplied, settings, given.problem, examples)
+        settings, data, supplied = _settle(given, plain, config, strategy, evaluator)
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     judge = supplied.evaluator
     run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=judge)
     how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
     return _work(run.folder, run.settings, supplied, **how)
+
+
+def _settle(
+    given: Given,
+    plain: dict[str, Any],
+    config: str | Path | Section | None,
+    strategy: Strategy | None,
+    evaluator: Evaluator | None,
+) -> tuple[Settings, LoadedData, wiring.Supplied]:
+    """Return the settings, the data and the parts of a new run; refuses before there is one."""
+    settings = read_plain(plain)
+    if given.problem is not None:
+        settings = start_from_drawn(settings, given.problem)
+    settings = wiring.fill_in_new(settings, _list_folders(config))
+    read_options(strategy, settings.search.options)
+    supplied = wiring.Supplied(given.models, given.metric, strategy, _adapt(evaluator, settings))
+    if given.problem is None:
+        return settings, wiring.load_data(settings, given.metric, _list_folders(config)), supplied
+    data = wiring.load_problem(settings.task, given.problem)
+    supplied = supply_problem(supplied, settings, given.problem, data.examples["train"])
+    return settings, data, supplied
 
 
 def _adapt(evaluator: Evaluator | None, settings: Settings) -> Evaluator | None:

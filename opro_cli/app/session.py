@@ -98,9 +98,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
     stopper: Stopper | None = None,
 ) -> SessionOutcome:
-    """Work on a run until it is finished or stopped; Ctrl-C once stops it cleanly.
-
-    Whatever happens, the result so far is written.
+    """Work on a run until it ends or is stopped (Ctrl-C stops it cleanly); write the result.
 
     Args:
         folder: Of the run.
@@ -110,7 +108,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         keep_going: Go on whatever the first answers are.
         cached: Look up and keep answers, where the settings have it so.
         shared: Limits that other runs are under, too.
-        journal: Of the run, where the caller has opened it; it is closed here.
+        journal: Of the run, where the caller has opened it; closed here.
         supplied: Parts in place of those that the settings name.
         stopper: Stops the session as Ctrl-C does, from another thread.
 
@@ -127,32 +125,41 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
         parts.replies.update(read_needed_replies(parts.strategy, folder))
-        runner = Runner(
+        runner = _build_runner(
+            parts,
             settings=settings,
             examples=run.examples,
             state=run.state,
-            models=parts.models,
-            evaluator=parts.evaluator,
-            strategy=parts.strategy,
             journal=journal,
             observers=observers,
-            prices=parts.prices,
-            caches=parts.caches,
             shared=shared,
-            redact=parts.redact,
-            replies=parts.replies,
             preflight=preflight,
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),
         )
-        runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble
-        notes = describe_files(model.model for model in settings.models.values())
-        notes += [trouble] if trouble else []
+        files = describe_files(model.model for model in settings.models.values())
+        notes = [*files, trouble] if trouble else files
         header = build_header(folder, settings, run, notes)
         outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
         uncached = "" if trouble else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
+
+
+def _build_runner(parts: wiring.Parts, **session: Any) -> Runner:
+    """Return a runner of `parts`; `session` is all else that Runner takes."""
+    runner = Runner(
+        models=parts.models,
+        evaluator=parts.evaluator,
+        strategy=parts.strategy,
+        prices=parts.prices,
+        caches=parts.caches,
+        redact=parts.redact,
+        replies=parts.replies,
+        **session,
+    )
+    runner.activity.loading = partial(describe_loading, parts.models)
+    return runner
 
 
 def _conduct(

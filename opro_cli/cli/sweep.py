@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -70,26 +69,26 @@ def sweep(
         at_work = make_engine(engine, address, processes)
         try:
             observer = make_sweep_observer(plain=plain)
-            work = session.work_on(
-                cells, planned.folder, table, at_work, observer, limits, note=say
-            )
+            where = planned.folder
+            work = session.work_on(cells, where, table, at_work, observer, limits, note=say)
             ceiling = asyncio.run(work)
         finally:
             at_work.close()
-            again = ["--engine", engine, "--address", address] if engine != "local" else []
-            show_table(table, format_command(file, runs_dir, shard, again), as_json=as_json)
+            again = format_command(file, runs_dir, shard, address if engine == "ray" else None)
+            show_table(table, again, as_json=as_json)
     if table.count("failed"):
         raise typer.Exit(1)
     if ceiling or table.count("stopped") or table.count("elsewhere"):
         raise typer.Exit(OVER_BUDGET)
 
 
-def format_command(file: Path, runs_dir: Path, shard: str, more: Sequence[str]) -> str:
+def format_command(file: Path, runs_dir: Path, shard: str, ray: str | None) -> str:
     """Return the command that resumes a sweep, from the present folder."""
     words = ["opro", "sweep", str(file)]
     words += ["--runs-dir", str(runs_dir)] if runs_dir != DEFAULT_RUNS_DIR else []
     words += ["--shard", shard] if shard != "1/1" else []
-    return shlex.join([*words, *more])
+    words += ["--engine", "ray", "--address", ray] if ray else []
+    return shlex.join(words)
 
 
 def show_table(table: SweepTable, again: str, *, as_json: bool) -> None:
