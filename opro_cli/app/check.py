@@ -92,7 +92,9 @@ def check(config: Path, runs_dir: Path) -> Check:
     if settings.task.problem is None:
         asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
         labels = [label for _, label in settings.task.labels or ()]
-        golds = describe_golds(data.golds, labels, settings.search.initial_instructions, asked)
+        search = settings.search
+        prompts = (*search.initial_instructions, *(search.candidates or ()))
+        golds = describe_golds(data.golds, labels, prompts, asked)
         facts["notes"] += golds.notes
         facts["gold_answers"] = golds.to_json()
     calls = facts["calls_expected"], facts["calls_at_most"]

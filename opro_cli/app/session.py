@@ -125,41 +125,31 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         sources = list_part_folders(run.identity)
         parts = wiring.assemble(settings, run.examples, sources, cached=cached, supplied=supplied)
         parts.replies.update(read_needed_replies(parts.strategy, folder))
-        runner = _build_runner(
-            parts,
+        runner = Runner(
             settings=settings,
             examples=run.examples,
             state=run.state,
+            models=parts.models,
+            evaluator=parts.evaluator,
+            strategy=parts.strategy,
             journal=journal,
             observers=observers,
+            prices=parts.prices,
+            caches=parts.caches,
             shared=shared,
+            redact=parts.redact,
+            replies=parts.replies,
             preflight=preflight,
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),
         )
+        runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble
         files = describe_files(model.model for model in settings.models.values())
-        notes = [*files, trouble] if trouble else files
-        header = build_header(folder, settings, run, notes)
+        header = build_header(folder, settings, run, [*files, trouble] if trouble else files)
         outcome = _conduct(runner, parts, folder, run, header, stopper or Stopper())
         uncached = "" if trouble else parts.cache_trouble
         return replace(outcome, stopped_by=runner.stopped_by, uncached=uncached)
-
-
-def _build_runner(parts: wiring.Parts, **session: Any) -> Runner:
-    """Return a runner of `parts`; `session` is all else that Runner takes."""
-    runner = Runner(
-        models=parts.models,
-        evaluator=parts.evaluator,
-        strategy=parts.strategy,
-        prices=parts.prices,
-        caches=parts.caches,
-        redact=parts.redact,
-        replies=parts.replies,
-        **session,
-    )
-    runner.activity.loading = partial(describe_loading, parts.models)
-    return runner
 
 
 def _conduct(

@@ -19,11 +19,16 @@ from opro_cli.reading.answer_text import (
 )
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.numerals import is_same_number, read_sole_numeral
-from opro_cli.reading.prose import is_left_open, is_void, split_lines, split_text
-from opro_cli.reading.reply_text import (
-    READ_LIMIT,
+from opro_cli.reading.prose import (
     drop_half_word,
     drop_unfinished,
+    is_left_open,
+    is_void,
+    split_lines,
+    split_text,
+)
+from opro_cli.reading.reply_text import (
+    READ_LIMIT,
     is_repetition,
     select_parts,
     take_tail,
@@ -87,7 +92,7 @@ def _read_answer(text: str, example: Example) -> str | None:
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
     if answer != target and (
         restates_question(answer if final.marks and isinstance(answer, str) else text, question)
-        or (isinstance(answer, str) and (answer.endswith(":") or answer == "A."))
+        or (isinstance(answer, str) and answer.endswith(":"))
     ):
         return None
     if answer is None and not final.marks and not is_repetition(text, question):
@@ -103,11 +108,11 @@ def _read_cut(text: str, example: Example) -> str | None:
     Its finished part is read. Without a marker, an answer that is not the target must be short:
     a sentence that begins an explanation is none.
     """
-    known = text == (text := drop_half_word(text, example.input))
-    final = find_final_answer_in(text)
-    if final.marks and text.endswith(final.marks[0].line) and known:
-        return _read_answer(text, example)
-    finished = drop_unfinished(text).rstrip(",;: ")
+    whole = drop_half_word(text, example.input)
+    marks = find_final_answer_in(whole).marks
+    if whole == text and marks and whole.rstrip().endswith(marks[0].line):
+        return _read_answer(whole, example)
+    finished = drop_unfinished(whole).rstrip(",;: ")
     answer = _read_answer(finished, example) if finished else None
     first = next(iter(split_text(finished)), "")
     if len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
@@ -226,7 +231,7 @@ class JsonFieldMetric:
         if "" in self._steps:
             raise ValueError(f"path {path!r} has an empty key")
 
-    def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
+    def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same value, 0.0 for another one."""
         value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
         if value is None:

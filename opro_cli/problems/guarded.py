@@ -42,7 +42,7 @@ class GuardedProblem(Problem):
         self.Options = self.inner.Options
         self.minimise = self.inner.minimise
         if not isinstance(self.minimise, bool):
-            raise self._expected("minimise", "True or False", self.minimise)
+            raise self._refuse("minimise", "True or False", self.minimise)
 
     def has(self, method: str) -> bool:
         """Return whether the problem has one of the methods that need not be there."""
@@ -56,7 +56,7 @@ class GuardedProblem(Problem):
         except (TypeError, ValueError, RecursionError):
             plain = None
         if not isinstance(plain, dict):
-            raise self._expected("draw", "a dict of JSON data", instance)
+            raise self._refuse("draw", "a dict of JSON data", instance)
         return plain
 
     def describe(self, instance: Instance) -> str:
@@ -68,7 +68,7 @@ class GuardedProblem(Problem):
         found = self._call("start", self.inner.start, deepcopy(instance))
         listed = isinstance(found, list | tuple) and all(isinstance(each, str) for each in found)
         if not listed or not found:
-            raise self._expected("start", "a list of texts, at least one", found)
+            raise self._refuse("start", "a list of texts, at least one", found)
         return tuple(found)
 
     def value(self, solution: str, instance: Instance) -> float:
@@ -79,7 +79,7 @@ class GuardedProblem(Problem):
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise self._expected(f"value of {solution!r:.60}", "a finite number", value)
+            raise self._refuse(f"value of {solution!r:.60}", "a finite number", value)
         return number
 
     def check(self, solution: str, instance: Instance) -> str:
@@ -95,7 +95,7 @@ class GuardedProblem(Problem):
         found = self._call("references", self.inner.references, deepcopy(instance))
         fine = isinstance(found, list | tuple) and all(map(_is_reference, found))
         if not fine:
-            raise self._expected("references", "a list of Reference(name, solution, value)", found)
+            raise self._refuse("references", "a list of Reference(name, solution, value)", found)
         return tuple(Reference(each.name, each.solution, float(each.value)) for each in found)
 
     def draw_solution(self, instance: Instance, rng: Random) -> str:
@@ -109,7 +109,7 @@ class GuardedProblem(Problem):
     def _text(self, name: str, method: Callable[..., Any], *arguments: Any) -> str:
         found = self._call(name, method, *arguments)
         if not isinstance(found, str):
-            raise self._expected(name, "a text", found)
+            raise self._refuse(name, "a text", found)
         return found
 
     def _call(self, name: str, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -121,7 +121,7 @@ class GuardedProblem(Problem):
             why = f"{type(error).__name__}: {error}"
             raise RunError(f"task.problem {self._spec} failed in {name}: {why}", PINNED) from error
 
-    def _expected(self, name: str, expected: str, found: object) -> RunError:
+    def _refuse(self, name: str, expected: str, found: object) -> RunError:
         message = f"task.problem {self._spec}: expected {expected} from {name}, found {found!r:.60}"
         return RunError(message, PINNED)
 

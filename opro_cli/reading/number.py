@@ -19,7 +19,7 @@ from opro_cli.reading.numerals import (
     is_same_number,
     normalize_numbers,
 )
-from opro_cli.reading.reply_text import READ_LIMIT, drop_half_word, drop_unfinished, is_repetition
+from opro_cli.reading.reply_text import READ_LIMIT, is_repetition
 
 MAX_SENTENCE = 1000
 """Characters of a sentence that are read, from its end."""
@@ -229,7 +229,6 @@ _CONCLUDES = re.compile(
 _GOES_ON = re.compile(r"\W{0,4}(?:now|next|then|to|let|we|first|second|finally)(?![^\W_])", re.I)
 _ANSWER_LINE = re.compile(r"^A:[ \t]*(\S[^\n]*)$", re.MULTILINE)
 _BECAUSE = re.compile(r",?\s+because(?![^\W_])", re.IGNORECASE)
-_ENDED = re.compile(r"[.!。！।][\"'”’)\]}*_`$]{0,6}\Z")
 _DIGIT = re.compile(r"\d")
 _QUANTITY = re.compile(r"\d[\d.,]{0,30}")
 _COMES_TO = re.compile(
@@ -276,8 +275,8 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
     if is_repetition(text, expected.question):
         return None
     every = prose.split_text(text)
-    finished = [each for each in every if _ENDED.search(each)]
-    sentences = prose.split_text(drop_unfinished(text))
+    finished = [each for each in every if prose.is_terminated(each)]
+    sentences = prose.split_text(prose.drop_unfinished(text))
     if not sentences:
         return None
     framed = [read_bare_number(each[1]) for each in _ANSWER_LINE.finditer(text)]
@@ -379,7 +378,7 @@ def read_number(text: str, question: str, *, cut: bool = False) -> Numeral | Non
         has_point_groups(text), question, find_counted_words(question[-READ_LIMIT:])
     )
     conclude = read_finished_number if cut else read_concluding_number
-    text = drop_half_word(text) if cut else text
+    text = prose.drop_half_word(text) if cut else text
     return read_answer(
         text,
         lambda mark: _read_mark(mark, expected, conclude),

@@ -278,10 +278,56 @@ def is_cut_off(text: str) -> bool:
 
 def is_unfinished(sentence: str, text: str) -> bool:
     """Return whether `sentence`, the last of `text`, lacks a stop that others have."""
-    if _TERMINATED.search(sentence[-20:]) or not _is_prose(sentence):
+    if is_terminated(sentence) or not _is_prose(sentence):
         return False
     return sentence[-1].isalpha() and bool(_STOP.search(text[: -len(sentence)]))
 
 
 def _is_prose(text: str) -> bool:
     return len(text.split(None, MIN_PROSE)) >= MIN_PROSE
+
+
+TAIL = 200
+"""Characters at the end of a text in which a half word or a calculation is sought."""
+_LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
+_DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
+# "…\n3." begins an item that says nothing yet.
+_BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
+_CLAUSE_END = re.compile(
+    r"[.!?…。！？।؟,;:][\"'”’)*_`]{0,4}(?=\s)|\n|\s(?=(?:because|since|which|who)\s)"
+)
+
+
+def is_terminated(sentence: str) -> bool:
+    """Return whether `sentence` ends with a stop."""
+    return bool(_TERMINATED.search(sentence[-20:]))
+
+
+def drop_half_word(text: str, question: str = "") -> str:
+    """Return a text that was cut without its last word, unless that word is whole.
+
+    It is whole behind a line's end, and where it stands in the text before or, with a letter, in
+    `question`. A calculation without a result is dropped: "The answer is 60 /" gives no answer.
+    """
+    operated = text
+    while dangling := _DANGLING.search(operated, max(0, len(operated) - TAIL)):
+        operated = operated[: dangling.start()].rstrip()
+    last = _LAST_WORD.search(text, max(0, len(text) - TAIL))
+    if last is None or operated != text:
+        return operated
+    word = last[0].strip(".,;:!?\"'()[]*_$€£")
+    known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
+    whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
+    return text if whole else text[: last.start()].rstrip()
+
+
+def drop_unfinished(text: str) -> str:
+    """Return a text that was cut, up to its last finished sentence, clause or line.
+
+    "It is Rome, the capit" -> "It is Rome,"; "" for a text that finishes nothing.
+    """
+    text = _BEGUN_ITEM.sub("", text)
+    if is_terminated(text):
+        return text
+    ends = list(_CLAUSE_END.finditer(text))
+    return text[: ends[-1].end()].strip() if ends else ""

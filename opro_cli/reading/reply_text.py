@@ -32,18 +32,10 @@ _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 # "Rome\nWhat is the capital of Italy?\nA: …"
 _NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
-_LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
-_DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
 RESTATED_WORDS = 4
 """First words of "Q: …" that tell a restated question from another one."""
 
-_FINISHED = re.compile(r"[.!?…。！？।؟][\"'”’)\]}*_`$]{0,6}\Z")
-# "…\n3." begins an item that says nothing yet.
-_BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
-_CLAUSE_END = re.compile(
-    r"[.!?…。！？।؟,;:][\"'”’)*_`]{0,4}(?=\s)|\n|\s(?=(?:because|since|which|who)\s)"
-)
 # Base models append the next exercise, chat models the next speaker.
 _NEXT_QUESTION = re.compile(
     r"""^[ \t\#*>]{0,8}
@@ -138,9 +130,7 @@ def select_parts(
             no option, and one that begins with another "Q:" has no answer.
         cut: The reply ended at its limit.
     """
-    text = normalize_characters(take_tail(reply))
-    # "\n" at the end says that the last line is whole.
-    text = _drop_programs(_drop_thoughts(text)) + ("\n" if reply[-1:] == "\n" else "")
+    text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
@@ -161,7 +151,8 @@ def select_parts(
         return Part(text[: exercise.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
         return (Part(text[: begun.start()].strip()),)
-    return (Part(text, cut),)
+    # Behind a line that ended the last word is whole.
+    return (Part(f"{text}\n" if cut and reply.endswith("\n") else text, cut),)
 
 
 def _drop_frame(text: str, question: str, prompt: str) -> str:
@@ -179,36 +170,6 @@ def _restates(text: str, question: str) -> bool:
     """Return whether the first words of "Q: …" are those of `question`."""
     words = text.removeprefix("Q:").split()[:RESTATED_WORDS]
     return " ".join(words).casefold() in " ".join(question.split()).casefold()
-
-
-def drop_half_word(text: str, question: str = "") -> str:
-    """Return a text that was cut without its last word, unless that word is whole.
-
-    A calculation that ends in an operator is dropped, too: "The answer is 60 /" gives no answer.
-    It is whole where it stands in the text before, or, with a letter, in `question`.
-    """
-    operated = text
-    while dangling := _DANGLING.search(operated):
-        operated = operated[: dangling.start()].rstrip()
-    last = _LAST_WORD.search(text)
-    if last is None or operated != text:
-        return operated
-    word = last[0].strip(".,;:!?\"'()[]*_$€£")
-    known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
-    whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
-    return text if whole else text[: last.start()].rstrip()
-
-
-def drop_unfinished(text: str) -> str:
-    """Return a text that was cut, up to its last finished sentence, clause or line.
-
-    "It is Rome, the capit" -> "It is Rome,"; "" for a text that finishes nothing.
-    """
-    text = _BEGUN_ITEM.sub("", text)
-    if _FINISHED.search(text):
-        return text
-    ends = list(_CLAUSE_END.finditer(text))
-    return text[: ends[-1].end()].strip() if ends else ""
 
 
 def is_repetition(text: str, question: str) -> bool:

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind, normalize_label
+from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind
 from opro_cli.core.run.candidates import Answers, Candidate, Outcome
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.reading.labels import find_mentions
 from opro_cli.reports.formats import format_percent
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.recorded import RecordedRun
@@ -207,7 +208,7 @@ def _describe_rival(best: Candidate, closed: ClosedSet) -> str:
 
 def quote(label: str) -> str:
     """Return a label in quotes, cut where it is long."""
-    return f"'{label}'" if len(label) <= _SHOWN else f"'{label[: _SHOWN - 1]}…'"
+    return f"'{_shorten(label)}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,15 +234,15 @@ class GoldAnswers:
 
 
 def describe_golds(
-    counts: Mapping[str, int], labels: Sequence[str], instructions: Sequence[str], texts: str
+    counts: Mapping[str, int], labels: Sequence[str], prompts: Sequence[str], asked: str
 ) -> GoldAnswers:
     """Return the gold answers with notes for people.
 
     Args:
         counts: How often each gold answer occurs.
         labels: The closed set of `answer: label` and `labels`, else empty.
-        instructions: Those that the search starts with.
-        texts: The first question as the scorer gets it: it may name the labels too.
+        prompts: Those that the search starts with, and those that it is given to race.
+        asked: The first question as the scorer gets it: it may name the labels too.
     """
     notes = []
     if len(counts) == 1:
@@ -255,8 +256,8 @@ def describe_golds(
             "mean; name them with task.labels: {0: …, 1: …}"
         )
     elif labels:
-        given = normalize_label("\n".join((*instructions, texts)))
-        unnamed = [each for each in labels if normalize_label(each) not in given]
+        named = {m.label for text in (*prompts, asked) for m in find_mentions(text, labels)}
+        unnamed = [each for each in labels if each not in named]
         if unnamed:
             notes.append(
                 f"no prompt names {_list_some(unnamed)}: a model that is not told the labels has "

@@ -100,7 +100,7 @@ def extract_numbers(reply: str) -> list[int]:
 def read_numbers(text: str) -> list[int]:
     """Return the whole numbers among the parts between commas, as Python's `int` reads them.
 
-    A part that is none is skipped, and so is one of more than 4,300 digits.
+    A part that is not a number is skipped, and so is one of more than 4,300 digits.
     """
     numbers = []
     for part in text.split(","):
@@ -235,7 +235,7 @@ def find_tour(reply: str, nodes: int) -> str:
 
 
 def _find_tour(text: str, nodes: int) -> str:
-    """Return the tour, or the numbers in a tag that are none; "" for nothing."""
+    """Return the tour, or the tagged numbers that do not form one; "" for nothing."""
     for inside in reversed(list(_list_tagged(text))):
         # A tour with a gap, "0,2,1,…", is the form of one, quoted.
         runs = [] if "…" in inside or "..." in inside else _list_runs(inside)

@@ -8,7 +8,8 @@ import pytest
 
 from opro_cli.core.task.example import Example
 from opro_cli.metrics import create_metric
-from opro_cli.reading.reply_text import Part, drop_half_word, drop_unfinished, select_parts
+from opro_cli.reading.prose import drop_half_word, drop_unfinished
+from opro_cli.reading.reply_text import Part, select_parts
 
 OPTIONS = "Which one?\n(A) 05/01\n(B) 05/02\n(C) 05/03"
 FRAME = "Q: How many?\nA:"
@@ -35,6 +36,8 @@ CUT = [
     ("choice", "(B)", "(A) 05/01 is wrong. (B)", None),
     ("exact", "Rome", "Rome\nWhat is the capital of", "Rome"),
     ("exact", "Rome", "The capital of Italy is the most", None),
+    ("exact", "Rome", "Rome", None),  # "Romeo"
+    ("exact", "Rome", "Rome\n", "Rome"),
     ("exact", "Rome", "The capital is big.\n#### Rome\n\nQ: Another", "Rome"),
 ]
 

@@ -273,6 +273,11 @@ def test_labels_that_no_prompt_names_are_noted() -> None:
     assert named.notes == ()
 
 
+def test_a_label_is_named_by_whole_words() -> None:
+    (note,) = describe_golds({"a": 1, "in": 1}, ["a", "in"], ["Name the kind."], "").notes
+    assert note.startswith("no prompt names a, in: ")
+
+
 def test_labels_in_the_question_are_named_too() -> None:
     assert describe_golds({"a": 1, "b": 1}, ["a", "b"], ["Choose."], "one of a, b").notes == ()
 

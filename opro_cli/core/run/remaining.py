@@ -181,10 +181,10 @@ def _expect_dev(state: RunState, step: _Step, new: float) -> float:
     known = sum(c.step > 0 and state.is_scored(c, "train") for c in state.candidates.values())
     others = known + new * (whole + 1) / (len(step.finished) + 1)
     initial = len(state.of_step(0))
-    places = search.finalists
+    finalists = search.finalists
     if state.step and not _is_start_beaten(state):
-        places = max(0, places - initial)
-    return due + (initial + min(places, others)) * size
+        finalists = max(0, finalists - initial)
+    return due + (initial + min(finalists, others)) * size
 
 
 def _expect_test(state: RunState) -> float:

@@ -213,7 +213,7 @@ PROBLEM = "problem"
 def _fill_problem(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config with the keys of its problem filled in, and its parameters in one section.
 
-    The keys of `task` that are none of opro's own are parameters.
+    Keys of `task` that opro does not know are parameters.
     """
     task, search = dict(config["task"]), get_section(config, "search")
     if task.get("problem") is None:

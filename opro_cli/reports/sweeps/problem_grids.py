@@ -63,7 +63,7 @@ _PAPER_NOTES = {
 _MARKS = {
     _PARTIAL: "† Over the runs that found it alone. It is biased: the others would have taken more "
     "steps than they had.",
-    _IMPOSSIBLE: "‡ Solutions were left out that are none: a tour that visits a point twice, or a "
+    _IMPOSSIBLE: "‡ Invalid solutions were left out: a tour that visits a point twice, or a "
     "value better than the optimum's.",
 }
 
