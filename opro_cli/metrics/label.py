@@ -84,7 +84,9 @@ class LabelSetMetric:
         wanted = set(split_gold(example.target))
         labels = self.labels or tuple(sorted(wanted))
         for part in select_parts(reply, example.input, prompt, cut=cut):
-            given = read_label_set(part.text, labels, example.input)
+            # A line that was cut may have named more labels.
+            text = part.text.rpartition("\n")[0] if part.cut else part.text
+            given = read_label_set(text, labels, example.input)
             if given is not None:
                 return Grade(", ".join(sorted(given)), self._compare(given, wanted))
         return UNREADABLE

@@ -81,3 +81,23 @@ def test_index_beyond_the_list_is_unreadable(grade: Grading) -> None:
 def test_hostile_text_holds_no_object_but_a_whole_one(text: str) -> None:
     found = find_last_object(text)
     assert found is None or found == {"a": "1e999999999999999999999"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "target", "score"),
+    [
+        # recorded: r1767, r1773, r1781, r1751, r1830
+        ('{"type": "response", "body": {"amount": 80}}', "80", 1.0),
+        ('{\n  "currency": "USD",\n  "amount": 12,\n}', "18", 0.0),
+        ('{"amount": {"amount": 12}}', "12", 1.0),
+        ('JSON: {\n  "amount": 12,\n  "description": "', "12", 1.0),
+        (' The money is 32 euros.\n#### {"amount": 32', "32", 1.0),
+        # a number that may lack digits, and two values
+        ('{"amount": 3', "3", None),
+        ('{"amount": 3, "more": {"amount": 4,}}', "3", None),
+    ],
+)
+def test_a_value_in_json_that_is_broken_or_cut(
+    grade: Grading, reply: str, target: str, score: float | None
+) -> None:
+    assert grade("json:amount", reply, target).score == score

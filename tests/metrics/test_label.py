@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.task.example import Example
+from opro_cli.core.task.example import Example, Grade
 from opro_cli.metrics.label import LabelMetric, LabelSetMetric, split_gold
 from opro_cli.reading.labels import find_mentions, is_same_label, read_label
 
@@ -149,3 +149,35 @@ def test_a_plain_answer_is_read_whatever_the_case(label: str, form: str) -> None
         found = read_label(form.format(text), TEAM)
         assert found is not None
         assert found.label == label
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        # recorded: r0246, r0409, r0535
+        (" The answer is a smile.\n", "a smile."),
+        ("The answer is 100.", "100."),
+        (" President Obama pardoned inmates.\n#### health care\n", "health care"),
+        # recorded: r0424, and what is no answer in any set
+        (" The answer is not a password.\n", None),
+        ("The answer is unknown.", None),
+    ],
+)
+def test_an_answer_outside_of_the_set_is_wrong(reply: str, answer: str | None) -> None:
+    grade = LabelMetric(TEAM).grade(reply, Example("Which team?", TEAM[0], "t:1"))
+    assert grade == Grade(answer, None if answer is None else 0.0)
+
+
+def test_what_a_sentence_is_about_is_no_label() -> None:
+    # recorded: r0186
+    reply = "The answer is: The weather is expected to be sunny and warm, with a high of 25°C."
+    example = Example("What is the forecast?", "weather", "t:1")
+    assert LabelMetric(("weather", "music")).grade(reply, example).score is None
+
+
+def test_a_cut_line_may_have_named_more_labels() -> None:
+    metric = LabelSetMetric(TEAM)
+    example = Example("Which teams?", "billing", "t:1")
+    assert metric.grade("billing", example).score == 1.0
+    assert metric.grade("billing", example, cut=True).score is None
+    assert metric.grade("billing\n", example, cut=True).score == 1.0
