@@ -236,7 +236,7 @@ def test_what_is_shorter_than_the_optimum_is_no_tour(search: Search) -> None:
     assert only["gap"]["mean"] == pytest.approx(0.2)
     lines = shown(report)
     assert any("20.0 ± –‡" in line for line in lines)
-    assert any(line.startswith("‡ Solutions were left out that are none") for line in lines)
+    assert any(line.startswith("‡ Invalid solutions were left out") for line in lines)
 
 
 def test_the_paper_beside_tours_of_its_sizes(search: Search) -> None:
