@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
 from opro_cli.core.run import events, progress
@@ -20,6 +20,8 @@ from opro_cli.render.safe import flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
+from opro_cli.reports.request_words import describe_cut
+from opro_cli.reports.requests import describe_event, describe_requests
 from opro_cli.reports.result import bound_unmetered
 
 QUIET = 30.0
@@ -86,6 +88,9 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._limits: Mapping[str, int | None] = {}
+        self._cut: set[str] = set()
+        """Models whose cut replies were spoken of."""
 
     def begin(
         self,
@@ -95,6 +100,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
+        self._limits = briefing.limits
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -121,6 +127,9 @@ class PlainLog:
             case events.LimitExceeded():
                 most = event.longest_reply, event.prompt_overhead
                 self._write(event.at, f"note: {formats.describe_excess(event.role, *most)}")
+            case events.ParameterRefused() | events.PromptsCut():
+                note = printable(describe_event(event, state), _CELL_ERROR)
+                self._write(event.at, f"note: {note}")
             case events.Retried():
                 self._write_retry(event)
             case events.SessionEnded():
@@ -145,6 +154,7 @@ class PlainLog:
         if candidate.id in state.again:
             where += ", asked again"
         self._write(event.at, f"{where}: {_format_candidate(candidate, event.split, state)}")
+        self._write_cut(event.at, "scorer", state)
         if event.split == "train":
             self._write_step_of(event.at, candidate, state)
 
@@ -156,8 +166,17 @@ class PlainLog:
         asked, self._proposals = pluralize(self._proposals, "proposal"), 0
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
         self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
+        self._write_cut(event.at, "optimizer", state)
         if candidates:  # which may have been scored while the last proposal was awaited
             self._write_step_of(event.at, candidates[0], state)
+
+    def _write_cut(self, at: float, role: str, state: RunState) -> None:
+        """Write once for each model that its replies are cut at their limit."""
+        requests = describe_requests(state, self._limits)
+        if role in requests["cut"] and role not in self._cut:
+            self._cut.add(role)
+            for note in describe_cut(role, **requests["cut"][role]):
+                self._write(at, f"note: {note}")
 
     def _write_retry(self, event: events.Retried) -> None:
         if self._last_retry is not None and event.at - self._last_retry < RETRY_EVERY:
@@ -209,6 +228,7 @@ def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> st
     line = "~" if score.estimated else ""
     line += formats.format_score(score.mean, low, high, score.correct, score.n, state.scale)
     line += f", {score.unreadable} unreadable" if score.unreadable else ""
+    line += f" ({score.cut} cut at max_tokens)" if score.cut else ""
     line += f", {score.refused} refused" if score.refused else ""
     leaks = state.leaks_of(candidate.instruction)
     return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"

@@ -261,17 +261,19 @@ class RunState:
         known = event.question in ungraded
         session = CACHED if event.via == "cache" else len(self.sessions)
         sent = event.at - event.seconds
+        ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
         if is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
             score = None if event.score is None else self.scale.orient(event.score)
             outcome = Outcome(event.answer, score, False, session, sent)
-            ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
+        elif event.score is None and ended_early and event.text.strip():
+            self.spend["scorer"].cut += 1
 
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
         candidate = self._find_open_candidate(event)
