@@ -23,8 +23,8 @@ def list_request_notes(result: Mapping[str, Any], kinds: Sequence[str] = KINDS) 
                 unsent = {one["parameter"] for one in told if one["role"] == each["role"]}
                 is_renamed = each["parameter"] in LIMITS and not unsent.issuperset(LIMITS)
                 if not is_renamed:  # which changes nothing
-                    named = (each[key] for key in ("role", "parameter", "value", "error"))
-                    yield describe_refused(*named, unsent)
+                    words = each["value"], each["error"]
+                    yield describe_refused(each["role"], each["parameter"], *words, unsent)
         elif kind == "cut":
             for role, counts in told.items():
                 yield from describe_cut(role, **counts)

@@ -56,6 +56,8 @@ class IllegalEvent(ValueError):
     """An event that cannot follow the state it is applied to."""
 
 
+VALUED = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "reasoning", "thinking"})
+"""Parameters whose value may be what a server refuses."""
 AGAIN = "again-"
 """The beginning of the id of a candidate whose questions are asked a second time."""
 
@@ -324,12 +326,16 @@ class RunState:
         if not event.samples:
             self._close_step()
 
-    def list_unsent(self, role: str, address: str | None = None) -> tuple[str, ...]:
-        """Return the parameters that are left out for a role, at one of its addresses or any."""
+    def list_unsent(self, role: str, *addresses: str) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role, at any of these addresses.
+
+        Other roles ask the same model for other temperatures, but whoever else has found out what
+        it does not know at all has found it out for all.
+        """
         return tuple(
             each.parameter
             for each in self.refused_parameters
-            if each.role == role and address in (None, each.address)
+            if each.address in addresses and (each.role == role or each.parameter not in VALUED)
         )
 
     def spend_of(self, role: str) -> RoleSpend:
