@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.config.file import expand_search_preset, load_config
+from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
@@ -50,9 +51,9 @@ from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
 
 
-def read_config(config: Path) -> Settings:
-    """Read and check a config file."""
-    return load_config(config, NAMES)
+def read_config(config: Path, overrides: Sequence[Override] = ()) -> Settings:
+    """Read and check a config file, with keys in place of its own."""
+    return load_config(config, NAMES, overrides)
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
-from opro_cli.config.file import line_of_key, read_yaml
+from opro_cli.config.file import line_of_key, read_overridden
+from opro_cli.config.overrides import parse_override
 from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import PROBLEM
@@ -65,12 +66,13 @@ class Check:
     problems: list[tuple[str, str | None]]
 
 
-def check(config: Path, runs_dir: Path) -> Check:
+def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     """Check a config, its data, keys and servers; no model is asked.
 
     Args:
-        config: The file.
+        config: The file, or STDIN.
         runs_dir: Where the pace of an earlier run of the same models is looked for.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
 
     Raises:
         ConfigError, DataError, UsageError: A run could not even be described.
@@ -78,7 +80,8 @@ def check(config: Path, runs_dir: Path) -> Check:
     from opro_cli.reports.costs import build_forecast
 
     folders = (config.resolve().parent,)
-    settings = wiring.fill_in_new(wiring.read_config(config), folders)
+    given = wiring.read_config(config, list(map(parse_override, overrides)))
+    settings = wiring.fill_in_new(given, folders)
     require_addresses(settings)
     require_prices(settings)
     data = wiring.load_data(settings, folders=folders)
@@ -148,12 +151,19 @@ class ExplainedConfig:
         return {"file": str(self.file), "keys": keys, "config": self.plain}
 
 
-def explain_config(config: Path) -> ExplainedConfig:
-    """Return each key of a config, its value and its origin; nothing is read but the file."""
-    settings = wiring.fill_in_new(wiring.read_config(config), (config.resolve().parent,))
-    plain = convert_to_plain(settings)
-    file = read_yaml(config)
+def explain_config(config: Path, overrides: Sequence[str] = ()) -> ExplainedConfig:
+    """Return each key of a config, its value and its origin; nothing is read but the file.
+
+    Args:
+        config: The file, or STDIN.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
+    """
+    parsed = list(map(parse_override, overrides))
+    settings = wiring.read_config(config, parsed)
+    plain = convert_to_plain(wiring.fill_in_new(settings, (config.resolve().parent,)))
+    file = read_overridden(config, parsed)
     keys = find_origins(plain, file.raw, wiring.NAMES)
+    keys = [replace(key, kind="option") if file.find_option(key.path) else key for key in keys]
     lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
     return ExplainedConfig(config, plain, keys, lines)
 

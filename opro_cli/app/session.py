@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -284,7 +285,9 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
         return ()
     try:
         folders = list_part_folders(run.identity)
-        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source)), folders))
+        overrides = list(map(parse_override, run.identity.get("overrides", ())))
+        given = wiring.read_config(Path(source), overrides)
+        now = convert_to_plain(wiring.fill_in_new(given, folders))
     except OproError:
         return ()
     recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began

@@ -94,10 +94,12 @@ GROUPS = {
     },
     "Look": {
         "watch": "Follow a run from another terminal, or replay it.",
-        "runs": "List the runs, newest last, with their status and best score.",
+        "runs": "List the runs, newest last, with their verdict, gain and cost.",
         "show": "Show a run: its result so far and all of its candidates.",
         "diff": "Compare prompts word by word, and their scores.",
         "report": "Write one run or several as an HTML page.",
+        "tag": "Give a run names of your own, by which every command finds it.",
+        "rm": "Remove runs or sweeps, with every answer in them.",
     },
     "Set up": {
         "docs": "Read the manual.",
@@ -110,6 +112,8 @@ MODULES = {
     "resume": "optimize",
     "show": "runs",
     "report": "runs",
+    "tag": "runs",
+    "rm": "runs",
     "init": "config",
     "check": "config",
     "schema": "config",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.config.overrides import Override, apply_overrides
 from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
 from opro_cli.core.settings.read import (
     NameResolver,
@@ -59,14 +62,23 @@ _TOO_MANY = f"more than {MOST_VALUES:,} values"
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
-def load_config(path: Path, names: NameResolver) -> Settings:
+STDIN = Path("-")
+"""The name of a config that is read from stdin; its paths are relative to the current folder."""
+
+
+def load_config(path: Path, names: NameResolver, overrides: Sequence[Override] = ()) -> Settings:
     """Read a config file; data paths in it are relative to its own folder.
+
+    Args:
+        path: The file, or STDIN.
+        names: What presets and the names of parts stand for.
+        overrides: Keys in place of those of the file.
 
     Raises:
         ConfigError: All problems at once, each with file, line and key path.
         UsageError: It cannot be read, or is the file of a sweep.
     """
-    file = read_yaml(path)
+    file = read_overridden(path, overrides)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
     make_paths_absolute(file.raw, path.resolve().parent)
@@ -78,6 +90,13 @@ def load_config(path: Path, names: NameResolver) -> Settings:
     if result.settings is None:
         raise AssertionError("no settings and no problem")
     return result.settings
+
+
+def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
+    """Read a YAML file, with keys in place of its own; errors as of `read_yaml`."""
+    file = read_yaml(path)
+    options = {override.path: override.option for override in overrides}
+    return replace(file, raw=apply_overrides(file.raw, overrides), options=options)
 
 
 def read_plain_config(path: Path) -> Any:
@@ -118,8 +137,11 @@ def read_yaml(path: Path) -> YamlFile:
 
 def _read_text(path: Path, missing: str = "write a first one with `opro init`") -> str:
     try:
-        with open_to_read(path, stream=True) as file:
-            data = file.read(MOST_BYTES + 1)
+        if path == STDIN:
+            data = _read_stdin()
+        else:
+            with open_to_read(path, stream=True) as file:
+                data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise UsageError(
                 f"{path}: larger than {MOST_BYTES // 1_000_000} MB, so no config is expected in it",
@@ -139,12 +161,19 @@ def _read_text(path: Path, missing: str = "write a first one with `opro init`") 
         raise UsageError(f"{path}: cannot be read: a file name cannot contain NUL") from None
 
 
+@cache
+def _read_stdin() -> bytes:
+    """Return stdin, which can be read once, while a command may look at its config twice."""
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class YamlFile:
     """A YAML file as plain data, with the line of each key and its problems as YAML.
 
     Attributes:
         spellings: The text of each value that YAML reads as something other than text.
+        options: The options of the command line that gave keys in place of the file's.
     """
 
     path: Path
@@ -152,6 +181,7 @@ class YamlFile:
     lines: Mapping[KeyPath, int]
     problems: tuple[Problem, ...]
     spellings: Mapping[KeyPath, str] = field(default_factory=dict)
+    options: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def refuse(self, problems: Iterable[Problem]) -> None:
         """Raise ConfigError for these problems and its own, in the order of the file, if any."""
@@ -161,8 +191,19 @@ class YamlFile:
         if ordered:
             raise ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
 
+    def find_option(self, path: KeyPath) -> str:
+        """Return the option of the command line that gave a key; "" for none."""
+        given = (
+            self.options[path[:end]]
+            for end in range(1, len(path) + 1)
+            if path[:end] in self.options
+        )
+        return next(given, "")
+
     def _format_problem(self, problem: Problem) -> str:
         message = problem.message
+        if option := self.find_option(problem.path):
+            return f"{option}: {message}"
         spelling = self.spellings.get(problem.path)
         if spelling and problem.found and message.endswith(problem.found):
             message = message.removesuffix(problem.found) + show_as_written(spelling)

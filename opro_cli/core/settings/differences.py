@@ -126,7 +126,7 @@ def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSetti
     return budget
 
 
-Kind = Literal["file", "preset", "default"]
+Kind = Literal["file", "option", "preset", "default"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,12 @@ class DataSettings:
         doc="Rows of the test split, where they have a source of their own. null: cut from train.",
     )
     split: SplitSettings = section(SplitSettings, doc="How many rows each split takes.")
+    limit: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Questions of each split at most, the first ones of those that the split would have: "
+        "for a quick try, whose answers the whole run can take from the cache. null: all.",
+    )
     on_bad_row: str = key(
         choice("error", "skip"),
         "error",
