@@ -22,17 +22,18 @@ from opro_cli.cli.options import (
 )
 from opro_cli.cli.swept import report_on_sweeps
 from opro_cli.errors import UsageError
-from opro_cli.render.safe import printable
 
 Only = Literal["wrong", "unreadable"] | None
 """Which answers are shown; None for all."""
 
 
 def runs(
-    sort: Annotated[
-        Literal["date", "name", "best", "gain", "cost", "status"],
-        typer.Option("--sort", help="The order; the newest, or the largest, comes last."),
-    ] = "date",
+    sort: Annotated[  # a default in words would have typer import pydantic
+        Literal["date", "name", "best", "gain", "cost", "status"] | None,
+        typer.Option(
+            "--sort", help="The order, by date unless given; the newest or largest comes last."
+        ),
+    ] = None,
     status: Annotated[
         str | None,
         typer.Option(
@@ -59,13 +60,13 @@ def runs(
     from opro_cli.app.runs import select_rows, summarize_runs, summarize_sweeps
 
     rows = summarize_runs(runs_dir, say)
-    chosen = {"sort": sort, "status": status, "tag": tag, "most": most}
-    is_all = chosen == {"sort": "date", "status": None, "tag": None, "most": None}
+    is_all = (sort, status, tag, most) == (None, None, None, None)
     if not is_all:
-        rows = select_rows(rows, **chosen)  # type: ignore[arg-type]
+        rows = select_rows(rows, sort=sort or "date", status=status, tag=tag, most=most)
     if as_json:
         print_json(rows)
         return
+    from opro_cli.render.safe import printable
     from opro_cli.render.tables import make_page
 
     sweeps = summarize_sweeps(runs_dir, say) if is_all else []
@@ -101,6 +102,7 @@ def rm(
       opro rm @last --yes
     """
     from opro_cli.app.runs import describe_size, find_removable, remove
+    from opro_cli.render.safe import printable
 
     chosen = list(dict.fromkeys(find_removable(name, runs_dir, say) for name in runs))
     if not yes:
@@ -139,6 +141,7 @@ def tag(
       opro tag before-launch --remove before-launch
     """
     from opro_cli.app.runs import tag_run
+    from opro_cli.render.safe import printable
 
     folder = find_run(run, runs_dir)
     present = tag_run(folder, tags or (), remove or ())
@@ -287,6 +290,8 @@ def report(
 
 def _print_path(page: Path, names: list[str], *, as_json: bool) -> None:
     """Print the path of a page; under `--json` also the runs, or the sweep, that it shows."""
+    from opro_cli.render.safe import printable
+
     if as_json:
         print_json({"page": str(page), "shows": names})
     else:

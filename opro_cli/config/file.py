@@ -128,6 +128,7 @@ def read_yaml(path: Path) -> YamlFile:
         spellings = dict(spellings_of(root, ()))
         repeated = tuple(_find_repeated_keys(root, ()))
         raw = loader.construct_document(root)
+        _restore_labels(raw, root)
         return YamlFile(path, raw, lines, (*repeated, *find_halves(raw)), spellings)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
@@ -210,6 +211,33 @@ class YamlFile:
         return f"{self.path}:{line_of_key(problem.path, self.lines)}: {problem.dotted}: {message}"
 
 
+def _restore_labels(raw: Any, root: yaml.Node) -> None:
+    """Put labels such as `yes`, which YAML reads as true, back as the file spells them."""
+    section = raw.get("task") if isinstance(raw, Mapping) else None
+    task: dict[str, Any] = section if isinstance(section, dict) else {}
+    labels = task.get("labels")
+    node = _find_node(_find_node(root, "task"), "labels")
+    if isinstance(labels, list) and isinstance(node, yaml.SequenceNode):
+        pairs = zip(labels, node.value, strict=True)
+        task["labels"] = [_as_spelled(value, each) for value, each in pairs]
+    elif isinstance(labels, dict) and isinstance(node, yaml.MappingNode):
+        pairs = zip(labels.items(), node.value, strict=False)
+        task["labels"] = {
+            _as_spelled(gold, name): _as_spelled(label, each)
+            for (gold, label), (name, each) in pairs
+        }
+
+
+def _find_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _as_spelled(value: Any, node: yaml.Node) -> Any:
+    is_word = isinstance(value, bool) and isinstance(node, yaml.ScalarNode)
+    return node.value if is_word else value
+
+
 class _Loader(yaml.SafeLoader):
     """A loader of plain data that stops at MOST_VALUES values.
 
@@ -243,6 +271,8 @@ def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "'\\t'" in what:
+        return f"{where}: not YAML: a tab; YAML is indented with blanks"
     context = getattr(error, "context", None)
     return f"{where}: not YAML: {what}" + (f" ({context})" if context else "")
 

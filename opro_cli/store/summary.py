@@ -42,7 +42,9 @@ def read_run_summary(folder: Path) -> dict[str, Any]:
     if lines := _load_lines(folder):
         return {**json.loads(lines[0]), "folder": str(folder)}
     run, details = _read_and_save(folder)
-    return _build_row(run, details.result if details else {})
+    if run.status == "running":  # no verdict yet
+        return _build_row(run, {})
+    return _build_row(run, (details or _detail(run)).result)
 
 
 def read_run_details(folder: Path) -> RunDetails:

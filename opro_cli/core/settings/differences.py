@@ -52,6 +52,8 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
+    if settings.task.data.limit is None:  # the record is as before there was one
+        del plain["task"]["data"]["limit"]
     if settings.task.problem is None:  # the record is as before there were any
         del plain["task"]["problem"], plain["task"]["parameters"]
     else:

@@ -44,9 +44,26 @@ def instructions(value: Any) -> tuple[str, ...]:
     """Read different instructions, at least one."""
     if not isinstance(value, list) or not value:
         raise ValueError(INSTRUCTIONS)
-    if not all(isinstance(item, str) for item in value) or len(set(value)) != len(value):
+    require_texts(value)
+    if len(set(value)) != len(value):
         raise ValueError(INSTRUCTIONS)
     return tuple(value)
+
+
+def require_texts(values: list[Any]) -> None:
+    """Raise Misread for the first value that is no text, as YAML reads some without quotes."""
+    for index, value in enumerate(values):
+        if isinstance(value, Mapping):
+            raise Misread(
+                "a text: put it in quotes or write it after |-, since YAML reads what stands "
+                "before a colon as a key",
+                value,
+                index,
+            )
+        if not isinstance(value, str):
+            what = type(value).__name__ if value is not None else "nothing"
+            read = {"bool": "true or false", "int": "a number", "float": "a number"}.get(what, what)
+            raise Misread(f"a text: quote it, since YAML reads it as {read}", value, index)
 
 
 @reads(
@@ -102,6 +119,8 @@ def candidates(value: Any) -> tuple[str, ...]:
     """Read different instructions; a file's have been put in its place by now."""
     try:
         return tuple(instructions(value))
+    except Misread:
+        raise
     except ValueError:
         raise ValueError(CANDIDATES) from None
 
