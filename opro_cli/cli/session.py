@@ -81,7 +81,7 @@ def run_session(
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a session shows of its progress, on stderr and in a file.
+    """The progress that a session shows, on stderr and in a file.
 
     Attributes:
         plain: One line for each event in place of the live view.

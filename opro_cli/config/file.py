@@ -24,6 +24,7 @@ from opro_cli.core.settings.read import (
     overlay,
     read_settings,
 )
+from opro_cli.core.settings.readers import RUN_NAME
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, nearest, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
@@ -82,6 +83,8 @@ def load_config(path: Path, names: NameResolver, overrides: Sequence[Override] =
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
     make_paths_absolute(file.raw, path.resolve().parent)
+    if isinstance(file.raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
+        file.raw.setdefault("name", path.stem)
     result = read_settings(file.raw, names)
     problems = list(result.problems)
     if result.settings is not None:

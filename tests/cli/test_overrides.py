@@ -204,3 +204,29 @@ def test_a_tab_and_a_backslash_are_told_as_such(opro: Opro, folder: Path) -> Non
 def test_a_judge_is_shown_where_to_go(opro: Opro, folder: Path) -> None:
     (folder / "c.yaml").write_text(CONFIG.replace("answer: number", "answer: llm-judge"))
     assert "a model that judges is an evaluator" in opro("check", "c.yaml").err
+
+
+def test_a_run_without_a_name_has_that_of_its_file(opro: Opro, folder: Path) -> None:
+    (folder / "tickets.yaml").write_text(CONFIG.replace("name: sums\n", ""))
+    opro("optimize", "tickets.yaml", "--steps", "0")
+    (folder / "my tickets.yaml").write_text(CONFIG.replace("name: sums\n", ""))
+    opro("optimize", "my tickets.yaml", "--steps", "0")
+    names = {re.sub(r"-\d{8}-.*", "", run.name) for run in (folder / "runs").glob("[!.]*")}
+    assert names == {"tickets", "run"}
+
+
+def test_prompts_that_a_table_cuts_are_numbered_and_stand_below_in_full(opro: Opro) -> None:
+    alike = "Be careful and precise, and mind every number in the question: "
+    shown = opro("eval", "c.yaml", "-p", f"{alike}one", "-p", f"{alike}two").out
+    assert shown.count("1. Be careful") == shown.count("2. Be careful") == 2
+    flat = " ".join(shown.split())
+    assert f"1. {alike}one 2. {alike}two" in flat
+    assert "1." not in opro("eval", "c.yaml", "-p", "one", "-p", "two").out
+
+
+def test_a_diff_within_one_run_says_nothing_of_its_spend(opro: Opro) -> None:
+    opro("optimize", "c.yaml")
+    assert "tokens in" not in opro("diff", "@last@start", "@last").out
+    opro("optimize", "c.yaml", "--seed", "1")
+    first = opro("runs", "--json").data[0]["run"]
+    assert "tokens in" in opro("diff", first, "@last").out

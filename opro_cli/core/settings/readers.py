@@ -20,6 +20,8 @@ FIELD = 'a field name such as question, or a template such as "{title}\\n{body}"
 URL = "a URL such as http://localhost:8000/v1"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+RUN_NAME = re.compile(_NAME)
+"""The name of a run."""
 _URL = r"https?://[^/\s]"
 _SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
 """A parameter of a URL that holds a secret."""
@@ -129,7 +131,7 @@ def candidates(value: Any) -> tuple[str, ...]:
 def run_name(value: Any) -> str:
     """Read the name of a run."""
     # The name becomes part of a folder name, so it is kept to what every file system takes.
-    if not isinstance(value, str) or not re.fullmatch(_NAME, value):
+    if not isinstance(value, str) or not RUN_NAME.fullmatch(value):
         raise ValueError(NAME)
     return value
 

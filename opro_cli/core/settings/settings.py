@@ -407,7 +407,11 @@ class Settings:
     roles: Mapping[str, ModelSettings] = named_sections(
         ModelSettings, doc="Models of further roles, such as judge, for evaluators that ask them."
     )
-    name: str = key(readers.run_name, "run", doc="The first part of the run folder's name.")
+    name: str = key(
+        readers.run_name,
+        "run",
+        doc="The first part of the run folder's name; that of the config's file unless given.",
+    )
     search: SearchSettings = section(SearchSettings, doc="The search.")
     budget: BudgetSettings = section(
         BudgetSettings, doc="Ceilings over both models and all sessions of the run together."
