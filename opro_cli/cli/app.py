@@ -98,6 +98,8 @@ GROUPS = {
         "show": "Show a run: its result so far and all of its candidates.",
         "diff": "Compare prompts word by word, and their scores.",
         "report": "Write one run or several as an HTML page.",
+        "prompt": "Print the best prompt of a run, whole.",
+        "apply": "Write the best prompt of a run into the file it came from.",
     },
     "Set up": {
         "docs": "Read the manual.",
@@ -110,6 +112,7 @@ MODULES = {
     "resume": "optimize",
     "show": "runs",
     "report": "runs",
+    "apply": "prompt",
     "init": "config",
     "check": "config",
     "schema": "config",

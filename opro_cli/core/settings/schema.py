@@ -76,10 +76,10 @@ class Misread(ValueError):
     """A value that a reader did not take, with the part of it that is wrong.
 
     Attributes:
-        found: The part of a text that was found instead of what was expected.
+        found: The part that was found instead of what was expected.
     """
 
-    def __init__(self, expected: str, found: str) -> None:
+    def __init__(self, expected: str, found: Any) -> None:
         super().__init__(expected)
         self.found = found
 
