@@ -24,8 +24,8 @@ from opro_cli.core.settings.settings import (
     is_embedded,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.core.task.placeholders import list_kept
 from opro_cli.core.task.problem import decode_problem, encode_problem
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
@@ -51,9 +51,11 @@ from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
 
 
-def read_config(config: Path, overrides: Sequence[Override] = ()) -> Settings:
-    """Read and check a config file, with keys in place of its own."""
-    return load_config(config, NAMES, overrides)
+def read_config(
+    config: Path, overrides: Sequence[Override] = (), *, is_copy: bool = False
+) -> Settings:
+    """Read and check a config file, with keys in place of its own; `is_copy`: see `load_config`."""
+    return load_config(config, NAMES, overrides, is_copy=is_copy)
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
@@ -86,6 +88,8 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
         search = replace(search, noise_check=True)
     if search.racing is None:
         search = replace(search, racing=search.rules != "paper")
+    if search.keep_placeholders is None and list_kept(search.initial_instructions):
+        search = replace(search, keep_placeholders=search.rules != "paper" and not task.problem)
     return replace(settings, search=search)
 
 
@@ -182,7 +186,7 @@ def build_evaluator(
     if task.problem is not None:
         return ProblemEvaluator(task.problem, build_problem(task.problem, folders))
     if task.evaluator == "model":
-        form = PromptFormat(task.instruction_position, task.qa_markers)
+        form = task.format
         grader = InlineGrader(metric) if metric else build_grader(settings, folders)
         shown = {} if replies is None else replies  # an empty one is filled later
         return ModelEvaluator(grader, form, task.second_round, examples, shown)
@@ -320,7 +324,8 @@ def load_data(
     if task.problem is not None:
         return load_problem(task, build_problem(task.problem, folders))
     describe_grading(settings, folders)
-    return load_examples(settings.task, metric or build_metric(settings, folders))
+    metric = metric or build_metric(settings, folders)
+    return load_examples(settings.task, metric, settings.prompt_files or ())
 
 
 def load_problem(task: TaskSettings, problem: Problem) -> LoadedData:

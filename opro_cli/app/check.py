@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 from opro_cli import wiring
 from opro_cli.config.file import line_of_key, read_overridden
 from opro_cli.config.overrides import parse_override
-from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
+from opro_cli.config.prompts import names_file
+from opro_cli.core.settings.differences import (
+    KeyOrigin,
+    convert_to_plain,
+    find_origins,
+    find_written,
+)
 from opro_cli.core.settings.models import is_control
+from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.read import PROBLEM
 from opro_cli.core.settings.settings import UNUSED, Settings
 from opro_cli.datasets.loading import settle_labels
@@ -39,6 +46,7 @@ from opro_cli.models.providers import (
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.reports.labels import describe_golds
+from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.store.folders import list_runs
@@ -99,6 +107,7 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
         prompts = (*search.initial_instructions, *(search.candidates or ()))
         golds = describe_golds(data.golds, labels, prompts, asked)
         facts["notes"] += golds.notes
+        facts["notes"] += note_prompts(prompts, data.fields, folders)
         facts["gold_answers"] = golds.to_json()
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
@@ -111,6 +120,25 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
     problems += [(each.problem, each.hint) for each in files if each.problem]
     return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
+
+
+def note_prompts(
+    prompts: Sequence[str], fields: Sequence[str], folders: Sequence[Path]
+) -> list[str]:
+    """Return what start prompts say that is sent as it stands, and may be meant otherwise.
+
+    Args:
+        prompts: The texts.
+        fields: The names of the fields of a row.
+        folders: Where a file of the user's may be, besides the current folder.
+    """
+    notes = [
+        f'the start prompt "{text}" names a file, and is sent as these words; the prompt in that '
+        f"file is {FILE}{text}"
+        for text in prompts
+        if names_file(text, [*folders, Path.cwd()])
+    ]
+    return notes + note_names(prompts, fields)
 
 
 def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:
@@ -164,7 +192,11 @@ def explain_config(config: Path, overrides: Sequence[str] = ()) -> ExplainedConf
     file = read_overridden(config, parsed)
     keys = find_origins(plain, file.raw, wiring.NAMES)
     keys = [replace(key, kind="option") if file.find_option(key.path) else key for key in keys]
-    lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
+    lines = {
+        key.path: line_of_key(find_written(key.path, file.raw), file.lines)
+        for key in keys
+        if key.kind == "file"
+    }
     return ExplainedConfig(config, plain, keys, lines)
 
 

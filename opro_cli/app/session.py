@@ -321,7 +321,7 @@ def read_present_settings(folder: Path) -> Settings:
     if not path.exists():
         return read_recorded_settings(folder)
     try:
-        return wiring.read_config(path)
+        return wiring.read_config(path, is_copy=True)
     except ConfigError as error:
         raise RunFolderError(
             error.message, f"put it right, or delete {path} to go on as the run began"

@@ -16,6 +16,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from opro_cli.config.overrides import Override, apply_overrides
+from opro_cli.config.prompts import inline_prompts, locate
 from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
 from opro_cli.core.settings.read import (
     NameResolver,
@@ -67,13 +68,20 @@ STDIN = Path("-")
 """The name of a config that is read from stdin; its paths are relative to the current folder."""
 
 
-def load_config(path: Path, names: NameResolver, overrides: Sequence[Override] = ()) -> Settings:
+def load_config(
+    path: Path,
+    names: NameResolver,
+    overrides: Sequence[Override] = (),
+    *,
+    is_copy: bool = False,
+) -> Settings:
     """Read a config file; data paths in it are relative to its own folder.
 
     Args:
         path: The file, or STDIN.
-        names: What presets and the names of parts stand for.
+        names: The parts that names in it stand for.
         overrides: Keys in place of those of the file.
+        is_copy: It is a run's own, which has the texts of prompts and not the names of files.
 
     Raises:
         ConfigError: All problems at once, each with file, line and key path.
@@ -82,11 +90,13 @@ def load_config(path: Path, names: NameResolver, overrides: Sequence[Override] =
     file = read_overridden(path, overrides)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
-    make_paths_absolute(file.raw, path.resolve().parent)
+    folder = path.resolve().parent
+    make_paths_absolute(file.raw, folder)
+    problems = [] if is_copy else inline_prompts(file.raw, folder)
     if isinstance(file.raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
         file.raw.setdefault("name", path.stem)
     result = read_settings(file.raw, names)
-    problems = list(result.problems)
+    problems += result.problems
     if result.settings is not None:
         problems += find_misplaced_models(result.settings)
     file.refuse(problems)
@@ -103,10 +113,14 @@ def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
 
 
 def read_plain_config(path: Path) -> Any:
-    """Read a config file as plain data, checked as YAML only; data paths in it become absolute."""
+    """Read a config file as plain data, checked as YAML only.
+
+    Data paths in it become absolute, and the texts of prompts in files stand in it.
+    """
     file = read_yaml(path)
-    file.refuse(())
-    make_paths_absolute(file.raw, path.resolve().parent)
+    folder = path.resolve().parent
+    make_paths_absolute(file.raw, folder)
+    file.refuse(inline_prompts(file.raw, folder))
     return file.raw
 
 
@@ -375,14 +389,14 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
     search = raw.get("search") if isinstance(raw, dict) else None
     listed = search.get("candidates") if isinstance(search, dict) else None
     if isinstance(search, dict) and isinstance(listed, str) and listed.startswith("file:"):
-        search["candidates"] = read_candidates(_locate(Path(listed[5:]), folder))
+        search["candidates"] = read_candidates(locate(Path(listed[5:]), folder))
     locate_models(raw, folder)
     task = raw.get("task") if isinstance(raw, dict) else None
     if not isinstance(task, dict):
         return
     coordinates = task.get("coordinates")
     if isinstance(coordinates, str) and coordinates.strip():
-        task["coordinates"] = str(_locate(Path(coordinates), folder))
+        task["coordinates"] = str(locate(Path(coordinates), folder))
     data = task.get("data")
     if not isinstance(data, dict):
         return
@@ -391,7 +405,7 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         if not value.startswith(HUB):
-            data[split] = str(_locate(Path(value), folder))
+            data[split] = str(locate(Path(value), folder))
 
 
 def locate_models(raw: Any, folder: Path) -> None:
@@ -409,16 +423,7 @@ def locate_model(model: str, folder: Path) -> str:
     if not is_gguf(model) or model.startswith(GGUF_HUB) or model == BUNDLED_GGUF:
         return model
     path = model.removeprefix("gguf/")
-    return f"gguf/{_locate(Path(path), folder)}" if path.strip() else model
-
-
-def _locate(path: Path, folder: Path) -> Path:
-    """Return where a data file is; beside the config when it is nowhere, for the error to name."""
-    try:
-        beside = (folder / path.expanduser()).resolve()
-        return path.resolve() if not beside.exists() and path.exists() else beside
-    except (OSError, RuntimeError, ValueError):  # no such user, a NUL, a name too long
-        return folder / path
+    return f"gguf/{locate(Path(path), folder)}" if path.strip() else model
 
 
 SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm", "paper-regression", "paper-tour")

@@ -32,7 +32,6 @@ from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
@@ -124,7 +123,7 @@ class Runner:
         view = SearchView(
             self.state,
             self.examples["train"],
-            PromptFormat(task.instruction_position, task.qa_markers),
+            task.format,
             task.description or "",
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),

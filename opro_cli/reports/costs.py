@@ -15,11 +15,7 @@ from opro_cli.core.scale import Scale
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
-from opro_cli.core.task.prompt import (
-    PromptFormat,
-    TrajectoryEntry,
-    build_scorer_messages,
-)
+from opro_cli.core.task.prompt import Prompt, TrajectoryEntry, build_messages
 from opro_cli.core.text import count_bytes
 from opro_cli.ports import Strategy
 
@@ -191,9 +187,9 @@ def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -
 
 def _list_question_sizes(settings: Settings, examples: Examples, length: int) -> list[float]:
     """Return the bytes of the scorer's prompt for each question, without a first reply."""
-    instruction, form = "x" * length, _build_format(settings)
+    instruction, form = "x" * length, settings.task.format
     return [
-        _count_bytes(build_scorer_messages(example.input, instruction, form))
+        _count_bytes(build_messages(Prompt(instruction), example, form))
         for split in SPLITS
         for example in examples[split]
     ]
@@ -230,10 +226,6 @@ def _measure_first(
     return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
 
-def _build_format(settings: Settings) -> PromptFormat:
-    return PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
-
-
 def _list_first_requests(
     settings: Settings,
     examples: Examples,
@@ -245,7 +237,7 @@ def _list_first_requests(
     view = RehearsedView(
         state,
         examples["train"],
-        _build_format(settings),
+        settings.task.format,
         settings.task.description or "",
         read_options(strategy, settings.search.options),
         labels=list_train_labels(settings.task.answer, settings.task.evaluator, examples),
@@ -279,7 +271,7 @@ def build_forecast(
     requests = _list_first_requests(settings, examples, strategy, state, trajectory)
     meta_prompt = requests[0].messages if requests else ()
     first, problem = examples["train"][0], settings.task.problem
-    asked = build_scorer_messages(first.input, instructions[0], _build_format(settings))
+    asked = () if problem else build_messages(Prompt(instructions[0]), first, settings.task.format)
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -292,7 +284,7 @@ def build_forecast(
         "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy, start),
-        "scorer_prompt": [] if problem else _serialize_messages(asked),
+        "scorer_prompt": _serialize_messages(asked),
         "gold_answer": first.target,
         "meta_prompt": _serialize_messages(meta_prompt),
     }
