@@ -107,6 +107,9 @@ class ModelError(OproError):
         retry_after: Seconds the provider asked to wait, or None.
         unanswerable: This one request can never be answered (filtered, too long); others may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
+        refused: The optional parameter that the server does not take as it was sent; without it
+            the request may be answered. "" for a refusal of anything else.
+        sent: Its value, as people read it.
     """
 
     def __init__(
@@ -126,6 +129,8 @@ class ModelError(OproError):
         self.retry_after = retry_after
         self.unanswerable = unanswerable
         self.maybe_billed = maybe_billed
+        self.refused = ""
+        self.sent = ""
 
 
 class Interrupted(OproError):

@@ -36,6 +36,7 @@ from opro_cli.models import build_model
 from opro_cli.models.accounts import find_capped_prices, make_redactor
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_files import pin_file
+from opro_cli.models.providers import find_model_defaults
 from opro_cli.plugins import SUPPLIED, Part, find_part, is_offered, is_outside
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import (
@@ -116,6 +117,7 @@ NAMES = NameResolver(
     is_offered=is_offered,
     problem_strategies=tuple(PROBLEM_STRATEGIES),
     find_parameter_faults=find_parameter_faults,
+    model_defaults=find_model_defaults,
 )
 
 

@@ -26,7 +26,13 @@ NO_SEVERAL = frozenset({400, 422, 501})
 else, the same request for one choice meets it again."""
 
 
-FREE: dict[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0, "seconds": 0.0}
+FREE: dict[str, Any] = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "reasoning_tokens": None,
+    "usd": 0.0,
+    "seconds": 0.0,
+}
 """The cost of a proposal that no call of its own was made for."""
 
 
@@ -127,6 +133,7 @@ class Proposing:
         for _, group in groupby(asks, key=lambda pair: id(pair[1])):
             pairs = list(group)
             own, ask = tuple(sample for sample, _ in pairs), pairs[0][1]
+            together = together and "n" not in self.calls.state.list_unsent("optimizer")
             parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
             calls += [OptimizerCall(step, ask, part) for part in parts]
         return calls
@@ -137,13 +144,15 @@ class Proposing:
         temperature = call.ask.temperature
         if temperature is None:
             temperature = settings.temperature_at(call.step, search.steps)
+        seed = derive_seed(search.seed, "propose", call.step, call.samples[0])
         request = ChatRequest(
             call.ask.messages,
             temperature,
             settings.max_tokens,
-            derive_seed(search.seed, "propose", call.step, call.samples[0]),
+            seed if settings.seed else None,
             len(call.samples),
             settings.stop or (),
+            top_p=settings.top_p,
         )
         try:
             async with self.calls.answer("optimizer", request) as answered:

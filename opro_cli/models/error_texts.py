@@ -168,6 +168,19 @@ WAIT = re.compile(
     re.IGNORECASE,
 )
 
+# templates of Gemma and Mistral, o1-mini, Bedrock's Titan, Gemma at Gemini's API
+NO_SYSTEM = re.compile(
+    r"system (?:role|message|prompt|instruction)s?\b.{0,60}\bnot\b|roles must alternate"
+    r"|(?:not|n't|un)[ -]?support\w* .{0,40}\bsystem\b|only user,? (?:and )?assistant"
+    r"|(?:developer|system) instruction is not enabled"
+    r"|(?:unexpected|invalid|unknown) role.{0,20}system"
+    r"|role.{0,40}does not support .?system",
+    re.IGNORECASE | re.DOTALL,
+)
+USE_ANOTHER_POSITION = (
+    "this model takes no system message: set task.instruction_position to another position, such "
+    "as Q_begin, and start again with `opro optimize`"
+)
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
 

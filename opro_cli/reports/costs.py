@@ -126,7 +126,7 @@ def _estimate_role(
         KINDS.items(), prompt_bytes, calls, strict=True
     ):
         prompt = round(size / bytes_a_token)
-        completion = round(count * share * model.max_tokens)
+        completion = round(count * share * model.reply_limit)
         usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
         row[kind] = {
             "calls": count,
@@ -162,7 +162,7 @@ def measure_longest_prompts(
     length = max(known, settings.search.max_instruction_chars)
     bytes_a_token, _ = KINDS["expected"]
     longest = max(_list_question_sizes(settings, examples, length))
-    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    reply = settings.scorer.reply_limit if state.rounds == 2 else 0
     asked = round(longest / bytes_a_token) + reply
     if not examples["train"]:
         return {"scorer": asked}
@@ -179,7 +179,7 @@ def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -
     texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
     # A second round has the whole first reply in its prompt.
     replies = [
-        bytes_a_token * share * settings.scorer.max_tokens / 2 if rounds == 2 else 0.0
+        bytes_a_token * share * settings.scorer.reply_limit / 2 if rounds == 2 else 0.0
         for bytes_a_token, share in KINDS.values()
     ]
     return [text + reply for text, reply in zip(texts, replies, strict=True)]
