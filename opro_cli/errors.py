@@ -106,6 +106,7 @@ class ModelError(OproError):
         status: The HTTP status, or None where there was none.
         retry_after: Seconds the provider asked to wait, or None.
         unanswerable: This one request can never be answered (filtered, too long); others may be.
+        too_long: A shorter request may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
     """
 
@@ -118,6 +119,7 @@ class ModelError(OproError):
         status: int | None = None,
         retry_after: float | None = None,
         unanswerable: bool = False,
+        too_long: bool = False,
         maybe_billed: bool = False,
     ) -> None:
         super().__init__(message, hint)
@@ -125,6 +127,7 @@ class ModelError(OproError):
         self.status = status
         self.retry_after = retry_after
         self.unanswerable = unanswerable
+        self.too_long = too_long
         self.maybe_billed = maybe_billed
 
 

@@ -13,6 +13,7 @@ from opro_cli.errors import ModelError
 from opro_cli.models.error_texts import (
     PAGE,
     classify,
+    is_too_long,
     make_one_line,
     read_refusal,
     read_retry_after,
@@ -154,6 +155,7 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
         suggest_remedy(answer.status, refusal.meaning, call.name, call.api_base, call.max_tokens),
         transient=verdict == "transient",
         unanswerable=verdict == "unanswerable",
+        too_long=verdict == "unanswerable" and is_too_long(answer.status, refusal.meaning),
         status=answer.status,
         retry_after=read_retry_after(answer.headers, body=answer.body),
         maybe_billed=answer.status in GAVE_UP_WAITING,

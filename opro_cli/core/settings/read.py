@@ -11,9 +11,9 @@ from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
+    SHORT,
     UNUSED,
     ModelSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -200,8 +200,7 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != LIST or not isinstance(texts, list):
         return dict(config)
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-    default = SearchSettings().max_instruction_chars
-    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
     return dict(config) | {"search": filled}
 
