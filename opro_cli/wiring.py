@@ -17,6 +17,7 @@ from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
+    SHORT,
     ModelSettings,
     PriceSettings,
     Settings,
@@ -91,6 +92,9 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
         search = replace(search, racing=search.rules != "paper")
     if search.keep_placeholders is None and list_kept(search.initial_instructions):
         search = replace(search, keep_placeholders=search.rules != "paper" and not task.problem)
+    if search.max_instruction_chars is None:
+        longest = 0 if search.rules == "paper" else 4 * search.longest_start
+        search = replace(search, max_instruction_chars=max(SHORT, longest))
     return replace(settings, search=search)
 
 

@@ -75,7 +75,7 @@ def run_session(
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     if outcome.uncached:
         say(outcome.uncached)
-    _conclude(outcome, resume)
+    _conclude(outcome, folder, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
 
 
@@ -136,11 +136,11 @@ def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
     return confirm("go on?", "--keep-going")
 
 
-def _conclude(outcome: SessionOutcome, resume: str) -> None:
+def _conclude(outcome: SessionOutcome, folder: Path, resume: str) -> None:
     """End the command where the session was stopped, and say how to go on.
 
     Raises:
-        typer.Exit: A ceiling or Ctrl-C ended the session.
+        typer.Exit: A ceiling or Ctrl-C ended the session, or nothing was tried.
     """
     if outcome.ending == "budget":
         say(f"stopped by {outcome.stopped_by}; nothing is lost")
@@ -152,6 +152,14 @@ def _conclude(outcome: SessionOutcome, resume: str) -> None:
     if outcome.ending == "interrupted":
         say(f"stopped; nothing is lost. resume with: {resume}")
         raise typer.Exit(Interrupted.exit_code)
+    if outcome.ending == "fruitless":
+        change, resumes = outcome.remedy or ("", True)
+        if not resumes:
+            say(f"hint: {change} in the config, and start a new run with `opro optimize`")
+        else:
+            first = f"{change} in {folder / 'config.yaml'}, then " if change else ""
+            say(f"hint: {first}resume with: {resume}")
+        raise typer.Exit(OproError.exit_code)
 
 
 def name_ceiling(stopped_by: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TextIO
@@ -95,6 +96,8 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._fruitless = Counter[str]()
+        """Replies of the steps before that gave no new candidate, by reason."""
 
     def begin(
         self,
@@ -104,6 +107,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
+        self._fruitless = state.proposals.fruitless_by.copy()
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -184,7 +188,11 @@ class PlainLog:
         candidates = state.of_step(event.step)
         asked, self._proposals = pluralize(self._proposals, "proposal"), 0
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
-        self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
+        by_reason = state.proposals.fruitless_by
+        why = ", ".join(f"{n} {reason}" for reason, n in (by_reason - self._fruitless).items())
+        self._fruitless = by_reason.copy()
+        line = f"{format_origin(event.step)}: {new} from {asked}"
+        self._write(event.at, f"{line} ({printable(why, _ERROR)})" if why else line)
         if candidates:  # which may have been scored while the last proposal was awaited
             self._write_step_of(event.at, candidates[0], state)
 

@@ -52,6 +52,8 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
         return Verdict(None, "nothing was scored")
     if not state.sizes["test"]:
         return Verdict(None, "no test split, so no gain is claimed")
+    if not state.search.steps and state.sizes["train"]:
+        return Verdict(None, "no search was asked for (search.steps: 0)")
     if state.scale != SHARE:
         what = "are a loss" if state.scale.bounded else "have no bounds"
         return Verdict(None, f"the evaluator's values {what}, so no gain is claimed")
@@ -89,6 +91,23 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
         f"went from {format_percent(drift.before)} to {format_percent(drift.after)} "
         f"({drift.name} = {format_p(drift.p_value)}), which could explain it"
     )
+
+
+def find_rivals(state: RunState, best: Candidate) -> list[str]:
+    """Return what to say of each baseline that beats the winner on test, beyond chance."""
+    rivals = []
+    for baseline in map(state.get_candidate, state.baselines):
+        compared = compare_candidates(best, baseline, side_by_side=state.interleaves)
+        if compared is None or compared.difference <= 0 or compared.p_value >= ALPHA:
+            continue
+        shown = baseline.instruction if len(baseline.instruction) < 60 else "a longer one"
+        rivals.append(
+            f"the baseline {shown!r} does better than the "
+            f"{'winner' if best.step else 'start prompt'}: {format_percent(compared.before)} → "
+            f"{format_percent(compared.after)} on test ({compared.name} = "
+            f"{format_p(compared.p_value)})"
+        )
+    return rivals
 
 
 def compare_with_start(

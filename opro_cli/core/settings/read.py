@@ -21,14 +21,13 @@ from opro_cli.core.settings.prompts import (
     hash_prompt,
     name_start_as_given,
 )
-)
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
+    SHORT,
     UNUSED,
     ModelSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -249,8 +248,7 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != LIST or not isinstance(texts, list):
         return dict(config)
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-    default = SearchSettings().max_instruction_chars
-    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
     return dict(config) | {"search": filled}
 

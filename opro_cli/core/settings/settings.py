@@ -40,6 +40,7 @@ __all__ = [
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
+    "SHORT",
     "UNUSED",
     "BudgetSettings",
     "DataSettings",
@@ -254,6 +255,10 @@ BASELINES = (
 """No instruction, and the best known ones (Kojima et al. 2022; the paper, table 1)."""
 
 
+SHORT = 500
+"""The paper's limit of a proposal, in characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
@@ -342,8 +347,12 @@ class SearchSettings:
     exemplars_first: bool = key(
         boolean, False, doc="Whether exemplars stand before the past instructions, not after them."
     )
-    max_instruction_chars: int = key(
-        whole(1), 500, doc="Characters of a proposal at most; longer ones are dropped, unscored."
+    # None in a run from before it could be left open means SHORT.
+    max_instruction_chars: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Characters of a proposal at most; longer ones are dropped, unscored. null: four times "
+        "the longest of search.initial_instructions, at least 500; for search.rules: paper 500.",
     )
     # They quote a question more often than not; the reference drops them on GSM8K.
     drop_digits: bool = key(
@@ -399,6 +408,16 @@ class SearchSettings:
     seed: int = key(
         whole(0), 0, doc="Seed of every random choice of the search, the splits' excepted."
     )
+
+    @property
+    def longest_allowed(self) -> int:
+        """The characters of a proposal at most."""
+        return self.max_instruction_chars or SHORT
+
+    @property
+    def longest_start(self) -> int:
+        """The characters of the longest prompt that the search starts from."""
+        return max(map(len, self.initial_instructions))
 
 
 @dataclass(frozen=True, slots=True)
