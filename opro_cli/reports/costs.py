@@ -152,7 +152,7 @@ def _find_longest(settings: Settings) -> int:
     """Return the most characters of a proposal, which optimizer.max_tokens bounds too."""
     bytes_a_token, _ = KINDS["expected"]
     return min(
-        settings.search.longest_allowed, round(bytes_a_token * settings.optimizer.max_tokens)
+        settings.search.longest_allowed, round(bytes_a_token * settings.optimizer.reply_limit)
     )
 
 

@@ -31,7 +31,7 @@ _PLAIN = {
 }
 
 
-def describe_untried(state: RunState, max_tokens: int) -> str:
+def describe_untried(state: RunState, max_tokens: int | None) -> str:
     """Return the one sentence about a search that has tried no candidate.
 
     Args:
@@ -43,12 +43,13 @@ def describe_untried(state: RunState, max_tokens: int) -> str:
     return f"{NOTHING_TRIED}: {', '.join(reasons) or ended or 'the strategy proposed none'}"
 
 
-def describe_reasons(state: RunState, max_tokens: int) -> list[str]:
+def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
     """Return "4 cut at optimizer.max_tokens (512)" and the like, the most frequent first."""
     search = state.search
+    limit = "the server's own limit" if max_tokens is None else max_tokens
     words = {
         **_PLAIN,
-        CUT_SHORT: f"cut at optimizer.max_tokens ({max_tokens})",
+        CUT_SHORT: f"cut at optimizer.max_tokens ({limit})",
         TOO_LONG: f"too long (search.max_instruction_chars is {search.longest_allowed})",
         NO_TAGS: f"with no {'tags' if search.strategy in _TAGGED else 'proposal'}",
     }
