@@ -31,24 +31,24 @@ _PLAIN = {
 }
 
 
-def describe_untried(state: RunState, max_tokens: int) -> str:
+def describe_untried(state: RunState, max_tokens: int | None) -> str:
     """Return the one sentence about a search that has tried no candidate.
 
     Args:
         state: Of the run.
-        max_tokens: Of the optimizer.
+        max_tokens: Of the optimizer; None where it is not known.
     """
     reasons = describe_reasons(state, max_tokens)
     ended = f"the strategy ended the search: {state.search_ended}" if state.search_ended else ""
     return f"{NOTHING_TRIED}: {', '.join(reasons) or ended or 'the strategy proposed none'}"
 
 
-def describe_reasons(state: RunState, max_tokens: int) -> list[str]:
+def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
     """Return "4 cut at optimizer.max_tokens (512)" and the like, the most frequent first."""
     search = state.search
     words = {
         **_PLAIN,
-        CUT_SHORT: f"cut at optimizer.max_tokens ({max_tokens})",
+        CUT_SHORT: "cut at optimizer.max_tokens" + (f" ({max_tokens})" if max_tokens else ""),
         TOO_LONG: f"too long (search.max_instruction_chars is {search.longest_allowed})",
         NO_TAGS: f"with no {'tags' if search.strategy in _TAGGED else 'proposal'}",
     }
@@ -77,7 +77,7 @@ def suggest_change(state: RunState) -> Remedy:
     return Remedy("name another optimizer.model", False)
 
 
-def serialize_proposals(state: RunState, max_tokens: int) -> dict[str, Any]:
+def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, Any]:
     """Return the part of `result.json` about the optimizer's replies.
 
     nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and
