@@ -109,6 +109,7 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
         facts["notes"] += golds.notes
         facts["notes"] += note_prompts(prompts, data.fields, folders)
         facts["gold_answers"] = golds.to_json()
+    facts["notes"] += describe_limits(settings)
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     servers = probe_servers(settings)
@@ -139,6 +140,27 @@ def note_prompts(
         if names_file(text, [*folders, Path.cwd()])
     ]
     return notes + note_names(prompts, fields)
+
+
+def describe_limits(settings: Settings) -> list[str]:
+    """Return where a rewrite as long as the start prompt would be dropped or cut."""
+    search, optimizer = settings.search, settings.optimizer
+    if settings.task.problem is not None or not search.steps or search.strategy == "list":
+        return []
+    from opro_cli.reports.costs import estimate_tokens
+
+    longest, notes = search.longest_start, []
+    if search.longest_allowed < longest:
+        notes.append(
+            f"the longest start prompt has {longest:,} characters: rewrites of its length are "
+            f"dropped, since search.max_instruction_chars is {search.longest_allowed:,}"
+        )
+    if estimate_tokens(longest) > optimizer.reply_limit:
+        notes.append(
+            f"the longest start prompt has some {estimate_tokens(longest):,} tokens: rewrites of "
+            f"its length are cut, since optimizer.max_tokens is {optimizer.reply_limit:,}"
+        )
+    return notes
 
 
 def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:

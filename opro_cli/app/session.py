@@ -292,11 +292,15 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
     try:
         folders = list_part_folders(run.identity)
         overrides = list(map(parse_override, run.identity.get("overrides", ())))
-        given = wiring.read_config(Path(source), overrides)
-        now = convert_to_plain(wiring.fill_in_new(given, folders))
+        edited = wiring.read_config(Path(source), overrides)
+        recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
+        if recorded and edited.search.max_instruction_chars is None:  # it was once filled in as 500
+            limit = recorded.search.max_instruction_chars
+            search = replace(edited.search, max_instruction_chars=limit)
+            edited = replace(edited, search=search)
+        now = convert_to_plain(wiring.fill_in_new(edited, folders))
     except OproError:
         return ()
-    recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
     changes = find_changes(convert_to_plain(wiring.fill_in_new(recorded)), now) if recorded else ()
     if not changes:
         return ()

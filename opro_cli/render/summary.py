@@ -98,9 +98,9 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
 def _print_headline(result: Data, page: Page, status: str) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     sentence = result["verdict_sentence"] or ""
-    if result.get("nothing_tried") and status != "running":
-        word, _, sentence = sentence.partition(": ")
-        page.write_line(printable(f"{word}: {sentence}"), "bold red", styled=len(word))
+    headline = result.get("headline") or ""  # a result of an older opro lacks it
+    if headline and sentence.startswith(headline) and status != "running":
+        page.write_line(printable(sentence), "bold yellow", styled=len(headline))
         return
     if problem := result.get("problem"):
         kind, word, sentence = describe_find(problem)

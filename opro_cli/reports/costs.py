@@ -148,6 +148,12 @@ def _build_state(settings: Settings, examples: Examples, start: StartValues | No
     return state
 
 
+def estimate_tokens(characters: int) -> int:
+    """Estimate the tokens of a text of so many characters, of one byte each."""
+    bytes_a_token, _ = KINDS["expected"]
+    return round(characters / bytes_a_token)
+
+
 def _find_longest(settings: Settings) -> int:
     """Return the most characters of a proposal, which optimizer.max_tokens bounds too."""
     bytes_a_token, _ = KINDS["expected"]

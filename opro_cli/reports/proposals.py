@@ -36,7 +36,7 @@ def describe_untried(state: RunState, max_tokens: int | None) -> str:
 
     Args:
         state: Of the run.
-        max_tokens: Of the optimizer.
+        max_tokens: Of the optimizer; None where it is not known.
     """
     reasons = describe_reasons(state, max_tokens)
     ended = f"the strategy ended the search: {state.search_ended}" if state.search_ended else ""
@@ -78,7 +78,7 @@ def suggest_change(state: RunState) -> Remedy:
     return Remedy("name another optimizer.model", False)
 
 
-def serialize_proposals(state: RunState, max_tokens: int) -> dict[str, Any]:
+def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, Any]:
     """Return the part of `result.json` about the optimizer's replies.
 
     nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and

@@ -31,7 +31,7 @@ from opro_cli.reports.labels import (
 )
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
-from opro_cli.reports.proposals import describe_untried, serialize_proposals
+from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.verdict import (
     Verdict,
@@ -53,7 +53,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         if best is not None and (rivals := find_rivals(state, best)):
             verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
     if untried := find_untried(run, finished=finished):
-        verdict = Verdict(None, untried)
+        verdict = Verdict(None, untried, headline=NOTHING_TRIED)
     problem = read_problem(run.settings, run.examples)
     if problem is not None:
         verdict = Verdict(None, "the value of a solution is exact, so there is nothing to test")
@@ -82,7 +82,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "spend": serialize_spend(state),
         "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
-        "proposals": serialize_proposals(state, run.settings["optimizer"]["max_tokens"]),
+        "proposals": serialize_proposals(state, run.settings["optimizer"].get("max_tokens")),
         "stopped_early": _count_stopped_early(state),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": list_models(run),
@@ -99,7 +99,7 @@ def find_untried(run: RecordedRun, *, finished: bool) -> str:
     if ended is not None and ended.reason == "fruitless":
         return ended.detail
     if finished and is_untried(run.state):
-        return describe_untried(run.state, run.settings["optimizer"]["max_tokens"])
+        return describe_untried(run.state, run.settings["optimizer"].get("max_tokens"))
     return ""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import CONFIG, Opro, only_run
@@ -416,6 +417,8 @@ def test_no_steps_scores_the_start_prompt_alone(opro: Opro, folder: Path) -> Non
     assert result["spend"]["calls"] == 6 + 5 + (2 + 3) * 7
     assert result["best"] == result["initial"]
     assert result["steps_done"] == 0
+    shown = opro("show", "sums").out
+    assert "\nno search was asked for (search.steps: 0)\n" in shown
 
 
 def test_splits_of_nothing_are_left_out(opro: Opro, folder: Path) -> None:
@@ -435,8 +438,49 @@ def test_an_optimizer_that_proposes_nothing_is_told(
 
     model._say = silent
     said = opro("optimize", "c.yaml")
-    assert said.code == 0
-    assert "6 of 6 replies of the optimizer held no new instruction" in said.out
+    assert said.code == 1
+    assert said.out.splitlines()[0] == "no candidate was tried: 6 declined"
+    assert 'the optimizer said: "I cannot help."' in said.out
+    assert "hint: name another optimizer.model in the config" in said.err
     shown = opro("show", "sums", "--json").data
-    assert shown["proposals"] == {"replies": 6, "nothing_new": 6, "skipped": {}}
-    assert shown["verdict"] == "not_distinguishable"
+    assert shown["proposals"]["reasons"] == {"declined": 6}
+    assert (shown["verdict"], shown["headline"]) == (None, "no candidate was tried")
+    assert shown["best"]["scores"]["dev"] is None
+    assert opro("show", "sums").out.count("no candidate was tried: 6 declined") == 1
+    assert opro("report", "sums").code == 0
+    page = (only_run(folder) / "report.html").read_text()
+    assert "No candidate was tried: 6 declined" in page
+    assert opro("runs", "--json").data[0]["status"] == "failed"
+    assert opro("resume", "sums").code == 1
+
+
+def test_a_search_that_tried_nothing_goes_on_with_more_tokens_and_steps(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def thinking(request: Any) -> Any:
+        is_cut = "Your task is to generate" in request.messages[-1].content
+        return ChatReply("", "length", 5, 512, None) if is_cut else say(request)
+
+    model._say = thinking
+    said = opro("optimize", "c.yaml", "--json")
+    assert said.code == 1
+    assert said.data["verdict_sentence"] == (
+        "no candidate was tried: 6 cut at optimizer.max_tokens (512)"
+    )
+    run = only_run(folder)
+    assert "raise optimizer.max_tokens and search.steps" in said.err
+    assert f"in runs/{run.name}/config.yaml, then resume with: opro resume {run.name}" in said.err
+    model._say = say
+    config = (run / "config.yaml").read_text()
+    changed = config.replace("max_tokens: 512", "max_tokens: 4000").replace("steps: 2", "steps: 3")
+    (run / "config.yaml").write_text(changed.replace("seed: 0", "seed: 1"))
+    assert opro("resume", "sums").code == 2  # the seed is another matter
+    (run / "config.yaml").write_text(changed)
+    model.requests.clear()
+    resumed = opro("resume", "sums", "--json")
+    assert (resumed.code, resumed.data["proposals"]["reasons"]["cut"]) == (0, 6)
+    assert resumed.data["steps_done"] == 3
+    asked = [r for r in model.requests if "Your task is to generate" in r.messages[-1].content]
+    assert {request.max_tokens for request in asked} == {4000}
+    assert opro("resume", "sums").err.startswith(f"{run.name} is finished")
+    assert opro("show", "sums").code == 0

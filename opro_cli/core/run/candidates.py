@@ -269,7 +269,7 @@ class Proposals:
         replies: Number of replies to meta-prompts.
         fruitless_by: Number of replies from which no new candidate could be taken, by the reason;
             of a reply with several texts the first one's.
-        said: The beginning of the first reply without a proposal.
+        said: The beginning of the first reply of words without a proposal.
         shown: What the last requests had of exemplars and past prompts, where that is not all.
         fruitless: Samples of the present step whose reply held nothing to score, not even a
             repetition, in order of arrival.
@@ -316,8 +316,9 @@ class Proposals:
                 if not judged.skipped:
                     worthy.append(judged)
             if len(worthy) == before:
-                self.fruitless_by[reason or find_want(reply)] += 1
-                if not reason and not self.said:
+                reason = reason or find_want(reply)
+                self.fruitless_by[reason] += 1
+                if reason in (NO_TAGS, DECLINED) and not self.said:
                     self.said = reply.text[:SAID].strip()
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
         self.arrived, self.fruitless = {}, []
