@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
-from opro_cli.config.file import line_of_key, read_yaml
-from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
+from opro_cli.config.file import line_of_key, read_overridden
+from opro_cli.config.overrides import parse_override
+from opro_cli.config.prompts import names_file
+from opro_cli.core.settings.differences import (
+    KeyOrigin,
+    convert_to_plain,
+    find_origins,
+    find_written,
+)
 from opro_cli.core.settings.models import is_control
+from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.read import PROBLEM
 from opro_cli.core.settings.settings import UNUSED, Settings
 from opro_cli.datasets.loading import settle_labels
@@ -42,6 +50,7 @@ from opro_cli.models.providers import (
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.reports.labels import describe_golds
+from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_file import read_cache_limit
@@ -72,12 +81,13 @@ class Check:
     problems: list[tuple[str, str | None]]
 
 
-def check(config: Path, runs_dir: Path) -> Check:
+def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     """Check a config, its data, keys and servers; no model is asked.
 
     Args:
-        config: The file.
+        config: The file, or STDIN.
         runs_dir: Where the pace of an earlier run of the same models is looked for.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
 
     Raises:
         ConfigError, DataError, UsageError: A run could not even be described.
@@ -85,7 +95,8 @@ def check(config: Path, runs_dir: Path) -> Check:
     from opro_cli.reports.costs import build_forecast
 
     folders = (config.resolve().parent,)
-    settings = wiring.fill_in_new(wiring.read_config(config), folders)
+    given = wiring.read_config(config, list(map(parse_override, overrides)))
+    settings = wiring.fill_in_new(given, folders)
     require_addresses(settings)
     require_prices(settings)
     data = wiring.load_data(settings, folders=folders)
@@ -103,7 +114,9 @@ def check(config: Path, runs_dir: Path) -> Check:
         prompts = (*search.initial_instructions, *(search.candidates or ()))
         golds = describe_golds(data.golds, labels, prompts, asked)
         facts["notes"] += golds.notes
+        facts["notes"] += note_prompts(prompts, data.fields, folders)
         facts["gold_answers"] = golds.to_json()
+    facts["notes"] += describe_limits(settings)
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     servers = probe_servers(settings)
@@ -147,6 +160,46 @@ def require_headers(settings: Settings) -> None:
         raise UsageError(problem, hint)
 
 
+def note_prompts(
+    prompts: Sequence[str], fields: Sequence[str], folders: Sequence[Path]
+) -> list[str]:
+    """Return what start prompts say that is sent as it stands, and may be meant otherwise.
+
+    Args:
+        prompts: The texts.
+        fields: The names of the fields of a row.
+        folders: Where a file of the user's may be, besides the current folder.
+    """
+    notes = [
+        f'the start prompt "{text}" names a file, and is sent as these words; the prompt in that '
+        f"file is {FILE}{text}"
+        for text in prompts
+        if names_file(text, [*folders, Path.cwd()])
+    ]
+    return notes + note_names(prompts, fields)
+
+
+def describe_limits(settings: Settings) -> list[str]:
+    """Return where a rewrite as long as the start prompt would be dropped or cut."""
+    search, optimizer = settings.search, settings.optimizer
+    if settings.task.problem is not None or not search.steps or search.strategy == "list":
+        return []
+    from opro_cli.reports.costs import estimate_tokens
+
+    longest, notes = search.longest_start, []
+    if search.longest_allowed < longest:
+        notes.append(
+            f"the longest start prompt has {longest:,} characters: rewrites of its length are "
+            f"dropped, since search.max_instruction_chars is {search.longest_allowed:,}"
+        )
+    if estimate_tokens(longest) > optimizer.reply_limit:
+        notes.append(
+            f"the longest start prompt has some {estimate_tokens(longest):,} tokens: rewrites of "
+            f"its length are cut, since optimizer.max_tokens is {optimizer.reply_limit:,}"
+        )
+    return notes
+
+
 def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:
     """Return the pace of the newest run of the same models; None where there is none."""
     with suppress(OSError):  # a folder that cannot be listed has nothing to tell
@@ -185,13 +238,24 @@ class ExplainedConfig:
         return {"file": str(self.file), "keys": keys, "config": self.plain}
 
 
-def explain_config(config: Path) -> ExplainedConfig:
-    """Return each key of a config, its value and its origin; nothing is read but the file."""
-    settings = wiring.fill_in_new(wiring.read_config(config), (config.resolve().parent,))
-    plain = convert_to_plain(settings)
-    file = read_yaml(config)
+def explain_config(config: Path, overrides: Sequence[str] = ()) -> ExplainedConfig:
+    """Return each key of a config, its value and its origin; nothing is read but the file.
+
+    Args:
+        config: The file, or STDIN.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
+    """
+    parsed = list(map(parse_override, overrides))
+    settings = wiring.read_config(config, parsed)
+    plain = convert_to_plain(wiring.fill_in_new(settings, (config.resolve().parent,)))
+    file = read_overridden(config, parsed)
     keys = find_origins(plain, file.raw, wiring.NAMES)
-    lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
+    keys = [replace(key, kind="option") if file.find_option(key.path) else key for key in keys]
+    lines = {
+        key.path: line_of_key(find_written(key.path, file.raw), file.lines)
+        for key in keys
+        if key.kind == "file"
+    }
     return ExplainedConfig(config, plain, keys, lines)
 
 

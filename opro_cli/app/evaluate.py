@@ -209,7 +209,9 @@ def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> Bu
     """Return the ceilings to change: those of the config, or its own where "=+" raises them."""
     path = folder / CONFIG_COPY
     raises = any("=+" in change for change in changes)
-    return wiring.read_config(path).budget if raises and path.is_file() else settings.budget
+    if not raises or not path.is_file():
+        return settings.budget
+    return wiring.read_config(path, is_copy=True).budget
 
 
 def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:

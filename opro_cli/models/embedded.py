@@ -113,6 +113,7 @@ class EmbeddedModel:
                 "show fewer instructions or exemplars, or shorten the question",
                 transient=False,
                 unanswerable=True,
+                too_long=True,
                 status=400,
             )
         # without a seed every call is a new draw, as with any provider

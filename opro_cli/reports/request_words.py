@@ -27,7 +27,8 @@ def list_request_notes(result: Mapping[str, Any], kinds: Sequence[str] = KINDS) 
                     yield describe_refused(each["role"], each["parameter"], *words, unsent)
         elif kind == "cut":
             for role, counts in told.items():
-                yield from describe_cut(role, **counts)
+                if role != "optimizer":  # whose replies are told by what was found in them
+                    yield from describe_cut(role, **counts)
         else:
             for role, counts in told.items():
                 yield describe_window(role, **counts)

@@ -88,7 +88,7 @@ def test_worked_by_hand() -> None:
     # 10 instructions are shown: of 80 characters, or of as many as are allowed.
     likely = optimizer["expected"]["prompt_tokens"] * 4 / 9
     longest = optimizer["at_most"]["prompt_tokens"] * 3 / 10
-    most = settings().search.max_instruction_chars
+    most = settings().search.longest_allowed
     assert longest - likely == pytest.approx(10 * (most - 80), abs=1)
     assert scorer["at_most"]["usd"] is told["total"]["at_most"]["usd"] is None
     assert told["total"]["at_most"]["calls"] == asked + 10

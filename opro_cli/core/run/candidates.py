@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from typing import NamedTuple
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.stats.intervals import Interval, wilson_interval
-from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.example import CUT, SPLITS, Split, is_filtered
 from opro_cli.core.task.prompt import Content, decode_content
 from opro_cli.core.text import encode_text
 
@@ -205,7 +207,12 @@ def make_candidate_id(text: str, form: str = "") -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-REPEATED, LEAKS = "repeated", "leaks"
+REPEATED, LEAKS, TOO_LONG = "repeated", "leaks", "too long"
+"""Reasons not to score a text; others are those of `find_breach` and of strategies."""
+EMPTY, CUT_SHORT, REFUSED = "empty", "cut", "refused"
+DECLINED, NO_TAGS = "declined", "no tags"
+"""Reasons why a reply holds no text that could be scored: nothing at all, its end at max_tokens
+before there was one, a content filter, an apology, and other words without a proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +267,10 @@ class Proposals:
         texts: Those of the steps before.
         seen: Texts, or ids where there is a form, that are no new candidates any more.
         replies: Number of replies to meta-prompts.
-        empty: Number of replies from which no new candidate could be taken.
+        fruitless_by: Number of replies from which no new candidate could be taken, by the reason;
+            of a reply with several texts the first one's.
+        said: The beginning of the first reply of words without a proposal.
+        shown: What the last requests had of exemplars and past prompts, where that is not all.
         fruitless: Samples of the present step whose reply held nothing to score, not even a
             repetition, in order of arrival.
         gave_choices: One call of the last whole step brought several proposals.
@@ -270,14 +280,22 @@ class Proposals:
     texts: list[ProposedText] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     replies: int = 0
-    empty: int = 0
+    fruitless_by: Counter[str] = field(default_factory=Counter)
+    said: str = ""
+    shown: str = ""
     gave_choices: bool = False
     fruitless: list[int] = field(default_factory=list)
+
+    @property
+    def empty(self) -> int:
+        """The number of replies from which no new candidate could be taken."""
+        return self.fruitless_by.total()
 
     def add(self, reply: Proposed) -> None:
         """Add one reply to the present step."""
         self.arrived[reply.sample] = reply
         self.replies += 1
+        self.shown = reply.shown or self.shown
         rejected = reply.rejected or ("",) * len(reply.instructions)
         if reply.via != "local" and all(rejected):
             self.fruitless.append(reply.sample)
@@ -289,17 +307,46 @@ class Proposals:
         """
         worthy: list[ProposedText] = []
         for _, reply in sorted(self.arrived.items()):
-            before = len(worthy)
+            before, reason = len(worthy), ""
             for proposed, rejected in list_texts(reply):
                 judged = replace(proposed, skipped=reason_to_skip(proposed, rejected))
+                reason = reason or judged.skipped
                 self.seen.add(judged.identity)
                 self.texts.append(judged)
                 if not judged.skipped:
                     worthy.append(judged)
-            self.empty += len(worthy) == before
+            if len(worthy) == before:
+                reason = reason or find_want(reply)
+                self.fruitless_by[reason] += 1
+                if reason in (NO_TAGS, DECLINED) and not self.said:
+                    self.said = reply.text[:SAID].strip()
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
         self.arrived, self.fruitless = {}, []
         return worthy
+
+
+SAID = 300
+"""Characters of a reply without a proposal that are kept, to be shown."""
+
+
+_APOLOGY = re.compile(
+    r"""\W{0,3}(?:(?:i['’]m|i\sam)\s(?:very\s)?(?:sorry|unable|not\sable)|sorry|i\s(?:can(?:['’]t|not)|won['’]t)
+    |es\stut\smir\sleid|leider|ich\skann\s(?:nicht|das\snicht)|désolée?|je\s(?:suis\sdésolée?|ne\speux)
+    |lo\ssiento|no\spuedo|desculpe|lamento|mi\sdispiace|извините|к\sсожалению|я\sне\sмогу
+    |抱歉|对不起|對不起|很抱歉|我无法|我不能|申し訳|すみません|죄송|미안)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def find_want(reply: Proposed) -> str:
+    """Return why a reply holds no text that could be scored."""
+    if is_filtered(reply.text, reply.finish_reason):
+        return REFUSED
+    if reply.finish_reason in CUT:
+        return CUT_SHORT
+    if not reply.text.strip():
+        return EMPTY
+    return DECLINED if _APOLOGY.match(reply.text) else NO_TAGS
 
 
 def find_breach(text: str, search: SearchSettings) -> str:
@@ -307,8 +354,8 @@ def find_breach(text: str, search: SearchSettings) -> str:
 
     The reference's three, in its order (google-deepmind/opro, run_evolution).
     """
-    if len(text) > search.max_instruction_chars:
-        return "too long"
+    if len(text) > search.longest_allowed:
+        return TOO_LONG
     if search.drop_digits and any(char.isdigit() for char in text):
         return "digits"
     if search.rules == "paper" and "INS" in text:

@@ -61,7 +61,8 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     text: the reply as it came, "" for a draft of the strategy's own. instructions: what the
     strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
     for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
-    does; () for none. parents: ids of the candidates that they were made from.
+    does; () for none. parents: ids of the candidates that they were made from. shown: of a request
+    that was too long at first, what it had in place of all exemplars and past prompts.
     """
 
     step: Count
@@ -78,6 +79,7 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     rejected: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     reasoning_tokens: Count | None = None
+    shown: str = ""
 
 
 class StepPlanned(_Record, frozen=True, tag="step_planned"):

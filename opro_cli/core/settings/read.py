@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from opro_cli.core.settings.models import (
@@ -13,13 +13,21 @@ from opro_cli.core.settings.models import (
     is_gguf,
     is_python,
 )
+from opro_cli.core.settings.prompts import (
+    START,
+    TURN,
+    fill_start,
+    find_prompt_faults,
+    hash_prompt,
+    name_start_as_given,
+)
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
+    SHORT,
     UNUSED,
     ModelSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -86,7 +94,8 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
-    config = _fill_search_preset(dict(raw), names, problems)
+    problems.extend(find_prompt_faults(raw))
+    config = _fill_search_preset(fill_start(raw, problems), names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
         config = _fill_problem(config)
@@ -100,8 +109,20 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
     if settings:
+        settings = _drop_stale_files(settings)
         problems.extend(_find_misfits(settings))
-    return ReadResult(None if problems else settings, tuple(problems))
+    named = tuple(name_start_as_given(problem, raw) for problem in problems)
+    return ReadResult(None if named else settings, named)
+
+
+def _drop_stale_files(settings: Settings) -> Settings:
+    """Forget the files of texts that have been replaced since, as a sweep replaces them."""
+    if settings.prompt_files is None:
+        return settings
+    texts = {f"{START}.{n}": each for n, each in enumerate(settings.search.initial_instructions)}
+    texts |= {f"{TURN}.{n}": each for n, (_, each) in enumerate(settings.task.prompt or ())}
+    kept = (f for f in settings.prompt_files if hash_prompt(texts.get(f.place, "")) == f.sha256)
+    return replace(settings, prompt_files=tuple(kept) or None)
 
 
 def get_section(config: Any, name: str) -> Mapping[str, Any]:
@@ -227,8 +248,7 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != LIST or not isinstance(texts, list):
         return dict(config)
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-    default = SearchSettings().max_instruction_chars
-    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
     return dict(config) | {"search": filled}
 
@@ -309,14 +329,17 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((role, "model"), f"{model.model} {message}")
     position = ("task", "instruction_position")
-    if task.instruction_position == "A_begin" and not task.qa_markers:
+    if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
     if (search.strategy == LIST) != (search.candidates is not None):
         listed = "missing; search.strategy list tries them"
         unused = f"found with search.strategy {search.strategy}; only list tries them"
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
     if search.strategy == "paper-instructions-only":
-        if task.instruction_position in ("before_Q", "system"):
+        if task.prompt is not None:
+            message = "search.strategy paper-instructions-only has no words for it; leave it out"
+            yield Problem(("task", "prompt"), message)
+        elif task.instruction_position in ("before_Q", "system"):
             yield Problem(
                 position,
                 f"expected Q_begin, Q_end or A_begin, found {show(task.instruction_position)}; "

@@ -76,12 +76,14 @@ class Misread(ValueError):
     """A value that a reader did not take, with the part of it that is wrong.
 
     Attributes:
-        found: The part of a text that was found instead of what was expected.
+        found: The part that was found instead of what was expected.
+        index: Of that part in a list; None where it is part of a text.
     """
 
-    def __init__(self, expected: str, found: str) -> None:
+    def __init__(self, expected: str, found: Any, index: int | None = None) -> None:
         super().__init__(expected)
         self.found = found
+        self.index = index
 
 
 def key(reader: Reader, default: Any = dataclasses.MISSING, *, doc: str) -> Any:
@@ -199,7 +201,8 @@ def _read_key(
     try:
         return _get_reader(cls, field)(raw)
     except Misread as error:
-        problems.append(Problem(path, f"expected {error}, found {show(error.found)}"))
+        where = path if error.index is None else (*path, error.index)
+        problems.append(_build_problem(str(error), error.found, where))
         return None
     except ValueError as error:
         problems.append(_build_problem(str(error), raw, path))

@@ -11,6 +11,7 @@ Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin", "system"]
+ChatRole = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +23,20 @@ class Example:
         target: The gold answer as the metric compares it ("72", "(B)", "yes").
         source: Its origin for display, "train.jsonl:17".
         row: Its index among the usable rows of its source, from 0.
+        fields: Further fields of its row, by the names that `task.prompt` has holes for.
     """
 
     input: str
     target: str
     source: str
     row: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def shown(self) -> str:
+        """The question, with the fields that are no part of it: all that the scorer may see."""
+        more = (text for text in self.fields.values() if text not in self.input)
+        return "\n".join((self.input, *more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Replied:
 class Message:
     """One turn of a chat."""
 
-    role: Literal["system", "user"]
+    role: ChatRole
     content: str
 
 
@@ -186,7 +195,8 @@ def is_filtered(text: str, finish_reason: str) -> bool:
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """Return the sha256 (64 hex digits) of split, input and target of every example, in order.
 
-    The source does not count: the same questions in another format have the same fingerprint.
+    So do fields, where there are any. The source does not count: the same questions in another
+    format have the same fingerprint.
     """
     import hashlib  # 4 MiB, which a worker of the embedded models has no use for
 
@@ -194,6 +204,7 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
-            line = json.dumps([split, example.input, example.target])
+            parts = [split, example.input, example.target]
+            line = json.dumps([*parts, dict(example.fields)] if example.fields else parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()
