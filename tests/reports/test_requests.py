@@ -85,7 +85,7 @@ def test_the_verdict_says_so_where_a_tenth_is_cut() -> None:
     assert said.endswith("; no gain")
 
 
-def counting(*calls: tuple[str, int]) -> list[Event]:
+def counting(*calls: tuple[str, int]) -> list[PromptsCut]:
     """Record prompts with the numbers of tokens that a server counts them with."""
     state, events = start(), list[Event]()
 
