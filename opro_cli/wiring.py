@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import expand_search_preset, load_config
+from opro_cli.config.file import ReadConfig, expand_search_preset, load_config
+from opro_cli.config.file import read_config as read_config_file
 from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
@@ -58,6 +59,11 @@ def read_config(
 ) -> Settings:
     """Read and check a config file, with keys in place of its own; `is_copy`: see `load_config`."""
     return load_config(config, NAMES, overrides, is_copy=is_copy)
+
+
+def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
+    """Read a config file as far as that goes, with keys in place of its own."""
+    return read_config_file(config, NAMES, overrides)
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
