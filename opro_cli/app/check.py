@@ -30,24 +30,29 @@ from opro_cli.models import gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
+    find_unset_headers,
     keys_not_set,
     list_deployments,
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_plan import inspect_files
+from opro_cli.models.parameters import note_unsaid_reasoning
 from opro_cli.models.providers import (
+    REASONING_MAX_TOKENS,
     Provider,
     find_base,
     find_own_address,
     find_provider,
     is_loopback,
+    is_reasoning,
 )
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.reports.labels import describe_golds
 from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
+from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.store.folders import list_runs
 from opro_cli.store.run_folder import read_result
@@ -57,6 +62,8 @@ if TYPE_CHECKING:
     from opro_cli.models.servers import Server
 
 
+ENOUGH_TO_REASON = 1000
+"""Tokens of a reply below which a reasoning model may not come to its answer."""
 MOST_RUNS = 100
 """The newest runs that are looked through for one of the same models."""
 
@@ -113,6 +120,7 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     faults.problems += [keys_not_set(missing)] if missing else []
     waits = [(each.problem or "", each.hint) for each in select_missing(sound, servers)]
     waits += [(each.problem, each.hint) for each in files if each.problem]
+    waits += list_unset_headers(sound)
     if data is None or strategy is None or read.error is not None or faults.fatal:
         raise faults.build_error(waits)
     notes = (*describe_grading(settings, folders), *data.notes)
@@ -124,6 +132,7 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
+    facts["notes"] += list_model_notes(settings)
     facts["notes"] += [note for each in files for note in each.notes]
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
@@ -184,6 +193,34 @@ def _select_sound(settings: Settings, faulty: Sequence[tuple[str | int, ...]]) -
     scorer = ScorerSettings(UNUSED) if "scorer" in wrong else settings.scorer
     optimizer = OptimizerSettings(UNUSED) if "optimizer" in wrong else settings.optimizer
     return replace(settings, scorer=scorer, optimizer=optimizer, roles=roles)
+
+
+def list_model_notes(settings: Settings) -> list[str]:
+    """Say where a reasoning model has too few tokens for its thoughts, and what is not sent."""
+    notes = []
+    for role, model in settings.models.items():
+        section = name_role(role)
+        if is_reasoning(model.model) and model.reply_limit < ENOUGH_TO_REASON:
+            notes.append(
+                f"{section}.max_tokens {model.max_tokens} is little for {model.model}: it reasons "
+                "before it answers, its thoughts count, and replies may come back empty; give "
+                f"it {REASONING_MAX_TOKENS} or so"
+            )
+        if unsaid := note_unsaid_reasoning(section, model):
+            notes.append(unsaid)
+    return notes
+
+
+def list_unset_headers(settings: Settings) -> list[tuple[str, str | None]]:
+    """List the headers whose variable is not set, each with its remedy."""
+    unset = find_unset_headers(settings)
+    return [(f"{key}: {name} is not set", f"export {name}=…") for key, name in unset.items()]
+
+
+def require_headers(settings: Settings) -> None:
+    """UsageError for the first header whose variable is not set."""
+    for problem, hint in list_unset_headers(settings):
+        raise UsageError(problem, hint)
 
 
 def note_prompts(
@@ -293,6 +330,7 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
     """
     require_addresses(settings)
     require_keys(settings)
+    require_headers(settings)
     require_servers(settings)
     require_prices(settings)
     require_files(settings)

@@ -132,7 +132,7 @@ class Calls:
         `at` is the one endpoint to ask. Raises ModelError when there is no reply, BudgetReached
         when a ceiling forbids the call, and Halted when a stop was asked for before it was sent.
         """
-        request = request.leave_out(self.state.list_unsent(role))
+        request = request.leave_out(self.list_unsent(role))
         slot = self._known.find_slot(role, request)
         if slot is not None and not fresh:
             known = await self._known.find_reply(slot)
@@ -159,6 +159,11 @@ class Calls:
         finally:
             if slot is not None and not fresh:
                 self._known.end(slot)
+
+    def list_unsent(self, role: Role) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role at one of its endpoints or more."""
+        addresses = (endpoint.address for endpoint in self._endpoints[role].all)
+        return self.state.list_unsent(role, *addresses)
 
     async def preflight(self, role: Role) -> None:
         """Make the first call of a run; ModelError when no endpoint answers it."""

@@ -140,7 +140,7 @@ class Proposing:
         for _, group in groupby(asks, key=lambda pair: id(pair[1])):
             pairs = list(group)
             own, ask = tuple(sample for sample, _ in pairs), pairs[0][1]
-            together = together and "n" not in self.calls.state.list_unsent("optimizer")
+            together = together and "n" not in self.calls.list_unsent("optimizer")
             parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
             calls += [OptimizerCall(step, ask, part) for part in parts]
         return calls
