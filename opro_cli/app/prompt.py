@@ -188,7 +188,7 @@ def _require_improvement(run: RecordedRun) -> None:
     result = build_result(run, finished=run.status == "finished")
     if result["verdict"] != "improved":
         words = {"worse": "worse", "not_distinguishable": "no measurable gain"}
-        verdict = words.get(result["verdict"], f"none: {result['reason']}")
+        verdict = words.get(result["verdict"], f"none: {result['verdict_sentence']}")
         raise UsageError(
             f"{run.name}: the verdict is not that the prompt improved: {verdict}",
             "--anyway writes it all the same",

@@ -18,7 +18,7 @@ from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examp
 from opro_cli.core.task.prompt import Field, Template, parse_template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
+from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, get_field, read_text
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
@@ -99,7 +99,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     """
     examples: list[Example] = []
     missing: Counter[str] = Counter()
-    fields: tuple[str, ...] = ()
+    first: Mapping[str, object] = {}
     empty = True
     for row in read_rows(file, reader.shape.columns):
         empty = False
@@ -107,7 +107,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
         if isinstance(row, BadRow):
             problems.add(f"{source}: {row.reason}")
             continue
-        fields = fields or tuple(row.fields)
+        first = first or row.fields
         try:
             examples.append(reader.build_example(row, source))
         except MissingFieldError as error:
@@ -117,14 +117,26 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
             problems.add(f"{source}: {error}")
     if empty:
         raise DataError(f"{file}: expected rows, found none", "name a file that has some")
+    fields = tuple(first)
     if not examples and missing:
-        absent = [name for name in missing if name in reader.holes] or [
-            missing.most_common(1)[0][0]
-        ]
+        absent = dict.fromkeys([missing.most_common(1)[0][0], *_list_absent(reader, first)])
         errors = [_build_field_error(name, label, fields, reader) for name in absent]
         raise DataError("\n".join(error.message for error in errors), errors[0].hint)
     reader.seen.update(dict.fromkeys(fields))
     return examples
+
+
+def _list_absent(reader: RowReader, row: Mapping[str, object]) -> list[str]:
+    """Return the holes that a row cannot fill."""
+    absent = []
+    for name in reader.holes:
+        try:
+            get_field(reader.shape.reshape(row), name)
+        except MissingFieldError:
+            absent.append(name)
+        except ValueError:  # a row of another shape, which is an error of its own
+            continue
+    return absent
 
 
 def _build_field_error(

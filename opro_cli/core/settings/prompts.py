@@ -86,11 +86,12 @@ def find_prompt_faults(config: Mapping[str, Any]) -> Iterator[Problem]:
     elif task.get("evaluator", "model") != "model":
         message = f"found with task.evaluator {task['evaluator']}, which builds its own requests"
         yield Problem(("task", "prompt"), message)
-    yield from _find_faults_of_turns(chat, list_files(config))
+    yield from _find_faults_of_turns(chat, config)
 
 
-def _find_faults_of_turns(chat: Any, files: Mapping[str, str]) -> Iterator[Problem]:
+def _find_faults_of_turns(chat: Any, config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the holes that are malformed, or what the chat as a whole lacks."""
+    files = list_files(config)
     turns: list[Turn] = []
     for path, role, frozen in list_turns(chat):
         try:
@@ -98,20 +99,31 @@ def _find_faults_of_turns(chat: Any, files: Mapping[str, str]) -> Iterator[Probl
         except MalformedHole as error:
             where = describe_place(files.get(f"{TURN}.{path[-2]}"), error.line, frozen)
             yield Problem(path, f"{where}expected {error}, found {error.found!r}")
-    if len(turns) != len(chat if isinstance(chat, list) else ()):
-        return
+    if not isinstance(chat, list) or len(turns) != len(chat) or not turns:
+        return  # the reader of the key says why
     names = {hole.name for turn in turns for hole in turn.holes}
     if INSTRUCTION not in names:
-        message = (
-            "no message has the hole {{instruction}}, where the optimized text stands; write it, "
-            "or make one message file:PATH of the prompt to optimize"
-        )
-        yield Problem(("task", "prompt"), message)
+        yield _miss_instruction(chat, config, files)
     if names <= {*RESERVED[:2]}:
         message = "nothing of a row stands in it; write {{question}}, or {{name}} of a field"
         yield Problem(("task", "prompt"), message)
     if all(turn.role != "user" for turn in turns):
         yield Problem(("task", "prompt"), "no message is the user's, and models expect one")
+
+
+def _miss_instruction(chat: Any, config: Mapping[str, Any], files: Mapping[str, str]) -> Problem:
+    """Return the problem of a chat without a place for the optimized text."""
+    place = "write it where the optimized text stands"
+    from_files = [path for path, *_ in list_turns(chat) if f"{TURN}.{path[2]}" in files]
+    if not from_files:
+        message = f"no message has the hole {{{{instruction}}}}; {place}, or make one message "
+        return Problem(("task", "prompt"), message + "file:PATH of the prompt to optimize")
+    search = config.get("search")
+    name = name_start(search) if isinstance(search, Mapping) else ""
+    others = f"search.{name} is the start prompt"
+    why = others if len(from_files) == 1 else "more than one message is from a file"
+    file = files[f"{TURN}.{from_files[0][2]}"]
+    return Problem(from_files[0], f"{file}: has no {{{{instruction}}}}, and {why}; {place}")
 
 
 def list_turns(chat: Any) -> Iterator[tuple[Path, Any, str]]:
