@@ -113,17 +113,17 @@ def _find_faults_of_turns(chat: Any, config: Mapping[str, Any]) -> Iterator[Prob
 
 def _miss_instruction(chat: Any, config: Mapping[str, Any], files: Mapping[str, str]) -> Problem:
     """Return the problem of a chat without a place for the optimized text."""
-    place = "write it where the optimized text stands"
+    remedy = "write it where the optimized text stands"
     from_files = [path for path, *_ in list_turns(chat) if f"{TURN}.{path[2]}" in files]
     if not from_files:
-        message = f"no message has the hole {{{{instruction}}}}; {place}, or make one message "
+        message = f"no message has the hole {{{{instruction}}}}; {remedy}, or make one message "
         return Problem(("task", "prompt"), message + "file:PATH of the prompt to optimize")
     search = config.get("search")
     name = name_start(search) if isinstance(search, Mapping) else ""
     others = f"search.{name} is the start prompt"
     why = others if len(from_files) == 1 else "more than one message is from a file"
     file = files[f"{TURN}.{from_files[0][2]}"]
-    return Problem(from_files[0], f"{file}: has no {{{{instruction}}}}, and {why}; {place}")
+    return Problem(from_files[0], f"{file}: has no {{{{instruction}}}}, and {why}; {remedy}")
 
 
 def list_turns(chat: Any) -> Iterator[tuple[Path, Any, str]]:
