@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app import check as checks
@@ -247,12 +248,19 @@ def _compute_digest(
     asked = {
         "task": task,
         "model": [scorer.model, *addresses, *_hash_model(scorer.model).values()],
-        "how": [scorer.temperature, scorer.max_tokens, *stop],
+        "how": [scorer.temperature, scorer.max_tokens, *stop, *_list_parameters(settings)],
         "data": fingerprint_examples(examples),
     }
     if parts := checks.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def _list_parameters(settings: Settings) -> list[Any]:
+    """Return what else is sent with each question; nothing in the names of older evaluations."""
+    scorer = convert_to_plain(settings)["scorer"]
+    names = ("top_p", "seed", "reasoning", "extra")
+    return [{name: scorer[name]} for name in names if name in scorer]
 
 
 def _hash_model(model: str) -> dict[str, str]:

@@ -283,13 +283,18 @@ def load_examples(
             "the optimizer scores its candidates on the train rows",
         )
     examples = {
-        split: _take_rows(sources.get(split, sources["train"]), division.rows[split])
+        split: _take_rows(sources.get(split, sources["train"]), division.rows[split][: data.limit])
         for split in SPLITS
     }
     counts = {split: len(chosen) for split, chosen in examples.items()}
     return LoadedData(
         examples=examples,
-        notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
+        notes=(
+            division.note,
+            *_note_limit(data),
+            *_build_notes(problems, repeats),
+            *describe_doubts(counts),
+        ),
         left_out=problems.count + sum(repeats.values()),
         fingerprint=fingerprint_examples(examples),
         golds=count_golds(sources),
@@ -383,6 +388,12 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _note_limit(data: DataSettings) -> list[str]:
+    return (
+        [f"of each split the first {data.limit} are used (task.data.limit)"] if data.limit else []
+    )
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:

@@ -58,7 +58,7 @@ def estimate_costs(
     questions = _measure_questions(settings, examples, rounds=state.rounds)
     meta_prompts = [
         _measure_meta_prompt(settings, examples, strategy, state, length)
-        for length in (TYPICAL_LENGTH, search.max_instruction_chars)
+        for length in (TYPICAL_LENGTH, _find_longest(settings))
     ]
     asked_bytes = expected * questions[0], asked * questions[1]
     proposed_bytes = proposals * meta_prompts[0], most_proposed * meta_prompts[1]
@@ -126,7 +126,7 @@ def _estimate_role(
         KINDS.items(), prompt_bytes, calls, strict=True
     ):
         prompt = round(size / bytes_a_token)
-        completion = round(count * share * model.max_tokens)
+        completion = round(count * share * model.reply_limit)
         usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
         row[kind] = {
             "calls": count,
@@ -148,6 +148,20 @@ def _build_state(settings: Settings, examples: Examples, start: StartValues | No
     return state
 
 
+def estimate_tokens(characters: int) -> int:
+    """Estimate the tokens of a text of so many characters, of one byte each."""
+    bytes_a_token, _ = KINDS["expected"]
+    return round(characters / bytes_a_token)
+
+
+def _find_longest(settings: Settings) -> int:
+    """Return the most characters of a proposal, which optimizer.max_tokens bounds too."""
+    bytes_a_token, _ = KINDS["expected"]
+    return min(
+        settings.search.longest_allowed, round(bytes_a_token * settings.optimizer.reply_limit)
+    )
+
+
 def measure_longest_prompts(
     settings: Settings, examples: Examples, strategy: Strategy, start: StartValues | None = None
 ) -> dict[Role, int]:
@@ -158,11 +172,10 @@ def measure_longest_prompts(
     and asks no optimizer.
     """
     state = _build_state(settings, examples, start)
-    known = max(map(len, settings.search.initial_instructions))
-    length = max(known, settings.search.max_instruction_chars)
+    length = max(settings.search.longest_start, _find_longest(settings))
     bytes_a_token, _ = KINDS["expected"]
     longest = max(_list_question_sizes(settings, examples, length))
-    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    reply = settings.scorer.reply_limit if state.rounds == 2 else 0
     asked = round(longest / bytes_a_token) + reply
     if not examples["train"]:
         return {"scorer": asked}
@@ -175,11 +188,11 @@ def measure_longest_prompts(
 
 def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -> list[float]:
     """Return the mean bytes of the scorer's prompt, expected and at most."""
-    lengths = (TYPICAL_LENGTH, settings.search.max_instruction_chars)
+    lengths = (TYPICAL_LENGTH, _find_longest(settings))
     texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
     # A second round has the whole first reply in its prompt.
     replies = [
-        bytes_a_token * share * settings.scorer.max_tokens / 2 if rounds == 2 else 0.0
+        bytes_a_token * share * settings.scorer.reply_limit / 2 if rounds == 2 else 0.0
         for bytes_a_token, share in KINDS.values()
     ]
     return [text + reply for text, reply in zip(texts, replies, strict=True)]

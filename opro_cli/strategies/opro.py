@@ -7,7 +7,6 @@ were obtained with.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from opro_cli.core.task.example import Example, Message
 from opro_cli.core.task.placeholders import find_change
 from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
+from opro_cli.reading.tagged import find_tagged
 from opro_cli.strategies.chats import describe_kept, mark_chat
 
 
@@ -228,25 +228,12 @@ class OproStrategy(MetaPromptStrategy):
             return ""
         return find_change(candidate.text, search.initial_instructions)
 
-    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the text in the first complete tag, without surrounding whitespace.
+    def read(self, reply: str, ask: Ask | None = None, *, cut: bool = False) -> tuple[str, ...]:
+        """Return the text in the last complete tag behind the thoughts, as it stands.
 
-        A reply with no closed tag, an empty one, or a tag inside the text gives nothing: the
-        reference scores such remains as instructions, which pays for nonsense.
+        A reply that only speaks of the tags, echoes the request or ends within a tag at its limit
+        gives nothing: the reference scores such remains as instructions, which pays for nonsense.
         """
-        complete = [span for tag in ("INS", "Start") if (span := _first_tag(reply, tag))]
-        if not complete:
-            return ()
-        start, end = min(complete)
-        text = reply[start:end].strip()
-        if not text or re.search(r"</?(INS|Start)>", text):
-            return ()
-        return (text,)
-
-
-def _first_tag(reply: str, tag: str) -> tuple[int, int] | None:
-    """Return the span of the text in the first complete tag."""
-    opening = reply.find(f"<{tag}>")
-    start = opening + len(tag) + 2
-    end = reply.find(f"</{tag}>", start)
-    return (start, end) if opening >= 0 and end >= 0 else None
+        asked = "\n".join(message.content for message in ask.messages) if ask else ""
+        text = find_tagged(reply, asked, cut=cut)
+        return (text,) if text else ()

@@ -34,6 +34,10 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
+_LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
+"""Keys of a model that came after the first runs, with their defaults."""
+
+
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
     """Return settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
@@ -44,14 +48,20 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         if endpoints is not None:  # else the record is as before there were any
             model["endpoints"] = list(endpoints)
     for model in (plain["scorer"], plain["optimizer"], *plain["roles"].values()):
-        served = {key: value for key, value in (model.pop("gguf") or {}).items() if value}
-        if served:  # no section is the same as one of defaults
-            model["gguf"] = served
+        for name, default in _LATER.items():  # the record is as before there were any
+            if model[name] == default:
+                del model[name]
+        for name in ("gguf", "reasoning", "extra"):
+            given = {key: value for key, value in (model.pop(name) or {}).items() if value}
+            if given:  # no section is the same as one of defaults
+                model[name] = given
     _convert_prompts(plain, settings)
     if settings.search.candidates is not None:
         plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
+    if settings.task.data.limit is None:  # the record is as before there was one
+        del plain["task"]["data"]["limit"]
     if settings.task.problem is None:  # the record is as before there were any
         del plain["task"]["problem"], plain["task"]["parameters"]
     else:
@@ -146,7 +156,7 @@ def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSetti
     return budget
 
 
-Kind = Literal["file", "preset", "default"]
+Kind = Literal["file", "option", "preset", "default"]
 
 
 @dataclass(frozen=True, slots=True)

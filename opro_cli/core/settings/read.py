@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
+from opro_cli.core.settings.models import (
+    ReasoningSettings,
+    is_computed_here,
+    is_control,
+    is_gguf,
+    is_python,
+)
 from opro_cli.core.settings.prompts import (
     START,
     TURN,
@@ -19,9 +25,9 @@ from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     EMBEDDED,
     PAPER_ANSWERS,
+    SHORT,
     UNUSED,
     ModelSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -53,6 +59,7 @@ class NameResolver:
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
         is_offered: Returns True for a kind and a name of a part from outside opro.
+        model_defaults: Returns the keys of a model that have another default under its name.
     """
 
     check_answer: Callable[[str], None]
@@ -62,6 +69,7 @@ class NameResolver:
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
+    model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
 
 
 # A file name with bytes that are not UTF-8 holds half characters in Python.
@@ -96,7 +104,7 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         if config["task"].get("problem") is not None and scorer != UNUSED:
             message = "found beside task.problem, which asks no scorer; leave the section out"
             problems.append(Problem(("scorer",), message))
-    config = _fill_list(config)
+    config = _fill_models(_fill_list(config), names)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
@@ -194,6 +202,25 @@ def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Itera
                 yield Problem((section, key), str(error))
 
 
+def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, Any]:
+    """Return a config with the defaults that depend on the name of a model."""
+
+    def fill(model: Any) -> Any:
+        name = model.get("model") if isinstance(model, Mapping) else None
+        if not isinstance(name, str):
+            return model
+        defaults = dict(names.model_defaults(name))
+        if "temperature_schedule" in model:  # which needs a temperature
+            defaults.pop("temperature", None)
+        return {**defaults, **model}
+
+    filled = dict(config)
+    filled |= {role: fill(config[role]) for role in ("scorer", "optimizer") if role in config}
+    if roles := get_section(config, "roles"):
+        filled["roles"] = {role: fill(model) for role, model in roles.items()}
+    return filled
+
+
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     asking = [name for name in names.strategies if name != LIST]
@@ -221,8 +248,7 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != LIST or not isinstance(texts, list):
         return dict(config)
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-    default = SearchSettings().max_instruction_chars
-    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
     return dict(config) | {"search": filled}
 
@@ -298,6 +324,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
     yield from _find_endpoint_misfits("optimizer", settings.optimizer)
     for role, model in settings.models.items():
         yield from _find_gguf_misfits(role, model)
+        yield from _find_request_misfits(settings, role, model)
         if is_control(model.model) and not (task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((role, "model"), f"{model.model} {message}")
@@ -324,6 +351,11 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
                 "missing; search.strategy paper-instructions-only tells the optimizer what the "
                 "questions are about, such as grade school math",
             )
+    if optimizer.temperature_schedule != "constant" and optimizer.temperature is None:
+        message = f"found null with temperature_schedule {optimizer.temperature_schedule}"
+        yield Problem(
+            ("optimizer", "temperature"), f"{message}, which needs a number to start from"
+        )
     if (optimizer.temperature_schedule == "constant") != (optimizer.temperature_end is None):
         yield Problem(
             ("optimizer", "temperature_end"),
@@ -348,6 +380,29 @@ def _find_gguf_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
         if getattr(model, name) is not None:
             message = f"{model.model} is served by opro itself and has no address; leave it out"
             yield Problem((role, name), message)
+
+
+def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -> Iterator[Problem]:
+    """Yield what a request cannot say, and a ceiling that it would not keep."""
+    path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
+    if is_computed_here(model.model) or is_python(model.model):
+        for name in ("reasoning", "extra"):
+            if getattr(model, name) is not None:
+                message = f"{model.model} is no model of a provider's; leave it out"
+                yield Problem((*path, name), message)
+    if model.reasoning is not None and model.reasoning == ReasoningSettings():
+        yield Problem((*path, "reasoning"), "expected effort, max_tokens or both, found neither")
+    limit = model.reasoning.max_tokens if model.reasoning else None
+    if limit is not None and limit >= model.reply_limit:
+        yield Problem(
+            (*path, "reasoning", "max_tokens"),
+            f"expected fewer tokens than {role}.max_tokens, {model.reply_limit}, which thoughts "
+            f"and answer share, found {limit}",
+        )
+    for ceiling in ("usd", "tokens"):
+        if model.max_tokens is None and getattr(settings.budget, ceiling) is not None:
+            message = f"expected a number under budget.{ceiling}, which needs a limit for each call"
+            yield Problem((*path, "max_tokens"), f"{message}, found null")
 
 
 def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:

@@ -40,6 +40,7 @@ __all__ = [
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
+    "SHORT",
     "UNUSED",
     "BudgetSettings",
     "DataSettings",
@@ -127,6 +128,12 @@ class DataSettings:
         doc="Rows of the test split, where they have a source of their own. null: cut from train.",
     )
     split: SplitSettings = section(SplitSettings, doc="How many rows each split takes.")
+    limit: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Questions of each split at most, the first ones of those that the split would have: "
+        "for a quick try, whose answers the whole run can take from the cache. null: all.",
+    )
     on_bad_row: str = key(
         choice("error", "skip"),
         "error",
@@ -248,6 +255,10 @@ BASELINES = (
 """No instruction, and the best known ones (Kojima et al. 2022; the paper, table 1)."""
 
 
+SHORT = 500
+"""The paper's limit of a proposal, in characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
@@ -336,8 +347,12 @@ class SearchSettings:
     exemplars_first: bool = key(
         boolean, False, doc="Whether exemplars stand before the past instructions, not after them."
     )
-    max_instruction_chars: int = key(
-        whole(1), 500, doc="Characters of a proposal at most; longer ones are dropped, unscored."
+    # None in a run from before it could be left open means SHORT.
+    max_instruction_chars: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Characters of a proposal at most; longer ones are dropped, unscored. null: four times "
+        "the longest of search.initial_instructions, at least 500; for search.rules: paper 500.",
     )
     # They quote a question more often than not; the reference drops them on GSM8K.
     drop_digits: bool = key(
@@ -394,6 +409,16 @@ class SearchSettings:
         whole(0), 0, doc="Seed of every random choice of the search, the splits' excepted."
     )
 
+    @property
+    def longest_allowed(self) -> int:
+        """The characters of a proposal at most."""
+        return self.max_instruction_chars or SHORT
+
+    @property
+    def longest_start(self) -> int:
+        """The characters of the longest prompt that the search starts from."""
+        return max(map(len, self.initial_instructions))
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
@@ -435,7 +460,11 @@ class Settings:
     roles: Mapping[str, ModelSettings] = named_sections(
         ModelSettings, doc="Models of further roles, such as judge, for evaluators that ask them."
     )
-    name: str = key(readers.run_name, "run", doc="The first part of the run folder's name.")
+    name: str = key(
+        readers.run_name,
+        "run",
+        doc="The first part of the run folder's name; that of the config's file unless given.",
+    )
     search: SearchSettings = section(SearchSettings, doc="The search.")
     budget: BudgetSettings = section(
         BudgetSettings, doc="Ceilings over both models and all sessions of the run together."

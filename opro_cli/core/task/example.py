@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Split = Literal["train", "dev", "test"]
@@ -107,16 +107,37 @@ class ChatRequest:
     `choices` different answers are requested at once; a model may give fewer, but at least one.
     An answer ends before the first occurrence of a text in `stop`. With `fresh` the model is to
     read the whole prompt anew instead of from the cache of its server, where that can be asked
-    for: on a server that batches, the same prompt may then be answered in another way.
+    for: on a server that batches, the same prompt may then be answered in another way. A value of
+    None is not sent. `without` names parameters of the wire that the server has refused before.
     """
 
     messages: tuple[Message, ...]
-    temperature: float
-    max_tokens: int
+    temperature: float | None
+    max_tokens: int | None
     seed: int | None = None
     choices: int = 1
     stop: tuple[str, ...] = ()
     fresh: bool = False
+    top_p: float | None = None
+    without: tuple[str, ...] = ()
+
+    def leave_out(self, names: Iterable[str]) -> ChatRequest:
+        """Return the request as it is sent to a server that has refused these parameters."""
+        refused = {*self.without, *names}
+        if refused == set(self.without):
+            return self
+        return replace(
+            self,
+            temperature=None if "temperature" in refused else self.temperature,
+            top_p=None if "top_p" in refused else self.top_p,
+            seed=None if "seed" in refused else self.seed,
+            choices=1 if "n" in refused else self.choices,
+            without=tuple(sorted(refused)),
+        )
+
+
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""The two names under which servers know the limit of a reply."""
 
 
 def cut_at_stop(text: str, stop: Iterable[str]) -> str:
@@ -144,6 +165,8 @@ class ChatReply:
         completion_tokens: Of all choices; None if the provider did not report them.
         usd: The price of this call with all choices; None, never 0, if unknown.
         more: Further choices if several were requested.
+        reasoning_tokens: Those of the completion that were thoughts, of all choices; None if the
+            provider did not report them.
     """
 
     text: str
@@ -152,6 +175,7 @@ class ChatReply:
     completion_tokens: int | None
     usd: float | None
     more: tuple[Choice, ...] = ()
+    reasoning_tokens: int | None = None
 
     @property
     def filtered(self) -> bool:
@@ -159,8 +183,8 @@ class ChatReply:
         return is_filtered(self.text, self.finish_reason)
 
 
-CUT = frozenset({"length", "max_tokens"})
-"""Reasons to finish of a reply that ended at its limit."""
+CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
+"""Reasons to finish of a reply that ended at its limit, in the words of several providers."""
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
