@@ -171,6 +171,10 @@ def plan_application(
         found = read_file(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {reason_of(error)}", by_hand) from None
+    if winner.form and note is not None:
+        note(
+            "worked examples and a layout of its own are no part of the file; `opro prompt` has all"
+        )
     written = fit_into_file(winner.instruction, found)
     return Application(run.name, path, began_with, found, written, why if len(files) > 1 else "")
 

@@ -69,8 +69,19 @@ class RowReader:
             target = self.metric.target(raw)
         except ValueError as error:
             raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
-        more = {name: read_text(fields, name, join_lists=True) for name in self.holes}
-        return Example(text, target, source, fields=more)
+        return Example(text, target, source, fields=self._fill_holes(fields))
+
+    def _fill_holes(self, fields: Mapping[str, object]) -> dict[str, str]:
+        """Return the texts for the holes of `task.prompt`; raises as `build_example`."""
+        texts = {}
+        for name, place in self.holes.items():
+            try:
+                texts[name] = read_text(fields, name, join_lists=True)
+            except MissingFieldError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{place}: {{{{{name}}}}}: {error}") from None
+        return texts
 
 
 def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:

@@ -14,12 +14,16 @@ from opro_cli.core.settings.read import read_settings
 from opro_cli.core.task.chat import POSITIONS, MalformedHole, parse_chat, parse_turn
 from opro_cli.core.task.example import Example, Message
 from opro_cli.core.task.prompt import (
+    Demo,
+    Layout,
     Prompt,
     PromptFormat,
     build_messages,
     build_scorer_messages,
     build_second_round,
 )
+from opro_cli.errors import RunError
+from opro_cli.evaluators import choose_form
 from opro_cli.strategies.chats import MOST_FROZEN
 from opro_cli.strategies.opro import gpt_exemplar
 
@@ -234,3 +238,14 @@ def test_a_chat_that_nobody_would_send_is_refused() -> None:
     assert read(
         {"prompt": GOOD, "description": "sums"}, search={"strategy": "paper-instructions-only"}
     ) == ["task.prompt: search.strategy paper-instructions-only has no words for it; leave it out"]
+
+
+def test_a_candidate_keeps_to_the_chat() -> None:
+    form = PromptFormat("Q_begin", True, parse_chat((("user", "{{instruction}} {{x}}"),)))
+    assert choose_form(Prompt("a"), form) is form
+    with pytest.raises(RunError, match="has a layout of its own"):
+        choose_form(Prompt("a", layout=Layout("Q_end")), form)
+    with pytest.raises(RunError, match="no place for them"):
+        choose_form(Prompt("a", (Demo(0),)), form)
+    with_place = PromptFormat("Q_begin", True, parse_chat((("user", "{{demos}} {{x}}"),)))
+    assert choose_form(Prompt("a", (Demo(0),)), with_place) is with_place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 import yaml
 
 from opro_cli import wiring
+from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import MOST_BYTES
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.prompts import hash_prompt
+from opro_cli.core.settings.read import overlay
 from opro_cli.core.settings.settings import Settings
 from opro_cli.errors import ConfigError
 
@@ -228,3 +231,28 @@ def test_placeholders_are_kept_where_there_are_any(
 ) -> None:
     settings = read(folder, f"search: {{start: '{start}', rules: {rules}}}")
     assert wiring.fill_in_new(settings).search.keep_placeholders is kept
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "left"),
+    [
+        ({"initial_instructions": ["a"]}, {"start": "b"}, {"start": "b"}),
+        ({"start": "a"}, {"initial_instructions": ["b"]}, {"initial_instructions": ["b"]}),
+        ({"qa_markers": True, "instruction_position": "Q_end"}, {"prompt": []}, {"prompt": []}),
+        ({"prompt": []}, {"qa_markers": True}, {"qa_markers": True}),
+        ({"start": "a"}, {"steps": 2}, {"start": "a", "steps": 2}),
+        ({}, {"prompt": [], "qa_markers": True}, {"prompt": [], "qa_markers": True}),
+    ],
+)
+def test_a_key_on_top_takes_the_place_of_its_other_name(
+    below: Mapping[str, Any], above: Mapping[str, Any], left: Mapping[str, Any]
+) -> None:
+    assert overlay({"section": below}, {"section": above}) == {"section": left}
+
+
+def test_an_override_takes_the_place_of_the_older_name(folder: Path) -> None:
+    read(folder, "search: {initial_instructions: [a]}")
+    override = parse_override("search.start=file:b.md")
+    (folder / "b.md").write_text("B")
+    settings = wiring.read_config(folder / "mine.yaml", [override])
+    assert settings.search.initial_instructions == ("B",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,21 @@ class PromptFile:
     )
     file: str = key(text(), doc="The file, as an absolute path.")
     sha256: str = key(text(), doc="The SHA-256 of its text, in hex.")
+
+
+_SAME = (("start", "initial_instructions"), ("prompt", "instruction_position", "qa_markers"))
+"""Keys of which the first one says the same as the others in another way."""
+
+
+def drop_replaced(section: Mapping[str, Any], above: Collection[str]) -> dict[str, Any]:
+    """Return a section without the keys that say what those put on top of it say in another way."""
+    gone: set[str] = set()
+    for first, *others in _SAME:
+        if first in above:
+            gone.update(others)
+        if not {*others}.isdisjoint(above):
+            gone.add(first)
+    return {name: value for name, value in section.items() if name not in gone or name in above}
 
 
 def hash_prompt(prompt: str) -> str:
