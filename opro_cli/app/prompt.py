@@ -127,8 +127,12 @@ class Application:
 
     @property
     def is_changed(self) -> bool:
-        """The file is neither as the run began with it nor as it would be written."""
-        return not self.is_done and self.found_text != self.began_with
+        """The file is neither as the run began with it nor as it would be written.
+
+        Another kind of line breaks, as git may check them out, is no change.
+        """
+        texts = (text.replace("\r\n", "\n") for text in (self.found_text, self.began_with))
+        return not self.is_done and len({*texts}) > 1
 
 
 def plan_application(

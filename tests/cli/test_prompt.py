@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import opro_cli
 from opro_cli import Ask, Draft, SearchView, Strategy
@@ -179,6 +181,12 @@ def test_a_file_that_changed_since_is_shown_and_not_written(start: Path, opro: O
         assert f"+ {FOUND}" in said.err
         assert "changed since the run began" in said.err
     assert start.read_text() == START + "* mine\n"
+
+
+def test_other_line_breaks_are_no_change(start: Path, opro: Opro) -> None:
+    start.write_bytes(START.replace("\n", "\r\n").encode())
+    assert opro("apply", "shop", "--yes").code == 0
+    assert start.read_bytes() == f"{FOUND}\r\n".encode()
 
 
 def test_a_file_that_is_gone_or_read_only_is_refused(
@@ -361,3 +369,9 @@ def test_a_file_keeps_its_line_breaks_its_end_and_its_mark(
     prompt: str, found: bytes, written: bytes
 ) -> None:
     assert fit_into_file(prompt, found) == written
+
+
+@given(text=st.text(alphabet="a\r\n\ufeffä ", min_size=1), mark=st.booleans())
+def test_the_prompt_of_a_file_put_back_leaves_it_as_it_was(text: str, mark: bool) -> None:
+    data = b"\xef\xbb\xbf" * mark + text.encode()
+    assert fit_into_file(data.decode("utf-8-sig"), data) == data
