@@ -239,6 +239,11 @@ def note_prompts(
         for text in prompts
         if names_file(text, [*folders, Path.cwd()])
     ]
+    notes += [
+        f'the prompt "{text}" is sent as these words: only search.start and task.prompt take files'
+        for text in prompts
+        if text.startswith(FILE)
+    ]
     return notes + note_names(prompts, fields)
 
 

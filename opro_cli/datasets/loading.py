@@ -18,7 +18,7 @@ from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examp
 from opro_cli.core.task.prompt import Field, Template, parse_template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
+from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, get_field, read_text
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
@@ -69,8 +69,19 @@ class RowReader:
             target = self.metric.target(raw)
         except ValueError as error:
             raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
-        more = {name: read_text(fields, name, join_lists=True) for name in self.holes}
-        return Example(text, target, source, fields=more)
+        return Example(text, target, source, fields=self._fill_holes(fields))
+
+    def _fill_holes(self, fields: Mapping[str, object]) -> dict[str, str]:
+        """Return the texts for the holes of `task.prompt`; raises as `build_example`."""
+        texts = {}
+        for name, place in self.holes.items():
+            try:
+                texts[name] = read_text(fields, name, join_lists=True)
+            except MissingFieldError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{place}: {{{{{name}}}}}: {error}") from None
+        return texts
 
 
 def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
@@ -99,7 +110,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     """
     examples: list[Example] = []
     missing: Counter[str] = Counter()
-    fields: tuple[str, ...] = ()
+    first: Mapping[str, object] = {}
     empty = True
     for row in read_rows(file, reader.shape.columns):
         empty = False
@@ -107,7 +118,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
         if isinstance(row, BadRow):
             problems.add(f"{source}: {row.reason}")
             continue
-        fields = fields or tuple(row.fields)
+        first = first or row.fields
         try:
             examples.append(reader.build_example(row, source))
         except MissingFieldError as error:
@@ -117,14 +128,26 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
             problems.add(f"{source}: {error}")
     if empty:
         raise DataError(f"{file}: expected rows, found none", "name a file that has some")
+    fields = tuple(first)
     if not examples and missing:
-        absent = [name for name in missing if name in reader.holes] or [
-            missing.most_common(1)[0][0]
-        ]
+        absent = dict.fromkeys([missing.most_common(1)[0][0], *_list_absent(reader, first)])
         errors = [_build_field_error(name, label, fields, reader) for name in absent]
         raise DataError("\n".join(error.message for error in errors), errors[0].hint)
     reader.seen.update(dict.fromkeys(fields))
     return examples
+
+
+def _list_absent(reader: RowReader, row: Mapping[str, object]) -> list[str]:
+    """Return the holes that a row cannot fill."""
+    absent = []
+    for name in reader.holes:
+        try:
+            get_field(reader.shape.reshape(row), name)
+        except MissingFieldError:
+            absent.append(name)
+        except ValueError:  # a row of another shape, which is an error of its own
+            continue
+    return absent
 
 
 def _build_field_error(
@@ -293,16 +316,16 @@ def load_examples(
 def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, str]:
     """Return the fields that `task.prompt` has holes for, each with the place of its first one."""
     known = {each.place: each.file for each in files}
-    places: dict[str, str] = {}
+    holes: dict[str, str] = {}
     for index, (role, text) in enumerate(task.prompt or ()):
         file = known.get(f"{TURN}.{index}")
         for hole in parse_turn(role, text).holes:
             where = describe_place(file, hole.line, text).removesuffix(": ")
             key = f"{TURN}.{index}.{role}"
-            place = where if file else ", ".join(filter(None, (key, where)))
+            named = where if file else ", ".join(filter(None, (key, where)))
             if hole.name not in RESERVED:
-                places.setdefault(hole.name, place)
-    return places
+                holes.setdefault(hole.name, named)
+    return holes
 
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:

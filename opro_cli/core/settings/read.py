@@ -16,6 +16,7 @@ from opro_cli.core.settings.models import (
 from opro_cli.core.settings.prompts import (
     START,
     TURN,
+    drop_replaced,
     fill_start,
     find_prompt_faults,
     hash_prompt,
@@ -464,7 +465,7 @@ def _fill_search_preset(
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return `below` with the keys of `above` on top, sections merged key by key."""
-    merged = dict(below)
+    merged = drop_replaced(below, above)
     for name, value in above.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):
