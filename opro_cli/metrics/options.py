@@ -7,7 +7,7 @@ import re
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text
 from opro_cli.reading.boolean import FAMILY_OF, read_truth
-from opro_cli.reading.choice import contradicts, read_letter
+from opro_cli.reading.choice import find_letter_beside, read_letter
 from opro_cli.reading.final_answer import find_final_answer_in
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
 from opro_cli.reading.reply_text import select_parts
@@ -71,9 +71,10 @@ class ChoiceMetric:
             if gold is None and is_same_text(find_final_answer_in(part.text).text, example.target):
                 return Grade(collapse_spaces(example.target), 1.0)
             letter = read_letter(part.text, example.input, options, cut=part.cut)
-            if letter is not None and contradicts(part.text, letter, options):
-                return UNREADABLE
             if letter is not None:
+                named = find_letter_beside(part.text, letter, options) or letter
+                if named != letter and gold in (named, letter):  # right or wrong: who can say?
+                    return UNREADABLE
                 return Grade(f"({letter})", float(letter == gold))
         return UNREADABLE
 

@@ -64,12 +64,10 @@ def read_letter(
     )
 
 
-def contradicts(text: str, letter: str, options: dict[str, str]) -> bool:
-    """Return whether `text` last gives `letter` with the text of another option: "(B) jay"."""
+def find_letter_beside(text: str, letter: str, options: dict[str, str]) -> str | None:
+    """Return the option whose text stands where `text` last gives `letter`: "(B) jay"."""
     given = [each for each in _LETTERED.finditer(text) if each["letter"] == letter]
-    if not given:
-        return False
-    return find_letter_by_text(given[-1]["text"], options, whole=True) not in (None, letter)
+    return find_letter_by_text(given[-1]["text"], options, whole=True) if given else None
 
 
 def _read_mark(mark: Mark, options: dict[str, str], conclude: Callable[[str], Letter]) -> Letter:
@@ -101,7 +99,7 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
     last sentence; the only option named in the last sentence, or in the text. A text that is cut
     off counts only for its beginning.
     """
-    if is_repetition(text, question):
+    if is_repetition(text, question) and not _repeats_one_option(text, options, cut=cut):
         return None
     whole = prose.drop_closing(text)
     body = prose.drop_denied(whole)
@@ -141,6 +139,12 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
         named = None
     ending = find_ending_letter(last, options)
     return ending or named or find_letter_by_text(body, options, whole=False)
+
+
+def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> bool:
+    """Return whether `text` is one option of the question, and not the begin of their list."""
+    letters = [each["letter"] for each in _LETTERED.finditer(text)]
+    return len(letters) == 1 and letters[0] in options and not (cut and letters == ["A"])
 
 
 def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:

@@ -32,6 +32,15 @@ _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 # "Rome\nWhat is the capital of Italy?\nA: …"
 _NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
+# An example in a prompt, "Text: …" and below it "Label: …".
+_SHOWN = re.compile(
+    r"^[ \t]*+(?P<label>[^\W\d_]\w{0,19}):[^\n]*+\n(?:[^\n]+\n){0,12}?[ \t]*+"
+    r"(?:a|answer|label|output|result|response|reply|antwort|réponse|respuesta|risposta|resposta"
+    r"|ответ|答案|答え|답):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ARROW = re.compile(r"^[^\n]*\S[ \t]*(?:->|→|=>)", re.MULTILINE)
+_CUE = re.compile(r"(?:\A|\n)[ \t]*(?P<words>\S+ \S+ \S+)[^\n]*(?::|->|→|=>)\s*\Z")
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
 RESTATED_WORDS = 4
 """First words of "Q: …" that tell a restated question from another one."""
@@ -140,13 +149,12 @@ def select_parts(
     if speaker and text[: speaker.start()].strip():
         text, cut = text[: speaker.start()], False
     text = _drop_frame(text.strip(), asked, prompt)
-    another = text.startswith("Q:") and not ("\n" in text and _restates(text, asked))
-    if another and "Q:" in prompt:
-        return (Part(""),)
+    another = _find_next_example(text, asked, prompt)
+    if another is not None:
+        return (Part(text[:another].strip()),)
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
         if before := text[: following.start()].strip():
-            framed = "Q:" in prompt and text.startswith("Q:", following.start())
-            return (Part(before),) if framed else (Part(before), Part(text, cut))
+            return Part(before), Part(text, cut)
     if exercise := _NEXT_EXERCISE.search(text):
         return Part(text[: exercise.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
@@ -166,9 +174,35 @@ def _drop_frame(text: str, question: str, prompt: str) -> str:
     return rest
 
 
+def _find_next_example(text: str, question: str, prompt: str) -> int | None:
+    """Return where `text` goes on with an exercise that looks like those of `prompt`, or None.
+
+    That is a line with the label of its examples ("Q:" above "A:", "Text:" above "Label:"), with
+    an arrow as in "Great! -> positive", or one that begins as the last line of `prompt` does. A
+    restatement of `question` is none.
+    """
+    labels = {"Q"} if "Q:" in prompt else set()
+    labels |= {shown["label"] for shown in _SHOWN.finditer(prompt)}
+    starts = [rf"{re.escape(label)}:" for label in labels]
+    if cue := _CUE.search(prompt):
+        starts.append(rf"(?i:{re.escape(cue['words'])})\s")
+    found = list(re.finditer(rf"^[ \t]*+(?:{'|'.join(starts)})", text, re.M)) if starts else []
+    if len(_ARROW.findall(prompt)) > 1:
+        found += [arrow for arrow in _ARROW.finditer(text) if arrow.start()]
+    exercises = (
+        each.start()
+        for each in found
+        if each.start() or not ("\n" in text and _restates(text, question))
+    )
+    return min(exercises, default=None)
+
+
 def _restates(text: str, question: str) -> bool:
     """Return whether the first words of "Q: …" are those of `question`."""
-    words = text.removeprefix("Q:").split()[:RESTATED_WORDS]
+    _, labelled, rest = text.partition(":")
+    if labelled and not rest.partition("\n")[0].strip():  # where the question stood
+        return True
+    words = (rest if labelled else text).split()[:RESTATED_WORDS]
     return " ".join(words).casefold() in " ".join(question.split()).casefold()
 
 
