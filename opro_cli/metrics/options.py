@@ -6,7 +6,7 @@ import re
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text
-from opro_cli.reading.boolean import FAMILY_OF, read_truth
+from opro_cli.reading.boolean import FAMILY_OF, find_question, read_truth
 from opro_cli.reading.choice import find_letter_beside, read_letter
 from opro_cli.reading.final_answer import find_final_answer_in
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
@@ -29,8 +29,9 @@ class BooleanMetric:
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's word, 0.0 for its opposite; unreadable for other targets."""
         if family := FAMILY_OF.get(example.target):
+            asked = find_question(prompt, example.input)
             for part in select_parts(reply, example.input, prompt, cut=cut):
-                if word := read_truth(part.text, family, example.input, cut=part.cut):
+                if word := read_truth(part.text, family, example.input, asked, cut=part.cut):
                     return Grade(word, float(word == example.target))
         return UNREADABLE
 

@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
@@ -105,6 +106,18 @@ _ITEM = re.compile(
     r"[ \t>]*(?:[-*•·–+]|\d{1,3}[.):])[ \t]+(\S.*)|[\s*_`\"']*([^\W\d_][\w'’-]*)[\s*_`\"',;]*"
 )
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
+
+
+NEAR_COPY_WORDS, NEAR_COPY_RATIO = 6, 0.7
+"""Words of the shortest statement that is recognised with a few of them changed, and how like."""
+
+
+def is_near_copy(text: str, sentence: str) -> bool:
+    """Return whether `text` is a statement with a few words changed: nothing was asked there."""
+    given, stated = (WORD.findall(normalize_text(each)) for each in (text, sentence))
+    if sentence.endswith("?") or min(len(given), len(stated)) < NEAR_COPY_WORDS:
+        return False
+    return SequenceMatcher(None, given, stated, autojunk=False).ratio() >= NEAR_COPY_RATIO
 
 
 def is_same_word_list(answer: str, target: str) -> bool:

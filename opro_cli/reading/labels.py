@@ -16,7 +16,13 @@ from itertools import pairwise
 
 from opro_cli.reading.answer_text import normalize_text
 from opro_cli.reading.final_answer import find_final_answer_in
-from opro_cli.reading.prose import has_conclusion, is_refusal, is_void, split_sentences
+from opro_cli.reading.prose import (
+    drop_unfinished_sentence,
+    has_conclusion,
+    is_refusal,
+    is_void,
+    split_sentences,
+)
 from opro_cli.reading.reply_text import Part
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -51,13 +57,17 @@ _STATES = re.compile(
 )
 _NAMED = re.compile(
     r"[\s\"'`*_)\]”’]{0,4}(?:-related\b|\s(?:category|label|class|sentiment|review|tone|issue"
-    r"|problem|request|ticket|question|message|topic|feedback|experience|news|one)\b)",
+    r"|problem|request|ticket|question|message|topic|feedback|experience|news|one"
+    r"|note|aspect|side|part|point|element)\b)",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
     r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(<]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
     re.IGNORECASE,
 )
+# "This is a product that is sold out": a thing, and no label.
+_INDEFINITE = re.compile(r"\ban?\s[\"'`*_(]*\Z", re.IGNORECASE)
+_DESCRIBED = re.compile(r"\s(?:that|which|who|of)\b", re.IGNORECASE)
 _COMMON = frozenset(
     """
     yes no true false none other right left up down good bad one two three first second all
@@ -167,7 +177,9 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    stated = _list_stated(text, mentions)
+    # A sentence that was cut may have gone on to another label.
+    whole = text if not cut else drop_unfinished_sentence(text)
+    stated = [each for each in _list_stated(text, mentions) if each.end <= len(whole)]
     if stated:
         return stated[-1] if len({each.label for each in stated}) == 1 else None
     if is_refusal(text) or cut:
@@ -254,8 +266,11 @@ def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
         if each.label.casefold() in _COMMON:
             if before and _CLOSED.match(text, each.end):
                 stated.append(each)
-        elif before or _NAMED.match(text, each.end):
+        elif _NAMED.match(text, each.end):
             stated.append(each)
+        elif before:
+            a_thing = _INDEFINITE.search(before[0]) and _DESCRIBED.match(text, each.end)
+            stated += [] if a_thing else [each]
     return stated
 
 

@@ -293,6 +293,7 @@ _LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
 _DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 # "…\n3." begins an item that says nothing yet.
 _BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
+_SENTENCE_OR_LINE_END = re.compile(r"[.!?…。！？।؟][\"'”’)*_`]{0,4}(?=\s|\Z)|\n")
 _CLAUSE_END = re.compile(
     r"[.!?…。！？।؟,;:][\"'”’)*_`]{0,4}(?=\s)|\n|\s(?=(?:because|since|which|who)\s)"
 )
@@ -319,6 +320,12 @@ def drop_half_word(text: str, question: str = "") -> str:
     known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
     return text if whole else text[: last.start()].rstrip()
+
+
+def drop_unfinished_sentence(text: str) -> str:
+    """Return a text that was cut, up to its last stop or line end; "" without one."""
+    ends = list(_SENTENCE_OR_LINE_END.finditer(text))
+    return text[: ends[-1].end()] if ends else ""
 
 
 def drop_unfinished(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from opro_cli.reading import prose
-from opro_cli.reading.answer_text import WORD, join_last_list, normalize_text
+from opro_cli.reading.answer_text import WORD, is_near_copy, join_last_list, normalize_text
 from opro_cli.reading.final_answer import (
     UNDECIDED,
     Mark,
@@ -32,9 +32,17 @@ _DENIED = re.compile(
 )
 # Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
-    r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
+    r",?[\"”]?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché"
+    r"|and\s(?:i|we))\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
     r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
+    re.IGNORECASE,
+)
+# "The city of [Lyon] in France", "[Hamburg], Germany"
+_PLACED = re.compile(
+    r"[\W_]{0,4}(?:(?:the|la|die)\s(?:city|town|capital|village|country|state|name|word|colou?r"
+    r"|number|stadt|ville|ciudad)\s(?:of|de|von)\s)?(?P<head>[^\s,][^,\n]{0,60}?)"
+    r"(?:\s(?:in|is\snamed|is\smentioned)\s[^\n]{1,120}|,\s(?P<beside>[^,\n]{2,60})[^\n]{0,200}|\W{0,3})",
     re.IGNORECASE,
 )
 _CHOICE = re.compile(r"(?<![^\W_])(?:or|either|oder|ou)\s", re.IGNORECASE)
@@ -108,8 +116,11 @@ def restates_question(text: str, question: str) -> bool:
     given = _find_content(text)
     if len(sentences) != 1 or len(given) < MIN_RESTATED_WORDS:
         return False
-    asked = map(_find_content, prose.split_text(question))
-    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in asked)
+    asked = prose.split_text(question)
+    if any(is_near_copy(text, each) for each in asked if prose.is_terminated(each)):
+        return True
+    contents = map(_find_content, asked)
+    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in contents)
 
 
 def _find_content(text: str) -> frozenset[str]:
@@ -150,7 +161,18 @@ def iterate_readings(line: str, question: str) -> Iterator[str]:
         yield chain[-1][0]
     if explained := _EXPLAINED.search(sentence):
         yield sentence[: explained.start()]
-    yield from _iterate_tight_readings(sentence, question)
+    if (placed := _PLACED.fullmatch(sentence)) and not _is_rival(placed["beside"], question):
+        yield placed["head"]
+    for reading in _iterate_tight_readings(sentence, question):
+        yield reading
+        if added := _find_added_words(reading, question):
+            yield added
+
+
+def _is_rival(text: str | None, question: str) -> bool:
+    """Return whether a text beside an answer stands in `question`, and may be meant as well."""
+    words = map(normalize_text, WORD.findall(text or ""))
+    return text is not None and not set(words).isdisjoint(WORD.findall(normalize_text(question)))
 
 
 def shorten(line: str, question: str) -> str:
