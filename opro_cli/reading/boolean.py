@@ -74,7 +74,7 @@ _SUBJECT = re.compile(
 # "not True and False or True": an expression repeated, not a value stated.
 _EXPRESSION = re.compile(
     r"(?<![\w'’-])(?:(?:not|\()\s?){0,6}(?:true|false)(?:[\s()]{1,6}(?:and|or)[\s()]{1,6}"
-    r"(?:(?:not|\()\s?){0,6}(?:true|false)){2,}(?![\w'’])",
+    r"(?:(?:not|\()\s?){0,6}(?:true|false))+(?![\w'’])",
     re.IGNORECASE,
 )
 _POSITIVE = (

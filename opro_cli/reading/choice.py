@@ -12,6 +12,7 @@ from opro_cli.reading.options import (
     find_chosen_letters,
     find_ending_letter,
     find_leading_letters,
+    find_letter_by_copy,
     find_letter_by_text,
     find_ordinal_letters,
     find_strong_letters,
@@ -108,15 +109,14 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
         return None
     last = prose.split_sentences(lines[-1])[-1]
     leading = _read_beginning(lines, options)
+    listed = [find_leading_letters(line, eager=False) & set(options) for line in lines]
     if cut or prose.is_cut_off(whole) or prose.is_unfinished(last, body):
         first = prose.split_sentences(lines[0])[0]
-        return (
-            leading
-            or find_letter_by_text(first, options, whole=True)
-            or _read_prefix(first, options)
-        )
-    listed = [find_leading_letters(line, eager=False) for line in lines]
-    several = len(set(options) & set().union(*listed)) > 2
+        named = find_letter_by_text(first, options, whole=True)
+        if named == "A" and len(set().union(*listed[1:])) > 1:  # the list without its first letter
+            return UNDECIDED
+        return leading or named or _read_prefix(first, options)
+    several = len(set().union(*listed)) > 1
     if several and all(listed) and not _find_approved(lines, options):
         return UNDECIDED
     letter = _read_whole_line(lines[-1], options)
@@ -138,7 +138,12 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
     if _WEIGHING.search(last) and not _SETTLING.search(last):
         named = None
     ending = find_ending_letter(last, options)
-    return ending or named or find_letter_by_text(body, options, whole=False)
+    return (
+        ending
+        or named
+        or find_letter_by_text(body, options, whole=False)
+        or find_letter_by_copy(body, options)
+    )
 
 
 def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> bool:

@@ -65,6 +65,7 @@ _CLOSED = re.compile(
     r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(<]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
     re.IGNORECASE,
 )
+_CONTRACTED = re.compile(r"\b(?:it|this|that)['’]s[\s\"'`*_(]{1,4}\Z", re.IGNORECASE)
 # "This is a product that is sold out": a thing, and no label.
 _INDEFINITE = re.compile(r"\ban?\s[\"'`*_(]*\Z", re.IGNORECASE)
 _DESCRIBED = re.compile(r"\s(?:that|which|who|of)\b", re.IGNORECASE)
@@ -75,7 +76,10 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 """Words that are everywhere in prose: as labels they count only where an answer stands."""
+# "* Alarm: …", "* Music: …": labels that are gone through one by one
+_ITEM_LEAD = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+[*_\"'`(]*\Z")
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
+_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})\W*")
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
@@ -149,6 +153,9 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         joined = _LISTING.fullmatch(text, first.end, second.start)
         if joined and first.label != second.label:
             listed |= {first.index, second.index}
+    items = [each for each in mentions if _ITEM_LEAD.search(text, 0, each.start)]
+    if len({each.label for each in items}) > 1:
+        listed |= {each.index for each in items}
     return [each for each in mentions if each.index not in listed]
 
 
@@ -177,9 +184,9 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    # A sentence that was cut may have gone on to another label.
-    whole = text if not cut else drop_unfinished_sentence(text)
-    stated = [each for each in _list_stated(text, mentions) if each.end <= len(whole)]
+    stated = _list_stated(text, mentions)
+    if cut and stated and _goes_on(text, stated[-1], labels):
+        return None
     if stated:
         return stated[-1] if len({each.label for each in stated}) == 1 else None
     if is_refusal(text) or cut:
@@ -187,12 +194,25 @@ def read_label(
     return _find_only(text, everywhere)
 
 
+def _goes_on(text: str, stated: Mention, labels: Sequence[str]) -> bool:
+    """Return whether the sentence that was cut names another label behind one that it stated."""
+    start = max(stated.end, len(drop_unfinished_sentence(text)))
+    rest = split_label(text[start:])
+    others = (words for label in labels if (words := split_label(label)) and label != stated.label)
+    return any(
+        rest[i : i + len(words)] == words for words in others for i in range(len(rest))
+    )
+
+
 def read_other_answer(part: Part) -> str | None:
-    """Return what stands behind a marker in place of a label: "The answer is a smile.".
+    """Return what stands in place of a label, a lone word or behind a marker: "It is a smile.".
 
     None for prose, for what declines to answer, and for a line that was cut.
     """
     marks = find_final_answer_in(part.text).marks
+    lone = _LONE_WORD.fullmatch(part.text)
+    if lone and not part.cut and not marks and normalize_text(lone[1]) not in _LEADS:
+        return None if is_void(part.text) else lone[1]
     if not marks or marks[0].form not in ("sentence", "label", "box"):
         return None
     line = marks[0].line.strip()
@@ -262,7 +282,10 @@ def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
     """Return the mentions that say what something is: "is positive", "a billing issue"."""
     stated = []
     for each in mentions:
-        before = _STATES.search(text, max(0, each.start - 90), each.start)
+        start = max(0, each.start - 90)
+        before = _STATES.search(text, start, each.start)
+        if not before and _CLOSED.match(text, each.end):  # not "it's a positive example"
+            before = _CONTRACTED.search(text, start, each.start)
         if each.label.casefold() in _COMMON:
             if before and _CLOSED.match(text, each.end):
                 stated.append(each)

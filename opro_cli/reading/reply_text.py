@@ -30,11 +30,13 @@ _PROGRAM = re.compile(
 _LETTERED = re.compile(r"\([A-Z]\)|[A-Z](?![^\W_])")
 _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 # "Rome\nWhat is the capital of Italy?\nA: …"
-_NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
+_NEXT_EXERCISE = re.compile(
+    r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*(?:(?:A|Answer|Options|Choices):|\(A\))"
+)
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
 # An example in a prompt, "Text: …" and below it "Label: …".
 _SHOWN = re.compile(
-    r"^[ \t]*+(?P<label>[^\W\d_]\w{0,19}):[^\n]*+\n(?:[^\n]+\n){0,12}?[ \t]*+"
+    r"^[ \t]*+(?P<label>[^\W\d_]\w{0,19}):[ \t]*(?P<shown>[^\n]*+)\n(?:[^\n]+\n){0,12}?[ \t]*+"
     r"(?:a|answer|label|output|result|response|reply|antwort|réponse|respuesta|risposta|resposta"
     r"|ответ|答案|答え|답):",
     re.IGNORECASE | re.MULTILINE,
@@ -177,13 +179,15 @@ def _drop_frame(text: str, question: str, prompt: str) -> str:
 def _find_next_example(text: str, question: str, prompt: str) -> int | None:
     """Return where `text` goes on with an exercise that looks like those of `prompt`, or None.
 
-    That is a line with the label of its examples ("Q:" above "A:", "Text:" above "Label:"), with
+    That is a line that one of its examples begins with, or the label of them all ("Q:" above "A:", "Text:" above "Label:"), with
     an arrow as in "Great! -> positive", or one that begins as the last line of `prompt` does. A
     restatement of `question` is none.
     """
     labels = {"Q"} if "Q:" in prompt else set()
-    labels |= {shown["label"] for shown in _SHOWN.finditer(prompt)}
-    starts = [rf"{re.escape(label)}:" for label in labels]
+    examples = [(each["label"], each["shown"]) for each in _SHOWN.finditer(prompt)]
+    starts = [rf"{re.escape(label)}:" for label in {*labels, *(label for label, _ in examples)}]
+    shown = (text.strip() for _, text in examples if len(text.split()) >= REPEATED_WORDS)
+    starts += [re.escape(each) for each in shown if each not in question]
     if cue := _CUE.search(prompt):
         starts.append(rf"(?i:{re.escape(cue['words'])})\s")
     found = list(re.finditer(rf"^[ \t]*+(?:{'|'.join(starts)})", text, re.M)) if starts else []

@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator
 
 from opro_cli.reading import prose
-from opro_cli.reading.answer_text import WORD, is_near_copy, join_last_list, normalize_text
+from opro_cli.reading.answer_text import (
+    WORD,
+    has_occurrence,
+    is_near_copy,
+    join_last_list,
+    normalize_text,
+)
 from opro_cli.reading.final_answer import (
     UNDECIDED,
     Mark,
@@ -161,7 +167,8 @@ def iterate_readings(line: str, question: str) -> Iterator[str]:
         yield chain[-1][0]
     if explained := _EXPLAINED.search(sentence):
         yield sentence[: explained.start()]
-    if (placed := _PLACED.fullmatch(sentence)) and not _is_rival(placed["beside"], question):
+    placed = _PLACED.fullmatch(sentence)
+    if placed and _is_taken_alone(placed["head"], placed["beside"], question):
         yield placed["head"]
     for reading in _iterate_tight_readings(sentence, question):
         yield reading
@@ -169,10 +176,14 @@ def iterate_readings(line: str, question: str) -> Iterator[str]:
             yield added
 
 
-def _is_rival(text: str | None, question: str) -> bool:
-    """Return whether a text beside an answer stands in `question`, and may be meant as well."""
-    words = map(normalize_text, WORD.findall(text or ""))
-    return text is not None and not set(words).isdisjoint(WORD.findall(normalize_text(question)))
+def _is_taken_alone(head: str, beside: str | None, question: str) -> bool:
+    """Return whether a text was taken from `question`, and the one beside it was not."""
+    if beside is None:
+        return True
+    asked = normalize_text(question)
+    taken = set(WORD.findall(asked))
+    words = map(normalize_text, WORD.findall(beside))
+    return has_occurrence(normalize_text(head), asked) and taken.isdisjoint(words)
 
 
 def shorten(line: str, question: str) -> str:
