@@ -13,6 +13,7 @@ from opro_cli.reading.answer_text import (
     find_occurrences,
     is_same_text,
     is_same_word_list,
+    is_surname_of,
     join_leading_list,
     normalize_text,
     require_text,
@@ -115,8 +116,9 @@ def _read_cut(text: str, example: Example) -> str | None:
     finished = drop_unfinished(whole).rstrip(",;: ")
     answer = _read_answer(finished, example) if finished else None
     first = next(iter(split_text(finished)), "")
-    if len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
-        return _read_answer(first, example) if any(map(str.isalpha, first)) else None
+    lettered = any(map(str.isalpha, first))  # not the "1." of a step
+    if lettered and len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
+        return _read_answer(first, example)
     if answer is None or find_final_answer_in(finished).marks:
         return answer
     if _is_same(answer, example.target):
@@ -151,8 +153,9 @@ def _read_line(line: str, target: str, question: str) -> str:
     """Return the target if `line` has it in any form, else the answer of `line`."""
     if not any(map(str.isalnum, target)):  # quotes around punctuation may be part of the answer
         return line
-    if any(_is_same(reading, target) for reading in iterate_readings(line, question)):
-        return target
+    for reading in iterate_readings(line, question):
+        if _is_same(reading, target) or is_surname_of(reading, target, question):
+            return target
     return shorten(line, question)
 
 
@@ -233,6 +236,8 @@ class JsonFieldMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same value, 0.0 for another one."""
+        texts = [part.text for part in select_parts(reply, example.input, prompt)]
+        reply = next((text for text in texts if "{" in text), texts[-1])
         value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
         if value is None:
             value = _find_loose_value(reply, self._steps[-1], example.input)

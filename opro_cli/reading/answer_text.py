@@ -18,6 +18,8 @@ _WRAPPERS = (
     ("“", "”"), ("‘", "’"), ("«", "»"), ("$", "$"),
 )  # fmt: skip
 _STOPS = (".", "!", "。", "।")
+MAX_NAMES = 4
+_WHO = re.compile(r"(?<![^\W_])(?:who|whose|whom|qui|quién|wer|chi)(?![^\W_])", re.IGNORECASE)
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
@@ -56,6 +58,17 @@ def is_same_text(answer: str, target: str) -> bool:
     if len(normalize_text(answer)) > len(normalize_text(target)) + MAX_WRAPPING:
         return False
     return not _build_keys(answer, unwrap).isdisjoint(_build_keys(target, unwrap))
+
+
+def is_surname_of(answer: str, target: str, question: str) -> bool:
+    """Return whether `answer` is the last name of the person that `question` asks for."""
+    names = target.split()
+    return (
+        2 <= len(names) <= MAX_NAMES
+        and all(name[:1].isupper() for name in names)
+        and bool(_WHO.search(question))
+        and is_same_text(answer, names[-1])
+    )
 
 
 def has_occurrence(needle: str, text: str) -> bool:

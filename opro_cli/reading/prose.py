@@ -290,6 +290,7 @@ def _is_prose(text: str) -> bool:
 TAIL = 200
 """Characters at the end of a text in which a half word or a calculation is sought."""
 _LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
+_STOPPED_WORD = re.compile(r"[^\W\d_]{4,}[.!?。！？।][\"'”’)*_`]{0,4}\Z")
 _DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 # "…\n3." begins an item that says nothing yet.
 _BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
@@ -307,7 +308,7 @@ def is_terminated(sentence: str) -> bool:
 def drop_half_word(text: str, question: str = "") -> str:
     """Return a text that was cut without its last word, unless that word is whole.
 
-    It is whole behind a line's end, and where it stands in the text before or, with a letter, in
+    It is whole behind a line's end, before a stop, and where it stands in the text before or, with a letter, in
     `question`. A calculation without a result is dropped: "The answer is 60 /" gives no answer.
     """
     operated = text
@@ -318,6 +319,8 @@ def drop_half_word(text: str, question: str = "") -> str:
         return operated
     word = last[0].strip(".,;:!?\"'()[]*_$€£")
     known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
+    if _STOPPED_WORD.search(last[0]):
+        return text
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
     return text if whole else text[: last.start()].rstrip()
 

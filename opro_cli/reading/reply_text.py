@@ -33,6 +33,7 @@ _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 _NEXT_EXERCISE = re.compile(
     r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*(?:(?:A|Answer|Options|Choices):|\(A\))"
 )
+_NEXT_STATEMENT = re.compile(r"(?<=\S)\n+[^\n]{8,200}\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
 # An example in a prompt, "Text: …" and below it "Label: …".
 _SHOWN = re.compile(
@@ -159,10 +160,20 @@ def select_parts(
             return Part(before), Part(text, cut)
     if exercise := _NEXT_EXERCISE.search(text):
         return Part(text[: exercise.start()].strip()), Part(text, cut)
+    statement = _NEXT_STATEMENT.search(text)
+    if statement and _ends_with_answer(text[: statement.start()]):
+        return Part(text[: statement.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
         return (Part(text[: begun.start()].strip()),)
     # Behind a line that ended the last word is whole.
     return (Part(f"{text}\n" if cut and reply.endswith("\n") else text, cut),)
+
+
+def _ends_with_answer(text: str) -> bool:
+    """Return whether a marker stands in the last line of a text: "#### 18"."""
+    line = text.strip().rpartition("\n")[2].lower()
+    starts = (line.find(word) for word in KEYWORDS)
+    return any(start >= 0 and MARKER.match(line, start) for start in starts)
 
 
 def _drop_frame(text: str, question: str, prompt: str) -> str:

@@ -51,6 +51,9 @@ _PLACED = re.compile(
     r"(?:\s(?:in|is\snamed|is\smentioned)\s[^\n]{1,120}|,\s(?P<beside>[^,\n]{2,60})[^\n]{0,200}|\W{0,3})",
     re.IGNORECASE,
 )
+_ITEM_NUMBER = re.compile(r"\W*\d{1,2}[.)]")
+# "[Lisbon] is a city in Portugal."
+_DEFINED = re.compile(r"(?:an?|the|one\sof|una?|eine?)\s", re.IGNORECASE)
 _CHOICE = re.compile(r"(?<![^\W_])(?:or|either|oder|ou)\s", re.IGNORECASE)
 # "**Sentiment:** negative"
 _LABEL = re.compile(r"[\s#*_>-]{0,6}[^\W\d_][\w' -]{0,40}[*_]{0,3}:[*_]{0,3}\s+(?=\S)")
@@ -98,7 +101,8 @@ def read_concluding_text(text: str, question: str) -> str | None:
     lines = prose.split_lines(body)
     if not lines:
         return None
-    if answer := join_last_list(lines) or _read_beginning(lines, body):
+    listed = None if _lists_steps(lines) else join_last_list(lines)
+    if answer := listed or _read_beginning(lines, body):
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
@@ -202,6 +206,8 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     if added := _find_added_words(sentence, question):
         yield added
     copulas = list(_COPULA.finditer(sentence))
+    if copulas and _DEFINED.match(sentence, copulas[0].end()):
+        yield sentence[: copulas[0].start()]
     for copula in (copulas[0], copulas[-1]) if copulas else ():
         complement = _EXPLAINED.split(sentence[copula.end() :])[0].strip()
         if complement and (len(complement.split()) <= SHORT or "," in complement):
@@ -230,10 +236,17 @@ def _read_beginning(lines: list[str], body: str) -> str | None:
     rest = body[len(first) :]
     longer = len(rest.split()) > len(first.split())
     few = len(first.split()) <= (4 if first != lines[0] else SHORT // 2)
-    if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
+    numbered = first != lines[0] and _ITEM_NUMBER.fullmatch(first)
+    if numbered or not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
         return None
     declines = prose.is_refusal(first) or prose.is_refusal(lines[-1])
     return None if declines or prose.has_conclusion(rest) or prose.has_retraction(rest) else first
+
+
+def _lists_steps(lines: list[str]) -> bool:
+    """Return whether the last line is an item that is a sentence: a step, and no answer of many."""
+    last = prose.split_sentences(lines[-1])
+    return prose.is_terminated(lines[-1]) and _has_little_words(last[-1]) and len(lines) > 1
 
 
 def _has_little_words(line: str) -> bool:
