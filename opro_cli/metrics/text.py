@@ -41,6 +41,7 @@ from opro_cli.reading.stated_text import (
     normalize_brackets,
     read_brackets,
     read_concluding_text,
+    read_named_value,
     restates_question,
     shorten,
 )
@@ -72,7 +73,11 @@ class ExactMetric:
                 right, answer = given == brackets, " ".join(given or "")
             else:
                 read = _read_cut if part.cut else _read_answer
-                answer = read(text, example) or ""
+                named = read_named_value(text)
+                if named is None:
+                    answer = read(text, example) or ""
+                else:
+                    answer = _read_line(named, example.target, example.input[-READ_LIMIT:])
                 right = _is_same(answer, example.target)
             if answer:
                 return Grade(collapse_spaces(example.target) if right else answer, float(right))
@@ -91,13 +96,13 @@ def _read_answer(text: str, example: Example) -> str | None:
     if is_left_open(text):
         return None
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
+    if answer is None and not final.marks and not is_repetition(text, question):
+        answer = _read_conclusion(text, target, question)
     if answer != target and (
         restates_question(answer if final.marks and isinstance(answer, str) else text, question)
         or (isinstance(answer, str) and answer.endswith(":"))
     ):
         return None
-    if answer is None and not final.marks and not is_repetition(text, question):
-        answer = _read_conclusion(text, target, question)
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
     return answer

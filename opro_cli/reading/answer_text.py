@@ -121,7 +121,7 @@ _ITEM = re.compile(
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 
 
-NEAR_COPY_WORDS, NEAR_COPY_RATIO = 6, 0.7
+NEAR_COPY_WORDS, NEAR_COPY_RATIO = 6, 0.65
 """Words of the shortest statement that is recognised with a few of them changed, and how like."""
 
 

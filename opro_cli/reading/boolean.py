@@ -172,6 +172,11 @@ _QUALITY = re.compile(
 )
 # "Do you want an answer or some help?": an answer is enough.
 _OR = re.compile(r"\sor\s", re.IGNORECASE)
+_WANTS = (
+    r"(?:\s(?:wants?|needs?|seeks?|requests?|asks?\sfor)|\s(?:is|are)(n['’]t|\snot)?"
+    r"\s(?:seeking|requesting|asking\sfor|looking\sfor))"
+)
+_WANTED = "assistance|help|response|reply|answer"
 _QUOTED = r"(?:\s[\"“][^\"”\n]{1,300}[\"”])?"
 MAX_SUBJECT = 10
 """Words of the longest subject tried."""
@@ -227,7 +232,8 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
-    verb, words = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])[0].split()
+    verb, things = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
+    words = things[0].split()
     if quality := _QUALITY.search(asked[-1]["what"]):
         subject = rf"(?:it|this|that|(?:sentence|statement){_QUOTED})"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
@@ -238,6 +244,10 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
             for end in range(1, min(len(words), MAX_SUBJECT + 1))
             if any(len(word) > 3 for word in words[end:])
         ]
+    if "want" in words[1:]:
+        subject = _build_subject(words[: words.index("want")])
+        objects = "|".join(re.escape(thing.split()[-1]) for thing in things)
+        forms.append(rf"{subject}{_WANTS}\s(?:(?:an?|any|some|the)\s)?(?:{objects}|{_WANTED})")
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
     if not forms:
@@ -247,6 +257,9 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
 
 def _build_subject(words: list[str]) -> str:
     name = _join_words(words)
+    if "of" in words[1:-1]:  # "the writer", for "the writer of the message"
+        end = words.index("of", 1)
+        name = rf"{_join_words(words[:end])}(?:\s{_join_words(words[end:])})?"
     return "(?:you|we|i)" if name.lower() == "you" else f"(?:{name}|it|he|she|they)"
 
 
@@ -278,7 +291,6 @@ MAX_SENTENCES = 3
 """Sentences that are read for a verdict, from the end of a reply."""
 
 _LED_BY = re.compile(r"[\W_]{0,8}(?:(?:so|well|therefore|thus|hence)[\s,]{1,2})?[\W_]{0,4}\Z", re.I)
-_REASON = re.compile(r",?\s(?:as|because|since)(?![^\W_])", re.IGNORECASE)
 _STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
 Word = str | Undecided | None
 
@@ -332,8 +344,8 @@ def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: 
         word = _read_end(sentences, family, asked)
     if word is None and (len(sentences) > 1 or not cut):
         word = _read_statement(sentences[0], family, asked)
-    elif word is None and (reason := _REASON.search(sentences[0])):
-        word = _read_statement(sentences[0][: reason.start()], family, asked)
+    elif word is None:
+        word = _restate(prose.drop_unfinished(sentences[0]), family, asked)
     return word
 
 
@@ -370,7 +382,7 @@ def _read_statement(sentence: str, family: Family, asked: tuple[str, str]) -> st
 
 
 def _restate(sentence: str, family: Family, asked: tuple[str, str]) -> str | None:
-    """Return the word of a sentence that affirms or denies what was asked; see `read_restatement`."""
+    """Return the word of a sentence that affirms or denies one of the questions `asked`."""
     if family not in FAMILIES[:2]:
         return None
     found = (read_restatement(sentence, question) for question in asked)

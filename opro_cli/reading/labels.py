@@ -184,7 +184,7 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    stated = _list_stated(text, mentions)
+    stated = [each for each in _list_stated(text, mentions) if not _is_declined(text, each)]
     if cut and stated and _goes_on(text, stated[-1], labels):
         return None
     if stated:
@@ -194,14 +194,22 @@ def read_label(
     return _find_only(text, everywhere)
 
 
+def _is_declined(text: str, mention: Mention) -> bool:
+    """Return whether a label stands in a sentence that declines: "I am not sure if it is …"."""
+    inside = (
+        sentence
+        for start, sentence in _locate_sentences(text)
+        if start <= mention.start < start + len(sentence)
+    )
+    return any(map(is_refusal, inside))
+
+
 def _goes_on(text: str, stated: Mention, labels: Sequence[str]) -> bool:
     """Return whether the sentence that was cut names another label behind one that it stated."""
     start = max(stated.end, len(drop_unfinished_sentence(text)))
     rest = split_label(text[start:])
     others = (words for label in labels if (words := split_label(label)) and label != stated.label)
-    return any(
-        rest[i : i + len(words)] == words for words in others for i in range(len(rest))
-    )
+    return any(rest[i : i + len(words)] == words for words in others for i in range(len(rest)))
 
 
 def read_other_answer(part: Part) -> str | None:

@@ -296,6 +296,8 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
     listed = len(sentences) > 1 and read_bare_number(sentences[1])
     if number is not None and not listed and not prose.has_conclusion(text[len(sentences[0]) :]):
         return number
+    if counted := _read_count(every[0], expected):
+        return counted
     if not finished or _GOES_ON.match(every[-1]):
         return None
     if _CONCLUDES.match(finished[-1]) or (
@@ -304,6 +306,16 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
         statement = read_stated_number(finished[-1], expected)
         return statement.number if isinstance(statement, Statement) else statement
     return None
+
+
+def _read_count(sentence: str, expected: Expected) -> Numeral | None:
+    """Return the number of what was asked for where a list follows: "There are 11 objects: …"."""
+    head, colon, _ = sentence.partition(":")
+    plain = normalize_sentence(head, european=expected.european)
+    numbers = find_numerals_in(plain)
+    if not colon or len(numbers) != 1 or numbers[0].text in _find_quantities(expected.question):
+        return None
+    return numbers[0] if _count_matches(plain, numbers[0].end, expected.counted) else None
 
 
 def read_bare_number(sentence: str) -> Numeral | None:

@@ -190,9 +190,9 @@ def _drop_frame(text: str, question: str, prompt: str) -> str:
 def _find_next_example(text: str, question: str, prompt: str) -> int | None:
     """Return where `text` goes on with an exercise that looks like those of `prompt`, or None.
 
-    That is a line that one of its examples begins with, or the label of them all ("Q:" above "A:", "Text:" above "Label:"), with
-    an arrow as in "Great! -> positive", or one that begins as the last line of `prompt` does. A
-    restatement of `question` is none.
+    That is a line that one of its examples begins with, or their label ("Q:" above "A:", "Text:"
+    above "Label:"), one with an arrow as in "Great! -> positive", or one that begins as the last
+    line of `prompt` does. A restatement of `question` is none.
     """
     labels = {"Q"} if "Q:" in prompt else set()
     examples = [(each["label"], each["shown"]) for each in _SHOWN.finditer(prompt)]
@@ -333,7 +333,7 @@ MARKER = re.compile(
             # "To answer the question, no, …"
             r"(?P<question>answer\s(?:the|your|this|our)\s(?:\w{1,12}\s)?question[,:]\s)",
             r"(?P<short>(?:answer|ans)[.\s]\s?"
-            r"(?=[(\[*]{0,3}[a-z](?:[)\]*.,]|\s*\Z|\s*\n)|(?P<digits>[$€£-]{0,2}\d)))",
+            r"(?=[(\[*]{0,3}[a-z](?:[)\]*.,](?!\s(?:can|could|may|might|would)\s)|\s*\Z|\s*\n)|(?P<digits>[$€£-]{0,2}\d)))",
         )
     )
 )

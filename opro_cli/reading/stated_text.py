@@ -38,7 +38,7 @@ _DENIED = re.compile(
 )
 # Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
-    r",?[\"”]?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché"
+    r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché"
     r"|and\s(?:i|we))\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
     r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
@@ -60,6 +60,9 @@ _LABEL = re.compile(r"[\s#*_>-]{0,6}[^\W\d_][\w' -]{0,40}[*_]{0,3}:[*_]{0,3}\s+(
 _SOLE_FIELD = re.compile(
     r'[`\w\s]{0,12}\{\s{0,9}"[^"\n]{1,60}"\s?:\s?"((?:[^"\\]|\\.){1,500}+)"\s{0,9}\}[`\s]{0,9}'
 )
+_OBJECT = re.compile(r"(?:```\w{0,10}\s{0,4})?\{\s{0,20}\"")
+_FIELD = re.compile(r'"(?P<key>[^"\n]{1,60})"\s?:\s?"(?P<value>(?:[^"\\\n]|\\.){1,500}+)"')
+_ANSWER_KEYS = ("answer", "final_answer", "result", "output", "response", "value", "name")
 # "so we have ant < [bee < cat]"
 _LINK = r"[\[\"(“]{0,3}[\w'-]{1,40}[\])\"”]{0,3}"
 _CHAIN = re.compile(rf"{_LINK}(?:\s?(?:<|→|->|>|⇒)\s?{_LINK}){{1,200}}")
@@ -118,6 +121,19 @@ def read_concluding_text(text: str, question: str) -> str | None:
         if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
             return sentence
     return None
+
+
+def read_named_value(text: str) -> str | None:
+    """Return the value that a reply which is a JSON object, whole or cut, names as its answer.
+
+    None where it is no object, or no key says "answer", "result", "name" or the like.
+    """
+    if not _OBJECT.match(text):
+        return None
+    fields: dict[str, str] = {}
+    for field in _FIELD.finditer(text):
+        fields.setdefault(field["key"].casefold(), field["value"])
+    return next(filter(None, map(fields.get, _ANSWER_KEYS)), None)
 
 
 def restates_question(text: str, question: str) -> bool:
@@ -237,7 +253,12 @@ def _read_beginning(lines: list[str], body: str) -> str | None:
     longer = len(rest.split()) > len(first.split())
     few = len(first.split()) <= (4 if first != lines[0] else SHORT // 2)
     numbered = first != lines[0] and _ITEM_NUMBER.fullmatch(first)
-    if numbered or not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
+    if (
+        numbered
+        or not (few and longer)
+        or first.rstrip("*_` ").endswith((":", "?"))
+        or _PLAN.match(first)
+    ):
         return None
     declines = prose.is_refusal(first) or prose.is_refusal(lines[-1])
     return None if declines or prose.has_conclusion(rest) or prose.has_retraction(rest) else first
