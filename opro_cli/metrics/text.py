@@ -18,6 +18,7 @@ from opro_cli.reading.answer_text import (
     normalize_text,
     require_text,
 )
+from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.numerals import is_same_number, read_sole_numeral
 from opro_cli.reading.prose import (
@@ -30,6 +31,8 @@ from opro_cli.reading.prose import (
 )
 from opro_cli.reading.reply_text import (
     READ_LIMIT,
+    Part,
+    Span,
     is_repetition,
     select_parts,
     take_tail,
@@ -64,24 +67,32 @@ class ExactMetric:
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same text, 0.0 for another one."""
         brackets = normalize_brackets(example.target)
+
+        def read(part: Part) -> str | None:
+            if not brackets:
+                return _read_text(part, example)
+            return " ".join(read_brackets(part.text, example.input) or "")
+
         for part in select_parts(reply, example.input, prompt, cut=cut):
-            text = part.text
-            if not text:
-                continue
-            if brackets:
-                given = read_brackets(text, example.input)
-                right, answer = given == brackets, " ".join(given or "")
-            else:
-                read = _read_cut if part.cut else _read_answer
-                named = read_named_value(text)
-                if named is None:
-                    answer = read(text, example) or ""
+            if part.text and (answer := read(part)):
+                if brackets:
+                    right = normalize_brackets(answer) == brackets
                 else:
-                    answer = _read_line(named, example.target, example.input[-READ_LIMIT:])
-                right = _is_same(answer, example.target)
-            if answer:
-                return Grade(collapse_spaces(example.target) if right else answer, float(right))
+                    right = _is_same(answer, example.target)
+                given = collapse_spaces(example.target) if right else answer
+                span = find_span(part, answer, read)
+                if named := read_named_value(part.text):
+                    span = part.locate(*(find_value(part.text, named) or (0, 0)))
+                return Grade(given, float(right), span)
         return UNREADABLE
+
+
+def _read_text(part: Part, example: Example) -> str | None:
+    """Return the target if a text answers with it in any form, else its answer, or None."""
+    named = read_named_value(part.text)
+    if named is not None:
+        return _read_line(named, example.target, example.input[-READ_LIMIT:])
+    return (_read_cut if part.cut else _read_answer)(part.text, example)
 
 
 def _read_answer(text: str, example: Example) -> str | None:
@@ -186,15 +197,29 @@ class ContainsMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 if the target occurs, else 0.0 with the reply's final answer."""
-        text = select_parts(reply, example.input, prompt, cut=cut)[0].text
-        final = find_final_answer_in(text)
+        part = select_parts(reply, example.input, prompt, cut=cut)[0]
+        final = find_final_answer_in(part.text)
         if not final.text:
             return UNREADABLE
-        key = normalize_text(text)
-        for start in find_occurrences(normalize_text(example.target), key):
+        key = normalize_text(part.text)
+        starts = find_occurrences(normalize_text(example.target), key)
+        for start in starts:
             if not _DENIED.search(key[max(0, start - 30) : start]):
-                return Grade(collapse_spaces(example.target), 1.0)
-        return Grade(final.text, 0.0)
+                span = _locate_words(part, key[:start].count(" "), example.target)
+                return Grade(collapse_spaces(example.target), 1.0, span)
+        at = part.text.rfind(final.text)
+        return Grade(final.text, 0.0, part.locate(at, at + len(final.text)))
+
+
+def _locate_words(part: Part, before: int, target: str) -> Span | None:
+    """Return where `target` stands in a text, behind as many runs of spaces as `before`."""
+    words = re.compile(r"\s+".join(map(re.escape, target.split())), re.IGNORECASE)
+    text = part.text.lstrip()
+    offset = len(part.text) - len(text)
+    for each in words.finditer(text):
+        if len(re.findall(r"\s+", text[: each.start()])) == before:
+            return part.locate(offset + each.start(), offset + each.end())
+    return None
 
 
 OBJECT_LIMIT = 20_000
@@ -241,18 +266,35 @@ class JsonFieldMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same value, 0.0 for another one."""
-        texts = [part.text for part in select_parts(reply, example.input, prompt)]
-        reply = next((text for text in texts if "{" in text), texts[-1])
-        value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
+        parts = select_parts(reply, example.input, prompt)
+        part = next((each for each in parts if "{" in each.text), parts[-1])
+        value = _unwrap_value(_find_value(find_last_object(part.text), self._steps))
         if value is None:
-            value = _find_loose_value(reply, self._steps[-1], example.input)
+            value = _find_loose_value(part.text, self._steps[-1], example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
             answer = str(value).strip()
         else:
             return UNREADABLE
-        return Grade(answer, float(_is_same_value(answer, example.target)))
+        span = part.locate(*(find_value(part.text, answer, self._steps[-1]) or (0, 0)))
+        return Grade(answer, float(_is_same_value(answer, example.target)), span)
+
+
+def find_value(text: str, value: str, key: str | None = None) -> Span | None:
+    """Return where a value, as JSON decodes it, stands in a text last; of a key, or of any.
+
+    A list index is no key: the value may then belong to any. None where it is written in an
+    unusual way.
+    """
+    name = r'"[^"\n]{1,500}"' if key is None or key.isdecimal() else re.escape(json.dumps(key))
+    plain, escaped = re.escape(value), re.escape(json.dumps(value)[1:-1])
+    written = rf'"(?P<string>{escaped}|{plain})"|(?P<bare>{plain}(?![\w.]))'
+    behind = r"\s{0,20}:\s{0,20}(?:\{[^{}:]{1,500}:\s{0,20})?"
+    if key is None or key.isdecimal():
+        behind, name = r"[:,\[]\s{0,20}", ""
+    found = list(re.finditer(rf"{name}{behind}(?:{written})", text))
+    return None if not found else found[-1].span("string" if found[-1]["string"] else "bare")
 
 
 def find_last_object(reply: str) -> dict[str, Any] | None:

@@ -309,7 +309,8 @@ def drop_half_word(text: str, question: str = "") -> str:
     """Return a text that was cut without its last word, unless that word is whole.
 
     It is whole behind a line's end, before a stop, and where it stands in the text before or,
-    with a letter, in `question`. A calculation without a result is dropped: "The answer is 60 /" gives no answer.
+    with a letter, in `question`. A calculation without a result is dropped: "The answer is 60 /"
+    gives no answer.
     """
     operated = text
     while dangling := _DANGLING.search(operated, max(0, len(operated) - TAIL)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 READ_LIMIT = 20_000
 """Characters read from the end of a reply, so that every metric's work is bounded."""
@@ -102,6 +103,26 @@ def normalize_characters(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
+def _place_characters(text: str, start: int) -> Sequence[int]:
+    """Return where each character of a normalized text stood, `start` for the first one."""
+    if normalize_characters(text) == text:
+        return range(start, start + len(text))
+    places: list[int] = []
+    for line in text.splitlines(keepends=True):
+        plain, *_ = line.splitlines()
+        for index, character in enumerate(plain, start):
+            places += [index] * len(character.translate(_PLAIN))
+        places.append(start + len(plain))
+        start += len(line)
+    return places
+
+
+def _count_equal(one: str, other: str) -> int:
+    """Return how many first characters two texts share."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def take_tail(reply: str) -> str:
     """Return the last READ_LIMIT characters of `reply` without surrounding whitespace."""
     text = reply.strip()
@@ -113,12 +134,57 @@ def take_tail(reply: str) -> str:
     return text[space.end() :].strip() if space else text
 
 
+Span = tuple[int, int]
+"""Start and end of a stretch, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """A reply, and the text that is left of it; a Part is a stretch of that."""
+
+    reply: str
+    left: str
+
+    def locate(self, start: int, end: int) -> Span | None:
+        """Return the stretch of the reply that is one of the text; None where that is unclear.
+
+        It is clear where one piece was taken out, or none: what stands before it is the beginning
+        of both, and what stands behind it is their end.
+        """
+        tail = take_tail(self.reply)
+        whole, left = normalize_characters(tail), self.left
+        shift = len(whole) - len(left)
+        before = _count_equal(whole, left)
+        behind = len(left) - _count_equal(whole[::-1], left[::-1])  # a line end may be new
+        if behind > before + 1 or (not shift and whole != left):
+            return None
+        if start >= max(before, behind):
+            start, end = start + shift, end + shift
+        elif shift and end > min(before, behind):
+            return None
+        places = _place_characters(tail, len(self.reply.rstrip()) - len(tail))
+        return places[start], places[end - 1] + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A text in which to look for the answer; `cut` says that it ended at the reply's limit."""
+    """A text in which to look for the answer.
+
+    Attributes:
+        cut: It ended at the reply's limit.
+        start: Where it begins in what is left of the reply.
+    """
 
     text: str
     cut: bool = False
+    start: int = field(default=0, compare=False)
+    origin: _Origin | None = field(default=None, compare=False, repr=False)
+
+    def locate(self, start: int, end: int) -> Span | None:
+        """Return where a stretch of the text stands in the reply as it came, or None."""
+        if self.origin is None or not start < end <= len(self.text):
+            return None
+        return self.origin.locate(self.start + start, self.start + end)
 
 
 def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
@@ -146,13 +212,25 @@ def select_parts(
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
+    left = text
     lower = text.lower()
     marked = any(map(lower.__contains__, _SPEAKER_MARKS))
     speaker = _NEXT_SPEAKER.search(text) if marked else None
     if speaker and text[: speaker.start()].strip():
         text, cut = text[: speaker.start()], False
-    text = _drop_frame(text.strip(), asked, prompt)
-    another = _find_next_example(text, asked, prompt)
+    text = text.rstrip()
+    end = len(text)
+    text = _drop_frame(text.lstrip(), asked, prompt)
+    parts = _split_exercises(text, asked, prompt, cut=cut)
+    if cut and reply.endswith("\n") and parts[-1].cut:  # behind a line that ended
+        parts = (*parts[:-1], Part(f"{parts[-1].text}\n", cut))  # the last word is whole
+    origin, start = _Origin(reply, left), end - len(text)
+    return tuple(replace(part, start=start, origin=origin) for part in parts)
+
+
+def _split_exercises(text: str, question: str, prompt: str, *, cut: bool) -> tuple[Part, ...]:
+    """Return the text before the next exercise; behind it all, where that may not be one."""
+    another = _find_next_example(text, question, prompt)
     if another is not None:
         return (Part(text[:another].strip()),)
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
@@ -165,8 +243,7 @@ def select_parts(
         return Part(text[: statement.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
         return (Part(text[: begun.start()].strip()),)
-    # Behind a line that ended the last word is whole.
-    return (Part(f"{text}\n" if cut and reply.endswith("\n") else text, cut),)
+    return (Part(text, cut),)
 
 
 def _ends_with_answer(text: str) -> bool:
