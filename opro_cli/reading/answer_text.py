@@ -121,14 +121,17 @@ _ITEM = re.compile(
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 
 
-NEAR_COPY_WORDS, NEAR_COPY_RATIO = 6, 0.65
-"""Words of the shortest statement that is recognised with a few of them changed, and how like."""
+NEAR_COPY_WORDS, NEAR_COPY_LENGTH, NEAR_COPY_RATIO = 6, 600, 0.65
+"""Words of the shortest statement that is recognised with a few of them changed, characters of the
+longest, and how like the two are; the time grows with the square of their length."""
 
 
 def is_near_copy(text: str, sentence: str) -> bool:
     """Return whether `text` is a statement with a few words changed: nothing was asked there."""
+    if sentence.endswith("?") or max(len(text), len(sentence)) > NEAR_COPY_LENGTH:
+        return False
     given, stated = (WORD.findall(normalize_text(each)) for each in (text, sentence))
-    if sentence.endswith("?") or min(len(given), len(stated)) < NEAR_COPY_WORDS:
+    if min(len(given), len(stated)) < NEAR_COPY_WORDS:
         return False
     return SequenceMatcher(None, given, stated, autojunk=False).ratio() >= NEAR_COPY_RATIO
 
