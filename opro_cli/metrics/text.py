@@ -38,6 +38,8 @@ from opro_cli.reading.reply_text import (
     take_tail,
 )
 from opro_cli.reading.stated_text import (
+    completes_question,
+    describes_question,
     is_announcement,
     is_choice,
     iterate_readings,
@@ -109,14 +111,20 @@ def _read_answer(text: str, example: Example) -> str | None:
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
     if answer is None and not final.marks and not is_repetition(text, question):
         answer = _read_conclusion(text, target, question)
-    if answer != target and (
-        restates_question(answer if final.marks and isinstance(answer, str) else text, question)
-        or (isinstance(answer, str) and answer.endswith(":"))
-    ):
-        return None
+    if isinstance(answer, str) and answer != target:
+        restated = restates_question(answer, question)
+        if restated or answer.endswith(":") or (not final.marks and _says_less(text, example)):
+            return None
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
     return answer
+
+
+def _says_less(text: str, example: Example) -> bool:
+    """Return whether a text repeats the question, or goes on about what that names."""
+    question = example.input[-READ_LIMIT:]
+    short = len(WORD.findall(example.target)) <= SHORT_ANSWER
+    return restates_question(text, question) or (short and describes_question(text, question))
 
 
 def _read_cut(text: str, example: Example) -> str | None:
@@ -135,8 +143,12 @@ def _read_cut(text: str, example: Example) -> str | None:
     lettered = any(map(str.isalpha, first))  # not the "1." of a step
     if lettered and len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
         return _read_answer(first, example)
-    if answer is None or find_final_answer_in(finished).marks:
+    if find_final_answer_in(finished).marks:
         return answer
+    if completes_question(first, example.input):
+        return _read_line(first, example.target, example.input)
+    if answer is None:
+        return None
     if _is_same(answer, example.target):
         return answer
     if _read_line(first, example.target, example.input) == example.target:

@@ -43,8 +43,9 @@ _SHOWN = re.compile(
     r"|ответ|答案|答え|답):",
     re.IGNORECASE | re.MULTILINE,
 )
+_ANSWER_LABEL = re.compile(r"\s*(?:a|answer|label|output|result|response):", re.IGNORECASE)
 _ARROW = re.compile(r"^[^\n]*\S[ \t]*(?:->|→|=>)", re.MULTILINE)
-_CUE = re.compile(r"(?:\A|\n)[ \t]*(?P<words>\S+ \S+ \S+)[^\n]*(?::|->|→|=>)\s*\Z")
+_CUE = re.compile(r"(?:\A|\n)[ \t]*(?P<words>\S+ \S+) \S[^\n]*(?::|->|→|=>)\s*\Z")
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
 RESTATED_WORDS = 4
 """First words of "Q: …" that tell a restated question from another one."""
@@ -276,17 +277,29 @@ def _find_next_example(text: str, question: str, prompt: str) -> int | None:
     starts = [rf"{re.escape(label)}:" for label in {*labels, *(label for label, _ in examples)}]
     shown = (text.strip() for _, text in examples if len(text.split()) >= REPEATED_WORDS)
     starts += [re.escape(each) for each in shown if each not in question]
-    if cue := _CUE.search(prompt):
+    arrows = len(_ARROW.findall(prompt)) > 1
+    if (examples or arrows) and (cue := _CUE.search(prompt)):
         starts.append(rf"(?i:{re.escape(cue['words'])})\s")
     found = list(re.finditer(rf"^[ \t]*+(?:{'|'.join(starts)})", text, re.M)) if starts else []
-    if len(_ARROW.findall(prompt)) > 1:
+    if arrows:
         found += [arrow for arrow in _ARROW.finditer(text) if arrow.start()]
-    exercises = (
+    exercises = [
         each.start()
         for each in found
         if each.start() or not ("\n" in text and _restates(text, question))
-    )
+    ]
+    if _is_varied(text, question, prompt):
+        exercises.append(0)
     return min(exercises, default=None)
+
+
+def _is_varied(text: str, question: str, prompt: str) -> bool:
+    """Return whether `text` begins with a question of its own that begins as `question` does."""
+    line, _, rest = text.partition("\n")
+    begins = line.split()[:RESTATED_WORDS]
+    same = len(begins) == RESTATED_WORDS and begins == question.split()[:RESTATED_WORDS]
+    answered = _ANSWER_LABEL.match(rest) is not None and line.strip() not in prompt
+    return same and answered
 
 
 def _restates(text: str, question: str) -> bool:

@@ -87,6 +87,8 @@ _QUESTION_WORDS = frozenset(
 )
 MIN_RESTATED_WORDS = 2
 """Words with content of the shortest restatement: one may be the answer."""
+TOLD_WORDS = 6
+"""Words behind "is" that describe rather than answer."""
 RESTATED_SHARE = 0.6
 """Of the words with content of a sentence of the question: fewer are a part, maybe the answer."""
 
@@ -109,7 +111,7 @@ def read_concluding_text(text: str, question: str) -> str | None:
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
-    if first != last and not prose.has_conclusion(last) and _completes_question(first, question):
+    if first != last and not prose.has_conclusion(last) and completes_question(first, question):
         return first
     declines = prose.is_refusal(first) or prose.is_refusal(last)
     if prose.is_cut_off(body) or declines or last.endswith("?") or _PLAN.match(last):
@@ -154,7 +156,7 @@ def _find_content(text: str) -> frozenset[str]:
     return frozenset(words) - _QUESTION_WORDS
 
 
-def _completes_question(sentence: str, question: str) -> bool:
+def completes_question(sentence: str, question: str) -> bool:
     """Return whether a sentence is the question with its answer: "The season … is spring."."""
     asked = [_find_content(each) for each in prose.split_text(question) if each.endswith("?")]
     copula = list(_COPULA.finditer(sentence))
@@ -163,6 +165,21 @@ def _completes_question(sentence: str, question: str) -> bool:
     subject = _find_content(sentence[: copula[-1].start()])
     predicate = _find_content(sentence[copula[-1].end() :])
     return subject >= asked[-1] and not predicate <= asked[-1] and len(predicate) <= SHORT
+
+
+def describes_question(text: str, question: str) -> bool:
+    """Return whether the last sentence tells at length about something that was asked about.
+
+    "Argentina is the largest country of South America" for the capital of Argentina.
+    """
+    sentences = prose.split_text(text)
+    copula = _COPULA.search(sentences[-1]) if sentences else None
+    if copula is None:
+        return False
+    subject = _find_content(sentences[-1][: copula.start()])
+    asked = frozenset().union(*map(_find_content, prose.split_text(question)))
+    told = len(WORD.findall(sentences[-1][copula.end() :]))
+    return bool(subject) and subject <= asked and told >= TOLD_WORDS
 
 
 def is_announcement(sentence: str) -> bool:
