@@ -46,6 +46,12 @@ class InlineGrader:
         self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
     ) -> Grade:
         """Grade at once, as the metric does; it is told of a cut if it can be."""
+        return self.grade_now(reply, example, prompt, cut=cut)
+
+    def grade_now(
+        self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
+    ) -> Grade:
+        """Grade without an event loop."""
         if cut and takes_cut(type(self.metric)):
             metric: Any = self.metric
             grade: Grade = metric.grade(reply, example, prompt, cut=True)
@@ -80,18 +86,32 @@ class ModelEvaluator:
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
         """Ask one question under a candidate and grade the reply."""
-        form, question = self._form(candidate), example.input
-        if isinstance(candidate, Prompt) and candidate.demos:
-            question = with_demos(question, map(self._show, candidate.demos), form)
+        form, question = self._form(candidate), self._ask(candidate, example)
         messages = build_scorer_messages(question, candidate.text, form)
         reply = await call("scorer", messages, 1)
         if self.second_round:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
-        prompt = format_question(question, candidate.text, form)
+        prompt = self.write_prompt(candidate, example)
         grading = self.grader.grade(reply.text, example, prompt, cut=reply.cut)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
+
+    def write_prompt(self, candidate: Content, example: Example) -> str:
+        """Return all that is asked, as the metric is told it.
+
+        Raises:
+            RunError: A demonstration shows a row or a reply that there is not.
+        """
+        question = self._ask(candidate, example)
+        return format_question(question, candidate.text, self._form(candidate))
+
+    def _ask(self, candidate: Content, example: Example) -> str:
+        """Return a question with the demonstrations of a candidate before it."""
+        if isinstance(candidate, Prompt) and candidate.demos:
+            shown = map(self._show, candidate.demos)
+            return with_demos(example.input, shown, self._form(candidate))
+        return example.input
 
     def _form(self, candidate: Content) -> PromptFormat:
         """Return the format of a candidate's prompt: its own layout over the config's."""
