@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.text import find_last_object, find_value
 from opro_cli.reading.answer_text import collapse_spaces, require_text
 from opro_cli.reading.evidence import find_span
-from opro_cli.reading.labels import is_same_label, read_label, read_label_set, read_other_answer
+from opro_cli.reading.labels import read_label, read_label_set, read_other_answer
 from opro_cli.reading.reply_text import Part, Span, select_parts
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")

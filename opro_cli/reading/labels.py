@@ -105,14 +105,6 @@ def split_label(label: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(normalize_text(label.replace("_", " ").replace("-", " "))))
 
 
-def is_same_label(text: str, label: str) -> bool:
-    """Return whether a text is a label, up to case, "_", "-", quotes, markup and a stop."""
-    words = split_label(label)
-    if not words:
-        return normalize_text(text) == normalize_text(label)
-    return split_label(text) == words
-
-
 def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[Mention]:
     """Return the labels that a text gives in order, the longest at each place.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,10 +23,10 @@ def read(
 ) -> tuple[Grade, str | None]:
     """Return the grade of a reply, and the text at its span."""
     metrics = {"label": LabelMetric(TEAMS), "labels": LabelSetMetric(TEAMS)}
-    metric = metrics.get(kind) or create_metric(kind)
+    metric: Any = metrics.get(kind) or create_metric(kind)
     told = {"cut": True} if cut else {}
     example = Example(question, metric.target(target), "here")
-    grade = metric.grade(reply, example, prompt, **told)  # type: ignore[call-arg]
+    grade = metric.grade(reply, example, prompt, **told)
     return grade, None if grade.span is None else reply[slice(*grade.span)]
 
 
