@@ -8,8 +8,9 @@ from typing import Literal
 
 from opro_cli import wiring
 from opro_cli.app.diff import find_prompt
+from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import Example, Split
-from opro_cli.core.task.prompt import Content, PromptFormat
+from opro_cli.core.task.prompt import Content
 from opro_cli.errors import RunError, UsageError
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.grading.grader import build_metric
@@ -79,9 +80,8 @@ def _build_evaluator(run: RecordedRun) -> ModelEvaluator | None:
     kind = task.answer.partition(":")[0]
     if kind not in METRICS or kind == "regex":  # a pattern may take for ever
         return None
-    form = PromptFormat(task.instruction_position, task.qa_markers)
-    train = run.examples["train"]
-    return ModelEvaluator(InlineGrader(build_metric(settings)), form, task.second_round, train)
+    grader = InlineGrader(build_metric(settings))
+    return ModelEvaluator(grader, task.format, task.second_round, run.examples["train"])
 
 
 def _find_place(answer: GradedAnswer, content: Content, evaluator: ModelEvaluator) -> GradedAnswer:
@@ -97,7 +97,7 @@ def _find_place(answer: GradedAnswer, content: Content, evaluator: ModelEvaluato
         return answer
     example = Example(answer.input, answer.target, f"{answer.split} {answer.question}")
     try:
-        prompt = evaluator.write_prompt(content, example)
+        prompt = find_asked(evaluator.write_messages(content, example)).content
     except RunError:  # shows a reply, which is not at hand
         return answer
     grade = evaluator.grader.grade_now(answer.replies[-1], example, prompt, cut=answer.cut)
