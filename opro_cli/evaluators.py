@@ -11,7 +11,7 @@ from typing import Any
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.chat import find_asked
-from opro_cli.core.task.example import Evaluation, Example, Grade, Split
+from opro_cli.core.task.example import Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
     GOLD,
     Content,
@@ -46,6 +46,12 @@ class InlineGrader:
         self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
     ) -> Grade:
         """Grade at once, as the metric does; it is told of a cut if it can be."""
+        return self.grade_now(reply, example, prompt, cut=cut)
+
+    def grade_now(
+        self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
+    ) -> Grade:
+        """Grade without an event loop."""
         if cut and takes_cut(type(self.metric)):
             metric: Any = self.metric
             grade: Grade = metric.grade(reply, example, prompt, cut=True)
@@ -80,8 +86,7 @@ class ModelEvaluator:
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
         """Ask one question under a candidate and grade the reply."""
-        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
-        messages = build_messages(candidate, example, choose_form(candidate, self.format), show)
+        messages = self.write_messages(candidate, example)
         prompt = find_asked(messages).content
         reply = await call("scorer", messages, 1)
         if self.second_round:
@@ -90,6 +95,15 @@ class ModelEvaluator:
         grading = self.grader.grade(reply.text, example, prompt, cut=reply.cut)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
+
+    def write_messages(self, candidate: Content, example: Example) -> tuple[Message, ...]:
+        """Return the chat that asks a question under a candidate.
+
+        Raises:
+            RunError: A demonstration shows a row or a reply that there is not.
+        """
+        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
+        return build_messages(candidate, example, choose_form(candidate, self.format), show)
 
 
 def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:

@@ -35,13 +35,16 @@ class RegexMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same text, 0.0 for another; an empty match is unreadable."""
-        answer = ""
-        for match in self._pattern.finditer(take_tail(reply)):
-            group = match[1] if self._pattern.groups and match[1] is not None else match[0]
-            answer = group.strip()
+        tail = take_tail(reply)
+        answer, start = "", len(reply.rstrip()) - len(tail)
+        for match in self._pattern.finditer(tail):
+            group = 1 if self._pattern.groups and match[1] is not None else 0
+            answer = match[group].strip()
+            found = match.start(group) + match[group].find(answer)
         if not answer:
             return UNREADABLE
-        return Grade(answer, float(is_same_text(answer, example.target)))
+        span = (start + found, start + found + len(answer))
+        return Grade(answer, float(is_same_text(answer, example.target)), span)
 
 
 ScoreFunction = Callable[[str, str, str], float | bool | None]

@@ -256,11 +256,14 @@ class MetricSuite(_NoNetwork):
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
-        """Grading never raises, and its score lies between 0 and 1."""
+        """Grading never raises, its score lies between 0 and 1, and its span within the reply."""
         metric = self.make()
+        replies = [text, *(f"{reply}\n{text}" for reply, _, _ in self.cases)]
         for _, gold, _ in self.cases:
-            score = metric.grade(text, Example("?", metric.target(gold), "case")).score
-            assert score is None or 0.0 <= score <= 1.0
+            for reply in replies:
+                grade = metric.grade(reply, Example("?", metric.target(gold), "case"))
+                assert grade.score is None or 0.0 <= grade.score <= 1.0
+                assert grade.span is None or 0 <= grade.span[0] < grade.span[1] <= len(reply)
 
 
 class ModelSuite:

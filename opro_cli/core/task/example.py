@@ -41,16 +41,24 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable."""
+    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable.
+
+    Attributes:
+        span: Where in the reply it was read: start and end, in characters of the reply as it
+            came. None where nothing was read, and for a metric that cannot say.
+    """
 
     answer: str | None
     score: float | None
+    span: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.answer is None) != (self.score is None):
             raise ValueError("an unreadable answer has no score, a readable one has one")
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"a score lies between 0 and 1, not {self.score!r}")
+        if self.span is not None and (self.answer is None or not 0 <= self.span[0] < self.span[1]):
+            raise ValueError(f"an answer stands in a stretch of a reply, not at {self.span!r}")
 
 
 UNREADABLE = Grade(None, None)
