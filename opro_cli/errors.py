@@ -12,6 +12,7 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │   └── ResultError       its result, or another of its files, cannot be written
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or permanently
+│   └── EmptyReplyError   it answered, and said nothing
 └── Interrupted    (130)  stopped by the user, resumable
 """
 
@@ -107,7 +108,12 @@ class ModelError(OproError):
         retry_after: Seconds the provider asked to wait, or None.
         unanswerable: This one request can never be answered (filtered, too long); others may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
+        tries: Calls in all that it is worth, None for as many as there is patience for.
+        misdirected: The address may be wrong (no such host, a web page): unless it has answered
+            before, asking again helps little.
     """
+
+    tries: int | None = None
 
     def __init__(
         self,
@@ -119,13 +125,28 @@ class ModelError(OproError):
         retry_after: float | None = None,
         unanswerable: bool = False,
         maybe_billed: bool = False,
+        misdirected: bool = False,
     ) -> None:
         super().__init__(message, hint)
         self.transient = transient
+        self.misdirected = misdirected
         self.status = status
         self.retry_after = retry_after
         self.unanswerable = unanswerable
         self.maybe_billed = maybe_billed
+
+
+class EmptyReplyError(ModelError):
+    """A model answered with an empty text, and with no reason that would tell why.
+
+    That may be an accident. At temperature 0 it may also be all that there is, so that a few tries
+    must do; the calls are told as far as they are known, and nothing of them is graded.
+    """
+
+    tries = 3
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint, transient=True)
 
 
 class Interrupted(OproError):

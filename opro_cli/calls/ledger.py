@@ -133,6 +133,15 @@ class Ledger:
             self._record(exceeded)
             self._bound_anew(reservation.role)
 
+    def record_unused(self, reservation: Reservation, reply: ChatReply, why: str) -> None:
+        """Record a reply that is no answer: a failed call whose cost may be known."""
+        role, tokens = reservation.role, count_tokens(reply)
+        usd = reply.usd if tokens is not None else None
+        if usd is None and self._prices[role] is not None:
+            usd = reservation.cost.pico_usd / 1e12
+        bound = reservation.cost.tokens if tokens is None else tokens
+        self._record(Uncounted(read_clock(), role, answered=False, tokens=bound, usd=usd, why=why))
+
     def record_failure(self, reservation: Reservation, error: ModelError) -> None:
         """Record the upper bound of a failed call that may be billed."""
         if error.maybe_billed:

@@ -77,7 +77,7 @@ async def read_body(response: aiohttp.ClientResponse, call: ModelCall, deadline:
     The beginning of a refusal is enough, also where the rest never comes.
     """
     is_refusal = response.status >= 300
-    most = LONGEST_REFUSAL if is_refusal else call.most_bytes
+    most = LONGEST_REFUSAL if is_refusal else call.most_bytes_of(response.headers)
     body = bytearray()
     deadline.count_piece()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -30,6 +31,8 @@ from opro_cli.models.providers import (
 
 BYTES_OF_AN_ENVELOPE = 65_536  # what a server sends around its answers
 BYTES_OF_A_TOKEN = 32  # the longest common ones, with every character escaped in JSON
+BYTES_OF_A_CHUNK = 1024  # what a server sends around each token of a stream
+STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl")
 LONGEST_REFUSAL = 65_536
 """Bytes of a refusal that are read; its first few hundred say what is wrong."""
 QUIET_TURNS = 16
@@ -57,6 +60,12 @@ class ModelCall:
     def most_bytes(self) -> int:
         """The longest body that an answer of this length can need."""
         return BYTES_OF_AN_ENVELOPE + BYTES_OF_A_TOKEN * self.max_tokens * self.choices
+
+    def most_bytes_of(self, headers: Mapping[str, str]) -> int:
+        """Return the longest body that an answer with these headers can need."""
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        chunks = BYTES_OF_A_CHUNK * self.max_tokens * self.choices
+        return self.most_bytes + (chunks if kind in STREAMS else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +169,26 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
     )
 
 
-def build_error_in_answer(error: Any, answer: HttpAnswer, call: ModelCall) -> ModelError:
-    """Explain a refusal sent with status 200, as by OpenRouter and LM Studio.
+def build_error_in_answer(
+    error: Any, answer: HttpAnswer, call: ModelCall, *, begun: bool = False
+) -> ModelError:
+    """Explain an error sent with status 200, as by OpenRouter and LM Studio.
 
-    Some put the status they mean inside.
+    Some put the status they mean inside. One in the place of a choice came after the answer had
+    `begun`, which may be billed.
     """
     code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    body = json.dumps({"error": error}) if begun else answer.body
     if isinstance(code, int) and 400 <= code < 600:
-        return build_status_error(HttpAnswer(code, answer.headers, answer.body), call)
-    words = read_refusal(answer.body).words
+        refusal = build_status_error(HttpAnswer(code, answer.headers, body), call)
+        refusal.maybe_billed = refusal.maybe_billed or begun
+        return refusal
+    words = read_refusal(body).words
+    if begun:
+        message = f"{call.name} broke off: {words}"
+        return ModelError(message, transient=True, maybe_billed=True)
     return build_no_answer_error(words, call, suggest_address(call.name, call.api_base))
 
 

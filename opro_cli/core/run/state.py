@@ -251,7 +251,7 @@ class RunState:
         known = event.question in ungraded
         session = CACHED if event.via == "cache" else len(self.sessions)
         sent = event.at - event.seconds
-        if is_filtered(event.text, event.finish_reason):
+        if event.answer is None and is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
             score = None if event.score is None else self.scale.orient(event.score)
