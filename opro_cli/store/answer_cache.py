@@ -108,8 +108,6 @@ class AnswerStore:
             return None
         row_id, _, _, used, _ = row
         reply = decode_reply(row, key, converted=self._converted)
-        if reply is not None and reply.failed:
-            reply = None  # an older opro kept broken answers too
         if reply is None or not isinstance(used, int) or self._clock() - used > SAME_USE:
             with self._wake:
                 (self._damaged if reply is None else self._used).add(row_id)
