@@ -180,7 +180,8 @@ def build_error_in_answer(
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, str) and code.isdecimal():
         code = int(code)
-    body = json.dumps({"error": error}) if begun else answer.body
+    alone = not begun and answer.body.lstrip().startswith("{")  # neither in a choice nor a stream
+    body = answer.body if alone else json.dumps({"error": error})
     if isinstance(code, int) and 400 <= code < 600:
         refusal = build_status_error(HttpAnswer(code, answer.headers, body), call)
         refusal.maybe_billed = refusal.maybe_billed or begun
