@@ -10,13 +10,14 @@ from opro_cli.errors import RunError
 from opro_cli.reading.answer_text import is_same_text, require_text
 from opro_cli.reading.final_answer import find_final_answer
 from opro_cli.reading.reply_text import take_tail
+from opro_cli.reading.thoughts import drop_thoughts
 
 
 class RegexMetric:
     """The last match in the reply, group 1 or else the whole, compared as by `exact`.
 
-    Only the last READ_LIMIT characters are searched. Because a pattern may backtrack endlessly,
-    a run grades with it in a process that can be killed; see `Grader`.
+    Only the last READ_LIMIT characters are searched, without thoughts. Because a pattern may
+    backtrack endlessly, a run grades with it in a process that can be killed; see `Grader`.
     """
 
     target = staticmethod(require_text)
@@ -36,7 +37,7 @@ class RegexMetric:
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same text, 0.0 for another; an empty match is unreadable."""
         answer = ""
-        for match in self._pattern.finditer(take_tail(reply)):
+        for match in self._pattern.finditer(take_tail(drop_thoughts(reply))):
             group = match[1] if self._pattern.groups and match[1] is not None else match[0]
             answer = group.strip()
         if not answer:

@@ -43,6 +43,7 @@ from opro_cli.reading.stated_text import (
     restates_question,
     shorten,
 )
+from opro_cli.reading.thoughts import drop_thoughts
 
 SHORT_ANSWER = 4
 """Words of a reply that was cut, or of its first sentence, that may be an answer unchanged."""
@@ -214,11 +215,11 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 class JsonFieldMetric:
     """The value at a dotted path in the last JSON object of the reply.
 
-    The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
-    words, strings as by `exact`. Where no object can be parsed, or none has the key there, the
-    key's only complete value in the reply counts, so that a trailing comma, an object that was
-    cut behind the value, or a wrapper around it loses nothing. A missing key, null, a list, or an
-    object of several values is unreadable.
+    The object may be in prose or a code fence, and not in thoughts. Numbers are compared as
+    numbers, booleans as words, strings as by `exact`. Where no object can be parsed, or none has
+    the key there, the key's only complete value in the reply counts, so that a trailing comma, an
+    object that was cut behind the value, or a wrapper around it loses nothing. A missing key, null,
+    a list, or an object of several values is unreadable.
     """
 
     target = staticmethod(require_text)
@@ -233,6 +234,7 @@ class JsonFieldMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same value, 0.0 for another one."""
+        reply = drop_thoughts(reply)
         value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
         if value is None:
             value = _find_loose_value(reply, self._steps[-1], example.input)
