@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
@@ -36,6 +37,7 @@ from opro_cli.models.wire import (
     ModelCall,
     build_error_in_answer,
     build_no_choices_error,
+    list_authorities,
 )
 
 ENVIRONMENT = {
@@ -222,6 +224,9 @@ def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    for place in list_authorities().values():  # it reads one variable of them
+        if Path(place).is_file():
+            os.environ.setdefault("SSL_CERT_FILE", place)
     litellm: Any = importlib.import_module("litellm")
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     litellm.suppress_debug_info = True

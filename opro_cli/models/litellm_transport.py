@@ -16,7 +16,7 @@ import httpx
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
-from opro_cli.models.http import can_have_arrived
+from opro_cli.models.http import can_have_arrived, explain_contact
 from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
@@ -160,6 +160,8 @@ def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
         refusal = wire.build_timeout_error(call)
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         refusal = wire.build_connection_error(call)
+    elif (refused := explain_contact(causes, call)) is not None:
+        refusal = refused
     elif any(isinstance(cause, httpx.ReadError) for cause in causes):
         refusal = wire.build_broken_off_error(call)
     elif (text := find_unreadable_text(causes)) is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +25,10 @@ from opro_cli.models.error_texts import (
 )
 from opro_cli.models.providers import (
     Provider,
+    find_base,
     find_own_address,
+    get_provider,
+    parse_host,
     strip_provider,
     suggest_model,
     suggest_start,
@@ -196,12 +201,17 @@ def build_error_in_answer(
 def build_unreadable_error(text: str, call: ModelCall) -> ModelError:
     """Explain an answer that holds no reply: a web page, JSON that breaks off, nothing at all."""
     words = read_refusal(text).words
-    kind = "a web page" if PAGE.search(shorten(text)) else "no readable answer"
+    is_page = bool(PAGE.search(shorten(text)))
+    kind = "a web page" if is_page else "no readable answer"
+    hint = suggest_address(call.name, call.api_base)
+    if is_page and hint is None:
+        hint = "is there a login page of the network, or a proxy, in between?"
     return ModelError(
         f"{call.name} sent {kind}: {words}" if words else f"{call.name} sent an empty answer",
-        suggest_address(call.name, call.api_base),
+        hint,
         transient=True,
         maybe_billed=True,
+        misdirected=True,
     )
 
 
@@ -242,6 +252,57 @@ def build_connection_error(call: ModelCall) -> ModelError:
     where = f" at {make_one_line(address)}" if address else ""
     hint = suggest_start(call.name, call.api_base)
     return ModelError(f"{call.name} refused the connection{where}", hint, transient=True)
+
+
+def find_host(call: ModelCall) -> str:
+    """Return the host that a call goes to, as far as it is known, else the provider."""
+    return parse_host(find_base(call.name, call.api_base) or "") or get_provider(call.name)
+
+
+def build_unknown_host_error(call: ModelCall, host: str) -> ModelError:
+    """Explain a host that has no address."""
+    named = ", and is that name right in api_base" if call.api_base else ""
+    return ModelError(
+        f"{call.name}: {make_one_line(host)} cannot be found",
+        f"is there a network{named}? behind a proxy set HTTPS_PROXY",
+        transient=True,
+        misdirected=True,
+    )
+
+
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Environment variables that name the authorities to trust, in place of the usual ones. All that
+are set count; litellm reads the first alone."""
+
+
+def list_authorities() -> dict[str, str]:
+    """Return the files and folders of authorities that the environment names, by variable."""
+    named = {name: os.environ.get(name, "") for name in CERTIFICATES}
+    return {name: place for name, place in named.items() if place}
+
+
+def build_certificate_error(call: ModelCall, host: str, reason: str) -> ModelError:
+    """Explain a certificate that is not trusted: no other try will find another one."""
+    named = list_authorities()
+    missing = [name for name, place in named.items() if not Path(place).exists()]
+    hint = "a server, or a proxy on the way, with a certificate of your own? "
+    if missing:
+        hint = f"{missing[0]} names {make_one_line(named[missing[0]])}, which is not there: "
+    elif named:
+        hint = f"the authority that signed it is not in {' or '.join(named)}: "
+    hint += "export SSL_CERT_FILE=/path/to/ca.pem (REQUESTS_CA_BUNDLE is read, too)"
+    words = f"the certificate of {make_one_line(host)} is not trusted: {make_one_line(reason)}"
+    return ModelError(f"{call.name}: {words}", hint, transient=False)
+
+
+def build_tls_error(call: ModelCall, host: str, reason: str) -> ModelError:
+    """Explain a server that does not speak TLS, or none that both sides know."""
+    address = (call.api_base or "").replace("https://", "http://", 1)
+    hint = (
+        f"does it speak plain http? set api_base to {make_one_line(address)}" if address else None
+    )
+    message = f"{call.name}: no TLS connection to {make_one_line(host)}: {make_one_line(reason)}"
+    return ModelError(message, hint, transient=True, misdirected=True)
 
 
 def build_missing_model_error(
