@@ -19,6 +19,7 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 PINNED = "correct it and start a new run: this one resumes only with the part it began with"
 """The remedy for the failure of a part from outside opro, in place of a resume."""
@@ -109,8 +110,9 @@ class ModelError(OproError):
         unanswerable: This one request can never be answered (filtered, too long); others may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
         tries: Calls in all that it is worth, None for as many as there is patience for.
-        misdirected: The address may be wrong (no such host, a web page): unless it has answered
-            before, asking again helps little.
+        about: "address" where that may be wrong (no such host, a web page): unless it has answered
+            before, asking again helps little. "config" where the remedy is another config, which
+            another run begins with.
     """
 
     tries: int | None = None
@@ -125,11 +127,11 @@ class ModelError(OproError):
         retry_after: float | None = None,
         unanswerable: bool = False,
         maybe_billed: bool = False,
-        misdirected: bool = False,
+        about: Literal["", "address", "config"] = "",
     ) -> None:
         super().__init__(message, hint)
+        self.about = about
         self.transient = transient
-        self.misdirected = misdirected
         self.status = status
         self.retry_after = retry_after
         self.unanswerable = unanswerable

@@ -222,7 +222,7 @@ class Calls:
 
         def most_tries(error: ModelError) -> float:
             """Return how often a failed call is worth making: few before a first answer."""
-            first_contact = error.misdirected and not self._answered[role]
+            first_contact = error.about == "address" and not self._answered[role]
             return FIRST_TRIES if first_contact else error.tries or math.inf
 
         answered = await call_with_retries(

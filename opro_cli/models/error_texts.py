@@ -192,6 +192,12 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
     return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
 
 
+def refuses_the_config(status: int, meaning: str) -> bool:
+    """Whether a permanent refusal is about what is sent, rather than the key or the account."""
+    about_the_account = status in (401, 402, 403) or is_account_empty(meaning)
+    return not about_the_account and not BAD_KEY.search(meaning)
+
+
 def can_never_fit(meaning: str, max_tokens: int | None) -> bool:
     """Whether max_tokens exceeds the context length even without a prompt."""
     context = CONTEXT.search(meaning)

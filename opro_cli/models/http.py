@@ -134,7 +134,7 @@ def build_failure(error: Exception, call: ModelCall) -> ModelError:
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         words = make_one_line(f"the proxy cannot be reached: {error.os_error.strerror}")
         refusal = wire.build_no_answer_error(words, call, "check HTTPS_PROXY")
-        refusal.misdirected = True
+        refusal.about = "address"
         return refusal
     if (refused := explain_contact((error,), call)) is not None:
         return refused

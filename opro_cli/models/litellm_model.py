@@ -145,6 +145,7 @@ class LitellmModel:
                 f"{self._name} names no provider that litellm knows",
                 f"put one before the name: openai/{self._name}, ollama_chat/{self._name}, ...",
                 transient=False,
+                about="config",
             ) from error
         supported = litellm.get_supported_openai_params(self._name, provider)
         self._takes_seed = "seed" in (supported or ())

@@ -19,6 +19,7 @@ from opro_cli.models.error_texts import (
     make_one_line,
     read_refusal,
     read_retry_after,
+    refuses_the_config,
     shorten,
     suggest_address,
     suggest_remedy,
@@ -156,6 +157,7 @@ def build_refusal(answer: HttpAnswer, call: ModelCall) -> ModelError:
         "redirects are not followed; set api_base to the address that answers itself",
         transient=False,
         status=answer.status,
+        about="config",
     )
 
 
@@ -163,6 +165,7 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
     """Explain a refusal by its status and the provider's words."""
     refusal = read_refusal(answer.body)
     verdict = classify(answer.status, refusal.meaning, call.max_tokens)
+    in_config = verdict == "permanent" and refuses_the_config(answer.status, refusal.meaning)
     return ModelError(
         f"{call.name} answered {answer.status}" + (f": {refusal.words}" if refusal.words else ""),
         suggest_remedy(answer.status, refusal.meaning, call.name, call.api_base, call.max_tokens),
@@ -171,6 +174,7 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
         status=answer.status,
         retry_after=read_retry_after(answer.headers, body=answer.body),
         maybe_billed=answer.status in GAVE_UP_WAITING,
+        about="config" if in_config else "",
     )
 
 
@@ -211,7 +215,7 @@ def build_unreadable_error(text: str, call: ModelCall) -> ModelError:
         hint,
         transient=True,
         maybe_billed=True,
-        misdirected=True,
+        about="address",
     )
 
 
@@ -266,7 +270,7 @@ def build_unknown_host_error(call: ModelCall, host: str) -> ModelError:
         f"{call.name}: {make_one_line(host)} cannot be found",
         f"is there a network{named}? behind a proxy set HTTPS_PROXY",
         transient=True,
-        misdirected=True,
+        about="address",
     )
 
 
@@ -302,7 +306,7 @@ def build_tls_error(call: ModelCall, host: str, reason: str) -> ModelError:
         f"does it speak plain http? set api_base to {make_one_line(address)}" if address else None
     )
     message = f"{call.name}: no TLS connection to {make_one_line(host)}: {make_one_line(reason)}"
-    return ModelError(message, hint, transient=True, misdirected=True)
+    return ModelError(message, hint, transient=True, about="address")
 
 
 def build_missing_model_error(
@@ -316,7 +320,8 @@ def build_missing_model_error(
     has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
     meant = f" (did you mean {guess}?)" if guess else ""
     hint = suggest_model(call.name, call.api_base, server)
-    return ModelError(f"{call.name}: the server lacks it; {has}{meant}", hint, transient=False)
+    message = f"{call.name}: the server lacks it; {has}{meant}"
+    return ModelError(message, hint, transient=False, about="config")
 
 
 def build_missing_list_error(call: ModelCall, url: str) -> ModelError:

@@ -135,7 +135,7 @@ async def test_a_server_without_tls(wire: Wire) -> None:
     error = await fail(wire, server.url.replace("http:", "https:"))
     assert "no TLS connection to 127.0.0.1" in error.message
     assert error.hint == f"does it speak plain http? set api_base to {server.url}"
-    assert error.misdirected
+    assert error.about == "address"
 
 
 @both
@@ -146,7 +146,7 @@ async def test_a_host_without_an_address(wire: Wire, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     error = await fail(wire, "http://no-such-host.invalid/v1")
     assert "no-such-host.invalid cannot be found" in error.message
-    assert (error.transient, error.misdirected, error.maybe_billed) == (True, True, False)
+    assert (error.transient, error.about, error.maybe_billed) == (True, "address", False)
     assert "HTTPS_PROXY" in (error.hint or "")
 
 
@@ -156,4 +156,4 @@ async def test_a_web_page(wire: Wire) -> None:
     await wire.serve(faults={0: Fault.page(200, page)})
     error = await fail(wire, wire.server.url)
     assert "sent a web page: Log in to the hotel" in error.message
-    assert error.misdirected
+    assert error.about == "address"
