@@ -215,3 +215,31 @@ def test_a_closed_stream_is_no_defect(streams: str, folder: Path) -> None:
     ran = run_in_shell(f"opro runs --runs-dir {folder} {streams}")
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_show_report_and_watch_say_why_a_run_failed(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def failing(request: Any) -> Any:
+        if len(model.requests) > 20:
+            return ModelError("401: bad key", "set a good key", transient=False)
+        return say(request)
+
+    model._say = failing
+    assert opro("optimize", "c.yaml").code == 1
+    run = only_run(folder)
+    shown = opro("show", run.name).out
+    assert "no verdict: 401: bad key" in shown
+    assert "hint: set a good key" in shown
+    failure = {"reason": "401: bad key", "hint": "set a good key"}
+    assert opro("show", run.name, "--json").data["failure"] == failure
+    watched = opro("watch", run.name, "--plain").err
+    assert "failed: 401: bad key; nothing answered is lost" in watched
+    assert "hint: set a good key" in watched
+    assert opro("report", run.name).code == 0
+    page = (run / "report.html").read_text()
+    assert "The run failed: 401: bad key." in page
+    assert "Remedy: set a good key." in page
+    model._say = say
+    assert opro("resume", "--last").code == 0
+    assert "failure" not in opro("show", run.name, "--json").data
