@@ -221,6 +221,15 @@ def _list_choices(response: Any, sent: Mapping[str, Any]) -> list[dict[str, Any]
     return choices
 
 
+def is_known(name: str) -> bool:
+    """Return whether litellm knows the provider that a model's name implies; imports it."""
+    try:
+        load_litellm().get_llm_provider(name)
+    except get_openai_error():
+        return False
+    return True
+
+
 def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():

@@ -309,18 +309,23 @@ def build_tls_error(call: ModelCall, host: str, reason: str) -> ModelError:
     return ModelError(message, hint, transient=True, about="address")
 
 
+def describe_models(name: str, names: Sequence[str]) -> str:
+    """Say which models a server has, and which of them `name` may mean: "it has a, b"."""
+    shown = [make_one_line(shorten(each)) for each in sorted(names)[:MOST_COMPARED]]
+    guess = nearest(strip_provider(name), shown)
+    several = ", ".join(shown[:MOST_NAMES])
+    left = len(names) - MOST_NAMES
+    has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
+    return f"{has} (did you mean {guess}?)" if guess else has
+
+
 def build_missing_model_error(
     call: ModelCall, server: Provider, names: Sequence[str]
 ) -> ModelError:
     """Explain a server that has other models, listed in `names` as it sent them."""
-    shown = [make_one_line(shorten(name)) for name in sorted(names)[:MOST_COMPARED]]
-    guess = nearest(strip_provider(call.name), shown)
-    several = ", ".join(shown[:MOST_NAMES])
-    left = len(names) - MOST_NAMES
-    has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
-    meant = f" (did you mean {guess}?)" if guess else ""
+    has = describe_models(call.name, names)
     hint = suggest_model(call.name, call.api_base, server)
-    message = f"{call.name}: the server lacks it; {has}{meant}"
+    message = f"{call.name}: the server lacks it; {has}"
     return ModelError(message, hint, transient=False, about="config")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from opro_cli.core.settings.misplaced_keys import explain_key
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
@@ -45,6 +46,8 @@ class NameResolver:
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
         is_offered: Returns True for a kind and a name of a part from outside opro.
+        find_key_variable: Returns the environment variable with the key for a model at an address,
+            "" for a model that needs none.
     """
 
     check_answer: Callable[[str], None]
@@ -54,6 +57,7 @@ class NameResolver:
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
+    find_key_variable: Callable[[str, str | None], str] = lambda *_: ""
 
 
 # A file name with bytes that are not UTF-8 holds half characters in Python.
@@ -93,6 +97,7 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     settings = read_section(Settings, config, (), problems)
     if settings:
         problems.extend(_find_misfits(settings))
+    problems = [explain_key(each, config, names.find_key_variable) for each in problems]
     return ReadResult(None if problems else settings, tuple(problems))
 
 

@@ -237,10 +237,13 @@ def _read_named(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> 
     return {str(n): read_section(cls, value, (*path, n), problems) for n, value in raw.items()}
 
 
+NO_SUCH_KEY = "no such key"
+
+
 def _unknown_key(name: Any, path: Path, allowed: list[str]) -> Problem:
     guess = nearest(str(name), allowed)
     hint = f'did you mean "{guess}"?' if guess else f"allowed here: {', '.join(allowed)}"
-    return Problem((*path, str(name)), f"no such key; {hint}")
+    return Problem((*path, str(name)), f"{NO_SUCH_KEY}; {hint}")
 
 
 def text(accepts: str = "some text", *, empty: bool = False) -> Reader:
