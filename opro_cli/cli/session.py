@@ -97,17 +97,17 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
 
     asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
     source = config or find_config(folder)
+    in_config = isinstance(error, ModelError) and error.about == "config"
+    place = printable(str(source)) if source else "the config"
+    command = format_command("opro optimize", source) if source else "`opro optimize`"
+    again = f"correct it in {place} and " if in_config else ""
+    again += f"start again: {command}"
     if config is not None and asked_in_vain and remove_unanswered(folder):
         say("nothing was answered, so that no run is kept")
         error.where = str(config)
-        again = f"start again: {format_command('opro optimize', config)}"
-    elif isinstance(error, ModelError) and error.about == "config":
-        place = printable(str(source)) if source else "the config"
-        command = format_command("opro optimize", source) if source else "`opro optimize`"
-        again = f"correct it in {place} and start again: {command}"
     elif error.hint == PINNED or (error.hint and resume in error.hint):
         return
-    else:
+    elif not in_config:
         again = f"resume with: {resume}" if error.hint else resume
     error.hint = f"{error.hint}; then {again}" if error.hint else again
 

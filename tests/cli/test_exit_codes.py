@@ -82,7 +82,7 @@ def test_a_preflight_that_fails_fails_the_run(
         (
             ModelError("404: no model", transient=False, about="config"),
             "404: no model",
-            "hint: start again: opro optimize c.yaml",
+            "hint: correct it in c.yaml and start again: opro optimize c.yaml",
         ),
         (
             ChatReply(" ", "stop", 1, 1, 0.0),

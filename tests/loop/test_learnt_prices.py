@@ -99,4 +99,4 @@ def test_the_learnt_price_bounds_any_split_of_what_was_paid() -> None:
     assert learn_price(spend) is None
     spend.add(Checked(1.0, "scorer", "", "stop", 100, 10, 0.0003, 0.1))
     spend.add(Checked(1.0, "scorer", "", "stop", 900, 9, None, 0.1))  # of no known price
-    assert learn_price(spend) == PriceSettings(pytest.approx(3.0), pytest.approx(30.0))
+    assert learn_price(spend) == PriceSettings(3.0, 30.0)
