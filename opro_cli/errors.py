@@ -108,16 +108,20 @@ class ModelError(OproError):
         status: The HTTP status, or None where there was none.
         retry_after: Seconds the provider asked to wait, or None.
         unanswerable: This one request can never be answered (filtered, too long); others may be.
+        too_long: A shorter request may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
         tries: Calls in all that it is worth, None for as many as there is patience for.
         about: "address" where that may be wrong (no such host, a web page): unless it has answered
             before, asking again helps little. "config" where the remedy is another config, which
             another run begins with.
+        refused: The optional parameter that the server does not take as it was sent; without it
+            the request may be answered. "" for a refusal of anything else.
+        sent: Its value, as people read it.
     """
 
     tries: int | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are keywords with a default
         self,
         message: str,
         hint: str | None = None,
@@ -126,6 +130,7 @@ class ModelError(OproError):
         status: int | None = None,
         retry_after: float | None = None,
         unanswerable: bool = False,
+        too_long: bool = False,
         maybe_billed: bool = False,
         about: Literal["", "address", "config"] = "",
     ) -> None:
@@ -135,7 +140,10 @@ class ModelError(OproError):
         self.status = status
         self.retry_after = retry_after
         self.unanswerable = unanswerable
+        self.too_long = too_long
         self.maybe_billed = maybe_billed
+        self.refused = ""
+        self.sent = ""
 
 
 class EmptyReplyError(ModelError):

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import apply_gate, say
-from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, ModelError, OproError, RunError
+from opro_cli.cli.options import apply_gate, confirm, say
+from opro_cli.errors import (
+    PINNED,
+    DoubtfulAnswers,
+    Interrupted,
+    ModelError,
+    OproError,
+    RunError,
+    UsageError,
+)
 from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
-    from opro_cli.ports import SharedLimits
+    from opro_cli.ports import Observer, SharedLimits
 
 OVER_BUDGET = 3
 
@@ -28,7 +37,7 @@ def run_session(
     folder: Path,
     settings: Settings,
     *,
-    plain: bool,
+    output: Output,
     as_json: bool,
     preflight: bool = True,
     keep_going: bool = False,
@@ -41,7 +50,7 @@ def run_session(
     Args:
         folder: Of the run.
         settings: Those of this session.
-        plain: Print the log.
+        output: The progress that is shown.
         as_json: Print the result as JSON.
         preflight: Ask each model once before the search.
         keep_going: Go on whatever the first answers are.
@@ -51,16 +60,16 @@ def run_session(
             folder; there is nothing in it that a second start would not have.
     """
     resume = format_resume_command(folder)
+    tell = (lambda _: None) if output.quiet else say
 
     def work(*, keep_going: bool) -> SessionOutcome:
         from opro_cli.app.session import work_on
-        from opro_cli.render.consoles import make_observer
 
-        with _open_limits(folder) as shared:
+        with _open_limits(folder) as shared, open_observers(output) as observers:
             return work_on(
                 folder,
                 settings,
-                [make_observer(plain=plain)],
+                observers,
                 preflight=preflight,
                 keep_going=keep_going,
                 cached=cached,
@@ -78,12 +87,12 @@ def run_session(
         _add_remedy(error, folder, config, resume)
         raise
     show_result(outcome.result, as_json=as_json)
-    say(f"saved in {folder}")
+    tell(f"saved in {folder}")
     if outcome.unwritten:
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     if outcome.uncached:
         say(outcome.uncached)
-    _conclude(outcome, resume)
+    _conclude(outcome, folder, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
 
 
@@ -98,8 +107,10 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
     asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
     source = config or find_config(folder)
     in_config = isinstance(error, ModelError) and error.about == "config"
-    place = printable(str(source)) if source else "the config"
+    place = printable(str(source)) if source and source.is_file() else "the config"
     command = format_command("opro optimize", source) if source else "`opro optimize`"
+    if config is not None:
+        command = printable(f"opro {shlex.join(sys.argv[1:])}")  # --set and its like included
     again = f"correct it in {place} and " if in_config else ""
     again += f"start again: {command}"
     if config is not None and asked_in_vain and remove_unanswered(folder):
@@ -112,22 +123,68 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
     error.hint = f"{error.hint}; then {again}" if error.hint else again
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The progress that a session shows, on stderr and in a file.
+
+    Attributes:
+        plain: One line for each event in place of the live view.
+        verbose: A line for each answer as well; plain.
+        quiet: Nothing but errors.
+        log: A file that the lines of `verbose` are added to.
+    """
+
+    plain: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.quiet and (self.plain or self.verbose):
+            raise UsageError("--quiet, or --plain and --verbose: one of them")
+
+
+@contextmanager
+def open_observers(output: Output) -> Iterator[list[Observer]]:
+    """Yield the views of a session; its log file is closed at the end.
+
+    Raises:
+        UsageError: The log file cannot be written.
+    """
+    from opro_cli.render.consoles import make_observer
+    from opro_cli.render.plain import PlainLog
+
+    shown: list[Observer] = []
+    if not output.quiet:
+        shown = [make_observer(plain=output.plain, verbose=output.verbose)]
+    if output.log is None:
+        yield shown
+        return
+    try:
+        file = output.log.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{output.log}: cannot be written: {error.strerror}", "name another file for the log"
+        ) from None
+    with file:
+        yield [*shown, PlainLog(file, verbose=True, dated=True)]
+
+
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
     """Ask on a terminal whether a run with such answers goes on; in a pipe nobody can say so."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+        return False  # a resume with --keep-going can say so
     for line in error.message.splitlines():
         say(line)
     error.message = error.message.partition("\n")[0]  # the replies stand above
-    print("go on? y/N ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirm("go on?", "--keep-going")
 
 
-def _conclude(outcome: SessionOutcome, resume: str) -> None:
+def _conclude(outcome: SessionOutcome, folder: Path, resume: str) -> None:
     """End the command where the session was stopped, and say how to go on.
 
     Raises:
-        typer.Exit: A ceiling or Ctrl-C ended the session.
+        typer.Exit: A ceiling or Ctrl-C ended the session, or nothing was tried.
     """
     if outcome.ending == "budget":
         say(f"stopped by {outcome.stopped_by}; nothing is lost")
@@ -139,6 +196,14 @@ def _conclude(outcome: SessionOutcome, resume: str) -> None:
     if outcome.ending == "interrupted":
         say(f"stopped; nothing is lost. resume with: {resume}")
         raise typer.Exit(Interrupted.exit_code)
+    if outcome.ending == "fruitless":
+        change, resumes = outcome.remedy or ("", True)
+        if not resumes:
+            say(f"hint: {change} in the config, and start a new run with `opro optimize`")
+        else:
+            first = f"{change} in {folder / 'config.yaml'}, then " if change else ""
+            say(f"hint: {first}resume with: {resume}")
+        raise typer.Exit(OproError.exit_code)
 
 
 def name_ceiling(stopped_by: str) -> str:
@@ -163,11 +228,11 @@ def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
         yield shared
 
 
-def show_costs(config: Path, runs_dir: Path, *, as_json: bool) -> None:
+def show_costs(config: Path, runs_dir: Path, overrides: Sequence[str], *, as_json: bool) -> None:
     """Show the cost of a run, from its real data; no model is asked."""
     from opro_cli.app.optimize import estimate_costs
 
-    estimate = estimate_costs(config, runs_dir)
+    estimate = estimate_costs(config, runs_dir, overrides)
     if as_json:
         print_json(estimate)
         return
