@@ -24,6 +24,7 @@ from opro_cli.core.task.prompt import (
 )
 from opro_cli.errors import PINNED, OproError, RunError, UsageError
 from opro_cli.ports import Grader, MeteredCall, Metric
+from opro_cli.reading.thoughts import drop_open_thoughts
 
 SECOND_ROUND_TOKENS = 50
 """The most tokens for the final answer alone (google-deepmind/opro, eval_utils.py)."""
@@ -85,14 +86,21 @@ class ModelEvaluator:
     splits: bool = True
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
-        """Ask one question under a candidate and grade the reply."""
+        """Ask one question under a candidate and grade the reply.
+
+        Thoughts without an end are no answer, whatever metric there is: the user's own included.
+        """
         messages = self.write_messages(candidate, example)
         prompt = find_asked(messages).content
         reply = await call("scorer", messages, 1)
         if self.second_round:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
-        grading = self.grader.grade(reply.text, example, prompt, cut=reply.cut)
+        text = drop_open_thoughts(reply.text)
+        if reply.text.strip() and not text:  # of a reply that is nothing but thoughts without end
+            return Evaluation(None, None)
+        cut = reply.cut and text == reply.text
+        grading = self.grader.grade(text, example, prompt, cut=cut)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
 

@@ -26,13 +26,14 @@ from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
-from opro_cli.models import gguf_plan
+from opro_cli.models import find_unknown_model, gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
     find_unset_headers,
     keys_not_set,
     list_deployments,
+    reports_cost,
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
@@ -115,6 +116,8 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     with faults.collecting():
         find_origins_of_parts(sound, folders)
         strategy = wiring.build_strategy(settings, folders)
+    for message, hint in find_unknown_models(sound):
+        faults.problems.append((faults.file.locate(message), hint))
     missing = list_missing_keys(sound)
     servers, files = probe_servers(sound), inspect_files(sound.models)
     faults.problems += [keys_not_set(missing)] if missing else []
@@ -133,6 +136,7 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
     facts["notes"] += list_model_notes(settings)
+    facts["notes"] += note_learnt_prices(settings)
     facts["notes"] += [note for each in files for note in each.notes]
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
@@ -334,6 +338,8 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
         UsageError, ModelError: Whatever is missing, before anything is spent.
     """
     require_addresses(settings)
+    for message, hint in find_unknown_models(settings):
+        raise UsageError(message, hint)
     require_keys(settings)
     require_headers(settings)
     require_servers(settings)
@@ -349,6 +355,12 @@ def list_missing_keys(settings: Settings) -> tuple[str, ...]:
     for each in list_deployments(settings):
         needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def find_unknown_models(settings: Settings) -> list[tuple[str, str | None]]:
+    """Return a problem and its remedy for each model whose name nobody answers to."""
+    each = (find_unknown_model(model, f"{role}.model") for role, model in settings.models.items())
+    return list(filter(None, each))
 
 
 def require_addresses(settings: Settings) -> None:
@@ -450,10 +462,18 @@ def describe_servers(
     return tuple(notes)
 
 
-def require_prices(settings: Settings) -> None:
-    """UsageError when a ceiling in dollars is set over a model of unknown price."""
+def require_prices(settings: Settings, *, learns: bool = True) -> None:
+    """Refuse a ceiling in dollars over a model of unknown price.
+
+    Args:
+        settings: Of the run.
+        learns: Let it pass where a gateway's answers say what they cost.
+
+    Raises:
+        UsageError: Such a ceiling could not be kept.
+    """
     for role, price in find_capped_prices(settings).items():
-        if price is None:
+        if price is None and not (learns and reports_cost(settings.models[role])):
             model = settings.models[role].model
             raise UsageError(
                 f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
@@ -461,6 +481,17 @@ def require_prices(settings: Settings) -> None:
                 f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
                 "budget.calls or budget.tokens instead",
             )
+
+
+def note_learnt_prices(settings: Settings) -> tuple[str, ...]:
+    """Return a note for each model whose price a ceiling in dollars learns from its answers."""
+    return tuple(
+        f"budget.usd: the price of {role} {settings.models[role].model} is not known and is learnt "
+        "from what its first answer says it cost; until then it gets one call at a time, and a run "
+        "whose answers do not say stops"
+        for role, price in find_capped_prices(settings).items()
+        if price is None
+    )
 
 
 def require_keys(settings: Settings) -> None:

@@ -259,11 +259,11 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 class JsonFieldMetric:
     """The value at a dotted path in the last JSON object of the reply.
 
-    The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
-    words, strings as by `exact`. Where no object can be parsed, or none has the key there, the
-    key's only complete value in the reply counts, so that a trailing comma, an object that was
-    cut behind the value, or a wrapper around it loses nothing. A missing key, null, a list, or an
-    object of several values is unreadable.
+    The object may be in prose or a code fence, and not in thoughts. Numbers are compared as
+    numbers, booleans as words, strings as by `exact`. Where no object can be parsed, or none has
+    the key there, the key's only complete value in the reply counts, so that a trailing comma, an
+    object that was cut behind the value, or a wrapper around it loses nothing. A missing key, null,
+    a list, or an object of several values is unreadable.
     """
 
     target = staticmethod(require_text)

@@ -207,6 +207,12 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
     return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
 
 
+def refuses_the_config(status: int, meaning: str) -> bool:
+    """Whether a permanent refusal is about what is sent, rather than the key or the account."""
+    about_the_account = status in (401, 402, 403) or is_account_empty(meaning)
+    return not about_the_account and not BAD_KEY.search(meaning)
+
+
 def is_too_long(status: int | None, meaning: str) -> bool:
     """Whether a refusal that concerns one request is about its length."""
     return status == 413 or bool(ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning))

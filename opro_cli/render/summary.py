@@ -110,8 +110,11 @@ def _print_headline(result: Data, page: Page, status: str) -> None:
         steps = pluralize(result["steps_done"], "step")
         ended = status if status in ("failed", "killed") else "stopped"
         word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
-    sentence = printable(sentence)
+    failure = result.get("failure") or {}
+    sentence = printable(failure.get("reason") or sentence)
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
+    if hint := failure.get("hint"):
+        page.write_line(f"hint: {printable(hint)}")
 
 
 def _build_values(problem: Data, result: Data) -> Table:

@@ -187,17 +187,37 @@ class ChatReply:
 
     @property
     def filtered(self) -> bool:
-        """A content filter removed the whole answer, so that a retry would not help."""
+        """A content filter removed the whole answer, or the model declined: no retry would help."""
         return is_filtered(self.text, self.finish_reason)
+
+    @property
+    def failed(self) -> bool:
+        """No answer: all of it is empty for no reason that would tell why, or it broke off."""
+        more = all(is_failed(each.text, each.finish_reason) for each in self.more)
+        return more and is_failed(self.text, self.finish_reason)
 
 
 CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
 """Reasons to finish of a reply that ended at its limit, in the words of several providers."""
 
 
+REFUSAL = "refusal"
+"""The reason to finish of a reply in which the model declines, as its server says."""
+
+
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Return True if a content filter removed the whole reply."""
-    return finish_reason == "content_filter" and not text
+    """Return True if a content filter removed the whole reply, or the model declined."""
+    return finish_reason == REFUSAL or (finish_reason == "content_filter" and not text)
+
+
+def is_failed(text: str, finish_reason: str) -> bool:
+    """Return True for a reply that is no answer, right or wrong: the call came to nothing.
+
+    An empty text that ended at its limit, or that a filter removed, is one.
+    """
+    if finish_reason == "error":
+        return True
+    return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
