@@ -11,48 +11,55 @@ from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
 from opro_cli.core.text import UNSENDABLE
+from opro_cli.datasets.paths import (
+    MissingFieldError,
+    describe_turns,
+    get_field,
+    is_turn,
+    read_turn,
+    suggest_turns,
+)
 
-
-class MissingFieldError(ValueError):
-    """A row has no such field."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("expected a value, found no such field")
-        self.name = name
-
-
-def get_field(row: Mapping[str, object], name: str) -> object:
-    """Return the value of a field; where no field is called "a.b", that of "b" inside "a".
-
-    Elements of a list count from 0 ("choices.0"). Raises MissingFieldError.
-    """
-    if name in row:
-        return row[name]
-    value: object = row
-    for part in name.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            raise MissingFieldError(name)
-    return value
+__all__ = ["ROW_SHAPES", "MissingFieldError", "RowShape", "format_value", "get_field", "read_text"]
 
 
 def format_value(value: object, *, join_lists: bool) -> str:
     """Write a value as text: strings and numbers as they are, true and false in lower case.
 
-    A list of one is its element; with `join_lists` a longer list is one line each. Raises
-    ValueError for any other value.
+    A list of one is its element; with `join_lists` a longer list is one line each. A chat turn is
+    its content, and content in blocks the texts of its blocks, one line each. Raises ValueError
+    for any other value.
     """
+    if is_turn(value):
+        value = read_turn(value)  # type: ignore[arg-type]
     if isinstance(value, list):
+        if value and all(map(_is_block, value)):
+            return "\n".join(_format_scalar(block["text"]) for block in value)
         if len(value) == 1:
-            return _format_scalar(value[0])
+            only = value[0]
+            return format_value(only, join_lists=False) if is_turn(only) else _format_scalar(only)
+        if any(map(is_turn, value)):
+            raise ValueError(f"expected one turn, found {describe_turns(value)}")
         if value and join_lists:
             return "\n".join(_format_scalar(item) for item in value)
         kind = f"a list of {len(value)}" if value else "an empty list"
         raise ValueError(f"expected one value, found {kind}")
     return _format_scalar(value)
+
+
+def _is_block(value: object) -> bool:
+    """Return whether a value is a block of text of a chat turn's content.
+
+    Raises:
+        ValueError: It is a block of something else, such as an image.
+    """
+    if not isinstance(value, dict) or not ({"type", "text"} & value.keys()):
+        return False
+    if isinstance(value.get("text"), str) and value.get("type", "text") == "text":
+        return True
+    if "role" in value or "text" in value:
+        return False
+    raise ValueError(f"expected text, found a block of type {show(value['type'])}")
 
 
 def _format_scalar(value: object) -> str:
@@ -78,12 +85,19 @@ def _format_scalar(value: object) -> str:
 
 
 def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
-    """Return a field as text, see `format_value`; raises ValueError that names the field."""
-    value = get_field(row, name)
+    """Return the value at a path as text, see `format_value`; raises ValueError that names it."""
+    try:
+        value = get_field(row, name)
+    except MissingFieldError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"field {name}: {error}") from None
     try:
         return format_value(value, join_lists=join_lists)
     except ValueError as error:
-        raise ValueError(f"field {name}: {error}") from None
+        several = isinstance(value, list) and len(value) > 1 and any(map(is_turn, value))
+        remedy = f"; {suggest_turns(value, name)}" if several else ""  # type: ignore[arg-type]
+        raise ValueError(f"field {name}: {error}{remedy}") from None
 
 
 Fields = Mapping[str, object]
