@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,16 +12,26 @@ from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
 from opro_cli.core.text import UNSENDABLE
+from opro_cli.datasets.formats import WrittenNumber
 from opro_cli.datasets.paths import (
     MissingFieldError,
     describe_turns,
     get_field,
     is_turn,
+    list_names,
     read_turn,
     suggest_turns,
 )
 
-__all__ = ["ROW_SHAPES", "MissingFieldError", "RowShape", "format_value", "get_field", "read_text"]
+__all__ = [
+    "ROW_SHAPES",
+    "MissingFieldError",
+    "RowShape",
+    "encode_value",
+    "format_value",
+    "get_field",
+    "read_text",
+]
 
 
 def format_value(value: object, *, join_lists: bool) -> str:
@@ -79,9 +90,32 @@ def _format_scalar(value: object) -> str:
         return value.isoformat()
     if value is None:
         raise ValueError("expected a value, found null")
-    kinds: dict[type, str] = {dict: "an object", list: "a list in a list"}
-    kind = kinds.get(type(value), type(value).__name__)
+    kind = "a list in a list" if isinstance(value, list) else type(value).__name__
+    if isinstance(value, Mapping):
+        kind = f"an object with {list_names(value)}"
     raise ValueError(f"expected text or a number, found {kind}")
+
+
+def encode_value(value: object) -> str:
+    """Write any value as JSON, keys in their order and numbers as the source has them.
+
+    Raises:
+        ValueError: A part of it cannot be a text.
+    """
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{json.dumps(str(k), ensure_ascii=False)}: {encode_value(value[k])}" for k in value
+        )
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(encode_value, value))}]"
+    missing = isinstance(value, float | decimal.Decimal) and not math.isfinite(value)
+    if value is None or missing:
+        return "null"
+    text = _format_scalar(value)
+    if isinstance(value, WrittenNumber | bool | int | float | decimal.Decimal):
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
