@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -139,6 +139,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
         notes=(
             division.note,
             *_build_notes(problems, repeats),
+            *_describe_blanks(reader),
             *(reader.options.describe() if reader.options else ()),
             *describe_doubts(counts),
         ),
@@ -187,7 +188,13 @@ def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: 
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
     return RowReader(
-        templates["input"], templates["target"], ROW_SHAPES[data.rows], metric, named, any_gold
+        templates["input"],
+        templates["target"],
+        ROW_SHAPES[data.rows],
+        metric,
+        named=named,
+        any_gold=any_gold,
+        encoding=data.encoding,
     )
 
 
@@ -235,6 +242,13 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _describe_blanks(reader: RowReader) -> Iterator[str]:
+    """Yield a sentence for each field of the question that some rows have nothing in."""
+    for name, rows in reader.blanks.items():
+        first = ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
+        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {first}"
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:
