@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 
@@ -55,6 +55,10 @@ class RowReader:
     options: OptionRule | None = None
     blanks: dict[str, list[str]] = field(default_factory=dict)
     """By field of a template of several, the rows that have nothing there."""
+    classes: dict[str, str] = field(default_factory=dict)
+    """The names of classes whose numbers are the gold answers, by number."""
+    doubts: list[str] = field(default_factory=list)
+    """Gold answers that no reply could meet, each with its row."""
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row.
@@ -86,9 +90,14 @@ class RowReader:
             faults["target"] = error
         if faults:
             raise RowFaults(faults)
-        if len(golds) == 1:
-            return Example(text, golds[0], source)
-        return Example(text, show_golds(golds), source, golds=golds)
+        example = Example(text, golds[0], source)
+        if len(golds) > 1:
+            example = Example(text, show_golds(golds), source, golds=golds)
+        find_doubt: Callable[[Example], str] | None = getattr(self.metric, "find_doubt", None)
+        reasons = [find_doubt(one) for one in example.split_golds()] if find_doubt else []
+        if reasons and all(reasons):
+            self.doubts.append(f"{source}: {reasons[0]}")
+        return example
 
     def _read_golds(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return each right answer as the metric compares it, at least one.
@@ -105,6 +114,8 @@ class RowReader:
             return self._read_any(value, kinds)
         if _is_structure(value, kinds):
             return (self._read_gold(encode_value(value)),)
+        if isinstance(value, ClassNumber):
+            self.classes[str(int(value))] = value.name
         return (self._read_gold(read_text(fields, name)),)
 
     def _read_letters(
