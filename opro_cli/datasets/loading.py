@@ -259,8 +259,23 @@ def _describe_doubts(reader: RowReader, answer: str) -> Iterator[str]:
         count = _count_rows(len(reader.doubts))
         yield f"no reply can meet the gold answer of {count}: {first}{more}"
     for name, rows in reader.blanks.items():
-        first = ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
-        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {first}"
+        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {_list(rows)}"
+    for name, roles in reader.roles.items():
+        if len(roles) > 1:
+            _, *others = sorted(roles.items(), key=lambda pair: -len(pair[1]))
+            rare = "; ".join(f"{show_plain(role)} in {_list(rows)}" for role, rows in others)
+            yield (
+                f"{name} is not the same speaker's turn in all rows ({rare}); name it by its role, "
+                "as messages[role=user][-1] does"
+            )
+    if reader.early:
+        count, rows = _count_rows(len(reader.early)), _list(reader.early)
+        yield f"the gold answer of {count} stands before the question in the chat: {rows}"
+
+
+def _list(rows: Sequence[str]) -> str:
+    """Return the first few rows."""
+    return ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:

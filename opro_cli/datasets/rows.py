@@ -26,7 +26,7 @@ from opro_cli.datasets.options import (
     letter_options,
     read_options,
 )
-from opro_cli.datasets.paths import get_field
+from opro_cli.datasets.paths import find_turn, get_field
 from opro_cli.datasets.shapes import RowShape
 from opro_cli.datasets.values import encode_value, format_value, is_blank, read_text
 from opro_cli.errors import DataError
@@ -57,6 +57,10 @@ class RowReader:
     """By field of a template of several, the rows that have nothing there."""
     classes: dict[str, str] = field(default_factory=dict)
     """The names of classes whose numbers are the gold answers, by number."""
+    roles: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """By path into a chat, whose turns it means, each with its rows."""
+    early: list[str] = field(default_factory=list)
+    """Rows whose gold answer stands before the question in the chat."""
     doubts: list[str] = field(default_factory=list)
     """Gold answers that no reply could meet, each with its row."""
 
@@ -90,6 +94,7 @@ class RowReader:
             faults["target"] = error
         if faults:
             raise RowFaults(faults)
+        self._note_turns(fields, source)
         example = Example(text, golds[0], source)
         if len(golds) > 1:
             example = Example(text, show_golds(golds), source, golds=golds)
@@ -98,6 +103,19 @@ class RowReader:
         if reasons and all(reasons):
             self.doubts.append(f"{source}: {reasons[0]}")
         return example
+
+    def _note_turns(self, fields: Mapping[str, object], source: str) -> None:
+        """Note whose turns of a chat the question and the gold answer are, and a wrong order."""
+        asked = [find_turn(fields, name) for name in self.input.fields]
+        given = [find_turn(fields, name) for name in self.target.fields]
+        for name, turn in zip(
+            (*self.input.fields, *self.target.fields), (*asked, *given), strict=True
+        ):
+            if turn is not None:
+                self.roles.setdefault(name, {}).setdefault(turn.role, []).append(source)
+        last = max((turn.index for turn in asked if turn is not None), default=-1)
+        if any(turn is not None and turn.index < last for turn in given):
+            self.early.append(source)
 
     def _read_golds(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return each right answer as the metric compares it, at least one.

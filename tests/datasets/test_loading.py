@@ -143,6 +143,16 @@ def test_rows_without_the_turn_are_named(write: Write, load: Load) -> None:
     ]
     loaded = load(place, **paths, on_bad_row="skip", **ALL)
     assert [(e.input, e.target) for e in train_of(loaded)] == [("3 + 4", "7"), ("8 / 2", "4")]
+    fixed = {"input": "messages.0.content", "target": "messages[-1]"}
+    notes = load(place, **fixed, on_bad_row="skip", **ALL).notes
+    assert any("messages.0.content is not the same speaker's turn" in note for note in notes)
+    assert any("(user in chat.jsonl:2)" in note for note in notes)
+    early = {"input": "messages[role=user][-1]", "target": "messages[0]"}
+    assert any(
+        note.startswith("the gold answer of 3 rows stands before the question in the chat")
+        for note in load(place, **early, **ALL).notes
+    )
+    assert not any("chat" in note for note in loaded.notes if "left out" not in note)
     whole = refused(load, place, input="messages", target="messages")
     assert "messages[role=user][-1] is the last question" in whole.message
 
