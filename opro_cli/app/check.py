@@ -150,7 +150,7 @@ def _describe_questions(
     asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
     labels = [label for _, label in settings.task.labels or ()]
     prompts = (*settings.search.initial_instructions, *(settings.search.candidates or ()))
-    golds = describe_golds(data.golds, labels, prompts, asked)
+    golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
     notes = [*facts["notes"], *golds.notes, *note_prompts(prompts, data.fields, folders)]
     return {"notes": notes, "gold_answers": golds.to_json()}
 
