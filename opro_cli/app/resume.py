@@ -68,7 +68,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
     """Refuse a resume under a config that would ask or grade otherwise than the run began.
 
-    A search that has tried nothing may go on with more tokens and more steps: there is nothing
+    A search that has tried nothing may continue with more tokens and more steps: there is nothing
     that these could make incomparable.
     """
     changes = [
