@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -280,6 +281,7 @@ def build_header(
         ),
         resumed=count_calls(run.state) + count_spared_calls(run.state),
         problem=read_problem(run.settings, run.examples),
+        limits={role: model.max_tokens for role, model in settings.models.items()},
     )
 
 
@@ -290,7 +292,8 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
         return ()
     try:
         folders = list_part_folders(run.identity)
-        edited = wiring.read_config(Path(source))
+        overrides = list(map(parse_override, run.identity.get("overrides", ())))
+        edited = wiring.read_config(Path(source), overrides)
         recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
         if recorded and edited.search.max_instruction_chars is None:  # it was once filled in as 500
             limit = recorded.search.max_instruction_chars
@@ -329,7 +332,7 @@ def read_present_settings(folder: Path) -> Settings:
     if not path.exists():
         return read_recorded_settings(folder)
     try:
-        return wiring.read_config(path)
+        return wiring.read_config(path, is_copy=True)
     except ConfigError as error:
         raise RunFolderError(
             error.message, f"put it right, or delete {path} to go on as the run began"

@@ -6,10 +6,11 @@ it was not metered, before anything else is sent. A resume knows as much as the 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from opro_cli.calls.budget import (
     BudgetGuard,
@@ -19,10 +20,11 @@ from opro_cli.calls.budget import (
     read_clock,
     sum_spend,
 )
-from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
+from opro_cli.core.run.events import Event, InFlight, LimitExceeded, PromptsCut, Uncounted
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.models import ASSUMED_REPLY
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.core.text import count_bytes
@@ -36,8 +38,38 @@ HEADROOM = 1.25
 """Factor on the recorded bound of calls in flight, so that not every call has to record it."""
 LOWERED_AT = 0.5
 """The bound is recorded again once the calls in flight fall below this share of it."""
+EQUAL_PROMPTS = 3
+"""So many different prompts of an equal number of tokens, more than which none has, are cut."""
+WINDOWS_OF = 256
+"""Windows are multiples of it; prompts that end up at one by chance are rare."""
+SMALLEST_WINDOW = 512
+UNEQUAL = 1.25
+"""The longest of prompts with equal counts is this much longer than the shortest, if the number
+is no window by its looks."""
 FEW = 4
 """Up to this many calls in flight, their number is recorded without headroom."""
+
+
+@dataclass(slots=True)
+class _Widest:
+    """The different prompts of the largest number of tokens so far, with their bytes."""
+
+    tokens: int = 0
+    sizes: dict[int, int] = field(default_factory=dict)
+
+    def add(self, tokens: int, request: ChatRequest) -> None:
+        if tokens > self.tokens:
+            self.tokens, self.sizes = tokens, {}
+        if tokens == self.tokens:
+            self.sizes[hash(request.messages)] = _count_bytes(request)
+
+    @property
+    def is_window(self) -> bool:
+        """The prompts were most likely longer, and cut to a window of this many tokens."""
+        if self.tokens < SMALLEST_WINDOW or len(self.sizes) < EQUAL_PROMPTS:
+            return False
+        unequal = max(self.sizes.values()) >= UNEQUAL * min(self.sizes.values())
+        return unequal or self.tokens % WINDOWS_OF == 0
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +99,8 @@ class Ledger:
         Args:
             budget: Its ceilings.
             state: Of the run.
-            prices: By role, None where unknown; with a ceiling in dollars such a run is refused.
+            prices: By role, None where unknown; under a ceiling in dollars such a price is learnt
+                from what answers are said to have cost.
             own_prices: Prices of the config, which go before the price that comes with an answer.
             record: Writes events down and applies them to the state.
             clock: Returns seconds.
@@ -77,6 +110,8 @@ class Ledger:
         self._roles = (*ROLES, *(role for role in self._own_prices if role not in ROLES))
         own = self._own_prices
         self._prices = {role: prices.get(role) or own.get(role) for role in self._roles}
+        self._learns = budget.usd is not None and None in self._prices.values()
+        self._released = asyncio.Event()
         self._record, self._clock = record, clock
         self._began = clock() - state.working_seconds
         self._ceilings = BudgetGuard(budget, self.spent)
@@ -84,13 +119,17 @@ class Ledger:
         self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in self._roles}
         self._reserved: dict[Role, set[Reservation]] = {role: set() for role in self._roles}
         self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in self._roles}
+        self._widest: dict[Role, _Widest] = {role: _Widest() for role in self._roles}
 
     async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
         """Reserve the upper bound of a call and record that it may be in flight.
 
         Raises:
             BudgetReached: The call does not fit under a ceiling.
+            ModelError: The ceiling is in dollars, and nobody says what calls cost.
         """
+        if self._learns:
+            await self._wait_for_price(role)
         cost = self.cost_of(role, request)
         await self._ceilings.reserve(cost, self.require_time)
         reservation = Reservation(role, request, cost)
@@ -102,6 +141,36 @@ class Ledger:
             self._remove(reservation)
             raise
         return reservation
+
+    async def _wait_for_price(self, role: Role) -> None:
+        """Wait until the price of a model is learnt, or nothing is in flight: then one call may go.
+
+        Raises:
+            ModelError: Its answers do not say what they cost.
+        """
+        while self._rates[role] is None and not self._state.spend_of(role).calls:
+            if not self._reserved[role]:
+                return
+            self._released.clear()
+            await self._released.wait()
+            self.require_time()
+        if self._rates[role] is None:
+            raise ModelError(
+                f"budget.usd: the price of the {role} is not known, and its answers do not say "
+                "what they cost",
+                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
+                "budget.calls or budget.tokens instead",
+                transient=False,
+                about="config",
+            )
+
+    @property
+    def _rates(self) -> Mapping[Role, PriceSettings | None]:
+        """The prices by which calls are bounded, as far as they are known by now."""
+        if not self._learns:
+            return self._prices
+        spend = self._state.spend_of
+        return {role: price or learn_price(spend(role)) for role, price in self._prices.items()}
 
     def release(self, reservation: Reservation) -> None:
         """Give back a reservation; the call is over and its cost, if any, recorded."""
@@ -128,10 +197,20 @@ class Ledger:
         if count_tokens(reply) is None:
             why = "no token counts came with the answer"
             self._record_uncounted(reservation, why, answered=True, usd=reply.usd)
+        self._watch_window(reservation, reply)
         exceeded = self._check_limits(reservation, reply)
         if exceeded is not None:
             self._record(exceeded)
             self._bound_anew(reservation.role)
+
+    def record_unused(self, reservation: Reservation, reply: ChatReply, why: str) -> None:
+        """Record a reply that is no answer: a failed call whose cost may be known."""
+        role, tokens = reservation.role, count_tokens(reply)
+        usd = reply.usd if tokens is not None else None
+        if usd is None and self._rates[role] is not None:
+            usd = reservation.cost.pico_usd / 1e12
+        bound = reservation.cost.tokens if tokens is None else tokens
+        self._record(Uncounted(read_clock(), role, answered=False, tokens=bound, usd=usd, why=why))
 
     def record_failure(self, reservation: Reservation, error: ModelError) -> None:
         """Record the upper bound of a failed call that may be billed."""
@@ -142,11 +221,12 @@ class Ledger:
         """Bound the cost of a call by everything that is known of the model."""
         size, known = _count_bytes(request), self._state.spend_of(role)
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
-        completion = request.choices * max(request.max_tokens, known.longest_reply)
-        price = self._prices[role]
+        limit = request.max_tokens or ASSUMED_REPLY
+        completion = request.choices * max(limit, known.longest_reply)
+        price = self._rates[role]
         dollars = price_in_pico_usd(price, prompt, completion) if price else 0
         likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
-        cost = Cost(prompt + completion, dollars, likely + request.choices * request.max_tokens)
+        cost = Cost(prompt + completion, dollars, likely + request.choices * limit)
         largest = self._largest[role]
         most = max(largest.tokens, cost.tokens), max(largest.pico_usd, cost.pico_usd)
         self._largest[role] = Cost(*most)
@@ -154,7 +234,7 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Add up the run's spend, unmetered calls at their upper bounds."""
-        return sum_spend(self._state, self._prices, self._largest)
+        return sum_spend(self._state, self._rates, self._largest)
 
     def seconds_left(self) -> float:
         """Return the seconds until time is up, all sessions counted; infinite without a ceiling."""
@@ -175,6 +255,7 @@ class Ledger:
         self._reserved[role].remove(reservation)
         self._in_flight[role] = self._in_flight[role].plus(-1, -cost.tokens, -cost.pico_usd)
         self._ceilings.release(cost)
+        self._released.set()
 
     def _record_in_flight(self, role: Role) -> None:
         """Record the bound of the calls in flight, where the recorded one is no longer good.
@@ -191,7 +272,7 @@ class Ledger:
         roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
         risk = roomy if self._is_left(role, roomy) else actual
         if risk != known:
-            usd = None if self._prices[role] is None else risk.pico_usd / 1e12
+            usd = None if self._rates[role] is None else risk.pico_usd / 1e12
             self._record(InFlight(read_clock(), role, risk.calls, risk.tokens, usd))
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
@@ -209,7 +290,7 @@ class Ledger:
         self, reservation: Reservation, why: str, *, answered: bool, usd: float | None
     ) -> None:
         role, cost = reservation.role, reservation.cost
-        if usd is None and self._prices[role] is not None:
+        if usd is None and self._rates[role] is not None:
             usd = cost.pico_usd / 1e12
         self._record(Uncounted(read_clock(), role, answered, cost.tokens, usd, why))
 
@@ -225,7 +306,8 @@ class Ledger:
             self._tokens_a_byte[role] = most
         overhead, longest = prompt - size, -(-completion // request.choices)
         beyond_prompt = overhead > max(PROMPT_OVERHEAD, known.prompt_overhead)
-        beyond_reply = longest > max(request.max_tokens, known.longest_reply)
+        limit = request.max_tokens
+        beyond_reply = limit is not None and longest > max(limit, known.longest_reply)
         if not (beyond_prompt or beyond_reply):
             return None
         return LimitExceeded(
@@ -233,8 +315,19 @@ class Ledger:
             role,
             overhead if beyond_prompt else known.prompt_overhead,
             longest if beyond_reply else known.longest_reply,
-            request.max_tokens,
+            limit or ASSUMED_REPLY,
         )
+
+    def _watch_window(self, reservation: Reservation, reply: ChatReply) -> None:
+        """Record once for each model that prompts look as if they had been cut to a window."""
+        role, widest = reservation.role, self._widest[reservation.role]
+        if not reply.prompt_tokens or role in self._state.prompts_cut:
+            return
+        widest.add(reply.prompt_tokens, reservation.request)
+        if widest.is_window:
+            sizes = widest.sizes.values()
+            bytes_from_to = min(sizes), max(sizes)
+            self._record(PromptsCut(read_clock(), role, widest.tokens, len(sizes), *bytes_from_to))
 
     def _bound_anew(self, role: Role) -> None:
         """Raise the reservations of calls in flight to a bound that was just learnt."""
@@ -245,6 +338,19 @@ class Ledger:
             more_tokens, more_usd = cost.tokens - old.tokens, cost.pico_usd - old.pico_usd
             self._in_flight[role] = self._in_flight[role].plus(0, more_tokens, more_usd)
         self._record_in_flight(role)
+
+
+def learn_price(spend: RoleSpend) -> PriceSettings | None:
+    """Return the price of a model by what its answers have cost; None while none has said.
+
+    All of the cost is laid on either kind of token, so that no other split makes a call dearer.
+    """
+    if spend.calls <= spend.unpriced_answers:
+        return None
+    prompt = spend.counted_prompt - spend.unpriced_prompt
+    completion = spend.counted_completion - spend.unpriced_completion
+    dollars = spend.counted_pico_usd / 1e6  # for a million tokens
+    return PriceSettings(dollars / max(prompt, 1), dollars / max(completion, 1))
 
 
 def _get_recorded_in_flight(spend: RoleSpend) -> Spent:

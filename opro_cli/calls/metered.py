@@ -31,16 +31,21 @@ from opro_cli.calls.endpoints import (
 )
 from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
 from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.events import Checked, Event, Retried
+from opro_cli.core.run.events import Checked, Event, ParameterRefused, Retried
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.models import is_computed_here, is_gguf
 from opro_cli.core.settings.settings import PriceSettings, Settings
-from opro_cli.core.task.example import ChatRequest, Message
-from opro_cli.errors import JournalError, ModelError
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.errors import EmptyReplyError, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The messages of the tiny call by which a model is checked."""
+
+
+FIRST_TRIES = 2
+"""Calls that are made to an address which has never answered and may be a wrong one."""
 
 
 class Halted(Exception):
@@ -132,6 +137,7 @@ class Calls:
         `at` is the one endpoint to ask. Raises ModelError when there is no reply, BudgetReached
         when a ceiling forbids the call, and Halted when a stop was asked for before it was sent.
         """
+        request = request.leave_out(self.list_unsent(role))
         slot = self._known.find_slot(role, request)
         if slot is not None and not fresh:
             known = await self._known.find_reply(slot)
@@ -145,8 +151,9 @@ class Calls:
         try:
             answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
-                if slot is not None:
-                    self._known.keep(slot, answered.recorded)
+                sent_slot = self._known.find_slot(role, reservation.request)
+                if slot is not None and sent_slot is not None:
+                    self._known.keep(sent_slot, answered.recorded)
                 yield answered
             except (JournalError, asyncio.CancelledError):
                 raise  # the answer is in no journal, so its bound stays in flight
@@ -157,6 +164,11 @@ class Calls:
         finally:
             if slot is not None and not fresh:
                 self._known.end(slot)
+
+    def list_unsent(self, role: Role) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role at one of its endpoints or more."""
+        addresses = (endpoint.address for endpoint in self._endpoints[role].all)
+        return self.state.list_unsent(role, *addresses)
 
     async def preflight(self, role: Role) -> None:
         """Make the first call of a run; ModelError when no endpoint answers it."""
@@ -185,9 +197,13 @@ class Calls:
     ) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = self.settings.models[role]
-        seed = derive_seed(self.settings.search.seed, "check")
         request = ChatRequest(
-            HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
+            HELLO,
+            settings.temperature,
+            settings.max_tokens,
+            derive_seed(self.settings.search.seed, "check") if settings.seed else None,
+            stop=settings.stop or (),
+            top_p=settings.top_p,
         )
         async with self.answer(role, request, policy, fresh=True, at=at) as answered:
             self.record(Checked(role=role, **describe_call(answered)))
@@ -215,11 +231,17 @@ class Calls:
             self._show_wait(time.monotonic() + wait, _describe_wait(error))
             self.record(Retried(read_clock(), role, attempt, round(wait, 3), error.message))
 
+        def most_tries(error: ModelError) -> float:
+            """Return how often a failed call is worth making: few before a first answer."""
+            first_contact = error.about == "address" and not self._answered[role]
+            return FIRST_TRIES if first_contact else error.tries or math.inf
+
         answered = await call_with_retries(
             lambda: self._attempt(role, request, at),
             policy=policy,
             sleep=self._sleep,
             counts=counts,
+            most_tries=most_tries,
             on_wait=on_wait,
         )
         self._answered[role] += 1
@@ -271,12 +293,14 @@ class Calls:
                 self.activity.in_flight[role] += 1
                 try:
                     began, sent = time.monotonic(), True
-                    reply = await endpoint.model.reply(reservation.request)
+                    reply = await self._ask_with_less(endpoint, reservation)
                     seconds = round(time.monotonic() - began, 4)
                 finally:
                     self.activity.in_flight[role] -= 1
                 reply = self._ledger.price(role, reply)
                 usage.set_from(reply)
+            if reply.failed and not self._says_nothing(role):
+                raise self._build_failure(endpoint, reservation, reply)
             self._ledger.record_usage(reservation, reply)
         except ModelError as error:
             self._ledger.record_failure(reservation, error)
@@ -287,6 +311,52 @@ class Calls:
                 self._ledger.release(reservation)
             raise
         return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
+
+    def _says_nothing(self, role: Role) -> bool:
+        """Return True for a model that is computed here: asked again it would say as little."""
+        model = self.settings.models[role].model
+        return is_computed_here(model) or is_gguf(model)
+
+    def _build_failure(
+        self, endpoint: Endpoint, reservation: Reservation, reply: ChatReply
+    ) -> EmptyReplyError:
+        """Build the error for a reply that is no answer, and record what it cost."""
+        name, reason = endpoint.model.name, reply.finish_reason
+        stop = self.settings.models[reservation.role].stop
+        if reason == "error":
+            error = EmptyReplyError(f"{name} broke off its answer (finish_reason error)")
+        elif reason == "tool_calls":
+            hint = "ask for an answer in words, or another model"
+            error = EmptyReplyError(f"{name} called a tool in place of an answer", hint)
+        else:
+            hint = "ask the server by hand for an answer to the first prompt of `opro check`"
+            if stop:
+                hint = f"does a reply begin with one of {reservation.role}.stop? " + hint
+            words = f"{name} answered with an empty text (finish_reason {reason})"
+            error = EmptyReplyError(words, hint)
+        self._ledger.record_unused(reservation, reply, error.message)
+        return error
+
+    async def _ask_with_less(self, endpoint: Endpoint, reservation: Reservation) -> ChatReply:
+        """Ask, and at once again without each optional parameter that the server refuses.
+
+        What is refused is recorded, and left out from then on; several calls in flight may meet
+        the same refusal. A parameter that is left out cannot be refused again, so this ends.
+        """
+        role = reservation.role
+        while True:
+            unsent = self.state.list_unsent(role, endpoint.address)
+            reservation.request = request = reservation.request.leave_out(unsent)
+            try:
+                return await endpoint.model.reply(request)
+            except ModelError as error:
+                name = error.refused
+                if not name or name in request.without:
+                    raise
+                if name not in self.state.list_unsent(role, endpoint.address):
+                    words = self.redact(error.message)
+                    at, address = read_clock(), endpoint.address
+                    self.record(ParameterRefused(at, role, address, name, error.sent, words))
 
     def _show_wait(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import apply_gate, say
-from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, OproError
+from opro_cli.cli.options import apply_gate, confirm, say
+from opro_cli.errors import (
+    PINNED,
+    DoubtfulAnswers,
+    Interrupted,
+    ModelError,
+    OproError,
+    RunError,
+    UsageError,
+)
+from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
-    from opro_cli.ports import SharedLimits
+    from opro_cli.ports import Observer, SharedLimits
 
 OVER_BUDGET = 3
 
@@ -27,25 +37,39 @@ def run_session(
     folder: Path,
     settings: Settings,
     *,
-    plain: bool,
+    output: Output,
     as_json: bool,
     preflight: bool = True,
     keep_going: bool = False,
     cached: bool = True,
     fail_if: str | None = None,
+    config: Path | None = None,
 ) -> None:
-    """Work on a run under the live view (or the plain log) and print the result."""
+    """Work on a run under the live view (or the plain log) and print the result.
+
+    Args:
+        folder: Of the run.
+        settings: Those of this session.
+        output: The progress that is shown.
+        as_json: Print the result as JSON.
+        preflight: Ask each model once before the search.
+        keep_going: Go on whatever the first answers are.
+        cached: Look up and keep answers.
+        fail_if: The verdicts that end the command with an error.
+        config: The file that a new run begins from. One that fails before any answer leaves no
+            folder; there is nothing in it that a second start would not have.
+    """
     resume = format_resume_command(folder)
+    tell = (lambda _: None) if output.quiet else say
 
     def work(*, keep_going: bool) -> SessionOutcome:
         from opro_cli.app.session import work_on
-        from opro_cli.render.consoles import make_observer
 
-        with _open_limits(folder) as shared:
+        with _open_limits(folder) as shared, open_observers(output) as observers:
             return work_on(
                 folder,
                 settings,
-                [make_observer(plain=plain)],
+                observers,
                 preflight=preflight,
                 keep_going=keep_going,
                 cached=cached,
@@ -60,16 +84,10 @@ def run_session(
                 raise
             outcome = work(keep_going=True)
     except OproError as error:
-        error.where = error.where or str(folder)
-        if error.hint is None:
-            error.hint = resume
-        elif isinstance(error, DoubtfulAnswers):
-            error.hint += f": {resume} --keep-going"
-        elif error.hint != PINNED and resume not in error.hint:
-            error.hint += f"; then resume with: {resume}"
+        _add_remedy(error, folder, config, resume)
         raise
     show_result(outcome.result, as_json=as_json)
-    say(f"saved in {folder}")
+    tell(f"saved in {folder}")
     if outcome.unwritten:
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     if outcome.uncached:
@@ -78,15 +96,88 @@ def run_session(
     apply_gate([outcome.result["verdict"]], fail_if)
 
 
+def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str) -> None:
+    """Say how a run goes on, or how to start again where going on would not help."""
+    error.where = error.where or str(folder)
+    if isinstance(error, DoubtfulAnswers):
+        error.hint = f"{error.hint}: {resume} --keep-going"
+        return
+    from opro_cli.app.resume import find_config, remove_unanswered
+
+    asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
+    source = config or find_config(folder)
+    in_config = isinstance(error, ModelError) and error.about == "config"
+    place = printable(str(source)) if source and source.is_file() else "the config"
+    command = format_command("opro optimize", source) if source else "`opro optimize`"
+    if config is not None:
+        command = printable(f"opro {shlex.join(sys.argv[1:])}")  # --set and its like included
+    again = f"correct it in {place} and " if in_config else ""
+    again += f"start again: {command}"
+    if config is not None and asked_in_vain and remove_unanswered(folder):
+        say("nothing was answered, so that no run is kept")
+        error.where = str(config)
+    elif error.hint == PINNED or (error.hint and resume in error.hint):
+        return
+    elif not in_config:
+        again = f"resume with: {resume}" if error.hint else resume
+    error.hint = f"{error.hint}; then {again}" if error.hint else again
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The progress that a session shows, on stderr and in a file.
+
+    Attributes:
+        plain: One line for each event in place of the live view.
+        verbose: A line for each answer as well; plain.
+        quiet: Nothing but errors.
+        log: A file that the lines of `verbose` are added to.
+    """
+
+    plain: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.quiet and (self.plain or self.verbose):
+            raise UsageError("--quiet, or --plain and --verbose: one of them")
+
+
+@contextmanager
+def open_observers(output: Output) -> Iterator[list[Observer]]:
+    """Yield the views of a session; its log file is closed at the end.
+
+    Raises:
+        UsageError: The log file cannot be written.
+    """
+    from opro_cli.render.consoles import make_observer
+    from opro_cli.render.plain import PlainLog
+
+    shown: list[Observer] = []
+    if not output.quiet:
+        shown = [make_observer(plain=output.plain, verbose=output.verbose)]
+    if output.log is None:
+        yield shown
+        return
+    try:
+        file = output.log.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{output.log}: cannot be written: {error.strerror}", "name another file for the log"
+        ) from None
+    with file:
+        yield [*shown, PlainLog(file, verbose=True, dated=True)]
+
+
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
     """Ask on a terminal whether a run with such answers goes on; in a pipe nobody can say so."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+        return False  # a resume with --keep-going can say so
     for line in error.message.splitlines():
         say(line)
     error.message = error.message.partition("\n")[0]  # the replies stand above
-    print("go on? y/N ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirm("go on?", "--keep-going")
 
 
 def _conclude(outcome: SessionOutcome, folder: Path, resume: str) -> None:
@@ -137,11 +228,11 @@ def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
         yield shared
 
 
-def show_costs(config: Path, runs_dir: Path, *, as_json: bool) -> None:
+def show_costs(config: Path, runs_dir: Path, overrides: Sequence[str], *, as_json: bool) -> None:
     """Show the cost of a run, from its real data; no model is asked."""
     from opro_cli.app.optimize import estimate_costs
 
-    estimate = estimate_costs(config, runs_dir)
+    estimate = estimate_costs(config, runs_dir, overrides)
     if as_json:
         print_json(estimate)
         return
@@ -164,8 +255,11 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
 
 def format_resume_command(folder: Path) -> str:
     """Return the command that resumes a run, from the present folder."""
-    from opro_cli.render.safe import printable
-
     if folder.parent == Path("runs"):
         return f"opro resume {folder.name}"
-    return printable(f"opro resume {shlex.quote(str(folder))}")
+    return format_command("opro resume", folder)
+
+
+def format_command(command: str, path: Path) -> str:
+    """Return a command on a file or a folder as the shell takes it."""
+    return printable(f"{command} {shlex.quote(str(path))}")

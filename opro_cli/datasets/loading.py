@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
+from typing import Any
 
+from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
 from opro_cli.core.settings.schema import nearest
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
+from opro_cli.core.task.chat import ESCAPED, RESERVED, parse_turn
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Field, Template, parse_template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
+from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, get_field, read_text
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
@@ -52,6 +55,10 @@ class RowReader:
     metric: Metric
     named: bool = False
     """Whether the gold answer of a class number is the class's name."""
+    holes: Mapping[str, str] = field(default_factory=dict)
+    """The fields that `task.prompt` has holes for, and where each stands."""
+    seen: dict[str, None] = field(default_factory=dict)
+    """The names of the fields that the rows had, in order."""
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row; raises ValueError that names the field and its fault."""
@@ -62,7 +69,19 @@ class RowReader:
             target = self.metric.target(raw)
         except ValueError as error:
             raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
-        return Example(text, target, source)
+        return Example(text, target, source, fields=self._fill_holes(fields))
+
+    def _fill_holes(self, fields: Mapping[str, object]) -> dict[str, str]:
+        """Return the texts for the holes of `task.prompt`; raises as `build_example`."""
+        texts = {}
+        for name, place in self.holes.items():
+            try:
+                texts[name] = read_text(fields, name, join_lists=True)
+            except MissingFieldError:
+                raise
+            except ValueError as error:
+                raise ValueError(f"{place}: {{{{{name}}}}}: {error}") from None
+        return texts
 
 
 def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
@@ -91,7 +110,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     """
     examples: list[Example] = []
     missing: Counter[str] = Counter()
-    fields: tuple[str, ...] = ()
+    first: Mapping[str, object] = {}
     empty = True
     for row in read_rows(file, reader.shape.columns):
         empty = False
@@ -99,7 +118,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
         if isinstance(row, BadRow):
             problems.add(f"{source}: {row.reason}")
             continue
-        fields = fields or tuple(row.fields)
+        first = first or row.fields
         try:
             examples.append(reader.build_example(row, source))
         except MissingFieldError as error:
@@ -109,9 +128,26 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
             problems.add(f"{source}: {error}")
     if empty:
         raise DataError(f"{file}: expected rows, found none", "name a file that has some")
+    fields = tuple(first)
     if not examples and missing:
-        raise _build_field_error(missing.most_common(1)[0][0], label, fields, reader)
+        absent = dict.fromkeys([missing.most_common(1)[0][0], *_list_absent(reader, first)])
+        errors = [_build_field_error(name, label, fields, reader) for name in absent]
+        raise DataError("\n".join(error.message for error in errors), errors[0].hint)
+    reader.seen.update(dict.fromkeys(fields))
     return examples
+
+
+def _list_absent(reader: RowReader, row: Mapping[str, object]) -> list[str]:
+    """Return the holes that a row cannot fill."""
+    absent = []
+    for name in reader.holes:
+        try:
+            get_field(reader.shape.reshape(row), name)
+        except MissingFieldError:
+            absent.append(name)
+        except ValueError:  # a row of another shape, which is an error of its own
+            continue
+    return absent
 
 
 def _build_field_error(
@@ -127,6 +163,10 @@ def _build_field_error(
         if guess
         else "name one of these, or a template such as {question}"
     )
+    if name in reader.holes:
+        hint = hint if guess else f"name one of these; {ESCAPED} is written for {{{{ itself"
+        message = f"{reader.holes[name]}: {{{{{name}}}}}: {label} has no field {name}; "
+        return DataError(message + f"it has {listing or 'none'}", hint)
     if name in reader.input.fields:
         setting = "input"
     elif name in reader.target.fields:
@@ -152,7 +192,7 @@ def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Exampl
     """
     copies: dict[str, list[Example]] = {}
     for example in examples:
-        copies.setdefault(normalize_question(example.input), []).append(example)
+        copies.setdefault(normalize_question(example.shown), []).append(example)
     usable = []
     for same in copies.values():
         if all(example.target == same[0].target for example in same):
@@ -181,12 +221,12 @@ def drop_leaks(
             continue
         clean[split] = []
         for example in sources[split]:
-            held_out = seen.get(normalize_question(example.input))
+            held_out = seen.get(normalize_question(example.shown))
             if held_out is None:
                 clean[split].append(example)
             else:
                 problems.add(f"{example.source}: the question is also in {held_out.source}")
-        seen.update((normalize_question(example.input), example) for example in clean[split])
+        seen.update((normalize_question(example.shown), example) for example in clean[split])
     return clean
 
 
@@ -201,6 +241,7 @@ class LoadedData:
         left_out: Number of rows that no split could take (unusable or repeated).
         golds: How often each gold answer stands in the usable rows, the commonest first.
         fingerprint: `fingerprint_examples` of these examples.
+        fields: The names of the fields of a row.
     """
 
     examples: Mapping[Split, tuple[Example, ...]]
@@ -208,12 +249,21 @@ class LoadedData:
     left_out: int
     fingerprint: str
     golds: Mapping[str, int] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
 
 
-def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
-    """Read the sources that `task.data` names (absolute paths, or hub: names); raises DataError.
+def load_examples(
+    task: TaskSettings, metric: Metric, prompt_files: Sequence[PromptFile] = ()
+) -> LoadedData:
+    """Read the sources that `task.data` names (absolute paths, or hub: names).
 
-    The metric reads the gold answers.
+    Args:
+        task: The task.
+        metric: Reads the gold answers.
+        prompt_files: The files that texts of `task.prompt` are from, for errors to name.
+
+    Raises:
+        DataError: Rows cannot be used, or the config does not fit them.
     """
     data = task.data
     files = _list_sources(data)
@@ -222,6 +272,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     mapped = any(raw != label for raw, label in task.labels or ())
     named = task.answer in LABELLED and not mapped
     reader = _build_reader(data, metric, named=named)
+    reader = replace(reader, holes=_place_holes(task, prompt_files))
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -243,17 +294,38 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
             "the optimizer scores its candidates on the train rows",
         )
     examples = {
-        split: _take_rows(sources.get(split, sources["train"]), division.rows[split])
+        split: _take_rows(sources.get(split, sources["train"]), division.rows[split][: data.limit])
         for split in SPLITS
     }
     counts = {split: len(chosen) for split, chosen in examples.items()}
     return LoadedData(
         examples=examples,
-        notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
+        notes=(
+            division.note,
+            *_note_limit(data),
+            *_build_notes(problems, repeats),
+            *describe_doubts(counts),
+        ),
         left_out=problems.count + sum(repeats.values()),
         fingerprint=fingerprint_examples(examples),
         golds=count_golds(sources),
+        fields=tuple(reader.seen),
     )
+
+
+def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, str]:
+    """Return the fields that `task.prompt` has holes for, each with the place of its first one."""
+    known = {each.place: each.file for each in files}
+    holes: dict[str, str] = {}
+    for index, (role, text) in enumerate(task.prompt or ()):
+        file = known.get(f"{TURN}.{index}")
+        for hole in parse_turn(role, text).holes:
+            where = describe_place(file, hole.line, text).removesuffix(": ")
+            key = f"{TURN}.{index}.{role}"
+            named = where if file else ", ".join(filter(None, (key, where)))
+            if hole.name not in RESERVED:
+                holes.setdefault(hole.name, named)
+    return holes
 
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:
@@ -287,7 +359,7 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
 
 
 def _build_reader(data: DataSettings, metric: Metric, *, named: bool) -> RowReader:
-    templates: dict[str, Template] = {}
+    templates: dict[str, Any] = {}
     for name, setting in (("input", data.input), ("target", data.target)):
         try:
             templates[name] = parse_template(setting)
@@ -327,6 +399,12 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _note_limit(data: DataSettings) -> list[str]:
+    return (
+        [f"of each split the first {data.limit} are used (task.data.limit)"] if data.limit else []
+    )
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:

@@ -34,7 +34,6 @@ from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
@@ -133,7 +132,7 @@ class Runner:
         view = SearchView(
             self.state,
             self.examples["train"],
-            PromptFormat(task.instruction_position, task.qa_markers),
+            task.format,
             task.description or "",
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
@@ -174,7 +173,8 @@ class Runner:
             message = error.message
             if isinstance(error, DoubtfulAnswers):  # the replies are in the journal already
                 message = message.partition("\n")[0]
-            self._record(SessionEnded(read_clock(), "failed", self.redact(message)))
+            message, hint = self.redact(message), self.redact(error.hint or "")
+            self._record(SessionEnded(read_clock(), "failed", message, hint))
             raise
         finally:
             syncing.cancel()

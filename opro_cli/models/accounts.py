@@ -11,7 +11,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.models import is_computed_here, is_gguf
+from opro_cli.core.settings.readers import find_variable
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.errors import ModelError
 from opro_cli.models.providers import (
@@ -30,6 +31,7 @@ from opro_cli.models.providers import (
     is_on_this_machine,
     parse_host,
 )
+from opro_cli.plugins import is_outside
 
 REDACTED = "[redacted]"
 SHORTEST_ENCODED = 12
@@ -134,6 +136,14 @@ def find_key_variable(model_name: str, api_base: str | None) -> str | None:
     return next(iter(find_provider(model_name).keys), None)
 
 
+def name_key_variable(model_name: str, api_base: str | None) -> str:
+    """Return the customary variable of a model's key, "" where the model needs none."""
+    if is_computed_here(model_name) or is_gguf(model_name) or is_outside(model_name):
+        return ""
+    prefix = get_provider(model_name) or "openai"
+    return find_key_variable(model_name, api_base) or f"{prefix.upper()}_API_KEY"
+
+
 def choose_client_key(model_name: str, api_base: str | None) -> str | None:
     """Return the key that a client must be given, None where it finds the right one itself."""
     if not has_own_server(model_name, api_base):
@@ -150,18 +160,31 @@ def find_missing_keys(model_name: str, api_base: str | None = None) -> tuple[str
     provider = find_provider(model_name)
     if provider.kind or has_own_server(model_name, api_base):
         return ()
-    return () if any(map(os.environ.get, provider.keys)) else provider.keys[:1]
+    missing = () if any(map(os.environ.get, provider.keys)) else provider.keys[:1]
+    needed = () if api_base else provider.addresses
+    missing += tuple(name for name in needed if not os.environ.get(name))
+    # what has a default is told with the others, and is no reason to stop
+    return missing + tuple(n for n in provider.defaulted if missing and not os.environ.get(n))
 
 
 def require_key(name: str, api_base: str | None) -> None:
     """Raise a ModelError when the key that `name` needs is not in the environment."""
     missing = find_missing_keys(name, api_base)
     if missing:
-        raise ModelError(
-            f"{name} needs an API key: {missing[0]} is not set",
-            f"export {missing[0]}=…",
-            transient=False,
-        )
+        message, hint = keys_not_set(missing)
+        raise ModelError(f"{name}: {message}", hint, transient=False)
+
+
+def find_unset_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers whose variable is not set, each as its key in the config."""
+    unset = {}
+    for role, model in settings.models.items():
+        path = role if role in ("scorer", "optimizer") else f"roles.{role}"
+        for name, text in (model.extra.headers if model.extra else {}).items():
+            variable = find_variable(text)
+            if not os.environ.get(variable, "").strip():
+                unset[f"{path}.extra.headers.{name}"] = variable
+    return unset
 
 
 def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
@@ -173,11 +196,12 @@ def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
     Returns:
         The message, "no API key: OPENAI_API_KEY is not set", and the hint, a line a variable.
     """
+    what = "no API key" if any(map(SECRET_NAMES.search, variables)) else "no address"
     *others, last = variables
     names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     lines = [f"export {variable}=…" for variable in variables]
     lines[-1] += "  (keys are read from the environment and never written)"
-    return f"no API key: {names} not set", "\n".join(lines)
+    return f"{what}: {names} not set", "\n".join(lines)
 
 
 def collect_sent_keys(model_name: str, api_base: str | None) -> frozenset[str]:
@@ -211,9 +235,24 @@ def build_redactor(keys: Iterable[str]) -> Callable[[str], str]:
     return redact_reply
 
 
+_header_variables: set[str] = set()
+
+
+def guard_headers(headers: Mapping[str, str]) -> None:
+    """Have `redact` remove what these headers of a config send, whatever its variables' names."""
+    _header_variables.update(map(find_variable, headers.values()))
+
+
 def redact(text: str) -> str:
-    """Remove the values of key-like environment variables, and everything shaped like a key."""
-    values = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
+    """Remove the values of key-like environment variables, and everything shaped like a key.
+
+    The variables that headers of a config name are among them.
+    """
+    values = {
+        value
+        for name, value in os.environ.items()
+        if name in _header_variables or SECRET_NAMES.search(name)
+    }
     for secret in sorted(values, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = get_spellings(secret).remove_from(text)
@@ -228,12 +267,16 @@ _THRESHOLD = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call; cached (read from a cache) and written (to one) are part of prompt."""
+    """Tokens of one call; cached (read from a cache) and written (to one) are part of prompt.
+
+    reasoning: the part of completion that was thoughts; None where that was not reported.
+    """
 
     prompt: int
     completion: int
     cached: int = 0
     written: int = 0
+    reasoning: int | None = None
 
 
 def find_price(settings: ModelSettings) -> PriceSettings | None:
@@ -308,6 +351,18 @@ class CallPrices:
         return self._find_rate("input_cost_per_token", prompt, tier)
 
 
+def is_listed(name: str) -> bool:
+    """Return whether litellm's table has the model or another one of its provider."""
+    prefix = name.partition("/")[0]
+    table = _load_table()
+    return name in table or any(row.get("litellm_provider") == prefix for row in table.values())
+
+
+def list_providers() -> list[str]:
+    """Return the providers in litellm's table."""
+    return sorted({str(row.get("litellm_provider")) for row in _load_table().values()})
+
+
 def find_listing(name: str) -> Mapping[str, Any]:
     """Return the table's row of a model at its own provider, {} where it has none."""
     row = _find_row(name)
@@ -336,8 +391,14 @@ def _load_table() -> dict[str, Any]:
 
 def make_redactor(settings: Settings) -> Callable[[str], str]:
     """Build the function that removes from a model's words the keys sent to either model."""
-    sent = (collect_sent_keys(each.model, each.api_base) for each in list_deployments(settings))
-    return build_redactor(frozenset().union(*sent))
+    models = list_deployments(settings)
+    sent = (collect_sent_keys(each.model, each.api_base) for each in models)
+    headers = (
+        find_variable(text) for each in models if each.extra for text in each.extra.headers.values()
+    )
+    values = {os.environ.get(name, "").strip() for name in headers}
+    own = frozenset(value for value in values if len(value) >= SHORTEST_ENCODED)
+    return build_redactor(own.union(*sent))
 
 
 def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
@@ -346,8 +407,29 @@ def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
 
 
 def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """Return the price of each model, as far as a ceiling in dollars needs it."""
-    return {} if settings.budget.usd is None else list_prices(settings)
+    """Return the price that each model's calls are bounded by, if there is a ceiling in dollars.
+
+    A prompt may be written to a cache of the provider's, which costs more than reading it.
+    """
+    if settings.budget.usd is None:
+        return {}
+    return {role: _find_dearest_price(model) for role, model in settings.models.items()}
+
+
+def _find_dearest_price(settings: ModelSettings) -> PriceSettings | None:
+    price = find_price(settings)
+    if price is None or settings.price is not None or price == _FREE:
+        return price
+    written = _find_row(settings.model).get("cache_creation_input_token_cost") or 0.0
+    return replace(price, input=max(price.input, written * 1e6))
+
+
+def reports_cost(settings: ModelSettings) -> bool:
+    """Return whether the answers of a model may say what they cost: a gateway's do."""
+    return all(
+        find_provider(model.model).reports_cost or has_own_server(model.model, model.api_base)
+        for model in settings.deployments
+    )
 
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:

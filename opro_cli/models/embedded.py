@@ -120,8 +120,8 @@ class EmbeddedModel:
         seed = secrets.randbits(63) if request.seed is None else request.seed
         return Prompt(
             ids=ids,
-            temperature=request.temperature,
-            limit=max(1, min(request.max_tokens, room)),
+            temperature=request.temperature or 0.0,
+            limit=max(1, min(request.max_tokens or room, room)),
             seed=seed % 2**64,
         )
 

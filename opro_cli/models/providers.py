@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 
@@ -23,6 +23,9 @@ class Provider:
         base_variables: Environment variables that may hold its address, the first one set counts.
             A provider that has some is asked without litellm.
         base: Its usual address.
+        addresses: Environment variables that it needs beside a key, unless the config gives an
+            address; defaulted: those that may be left out.
+        reports_cost: Its answers say what they cost.
         key_prefix: Beginning of the environment variables with its keys, where `keys` is empty;
             by default its name in capitals.
         kind: The server's name in `opro check --json`; title: in messages.
@@ -38,6 +41,9 @@ class Provider:
     keys: tuple[str, ...] = ()
     base_variables: tuple[str, ...] = ()
     base: str | None = None
+    addresses: tuple[str, ...] = ()
+    defaulted: tuple[str, ...] = ()
+    reports_cost: bool = False
     key_prefix: str = ""
     kind: str = ""
     title: str = ""
@@ -52,11 +58,16 @@ class Provider:
 
 PROVIDERS = (
     Provider(("anthropic",), ("ANTHROPIC_API_KEY",)),
-    Provider(("azure",), ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN")),
+    Provider(
+        ("azure", "azure_text"),
+        ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN"),
+        addresses=("AZURE_API_BASE",),
+        defaulted=("AZURE_API_VERSION",),
+    ),
     Provider(("bedrock", "sagemaker"), key_prefix="AWS_"),
     Provider(("cerebras",), ("CEREBRAS_API_KEY",)),
     Provider(("cohere",), ("COHERE_API_KEY",)),
-    Provider(("deepinfra",), ("DEEPINFRA_API_KEY",)),
+    Provider(("deepinfra",), ("DEEPINFRA_API_KEY",), reports_cost=True),
     Provider(("deepseek",), ("DEEPSEEK_API_KEY",)),
     Provider(
         ("fireworks_ai",), ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY")
@@ -72,8 +83,8 @@ PROVIDERS = (
         base_variables=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
         base="https://api.openai.com/v1",
     ),
-    Provider(("openrouter",), ("OPENROUTER_API_KEY", "OR_API_KEY")),
-    Provider(("perplexity",), ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
+    Provider(("openrouter",), ("OPENROUTER_API_KEY", "OR_API_KEY"), reports_cost=True),
+    Provider(("perplexity",), ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), reports_cost=True),
     Provider(("together_ai",), ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY")),
     Provider(("xai",), ("XAI_API_KEY",)),
     Provider(
@@ -148,6 +159,41 @@ _BY_PREFIX = {prefix: row for row in PROVIDERS for prefix in row.prefixes}
 OPENAI_HOST = "api.openai.com"
 OPENAI_NAMES = re.compile(r"(gpt-|chatgpt-|o\d)")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+# The families of OpenAI's that take no temperature and call the limit max_completion_tokens; their
+# chat variants are no reasoning models.
+OPENAI_REASONING = re.compile(r"(?:^|[/:])(?:o\d(?:-|$)|gpt-[5-9](?![\w.-]*-chat))", re.IGNORECASE)
+# Others that think before they answer unless they are told not to; those take a temperature, and
+# ignore it at worst.
+REASONING = re.compile(
+    r"(?:^|[/:])(?:[\w.]+\.)?(?:deepseek-(?:reasoner|r1)|gemini-(?:2\.5|[3-9])|gpt-oss|qwq|magistral"
+    r"|grok-(?:3-mini|4)(?!.*non-reasoning)|kimi-k2-thinking|minimax-m[12]|sonar-reasoning"
+    r"|qwen3[\w.-]*-thinking|phi-4[\w-]*-reasoning)",
+    re.IGNORECASE,
+)
+REASONING_MAX_TOKENS = 4096
+"""The default of max_tokens for a model that thinks: its thoughts are part of the reply."""
+
+
+def is_reasoning(model_name: str) -> bool:
+    """Whether a model is known to think before it answers."""
+    return is_openai_reasoning(model_name) or bool(REASONING.search(model_name))
+
+
+def is_openai_reasoning(model_name: str) -> bool:
+    """Whether a model is of OpenAI's reasoning families, at whatever provider."""
+    return bool(OPENAI_REASONING.search(model_name)) and not find_provider(model_name).kind
+
+
+def find_model_defaults(model_name: str) -> dict[str, Any]:
+    """Return the keys of a config that have another default for this model."""
+    if not is_reasoning(model_name):
+        return {}
+    defaults: dict[str, Any] = {"max_tokens": REASONING_MAX_TOKENS}
+    if is_openai_reasoning(model_name) or model_name.endswith("deepseek-reasoner"):
+        defaults["temperature"] = None
+    return defaults
 
 
 def get_provider(model_name: str) -> str:

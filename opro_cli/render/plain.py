@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TextIO
 
 from opro_cli.core.run import events, progress
@@ -21,6 +22,8 @@ from opro_cli.render.safe import flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
+from opro_cli.reports.request_words import describe_cut
+from opro_cli.reports.requests import describe_event, describe_requests
 from opro_cli.reports.result import bound_unmetered
 
 QUIET = 30.0
@@ -77,8 +80,16 @@ class PlainLog:
     Times are those of the events, counted from the start of their session.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool = False, dated: bool = False) -> None:
+        """Write to a stream.
+
+        Args:
+            stream: Gets the lines.
+            verbose: Write a line for each answer as well, with its tokens and seconds.
+            dated: Write the date and time of each event in UTC, for a file of several sessions.
+        """
         self._lines = LineWriter(stream)
+        self._verbose, self._dated = verbose, dated
         self._started: float | None = None
         self._last_line = 0.0
         self._last_retry: float | None = None
@@ -87,6 +98,8 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._limits: Mapping[str, int | None] = {}
+        self._has_told_of_cuts = False
         self._fruitless = Counter[str]()
         """Replies of the steps before that gave no new candidate, by reason."""
 
@@ -98,6 +111,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
+        self._limits = briefing.limits
         self._fruitless = state.proposals.fruitless_by.copy()
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
@@ -107,6 +121,8 @@ class PlainLog:
         if self._started is None or isinstance(event, events.SessionStarted):
             self._started = self._last_line = event.at
         self._write_outages(event.at)
+        if self._verbose:
+            self._write_call(event, state)
         match event:
             case events.SessionStarted():
                 self._write(event.at, f"started, {progress.describe_phase(state)}")
@@ -125,6 +141,9 @@ class PlainLog:
             case events.LimitExceeded():
                 most = event.longest_reply, event.prompt_overhead
                 self._write(event.at, f"note: {formats.describe_excess(event.role, *most)}")
+            case events.ParameterRefused() | events.PromptsCut():
+                note = printable(describe_event(event, state), _CELL_ERROR)
+                self._write(event.at, f"note: {note}")
             case events.Retried():
                 self._write_retry(event)
             case events.SessionEnded():
@@ -141,6 +160,24 @@ class PlainLog:
     def end(self) -> None:
         """Do nothing: every line was flushed as it came."""
 
+    def _write_call(self, event: Event, state: RunState) -> None:
+        """Write what one call brought: its answer and score, or its candidates."""
+        match event:
+            case events.Answered() | events.Refused():
+                candidate = state.get_candidate(event.candidate)
+                where = f"{format_origin(candidate.step)} · {event.split} {event.question + 1}"
+                if isinstance(event, events.Refused):
+                    self._write(event.at, f"{where}: refused: {printable(event.reason, _ERROR)}")
+                    return
+                read = "unreadable" if event.answer is None else repr(event.answer)
+                score = "" if event.score is None else f" → {event.score:g}"
+                answer = printable(read, _INSTRUCTION)
+                self._write(event.at, f"{where}: {answer}{score} · {_describe_call(event)}")
+            case events.Proposed():
+                texts = [printable(text, _INSTRUCTION) for text in event.instructions]
+                read = " | ".join(texts) or f"nothing ({event.finish_reason})"
+                self._write(event.at, f"step {event.step} · proposal: {read}")
+
     def _write_answer(self, event: events.Answered | events.Refused, state: RunState) -> None:
         candidate = state.get_candidate(event.candidate)
         if not state.is_scored(candidate, event.split):
@@ -149,6 +186,7 @@ class PlainLog:
         if candidate.id in state.again:
             where += ", asked again"
         self._write(event.at, f"{where}: {_format_candidate(candidate, event.split, state)}")
+        self._write_cut(event.at, state)
         if event.split == "train":
             self._write_step_of(event.at, candidate, state)
 
@@ -166,6 +204,14 @@ class PlainLog:
         self._write(event.at, f"{line} ({printable(why, _ERROR)})" if why else line)
         if candidates:  # which may have been scored while the last proposal was awaited
             self._write_step_of(event.at, candidates[0], state)
+
+    def _write_cut(self, at: float, state: RunState) -> None:
+        """Write once that replies of the scorer are cut at their limit."""
+        cut = describe_requests(state, self._limits)["cut"].get("scorer")
+        if cut and not self._has_told_of_cuts:
+            self._has_told_of_cuts = True
+            for note in describe_cut("scorer", **cut):
+                self._write(at, f"note: {note}")
 
     def _write_retry(self, event: events.Retried) -> None:
         if self._last_retry is not None and event.at - self._last_retry < RETRY_EVERY:
@@ -206,7 +252,19 @@ class PlainLog:
     def _write(self, at: float, text: str) -> None:
         self._last_line = at
         started = at if self._started is None else self._started
-        self._lines.write(f"[{formats.format_clock(at - started)}] {text}")
+        clock = formats.format_clock(at - started)
+        if self._dated:
+            clock = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        self._lines.write(f"[{clock}] {text}")
+
+
+def _describe_call(event: events.Answered) -> str:
+    """Say where an answer came from, how long it took and what it used."""
+    if event.via != "call":
+        return event.via
+    known = event.prompt_tokens is not None and event.completion_tokens is not None
+    tokens = f", {event.prompt_tokens} + {event.completion_tokens} tokens" if known else ""
+    return f"{event.seconds:.1f} s{tokens}, {event.finish_reason}"
 
 
 def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> str:
@@ -217,6 +275,7 @@ def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> st
     line = "~" if score.estimated else ""
     line += formats.format_score(score.mean, low, high, score.correct, score.n, state.scale)
     line += f", {score.unreadable} unreadable" if score.unreadable else ""
+    line += f" ({score.cut} cut at max_tokens)" if score.cut else ""
     line += f", {score.refused} refused" if score.refused else ""
     leaks = state.leaks_of(candidate.instruction)
     return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"

@@ -46,9 +46,10 @@ def describe_untried(state: RunState, max_tokens: int | None) -> str:
 def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
     """Return "4 cut at optimizer.max_tokens (512)" and the like, the most frequent first."""
     search = state.search
+    limit = "the server's own limit" if max_tokens is None else max_tokens
     words = {
         **_PLAIN,
-        CUT_SHORT: "cut at optimizer.max_tokens" + (f" ({max_tokens})" if max_tokens else ""),
+        CUT_SHORT: f"cut at optimizer.max_tokens ({limit})",
         TOO_LONG: f"too long (search.max_instruction_chars is {search.longest_allowed})",
         NO_TAGS: f"with no {'tags' if search.strategy in _TAGGED else 'proposal'}",
     }

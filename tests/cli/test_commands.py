@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
+from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel, say
 
@@ -182,12 +184,77 @@ def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
     listed = opro("runs", "--json").data
     assert [run["status"] for run in listed] == ["finished"]
     assert listed[0]["steps_done"] == listed[0]["steps"] == 2
-    assert "finished" in opro("runs").out
+    assert "no gain" in opro("runs").out
     shown = opro("show", "sums", "--json").data
     assert shown["candidates"][0]["step"] == 0
     assert shown["candidates"][-1]["step"] == 2
     assert {"instruction", "step", "leaks", "scores"} == set(shown["candidates"][0])
     assert "start (initial)" in opro("show", "sums").out
+
+
+def test_the_newest_run_is_last_by_name_wherever_a_run_is_asked(opro: Opro, folder: Path) -> None:
+    assert "no runs in runs" in opro("show", "@last").err
+    opro("optimize", "c.yaml", "--name", "first")
+    opro("optimize", "c.yaml", "--name", "second")
+    assert opro("show", "@last", "--json").data["run"].startswith("second-")
+    assert opro("show", "@last@start", "--answers", "--json").data["prompt"].endswith("@start")
+    assert opro("diff", "first", "@last@start", "--json").data["after"]["run"].startswith("second-")
+    assert opro("resume", "@last").code == 0
+    assert opro("report", "@last").out.startswith("runs/second-")
+    assert opro("tag", "@last", "kept").out.startswith("second-")
+    assert opro("rm", "@last", "--yes").out.startswith("removed runs/second-")
+    assert opro("show", "@last", "--json").data["run"].startswith("first-")
+
+
+def test_a_tag_is_a_name_of_the_run_and_of_the_newest_of_several(opro: Opro) -> None:
+    opro("optimize", "c.yaml", "--name", "first")
+    opro("optimize", "c.yaml", "--name", "second")
+    assert opro("tag", "first", "good", "v1.2").out.endswith(": good, v1.2\n")
+    assert opro("show", "good", "--json").data["run"].startswith("first-")
+    opro("tag", "second", "good")
+    both = opro("show", "good", "--json")
+    assert both.data["run"].startswith("second-")
+    assert '"good" fits 2 runs; taking the newest' in both.err
+    assert [row["tags"] for row in opro("runs", "--json").data] == [["good", "v1.2"], ["good"]]
+    assert {"(good,", "v1.2)"} <= {*opro("runs").out.split()}
+    assert len(opro("runs", "--tag", "v1.2", "--json").data) == 1
+    assert opro("tag", "first", "--remove", "good").out.endswith(": v1.2\n")
+    assert opro("show", "good", "--json").data["run"].startswith("second-")
+    assert "has no tag 'good'" in opro("tag", "first", "--remove", "good").err
+    assert "not a tag: '../x'" in opro("tag", "first", "../x").err
+
+
+def test_runs_are_removed_once_somebody_says_yes_and_never_at_work(
+    opro: Opro, folder: Path
+) -> None:
+    opro("optimize", "c.yaml")
+    (run,) = (folder / "runs").glob("sums-*")
+    asked = opro("rm", "sums")
+    assert asked.code == 2
+    assert "say --yes to go ahead" in asked.err
+    with closing(FileJournal(run / "events.jsonl")):
+        assert "another opro is working on this run" in opro("rm", "sums", "--yes").err
+    assert run.is_dir()
+    assert opro("rm", "sums", "sums", "--yes").out.count("removed") == 1
+    assert not list((folder / "runs").glob("[!.]*"))
+    assert not list((folder / "runs").glob(".making-*"))
+
+
+def test_runs_are_listed_in_an_order_and_by_outcome(opro: Opro) -> None:
+    for steps in (0, 2, 1):
+        opro("optimize", "c.yaml", "--name", f"s{steps}", "--steps", str(steps))
+
+    def names(*options: str) -> list[str]:
+        return [row["run"][:2] for row in opro("runs", *options, "--json").data]
+
+    assert names() == ["s0", "s2", "s1"]
+    assert names("--sort", "name") == ["s0", "s1", "s2"]
+    assert names("-n", "1") == ["s1"]
+    assert names("--status", "failed") == []
+    assert "no such runs in runs" in opro("runs", "--status", "failed").err
+    rows = opro("runs", "--sort", "gain", "--json").data
+    gains = [row["difference"]["mean"] for row in rows if row["difference"]]
+    assert gains == sorted(gains)
 
 
 def test_runs_can_live_elsewhere(opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -104,8 +105,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "q.yaml").write_text(text)
     (folder / "own.yaml").write_text(text.replace("embedded/tiny-mistral", "openai/none", 1))
     (folder / "grid.yaml").write_text("name: grid\nbase: q.yaml\nmatrix: {search.seed: 0..1}\n")
+    (folder / "worse.md").write_text("Let's solve the problem. Write the sum so far.\n")
+    start = 'initial_instructions: ["Let\'s solve the problem."]'
+    assert start in text
+    listed = f"{start.replace('initial_instructions', 'candidates')}\n  strategy: list"
+    filed = text.replace(start, f"start: file:worse.md\n  {listed}")
+    (folder / "filed.yaml").write_text(filed.replace("name: quickstart", "name: filed"))
+    assert opro(folder, "optimize", "filed.yaml", "--plain").returncode == 0
     assert opro(folder, "optimize", "q.yaml", "--plain").returncode == 0
     assert opro(folder, "sweep", "grid.yaml", "--plain").returncode == 0
+    (run,) = (folder / "runs").glob("quickstart-*")
+    shutil.copytree(run, folder / "spare" / "doomed")
     return folder
 
 
@@ -124,6 +134,10 @@ CASES = {
     "diff grid grid": "SweepDiff",
     "report quickstart": "Page",
     "report grid": "Page",
+    "prompt filed": "WholePrompt",
+    "apply filed --anyway --yes": "Applied",
+    "tag quickstart before-launch": "Tags",
+    "rm spare/doomed --yes": "Removed",
     "check q.yaml": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
@@ -150,7 +164,7 @@ def test_an_output_has_the_documented_keys(folder: Path, command: str) -> None:
     ("command", "code", "where"),
     [
         ("show nothing", 2, None),
-        ("optimize q.yaml --steps 3", 2, None),
+        ("optimize q.yaml --stepz 3", 2, None),
         ("check own.yaml", 2, None),
         ("config broken.yaml", 2, "broken.yaml"),
     ],

@@ -33,6 +33,8 @@ class Score:
         refused: Questions that the scorer can never answer.
         estimated: The candidate was stopped early (core/racing/race), and mean and interval are
             those that all questions would have given.
+        cut: Of the unreadable answers, those to a reply that ended at its limit of tokens.
+        cut_empty: Of these, those without any text: thoughts took all of it.
     """
 
     mean: float
@@ -42,6 +44,8 @@ class Score:
     interval: Interval
     refused: int = 0
     estimated: bool = False
+    cut: int = 0
+    cut_empty: int = 0
 
 
 class Estimate(NamedTuple):
@@ -89,13 +93,28 @@ class Answers:
     """Set when the candidate was stopped early: nothing more is asked."""
     partial: bool = False
     """Some answer has a score that is neither 0 nor 1."""
+    cut: int = 0
+    """Of the unreadable answers, those to a reply that ended at its limit of tokens."""
+    cut_empty: int = 0
+    """Of these, those to a reply without any text."""
 
-    def add(self, question: int, outcome: Outcome) -> None:
-        """Add one new answer."""
+    def add(
+        self, question: int, outcome: Outcome, *, cut: bool = False, empty: bool = False
+    ) -> None:
+        """Add one new answer.
+
+        Args:
+            question: Index into the split's examples.
+            outcome: The answer with its score.
+            cut: It is unreadable, and its reply ended at the limit of tokens.
+            empty: That reply has no text.
+        """
         self.by_question[question] = outcome
         if self.first_replies or self.keyed_replies:
             self._drop_replies(question)
         score = outcome.score
+        self.cut += cut
+        self.cut_empty += cut and empty
         if score is None:
             self.unreadable += 1
         elif score == 1.0:
@@ -129,7 +148,8 @@ class Answers:
         else:  # no share: nothing is known of its spread
             interval = Interval(mean, mean)
         counts = (n, self.correct, self.unreadable)
-        return Score(mean, *counts, interval, self.refused, self.estimate is not None)
+        early = self.estimate is not None
+        return Score(mean, *counts, interval, self.refused, early, self.cut, self.cut_empty)
 
     def mean(self) -> float | None:
         """Return the mean of the score alone, which is needed far more often."""

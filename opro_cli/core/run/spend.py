@@ -13,6 +13,7 @@ from opro_cli.core.run.events import (
     Proposed,
     Uncounted,
 )
+from opro_cli.core.task.example import CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,17 @@ class Bounds:
         self.unpriced_answers += other.unpriced_answers
 
 
+def _is_read(event: Proposed | FirstReply | Answered) -> bool:
+    """Return True for a reply in which something was found, or is still looked for."""
+    match event:
+        case Proposed():
+            return bool(event.instructions)
+        case Answered():
+            return event.answer is not None
+        case _:
+            return True
+
+
 @dataclass(slots=True)
 class RoleSpend:
     """The spend on one model.
@@ -89,6 +101,12 @@ class RoleSpend:
         in_flight: The upper bound of the calls in flight, as last recorded.
         prompt_overhead: The largest excess seen over the bytes of a prompt; 0 for none.
         longest_reply: The longest reply beyond max_tokens; 0 for none.
+        counted_reasoning: Of counted_completion, the tokens that were reported as thoughts.
+        reasoning_answers: Answers that reported them.
+        replies: Replies of all kinds, cached ones and further choices of a call included.
+        cut: Of these, those with a text that ended at the limit of tokens, and in which nothing
+            was found.
+        cut_empty: Those that ended there without any text.
     """
 
     calls: int = 0
@@ -104,6 +122,16 @@ class RoleSpend:
     in_flight: Bounds = field(default_factory=Bounds)
     prompt_overhead: int = 0
     longest_reply: int = 0
+    counted_reasoning: int = 0
+    reasoning_answers: int = 0
+    replies: int = 0
+    cut: int = 0
+    cut_empty: int = 0
+
+    @property
+    def reasoning_tokens(self) -> int | None:
+        """Tokens that were reported as thoughts; None where no answer reported any."""
+        return self.counted_reasoning if self.reasoning_answers else None
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -139,6 +167,12 @@ class RoleSpend:
     def add(self, event: Checked | Proposed | FirstReply | Answered) -> None:
         """Add one reply, and the cost of its call if there was one."""
         via = "call" if isinstance(event, Checked) else event.via
+        if not isinstance(event, Checked) and via != "local":
+            self.replies += 1
+            if event.finish_reason in CUT:
+                is_empty = not event.text.strip()
+                self.cut_empty += is_empty
+                self.cut += not is_empty and not _is_read(event)
         if via != "call":
             self.cached += via == "cache"
             return
@@ -148,6 +182,9 @@ class RoleSpend:
         self.uncounted_answers += not counted
         self.counted_prompt += prompt or 0
         self.counted_completion += completion or 0
+        if event.reasoning_tokens is not None:
+            self.counted_reasoning += event.reasoning_tokens
+            self.reasoning_answers += 1
         if usd is not None:
             self.counted_pico_usd += round(usd * 1e12)
             return

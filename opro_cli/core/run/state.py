@@ -32,6 +32,8 @@ from opro_cli.core.run.events import (
     FirstReply,
     InFlight,
     LimitExceeded,
+    ParameterRefused,
+    PromptsCut,
     Proposed,
     Pruned,
     Refused,
@@ -54,6 +56,8 @@ class IllegalEvent(ValueError):
     """An event that cannot follow the state it is applied to."""
 
 
+VALUED = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "reasoning", "thinking"})
+"""Parameters whose value may be what a server refuses."""
 AGAIN = "again-"
 """The beginning of the id of a candidate whose questions are asked a second time."""
 
@@ -87,6 +91,8 @@ class RunState:
         step: The last step whose candidates have joined.
         baselines: Prompts that the winner is compared with on test; no part of the search.
         again: Candidates whose questions are asked a second time, by the id of that second time.
+        refused_parameters: What servers do not take, in the order in which it was learnt.
+        prompts_cut: By role, prompts that a server seems to have cut to its window.
     """
 
     def __init__(
@@ -126,6 +132,8 @@ class RunState:
         baselines = (ProposedText(0, text, "") for text in search.baselines or ())
         self.baselines = {text.id: text.make_candidate() for text in baselines}
         self.again: dict[str, Candidate] = {}
+        self.refused_parameters: list[ParameterRefused] = []
+        self.prompts_cut: dict[str, PromptsCut] = {}
         for instruction in search.initial_instructions:
             initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
@@ -178,6 +186,10 @@ class RunState:
                 self._spend_of(event.role).add_uncounted(event)
             case LimitExceeded():
                 self._spend_of(event.role).learn(event)
+            case ParameterRefused():
+                self.refused_parameters.append(event)
+            case PromptsCut():
+                self.prompts_cut.setdefault(event.role, event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -251,15 +263,19 @@ class RunState:
         known = event.question in ungraded
         session = CACHED if event.via == "cache" else len(self.sessions)
         sent = event.at - event.seconds
-        if is_filtered(event.text, event.finish_reason):
+        ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
+        if event.answer is None and is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
             score = None if event.score is None else self.scale.orient(event.score)
             outcome = Outcome(event.answer, score, False, session, sent)
-            answers.add(event.question, outcome)
+            cut = ended_early and score is None
+            answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
+        elif event.score is None and ended_early and event.text.strip():
+            self.spend["scorer"].cut += 1
 
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
         candidate = self._find_open_candidate(event)
@@ -309,6 +325,18 @@ class RunState:
         self.planned = event.samples
         if not event.samples:
             self._close_step()
+
+    def list_unsent(self, role: str, *addresses: str) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role, at any of these addresses.
+
+        Other roles ask the same model for other temperatures, but whoever else has found out what
+        it does not know at all has found it out for all.
+        """
+        return tuple(
+            each.parameter
+            for each in self.refused_parameters
+            if each.address in addresses and (each.role == role or each.parameter not in VALUED)
+        )
 
     def spend_of(self, role: str) -> RoleSpend:
         """Return the spend of a role, an empty one for a role that was not asked yet."""

@@ -183,6 +183,7 @@ class SearchView:
             format=self.format,
             score_buckets=self.search.score_buckets,
             description=self.description,
+            kept=self.search.initial_instructions if self.search.keep_placeholders else (),
         )
 
     def _build_entry(self, candidate: Candidate) -> TrajectoryEntry:

@@ -34,6 +34,10 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
+_LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
+"""Keys of a model that came after the first runs, with their defaults."""
+
+
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
     """Return settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
@@ -44,14 +48,20 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         if endpoints is not None:  # else the record is as before there were any
             model["endpoints"] = list(endpoints)
     for model in (plain["scorer"], plain["optimizer"], *plain["roles"].values()):
-        served = {key: value for key, value in (model.pop("gguf") or {}).items() if value}
-        if served:  # no section is the same as one of defaults
-            model["gguf"] = served
-    plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+        for name, default in _LATER.items():  # the record is as before there were any
+            if model[name] == default:
+                del model[name]
+        for name in ("gguf", "reasoning", "extra"):
+            given = {key: value for key, value in (model.pop(name) or {}).items() if value}
+            if given:  # no section is the same as one of defaults
+                model[name] = given
+    _convert_prompts(plain, settings)
     if settings.search.candidates is not None:
         plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
+    if settings.task.data.limit is None:  # the record is as before there was one
+        del plain["task"]["data"]["limit"]
     if settings.task.problem is None:  # the record is as before there were any
         del plain["task"]["problem"], plain["task"]["parameters"]
     else:
@@ -62,6 +72,23 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
     else:  # the record is as before there were any
         del plain["task"]["labels"], plain["task"]["label_score"]
     return {"name": plain.pop("name"), **plain}
+
+
+def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
+    """Write prompts as plain data; what is not given leaves the record as before there was any."""
+    task, search = plain["task"], plain["search"]
+    search["initial_instructions"] = list(settings.search.initial_instructions)
+    del search["start"]
+    if settings.search.keep_placeholders is None:
+        del search["keep_placeholders"]
+    if settings.task.prompt is None:
+        del task["prompt"]
+    else:
+        del task["instruction_position"], task["qa_markers"]
+        task["prompt"] = [{role: text} for role, text in settings.task.prompt]
+    files = plain.pop("prompt_files")
+    if files:
+        plain["prompt_files"] = list(files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +113,14 @@ class Change:
 
 
 def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """List the key paths that differ between two plain configs, in order of path."""
+    """List the key paths that differ between two plain configs, in order of path.
+
+    The files that prompts are from are no difference: their texts count.
+    """
     left, right = _flatten(before), _flatten(after)
     return tuple(
         Change(path, left.get(path), right.get(path))
-        for path in sorted({*left, *right})
+        for path in sorted({*left, *right} - {"prompt_files"})
         if left.get(path) != right.get(path)
     )
 
@@ -126,7 +156,7 @@ def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSetti
     return budget
 
 
-Kind = Literal["file", "preset", "default"]
+Kind = Literal["file", "option", "preset", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +188,17 @@ def find_origins(plain: Mapping[str, Any], raw: Any, names: NameResolver) -> lis
     return [_find_origin(path, value, raw, presets) for path, value in _list_leaves(plain, ())]
 
 
+def find_written(path: tuple[str, ...], raw: Any) -> tuple[str, ...]:
+    """Return the path under which a file gives a key: start prompts have an older name, too."""
+    search = get_section(raw, "search")
+    is_start = path == ("search", "initial_instructions") and "start" in search
+    return ("search", "start") if is_start else path
+
+
 def _find_origin(
     path: tuple[str, ...], value: Any, raw: Any, presets: Mapping[str, Mapping[str, Any]]
 ) -> KeyOrigin:
-    if _has(raw, path):
+    if _has(raw, find_written(path, raw)) or path == ("prompt_files",):
         return KeyOrigin(path, value, "file")
     for name, given in presets.items():
         if _has(given, path):

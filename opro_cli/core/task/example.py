@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin", "system"]
+ChatRole = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +23,42 @@ class Example:
         target: The gold answer as the metric compares it ("72", "(B)", "yes").
         source: Its origin for display, "train.jsonl:17".
         row: Its index among the usable rows of its source, from 0.
+        fields: Further fields of its row, by the names that `task.prompt` has holes for.
     """
 
     input: str
     target: str
     source: str
     row: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def shown(self) -> str:
+        """The question, with the fields that are no part of it: all that the scorer may see."""
+        more = (text for text in self.fields.values() if text not in self.input)
+        return "\n".join((self.input, *more))
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable."""
+    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable.
+
+    Attributes:
+        span: Where in the reply it was read: start and end, in characters of the reply as it
+            came. None where nothing was read, and for a metric that cannot say.
+    """
 
     answer: str | None
     score: float | None
+    span: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.answer is None) != (self.score is None):
             raise ValueError("an unreadable answer has no score, a readable one has one")
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"a score lies between 0 and 1, not {self.score!r}")
+        if self.span is not None and (self.answer is None or not 0 <= self.span[0] < self.span[1]):
+            raise ValueError(f"an answer stands in a stretch of a reply, not at {self.span!r}")
 
 
 UNREADABLE = Grade(None, None)
@@ -87,7 +104,7 @@ class Replied:
 class Message:
     """One turn of a chat."""
 
-    role: Literal["system", "user"]
+    role: ChatRole
     content: str
 
 
@@ -98,16 +115,37 @@ class ChatRequest:
     `choices` different answers are requested at once; a model may give fewer, but at least one.
     An answer ends before the first occurrence of a text in `stop`. With `fresh` the model is to
     read the whole prompt anew instead of from the cache of its server, where that can be asked
-    for: on a server that batches, the same prompt may then be answered in another way.
+    for: on a server that batches, the same prompt may then be answered in another way. A value of
+    None is not sent. `without` names parameters of the wire that the server has refused before.
     """
 
     messages: tuple[Message, ...]
-    temperature: float
-    max_tokens: int
+    temperature: float | None
+    max_tokens: int | None
     seed: int | None = None
     choices: int = 1
     stop: tuple[str, ...] = ()
     fresh: bool = False
+    top_p: float | None = None
+    without: tuple[str, ...] = ()
+
+    def leave_out(self, names: Iterable[str]) -> ChatRequest:
+        """Return the request as it is sent to a server that has refused these parameters."""
+        refused = {*self.without, *names}
+        if refused == set(self.without):
+            return self
+        return replace(
+            self,
+            temperature=None if "temperature" in refused else self.temperature,
+            top_p=None if "top_p" in refused else self.top_p,
+            seed=None if "seed" in refused else self.seed,
+            choices=1 if "n" in refused else self.choices,
+            without=tuple(sorted(refused)),
+        )
+
+
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""The two names under which servers know the limit of a reply."""
 
 
 def cut_at_stop(text: str, stop: Iterable[str]) -> str:
@@ -135,6 +173,8 @@ class ChatReply:
         completion_tokens: Of all choices; None if the provider did not report them.
         usd: The price of this call with all choices; None, never 0, if unknown.
         more: Further choices if several were requested.
+        reasoning_tokens: Those of the completion that were thoughts, of all choices; None if the
+            provider did not report them.
     """
 
     text: str
@@ -143,26 +183,48 @@ class ChatReply:
     completion_tokens: int | None
     usd: float | None
     more: tuple[Choice, ...] = ()
+    reasoning_tokens: int | None = None
 
     @property
     def filtered(self) -> bool:
-        """A content filter removed the whole answer, so that a retry would not help."""
+        """A content filter removed the whole answer, or the model declined: no retry would help."""
         return is_filtered(self.text, self.finish_reason)
 
+    @property
+    def failed(self) -> bool:
+        """No answer: all of it is empty for no reason that would tell why, or it broke off."""
+        more = all(is_failed(each.text, each.finish_reason) for each in self.more)
+        return more and is_failed(self.text, self.finish_reason)
 
-CUT = frozenset({"length", "max_tokens"})
-"""Reasons to finish of a reply that ended at its limit."""
+
+CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
+"""Reasons to finish of a reply that ended at its limit, in the words of several providers."""
+
+
+REFUSAL = "refusal"
+"""The reason to finish of a reply in which the model declines, as its server says."""
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Return True if a content filter removed the whole reply."""
-    return finish_reason == "content_filter" and not text
+    """Return True if a content filter removed the whole reply, or the model declined."""
+    return finish_reason == REFUSAL or (finish_reason == "content_filter" and not text)
+
+
+def is_failed(text: str, finish_reason: str) -> bool:
+    """Return True for a reply that is no answer, right or wrong: the call came to nothing.
+
+    An empty text that ended at its limit, or that a filter removed, is one.
+    """
+    if finish_reason == "error":
+        return True
+    return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """Return the sha256 (64 hex digits) of split, input and target of every example, in order.
 
-    The source does not count: the same questions in another format have the same fingerprint.
+    So do fields, where there are any. The source does not count: the same questions in another
+    format have the same fingerprint.
     """
     import hashlib  # 4 MiB, which a worker of the embedded models has no use for
 
@@ -170,6 +232,7 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
-            line = json.dumps([split, example.input, example.target])
+            parts = [split, example.input, example.target]
+            line = json.dumps([*parts, dict(example.fields)] if example.fields else parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()
