@@ -83,7 +83,7 @@ def find_config(folder: Path) -> Path | None:
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
     """Refuse a resume under a config that would ask or grade otherwise than the run began.
 
-    A search that has tried nothing may go on with more tokens and more steps: there is nothing
+    A search that has tried nothing may continue with more tokens and more steps: there is nothing
     that these could make incomparable.
     """
     changes = [
