@@ -31,6 +31,7 @@ from opro_cli.models.litellm_transport import (
     build_refusal,
 )
 from opro_cli.models.openai_compatible import (
+    THOUGHTS_ELSEWHERE,
     build_reply,
     cut_unsent_stop,
     read_choices,
@@ -273,15 +274,16 @@ def _list_choices(response: Any, sent: Mapping[str, Any]) -> list[dict[str, Any]
     for own, raw in zip_longest(response.choices, sent.get("choices", ())[: len(response.choices)]):
         as_sent = raw if isinstance(raw, dict) else {}
         message = as_sent.get("message")
-        refusal = message.get("refusal") if isinstance(message, dict) else None
+        message = message if isinstance(message, dict) else {}
+        kept = {key: message[key] for key in ("refusal", *THOUGHTS_ELSEWHERE) if key in message}
         declines = as_sent.get("finish_reason") == REFUSAL
         choices.append(
             {
                 "error": find_error(as_sent),
                 "finish_reason": REFUSAL if declines else own.finish_reason,
                 "message": {
+                    **kept,
                     "content": own.message.content,
-                    "refusal": refusal,
                     "tool_calls": getattr(own.message, "tool_calls", None),
                 },
             }
