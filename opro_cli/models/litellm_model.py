@@ -304,9 +304,9 @@ def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
-    for place in list_authorities().values():  # it reads one variable of them
-        if Path(place).is_file():
-            os.environ.setdefault("SSL_CERT_FILE", place)
+    for path in list_authorities().values():  # it reads one variable of them
+        if Path(path).is_file():
+            os.environ.setdefault("SSL_CERT_FILE", path)
     litellm: Any = importlib.import_module("litellm")
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     litellm.suppress_debug_info = True
