@@ -106,7 +106,8 @@ def test_a_damaged_result_is_made_again_without_asking(
 @pytest.fixture
 def stopped(opro: Opro, folder: Path, model: ShuffledModel) -> Path:
     """A run that failed half-way."""
-    model._say = lambda request: ModelError("down", transient=False)
+    down = ModelError("down", transient=False)
+    model._say = lambda request: say(request) if len(model.requests) < 20 else down
     opro("optimize", "c.yaml")
     model._say = say
     return only_run(folder)
