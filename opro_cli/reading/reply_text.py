@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from opro_cli.reading.thoughts import drop_open_thoughts, drop_thoughts
+
 READ_LIMIT = 20_000
 """Characters read from the end of a reply, so that every metric's work is bounded."""
 
@@ -20,9 +22,6 @@ SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts without spaces, as a character class: "共18支"."""
 
 _SPACE = re.compile(r"\s")
-_THOUGHT = re.compile(
-    r"<(?P<closes>/?)(?:think(?:ing)?|thoughts?|reasoning|scratchpad|reflection)>", re.IGNORECASE
-)
 _PROGRAM = re.compile(
     r"```(?:python|py|javascript|js|typescript|ts|java|c|cpp|c\+\+|csharp|go|rust|ruby|r|sql|bash"
     r"|sh)\n[^`]*+```",
@@ -209,7 +208,8 @@ def select_parts(
             no option, and one that begins with another "Q:" has no answer.
         cut: The reply ended at its limit.
     """
-    text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
+    reply = drop_open_thoughts(reply)  # their beginning may be far before the tail
+    text = _drop_programs(drop_thoughts(normalize_characters(take_tail(reply))))
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
@@ -323,21 +323,6 @@ def _drop_programs(text: str) -> str:
         return text
     rest = _PROGRAM.sub("\n", text)
     return rest if any(character.isalnum() for character in rest) else text
-
-
-def _drop_thoughts(text: str) -> str:
-    """Return the text outside of <think> … </think>, or the thoughts if there is nothing else.
-
-    Thoughts that never end have no answer: the result is the text before them.
-    """
-    tags = list(_THOUGHT.finditer(text)) if "<" in text else []
-    if not tags:
-        return text
-    before = text[: tags[0].start()] if not tags[0]["closes"] else ""
-    after = text[tags[-1].end() :] if tags[-1]["closes"] else ""
-    outside = f"{before}\n{after}".strip()
-    closed = any(tag["closes"] for tag in tags)
-    return outside or (_THOUGHT.sub("", text).strip() if closed else "")
 
 
 _STYLE = r"[*_\"“]{0,3}"

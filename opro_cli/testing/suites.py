@@ -17,7 +17,7 @@ from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import TaskSettings
-from opro_cli.core.task.example import ChatRequest, Example, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message
 from opro_cli.core.task.problem import (
     RecordedProblem,
     decode_problem,
@@ -137,8 +137,9 @@ class EvaluatorSuite(_NoNetwork):
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
-        """Whatever the models say gives a value or none."""
-        session = new_session(evaluator=self.make(), say=lambda _: text)
+        """Whatever the models say gives a value or none; an empty text that was cut, too."""
+        reply = ChatReply(text, "stop" if text.strip() else "length", 1, 1, 0.0)
+        session = new_session(evaluator=self.make(), say=lambda _: reply)
         run_session(session)
 
 
