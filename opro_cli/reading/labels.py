@@ -51,7 +51,8 @@ _STATES = re.compile(
 )
 _NAMED = re.compile(
     r"[\s\"'`*_)\]”’]{0,4}(?:-related\b|\s(?:category|label|class|sentiment|review|tone|issue"
-    r"|problem|request|ticket|question|message|topic|feedback|experience|news|one)\b)",
+    r"|problem|request|ticket|question|message|topic|feedback|experience|news|team|department|queue"
+    r"|stars?|one)\b)",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(

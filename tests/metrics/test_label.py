@@ -37,6 +37,9 @@ READ = [
     ("This is a billing issue because the login worked.", TEAM, "billing"),
     ("I would classify this message as login.", TEAM, "login"),
     ("It falls under the shipping category.", TEAM, "shipping"),
+    ("The billing team should handle this ticket.", TEAM, "billing"),
+    ("I'd send it to the **login** team, because the password failed.", TEAM, "login"),
+    ("I rate this review 5 stars.", ("1", "5"), "5"),
     # the later conclusion wins over what was weighed
     (
         "It could be billing. However, the customer cannot get in. Therefore, it is login.",
