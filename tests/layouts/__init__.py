@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -34,11 +34,12 @@ class Layout:
     extra: frozenset[str] = frozenset()
     file: str = "data.jsonl"
     delimiter: str = ","
-    labels: tuple[str, ...] = field(default=())
 
 
 def expect(name: str, rows: Sequence[Row], **expected: Any) -> Layout:
     """Return a layout; sets may be given as one text of words."""
     sets = ("input", "target", "answer", "options", "extra")
-    given = {k: frozenset(v.split()) if k in sets else v for k, v in expected.items()}
+    given: dict[str, Any] = {
+        k: frozenset(v.split()) if k in sets else v for k, v in expected.items()
+    }
     return Layout(name, rows, **given)
