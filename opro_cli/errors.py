@@ -64,7 +64,16 @@ class ConfigError(UsageError):
 
 
 class DataError(UsageError):
-    """A dataset cannot be used; the message names file, row and field."""
+    """A dataset cannot be used; the message names file, row and field.
+
+    Attributes:
+        keys: The keys of the config that are at fault, "task.data.input"; the message has a line
+            for each, in this order. Empty where the rows are at fault.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, keys: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.keys = tuple(keys)
 
 
 class RunFolderError(UsageError):

@@ -10,7 +10,14 @@ from typing import Any
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.task.example import Evaluation, Example, Grade, Split
+from opro_cli.core.task.example import (
+    UNREADABLE,
+    Evaluation,
+    Example,
+    Grade,
+    Replied,
+    Split,
+)
 from opro_cli.core.task.prompt import (
     GOLD,
     Content,
@@ -89,9 +96,20 @@ class ModelEvaluator:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
         prompt = format_question(question, candidate.text, form)
-        grading = self.grader.grade(reply.text, example, prompt, cut=reply.cut)
+        grading = self._grade(reply, example, prompt)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
+
+    async def _grade(self, reply: Replied, example: Example, prompt: str) -> Grade:
+        """Grade a reply against each right answer, and return the best grade."""
+        best = UNREADABLE
+        for one in example.split_golds():
+            grade = await self.grader.grade(reply.text, one, prompt, cut=reply.cut)
+            if best.score is None or (grade.score is not None and grade.score > best.score):
+                best = grade
+            if best.score == 1.0:
+                break
+        return best
 
     def _form(self, candidate: Content) -> PromptFormat:
         """Return the format of a candidate's prompt: its own layout over the config's."""
@@ -114,7 +132,7 @@ class ModelEvaluator:
             )
         example = self.examples[demo.row]
         if demo.shown == GOLD:
-            return example.input, example.target
+            return example.input, example.split_golds()[0].target
         reply = self.replies.get((demo.shown, "train", demo.row))
         if reply is None:
             raise RunError(

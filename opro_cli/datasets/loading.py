@@ -8,135 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
-from opro_cli.core.settings.schema import nearest
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
-from opro_cli.core.task.prompt import Field, Template, parse_template
-from opro_cli.datasets import read_rows
-from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, read_text
+from opro_cli.core.task.prompt import Template, parse_template
+from opro_cli.datasets.rows import Problems, RowReader, read_examples
+from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
-
-QUOTED = 10
-"""Problems quoted in full; the others are counted."""
-
-
-@dataclass(slots=True)
-class Problems:
-    """Rows that cannot be used: how many, and the first few reasons as finished lines."""
-
-    count: int = 0
-    quoted: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """Note why a row cannot be used."""
-        self.count += 1
-        if len(self.quoted) < QUOTED:
-            self.quoted.append(line)
-
-    def __str__(self) -> str:
-        more = self.count - len(self.quoted)
-        return "\n".join([*self.quoted, *([f"and {more} more"] if more > 0 else [])])
-
-
-@dataclass(frozen=True, slots=True)
-class RowReader:
-    """Reads the rows of a task as examples (`task.data` and the metric)."""
-
-    input: Template
-    target: Template
-    shape: RowShape
-    metric: Metric
-    named: bool = False
-    """Whether the gold answer of a class number is the class's name."""
-
-    def build_example(self, row: Row, source: str) -> Example:
-        """Build the example in a row; raises ValueError that names the field and its fault."""
-        fields = self.shape.reshape(row.fields)
-        text = _render(self.input, fields, "input")
-        raw = _render(self.target, _name_classes(fields) if self.named else fields, "target")
-        try:
-            target = self.metric.target(raw)
-        except ValueError as error:
-            raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
-        return Example(text, target, source)
-
-
-def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
-    return {k: v.name if isinstance(v, ClassNumber) else v for k, v in fields.items()}
-
-
-def _render(template: Template, fields: Mapping[str, object], setting: str) -> str:
-    """Fill a template; raises ValueError rather than return an empty text."""
-    text = template.render(lambda name: read_text(fields, name, join_lists=setting == "input"))
-    if not text.strip():
-        raise ValueError(f"{_label(template, setting)}: expected some text, found none")
-    return text
-
-
-def _label(template: Template, setting: str) -> str:
-    """Return the field when the template is a single one, else the setting."""
-    only = template.parts[0] if len(template.parts) == 1 else None
-    return f"field {only.name}" if isinstance(only, Field) else f"task.data.{setting}"
-
-
-def read_examples(file: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
-    """Read the usable rows of one source, called `label`; the others are noted in `problems`.
-
-    Raises:
-        DataError: The source cannot be read, is empty, or no row has a field of the config.
-    """
-    examples: list[Example] = []
-    missing: Counter[str] = Counter()
-    fields: tuple[str, ...] = ()
-    empty = True
-    for row in read_rows(file, reader.shape.columns):
-        empty = False
-        source = f"{label}:{row.number}"
-        if isinstance(row, BadRow):
-            problems.add(f"{source}: {row.reason}")
-            continue
-        fields = fields or tuple(row.fields)
-        try:
-            examples.append(reader.build_example(row, source))
-        except MissingFieldError as error:
-            missing[error.name] += 1
-            problems.add(f"{source}: field {error.name}: {error}")
-        except ValueError as error:
-            problems.add(f"{source}: {error}")
-    if empty:
-        raise DataError(f"{file}: expected rows, found none", "name a file that has some")
-    if not examples and missing:
-        raise _build_field_error(missing.most_common(1)[0][0], label, fields, reader)
-    return examples
-
-
-def _build_field_error(
-    name: str, label: str, available: tuple[str, ...], reader: RowReader
-) -> DataError:
-    """Explain a field that every row lacks: the config is wrong, not the rows."""
-    # Field names are data and go to the terminal: only what prints, the rest escaped.
-    shown = [field if field.isprintable() else repr(field) for field in available]
-    listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
-    guess = nearest(name, shown)
-    hint = (
-        f'did you mean "{guess}"?'
-        if guess
-        else "name one of these, or a template such as {question}"
-    )
-    if name in reader.input.fields:
-        setting = "input"
-    elif name in reader.target.fields:
-        setting = "target"
-    else:
-        setting = "rows"
-        hint = "for rows of your own set task.data.rows to plain, and input and target"
-    return DataError(
-        f"task.data.{setting}: {label} has no field {name}; it has {listing or 'none'}", hint
-    )
 
 
 def normalize_question(text: str) -> str:
@@ -155,16 +35,20 @@ def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Exampl
         copies.setdefault(normalize_question(example.input), []).append(example)
     usable = []
     for same in copies.values():
-        if all(example.target == same[0].target for example in same):
+        if all(_is_same_gold(example, same[0]) for example in same):
             usable.append(same[0])
             continue
         for example in same:
-            other = next(copy for copy in same if copy.target != example.target)
+            other = next(copy for copy in same if not _is_same_gold(copy, example))
             problems.add(
                 f"{example.source}: the question has another target in {other.source}, "
                 f"{example.target!r} here and {other.target!r} there"
             )
     return usable
+
+
+def _is_same_gold(one: Example, other: Example) -> bool:
+    return (one.target, one.golds) == (other.target, other.golds)
 
 
 def drop_leaks(
@@ -221,7 +105,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     # Who maps the numbers to names of their own means the numbers.
     mapped = any(raw != label for raw, label in task.labels or ())
     named = task.answer in LABELLED and not mapped
-    reader = _build_reader(data, metric, named=named)
+    reader = _build_reader(data, metric, named=named, any_gold=task.golds == "any")
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -258,7 +142,8 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:
     """Return how often each gold answer occurs, the commonest first, equals by name."""
-    counts = Counter(example.target for rows in sources.values() for example in rows)
+    examples = (example for rows in sources.values() for example in rows)
+    counts = Counter(one.target for example in examples for one in example.split_golds())
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -286,14 +171,15 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
     return names if len({*names.values()}) == len(names) else dict(sources)
 
 
-def _build_reader(data: DataSettings, metric: Metric, *, named: bool) -> RowReader:
+def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: bool) -> RowReader:
     templates: dict[str, Template] = {}
     for name, setting in (("input", data.input), ("target", data.target)):
         try:
             templates[name] = parse_template(setting)
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
-    return RowReader(**templates, shape=ROW_SHAPES[data.rows], metric=metric, named=named)
+    shape = ROW_SHAPES[data.rows]
+    return RowReader(**templates, shape=shape, metric=metric, named=named, any_gold=any_gold)
 
 
 def _refuse_problems(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,48 +12,65 @@ from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
 from opro_cli.core.text import UNSENDABLE
+from opro_cli.datasets.formats import WrittenNumber
+from opro_cli.datasets.paths import (
+    MissingFieldError,
+    describe_turns,
+    get_field,
+    is_turn,
+    list_names,
+    read_turn,
+    suggest_turns,
+)
 
-
-class MissingFieldError(ValueError):
-    """A row has no such field."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("expected a value, found no such field")
-        self.name = name
-
-
-def get_field(row: Mapping[str, object], name: str) -> object:
-    """Return the value of a field; where no field is called "a.b", that of "b" inside "a".
-
-    Elements of a list count from 0 ("choices.0"). Raises MissingFieldError.
-    """
-    if name in row:
-        return row[name]
-    value: object = row
-    for part in name.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            raise MissingFieldError(name)
-    return value
+__all__ = [
+    "ROW_SHAPES",
+    "MissingFieldError",
+    "RowShape",
+    "encode_value",
+    "format_value",
+    "get_field",
+    "read_text",
+]
 
 
 def format_value(value: object, *, join_lists: bool) -> str:
     """Write a value as text: strings and numbers as they are, true and false in lower case.
 
-    A list of one is its element; with `join_lists` a longer list is one line each. Raises
-    ValueError for any other value.
+    A list of one is its element; with `join_lists` a longer list is one line each. A chat turn is
+    its content, and content in blocks the texts of its blocks, one line each. Raises ValueError
+    for any other value.
     """
+    if is_turn(value):
+        value = read_turn(value)  # type: ignore[arg-type]
     if isinstance(value, list):
+        if value and all(map(_is_block, value)):
+            return "\n".join(_format_scalar(block["text"]) for block in value)
         if len(value) == 1:
-            return _format_scalar(value[0])
+            only = value[0]
+            return format_value(only, join_lists=False) if is_turn(only) else _format_scalar(only)
+        if any(map(is_turn, value)):
+            raise ValueError(f"expected one turn, found {describe_turns(value)}")
         if value and join_lists:
             return "\n".join(_format_scalar(item) for item in value)
         kind = f"a list of {len(value)}" if value else "an empty list"
         raise ValueError(f"expected one value, found {kind}")
     return _format_scalar(value)
+
+
+def _is_block(value: object) -> bool:
+    """Return whether a value is a block of text of a chat turn's content.
+
+    Raises:
+        ValueError: It is a block of something else, such as an image.
+    """
+    if not isinstance(value, dict) or not ({"type", "text"} & value.keys()):
+        return False
+    if isinstance(value.get("text"), str) and value.get("type", "text") == "text":
+        return True
+    if "role" in value or "text" in value:
+        return False
+    raise ValueError(f"expected text, found a block of type {show(value['type'])}")
 
 
 def _format_scalar(value: object) -> str:
@@ -72,18 +90,48 @@ def _format_scalar(value: object) -> str:
         return value.isoformat()
     if value is None:
         raise ValueError("expected a value, found null")
-    kinds: dict[type, str] = {dict: "an object", list: "a list in a list"}
-    kind = kinds.get(type(value), type(value).__name__)
+    kind = "a list in a list" if isinstance(value, list) else type(value).__name__
+    if isinstance(value, Mapping):
+        kind = f"an object with {list_names(value)}"
     raise ValueError(f"expected text or a number, found {kind}")
 
 
+def encode_value(value: object) -> str:
+    """Write any value as JSON, keys in their order and numbers as the source has them.
+
+    Raises:
+        ValueError: A part of it cannot be a text.
+    """
+    if isinstance(value, Mapping):
+        pairs = (
+            f"{json.dumps(str(k), ensure_ascii=False)}: {encode_value(value[k])}" for k in value
+        )
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(encode_value, value))}]"
+    missing = isinstance(value, float | decimal.Decimal) and not math.isfinite(value)
+    if value is None or missing:
+        return "null"
+    text = _format_scalar(value)
+    if isinstance(value, WrittenNumber | bool | int | float | decimal.Decimal):
+        return text
+    return json.dumps(text, ensure_ascii=False)
+
+
 def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
-    """Return a field as text, see `format_value`; raises ValueError that names the field."""
-    value = get_field(row, name)
+    """Return the value at a path as text, see `format_value`; raises ValueError that names it."""
+    try:
+        value = get_field(row, name)
+    except MissingFieldError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"field {name}: {error}") from None
     try:
         return format_value(value, join_lists=join_lists)
     except ValueError as error:
-        raise ValueError(f"field {name}: {error}") from None
+        several = isinstance(value, list) and len(value) > 1 and any(map(is_turn, value))
+        remedy = f"; {suggest_turns(value, name)}" if several else ""  # type: ignore[arg-type]
+        raise ValueError(f"field {name}: {error}{remedy}") from None
 
 
 Fields = Mapping[str, object]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.errors import RunError
-from opro_cli.reading.answer_text import is_same_text, require_text
+from opro_cli.reading.answer_text import collapse_spaces, is_same_text, require_text
 from opro_cli.reading.final_answer import find_final_answer
 from opro_cli.reading.reply_text import take_tail
+from opro_cli.reading.structure import find_structures
 
 
 class RegexMetric:
@@ -53,8 +54,11 @@ LONGEST_READ, LONGEST_SHOWN = 20_000, 1_000
 class FunctionMetric:
     """Score by `function(reply, target, question)`: 0.0 to 1.0, or None for unreadable.
 
-    The answer of a grade, the final answer of the reply, is for display only.
+    Gold answers that are objects or lists are JSON texts. The answer of a grade, the final answer
+    of the reply, is for display only.
     """
+
+    structures = frozenset({"object", "list"})
 
     def __init__(self, function: ScoreFunction, redact: Callable[[str], str] = str) -> None:
         """Create the metric; `redact` removes keys from errors and results in messages."""
@@ -87,8 +91,20 @@ class FunctionMetric:
                 f"metric function {self._name} returned {self._show(repr(score))} on "
                 f"{example.source}; expected a score from 0 to 1, True, False or None"
             )
-        return Grade(find_final_answer(reply).text, float(score))
+        return Grade(_summarize(reply), float(score))
 
     def _show(self, text: str) -> str:
         """Return redacted text for a message; searched further than shown, so no key is cut."""
         return self._redact(text[:LONGEST_READ])[:LONGEST_SHOWN]
+
+
+def _summarize(reply: str) -> str:
+    """Return the final answer of a reply for display: its last JSON object or list, if it has any.
+
+    The last line of such a reply is a bracket.
+    """
+    final = find_final_answer(reply).text
+    if any(map(str.isalnum, final)):
+        return final
+    structures = find_structures(reply)
+    return (structures[-1].text if structures else collapse_spaces(reply))[:LONGEST_SHOWN] or final

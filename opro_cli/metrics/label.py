@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.text import find_last_object
@@ -68,6 +69,7 @@ class LabelSetMetric:
     labels: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     score: str = "exact"
+    structures: ClassVar = frozenset({"list"})
 
     def target(self, raw: str) -> str:
         """Return the labels of a gold answer, sorted, "billing, login".

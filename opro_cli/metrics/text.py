@@ -14,11 +14,11 @@ from opro_cli.reading.answer_text import (
     is_same_text,
     is_same_word_list,
     join_leading_list,
+    lists_some,
     normalize_text,
     require_text,
 )
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
-from opro_cli.reading.numerals import is_same_number, read_sole_numeral
 from opro_cli.reading.prose import (
     drop_half_word,
     drop_unfinished,
@@ -43,6 +43,13 @@ from opro_cli.reading.stated_text import (
     restates_question,
     shorten,
 )
+from opro_cli.reading.structure import (
+    Structure,
+    compare_values,
+    is_same_value,
+    parse_structure,
+    read_structure,
+)
 
 SHORT_ANSWER = 4
 """Words of a reply that was cut, or of its first sentence, that may be an answer unchanged."""
@@ -54,13 +61,20 @@ class ExactMetric:
     The final answer is the line after the last marker, or its first sentence; without a marker
     see `stated_text.read_concluding_text`. Articles, quotes, markdown and one stop around it are
     dropped, unless the target is punctuation only. Separators between several words, and spaces
-    between brackets, are ignored. A reply without an answer is unreadable.
+    between brackets, are ignored. A target that is a JSON object or list is right as a value, too.
+    A reply without an answer is unreadable.
     """
 
     target = staticmethod(require_text)
+    structures = frozenset({"object"})
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same text, 0.0 for another one."""
+        if (wanted := parse_structure(example.target)) is not None:
+            found = read_structure(select_parts(reply)[0].text, wanted)
+            same = found is not None and compare_values(wanted.value, found.value).share == 1.0
+            if found is not None and (same or isinstance(wanted.value, dict)):
+                return Grade(example.target if same else found.text, float(same))
         brackets = normalize_brackets(example.target)
         for part in select_parts(reply, example.input, prompt, cut=cut):
             text = part.text
@@ -72,9 +86,12 @@ class ExactMetric:
             else:
                 read = _read_cut if part.cut else _read_answer
                 answer = read(text, example) or ""
-                right = _is_same(answer, example.target)
+                right = _is_same(answer, example.target) or (
+                    bool(example.golds) and lists_some(answer, example.golds)
+                )
             if answer:
-                return Grade(collapse_spaces(example.target) if right else answer, float(right))
+                same = right and not example.golds
+                return Grade(collapse_spaces(example.target if same else answer), float(right))
         return UNREADABLE
 
 
@@ -212,29 +229,48 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 
 
 class JsonFieldMetric:
-    """The value at a dotted path in the last JSON object of the reply.
+    """The value at a dotted path in the last JSON object of the reply, or all of it.
 
     The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
     words, strings as by `exact`. Where no object can be parsed, or none has the key there, the
     key's only complete value in the reply counts, so that a trailing comma, an object that was
-    cut behind the value, or a wrapper around it loses nothing. A missing key, null, a list, or an
-    object of several values is unreadable.
+    cut behind the value, or a wrapper around it loses nothing. A missing key, null, and a list or
+    an object of several values where the target is none, are unreadable.
+
+    A target that is itself an object or a list is compared field by field, see
+    `structure.compare_values`; without a path every target is one.
     """
 
-    target = staticmethod(require_text)
+    structures = frozenset({"object", "list"})
 
     def __init__(self, path: str) -> None:
-        """Raise ValueError unless `path` is keys and list indexes: "answer", "result.items.0"."""
-        if not path:
-            raise ValueError("expected a path, as in json:answer or json:result.0.value")
-        self._steps = path.split(".")
+        """Raise ValueError unless `path` is "", or keys and list indexes: "result.items.0"."""
+        self._steps = path.split(".") if path else []
         if "" in self._steps:
             raise ValueError(f"path {path!r} has an empty key")
 
+    def target(self, raw: str) -> str:
+        """Return a gold value; an object or a list as it is written.
+
+        Raises:
+            ValueError: It is empty, or neither an object nor a list where there is no path.
+        """
+        if parse_structure(raw) is not None:
+            return raw.strip()
+        if not self._steps:
+            raise ValueError(
+                f"expected a JSON object or list, found {raw.strip()[:80]!r}; "
+                "json:KEY compares the value of one key"
+            )
+        return require_text(raw)
+
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Return 1.0 for the same value, 0.0 for another one."""
+        """Return 1.0 for the same value, 0.0 for another one, the share of right fields between."""
+        wanted = parse_structure(example.target)
+        if wanted is not None:
+            return self._grade_structure(reply, wanted)
         value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
-        if value is None:
+        if value is None and self._steps:
             value = _find_loose_value(reply, self._steps[-1], example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
@@ -242,7 +278,20 @@ class JsonFieldMetric:
             answer = str(value).strip()
         else:
             return UNREADABLE
-        return Grade(answer, float(_is_same_value(answer, example.target)))
+        return Grade(answer, float(is_same_value(answer, example.target)))
+
+    def _grade_structure(self, reply: str, wanted: Structure) -> Grade:
+        text = select_parts(reply)[0].text
+        if not self._steps:
+            found = read_structure(text, wanted)
+            if found is None:
+                return UNREADABLE
+            return Grade(found.text, compare_values(wanted.value, found.value).share)
+        value = _find_value(find_last_object(text), self._steps)
+        if value is None:
+            return UNREADABLE
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return Grade(shown or "(empty)", compare_values(wanted.value, value).share)
 
 
 def find_last_object(reply: str) -> dict[str, Any] | None:
@@ -301,10 +350,3 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
         if whole or (each["bare"] and drop_half_word(text, question) == text):
             found.setdefault(normalize_text(value), value)
     return found.popitem()[1] if len(found) == 1 else None
-
-
-def _is_same_value(answer: str, target: str) -> bool:
-    if is_same_text(answer, target):
-        return True
-    wanted, given = read_sole_numeral(target), read_sole_numeral(answer)
-    return wanted is not None and given is not None and is_same_number(given, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
@@ -118,6 +118,22 @@ def is_same_word_list(answer: str, target: str) -> bool:
     wanted = normalize_text(target).split()
     given = WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
+
+
+_BETWEEN_ITEMS = re.compile(
+    r"\s*[,;\n]\s*(?:(?:and|or)\s)?|\s+(?:and|&|\+|or|aka)\s+", re.IGNORECASE
+)
+
+
+def split_items(answer: str) -> list[str]:
+    """Return the items of an answer on one line: "Ana, Ben and Cem"."""
+    return [part for part in _BETWEEN_ITEMS.split(answer) if part.strip()]
+
+
+def lists_some(answer: str, targets: Sequence[str]) -> bool:
+    """Return whether `answer` is a list of several items, each of them one of `targets`."""
+    items = split_items(answer)
+    return len(items) > 1 and all(any(is_same_text(i, t) for t in targets) for i in items)
 
 
 def join_last_list(lines: list[str]) -> str | None:

@@ -138,6 +138,9 @@ def is_choice(answer: str) -> bool:
     return bool(_CHOICE.search(answer))
 
 
+_COUNTED = re.compile(r"(\d[\d.,]{0,20})[ -]([^\W\d_]{2,30})[.!]?")
+
+
 def iterate_readings(line: str, question: str) -> Iterator[str]:
     """Yield possible forms of the one answer in `line`, the line itself first."""
     yield line
@@ -168,6 +171,8 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
         return
     if added := _find_added_words(sentence, question):
         yield added
+    if number := _find_counted(sentence, question):
+        yield number
     copulas = list(_COPULA.finditer(sentence))
     for copula in (copulas[0], copulas[-1]) if copulas else ():
         complement = _EXPLAINED.split(sentence[copula.end() :])[0].strip()
@@ -176,6 +181,14 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     set_off = _SET_OFF.findall(sentence)
     if len(set_off) == 1:
         yield "".join(set_off[0])
+
+
+def _find_counted(sentence: str, question: str) -> str | None:
+    """Return the number in "44 yards" where the question names the unit."""
+    counted = _COUNTED.fullmatch(sentence.strip())
+    if counted is None or normalize_text(counted[2]) not in WORD.findall(normalize_text(question)):
+        return None
+    return counted[1]
 
 
 def _find_added_words(sentence: str, question: str) -> str | None:

@@ -168,7 +168,10 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
             row = json.loads(line)
             split = examples[row["split"]]
             source_row = row.get("row", len(split))  # not in folders of format version 1
-            split.append(Example(row["input"], row["target"], row["source"], int(source_row)))
+            golds = tuple(map(str, row.get("golds", ())))
+            split.append(
+                Example(row["input"], row["target"], row["source"], int(source_row), golds)
+            )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
     return examples

@@ -28,7 +28,6 @@ KNOWN = "number, math, choice, boolean, label, labels, exact, contains, regex, j
             "regex:a(b",
             "regex: broken pattern 'a(b': missing ), unterminated subpattern at position 1",
         ),
-        ("json", "json: expected a path, as in json:answer or json:result.0.value"),
         ("json:a..b", "json: path 'a..b' has an empty key"),
         (
             "python:mod:fn",

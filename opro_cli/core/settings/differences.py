@@ -61,6 +61,8 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         plain["task"]["labels"] = None if pairs is None else dict(pairs)
     else:  # the record is as before there were any
         del plain["task"]["labels"], plain["task"]["label_score"]
+    if settings.task.golds is None:  # likewise
+        del plain["task"]["golds"]
     return {"name": plain.pop("name"), **plain}
 
 

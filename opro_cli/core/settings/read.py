@@ -9,6 +9,7 @@ from typing import Any
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
+    ALL_OF,
     EMBEDDED,
     PAPER_ANSWERS,
     UNUSED,
@@ -306,6 +307,9 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"found {show(optimizer.temperature_end)} with temperature_schedule "
             f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
         )
+    if task.golds == "all" and (task.answer not in ALL_OF or task.scoring != "default"):
+        message = f"all is for {' and '.join(ALL_OF)}, not for answer {show(task.answer)}"
+        yield Problem(("task", "golds"), message)
     if task.scoring != "default" and task.answer not in PAPER_ANSWERS:
         yield Problem(
             ("task", "scoring"),

@@ -33,6 +33,7 @@ from opro_cli.core.settings.schema import (
 from opro_cli.core.task.example import Position
 
 __all__ = [
+    "ALL_OF",
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
@@ -56,6 +57,9 @@ PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 LABELLED = ("label", "labels")
 """The kinds of answers from a closed set that the data has, or `task.labels`."""
+
+ALL_OF = ("exact", "contains")
+"""The kinds of answers that may be asked for all of several, as `task.golds: all` does."""
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
@@ -197,6 +201,13 @@ class TaskSettings:
         "exact",
         doc="How several labels (answer: labels) are compared: as sets, or by the harmonic mean of "
         "precision and recall.",
+    )
+    golds: str | None = key(
+        optional(choice("any", "all")),
+        None,
+        doc="What a list as gold answer means: any of its answers is right, or (for exact and "
+        "contains) all of them are asked for. null: any; for json and python:, the list itself; "
+        "for labels, all.",
     )
     evaluator: str = key(
         text(),
