@@ -37,9 +37,10 @@ class Layout:
 
 
 def expect(name: str, rows: Sequence[Row], **expected: Any) -> Layout:
-    """Return a layout; sets may be given as one text of words."""
+    """Return a layout; sets may be given as a text of words."""
     sets = ("input", "target", "answer", "options", "extra")
     given: dict[str, Any] = {
-        k: frozenset(v.split()) if k in sets else v for k, v in expected.items()
+        k: frozenset(v.split()) if k in sets and isinstance(v, str) else v
+        for k, v in expected.items()
     }
     return Layout(name, rows, **given)
