@@ -12,7 +12,9 @@ from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, Ta
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Template, parse_template
-from opro_cli.datasets.rows import Problems, RowReader, read_examples
+from opro_cli.datasets.faults import Problems
+from opro_cli.datasets.options import OptionRule
+from opro_cli.datasets.rows import RowReader, find_option_rule, read_examples
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
@@ -106,6 +108,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     mapped = any(raw != label for raw, label in task.labels or ())
     named = task.answer in LABELLED and not mapped
     reader = _build_reader(data, metric, named=named, any_gold=task.golds == "any")
+    reader = _settle_options(task, files, reader)
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -133,7 +136,12 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     counts = {split: len(chosen) for split, chosen in examples.items()}
     return LoadedData(
         examples=examples,
-        notes=(division.note, *_build_notes(problems, repeats), *describe_doubts(counts)),
+        notes=(
+            division.note,
+            *_build_notes(problems, repeats),
+            *(reader.options.describe() if reader.options else ()),
+            *describe_doubts(counts),
+        ),
         left_out=problems.count + sum(repeats.values()),
         fingerprint=fingerprint_examples(examples),
         golds=count_golds(sources),
@@ -178,8 +186,20 @@ def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: 
             templates[name] = parse_template(setting)
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
-    shape = ROW_SHAPES[data.rows]
-    return RowReader(**templates, shape=shape, metric=metric, named=named, any_gold=any_gold)
+    return RowReader(
+        templates["input"], templates["target"], ROW_SHAPES[data.rows], metric, named, any_gold
+    )
+
+
+def _settle_options(task: TaskSettings, files: Mapping[Split, str], reader: RowReader) -> RowReader:
+    """Return a reader that knows how rows give their options, where answers are one of them."""
+    data, rule = task.data, None
+    if data.options is not None:
+        paths = (data.options,) if isinstance(data.options, str) else data.options
+        rule = OptionRule(paths, seed=data.split.seed)
+    elif task.answer != "choice" or data.rows != "plain":
+        return reader
+    return replace(reader, options=find_option_rule(files.values(), reader, rule, data.index_from))
 
 
 def _refuse_problems(
@@ -190,9 +210,11 @@ def _refuse_problems(
 ) -> None:
     """Raise DataError for bad rows where the config wants none, and for a source without rows."""
     if problems.count and data.on_bad_row == "error":
+        hint = "mend them, or leave them out with task.data.on_bad_row: skip"
+        if "found no element" in str(problems):
+            hint = f"task.data.options letters a list of any length; else {hint}"
         raise DataError(
-            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}",
-            "mend them, or leave them out with task.data.on_bad_row: skip",
+            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}", hint
         )
     for split, examples in sources.items():
         if not examples:

@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from string import ascii_uppercase
 
-from opro_cli.core.settings.schema import nearest
+from opro_cli.core.settings.schema import show
 from opro_cli.core.task.example import Example, show_golds
 from opro_cli.core.task.prompt import Field, Template
 from opro_cli.datasets import read_rows
-from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.paths import show_plain
-from opro_cli.datasets.shapes import (
-    MissingFieldError,
-    RowShape,
-    encode_value,
-    format_value,
-    get_field,
-    read_text,
+from opro_cli.datasets.faults import (
+    Problems,
+    RowFaults,
+    Setting,
+    SourceFaults,
+    build_common_error,
 )
+from opro_cli.datasets.formats import BadRow, ClassNumber, Row
+from opro_cli.datasets.options import (
+    OptionRule,
+    Options,
+    find_listed_options,
+    judge_rows,
+    letter_options,
+    read_options,
+)
+from opro_cli.datasets.paths import get_field
+from opro_cli.datasets.shapes import RowShape
+from opro_cli.datasets.values import encode_value, format_value, read_text
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
-
-QUOTED = 10
-"""Problems quoted in full; the others are counted."""
-
-Setting = Literal["input", "target", "rows"]
-"""The key below `task.data` that is at fault."""
-
-
-@dataclass(slots=True)
-class Problems:
-    """Rows that cannot be used: how many, and the first few reasons as finished lines."""
-
-    count: int = 0
-    quoted: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """Note why a row cannot be used."""
-        self.count += 1
-        if len(self.quoted) < QUOTED:
-            self.quoted.append(line)
-
-    def __str__(self) -> str:
-        more = self.count - len(self.quoted)
-        return "\n".join([*self.quoted, *([f"and {more} more"] if more > 0 else [])])
-
-
-class RowFaults(ValueError):
-    """What is wrong with one row, by the setting that asked for it."""
-
-    def __init__(self, faults: Mapping[Setting, ValueError]) -> None:
-        super().__init__("; ".join(map(_describe_fault, faults.values())))
-        self.faults = faults
-
-
-def _describe_fault(error: ValueError) -> str:
-    return f"field {error.name}: {error}" if isinstance(error, MissingFieldError) else str(error)
+from opro_cli.reading.options import find_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +41,7 @@ class RowReader:
     Attributes:
         named: The gold answer of a class number is the class's name.
         any_gold: A list has several right answers, though the metric could compare it as a whole.
+        options: How rows give their options, which become lettered lines; None for no options.
     """
 
     input: Template
@@ -76,6 +50,7 @@ class RowReader:
     metric: Metric
     named: bool = False
     any_gold: bool = False
+    options: OptionRule | None = None
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row.
@@ -89,12 +64,18 @@ class RowReader:
             fields = self.shape.reshape(row.fields)
         except ValueError as error:
             raise RowFaults({"rows": error}) from None
+        listed = None
         try:
-            text = _render(self.input, fields)
+            if self.options is not None:
+                listed = _ListedOptions.read(self.input, fields, self.options)
+            text = _render(self.input, fields, listed)
         except ValueError as error:
             faults["input"] = error
         try:
-            golds = self._read_golds(_name_classes(fields) if self.named else fields)
+            if self.options is None:
+                golds = self._read_golds(_name_classes(fields) if self.named else fields)
+            elif listed is not None:
+                golds = self._read_letters(fields, listed)
         except ValueError as error:
             faults["target"] = error
         if faults:
@@ -119,6 +100,20 @@ class RowReader:
         if _is_structure(value, kinds):
             return (self._read_gold(encode_value(value)),)
         return (self._read_gold(read_text(fields, name)),)
+
+    def _read_letters(
+        self, fields: Mapping[str, object], listed: _ListedOptions
+    ) -> tuple[str, ...]:
+        """Return the letters of the right options."""
+        letters = []
+        for raw in read_raw_golds(self.target, fields, listed.options):
+            index = listed.rule.find_right(raw, listed.options)
+            if index is None:
+                where, count = _label(self.target, "target"), len(listed.options.texts)
+                known = ", ".join(listed.options.labels or ascii_uppercase[:count])
+                raise ValueError(f"{where}: expected one of the options {known}; found {show(raw)}")
+            letters.append(self.metric.target(f"({ascii_uppercase[listed.order.index(index)]})"))
+        return tuple(dict.fromkeys(letters))
 
     def _read_part(self, fields: Mapping[str, object], name: str) -> str:
         """Return a field of a template of several."""
@@ -169,9 +164,116 @@ def _name_class(value: object) -> object:
     return value.name if isinstance(value, ClassNumber) else value
 
 
-def _render(template: Template, fields: Mapping[str, object]) -> str:
-    """Return the question; raises ValueError rather than return an empty text."""
-    text = template.render(lambda name: read_text(fields, name, join_lists=True))
+@dataclass(frozen=True, slots=True)
+class _ListedOptions:
+    """The options of one row, and the order in which they are shown."""
+
+    rule: OptionRule
+    options: Options
+    order: list[int]
+
+    @classmethod
+    def read(
+        cls, template: Template, fields: Mapping[str, object], rule: OptionRule
+    ) -> _ListedOptions:
+        """Read them; their order depends on the row alone, not on where it stands."""
+        options = read_options(fields, rule.paths)
+        names = [name for name in template.fields if name not in rule.paths]
+        question = "\n".join(read_text(fields, name, join_lists=True) for name in names)
+        return cls(rule, options, rule.order(options, question))
+
+    @property
+    def lines(self) -> str:
+        """The options with their letters, one a line."""
+        return letter_options(self.options, self.order)
+
+
+def read_raw_golds(
+    template: Template, fields: Mapping[str, object], options: Options
+) -> tuple[str, ...]:
+    """Return what a row has for its right options, each once; labels where they are marked.
+
+    Raises:
+        ValueError: It has nothing.
+    """
+    name = _get_only_field(template)
+    value = None if name is None else get_field(fields, name)
+    if options.flags and isinstance(value, list | Mapping):
+        return (options.texts[options.flags.index(True)],)
+    if isinstance(value, list) and value:
+        values = [read_text({str(name): each}, str(name)).strip() for each in value]
+        return tuple(dict.fromkeys(values))
+    text = template.render(lambda each: read_text(fields, each)).strip()
+    if not text:
+        raise ValueError(f"{_label(template, 'target')}: expected some text, found none")
+    return (text,)
+
+
+def find_option_rule(
+    files: Iterable[str], reader: RowReader, rule: OptionRule | None, index_from: int | None
+) -> OptionRule | None:
+    """Return how the rows of all sources give their options, as all rows together tell.
+
+    Args:
+        files: The sources.
+        reader: Of their rows.
+        rule: With the fields of the options; None to look for a list in the template of the
+            question.
+        index_from: What positions are counted from, where the config says so.
+
+    Returns:
+        None where there are no options to be lettered.
+
+    Raises:
+        DataError: A source cannot be read, or nothing tells what positions are counted from.
+    """
+    seen: list[tuple[str, Options]] = []
+    paths = rule.paths if rule is not None else ()
+    for file in files:
+        for row in read_rows(file, reader.shape.columns):
+            if isinstance(row, BadRow):
+                continue
+            if not paths:
+                found = find_listed_options(row.fields, reader.input.fields)
+                if found is None or _has_options(reader.input, row.fields):
+                    return None
+                paths = (found,)
+            try:
+                fields = reader.shape.reshape(row.fields)
+                options = read_options(fields, paths)
+                seen += [(raw, options) for raw in read_raw_golds(reader.target, fields, options)]
+            except ValueError:
+                continue  # told when the rows are read
+    if not paths:
+        return None
+    reading, first = judge_rows(seen, paths, index_from)
+    listed = len(paths) > 1 and _get_only_field(reader.target) == paths[0]
+    return OptionRule(paths, reading, shuffled=first or listed, seed=rule.seed if rule else 0)
+
+
+def _has_options(template: Template, fields: Mapping[str, object]) -> bool:
+    """Return whether a question has lettered options as it stands."""
+    try:
+        return bool(find_options(_render(template, fields, None)))
+    except ValueError:
+        return False
+
+
+def _render(template: Template, fields: Mapping[str, object], listed: _ListedOptions | None) -> str:
+    """Return the question; raises ValueError rather than return an empty text.
+
+    Options stand where the template has their field, or else behind it.
+    """
+    hole = listed.rule.paths[0] if listed is not None and len(listed.rule.paths) == 1 else None
+
+    def read(name: str) -> str:
+        if listed is not None and name == hole:
+            return listed.lines
+        return read_text(fields, name, join_lists=True)
+
+    text = template.render(read)
+    if listed is not None and hole not in template.fields:
+        text = f"{text.rstrip()}\n{listed.lines}"
     try:
         _refuse_blank(text)
     except ValueError as error:
@@ -196,35 +298,6 @@ def _label(template: Template, setting: str) -> str:
     return f"task.data.{setting}" if name is None else f"field {name}"
 
 
-@dataclass(slots=True)
-class _Faults:
-    """What is wrong with the rows of one source, by setting, to see what is wrong with all."""
-
-    rows: int = 0
-    missing: dict[Setting, Counter[str]] = field(default_factory=dict)
-    said: dict[Setting, Counter[str]] = field(default_factory=dict)
-    details: dict[str, str] = field(default_factory=dict)
-
-    def add(self, found: RowFaults) -> None:
-        """Count the faults of one row."""
-        for setting, error in found.faults.items():
-            if isinstance(error, MissingFieldError):
-                self.missing.setdefault(setting, Counter())[error.name] += 1
-                self.details.setdefault(error.name, error.detail)
-            self.said.setdefault(setting, Counter())[_describe_fault(error)] += 1
-
-    def find_common(self) -> dict[Setting, str]:
-        """Return the settings at fault in every row: with the missing field, or the fault."""
-        common: dict[Setting, str] = {}
-        for setting, said in self.said.items():
-            missing = self.missing.get(setting, Counter())
-            if missing.total() == self.rows:
-                common[setting] = missing.most_common(1)[0][0]
-            elif self.rows > 1 and said.most_common(1)[0][1] == self.rows:
-                common[setting] = said.most_common(1)[0][0]
-        return common
-
-
 def read_examples(file: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
     """Read the usable rows of one source, called `label`; the others are noted in `problems`.
 
@@ -232,7 +305,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
         DataError: The source cannot be read, is empty, or no row has a field of the config.
     """
     examples: list[Example] = []
-    faults = _Faults()
+    faults = SourceFaults()
     fields: tuple[str, ...] = ()
     empty = True
     for row in read_rows(file, reader.shape.columns):
@@ -251,45 +324,5 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     if empty:
         raise DataError(f"{file}: expected rows, found none", "name a file that has some")
     if not examples and (common := faults.find_common()):
-        raise _build_common_error(common, faults, label, fields)
+        raise build_common_error(common, faults, label, fields)
     return examples
-
-
-def _build_common_error(
-    common: Mapping[Setting, str], faults: _Faults, label: str, available: tuple[str, ...]
-) -> DataError:
-    """Explain what every row lacks: the config is wrong, not the rows. Each setting has a line."""
-    # Field names are data and go to the terminal: only what prints, the rest escaped.
-    shown = [show_plain(name) for name in available]
-    listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
-    said: dict[Setting, tuple[str, str]] = {}
-    for setting, what in common.items():
-        if what not in faults.missing.get(setting, ()):
-            hint = _find_remedy(what)
-            said[setting] = (f"no row of {label} can be used: {what}", hint)
-        elif detail := faults.details[what]:
-            said[setting] = (f"{label} has no {what}: {detail}", "name what the rows have")
-        else:
-            guess = nearest(what, shown)
-            hint = f'did you mean "{guess}"?' if guess else ""
-            if not guess and setting == "rows":
-                hint = "for rows of your own set task.data.rows to plain, and input and target"
-            found = f"{label} has no field {what}; it has {listing or 'none'}"
-            said[setting] = (found, hint or "name one of these, or a template such as {question}")
-    if len(said) == 1:
-        ((setting, (sentence, remedy)),) = said.items()
-        return DataError(f"task.data.{setting}: {sentence}", remedy, keys=(f"task.data.{setting}",))
-    lines = [
-        f"task.data.{setting}: {sentence} ({hint})" for setting, (sentence, hint) in said.items()
-    ]
-    return DataError("\n".join(lines), keys=tuple(f"task.data.{setting}" for setting in said))
-
-
-def _find_remedy(fault: str) -> str:
-    """Return what to do about a fault of all rows."""
-    if "found an object" in fault:
-        return (
-            "name one of its fields, as in target: answer.name; task.answer: json compares whole "
-            "objects, and python: is given them as JSON"
-        )
-    return "check input, target and rows under task.data, and task.answer"

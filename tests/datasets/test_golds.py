@@ -15,7 +15,7 @@ from opro_cli.core.settings.settings import TaskSettings
 from opro_cli.core.task.example import Example, fingerprint_examples, show_golds
 from opro_cli.datasets.formats import parse_json
 from opro_cli.datasets.loading import load_examples
-from opro_cli.datasets.shapes import encode_value
+from opro_cli.datasets.values import encode_value
 from opro_cli.errors import DataError
 from opro_cli.metrics import FunctionMetric, create_metric
 from opro_cli.ports import Metric

@@ -34,6 +34,10 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
+_NEWER_DATA = ("options", "index_from", "encoding")
+"""Keys of `task.data` that a record is without where they are not given, as older ones are."""
+
+
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
     """Return settings as plain data that `read_settings` reads back to equal settings."""
     plain: dict[str, Any] = dataclasses.asdict(settings)
@@ -63,6 +67,12 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         del plain["task"]["labels"], plain["task"]["label_score"]
     if settings.task.golds is None:  # likewise
         del plain["task"]["golds"]
+    if settings.task.problem is None:
+        data = plain["task"]["data"]
+        for name in [name for name in _NEWER_DATA if data[name] is None]:
+            del data[name]
+        if isinstance(data.get("options"), tuple):
+            data["options"] = list(data["options"])
     return {"name": plain.pop("name"), **plain}
 
 

@@ -307,6 +307,12 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"found {show(optimizer.temperature_end)} with temperature_schedule "
             f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
         )
+    if task.data.options is not None and task.answer.partition(":")[0] not in ("choice", "python"):
+        message = f"are for answer choice, not for {show(task.answer)}"
+        yield Problem(("task", "data", "options"), message)
+    if task.data.index_from not in (None, 0, 1):
+        message = f"expected 0 or 1, found {show(task.data.index_from)}"
+        yield Problem(("task", "data", "index_from"), message)
     if task.golds == "all" and (task.answer not in ALL_OF or task.scoring != "default"):
         message = f"all is for {' and '.join(ALL_OF)}, not for answer {show(task.answer)}"
         yield Problem(("task", "golds"), message)

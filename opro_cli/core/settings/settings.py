@@ -138,6 +138,24 @@ class DataSettings:
         doc="The public dataset whose row layout is read, where field names are not enough; "
         "presets set it.",
     )
+    options: str | tuple[str, ...] | None = key(
+        optional(readers.fields),
+        None,
+        doc="For answer: choice, the field with the options of a row, or a list of such fields. "
+        "They are lettered behind the question, or in place of the field in input. A field may "
+        "hold a list, objects with text and label, or an object of both.",
+    )
+    index_from: int | None = key(
+        optional(whole(0)),
+        None,
+        doc="What the position of the right option is counted from, 0 or 1, where target is one "
+        "and the rows do not tell.",
+    )
+    encoding: str | None = key(
+        optional(readers.encoding),
+        None,
+        doc="The encoding of text files, such as cp1252, latin-1 or utf-16. null: UTF-8.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

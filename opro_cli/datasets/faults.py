@@ -1,0 +1,118 @@
+"""What to say of rows that cannot be used, and of what is wrong with all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from opro_cli.core.settings.schema import nearest
+from opro_cli.datasets.paths import MissingFieldError, show_plain
+from opro_cli.errors import DataError
+
+QUOTED = 10
+"""Problems quoted in full; the others are counted."""
+
+Setting = Literal["input", "target", "rows"]
+"""The key below `task.data` that is at fault."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """Rows that cannot be used: how many, and the first few reasons as finished lines."""
+
+    count: int = 0
+    quoted: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Note why a row cannot be used."""
+        self.count += 1
+        if len(self.quoted) < QUOTED:
+            self.quoted.append(line)
+
+    def __str__(self) -> str:
+        more = self.count - len(self.quoted)
+        return "\n".join([*self.quoted, *([f"and {more} more"] if more > 0 else [])])
+
+
+class RowFaults(ValueError):
+    """What is wrong with one row, by the setting that asked for it."""
+
+    def __init__(self, faults: Mapping[Setting, ValueError]) -> None:
+        super().__init__("; ".join(map(describe_fault, faults.values())))
+        self.faults = faults
+
+
+def describe_fault(error: ValueError) -> str:
+    """Return a fault with the field that is missing, if it is one."""
+    return f"field {error.name}: {error}" if isinstance(error, MissingFieldError) else str(error)
+
+
+@dataclass(slots=True)
+class SourceFaults:
+    """What is wrong with the rows of one source, by setting, to see what is wrong with all."""
+
+    rows: int = 0
+    missing: dict[Setting, Counter[str]] = field(default_factory=dict)
+    said: dict[Setting, Counter[str]] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+
+    def add(self, found: RowFaults) -> None:
+        """Count the faults of one row."""
+        for setting, error in found.faults.items():
+            if isinstance(error, MissingFieldError):
+                self.missing.setdefault(setting, Counter())[error.name] += 1
+                self.details.setdefault(error.name, error.detail)
+            self.said.setdefault(setting, Counter())[describe_fault(error)] += 1
+
+    def find_common(self) -> dict[Setting, str]:
+        """Return the settings at fault in every row: with the missing field, or the fault."""
+        common: dict[Setting, str] = {}
+        for setting, said in self.said.items():
+            missing = self.missing.get(setting, Counter())
+            if missing.total() == self.rows:
+                common[setting] = missing.most_common(1)[0][0]
+            elif self.rows > 1 and said.most_common(1)[0][1] == self.rows:
+                common[setting] = said.most_common(1)[0][0]
+        return common
+
+
+def build_common_error(
+    common: Mapping[Setting, str], faults: SourceFaults, label: str, available: tuple[str, ...]
+) -> DataError:
+    """Explain what every row lacks: the config is wrong, not the rows. Each setting has a line."""
+    # Field names are data and go to the terminal: only what prints, the rest escaped.
+    shown = [show_plain(name) for name in available]
+    listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
+    said: dict[Setting, tuple[str, str]] = {}
+    for setting, what in common.items():
+        if what not in faults.missing.get(setting, ()):
+            hint = _find_remedy(what)
+            said[setting] = (f"no row of {label} can be used: {what}", hint)
+        elif detail := faults.details[what]:
+            said[setting] = (f"{label} has no {what}: {detail}", "name what the rows have")
+        else:
+            guess = nearest(what, shown)
+            hint = f'did you mean "{guess}"?' if guess else ""
+            if not guess and setting == "rows":
+                hint = "for rows of your own set task.data.rows to plain, and input and target"
+            found = f"{label} has no field {what}; it has {listing or 'none'}"
+            said[setting] = (found, hint or "name one of these, or a template such as {question}")
+    if len(said) == 1:
+        ((setting, (sentence, remedy)),) = said.items()
+        return DataError(f"task.data.{setting}: {sentence}", remedy, keys=(f"task.data.{setting}",))
+    lines = [
+        f"task.data.{setting}: {sentence} ({hint})" for setting, (sentence, hint) in said.items()
+    ]
+    return DataError("\n".join(lines), keys=tuple(f"task.data.{setting}" for setting in said))
+
+
+def _find_remedy(fault: str) -> str:
+    """Return what to do about a fault of all rows."""
+    if "found an object" in fault:
+        return (
+            "name one of its fields, as in target: answer.name; task.answer: json compares whole "
+            "objects, and python: is given them as JSON"
+        )
+    return "check input, target and rows under task.data, and task.answer"
