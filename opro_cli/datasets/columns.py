@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from opro_cli.datasets.paths import get_field, is_turn
 
@@ -177,5 +178,5 @@ def _is_counter(column: Column) -> bool:
     if len(texts) < 3 or not all(text.isdecimal() and len(text) < 15 for text in texts):
         return False
     numbers = [int(text) for text in texts]
-    steps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
+    steps = {after - before for before, after in pairwise(numbers)}
     return len(steps) == 1 and steps.pop() > 0

@@ -5,7 +5,6 @@ Names and values both speak; what neither says is not guessed. Nothing in the ro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,31 +16,23 @@ from opro_cli.datasets.columns import (
     is_chat,
     is_closed,
     is_list,
-    is_structure,
     is_text,
     list_columns,
 )
+from opro_cli.datasets.guess_kinds import guess_kind
 from opro_cli.datasets.guess_options import OptionColumns, find_options
-from opro_cli.metrics.math import MathMetric
-from opro_cli.metrics.number import NumberMetric
-from opro_cli.metrics.options import ChoiceMetric
-from opro_cli.reading.options import find_options as find_lettered_lines
-from opro_cli.reading.truth_words import FAMILIES, read_gold_truth
+from opro_cli.datasets.values import read_text
 
 MOST_ROWS = 500
 """Rows that are looked at."""
-ENOUGH = 0.9
-"""Share of the rows whose gold answers must suit a kind of answer."""
-OPEN = "open"
-"""The kind of free text, which no kind of answer grades."""
 
 _TARGET_NAMES = {
     100: "answerkey correct gold truth target label labels expected",
-    90: """answer answers category class sentiment final output response completion summary highlights
-        reference emotion intent team topic decision verdict toxic duplicate score rating fields
+    90: """answer answers category class sentiment final output response completion summary
+        highlights reference emotion intent team topic decision verdict toxic duplicate score rating fields
         entities slots antwort kategorie abteilung klasse stimmung ergebnis lösung réponse
-        catégorie étiquette respuesta categoría etiqueta risposta resposta ответ категория ner tags
-        department""",
+        catégorie étiquette respuesta categoría etiqueta risposta resposta ответ
+        категория ner tags department""",
     80: "solution result sql chosen",
     40: "type genre status language level difficulty priority stars grade",
 }
@@ -52,8 +43,8 @@ _INPUT_WORDS = """question query input prompt instruction text sentence premise 
     passage document article problem body title subject story goal review comment message content
     tweet headline description abstract statement claim ticket utterance tokens stem ctx dialogue
     email post request source startphrase frage anfrage nachricht betreff titel beschreibung satz
-    aufgabe eingabe vraag pregunta texto mensaje entrada testo domanda pergunta вопрос текст 问题
-    題目 文本 質問 contexts paragraph facts background transcript"""
+    aufgabe eingabe vraag pregunta texto mensaje entrada testo domanda pergunta вопрос
+    текст 问题 題目 文本 質問 contexts paragraph facts background transcript"""
 _INPUT_NAMES = frozenset(_INPUT_WORDS.split())
 _ASKING = frozenset({"question", "query", "frage", "stem", "problem", "instruction", "request"})
 _ASIDE_WORDS = """id idx index uuid guid url uri link date time timestamp created updated email phone
@@ -93,7 +84,7 @@ class Guess:
     Attributes:
         inputs: Paths that the question needs, in the order to show them.
         target: The path of the gold answer.
-        answer: The kind of answer, as `task.answer` names it, or OPEN.
+        answer: The kind of answer, as `task.answer` names it, or `guess_kinds.OPEN`.
         options: The columns of the options of a choice.
         labels: The closed set in the data, the commonest first.
         why: The reason of each of these, by "input", "target", "answer", "options".
@@ -144,7 +135,7 @@ def guess_task(rows: Sequence[Fields], *, inputs: Sequence[str] = (), target: st
         options = None
     chosen, why = _choose_inputs(columns, noise, gold, options, inputs)
     asked = [each for each in columns if each.path in chosen]
-    kind = _guess_kind(gold, options, asked)
+    kind = guess_kind(gold, options, asked)
     used = {*chosen, gold.path, *(options.paths if options else ())}
     tops = {path.split(".")[0] for path in used}
     left = {
@@ -172,7 +163,7 @@ def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
     rows = [{chat.path: value} for value in chat.values]
     gold = Column(path, tuple(_read_turn(row, path) for row in rows))
     question = Column(asked[0], tuple(_read_turn(row, asked[0]) for row in rows))
-    kind = _guess_kind(gold, None, [question])
+    kind = guess_kind(gold, None, [question])
     why = {
         "input": f"the last turn of {user or 'the user'} in {chat.path}",
         "target": f"the last turn of {said or 'the assistant'} in {chat.path}",
@@ -182,8 +173,6 @@ def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
 
 
 def _read_turn(row: Fields, path: str) -> object:
-    from opro_cli.datasets.shapes import read_text
-
     try:
         return read_text(row, path)
     except ValueError:
@@ -252,7 +241,7 @@ def _score_target(column: Column, columns: Sequence[Column], noise: Mapping[str,
 
 
 def _rate_name(column: Column) -> int:
-    """Return how surely the words of a name are those of a gold answer; the last word counts most."""
+    """Return how surely a name is that of a gold answer; its last word counts most."""
     last = column.words[-1:]
     sizes = [
         size - 5 * (word not in last)
@@ -337,111 +326,3 @@ def _drop_contained(columns: Sequence[Column]) -> list[Column]:
 def _is_contained(column: Column, other: Column) -> bool:
     pairs = zip(column.values, other.values, strict=True)
     return all(str(one or "") in str(another or "") for one, another in pairs)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    name: str
-    why: str
-    labels: tuple[str, ...] = ()
-
-
-def _guess_kind(gold: Column, options: OptionColumns | None, asked: Sequence[Column]) -> _Kind:
-    """Return the kind of answer that suits the gold answers."""
-    count = len(gold.present)
-    if options:
-        return _Kind("choice", "the rows have options")
-    if is_list(gold) and not _is_json_text(gold):
-        return _guess_list_kind(gold)
-    if is_structure(gold):
-        return _Kind("json", "the gold answers are objects or lists, compared field by field")
-    texts = gold.texts
-    if _suits(texts, _read_lettered) and _has_lettered_options(asked):
-        return _Kind("choice", "the question lists its options by letter")
-    truths = {read_gold_truth(text) for text in texts}
-    bits = set(texts) <= {"0", "1", "0.0", "1.0"}
-    named = set(gold.words) & {"is", "has", "toxic", "duplicate", "correct"}
-    if any(truths <= set(family) for family in FAMILIES) and (not bits or named):
-        return _Kind("boolean", f"the gold answers are {_list(_count(texts))}")
-    labels = _count(texts)
-    numeric = _suits(texts, NumberMetric().target)
-    whole = all(re.fullmatch(r"-?\d+", text) for text in texts)
-    classes = set(gold.words) & {"label", "class", "category", "type", "emotion", "sentiment"}
-    if is_closed(gold) and (not numeric or bits or (whole and classes)):
-        why = f"{len(labels)} distinct values in {count} rows"
-        return _Kind("label", why, tuple(labels))
-    if numeric:
-        return _Kind("number", "each gold answer is one number")
-    if _looks_mathematical(texts) and _suits(texts, MathMetric().target):
-        return _Kind("math", "the gold answers are formulas")
-    short = sum(len(text.split()) <= 6 and len(text) <= 60 for text in texts)
-    if short >= ENOUGH * len(texts):
-        return _Kind("exact", "the gold answers are short texts, most of them different")
-    mean = round(gold.mean_length)
-    return _Kind(OPEN, f"the gold answers are free text, {mean} characters on average")
-
-
-def _is_json_text(gold: Column) -> bool:
-    return all(isinstance(value, str) for value in gold.present)
-
-
-def _guess_list_kind(gold: Column) -> _Kind:
-    """Return the kind for lists: several labels, several right answers, or a list as it is."""
-    items = [str(item) for value in gold.present for item in value]  # type: ignore[attr-defined]
-    labels = _count(items)
-    repeated = len(items) >= 2 * len(labels) and len(labels) <= 50
-    if set(gold.words) & {"tags", "tokens"}:
-        return _Kind("json", "each gold answer is a list in an order")
-    labelled = set(gold.words) & {"label", "labels", "category", "categories", "emotions", "topics"}
-    if repeated and labelled:
-        return _Kind("labels", f"lists of {len(labels)} distinct values", tuple(labels))
-    if all(len(item) <= 120 for item in items) and not all(map(_is_number, items)):
-        return _Kind("exact", "each gold answer is a list of answers, of which any is right")
-    return _Kind("json", "the gold answers are lists, compared member by member")
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"-?\d+(?:\.\d+)?", text))
-
-
-def _count(texts: Sequence[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for text in texts:
-        counts[text] = counts.get(text, 0) + 1
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-def _list(labels: Mapping[str, int]) -> str:
-    return " and ".join(repr(label) for label in list(labels)[:4])
-
-
-def _suits(texts: Sequence[str], read: object) -> bool:
-    """Return whether nearly all texts are gold answers that `read` takes."""
-    taken = 0
-    for text in texts:
-        try:
-            read(text)  # type: ignore[operator]
-            taken += 1
-        except ValueError:
-            continue
-    return taken >= ENOUGH * len(texts) > 0
-
-
-def _read_lettered(text: str) -> str:
-    if not re.fullmatch(r"\([A-Z]\)", ChoiceMetric().target(text)):
-        raise ValueError("no letter")
-    return text
-
-
-def _has_lettered_options(asked: Sequence[Column]) -> bool:
-    texts = [text for each in asked for text in each.texts]
-    return sum(bool(find_lettered_lines(text)) for text in texts) >= ENOUGH * len(texts) > 0
-
-
-_FORMULA = re.compile(
-    r"\\(?:frac|sqrt|pi|text|boxed|begin|left|cup|infty)|\^|[\[(][^\])]*,[^\])]*[\])]"
-)
-
-
-def _looks_mathematical(texts: Sequence[str]) -> bool:
-    return sum(bool(_FORMULA.search(text)) for text in texts) * 4 >= len(texts) > 0

@@ -5,24 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 
-from opro_cli.datasets.columns import Column, is_list
+from opro_cli.datasets.columns import Column, Fields, is_list
+from opro_cli.datasets.options import READINGS, Options, read_options
 
-_LISTS = frozenset(
-    """options option choices choice endings ending candidates alternatives optionen antworten
-    answers possibilities""".split()  # noqa: SIM905
-)
+_LIST_NAMES = """options option choices choice endings ending candidates alternatives
+    optionen antworten answers possibilities"""
+_LISTS = frozenset(_LIST_NAMES.split())
 _NUMBERED = re.compile(r"(?P<stem>.*?[^\W\d]|)[_ ]?(?P<mark>\d|[a-zA-Z])", re.DOTALL)
-_STEMS = frozenset(
-    """option opt op choice sol solution answer ending distractor candidate alternative ans
-    response antwort möglichkeit""".split()  # noqa: SIM905
-)
-_KEYS = frozenset(
-    """answer answerkey label correct target gold key index solution lösung antwort richtig""".split()  # noqa: SIM905
-)
-MOST = 26
-"""Options of a question: one for each letter."""
+_STEM_NAMES = """option opt op choice sol solution answer ending distractor candidate alternative
+    ans response antwort möglichkeit"""
+_STEMS = frozenset(_STEM_NAMES.split())
+_KEY_NAMES = """answer answerkey label correct target gold key index solution lösung antwort
+    richtig cop"""
+_KEYS = frozenset(_KEY_NAMES.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,7 @@ class OptionColumns:
     Attributes:
         paths: One that holds a list, or one for each option.
         target: The path that says which option is right.
-        form: "letter", "index", "index from 1", "text", or "first" where the right one stands
-            among the paths first.
+        form: A name in `options.READINGS`, or "mark".
         why: The reason, for people.
     """
 
@@ -57,43 +52,24 @@ def _find_listed(column: Column, columns: Sequence[Column]) -> OptionColumns | N
     """Return options in a list of texts, {text, label} as lists, or a list of {text, label}."""
     if not set(column.words) & _LISTS:
         return None
-    lists = [texts for value in column.values if (texts := read_options(value)) is not None]
-    if not lists or len(lists) < len(column.values):
+    options = _read_all([{column.path: value} for value in column.values], (column.path,))
+    if options is None:
         return None
-    several = (
-        "from {} to {}".format(*sorted({min(map(len, lists)), max(map(len, lists))}))
-        if (len({*map(len, lists)}) > 1)
-        else str(len(lists[0]))
-    )
+    sizes = sorted({len(each.texts) for each in options})
+    several = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     for key in _list_keys(columns, {column.path}):
-        if form := _find_form(key, lists):
-            why = f"{column.path} has {several} options, and {key.path} is {_name(form)}"
+        if form := _find_form(key, options):
+            why = f"{column.path} has {several} options, and {key.path} the {form} of one"
             return OptionColumns((column.path,), key.path, form, why)
     return None
 
 
-def _name(form: str) -> str:
-    names = {"letter": "a letter of one", "text": "the text of one", "label": "the label of one"}
-    return names.get(form, f"the {form} of one")
-
-
-def read_options(value: object) -> list[str] | None:
-    """Return the texts of the options in one value, None where it holds none."""
-    if isinstance(value, Mapping):
-        if isinstance(value.get("text"), list) and isinstance(value.get("label"), list):
-            value = value["text"]
-        elif value and all(len(str(key)) == 1 and isinstance(v, str) for key, v in value.items()):
-            value = list(value.values())
-        else:
-            return None
-    if not isinstance(value, list) or not 2 <= len(value) <= MOST:
+def _read_all(rows: Sequence[Fields], paths: tuple[str, ...]) -> list[Options] | None:
+    """Return the options of all rows, None where a row has none."""
+    try:
+        return [read_options(row, paths) for row in rows]
+    except ValueError:
         return None
-    texts = [each.get("text") if isinstance(each, Mapping) else each for each in value]
-    return [str(text) for text in texts] if all(_is_scalar(text) for text in texts) else None
-
-
-def _is_scalar(value: object) -> bool:
-    return value is not None and not isinstance(value, list | Mapping)
 
 
 def _list_keys(columns: Sequence[Column], taken: set[str]) -> list[Column]:
@@ -112,30 +88,11 @@ def _is_key(column: Column) -> bool:
     return bool({*column.words, "".join(column.words)} & _KEYS)
 
 
-def _find_form(key: Column, lists: Sequence[Sequence[str]]) -> str | None:
+def _find_form(key: Column, options: Sequence[Options]) -> str | None:
     """Return how a column says which option is right, None where it does not."""
-    pairs = list(zip(key.texts, lists, strict=True))
-    marks = [text.strip().strip("().").upper() for text in key.texts]
-    sizes = [len(options) for options in lists]
-    if all(len(m) == 1 and m in ascii_uppercase[:n] for m, n in zip(marks, sizes, strict=True)):
-        return "letter"
-    if all(text in options for text, options in pairs):
-        return "text"
-    if all(mark.isdecimal() and len(mark) < 3 for mark in marks):
-        numbers = [int(mark) for mark in marks]
-        if all(n < size for n, size in zip(numbers, sizes, strict=True)):
-            return (
-                "index"
-                if 0 in numbers
-                else "index from 1"
-                if max(sizes) > 1
-                and all(n >= 1 for n in numbers)
-                and len(set(numbers)) == min(sizes) - 1
-                and min(sizes) <= 2
-                else "index"
-            )
-        if all(1 <= n <= size for n, size in zip(numbers, sizes, strict=True)):
-            return "index from 1"
+    for name, read in READINGS.items():
+        if all(read(text, each) is not None for text, each in zip(key.texts, options, strict=True)):
+            return name
     return None
 
 
@@ -149,7 +106,8 @@ def _find_marked(column: Column, by_path: Mapping[str, Column]) -> OptionColumns
         sizes = len(options), len(flags)  # type: ignore[arg-type]
         if sizes[0] != sizes[1] or [str(f) for f in flags].count("1") != 1:  # type: ignore[attr-defined]
             return None
-    return OptionColumns((column.path,), marks.path, "marks", f"{marks.path} marks the right one")
+    why = f"{marks.path} marks the right one"
+    return OptionColumns((parent or column.path,), marks.path, "mark", why)
 
 
 def _find_distractors(columns: Sequence[Column]) -> OptionColumns | None:
@@ -160,7 +118,7 @@ def _find_distractors(columns: Sequence[Column]) -> OptionColumns | None:
         return None
     paths = (right[0].path, *sorted(each.path for each in wrong))
     why = f"{right[0].path} is right, and {len(wrong)} columns hold wrong answers"
-    return OptionColumns(paths, right[0].path, "first", why)
+    return OptionColumns(paths, right[0].path, "text", why)
 
 
 def _find_numbered(columns: Sequence[Column]) -> OptionColumns | None:
@@ -174,9 +132,13 @@ def _find_numbered(columns: Sequence[Column]) -> OptionColumns | None:
         paths = tuple(each.path for each in group)
         if len(group) < 2 or any(len(each.texts) < len(each.values) for each in group):
             continue
-        lists = list(zip(*(each.texts for each in group), strict=True))
-        for key in _list_keys(columns, set(paths)):
-            if form := _find_form(key, lists):
-                why = f"{', '.join(paths)}, and {key.path} is {_name(form)}"
+        rows = [
+            dict(zip(paths, texts, strict=True))
+            for texts in zip(*(g.texts for g in group), strict=True)
+        ]
+        options = _read_all(rows, paths)
+        for key in _list_keys(columns, set(paths)) if options else ():
+            if form := _find_form(key, options or ()):
+                why = f"{', '.join(paths)} are options, and {key.path} has the {form} of one"
                 return OptionColumns(paths, key.path, form, why)
     return None

@@ -171,7 +171,7 @@ MORE = [
     ),
     expect(
         "Prompts and completions",
-        [{"prompt": f"Ticket {i}: {SENTENCES[i]}\n\n###\n\n", "completion": f" {('a', 'b')[i % 2]}case"}
+        [{"prompt": f"{SENTENCES[i]}\n\n###\n\n", "completion": (" good", " bad")[i % 2]}
          for i in range(12)],
         input="prompt", target="completion", answer="label",
     ),
