@@ -29,10 +29,10 @@ MOST_ROWS = 500
 _TARGET_NAMES = {
     100: "answerkey correct gold truth target label labels expected",
     90: """answer answers category class sentiment final output response completion summary
-        highlights reference emotion intent team topic decision verdict toxic duplicate score rating fields
-        entities slots antwort kategorie abteilung klasse stimmung ergebnis lösung réponse
-        catégorie étiquette respuesta categoría etiqueta risposta resposta ответ
-        категория ner tags department""",
+        highlights reference emotion intent team topic decision verdict toxic duplicate score
+        rating fields entities slots department antwort kategorie abteilung klasse stimmung
+        ergebnis lösung réponse catégorie étiquette respuesta categoría etiqueta risposta
+        resposta ответ категория ner tags""",
     80: "solution result sql chosen",
     40: "type genre status language level difficulty priority stars grade",
 }
@@ -42,14 +42,15 @@ _SURE = 90
 _INPUT_WORDS = """question query input prompt instruction text sentence premise hypothesis context
     passage document article problem body title subject story goal review comment message content
     tweet headline description abstract statement claim ticket utterance tokens stem ctx dialogue
-    email post request source startphrase frage anfrage nachricht betreff titel beschreibung satz
-    aufgabe eingabe vraag pregunta texto mensaje entrada testo domanda pergunta вопрос
-    текст 问题 題目 文本 質問 contexts paragraph facts background transcript"""
+    email post request source startphrase contexts paragraph facts background transcript
+    frage anfrage nachricht betreff titel beschreibung satz aufgabe eingabe vraag
+    pregunta texto mensaje entrada testo domanda pergunta вопрос текст
+    问题 題目 文本 質問"""
 _INPUT_NAMES = frozenset(_INPUT_WORDS.split())
 _ASKING = frozenset({"question", "query", "frage", "stem", "problem", "instruction", "request"})
-_ASIDE_WORDS = """id idx index uuid guid url uri link date time timestamp created updated email phone
-    name author user source src split lang locale file path level difficulty meta metadata subject
-    nummer subset type genre category status concept ind"""
+_ASIDE_WORDS = """id idx index uuid guid url uri link date time timestamp created updated email
+    phone name author user source src split lang locale file path level difficulty meta metadata
+    subject nummer subset type genre category status concept ind"""
 _ASIDE = frozenset(_ASIDE_WORDS.split())
 """Words of the names of columns that are about a row, unless they hold texts of their own."""
 _TELLING = frozenset({"rationale", "explanation", "cot", "reasoning", "equation", "hint", "reason"})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from opro_cli.datasets.guess import Guess
 
 Row = Mapping[str, Any]
 
@@ -44,3 +49,41 @@ def expect(name: str, rows: Sequence[Row], **expected: Any) -> Layout:
         for k, v in expected.items()
     }
     return Layout(name, rows, **given)
+
+
+def find_misses(layout: Layout, guess: Guess) -> list[str]:
+    """Return what of a guess is otherwise than a layout expects, a sentence each."""
+    inputs = {_cut(path) for path in guess.inputs}
+    options = set(guess.options.paths) if guess.options else set()
+    right = {
+        f"input {sorted(inputs)}": layout.input <= inputs <= layout.input | layout.extra,
+        f"target {guess.target}": _is_within(guess.target, layout.target),
+        f"answer {guess.answer}": guess.answer in layout.answer,
+        f"options {sorted(options)}": bool(options) == bool(layout.options)
+        and all(_is_within(path, layout.options) for path in options),
+    }
+    return [miss for miss, holds in right.items() if not holds]
+
+
+def _cut(path: str) -> str:
+    return path.partition("[")[0]
+
+
+def _is_within(path: str, allowed: frozenset[str]) -> bool:
+    return any(_cut(path) == each or path.startswith(f"{each}.") for each in allowed)
+
+
+def write_rows(layout: Layout, folder: Path) -> Path:
+    """Write the rows of a layout in its format."""
+    path = folder / layout.file
+    if path.suffix in (".csv", ".tsv"):
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            delimiter = "\t" if path.suffix == ".tsv" else layout.delimiter
+            writer = csv.DictWriter(stream, list(layout.rows[0]), delimiter=delimiter)
+            writer.writeheader()
+            writer.writerows(layout.rows)
+        return path
+    rows = [json.dumps(row, ensure_ascii=False) for row in layout.rows]
+    text = "\n".join(rows) if path.suffix == ".jsonl" else f"[{','.join(rows)}]"
+    path.write_text(f"{text}\n", encoding="utf-8")
+    return path
