@@ -28,12 +28,12 @@ MOST_ROWS = 500
 
 _TARGET_NAMES = {
     100: "answerkey correct gold truth target label labels expected",
-    90: """answer answers category class sentiment final output response completion summary
+    90: """answer answers class sentiment final output response completion summary
         highlights reference emotion intent team topic decision verdict toxic duplicate score
-        rating fields entities slots department antwort kategorie abteilung klasse stimmung
-        ergebnis lösung réponse catégorie étiquette respuesta categoría etiqueta risposta
-        resposta ответ категория ner tags""",
+        rating fields entities slots department antwort abteilung klasse stimmung ergebnis
+        lösung réponse étiquette respuesta etiqueta risposta resposta ответ ner tags""",
     80: "solution result sql chosen",
+    60: "category kategorie catégorie categoría categoria категория",
     40: "type genre status language level difficulty priority stars grade",
 }
 """Words of a name that make a column the gold answer, by how surely they do."""
@@ -53,8 +53,9 @@ _ASIDE_WORDS = """id idx index uuid guid url uri link date time timestamp create
     subject nummer subset type genre category status concept ind"""
 _ASIDE = frozenset(_ASIDE_WORDS.split())
 """Words of the names of columns that are about a row, unless they hold texts of their own."""
-_TELLING = frozenset({"rationale", "explanation", "cot", "reasoning", "equation", "hint", "reason"})
-"""Words of the names of columns that explain the gold answer: no part of the question."""
+_TELLING_WORDS = "rationale explanation cot reasoning equation hint reason parse tree"
+_TELLING = frozenset(_TELLING_WORDS.split())
+"""Words of the names of columns that explain the answer or repeat the text: never asked."""
 _ANSWERING = frozenset({"answer", "answers", "output", "response", "completion", "solution"})
 _NOT_GOLD = frozenset(
     {
@@ -250,8 +251,7 @@ def _rate_name(column: Column) -> int:
         for word in (*column.words, "".join(column.words))
         if word in names.split()
     ]
-    aside = column.words[:1] and column.words[0] == "category"
-    return max(sizes, default=0) - 20 * bool(aside and sizes)
+    return max(sizes, default=0)
 
 
 def _rate_program(column: Column, columns: Sequence[Column]) -> int:
