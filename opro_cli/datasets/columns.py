@@ -78,6 +78,12 @@ def _note_paths(fields: Fields, before: str, levels: int, paths: dict[str, None]
         paths.setdefault(path)
         if isinstance(value, Mapping) and levels and not is_turn(value):
             _note_paths(value, f"{path}.", levels - 1, paths)
+        elif isinstance(value, list) and value and all(map(_has_text, value)):
+            paths.setdefault(f"{path}.text")
+
+
+def _has_text(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("text"), str) and not is_turn(value)
 
 
 def _get(row: Fields, path: str) -> object:

@@ -16,6 +16,7 @@ from opro_cli.datasets.columns import (
     is_chat,
     is_closed,
     is_list,
+    is_scalar,
     is_text,
     list_columns,
 )
@@ -28,10 +29,11 @@ MOST_ROWS = 500
 
 _TARGET_NAMES = {
     100: "answerkey correct gold truth target label labels expected",
-    90: """answer answers class sentiment final output response completion summary
-        highlights reference emotion intent team topic decision verdict toxic duplicate score
-        rating fields entities slots department antwort abteilung klasse stimmung ergebnis
-        lösung réponse étiquette respuesta etiqueta risposta resposta ответ ner tags""",
+    90: """answer answers class sentiment final output response completion summary highlights
+        reference emotion intent team topic decision verdict toxic duplicate score rating fields
+        entities slots department amount total price betrag summe preis antwort abteilung klasse
+        stimmung ergebnis lösung réponse étiquette respuesta etiqueta risposta resposta ответ
+        ner tags""",
     80: "solution result sql chosen",
     60: "category kategorie catégorie categoría categoria категория",
     40: "type genre status language level difficulty priority stars grade",
@@ -71,7 +73,7 @@ _NOT_GOLD = frozenset(
         "meshes",
     }
 )
-_NESTED_GOLDS = {"aliases": 8, "spans": 8, "text": 8, "texts": 8, "value": 4}
+_NESTED_GOLDS = {"aliases": 12, "spans": 12, "text": 12, "texts": 12, "value": 8}
 """Fields of an object that is a gold answer, by how much it is the answer itself."""
 _LANGUAGES = frozenset(
     {"en", "de", "fr", "es", "it", "pt", "nl", "ru", "zh", "ja", "ko", "cs", "ro", "pl", "fi", "tr"}
@@ -158,20 +160,33 @@ def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
     roles = {str(turn.get(by)) for turn in turns}
     user = next((name for name in ("user", "human") if name in roles), "")
     said = next((name for name in ("assistant", "gpt", "model", "bot") if name in roles), "")
-    asked = inputs or ([f"{chat.path}[{by}={user}][-1]"] if user else [])
-    path = target or (f"{chat.path}[{by}={said}][-1]" if said else "")
-    if not asked or not path:
-        raise NoGuessError("target" if asked else "input", sorted(roles))
-    rows = [{chat.path: value} for value in chat.values]
-    gold = Column(path, tuple(_read_turn(row, path) for row in rows))
-    question = Column(asked[0], tuple(_read_turn(row, asked[0]) for row in rows))
+    if not (inputs or user) or not (target or said):
+        raise NoGuessError("target" if inputs or user else "input", sorted(roles))
+    place, which = -1, "last"
+    while True:
+        asked = tuple(inputs) or (f"{chat.path}[{by}={user}][{place}]",)
+        path = target or f"{chat.path}[{by}={said}][{place}]"
+        question, gold = (_read_column(chat, each) for each in (asked[0], path))
+        if place == 0 or not _contradicts(question, gold):
+            break
+        place, which = 0, "first"
     kind = guess_kind(gold, None, [question])
     why = {
-        "input": f"the last turn of {user or 'the user'} in {chat.path}",
-        "target": f"the last turn of {said or 'the assistant'} in {chat.path}",
+        "input": f"the {which} turn of {user or 'the user'} in {chat.path}",
+        "target": f"the {which} turn of {said or 'the assistant'} in {chat.path}",
         "answer": kind.why,
     }
-    return Guess(tuple(asked), path, kind.name, None, kind.labels, why)
+    return Guess(asked, path, kind.name, None, kind.labels, why)
+
+
+def _contradicts(question: Column, gold: Column) -> bool:
+    """Return whether one question has two gold answers: "And then?" ends many chats."""
+    pairs = set(zip(question.values, gold.values, strict=True))
+    return len(pairs) > len({asked for asked, _ in pairs})
+
+
+def _read_column(chat: Column, path: str) -> Column:
+    return Column(path, tuple(_read_turn({chat.path: value}, path) for value in chat.values))
 
 
 def _read_turn(row: Fields, path: str) -> object:
@@ -200,9 +215,20 @@ def _choose_target(
         # Of columns without a telling name the last one, else the first.
         if found > score or (found == score and 0 < score < _NAMED):
             best, score = column, found
+    best = best or _find_short(columns, noise)
     if best is None:
         raise NoGuessError("target", _list_tops(columns))
     return best
+
+
+def _find_short(columns: Sequence[Column], noise: Mapping[str, str]) -> Column | None:
+    """Return the short one of two columns of which the other is a text; None for other rows."""
+    plain = [each for each in columns if each.path not in noise and is_scalar(each)]
+    if len(plain) != 2:
+        return None
+    short, long = sorted(plain, key=lambda each: each.mean_length)
+    clear = short.mean_length <= 60 and 3 * short.mean_length <= long.mean_length
+    return short if clear and not set(short.words) & _INPUT_NAMES else None
 
 
 def _list_tops(columns: Sequence[Column]) -> list[str]:
@@ -292,6 +318,8 @@ def _choose_inputs(
         and not set(each.words) & (_TELLING | _ANSWERING)
         and not _is_aside(each)
     ]
+    if any(map(is_text, usable)):
+        usable = [each for each in usable if "tokens" not in each.words]
     named = [each for each in usable if set(each.words) & _INPUT_NAMES]
     chosen = _drop_contained(named or [each for each in usable if not is_closed(each)])
     if not chosen:

@@ -58,7 +58,9 @@ def _find_listed(column: Column, columns: Sequence[Column]) -> OptionColumns | N
     sizes = sorted({len(each.texts) for each in options})
     several = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
     for key in _list_keys(columns, {column.path}):
-        if form := _find_form(key, options):
+        form = _find_form(key, options)
+        # A text that is one of several "answers" may be anything: a title, a name.
+        if form and (_is_key(key) or form != "text"):
             why = f"{column.path} has {several} options, and {key.path} the {form} of one"
             return OptionColumns((column.path,), key.path, form, why)
     return None
@@ -126,11 +128,14 @@ def _find_numbered(columns: Sequence[Column]) -> OptionColumns | None:
     groups: dict[str, list[Column]] = {}
     for column in columns:
         found = _NUMBERED.fullmatch(column.path)
-        if found and (not found["stem"] or found["stem"].lower().strip("_ ") in _STEMS):
+        if found:
             groups.setdefault(found["stem"].lower().strip("_ "), []).append(column)
-    for group in groups.values():
+    for stem, group in groups.items():
         paths = tuple(each.path for each in group)
-        if len(group) < 2 or any(len(each.texts) < len(each.values) for each in group):
+        known = not stem or stem in _STEMS  # "sentence1" and "sentence2" are a pair
+        if len(group) < (2 if known else 3) or any(
+            len(each.texts) < len(each.values) for each in group
+        ):
             continue
         rows = [
             dict(zip(paths, texts, strict=True))
