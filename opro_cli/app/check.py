@@ -94,7 +94,7 @@ def check(config: Path, runs_dir: Path) -> Check:
         labels = [label for _, label in settings.task.labels or ()]
         search = settings.search
         prompts = (*search.initial_instructions, *(search.candidates or ()))
-        golds = describe_golds(data.golds, labels, prompts, asked)
+        golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
         facts["notes"] += golds.notes
         facts["gold_answers"] = golds.to_json()
     calls = facts["calls_expected"], facts["calls_at_most"]

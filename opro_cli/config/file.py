@@ -292,6 +292,10 @@ def read_candidates(path: Path) -> list[str]:
     return found
 
 
+_WORKBOOK = re.compile(r"(.+\.xls[xm])(#.*)", re.DOTALL | re.IGNORECASE)
+"""A workbook with the name of a sheet."""
+
+
 def make_paths_absolute(raw: Any, folder: Path) -> None:
     """Find the files of a config beside it, then in the current folder, and make them absolute.
 
@@ -317,7 +321,9 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         if not value.startswith(HUB):
-            data[split] = str(_locate(Path(value), folder))
+            workbook = _WORKBOOK.fullmatch(value)
+            file, sheet = workbook.groups() if workbook else (value, "")
+            data[split] = f"{_locate(Path(file), folder)}{sheet}"
 
 
 def locate_models(raw: Any, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -12,8 +12,9 @@ from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, Ta
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Template, parse_template
-from opro_cli.datasets.faults import Problems
+from opro_cli.datasets.faults import QUOTED, Problems
 from opro_cli.datasets.options import OptionRule
+from opro_cli.datasets.paths import show_plain
 from opro_cli.datasets.rows import RowReader, find_option_rule, read_examples
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
@@ -139,6 +140,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
         notes=(
             division.note,
             *_build_notes(problems, repeats),
+            *_describe_doubts(reader, task.answer),
             *(reader.options.describe() if reader.options else ()),
             *describe_doubts(counts),
         ),
@@ -187,7 +189,13 @@ def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: 
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
     return RowReader(
-        templates["input"], templates["target"], ROW_SHAPES[data.rows], metric, named, any_gold
+        templates["input"],
+        templates["target"],
+        ROW_SHAPES[data.rows],
+        metric,
+        named=named,
+        any_gold=any_gold,
+        encoding=data.encoding,
     )
 
 
@@ -235,6 +243,24 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _describe_doubts(reader: RowReader, answer: str) -> Iterator[str]:
+    """Yield sentences on rows that are not what they could be, though they can be used."""
+    if reader.classes:
+        names = ", ".join(show_plain(name) for name in [*reader.classes.values()][:8])
+        yield (
+            f"the gold answers are numbers of classes that have names ({names}), and {answer} "
+            "compares the numbers; task.answer: label compares the names"
+        )
+    if reader.doubts:
+        first = "; ".join(reader.doubts[:QUOTED])
+        more = f"; and {len(reader.doubts) - QUOTED} more" if len(reader.doubts) > QUOTED else ""
+        count = _count_rows(len(reader.doubts))
+        yield f"no reply can meet the gold answer of {count}: {first}{more}"
+    for name, rows in reader.blanks.items():
+        first = ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
+        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {first}"
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
@@ -28,7 +28,7 @@ from opro_cli.datasets.options import (
 )
 from opro_cli.datasets.paths import get_field
 from opro_cli.datasets.shapes import RowShape
-from opro_cli.datasets.values import encode_value, format_value, read_text
+from opro_cli.datasets.values import encode_value, format_value, is_blank, read_text
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
 from opro_cli.reading.options import find_options
@@ -41,6 +41,7 @@ class RowReader:
     Attributes:
         named: The gold answer of a class number is the class's name.
         any_gold: A list has several right answers, though the metric could compare it as a whole.
+        encoding: Of text files; None for UTF-8.
         options: How rows give their options, which become lettered lines; None for no options.
     """
 
@@ -50,7 +51,14 @@ class RowReader:
     metric: Metric
     named: bool = False
     any_gold: bool = False
+    encoding: str | None = None
     options: OptionRule | None = None
+    blanks: dict[str, list[str]] = field(default_factory=dict)
+    """By field of a template of several, the rows that have nothing there."""
+    classes: dict[str, str] = field(default_factory=dict)
+    """The names of classes whose numbers are the gold answers, by number."""
+    doubts: list[str] = field(default_factory=list)
+    """Gold answers that no reply could meet, each with its row."""
 
     def build_example(self, row: Row, source: str) -> Example:
         """Build the example in a row.
@@ -69,6 +77,8 @@ class RowReader:
             if self.options is not None:
                 listed = _ListedOptions.read(self.input, fields, self.options)
             text = _render(self.input, fields, listed)
+            for name in _find_blanks(self.input, fields):
+                self.blanks.setdefault(name, []).append(source)
         except ValueError as error:
             faults["input"] = error
         try:
@@ -80,9 +90,14 @@ class RowReader:
             faults["target"] = error
         if faults:
             raise RowFaults(faults)
-        if len(golds) == 1:
-            return Example(text, golds[0], source)
-        return Example(text, show_golds(golds), source, golds=golds)
+        example = Example(text, golds[0], source)
+        if len(golds) > 1:
+            example = Example(text, show_golds(golds), source, golds=golds)
+        find_doubt: Callable[[Example], str] | None = getattr(self.metric, "find_doubt", None)
+        reasons = [find_doubt(one) for one in example.split_golds()] if find_doubt else []
+        if reasons and all(reasons):
+            self.doubts.append(f"{source}: {reasons[0]}")
+        return example
 
     def _read_golds(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return each right answer as the metric compares it, at least one.
@@ -99,6 +114,8 @@ class RowReader:
             return self._read_any(value, kinds)
         if _is_structure(value, kinds):
             return (self._read_gold(encode_value(value)),)
+        if isinstance(value, ClassNumber):
+            self.classes[str(int(value))] = value.name
         return (self._read_gold(read_text(fields, name)),)
 
     def _read_letters(
@@ -119,6 +136,8 @@ class RowReader:
         """Return a field of a template of several."""
         kinds: frozenset[str] = getattr(self.metric, "structures", frozenset())
         value = get_field(fields, name)
+        if is_blank(value) and len(self.target.fields) > 1:
+            return ""
         return encode_value(value) if _is_structure(value, kinds) else read_text(fields, name)
 
     def _read_any(self, values: list[object], kinds: frozenset[str]) -> tuple[str, ...]:
@@ -179,7 +198,7 @@ class _ListedOptions:
         """Read them; their order depends on the row alone, not on where it stands."""
         options = read_options(fields, rule.paths)
         names = [name for name in template.fields if name not in rule.paths]
-        question = "\n".join(read_text(fields, name, join_lists=True) for name in names)
+        question = encode_value([get_field(fields, name) for name in names])
         return cls(rule, options, rule.order(options, question))
 
     @property
@@ -230,7 +249,7 @@ def find_option_rule(
     seen: list[tuple[str, Options]] = []
     paths = rule.paths if rule is not None else ()
     for file in files:
-        for row in read_rows(file, reader.shape.columns):
+        for row in read_rows(file, reader.shape.columns, reader.encoding):
             if isinstance(row, BadRow):
                 continue
             if not paths:
@@ -269,9 +288,13 @@ def _render(template: Template, fields: Mapping[str, object], listed: _ListedOpt
     def read(name: str) -> str:
         if listed is not None and name == hole:
             return listed.lines
+        if len(template.fields) > 1 and is_blank(get_field(fields, name)):
+            return ""
         return read_text(fields, name, join_lists=True)
 
     text = template.render(read)
+    if len(template.fields) > 1 and len(_find_blanks(template, fields)) == len(template.fields):
+        text = ""
     if listed is not None and hole not in template.fields:
         text = f"{text.rstrip()}\n{listed.lines}"
     try:
@@ -279,6 +302,12 @@ def _render(template: Template, fields: Mapping[str, object], listed: _ListedOpt
     except ValueError as error:
         raise ValueError(f"{_label(template, 'input')}: {error}") from None
     return text
+
+
+def _find_blanks(template: Template, fields: Mapping[str, object]) -> list[str]:
+    """Return the fields of a template of several that have nothing in a row."""
+    names = template.fields if len(template.fields) > 1 else ()
+    return [name for name in names if is_blank(get_field(fields, name))]
 
 
 def _refuse_blank(text: str) -> None:
@@ -308,7 +337,7 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     faults = SourceFaults()
     fields: tuple[str, ...] = ()
     empty = True
-    for row in read_rows(file, reader.shape.columns):
+    for row in read_rows(file, reader.shape.columns, reader.encoding):
         empty = False
         source = f"{label}:{row.number}"
         if isinstance(row, BadRow):

@@ -106,6 +106,12 @@ def encode_value(value: object) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+def is_blank(value: object) -> bool:
+    """Return whether a value is nothing: null, NaN, or a text without a character to see."""
+    missing = isinstance(value, float | decimal.Decimal) and math.isnan(value)
+    return value is None or missing or (isinstance(value, str) and not value.strip())
+
+
 def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
     """Return the value at a path as text, see `format_value`; raises ValueError that names it."""
     try:

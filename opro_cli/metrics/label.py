@@ -16,6 +16,7 @@ from opro_cli.reading.reply_text import select_parts
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
 _LIST = re.compile(r"\[[^\[\]]{0,2000}\]")
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 LONGEST_VALUE = 200
 """Characters of a JSON value that may be a label."""
 
@@ -120,6 +121,9 @@ def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
     text = require_text(raw)
     if text in names:
         return names[text]
+    whole = _WHOLE.fullmatch(text)
+    if whole and (whole[1] in names or not labels):  # of a column of floats
+        return names.get(whole[1], whole[1])
     found = next((label for label in labels if is_same_label(text, label)), None)
     if labels and found is None:
         known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")

@@ -65,6 +65,17 @@ class ChoiceMetric:
         letter = lettered[1] if lettered else read_lone_letter(text)
         return f"({letter.upper()})" if letter else text
 
+    def find_doubt(self, example: Example) -> str:
+        """Return why no reply could have the target's option; "" where one can.
+
+        It is then none of those that the question lists.
+        """
+        options = find_options(example.input)
+        if not options or _find_gold_letter(example.target, options) in options:
+            return ""
+        letters = sorted(options)
+        return f"{example.target!r} is none of the options ({letters[0]}) to ({letters[-1]})"
+
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's option, 0.0 for another one.
 

@@ -19,6 +19,8 @@ _WRAPPERS = (
 _STOPS = (".", "!", "。", "।")
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
+_WHOLE = re.compile(r"([+-]?\d{1,30})\.0+\.?")
+"""A whole number as tables of floats have it: 1.0 is the label 1."""
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
@@ -79,6 +81,8 @@ def find_occurrences(needle: str, text: str) -> Iterator[int]:
 def _build_keys(text: str, unwrap: bool) -> set[str]:
     key = normalize_text(text)
     keys = {key, key.removesuffix(".").rstrip()}
+    if whole := _WHOLE.fullmatch(_unwrap(key) if unwrap else key):
+        keys.add(whole[1])
     if unwrap:
         bare = _unwrap(key)
         if bare.endswith(_STOPS):  # one stop, inside or outside the wrapping
