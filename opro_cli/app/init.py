@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from opro_cli.metrics import FunctionMetric
 
 SHOWN = 3
 """Rows that are shown as the model will see them."""
+_OFFERED = re.compile(r"task\.data\.encoding: ([\w-]+)")
+"""What the error on a file that is not UTF-8 offers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,8 @@ def write_first_config(
         DataError: The rows cannot be read, or none can be used.
         UsageError: The rows do not say what to ask; or a file is there with other content.
     """
-    rows = _read_first_rows(data)
-    guess = _guess(rows, data, inputs, target)
+    rows, encoding = _read_in_any_encoding(data)
+    guess = replace(_guess(rows, data, inputs, target), encoding=encoding)
     metric = re.sub(r"\W", "_", path.stem) + "_metric"
     loaded = _load(guess, data, metric)
     own = None if prompt is None else _read_prompt(prompt)
@@ -142,9 +144,20 @@ def _read_prompt(prompt: Path) -> str:
         raise UsageError(f"{prompt}: cannot be read: {reason_of(error)}") from None
 
 
-def _read_first_rows(data: str) -> list[Mapping[str, object]]:
+def _read_in_any_encoding(data: str) -> tuple[list[Mapping[str, object]], str]:
+    """Return the first rows, and the encoding in which a file that is not UTF-8 can be read."""
+    try:
+        return _read_first_rows(data, None), ""
+    except DataError as error:
+        offered = _OFFERED.search(error.hint or "")
+        if offered is None:
+            raise
+        return _read_first_rows(data, offered[1]), offered[1]
+
+
+def _read_first_rows(data: str, encoding: str | None) -> list[Mapping[str, object]]:
     """Return the fields of the first rows that are objects; raises DataError for none."""
-    rows = islice(read_rows(data), MOST_ROWS)
+    rows = islice(read_rows(data, encoding=encoding), MOST_ROWS)
     fields = [row.fields for row in rows if not isinstance(row, BadRow)]
     if not fields:
         raise DataError(f"{data}: expected rows, found none", "name a file that has some")

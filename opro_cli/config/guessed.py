@@ -80,6 +80,8 @@ def render_answer(guess: Guess, metric: str) -> str:
 def render_data(guess: Guess, train: str) -> dict[str, object]:
     """Return `task.data` as plain data, but for the splits."""
     data: dict[str, object] = {"train": train, "input": render_input(guess), "target": guess.target}
+    if guess.encoding:
+        data["encoding"] = guess.encoding
     if guess.options:
         paths = guess.options.paths
         data["options"] = list(paths) if len(paths) > 1 else paths[0]
@@ -91,7 +93,12 @@ def render_data(guess: Guess, train: str) -> dict[str, object]:
 def render_config(guess: Guess, chosen: Chosen, schema: str) -> str:
     """Return a config as YAML with comments, each with the reason for what stands beside it."""
     data = render_data(guess, chosen.train)
-    why = {"train": "", "index_from": "what the positions are counted from", **guess.why}
+    why = {
+        "train": "",
+        "index_from": "what the positions are counted from",
+        "encoding": "the file is not UTF-8: look whether its letters are right",
+        **guess.why,
+    }
     lines = [
         f"# yaml-language-server: $schema={schema}",
         "# Written from the rows by `opro init --data`. Each comment is the reason for a choice:",

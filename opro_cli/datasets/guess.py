@@ -93,6 +93,7 @@ class Guess:
         labels: The closed set in the data, the commonest first.
         why: The reason of each of these, by "input", "target", "answer", "options".
         left_out: Other columns by the reason why they are not used.
+        encoding: Of a text file that is not UTF-8; else "".
     """
 
     inputs: tuple[str, ...]
@@ -102,6 +103,7 @@ class Guess:
     labels: tuple[str, ...] = ()
     why: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    encoding: str = ""
 
 
 class NoGuessError(ValueError):

@@ -216,7 +216,10 @@ _PARSE_BUDGET = 20 * OBJECT_LIMIT
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
-_LOOSE_VALUE = r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+_LOOSE_VALUE = (
+    r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|'(?P<single>(?:[^'\\\n]|\\.){1,500}+)'"""
+    r"""|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+)
 
 
 class _Numeral(str):
@@ -331,7 +334,9 @@ def _find_value(value: object, steps: list[str]) -> object:
 
 
 def _unwrap_value(value: object) -> object:
-    """Return the only value of `{"name": "Rome"}`, or the value as it is."""
+    """Return the only value of `{"name": "Rome"}` or `["Rome"]`, or the value as it is."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], bool | str):
+        return value[0]
     if isinstance(value, dict) and len(value) == 1:
         (only,) = value.values()
         return only if isinstance(only, bool | str) else value
@@ -344,8 +349,9 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     found: dict[str, str] = {}
     if "{" not in text:
         return None
-    for each in re.finditer(rf'"{re.escape(key)}"\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}', text):
-        value = each["text"] if each["text"] is not None else each["bare"]
+    named = rf"""(?P<mark>["']){re.escape(key)}(?P=mark)\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}"""
+    for each in re.finditer(named, text, re.IGNORECASE):
+        value = each["text"] or each["single"] or each["bare"]
         whole = each.end() < len(text)
         if whole or (each["bare"] and drop_half_word(text, question) == text):
             found.setdefault(normalize_text(value), value)

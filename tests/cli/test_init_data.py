@@ -180,3 +180,15 @@ def test_an_own_prompt_is_named_by_its_file(opro: Opro, folder: Path) -> None:
 def test_the_options_of_data_need_data(opro: Opro) -> None:
     said = opro("init", "mine.yaml", "--target", "team")
     assert (said.code, "belong to --data" in said.err) == (2, True)
+
+
+def test_a_file_that_is_not_utf_8_is_read_in_the_encoding_that_is_offered(
+    opro: Opro, folder: Path
+) -> None:
+    lines = [f"Ist {i} größer als fünf?;{('ja', 'nein')[i % 2]}" for i in range(12)]
+    (folder / "fragen.csv").write_bytes("\n".join(["Frage;Antwort", *lines]).encode("cp1252"))
+    said = opro("init", "mine.yaml", "--data", "fragen.csv")
+    assert said.code == 0, said.err
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert (task["data"]["encoding"], task["answer"]) == ("cp1252", "boolean")
+    assert "größer als fünf?" in said.out
