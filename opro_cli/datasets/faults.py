@@ -1,4 +1,4 @@
-"""What to say of rows that cannot be used, and of what is wrong with all of them."""
+"""Messages on rows that cannot be used, and on a fault that all rows share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Problems:
 
 
 class RowFaults(ValueError):
-    """What is wrong with one row, by the setting that asked for it."""
+    """The faults of one row, by the setting that asked for what is not there."""
 
     def __init__(self, faults: Mapping[Setting, ValueError]) -> None:
         super().__init__("; ".join(map(describe_fault, faults.values())))
@@ -51,11 +51,11 @@ def describe_fault(error: ValueError) -> str:
 
 @dataclass(slots=True)
 class SourceFaults:
-    """What is wrong with the rows of one source, by setting, to see what is wrong with all."""
+    """The faults of the rows of one source, by setting, to find one that all rows share."""
 
     rows: int = 0
     missing: dict[Setting, Counter[str]] = field(default_factory=dict)
-    said: dict[Setting, Counter[str]] = field(default_factory=dict)
+    reasons: dict[Setting, Counter[str]] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
 
     def add(self, found: RowFaults) -> None:
@@ -64,17 +64,17 @@ class SourceFaults:
             if isinstance(error, MissingFieldError):
                 self.missing.setdefault(setting, Counter())[error.name] += 1
                 self.details.setdefault(error.name, error.detail)
-            self.said.setdefault(setting, Counter())[describe_fault(error)] += 1
+            self.reasons.setdefault(setting, Counter())[describe_fault(error)] += 1
 
     def find_common(self) -> dict[Setting, str]:
         """Return the settings at fault in every row: with the missing field, or the fault."""
         common: dict[Setting, str] = {}
-        for setting, said in self.said.items():
+        for setting, reasons in self.reasons.items():
             missing = self.missing.get(setting, Counter())
             if missing.total() == self.rows:
                 common[setting] = missing.most_common(1)[0][0]
-            elif self.rows > 1 and said.most_common(1)[0][1] == self.rows:
-                common[setting] = said.most_common(1)[0][0]
+            elif self.rows > 1 and reasons.most_common(1)[0][1] == self.rows:
+                common[setting] = reasons.most_common(1)[0][0]
         return common
 
 
@@ -85,27 +85,31 @@ def build_common_error(
     # Field names are data and go to the terminal: only what prints, the rest escaped.
     shown = [show_plain(name) for name in available]
     listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
-    said: dict[Setting, tuple[str, str]] = {}
+    sentences: dict[Setting, tuple[str, str]] = {}
     for setting, what in common.items():
         if what not in faults.missing.get(setting, ()):
             hint = _find_remedy(what)
-            said[setting] = (f"no row of {label} can be used: {what}", hint)
+            sentences[setting] = (f"no row of {label} can be used: {what}", hint)
         elif detail := faults.details[what]:
-            said[setting] = (f"{label} has no {what}: {detail}", "name what the rows have")
+            sentences[setting] = (f"{label} has no {what}: {detail}", "name what the rows have")
         else:
             guess = nearest(what, shown)
             hint = f'did you mean "{guess}"?' if guess else ""
             if not guess and setting == "rows":
                 hint = "for rows of your own set task.data.rows to plain, and input and target"
             found = f"{label} has no field {what}; it has {listing or 'none'}"
-            said[setting] = (found, hint or "name one of these, or a template such as {question}")
-    if len(said) == 1:
-        ((setting, (sentence, remedy)),) = said.items()
+            sentences[setting] = (
+                found,
+                hint or "name one of these, or a template such as {question}",
+            )
+    if len(sentences) == 1:
+        ((setting, (sentence, remedy)),) = sentences.items()
         return DataError(f"task.data.{setting}: {sentence}", remedy, keys=(f"task.data.{setting}",))
     lines = [
-        f"task.data.{setting}: {sentence} ({hint})" for setting, (sentence, hint) in said.items()
+        f"task.data.{setting}: {sentence} ({hint})"
+        for setting, (sentence, hint) in sentences.items()
     ]
-    return DataError("\n".join(lines), keys=tuple(f"task.data.{setting}" for setting in said))
+    return DataError("\n".join(lines), keys=tuple(f"task.data.{setting}" for setting in sentences))
 
 
 def _find_remedy(fault: str) -> str:

@@ -261,12 +261,12 @@ def judge_rows(
                 keys=("task.data.target",),
             )
     rule = OptionRule(paths, reading)
-    places = [(rule.find_right(gold, options), len(options.texts)) for gold, options in rows]
-    known = [(place, count) for place, count in places if place is not None]
+    indices = [(rule.find_right(gold, options), len(options.texts)) for gold, options in rows]
+    known = [(index, count) for index, count in indices if index is not None]
     chance = 1.0
     for _, count in known[1:]:
         chance /= count
-    first = bool(known) and all(place == 0 for place, _ in known)
+    first = bool(known) and all(index == 0 for index, _ in known)
     return reading, first and chance <= _UNLIKELY
 
 

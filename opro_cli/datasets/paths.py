@@ -186,8 +186,9 @@ def suggest_turns(elements: Sequence[object], path: str) -> str:
     if path.endswith("]"):
         return _name_last(path)
     by = next((by for by in TURN_TEXTS for each in elements if _has(each, by)), "role")
-    asked, said = ("user", "assistant") if by == "role" else ("human", "gpt")
-    return f"{path}[{by}={asked}][-1] is the last question, {path}[{by}={said}][-1] the last answer"
+    question, answer = ("user", "assistant") if by == "role" else ("human", "gpt")
+    asked, answered = f"{path}[{by}={question}][-1]", f"{path}[{by}={answer}][-1]"
+    return f"{asked} is the last question, {answered} the last answer"
 
 
 def _name_last(path: str) -> str:

@@ -17,19 +17,19 @@ from itertools import pairwise
 from opro_cli.reading.answer_text import normalize_text
 from opro_cli.reading.final_answer import find_final_answer_in
 from opro_cli.reading.prose import has_conclusion, is_refusal, is_void, split_sentences
-from opro_cli.reading.reply_text import Part
+from opro_cli.reading.reply_text import SPACELESS, Part
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"[.!?;:\n]")
 _LISTING = re.compile(
-    r"[\s\"'`*_()\[\]“”‘’-]*(?:[,/|&;]|\bor\b|\band\b|\bvs\b|\bversus\b|\bnor\b)"
+    r"[\s\"'`*_()\[\]“”‘’-]*(?:[,/|&;、，]|还是|或者?|和|または|又は|또는|\bor\b|\band\b|\bvs\b|\bversus\b|\bnor\b)"
     r"(?:[\s\"'`*_()\[\]“”‘’,/|&;-]|\b(?:or|and|an?|the|in|about)\b)*",
     re.IGNORECASE,
 )
 _DENIALS = frozenset(
     """
     not no never neither nor without isn't isn’t aren't aren’t wasn't wasn’t doesn't doesn’t
-    don't don’t didn't didn’t cannot can't can’t non rather instead than nicht kein pas
+    don't don’t didn't didn’t cannot can't can’t non rather instead than nicht kein pas 不 非 没
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 _LEADS = frozenset(
@@ -59,6 +59,10 @@ _CLOSED = re.compile(
     r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(<]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
     re.IGNORECASE,
 )
+_SPACELESS = re.compile(rf"[{SPACELESS}]+")
+# "ポジティブではない", "긍정이 아닙니다"
+_DENIED_BEHIND = re.compile(r"(?:では|じゃ|で)(?:ない|なく|は?あり)|[이가]?\s?아[닙니닌]")
+_COPULA_BEHIND = re.compile(r"(?:です|である|だ|的|입니다|이다)?[\s。.!！」』”]*(?:\Z|\n)")
 _COMMON = frozenset(
     """
     yes no true false none other right left up down good bad one two three first second all
@@ -105,7 +109,7 @@ def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[
 
     Left out are those that are denied, and those in words copied from the question.
     """
-    words = [(normalize_text(m[0]), m.start(), m.end()) for m in _WORD.finditer(text)]
+    words = [(normalize_text(m[0]), m.start(), m.end()) for m in _find_words(text, labels)]
     by_words = {split_label(label): label for label in labels}
     lengths = sorted({len(each) for each in by_words if each}, reverse=True)
     copied = _find_copied([word for word, _, _ in words], question)
@@ -131,6 +135,15 @@ def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[
         else:
             index += 1
     return found
+
+
+def _find_words(text: str, labels: Sequence[str]) -> Iterable[re.Match[str]]:
+    """Return the words of a text; a label of a script without spaces is a word inside of others."""
+    inner = [label for label in labels if _SPACELESS.fullmatch(label)]
+    if not inner or not _SPACELESS.search(text):
+        return _WORD.finditer(text)
+    named = "|".join(map(re.escape, sorted(inner, key=len, reverse=True)))
+    return re.compile(rf"{named}|[{SPACELESS}]|(?:(?![{SPACELESS}])[^\W_])+").finditer(text)
 
 
 def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
@@ -266,7 +279,8 @@ def _find_only(text: str, mentions: Sequence[Mention]) -> Mention | None:
     if len(names) != 1 or len(_WORD.findall(text)) > SHORT_REPLY:
         return None
     only = mentions[-1]
-    if only.label.casefold() in _COMMON or not _CLOSED.match(text, only.end):
+    spaceless = _SPACELESS.fullmatch(only.label) and _COPULA_BEHIND.match(text, only.end)
+    if only.label.casefold() in _COMMON or not (spaceless or _CLOSED.match(text, only.end)):
         return None
     return only
 
@@ -306,6 +320,8 @@ def _list_forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _is_denied(text: str, words: Sequence[tuple[str, int, int]], index: int) -> bool:
     """Return whether one of the four words before a label, in its clause, denies it."""
+    if _DENIED_BEHIND.match(text, words[index][2]):
+        return True
     for word, _, end in reversed(words[max(0, index - 4) : index]):
         between = text[end : words[index][1]]
         if _BOUNDARY.search(between) or ("," in between and word not in ("neither", "nor", "not")):

@@ -104,9 +104,9 @@ class DataSettings:
 
     train: str = key(
         text("a file, or hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"),
-        doc="Rows to draw the splits from: a jsonl, json, csv, tsv or parquet file, or a dataset "
-        "of the Hugging Face hub. A file is looked for beside the config, then in the current "
-        "folder.",
+        doc="Rows to draw the splits from: a jsonl, json, csv, tsv, xlsx or parquet file, or a "
+        "dataset of the Hugging Face hub. A file is looked for beside the config, then in the "
+        "current folder.",
     )
     input: str = key(
         readers.field_or_template,
@@ -172,7 +172,7 @@ class TaskSettings:
         UNUSED,
         doc="How answers are read from replies: label (one of a closed set), labels (several), "
         "number, math, choice, boolean, exact, contains, "
-        "regex:PATTERN, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
+        "regex:PATTERN, json, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
         "task.problem.",
     )
     instruction_position: Position = key(
