@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from opro_cli.config.guessed import (
     render_metric,
 )
 from opro_cli.config.templates import SCHEMA_FILES, WrittenTemplate, schema_text, write_files
-from opro_cli.core.settings.settings import HUB
+from opro_cli.core.settings.settings import HUB, LABELLED
 from opro_cli.core.task.example import SPLITS, Example
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow
@@ -34,6 +34,7 @@ from opro_cli.errors import DataError, UsageError, reason_of
 from opro_cli.files import read_file
 from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import FunctionMetric
+from opro_cli.metrics.label import split_gold
 
 SHOWN = 3
 """Rows that are shown as the model will see them."""
@@ -103,6 +104,11 @@ def write_first_config(
     guess = replace(_guess(rows, data, inputs, target), encoding=encoding)
     metric = re.sub(r"\W", "_", path.stem) + "_metric"
     loaded = _load(guess, data, metric)
+    if guess.answer in LABELLED:  # of all rows
+        golds = ([gold] if guess.answer == "label" else split_gold(gold) for gold in loaded.golds)
+        guess = replace(
+            guess, labels=tuple(dict.fromkeys(label for each in golds for label in each))
+        )
     own = None if prompt is None else _read_prompt(prompt)
     system = _find_system_turn(rows, guess)
     text, why = (
@@ -145,23 +151,27 @@ def _read_prompt(prompt: Path) -> str:
 
 
 def _read_in_any_encoding(data: str) -> tuple[list[Mapping[str, object]], str]:
-    """Return the first rows, and the encoding in which a file that is not UTF-8 can be read."""
+    """Return some rows, and the encoding in which a file that is not UTF-8 can be read."""
     try:
-        return _read_first_rows(data, None), ""
+        return _read_some_rows(data, None), ""
     except DataError as error:
         offered = _OFFERED.search(error.hint or "")
         if offered is None:
             raise
-        return _read_first_rows(data, offered[1]), offered[1]
+        return _read_some_rows(data, offered[1]), offered[1]
 
 
-def _read_first_rows(data: str, encoding: str | None) -> list[Mapping[str, object]]:
-    """Return the fields of the first rows that are objects; raises DataError for none."""
-    rows = islice(read_rows(data, encoding=encoding), MOST_ROWS)
+def _read_some_rows(data: str, encoding: str | None) -> list[Mapping[str, object]]:
+    """Return the fields of rows from all over a source: many are sorted by their label.
+
+    Raises:
+        DataError: It has no row that is an object, or cannot be read.
+    """
+    rows = read_rows(data, encoding=encoding)
     fields = [row.fields for row in rows if not isinstance(row, BadRow)]
     if not fields:
         raise DataError(f"{data}: expected rows, found none", "name a file that has some")
-    return fields
+    return fields[:: max(1, math.ceil(len(fields) / MOST_ROWS))]
 
 
 def _guess(
@@ -225,11 +235,9 @@ def _find_system_turn(rows: Sequence[Mapping[str, object]], guess: Guess) -> str
 
 
 def _name_from(name: str, config: Path) -> str:
-    """Return how a config names a file: beside it where it is, else as it was given."""
+    """Return how a config names a file: from its own folder, but for an absolute path."""
     if name.startswith(HUB):
         return name
-    folder = config.resolve().parent
-    file = Path(name).resolve()
-    if Path(name).is_absolute() or not file.is_relative_to(folder):
-        return os.fspath(file)
-    return file.relative_to(folder).as_posix()
+    if Path(name).is_absolute():
+        return name
+    return Path(os.path.relpath(name, config.parent)).as_posix()

@@ -95,6 +95,8 @@ def init(
     from opro_cli.render.safe import printable
 
     first = None
+    if data and template != "quickstart":
+        raise UsageError("--data and --template: a config is written from one of them")
     if data:
         fields = input_fields or ()
         first = write_first_config(path, data, prompt=prompt, inputs=fields, target=target)

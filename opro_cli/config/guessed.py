@@ -156,7 +156,9 @@ def _render_answer_lines(guess: Guess, chosen: Chosen) -> list[str]:
     if guess.answer in ("label", "labels") and 0 < len(guess.labels) <= MOST_LABELS:
         numbers = all(re.fullmatch(r"-?\d+", label) for label in guess.labels)
         if numbers:
-            named = ", ".join(f"{quote(label)}: {quote(label)}" for label in sorted(guess.labels))
+            named = ", ".join(
+                f"{quote(label)}: {quote(label)}" for label in sorted(guess.labels, key=int)
+            )
             lines.append(f"  labels: {{{named}}}{_comment('numbers: give each the name it has')}")
         else:
             named = ", ".join(map(quote, guess.labels))

@@ -17,6 +17,11 @@ DEEPEST = 2
 LONG_TEXT = 200
 """Characters of a text that is more than an answer or a sentence, on average."""
 
+MOST_VALUES = 20
+"""Distinct values of a closed set."""
+MOST_CLASSES = 200
+"""The same where the name of a column says that they are classes."""
+
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|https?://\S+|[\w./-]+\.(?:jpe?g|png|json|txt|wav)")
 _DATE = re.compile(
@@ -142,7 +147,7 @@ def _is_structure(value: object) -> bool:
         return False
 
 
-def is_closed(column: Column, most: int = 20) -> bool:
+def is_closed(column: Column, most: int = MOST_VALUES) -> bool:
     """Return whether few short values come again and again."""
     count = len(column.present)
     short = all(len(text) <= 60 for text in column.texts)

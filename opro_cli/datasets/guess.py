@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from opro_cli.datasets.columns import (
     LONG_TEXT,
+    MOST_CLASSES,
+    MOST_VALUES,
     Column,
     Fields,
     find_noise,
@@ -24,7 +26,7 @@ from opro_cli.datasets.guess_kinds import guess_kind
 from opro_cli.datasets.guess_options import OptionColumns, find_options
 from opro_cli.datasets.values import read_text
 
-MOST_ROWS = 500
+MOST_ROWS = 1000
 """Rows that are looked at."""
 
 _TARGET_NAMES = {
@@ -255,7 +257,7 @@ def _score_target(column: Column, columns: Sequence[Column], noise: Mapping[str,
         return 0
     if words & _NOT_GOLD and not ("class" in words and "index" in words):
         return 0
-    closed = is_closed(column)
+    closed = is_closed(column, MOST_CLASSES if named else MOST_VALUES)
     if all(isinstance(value, Mapping) for value in column.present):
         fields = [each.path for each in columns if each.path.startswith(f"{column.path}.")]
         single = any(path.rpartition(".")[2] in _NESTED_GOLDS for path in fields)

@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from opro_cli.datasets.columns import Column, is_closed, is_list, is_structure
+from opro_cli.datasets.columns import (
+    MOST_CLASSES,
+    MOST_VALUES,
+    Column,
+    is_closed,
+    is_list,
+    is_structure,
+)
 from opro_cli.datasets.guess_options import OptionColumns
 from opro_cli.metrics.math import MathMetric
 from opro_cli.metrics.number import NumberMetric
@@ -16,6 +23,9 @@ from opro_cli.reading.truth_words import FAMILIES, read_gold_truth
 
 ENOUGH = 0.9
 """Share of the rows whose gold answers must suit a kind of answer."""
+_CLASS_WORDS = frozenset(
+    {"label", "class", "category", "type", "emotion", "sentiment", "intent", "topic", "index"}
+)
 OPEN = "open"
 """The kind of free text, which no kind of answer grades."""
 
@@ -52,9 +62,10 @@ def _guess_closed(gold: Column, texts: Sequence[str]) -> Kind | None:
     if any(truths <= set(family) for family in FAMILIES) and (not bits or named):
         return Kind("boolean", f"the gold answers are {' and '.join(map(repr, labels))}")
     whole = all(re.fullmatch(r"-?\d+", text) for text in texts)
-    classes = set(gold.words) & {"label", "class", "category", "type", "emotion", "sentiment"}
+    classes = set(gold.words) & _CLASS_WORDS
     numeric = _suits(texts, NumberMetric().target)
-    if is_closed(gold) and (not numeric or bits or (whole and classes)):
+    most = MOST_CLASSES if classes else MOST_VALUES
+    if is_closed(gold, most) and (not numeric or bits or (whole and classes)):
         why = f"{len(labels)} distinct values in {len(gold.present)} rows"
         return Kind("label", why, tuple(labels))
     return None

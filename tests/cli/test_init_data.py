@@ -177,7 +177,32 @@ def test_an_own_prompt_is_named_by_its_file(opro: Opro, folder: Path) -> None:
     assert (missing.code, "nothing.md: cannot be read" in missing.err) == (2, True)
 
 
+def test_rows_that_are_sorted_by_label_show_all_of_their_labels(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": f"Message {i} of the day", "label": f"class_{i // 60:02}"} for i in range(2400)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    text = (folder / "mine.yaml").read_text()
+    task = yaml.safe_load(text)["task"]
+    assert (task["data"]["input"], task["data"]["target"], task["answer"]) == (
+        "text", "label", "label",
+    )  # fmt: skip
+    assert "labels" not in task  # 40 of them: the data has the list
+    assert "split: {train: 50, dev: 100, test: 200, seed: 0}  # the usual sizes" in text
+
+
+def test_a_config_in_another_folder_finds_its_rows(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    assert opro("init", "configs/mine.yaml", "--data", "tickets.csv").code == 0
+    task = yaml.safe_load((folder / "configs" / "mine.yaml").read_text())["task"]
+    assert task["data"]["train"] == "../tickets.csv"
+    assert "no such file" not in opro("check", "configs/mine.yaml").err
+
+
 def test_the_options_of_data_need_data(opro: Opro) -> None:
+    both = opro("init", "mine.yaml", "--data", "rows.csv", "--template", "own-data")
+    assert both.code == 2
     said = opro("init", "mine.yaml", "--target", "team")
     assert (said.code, "belong to --data" in said.err) == (2, True)
 
