@@ -192,6 +192,18 @@ def test_rows_that_are_sorted_by_label_show_all_of_their_labels(opro: Opro, fold
     assert "split: {train: 50, dev: 100, test: 200, seed: 0}  # the usual sizes" in text
 
 
+def test_a_label_that_fills_the_first_thousands_of_rows_is_not_the_only_one(
+    opro: Opro, folder: Path
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": f"Message {i} of the day", "label": ("neg", "pos")[i // 1500]} for i in range(3000)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert (task["data"]["target"], task["labels"]) == ("label", ["neg", "pos"])
+
+
 def test_a_config_in_another_folder_finds_its_rows(opro: Opro, folder: Path) -> None:
     write_tickets(folder)
     assert opro("init", "configs/mine.yaml", "--data", "tickets.csv").code == 0

@@ -218,6 +218,12 @@ MORE = [
         input="messages", target="messages", answer="open",
     ),
     expect(
+        "Answers, long and short",
+        [{"question": QUESTIONS[i], "long_answer": PASSAGES[i], "short_answer": NAMES[i]}
+         for i in range(10)],
+        input="question", target="short_answer", answer="exact contains",
+    ),
+    expect(
         "BBQ",
         [{"example_id": i * 3, "question_index": str(i % 4), "context": PASSAGES[i],
           "question": QUESTIONS[i], "ans0": OPTIONS[i][0], "ans1": OPTIONS[i][1],
