@@ -29,7 +29,7 @@ from opro_cli.app.given import (
     start_from_drawn,
     supply_problem,
 )
-from opro_cli.app.optimize import start_with
+from opro_cli.app.optimize import Origin, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import SessionOutcome, Stopper, stop_signals_to, work_on
 from opro_cli.core.run.events import Answered
@@ -219,7 +219,7 @@ def optimize(
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     judge = supplied.evaluator
-    run = start_with(settings, Path(runs_dir), source=source, data=data, evaluator=judge)
+    run = start_with(settings, Path(runs_dir), Origin(source), data=data, evaluator=judge)
     how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
     return _work(run.folder, run.settings, supplied, **how)
 

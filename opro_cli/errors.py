@@ -64,16 +64,7 @@ class ConfigError(UsageError):
 
 
 class DataError(UsageError):
-    """A dataset cannot be used; the message names file, row and field.
-
-    Attributes:
-        keys: The keys of the config that are at fault, "task.data.input"; the message has a line
-            for each, in this order. Empty where the rows are at fault.
-    """
-
-    def __init__(self, message: str, hint: str | None = None, *, keys: Sequence[str] = ()) -> None:
-        super().__init__(message, hint)
-        self.keys = tuple(keys)
+    """A dataset cannot be used; the message names file, row and field."""
 
 
 class RunFolderError(UsageError):
@@ -115,7 +106,11 @@ class ModelError(OproError):
         status: The HTTP status, or None where there was none.
         retry_after: Seconds the provider asked to wait, or None.
         unanswerable: This one request can never be answered (filtered, too long); others may be.
+        too_long: A shorter request may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
+        refused: The optional parameter that the server does not take as it was sent; without it
+            the request may be answered. "" for a refusal of anything else.
+        sent: Its value, as people read it.
     """
 
     def __init__(
@@ -127,6 +122,7 @@ class ModelError(OproError):
         status: int | None = None,
         retry_after: float | None = None,
         unanswerable: bool = False,
+        too_long: bool = False,
         maybe_billed: bool = False,
     ) -> None:
         super().__init__(message, hint)
@@ -134,7 +130,10 @@ class ModelError(OproError):
         self.status = status
         self.retry_after = retry_after
         self.unanswerable = unanswerable
+        self.too_long = too_long
         self.maybe_billed = maybe_billed
+        self.refused = ""
+        self.sent = ""
 
 
 class Interrupted(OproError):

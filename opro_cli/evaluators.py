@@ -10,6 +10,7 @@ from typing import Any
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
+from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import (
     UNREADABLE,
     Evaluation,
@@ -22,12 +23,11 @@ from opro_cli.core.task.prompt import (
     GOLD,
     Content,
     Demo,
+    Layout,
     Prompt,
     PromptFormat,
-    build_scorer_messages,
+    build_messages,
     build_second_round,
-    format_question,
-    with_demos,
 )
 from opro_cli.errors import PINNED, OproError, RunError, UsageError
 from opro_cli.ports import Grader, MeteredCall, Metric
@@ -87,15 +87,13 @@ class ModelEvaluator:
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
         """Ask one question under a candidate and grade the reply."""
-        form, question = self._form(candidate), example.input
-        if isinstance(candidate, Prompt) and candidate.demos:
-            question = with_demos(question, map(self._show, candidate.demos), form)
-        messages = build_scorer_messages(question, candidate.text, form)
+        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
+        messages = build_messages(candidate, example, choose_form(candidate, self.format), show)
+        prompt = find_asked(messages).content
         reply = await call("scorer", messages, 1)
         if self.second_round:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
-        prompt = format_question(question, candidate.text, form)
         grading = self._grade(reply, example, prompt)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
@@ -111,36 +109,61 @@ class ModelEvaluator:
                 break
         return best
 
-    def _form(self, candidate: Content) -> PromptFormat:
-        """Return the format of a candidate's prompt: its own layout over the config's."""
-        if not isinstance(candidate, Prompt):
-            return self.format
-        own = candidate.layout
-        form = self.format if own.position is None else replace(self.format, position=own.position)
+
+def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:
+    """Return the format of a candidate's prompt: its own layout over the config's.
+
+    Raises:
+        RunError: The config says where everything stands, and the candidate says otherwise.
+    """
+    if not isinstance(candidate, Prompt):
+        return form
+    own = candidate.layout
+    if form.chat is None:
+        form = form if own.position is None else replace(form, position=own.position)
         return form if own.qa_markers is None else replace(form, qa_markers=own.qa_markers)
+    if own != Layout():
+        raise RunError(
+            "a candidate has a layout of its own, and task.prompt says where everything stands",
+            "start a new run without task.prompt, or with another search.strategy",
+        )
+    if candidate.demos and not form.template.shows_demos:
+        raise RunError(
+            "a candidate has worked examples, and task.prompt has no place for them",
+            "write {{demos}} there, and start a new run",
+        )
+    return form
 
-    def _show(self, demo: Demo) -> tuple[str, str]:
-        """Return the question and the answer of a demonstration.
 
-        Raises:
-            RunError: There is no such row, or no reply to it under that candidate.
-        """
-        if not 0 <= demo.row < len(self.examples):
-            raise RunError(
-                f"a demonstration shows train row {demo.row}, and there are {len(self.examples)}",
-                "correct the strategy, which chose it, and start a new run",
-            )
-        example = self.examples[demo.row]
-        if demo.shown == GOLD:
-            return example.input, example.split_golds()[0].target
-        reply = self.replies.get((demo.shown, "train", demo.row))
-        if reply is None:
-            raise RunError(
-                f"a demonstration shows the reply to train row {demo.row} under candidate "
-                f"{demo.shown}, and there is none",
-                'a strategy that shows replies says so with needs = frozenset({"demos"})',
-            )
-        return example.input, reply
+def show_demo(
+    demo: Demo, examples: Sequence[Example], replies: Mapping[tuple[str, Split, int], str]
+) -> tuple[str, str]:
+    """Return the question and the answer of a demonstration.
+
+    Args:
+        demo: Which one.
+        examples: Those of train.
+        replies: The scorer's replies, by candidate, split and question.
+
+    Raises:
+        RunError: There is no such row, or no reply to it under that candidate.
+    """
+    if not 0 <= demo.row < len(examples):
+        raise RunError(
+            f"a demonstration shows train row {demo.row}, and there are {len(examples)}",
+            "correct the strategy, which chose it, and start a new run",
+        )
+    example = examples[demo.row]
+    if demo.shown == GOLD:
+        return example.input, example.split_golds()[0].target
+    reply = replies.get((demo.shown, "train", demo.row))
+    if reply is None:
+        raise RunError(
+            f"a demonstration shows the reply to train row {demo.row} under candidate "
+            f"{demo.shown}, and there is none",
+            'a strategy that shows replies says so with needs = frozenset({"demos"})',
+        )
+    return example.input, reply
 
 
 class OutsideEvaluator:

@@ -80,7 +80,9 @@ def _is_own_stream(path: Path) -> bool:
     return str(path).startswith(_OWN_STREAMS)
 
 
-def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, lasting: bool = True, mode: int | None = None
+) -> None:
     """Replace `path` by `data`: write beside it, fsync, rename, fsync the folder.
 
     Args:
@@ -88,6 +90,7 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
         data: Its new content.
         lasting: False for a file that is checked when it is read and can be made anew: without
             fsync, power loss may leave an older one, or a damaged one.
+        mode: Its permissions; None for those that the umask leaves.
 
     Raises:
         OSError: The disk refuses, or `path` is something else than a file.
@@ -97,8 +100,10 @@ def write_atomically(path: Path, data: bytes, *, lasting: bool = True) -> None:
         require_file(path)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
-        with temporary.open("xb") as file:  # with the permissions that the umask leaves
+        with temporary.open("xb") as file:
             file.write(data)
+            if mode is not None:
+                temporary.chmod(mode)
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())

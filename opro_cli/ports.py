@@ -190,7 +190,8 @@ class Strategy(Protocol):
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:
         """Return the candidates in one reply, in order; a string is an instruction.
 
-        It never raises.
+        It never raises. A strategy whose `read` also takes the keyword `cut` is told whether the
+        reply ended at its limit.
         """
 
     def reject(self, candidate: Content, view: SearchView) -> str:  # noqa: ARG002 - a default

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import expand_search_preset, load_config
+from opro_cli.config.file import ReadConfig, expand_search_preset, load_config
+from opro_cli.config.file import read_config as read_config_file
+from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
 from opro_cli.core.settings.read import NameResolver, read_options, read_settings
 from opro_cli.core.settings.settings import (
     BASELINES,
+    SHORT,
     ModelSettings,
     PriceSettings,
     Settings,
@@ -23,8 +26,8 @@ from opro_cli.core.settings.settings import (
     is_embedded,
 )
 from opro_cli.core.task.example import Example, Split, fingerprint_examples
+from opro_cli.core.task.placeholders import list_kept
 from opro_cli.core.task.problem import decode_problem, encode_problem
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
@@ -35,6 +38,7 @@ from opro_cli.models import build_model
 from opro_cli.models.accounts import find_capped_prices, make_redactor
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_files import pin_file
+from opro_cli.models.providers import find_model_defaults
 from opro_cli.plugins import SUPPLIED, Part, find_part, is_offered, is_outside
 from opro_cli.ports import AnswerCache, ChatModel, Evaluator, Metric, Problem, Strategy
 from opro_cli.problems import (
@@ -50,9 +54,16 @@ from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
 
 
-def read_config(config: Path) -> Settings:
-    """Read and check a config file."""
-    return load_config(config, NAMES)
+def read_config(
+    config: Path, overrides: Sequence[Override] = (), *, is_copy: bool = False
+) -> Settings:
+    """Read and check a config file, with keys in place of its own; `is_copy`: see `load_config`."""
+    return load_config(config, NAMES, overrides, is_copy=is_copy)
+
+
+def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
+    """Read a config file as far as that goes, with keys in place of its own."""
+    return read_config_file(config, NAMES, overrides)
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
@@ -85,6 +96,11 @@ def fill_in_new(settings: Settings, folders: Sequence[Path] = ()) -> Settings:
         search = replace(search, noise_check=True)
     if search.racing is None:
         search = replace(search, racing=search.rules != "paper")
+    if search.keep_placeholders is None and list_kept(search.initial_instructions):
+        search = replace(search, keep_placeholders=search.rules != "paper" and not task.problem)
+    if search.max_instruction_chars is None:
+        longest = 0 if search.rules == "paper" else 4 * search.longest_start
+        search = replace(search, max_instruction_chars=max(SHORT, longest))
     return replace(settings, search=search)
 
 
@@ -111,6 +127,7 @@ NAMES = NameResolver(
     is_offered=is_offered,
     problem_strategies=tuple(PROBLEM_STRATEGIES),
     find_parameter_faults=find_parameter_faults,
+    model_defaults=find_model_defaults,
 )
 
 
@@ -181,7 +198,7 @@ def build_evaluator(
     if task.problem is not None:
         return ProblemEvaluator(task.problem, build_problem(task.problem, folders))
     if task.evaluator == "model":
-        form = PromptFormat(task.instruction_position, task.qa_markers)
+        form = task.format
         grader = InlineGrader(metric) if metric else build_grader(settings, folders)
         shown = {} if replies is None else replies  # an empty one is filled later
         return ModelEvaluator(grader, form, task.second_round, examples, shown)
@@ -319,7 +336,8 @@ def load_data(
     if task.problem is not None:
         return load_problem(task, build_problem(task.problem, folders))
     describe_grading(settings, folders)
-    return load_examples(settings.task, metric or build_metric(settings, folders))
+    metric = metric or build_metric(settings, folders)
+    return load_examples(settings.task, metric, settings.prompt_files or ())
 
 
 def load_problem(task: TaskSettings, problem: Problem) -> LoadedData:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
-from opro_cli.config.file import line_of_key, read_yaml
-from opro_cli.core.settings.differences import KeyOrigin, convert_to_plain, find_origins
+from opro_cli.config.file import YamlFile, line_of_key, read_overridden
+from opro_cli.config.overrides import parse_override
+from opro_cli.config.prompts import names_file
+from opro_cli.core.settings.differences import (
+    KeyOrigin,
+    convert_to_plain,
+    find_origins,
+    find_written,
+)
 from opro_cli.core.settings.models import is_control
+from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import UNUSED, Settings
-from opro_cli.datasets.loading import settle_labels
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.core.settings.settings import UNUSED, OptimizerSettings, ScorerSettings, Settings
+from opro_cli.datasets.loading import LoadedData, settle_labels
+from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
 from opro_cli.models import gguf_plan
@@ -38,6 +46,7 @@ from opro_cli.models.providers import (
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.reports.labels import describe_golds
+from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.store.folders import list_runs
@@ -65,49 +74,156 @@ class Check:
     problems: list[tuple[str, str | None]]
 
 
-def check(config: Path, runs_dir: Path) -> Check:
+def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     """Check a config, its data, keys and servers; no model is asked.
 
     Args:
-        config: The file.
+        config: The file, or STDIN.
         runs_dir: Where the pace of an earlier run of the same models is looked for.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
 
     Raises:
-        ConfigError, DataError, UsageError: A run could not even be described.
+        UsageError: A run could not even be described; it names every problem that there is.
     """
     from opro_cli.reports.costs import build_forecast
 
     folders = (config.resolve().parent,)
-    settings = wiring.fill_in_new(wiring.read_config(config), folders)
-    require_addresses(settings)
-    require_prices(settings)
-    data = wiring.load_data(settings, folders=folders)
-    settings = settle_labels(settings, data)
-    find_origins_of_parts(settings, folders)
-    strategy = wiring.build_strategy(settings, folders)
-    missing = list_missing_keys(settings)
+    read = wiring.read_partly(config, list(map(parse_override, overrides)))
+    faults = Faults(
+        read.file, [(problem, None) for problem in read.error.problems] if read.error else []
+    )
+    if read.settings is None:
+        raise read.error or AssertionError("no settings and no problem")
+    settings = wiring.fill_in_new(read.settings, folders)
+    sound = _select_sound(settings, read.faulty)
+    with faults.collecting():
+        require_addresses(sound)
+    with faults.collecting():
+        require_prices(settings)
+    data = strategy = None
+    if ("task",) not in {path[:1] for path in read.faulty}:
+        with faults.collecting():
+            data = wiring.load_data(settings, folders=folders)
+            settings = settle_labels(settings, data)
+    with faults.collecting():
+        find_origins_of_parts(sound, folders)
+        strategy = wiring.build_strategy(settings, folders)
+    missing = list_missing_keys(sound)
+    servers, files = probe_servers(sound), inspect_files(sound.models)
+    faults.problems += [keys_not_set(missing)] if missing else []
+    waits = [(each.problem or "", each.hint) for each in select_missing(sound, servers)]
+    waits += [(each.problem, each.hint) for each in files if each.problem]
+    if data is None or strategy is None or read.error is not None or faults.fatal:
+        raise faults.build_error(waits)
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
+    facts["notes"] += describe_limits(settings)
     if settings.task.problem is None:
-        asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
-        labels = [label for _, label in settings.task.labels or ()]
-        search = settings.search
-        prompts = (*search.initial_instructions, *(search.candidates or ()))
-        golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
-        facts["notes"] += golds.notes
-        facts["gold_answers"] = golds.to_json()
+        facts |= _describe_questions(settings, data, facts, folders)
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
-    servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
-    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
-    files = inspect_files(settings.models)
     facts["notes"] += [note for each in files for note in each.notes]
+    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
-    problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
-    problems += [(each.problem, each.hint) for each in files if each.problem]
-    return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
+    return Check(facts, [*faults.problems, *waits])
+
+
+def _describe_questions(
+    settings: Settings, data: LoadedData, facts: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, Any]:
+    """Return the facts about gold answers and start prompts, the notes of both included."""
+    asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
+    labels = [label for _, label in settings.task.labels or ()]
+    prompts = (*settings.search.initial_instructions, *(settings.search.candidates or ()))
+    golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
+    notes = [*facts["notes"], *golds.notes, *note_prompts(prompts, data.fields, folders)]
+    return {"notes": notes, "gold_answers": golds.to_json()}
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with a config and all that it names, each with its remedy.
+
+    Attributes:
+        file: The config, whose lines are named.
+        problems: The faults.
+        fatal: One of them was raised: a run cannot even be described.
+    """
+
+    file: YamlFile
+    problems: list[tuple[str, str | None]]
+    fatal: bool = False
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep what is refused inside, and go on behind it."""
+        try:
+            yield
+        except (UsageError, ModelError) as error:
+            self.fatal = True
+            self.problems.append((self.file.locate(error.message), error.hint))
+
+    def build_error(self, more: Sequence[tuple[str, str | None]]) -> UsageError:
+        """Return the error for all of them, and for `more`."""
+        whole = [*self.problems, *more]
+        if len(whole) == 1:
+            return UsageError(*whole[0])
+        lines = [
+            message if hint is None else f"{message}\n  hint: {hint}" for message, hint in whole
+        ]
+        return ConfigError(str(self.file.path), lines)
+
+
+def _select_sound(settings: Settings, faulty: Sequence[tuple[str | int, ...]]) -> Settings:
+    """Return settings without the models whose sections have a fault."""
+    wrong = {path[0] for path in faulty if path}
+    names = {path[1] for path in faulty if path[:1] == ("roles",) and len(path) > 1}
+    roles = {name: model for name, model in settings.roles.items() if name not in names}
+    scorer = ScorerSettings(UNUSED) if "scorer" in wrong else settings.scorer
+    optimizer = OptimizerSettings(UNUSED) if "optimizer" in wrong else settings.optimizer
+    return replace(settings, scorer=scorer, optimizer=optimizer, roles=roles)
+
+
+def note_prompts(
+    prompts: Sequence[str], fields: Sequence[str], folders: Sequence[Path]
+) -> list[str]:
+    """Return what start prompts say that is sent as it stands, and may be meant otherwise.
+
+    Args:
+        prompts: The texts.
+        fields: The names of the fields of a row.
+        folders: Where a file of the user's may be, besides the current folder.
+    """
+    notes = [
+        f'the start prompt "{text}" names a file, and is sent as these words; the prompt in that '
+        f"file is {FILE}{text}"
+        for text in prompts
+        if names_file(text, [*folders, Path.cwd()])
+    ]
+    return notes + note_names(prompts, fields)
+
+
+def describe_limits(settings: Settings) -> list[str]:
+    """Return where a rewrite as long as the start prompt would be dropped or cut."""
+    search, optimizer = settings.search, settings.optimizer
+    if settings.task.problem is not None or not search.steps or search.strategy == "list":
+        return []
+    from opro_cli.reports.costs import estimate_tokens
+
+    longest, notes = search.longest_start, []
+    if search.longest_allowed < longest:
+        notes.append(
+            f"the longest start prompt has {longest:,} characters: rewrites of its length are "
+            f"dropped, since search.max_instruction_chars is {search.longest_allowed:,}"
+        )
+    if estimate_tokens(longest) > optimizer.reply_limit:
+        notes.append(
+            f"the longest start prompt has some {estimate_tokens(longest):,} tokens: rewrites of "
+            f"its length are cut, since optimizer.max_tokens is {optimizer.reply_limit:,}"
+        )
+    return notes
 
 
 def find_pace_in(runs_dir: Path, settings: Settings) -> RecordedPace | None:
@@ -148,13 +264,24 @@ class ExplainedConfig:
         return {"file": str(self.file), "keys": keys, "config": self.plain}
 
 
-def explain_config(config: Path) -> ExplainedConfig:
-    """Return each key of a config, its value and its origin; nothing is read but the file."""
-    settings = wiring.fill_in_new(wiring.read_config(config), (config.resolve().parent,))
-    plain = convert_to_plain(settings)
-    file = read_yaml(config)
+def explain_config(config: Path, overrides: Sequence[str] = ()) -> ExplainedConfig:
+    """Return each key of a config, its value and its origin; nothing is read but the file.
+
+    Args:
+        config: The file, or STDIN.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
+    """
+    parsed = list(map(parse_override, overrides))
+    settings = wiring.read_config(config, parsed)
+    plain = convert_to_plain(wiring.fill_in_new(settings, (config.resolve().parent,)))
+    file = read_overridden(config, parsed)
     keys = find_origins(plain, file.raw, wiring.NAMES)
-    lines = {key.path: line_of_key(key.path, file.lines) for key in keys if key.kind == "file"}
+    keys = [replace(key, kind="option") if file.find_option(key.path) else key for key in keys]
+    lines = {
+        key.path: line_of_key(find_written(key.path, file.raw), file.lines)
+        for key in keys
+        if key.kind == "file"
+    }
     return ExplainedConfig(config, plain, keys, lines)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app import check as checks
@@ -208,7 +209,9 @@ def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> Bu
     """Return the ceilings to change: those of the config, or its own where "=+" raises them."""
     path = folder / CONFIG_COPY
     raises = any("=+" in change for change in changes)
-    return wiring.read_config(path).budget if raises and path.is_file() else settings.budget
+    if not raises or not path.is_file():
+        return settings.budget
+    return wiring.read_config(path, is_copy=True).budget
 
 
 def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
@@ -245,12 +248,19 @@ def _compute_digest(
     asked = {
         "task": task,
         "model": [scorer.model, *addresses, *_hash_model(scorer.model).values()],
-        "how": [scorer.temperature, scorer.max_tokens, *stop],
+        "how": [scorer.temperature, scorer.max_tokens, *stop, *_list_parameters(settings)],
         "data": fingerprint_examples(examples),
     }
     if parts := checks.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+
+
+def _list_parameters(settings: Settings) -> list[Any]:
+    """Return what else is sent with each question; nothing in the names of older evaluations."""
+    scorer = convert_to_plain(settings)["scorer"]
+    names = ("top_p", "seed", "reasoning", "extra")
+    return [{name: scorer[name]} for name in names if name in scorer]
 
 
 def _hash_model(model: str) -> dict[str, str]:

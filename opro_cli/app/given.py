@@ -12,6 +12,7 @@ from typing import Any
 
 from opro_cli import wiring
 from opro_cli.config.file import make_paths_absolute, read_plain_config
+from opro_cli.config.prompts import inline_prompts
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.read import find_halves, overlay, read_settings
 from opro_cli.core.settings.settings import Settings
@@ -76,6 +77,8 @@ class Given:
         own |= {key: value for key, value in sections.items() if value is not None}
         whole = deepcopy(overlay(plain, own))  # the caller keeps theirs
         make_paths_absolute(whole, Path.cwd())
+        if problems := inline_prompts(whole, Path.cwd()):
+            raise ConfigError("config", [f"{p.dotted}: {p.message}" for p in problems])
         for split, rows in self._rows.items():
             path = scratch / f"{split}.jsonl"
             with path.open("w", encoding="utf-8") as file:

@@ -10,8 +10,11 @@ from typing import Any
 from opro_cli import wiring
 from opro_cli.app.check import find_origins_of_parts, find_pace_in, require_startable
 from opro_cli.app.session import hash_weights_of, list_part_folders
+from opro_cli.config.file import STDIN
+from opro_cli.config.overrides import parse_override
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData, settle_labels
+from opro_cli.errors import UsageError
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.problems import value_start
@@ -22,6 +25,26 @@ from opro_cli.store.run_folder import create_run, prepare_runs_dir
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the settings of a run come from, for its record.
+
+    Attributes:
+        source: The file; None where there is none.
+        part_folder: Where parts from outside opro are looked for first, without such a file.
+        overrides: Keys that the command line gave in place of those of the file.
+    """
+
+    source: str | None = None
+    part_folder: str | None = None
+    overrides: Sequence[str] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its part of run.json."""
+        where = {"config_source": self.source, "part_folder": self.part_folder}
+        return {**where, **({"overrides": list(self.overrides)} if self.overrides else {})}
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """A run that is made and not begun."""
 
@@ -29,23 +52,40 @@ class NewRun:
     settings: Settings
 
 
-def start(config: Path, runs_dir: Path, *, cached: bool = True) -> NewRun:
+def start(
+    config: Path, runs_dir: Path, overrides: Sequence[str] = (), *, cached: bool = True
+) -> NewRun:
     """Make the folder of a run from a config file.
+
+    Args:
+        config: The file, or STDIN.
+        runs_dir: Where runs are kept.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
+        cached: Whether answers will be looked up and kept for other runs.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything exists.
     """
-    settings = wiring.read_config(config)
-    return start_with(settings, runs_dir, source=str(config.resolve()), cached=cached)
+    read = wiring.read_partly(config, list(map(parse_override, overrides)))
+    if read.error is not None or read.settings is None:
+        raise read.error or AssertionError("no settings and no problem")
+    if config == STDIN:
+        origin = Origin(part_folder=str(Path.cwd()), overrides=overrides)
+    else:
+        origin = Origin(str(config.resolve()), overrides=overrides)
+    try:
+        return start_with(read.settings, runs_dir, origin, cached=cached)
+    except UsageError as error:
+        error.message = read.file.locate(error.message)
+        raise
 
 
 def start_with(
     settings: Settings,
     runs_dir: Path,
+    origin: Origin,
     *,
     name: str | None = None,
-    source: str | None = None,
-    part_folder: str | None = None,
     cached: bool = True,
     data: LoadedData | None = None,
     evaluator: Evaluator | None = None,
@@ -55,21 +95,19 @@ def start_with(
     Args:
         settings: As the config has them.
         runs_dir: Where runs are kept.
+        origin: Where the settings come from.
         name: Of the folder; None for one from the run's name, the time and chance.
-        source: The file that the settings are from.
-        part_folder: Where parts from outside opro are looked for first, without such a file.
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
     """
-    folders = list_part_folders({"config_source": source, "part_folder": part_folder})
+    folders = list_part_folders(origin.to_json())
     settings = wiring.fill_in_new(settings, folders)
     require_startable(settings, cached=cached)
     data = data or wiring.load_data(settings, folders=folders)
     settings = settle_labels(settings, data)
     identity = {
-        "config_source": source,
-        "part_folder": part_folder,
+        **origin.to_json(),
         "data_fingerprint": data.fingerprint,
         "data_files": digest_files(settings.task),
         "data_notes": list(data.notes),
@@ -101,17 +139,19 @@ def describe_parts(
     return parts if evaluator is None else parts | serialize_scale(evaluator.scale)
 
 
-def estimate_costs(config: Path, runs_dir: Path) -> dict[str, Any]:
+def estimate_costs(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Return the cost of a run of this config, from its real data; no model is asked.
 
     Args:
-        config: The file.
+        config: The file, or STDIN.
         runs_dir: Where the pace of an earlier run of the same models is looked for.
+        overrides: Keys in place of those of the file, each KEY=VALUE.
     """
     from opro_cli.reports import costs
 
     folders = (config.resolve().parent,)
-    settings = wiring.fill_in_new(wiring.read_config(config), folders)
+    given = wiring.read_config(config, list(map(parse_override, overrides)))
+    settings = wiring.fill_in_new(given, folders)
     examples = wiring.load_data(settings, folders=folders).examples
     strategy = wiring.build_strategy(settings, folders)
     start = value_start(settings, examples, folders)

@@ -21,9 +21,9 @@ from opro_cli.core.task.example import fingerprint_examples
 from opro_cli.embedded.config import check_weights
 from opro_cli.errors import RunFolderError
 from opro_cli.grading.grader import describe_grading
-from opro_cli.store.reopened import check_result
+from opro_cli.store.reopened import ADOPTED, check_result
 from opro_cli.store.run_files import check_unchanged
-from opro_cli.store.run_folder import read_examples, read_identity
+from opro_cli.store.run_folder import read_examples, read_identity, read_run
 
 __all__ = ["check_result", "check_resumable"]
 
@@ -66,12 +66,21 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
 
 
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
-    """Refuse a resume under a config that would ask or grade otherwise than the run began."""
+    """Refuse a resume under a config that would ask or grade otherwise than the run began.
+
+    A search that has tried nothing may go on with more tokens and more steps: there is nothing
+    that these could make incomparable.
+    """
     changes = [
         change
         for change in find_changes(convert_to_plain(recorded), convert_to_plain(present))
         if not change.is_operational
     ]
+    raised = {f"{top}.{key}" for top, key in ADOPTED}
+    if changes and all(c.path in raised and c.after > c.before for c in changes):
+        ended = read_run(folder).state.ended
+        if ended is not None and ended.reason == "fruitless":
+            return
     if changes:
         lines = "\n".join(f"  {c.path}: {c.before!r} → {c.after!r}" for c in changes)
         raise RunFolderError(

@@ -100,10 +100,109 @@ def summarize_runs(runs_dir: Path, note: Note) -> list[dict[str, Any]]:
     rows = []
     for folder in folders.list_runs(runs_dir):
         try:
-            rows.append(read_run_summary(folder))
+            rows.append({**read_run_summary(folder), "tags": list(folders.read_tags(folder))})
         except OproError as error:  # one damaged run must not hide the others
             note(f"left out: {error.message}")
     return rows
+
+
+def select_rows(
+    rows: Sequence[dict[str, Any]],
+    *,
+    sort: str = "date",
+    status: str | None = None,
+    tag: str | None = None,
+    most: int | None = None,
+) -> list[dict[str, Any]]:
+    """Return rows of runs in an order that has the newest, or the largest, last.
+
+    Args:
+        rows: Newest last.
+        sort: One of ORDERS.
+        status: Only runs with this status, or this verdict.
+        tag: Only runs with this tag.
+        most: Only so many, the last ones.
+    """
+    chosen = [
+        row
+        for row in rows
+        if (status is None or status in (row["status"], row["verdict"]))
+        and (tag is None or tag in row["tags"])
+    ]
+    if sort != "date":
+        chosen.sort(key=ORDERS[sort])
+    return chosen if most is None else chosen[max(0, len(chosen) - most) :]
+
+
+def _get_score(row: dict[str, Any]) -> float:
+    scores = row["best"]["scores"] if row["best"] else {}
+    seen = (scores.get(split) for split in ("test", "dev", "train"))
+    return next((float(score["mean"]) for score in seen if score), float("-inf"))
+
+
+ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "date": lambda row: row["created"] or "",
+    "name": lambda row: row["run"],
+    "best": _get_score,
+    "gain": lambda row: row["difference"]["mean"] if row["difference"] else float("-inf"),
+    "cost": lambda row: row["spend"]["usd"] or 0.0,
+    "status": lambda row: (row["status"], row["verdict"] or ""),
+}
+"""The orders of `opro runs` by name."""
+
+_TAG = re.compile(r"\w[\w.-]*")
+
+
+def tag_run(folder: Path, tags: Sequence[str], removed: Sequence[str] = ()) -> tuple[str, ...]:
+    """Add tags to a run and remove others; return those that it has.
+
+    Raises:
+        UsageError: One is no tag, or the run has no such tag to remove.
+    """
+    for tag in tags:
+        if not _TAG.fullmatch(tag):
+            raise UsageError(
+                f"not a tag: {tag!r:.60}",
+                "use letters, digits, dots, _ and -, such as v2 or before-launch",
+            )
+    present = dict.fromkeys((*folders.read_tags(folder), *tags))
+    for tag in removed:
+        if tag not in present:
+            raise UsageError(f"{folder.name} has no tag {tag!r:.60}", "it has " + _list(present))
+        del present[tag]
+    if tags or removed:
+        folders.write_tags(folder, present)
+    return tuple(present)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def describe_size(folder: Path) -> str:
+    """Say how large all files of a folder are together: "0.4 MB"."""
+    from opro_cli.reports.formats import format_megabytes
+
+    return format_megabytes(sum(f.lstat().st_size for f in folder.rglob("*") if not f.is_dir()))
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a run or a sweep; RunFolderError where the disk refuses."""
+    folders.remove_folder(folder)
+
+
+def find_removable(name: str, runs_dir: Path, note: Note) -> Path:
+    """Return the folder of a run or a sweep that may be removed.
+
+    Raises:
+        RunFolderError: There is none of this name, or a process works on it.
+    """
+    folder = folders.find_sweep(runs_dir, name) or folders.find_run(runs_dir, name, note)
+    runs = folders.list_runs(folder) if folders.is_sweep(folder) else [folder]
+    for run in runs:
+        if folders.is_locked(run / "events.jsonl"):
+            raise folders.build_busy_error(run / "events.jsonl")
+    return folder
 
 
 def summarize_sweeps(runs_dir: Path, note: Note) -> list[SweepProgress]:

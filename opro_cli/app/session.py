@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -36,10 +37,12 @@ from opro_cli.models import describe_loading
 from opro_cli.models.gguf_files import describe_files, hash_files
 from opro_cli.ports import Observer, SharedLimits, Strategy
 from opro_cli.reports.problem import read_problem
+from opro_cli.reports.proposals import Remedy, suggest_change
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.folders import note_failure
 from opro_cli.store.journal import FileJournal, read_numbered_events
+from opro_cli.store.reopened import adopt_settings
 from opro_cli.store.replay import save_snapshot
 from opro_cli.store.run_folder import (
     CONFIG_COPY,
@@ -57,12 +60,13 @@ class SessionOutcome:
     """How a session ended, and the run's result as it stands.
 
     Attributes:
-        ending: Finished, interrupted, or stopped by a ceiling.
+        ending: Finished, interrupted, stopped by a ceiling, or over without anything tried.
         result: As in `result.json`.
         run: As the session left it, whatever other processes have made of it since.
         stopped_by: The ceiling that ended it, "" for none.
         unwritten: Why there is no report.html, "" where there is one.
         uncached: Why answers were no longer kept for other runs.
+        remedy: What may give a search that tried nothing a candidate.
     """
 
     ending: Ending
@@ -71,6 +75,7 @@ class SessionOutcome:
     stopped_by: str = ""
     unwritten: str = ""
     uncached: str = ""
+    remedy: Remedy | None = None
 
 
 class Stopper:
@@ -119,6 +124,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     """
     journal = journal or FileJournal(folder / "events.jsonl")
     with closing(journal):
+        adopt_settings(folder, settings)
         run = read_run(folder, own=True)
         if settings != read_present_settings(folder):
             rewrite_config(folder, settings)
@@ -218,7 +224,8 @@ def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
         run = settle_run(run)
         save_summary(run, result)
     unwritten = _write_page(folder, run) if finished else ""
-    return SessionOutcome(ending, result, run, unwritten=unwritten)
+    remedy = suggest_change(run.state) if ending == "fruitless" else None
+    return SessionOutcome(ending, result, run, unwritten=unwritten, remedy=remedy)
 
 
 def _write_page(folder: Path, run: RecordedRun) -> str:
@@ -284,10 +291,16 @@ def _note_edited_source(run: RecordedRun) -> tuple[str, ...]:
         return ()
     try:
         folders = list_part_folders(run.identity)
-        now = convert_to_plain(wiring.fill_in_new(wiring.read_config(Path(source)), folders))
+        overrides = list(map(parse_override, run.identity.get("overrides", ())))
+        edited = wiring.read_config(Path(source), overrides)
+        recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
+        if recorded and edited.search.max_instruction_chars is None:  # it was once filled in as 500
+            limit = recorded.search.max_instruction_chars
+            search = replace(edited.search, max_instruction_chars=limit)
+            edited = replace(edited, search=search)
+        now = convert_to_plain(wiring.fill_in_new(edited, folders))
     except OproError:
         return ()
-    recorded = wiring.parse_settings(run.settings)  # with keys that came after the run began
     changes = find_changes(convert_to_plain(wiring.fill_in_new(recorded)), now) if recorded else ()
     if not changes:
         return ()
@@ -318,7 +331,7 @@ def read_present_settings(folder: Path) -> Settings:
     if not path.exists():
         return read_recorded_settings(folder)
     try:
-        return wiring.read_config(path)
+        return wiring.read_config(path, is_copy=True)
     except ConfigError as error:
         raise RunFolderError(
             error.message, f"put it right, or delete {path} to go on as the run began"

@@ -66,6 +66,7 @@ def describe_call(answered: TimedReply) -> dict[str, Any]:
         "finish_reason": reply.finish_reason,
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
+        "reasoning_tokens": reply.reasoning_tokens,
         "usd": reply.usd,
         "seconds": answered.seconds,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from opro_cli.calls.budget import (
     BudgetGuard,
@@ -19,10 +19,11 @@ from opro_cli.calls.budget import (
     read_clock,
     sum_spend,
 )
-from opro_cli.core.run.events import Event, InFlight, LimitExceeded, Uncounted
+from opro_cli.core.run.events import Event, InFlight, LimitExceeded, PromptsCut, Uncounted
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.spend import Cost, RoleSpend
 from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.models import ASSUMED_REPLY
 from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.core.text import count_bytes
@@ -36,8 +37,38 @@ HEADROOM = 1.25
 """Factor on the recorded bound of calls in flight, so that not every call has to record it."""
 LOWERED_AT = 0.5
 """The bound is recorded again once the calls in flight fall below this share of it."""
+EQUAL_PROMPTS = 3
+"""So many different prompts of an equal number of tokens, more than which none has, are cut."""
+WINDOWS_OF = 256
+"""Windows are multiples of it; prompts that end up at one by chance are rare."""
+SMALLEST_WINDOW = 512
+UNEQUAL = 1.25
+"""The longest of prompts with equal counts is this much longer than the shortest, if the number
+is no window by its looks."""
 FEW = 4
 """Up to this many calls in flight, their number is recorded without headroom."""
+
+
+@dataclass(slots=True)
+class _Widest:
+    """The different prompts of the largest number of tokens so far, with their bytes."""
+
+    tokens: int = 0
+    sizes: dict[int, int] = field(default_factory=dict)
+
+    def add(self, tokens: int, request: ChatRequest) -> None:
+        if tokens > self.tokens:
+            self.tokens, self.sizes = tokens, {}
+        if tokens == self.tokens:
+            self.sizes[hash(request.messages)] = _count_bytes(request)
+
+    @property
+    def is_window(self) -> bool:
+        """The prompts were most likely longer, and cut to a window of this many tokens."""
+        if self.tokens < SMALLEST_WINDOW or len(self.sizes) < EQUAL_PROMPTS:
+            return False
+        unequal = max(self.sizes.values()) >= UNEQUAL * min(self.sizes.values())
+        return unequal or self.tokens % WINDOWS_OF == 0
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +115,7 @@ class Ledger:
         self._largest: dict[Role, Cost] = {role: Cost(0, 0) for role in self._roles}
         self._reserved: dict[Role, set[Reservation]] = {role: set() for role in self._roles}
         self._in_flight: dict[Role, Spent] = {role: Spent(0, 0, 0) for role in self._roles}
+        self._widest: dict[Role, _Widest] = {role: _Widest() for role in self._roles}
 
     async def reserve(self, role: Role, request: ChatRequest) -> Reservation:
         """Reserve the upper bound of a call and record that it may be in flight.
@@ -128,6 +160,7 @@ class Ledger:
         if count_tokens(reply) is None:
             why = "no token counts came with the answer"
             self._record_uncounted(reservation, why, answered=True, usd=reply.usd)
+        self._watch_window(reservation, reply)
         exceeded = self._check_limits(reservation, reply)
         if exceeded is not None:
             self._record(exceeded)
@@ -142,11 +175,12 @@ class Ledger:
         """Bound the cost of a call by everything that is known of the model."""
         size, known = _count_bytes(request), self._state.spend_of(role)
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
-        completion = request.choices * max(request.max_tokens, known.longest_reply)
+        limit = request.max_tokens or ASSUMED_REPLY
+        completion = request.choices * max(limit, known.longest_reply)
         price = self._prices[role]
         dollars = price_in_pico_usd(price, prompt, completion) if price else 0
         likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
-        cost = Cost(prompt + completion, dollars, likely + request.choices * request.max_tokens)
+        cost = Cost(prompt + completion, dollars, likely + request.choices * limit)
         largest = self._largest[role]
         most = max(largest.tokens, cost.tokens), max(largest.pico_usd, cost.pico_usd)
         self._largest[role] = Cost(*most)
@@ -225,7 +259,8 @@ class Ledger:
             self._tokens_a_byte[role] = most
         overhead, longest = prompt - size, -(-completion // request.choices)
         beyond_prompt = overhead > max(PROMPT_OVERHEAD, known.prompt_overhead)
-        beyond_reply = longest > max(request.max_tokens, known.longest_reply)
+        limit = request.max_tokens
+        beyond_reply = limit is not None and longest > max(limit, known.longest_reply)
         if not (beyond_prompt or beyond_reply):
             return None
         return LimitExceeded(
@@ -233,8 +268,19 @@ class Ledger:
             role,
             overhead if beyond_prompt else known.prompt_overhead,
             longest if beyond_reply else known.longest_reply,
-            request.max_tokens,
+            limit or ASSUMED_REPLY,
         )
+
+    def _watch_window(self, reservation: Reservation, reply: ChatReply) -> None:
+        """Record once for each model that prompts look as if they had been cut to a window."""
+        role, widest = reservation.role, self._widest[reservation.role]
+        if not reply.prompt_tokens or role in self._state.prompts_cut:
+            return
+        widest.add(reply.prompt_tokens, reservation.request)
+        if widest.is_window:
+            sizes = widest.sizes.values()
+            bytes_from_to = min(sizes), max(sizes)
+            self._record(PromptsCut(read_clock(), role, widest.tokens, len(sizes), *bytes_from_to))
 
     def _bound_anew(self, role: Role) -> None:
         """Raise the reservations of calls in flight to a bound that was just learnt."""

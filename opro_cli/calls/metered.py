@@ -31,11 +31,11 @@ from opro_cli.calls.endpoints import (
 )
 from opro_cli.calls.ledger import Ledger, Reservation, count_tokens
 from opro_cli.core.draws import derive_seed
-from opro_cli.core.run.events import Checked, Event, Retried
+from opro_cli.core.run.events import Checked, Event, ParameterRefused, Retried
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import PriceSettings, Settings
-from opro_cli.core.task.example import ChatRequest, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Message
 from opro_cli.errors import JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
@@ -132,6 +132,7 @@ class Calls:
         `at` is the one endpoint to ask. Raises ModelError when there is no reply, BudgetReached
         when a ceiling forbids the call, and Halted when a stop was asked for before it was sent.
         """
+        request = request.leave_out(self.state.list_unsent(role))
         slot = self._known.find_slot(role, request)
         if slot is not None and not fresh:
             known = await self._known.find_reply(slot)
@@ -145,8 +146,9 @@ class Calls:
         try:
             answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
-                if slot is not None:
-                    self._known.keep(slot, answered.recorded)
+                sent_slot = self._known.find_slot(role, reservation.request)
+                if slot is not None and sent_slot is not None:
+                    self._known.keep(sent_slot, answered.recorded)
                 yield answered
             except (JournalError, asyncio.CancelledError):
                 raise  # the answer is in no journal, so its bound stays in flight
@@ -185,9 +187,13 @@ class Calls:
     ) -> None:
         """Make the tiny call and record it; ModelError when it is not answered."""
         settings = self.settings.models[role]
-        seed = derive_seed(self.settings.search.seed, "check")
         request = ChatRequest(
-            HELLO, settings.temperature, settings.max_tokens, seed, stop=settings.stop or ()
+            HELLO,
+            settings.temperature,
+            settings.max_tokens,
+            derive_seed(self.settings.search.seed, "check") if settings.seed else None,
+            stop=settings.stop or (),
+            top_p=settings.top_p,
         )
         async with self.answer(role, request, policy, fresh=True, at=at) as answered:
             self.record(Checked(role=role, **describe_call(answered)))
@@ -271,7 +277,7 @@ class Calls:
                 self.activity.in_flight[role] += 1
                 try:
                     began, sent = time.monotonic(), True
-                    reply = await endpoint.model.reply(reservation.request)
+                    reply = await self._ask_with_less(endpoint, reservation)
                     seconds = round(time.monotonic() - began, 4)
                 finally:
                     self.activity.in_flight[role] -= 1
@@ -287,6 +293,27 @@ class Calls:
                 self._ledger.release(reservation)
             raise
         return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
+
+    async def _ask_with_less(self, endpoint: Endpoint, reservation: Reservation) -> ChatReply:
+        """Ask, and at once again without each optional parameter that the server refuses.
+
+        What is refused is recorded, and left out from then on; several calls in flight may meet
+        the same refusal. A parameter that is left out cannot be refused again, so this ends.
+        """
+        role = reservation.role
+        while True:
+            unsent = self.state.list_unsent(role, endpoint.address)
+            reservation.request = request = reservation.request.leave_out(unsent)
+            try:
+                return await endpoint.model.reply(request)
+            except ModelError as error:
+                name = error.refused
+                if not name or name in request.without:
+                    raise
+                if name not in self.state.list_unsent(role, endpoint.address):
+                    words = self.redact(error.message)
+                    at, address = read_clock(), endpoint.address
+                    self.record(ParameterRefused(at, role, address, name, error.sent, words))
 
     def _show_wait(self, until: float, why: str) -> None:
         """Show why calls are held back; of several reasons the one that lasts longest."""

@@ -15,12 +15,13 @@ from opro_cli.cli.options import (
     ConfigFile,
     Json,
     RunsDir,
+    Set,
     complete_template,
 )
 from opro_cli.errors import UsageError
 
 
-def config(config: ConfigFile, as_json: Json = False) -> None:
+def config(config: ConfigFile, overrides: Set = None, as_json: Json = False) -> None:
     """Show every key of a config, its value and its origin.
 
     What is printed is a config itself, the one that a new run would be given. Nothing is read but
@@ -34,7 +35,7 @@ def config(config: ConfigFile, as_json: Json = False) -> None:
     """
     from opro_cli.app.check import explain_config
 
-    explained = explain_config(config)
+    explained = explain_config(config, overrides or ())
     if as_json:
         print_json(explained.to_json())
         return
@@ -124,7 +125,12 @@ def init(
     print(f"next: {printable(command)}")
 
 
-def check(config: ConfigFile, runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
+def check(
+    config: ConfigFile,
+    overrides: Set = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: Json = False,
+) -> None:
     """Check a config, its data and its servers, and show the prompts.
 
     No model is asked. A model server on this machine is asked for the list of its models; one
@@ -137,7 +143,7 @@ def check(config: ConfigFile, runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Jso
     """
     from opro_cli.app import check as checks
 
-    found = checks.check(config, runs_dir)
+    found = checks.check(config, runs_dir, overrides or ())
     if as_json:
         print_json(found.facts)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,22 +15,42 @@ from opro_cli.cli.options import (
     Json,
     KeepGoing,
     Last,
+    LogFile,
     NoCache,
     NoPreflight,
     Plain,
+    Quiet,
     Run,
     RunsDir,
+    Set,
+    Verbose,
     apply_gate,
     choose_run,
     say,
 )
-from opro_cli.cli.session import run_session, show_costs, show_result
+from opro_cli.cli.session import Output, run_session, show_costs, show_result
+from opro_cli.errors import UsageError
 
 
 def optimize(
     config: ConfigFile,
+    overrides: Set = None,
+    name: Annotated[str | None, typer.Option(help="The key name.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The key search.seed.")] = None,
+    steps: Annotated[int | None, typer.Option(help="The key search.steps.")] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(help="A ceiling: usd=5, calls=1000, tokens=2000000 or minutes=30."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Questions of each split at most, for a quick try (task.data.limit)."),
+    ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    log: LogFile = None,
     as_json: Json = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what the run would cost; ask no model.")
@@ -46,18 +68,22 @@ def optimize(
     Examples:
       opro optimize opro.yaml
       opro optimize mine.yaml --dry-run
+      opro optimize mine.yaml --limit 10 --steps 1
+      opro optimize mine.yaml --set scorer.model=openai/gpt-4o --budget usd=2
       opro optimize mine.yaml --plain --json > result.json
     """
     from opro_cli.app.optimize import start
 
+    output = Output(plain, verbose, quiet, log)
+    given = list_overrides(overrides, budget, name=name, seed=seed, steps=steps, limit=limit)
     if dry_run:
-        show_costs(config, runs_dir, as_json=as_json)
+        show_costs(config, runs_dir, given, as_json=as_json)
         return
-    run = start(config, runs_dir, cached=not no_cache)
+    run = start(config, runs_dir, given, cached=not no_cache)
     run_session(
         run.folder,
         run.settings,
-        plain=plain,
+        output=output,
         as_json=as_json,
         preflight=not no_preflight,
         keep_going=keep_going,
@@ -66,11 +92,47 @@ def optimize(
     )
 
 
+_SHORT_FORMS = {
+    "name": "name",
+    "seed": "search.seed",
+    "steps": "search.steps",
+    "limit": "task.data.limit",
+}
+"""The keys of options that are short for --set."""
+
+
+def list_overrides(
+    overrides: Sequence[str] | None, budget: Sequence[str] | None, **short: str | int | None
+) -> list[str]:
+    """Return all keys of the command line, each as KEY=VALUE; the short forms come last.
+
+    Raises:
+        UsageError: One of `budget` is no ceiling.
+    """
+    given = list(overrides or ())
+    for change in budget or ():
+        name, equals, amount = change.partition("=")
+        if not equals or amount.startswith("+"):
+            raise UsageError(
+                f"--budget: expected usd, calls, tokens or minutes=AMOUNT, found {change!r}",
+                "a new run has no ceiling to raise: name the amount, such as --budget usd=5",
+            )
+        given.append(f"budget.{name}={'null' if amount == 'none' else amount}")
+    for name, value in short.items():
+        if value is not None:
+            text = json.dumps(value) if isinstance(value, str) else value
+            given.append(f"{_SHORT_FORMS[name]}={text}")
+    return given
+
+
 def resume(
     run: Run = None,
     last: Last = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     plain: Plain = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    log: LogFile = None,
     as_json: Json = False,
     budget: Annotated[
         list[str] | None,
@@ -94,6 +156,7 @@ def resume(
     """
     from opro_cli.app.resume import check_result, check_resumable
 
+    output = Output(plain, verbose, quiet, log)
     folder = choose_run("resume", run, last, runs_dir)
     if checked := check_result(folder):
         say(f"{folder.name} is finished; nothing to resume")
@@ -106,7 +169,7 @@ def resume(
     run_session(
         folder,
         settings,
-        plain=plain,
+        output=output,
         as_json=as_json,
         preflight=not no_preflight,
         keep_going=keep_going,

@@ -46,7 +46,18 @@ def _runs_dir(context: typer.Context) -> Path:
     return Path(context.params.get("runs_dir") or "runs")
 
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML config file.")]
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A YAML config file; - reads it from stdin.")
+]
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A key in place of the config's, such as search.steps=2; may be repeated.",
+    ),
+]
 
 RunsDir = Annotated[
     Path,
@@ -88,8 +99,23 @@ Plain = Annotated[
     bool, typer.Option("--plain", help="Print one line for each event instead of the live view.")
 ]
 
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Like --plain, with a line for each answer.")
+]
 
-Run = Annotated[str | None, run_argument("RUN", "A run folder, or any part of its name.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress: result and errors.")]
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log", metavar="FILE", envvar="OPRO_LOG", help="Add a line for each answer to a file."
+    ),
+]
+
+
+Run = Annotated[
+    str | None, run_argument("RUN", "A run folder, any part of its name, a tag, or @last.")
+]
 
 Last = Annotated[bool, typer.Option("--last", help="The newest run.")]
 
@@ -106,6 +132,24 @@ def say(note: str) -> None:
     from opro_cli.render.safe import printable
 
     print(printable(note), file=sys.stderr)
+
+
+def confirm(question: str, option: str) -> bool:
+    """Ask on a terminal; return whether the answer is yes.
+
+    Args:
+        question: Ends with a question mark.
+        option: The one that says yes where nobody can be asked.
+
+    Raises:
+        UsageError: There is no terminal.
+    """
+    from opro_cli.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("there is no terminal to ask on", f"say {option} to go ahead")
+    print(f"{question} y/N ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def choose_run(verb: str, run: str | None, last: bool, runs_dir: Path) -> Path:

@@ -15,6 +15,7 @@ from opro_cli.cli.options import (
     Json,
     RunsDir,
     apply_gate,
+    confirm,
     find_run,
     run_argument,
     say,
@@ -26,26 +27,52 @@ Only = Literal["wrong", "unreadable"] | None
 """Which answers are shown; None for all."""
 
 
-def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
-    """List the runs, newest last, with their status and best score.
+def runs(
+    sort: Annotated[  # a default in words would have typer import pydantic
+        Literal["date", "name", "best", "gain", "cost", "status"] | None,
+        typer.Option(
+            "--sort", help="The order, by date unless given; the newest or largest comes last."
+        ),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            help="Only those with this status (finished, interrupted, failed …) or this verdict "
+            "(improved, worse, not_distinguishable).",
+        ),
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
+    most: Annotated[
+        int | None, typer.Option("--number", "-n", min=1, help="Only so many, the last ones.")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: Json = False,
+) -> None:
+    """List the runs, newest last, with their verdict, gain and cost.
 
     \b
     Examples:
       opro runs
+      opro runs --sort gain -n 10
       opro runs --json | jq '.[].best.scores.dev.mean'
     """
-    from opro_cli.app.runs import summarize_runs, summarize_sweeps
+    from opro_cli.app.runs import select_rows, summarize_runs, summarize_sweeps
 
     rows = summarize_runs(runs_dir, say)
+    is_all = (sort, status, tag, most) == (None, None, None, None)
+    if not is_all:
+        rows = select_rows(rows, sort=sort or "date", status=status, tag=tag, most=most)
     if as_json:
         print_json(rows)
         return
     from opro_cli.render.safe import printable
     from opro_cli.render.tables import make_page
 
-    sweeps = summarize_sweeps(runs_dir, say)
+    sweeps = summarize_sweeps(runs_dir, say) if is_all else []
     if not rows and not sweeps:
-        say(f"no runs in {runs_dir}; start one with `opro optimize CONFIG`")
+        none = f"no runs in {runs_dir}; start one with `opro optimize CONFIG`"
+        say(none if is_all else f"no such runs in {runs_dir}; `opro runs` lists all")
     page = make_page(sys.stdout)
     if rows:
         from opro_cli.render.listings import print_runs
@@ -54,6 +81,74 @@ def runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: Json = False) -> None:
     for sweep in sweeps:
         line = f"sweep {sweep.name}: {sweep.finished} of {sweep.cells} cells finished"
         page.write_line(printable(f"{line}; opro diff {sweep.name}", page.width))
+
+
+def rm(
+    runs: Annotated[
+        list[str],
+        run_argument("RUN", "Runs, or sweeps: folders, or parts of their names.", sweeps=True),
+    ],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove runs or sweeps, with every answer in them.
+
+    Answers in the cache of all runs stay. A run that a process works on is not removed.
+
+    \b
+    Examples:
+      opro rm quickstart-20261123-101500-3f9a
+      opro rm @last --yes
+    """
+    from opro_cli.app.runs import describe_size, find_removable, remove
+    from opro_cli.render.safe import printable
+
+    chosen = list(dict.fromkeys(find_removable(name, runs_dir, say) for name in runs))
+    if not yes:
+        for folder in chosen:
+            say(f"{folder}: {describe_size(folder)}")
+        what = "it" if len(chosen) == 1 else f"these {len(chosen)}"
+        if not confirm(f"remove {what}, for good?", "--yes"):
+            raise typer.Exit(1)
+    for folder in chosen:
+        remove(folder)
+        if not as_json:
+            print(f"removed {printable(str(folder))}")
+    if as_json:
+        print_json({"removed": [str(folder) for folder in chosen]})
+
+
+def tag(
+    run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
+    tags: Annotated[
+        list[str] | None, typer.Argument(metavar="TAG", help="Names to give to the run.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="TAG", help="A tag to take away.")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: Json = False,
+) -> None:
+    """Give a run names of your own, by which every command finds it.
+
+    Several runs may have a tag; it then means the newest of them.
+
+    \b
+    Examples:
+      opro tag @last before-launch
+      opro show before-launch
+      opro tag before-launch --remove before-launch
+    """
+    from opro_cli.app.runs import tag_run
+    from opro_cli.render.safe import printable
+
+    folder = find_run(run, runs_dir)
+    present = tag_run(folder, tags or (), remove or ())
+    if as_json:
+        print_json({"run": folder.name, "tags": list(present)})
+    else:
+        print(printable(f"{folder.name}: {', '.join(present) or 'no tags'}"))
 
 
 def show(

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import apply_gate, say
-from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, OproError
+from opro_cli.cli.options import apply_gate, confirm, say
+from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, OproError, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
     from opro_cli.core.settings.settings import Settings
-    from opro_cli.ports import SharedLimits
+    from opro_cli.ports import Observer, SharedLimits
 
 OVER_BUDGET = 3
 
@@ -27,7 +28,7 @@ def run_session(
     folder: Path,
     settings: Settings,
     *,
-    plain: bool,
+    output: Output,
     as_json: bool,
     preflight: bool = True,
     keep_going: bool = False,
@@ -36,16 +37,16 @@ def run_session(
 ) -> None:
     """Work on a run under the live view (or the plain log) and print the result."""
     resume = format_resume_command(folder)
+    tell = (lambda _: None) if output.quiet else say
 
     def work(*, keep_going: bool) -> SessionOutcome:
         from opro_cli.app.session import work_on
-        from opro_cli.render.consoles import make_observer
 
-        with _open_limits(folder) as shared:
+        with _open_limits(folder) as shared, open_observers(output) as observers:
             return work_on(
                 folder,
                 settings,
-                [make_observer(plain=plain)],
+                observers,
                 preflight=preflight,
                 keep_going=keep_going,
                 cached=cached,
@@ -69,31 +70,77 @@ def run_session(
             error.hint += f"; then resume with: {resume}"
         raise
     show_result(outcome.result, as_json=as_json)
-    say(f"saved in {folder}")
+    tell(f"saved in {folder}")
     if outcome.unwritten:
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
     if outcome.uncached:
         say(outcome.uncached)
-    _conclude(outcome, resume)
+    _conclude(outcome, folder, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The progress that a session shows, on stderr and in a file.
+
+    Attributes:
+        plain: One line for each event in place of the live view.
+        verbose: A line for each answer as well; plain.
+        quiet: Nothing but errors.
+        log: A file that the lines of `verbose` are added to.
+    """
+
+    plain: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.quiet and (self.plain or self.verbose):
+            raise UsageError("--quiet, or --plain and --verbose: one of them")
+
+
+@contextmanager
+def open_observers(output: Output) -> Iterator[list[Observer]]:
+    """Yield the views of a session; its log file is closed at the end.
+
+    Raises:
+        UsageError: The log file cannot be written.
+    """
+    from opro_cli.render.consoles import make_observer
+    from opro_cli.render.plain import PlainLog
+
+    shown: list[Observer] = []
+    if not output.quiet:
+        shown = [make_observer(plain=output.plain, verbose=output.verbose)]
+    if output.log is None:
+        yield shown
+        return
+    try:
+        file = output.log.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{output.log}: cannot be written: {error.strerror}", "name another file for the log"
+        ) from None
+    with file:
+        yield [*shown, PlainLog(file, verbose=True, dated=True)]
 
 
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
     """Ask on a terminal whether a run with such answers goes on; in a pipe nobody can say so."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+        return False  # a resume with --keep-going can say so
     for line in error.message.splitlines():
         say(line)
     error.message = error.message.partition("\n")[0]  # the replies stand above
-    print("go on? y/N ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirm("go on?", "--keep-going")
 
 
-def _conclude(outcome: SessionOutcome, resume: str) -> None:
+def _conclude(outcome: SessionOutcome, folder: Path, resume: str) -> None:
     """End the command where the session was stopped, and say how to go on.
 
     Raises:
-        typer.Exit: A ceiling or Ctrl-C ended the session.
+        typer.Exit: A ceiling or Ctrl-C ended the session, or nothing was tried.
     """
     if outcome.ending == "budget":
         say(f"stopped by {outcome.stopped_by}; nothing is lost")
@@ -105,6 +152,14 @@ def _conclude(outcome: SessionOutcome, resume: str) -> None:
     if outcome.ending == "interrupted":
         say(f"stopped; nothing is lost. resume with: {resume}")
         raise typer.Exit(Interrupted.exit_code)
+    if outcome.ending == "fruitless":
+        change, resumes = outcome.remedy or ("", True)
+        if not resumes:
+            say(f"hint: {change} in the config, and start a new run with `opro optimize`")
+        else:
+            first = f"{change} in {folder / 'config.yaml'}, then " if change else ""
+            say(f"hint: {first}resume with: {resume}")
+        raise typer.Exit(OproError.exit_code)
 
 
 def name_ceiling(stopped_by: str) -> str:
@@ -129,11 +184,11 @@ def _open_limits(folder: Path) -> Iterator[SharedLimits | None]:
         yield shared
 
 
-def show_costs(config: Path, runs_dir: Path, *, as_json: bool) -> None:
+def show_costs(config: Path, runs_dir: Path, overrides: Sequence[str], *, as_json: bool) -> None:
     """Show the cost of a run, from its real data; no model is asked."""
     from opro_cli.app.optimize import estimate_costs
 
-    estimate = estimate_costs(config, runs_dir)
+    estimate = estimate_costs(config, runs_dir, overrides)
     if as_json:
         print_json(estimate)
         return

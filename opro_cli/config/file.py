@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 import yaml
 from yaml.constructor import ConstructorError
 
+from opro_cli.config.overrides import Override, apply_overrides
+from opro_cli.config.prompts import inline_prompts, locate
 from opro_cli.core.settings.models import BUNDLED_GGUF, GGUF_HUB, is_gguf
 from opro_cli.core.settings.read import (
     NameResolver,
@@ -21,6 +25,7 @@ from opro_cli.core.settings.read import (
     overlay,
     read_settings,
 )
+from opro_cli.core.settings.readers import RUN_NAME
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, nearest, show, show_as_written
 from opro_cli.core.settings.settings import HUB, Settings
@@ -59,32 +64,116 @@ _TOO_MANY = f"more than {MOST_VALUES:,} values"
 _NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 
-def load_config(path: Path, names: NameResolver) -> Settings:
+STDIN = Path("-")
+"""The name of a config that is read from stdin; its paths are relative to the current folder."""
+
+
+def load_config(
+    path: Path,
+    names: NameResolver,
+    overrides: Sequence[Override] = (),
+    *,
+    is_copy: bool = False,
+) -> Settings:
     """Read a config file; data paths in it are relative to its own folder.
+
+    Args:
+        path: The file, or STDIN.
+        names: The parts that names in it stand for.
+        overrides: Keys in place of those of the file.
+        is_copy: It is a run's own, which has the texts of prompts and not the names of files.
 
     Raises:
         ConfigError: All problems at once, each with file, line and key path.
         UsageError: It cannot be read, or is the file of a sweep.
     """
-    file = read_yaml(path)
+    read = read_config(path, names, overrides, is_copy=is_copy)
+    if read.error is not None:
+        raise read.error
+    if read.settings is None:
+        raise AssertionError("no settings and no problem")
+    return read.settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """A config as far as it can be read.
+
+    Attributes:
+        file: The file.
+        settings: Without the keys that are wrong; None where it cannot do without them.
+        error: Every problem; None where there is none.
+        faulty: The keys that are wrong.
+    """
+
+    file: YamlFile
+    settings: Settings | None
+    error: ConfigError | None = None
+    faulty: tuple[KeyPath, ...] = ()
+
+
+def read_config(
+    path: Path, names: NameResolver, overrides: Sequence[Override] = (), *, is_copy: bool = False
+) -> ReadConfig:
+    """Read a config as far as that goes; arguments as of `load_config`.
+
+    Raises:
+        ConfigError: It is not YAML.
+        UsageError: It cannot be read, or is the file of a sweep.
+    """
+    file = read_overridden(path, overrides)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
-    make_paths_absolute(file.raw, path.resolve().parent)
+    folder = path.resolve().parent
+    make_paths_absolute(file.raw, folder)
+    problems = [] if is_copy else inline_prompts(file.raw, folder)
+    if isinstance(file.raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
+        file.raw.setdefault("name", path.stem)
     result = read_settings(file.raw, names)
-    problems = list(result.problems)
+    problems += result.problems
     if result.settings is not None:
         problems += find_misplaced_models(result.settings)
-    file.refuse(problems)
-    if result.settings is None:
-        raise AssertionError("no settings and no problem")
-    return result.settings
+    error = file.build_error(problems)
+    if error is None:
+        return ReadConfig(file, result.settings)
+    faulty = tuple(problem.path for problem in (*file.problems, *problems))
+    rest = read_settings(_leave_out(file.raw, faulty), names).settings
+    return ReadConfig(file, rest, error, faulty)
+
+
+def _leave_out(raw: Any, paths: Iterable[KeyPath]) -> Any:
+    """Return a config without these keys."""
+    for path in paths:
+        raw = _drop(raw, path)
+    return raw
+
+
+def _drop(raw: Any, path: KeyPath) -> Any:
+    if not isinstance(raw, dict) or not path or path[0] not in raw:
+        return raw
+    first, *rest = path
+    kept = {key: value for key, value in raw.items() if key != first}
+    if isinstance(raw[first], dict) and rest:
+        kept[first] = _drop(raw[first], tuple(rest))
+    return kept
+
+
+def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
+    """Read a YAML file, with keys in place of its own; errors as of `read_yaml`."""
+    file = read_yaml(path)
+    options = {override.path: override.option for override in overrides}
+    return replace(file, raw=apply_overrides(file.raw, overrides), options=options)
 
 
 def read_plain_config(path: Path) -> Any:
-    """Read a config file as plain data, checked as YAML only; data paths in it become absolute."""
+    """Read a config file as plain data, checked as YAML only.
+
+    Data paths in it become absolute, and the texts of prompts in files stand in it.
+    """
     file = read_yaml(path)
-    file.refuse(())
-    make_paths_absolute(file.raw, path.resolve().parent)
+    folder = path.resolve().parent
+    make_paths_absolute(file.raw, folder)
+    file.refuse(inline_prompts(file.raw, folder))
     return file.raw
 
 
@@ -109,6 +198,7 @@ def read_yaml(path: Path) -> YamlFile:
         spellings = dict(spellings_of(root, ()))
         repeated = tuple(_find_repeated_keys(root, ()))
         raw = loader.construct_document(root)
+        _restore_labels(raw, root)
         return YamlFile(path, raw, lines, (*repeated, *find_halves(raw)), spellings)
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_describe_syntax_error(path, error)]) from None
@@ -118,8 +208,11 @@ def read_yaml(path: Path) -> YamlFile:
 
 def _read_text(path: Path, missing: str = "write a first one with `opro init`") -> str:
     try:
-        with open_to_read(path, stream=True) as file:
-            data = file.read(MOST_BYTES + 1)
+        if path == STDIN:
+            data = _read_stdin()
+        else:
+            with open_to_read(path, stream=True) as file:
+                data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise UsageError(
                 f"{path}: larger than {MOST_BYTES // 1_000_000} MB, so no config is expected in it",
@@ -139,12 +232,19 @@ def _read_text(path: Path, missing: str = "write a first one with `opro init`") 
         raise UsageError(f"{path}: cannot be read: a file name cannot contain NUL") from None
 
 
+@cache
+def _read_stdin() -> bytes:
+    """Return stdin, which can be read once, while a command may look at its config twice."""
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class YamlFile:
     """A YAML file as plain data, with the line of each key and its problems as YAML.
 
     Attributes:
         spellings: The text of each value that YAML reads as something other than text.
+        options: The options of the command line that gave keys in place of the file's.
     """
 
     path: Path
@@ -152,21 +252,84 @@ class YamlFile:
     lines: Mapping[KeyPath, int]
     problems: tuple[Problem, ...]
     spellings: Mapping[KeyPath, str] = field(default_factory=dict)
+    options: Mapping[KeyPath, str] = field(default_factory=dict)
 
     def refuse(self, problems: Iterable[Problem]) -> None:
         """Raise ConfigError for these problems and its own, in the order of the file, if any."""
+        error = self.build_error(problems)
+        if error is not None:
+            raise error
+
+    def build_error(self, problems: Iterable[Problem]) -> ConfigError | None:
+        """Return the error for these problems and its own; None where there are none."""
         ordered = sorted(
             (*self.problems, *problems), key=lambda problem: line_of_key(problem.path, self.lines)
         )
-        if ordered:
-            raise ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
+        if not ordered:
+            return None
+        return ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
+
+    def locate(self, message: str) -> str:
+        """Return a message with the line before each of its lines that begins with a key."""
+        return "\n".join(map(self._locate_line, message.split("\n")))
+
+    def _locate_line(self, line: str) -> str:
+        named = _KEY.match(line)
+        path = tuple(named[0].split(".")) if named else ()
+        if not path or path[:1] not in self.lines:
+            return line
+        if option := self.find_option(path):
+            return f"{option}: {line}"
+        return f"{self.path}:{line_of_key(path, self.lines)}: {line}"
+
+    def find_option(self, path: KeyPath) -> str:
+        """Return the option of the command line that gave a key; "" for none."""
+        given = (
+            self.options[path[:end]]
+            for end in range(1, len(path) + 1)
+            if path[:end] in self.options
+        )
+        return next(given, "")
 
     def _format_problem(self, problem: Problem) -> str:
         message = problem.message
+        if option := self.find_option(problem.path):
+            return f"{option}: {message}"
         spelling = self.spellings.get(problem.path)
         if spelling and problem.found and message.endswith(problem.found):
             message = message.removesuffix(problem.found) + show_as_written(spelling)
         return f"{self.path}:{line_of_key(problem.path, self.lines)}: {problem.dotted}: {message}"
+
+
+def _restore_labels(raw: Any, root: yaml.Node) -> None:
+    """Put labels such as `yes`, which YAML reads as true, back as the file spells them."""
+    section = raw.get("task") if isinstance(raw, Mapping) else None
+    task: dict[str, Any] = section if isinstance(section, dict) else {}
+    labels = task.get("labels")
+    node = _find_node(_find_node(root, "task"), "labels")
+    if isinstance(labels, list) and isinstance(node, yaml.SequenceNode):
+        pairs = zip(labels, node.value, strict=True)
+        task["labels"] = [_as_spelled(value, each) for value, each in pairs]
+    elif isinstance(labels, dict) and isinstance(node, yaml.MappingNode):
+        pairs = zip(labels.items(), node.value, strict=False)
+        task["labels"] = {
+            _as_spelled(gold, name): _as_spelled(label, each)
+            for (gold, label), (name, each) in pairs
+        }
+
+
+def _find_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _as_spelled(value: Any, node: yaml.Node) -> Any:
+    is_word = isinstance(value, bool) and isinstance(node, yaml.ScalarNode)
+    return node.value if is_word else value
+
+
+_KEY = re.compile(r"(?:task|scorer|optimizer|roles|search|budget)(?:\.\w+)+(?=[: ])")
+"""A key with its sections at the beginning of a message."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -202,6 +365,8 @@ def _describe_syntax_error(path: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "'\\t'" in what:
+        return f"{where}: not YAML: a tab; YAML is indented with blanks"
     context = getattr(error, "context", None)
     return f"{where}: not YAML: {what}" + (f" ({context})" if context else "")
 
@@ -305,14 +470,14 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
     search = raw.get("search") if isinstance(raw, dict) else None
     listed = search.get("candidates") if isinstance(search, dict) else None
     if isinstance(search, dict) and isinstance(listed, str) and listed.startswith("file:"):
-        search["candidates"] = read_candidates(_locate(Path(listed[5:]), folder))
+        search["candidates"] = read_candidates(locate(Path(listed[5:]), folder))
     locate_models(raw, folder)
     task = raw.get("task") if isinstance(raw, dict) else None
     if not isinstance(task, dict):
         return
     coordinates = task.get("coordinates")
     if isinstance(coordinates, str) and coordinates.strip():
-        task["coordinates"] = str(_locate(Path(coordinates), folder))
+        task["coordinates"] = str(locate(Path(coordinates), folder))
     data = task.get("data")
     if not isinstance(data, dict):
         return
@@ -323,7 +488,7 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
         if not value.startswith(HUB):
             workbook = _WORKBOOK.fullmatch(value)
             file, sheet = workbook.groups() if workbook else (value, "")
-            data[split] = f"{_locate(Path(file), folder)}{sheet}"
+            data[split] = f"{locate(Path(file), folder)}{sheet}"
 
 
 def locate_models(raw: Any, folder: Path) -> None:
@@ -341,16 +506,7 @@ def locate_model(model: str, folder: Path) -> str:
     if not is_gguf(model) or model.startswith(GGUF_HUB) or model == BUNDLED_GGUF:
         return model
     path = model.removeprefix("gguf/")
-    return f"gguf/{_locate(Path(path), folder)}" if path.strip() else model
-
-
-def _locate(path: Path, folder: Path) -> Path:
-    """Return where a data file is; beside the config when it is nowhere, for the error to name."""
-    try:
-        beside = (folder / path.expanduser()).resolve()
-        return path.resolve() if not beside.exists() and path.exists() else beside
-    except (OSError, RuntimeError, ValueError):  # no such user, a NUL, a name too long
-        return folder / path
+    return f"gguf/{locate(Path(path), folder)}" if path.strip() else model
 
 
 SEARCH_PRESETS = ("default", "paper-gpt", "paper-palm", "paper-regression", "paper-tour")

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from opro_cli.core.settings.schema import nearest
+from opro_cli.core.task.chat import ESCAPED
 from opro_cli.datasets.paths import MissingFieldError, show_plain
 from opro_cli.errors import DataError
 
 QUOTED = 10
 """Problems quoted in full; the others are counted."""
 
-Setting = Literal["input", "target", "rows"]
-"""The key below `task.data` that is at fault."""
+Setting = str
+"""The key below `task.data` that is at fault, or HOLE and the name of a hole of `task.prompt`."""
+HOLE = "hole:"
 
 
 @dataclass(slots=True)
@@ -79,9 +80,21 @@ class SourceFaults:
 
 
 def build_common_error(
-    common: Mapping[Setting, str], faults: SourceFaults, label: str, available: tuple[str, ...]
+    common: Mapping[Setting, str],
+    faults: SourceFaults,
+    label: str,
+    available: tuple[str, ...],
+    holes: Mapping[str, str],
 ) -> DataError:
-    """Explain what every row lacks: the config is wrong, not the rows. Each setting has a line."""
+    """Explain what every row lacks: the config is wrong, not the rows. Each setting has a line.
+
+    Args:
+        common: The settings at fault, as `SourceFaults.find_common` returns them.
+        faults: Of the rows.
+        label: The source.
+        available: The fields that it has.
+        holes: Those of `task.prompt`, with the place of each.
+    """
     # Field names are data and go to the terminal: only what prints, the rest escaped.
     shown = [show_plain(name) for name in available]
     listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
@@ -95,6 +108,8 @@ def build_common_error(
         else:
             guess = nearest(what, shown)
             hint = f'did you mean "{guess}"?' if guess else ""
+            if not guess and setting.startswith(HOLE):
+                hint = f"name one of these; {ESCAPED} is written for {{{{ itself"
             if not guess and setting == "rows":
                 hint = "for rows of your own set task.data.rows to plain, and input and target"
             found = f"{label} has no field {what}; it has {listing or 'none'}"
@@ -102,14 +117,22 @@ def build_common_error(
                 found,
                 hint or "name one of these, or a template such as {question}",
             )
-    if len(sentences) == 1:
-        ((setting, (sentence, remedy)),) = sentences.items()
-        return DataError(f"task.data.{setting}: {sentence}", remedy, keys=(f"task.data.{setting}",))
     lines = [
-        f"task.data.{setting}: {sentence} ({hint})"
-        for setting, (sentence, hint) in sentences.items()
+        f"{_place(setting, holes)}: {sentence}" for setting, (sentence, _) in sentences.items()
     ]
-    return DataError("\n".join(lines), keys=tuple(f"task.data.{setting}" for setting in sentences))
+    hints = [hint for _, hint in sentences.values()]
+    if len(lines) == 1 or all(setting.startswith(HOLE) for setting in sentences):
+        return DataError("\n".join(lines), hints[0])
+    pairs = zip(lines, hints, strict=True)
+    return DataError("\n".join(f"{line} ({hint})" for line, hint in pairs))
+
+
+def _place(setting: Setting, holes: Mapping[str, str]) -> str:
+    """Return the place in the config of a setting."""
+    if not setting.startswith(HOLE):
+        return f"task.data.{setting}"
+    name = setting.removeprefix(HOLE)
+    return f"{holes[name]}: {{{{{name}}}}}"
 
 
 def _find_remedy(fault: str) -> str:

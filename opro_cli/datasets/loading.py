@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
+from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
+from opro_cli.core.task.chat import RESERVED, parse_turn
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
 from opro_cli.core.task.prompt import Template, parse_template
 from opro_cli.datasets.faults import QUOTED, Problems
@@ -35,7 +37,7 @@ def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Exampl
     """
     copies: dict[str, list[Example]] = {}
     for example in examples:
-        copies.setdefault(normalize_question(example.input), []).append(example)
+        copies.setdefault(normalize_question(example.shown), []).append(example)
     usable = []
     for same in copies.values():
         if all(_is_same_gold(example, same[0]) for example in same):
@@ -68,12 +70,12 @@ def drop_leaks(
             continue
         clean[split] = []
         for example in sources[split]:
-            held_out = seen.get(normalize_question(example.input))
+            held_out = seen.get(normalize_question(example.shown))
             if held_out is None:
                 clean[split].append(example)
             else:
                 problems.add(f"{example.source}: the question is also in {held_out.source}")
-        seen.update((normalize_question(example.input), example) for example in clean[split])
+        seen.update((normalize_question(example.shown), example) for example in clean[split])
     return clean
 
 
@@ -88,6 +90,7 @@ class LoadedData:
         left_out: Number of rows that no split could take (unusable or repeated).
         golds: How often each gold answer stands in the usable rows, the commonest first.
         fingerprint: `fingerprint_examples` of these examples.
+        fields: The names of the fields of a row.
     """
 
     examples: Mapping[Split, tuple[Example, ...]]
@@ -95,12 +98,21 @@ class LoadedData:
     left_out: int
     fingerprint: str
     golds: Mapping[str, int] = field(default_factory=dict)
+    fields: tuple[str, ...] = ()
 
 
-def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
-    """Read the sources that `task.data` names (absolute paths, or hub: names); raises DataError.
+def load_examples(
+    task: TaskSettings, metric: Metric, prompt_files: Sequence[PromptFile] = ()
+) -> LoadedData:
+    """Read the sources that `task.data` names (absolute paths, or hub: names).
 
-    The metric reads the gold answers.
+    Args:
+        task: The task.
+        metric: Reads the gold answers.
+        prompt_files: The files that texts of `task.prompt` are from, for errors to name.
+
+    Raises:
+        DataError: Rows cannot be used, or the config does not fit them.
     """
     data = task.data
     files = _list_sources(data)
@@ -109,6 +121,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
     mapped = any(raw != label for raw, label in task.labels or ())
     named = task.answer in LABELLED and not mapped
     reader = _build_reader(data, metric, named=named, any_gold=task.golds == "any")
+    reader = replace(reader, holes=_place_holes(task, prompt_files))
     reader = _settle_options(task, files, reader)
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
@@ -131,7 +144,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
             "the optimizer scores its candidates on the train rows",
         )
     examples = {
-        split: _take_rows(sources.get(split, sources["train"]), division.rows[split])
+        split: _take_rows(sources.get(split, sources["train"]), division.rows[split][: data.limit])
         for split in SPLITS
     }
     counts = {split: len(chosen) for split, chosen in examples.items()}
@@ -139,6 +152,7 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
         examples=examples,
         notes=(
             division.note,
+            *_note_limit(data),
             *_build_notes(problems, repeats),
             *_describe_doubts(reader, task.answer),
             *(reader.options.describe() if reader.options else ()),
@@ -147,7 +161,23 @@ def load_examples(task: TaskSettings, metric: Metric) -> LoadedData:
         left_out=problems.count + sum(repeats.values()),
         fingerprint=fingerprint_examples(examples),
         golds=count_golds(sources),
+        fields=tuple(reader.seen),
     )
+
+
+def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, str]:
+    """Return the fields that `task.prompt` has holes for, each with the place of its first one."""
+    known = {each.place: each.file for each in files}
+    places: dict[str, str] = {}
+    for index, (role, text) in enumerate(task.prompt or ()):
+        file = known.get(f"{TURN}.{index}")
+        for hole in parse_turn(role, text).holes:
+            where = describe_place(file, hole.line, text).removesuffix(": ")
+            key = f"{TURN}.{index}.{role}"
+            place = where if file else ", ".join(filter(None, (key, where)))
+            if hole.name not in RESERVED:
+                places.setdefault(hole.name, place)
+    return places
 
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:
@@ -259,8 +289,29 @@ def _describe_doubts(reader: RowReader, answer: str) -> Iterator[str]:
         count = _count_rows(len(reader.doubts))
         yield f"no reply can meet the gold answer of {count}: {first}{more}"
     for name, rows in reader.blanks.items():
-        first = ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
-        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {first}"
+        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {_list(rows)}"
+    for name, roles in reader.roles.items():
+        if len(roles) > 1:
+            _, *others = sorted(roles.items(), key=lambda pair: -len(pair[1]))
+            rare = "; ".join(f"{show_plain(role)} in {_list(rows)}" for role, rows in others)
+            yield (
+                f"{name} is not the same speaker's turn in all rows ({rare}); name it by its role, "
+                "as messages[role=user][-1] does"
+            )
+    if reader.early:
+        count, where = _count_rows(len(reader.early)), _list(reader.early)
+        yield f"the gold answer of {count} stands before the question in the chat: {where}"
+
+
+def _list(rows: Sequence[str]) -> str:
+    """Return the first few rows."""
+    return ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
+
+
+def _note_limit(data: DataSettings) -> list[str]:
+    return (
+        [f"of each split the first {data.limit} are used (task.data.limit)"] if data.limit else []
+    )
 
 
 def _take_rows(source: Sequence[Example], rows: Sequence[int]) -> tuple[Example, ...]:

@@ -35,7 +35,14 @@ def _open(source: str) -> BinaryIO:
     try:
         return open_to_read(path)
     except FileNotFoundError:
-        raise DataError(f"{source}: no such file", _suggest_name(path)) from None
+        if source.isprintable():
+            raise DataError(f"{source}: no such file", _suggest_name(path)) from None
+        # "data\new.jsonl" in double quotes has a line break in it
+        raise DataError(
+            f"{source!r}: no such file",
+            "in double quotes YAML reads a backslash as the start of a sign such as \\n: use "
+            "single quotes, or / in paths",
+        ) from None
     except IsADirectoryError:
         raise DataError(
             f"{source}: expected a file, found a folder", f"name a file in it{_list_folder(path)}"

@@ -258,7 +258,6 @@ def judge_rows(
                 "task.data.target: the positions of the right options may be counted from 0 or "
                 "from 1: no row has 0, or its last option",
                 "say which: task.data.index_from: 0, or 1",
-                keys=("task.data.target",),
             )
     rule = OptionRule(paths, reading)
     indices = [(rule.find_right(gold, options), len(options.texts)) for gold, options in rows]

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from opro_cli.core.settings.schema import show
 
 _INDEX = re.compile(r"-?\d{1,9}")
 _SELECTOR = re.compile(r"\[(?:(?P<index>-?\d{1,9})|(?P<key>[^\[\]=]+)=(?P<value>[^\[\]]*))\]")
 _STEP = re.compile(r"[.\[]")
+_CHAT = re.compile(r"[^\[\].]+(?:\.[^\[\].\d-][^\[\].]*)*(?=\[|\.-?\d)")
+"""The beginning of a path up to its first index or selector."""
 _SHOWN = 8
 """Names of fields or turns that a message lists."""
 TURN_TEXTS = {"role": ("content", "parts"), "from": ("value",)}
 """Where a chat turn has its text, by the field that says whose turn it is (OpenAI, ShareGPT)."""
+_CONTENTS = [key for keys in TURN_TEXTS.values() for key in keys]
 
 
 class MissingFieldError(ValueError):
@@ -152,6 +156,42 @@ def is_turn(value: object) -> bool:
         isinstance(value.get(by), str) and any(key in value for key in keys)
         for by, keys in TURN_TEXTS.items()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAt:
+    """A turn of a chat that a path means.
+
+    Attributes:
+        chat: The path of the whole chat.
+        index: Of the turn, from 0.
+        role: Whose turn it is.
+    """
+
+    chat: str
+    index: int
+    role: str
+
+
+def find_turn(row: Mapping[str, object], path: str) -> TurnAt | None:
+    """Return the turn that a path of a row means; None where it means something else."""
+    chat = _CHAT.match(path)
+    if chat is None or path in row:
+        return None
+    bare = next(
+        (path.removesuffix(f".{key}") for key in _CONTENTS if path.endswith(f".{key}")), path
+    )
+    try:
+        turns, turn = get_field(row, chat[0]), get_field(row, bare)
+    except ValueError:
+        return None
+    if isinstance(turn, list) and len(turn) == 1:
+        turn = turn[0]
+    if not isinstance(turns, list) or not isinstance(turn, Mapping) or not is_turn(turn):
+        return None
+    role = next(_write(turn[by]) for by in TURN_TEXTS if by in turn)
+    index = next((i for i, each in enumerate(turns) if each is turn), None)
+    return None if index is None else TurnAt(chat[0], index, role)
 
 
 def read_turn(turn: Mapping[str, object]) -> object:

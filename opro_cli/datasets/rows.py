@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from string import ascii_uppercase
 
 from opro_cli.core.settings.schema import show
@@ -11,6 +11,7 @@ from opro_cli.core.task.example import Example, show_golds
 from opro_cli.core.task.prompt import Field, Template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.faults import (
+    HOLE,
     Problems,
     RowFaults,
     Setting,
@@ -26,7 +27,7 @@ from opro_cli.datasets.options import (
     letter_options,
     read_options,
 )
-from opro_cli.datasets.paths import get_field
+from opro_cli.datasets.paths import find_turn, get_field
 from opro_cli.datasets.shapes import RowShape
 from opro_cli.datasets.values import encode_value, format_value, is_blank, read_text
 from opro_cli.errors import DataError
@@ -53,10 +54,18 @@ class RowReader:
     any_gold: bool = False
     encoding: str | None = None
     options: OptionRule | None = None
+    holes: Mapping[str, str] = field(default_factory=dict)
+    """The fields that `task.prompt` has holes for, and where each stands."""
+    seen: dict[str, None] = field(default_factory=dict)
+    """The names of the fields that the rows had, in order."""
     blanks: dict[str, list[str]] = field(default_factory=dict)
     """By field of a template of several, the rows that have nothing there."""
     classes: dict[str, str] = field(default_factory=dict)
     """The names of classes whose numbers are the gold answers, by number."""
+    roles: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """By path into a chat, whose turns it means, each with its rows."""
+    early: list[str] = field(default_factory=list)
+    """Rows whose gold answer stands before the question in the chat."""
     doubts: list[str] = field(default_factory=list)
     """Gold answers that no reply could meet, each with its row."""
 
@@ -76,7 +85,7 @@ class RowReader:
         try:
             if self.options is not None:
                 listed = _ListedOptions.read(self.input, fields, self.options)
-            text = _render(self.input, fields, listed)
+            text = _render(self.input, fields, listed, placed=self.holes)
             for name in _find_blanks(self.input, fields):
                 self.blanks.setdefault(name, []).append(source)
         except ValueError as error:
@@ -88,16 +97,44 @@ class RowReader:
                 golds = self._read_letters(fields, listed)
         except ValueError as error:
             faults["target"] = error
+        more = {}
+        for name in self.holes:
+            try:
+                more[name] = self._read_hole(fields, name, listed)
+            except ValueError as error:
+                faults[f"{HOLE}{name}"] = error
         if faults:
             raise RowFaults(faults)
-        example = Example(text, golds[0], source)
+        self._note_turns(fields, source)
+        example = Example(text, golds[0], source, fields=more)
         if len(golds) > 1:
-            example = Example(text, show_golds(golds), source, golds=golds)
+            example = replace(example, target=show_golds(golds), golds=golds)
         find_doubt: Callable[[Example], str] | None = getattr(self.metric, "find_doubt", None)
         reasons = [find_doubt(one) for one in example.split_golds()] if find_doubt else []
         if reasons and all(reasons):
             self.doubts.append(f"{source}: {reasons[0]}")
         return example
+
+    def _read_hole(
+        self, fields: Mapping[str, object], name: str, listed: _ListedOptions | None
+    ) -> str:
+        """Return what stands in a hole of `task.prompt`; options with their letters."""
+        if listed is not None and (name,) == listed.rule.paths:
+            return listed.lines
+        return read_text(fields, name, join_lists=True)
+
+    def _note_turns(self, fields: Mapping[str, object], source: str) -> None:
+        """Note whose turns of a chat the question and the gold answer are, and a wrong order."""
+        asked = [find_turn(fields, name) for name in self.input.fields]
+        given = [find_turn(fields, name) for name in self.target.fields]
+        for name, turn in zip(
+            (*self.input.fields, *self.target.fields), (*asked, *given), strict=True
+        ):
+            if turn is not None:
+                self.roles.setdefault(name, {}).setdefault(turn.role, []).append(source)
+        last = max((turn.index for turn in asked if turn is not None), default=-1)
+        if any(turn is not None and turn.index < last for turn in given):
+            self.early.append(source)
 
     def _read_golds(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """Return each right answer as the metric compares it, at least one.
@@ -278,10 +315,16 @@ def _has_options(template: Template, fields: Mapping[str, object]) -> bool:
         return False
 
 
-def _render(template: Template, fields: Mapping[str, object], listed: _ListedOptions | None) -> str:
+def _render(
+    template: Template,
+    fields: Mapping[str, object],
+    listed: _ListedOptions | None,
+    placed: Container[str] = (),
+) -> str:
     """Return the question; raises ValueError rather than return an empty text.
 
-    Options stand where the template has their field, or else behind it.
+    Options stand where the template has their field, or else behind it, unless they are `placed`
+    elsewhere in the prompt.
     """
     hole = listed.rule.paths[0] if listed is not None and len(listed.rule.paths) == 1 else None
 
@@ -295,7 +338,7 @@ def _render(template: Template, fields: Mapping[str, object], listed: _ListedOpt
     text = template.render(read)
     if len(template.fields) > 1 and len(_find_blanks(template, fields)) == len(template.fields):
         text = ""
-    if listed is not None and hole not in template.fields:
+    if listed is not None and hole not in template.fields and hole not in placed:
         text = f"{text.rstrip()}\n{listed.lines}"
     try:
         _refuse_blank(text)
@@ -353,5 +396,6 @@ def read_examples(file: str, label: str, reader: RowReader, problems: Problems) 
     if empty:
         raise DataError(f"{file}: expected rows, found none", "name a file that has some")
     if not examples and (common := faults.find_common()):
-        raise build_common_error(common, faults, label, fields)
+        raise build_common_error(common, faults, label, fields, reader.holes)
+    reader.seen.update(dict.fromkeys(fields))
     return examples

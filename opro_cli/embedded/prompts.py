@@ -73,13 +73,10 @@ class Continuation:
 
 
 def join_messages(messages: Sequence[Message]) -> str:
-    """Return the system messages and then the user messages, joined by newlines."""
-    return "\n".join(
-        message.content
-        for role in ("system", "user")
-        for message in messages
-        if message.role == role
-    )
+    """Return the system messages and then the others, joined by newlines."""
+    last = [message for message in messages if message.role != "system"]
+    first = [message for message in messages if message.role == "system"]
+    return "\n".join(message.content for message in (*first, *last))
 
 
 class ChatFormat:

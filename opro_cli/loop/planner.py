@@ -12,6 +12,7 @@ from opro_cli.core.run.selection import (
     Memo,
     find_baseline,
     find_winner,
+    is_untried,
     select_compared,
     select_finalists,
     select_for_dev,
@@ -89,7 +90,8 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
 
     With `eval_interval` the new candidates of every so many steps are scored on dev at once, as
     the reference does; the optimizer never learns those scores. The test split is touched once,
-    at the end, by the start prompt, the winner, and what they are compared with.
+    at the end, by the start prompt, the winner, and what they are compared with. Neither split
+    is asked for a search that has tried nothing.
     """
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _plan_test(state, list(state.candidates.values()))
@@ -109,7 +111,7 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
         return Evaluate(open_dev)
     if state.is_searching:
         return _propose(state, ())
-    return _evaluate_unseen(state)
+    return Finish() if is_untried(state) else _evaluate_unseen(state)
 
 
 def _plan_test(state: RunState, candidates: list[Candidate]) -> Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from opro_cli.calls.metered import Calls
 from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
-from opro_cli.core.task.example import ChatRequest, Message
+from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
 from opro_cli.errors import PINNED, ModelError, OproError, RunError
 from opro_cli.ports import Strategy
@@ -26,7 +27,13 @@ NO_SEVERAL = frozenset({400, 422, 501})
 else, the same request for one choice meets it again."""
 
 
-FREE: dict[str, Any] = {"prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0, "seconds": 0.0}
+FREE: dict[str, Any] = {
+    "prompt_tokens": 0,
+    "completion_tokens": 0,
+    "reasoning_tokens": None,
+    "usd": 0.0,
+    "seconds": 0.0,
+}
 """The cost of a proposal that no call of its own was made for."""
 
 
@@ -53,8 +60,14 @@ class Proposing:
     strategy: Strategy
     view: SearchView
     several_at_once: bool = True
+    _takes_cut: bool = field(init=False)
+    _shown: str = ""
+    """What a request has in place of all that it should have; "" for all of it."""
     _plan: tuple[int, tuple[Ask | Draft, ...] | End] = field(default=(0, ()))
     """The last step that was planned, and its ask or draft for each sample."""
+
+    def __post_init__(self) -> None:
+        self._takes_cut = "cut" in inspect.signature(self.strategy.read).parameters
 
     def plan(self, step: int) -> tuple[Ask | Draft, ...] | End:
         """Return the ask or the draft of each sample of a step, or the end of the search.
@@ -127,6 +140,7 @@ class Proposing:
         for _, group in groupby(asks, key=lambda pair: id(pair[1])):
             pairs = list(group)
             own, ask = tuple(sample for sample, _ in pairs), pairs[0][1]
+            together = together and "n" not in self.calls.state.list_unsent("optimizer")
             parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
             calls += [OptimizerCall(step, ask, part) for part in parts]
         return calls
@@ -137,21 +151,46 @@ class Proposing:
         temperature = call.ask.temperature
         if temperature is None:
             temperature = settings.temperature_at(call.step, search.steps)
+        seed = derive_seed(search.seed, "propose", call.step, call.samples[0])
         request = ChatRequest(
             call.ask.messages,
             temperature,
             settings.max_tokens,
-            derive_seed(search.seed, "propose", call.step, call.samples[0]),
+            seed if settings.seed else None,
             len(call.samples),
             settings.stop or (),
+            top_p=settings.top_p,
         )
         try:
             async with self.calls.answer("optimizer", request) as answered:
                 self.calls.record(*self._proposals(call, answered))
         except ModelError as error:
+            if error.too_long and self._shorten(call, error):
+                return
             if len(call.samples) == 1 or error.status not in NO_SEVERAL:
                 raise
             self.several_at_once = False
+
+    def _shorten(self, call: OptimizerCall, error: ModelError) -> bool:
+        """Plan a step anew whose request was too long; False where it cannot be shorter.
+
+        A resume meets the refusal again, which costs nothing. The paper's rules know no shorter
+        request.
+        """
+        before = self._plan
+        step, planned = before
+        if step != call.step or isinstance(planned, End) or call.ask not in planned:
+            return True  # planned anew since this was sent
+        if self.calls.settings.search.rules == "paper" or not (shown := self.view.shorten()):
+            return False
+        self._plan = 0, ()
+        again = self.plan(step)
+        if isinstance(again, End) or len(again) != len(planned):
+            self._plan = before
+            return False
+        self._shown = shown
+        self.calls.activity.note = f"{error.message}: asked again, from now on with {shown}"
+        return True
 
     def _proposals(self, call: OptimizerCall, answered: TimedReply) -> list[Proposed]:
         """Return one event for each choice, written in one go: they are paid for together."""
@@ -160,7 +199,8 @@ class Proposing:
             step=call.step,
             sample=call.samples[0],
             parents=call.ask.parents,
-            **self._read(reply.text, call.ask),
+            shown=self._shown,
+            **self._read(reply, call.ask),
             **describe_reply(answered),
         )
         # a server may give too few, or more
@@ -175,15 +215,16 @@ class Proposing:
                     finish_reason=as_recorded.finish_reason,
                     via="choice",
                     **FREE,
-                    **self._read(choice.text, call.ask),
+                    **self._read(choice, call.ask),
                 )
                 for sample, choice, as_recorded in others
             ),
         ]
 
-    def _read(self, text: str, ask: Ask) -> dict[str, Any]:
+    def _read(self, reply: ChatReply | Choice, ask: Ask) -> dict[str, Any]:
+        told = {"cut": reply.finish_reason in CUT} if self._takes_cut else {}
         with self._blame("read"):
-            read = self.strategy.read(text, ask)
+            read = self.strategy.read(reply.text, ask, **told)
             if isinstance(read, str):
                 raise TypeError("expected a sequence of candidates, found a text")
             candidates = list(read)

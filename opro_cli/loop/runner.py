@@ -20,19 +20,20 @@ from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
     Event,
+    Proposed,
     Pruned,
     SessionEnded,
     SessionStarted,
     StepPlanned,
 )
 from opro_cli.core.run.progress import Progress, Role
+from opro_cli.core.run.selection import has_tried, is_untried
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
@@ -47,11 +48,16 @@ from opro_cli.ports import (
     SharedLimits,
     Strategy,
 )
+from opro_cli.reports.proposals import describe_untried
 
 FIRST_QUESTIONS = 3
 """So many unreadable answers in a row, before any readable one, are no accident."""
 
-Ending = Literal["finished", "interrupted", "budget"]
+FIRST_REPLIES = 20
+"""So many replies of the optimizer without a proposal, before any candidate, are no accident."""
+
+Ending = Literal["finished", "interrupted", "budget", "fruitless"]
+"""fruitless: the search, or its first replies, gave no candidate to try."""
 
 SYNC_EVERY = 0.1
 """Seconds between fsyncs of the journal: what power loss (not a kill) can cost."""
@@ -100,6 +106,8 @@ class Runner:
     _knows_first: bool = field(init=False)
     _doubt: DoubtfulAnswers | None = None
     """Why a person has to say whether the run goes on."""
+    _unread: int = 0
+    """Replies of the optimizer in this session, none with a proposal; -1 once one came."""
     _awaited: set[int] = field(default_factory=set)
     """Samples of the present step that the optimizer has been asked for."""
 
@@ -124,7 +132,7 @@ class Runner:
         view = SearchView(
             self.state,
             self.examples["train"],
-            PromptFormat(task.instruction_position, task.qa_markers),
+            task.format,
             task.description or "",
             read_options(self.strategy, self.settings.search.options),
             lambda *key: self.replies.get(key),
@@ -152,7 +160,12 @@ class Runner:
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
-            self._record(SessionEnded(read_clock(), ending, self.stopped_by))
+            detail = self.stopped_by
+            if ending == "fruitless":
+                detail = self.redact(
+                    describe_untried(self.state, self.settings.optimizer.max_tokens)
+                )
+            self._record(SessionEnded(read_clock(), ending, detail))
             return ending
         except JournalError:
             raise  # the disk refuses: there is nowhere to write why
@@ -174,7 +187,7 @@ class Runner:
             if self.preflight and self._doubt is None:
                 await self._check_models()
             if self._doubt is None and await self._work():
-                ending = "finished"
+                ending = "fruitless" if self._gave_up or is_untried(self.state) else "finished"
         except Halted:
             pass
         except BudgetReached as error:
@@ -266,6 +279,8 @@ class Runner:
                     self._record(Pruned(at, candidate, mean, interval.low, interval.high))
                     continue
                 case Propose():
+                    if self._gave_up:
+                        return True
                     if self._record_plan(work):
                         continue
                     self._hand_out(work.meanwhile, asking)
@@ -276,6 +291,18 @@ class Runner:
                     return True
             await self._turn.wait()
         return False
+
+    @property
+    def _gave_up(self) -> bool:
+        """Whether the search has tried nothing and stops before its next step.
+
+        The next session asks as many times again.
+        """
+        state = self.state
+        if self._goes_on or state.search.rules == "paper" or not state.rounds:
+            return False
+        begins_step = state.is_searching and not state.proposals.arrived
+        return begins_step and self._unread >= FIRST_REPLIES and not has_tried(state)
 
     def _hand_out(self, questions: Sequence[Question], asking: WorkerPool[Question]) -> None:
         """Queue the questions of each candidate that has none under way.
@@ -351,6 +378,8 @@ class Runner:
             self.state.apply(event)
             if isinstance(event, Answered) and self._first.add(event):
                 self._judge_first_answers()
+            if isinstance(event, Proposed) and self._unread >= 0:
+                self._unread = -1 if event.instructions else self._unread + 1
             if self.strategy.needs and isinstance(event, Answered) and event.split == "train":
                 self.replies[event.candidate, event.split, event.question] = event.text
             for observer in self.observers:

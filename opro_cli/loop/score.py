@@ -90,11 +90,14 @@ class QuestionCalls:
         if self._recorded and self.calls.stop.is_set():
             raise _GivenUp
         model = self.calls.settings.models[role]
-        limit = model.max_tokens if max_tokens is None else min(max_tokens, model.max_tokens)
-        seed, stop = self._seed(role, key), model.stop or ()
+        limits = [each for each in (max_tokens, model.max_tokens) if each is not None]
+        limit = min(limits, default=None)
+        seed, stop = self._seed(role, key) if model.seed else None, model.stop or ()
         # A second time that a warm cache answers would show no change, however much there is.
         again = is_again(self.candidate)
-        request = ChatRequest(messages, model.temperature, limit, seed, stop=stop, fresh=again)
+        request = ChatRequest(
+            messages, model.temperature, limit, seed, stop=stop, fresh=again, top_p=model.top_p
+        )
         answering = self.calls.answer(role, request, fresh=self.fresh)
         answered = await self.stack.enter_async_context(answering)
         self.last = answered

@@ -6,6 +6,7 @@ checks it as well. Modules are imported on use: compiling all patterns takes a t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -45,6 +46,10 @@ METRICS: dict[str, MetricFactory] = {
 }
 
 
+_JUDGED = re.compile(r"judge|rubric|llm|graded|g-?eval", re.IGNORECASE)
+"""Names by which people ask for a model that grades."""
+
+
 def create_metric(spec: str) -> Metric:
     r"""Return the metric that a config's `task.answer` names: "number", "regex:= (\d+)".
 
@@ -58,6 +63,11 @@ def create_metric(spec: str) -> Metric:
     factory = METRICS.get(name)
     if factory is None:
         known = [*METRICS, "python"]
+        if _JUDGED.search(name):
+            raise ValueError(
+                f"no kind of answer called {name!r}: a model that judges is an evaluator "
+                "(task.evaluator, with its model under roles.judge; `opro docs extending` has one)"
+            )
         meant = nearest(name.strip(), known)
         guess = f"; did you mean {meant!r}?" if meant else ""
         raise ValueError(f"unknown answer type {name!r}: expected one of {', '.join(known)}{guess}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.errors import UsageError
 from opro_cli.models.callable import PREFIX, OutsideModel, adapt_part
+from opro_cli.models.parameters import build_extras
 from opro_cli.models.providers import find_provider, get_provider
 from opro_cli.plugins import find_entry_point, is_outside, load_part
 from opro_cli.ports import ChatModel
@@ -69,10 +70,12 @@ def build_model(
         from opro_cli.models.openai_compatible import OpenAICompatibleModel, can_serve
 
         if can_serve(name):
-            return OpenAICompatibleModel(name, settings.api_base, settings.timeout)
+            extras = build_extras(settings)
+            return OpenAICompatibleModel(name, settings.api_base, settings.timeout, extras=extras)
     part = find_entry_point("models", name.partition("/")[0])
     if part is not None:
         return OutsideModel(name, part.value(settings))
     from opro_cli.models.litellm_model import LitellmModel
 
-    return LitellmModel(name, settings.api_base, settings.timeout)
+    extras = build_extras(settings)
+    return LitellmModel(name, settings.api_base, settings.timeout, extras=extras)

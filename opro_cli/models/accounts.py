@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.settings.models import is_computed_here, is_gguf
+from opro_cli.core.settings.readers import find_variable
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.errors import ModelError
 from opro_cli.models.providers import (
@@ -164,6 +165,18 @@ def require_key(name: str, api_base: str | None) -> None:
         )
 
 
+def find_unset_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers whose variable is not set, each as its key in the config."""
+    unset = {}
+    for role, model in settings.models.items():
+        path = role if role in ("scorer", "optimizer") else f"roles.{role}"
+        for name, text in (model.extra.headers if model.extra else {}).items():
+            variable = find_variable(text)
+            if not os.environ.get(variable, "").strip():
+                unset[f"{path}.extra.headers.{name}"] = variable
+    return unset
+
+
 def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
     """Word the refusal of models whose keys are missing.
 
@@ -211,9 +224,24 @@ def build_redactor(keys: Iterable[str]) -> Callable[[str], str]:
     return redact_reply
 
 
+_header_variables: set[str] = set()
+
+
+def guard_headers(headers: Mapping[str, str]) -> None:
+    """Have `redact` remove what these headers of a config send, whatever its variables' names."""
+    _header_variables.update(map(find_variable, headers.values()))
+
+
 def redact(text: str) -> str:
-    """Remove the values of key-like environment variables, and everything shaped like a key."""
-    values = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
+    """Remove the values of key-like environment variables, and everything shaped like a key.
+
+    The variables that headers of a config name are among them.
+    """
+    values = {
+        value
+        for name, value in os.environ.items()
+        if name in _header_variables or SECRET_NAMES.search(name)
+    }
     for secret in sorted(values, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = get_spellings(secret).remove_from(text)
@@ -228,12 +256,16 @@ _THRESHOLD = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call; cached (read from a cache) and written (to one) are part of prompt."""
+    """Tokens of one call; cached (read from a cache) and written (to one) are part of prompt.
+
+    reasoning: the part of completion that was thoughts; None where that was not reported.
+    """
 
     prompt: int
     completion: int
     cached: int = 0
     written: int = 0
+    reasoning: int | None = None
 
 
 def find_price(settings: ModelSettings) -> PriceSettings | None:
@@ -336,8 +368,14 @@ def _load_table() -> dict[str, Any]:
 
 def make_redactor(settings: Settings) -> Callable[[str], str]:
     """Build the function that removes from a model's words the keys sent to either model."""
-    sent = (collect_sent_keys(each.model, each.api_base) for each in list_deployments(settings))
-    return build_redactor(frozenset().union(*sent))
+    models = list_deployments(settings)
+    sent = (collect_sent_keys(each.model, each.api_base) for each in models)
+    headers = (
+        find_variable(text) for each in models if each.extra for text in each.extra.headers.values()
+    )
+    values = {os.environ.get(name, "").strip() for name in headers}
+    own = frozenset(value for value in values if len(value) >= SHORTEST_ENCODED)
+    return build_redactor(own.union(*sent))
 
 
 def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:

@@ -113,14 +113,15 @@ class EmbeddedModel:
                 "show fewer instructions or exemplars, or shorten the question",
                 transient=False,
                 unanswerable=True,
+                too_long=True,
                 status=400,
             )
         # without a seed every call is a new draw, as with any provider
         seed = secrets.randbits(63) if request.seed is None else request.seed
         return Prompt(
             ids=ids,
-            temperature=request.temperature,
-            limit=max(1, min(request.max_tokens, room)),
+            temperature=request.temperature or 0.0,
+            limit=max(1, min(request.max_tokens or room, room)),
             seed=seed % 2**64,
         )
 

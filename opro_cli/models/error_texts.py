@@ -134,7 +134,9 @@ TOO_LONG = re.compile(
     r"|input token count|maximum number of tokens allowed"  # Gemini
     r"|too large for model with|maximum prompt length|current length is \d+ while"  # Mistral, xAI
     r"|input is too long|`inputs` tokens|maximum input length|range of input length"  # Bedrock, TGI
-    r"|reduce the length of the",  # Groq, OpenAI
+    r"|reduce the length of the"  # Groq, OpenAI
+    r"|context the overflows|context length of only"  # LM Studio
+    r"|too many tokens: |exceed the total tokens limit",  # Cohere, watsonx
     re.IGNORECASE,
 )
 FILTERED = re.compile(
@@ -168,6 +170,19 @@ WAIT = re.compile(
     re.IGNORECASE,
 )
 
+# templates of Gemma and Mistral, o1-mini, Bedrock's Titan, Gemma at Gemini's API
+NO_SYSTEM = re.compile(
+    r"system (?:role|message|prompt|instruction)s?\b.{0,60}\bnot\b|roles must alternate"
+    r"|(?:not|n't|un)[ -]?support\w* .{0,40}\bsystem\b|only user,? (?:and )?assistant"
+    r"|(?:developer|system) instruction is not enabled"
+    r"|(?:unexpected|invalid|unknown) role.{0,20}system"
+    r"|role.{0,40}does not support .?system",
+    re.IGNORECASE | re.DOTALL,
+)
+USE_ANOTHER_POSITION = (
+    "this model takes no system message: set task.instruction_position to another position, such "
+    "as Q_begin, and start again with `opro optimize`"
+)
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
 
@@ -190,6 +205,11 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
     if status is None or status >= 500 or status < 300:
         return "transient"
     return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
+
+
+def is_too_long(status: int | None, meaning: str) -> bool:
+    """Whether a refusal that concerns one request is about its length."""
+    return status == 413 or bool(ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning))
 
 
 def can_never_fit(meaning: str, max_tokens: int | None) -> bool:
@@ -258,7 +278,7 @@ def suggest_remedy(
         hint = "wait until the server has loaded its model"
     elif TOO_MANY_ASKED.search(meaning) or can_never_fit(meaning, max_tokens):
         hint = "lower max_tokens"
-    elif status == 413 or ABOVE_THE_RATE.search(meaning) or TOO_LONG.search(meaning):
+    elif is_too_long(status, meaning):
         hint = "shorten the prompt, lower max_tokens, or ask a model with a longer context"
     return hint
 

@@ -14,6 +14,7 @@ from opro_cli.models.gguf_files import fetch_file, read_gguf
 from opro_cli.models.gguf_plan import ServerPlan, count_needed_tokens, plan_server
 from opro_cli.models.gguf_process import ModelServer, OwnServer, SharedServer
 from opro_cli.models.openai_compatible import OpenAICompatibleModel
+from opro_cli.models.parameters import NO_EXTRAS, Extras, build_extras
 from opro_cli.ports import Strategy
 from opro_cli.reports.costs import StartValues, measure_longest_prompts
 
@@ -31,10 +32,14 @@ class GgufModel:
         server: May be shared by several models; it is closed with the first of them, since they
             are closed together.
         timeout: Seconds of one call, which begins when a slot is free and the model is loaded.
+        extras: What the config adds to every request.
     """
 
-    def __init__(self, name: str, server: ModelServer, timeout: float) -> None:
+    def __init__(
+        self, name: str, server: ModelServer, timeout: float, extras: Extras = NO_EXTRAS
+    ) -> None:
         self._name = name
+        self._extras = extras
         self._server = server
         self._timeout = timeout
         self._client: OpenAICompatibleModel | None = None
@@ -80,7 +85,11 @@ class GgufModel:
         if self._client is None or self._address != address:
             old, self._address = self._client, address
             self._client = OpenAICompatibleModel(
-                self._name, f"{address}/v1", self._timeout, joined=self._server.plan.is_base
+                self._name,
+                f"{address}/v1",
+                self._timeout,
+                joined=self._server.plan.is_base,
+                extras=self._extras,
             )
             if old is not None:
                 await old.aclose()
@@ -137,7 +146,7 @@ def _measure_prompts(
     if "demos" in strategy.needs:  # a candidate shows some, which nobody has chosen yet
         longest["scorer"] *= DEMOS
     # What an evaluator asks further roles is its own affair: a question and a reply, most likely.
-    others = longest["scorer"] + settings.scorer.max_tokens
+    others = longest["scorer"] + settings.scorer.reply_limit
     return {**dict.fromkeys(settings.roles, others), **longest}
 
 
@@ -168,7 +177,7 @@ def connect_models(
             key = get_server_key(model)
             if key not in servers:
                 servers[key] = make_server(plans[key])
-            built[role] = GgufModel(model.model, servers[key], model.timeout)
+            built[role] = GgufModel(model.model, servers[key], model.timeout, build_extras(model))
     return built
 
 
@@ -189,7 +198,7 @@ def connect_shared(
         if address not in servers:
             servers[address] = SharedServer(ServerPlan(**plan), address)
         model = settings.models[role]
-        built[role] = GgufModel(model.model, servers[address], model.timeout)
+        built[role] = GgufModel(model.model, servers[address], model.timeout, build_extras(model))
     return built
 
 
@@ -202,4 +211,4 @@ def build_lone_model(model: ModelSettings) -> GgufModel:
     path = fetch_file(model.model)
     header = read_gguf(model.model, path)
     plan = plan_server(model, path, header, model.concurrency, header.trained_context or 0)
-    return GgufModel(model.model, OwnServer(plan), model.timeout)
+    return GgufModel(model.model, OwnServer(plan), model.timeout, build_extras(model))

@@ -97,7 +97,7 @@ def count_needed_tokens(prompt: int, model: ModelSettings) -> int:
             to twice as many.
         model: The settings of the role.
     """
-    return 2 * prompt + model.max_tokens + TEMPLATE_TOKENS
+    return 2 * prompt + model.reply_limit + TEMPLATE_TOKENS
 
 
 def plan_server(

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 from weakref import WeakSet
 
-from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Choice
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
 from opro_cli.models.accounts import choose_client_key, require_key
@@ -27,7 +27,8 @@ from opro_cli.models.litellm_transport import (
     bound_answers,
     build_refusal,
 )
-from opro_cli.models.openai_compatible import build_reply, read_usage
+from opro_cli.models.openai_compatible import build_reply, cut_unsent_stop, read_usage
+from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit, shows_system
 from opro_cli.models.providers import is_on_this_machine
 from opro_cli.models.wire import Deadline, ModelCall, build_no_choices_error
 
@@ -39,6 +40,26 @@ ENVIRONMENT = {
     # loop. What is shown goes through `accounts.redact`.
     "LITELLM_DISABLE_REDACT_SECRETS": "true",
 }
+# what litellm translates for each provider; anything else goes to the server as it is
+ARGUMENTS = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "modalities",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "response_format",
+        "service_tier",
+        "thinking",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "user",
+        "verbosity",
+    }
+)
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "openai", "httpx", "httpcore")
 
 # litellm's clients are shared: the last open model closes them (weak: a lost model must not count)
@@ -49,18 +70,26 @@ class LitellmModel:
     """A ChatModel over litellm.
 
     The request's seed is sent where litellm says that the provider takes one and left out
-    elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. Nothing else is ever
-    dropped: a temperature that a model refuses is an error, since a score at another temperature
-    would be the score of another experiment.
+    elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. What else a model
+    refuses is left out by whoever asks again, and said (`calls/metered`): litellm drops nothing.
 
     Args:
         name: As litellm and the config name it, "openai/gpt-4o-mini".
         api_base: The provider's address, None for its own.
         timeout: Seconds for the whole of one call, from request to last byte, see `Deadline`.
+        extras: What the config adds to every request.
     """
 
-    def __init__(self, name: str, api_base: str | None = None, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        api_base: str | None = None,
+        timeout: float = 60.0,
+        *,
+        extras: Extras = NO_EXTRAS,
+    ) -> None:
         self._name = name
+        self._extras = extras
         self._api_base = api_base
         self._timeout = timeout
         self._litellm: Any = None
@@ -83,13 +112,21 @@ class LitellmModel:
                 refused for its content.
         """
         litellm = await self._prepare()
-        limits = (self._timeout, request.max_tokens, request.choices)
-        call = ModelCall(self._name, self._api_base, *limits)
+        arguments = self._build_arguments(request)
+        call = ModelCall(
+            self._name,
+            self._api_base,
+            self._timeout,
+            request.max_tokens,
+            request.choices,
+            self._list_optional(arguments),
+            shows_system(request),
+        )
         bounded = BoundedCall(call, Deadline(self._timeout))
         try:
             async with bounded.deadline:
                 with suppress_logging(), apply_bounds(bounded):
-                    response = await litellm.acompletion(**self._build_arguments(request))
+                    response = await litellm.acompletion(**arguments)
         except (TimeoutError, get_openai_error()) as error:
             raise build_refusal(error, bounded) from error
         if not response.choices:
@@ -100,9 +137,9 @@ class LitellmModel:
         )
         # litellm shows 0 and 0 where the server sent no counts.
         counts = response.get("usage")
-        usage = None if counts is None else read_usage(dict(counts))
+        usage = None if counts is None else read_usage(counts.model_dump())
         usd = self._compute_usd(response, counted=usage is not None)
-        return build_reply(choice, more, usage, usd)
+        return cut_unsent_stop(build_reply(choice, more, usage, usd), request)
 
     async def aclose(self) -> None:
         """Close litellm's connections when this is the last open model on it."""
@@ -141,25 +178,49 @@ class LitellmModel:
         arguments: dict[str, Any] = {
             "model": self._name,
             "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-            "temperature": request.temperature,
-            "max_tokens": request.max_tokens,
             "timeout": self._timeout,
             # its providers read one or the other
             "num_retries": 0,
             "max_retries": 0,
         }
-        if request.seed is not None and self._takes_seed:
-            arguments["seed"] = request.seed
-        if request.choices > 1 and self._takes_n:
-            arguments["n"] = request.choices
-        if request.stop:
-            arguments["stop"] = list(request.stop)
+        given = {**self._extras.reasoning, **self._extras.body}
+        limit = choose_limit(LIMITS[0], request.without)
+        optional = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            limit: request.max_tokens if limit else None,
+            "seed": request.seed if self._takes_seed else None,
+            "n": request.choices if request.choices > 1 and self._takes_n else None,
+            "stop": list(request.stop) or None,
+            **{name: value for name, value in given.items() if name in ARGUMENTS},
+        }
+        arguments |= {
+            name: value
+            for name, value in optional.items()
+            if value is not None and name not in request.without
+        }
+        others = {
+            name: value
+            for name, value in given.items()
+            if name not in ARGUMENTS and name not in request.without
+        }
+        if others:
+            arguments["extra_body"] = others
+        if self._extras.headers:
+            arguments["extra_headers"] = self._extras.fill_headers()
         if self._api_base is not None:
             arguments["api_base"] = self._api_base
         key = choose_client_key(self._name, self._api_base)
         if key is not None:
             arguments["api_key"] = key
         return arguments
+
+    @staticmethod
+    def _list_optional(arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a request that it can do without."""
+        named = {"temperature", "top_p", "seed", "n", "stop", *LIMITS, *ARGUMENTS}
+        sent = {name: value for name, value in arguments.items() if name in named}
+        return {**sent, **arguments.get("extra_body", {})}
 
     def _compute_usd(self, response: Any, counted: bool) -> float | None:
         """Return the US dollars of one call as `CallPrices` does; `counted`: tokens were sent.

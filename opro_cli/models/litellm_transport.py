@@ -159,13 +159,14 @@ def build_unsent_error(
     refusal = read_refusal(extract_words(error, causes))
     code: int | None = getattr(error, "status_code", None)
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
-    return wire.build_no_answer_error(
+    failure = wire.build_no_answer_error(
         refusal.words,
         call,
         None if code is None else suggest_remedy(code, refusal.meaning, call.name, call.api_base),
         transient=classify(code, refusal.meaning) == "transient" and not lacks_a_package,
         maybe_billed=bounded.is_answered or any(map(can_have_arrived, causes)),
     )
+    return wire.name_refused(failure, code or 0, "", refusal.meaning, call)  # litellm knows some
 
 
 def walk_causes(error: BaseException) -> Iterator[BaseException]:

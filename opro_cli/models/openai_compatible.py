@@ -10,11 +10,12 @@ import json
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from opro_cli.core.task.example import ChatReply, ChatRequest, Choice
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Choice, cut_at_stop
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
@@ -27,11 +28,19 @@ from opro_cli.models.accounts import (
     require_key,
 )
 from opro_cli.models.error_texts import parse_json
+from opro_cli.models.parameters import (
+    NEEDED,
+    NO_EXTRAS,
+    Extras,
+    choose_limit,
+    shows_system,
+)
 from opro_cli.models.providers import (
     find_base,
     find_provider,
     get_provider,
     is_llama_cpp,
+    is_openai_reasoning,
     strip_provider,
 )
 from opro_cli.models.wire import Deadline, HttpAnswer, ModelCall
@@ -45,8 +54,6 @@ TEXT_ROUTE = "/completions"
 # other routes, other parameters or other prices than those of a chat about text
 NO_PLAIN_CHAT = re.compile(r"^responses/|audio|realtime|search|instruct$")
 LITELLM_ONLY = ("USE_LITELLM_PROXY", "SSL_VERIFY")  # variables that mean something to litellm alone
-# OpenAI's reasoning models refuse `max_tokens`
-REASONING = re.compile(r"(?:^|[/:])(?:o\d(?:-|$)|gpt-[5-9](?!-chat))")
 ACCOUNT_HEADERS = {
     "OpenAI-Organization": ("OPENAI_ORGANIZATION", "OPENAI_ORG_ID"),
     "OpenAI-Project": ("OPENAI_PROJECT_ID",),
@@ -74,6 +81,7 @@ class OpenAICompatibleModel:
         timeout: Seconds for the whole of one call, from request to last byte, see `Deadline`.
         joined: Send the texts of a chat joined by blank lines, to be continued: the model has no
             chat template.
+        extras: What the config adds to every request.
     """
 
     def __init__(
@@ -83,14 +91,15 @@ class OpenAICompatibleModel:
         timeout: float = 60.0,
         *,
         joined: bool = False,
+        extras: Extras = NO_EXTRAS,
     ) -> None:
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
         self._joined = joined
+        self._extras = extras
         self._model = strip_provider(name)
-        is_reasoning = get_provider(name) == "openai" and REASONING.search(self._model)
-        self._limit_key = "max_completion_tokens" if is_reasoning else "max_tokens"
+        self._limit_key = LIMITS[is_openai_reasoning(name)]
         self._is_llama_cpp = is_llama_cpp(name)
         self._http: HttpPost | None = None
 
@@ -113,16 +122,25 @@ class OpenAICompatibleModel:
             ModelError: Transient when asking again may help, unanswerable when this request is
                 refused for its content.
         """
-        limits = (self._timeout, request.max_tokens, request.choices)
-        call = ModelCall(self._name, self._api_base, *limits)
+        body = self._build_body(request)
+        call = ModelCall(
+            self._name,
+            self._api_base,
+            self._timeout,
+            request.max_tokens,
+            request.choices,
+            {name: value for name, value in body.items() if name not in NEEDED},
+            shows_system(request),
+        )
         http = self._http = self._http or self._connect()
         try:
             async with Deadline(self._timeout) as deadline:
-                answer = await http.post(self._build_body(request), call, deadline)
+                answer = await http.post(encode_body(body, request), call, deadline)
         except TimeoutError as error:
             raise wire.build_timeout_error(call) from error
         self._is_llama_cpp = self._is_llama_cpp or _is_from_llama_cpp(answer)
-        return read_reply(answer, call, self._prices)
+        reply = read_reply(answer, call, self._prices)
+        return cut_unsent_stop(reply, request)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -142,33 +160,59 @@ class OpenAICompatibleModel:
         from opro_cli.models.http import HttpPost
 
         url = build_url(self._name, base, TEXT_ROUTE if self._joined else ROUTE)
-        return HttpPost(url, build_headers(self._name, self._api_base))
+        headers = build_headers(self._name, self._api_base)
+        own = self._extras.fill_headers()
+        names = {name.lower() for name in own}
+        kept = {name: value for name, value in headers.items() if name.lower() not in names}
+        return HttpPost(url, {**kept, **own})
 
-    def _build_body(self, request: ChatRequest) -> bytes:
-        from msgspec.json import encode  # here, since not every run has a model over HTTP
-
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": request.messages,
-            "temperature": request.temperature,
-            self._limit_key: request.max_tokens,
-        }
-        if request.seed is not None:
-            body["seed"] = request.seed
-        if request.choices > 1:
-            body["n"] = request.choices
-        if request.stop:
-            body["stop"] = request.stop
-        if request.fresh and self._is_llama_cpp:  # others refuse what they do not know
-            body["cache_prompt"] = False
+    def _build_body(self, request: ChatRequest) -> dict[str, Any]:
+        """Build the body of a request, without what the server has refused before."""
+        body: dict[str, Any] = {"model": self._model, "messages": request.messages}
         if self._joined:
             del body["messages"]
             body["prompt"] = replace_unsendable("\n\n".join(m.content for m in request.messages))
-        try:
-            return encode(body)
-        except UnicodeEncodeError:  # half a character, which the json module escapes
-            body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
-            return json.dumps(body).encode()
+        limit = choose_limit(self._limit_key, request.without)
+        optional = {
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            limit: request.max_tokens if limit else None,
+            "seed": request.seed,
+            "n": request.choices if request.choices > 1 else None,
+            "stop": request.stop or None,
+            # others refuse what they do not know
+            "cache_prompt": False if request.fresh and self._is_llama_cpp else None,
+            **self._extras.reasoning,
+            **self._extras.body,
+        }
+        for name, value in optional.items():
+            is_given = value is not None or name in self._extras.body
+            if is_given and name not in request.without:
+                body[name] = value
+        return body
+
+
+def encode_body(body: dict[str, Any], request: ChatRequest) -> bytes:
+    """Return a body as JSON."""
+    from msgspec.json import encode  # here, since not every run has a model over HTTP
+
+    try:
+        return encode(body)
+    except UnicodeEncodeError:  # half a character, which the json module escapes
+        messages = [{"role": m.role, "content": m.content} for m in request.messages]
+        return json.dumps({**body, "messages": messages}).encode()
+
+
+def cut_unsent_stop(reply: ChatReply, request: ChatRequest) -> ChatReply:
+    """Return the reply up to the texts that end one, where the server took none of them."""
+    if "stop" not in request.without or not request.stop:
+        return reply
+
+    def cut(each: Choice) -> Choice:
+        return replace(each, text=cut_at_stop(each.text, request.stop))
+
+    text = cut_at_stop(reply.text, request.stop)
+    return replace(reply, text=text, more=tuple(map(cut, reply.more)))
 
 
 def _is_from_llama_cpp(answer: HttpAnswer) -> bool:
@@ -235,7 +279,9 @@ def build_reply(
 ) -> ChatReply:
     """Build the reply of one or several answers to a request."""
     prompt, completion = (None, None) if usage is None else (usage.prompt, usage.completion)
-    return ChatReply(first.text, first.finish_reason, prompt, completion, usd, tuple(more))
+    reasoning = None if usage is None else usage.reasoning
+    counts = (prompt, completion, usd, tuple(more), reasoning)
+    return ChatReply(first.text, first.finish_reason, *counts)
 
 
 def read_choice(choice: dict[str, Any]) -> Choice:
@@ -273,7 +319,22 @@ def read_usage(usage: Any) -> Usage | None:
     cached = read_count(details, "cached_tokens") or 0
     written = read_count(details, "cache_write_tokens")
     written = written or read_count(details, "cache_creation_tokens") or 0
-    return Usage(prompt, completion, min(cached, prompt), min(written, prompt))
+    completion, reasoning = read_reasoning(usage, prompt, completion)
+    return Usage(prompt, completion, min(cached, prompt), min(written, prompt), reasoning)
+
+
+def read_reasoning(usage: Any, prompt: int, completion: int) -> tuple[int, int | None]:
+    """Return the tokens of a completion with its thoughts, and of the thoughts alone.
+
+    xAI and Gemini's OpenAI route count the thoughts beside the completion, in the total alone.
+    """
+    details = usage.get("completion_tokens_details")
+    reported = read_count(details, "reasoning_tokens")
+    total = read_count(usage, "total_tokens") or 0
+    beside = total - prompt - completion
+    if beside > 0 and reported in (None, 0, beside):
+        return completion + beside, beside
+    return completion, None if reported is None else min(reported, completion)
 
 
 def read_count(counts: Any, key: str) -> int | None:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 
@@ -148,6 +148,41 @@ _BY_PREFIX = {prefix: row for row in PROVIDERS for prefix in row.prefixes}
 OPENAI_HOST = "api.openai.com"
 OPENAI_NAMES = re.compile(r"(gpt-|chatgpt-|o\d)")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+# The families of OpenAI's that take no temperature and call the limit max_completion_tokens; their
+# chat variants are no reasoning models.
+OPENAI_REASONING = re.compile(r"(?:^|[/:])(?:o\d(?:-|$)|gpt-[5-9](?![\w.-]*-chat))", re.IGNORECASE)
+# Others that think before they answer unless they are told not to; those take a temperature, and
+# ignore it at worst.
+REASONING = re.compile(
+    r"(?:^|[/:])(?:[\w.]+\.)?(?:deepseek-(?:reasoner|r1)|gemini-(?:2\.5|[3-9])|gpt-oss|qwq|magistral"
+    r"|grok-(?:3-mini|4)(?!.*non-reasoning)|kimi-k2-thinking|minimax-m[12]|sonar-reasoning"
+    r"|qwen3[\w.-]*-thinking|phi-4[\w-]*-reasoning)",
+    re.IGNORECASE,
+)
+REASONING_MAX_TOKENS = 4096
+"""The default of max_tokens for a model that thinks: its thoughts are part of the reply."""
+
+
+def is_reasoning(model_name: str) -> bool:
+    """Whether a model is known to think before it answers."""
+    return is_openai_reasoning(model_name) or bool(REASONING.search(model_name))
+
+
+def is_openai_reasoning(model_name: str) -> bool:
+    """Whether a model is of OpenAI's reasoning families, at whatever provider."""
+    return bool(OPENAI_REASONING.search(model_name)) and not find_provider(model_name).kind
+
+
+def find_model_defaults(model_name: str) -> dict[str, Any]:
+    """Return the keys of a config that have another default for this model."""
+    if not is_reasoning(model_name):
+        return {}
+    defaults: dict[str, Any] = {"max_tokens": REASONING_MAX_TOKENS}
+    if is_openai_reasoning(model_name) or model_name.endswith("deepseek-reasoner"):
+        defaults["temperature"] = None
+    return defaults
 
 
 def get_provider(model_name: str) -> str:

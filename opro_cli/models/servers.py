@@ -226,14 +226,14 @@ def build_server_notes(server: Server, settings: ModelSettings, prompt: int) -> 
     notes = []
     kind = LOCAL_SERVERS[server.kind] if server.kind else None
     is_ollama = kind is not None and kind.dialect == "ollama"
-    needed = prompt + settings.max_tokens
+    needed = prompt + settings.reply_limit
     context = server.context or (OLLAMA_CONTEXT if is_ollama else None)
     if server.problem is None and context is not None and needed > context:
         holds = f"{context:,} tokens" + ("" if server.context else " (its default)")
         cuts = ", and Ollama cuts the prompt without a word" if is_ollama else ""
         notes.append(
             f"{server.model}: a prompt of up to {prompt:,} tokens and max_tokens "
-            f"{settings.max_tokens:,} do not fit into its context of {holds}{cuts}: "
+            f"{settings.reply_limit:,} do not fit into its context of {holds}{cuts}: "
             + suggest_context(server.model, kind, needed)
         )
     if server.at_once is not None and settings.concurrency > server.at_once:
@@ -251,4 +251,4 @@ def _build_server(settings: ModelSettings) -> Server:
 
 
 def _build_call(settings: ModelSettings) -> ModelCall:
-    return ModelCall(settings.model, settings.api_base, PATIENCE_S, settings.max_tokens)
+    return ModelCall(settings.model, settings.api_base, PATIENCE_S, settings.reply_limit)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from opro_cli.core.settings.schema import nearest
 from opro_cli.errors import ModelError
 from opro_cli.models.error_texts import (
+    NO_SYSTEM,
     PAGE,
+    REFUSES_A_TEXT,
+    USE_ANOTHER_POSITION,
     classify,
+    is_too_long,
     make_one_line,
     read_refusal,
     read_retry_after,
@@ -20,6 +24,7 @@ from opro_cli.models.error_texts import (
     suggest_address,
     suggest_remedy,
 )
+from opro_cli.models.parameters import describe_value, find_refused
 from opro_cli.models.providers import (
     Provider,
     find_own_address,
@@ -30,6 +35,8 @@ from opro_cli.models.providers import (
 
 BYTES_OF_AN_ENVELOPE = 65_536  # what a server sends around its answers
 BYTES_OF_A_TOKEN = 32  # the longest common ones, with every character escaped in JSON
+LONGEST_UNLIMITED = 262_144
+"""Tokens of an answer without a limit: more than any model writes at once."""
 LONGEST_REFUSAL = 65_536
 """Bytes of a refusal that are read; its first few hundred say what is wrong."""
 QUIET_TURNS = 16
@@ -43,20 +50,25 @@ class ModelCall:
 
     Attributes:
         timeout: Seconds for the whole call.
-        max_tokens: Of each of its answers; every request has a limit.
+        max_tokens: Of each of its answers; None where no limit was sent.
         choices: Number of answers asked for.
+        sent: The optional parameters of the request.
+        system: It has a system message.
     """
 
     name: str
     api_base: str | None
     timeout: float
-    max_tokens: int
+    max_tokens: int | None
     choices: int = 1
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    system: bool = False
 
     @property
     def most_bytes(self) -> int:
         """The longest body that an answer of this length can need."""
-        return BYTES_OF_AN_ENVELOPE + BYTES_OF_A_TOKEN * self.max_tokens * self.choices
+        most = self.max_tokens or LONGEST_UNLIMITED
+        return BYTES_OF_AN_ENVELOPE + BYTES_OF_A_TOKEN * most * self.choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +161,34 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
     """Explain a refusal by its status and the provider's words."""
     refusal = read_refusal(answer.body)
     verdict = classify(answer.status, refusal.meaning, call.max_tokens)
-    return ModelError(
+    hint = suggest_remedy(answer.status, refusal.meaning, call.name, call.api_base, call.max_tokens)
+    takes_no_system = (
+        call.system and answer.status in REFUSES_A_TEXT and NO_SYSTEM.search(refusal.meaning)
+    )
+    if takes_no_system:
+        verdict, hint = "permanent", USE_ANOTHER_POSITION
+    failure = ModelError(
         f"{call.name} answered {answer.status}" + (f": {refusal.words}" if refusal.words else ""),
-        suggest_remedy(answer.status, refusal.meaning, call.name, call.api_base, call.max_tokens),
+        hint,
         transient=verdict == "transient",
         unanswerable=verdict == "unanswerable",
+        too_long=verdict == "unanswerable" and is_too_long(answer.status, refusal.meaning),
         status=answer.status,
         retry_after=read_retry_after(answer.headers, body=answer.body),
         maybe_billed=answer.status in GAVE_UP_WAITING,
     )
+    if takes_no_system:
+        return failure
+    return name_refused(failure, answer.status, answer.body, refusal.meaning, call)
+
+
+def name_refused(
+    failure: ModelError, status: int, body: str, meaning: str, call: ModelCall
+) -> ModelError:
+    """Return the failure with the optional parameter that it is about, if it is about one."""
+    failure.refused = find_refused(status, body, meaning, call.sent)
+    failure.sent = describe_value(call.sent[failure.refused]) if failure.refused else ""
+    return failure
 
 
 def build_error_in_answer(error: Any, answer: HttpAnswer, call: ModelCall) -> ModelError:
@@ -168,8 +199,10 @@ def build_error_in_answer(error: Any, answer: HttpAnswer, call: ModelCall) -> Mo
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600:
         return build_status_error(HttpAnswer(code, answer.headers, answer.body), call)
-    words = read_refusal(answer.body).words
-    return build_no_answer_error(words, call, suggest_address(call.name, call.api_base))
+    refusal = read_refusal(answer.body)
+    hint = suggest_address(call.name, call.api_base)
+    failure = build_no_answer_error(refusal.words, call, hint)
+    return name_refused(failure, 400, answer.body, refusal.meaning, call)
 
 
 def build_unreadable_error(text: str, call: ModelCall) -> ModelError:

@@ -57,12 +57,14 @@ def make_observer(
     stream: TextIO | None = None,
     *,
     plain: bool = False,
+    verbose: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Observer:
     """Return the live view where a terminal can show it, else the plain log; both on stderr.
 
     `Progress.started` is a time of `clock`.
     """
+    plain = plain or verbose
     console = make_console(stream or sys.stderr)
     # Imported late: a table needs neither of them, nor asyncio.
     if _is_live(console, plain):
@@ -71,7 +73,7 @@ def make_observer(
         return LiveView(console, clock)
     from opro_cli.render.plain import PlainLog
 
-    return PlainLog(stream or sys.stderr)
+    return PlainLog(stream or sys.stderr, verbose=verbose)
 
 
 def make_sweep_observer(*, plain: bool, stream: TextIO | None = None) -> SweepLive | PlainSweep:

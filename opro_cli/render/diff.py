@@ -315,7 +315,7 @@ def _summarize_flips(flips: Flips | None) -> str:
 
 
 def _build_scores(before: Side, after: Side) -> Table:
-    """Return scores by split with their difference, then spend."""
+    """Return scores by split with their difference, then the spend of two runs."""
     rows: list[tuple[str, ...]] = []
     for split in SPLITS:
         old, new = before.scores[split], after.scores[split]
@@ -326,8 +326,9 @@ def _build_scores(before: Side, after: Side) -> Table:
         rows.append(
             (split, _format_score(old, before.scale), _format_score(new, after.scale), change)
         )
-    spent, spent_after = dict(_format_spend(before.spend)), dict(_format_spend(after.spend))
-    rows += [(name, spent[name], spent_after[name], "") for name in spent]
+    if before.run != after.run:  # what one run spent says nothing about two of its prompts
+        spent, spent_after = dict(_format_spend(before.spend)), dict(_format_spend(after.spend))
+        rows += [(name, spent[name], spent_after[name], "") for name in spent]
     return Table.build(("", "-", "+", "difference"), rows)
 
 

@@ -31,37 +31,58 @@ _MOST_CELLS = 2000
 _NARROWEST = 10
 """Columns that an instruction, or a run's name, has on any terminal."""
 _WIDE = 110
-"""Columns from which a table of runs has room for the prompts."""
+"""Columns from which a table of runs has room for dates and models."""
+_WIDEST = 160
+"""Columns from which it has room for the prompts."""
 
 
 def print_runs(rows: Sequence[Data], page: Page) -> None:
-    """Print runs, newest last: status, steps, best score on the least seen split, spend."""
-    wide = page.width >= _WIDE
-    columns = ("status", "steps", "best", "cost")
-    figures = [
-        (
-            row["status"],
-            f"{row['steps_done']}/{row['steps']}",
-            _format_best(row["best"], formats.read_scale(row)),
-            formats.format_cost(row["spend"]),
-        )
-        for row in rows
-    ]
-    room = (page.width // 2 if wide else page.width) - _measure(columns, figures)
+    """Print runs in their order: what came of them, the best score on the least seen split, gain.
+
+    A wide page has room for dates and models, a wider one for the prompts.
+    """
+    columns: dict[str, list[str]] = {
+        "outcome": [_describe_outcome(row) for row in rows],
+        "best": [_format_best(row["best"], formats.read_scale(row)) for row in rows],
+        "gain": [_format_gain(row["difference"]) for row in rows],
+        "cost": [formats.format_cost(row["spend"]) for row in rows],
+    }
+    if page.width >= _WIDE:
+        columns["began"] = [formats.utc_minute(row["created"]) for row in rows]
+        columns["scorer"] = [printable(str(row["models"].get("scorer") or "–")) for row in rows]
+    titles, figures = list(columns), list(zip(*columns.values(), strict=True))
+    has_prompts = page.width >= _WIDEST
+    room = page.width - _measure(titles, figures)
+    names = [row["run"] + (f" ({', '.join(row['tags'])})" if row["tags"] else "") for row in rows]
     cells = [
         (
-            _wrap(row["run"], room),
+            _wrap(name, room // 2 if has_prompts else room),
             *own,
             printable(display_instruction(row["best"]["instruction"]), _MOST_CELLS)
             if row["best"]
             else "–",
         )
-        for row, own in zip(rows, figures, strict=True)
+        for name, row, own in zip(names, rows, figures, strict=True)
     ]
-    titles = ("run", *columns, "best prompt")
-    shown = len(titles) if wide else -1
+    titles = ["run", *titles, "best prompt"]
+    shown = len(titles) if has_prompts else -1
     table = Table.build(titles[:shown], [row[:shown] for row in cells], right=(2, 3, 4))
     page.write_table(table, ruled=True)
+
+
+_OUTCOMES = {"improved": "improved", "worse": "worse", "not_distinguishable": "no gain"}
+"""The words for the verdicts."""
+
+
+def _describe_outcome(row: Data) -> str:
+    """Say what came of a run: its verdict, or how far it is and why it goes no further."""
+    if row["status"] == "finished":
+        return _OUTCOMES.get(row["verdict"], "no verdict")
+    return f"{row['status']} {row['steps_done']}/{row['steps']}"
+
+
+def _format_gain(difference: Data | None) -> str:
+    return formats.format_points(difference["mean"]) if difference else "–"
 
 
 def print_candidates(rows: Sequence[Data], page: Page, result: Data | None = None) -> None:

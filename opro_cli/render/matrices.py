@@ -11,7 +11,7 @@ from rich.console import Console
 from opro_cli.core.scale import Scale
 from opro_cli.core.stats.paired import ALPHA
 from opro_cli.render.consoles import print_blocks, print_lines, print_table
-from opro_cli.render.safe import display_instruction, measure_width, printable
+from opro_cli.render.safe import display_instruction, measure_width, printable, printable_lines
 from opro_cli.render.tables import (
     MOST_CELLS,
     Block,
@@ -333,14 +333,30 @@ def print_matrix(prompts: Sequence[str], columns: Sequence[MatrixColumn], consol
         for c in columns
     )
     rows = (
-        (_show_prompt(prompt), *(_format_entry(c.entries[index], c.scale) for c in columns))
-        for index, prompt in enumerate(prompts)
+        (label, *(_format_entry(c.entries[index], c.scale) for c in columns))
+        for index, label in enumerate(_label_prompts(prompts))
     )
     heads = (Column("prompt"), *(Column(title, right=True) for title in titles))
     print_table(console, Table(heads, tuple(rows)), gap=3)
     if len(prompts) > 1:
         print_lines(console, "", [_EXPLANATION], "dim")
     print_lines(console, "", _list_unmarked(prompts, columns), "yellow")
+    if any(map(_is_shortened, prompts)):
+        for number, prompt in enumerate(prompts, start=1):
+            lines = printable_lines(display_instruction(prompt))
+            print_lines(console, f"{number}. ", lines)
+
+
+def _label_prompts(prompts: Sequence[str]) -> list[str]:
+    """Return what a table shows of each prompt; numbered where one is too long for it."""
+    shown = list(map(_show_prompt, prompts))
+    if any(map(_is_shortened, prompts)):
+        return [f"{number}. {prompt}" for number, prompt in enumerate(shown, start=1)]
+    return shown
+
+
+def _is_shortened(prompt: str) -> bool:
+    return _show_prompt(prompt) != printable(display_instruction(prompt))
 
 
 def _show_prompt(prompt: str) -> str:

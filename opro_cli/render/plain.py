@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TextIO
 
 from opro_cli.core.run import events, progress
@@ -76,8 +78,16 @@ class PlainLog:
     Times are those of the events, counted from the start of their session.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool = False, dated: bool = False) -> None:
+        """Write to a stream.
+
+        Args:
+            stream: Gets the lines.
+            verbose: Write a line for each answer as well, with its tokens and seconds.
+            dated: Write the date and time of each event in UTC, for a file of several sessions.
+        """
         self._lines = LineWriter(stream)
+        self._verbose, self._dated = verbose, dated
         self._started: float | None = None
         self._last_line = 0.0
         self._last_retry: float | None = None
@@ -86,6 +96,8 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._fruitless = Counter[str]()
+        """Replies of the steps before that gave no new candidate, by reason."""
 
     def begin(
         self,
@@ -95,6 +107,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
+        self._fruitless = state.proposals.fruitless_by.copy()
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -103,6 +116,8 @@ class PlainLog:
         if self._started is None or isinstance(event, events.SessionStarted):
             self._started = self._last_line = event.at
         self._write_outages(event.at)
+        if self._verbose:
+            self._write_call(event, state)
         match event:
             case events.SessionStarted():
                 self._write(event.at, f"started, {progress.describe_phase(state)}")
@@ -137,6 +152,24 @@ class PlainLog:
     def end(self) -> None:
         """Do nothing: every line was flushed as it came."""
 
+    def _write_call(self, event: Event, state: RunState) -> None:
+        """Write what one call brought: its answer and score, or its candidates."""
+        match event:
+            case events.Answered() | events.Refused():
+                candidate = state.get_candidate(event.candidate)
+                where = f"{format_origin(candidate.step)} · {event.split} {event.question + 1}"
+                if isinstance(event, events.Refused):
+                    self._write(event.at, f"{where}: refused: {printable(event.reason, _ERROR)}")
+                    return
+                read = "unreadable" if event.answer is None else repr(event.answer)
+                score = "" if event.score is None else f" → {event.score:g}"
+                answer = printable(read, _INSTRUCTION)
+                self._write(event.at, f"{where}: {answer}{score} · {_describe_call(event)}")
+            case events.Proposed():
+                texts = [printable(text, _INSTRUCTION) for text in event.instructions]
+                read = " | ".join(texts) or f"nothing ({event.finish_reason})"
+                self._write(event.at, f"step {event.step} · proposal: {read}")
+
     def _write_answer(self, event: events.Answered | events.Refused, state: RunState) -> None:
         candidate = state.get_candidate(event.candidate)
         if not state.is_scored(candidate, event.split):
@@ -155,7 +188,11 @@ class PlainLog:
         candidates = state.of_step(event.step)
         asked, self._proposals = pluralize(self._proposals, "proposal"), 0
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
-        self._write(event.at, f"{format_origin(event.step)}: {new} from {asked}")
+        by_reason = state.proposals.fruitless_by
+        why = ", ".join(f"{n} {reason}" for reason, n in (by_reason - self._fruitless).items())
+        self._fruitless = by_reason.copy()
+        line = f"{format_origin(event.step)}: {new} from {asked}"
+        self._write(event.at, f"{line} ({printable(why, _ERROR)})" if why else line)
         if candidates:  # which may have been scored while the last proposal was awaited
             self._write_step_of(event.at, candidates[0], state)
 
@@ -198,7 +235,19 @@ class PlainLog:
     def _write(self, at: float, text: str) -> None:
         self._last_line = at
         started = at if self._started is None else self._started
-        self._lines.write(f"[{formats.format_clock(at - started)}] {text}")
+        clock = formats.format_clock(at - started)
+        if self._dated:
+            clock = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        self._lines.write(f"[{clock}] {text}")
+
+
+def _describe_call(event: events.Answered) -> str:
+    """Say where an answer came from, how long it took and what it used."""
+    if event.via != "call":
+        return event.via
+    known = event.prompt_tokens is not None and event.completion_tokens is not None
+    tokens = f", {event.prompt_tokens} + {event.completion_tokens} tokens" if known else ""
+    return f"{event.seconds:.1f} s{tokens}, {event.finish_reason}"
 
 
 def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> str:

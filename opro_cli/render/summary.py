@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
+_SAID = 200
+"""Terminal cells of a reply of the optimizer."""
 _NAME = 30
 """Terminal cells of a baseline's name."""
 
@@ -96,6 +98,10 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
 def _print_headline(result: Data, page: Page, status: str) -> None:
     word, style = _HEADLINES.get(result["verdict"] or "", ("no verdict", "bold yellow"))
     sentence = result["verdict_sentence"] or ""
+    headline = result.get("headline") or ""  # a result of an older opro lacks it
+    if headline and sentence.startswith(headline) and status != "running":
+        page.write_line(printable(sentence), "bold yellow", styled=len(headline))
+        return
     if problem := result.get("problem"):
         kind, word, sentence = describe_find(problem)
         style = _STYLES[kind]
@@ -291,14 +297,21 @@ def _list_warnings(result: Data) -> Iterator[str]:
         quotes = "; ".join(f'"{printable(leak["quote"], 60)}"' for leak in leaks[:3])
         yield f"the best prompt quotes train questions: {quotes}"
     proposals = result.get("proposals", {})  # a result of an older opro lacks it
+    if shown := proposals.get("shown"):
+        yield f"the meta-prompt was too long for the optimizer: it had {printable(shown)}"
     replies, idle = proposals.get("replies", 0), proposals.get("nothing_new", 0)
+    skipped = proposals.get("skipped", {})
     if replies and 2 * idle >= replies:
         new = "solution" if result.get("problem") else "instruction"
-        yield (
-            f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
-            f"{new}; the replies are in events.jsonl"
-        )
-    skipped = proposals.get("skipped", {})
+        why = ", ".join(proposals.get("why", ())) or "the replies are in events.jsonl"
+        if not result.get("nothing_tried"):  # which has said so
+            yield printable(
+                f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
+                f"{new}: {why}"
+            )
+        if said := proposals.get("said"):
+            yield f'the optimizer said: "{printable(" ".join(said.split()), _SAID)}"'
+        skipped = {} if "why" in proposals else skipped
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
     if reasons:
         yield f"proposals not scored: {', '.join(reasons)}"

@@ -15,11 +15,7 @@ from opro_cli.core.scale import Scale
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import ModelSettings, PriceSettings, Settings
 from opro_cli.core.task.example import SPLITS, Example, Message, Split
-from opro_cli.core.task.prompt import (
-    PromptFormat,
-    TrajectoryEntry,
-    build_scorer_messages,
-)
+from opro_cli.core.task.prompt import Prompt, TrajectoryEntry, build_messages
 from opro_cli.core.text import count_bytes
 from opro_cli.ports import Strategy
 
@@ -62,7 +58,7 @@ def estimate_costs(
     questions = _measure_questions(settings, examples, rounds=state.rounds)
     meta_prompts = [
         _measure_meta_prompt(settings, examples, strategy, state, length)
-        for length in (TYPICAL_LENGTH, search.max_instruction_chars)
+        for length in (TYPICAL_LENGTH, _find_longest(settings))
     ]
     asked_bytes = expected * questions[0], asked * questions[1]
     proposed_bytes = proposals * meta_prompts[0], most_proposed * meta_prompts[1]
@@ -130,7 +126,7 @@ def _estimate_role(
         KINDS.items(), prompt_bytes, calls, strict=True
     ):
         prompt = round(size / bytes_a_token)
-        completion = round(count * share * model.max_tokens)
+        completion = round(count * share * model.reply_limit)
         usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
         row[kind] = {
             "calls": count,
@@ -152,6 +148,20 @@ def _build_state(settings: Settings, examples: Examples, start: StartValues | No
     return state
 
 
+def estimate_tokens(characters: int) -> int:
+    """Estimate the tokens of a text of so many characters, of one byte each."""
+    bytes_a_token, _ = KINDS["expected"]
+    return round(characters / bytes_a_token)
+
+
+def _find_longest(settings: Settings) -> int:
+    """Return the most characters of a proposal, which optimizer.max_tokens bounds too."""
+    bytes_a_token, _ = KINDS["expected"]
+    return min(
+        settings.search.longest_allowed, round(bytes_a_token * settings.optimizer.reply_limit)
+    )
+
+
 def measure_longest_prompts(
     settings: Settings, examples: Examples, strategy: Strategy, start: StartValues | None = None
 ) -> dict[Role, int]:
@@ -162,11 +172,10 @@ def measure_longest_prompts(
     and asks no optimizer.
     """
     state = _build_state(settings, examples, start)
-    known = max(map(len, settings.search.initial_instructions))
-    length = max(known, settings.search.max_instruction_chars)
+    length = max(settings.search.longest_start, _find_longest(settings))
     bytes_a_token, _ = KINDS["expected"]
     longest = max(_list_question_sizes(settings, examples, length))
-    reply = settings.scorer.max_tokens if state.rounds == 2 else 0
+    reply = settings.scorer.reply_limit if state.rounds == 2 else 0
     asked = round(longest / bytes_a_token) + reply
     if not examples["train"]:
         return {"scorer": asked}
@@ -179,11 +188,11 @@ def measure_longest_prompts(
 
 def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -> list[float]:
     """Return the mean bytes of the scorer's prompt, expected and at most."""
-    lengths = (TYPICAL_LENGTH, settings.search.max_instruction_chars)
+    lengths = (TYPICAL_LENGTH, _find_longest(settings))
     texts = [fmean(_list_question_sizes(settings, examples, length)) for length in lengths]
     # A second round has the whole first reply in its prompt.
     replies = [
-        bytes_a_token * share * settings.scorer.max_tokens / 2 if rounds == 2 else 0.0
+        bytes_a_token * share * settings.scorer.reply_limit / 2 if rounds == 2 else 0.0
         for bytes_a_token, share in KINDS.values()
     ]
     return [text + reply for text, reply in zip(texts, replies, strict=True)]
@@ -191,9 +200,9 @@ def _measure_questions(settings: Settings, examples: Examples, *, rounds: int) -
 
 def _list_question_sizes(settings: Settings, examples: Examples, length: int) -> list[float]:
     """Return the bytes of the scorer's prompt for each question, without a first reply."""
-    instruction, form = "x" * length, _build_format(settings)
+    instruction, form = "x" * length, settings.task.format
     return [
-        _count_bytes(build_scorer_messages(example.input, instruction, form))
+        _count_bytes(build_messages(Prompt(instruction), example, form))
         for split in SPLITS
         for example in examples[split]
     ]
@@ -230,10 +239,6 @@ def _measure_first(
     return max((_count_bytes(request.messages) for request in requests), default=0.0)
 
 
-def _build_format(settings: Settings) -> PromptFormat:
-    return PromptFormat(settings.task.instruction_position, settings.task.qa_markers)
-
-
 def _list_first_requests(
     settings: Settings,
     examples: Examples,
@@ -245,7 +250,7 @@ def _list_first_requests(
     view = RehearsedView(
         state,
         examples["train"],
-        _build_format(settings),
+        settings.task.format,
         settings.task.description or "",
         read_options(strategy, settings.search.options),
         labels=list_train_labels(settings.task.answer, settings.task.evaluator, examples),
@@ -279,7 +284,7 @@ def build_forecast(
     requests = _list_first_requests(settings, examples, strategy, state, trajectory)
     meta_prompt = requests[0].messages if requests else ()
     first, problem = examples["train"][0], settings.task.problem
-    asked = build_scorer_messages(first.input, instructions[0], _build_format(settings))
+    asked = () if problem else build_messages(Prompt(instructions[0]), first, settings.task.format)
     return {
         "name": settings.name,
         "models": {"scorer": settings.scorer.model, "optimizer": settings.optimizer.model},
@@ -292,7 +297,7 @@ def build_forecast(
         "calls_at_most": estimate_calls(state) + sum(count_endpoint_checks(settings).values()),
         "missing_keys": list(missing_keys),
         "longest_prompts": measure_longest_prompts(settings, examples, strategy, start),
-        "scorer_prompt": [] if problem else _serialize_messages(asked),
+        "scorer_prompt": _serialize_messages(asked),
         "gold_answer": first.target,
         "meta_prompt": _serialize_messages(meta_prompt),
     }

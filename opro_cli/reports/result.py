@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from opro_cli.core.labels import ClosedSet
@@ -14,6 +14,7 @@ from opro_cli.core.run.selection import (
     find_baseline,
     find_winner,
     get_deciding_split,
+    is_untried,
     select_spared,
 )
 from opro_cli.core.run.spend import Bounds, RoleSpend
@@ -30,8 +31,15 @@ from opro_cli.reports.labels import (
 )
 from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
+from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
-from opro_cli.reports.verdict import Verdict, compare_with_start, judge, measure_noise
+from opro_cli.reports.verdict import (
+    Verdict,
+    compare_with_start,
+    find_rivals,
+    judge,
+    measure_noise,
+)
 
 
 def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
@@ -42,6 +50,10 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     verdict = Verdict(None, "the run is not finished")
     if finished:
         verdict = qualify(judge(state, start, best), best, closed)
+        if best is not None and (rivals := find_rivals(state, best)):
+            verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
+    if untried := find_untried(run, finished=finished):
+        verdict = Verdict(None, untried, headline=NOTHING_TRIED)
     problem = read_problem(run.settings, run.examples)
     if problem is not None:
         verdict = Verdict(None, "the value of a solution is exact, so there is nothing to test")
@@ -54,6 +66,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_deciding_split(state) if finished else "train",
+        "nothing_tried": bool(untried),
         **verdict.to_json(),
         "baselines": [
             {
@@ -69,11 +82,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "spend": serialize_spend(state),
         "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
-        "proposals": {
-            "replies": state.proposals.replies,
-            "nothing_new": state.proposals.empty,
-            "skipped": count_skipped(state),
-        },
+        "proposals": serialize_proposals(state, run.settings["optimizer"].get("max_tokens")),
         "stopped_early": _count_stopped_early(state),
         "unanswerable": "exclude" if state.exclude_refused else "wrong",
         "models": list_models(run),
@@ -82,6 +91,16 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
     }
+
+
+def find_untried(run: RecordedRun, *, finished: bool) -> str:
+    """Return the sentence about a search that has tried no candidate; "" for any other."""
+    ended = run.state.ended
+    if ended is not None and ended.reason == "fruitless":
+        return ended.detail
+    if finished and is_untried(run.state):
+        return describe_untried(run.state, run.settings["optimizer"].get("max_tokens"))
+    return ""
 
 
 def describe_closed_set(
@@ -151,11 +170,6 @@ def list_models(run: RecordedRun) -> dict[str, str]:
 def serialize_candidates(state: RunState) -> list[dict[str, Any]]:
     """Return all candidates as plain data, in the order in which they joined."""
     return [serialize_candidate(candidate, state) for candidate in state.candidates.values()]
-
-
-def count_skipped(state: RunState) -> dict[str, int]:
-    """Count the proposed texts that were not scored, by reason, the most frequent first."""
-    return dict(Counter(p.skipped for p in state.proposals.texts if p.skipped).most_common())
 
 
 def _count_stopped_early(state: RunState) -> dict[str, int]:

@@ -21,6 +21,9 @@ from opro_cli.reports.paired import PairedComparison, compare_candidates
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 
 
+NO_SEARCH = "no search was asked for (search.steps: 0)"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The winner compared with the start prompt on unseen questions.
@@ -29,11 +32,13 @@ class Verdict:
         outcome: None where nothing is claimed.
         sentence: The claim and its figures, or the reason why there is none.
         comparison: None where the start prompt is the winner, and where nothing was compared.
+        headline: The first words of the sentence where they stand in place of the outcome's.
     """
 
     outcome: Judgement | None
     sentence: str
     comparison: PairedComparison | None = None
+    headline: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict's part of `result.json`."""
@@ -43,7 +48,8 @@ class Verdict:
         elif self.outcome is not None:  # the start prompt against itself
             same = {"test": "none", "n": 0, "gained": 0, "lost": 0, "p_value": 1.0}
             numbers = {**numbers, "paired_test": same}
-        return {"verdict": self.outcome, "verdict_sentence": self.sentence, **numbers}
+        said = {"verdict_sentence": self.sentence, "headline": self.headline or None}
+        return {"verdict": self.outcome, **said, **numbers}
 
 
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> Verdict:
@@ -55,6 +61,8 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
     if state.scale != SHARE:
         what = "are a loss" if state.scale.bounded else "have no bounds"
         return Verdict(None, f"the evaluator's values {what}, so no gain is claimed")
+    if best is start and not state.search.steps and state.sizes["train"]:
+        return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
         sentence = f"no candidate did better than the start prompt on {get_deciding_split(state)}"
         return Verdict("not_distinguishable", sentence)
@@ -89,6 +97,23 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
         f"went from {format_percent(drift.before)} to {format_percent(drift.after)} "
         f"({drift.name} = {format_p(drift.p_value)}), which could explain it"
     )
+
+
+def find_rivals(state: RunState, best: Candidate) -> list[str]:
+    """Return what to say of each baseline that beats the winner on test, beyond chance."""
+    rivals = []
+    for baseline in map(state.get_candidate, state.baselines):
+        compared = compare_candidates(best, baseline, side_by_side=state.interleaves)
+        if compared is None or compared.difference <= 0 or compared.p_value >= ALPHA:
+            continue
+        shown = baseline.instruction if len(baseline.instruction) < 60 else "a longer one"
+        rivals.append(
+            f"the baseline {shown!r} does better than the "
+            f"{'winner' if best.step else 'start prompt'}: {format_percent(compared.before)} → "
+            f"{format_percent(compared.after)} on test ({compared.name} = "
+            f"{format_p(compared.p_value)})"
+        )
+    return rivals
 
 
 def compare_with_start(

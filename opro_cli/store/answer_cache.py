@@ -10,11 +10,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opro_cli.core.settings.settings import ModelSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
@@ -90,7 +90,9 @@ class AnswerStore:
     def bind(self, settings: ModelSettings) -> BoundCache:
         """Return the cache of one model."""
         addresses = (find_address(d.model, d.api_base) for d in settings.deployments)
-        return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)))
+        plain = {name: getattr(settings, name) for name in ("reasoning", "extra")}
+        added = {name: asdict(value) for name, value in plain.items() if value is not None}
+        return BoundCache(self, settings.model, tuple(dict.fromkeys(addresses)), added)
 
     def get(self, key: bytes) -> ChatReply | None:
         """Return the answer of a key; None if there is none or it is damaged."""
@@ -213,6 +215,8 @@ class BoundCache:
     store: AnswerStore
     model: str
     addresses: tuple[str, ...]
+    added: Mapping[str, Any] = field(default_factory=dict)
+    """What the config adds to each request."""
 
     @property
     def trouble(self) -> str:
@@ -221,7 +225,8 @@ class BoundCache:
 
     def key(self, request: ChatRequest) -> bytes:
         """Return the keys at all addresses, joined."""
-        return b"".join(build_key(self.model, address, request) for address in self.addresses)
+        keys = (build_key(self.model, each, request, self.added) for each in self.addresses)
+        return b"".join(keys)
 
     def get(self, key: bytes) -> ChatReply | None:
         """Return the answer stored under any of the keys."""

@@ -9,9 +9,10 @@ import re
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from opro_cli.core.task.example import ChatReply, ChatRequest
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest
 from opro_cli.core.text import decode_text, encode_text
 from opro_cli.models.providers import find_base, find_provider, get_provider
 
@@ -19,6 +20,9 @@ KEY_VERSION = 1
 """To be raised when requests are sent differently, so that old answers are no longer found."""
 
 KEY_BYTES = 16
+
+_SENT_OTHERWISE = frozenset({"temperature", "top_p", "seed", "n", "stop", "cache_prompt", *LIMITS})
+"""Refused parameters that the key of a request has elsewhere, or that change no answer."""
 
 _ADDRESS = re.compile(r"_(API_BASE|BASE_URL|API_VERSION)$")
 
@@ -40,16 +44,35 @@ def _read_environment(name: str) -> str:
     return " ".join(f"{variable}={os.environ[variable]}" for variable in variables if start)
 
 
-def build_key(name: str, address: str, request: ChatRequest) -> bytes:
+def build_key(
+    name: str, address: str, request: ChatRequest, added: Mapping[str, Any] | None = None
+) -> bytes:
     """Return the key of a request to the model of this name and address: 16 bytes.
 
     At temperature 0 the seed has no effect and is left out, so that other runs share the answer.
+    What is not sent is null. A limit under its other name is the same request, and so are texts to
+    stop at that are looked for here.
+
+    Args:
+        name: Of the model.
+        address: As `find_address` returns it.
+        request: As it is sent.
+        added: What the config adds to each request, with the variables of headers unfilled.
     """
-    temperature = float(request.temperature)
-    seed = request.seed if temperature else None
+    temperature = None if request.temperature is None else float(request.temperature)
+    seed = None if temperature == 0 else request.seed
     turns = [(message.role, message.content) for message in request.messages]
     asked = [KEY_VERSION, name, address, temperature, request.max_tokens, seed, turns]
     asked += [request.stop] if request.stop else []  # keys from before stop strings stay valid
+    further: dict[str, Any] = dict(added or {})  # likewise
+    if request.top_p is not None:
+        further["top_p"] = request.top_p
+    unsent = {*request.without} - _SENT_OTHERWISE
+    if set(LIMITS) <= {*request.without}:
+        unsent.add(LIMITS[0])
+    if unsent:
+        further["without"] = sorted(unsent)
+    asked += [further] if further else []
     return hashlib.sha256(json.dumps(asked).encode()).digest()[:KEY_BYTES]
 
 

@@ -10,18 +10,23 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from opro_cli.errors import RunBusyError, RunFolderError
-from opro_cli.files import explain_refusal, sync_folder
+from opro_cli.files import explain_refusal, sync_folder, write_atomically
 
 PARTIAL_PREFIX = ".making-"
 """The prefix of a folder that is still being made; such a folder is no run."""
 SWEEP = "sweep.json"
 """The file that marks the folder of a sweep."""
 
+
+LAST = "@last"
+"""The name of the newest run, wherever a run is named."""
+TAGS = "tags.txt"
+"""The file with the tags of a run, one a line: names of the user's own."""
 
 _MADE_BY_OPRO = re.compile(r"(?P<name>.+)-\d{8}-\d{6}-(?P<id>[0-9a-f]{4,8})")
 """The name of a run's folder: the name in its config, the time, and random digits."""
@@ -38,15 +43,18 @@ def find_run(runs_dir: Path, name: str, note: Note | None = None) -> Path:
 
     Args:
         runs_dir: The folder of all runs.
-        name: A folder, the whole name of a run, the name in its config, or any unambiguous part
-            of its name.
-        note: Called with the choice where several runs have this name in their config: the newest.
+        name: A folder, LAST, the whole name of a run, a tag of it, the name in its config, or any
+            unambiguous part of its name.
+        note: Called with the choice where several runs have this tag, or this name in their
+            config: the newest.
 
     Raises:
         RunFolderError: It names no run, or is a part of several names.
     """
+    if name == LAST:
+        return find_last_run(runs_dir)
     matches = find_matching_runs(runs_dir, name)
-    if len(matches) > 1 and all(_get_config_name(run) == name for run in matches):
+    if len(matches) > 1 and all(_is_called(run, name) for run in matches):
         newest = matches.pop()
         if note is not None:
             note(f'"{name}" fits {len(matches) + 1} runs; taking the newest, {newest.name}')
@@ -69,12 +77,14 @@ def find_matching_runs(runs_dir: Path, name: str) -> list[Path]:
     """Return all runs that a name may mean, newest last."""
     if not name:
         return []
+    if name == LAST:
+        return list_runs(runs_dir)[-1:]
     for folder in (Path(name), runs_dir / name):  # the latter: a cell as SWEEP/CELL
         if _is_run(folder):
             return [folder]
     runs = list_runs(runs_dir)
     exact = [run for run in runs if run.name == name]
-    named = [run for run in runs if _get_config_name(run) == name]
+    named = [run for run in runs if _is_called(run, name)]
     return exact or named or [run for run in runs if is_part(name, run.name)]
 
 
@@ -94,12 +104,51 @@ def _get_config_name(run: Path) -> str | None:
     return made["name"] if made else None
 
 
+def _is_called(run: Path, name: str) -> bool:
+    """Return True for a tag of a run, and for its name in its config."""
+    return _get_config_name(run) == name or name in read_tags(run)
+
+
+def read_tags(run: Path) -> tuple[str, ...]:
+    """Return the tags of a run in the order in which they were given; () where none can be read."""
+    try:
+        return tuple((run / TAGS).read_text("utf-8", "replace").split())
+    except OSError:
+        return ()
+
+
 def list_runs(runs_dir: Path) -> list[Path]:
     """Return the run folders, newest last; [] without the directory."""
     if not _is_dir(runs_dir):
         return []
     visible = (path for path in runs_dir.iterdir() if not path.name.startswith("."))
     return sorted(filter(_is_run, visible), key=_get_creation_key)
+
+
+def write_tags(run: Path, tags: Iterable[str]) -> None:
+    """Write the tags of a run, in place of those that it has.
+
+    Raises:
+        RunFolderError: The disk refuses.
+    """
+    hint = "make room, or make the run's folder writable"
+    with explain_refusal(RunFolderError, f"{run / TAGS}: cannot be written", hint):
+        write_atomically(run / TAGS, "".join(f"{tag}\n" for tag in tags).encode())
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove the folder of a run or a sweep, so that no part of it is ever taken for one.
+
+    Raises:
+        RunFolderError: The disk refuses.
+    """
+    if folder.is_symlink():
+        raise RunFolderError(f"{folder}: is a link", f"remove it with `rm {folder}`")
+    hint = "make its parent folder writable"
+    with explain_refusal(RunFolderError, f"{folder}: cannot be removed", hint):
+        hidden = folder.resolve().with_name(f"{PARTIAL_PREFIX}{os.urandom(8).hex()}")
+        folder.rename(hidden)
+        shutil.rmtree(hidden)
 
 
 def find_last_run(runs_dir: Path) -> Path:

@@ -33,6 +33,9 @@ from opro_cli.store.run_folder import (
     write_result,
 )
 
+ADOPTED = (("optimizer", "max_tokens"), ("search", "steps"))
+"""Keys that may be raised in the config of a run whose search has tried nothing."""
+
 
 def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
     """Add instructions to a run without a search, behind those that it has.
@@ -71,6 +74,28 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
         write_atomically(folder / "run.json", encode_json(about))
     rewrite_config(folder, settings)
     return settings
+
+
+def adopt_settings(folder: Path, settings: Settings) -> None:
+    """Let a run that has tried nothing go on with more tokens a proposal, or more steps.
+
+    The caller holds the run's lock, and has checked that the run may take these.
+
+    Raises:
+        ResultError: The disk refuses.
+    """
+    identity = read_identity(folder)
+    plain, given = identity["settings"], convert_to_plain(settings)
+    changed = {path: given[path[0]][path[1]] for path in ADOPTED}
+    if all(plain.get(top, {}).get(key) == value for (top, key), value in changed.items()):
+        return
+    now = {**plain}
+    for (top, key), value in changed.items():
+        now[top] = {**now[top], key: value}
+    about = {**identity, "settings": now, "config_fingerprint": fingerprint_settings(now)}
+    hint = "make room or fix the permissions, then resume again"
+    with explain_refusal(ResultError, f"{folder}: its settings cannot be changed", hint):
+        write_atomically(folder / "run.json", encode_json(about))
 
 
 class CheckedResult(NamedTuple):

@@ -40,17 +40,18 @@ def encode_json(data: Mapping[str, Any]) -> bytes:
 def encode_examples(examples: Mapping[Split, Sequence[Example]]) -> bytes:
     """Return the questions of a run, one JSON object a line."""
     lines = [
-        json.dumps({"split": split, **_serialize_example(example)})
+        json.dumps({"split": split, **_convert_example(example)})
         for split in SPLITS
         for example in examples.get(split, ())
     ]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _serialize_example(example: Example) -> dict[str, Any]:
+def _convert_example(example: Example) -> dict[str, Any]:
     plain = asdict(example)
-    if not plain["golds"]:  # as the folders of older versions have it
-        del plain["golds"]
+    for name in ("fields", "golds"):
+        if not plain[name]:  # the record is as before there were any
+            del plain[name]
     return plain
 
 

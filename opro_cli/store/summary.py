@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
 
 SUMMARY = "summary.jsonl"
-_VERSION = 3
+_VERSION = 4
 _MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
 
 _Stamps = list[tuple[int, ...] | None]
@@ -41,20 +41,18 @@ def read_run_summary(folder: Path) -> dict[str, Any]:
     """Return the run as `opro runs` lists it; raises the errors of `read_run`."""
     if lines := _load_lines(folder):
         return {**json.loads(lines[0]), "folder": str(folder)}
-    from opro_cli.reports.result import summarize_run
-
-    run, _ = _read_and_save(folder)
-    return summarize_run(run)
+    run, details = _read_and_save(folder)
+    if run.status == "running":  # no verdict yet
+        return _build_row(run, {})
+    return _build_row(run, (details or _detail(run)).result)
 
 
 def read_run_details(folder: Path) -> RunDetails:
     """Return the run as `opro show` shows it; raises the errors of `read_run`."""
     if lines := _load_lines(folder):
         return RunDetails(*json.loads(lines[1]))
-    from opro_cli.reports.result import build_result
-
     run, details = _read_and_save(folder)
-    return details or _build_details(run, build_result(run, finished=run.status == "finished"))
+    return details or _detail(run)
 
 
 def save_summary(run: RecordedRun, result: dict[str, Any]) -> None:
@@ -105,16 +103,32 @@ def _stat_files(folder: Path) -> _Stamps:
 
 def _read_and_save(folder: Path) -> tuple[RecordedRun, RunDetails | None]:
     """Read a run; write its summary, and return it, if the run is at rest in a writable folder."""
-    from opro_cli.reports.result import build_result
     from opro_cli.store.run_folder import read_run
 
     stamps = _stat_files(folder)
     run = read_run(folder)
     if run.status == "running" or not os.access(folder, os.W_OK):
         return run, None
-    details = _build_details(run, build_result(run, finished=run.status == "finished"))
+    details = _detail(run)
     _write_summary(run, details, stamps)
     return run, details
+
+
+def _detail(run: RecordedRun) -> RunDetails:
+    from opro_cli.reports.result import build_result
+
+    return _build_details(run, build_result(run, finished=run.status == "finished"))
+
+
+def _build_row(run: RecordedRun, result: dict[str, Any]) -> dict[str, Any]:
+    """Return a run as `opro runs` lists it; the result has its verdict and gain, if any."""
+    from opro_cli.reports.result import summarize_run
+
+    return {
+        **summarize_run(run),
+        "verdict": result.get("verdict"),
+        "difference": result.get("difference"),
+    }
 
 
 def _build_details(run: RecordedRun, result: dict[str, Any]) -> RunDetails:
@@ -126,10 +140,9 @@ def _build_details(run: RecordedRun, result: dict[str, Any]) -> RunDetails:
 def _write_summary(run: RecordedRun, details: RunDetails, stamps: _Stamps) -> None:
     """Write a summary, unless a source file has changed since the stamps or the disk refuses."""
     from opro_cli.files import write_atomically
-    from opro_cli.reports.result import summarize_run
 
     folder = Path(run.folder)
-    row = {**summarize_run(run), "folder": ""}  # filled in by the reader
+    row = {**_build_row(run, details.result), "folder": ""}  # filled in by the reader
     lines = [json.dumps(line).encode() for line in (row, details)]
     with suppress(OSError):
         content = b"\n".join([_build_header(folder, lines), *lines])

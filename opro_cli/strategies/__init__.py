@@ -18,7 +18,7 @@ META_PROMPTS: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
     "paper-gpt": lambda s: PaperGpt(
         exemplars=s.search.exemplars > 0,
         exemplars_first=s.search.exemplars_first,
-        answer_start=s.task.instruction_position == "A_begin",
+        answer_start=s.task.format.starts_answer,
     ),
     "paper-palm": lambda s: PaperPalm(s.search.exemplars > 0, s.search.exemplars_first),
     "paper-instructions-only": lambda _: PaperInstructionsOnly(),

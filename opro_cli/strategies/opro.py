@@ -7,14 +7,16 @@ were obtained with.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.run.view import Ask, Draft, SearchView
 from opro_cli.core.task.example import Example, Message
-from opro_cli.core.task.prompt import MetaPromptMaterial, PromptFormat, TrajectoryEntry
+from opro_cli.core.task.placeholders import find_change
+from opro_cli.core.task.prompt import Content, MetaPromptMaterial, PromptFormat, TrajectoryEntry
 from opro_cli.ports import Strategy
+from opro_cli.reading.tagged import find_tagged
+from opro_cli.strategies.chats import describe_kept, mark_chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ POSITIONS = {
 
 def choose_words(form: PromptFormat) -> Wanted:
     """Return the words for a text: at A_begin it starts the answer, elsewhere it instructs."""
-    return ANSWER_START if form.position == "A_begin" else INSTRUCTION
+    return ANSWER_START if form.starts_answer else INSTRUCTION
 
 
 def gpt_task(words: Wanted, top: int) -> str:
@@ -140,6 +142,8 @@ def gpt_exemplar(example: Example, form: PromptFormat) -> str:
     """Return one problem, with the tag in the instruction's position, and its gold answer."""
     mark = f"<{choose_words(form).tag}>"
     answer = f"\nGround truth answer:\n{example.target}\n"
+    if form.chat is not None:
+        return f"\nProblem:\n{mark_chat(example, form, mark)}\n{answer}"
     if form.position == "A_begin":
         return f"\nQ: {example.input}\nA: {mark}{answer}"
     body = _mark_question(example.input, form, mark)
@@ -151,6 +155,8 @@ def gpt_exemplar(example: Example, form: PromptFormat) -> str:
 def palm_exemplar(example: Example, form: PromptFormat) -> str:
     """Return one input, with <INS> in the text's position, and the gold output."""
     answer = f"\noutput:\n{example.target}\n"
+    if form.chat is not None:
+        return f"\ninput:\n{mark_chat(example, form, '<INS>')}\n{answer}"
     if form.position == "A_begin":
         return f"\ninput:\nQ: {example.input}\nA: <INS>{answer}"
     body = _mark_question(example.input, form, "<INS>")
@@ -212,27 +218,22 @@ class OproStrategy(MetaPromptStrategy):
             parts.append(GPT_EXEMPLARS + "".join(shown))
         if self.exemplars_first:
             parts.reverse()
-        return (Message("user", "\n\n".join([*parts, gpt_request(words)])),)
+        request = describe_kept(material.kept, words.singular) + gpt_request(words)
+        return (Message("user", "\n\n".join([*parts, request])),)
 
-    def read(self, reply: str, ask: Ask | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Return the text in the first complete tag, without surrounding whitespace.
+    def reject(self, candidate: Content, view: SearchView) -> str:
+        """Return which of the application's placeholders a candidate loses or adds."""
+        search = view.search
+        if not search.keep_placeholders:
+            return ""
+        return find_change(candidate.text, search.initial_instructions)
 
-        A reply with no closed tag, an empty one, or a tag inside the text gives nothing: the
-        reference scores such remains as instructions, which pays for nonsense.
+    def read(self, reply: str, ask: Ask | None = None, *, cut: bool = False) -> tuple[str, ...]:
+        """Return the text in the last complete tag behind the thoughts, as it stands.
+
+        A reply that only speaks of the tags, echoes the request or ends within a tag at its limit
+        gives nothing: the reference scores such remains as instructions, which pays for nonsense.
         """
-        complete = [span for tag in ("INS", "Start") if (span := _first_tag(reply, tag))]
-        if not complete:
-            return ()
-        start, end = min(complete)
-        text = reply[start:end].strip()
-        if not text or re.search(r"</?(INS|Start)>", text):
-            return ()
-        return (text,)
-
-
-def _first_tag(reply: str, tag: str) -> tuple[int, int] | None:
-    """Return the span of the text in the first complete tag."""
-    opening = reply.find(f"<{tag}>")
-    start = opening + len(tag) + 2
-    end = reply.find(f"</{tag}>", start)
-    return (start, end) if opening >= 0 and end >= 0 else None
+        asked = "\n".join(message.content for message in ask.messages) if ask else ""
+        text = find_tagged(reply, asked, cut=cut)
+        return (text,) if text else ()

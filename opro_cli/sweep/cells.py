@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
 from opro_cli.app import check as checks
-from opro_cli.app.optimize import start_with
+from opro_cli.app.optimize import Origin, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import read_recorded_settings
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -165,9 +165,8 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
     folder, settings = Path(job.folder), _settings(job)
     if not folder.exists():
         with suppress(RunExistsError):  # another session has just made it
-            new = start_with(
-                settings, folder.parent, name=folder.name, part_folder=job.part_folder or None
-            )
+            origin = Origin(part_folder=job.part_folder or None)
+            new = start_with(settings, folder.parent, origin, name=folder.name)
             return new.folder, new.settings
     check_resumable(folder)
     return folder, settings

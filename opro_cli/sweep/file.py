@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.config.file import YamlFile, locate_models, read_plain_config, read_yaml
+from opro_cli.config.prompts import inline_prompts
 from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show
@@ -81,8 +82,9 @@ def load_sweep(path: Path, names: NameResolver) -> Sweep:
         }
         config = build_config(base, Cell(cell.name, own))
         locate_models(config, folder)
+        amiss = inline_prompts(config, folder)
         result = read_settings(config, names)
-        amiss = list(result.problems)
+        amiss += result.problems
         if result.settings is not None:
             amiss += find_misplaced_models(result.settings)
             found.append(SweepCell(cell, result.settings, str(folder)))

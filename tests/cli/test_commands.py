@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
+from opro_cli.store.journal import FileJournal
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel, say
 
@@ -181,12 +184,77 @@ def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
     listed = opro("runs", "--json").data
     assert [run["status"] for run in listed] == ["finished"]
     assert listed[0]["steps_done"] == listed[0]["steps"] == 2
-    assert "finished" in opro("runs").out
+    assert "no gain" in opro("runs").out
     shown = opro("show", "sums", "--json").data
     assert shown["candidates"][0]["step"] == 0
     assert shown["candidates"][-1]["step"] == 2
     assert {"instruction", "step", "leaks", "scores"} == set(shown["candidates"][0])
     assert "start (initial)" in opro("show", "sums").out
+
+
+def test_the_newest_run_is_last_by_name_wherever_a_run_is_asked(opro: Opro, folder: Path) -> None:
+    assert "no runs in runs" in opro("show", "@last").err
+    opro("optimize", "c.yaml", "--name", "first")
+    opro("optimize", "c.yaml", "--name", "second")
+    assert opro("show", "@last", "--json").data["run"].startswith("second-")
+    assert opro("show", "@last@start", "--answers", "--json").data["prompt"].endswith("@start")
+    assert opro("diff", "first", "@last@start", "--json").data["after"]["run"].startswith("second-")
+    assert opro("resume", "@last").code == 0
+    assert opro("report", "@last").out.startswith("runs/second-")
+    assert opro("tag", "@last", "kept").out.startswith("second-")
+    assert opro("rm", "@last", "--yes").out.startswith("removed runs/second-")
+    assert opro("show", "@last", "--json").data["run"].startswith("first-")
+
+
+def test_a_tag_is_a_name_of_the_run_and_of_the_newest_of_several(opro: Opro) -> None:
+    opro("optimize", "c.yaml", "--name", "first")
+    opro("optimize", "c.yaml", "--name", "second")
+    assert opro("tag", "first", "good", "v1.2").out.endswith(": good, v1.2\n")
+    assert opro("show", "good", "--json").data["run"].startswith("first-")
+    opro("tag", "second", "good")
+    both = opro("show", "good", "--json")
+    assert both.data["run"].startswith("second-")
+    assert '"good" fits 2 runs; taking the newest' in both.err
+    assert [row["tags"] for row in opro("runs", "--json").data] == [["good", "v1.2"], ["good"]]
+    assert {"(good,", "v1.2)"} <= {*opro("runs").out.split()}
+    assert len(opro("runs", "--tag", "v1.2", "--json").data) == 1
+    assert opro("tag", "first", "--remove", "good").out.endswith(": v1.2\n")
+    assert opro("show", "good", "--json").data["run"].startswith("second-")
+    assert "has no tag 'good'" in opro("tag", "first", "--remove", "good").err
+    assert "not a tag: '../x'" in opro("tag", "first", "../x").err
+
+
+def test_runs_are_removed_once_somebody_says_yes_and_never_at_work(
+    opro: Opro, folder: Path
+) -> None:
+    opro("optimize", "c.yaml")
+    (run,) = (folder / "runs").glob("sums-*")
+    asked = opro("rm", "sums")
+    assert asked.code == 2
+    assert "say --yes to go ahead" in asked.err
+    with closing(FileJournal(run / "events.jsonl")):
+        assert "another opro is working on this run" in opro("rm", "sums", "--yes").err
+    assert run.is_dir()
+    assert opro("rm", "sums", "sums", "--yes").out.count("removed") == 1
+    assert not list((folder / "runs").glob("[!.]*"))
+    assert not list((folder / "runs").glob(".making-*"))
+
+
+def test_runs_are_listed_in_an_order_and_by_outcome(opro: Opro) -> None:
+    for steps in (0, 2, 1):
+        opro("optimize", "c.yaml", "--name", f"s{steps}", "--steps", str(steps))
+
+    def names(*options: str) -> list[str]:
+        return [row["run"][:2] for row in opro("runs", *options, "--json").data]
+
+    assert names() == ["s0", "s2", "s1"]
+    assert names("--sort", "name") == ["s0", "s1", "s2"]
+    assert names("-n", "1") == ["s1"]
+    assert names("--status", "failed") == []
+    assert "no such runs in runs" in opro("runs", "--status", "failed").err
+    rows = opro("runs", "--sort", "gain", "--json").data
+    gains = [row["difference"]["mean"] for row in rows if row["difference"]]
+    assert gains == sorted(gains)
 
 
 def test_runs_can_live_elsewhere(opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,6 +417,8 @@ def test_no_steps_scores_the_start_prompt_alone(opro: Opro, folder: Path) -> Non
     assert result["spend"]["calls"] == 6 + 5 + (2 + 3) * 7
     assert result["best"] == result["initial"]
     assert result["steps_done"] == 0
+    shown = opro("show", "sums").out
+    assert "\nno search was asked for (search.steps: 0)\n" in shown
 
 
 def test_splits_of_nothing_are_left_out(opro: Opro, folder: Path) -> None:
@@ -368,8 +438,49 @@ def test_an_optimizer_that_proposes_nothing_is_told(
 
     model._say = silent
     said = opro("optimize", "c.yaml")
-    assert said.code == 0
-    assert "6 of 6 replies of the optimizer held no new instruction" in said.out
+    assert said.code == 1
+    assert said.out.splitlines()[0] == "no candidate was tried: 6 declined"
+    assert 'the optimizer said: "I cannot help."' in said.out
+    assert "hint: name another optimizer.model in the config" in said.err
     shown = opro("show", "sums", "--json").data
-    assert shown["proposals"] == {"replies": 6, "nothing_new": 6, "skipped": {}}
-    assert shown["verdict"] == "not_distinguishable"
+    assert shown["proposals"]["reasons"] == {"declined": 6}
+    assert (shown["verdict"], shown["headline"]) == (None, "no candidate was tried")
+    assert shown["best"]["scores"]["dev"] is None
+    assert opro("show", "sums").out.count("no candidate was tried: 6 declined") == 1
+    assert opro("report", "sums").code == 0
+    page = (only_run(folder) / "report.html").read_text()
+    assert "No candidate was tried: 6 declined" in page
+    assert opro("runs", "--json").data[0]["status"] == "failed"
+    assert opro("resume", "sums").code == 1
+
+
+def test_a_search_that_tried_nothing_goes_on_with_more_tokens_and_steps(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def thinking(request: Any) -> Any:
+        is_cut = "Your task is to generate" in request.messages[-1].content
+        return ChatReply("", "length", 5, 512, None) if is_cut else say(request)
+
+    model._say = thinking
+    said = opro("optimize", "c.yaml", "--json")
+    assert said.code == 1
+    assert said.data["verdict_sentence"] == (
+        "no candidate was tried: 6 cut at optimizer.max_tokens (512)"
+    )
+    run = only_run(folder)
+    assert "raise optimizer.max_tokens and search.steps" in said.err
+    assert f"in runs/{run.name}/config.yaml, then resume with: opro resume {run.name}" in said.err
+    model._say = say
+    config = (run / "config.yaml").read_text()
+    changed = config.replace("max_tokens: 512", "max_tokens: 4000").replace("steps: 2", "steps: 3")
+    (run / "config.yaml").write_text(changed.replace("seed: 0", "seed: 1"))
+    assert opro("resume", "sums").code == 2  # the seed is another matter
+    (run / "config.yaml").write_text(changed)
+    model.requests.clear()
+    resumed = opro("resume", "sums", "--json")
+    assert (resumed.code, resumed.data["proposals"]["reasons"]["cut"]) == (0, 6)
+    assert resumed.data["steps_done"] == 3
+    asked = [r for r in model.requests if "Your task is to generate" in r.messages[-1].content]
+    assert {request.max_tokens for request in asked} == {4000}
+    assert opro("resume", "sums").err.startswith(f"{run.name} is finished")
+    assert opro("show", "sums").code == 0

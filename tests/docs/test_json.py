@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -106,6 +107,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "grid.yaml").write_text("name: grid\nbase: q.yaml\nmatrix: {search.seed: 0..1}\n")
     assert opro(folder, "optimize", "q.yaml", "--plain").returncode == 0
     assert opro(folder, "sweep", "grid.yaml", "--plain").returncode == 0
+    (run,) = (folder / "runs").glob("quickstart-*")
+    shutil.copytree(run, folder / "spare" / "doomed")
     return folder
 
 
@@ -124,6 +127,8 @@ CASES = {
     "diff grid grid": "SweepDiff",
     "report quickstart": "Page",
     "report grid": "Page",
+    "tag quickstart before-launch": "Tags",
+    "rm spare/doomed --yes": "Removed",
     "check q.yaml": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
@@ -151,7 +156,7 @@ def test_an_output_has_the_documented_keys(folder: Path, command: str) -> None:
     ("command", "code", "where"),
     [
         ("show nothing", 2, None),
-        ("optimize q.yaml --steps 3", 2, None),
+        ("optimize q.yaml --stepz 3", 2, None),
         ("check own.yaml", 2, None),
         ("config broken.yaml", 2, "broken.yaml"),
     ],

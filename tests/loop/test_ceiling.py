@@ -99,7 +99,7 @@ class Provider:
         behaviour = self.behaviours[self.sent % len(self.behaviours)]
         self.sent += 1
         size = sum(len(message.content.encode()) for message in request.messages)
-        most = request.choices * request.max_tokens
+        most = request.choices * (request.max_tokens or 0)
         promised = size + FRAME, most
         self.in_flight.add(*promised)
         self.check(self.in_flight)

@@ -234,7 +234,7 @@ class Halting(Several):
         self.gate, self.calls = asyncio.Event(), 0
 
     async def reply(self, request: ChatRequest) -> ChatReply:
-        self.calls += request.temperature > 0
+        self.calls += bool(request.temperature)
         if request.temperature and self.calls == 2:
             await self.gate.wait()
         return await super().reply(request)

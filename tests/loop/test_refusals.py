@@ -82,8 +82,8 @@ async def test_a_filtered_proposal_is_no_proposal() -> None:
         return KEPT_BACK if "Your task" in request.messages[-1].content else say(request)
 
     runner = new_runner(MemoryJournal(), scorer=ScriptedModel(answer))
-    assert await runner.run() == "finished"
-    assert outcome(runner)["proposals"]["nothing_new"] == 9
+    assert await runner.run() == "fruitless"
+    assert outcome(runner)["proposals"]["reasons"] == {"refused": 9}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -24,6 +24,11 @@ def row(run: str, prompt: str | None, **changes: Any) -> dict[str, Any]:
         "steps": 20,
         "best": None if prompt is None else best,
         "spend": {"usd": 0.0123},
+        "verdict": "improved",
+        "difference": {"mean": 0.175, "interval": [0.01, 0.34]},
+        "tags": [],
+        "created": "2026-11-23T10:15:00+00:00",
+        "models": {"scorer": "openai/m"},
         **changes,
     }
 
@@ -42,39 +47,27 @@ def listed(rows: list[dict[str, Any]], width: int) -> list[str]:
 
 def test_runs_with_their_prompts_where_there_is_room() -> None:
     rows = [row("漢字", "Think.\nThen answer. " * 9), row("sums-2", None, status="failed")]
-    assert listed(rows, 110) == [
-        "run      status     steps          best     cost   best prompt",
-        "─" * 110,
-        "漢字     finished    2/20   test 62.5 %   $0.012   "
-        "Think.⏎Then answer. Think.⏎Then answer. Think.⏎Then answer…",
-        "sums-2   failed      2/20             –   $0.012   –",
+    rows[1] |= {"difference": None, "verdict": None, "tags": ["v2"]}
+    assert listed(rows, 160) == [
+        "run           outcome              best    gain     cost   began                  "
+        "scorer     best prompt",
+        "─" * 160,
+        "漢字          improved      test 62.5 %   +17.5   $0.012   2026-11-23 10:15 UTC   "
+        "openai/m   Think.⏎Then answer. Think.⏎Then answer. Think.⏎Then answer. Think.…",
+        "sums-2 (v2)   failed 2/20             –       –   $0.012   2026-11-23 10:15 UTC   "
+        "openai/m   –",
     ]
+    assert "best prompt" not in listed(rows, 159)[0]
+    assert "scorer" in listed(rows, 110)[0]
+    assert "began" not in listed(rows, 109)[0]
 
 
 def test_long_names_go_over_several_lines() -> None:
     assert listed([row("sums-20261123-101500-3f9a", "Think.")], 60) == [
-        "run                  status     steps          best     cost",
+        "run                  outcome           best    gain     cost",
         "─" * 60,
-        "sums-20261123-1015   finished    2/20   test 62.5 %   $0.012",
+        "sums-20261123-1015   improved   test 62.5 %   +17.5   $0.012",
         "00-3f9a",
-    ]
-
-
-def test_candidates_with_the_best_one_last() -> None:
-    stream = io.StringIO()
-    rows = [
-        candidate("Solve it.", 0, 0.5),
-        candidate("Count up to ten, then down.", 1, 0.25),
-        candidate("", 1, None),
-    ]
-    print_candidates(rows, Page(stream, 60))
-    assert stream.getvalue().splitlines() == [
-        "step    train   dev   test   unreadable   instruction",
-        "─" * 60,
-        " 1.2        –     –      –            –   (empty)",
-        " 1.1   25.0 %     –      –            2   Count up to ten,",
-        " " * 42 + "then down.",
-        " 0.1   50.0 %     –      –            2   Solve it.",
     ]
 
 
@@ -89,7 +82,7 @@ def test_no_line_is_wider_than_the_page(texts: list[tuple[str, str]], width: int
 
 @pytest.mark.parametrize("width", [40, 120])
 def test_no_rows(width: int) -> None:
-    assert listed([], width)[0].startswith("run   status   steps   best   cost")
+    assert listed([], width)[0].startswith("run   outcome   best   gain   cost")
 
 
 def test_what_a_tilde_means_is_said_where_one_is() -> None:

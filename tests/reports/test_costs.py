@@ -42,7 +42,7 @@ async def test_no_run_takes_more_than_it_was_told_to_take_at_most(options: dict[
         assert len(of_role) <= most["calls"]
         size = sum(len(m.content.encode()) for r in of_role for m in r.messages)
         assert size / 3 <= most["prompt_tokens"] or not of_role
-        assert sum(r.max_tokens for r in of_role) <= most["completion_tokens"]
+        assert sum(r.max_tokens or 0 for r in of_role) <= most["completion_tokens"]
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_worked_by_hand() -> None:
     # 10 instructions are shown: of 80 characters, or of as many as are allowed.
     likely = optimizer["expected"]["prompt_tokens"] * 4 / 9
     longest = optimizer["at_most"]["prompt_tokens"] * 3 / 10
-    most = settings().search.max_instruction_chars
+    most = settings().search.longest_allowed
     assert longest - likely == pytest.approx(10 * (most - 80), abs=1)
     assert scorer["at_most"]["usd"] is told["total"]["at_most"]["usd"] is None
     assert told["total"]["at_most"]["calls"] == asked + 10
 
 
 def optimizer_tokens() -> int:
-    return settings().optimizer.max_tokens
+    return settings().optimizer.reply_limit

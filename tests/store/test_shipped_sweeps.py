@@ -85,7 +85,7 @@ def test_the_embedded_sweep_is_five_tasks_by_three_seeds() -> None:
         task, _, seed = cell.name.rpartition("_seed")
         own = wiring.read_config(CONFIGS / f"{task}.yaml")
         assert cell.settings.task == own.task
-        assert cell.settings.scorer.max_tokens >= own.scorer.max_tokens
+        assert cell.settings.scorer.reply_limit >= own.scorer.reply_limit
         assert cell.settings.search.seed == int(seed)
         assert not list_missing_keys(cell.settings)
 

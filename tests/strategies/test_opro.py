@@ -108,11 +108,11 @@ def test_exemplars_may_come_first() -> None:
         ("Sure! <INS> Think. </INS> Good luck.", ("Think.",)),
         ("<Start>So,</Start>", ("So,",)),
         ("<INS>Two\nlines</INS>", ("Two\nlines",)),
-        ("<INS>one</INS> <INS>two</INS>", ("one",)),
+        ("<INS>one</INS> <INS>two</INS>", ("two",)),
         ("<INS></INS>", ()),
-        ("<INS>never closed", ()),
+        ("<INS>never closed", ("never closed",)),
         ("</INS>Think.<INS>", ()),
-        ("<INS>a <INS>b</INS>", ()),
+        ("<INS>go <INS>on</INS>", ("on",)),
         ("Think.", ()),
         ("", ()),
         (f"<INS>{'x' * 501}</INS>", ("x" * 501,)),  # what is too long is for the state to say
@@ -131,10 +131,10 @@ def test_no_reply_can_break_the_reading(reply: str) -> None:
 
 @given(st.text())
 def test_a_tagged_text_is_read_as_it_stands(text: str) -> None:
-    kept = text.strip()
-    if not kept or "<" in kept:
+    kept = f"Use {text} well"
+    if "<" in text or "&" in text or "\\" in text:
         return
-    assert OproStrategy().read(f"Here: <INS>{text}</INS>") == (kept,)
+    assert OproStrategy().read(f"Here: <INS> {kept}\n</INS>") == (kept,)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from typing import NamedTuple
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.stats.intervals import Interval, wilson_interval
-from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.example import CUT, SPLITS, Split, is_filtered
 from opro_cli.core.task.prompt import Content, decode_content
 from opro_cli.core.text import encode_text
 
@@ -31,6 +33,8 @@ class Score:
         refused: Questions that the scorer can never answer.
         estimated: The candidate was stopped early (core/racing/race), and mean and interval are
             those that all questions would have given.
+        cut: Of the unreadable answers, those to a reply that ended at its limit of tokens.
+        cut_empty: Of these, those without any text: thoughts took all of it.
     """
 
     mean: float
@@ -40,6 +44,8 @@ class Score:
     interval: Interval
     refused: int = 0
     estimated: bool = False
+    cut: int = 0
+    cut_empty: int = 0
 
 
 class Estimate(NamedTuple):
@@ -87,13 +93,28 @@ class Answers:
     """Set when the candidate was stopped early: nothing more is asked."""
     partial: bool = False
     """Some answer has a score that is neither 0 nor 1."""
+    cut: int = 0
+    """Of the unreadable answers, those to a reply that ended at its limit of tokens."""
+    cut_empty: int = 0
+    """Of these, those to a reply without any text."""
 
-    def add(self, question: int, outcome: Outcome) -> None:
-        """Add one new answer."""
+    def add(
+        self, question: int, outcome: Outcome, *, cut: bool = False, empty: bool = False
+    ) -> None:
+        """Add one new answer.
+
+        Args:
+            question: Index into the split's examples.
+            outcome: The answer with its score.
+            cut: It is unreadable, and its reply ended at the limit of tokens.
+            empty: That reply has no text.
+        """
         self.by_question[question] = outcome
         if self.first_replies or self.keyed_replies:
             self._drop_replies(question)
         score = outcome.score
+        self.cut += cut
+        self.cut_empty += cut and empty
         if score is None:
             self.unreadable += 1
         elif score == 1.0:
@@ -127,7 +148,8 @@ class Answers:
         else:  # no share: nothing is known of its spread
             interval = Interval(mean, mean)
         counts = (n, self.correct, self.unreadable)
-        return Score(mean, *counts, interval, self.refused, self.estimate is not None)
+        early = self.estimate is not None
+        return Score(mean, *counts, interval, self.refused, early, self.cut, self.cut_empty)
 
     def mean(self) -> float | None:
         """Return the mean of the score alone, which is needed far more often."""
@@ -185,7 +207,12 @@ def make_candidate_id(text: str, form: str = "") -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-REPEATED, LEAKS = "repeated", "leaks"
+REPEATED, LEAKS, TOO_LONG = "repeated", "leaks", "too long"
+"""Reasons not to score a text; others are those of `find_breach` and of strategies."""
+EMPTY, CUT_SHORT, REFUSED = "empty", "cut", "refused"
+DECLINED, NO_TAGS = "declined", "no tags"
+"""Reasons why a reply holds no text that could be scored: nothing at all, its end at max_tokens
+before there was one, a content filter, an apology, and other words without a proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +267,10 @@ class Proposals:
         texts: Those of the steps before.
         seen: Texts, or ids where there is a form, that are no new candidates any more.
         replies: Number of replies to meta-prompts.
-        empty: Number of replies from which no new candidate could be taken.
+        fruitless_by: Number of replies from which no new candidate could be taken, by the reason;
+            of a reply with several texts the first one's.
+        said: The beginning of the first reply of words without a proposal.
+        shown: What the last requests had of exemplars and past prompts, where that is not all.
         fruitless: Samples of the present step whose reply held nothing to score, not even a
             repetition, in order of arrival.
         gave_choices: One call of the last whole step brought several proposals.
@@ -250,14 +280,22 @@ class Proposals:
     texts: list[ProposedText] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     replies: int = 0
-    empty: int = 0
+    fruitless_by: Counter[str] = field(default_factory=Counter)
+    said: str = ""
+    shown: str = ""
     gave_choices: bool = False
     fruitless: list[int] = field(default_factory=list)
+
+    @property
+    def empty(self) -> int:
+        """The number of replies from which no new candidate could be taken."""
+        return self.fruitless_by.total()
 
     def add(self, reply: Proposed) -> None:
         """Add one reply to the present step."""
         self.arrived[reply.sample] = reply
         self.replies += 1
+        self.shown = reply.shown or self.shown
         rejected = reply.rejected or ("",) * len(reply.instructions)
         if reply.via != "local" and all(rejected):
             self.fruitless.append(reply.sample)
@@ -269,17 +307,46 @@ class Proposals:
         """
         worthy: list[ProposedText] = []
         for _, reply in sorted(self.arrived.items()):
-            before = len(worthy)
+            before, reason = len(worthy), ""
             for proposed, rejected in list_texts(reply):
                 judged = replace(proposed, skipped=reason_to_skip(proposed, rejected))
+                reason = reason or judged.skipped
                 self.seen.add(judged.identity)
                 self.texts.append(judged)
                 if not judged.skipped:
                     worthy.append(judged)
-            self.empty += len(worthy) == before
+            if len(worthy) == before:
+                reason = reason or find_want(reply)
+                self.fruitless_by[reason] += 1
+                if reason in (NO_TAGS, DECLINED) and not self.said:
+                    self.said = reply.text[:SAID].strip()
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
         self.arrived, self.fruitless = {}, []
         return worthy
+
+
+SAID = 300
+"""Characters of a reply without a proposal that are kept, to be shown."""
+
+
+_APOLOGY = re.compile(
+    r"""\W{0,3}(?:(?:i['’]m|i\sam)\s(?:very\s)?(?:sorry|unable|not\sable)|sorry|i\s(?:can(?:['’]t|not)|won['’]t)
+    |es\stut\smir\sleid|leider|ich\skann\s(?:nicht|das\snicht)|désolée?|je\s(?:suis\sdésolée?|ne\speux)
+    |lo\ssiento|no\spuedo|desculpe|lamento|mi\sdispiace|извините|к\sсожалению|я\sне\sмогу
+    |抱歉|对不起|對不起|很抱歉|我无法|我不能|申し訳|すみません|죄송|미안)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def find_want(reply: Proposed) -> str:
+    """Return why a reply holds no text that could be scored."""
+    if is_filtered(reply.text, reply.finish_reason):
+        return REFUSED
+    if reply.finish_reason in CUT:
+        return CUT_SHORT
+    if not reply.text.strip():
+        return EMPTY
+    return DECLINED if _APOLOGY.match(reply.text) else NO_TAGS
 
 
 def find_breach(text: str, search: SearchSettings) -> str:
@@ -287,8 +354,8 @@ def find_breach(text: str, search: SearchSettings) -> str:
 
     The reference's three, in its order (google-deepmind/opro, run_evolution).
     """
-    if len(text) > search.max_instruction_chars:
-        return "too long"
+    if len(text) > search.longest_allowed:
+        return TOO_LONG
     if search.drop_digits and any(char.isdigit() for char in text):
         return "digits"
     if search.rules == "paper" and "INS" in text:

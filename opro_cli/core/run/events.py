@@ -7,7 +7,9 @@ baselines and of a second time; 4 has replies that no call of their own was made
 `stopped`; 5 has what calls may have cost that nobody counted (`uncounted`, `in_flight`,
 `limit_exceeded`), steps of other sizes (`step_planned`), candidates that are more than an
 instruction, and replies of further roles; its runs ask compared prompts side by side; 6 has
-searches that a strategy ends (`ended`), and runs that begin with solutions instead of prompts.
+searches that a strategy ends (`ended`), and runs that begin with solutions instead of prompts; 7
+has parameters that a server refuses (`parameter_refused`), windows that seem too small
+(`prompts_cut`), and tokens of thoughts (`reasoning_tokens`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call
@@ -59,7 +61,8 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     text: the reply as it came, "" for a draft of the strategy's own. instructions: what the
     strategy read from it. forms: what these are beside their texts (core/task/candidate), ()
     for bare instructions. rejected: why the strategy wants each not scored, "" for those that it
-    does; () for none. parents: ids of the candidates that they were made from.
+    does; () for none. parents: ids of the candidates that they were made from. shown: of a request
+    that was too long at first, what it had in place of all exemplars and past prompts.
     """
 
     step: Count
@@ -75,6 +78,8 @@ class Proposed(_Record, frozen=True, tag="proposed"):
     forms: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
+    reasoning_tokens: Count | None = None
+    shown: str = ""
 
 
 class StepPlanned(_Record, frozen=True, tag="step_planned"):
@@ -108,6 +113,7 @@ class FirstReply(_Record, frozen=True, tag="reasoned"):
     round: Count = 1
     key: str = ""
     role: str = "scorer"
+    reasoning_tokens: Count | None = None
 
 
 class Answered(_Record, frozen=True, tag="answered"):
@@ -129,6 +135,7 @@ class Answered(_Record, frozen=True, tag="answered"):
     usd: Number | None
     seconds: Number
     via: Via = "call"
+    reasoning_tokens: Count | None = None
 
 
 class Feedback(_Record, frozen=True, tag="feedback"):
@@ -175,6 +182,7 @@ class Checked(_Record, frozen=True, tag="checked"):
     completion_tokens: Count | None
     usd: Number | None
     seconds: Number
+    reasoning_tokens: Count | None = None
 
 
 class Retried(_Record, frozen=True, tag="retried"):
@@ -227,6 +235,34 @@ class LimitExceeded(_Record, frozen=True, tag="limit_exceeded"):
     max_tokens: Count
 
 
+class ParameterRefused(_Record, frozen=True, tag="parameter_refused"):
+    """A server does not take an optional parameter: from here on it is left out, or renamed.
+
+    address: the model and its server, as in the settings. parameter: its name in the request.
+    value: as it was sent, in JSON. error: the server's words.
+    """
+
+    role: str
+    address: str
+    parameter: str
+    value: str
+    error: str
+
+
+class PromptsCut(_Record, frozen=True, tag="prompts_cut"):
+    """Prompts of different lengths were counted with the same number of tokens, the most so far.
+
+    tokens: that number, most likely the server's window. prompts: how many were, when this was
+    noticed. shortest, longest: their bytes.
+    """
+
+    role: str
+    tokens: Count
+    prompts: Count
+    shortest: Count
+    longest: Count
+
+
 class SessionEnded(_Record, frozen=True, tag="session_ended"):
     """The session ended in good order; reason: finished, interrupted, budget or failed."""
 
@@ -247,6 +283,8 @@ Event = (
     | Uncounted
     | InFlight
     | LimitExceeded
+    | ParameterRefused
+    | PromptsCut
     | Retried
     | SessionEnded
 )

@@ -17,6 +17,7 @@ from opro_cli.core.run.selection import (
     find_baseline,
     find_winner,
     get_mean,
+    is_untried,
     select_compared,
     select_finalists,
     select_for_dev,
@@ -81,6 +82,8 @@ def estimate_time_left(state: RunState) -> TimeLeft | None:
 
 def estimate_calls_left(state: RunState) -> CallsLeft:
     """Estimate the calls that are likely to come until the run is finished."""
+    if is_untried(state):
+        return CallsLeft(0.0, float(_count_missing(state, state.of_step(0), "train")))
     asked = 1 - _share_of_cache(state)
     if not state.sizes["train"]:
         everyone = state.candidates.values()

@@ -307,6 +307,27 @@ def select_spared(state: RunState, start: Candidate, best: Candidate) -> list[Ca
     return [candidate for candidate in everyone if candidate.id not in asked]
 
 
+def is_untried(state: RunState) -> bool:
+    """Return True if a search for prompts is over and has scored none: there is nothing to compare.
+
+    A run that has asked dev or test already, as an older opro did, goes on to its end, and so does
+    one from before journal format 6. A paper's rules know no such end, and the solutions of a
+    problem need neither split.
+    """
+    search = state.search
+    over = search.steps and not state.is_searching
+    if not over or search.rules == "paper" or not state.rounds or not state.began_with(6):
+        return False
+    everyone = [*state.candidates.values(), *state.baselines.values(), *state.again.values()]
+    begun = any(each.answers[s].by_question for each in everyone for s in ("dev", "test"))
+    return not begun and not has_tried(state)
+
+
+def has_tried(state: RunState) -> bool:
+    """Return True if the search has any candidate but the initial ones."""
+    return bool(state.pending) or any(each.step for each in state.candidates.values())
+
+
 def find_baseline(state: RunState) -> Candidate | None:
     """Return the best initial instruction, which the winner is measured against."""
     return find_best(state, state.of_step(0))

@@ -17,7 +17,12 @@ from msgspec.structs import asdict
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
 from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
-from opro_cli.core.run.events import SessionEnded, SessionStarted
+from opro_cli.core.run.events import (
+    ParameterRefused,
+    PromptsCut,
+    SessionEnded,
+    SessionStarted,
+)
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
@@ -38,6 +43,8 @@ KEPT = frozenset(
         "last_at",
         "working_seconds",
         "paces",
+        "refused_parameters",
+        "prompts_cut",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -96,6 +103,8 @@ class KeptAnswers:
     excluded: int
     estimate: Estimate | None
     partial: bool
+    cut: int
+    cut_empty: int
 
 
 _BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])
@@ -133,6 +142,8 @@ class Snapshot:
     working_seconds: int | float
     paces: Paces
     leaks: dict[str, tuple[Leak, ...]]
+    refused_parameters: list[dict[str, Any]]
+    prompts_cut: dict[str, dict[str, Any]]
     search_ended: str = ""
 
 
@@ -141,6 +152,8 @@ def take_snapshot(state: RunState) -> Snapshot:
     kept = {name: getattr(state, name) for name in KEPT}
     kept["sessions"] = [asdict(session) for session in state.sessions]
     kept["ended"] = asdict(state.ended) if state.ended else None
+    kept["refused_parameters"] = [asdict(each) for each in state.refused_parameters]
+    kept["prompts_cut"] = {role: asdict(each) for role, each in state.prompts_cut.items()}
     return Snapshot(
         candidates=_keep_candidates(state.candidates),
         pending=_keep_candidates(state.pending),
@@ -169,6 +182,8 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
         setattr(state, name, getattr(snapshot, name))
     state.sessions = convert(snapshot.sessions, list[SessionStarted])
     state.ended = convert(snapshot.ended, SessionEnded | None)
+    state.refused_parameters = convert(snapshot.refused_parameters, list[ParameterRefused])
+    state.prompts_cut = convert(snapshot.prompts_cut, dict[str, PromptsCut])
     return state
 
 

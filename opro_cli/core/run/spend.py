@@ -13,6 +13,7 @@ from opro_cli.core.run.events import (
     Proposed,
     Uncounted,
 )
+from opro_cli.core.task.example import CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class RoleSpend:
         in_flight: The upper bound of the calls in flight, as last recorded.
         prompt_overhead: The largest excess seen over the bytes of a prompt; 0 for none.
         longest_reply: The longest reply beyond max_tokens; 0 for none.
+        counted_reasoning: Of counted_completion, the tokens that were reported as thoughts.
+        reasoning_answers: Answers that reported them.
+        replies: Replies of all kinds, cached ones and further choices of a call included.
+        cut: Of these, those with a text that ended at the limit of tokens.
+        cut_empty: Those that ended there without any text.
     """
 
     calls: int = 0
@@ -104,6 +110,16 @@ class RoleSpend:
     in_flight: Bounds = field(default_factory=Bounds)
     prompt_overhead: int = 0
     longest_reply: int = 0
+    counted_reasoning: int = 0
+    reasoning_answers: int = 0
+    replies: int = 0
+    cut: int = 0
+    cut_empty: int = 0
+
+    @property
+    def reasoning_tokens(self) -> int | None:
+        """Tokens that were reported as thoughts; None where no answer reported any."""
+        return self.counted_reasoning if self.reasoning_answers else None
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -139,6 +155,11 @@ class RoleSpend:
     def add(self, event: Checked | Proposed | FirstReply | Answered) -> None:
         """Add one reply, and the cost of its call if there was one."""
         via = "call" if isinstance(event, Checked) else event.via
+        if not isinstance(event, Checked) and via != "local":
+            is_cut, is_empty = event.finish_reason in CUT, not event.text.strip()
+            self.replies += 1
+            self.cut += is_cut and not is_empty
+            self.cut_empty += is_cut and is_empty
         if via != "call":
             self.cached += via == "cache"
             return
@@ -148,6 +169,9 @@ class RoleSpend:
         self.uncounted_answers += not counted
         self.counted_prompt += prompt or 0
         self.counted_completion += completion or 0
+        if event.reasoning_tokens is not None:
+            self.counted_reasoning += event.reasoning_tokens
+            self.reasoning_answers += 1
         if usd is not None:
             self.counted_pico_usd += round(usd * 1e12)
             return

@@ -32,6 +32,8 @@ from opro_cli.core.run.events import (
     FirstReply,
     InFlight,
     LimitExceeded,
+    ParameterRefused,
+    PromptsCut,
     Proposed,
     Pruned,
     Refused,
@@ -87,6 +89,8 @@ class RunState:
         step: The last step whose candidates have joined.
         baselines: Prompts that the winner is compared with on test; no part of the search.
         again: Candidates whose questions are asked a second time, by the id of that second time.
+        refused_parameters: What servers do not take, in the order in which it was learnt.
+        prompts_cut: By role, prompts that a server seems to have cut to its window.
     """
 
     def __init__(
@@ -126,6 +130,8 @@ class RunState:
         baselines = (ProposedText(0, text, "") for text in search.baselines or ())
         self.baselines = {text.id: text.make_candidate() for text in baselines}
         self.again: dict[str, Candidate] = {}
+        self.refused_parameters: list[ParameterRefused] = []
+        self.prompts_cut: dict[str, PromptsCut] = {}
         for instruction in search.initial_instructions:
             initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
@@ -178,6 +184,10 @@ class RunState:
                 self._spend_of(event.role).add_uncounted(event)
             case LimitExceeded():
                 self._spend_of(event.role).learn(event)
+            case ParameterRefused():
+                self.refused_parameters.append(event)
+            case PromptsCut():
+                self.prompts_cut.setdefault(event.role, event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -256,7 +266,9 @@ class RunState:
         else:
             score = None if event.score is None else self.scale.orient(event.score)
             outcome = Outcome(event.answer, score, False, session, sent)
-            answers.add(event.question, outcome)
+            ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
+            cut = ended_early and score is None
+            answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
@@ -309,6 +321,14 @@ class RunState:
         self.planned = event.samples
         if not event.samples:
             self._close_step()
+
+    def list_unsent(self, role: str, address: str | None = None) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role, at one of its addresses or any."""
+        return tuple(
+            each.parameter
+            for each in self.refused_parameters
+            if each.role == role and address in (None, each.address)
+        )
 
     def spend_of(self, role: str) -> RoleSpend:
         """Return the spend of a role, an empty one for a role that was not asked yet."""

@@ -88,6 +88,8 @@ class SearchView:
         description: The subject of the questions, "" if it is not given.
         options: `search.options`, as the strategy declares them.
         labels: The gold answer of each training example, where these are a few labels; else ().
+        most_exemplars: None for as many as `search.exemplars` says.
+        most_past: Candidates of the trajectory; None for as many as `search.history` says.
     """
 
     state: RunState
@@ -98,6 +100,8 @@ class SearchView:
     read_reply: ReadReply = lambda *_: None
     memo: Memo = field(default_factory=Memo)
     labels: Sequence[str] = ()
+    most_exemplars: int | None = None
+    most_past: int | None = None
 
     @property
     def search(self) -> SearchSettings:
@@ -120,13 +124,33 @@ class SearchView:
 
     def trajectory(self) -> list[Candidate]:
         """Return the candidates that the paper's meta-prompt shows, ascending by score."""
-        return select_trajectory(self.state)
+        shown = select_trajectory(self.state)
+        return shown if self.most_past is None else shown[-self.most_past :]
 
     def exemplars(self) -> tuple[Example, ...]:
         """Return the training examples that `search.exemplar_choice` draws for this step."""
         labels = self.labels if self.state.began_with(6) else ()
         chosen = choose_exemplars(self.state, self.trajectory(), self.memo, labels)
+        if self.most_exemplars is not None:  # the shortest, in their order
+            by_length = sorted(chosen, key=lambda index: len(self.train[index].input))
+            chosen = tuple(sorted(by_length[: self.most_exemplars], key=chosen.index))
         return tuple(self.train[index] for index in chosen)
+
+    def shorten(self) -> str:
+        """Show less from now on, after a request that was too long for the optimizer.
+
+        Half of the exemplars, then none, then the better half of the trajectory.
+
+        Returns:
+            What is shown, for people; "" where there is no less to show.
+        """
+        if shown := len(self.exemplars()):
+            self.most_exemplars = shown // 2
+            return f"{shown // 2} of {shown} exemplars (search.exemplars)"
+        if (past := len(self.trajectory())) > 1:
+            self.most_past = past // 2
+            return f"no exemplars and {past // 2} of {past} past prompts (search.history)"
+        return ""
 
     def failures(self, candidate: Candidate) -> list[Failure]:
         """Return the train questions that a candidate got wrong, in the order of the questions."""
@@ -159,6 +183,7 @@ class SearchView:
             format=self.format,
             score_buckets=self.search.score_buckets,
             description=self.description,
+            kept=self.search.initial_instructions if self.search.keep_placeholders else (),
         )
 
     def _build_entry(self, candidate: Candidate) -> TrajectoryEntry:

@@ -14,6 +14,7 @@ from opro_cli.errors import UsageError
 # May differ between a run and its resume: they change how fast answers come, never which.
 OPERATIONAL: tuple[str, ...] = (
     "name",
+    "prompt_files",  # their texts count
     "task.answer_timeout",
     "search.test_unbeaten_start",
     *(
@@ -34,8 +35,10 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
-_NEWER_DATA = ("options", "index_from", "encoding")
-"""Keys of `task.data` that a record is without where they are not given, as older ones are."""
+_LATER_DATA = ("limit", "options", "index_from", "encoding")
+"""Keys of `task.data` that came after the first runs."""
+_LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
+"""Keys of a model that came after the first runs, with their defaults."""
 
 
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
@@ -48,32 +51,58 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         if endpoints is not None:  # else the record is as before there were any
             model["endpoints"] = list(endpoints)
     for model in (plain["scorer"], plain["optimizer"], *plain["roles"].values()):
-        served = {key: value for key, value in (model.pop("gguf") or {}).items() if value}
-        if served:  # no section is the same as one of defaults
-            model["gguf"] = served
-    plain["search"]["initial_instructions"] = list(settings.search.initial_instructions)
+        for name, default in _LATER.items():  # the record is as before there were any
+            if model[name] == default:
+                del model[name]
+        for name in ("gguf", "reasoning", "extra"):
+            given = {key: value for key, value in (model.pop(name) or {}).items() if value}
+            if given:  # no section is the same as one of defaults
+                model[name] = given
+    _convert_prompts(plain, settings)
     if settings.search.candidates is not None:
         plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
-    if settings.task.problem is None:  # the record is as before there were any
-        del plain["task"]["problem"], plain["task"]["parameters"]
+    _convert_task(plain, settings)
+    return {"name": plain.pop("name"), **plain}
+
+
+def _convert_task(plain: dict[str, Any], settings: Settings) -> None:
+    """Write the task as plain data; what is not given leaves the record as before there was any."""
+    task = plain["task"]
+    if settings.task.golds is None:
+        del task["golds"]
+    if settings.task.problem is None:
+        del task["problem"], task["parameters"]
+        for name in _LATER_DATA:
+            if task["data"][name] is None:
+                del task["data"][name]
+        if isinstance(settings.task.data.options, tuple):
+            task["data"]["options"] = list(settings.task.data.options)
     else:
-        del plain["task"]["data"], plain["task"]["answer"]
+        del task["data"], task["answer"]
     if settings.task.answer in LABELLED:
         pairs = settings.task.labels
-        plain["task"]["labels"] = None if pairs is None else dict(pairs)
-    else:  # the record is as before there were any
-        del plain["task"]["labels"], plain["task"]["label_score"]
-    if settings.task.golds is None:  # likewise
-        del plain["task"]["golds"]
-    if settings.task.problem is None:
-        data = plain["task"]["data"]
-        for name in [name for name in _NEWER_DATA if data[name] is None]:
-            del data[name]
-        if isinstance(data.get("options"), tuple):
-            data["options"] = list(data["options"])
-    return {"name": plain.pop("name"), **plain}
+        task["labels"] = None if pairs is None else dict(pairs)
+    else:
+        del task["labels"], task["label_score"]
+
+
+def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
+    """Write prompts as plain data; what is not given leaves the record as before there was any."""
+    task, search = plain["task"], plain["search"]
+    search["initial_instructions"] = list(settings.search.initial_instructions)
+    del search["start"]
+    if settings.search.keep_placeholders is None:
+        del search["keep_placeholders"]
+    if settings.task.prompt is None:
+        del task["prompt"]
+    else:
+        del task["instruction_position"], task["qa_markers"]
+        task["prompt"] = [{role: text} for role, text in settings.task.prompt]
+    files = plain.pop("prompt_files")
+    if files:
+        plain["prompt_files"] = list(files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +167,7 @@ def apply_changes(budget: BudgetSettings, changes: Sequence[str]) -> BudgetSetti
     return budget
 
 
-Kind = Literal["file", "preset", "default"]
+Kind = Literal["file", "option", "preset", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +199,17 @@ def find_origins(plain: Mapping[str, Any], raw: Any, names: NameResolver) -> lis
     return [_find_origin(path, value, raw, presets) for path, value in _list_leaves(plain, ())]
 
 
+def find_written(path: tuple[str, ...], raw: Any) -> tuple[str, ...]:
+    """Return the path under which a file gives a key: start prompts have an older name, too."""
+    search = get_section(raw, "search")
+    is_start = path == ("search", "initial_instructions") and "start" in search
+    return ("search", "start") if is_start else path
+
+
 def _find_origin(
     path: tuple[str, ...], value: Any, raw: Any, presets: Mapping[str, Mapping[str, Any]]
 ) -> KeyOrigin:
-    if _has(raw, path):
+    if _has(raw, find_written(path, raw)) or path == ("prompt_files",):
         return KeyOrigin(path, value, "file")
     for name, given in presets.items():
         if _has(given, path):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from opro_cli.core.settings import readers
 from opro_cli.core.settings.schema import (
@@ -16,6 +17,7 @@ from opro_cli.core.settings.schema import (
     number,
     optional,
     optional_section,
+    plain_mapping,
     reads,
     sections,
     whole,
@@ -89,6 +91,11 @@ def is_computed_here(model: str) -> bool:
     return is_embedded(model) or is_control(model)
 
 
+def is_python(model: str) -> bool:
+    """Return True for a function or a class of the user's."""
+    return model.startswith(("python:", "callable/"))
+
+
 def is_embedded(model: str) -> bool:
     """Return True if the model ships inside opro."""
     return model.startswith("embedded/")
@@ -118,6 +125,40 @@ class EndpointSettings:
         doc="Calls at a time to this deployment. null: its share of the model's by weight, at "
         "least 1.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningSettings:
+    """How much a model may think before it answers."""
+
+    effort: str | None = key(
+        optional(readers.word),
+        None,
+        doc="How hard it thinks, in the provider's word: none, minimal, low, medium or high.",
+    )
+    max_tokens: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Tokens of thoughts at most, where the provider has such a limit; part of the reply's.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraSettings:
+    """What a server takes that opro has no key for."""
+
+    body: Mapping[str, Any] = plain_mapping(
+        reader=readers.request_body,
+        doc="Parameters that are added to the body of every request as they stand.",
+    )
+    headers: Mapping[str, str] = plain_mapping(
+        reader=readers.headers,
+        doc="HTTP headers of every request; each value is ${VARIABLE} of the environment.",
+    )
+
+
+ASSUMED_REPLY = 4096
+"""Tokens that a reply without a limit is taken to have, wherever calls are counted beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +194,36 @@ class ModelSettings:
         None,
         doc="Address of the server. null: the provider's own, or the usual one on this machine.",
     )
-    temperature: float = key(number(0, 2), 0.0, doc="Sampling temperature.")
-    max_tokens: int = key(
-        whole(1),
+    temperature: float | None = key(
+        optional(number(0, 2)),
+        0.0,
+        doc="Sampling temperature. null: not sent, as for a known reasoning model unless it is "
+        "given; then answers are cached with `cache: true` only.",
+    )
+    max_tokens: int | None = key(
+        optional(whole(1)),
         1024,
-        doc="Tokens of one reply at most. A reply of more than 64 KiB and 32 bytes a token is not "
-        "read to its end and counts as refused.",
+        doc="Tokens of one reply at most, thoughts included; 4,096 for a known reasoning model "
+        "unless it is given. null: not sent, so that no ceiling in tokens or dollars can be kept. "
+        "A reply of more than 64 KiB and 32 bytes a token is not read to its end and counts as "
+        "refused.",
+    )
+    top_p: float | None = key(
+        optional(number(0, 1, above=True)),
+        None,
+        doc="Share of the probability that is sampled from. null: not sent.",
+    )
+    seed: str | None = key(
+        optional(choice("auto")),
+        "auto",
+        doc="auto: a seed of search.seed and the question is sent with each request, where the "
+        "provider takes one. null: none is sent.",
+    )
+    reasoning: ReasoningSettings | None = optional_section(
+        ReasoningSettings, doc="How much the model thinks. null: as it does by itself."
+    )
+    extra: ExtraSettings | None = optional_section(
+        ExtraSettings, doc="Parameters and headers of the provider that have no key of their own."
     )
     stop: tuple[str, ...] | None = key(
         optional(readers.stop_texts),
@@ -199,6 +264,24 @@ class ModelSettings:
         EndpointSettings, doc="Deployments that share the calls, in place of api_base."
     )
 
+    UNKNOWN: ClassVar[Mapping[str, str]] = {
+        "max_completion_tokens": "the key is max_tokens: it is sent as max_completion_tokens to a "
+        "model that wants it so",
+        "reasoning_effort": "write reasoning: {effort: …}",
+        "thinking": "write reasoning: {max_tokens: …}",
+        "think": "write reasoning: {effort: …}",
+        "headers": "headers go under extra.headers",
+        "extra_headers": "headers go under extra.headers",
+        "extra_body": "provider parameters go under extra.body",
+        "": "provider parameters go under extra.body",
+    }
+    """What to write for keys that other tools have; the last for any other."""
+
+    @property
+    def reply_limit(self) -> int:
+        """Tokens of one reply at most, as calls are counted beforehand."""
+        return ASSUMED_REPLY if self.max_tokens is None else self.max_tokens
+
     @property
     def address(self) -> str:
         """The model and its address: alike for all calls under the same limits of a provider."""
@@ -237,8 +320,18 @@ class ScorerSettings(ModelSettings):
 class OptimizerSettings(ModelSettings):
     """The model that proposes instructions: it must vary, and is asked seldom."""
 
-    temperature: float = key(number(0, 2), 1.0, doc="Sampling temperature, at the first step.")
-    max_tokens: int = key(whole(1), 512, doc="Tokens of one reply at most.")
+    temperature: float | None = key(
+        optional(number(0, 2)),
+        1.0,
+        doc="Sampling temperature, at the first step. null: not sent, as for a known reasoning "
+        "model unless it is given.",
+    )
+    max_tokens: int | None = key(
+        optional(whole(1)),
+        512,
+        doc="Tokens of one reply at most, thoughts included; 4,096 for a known reasoning model "
+        "unless it is given. null: not sent.",
+    )
     concurrency: int = key(whole(1), 8, doc="Calls in flight at a time.")
     temperature_schedule: str = key(
         choice("constant", "linear_increase"),
@@ -252,8 +345,8 @@ class OptimizerSettings(ModelSettings):
         doc="The temperature that linear_increase approaches after the last step; for it alone.",
     )
 
-    def temperature_at(self, step: int, steps: int) -> float:
-        """Return the temperature of a step, counted from 1, of `steps`."""
-        if self.temperature_schedule == "constant" or self.temperature_end is None:
+    def temperature_at(self, step: int, steps: int) -> float | None:
+        """Return the temperature of a step, counted from 1, of `steps`; None: not sent."""
+        if self.temperature is None or self.temperature_end is None:
             return self.temperature
         return self.temperature + (step - 1) / steps * (self.temperature_end - self.temperature)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from opro_cli.core.settings.models import is_computed_here, is_control, is_gguf
+from opro_cli.core.settings.models import (
+    ReasoningSettings,
+    is_computed_here,
+    is_control,
+    is_gguf,
+    is_python,
+)
+from opro_cli.core.settings.prompts import (
+    START,
+    TURN,
+    fill_start,
+    find_prompt_faults,
+    hash_prompt,
+    name_start_as_given,
+)
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
     ALL_OF,
     EMBEDDED,
     PAPER_ANSWERS,
+    SHORT,
     UNUSED,
     ModelSettings,
-    SearchSettings,
     Settings,
     TaskSettings,
     is_embedded,
@@ -46,6 +60,7 @@ class NameResolver:
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
         is_offered: Returns True for a kind and a name of a part from outside opro.
+        model_defaults: Returns the keys of a model that have another default under its name.
     """
 
     check_answer: Callable[[str], None]
@@ -55,6 +70,7 @@ class NameResolver:
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
+    model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
 
 
 # A file name with bytes that are not UTF-8 holds half characters in Python.
@@ -79,7 +95,8 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     problems: list[Problem] = []
     if not isinstance(raw, Mapping):
         return ReadResult(None, (Problem((), f"expected keys and values, found {show(raw)}"),))
-    config = _fill_search_preset(dict(raw), names, problems)
+    problems.extend(find_prompt_faults(raw))
+    config = _fill_search_preset(fill_start(raw, problems), names, problems)
     if isinstance(config.get("task"), Mapping):
         config["task"] = _fill_task_preset(config["task"], names, problems)
         config = _fill_problem(config)
@@ -88,13 +105,25 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         if config["task"].get("problem") is not None and scorer != UNUSED:
             message = "found beside task.problem, which asks no scorer; leave the section out"
             problems.append(Problem(("scorer",), message))
-    config = _fill_list(config)
+    config = _fill_models(_fill_list(config), names)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
     if settings:
+        settings = _drop_stale_files(settings)
         problems.extend(_find_misfits(settings))
-    return ReadResult(None if problems else settings, tuple(problems))
+    named = tuple(name_start_as_given(problem, raw) for problem in problems)
+    return ReadResult(None if named else settings, named)
+
+
+def _drop_stale_files(settings: Settings) -> Settings:
+    """Forget the files of texts that have been replaced since, as a sweep replaces them."""
+    if settings.prompt_files is None:
+        return settings
+    texts = {f"{START}.{n}": each for n, each in enumerate(settings.search.initial_instructions)}
+    texts |= {f"{TURN}.{n}": each for n, (_, each) in enumerate(settings.task.prompt or ())}
+    kept = (f for f in settings.prompt_files if hash_prompt(texts.get(f.place, "")) == f.sha256)
+    return replace(settings, prompt_files=tuple(kept) or None)
 
 
 def get_section(config: Any, name: str) -> Mapping[str, Any]:
@@ -174,6 +203,25 @@ def _find_unknown_parts(config: Mapping[str, Any], names: NameResolver) -> Itera
                 yield Problem((section, key), str(error))
 
 
+def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, Any]:
+    """Return a config with the defaults that depend on the name of a model."""
+
+    def fill(model: Any) -> Any:
+        name = model.get("model") if isinstance(model, Mapping) else None
+        if not isinstance(name, str):
+            return model
+        defaults = dict(names.model_defaults(name))
+        if "temperature_schedule" in model:  # which needs a temperature
+            defaults.pop("temperature", None)
+        return {**defaults, **model}
+
+    filled = dict(config)
+    filled |= {role: fill(config[role]) for role in ("scorer", "optimizer") if role in config}
+    if roles := get_section(config, "roles"):
+        filled["roles"] = {role: fill(model) for role, model in roles.items()}
+    return filled
+
+
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
     asking = [name for name in names.strategies if name != LIST]
@@ -201,8 +249,7 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != LIST or not isinstance(texts, list):
         return dict(config)
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
-    default = SearchSettings().max_instruction_chars
-    limits = {"max_instruction_chars": max(longest, default), "candidates_per_step": len(texts)}
+    limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
     return dict(config) | {"search": filled}
 
@@ -278,18 +325,22 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
     yield from _find_endpoint_misfits("optimizer", settings.optimizer)
     for role, model in settings.models.items():
         yield from _find_gguf_misfits(role, model)
+        yield from _find_request_misfits(settings, role, model)
         if is_control(model.model) and not (task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((role, "model"), f"{model.model} {message}")
     position = ("task", "instruction_position")
-    if task.instruction_position == "A_begin" and not task.qa_markers:
+    if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
     if (search.strategy == LIST) != (search.candidates is not None):
         listed = "missing; search.strategy list tries them"
         unused = f"found with search.strategy {search.strategy}; only list tries them"
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
     if search.strategy == "paper-instructions-only":
-        if task.instruction_position in ("before_Q", "system"):
+        if task.prompt is not None:
+            message = "search.strategy paper-instructions-only has no words for it; leave it out"
+            yield Problem(("task", "prompt"), message)
+        elif task.instruction_position in ("before_Q", "system"):
             yield Problem(
                 position,
                 f"expected Q_begin, Q_end or A_begin, found {show(task.instruction_position)}; "
@@ -301,6 +352,11 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
                 "missing; search.strategy paper-instructions-only tells the optimizer what the "
                 "questions are about, such as grade school math",
             )
+    if optimizer.temperature_schedule != "constant" and optimizer.temperature is None:
+        message = f"found null with temperature_schedule {optimizer.temperature_schedule}"
+        yield Problem(
+            ("optimizer", "temperature"), f"{message}, which needs a number to start from"
+        )
     if (optimizer.temperature_schedule == "constant") != (optimizer.temperature_end is None):
         yield Problem(
             ("optimizer", "temperature_end"),
@@ -334,6 +390,29 @@ def _find_gguf_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
         if getattr(model, name) is not None:
             message = f"{model.model} is served by opro itself and has no address; leave it out"
             yield Problem((role, name), message)
+
+
+def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -> Iterator[Problem]:
+    """Yield what a request cannot say, and a ceiling that it would not keep."""
+    path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
+    if is_computed_here(model.model) or is_python(model.model):
+        for name in ("reasoning", "extra"):
+            if getattr(model, name) is not None:
+                message = f"{model.model} is no model of a provider's; leave it out"
+                yield Problem((*path, name), message)
+    if model.reasoning is not None and model.reasoning == ReasoningSettings():
+        yield Problem((*path, "reasoning"), "expected effort, max_tokens or both, found neither")
+    limit = model.reasoning.max_tokens if model.reasoning else None
+    if limit is not None and limit >= model.reply_limit:
+        yield Problem(
+            (*path, "reasoning", "max_tokens"),
+            f"expected fewer tokens than {role}.max_tokens, {model.reply_limit}, which thoughts "
+            f"and answer share, found {limit}",
+        )
+    for ceiling in ("usd", "tokens"):
+        if model.max_tokens is None and getattr(settings.budget, ceiling) is not None:
+            message = f"expected a number under budget.{ceiling}, which needs a limit for each call"
+            yield Problem((*path, "max_tokens"), f"{message}, found null")
 
 
 def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from opro_cli.core.settings.schema import Misread, reads
+from opro_cli.core.settings.schema import Misread, mapping, reads
+from opro_cli.core.task.chat import ROLES
+from opro_cli.core.task.example import ChatRole
 from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
+START = "a prompt, file:PATH of one, or a list of different ones"
+CHAT = "a list of messages, each {system: TEXT}, {user: TEXT} or {assistant: TEXT}"
 LABELS = "a list of different labels, at least two, or a map of gold answers to labels"
 CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
@@ -23,6 +28,8 @@ ENCODING = "the name of an encoding, such as cp1252, latin-1 or utf-16"
 URL = "a URL such as http://localhost:8000/v1"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+RUN_NAME = re.compile(_NAME)
+"""The name of a run."""
 _URL = r"https?://[^/\s]"
 _SECRET_PARAMETER = re.compile(r"[?&][\w.-]*(key|token|secret|password|sig)=", re.IGNORECASE)
 """A parameter of a URL that holds a secret."""
@@ -47,9 +54,70 @@ def instructions(value: Any) -> tuple[str, ...]:
     """Read different instructions, at least one."""
     if not isinstance(value, list) or not value:
         raise ValueError(INSTRUCTIONS)
-    if not all(isinstance(item, str) for item in value) or len(set(value)) != len(value):
+    require_texts(value)
+    if len(set(value)) != len(value):
         raise ValueError(INSTRUCTIONS)
     return tuple(value)
+
+
+def require_texts(values: list[Any]) -> None:
+    """Raise Misread for the first value that is no text, as YAML reads some without quotes."""
+    for index, value in enumerate(values):
+        if isinstance(value, Mapping):
+            raise Misread(
+                "a text: put it in quotes or write it after |-, since YAML reads what stands "
+                "before a colon as a key",
+                value,
+                index,
+            )
+        if not isinstance(value, str):
+            what = type(value).__name__ if value is not None else "nothing"
+            read = {"bool": "true or false", "int": "a number", "float": "a number"}.get(what, what)
+            raise Misread(f"a text: quote it, since YAML reads it as {read}", value, index)
+
+
+@reads(
+    START,
+    anyOf=[
+        {"type": "string"},
+        {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "minItems": 1},
+    ],
+)
+def start(value: Any) -> tuple[str, ...]:
+    """Read one prompt, or several different ones; those of files have been read by now."""
+    try:
+        texts: tuple[str, ...] = instructions([value] if isinstance(value, str) else value)
+    except Misread:
+        raise
+    except ValueError:
+        raise ValueError(START) from None
+    return texts
+
+
+@reads(
+    CHAT,
+    type="array",
+    minItems=1,
+    items={
+        "type": "object",
+        "properties": {role: {"type": "string"} for role in ROLES},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    },
+)
+def chat(value: Any) -> tuple[tuple[ChatRole, str], ...]:
+    """Read messages, each a role and its text; `find_prompt_faults` looks at the texts."""
+    if not isinstance(value, list) or not value:
+        raise ValueError(CHAT)
+    for turn in value:
+        if not isinstance(turn, Mapping):
+            raise Misread(CHAT, turn)
+        if len(turn) != 1 or not {*turn} <= {*ROLES}:
+            raise Misread(CHAT, f"{{{', '.join(map(str, turn))}}}")
+        if not all(isinstance(text, str) for text in turn.values()):
+            raise Misread(CHAT, next(iter(turn.values())))
+    return tuple(pair for turn in value for pair in turn.items())
 
 
 @reads(
@@ -105,6 +173,8 @@ def candidates(value: Any) -> tuple[str, ...]:
     """Read different instructions; a file's have been put in its place by now."""
     try:
         return tuple(instructions(value))
+    except Misread:
+        raise
     except ValueError:
         raise ValueError(CANDIDATES) from None
 
@@ -113,7 +183,7 @@ def candidates(value: Any) -> tuple[str, ...]:
 def run_name(value: Any) -> str:
     """Read the name of a run."""
     # The name becomes part of a folder name, so it is kept to what every file system takes.
-    if not isinstance(value, str) or not re.fullmatch(_NAME, value):
+    if not isinstance(value, str) or not RUN_NAME.fullmatch(value):
         raise ValueError(NAME)
     return value
 
@@ -127,6 +197,70 @@ def stop_texts(value: Any) -> tuple[str, ...]:
     if not 1 <= len(texts) <= 4:  # as many as OpenAI takes
         raise ValueError(STOP)
     return tuple(texts)
+
+
+WORD = "a word such as low"
+
+
+@reads(WORD, type="string", pattern=r"^[A-Za-z]+$")
+def word(value: Any) -> str:
+    """Read one word of letters."""
+    if not isinstance(value, str) or not re.fullmatch("[A-Za-z]+", value):
+        raise ValueError(WORD)
+    return value
+
+
+OWN_PARAMETERS: Mapping[str, str] = {
+    **dict.fromkeys(("model", "messages", "prompt", "stream", "stream_options", "n"), ""),
+    **{name: name for name in ("temperature", "top_p", "max_tokens", "stop", "seed")},
+    "max_completion_tokens": "max_tokens",
+}
+"""Parameters that opro writes itself, each with the key of a model that sets it, "" for none."""
+
+
+@reads("a section with keys and values of JSON", type="object")
+def request_body(value: Any) -> dict[str, Any]:
+    """Read parameters of a provider: JSON, and none that opro writes itself."""
+    body = dict(mapping(value))
+    for name, instead in OWN_PARAMETERS.items():
+        if name in body:
+            hint = f" (set the key {instead})" if instead else ""
+            raise Misread(f"parameters that opro does not write itself{hint}", name)
+    try:
+        json.dumps(body, allow_nan=False)
+    except (TypeError, ValueError):  # a date of YAML, infinity
+        raise ValueError("a section with keys and values of JSON") from None
+    return body
+
+
+HEADER = "a variable of the environment as each value, such as Authorization: ${MY_KEY}"
+_HEADER_VALUE = re.compile(r"(?:[A-Za-z]+ )?\$\{([A-Za-z_]\w*)\}")
+_OWN_HEADERS = frozenset({"content-type", "content-length", "host", "transfer-encoding"})
+
+
+@reads(
+    HEADER,
+    type="object",
+    additionalProperties={"type": "string", "pattern": f"^{_HEADER_VALUE.pattern}$"},
+)
+def headers(value: Any) -> dict[str, str]:
+    """Read HTTP headers, each ${VARIABLE} or a scheme and one, such as Bearer ${VARIABLE}.
+
+    The config is copied into the run folder, so that no value may stand in it.
+    """
+    given = mapping(value)
+    for name, text in given.items():
+        if not re.fullmatch(r"[!#$%&'*+.^`|~\w-]+", name) or name.lower() in _OWN_HEADERS:
+            raise Misread("names of headers that opro does not write itself", name)
+        if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
+            raise Misread(HEADER, f"{name}: a value in the file")
+    return dict(given)
+
+
+def find_variable(header: str) -> str:
+    """Return the environment variable that the value of a header names."""
+    match = _HEADER_VALUE.fullmatch(header)
+    return match[1] if match else ""
 
 
 @reads(FIELD, type="string", pattern=r"\S")

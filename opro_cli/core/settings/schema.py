@@ -76,12 +76,14 @@ class Misread(ValueError):
     """A value that a reader did not take, with the part of it that is wrong.
 
     Attributes:
-        found: The part of a text that was found instead of what was expected.
+        found: The part that was found instead of what was expected.
+        index: Of that part in a list; None where it is part of a text.
     """
 
-    def __init__(self, expected: str, found: str) -> None:
+    def __init__(self, expected: str, found: Any, index: int | None = None) -> None:
         super().__init__(expected)
         self.found = found
+        self.index = index
 
 
 def key(reader: Reader, default: Any = dataclasses.MISSING, *, doc: str) -> Any:
@@ -121,16 +123,17 @@ def named_sections(cls: type[Any], *, doc: str) -> Any:
     return dataclasses.field(default_factory=dict, metadata={"named": cls, "doc": doc})
 
 
-def plain_mapping(*, doc: str) -> Any:
-    """Declare keys and values that are read by the part that they are for."""
-    return dataclasses.field(default_factory=dict, metadata={"reader": _mapping, "doc": doc})
-
-
 @reads("a section with keys", type="object")
-def _mapping(value: Any) -> dict[str, Any]:
+def mapping(value: Any) -> dict[str, Any]:
+    """Read keys and values as they stand."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError("a section with keys")
     return dict(value)
+
+
+def plain_mapping(*, reader: Reader = mapping, doc: str) -> Any:
+    """Declare keys and values that are read by the part that they are for; none by default."""
+    return dataclasses.field(default_factory=dict, metadata={"reader": reader, "doc": doc})
 
 
 def required_section(cls: type[Any], *, doc: str) -> Any:
@@ -138,9 +141,12 @@ def required_section(cls: type[Any], *, doc: str) -> Any:
     return dataclasses.field(metadata={"section": cls, "doc": doc})
 
 
-def nearest(word: str, allowed: list[str]) -> str | None:
-    """Return the allowed word that `word` is most likely a typo of, or None."""
-    match = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=0.6)
+def nearest(word: str, allowed: list[str], cutoff: float = 0.6) -> str | None:
+    """Return the allowed word that `word` is most likely a typo of, or None.
+
+    `cutoff` is how alike they must be, from 0 to 1 (difflib).
+    """
+    match = difflib.get_close_matches(word.lower(), allowed, n=1, cutoff=cutoff)
     return match[0] if match else None
 
 
@@ -168,7 +174,7 @@ def read_section(cls: type[T], raw: Any, path: Path, problems: list[Problem]) ->
     before = len(problems)
     for name in raw:
         if name not in fields:
-            problems.append(_unknown_key(name, path, list(fields)))
+            problems.append(_unknown_key(name, path, list(fields), getattr(cls, "UNKNOWN", {})))
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if name in raw:
@@ -195,7 +201,8 @@ def _read_key(
     try:
         return _get_reader(cls, field)(raw)
     except Misread as error:
-        problems.append(Problem(path, f"expected {error}, found {show(error.found)}"))
+        where = path if error.index is None else (*path, error.index)
+        problems.append(_build_problem(str(error), error.found, where))
         return None
     except ValueError as error:
         problems.append(_build_problem(str(error), raw, path))
@@ -237,9 +244,15 @@ def _read_named(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> 
     return {str(n): read_section(cls, value, (*path, n), problems) for n, value in raw.items()}
 
 
-def _unknown_key(name: Any, path: Path, allowed: list[str]) -> Problem:
+def _unknown_key(name: Any, path: Path, allowed: list[str], known: Mapping[str, str]) -> Problem:
+    """Return the problem of a key that a section lacks; `known` says what to write instead."""
     guess = nearest(str(name), allowed)
     hint = f'did you mean "{guess}"?' if guess else f"allowed here: {', '.join(allowed)}"
+    other = known.get("", "")
+    if str(name) in known:
+        hint = known[str(name)]
+    elif other and not (guess and nearest(str(name), allowed, cutoff=0.8)):
+        hint = f"{other}; {hint}" if guess else other
     return Problem((*path, str(name)), f"no such key; {hint}")
 
 

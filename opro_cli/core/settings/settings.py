@@ -17,6 +17,7 @@ from opro_cli.core.settings.models import (
     ScorerSettings,
     is_embedded,
 )
+from opro_cli.core.settings.prompts import PromptFile
 from opro_cli.core.settings.schema import (
     boolean,
     choice,
@@ -27,16 +28,20 @@ from opro_cli.core.settings.schema import (
     plain_mapping,
     required_section,
     section,
+    sections,
     text,
     whole,
 )
-from opro_cli.core.task.example import Position
+from opro_cli.core.task.chat import parse_chat
+from opro_cli.core.task.example import ChatRole, Position
+from opro_cli.core.task.prompt import PromptFormat
 
 __all__ = [
     "ALL_OF",
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
+    "SHORT",
     "UNUSED",
     "BudgetSettings",
     "DataSettings",
@@ -127,6 +132,12 @@ class DataSettings:
         doc="Rows of the test split, where they have a source of their own. null: cut from train.",
     )
     split: SplitSettings = section(SplitSettings, doc="How many rows each split takes.")
+    limit: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Questions of each split at most, the first ones of those that the split would have: "
+        "for a quick try, whose answers the whole run can take from the cache. null: all.",
+    )
     on_bad_row: str = key(
         choice("error", "skip"),
         "error",
@@ -183,6 +194,15 @@ class TaskSettings:
     )
     qa_markers: bool = key(
         boolean, True, doc='Whether "Q:" and "A:" frame the question; A_begin needs them.'
+    )
+    prompt: tuple[tuple[ChatRole, str], ...] | None = key(
+        optional(readers.chat),
+        None,
+        doc="The messages that the scorer is sent, in place of instruction_position and "
+        "qa_markers: a list, each {system: TEXT}, {user: TEXT} or {assistant: TEXT}, TEXT or "
+        "file:PATH of one. {{instruction}} is where the optimized text stands, {{question}} the "
+        "question as task.data.input builds it, {{demos}} where worked examples go, {{name}} a "
+        "field of the row; `\\{{` writes {{ itself. null: the message of the five positions.",
     )
     scoring: str = key(
         choice("default", "paper", "paper-boxed"),
@@ -249,6 +269,12 @@ class TaskSettings:
         "needs it.",
     )
 
+    @property
+    def format(self) -> PromptFormat:
+        """The messages that every candidate is put into."""
+        chat = parse_chat(self.prompt) if self.prompt else None
+        return PromptFormat(self.instruction_position, self.qa_markers, chat)
+
 
 BASELINES = (
     "",
@@ -258,15 +284,34 @@ BASELINES = (
 """No instruction, and the best known ones (Kojima et al. 2022; the paper, table 1)."""
 
 
+SHORT = 500
+"""The paper's limit of a proposal, in characters."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
 
+    # Read into `initial_instructions`, and None in settings.
+    start: tuple[str, ...] | None = key(
+        optional(readers.start),
+        None,
+        doc="The prompts that the search starts from: one, or a list of different ones; "
+        "`file:PATH` is one in a file. The best of them is the start prompt that the winner is "
+        "compared with. null: initial_instructions.",
+    )
     initial_instructions: tuple[str, ...] = key(
-        readers.instructions,
+        readers.start,
         ("Let's solve the problem.",),
-        doc="The prompts that the search starts from; the best of them is the start prompt that "
-        "the winner is compared with.",
+        doc="The older name of search.start, under which a run's own config has them.",
+    )
+    # None in a run from before there were any means False.
+    keep_placeholders: bool | None = key(
+        optional(boolean),
+        None,
+        doc="Whether a proposal that loses or adds a placeholder of your application ({name}, %s, "
+        "$name, <tag>), which the start prompt has, is dropped, unscored, and the optimizer is "
+        "told to keep them. null: true where it has any.",
     )
     preset: str = key(
         text(),
@@ -331,8 +376,12 @@ class SearchSettings:
     exemplars_first: bool = key(
         boolean, False, doc="Whether exemplars stand before the past instructions, not after them."
     )
-    max_instruction_chars: int = key(
-        whole(1), 500, doc="Characters of a proposal at most; longer ones are dropped, unscored."
+    # None in a run from before it could be left open means SHORT.
+    max_instruction_chars: int | None = key(
+        optional(whole(1)),
+        None,
+        doc="Characters of a proposal at most; longer ones are dropped, unscored. null: four times "
+        "the longest of search.initial_instructions, at least 500; for search.rules: paper 500.",
     )
     # They quote a question more often than not; the reference drops them on GSM8K.
     drop_digits: bool = key(
@@ -389,6 +438,16 @@ class SearchSettings:
         whole(0), 0, doc="Seed of every random choice of the search, the splits' excepted."
     )
 
+    @property
+    def longest_allowed(self) -> int:
+        """The characters of a proposal at most."""
+        return self.max_instruction_chars or SHORT
+
+    @property
+    def longest_start(self) -> int:
+        """The characters of the longest prompt that the search starts from."""
+        return max(map(len, self.initial_instructions))
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetSettings:
@@ -430,10 +489,20 @@ class Settings:
     roles: Mapping[str, ModelSettings] = named_sections(
         ModelSettings, doc="Models of further roles, such as judge, for evaluators that ask them."
     )
-    name: str = key(readers.run_name, "run", doc="The first part of the run folder's name.")
+    name: str = key(
+        readers.run_name,
+        "run",
+        doc="The first part of the run folder's name; that of the config's file unless given.",
+    )
     search: SearchSettings = section(SearchSettings, doc="The search.")
     budget: BudgetSettings = section(
         BudgetSettings, doc="Ceilings over both models and all sessions of the run together."
+    )
+
+    prompt_files: tuple[PromptFile, ...] | None = sections(
+        PromptFile,
+        doc="The files that prompts of this config were read from, which has their texts; opro "
+        "writes it into a run's own config, for `opro apply`.",
     )
 
     @property

@@ -11,6 +11,7 @@ Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 Position = Literal["before_Q", "Q_begin", "Q_end", "A_begin", "system"]
+ChatRole = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Example:
             right it is for people, "Danube | Donau", and a metric gets one after the other.
         source: Its origin for display, "train.jsonl:17".
         row: Its index among the usable rows of its source, from 0.
+        fields: Further fields of its row, by the names that `task.prompt` has holes for.
         golds: Each answer that is right, as the metric compares it, where there are several;
             else empty.
     """
@@ -31,7 +33,14 @@ class Example:
     target: str
     source: str
     row: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     golds: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The question, with the fields that are no part of it: all that the scorer may see."""
+        more = (text for text in self.fields.values() if text not in self.input)
+        return "\n".join((self.input, *more))
 
     def split_golds(self) -> tuple[Example, ...]:
         """Return the question with each of its right answers alone: what a metric compares."""
@@ -107,7 +116,7 @@ class Replied:
 class Message:
     """One turn of a chat."""
 
-    role: Literal["system", "user"]
+    role: ChatRole
     content: str
 
 
@@ -118,16 +127,37 @@ class ChatRequest:
     `choices` different answers are requested at once; a model may give fewer, but at least one.
     An answer ends before the first occurrence of a text in `stop`. With `fresh` the model is to
     read the whole prompt anew instead of from the cache of its server, where that can be asked
-    for: on a server that batches, the same prompt may then be answered in another way.
+    for: on a server that batches, the same prompt may then be answered in another way. A value of
+    None is not sent. `without` names parameters of the wire that the server has refused before.
     """
 
     messages: tuple[Message, ...]
-    temperature: float
-    max_tokens: int
+    temperature: float | None
+    max_tokens: int | None
     seed: int | None = None
     choices: int = 1
     stop: tuple[str, ...] = ()
     fresh: bool = False
+    top_p: float | None = None
+    without: tuple[str, ...] = ()
+
+    def leave_out(self, names: Iterable[str]) -> ChatRequest:
+        """Return the request as it is sent to a server that has refused these parameters."""
+        refused = {*self.without, *names}
+        if refused == set(self.without):
+            return self
+        return replace(
+            self,
+            temperature=None if "temperature" in refused else self.temperature,
+            top_p=None if "top_p" in refused else self.top_p,
+            seed=None if "seed" in refused else self.seed,
+            choices=1 if "n" in refused else self.choices,
+            without=tuple(sorted(refused)),
+        )
+
+
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""The two names under which servers know the limit of a reply."""
 
 
 def cut_at_stop(text: str, stop: Iterable[str]) -> str:
@@ -155,6 +185,8 @@ class ChatReply:
         completion_tokens: Of all choices; None if the provider did not report them.
         usd: The price of this call with all choices; None, never 0, if unknown.
         more: Further choices if several were requested.
+        reasoning_tokens: Those of the completion that were thoughts, of all choices; None if the
+            provider did not report them.
     """
 
     text: str
@@ -163,6 +195,7 @@ class ChatReply:
     completion_tokens: int | None
     usd: float | None
     more: tuple[Choice, ...] = ()
+    reasoning_tokens: int | None = None
 
     @property
     def filtered(self) -> bool:
@@ -170,8 +203,8 @@ class ChatReply:
         return is_filtered(self.text, self.finish_reason)
 
 
-CUT = frozenset({"length", "max_tokens"})
-"""Reasons to finish of a reply that ended at its limit."""
+CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
+"""Reasons to finish of a reply that ended at its limit, in the words of several providers."""
 
 
 def is_filtered(text: str, finish_reason: str) -> bool:
@@ -182,7 +215,8 @@ def is_filtered(text: str, finish_reason: str) -> bool:
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """Return the sha256 (64 hex digits) of split, input and gold answers of each example, in order.
 
-    The source does not count: the same questions in another format have the same fingerprint.
+    So do fields, where there are any. The source does not count: the same questions in another
+    format have the same fingerprint.
     """
     import hashlib  # 4 MiB, which a worker of the embedded models has no use for
 
@@ -190,7 +224,8 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
-            parts = [split, example.input, example.target]
-            line = json.dumps([*parts, example.golds] if example.golds else parts)
+            parts: list[object] = [split, example.input, example.target]
+            parts += [dict(example.fields)] if example.fields else []
+            line = json.dumps([*parts, list(example.golds)] if example.golds else parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.task.chat import (
+    DEMOS,
+    INSTRUCTION,
+    POSITIONS,
+    QUESTION,
+    ChatTemplate,
+    find_asked,
+)
 from opro_cli.core.task.example import Example, Message, Position
 
 GOLD = "gold"
@@ -113,10 +121,25 @@ def as_content(candidate: Content | str) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
-    """The position of the instruction, and whether "Q:" and "A:" frame the question."""
+    """The position of the instruction, and whether "Q:" and "A:" frame the question.
+
+    Attributes:
+        chat: A chat of the user's own, in place of the one of a position.
+    """
 
     position: Position
     qa_markers: bool
+    chat: ChatTemplate | None = None
+
+    @property
+    def template(self) -> ChatTemplate:
+        """The chat that every candidate is put into."""
+        return self.chat or POSITIONS[self.position, self.qa_markers]
+
+    @property
+    def starts_answer(self) -> bool:
+        """The instruction begins the answer instead of telling what to do."""
+        return self.chat.starts_answer if self.chat else self.position == "A_begin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +163,8 @@ class MetaPromptMaterial:
     """The material of a meta-prompt.
 
     The trajectory ascends by score. Without `score_buckets` scores are decimals. `description`
-    names the subject of the questions, "grade school math", or is "".
+    names the subject of the questions, "grade school math", or is "". `kept` are the texts whose
+    placeholders have to stay.
     """
 
     trajectory: tuple[TrajectoryEntry, ...]
@@ -148,6 +172,7 @@ class MetaPromptMaterial:
     format: PromptFormat
     score_buckets: int | None
     description: str = ""
+    kept: tuple[str, ...] = ()
 
 
 def format_question(question: str, instruction: str, form: PromptFormat) -> str:
@@ -156,26 +181,13 @@ def format_question(question: str, instruction: str, form: PromptFormat) -> str:
     An empty instruction adds no empty line. A_begin needs Q/A markers, as in the reference:
     settings refuse it without them, because there is no answer line.
     """
-    begin = f"{instruction}\n" if instruction else ""
-    end = f"\n{instruction}" if instruction else ""
-    q, a = ("Q: ", "\n\nA:") if form.qa_markers else ("", "")
-    match form.position:
-        case "before_Q":
-            return f"{begin}{q}{question}{a}"
-        case "Q_begin":
-            return f"{q}{begin}{question}{a}"
-        case "Q_end":
-            return f"{q}{question}{end}{a}"
-        case "A_begin":
-            return f"{q}{question}{a}" + (f" {instruction}" if instruction else "")
-        case "system":
-            return f"{q}{question}{a}"
+    return find_asked(build_scorer_messages(question, instruction, form)).content
 
 
 def with_demos(question: str, demos: Iterable[tuple[str, str]], form: PromptFormat) -> str:
     """Return a question behind worked examples, each a question and its answer.
 
-    Its own first marker is left to `format_question`.
+    Its own first marker is left to the chat of the form.
     """
     q, a = ("Q: ", "\n\nA: ") if form.qa_markers else ("", "\n")
     shown = [f"{q}{asked}{a}{answer}\n\n" for asked, answer in demos]
@@ -200,13 +212,54 @@ def build_second_round(messages: tuple[Message, ...], reply: str) -> tuple[Messa
 
 
 def build_scorer_messages(
-    question: str, instruction: str, form: PromptFormat
+    question: str,
+    instruction: str,
+    form: PromptFormat,
+    demos: Sequence[tuple[str, str]] = (),
+    fields: Mapping[str, str] | None = None,
 ) -> tuple[Message, ...]:
-    """Return the chat that asks one question under one instruction."""
-    user = Message("user", format_question(question, instruction, form))
-    if form.position == "system" and instruction:
-        return (Message("system", instruction), user)
-    return (user,)
+    """Return the chat that asks one question under one instruction.
+
+    Args:
+        question: As `task.data.input` builds it.
+        instruction: The text under test.
+        form: Where everything stands.
+        demos: Worked examples, each a question and its answer. They stand before the question
+            where the chat has no hole for them.
+        fields: Of the row, by the names of their holes.
+
+    Raises:
+        KeyError: A hole has no field.
+    """
+    template = form.template
+    values = {INSTRUCTION: instruction, **(fields or {})}
+    if DEMOS in template.names:
+        blocks = (f"Q: {asked}\n\nA: {answer}" for asked, answer in demos)
+        values[DEMOS] = "\n\n".join(blocks)
+    elif demos:
+        question = with_demos(question, demos, form)
+        question = f"Q: {question}" if form.chat else question
+    values |= dict.fromkeys(QUESTION, question)
+    return template.render(values.__getitem__)
+
+
+def build_messages(
+    candidate: Content,
+    example: Example,
+    form: PromptFormat,
+    show: Callable[[Demo], tuple[str, str]] | None = None,
+) -> tuple[Message, ...]:
+    """Return the chat that asks an example's question under a candidate.
+
+    Args:
+        candidate: What is tried.
+        example: The question, with the fields that the chat has holes for.
+        form: Where everything stands.
+        show: Returns question and answer of a worked example; None for candidates without any.
+    """
+    worked = candidate.demos if isinstance(candidate, Prompt) and show else ()
+    demos = [show(demo) for demo in worked] if show else []
+    return build_scorer_messages(example.input, candidate.text, form, demos, example.fields)
 
 
 _AROUND = 20

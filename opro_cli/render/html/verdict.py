@@ -44,6 +44,8 @@ _SIGNS = {"improved": "★", "none": "–", "worse": "▼"}
 
 def name_verdict(view: RunView) -> str:
     """Return the verdict in a few words, behind a sign that needs no colour."""
+    if headline := view.result["headline"]:
+        return f"– {_capitalize(headline)}"
     if not view.finished:
         return f"… Not finished ({view.run.status})"
     if view.is_problem:

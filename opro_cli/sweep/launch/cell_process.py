@@ -182,6 +182,9 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
         return Ended("elsewhere")
     except OproError as error:
         return Refused(error.message, error.hint)
+    if outcome.ending == "fruitless":
+        change = outcome.remedy.change if outcome.remedy else ""
+        return Refused(outcome.result["verdict_sentence"], change or None)
     return Ended(outcome.ending, outcome.stopped_by, outcome.result)
 
 

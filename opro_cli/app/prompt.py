@@ -1,0 +1,275 @@
+"""The prompt that a run found, printed whole, or written back into the file that it came from."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+from opro_cli import wiring
+from opro_cli.app.diff import find_prompt
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.events import Answered
+from opro_cli.core.run.selection import find_baseline, get_mean
+from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.prompts import START, PromptFile
+from opro_cli.core.settings.settings import Settings
+from opro_cli.core.task.example import Example, Message, Split
+from opro_cli.core.task.prompt import GOLD, Prompt, build_messages
+from opro_cli.core.text import encode_text
+from opro_cli.errors import ResultError, RunFolderError, UsageError, reason_of
+from opro_cli.evaluators import choose_form, show_demo
+from opro_cli.files import explain_refusal, read_file, write_atomically
+from opro_cli.reports.comparison import BEST, select_prompt
+from opro_cli.reports.prompts import WholePrompt
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.result import build_result
+from opro_cli.store.folders import Note, find_run
+from opro_cli.store.journal import read_events
+from opro_cli.store.run_folder import read_run
+
+
+def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePrompt:
+    """Return the prompt that RUN or RUN@PLACE names, with its holes open.
+
+    Args:
+        runs_dir: Where runs are kept.
+        name: RUN for its best prompt, RUN@start, RUN@STEP or RUN@STEP.NUMBER.
+        note: Gets which run a name means where several have it.
+
+    Raises:
+        UsageError: The run has no such prompt, or none with a score yet.
+    """
+    folder, selector = find_prompt(runs_dir, name, note)
+    run = read_run(folder)
+    candidate = select_prompt(run, selector).candidate
+    if candidate is None:
+        raise _nothing_scored(folder.name)
+    if selector == BEST and run.status != "finished" and note is not None:
+        note(f"{run.name} is {run.status}, so this is its best prompt so far")
+    settings = _read_settings(run)
+    messages: tuple[Message, ...] = ()
+    if settings.task.problem is None and settings.task.evaluator == "model":
+        messages = _build_open_messages(run, candidate, settings)
+    return WholePrompt(run.name, candidate.step, candidate.instruction, messages)
+
+
+def _nothing_scored(name: str) -> UsageError:
+    message = f"no prompt of {name} has all its train answers yet"
+    return UsageError(message, f"`opro resume {name}` goes on; {name}@start is its start prompt")
+
+
+def _read_settings(run: RecordedRun) -> Settings:
+    settings = wiring.parse_settings(run.settings)
+    if settings is None:
+        raise RunFolderError(f"{run.name}: its settings cannot be read", "update opro")
+    return settings
+
+
+def _build_open_messages(
+    run: RecordedRun, candidate: Candidate, settings: Settings
+) -> tuple[Message, ...]:
+    """Return the chat of a candidate, in which a hole for a part of a row stays as it is."""
+    content, form = candidate.content, settings.task.format
+    shown = content.demos if isinstance(content, Prompt) else ()
+    replies: dict[tuple[str, Split, int], str] = {}
+    if any(demo.shown != GOLD for demo in shown):
+        replies = {
+            (event.candidate, event.split, event.question): event.text
+            for event in read_events(Path(run.folder) / "events.jsonl")
+            if isinstance(event, Answered) and event.split == "train"
+        }
+    show = partial(show_demo, examples=run.examples["train"], replies=replies)
+    fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
+    row = Example("{{question}}", "", "", fields=fields)
+    return build_messages(content, row, choose_form(content, form), show)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The best prompt of a run, and the file that it may be written into.
+
+    Attributes:
+        run: The run's name.
+        path: The file.
+        began_with: The text that the run began with.
+        found: The file's content as it is now.
+        winner: Its content with the best prompt, in the file's own line breaks.
+        why: Why it is this file, where there are several.
+    """
+
+    run: str
+    path: Path
+    began_with: str
+    found: bytes
+    winner: bytes
+    why: str
+
+    @property
+    def found_text(self) -> str:
+        """The file's text as it is now."""
+        return self.found.decode("utf-8-sig", "replace")
+
+    @property
+    def winner_text(self) -> str:
+        """The file's text with the best prompt."""
+        return self.winner.decode("utf-8-sig", "replace")
+
+    @property
+    def is_done(self) -> bool:
+        """The file has the best prompt already."""
+        return self.found == self.winner
+
+    @property
+    def is_changed(self) -> bool:
+        """The file is neither as the run began with it nor as it would be written."""
+        return not self.is_done and self.found_text != self.began_with
+
+
+def plan_application(
+    runs_dir: Path, name: str, *, anyway: bool = False, note: Note | None = None
+) -> Application:
+    """Return what `opro apply` would write; nothing is written.
+
+    Args:
+        runs_dir: Where runs are kept.
+        name: Of the run.
+        anyway: Whatever the verdict is.
+        note: Gets which run a name means where several have it.
+
+    Raises:
+        UsageError: There is nothing to write, no file to write it into, or the verdict is against
+            it.
+    """
+    folder = find_run(runs_dir, name, note)
+    run = read_run(folder)
+    by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
+    winner = select_prompt(run, BEST).candidate
+    if winner is None:
+        raise _nothing_scored(run.name)
+    settings = _read_settings(run)
+    files = _list_start_files(settings)
+    if not files:
+        raise UsageError(f"{run.name}: no start prompt of this run is from a file", by_hand)
+    if winner.step == 0:
+        raise UsageError(
+            f"{run.name}: its best prompt is a start prompt, so there is nothing to write"
+        )
+    if not anyway:
+        _require_improvement(run)
+    start, why = _find_ancestor(run.state, winner)
+    if start not in files:
+        raise UsageError(f"{run.name}: {why}, and is from no file", by_hand)
+    path = Path(files[start].file)
+    began_with = run.state.search.initial_instructions[start]
+    try:
+        found = read_file(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {reason_of(error)}", by_hand) from None
+    written = fit_into_file(winner.instruction, found)
+    return Application(run.name, path, began_with, found, written, why if len(files) > 1 else "")
+
+
+def _list_start_files(settings: Settings) -> dict[int, PromptFile]:
+    """Return the files of the start prompts, by the number of the prompt from 0."""
+    return {
+        int(each.place.rpartition(".")[2]): each
+        for each in settings.prompt_files or ()
+        if each.place.startswith(f"{START}.")
+    }
+
+
+def _require_improvement(run: RecordedRun) -> None:
+    result = build_result(run, finished=run.status == "finished")
+    if result["verdict"] != "improved":
+        words = {"worse": "worse", "not_distinguishable": "no measurable gain"}
+        verdict = words.get(result["verdict"], f"none: {result['reason']}")
+        raise UsageError(
+            f"{run.name}: the verdict is not that the prompt improved: {verdict}",
+            "--anyway writes it all the same",
+        )
+
+
+def _find_ancestor(state: RunState, winner: Candidate) -> tuple[int, str]:
+    """Return the number of the start prompt that the winner comes from, and how that is known.
+
+    By its parents, where the strategy names them; of several the one with the best train score.
+    Without any it is the best start prompt, which the winner was compared with.
+    """
+    numbers = {start.id: number for number, start in enumerate(state.of_step(0))}
+    seen, ancestors, queue = {winner.id}, [], list(winner.parents)
+    while queue:
+        parent = queue.pop()
+        if parent in seen:
+            continue
+        seen.add(parent)
+        candidate = None
+        with suppress(KeyError):
+            candidate = state.get_candidate(parent)
+        if candidate is not None and parent in numbers:
+            ancestors.append(candidate)
+        elif candidate is not None:
+            queue += candidate.parents
+    if ancestors:
+        best = max(ancestors, key=lambda each: get_mean(each, "train"))
+        return numbers[best.id], f"the prompt was made from start prompt {numbers[best.id] + 1}"
+    start = find_baseline(state)
+    number = numbers[start.id] if start else 0
+    return number, f"start prompt {number + 1} is the one that the prompt was compared with"
+
+
+_END = re.compile(r"[\r\n]*\Z")
+
+
+def fit_into_file(prompt: str, found: bytes) -> bytes:
+    """Return a prompt as the content of a file: its byte order mark, line breaks and end stay.
+
+    Args:
+        prompt: The text.
+        found: The file's present content.
+    """
+    mark = codecs.BOM_UTF8 if found.startswith(codecs.BOM_UTF8) else b""
+    present = found.decode("utf-8-sig", "replace")
+    lines = re.findall(r"\r?\n", present)
+    text = _END.sub("", prompt)
+    if lines and all(each == "\r\n" for each in lines):
+        text = re.sub(r"\r?\n", "\r\n", text)
+    end = _END.search(present)
+    return mark + encode_text(text + (end.group() if end else ""))
+
+
+def write_application(application: Application) -> Path:
+    """Write the best prompt into its file, and return the copy of what was there.
+
+    Raises:
+        UsageError: The file has changed since it was shown.
+        ResultError: The disk refuses.
+    """
+    path = application.path.resolve()  # a link stays one
+    with explain_refusal(ResultError, f"{path}: cannot be written", "make room or fix permissions"):
+        if read_file(path) != application.found:
+            raise UsageError(f"{path}: changed a moment ago", "look at it, and apply again")
+        mode = stat.S_IMODE(path.stat().st_mode)
+        with path.open("r+b"):  # a file that may not be written is not replaced either
+            pass
+        copy = _keep_copy(path, application.found, mode)
+        write_atomically(path, application.winner, mode=mode)
+    return copy
+
+
+def _keep_copy(path: Path, data: bytes, mode: int) -> Path:
+    """Write a copy beside a file, under the first name that is free, and return its path."""
+    for number in count():
+        copy = path.with_name(f"{path.name}.bak" + (f".{number}" if number else ""))
+        try:
+            copy.touch(mode, exist_ok=False)
+        except FileExistsError:
+            continue
+        write_atomically(copy, data, mode=mode)
+        return copy
+    raise AssertionError("numbers do not end")

@@ -1,0 +1,113 @@
+"""Commands on the prompt that a run found: `opro prompt` and `opro apply`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from opro_cli.cli.boundary import print_json
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument, say
+from opro_cli.errors import UsageError
+
+
+def prompt(
+    run: Annotated[
+        str,
+        run_argument(
+            "RUN",
+            "A run folder, or any part of its name; RUN@start, RUN@STEP or RUN@STEP.NUMBER is "
+            "another of its prompts.",
+        ),
+    ],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    instruction: Annotated[
+        bool, typer.Option("--instruction", help="Only the text that was optimized.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the best prompt of a run, whole.
+
+    Holes for what comes from a row stand as {{question}} and {{name}}. Several messages are each
+    under their role; --json has them as a list. Into a pipe the text goes byte for byte.
+
+    \b
+    Examples:
+      opro prompt quickstart
+      opro prompt quickstart --instruction > prompts/start.md
+      opro prompt quickstart --json | jq .messages
+    """
+    from opro_cli.app.prompt import read_prompt
+
+    found = read_prompt(runs_dir, run, say)
+    if as_json:
+        print_json(found.to_json())
+        return
+    from opro_cli.render.prompts import print_text
+
+    print_text(found.instruction if instruction else found.text)
+
+
+def apply(
+    run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write it without asking.")] = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help='Also where the verdict is not "improved".')
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the best prompt of a run into the file it came from.
+
+    The file is the one that search.start or task.prompt names with file:PATH. The change is shown
+    and asked about; in a pipe --yes says so. A file that is no longer what the run began with is
+    not written. What was there is kept beside it, as FILE.bak.
+
+    \b
+    Examples:
+      opro apply quickstart
+      opro apply quickstart --yes --json
+    """
+    from opro_cli.app.prompt import plan_application, write_application
+    from opro_cli.render.prompts import print_change
+
+    planned = plan_application(runs_dir, run, anyway=anyway, note=say)
+    facts = {"run": planned.run, "file": str(planned.path)}
+    if planned.is_done:
+        say(f"{planned.path} has the best prompt of {planned.run} already")
+        if as_json:
+            print_json({**facts, "written": False, "copy": None})
+        return
+    if planned.is_changed:
+        print_change(planned.began_with, planned.found_text, "changed in the file since the run")
+    print_change(planned.began_with, planned.winner_text, f"changed by {planned.run}")
+    if planned.is_changed:
+        raise UsageError(
+            f"{planned.path}: changed since the run began, so it is not written",
+            f"`opro prompt {planned.run} --instruction` prints the prompt, to be put in by hand",
+        )
+    if planned.why:
+        say(f"{planned.why}: {planned.path}")
+    if not yes and not _is_told_to_write(str(planned.path), as_json=as_json):
+        say("nothing was written")
+        return
+    copy = write_application(planned)
+    if as_json:
+        print_json({**facts, "written": True, "copy": str(copy)})
+    else:
+        say(f"wrote {planned.path}; what was there is in {copy}")
+
+
+def _is_told_to_write(path: str, *, as_json: bool) -> bool:
+    """Ask on a terminal whether a file is written; in a pipe nobody can say so.
+
+    Raises:
+        UsageError: There is nobody to ask.
+    """
+    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{path}: nobody can be asked whether it is written", "add --yes")
+    from opro_cli.render.safe import printable
+
+    print(printable(f"write it into {path}? y/N "), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

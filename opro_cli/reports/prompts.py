@@ -1,0 +1,67 @@
+"""Prompts for people: as a whole, and what in them is sent as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opro_cli.core.task.chat import QUESTION
+from opro_cli.core.task.example import Message
+from opro_cli.core.task.placeholders import list_names
+
+
+def note_names(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
+    """Return a note for each name in a start prompt that looks like a hole for a field of a row.
+
+    Args:
+        prompts: The texts, in which nothing is filled.
+        fields: The names of the fields.
+    """
+    known = {*fields, *QUESTION}
+    found = dict.fromkeys(
+        pair for prompt in prompts for pair in list_names(prompt) if pair[1] in known
+    )
+    return [
+        f"{spelled} in a start prompt is sent as it stands, and not filled with "
+        f"{f'the field {name}' if name in fields else 'the question'}; "
+        "where the question stands is said by task.instruction_position, or by task.prompt with a "
+        f"hole {{{{{name}}}}} (`opro docs prompts`)"
+        for spelled, name in found
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WholePrompt:
+    """A prompt as a model gets it, with holes for what comes from a row.
+
+    Attributes:
+        run: The run's name.
+        step: The step that proposed it, 0 for a start prompt.
+        instruction: The text that was optimized.
+        messages: The chat around it; empty where an evaluator of the user's own builds it.
+    """
+
+    run: str
+    step: int
+    instruction: str
+    messages: tuple[Message, ...]
+
+    @property
+    def text(self) -> str:
+        """The prompt as text: of several messages each is under its role."""
+        if not self.messages:
+            return self.instruction
+        if len(self.messages) == 1:
+            return self.messages[0].content
+        return "\n\n".join(f"[{each.role}]\n{each.content}" for each in self.messages)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `opro prompt --json` prints."""
+        messages = [{"role": each.role, "content": each.content} for each in self.messages]
+        return {
+            "run": self.run,
+            "step": self.step,
+            "instruction": self.instruction,
+            "messages": messages,
+        }

@@ -1,0 +1,102 @@
+"""What became of the optimizer's replies, in words: the reasons why they gave nothing to try."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from opro_cli.core.run.candidates import (
+    CUT_SHORT,
+    DECLINED,
+    EMPTY,
+    LEAKS,
+    NO_TAGS,
+    REFUSED,
+    REPEATED,
+    TOO_LONG,
+)
+from opro_cli.core.run.state import RunState
+
+NOTHING_TRIED = "no candidate was tried"
+_TAGGED = ("opro", "paper-gpt", "paper-instructions-only")
+"""Strategies that read a text between tags."""
+_PLAIN = {
+    EMPTY: "empty",
+    REFUSED: "refused by a content filter",
+    DECLINED: "declined",
+    REPEATED: "repeated",
+    LEAKS: "quoting train questions",
+    "digits": "with digits",
+    "tag": "with a tag in them",
+}
+
+
+def describe_untried(state: RunState, max_tokens: int | None) -> str:
+    """Return the one sentence about a search that has tried no candidate.
+
+    Args:
+        state: Of the run.
+        max_tokens: Of the optimizer; None where it is not known.
+    """
+    reasons = describe_reasons(state, max_tokens)
+    ended = f"the strategy ended the search: {state.search_ended}" if state.search_ended else ""
+    return f"{NOTHING_TRIED}: {', '.join(reasons) or ended or 'the strategy proposed none'}"
+
+
+def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
+    """Return "4 cut at optimizer.max_tokens (512)" and the like, the most frequent first."""
+    search = state.search
+    limit = "the server's own limit" if max_tokens is None else max_tokens
+    words = {
+        **_PLAIN,
+        CUT_SHORT: f"cut at optimizer.max_tokens ({limit})",
+        TOO_LONG: f"too long (search.max_instruction_chars is {search.longest_allowed})",
+        NO_TAGS: f"with no {'tags' if search.strategy in _TAGGED else 'proposal'}",
+    }
+    ranked = state.proposals.fruitless_by.most_common()
+    return [f"{count} {words.get(why, f'rejected ({why})')}" for why, count in ranked]
+
+
+class Remedy(NamedTuple):
+    """What may give a search a candidate; resumes: a resume takes that change."""
+
+    change: str
+    resumes: bool
+
+
+def suggest_change(state: RunState) -> Remedy:
+    """Return the remedy for the most frequent reason why nothing was tried."""
+    (why, _), *_ = [*state.proposals.fruitless_by.most_common(1), ("", 0)]
+    more = "" if state.is_searching else "search.steps"
+    if why in (CUT_SHORT, EMPTY):
+        both = f" and {more}" if more else ""
+        return Remedy(f"raise optimizer.max_tokens{both} (a model's thoughts count too)", True)
+    if why == REPEATED:
+        return Remedy(f"raise {more}" if more else "", True)
+    if why == TOO_LONG:
+        return Remedy("raise search.max_instruction_chars", False)
+    return Remedy("name another optimizer.model", False)
+
+
+def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, Any]:
+    """Return the part of `result.json` about the optimizer's replies.
+
+    nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and
+    why: in words. said: the beginning of the first reply without a proposal. shown: what a request
+    that was too long had in place of all exemplars and past prompts.
+    """
+    proposals = state.proposals
+    return {
+        "replies": proposals.replies,
+        "nothing_new": proposals.empty,
+        "reasons": dict(proposals.fruitless_by.most_common()),
+        "why": describe_reasons(state, max_tokens),
+        "said": proposals.said or None,
+        "shown": proposals.shown or None,
+        "skipped": count_skipped(state),
+    }
+
+
+def count_skipped(state: RunState) -> dict[str, int]:
+    """Count the proposed texts that were not scored, by reason, the most frequent first."""
+    return dict(Counter(p.skipped for p in state.proposals.texts if p.skipped).most_common())
