@@ -26,28 +26,34 @@ from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
-from opro_cli.models import gguf_plan
+from opro_cli.models import find_unknown_model, gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
+    find_unset_headers,
     keys_not_set,
     list_deployments,
+    reports_cost,
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_plan import inspect_files
+from opro_cli.models.parameters import note_unsaid_reasoning
 from opro_cli.models.providers import (
+    REASONING_MAX_TOKENS,
     Provider,
     find_base,
     find_own_address,
     find_provider,
     is_loopback,
+    is_reasoning,
 )
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem, value_start
 from opro_cli.reports.labels import describe_golds
 from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
+from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.store.folders import list_runs
 from opro_cli.store.run_folder import read_result
@@ -57,6 +63,8 @@ if TYPE_CHECKING:
     from opro_cli.models.servers import Server
 
 
+ENOUGH_TO_REASON = 1000
+"""Tokens of a reply below which a reasoning model may not come to its answer."""
 MOST_RUNS = 100
 """The newest runs that are looked through for one of the same models."""
 
@@ -108,11 +116,14 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     with faults.collecting():
         find_origins_of_parts(sound, folders)
         strategy = wiring.build_strategy(settings, folders)
+    for message, hint in find_unknown_models(sound):
+        faults.problems.append((faults.file.locate(message), hint))
     missing = list_missing_keys(sound)
     servers, files = probe_servers(sound), inspect_files(sound.models)
     faults.problems += [keys_not_set(missing)] if missing else []
     waits = [(each.problem or "", each.hint) for each in select_missing(sound, servers)]
     waits += [(each.problem, each.hint) for each in files if each.problem]
+    waits += list_unset_headers(sound)
     if data is None or strategy is None or read.error is not None or faults.fatal:
         raise faults.build_error(waits)
     notes = (*describe_grading(settings, folders), *data.notes)
@@ -124,6 +135,8 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
+    facts["notes"] += list_model_notes(settings)
+    facts["notes"] += note_learnt_prices(settings)
     facts["notes"] += [note for each in files for note in each.notes]
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
@@ -186,6 +199,34 @@ def _select_sound(settings: Settings, faulty: Sequence[tuple[str | int, ...]]) -
     return replace(settings, scorer=scorer, optimizer=optimizer, roles=roles)
 
 
+def list_model_notes(settings: Settings) -> list[str]:
+    """Say where a reasoning model has too few tokens for its thoughts, and what is not sent."""
+    notes = []
+    for role, model in settings.models.items():
+        section = name_role(role)
+        if is_reasoning(model.model) and model.reply_limit < ENOUGH_TO_REASON:
+            notes.append(
+                f"{section}.max_tokens {model.max_tokens} is little for {model.model}: it reasons "
+                "before it answers, its thoughts count, and replies may come back empty; give "
+                f"it {REASONING_MAX_TOKENS} or so"
+            )
+        if unsaid := note_unsaid_reasoning(section, model):
+            notes.append(unsaid)
+    return notes
+
+
+def list_unset_headers(settings: Settings) -> list[tuple[str, str | None]]:
+    """List the headers whose variable is not set, each with its remedy."""
+    unset = find_unset_headers(settings)
+    return [(f"{key}: {name} is not set", f"export {name}=…") for key, name in unset.items()]
+
+
+def require_headers(settings: Settings) -> None:
+    """UsageError for the first header whose variable is not set."""
+    for problem, hint in list_unset_headers(settings):
+        raise UsageError(problem, hint)
+
+
 def note_prompts(
     prompts: Sequence[str], fields: Sequence[str], folders: Sequence[Path]
 ) -> list[str]:
@@ -201,6 +242,11 @@ def note_prompts(
         f"file is {FILE}{text}"
         for text in prompts
         if names_file(text, [*folders, Path.cwd()])
+    ]
+    notes += [
+        f'the prompt "{text}" is sent as these words: only search.start and task.prompt take files'
+        for text in prompts
+        if text.startswith(FILE)
     ]
     return notes + note_names(prompts, fields)
 
@@ -292,7 +338,10 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
         UsageError, ModelError: Whatever is missing, before anything is spent.
     """
     require_addresses(settings)
+    for message, hint in find_unknown_models(settings):
+        raise UsageError(message, hint)
     require_keys(settings)
+    require_headers(settings)
     require_servers(settings)
     require_prices(settings)
     require_files(settings)
@@ -306,6 +355,12 @@ def list_missing_keys(settings: Settings) -> tuple[str, ...]:
     for each in list_deployments(settings):
         needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def find_unknown_models(settings: Settings) -> list[tuple[str, str | None]]:
+    """Return a problem and its remedy for each model whose name nobody answers to."""
+    each = (find_unknown_model(model, f"{role}.model") for role, model in settings.models.items())
+    return list(filter(None, each))
 
 
 def require_addresses(settings: Settings) -> None:
@@ -407,10 +462,18 @@ def describe_servers(
     return tuple(notes)
 
 
-def require_prices(settings: Settings) -> None:
-    """UsageError when a ceiling in dollars is set over a model of unknown price."""
+def require_prices(settings: Settings, *, learns: bool = True) -> None:
+    """Refuse a ceiling in dollars over a model of unknown price.
+
+    Args:
+        settings: Of the run.
+        learns: Let it pass where a gateway's answers say what they cost.
+
+    Raises:
+        UsageError: Such a ceiling could not be kept.
+    """
     for role, price in find_capped_prices(settings).items():
-        if price is None:
+        if price is None and not (learns and reports_cost(settings.models[role])):
             model = settings.models[role].model
             raise UsageError(
                 f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
@@ -418,6 +481,17 @@ def require_prices(settings: Settings) -> None:
                 f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
                 "budget.calls or budget.tokens instead",
             )
+
+
+def note_learnt_prices(settings: Settings) -> tuple[str, ...]:
+    """Return a note for each model whose price a ceiling in dollars learns from its answers."""
+    return tuple(
+        f"budget.usd: the price of {role} {settings.models[role].model} is not known and is learnt "
+        "from what its first answer says it cost; until then it gets one call at a time, and a run "
+        "whose answers do not say stops"
+        for role, price in find_capped_prices(settings).items()
+        if price is None
+    )
 
 
 def require_keys(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,14 @@ from opro_cli.errors import RunFolderError
 from opro_cli.grading.grader import describe_grading
 from opro_cli.store.reopened import ADOPTED, check_result
 from opro_cli.store.run_files import check_unchanged
-from opro_cli.store.run_folder import read_examples, read_identity, read_run
+from opro_cli.store.run_folder import (
+    read_examples,
+    read_identity,
+    read_run,
+    remove_unanswered,
+)
 
-__all__ = ["check_result", "check_resumable"]
+__all__ = ["check_result", "check_resumable", "find_config", "remove_unanswered"]
 
 
 def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
@@ -63,6 +69,15 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     require_startable(settings, cached=cached)
     describe_grading(settings, list_part_folders(identity))
     return settings
+
+
+def find_config(folder: Path) -> Path | None:
+    """Return the file that a run began from, None where there is none any more."""
+    with suppress(RunFolderError):
+        source = read_identity(folder).get("config_source")
+        if source and Path(source).is_file():
+            return Path(source)
+    return None
 
 
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:

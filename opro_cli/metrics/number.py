@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.reading.evidence import find_span
 from opro_cli.reading.gold_number import read_gold_number
 from opro_cli.reading.number import read_number
 from opro_cli.reading.numerals import Numeral, is_same_number
-from opro_cli.reading.reply_text import select_parts
+from opro_cli.reading.reply_text import Part, select_parts
 
 
 class NumberMetric:
@@ -35,11 +36,17 @@ class NumberMetric:
                 break
         else:
             return UNREADABLE
+        span = find_span(part, given.text, functools.partial(_read_digits, question=example.input))
         try:
             target = _parse_target(example.target)
         except ValueError:
-            return Grade(given.text, 0.0)
-        return Grade(given.text, float(is_same_number(given, target)))
+            return Grade(given.text, 0.0, span)
+        return Grade(given.text, float(is_same_number(given, target)), span)
+
+
+def _read_digits(part: Part, question: str) -> str | None:
+    number = read_number(part.text, question, cut=part.cut)
+    return number.text if number else None
 
 
 @functools.lru_cache(maxsize=4096)

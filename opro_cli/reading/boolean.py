@@ -60,6 +60,10 @@ _JUDGED = re.compile(
     r"(?=\s?(?:[.,;:!—–*]|\Z|because|since|as))",
     re.IGNORECASE,
 )
+# "to make sure that everything is correct", "whether it is correct"
+_AIMED = re.compile(
+    r"(?<![^\W_])(?:ensure|make\ssure|sure|check|hope|whether|if)\s(?:that\s|the\s|an?\s)*\Z", re.I
+)
 # "False is not a possible answer" says nothing about the question.
 _SUBJECT = re.compile(
     r"[*\"'”`]{0,3}\s(?:is|are|was)\s?n(?:ot|['’]t)\s(?:an?|the)\s", re.IGNORECASE
@@ -67,7 +71,7 @@ _SUBJECT = re.compile(
 # "not True and False or True": an expression repeated, not a value stated.
 _EXPRESSION = re.compile(
     r"(?<![\w'’-])(?:(?:not|\()\s?){0,6}(?:true|false)(?:[\s()]{1,6}(?:and|or)[\s()]{1,6}"
-    r"(?:(?:not|\()\s?){0,6}(?:true|false)){2,}(?![\w'’])",
+    r"(?:(?:not|\()\s?){0,6}(?:true|false))+(?![\w'’])",
     re.IGNORECASE,
 )
 _POSITIVE = build_word_pattern("yes", "true", "valid", informal=True)
@@ -139,7 +143,7 @@ def _read_foreign(text: str, family: Family) -> str | None:
 def _read_judgement(text: str, family: Family) -> str | None:
     """Return the word of `family` for "the statement is (in)correct"; None for valid/invalid."""
     judgement = _JUDGED.search(text) if family in FAMILIES[:2] else None
-    if judgement is None:
+    if judgement is None or _AIMED.search(text, 0, judgement.start()):
         return None
     negative = (judgement["in"] or judgement["wrong"]) is not None
     return family[negative != (judgement["denied"] is not None)]
@@ -164,6 +168,14 @@ _ASKED = re.compile(
 _QUALITY = re.compile(
     r"(?:following|this|statement|sentence)\s.*?(?P<quality>[^\W\d_]{4,20})\Z", re.I
 )
+# "Do you want an answer or some help?": an answer is enough.
+_OR = re.compile(r"\sor\s", re.IGNORECASE)
+_WANTS = (
+    r"(?:\s(?:wants?|needs?|seeks?|requests?|asks?\sfor)|\s(?:is|are)(n['’]t|\snot)?"
+    r"\s(?:seeking|requesting|asking\sfor|looking\sfor))"
+)
+_WANTED = "assistance|help|response|reply|answer"
+_QUOTED = r"(?:\s[\"“][^\"”\n]{1,300}[\"”])?"
 MAX_SUBJECT = 10
 """Words of the longest subject tried."""
 
@@ -183,10 +195,20 @@ _REPORTED = re.compile(
 )
 
 
+def find_question(prompt: str, question: str) -> str:
+    """Return the first question of a prompt beside the one that it is filled in with.
+
+    "Does the writer want help?", where the question is the writer's message; "" for none.
+    """
+    asked = _ASKED.search(prompt.replace(question, "\n"))
+    return asked[0] if asked else ""
+
+
 def read_restatement(sentence: str, question: str) -> bool | None:
     """Return True if `sentence` affirms the question, False if it denies it, None for neither.
 
-    Possibilities ("if you return") and reports ("Ann says you return") are neither.
+    Possibilities ("if you return") and reports ("Ann says you return") are neither, nor is one
+    that says both of two things asked for: that is the question again.
     """
     pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
@@ -197,7 +219,9 @@ def read_restatement(sentence: str, question: str) -> bool | None:
         if not _WEIGHED.search(before) and not _REPORTED.search(before):
             denials = [denial for denial in statement.groups() if denial is not None]
             affirmed = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
-    return affirmed
+    other = _OR.search(question)
+    both = other and question[other.start() :].rstrip("?").casefold() in sentence.casefold()
+    return None if affirmed and both else affirmed
 
 
 @functools.lru_cache(maxsize=1024)
@@ -206,9 +230,10 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
-    verb, words = asked[-1]["verb"].lower(), asked[-1]["what"].split()
+    verb, things = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
+    words = things[0].split()
     if quality := _QUALITY.search(asked[-1]["what"]):
-        subject = r"(?:it|this|that|sentence|statement)"
+        subject = rf"(?:it|this|that|(?:sentence|statement){_QUOTED})"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
     else:
         # The subject may end after any word; a predicate needs a word of some length.
@@ -217,6 +242,10 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
             for end in range(1, min(len(words), MAX_SUBJECT + 1))
             if any(len(word) > 3 for word in words[end:])
         ]
+    if "want" in words[1:]:
+        subject = _build_subject(words[: words.index("want")])
+        objects = "|".join(re.escape(thing.split()[-1]) for thing in things)
+        forms.append(rf"{subject}{_WANTS}\s(?:(?:an?|any|some|the)\s)?(?:{objects}|{_WANTED})")
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
     if not forms:
@@ -226,6 +255,9 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
 
 def _build_subject(words: list[str]) -> str:
     name = _join_words(words)
+    if "of" in words[1:-1]:  # "the writer", for "the writer of the message"
+        end = words.index("of", 1)
+        name = rf"{_join_words(words[:end])}(?:\s{_join_words(words[end:])})?"
     return "(?:you|we|i)" if name.lower() == "you" else f"(?:{name}|it|he|she|they)"
 
 
@@ -261,7 +293,9 @@ _STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
 Word = str | Undecided | None
 
 
-def read_truth(text: str, family: Family, question: str, *, cut: bool = False) -> str | None:
+def read_truth(
+    text: str, family: Family, question: str, instruction: str = "", *, cut: bool = False
+) -> str | None:
     """Return the word of `family` that `text` answers `question` with, or None.
 
     Beside the last marker the first word wins. Without a marker it is the word that the text
@@ -269,11 +303,11 @@ def read_truth(text: str, family: Family, question: str, *, cut: bool = False) -
     Possibilities ("whether it is valid") and pairs ("yes or no") assert nothing. A text may answer
     with the words of an equivalent family or of other languages, with 1 or 0, T or F alone, or
     with the adjective that the question asks about. A text that was `cut` counts for its first
-    sentence.
+    sentence. `instruction` may hold another question that a sentence affirms or denies.
     """
 
     def conclude(text: str) -> Word:
-        return _read_conclusion(text, family, question, cut=cut)
+        return _read_conclusion(text, family, (question, instruction), cut=cut)
 
     return read_answer(text, lambda mark: _read_mark(mark, family, conclude), conclude)
 
@@ -291,11 +325,11 @@ def _read_mark(mark: Mark, family: Family, conclude: Callable[[str], Word]) -> W
     return word
 
 
-def _read_conclusion(text: str, family: Family, question: str, *, cut: bool) -> Word:
+def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: bool) -> Word:
     """Return the word with which a text without a marker begins or concludes."""
     body = prose.drop_denied(prose.drop_closing(text))
     sentences = prose.split_text(body)
-    if not sentences or is_repetition(text, question):
+    if not sentences or is_repetition(text, asked[0]):
         return None
     if _has_both_words(sentences[0], family):
         return UNDECIDED
@@ -305,9 +339,11 @@ def _read_conclusion(text: str, family: Family, question: str, *, cut: bool) -> 
     if word:
         return word
     if not (cut or prose.is_cut_off(body) or prose.is_unfinished(sentences[-1], body)):
-        word = _read_end(sentences, family, question)
+        word = _read_end(sentences, family, asked)
     if word is None and (len(sentences) > 1 or not cut):
-        word = _read_statement(sentences[0], family, question)
+        word = _read_statement(sentences[0], family, asked)
+    elif word is None:
+        word = _restate(prose.drop_unfinished(sentences[0]), family, asked)
     return word
 
 
@@ -321,25 +357,34 @@ def _read_beginning(sentence: str, family: Family) -> str | None:
     return _read_foreign(sentence, family)
 
 
-def _read_end(sentences: list[str], family: Family, question: str) -> Word:
+def _read_end(sentences: list[str], family: Family, asked: tuple[str, str]) -> Word:
     """Return the word that one of the last sentences asserts, the last one first."""
     for index, sentence in enumerate(islice(reversed(sentences), MAX_SENTENCES)):
-        if prose.is_refusal(sentence) or _has_both_words(sentence, family):
+        # "She does not want an answer" answers whether she wants one.
+        declines = prose.is_refusal(sentence) and not _restate(sentence, family, asked)
+        if declines or _has_both_words(sentence, family):
             return UNDECIDED
         word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
         if word is None and (index == 0 or prose.has_conclusion(sentence)):
-            word = _read_statement(sentence, family, question)
+            word = _read_statement(sentence, family, asked)
         word = word or _read_judgement(sentence, family)
         if word is not None:
             return word
     return None
 
 
-def _read_statement(sentence: str, family: Family, question: str) -> str | None:
+def _read_statement(sentence: str, family: Family, asked: tuple[str, str]) -> str | None:
     """Return the word of a sentence that affirms or denies the question, or judges it."""
-    if (word := _read_judgement(sentence, family)) or family not in FAMILIES[:2]:
-        return word
-    affirmed = read_restatement(sentence, question)
+    word = _read_judgement(sentence, family)
+    return word or _restate(sentence, family, asked)
+
+
+def _restate(sentence: str, family: Family, asked: tuple[str, str]) -> str | None:
+    """Return the word of a sentence that affirms or denies one of the questions `asked`."""
+    if family not in FAMILIES[:2]:
+        return None
+    found = (read_restatement(sentence, question) for question in asked)
+    affirmed = next((each for each in found if each is not None), None)
     return None if affirmed is None else family[not affirmed]
 
 

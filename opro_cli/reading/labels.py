@@ -16,7 +16,13 @@ from itertools import pairwise
 
 from opro_cli.reading.answer_text import normalize_text
 from opro_cli.reading.final_answer import find_final_answer_in
-from opro_cli.reading.prose import has_conclusion, is_refusal, is_void, split_sentences
+from opro_cli.reading.prose import (
+    drop_unfinished_sentence,
+    has_conclusion,
+    is_refusal,
+    is_void,
+    split_sentences,
+)
 from opro_cli.reading.reply_text import SPACELESS, Part
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -52,7 +58,7 @@ _STATES = re.compile(
 _NAMED = re.compile(
     r"[\s\"'`*_)\]”’]{0,4}(?:-related\b|\s(?:category|label|class|sentiment|review|tone|issue"
     r"|problem|request|ticket|question|message|topic|feedback|experience|news|team|department|queue"
-    r"|stars?|one)\b)",
+    r"|stars?|one|note|aspect|side|part|point|element)\b)",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
@@ -63,6 +69,10 @@ _SPACELESS = re.compile(rf"[{SPACELESS}]+")
 # "ポジティブではない", "긍정이 아닙니다"
 _DENIED_BEHIND = re.compile(r"(?:では|じゃ|で)(?:ない|なく|は?あり)|[이가]?\s?아[닙니닌]")
 _COPULA_BEHIND = re.compile(r"(?:です|である|だ|的|입니다|이다)?[\s。.!！」』”]*(?:\Z|\n)")
+_CONTRACTED = re.compile(r"\b(?:it|this|that)['’]s[\s\"'`*_(]{1,4}\Z", re.IGNORECASE)
+# "This is a product that is sold out": a thing, and no label.
+_INDEFINITE = re.compile(r"\ban?\s[\"'`*_(]*\Z", re.IGNORECASE)
+_DESCRIBED = re.compile(r"\s(?:that|which|who|of)\b", re.IGNORECASE)
 _COMMON = frozenset(
     """
     yes no true false none other right left up down good bad one two three first second all
@@ -70,7 +80,10 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 """Words that are everywhere in prose: as labels they count only where an answer stands."""
+# "* Alarm: …", "* Music: …": labels that are gone through one by one
+_ITEM_LEAD = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+[*_\"'`(]*\Z")
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
+_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})\W*")
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
@@ -94,14 +107,6 @@ class Mention:
 def split_label(label: str) -> tuple[str, ...]:
     """Return the words of a label: "account_access" is two."""
     return tuple(_WORD.findall(normalize_text(label.replace("_", " ").replace("-", " "))))
-
-
-def is_same_label(text: str, label: str) -> bool:
-    """Return whether a text is a label, up to case, "_", "-", quotes, markup and a stop."""
-    words = split_label(label)
-    if not words:
-        return normalize_text(text) == normalize_text(label)
-    return split_label(text) == words
 
 
 def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[Mention]:
@@ -153,6 +158,9 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         joined = _LISTING.fullmatch(text, first.end, second.start)
         if joined and first.label != second.label:
             listed |= {first.index, second.index}
+    items = [each for each in mentions if _ITEM_LEAD.search(text, 0, each.start)]
+    if len({each.label for each in items}) > 1:
+        listed |= {each.index for each in items}
     return [each for each in mentions if each.index not in listed]
 
 
@@ -181,7 +189,9 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    stated = _list_stated(text, mentions)
+    stated = [each for each in _list_stated(text, mentions) if not _is_declined(text, each)]
+    if cut and stated and _goes_on(text, stated[-1], labels):
+        return None
     if stated:
         return stated[-1] if len({each.label for each in stated}) == 1 else None
     if is_refusal(text) or cut:
@@ -189,12 +199,35 @@ def read_label(
     return _find_only(text, everywhere)
 
 
+def _is_declined(text: str, mention: Mention) -> bool:
+    """Return whether a label stands in a sentence that declines: "I am not sure if it is …"."""
+    inside = (
+        sentence
+        for start, sentence in _locate_sentences(text)
+        if start <= mention.start < start + len(sentence)
+    )
+    return any(map(is_refusal, inside))
+
+
+def _goes_on(text: str, stated: Mention, labels: Sequence[str]) -> bool:
+    """Return whether the sentence that was cut names another label behind one that it stated."""
+    start = max(stated.end, len(drop_unfinished_sentence(text)))
+    rest = split_label(text[start:])
+    others = (words for label in labels if (words := split_label(label)) and label != stated.label)
+    return any(rest[i : i + len(words)] == words for words in others for i in range(len(rest)))
+
+
 def read_other_answer(part: Part) -> str | None:
-    """Return what stands behind a marker in place of a label: "The answer is a smile.".
+    """Return what stands in place of a label, a lone word or behind a marker: "It is a smile.".
 
     None for prose, for what declines to answer, and for a line that was cut.
     """
     marks = find_final_answer_in(part.text).marks
+    lone = _LONE_WORD.fullmatch(part.text)
+    sentence = lone and _SPACELESS.search(lone[1])  # which has no blanks in such a script
+    word = lone[1] if lone and not sentence else ""
+    if word and not part.cut and not marks and normalize_text(word) not in _LEADS:
+        return None if is_void(part.text) else word
     if not marks or marks[0].form not in ("sentence", "label", "box"):
         return None
     line = marks[0].line.strip()
@@ -264,12 +297,18 @@ def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
     """Return the mentions that say what something is: "is positive", "a billing issue"."""
     stated = []
     for each in mentions:
-        before = _STATES.search(text, max(0, each.start - 90), each.start)
+        start = max(0, each.start - 90)
+        before = _STATES.search(text, start, each.start)
+        if not before and _CLOSED.match(text, each.end):  # not "it's a positive example"
+            before = _CONTRACTED.search(text, start, each.start)
         if each.label.casefold() in _COMMON:
             if before and _CLOSED.match(text, each.end):
                 stated.append(each)
-        elif before or _NAMED.match(text, each.end):
+        elif _NAMED.match(text, each.end):
             stated.append(each)
+        elif before:
+            a_thing = _INDEFINITE.search(before[0]) and _DESCRIBED.match(text, each.end)
+            stated += [] if a_thing else [each]
     return stated
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.metrics.label import LabelMetric, LabelSetMetric, split_gold
-from opro_cli.reading.labels import find_mentions, is_same_label, read_label
+from opro_cli.reading.labels import find_mentions, read_label
 
 MOOD = ("positive", "negative")
 TEAM = ("billing", "login", "shipping", "product")

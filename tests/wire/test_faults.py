@@ -278,6 +278,8 @@ def check_refusal(error: ModelError, expected: Refused, name: str, before: datet
         expected.status,
     )
     assert not (error.unanswerable and error.transient)
+    # "raise it" is for an answer that is too long
+    assert error.too_long == (error.unanswerable and expected.hint == SHORTER)
     answered = "" if expected.status is None else f"answered {expected.status}: "
     assert error.message.startswith(f"{name} {answered}{expected.says}")
     assert error.maybe_billed == expected.billed
