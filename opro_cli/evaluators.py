@@ -11,14 +11,7 @@ from typing import Any
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.chat import find_asked
-from opro_cli.core.task.example import (
-    UNREADABLE,
-    Evaluation,
-    Example,
-    Grade,
-    Message,
-    Split,
-)
+from opro_cli.core.task.example import UNREADABLE, Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
     GOLD,
     Content,
@@ -106,10 +99,18 @@ class ModelEvaluator:
         text = drop_open_thoughts(reply.text)
         if reply.text.strip() and not text:  # of a reply that is nothing but thoughts without end
             return Evaluation(None, None)
-        cut = reply.cut and text == reply.text
-        grading = self._grade(text, example, prompt, cut=cut)
+        grading = self._grade(text, example, prompt, cut=reply.cut and text == reply.text)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
+
+    def write_messages(self, candidate: Content, example: Example) -> tuple[Message, ...]:
+        """Return the chat that asks a question under a candidate.
+
+        Raises:
+            RunError: A demonstration shows a row or a reply that there is not.
+        """
+        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
+        return build_messages(candidate, example, choose_form(candidate, self.format), show)
 
     async def _grade(self, text: str, example: Example, prompt: str, *, cut: bool) -> Grade:
         """Grade a reply against each right answer, and return the best grade."""
@@ -121,15 +122,6 @@ class ModelEvaluator:
             if best.score == 1.0:
                 break
         return best
-
-    def write_messages(self, candidate: Content, example: Example) -> tuple[Message, ...]:
-        """Return the chat that asks a question under a candidate.
-
-        Raises:
-            RunError: A demonstration shows a row or a reply that there is not.
-        """
-        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
-        return build_messages(candidate, example, choose_form(candidate, self.format), show)
 
 
 def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:

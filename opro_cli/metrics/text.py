@@ -94,10 +94,11 @@ class ExactMetric:
                 if brackets:
                     right = normalize_brackets(answer) == brackets
                 else:
-                    listed = bool(example.golds) and lists_some(answer, example.golds)
-                    right = _is_same(answer, example.target) or listed
+                    right = _is_same(answer, example.target) or (
+                        bool(example.golds) and lists_some(answer, example.golds)
+                    )
                 same = right and not example.golds
-                given = collapse_spaces(example.target) if same else collapse_spaces(answer)
+                given = collapse_spaces(example.target if same else answer)
                 span = find_span(part, answer, read)
                 if named := read_named_value(part.text):
                     span = part.locate(*(find_value(part.text, named) or (0, 0)))
