@@ -261,7 +261,10 @@ _PARSE_BUDGET = 20 * OBJECT_LIMIT
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
-_LOOSE_VALUE = r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+_LOOSE_VALUE = (
+    r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|'(?P<single>(?:[^'\\\n]|\\.){1,500}+)'"""
+    r"""|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+)
 
 
 class _Numeral(str):
@@ -278,9 +281,10 @@ class JsonFieldMetric:
 
     The object may be in prose or a code fence, and not in thoughts. Numbers are compared as
     numbers, booleans as words, strings as by `exact`. Where no object can be parsed, or none has
-    the key there, the key's only complete value in the reply counts, so that a trailing comma, an
-    object that was cut behind the value, or a wrapper around it loses nothing. A missing key, null,
-    and a list or an object of several values where the target is none, are unreadable.
+    the key there, the key's only complete value in the reply counts, so that a trailing comma,
+    single quotes, another case of the key, an object that was cut behind the value, or a wrapper
+    around it loses nothing; a list of one is its element. A missing key, null, and a list or an
+    object of several values where the target is none, are unreadable.
 
     A target that is itself an object or a list is compared field by field, see
     `structure.compare_values`; without a path every target is one.
@@ -316,16 +320,16 @@ class JsonFieldMetric:
             return self._grade_structure(reply, wanted)
         parts = select_parts(reply, example.input, prompt)
         part = next((each for each in parts if "{" in each.text), parts[-1])
+        key = self._steps[-1] if self._steps else None
         value = _unwrap_value(_find_value(find_last_object(part.text), self._steps))
-        if value is None and self._steps:
-            value = _find_loose_value(part.text, self._steps[-1], example.input)
+        if value is None and key is not None:
+            value = _find_loose_value(part.text, key, example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
             answer = str(value).strip()
         else:
             return UNREADABLE
-        key = self._steps[-1] if self._steps else None
         span = part.locate(*(find_value(part.text, answer, key) or (0, 0)))
         return Grade(answer, float(is_same_value(answer, example.target)), span)
 
@@ -396,7 +400,9 @@ def _find_value(value: object, steps: list[str]) -> object:
 
 
 def _unwrap_value(value: object) -> object:
-    """Return the only value of `{"name": "Rome"}`, or the value as it is."""
+    """Return the only value of `{"name": "Rome"}` or `["Rome"]`, or the value as it is."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], bool | str):
+        return value[0]
     if isinstance(value, dict) and len(value) == 1:
         (only,) = value.values()
         return only if isinstance(only, bool | str) else value
@@ -409,8 +415,9 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     found: dict[str, str] = {}
     if "{" not in text:
         return None
-    for each in re.finditer(rf'"{re.escape(key)}"\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}', text):
-        value = each["text"] if each["text"] is not None else each["bare"]
+    named = rf"""(?P<mark>["']){re.escape(key)}(?P=mark)\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}"""
+    for each in re.finditer(named, text, re.IGNORECASE):
+        value = each["text"] or each["single"] or each["bare"]
         whole = each.end() < len(text)
         if whole or (each["bare"] and drop_half_word(text, question) == text):
             found.setdefault(normalize_text(value), value)

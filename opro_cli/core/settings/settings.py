@@ -182,7 +182,7 @@ class TaskSettings:
         text("a kind of answer, such as number or choice"),
         UNUSED,
         doc="How answers are read from replies: label (one of a closed set), labels (several), "
-        "number, choice, boolean, exact, contains, "
+        "number, math, choice, boolean, exact, contains, "
         "regex:PATTERN, json, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
         "task.problem.",
     )
