@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import expand_search_preset, load_config
+from opro_cli.config.file import ReadConfig, expand_search_preset, load_config
+from opro_cli.config.file import read_config as read_config_file
 from opro_cli.config.overrides import Override
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE
@@ -34,7 +35,7 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
 from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
-from opro_cli.models.accounts import find_capped_prices, make_redactor
+from opro_cli.models.accounts import find_capped_prices, make_redactor, name_key_variable
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_files import pin_file
 from opro_cli.models.providers import find_model_defaults
@@ -58,6 +59,11 @@ def read_config(
 ) -> Settings:
     """Read and check a config file, with keys in place of its own; `is_copy`: see `load_config`."""
     return load_config(config, NAMES, overrides, is_copy=is_copy)
+
+
+def read_partly(config: Path, overrides: Sequence[Override] = ()) -> ReadConfig:
+    """Read a config file as far as that goes, with keys in place of its own."""
+    return read_config_file(config, NAMES, overrides)
 
 
 def parse_settings(plain: Mapping[str, Any]) -> Settings | None:
@@ -121,6 +127,7 @@ NAMES = NameResolver(
     is_offered=is_offered,
     problem_strategies=tuple(PROBLEM_STRATEGIES),
     find_parameter_faults=find_parameter_faults,
+    find_key_variable=name_key_variable,
     model_defaults=find_model_defaults,
 )
 

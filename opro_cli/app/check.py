@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
-from opro_cli.config.file import line_of_key, read_overridden
+from opro_cli.config.file import YamlFile, line_of_key, read_overridden
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import names_file
 from opro_cli.core.settings.differences import (
@@ -21,18 +21,19 @@ from opro_cli.core.settings.differences import (
 from opro_cli.core.settings.models import is_control
 from opro_cli.core.settings.prompts import FILE
 from opro_cli.core.settings.read import PROBLEM
-from opro_cli.core.settings.settings import UNUSED, Settings
-from opro_cli.datasets.loading import settle_labels
-from opro_cli.errors import ModelError, UsageError
+from opro_cli.core.settings.settings import UNUSED, OptimizerSettings, ScorerSettings, Settings
+from opro_cli.datasets.loading import LoadedData, settle_labels
+from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import SUPPLIED_METRIC, describe_grading
 from opro_cli.metrics import METRICS
-from opro_cli.models import gguf_plan
+from opro_cli.models import find_unknown_model, gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
     find_unset_headers,
     keys_not_set,
     list_deployments,
+    reports_cost,
 )
 from opro_cli.models.callable import adapt_part
 from opro_cli.models.control import ControlModel
@@ -90,46 +91,112 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
         overrides: Keys in place of those of the file, each KEY=VALUE.
 
     Raises:
-        ConfigError, DataError, UsageError: A run could not even be described.
+        UsageError: A run could not even be described; it names every problem that there is.
     """
     from opro_cli.reports.costs import build_forecast
 
     folders = (config.resolve().parent,)
-    given = wiring.read_config(config, list(map(parse_override, overrides)))
-    settings = wiring.fill_in_new(given, folders)
-    require_addresses(settings)
-    require_prices(settings)
-    data = wiring.load_data(settings, folders=folders)
-    settings = settle_labels(settings, data)
-    find_origins_of_parts(settings, folders)
-    strategy = wiring.build_strategy(settings, folders)
-    missing = list_missing_keys(settings)
+    read = wiring.read_partly(config, list(map(parse_override, overrides)))
+    faults = Faults(
+        read.file, [(problem, None) for problem in read.error.problems] if read.error else []
+    )
+    if read.settings is None:
+        raise read.error or AssertionError("no settings and no problem")
+    settings = wiring.fill_in_new(read.settings, folders)
+    sound = _select_sound(settings, read.faulty)
+    with faults.collecting():
+        require_addresses(sound)
+    with faults.collecting():
+        require_prices(settings)
+    data = strategy = None
+    if ("task",) not in {path[:1] for path in read.faulty}:
+        with faults.collecting():
+            data = wiring.load_data(settings, folders=folders)
+            settings = settle_labels(settings, data)
+    with faults.collecting():
+        find_origins_of_parts(sound, folders)
+        strategy = wiring.build_strategy(settings, folders)
+    for message, hint in find_unknown_models(sound):
+        faults.problems.append((faults.file.locate(message), hint))
+    missing = list_missing_keys(sound)
+    servers, files = probe_servers(sound), inspect_files(sound.models)
+    faults.problems += [keys_not_set(missing)] if missing else []
+    waits = [(each.problem or "", each.hint) for each in select_missing(sound, servers)]
+    waits += [(each.problem, each.hint) for each in files if each.problem]
+    waits += list_unset_headers(sound)
+    if data is None or strategy is None or read.error is not None or faults.fatal:
+        raise faults.build_error(waits)
     notes = (*describe_grading(settings, folders), *data.notes)
     start = value_start(settings, data.examples, folders)
     facts = build_forecast(settings, data.examples, notes, strategy, missing, start)
-    if settings.task.problem is None:
-        asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
-        labels = [label for _, label in settings.task.labels or ()]
-        search = settings.search
-        prompts = (*search.initial_instructions, *(search.candidates or ()))
-        golds = describe_golds(data.golds, labels, prompts, asked)
-        facts["notes"] += golds.notes
-        facts["notes"] += note_prompts(prompts, data.fields, folders)
-        facts["gold_answers"] = golds.to_json()
     facts["notes"] += describe_limits(settings)
+    if settings.task.problem is None:
+        facts |= _describe_questions(settings, data, facts, folders)
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
-    servers = probe_servers(settings)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
     facts["notes"] += list_model_notes(settings)
-    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
-    files = inspect_files(settings.models)
+    facts["notes"] += note_learnt_prices(settings)
     facts["notes"] += [note for each in files for note in each.notes]
+    facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
-    problems = [(each.problem or "", each.hint) for each in select_missing(settings, servers)]
-    problems += [(each.problem, each.hint) for each in files if each.problem]
-    problems += list_unset_headers(settings)
-    return Check(facts, [keys_not_set(missing), *problems] if missing else problems)
+    return Check(facts, [*faults.problems, *waits])
+
+
+def _describe_questions(
+    settings: Settings, data: LoadedData, facts: Mapping[str, Any], folders: Sequence[Path]
+) -> dict[str, Any]:
+    """Return the facts about gold answers and start prompts, the notes of both included."""
+    asked = "\n".join(each["content"] for each in facts["scorer_prompt"])
+    labels = [label for _, label in settings.task.labels or ()]
+    prompts = (*settings.search.initial_instructions, *(settings.search.candidates or ()))
+    golds = describe_golds(data.golds, labels, prompts, asked, settings.task.answer)
+    notes = [*facts["notes"], *golds.notes, *note_prompts(prompts, data.fields, folders)]
+    return {"notes": notes, "gold_answers": golds.to_json()}
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is wrong with a config and all that it names, each with its remedy.
+
+    Attributes:
+        file: The config, whose lines are named.
+        problems: The faults.
+        fatal: One of them was raised: a run cannot even be described.
+    """
+
+    file: YamlFile
+    problems: list[tuple[str, str | None]]
+    fatal: bool = False
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep what is refused inside, and go on behind it."""
+        try:
+            yield
+        except (UsageError, ModelError) as error:
+            self.fatal = True
+            self.problems.append((self.file.locate(error.message), error.hint))
+
+    def build_error(self, more: Sequence[tuple[str, str | None]]) -> UsageError:
+        """Return the error for all of them, and for `more`."""
+        whole = [*self.problems, *more]
+        if len(whole) == 1:
+            return UsageError(*whole[0])
+        lines = [
+            message if hint is None else f"{message}\n  hint: {hint}" for message, hint in whole
+        ]
+        return ConfigError(str(self.file.path), lines)
+
+
+def _select_sound(settings: Settings, faulty: Sequence[tuple[str | int, ...]]) -> Settings:
+    """Return settings without the models whose sections have a fault."""
+    wrong = {path[0] for path in faulty if path}
+    names = {path[1] for path in faulty if path[:1] == ("roles",) and len(path) > 1}
+    roles = {name: model for name, model in settings.roles.items() if name not in names}
+    scorer = ScorerSettings(UNUSED) if "scorer" in wrong else settings.scorer
+    optimizer = OptimizerSettings(UNUSED) if "optimizer" in wrong else settings.optimizer
+    return replace(settings, scorer=scorer, optimizer=optimizer, roles=roles)
 
 
 def list_model_notes(settings: Settings) -> list[str]:
@@ -175,6 +242,11 @@ def note_prompts(
         f"file is {FILE}{text}"
         for text in prompts
         if names_file(text, [*folders, Path.cwd()])
+    ]
+    notes += [
+        f'the prompt "{text}" is sent as these words: only search.start and task.prompt take files'
+        for text in prompts
+        if text.startswith(FILE)
     ]
     return notes + note_names(prompts, fields)
 
@@ -266,6 +338,8 @@ def require_startable(settings: Settings, *, cached: bool = True) -> None:
         UsageError, ModelError: Whatever is missing, before anything is spent.
     """
     require_addresses(settings)
+    for message, hint in find_unknown_models(settings):
+        raise UsageError(message, hint)
     require_keys(settings)
     require_headers(settings)
     require_servers(settings)
@@ -281,6 +355,12 @@ def list_missing_keys(settings: Settings) -> tuple[str, ...]:
     for each in list_deployments(settings):
         needed.update(dict.fromkeys(find_missing_keys(each.model, each.api_base)))
     return tuple(needed)
+
+
+def find_unknown_models(settings: Settings) -> list[tuple[str, str | None]]:
+    """Return a problem and its remedy for each model whose name nobody answers to."""
+    each = (find_unknown_model(model, f"{role}.model") for role, model in settings.models.items())
+    return list(filter(None, each))
 
 
 def require_addresses(settings: Settings) -> None:
@@ -382,10 +462,18 @@ def describe_servers(
     return tuple(notes)
 
 
-def require_prices(settings: Settings) -> None:
-    """UsageError when a ceiling in dollars is set over a model of unknown price."""
+def require_prices(settings: Settings, *, learns: bool = True) -> None:
+    """Refuse a ceiling in dollars over a model of unknown price.
+
+    Args:
+        settings: Of the run.
+        learns: Let it pass where a gateway's answers say what they cost.
+
+    Raises:
+        UsageError: Such a ceiling could not be kept.
+    """
     for role, price in find_capped_prices(settings).items():
-        if price is None:
+        if price is None and not (learns and reports_cost(settings.models[role])):
             model = settings.models[role].model
             raise UsageError(
                 f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
@@ -393,6 +481,17 @@ def require_prices(settings: Settings) -> None:
                 f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
                 "budget.calls or budget.tokens instead",
             )
+
+
+def note_learnt_prices(settings: Settings) -> tuple[str, ...]:
+    """Return a note for each model whose price a ceiling in dollars learns from its answers."""
+    return tuple(
+        f"budget.usd: the price of {role} {settings.models[role].model} is not known and is learnt "
+        "from what its first answer says it cost; until then it gets one call at a time, and a run "
+        "whose answers do not say stops"
+        for role, price in find_capped_prices(settings).items()
+        if price is None
+    )
 
 
 def require_keys(settings: Settings) -> None:

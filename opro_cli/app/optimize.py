@@ -14,6 +14,7 @@ from opro_cli.config.file import STDIN
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData, settle_labels
+from opro_cli.errors import UsageError
 from opro_cli.models.accounts import list_prices
 from opro_cli.ports import Evaluator
 from opro_cli.problems import value_start
@@ -65,12 +66,18 @@ def start(
     Raises:
         ConfigError, DataError, UsageError: Before anything exists.
     """
-    settings = wiring.read_config(config, list(map(parse_override, overrides)))
+    read = wiring.read_partly(config, list(map(parse_override, overrides)))
+    if read.error is not None or read.settings is None:
+        raise read.error or AssertionError("no settings and no problem")
     if config == STDIN:
         origin = Origin(part_folder=str(Path.cwd()), overrides=overrides)
     else:
         origin = Origin(str(config.resolve()), overrides=overrides)
-    return start_with(settings, runs_dir, origin, cached=cached)
+    try:
+        return start_with(read.settings, runs_dir, origin, cached=cached)
+    except UsageError as error:
+        error.message = read.file.locate(error.message)
+        raise
 
 
 def start_with(

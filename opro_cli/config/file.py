@@ -87,6 +87,40 @@ def load_config(
         ConfigError: All problems at once, each with file, line and key path.
         UsageError: It cannot be read, or is the file of a sweep.
     """
+    read = read_config(path, names, overrides, is_copy=is_copy)
+    if read.error is not None:
+        raise read.error
+    if read.settings is None:
+        raise AssertionError("no settings and no problem")
+    return read.settings
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig:
+    """A config as far as it can be read.
+
+    Attributes:
+        file: The file.
+        settings: Without the keys that are wrong; None where it cannot do without them.
+        error: Every problem; None where there is none.
+        faulty: The keys that are wrong.
+    """
+
+    file: YamlFile
+    settings: Settings | None
+    error: ConfigError | None = None
+    faulty: tuple[KeyPath, ...] = ()
+
+
+def read_config(
+    path: Path, names: NameResolver, overrides: Sequence[Override] = (), *, is_copy: bool = False
+) -> ReadConfig:
+    """Read a config as far as that goes; arguments as of `load_config`.
+
+    Raises:
+        ConfigError: It is not YAML.
+        UsageError: It cannot be read, or is the file of a sweep.
+    """
     file = read_overridden(path, overrides)
     if isinstance(file.raw, Mapping) and "base" in file.raw and "task" not in file.raw:
         raise UsageError(f"{path}: is a sweep, not the config of a run", f"`opro sweep {path}`")
@@ -99,10 +133,29 @@ def load_config(
     problems += result.problems
     if result.settings is not None:
         problems += find_misplaced_models(result.settings)
-    file.refuse(problems)
-    if result.settings is None:
-        raise AssertionError("no settings and no problem")
-    return result.settings
+    error = file.build_error(problems)
+    if error is None:
+        return ReadConfig(file, result.settings)
+    faulty = tuple(problem.path for problem in (*file.problems, *problems))
+    rest = read_settings(_leave_out(file.raw, faulty), names).settings
+    return ReadConfig(file, rest, error, faulty)
+
+
+def _leave_out(raw: Any, paths: Iterable[KeyPath]) -> Any:
+    """Return a config without these keys."""
+    for path in paths:
+        raw = _drop(raw, path)
+    return raw
+
+
+def _drop(raw: Any, path: KeyPath) -> Any:
+    if not isinstance(raw, dict) or not path or path[0] not in raw:
+        return raw
+    first, *rest = path
+    kept = {key: value for key, value in raw.items() if key != first}
+    if isinstance(raw[first], dict) and rest:
+        kept[first] = _drop(raw[first], tuple(rest))
+    return kept
 
 
 def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
@@ -203,11 +256,31 @@ class YamlFile:
 
     def refuse(self, problems: Iterable[Problem]) -> None:
         """Raise ConfigError for these problems and its own, in the order of the file, if any."""
+        error = self.build_error(problems)
+        if error is not None:
+            raise error
+
+    def build_error(self, problems: Iterable[Problem]) -> ConfigError | None:
+        """Return the error for these problems and its own; None where there are none."""
         ordered = sorted(
             (*self.problems, *problems), key=lambda problem: line_of_key(problem.path, self.lines)
         )
-        if ordered:
-            raise ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
+        if not ordered:
+            return None
+        return ConfigError(str(self.path), [self._format_problem(p) for p in ordered])
+
+    def locate(self, message: str) -> str:
+        """Return a message with the line before each of its lines that begins with a key."""
+        return "\n".join(map(self._locate_line, message.split("\n")))
+
+    def _locate_line(self, line: str) -> str:
+        named = _KEY.match(line)
+        path = tuple(named[0].split(".")) if named else ()
+        if not path or path[:1] not in self.lines:
+            return line
+        if option := self.find_option(path):
+            return f"{option}: {line}"
+        return f"{self.path}:{line_of_key(path, self.lines)}: {line}"
 
     def find_option(self, path: KeyPath) -> str:
         """Return the option of the command line that gave a key; "" for none."""
@@ -253,6 +326,10 @@ def _find_node(node: yaml.Node | None, key: str) -> yaml.Node | None:
 def _as_spelled(value: Any, node: yaml.Node) -> Any:
     is_word = isinstance(value, bool) and isinstance(node, yaml.ScalarNode)
     return node.value if is_word else value
+
+
+_KEY = re.compile(r"(?:task|scorer|optimizer|roles|search|budget)(?:\.\w+)+(?=[: ])")
+"""A key with its sections at the beginning of a message."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -380,6 +457,10 @@ def read_candidates(path: Path) -> list[str]:
     return found
 
 
+_WORKBOOK = re.compile(r"(.+\.xls[xm])(#.*)", re.DOTALL | re.IGNORECASE)
+"""A workbook with the name of a sheet."""
+
+
 def make_paths_absolute(raw: Any, folder: Path) -> None:
     """Find the files of a config beside it, then in the current folder, and make them absolute.
 
@@ -405,7 +486,9 @@ def make_paths_absolute(raw: Any, folder: Path) -> None:
         if not isinstance(value, str) or not value.strip() or "://" in value:
             continue
         if not value.startswith(HUB):
-            data[split] = str(locate(Path(value), folder))
+            workbook = _WORKBOOK.fullmatch(value)
+            file, sheet = workbook.groups() if workbook else (value, "")
+            data[split] = f"{locate(Path(file), folder)}{sheet}"
 
 
 def locate_models(raw: Any, folder: Path) -> None:

@@ -51,8 +51,7 @@ class ClosedSet:
 
     def match(self, answer: str) -> str | None:
         """Return the label that an answer read from a reply names; None for no label."""
-        key = normalize_label(answer)
-        return next((label for label in self.labels if normalize_label(label) == key), None)
+        return next((label for label in self.labels if is_same_label(answer, label)), None)
 
 
 def list_train_labels(
@@ -78,6 +77,11 @@ def normalize_label(text: str) -> str:
     return plain.strip(_AROUND) or plain
 
 
+def is_same_label(text: str, label: str) -> bool:
+    """Return whether a text is a label; see `normalize_label`."""
+    return normalize_label(text) == normalize_label(label)
+
+
 def get_kind(answer: str, evaluator: str = "model") -> str:
     """Return the kind of answers that `task.answer` names, "json" for "json:label".
 
@@ -99,7 +103,8 @@ def find_closed_set(
         examples: By split.
         shares: As of a ClosedSet.
     """
-    if not kind:
+    several = any(example.golds for rows in examples.values() for example in rows)
+    if not kind or several:  # which of several right answers a wrong one was for, nobody knows
         return None
     counts: Counter[str] = Counter()
     spelled: dict[str, str] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
@@ -17,8 +18,12 @@ _WRAPPERS = (
     ("“", "”"), ("‘", "’"), ("«", "»"), ("$", "$"),
 )  # fmt: skip
 _STOPS = (".", "!", "。", "।")
+MAX_NAMES = 4
+_WHO = re.compile(r"(?<![^\W_])(?:who|whose|whom|qui|quién|wer|chi)(?![^\W_])", re.IGNORECASE)
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
+_WHOLE = re.compile(r"([+-]?\d{1,30})\.0+\.?")
+"""A whole number as tables of floats have it: 1.0 is the label 1."""
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
@@ -57,6 +62,17 @@ def is_same_text(answer: str, target: str) -> bool:
     return not _build_keys(answer, unwrap).isdisjoint(_build_keys(target, unwrap))
 
 
+def is_surname_of(answer: str, target: str, question: str) -> bool:
+    """Return whether `answer` is the last name of the person that `question` asks for."""
+    names = target.split()
+    return (
+        2 <= len(names) <= MAX_NAMES
+        and all(name[:1].isupper() for name in names)
+        and bool(_WHO.search(question))
+        and is_same_text(answer, names[-1])
+    )
+
+
 def has_occurrence(needle: str, text: str) -> bool:
     """Return whether `needle` occurs in `text` as whole words; see `find_occurrences`."""
     return next(find_occurrences(needle, text), None) is not None
@@ -79,6 +95,8 @@ def find_occurrences(needle: str, text: str) -> Iterator[int]:
 def _build_keys(text: str, unwrap: bool) -> set[str]:
     key = normalize_text(text)
     keys = {key, key.removesuffix(".").rstrip()}
+    if whole := _WHOLE.fullmatch(_unwrap(key) if unwrap else key):
+        keys.add(whole[1])
     if unwrap:
         bare = _unwrap(key)
         if bare.endswith(_STOPS):  # one stop, inside or outside the wrapping
@@ -107,6 +125,21 @@ _ITEM = re.compile(
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
 
 
+NEAR_COPY_WORDS, NEAR_COPY_LENGTH, NEAR_COPY_RATIO = 6, 600, 0.65
+"""Words of the shortest statement that is recognised with a few of them changed, characters of the
+longest, and how like the two are; the time grows with the square of their length."""
+
+
+def is_near_copy(text: str, sentence: str) -> bool:
+    """Return whether `text` is a statement with a few words changed: nothing was asked there."""
+    if sentence.endswith("?") or max(len(text), len(sentence)) > NEAR_COPY_LENGTH:
+        return False
+    given, stated = (WORD.findall(normalize_text(each)) for each in (text, sentence))
+    if min(len(given), len(stated)) < NEAR_COPY_WORDS:
+        return False
+    return SequenceMatcher(None, given, stated, autojunk=False).ratio() >= NEAR_COPY_RATIO
+
+
 def is_same_word_list(answer: str, target: str) -> bool:
     """Return whether `answer` is the words of `target` in order: "1. ant, 2. bee and cat".
 
@@ -118,6 +151,22 @@ def is_same_word_list(answer: str, target: str) -> bool:
     wanted = normalize_text(target).split()
     given = WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
+
+
+_BETWEEN_ITEMS = re.compile(
+    r"\s*[,;\n]\s*(?:(?:and|or)\s)?|\s+(?:and|&|\+|or|aka)\s+", re.IGNORECASE
+)
+
+
+def split_items(answer: str) -> list[str]:
+    """Return the items of an answer on one line: "Ana, Ben and Cem"."""
+    return [part for part in _BETWEEN_ITEMS.split(answer) if part.strip()]
+
+
+def lists_some(answer: str, targets: Sequence[str]) -> bool:
+    """Return whether `answer` is a list of several items, each of them one of `targets`."""
+    items = split_items(answer)
+    return len(items) > 1 and all(any(is_same_text(i, t) for t in targets) for i in items)
 
 
 def join_last_list(lines: list[str]) -> str | None:

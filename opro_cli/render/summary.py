@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
-_SAID = 200
+_UNREAD = 200
 """Terminal cells of a reply of the optimizer."""
 _NAME = 30
 """Terminal cells of a baseline's name."""
@@ -110,8 +110,11 @@ def _print_headline(result: Data, page: Page, status: str) -> None:
         steps = pluralize(result["steps_done"], "step")
         ended = status if status in ("failed", "killed") else "stopped"
         word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
-    sentence = printable(sentence)
+    failure = result.get("failure") or {}
+    sentence = printable(failure.get("reason") or sentence)
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
+    if hint := failure.get("hint"):
+        page.write_line(f"hint: {printable(hint)}")
 
 
 def _build_values(problem: Data, result: Data) -> Table:
@@ -313,8 +316,8 @@ def _list_warnings(result: Data) -> Iterator[str]:
                 f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
                 f"{new}: {why}"
             )
-        if said := proposals.get("said"):
-            yield f'the optimizer said: "{printable(" ".join(said.split()), _SAID)}"'
+        if unread := proposals.get("unread_reply"):
+            yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
     if reasons:

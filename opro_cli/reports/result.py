@@ -48,7 +48,10 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     state = run.state
     start, best = find_baseline(state), find_winner(state)
     closed = find_labels(run)
-    verdict = Verdict(None, "the run is not finished")
+    ended = state.ended
+    failed = ended is not None and ended.reason == "failed"
+    why = f"the run failed: {ended.detail}" if ended and failed else "the run is not finished"
+    verdict = Verdict(None, why)
     limits = read_limits(run)
     if finished:
         verdict = qualify(judge(state, start, best), best, closed)
@@ -66,6 +69,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "status": "finished" if finished else "stopped",
         **serialize_scale(state.scale),
         **({"problem": describe_problem(problem, state)} if problem else {}),
+        **({"failure": {"reason": ended.detail, "hint": ended.hint}} if ended and failed else {}),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_deciding_split(state) if finished else "train",

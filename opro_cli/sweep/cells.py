@@ -99,7 +99,7 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
         settings = replace(settings, search=search)
         models = settings.scorer, settings.optimizer
         if models not in priced:
-            checks.require_prices(settings)
+            checks.require_prices(settings, learns=False)
             priced.add(models)
         cells.append(replace(cell, settings=settings))
     return tuple(cells)

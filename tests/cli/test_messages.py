@@ -25,11 +25,41 @@ def test_a_server_without_an_address_is_missed_before_there_is_a_run(
     (folder / "c.yaml").write_text(CONFIG.replace("scripted/scorer", "hosted_vllm/x"))
     said = opro(command[0], "c.yaml", *command[1:])
     assert said.code == 2
+    where = "" if command[0] == "eval" else "c.yaml:9: "
     assert said.err == (
-        "opro: scorer.model hosted_vllm/x has no address\n"
+        f"opro: {where}scorer.model hosted_vllm/x has no address\n"
         "hint: set scorer.api_base or HOSTED_VLLM_API_BASE\n"
     )
     assert not (folder / "runs").exists()
+
+
+def test_check_names_all_that_is_wrong_whatever_else_fails(opro: Opro, folder: Path) -> None:
+    text = CONFIG.replace("scripted/scorer", "openai/gpt-4o-mini")
+    text = text.replace("steps: 2", "stepz: 2").replace("input: question", "input: Question")
+    (folder / "c.yaml").write_text(text.replace("answer: number", "answer: number\n  nmae: x"))
+    said = opro("check", "c.yaml")
+    assert said.code == 2
+    lines = said.err.splitlines()
+    assert lines[0] == "opro: c.yaml: 3 problems"
+    assert any(line.startswith("c.yaml:9: task.nmae: no such key") for line in lines)
+    assert 'c.yaml:12: search.stepz: no such key; did you mean "steps"?' in lines
+    assert "no API key: OPENAI_API_KEY is not set" in lines
+    # a task that cannot be read has no questions to look at; else they are looked at, too
+    (folder / "c.yaml").write_text(text)
+    said = opro("check", "c.yaml")
+    assert "c.yaml:5: task.data.input: train.jsonl has no field Question" in said.err
+    assert "no API key: OPENAI_API_KEY is not set" in said.err
+    assert "search.stepz: no such key" in said.err
+
+
+def test_a_fault_in_the_section_of_a_model_is_no_reason_to_miss_its_key(
+    opro: Opro, folder: Path
+) -> None:
+    wrong = "{model: openai/gpt-4o, api_base: localhost}"
+    (folder / "c.yaml").write_text(CONFIG.replace("{model: scripted/scorer}", wrong))
+    said = opro("check", "c.yaml")
+    assert "scorer.api_base: expected a URL" in said.err
+    assert "OPENAI_API_KEY" not in said.err
 
 
 @pytest.mark.parametrize(("command", "where"), [("optimize", ""), ("check", "c.yaml: ")])

@@ -264,7 +264,7 @@ class RunState:
         session = CACHED if event.via == "cache" else len(self.sessions)
         sent = event.at - event.seconds
         ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
-        if is_filtered(event.text, event.finish_reason):
+        if event.answer is None and is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
             score = None if event.score is None else self.scale.orient(event.score)

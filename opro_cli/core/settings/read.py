@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from opro_cli.core.settings.misplaced_keys import explain_key
 from opro_cli.core.settings.models import (
     ReasoningSettings,
     is_computed_here,
@@ -16,6 +17,7 @@ from opro_cli.core.settings.models import (
 from opro_cli.core.settings.prompts import (
     START,
     TURN,
+    drop_replaced,
     fill_start,
     find_prompt_faults,
     hash_prompt,
@@ -23,6 +25,7 @@ from opro_cli.core.settings.prompts import (
 )
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
+    ALL_OF,
     EMBEDDED,
     PAPER_ANSWERS,
     SHORT,
@@ -59,6 +62,8 @@ class NameResolver:
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
         is_offered: Returns True for a kind and a name of a part from outside opro.
+        find_key_variable: Returns the environment variable with the key for a model at an address,
+            "" for a model that needs none.
         model_defaults: Returns the keys of a model that have another default under its name.
     """
 
@@ -69,6 +74,7 @@ class NameResolver:
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
+    find_key_variable: Callable[[str, str | None], str] = lambda *_: ""
     model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
 
 
@@ -111,7 +117,10 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if settings:
         settings = _drop_stale_files(settings)
         problems.extend(_find_misfits(settings))
-    named = tuple(name_start_as_given(problem, raw) for problem in problems)
+    named = tuple(
+        name_start_as_given(explain_key(each, config, names.find_key_variable), raw)
+        for each in problems
+    )
     return ReadResult(None if named else settings, named)
 
 
@@ -362,6 +371,15 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"found {show(optimizer.temperature_end)} with temperature_schedule "
             f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
         )
+    if task.data.options is not None and task.answer.partition(":")[0] not in ("choice", "python"):
+        message = f"are for answer choice, not for {show(task.answer)}"
+        yield Problem(("task", "data", "options"), message)
+    if task.data.index_from not in (None, 0, 1):
+        message = f"expected 0 or 1, found {show(task.data.index_from)}"
+        yield Problem(("task", "data", "index_from"), message)
+    if task.golds == "all" and (task.answer not in ALL_OF or task.scoring != "default"):
+        message = f"all is for {' and '.join(ALL_OF)}, not for answer {show(task.answer)}"
+        yield Problem(("task", "golds"), message)
     if task.scoring != "default" and task.answer not in PAPER_ANSWERS:
         yield Problem(
             ("task", "scoring"),
@@ -464,7 +482,7 @@ def _fill_search_preset(
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return `below` with the keys of `above` on top, sections merged key by key."""
-    merged = dict(below)
+    merged = drop_replaced(below, above)
     for name, value in above.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):

@@ -20,10 +20,13 @@ class Example:
 
     Attributes:
         input: The question as the scorer reads it.
-        target: The gold answer as the metric compares it ("72", "(B)", "yes").
+        target: The gold answer as the metric compares it ("72", "(B)", "yes"). Where several are
+            right it is for people, "Danube | Donau", and a metric gets one after the other.
         source: Its origin for display, "train.jsonl:17".
         row: Its index among the usable rows of its source, from 0.
         fields: Further fields of its row, by the names that `task.prompt` has holes for.
+        golds: Each answer that is right, as the metric compares it, where there are several;
+            else empty.
     """
 
     input: str
@@ -31,6 +34,7 @@ class Example:
     source: str
     row: int = 0
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    golds: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -38,19 +42,43 @@ class Example:
         more = (text for text in self.fields.values() if text not in self.input)
         return "\n".join((self.input, *more))
 
+    def split_golds(self) -> tuple[Example, ...]:
+        """Return the question with each of its right answers alone: what a metric compares."""
+        if not self.golds:
+            return (self,)
+        return tuple(replace(self, target=gold) for gold in self.golds)
+
+
+MOST_GOLDS = 5
+"""Right answers of one question that people and the optimizer are shown; all are compared."""
+
+
+def show_golds(golds: Sequence[str]) -> str:
+    """Return several right answers as one text for display, which nothing reads back."""
+    more = len(golds) - MOST_GOLDS
+    return " | ".join(golds[:MOST_GOLDS]) + (f" | … ({more} more)" if more > 0 else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable."""
+    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable.
+
+    Attributes:
+        span: Where in the reply it was read: start and end, in characters of the reply as it
+            came. None where nothing was read, and for a metric that cannot say.
+    """
 
     answer: str | None
     score: float | None
+    span: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.answer is None) != (self.score is None):
             raise ValueError("an unreadable answer has no score, a readable one has one")
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"a score lies between 0 and 1, not {self.score!r}")
+        if self.span is not None and (self.answer is None or not 0 <= self.span[0] < self.span[1]):
+            raise ValueError(f"an answer stands in a stretch of a reply, not at {self.span!r}")
 
 
 UNREADABLE = Grade(None, None)
@@ -179,21 +207,41 @@ class ChatReply:
 
     @property
     def filtered(self) -> bool:
-        """A content filter removed the whole answer, so that a retry would not help."""
+        """A content filter removed the whole answer, or the model declined: no retry would help."""
         return is_filtered(self.text, self.finish_reason)
+
+    @property
+    def failed(self) -> bool:
+        """No answer: all of it is empty for no reason that would tell why, or it broke off."""
+        more = all(is_failed(each.text, each.finish_reason) for each in self.more)
+        return more and is_failed(self.text, self.finish_reason)
 
 
 CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
 """Reasons to finish of a reply that ended at its limit, in the words of several providers."""
 
 
+REFUSAL = "refusal"
+"""The reason to finish of a reply in which the model declines, as its server says."""
+
+
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Return True if a content filter removed the whole reply."""
-    return finish_reason == "content_filter" and not text
+    """Return True if a content filter removed the whole reply, or the model declined."""
+    return finish_reason == REFUSAL or (finish_reason == "content_filter" and not text)
+
+
+def is_failed(text: str, finish_reason: str) -> bool:
+    """Return True for a reply that is no answer, right or wrong: the call came to nothing.
+
+    An empty text that ended at its limit, or that a filter removed, is one.
+    """
+    if finish_reason == "error":
+        return True
+    return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
-    """Return the sha256 (64 hex digits) of split, input and target of every example, in order.
+    """Return the sha256 (64 hex digits) of split, input and gold answers of each example, in order.
 
     So do fields, where there are any. The source does not count: the same questions in another
     format have the same fingerprint.
@@ -204,7 +252,8 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
-            parts = [split, example.input, example.target]
-            line = json.dumps([*parts, dict(example.fields)] if example.fields else parts)
+            parts: list[object] = [split, example.input, example.target]
+            parts += [dict(example.fields)] if example.fields else []
+            line = json.dumps([*parts, list(example.golds)] if example.golds else parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()
