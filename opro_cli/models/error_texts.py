@@ -181,7 +181,7 @@ NO_SYSTEM = re.compile(
 )
 USE_ANOTHER_POSITION = (
     "this model takes no system message: set task.instruction_position to another position, such "
-    "as Q_begin (in task.prompt: make it a user message), and start again with `opro optimize`"
+    "as Q_begin (in task.prompt: make it a user message)"
 )
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
