@@ -11,7 +11,7 @@ from typing import Any
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.chat import find_asked
-from opro_cli.core.task.example import Evaluation, Example, Grade, Message, Split
+from opro_cli.core.task.example import UNREADABLE, Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
     GOLD,
     Content,
@@ -99,8 +99,7 @@ class ModelEvaluator:
         text = drop_open_thoughts(reply.text)
         if reply.text.strip() and not text:  # of a reply that is nothing but thoughts without end
             return Evaluation(None, None)
-        cut = reply.cut and text == reply.text
-        grading = self.grader.grade(text, example, prompt, cut=cut)
+        grading = self._grade(text, example, prompt, cut=reply.cut and text == reply.text)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
 
@@ -112,6 +111,17 @@ class ModelEvaluator:
         """
         show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
         return build_messages(candidate, example, choose_form(candidate, self.format), show)
+
+    async def _grade(self, text: str, example: Example, prompt: str, *, cut: bool) -> Grade:
+        """Grade a reply against each right answer, and return the best grade."""
+        best = UNREADABLE
+        for one in example.split_golds():
+            grade = await self.grader.grade(text, one, prompt, cut=cut)
+            if best.score is None or (grade.score is not None and grade.score > best.score):
+                best = grade
+            if best.score == 1.0:
+                break
+        return best
 
 
 def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:
@@ -159,7 +169,7 @@ def show_demo(
         )
     example = examples[demo.row]
     if demo.shown == GOLD:
-        return example.input, example.target
+        return example.input, example.split_golds()[0].target
     reply = replies.get((demo.shown, "train", demo.row))
     if reply is None:
         raise RunError(

@@ -103,7 +103,8 @@ def find_closed_set(
         examples: By split.
         shares: As of a ClosedSet.
     """
-    if not kind:
+    several = any(example.golds for rows in examples.values() for example in rows)
+    if not kind or several:  # which of several right answers a wrong one was for, nobody knows
         return None
     counts: Counter[str] = Counter()
     spelled: dict[str, str] = {}

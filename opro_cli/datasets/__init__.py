@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from opro_cli.core.settings.schema import nearest
-from opro_cli.datasets import formats, hub
+from opro_cli.datasets import cells, formats, hub
 from opro_cli.datasets.formats import BadRow, Reader, Row
+from opro_cli.datasets.opening import GZIP
 from opro_cli.errors import DataError
 from opro_cli.plugins import find_entry_point
 
@@ -19,28 +20,43 @@ SOURCES: dict[str, Reader] = {
     ".jsonl": formats.read_jsonl,
     ".ndjson": formats.read_jsonl,
     ".json": formats.read_json_list,
-    ".csv": formats.read_csv,
-    ".tsv": formats.read_tsv,
+    ".csv": cells.read_csv,
+    ".tsv": cells.read_tsv,
+    ".xlsx": cells.read_workbook,
+    ".xlsm": cells.read_workbook,
     ".parquet": formats.read_parquet,
     "hub:": hub.read_hub,
 }
 
 
-def read_rows(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """Read the rows of a file or hub name; raises DataError, also while they are read."""
-    suffix = PurePath(source).suffix
+def read_rows(
+    source: str, columns: tuple[str, ...] | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
+    """Read the rows of a file or hub name.
+
+    Args:
+        source: A file, packed by gzip where its name ends in .gz, "book.xlsx#Sheet", or "hub:…".
+        columns: Names for the cells of a file without a header.
+        encoding: Of a text file; None for UTF-8.
+
+    Raises:
+        DataError: It cannot be read; also while the rows are read.
+    """
+    file, _ = cells.split_sheet(source)
+    suffix = PurePath(file.lower().removesuffix(GZIP)).suffix
     is_url = "://" in source
     scheme, colon, _ = source.partition(":")
-    reader = SOURCES.get(scheme + colon) or SOURCES.get(suffix.lower())
+    reader = SOURCES.get(scheme + colon) or SOURCES.get(suffix)
     if reader is not None and not is_url:
-        return reader(source, columns)
+        return reader(source, columns, encoding)
     part = find_entry_point("datasets", scheme) if is_url else None
     if part is not None:
         rows: Iterator[Row | BadRow] = part.value(source, columns)
         return rows
     endings = [key for key in SOURCES if key.startswith(".")]
     guess = nearest(suffix, endings)
-    hint = f"readable: {', '.join(endings)} and hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"
+    listed = ", ".join(endings)
+    hint = f"readable: {listed}, also as {GZIP}, and hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"
     if is_url:
         kind, hint = "a URL", "download the file and name it, or use hub:OWNER/NAME#SPLIT"
     else:

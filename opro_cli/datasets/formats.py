@@ -1,4 +1,4 @@
-"""Local files of rows: CSV and TSV, JSON, JSON Lines and Parquet.
+"""Local files of rows: JSON, JSON Lines and Parquet.
 
 Cells and numbers stay as they were written: 007, 39.0, 1e3, every digit. Rows are numbered as a
 person counts, and every mistake in a file has a remedy.
@@ -6,19 +6,15 @@ person counts, and every mistake in a file has a remedy.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, Self
 
 import jsonlines
 
-from opro_cli.core.settings.schema import nearest
-from opro_cli.errors import DataError, reason_of
-from opro_cli.files import NotAFileError, open_to_read
+from opro_cli.datasets.opening import open_file, read_lines
+from opro_cli.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +38,16 @@ class BadRow:
     reason: str
 
 
-# The arguments: a path or a hub name, and names for the columns of a file of cells without a header
-# (None: its first line is one), which other formats ignore. Readers raise DataError.
-Reader = Callable[[str, tuple[str, ...] | None], Iterator[Row | BadRow]]
+# The arguments: a path or a hub name; names for the columns of a file of cells without a header
+# (None: its first line is one), and the encoding of a text file (None: UTF-8), which other formats
+# ignore. Readers raise DataError.
+Reader = Callable[[str, tuple[str, ...] | None, str | None], Iterator[Row | BadRow]]
+
+
+class WrittenNumber(str):
+    """A number of a JSON file as its text: 39.0, 1e3, every digit."""
+
+    __slots__ = ()
 
 
 class ClassNumber(int):
@@ -68,68 +71,8 @@ def build_row(number: int, value: object) -> Row | BadRow:
     return BadRow(number, f'expected an object such as {{"question": …}}, found {kind}')
 
 
-# The library's limit of 128 KiB a cell is one for the whole process; a document is longer.
-csv.field_size_limit(2**31 - 1)
-
-
-def _read_cells(
-    source: str, columns: tuple[str, ...] | None = None, *, delimiter: str
-) -> Iterator[Row | BadRow]:
-    """Read a file of cells; a first line that repeats `columns` is still taken as its header."""
-    header = columns
-    first = True
-    for record in _read_records(source, delimiter):
-        if isinstance(record, BadRow):
-            if header is None:
-                raise DataError(f"{source}:{record.number}: header: {record.reason}")
-            yield record
-            continue
-        number, cells = record
-        if header is None:
-            twice = next((name for name in cells if name and cells.count(name) > 1), None)
-            if twice is not None:
-                where = f"{source}:{number}: header"
-                raise DataError(f"{where}: the column {twice!r} stands twice", "rename one")
-            header = tuple(cells)
-        elif not (first and [cell.strip().lower() for cell in cells] == [*map(str.lower, header)]):
-            if len(cells) == len(header):
-                # A column without a name (the index that pandas writes) cannot be asked for.
-                named = zip(header, cells, strict=True)
-                yield Row(number, {name: cell for name, cell in named if name})
-            else:
-                reason = f"expected {len(header)} columns, found {len(cells)}"
-                yield BadRow(number, reason)
-        first = False
-
-
-read_csv = partial(_read_cells, delimiter=",")
-read_tsv = partial(_read_cells, delimiter="\t")
-
-
-def _read_records(source: str, delimiter: str) -> Iterator[tuple[int, list[str]] | BadRow]:
-    """Yield each record with the number of its first line; blank lines are skipped."""
-    reader = csv.reader(read_lines(source), delimiter=delimiter, strict=True)
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                # Everything after the quote was taken as one cell: no row to skip, a lost file.
-                raise DataError(
-                    f'{source}:{number}: a quote (") opened in this row is never closed',
-                    'close it; a quote inside a quoted cell is written ""',
-                ) from None
-            yield BadRow(number, f"broken cells: {error}")
-            continue
-        if cells:
-            yield number, cells
-
-
 def parse_json(text: str) -> object:
-    """Decode JSON; numbers become their source text, NaN and infinities null.
+    """Decode JSON; numbers become a WrittenNumber, NaN and infinities null.
 
     Raises ValueError (json.JSONDecodeError where there is a position).
     """
@@ -150,8 +93,8 @@ def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 # One for all rows: `json.loads` with options builds one a call, a third of its time.
 _DECODER = json.JSONDecoder(
-    parse_int=str,
-    parse_float=str,
+    parse_int=WrittenNumber,
+    parse_float=WrittenNumber,
     parse_constant=lambda _: None,  # pandas and numpy write NaN for a missing number
     object_pairs_hook=_build_object,
 )
@@ -165,14 +108,16 @@ def _explain_json_error(error: BaseException | None) -> str:
     return f"broken JSON: {error}"
 
 
-def read_jsonl(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
+def read_jsonl(
+    source: str, columns: tuple[str, ...] | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
     """Read a JSON Lines file."""
     del columns
     number = 0
 
     def count_lines() -> Iterator[str]:  # the library tells the number of broken lines only
         nonlocal number
-        for line in read_lines(source):
+        for line in read_lines(source, encoding):
             number += 1
             yield line
 
@@ -190,16 +135,18 @@ def read_jsonl(source: str, columns: tuple[str, ...] | None = None) -> Iterator[
             yield build_row(number, value)
 
 
-def read_json_list(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """Read a JSON file with a list of rows, or JSON Lines in a file of that name."""
-    text = "".join(read_lines(source))
+def read_json_list(
+    source: str, columns: tuple[str, ...] | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
+    """Read a JSON file with a list of rows, one of pandas, or JSON Lines in a file of that name."""
+    text = "".join(read_lines(source, encoding))
     if not text.strip():
         return
     try:
         value = parse_json(text)
     except ValueError as error:
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
-            yield from read_jsonl(source, columns)
+            yield from read_jsonl(source, columns, encoding)
             return
         raise DataError(f"{source}: {_explain_json_error(error)}", "mend the file") from None
     for number, item in enumerate(_find_list(value, source), start=1):
@@ -212,6 +159,8 @@ def _find_list(value: object, source: str) -> list[object]:
     expected = "expected a list of objects, or an object with one list"
     if not isinstance(value, dict):
         raise DataError(f"{source}: {expected}, found a single value")
+    if (rows := _read_frame(value)) is not None:
+        return rows
     lists = {name: item for name, item in value.items() if isinstance(item, list)}
     if len(lists) == 1:
         return next(iter(lists.values()))
@@ -224,99 +173,101 @@ def _find_list(value: object, source: str) -> list[object]:
     )
 
 
-def read_parquet(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """Read a parquet file."""
-    del columns
+def _read_frame(value: dict[str, Any]) -> list[object] | None:
+    """Return the rows of a data frame as pandas writes one; None for another object.
+
+    Its orientations are split, columns, index, and a list for each column.
+    """
+    data, names = value.get("data"), value.get("columns")
+    if isinstance(names, list) and isinstance(data, list) and {*value} <= _SPLIT:
+        return [dict(zip(names, row, strict=True)) for row in data if _has_length(row, len(names))]
+    first = next(iter(value.values()), None)
+    if isinstance(first, dict) and first and all(isinstance(v, dict) for v in value.values()):
+        if not all(each.keys() == first.keys() for each in value.values()):
+            return None
+        if all(key.isdecimal() for key in first):  # by column, then by the number of the row
+            return [{name: column[key] for name, column in value.items()} for key in first]
+        return list(value.values())
+    if isinstance(first, list) and len(value) > 1:
+        scalars = all(
+            _has_length(each, len(first)) and not any(isinstance(x, dict | list) for x in each)
+            for each in value.values()
+        )
+        if scalars:
+            return [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+    return None
+
+
+_SPLIT = {"columns", "index", "data", "index_names", "column_names"}
+
+
+def _has_length(value: object, length: int) -> bool:
+    return isinstance(value, list) and len(value) == length
+
+
+def list_class_names(features: Any) -> dict[str, list[str]]:
+    """Return the names of the classes in each column of class numbers, or of lists of them.
+
+    Args:
+        features: By column, as `datasets` has them as objects, or writes them as JSON.
+    """
+    found: dict[str, list[str]] = {}
+    for column, feature in (features or {}).items():
+        inner = feature
+        while (deeper := _look_inside(inner)) is not None:
+            inner = deeper
+        names = inner.get("names") if isinstance(inner, dict) else getattr(inner, "names", None)
+        if isinstance(names, list):
+            found[column] = list(map(str, names))
+    return found
+
+
+def _look_inside(feature: Any) -> Any:
+    """Return the feature of a list's elements; None for what is no list."""
+    if isinstance(feature, list):
+        return feature[0] if feature else None
+    if isinstance(feature, dict):
+        return feature.get("feature")
+    return getattr(feature, "feature", None)
+
+
+def name_classes(row: Any, names: Mapping[str, list[str]]) -> Any:
+    """Return a row whose class numbers know their names; -1 stands for an unknown class."""
+    if not names or not isinstance(row, dict):
+        return row
+    return {column: _name_value(value, names.get(column)) for column, value in row.items()}
+
+
+def _name_value(value: Any, names: list[str] | None) -> Any:
+    if names is None:
+        return value
+    if isinstance(value, list):
+        return [_name_value(each, names) for each in value]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+        return ClassNumber(value, names[value])
+    return value
+
+
+def read_parquet(
+    source: str, columns: tuple[str, ...] | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
+    """Read a parquet file; class numbers know their names where `datasets` wrote them."""
+    del columns, encoding
     with open_file(source) as stream:
         # Here, because local text files must not pay for the import.
         import pyarrow
         import pyarrow.parquet
 
         try:
-            batches = pyarrow.parquet.ParquetFile(stream).iter_batches(batch_size=1024)
+            file = pyarrow.parquet.ParquetFile(stream)
+            written = (file.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
+            names = list_class_names(json.loads(written).get("info", {}).get("features"))
+            batches = file.iter_batches(batch_size=1024)
             values = (value for batch in batches for value in batch.to_pylist())
             for number, value in enumerate(values, start=1):
-                yield build_row(number, value)
+                yield build_row(number, name_classes(value, names))
         except (pyarrow.ArrowException, OSError, ValueError) as error:
             raise DataError(
                 f"{source}: cannot be read as parquet ({str(error).splitlines()[0]})",
                 "check that the file is complete and really parquet",
             ) from None
-
-
-def open_file(source: str) -> BinaryIO:
-    """Open a file to read bytes; raises DataError with a remedy."""
-    path = Path(source)
-    try:
-        return open_to_read(path)
-    except FileNotFoundError:
-        if source.isprintable():
-            raise DataError(f"{source}: no such file", _suggest_name(path)) from None
-        # "data\new.jsonl" in double quotes has a line break in it
-        raise DataError(
-            f"{source!r}: no such file",
-            "in double quotes YAML reads a backslash as the start of a sign such as \\n: use "
-            "single quotes, or / in paths",
-        ) from None
-    except IsADirectoryError:
-        raise DataError(
-            f"{source}: expected a file, found a folder", f"name a file in it{_list_folder(path)}"
-        ) from None
-    except NotAFileError as error:
-        raise DataError(
-            f"{source}: expected a file, found {error.kind}", "write the rows to a file and name it"
-        ) from None
-    except PermissionError:
-        raise DataError(f"{source}: not readable by this user", "change its permissions") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(f"{source}: cannot be opened: {reason_of(error)}") from None
-
-
-def read_lines(source: str) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file with their ends, without a byte order mark.
-
-    Raises:
-        DataError: It cannot be opened, or is not UTF-8; then the message has line and byte.
-    """
-    with open_file(source) as stream:
-        offset = 0
-        for number, line in enumerate(stream, start=1):
-            yield _decode(line, source, number, offset)
-            offset += len(line)
-
-
-def _decode(line: bytes, source: str, number: int, offset: int) -> str:
-    if number == 1:
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        is_utf16 = number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff"))
-        found = "UTF-16" if is_utf16 else f"byte 0x{line[error.start]:02x}"
-        origin = "UTF-16" if is_utf16 else "WINDOWS-1252"
-        raise DataError(
-            f"{source}: line {number}, byte {offset + error.start + 1}: "
-            f"expected UTF-8, found {found}",
-            f"save it as UTF-8, for example: iconv -f {origin} -t UTF-8 OLD > NEW",
-        ) from None
-
-
-def _suggest_name(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent} either"
-    guess = nearest(path.name, _find_names(path.parent))
-    return f'did you mean "{guess}"?' if guess else f"check the name{_list_folder(path.parent)}"
-
-
-def _list_folder(folder: Path) -> str:
-    names = _find_names(folder)
-    more = ", …" if len(names) > 8 else ""
-    return f"; it holds {', '.join(names[:8])}{more}" if names else "; it is empty"
-
-
-def _find_names(folder: Path) -> list[str]:
-    try:
-        # Names that do not print could carry terminal escapes into the message.
-        return sorted(entry.name for entry in folder.iterdir() if entry.name.isprintable())
-    except OSError:
-        return []

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.datasets.formats import BadRow, ClassNumber, Row, build_row
+from opro_cli.datasets.formats import BadRow, Row, build_row, list_class_names, name_classes
 from opro_cli.errors import DataError
 
 _NAME = re.compile(
@@ -50,29 +50,15 @@ def parse_hub_name(source: str) -> HubName:
     return HubName(**match.groupdict())
 
 
-def read_hub(source: str, columns: tuple[str, ...] | None = None) -> Iterator[Row | BadRow]:
-    """Read the rows of a split, numbered from 1; `columns` is ignored. Raises DataError."""
-    del columns
+def read_hub(
+    source: str, columns: tuple[str, ...] | None = None, encoding: str | None = None
+) -> Iterator[Row | BadRow]:
+    """Read the rows of a split, numbered from 1; the rest is ignored. Raises DataError."""
+    del columns, encoding
     split = load_split(parse_hub_name(source), source)
-    names = _list_class_names(split)
+    names = list_class_names(getattr(split, "features", None))
     for number, value in enumerate(split, start=1):
-        yield build_row(number, _name_classes(value, names))
-
-
-def _list_class_names(split: Iterable[Any]) -> dict[str, list[str]]:
-    """Return the names of the classes in every column of class numbers."""
-    features = getattr(split, "features", None) or {}
-    return {column: list(f.names) for column, f in features.items() if hasattr(f, "names")}
-
-
-def _name_classes(row: Any, names: dict[str, list[str]]) -> Any:
-    """Return a row whose class numbers know their names; -1 stands for an unknown class."""
-    named = {
-        column: ClassNumber(row[column], each[row[column]])
-        for column, each in names.items()
-        if isinstance(row.get(column), int) and 0 <= row[column] < len(each)
-    }
-    return {**row, **named} if named else row
+        yield build_row(number, name_classes(value, names))
 
 
 def load_split(name: HubName, source: str) -> Iterable[Any]:

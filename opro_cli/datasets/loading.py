@@ -4,179 +4,24 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Any
 
 from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
-from opro_cli.core.settings.schema import nearest
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
-from opro_cli.core.task.chat import ESCAPED, RESERVED, parse_turn
+from opro_cli.core.task.chat import RESERVED, parse_turn
 from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
-from opro_cli.core.task.prompt import Field, Template, parse_template
-from opro_cli.datasets import read_rows
-from opro_cli.datasets.formats import BadRow, ClassNumber, Row
-from opro_cli.datasets.shapes import ROW_SHAPES, MissingFieldError, RowShape, get_field, read_text
+from opro_cli.core.task.prompt import Template, parse_template
+from opro_cli.datasets.faults import QUOTED, Problems
+from opro_cli.datasets.options import OptionRule
+from opro_cli.datasets.paths import show_plain
+from opro_cli.datasets.rows import RowReader, find_option_rule, read_examples
+from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.errors import DataError
 from opro_cli.metrics.label import split_gold
 from opro_cli.ports import Metric
-
-QUOTED = 10
-"""Problems quoted in full; the others are counted."""
-
-
-@dataclass(slots=True)
-class Problems:
-    """Rows that cannot be used: how many, and the first few reasons as finished lines."""
-
-    count: int = 0
-    quoted: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """Note why a row cannot be used."""
-        self.count += 1
-        if len(self.quoted) < QUOTED:
-            self.quoted.append(line)
-
-    def __str__(self) -> str:
-        more = self.count - len(self.quoted)
-        return "\n".join([*self.quoted, *([f"and {more} more"] if more > 0 else [])])
-
-
-@dataclass(frozen=True, slots=True)
-class RowReader:
-    """Reads the rows of a task as examples (`task.data` and the metric)."""
-
-    input: Template
-    target: Template
-    shape: RowShape
-    metric: Metric
-    named: bool = False
-    """Whether the gold answer of a class number is the class's name."""
-    holes: Mapping[str, str] = field(default_factory=dict)
-    """The fields that `task.prompt` has holes for, and where each stands."""
-    seen: dict[str, None] = field(default_factory=dict)
-    """The names of the fields that the rows had, in order."""
-
-    def build_example(self, row: Row, source: str) -> Example:
-        """Build the example in a row; raises ValueError that names the field and its fault."""
-        fields = self.shape.reshape(row.fields)
-        text = _render(self.input, fields, "input")
-        raw = _render(self.target, _name_classes(fields) if self.named else fields, "target")
-        try:
-            target = self.metric.target(raw)
-        except ValueError as error:
-            raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
-        return Example(text, target, source, fields=self._fill_holes(fields))
-
-    def _fill_holes(self, fields: Mapping[str, object]) -> dict[str, str]:
-        """Return the texts for the holes of `task.prompt`; raises as `build_example`."""
-        texts = {}
-        for name, place in self.holes.items():
-            try:
-                texts[name] = read_text(fields, name, join_lists=True)
-            except MissingFieldError:
-                raise
-            except ValueError as error:
-                raise ValueError(f"{place}: {{{{{name}}}}}: {error}") from None
-        return texts
-
-
-def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
-    return {k: v.name if isinstance(v, ClassNumber) else v for k, v in fields.items()}
-
-
-def _render(template: Template, fields: Mapping[str, object], setting: str) -> str:
-    """Fill a template; raises ValueError rather than return an empty text."""
-    text = template.render(lambda name: read_text(fields, name, join_lists=setting == "input"))
-    if not text.strip():
-        raise ValueError(f"{_label(template, setting)}: expected some text, found none")
-    return text
-
-
-def _label(template: Template, setting: str) -> str:
-    """Return the field when the template is a single one, else the setting."""
-    only = template.parts[0] if len(template.parts) == 1 else None
-    return f"field {only.name}" if isinstance(only, Field) else f"task.data.{setting}"
-
-
-def read_examples(file: str, label: str, reader: RowReader, problems: Problems) -> list[Example]:
-    """Read the usable rows of one source, called `label`; the others are noted in `problems`.
-
-    Raises:
-        DataError: The source cannot be read, is empty, or no row has a field of the config.
-    """
-    examples: list[Example] = []
-    missing: Counter[str] = Counter()
-    first: Mapping[str, object] = {}
-    empty = True
-    for row in read_rows(file, reader.shape.columns):
-        empty = False
-        source = f"{label}:{row.number}"
-        if isinstance(row, BadRow):
-            problems.add(f"{source}: {row.reason}")
-            continue
-        first = first or row.fields
-        try:
-            examples.append(reader.build_example(row, source))
-        except MissingFieldError as error:
-            missing[error.name] += 1
-            problems.add(f"{source}: field {error.name}: {error}")
-        except ValueError as error:
-            problems.add(f"{source}: {error}")
-    if empty:
-        raise DataError(f"{file}: expected rows, found none", "name a file that has some")
-    fields = tuple(first)
-    if not examples and missing:
-        absent = dict.fromkeys([missing.most_common(1)[0][0], *_list_absent(reader, first)])
-        errors = [_build_field_error(name, label, fields, reader) for name in absent]
-        raise DataError("\n".join(error.message for error in errors), errors[0].hint)
-    reader.seen.update(dict.fromkeys(fields))
-    return examples
-
-
-def _list_absent(reader: RowReader, row: Mapping[str, object]) -> list[str]:
-    """Return the holes that a row cannot fill."""
-    absent = []
-    for name in reader.holes:
-        try:
-            get_field(reader.shape.reshape(row), name)
-        except MissingFieldError:
-            absent.append(name)
-        except ValueError:  # a row of another shape, which is an error of its own
-            continue
-    return absent
-
-
-def _build_field_error(
-    name: str, label: str, available: tuple[str, ...], reader: RowReader
-) -> DataError:
-    """Explain a field that every row lacks: the config is wrong, not the rows."""
-    # Field names are data and go to the terminal: only what prints, the rest escaped.
-    shown = [field if field.isprintable() else repr(field) for field in available]
-    listing = ", ".join(shown[:12]) + (", …" if len(shown) > 12 else "")
-    guess = nearest(name, shown)
-    hint = (
-        f'did you mean "{guess}"?'
-        if guess
-        else "name one of these, or a template such as {question}"
-    )
-    if name in reader.holes:
-        hint = hint if guess else f"name one of these; {ESCAPED} is written for {{{{ itself"
-        message = f"{reader.holes[name]}: {{{{{name}}}}}: {label} has no field {name}; "
-        return DataError(message + f"it has {listing or 'none'}", hint)
-    if name in reader.input.fields:
-        setting = "input"
-    elif name in reader.target.fields:
-        setting = "target"
-    else:
-        setting = "rows"
-        hint = "for rows of your own set task.data.rows to plain, and input and target"
-    return DataError(
-        f"task.data.{setting}: {label} has no field {name}; it has {listing or 'none'}", hint
-    )
 
 
 def normalize_question(text: str) -> str:
@@ -195,16 +40,20 @@ def drop_repeats(examples: Sequence[Example], problems: Problems) -> list[Exampl
         copies.setdefault(normalize_question(example.shown), []).append(example)
     usable = []
     for same in copies.values():
-        if all(example.target == same[0].target for example in same):
+        if all(_is_same_gold(example, same[0]) for example in same):
             usable.append(same[0])
             continue
         for example in same:
-            other = next(copy for copy in same if copy.target != example.target)
+            other = next(copy for copy in same if not _is_same_gold(copy, example))
             problems.add(
                 f"{example.source}: the question has another target in {other.source}, "
                 f"{example.target!r} here and {other.target!r} there"
             )
     return usable
+
+
+def _is_same_gold(one: Example, other: Example) -> bool:
+    return (one.target, one.golds) == (other.target, other.golds)
 
 
 def drop_leaks(
@@ -271,8 +120,9 @@ def load_examples(
     # Who maps the numbers to names of their own means the numbers.
     mapped = any(raw != label for raw, label in task.labels or ())
     named = task.answer in LABELLED and not mapped
-    reader = _build_reader(data, metric, named=named)
+    reader = _build_reader(data, metric, named=named, any_gold=task.golds == "any")
     reader = replace(reader, holes=_place_holes(task, prompt_files))
+    reader = _settle_options(task, files, reader)
     problems = Problems()
     sources: dict[Split, list[Example]] = {}
     repeats: dict[str, int] = {}
@@ -304,6 +154,8 @@ def load_examples(
             division.note,
             *_note_limit(data),
             *_build_notes(problems, repeats),
+            *_describe_doubts(reader, task.answer),
+            *(reader.options.describe() if reader.options else ()),
             *describe_doubts(counts),
         ),
         left_out=problems.count + sum(repeats.values()),
@@ -330,7 +182,8 @@ def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, s
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:
     """Return how often each gold answer occurs, the commonest first, equals by name."""
-    counts = Counter(example.target for rows in sources.values() for example in rows)
+    examples = (example for rows in sources.values() for example in rows)
+    counts = Counter(one.target for example in examples for one in example.split_golds())
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -358,14 +211,33 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
     return names if len({*names.values()}) == len(names) else dict(sources)
 
 
-def _build_reader(data: DataSettings, metric: Metric, *, named: bool) -> RowReader:
-    templates: dict[str, Any] = {}
+def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: bool) -> RowReader:
+    templates: dict[str, Template] = {}
     for name, setting in (("input", data.input), ("target", data.target)):
         try:
             templates[name] = parse_template(setting)
         except ValueError as error:
             raise DataError(f"task.data.{name}: expected {error}") from None
-    return RowReader(**templates, shape=ROW_SHAPES[data.rows], metric=metric, named=named)
+    return RowReader(
+        templates["input"],
+        templates["target"],
+        ROW_SHAPES[data.rows],
+        metric,
+        named=named,
+        any_gold=any_gold,
+        encoding=data.encoding,
+    )
+
+
+def _settle_options(task: TaskSettings, files: Mapping[Split, str], reader: RowReader) -> RowReader:
+    """Return a reader that knows how rows give their options, where answers are one of them."""
+    data, rule = task.data, None
+    if data.options is not None:
+        paths = (data.options,) if isinstance(data.options, str) else data.options
+        rule = OptionRule(paths, seed=data.split.seed)
+    elif task.answer != "choice" or data.rows != "plain":
+        return reader
+    return replace(reader, options=find_option_rule(files.values(), reader, rule, data.index_from))
 
 
 def _refuse_problems(
@@ -376,9 +248,11 @@ def _refuse_problems(
 ) -> None:
     """Raise DataError for bad rows where the config wants none, and for a source without rows."""
     if problems.count and data.on_bad_row == "error":
+        hint = "mend them, or leave them out with task.data.on_bad_row: skip"
+        if "found no element" in str(problems):
+            hint = f"task.data.options letters a list of any length; else {hint}"
         raise DataError(
-            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}",
-            "mend them, or leave them out with task.data.on_bad_row: skip",
+            f"task.data: {_count_rows(problems.count)} cannot be used\n{problems}", hint
         )
     for split, examples in sources.items():
         if not examples:
@@ -399,6 +273,39 @@ def _build_notes(problems: Problems, repeats: Mapping[str, int]) -> list[str]:
             rows = _count_rows(count)
             notes.append(f"left out {rows} of {label}: the same question and target before")
     return notes
+
+
+def _describe_doubts(reader: RowReader, answer: str) -> Iterator[str]:
+    """Yield sentences on rows that are not what they could be, though they can be used."""
+    if reader.classes:
+        names = ", ".join(show_plain(name) for name in [*reader.classes.values()][:8])
+        yield (
+            f"the gold answers are numbers of classes that have names ({names}), and {answer} "
+            "compares the numbers; task.answer: label compares the names"
+        )
+    if reader.doubts:
+        first = "; ".join(reader.doubts[:QUOTED])
+        more = f"; and {len(reader.doubts) - QUOTED} more" if len(reader.doubts) > QUOTED else ""
+        count = _count_rows(len(reader.doubts))
+        yield f"no reply can meet the gold answer of {count}: {first}{more}"
+    for name, rows in reader.blanks.items():
+        yield f"{_count_rows(len(rows))} asked without {name}, which is empty there: {_list(rows)}"
+    for name, roles in reader.roles.items():
+        if len(roles) > 1:
+            _, *others = sorted(roles.items(), key=lambda pair: -len(pair[1]))
+            rare = "; ".join(f"{show_plain(role)} in {_list(rows)}" for role, rows in others)
+            yield (
+                f"{name} is not the same speaker's turn in all rows ({rare}); name it by its role, "
+                "as messages[role=user][-1] does"
+            )
+    if reader.early:
+        count, where = _count_rows(len(reader.early)), _list(reader.early)
+        yield f"the gold answer of {count} stands before the question in the chat: {where}"
+
+
+def _list(rows: Sequence[str]) -> str:
+    """Return the first few rows."""
+    return ", ".join(rows[:3]) + (", …" if len(rows) > 3 else "")
 
 
 def _note_limit(data: DataSettings) -> list[str]:

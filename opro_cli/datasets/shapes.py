@@ -1,90 +1,16 @@
-"""Fields of a row, and the row shapes of public datasets."""
+"""The row shapes of public datasets."""
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from opro_cli.core.settings.schema import show
-from opro_cli.core.text import UNSENDABLE
+from opro_cli.datasets.options import OptionRule, read_options
+from opro_cli.datasets.paths import MissingFieldError, get_field
+from opro_cli.datasets.values import format_value, read_text
 
-
-class MissingFieldError(ValueError):
-    """A row has no such field."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__("expected a value, found no such field")
-        self.name = name
-
-
-def get_field(row: Mapping[str, object], name: str) -> object:
-    """Return the value of a field; where no field is called "a.b", that of "b" inside "a".
-
-    Elements of a list count from 0 ("choices.0"). Raises MissingFieldError.
-    """
-    if name in row:
-        return row[name]
-    value: object = row
-    for part in name.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            raise MissingFieldError(name)
-    return value
-
-
-def format_value(value: object, *, join_lists: bool) -> str:
-    """Write a value as text: strings and numbers as they are, true and false in lower case.
-
-    A list of one is its element; with `join_lists` a longer list is one line each. Raises
-    ValueError for any other value.
-    """
-    if isinstance(value, list):
-        if len(value) == 1:
-            return _format_scalar(value[0])
-        if value and join_lists:
-            return "\n".join(_format_scalar(item) for item in value)
-        kind = f"a list of {len(value)}" if value else "an empty list"
-        raise ValueError(f"expected one value, found {kind}")
-    return _format_scalar(value)
-
-
-def _format_scalar(value: object) -> str:
-    if isinstance(value, str):
-        odd = UNSENDABLE.search(value)
-        if odd is not None:
-            kind = "a NUL character" if odd.group() == "\x00" else "half a surrogate pair"
-            raise ValueError(f"expected text, found {kind} in {show(value)}")
-        return value
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | decimal.Decimal):
-        if not isinstance(value, int) and math.isnan(value):  # missing in a column of numbers
-            raise ValueError("expected a value, found NaN")
-        return str(value)
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if value is None:
-        raise ValueError("expected a value, found null")
-    kinds: dict[type, str] = {dict: "an object", list: "a list in a list"}
-    kind = kinds.get(type(value), type(value).__name__)
-    raise ValueError(f"expected text or a number, found {kind}")
-
-
-def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:
-    """Return a field as text, see `format_value`; raises ValueError that names the field."""
-    value = get_field(row, name)
-    try:
-        return format_value(value, join_lists=join_lists)
-    except ValueError as error:
-        raise ValueError(f"field {name}: {error}") from None
-
+__all__ = ["ROW_SHAPES", "MissingFieldError", "RowShape", "format_value", "get_field", "read_text"]
 
 Fields = Mapping[str, object]
 
@@ -103,18 +29,27 @@ class RowShape:
     reshape: Callable[[Fields], Fields]
 
 
+_MMLU_GOLDS = ("answer", "answerKey", "answer_index")
+"""The right option in MMLU, ARC and MMLU-Pro; all of those that a row has become its letter."""
+
+
 def _reshape_mmlu(row: Fields) -> Fields:
-    """Reshape MMLU: the hub has `choices` and an answer's index, files six cells and a letter."""
-    if "choices" in row:
-        options = _read_texts(row, "choices")
-    else:
-        options = [read_text(row, letter) for letter in "ABCD"]
-    answer = read_text(row, "answer").strip()
-    if answer.isdecimal() and int(answer) < len(options):
-        answer = ascii_uppercase[int(answer)]
-    pairs = zip(ascii_uppercase, options, strict=False)
+    """Reshape MMLU and its like: a list of options, or MMLU's own files of six cells.
+
+    The right option is a letter, a label ("1" of ARC) or an index from 0, as on the hub.
+    """
+    listed = next((name for name in ("choices", "options") if name in row), None)
+    options = read_options(row, "ABCD" if listed is None else (listed,))
+    field = next((name for name in _MMLU_GOLDS if name in row), _MMLU_GOLDS[0])
+    answer = read_text(row, field).strip()
+    right = OptionRule((), "position from 0").find_right(answer, options)
+    if options.labels or right is None:
+        right = OptionRule((), "label").find_right(answer, options)
+    letter = answer if right is None else ascii_uppercase[right]
+    pairs = zip(ascii_uppercase, options.texts, strict=False)
     lettered = [f"({letter}) {option}" for letter, option in pairs]
-    return _ask_choice(row, lettered, answer, "answer")
+    asked = _ask_choice(row, lettered, letter, field)
+    return {**asked, **{name: letter for name in _MMLU_GOLDS if name in row}}
 
 
 def _reshape_aqua(row: Fields) -> Fields:

@@ -58,6 +58,8 @@ def build_metric(settings: Settings, folders: Sequence[Path] = ()) -> Metric:
         return FunctionMetric(import_when_called(task.answer, folders), redact)
     if task.answer in LABELLED:
         return _build_label_metric(task)
+    if task.golds == "all":
+        return _build_metric_of_all(task.answer)
     metric = _create_metric(task.answer)
     # The other kinds look for a text of their own, and would find it in the cue.
     reads_sentences = task.answer in PAPER_KINDS
@@ -72,6 +74,13 @@ def _build_label_metric(task: TaskSettings) -> Metric:
     if task.answer == "label":
         return LabelMetric(labels, names)
     return LabelSetMetric(labels, names, task.label_score)
+
+
+def _build_metric_of_all(answer: str) -> Metric:
+    from opro_cli.metrics.golds import AllOf
+    from opro_cli.metrics.text import ContainsMetric, ExactMetric
+
+    return AllOf(ExactMetric() if answer == "exact" else ContainsMetric())
 
 
 def build_grader(settings: Settings, folders: Sequence[Path] = ()) -> Grader:

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from opro_cli.core.task.example import Example
 from opro_cli.errors import OproError, UsageError
 from opro_cli.metrics import FunctionMetric, create_metric
+from opro_cli.metrics.custom import CALLED_WITH
 from opro_cli.models.accounts import redact
 from opro_cli.plugins import load_part
 from opro_cli.ports import Metric
@@ -41,7 +42,24 @@ def import_function(spec: str, folders: Sequence[Path] = ()) -> Any:
     if not callable(function):
         _, module_name, name = spec.split(":")
         raise UsageError(f'answer "{spec}": {name} of {module_name} cannot be called')
+    _require_signature(spec, function)
     return function
+
+
+def _require_signature(spec: str, function: Any) -> None:
+    """Check that a function can be called as metrics are.
+
+    Raises:
+        UsageError: It takes other arguments, or has to be awaited.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise UsageError(f'answer "{spec}": found an async function', "define it with def alone")
+    try:
+        inspect.signature(function).bind("reply", "target", "question")
+    except TypeError as error:
+        raise UsageError(f'answer "{spec}": {error}', CALLED_WITH) from None
+    except ValueError:  # written in C, and it does not say
+        return
 
 
 def import_when_called(spec: str, folders: Sequence[Path]) -> Callable[[str, str, str], Any]:

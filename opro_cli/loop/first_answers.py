@@ -76,7 +76,8 @@ class FirstAnswers:
 
     def _has_gold(self, readable: Sequence[Answered], kind: str) -> bool:
         """Return True if any answer is the gold answer of any row, or says it."""
-        golds = {normalize_label(e.target) for rows in self.examples.values() for e in rows}
+        all_examples = (each for rows in self.examples.values() for each in rows)
+        golds = {normalize_label(e.target) for each in all_examples for e in each.split_golds()}
         answers = {normalize_label(each.answer or "") for each in readable}
         if kind == "contains":
             return any(f" {gold} " in f" {answer} " for answer in answers for gold in golds)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
@@ -17,6 +18,7 @@ from opro_cli.reading.reply_text import Part, Span, select_parts
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
 _LIST = re.compile(r"\[[^\[\]]{0,2000}\]")
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 LONGEST_VALUE = 200
 """Characters of a JSON value that may be a label."""
 
@@ -73,6 +75,7 @@ class LabelSetMetric:
     labels: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     score: str = "exact"
+    structures: ClassVar = frozenset({"list"})
 
     def target(self, raw: str) -> str:
         """Return the labels of a gold answer, sorted, "billing, login".
@@ -130,6 +133,9 @@ def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
     text = require_text(raw)
     if text in names:
         return names[text]
+    whole = _WHOLE.fullmatch(text)
+    if whole and (whole[1] in names or not labels):  # of a column of floats
+        return names.get(whole[1], whole[1])
     found = next((label for label in labels if is_same_label(text, label)), None)
     if labels and found is None:
         known = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")

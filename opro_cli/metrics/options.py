@@ -6,12 +6,13 @@ import re
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text
-from opro_cli.reading.boolean import FAMILY_OF, find_question, read_truth
+from opro_cli.reading.boolean import find_question, read_truth
 from opro_cli.reading.choice import find_letter_beside, read_letter
 from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import find_final_answer_in
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
 from opro_cli.reading.reply_text import Part, select_parts
+from opro_cli.reading.truth_words import FAMILY_OF, read_gold_truth
 
 
 class BooleanMetric:
@@ -21,9 +22,13 @@ class BooleanMetric:
     """
 
     def target(self, raw: str) -> str:
-        """Return yes, no, true, false, valid or invalid; raises ValueError for anything else."""
-        word = raw.strip().strip("\"'.()*- ").strip().lower()
-        if word not in FAMILY_OF:
+        """Return yes, no, true, false, valid or invalid, also for "nein", "да", "T", "0".
+
+        Raises:
+            ValueError: It is none of them in a language that is read.
+        """
+        word = read_gold_truth(raw)
+        if word is None:
             raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
         return word
 
@@ -65,6 +70,17 @@ class ChoiceMetric:
         lettered = _LETTER_AND_TEXT.fullmatch(text)
         letter = lettered[1] if lettered else read_lone_letter(text)
         return f"({letter.upper()})" if letter else text
+
+    def find_doubt(self, example: Example) -> str:
+        """Return why no reply could have the target's option; "" where one can.
+
+        It is then none of those that the question lists.
+        """
+        options = find_options(example.input)
+        if not options or _find_gold_letter(example.target, options) in options:
+            return ""
+        letters = sorted(options)
+        return f"{example.target!r} is none of the options ({letters[0]}) to ({letters[-1]})"
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's option, 0.0 for another one.

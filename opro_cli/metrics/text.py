@@ -15,12 +15,12 @@ from opro_cli.reading.answer_text import (
     is_same_word_list,
     is_surname_of,
     join_leading_list,
+    lists_some,
     normalize_text,
     require_text,
 )
 from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
-from opro_cli.reading.numerals import is_same_number, read_sole_numeral
 from opro_cli.reading.prose import (
     drop_half_word,
     drop_unfinished,
@@ -50,6 +50,13 @@ from opro_cli.reading.stated_text import (
     restates_question,
     shorten,
 )
+from opro_cli.reading.structure import (
+    Structure,
+    compare_values,
+    is_same_value,
+    parse_structure,
+    read_structure,
+)
 
 SHORT_ANSWER = 4
 """Words of a reply that was cut, or of its first sentence, that may be an answer unchanged."""
@@ -61,13 +68,20 @@ class ExactMetric:
     The final answer is the line after the last marker, or its first sentence; without a marker
     see `stated_text.read_concluding_text`. Articles, quotes, markdown and one stop around it are
     dropped, unless the target is punctuation only. Separators between several words, and spaces
-    between brackets, are ignored. A reply without an answer is unreadable.
+    between brackets, are ignored. A target that is a JSON object or list is right as a value, too.
+    A reply without an answer is unreadable.
     """
 
     target = staticmethod(require_text)
+    structures = frozenset({"object"})
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the same text, 0.0 for another one."""
+        if (wanted := parse_structure(example.target)) is not None:
+            found = read_structure(select_parts(reply)[0].text, wanted)
+            same = found is not None and compare_values(wanted.value, found.value).share == 1.0
+            if found is not None and (same or isinstance(wanted.value, dict)):
+                return Grade(example.target if same else found.text, float(same))
         brackets = normalize_brackets(example.target)
 
         def read(part: Part) -> str | None:
@@ -80,8 +94,11 @@ class ExactMetric:
                 if brackets:
                     right = normalize_brackets(answer) == brackets
                 else:
-                    right = _is_same(answer, example.target)
-                given = collapse_spaces(example.target) if right else answer
+                    right = _is_same(answer, example.target) or (
+                        bool(example.golds) and lists_some(answer, example.golds)
+                    )
+                same = right and not example.golds
+                given = collapse_spaces(example.target if same else answer)
                 span = find_span(part, answer, read)
                 if named := read_named_value(part.text):
                     span = part.locate(*(find_value(part.text, named) or (0, 0)))
@@ -244,7 +261,10 @@ _PARSE_BUDGET = 20 * OBJECT_LIMIT
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
-_LOOSE_VALUE = r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+_LOOSE_VALUE = (
+    r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|'(?P<single>(?:[^'\\\n]|\\.){1,500}+)'"""
+    r"""|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+)
 
 
 class _Numeral(str):
@@ -257,40 +277,74 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 
 
 class JsonFieldMetric:
-    """The value at a dotted path in the last JSON object of the reply.
+    """The value at a dotted path in the last JSON object of the reply, or all of it.
 
     The object may be in prose or a code fence, and not in thoughts. Numbers are compared as
     numbers, booleans as words, strings as by `exact`. Where no object can be parsed, or none has
-    the key there, the key's only complete value in the reply counts, so that a trailing comma, an
-    object that was cut behind the value, or a wrapper around it loses nothing. A missing key, null,
-    a list, or an object of several values is unreadable.
+    the key there, the key's only complete value in the reply counts, so that a trailing comma,
+    single quotes, another case of the key, an object that was cut behind the value, or a wrapper
+    around it loses nothing; a list of one is its element. A missing key, null, and a list or an
+    object of several values where the target is none, are unreadable.
+
+    A target that is itself an object or a list is compared field by field, see
+    `structure.compare_values`; without a path every target is one.
     """
 
-    target = staticmethod(require_text)
+    structures = frozenset({"object", "list"})
 
     def __init__(self, path: str) -> None:
-        """Raise ValueError unless `path` is keys and list indexes: "answer", "result.items.0"."""
-        if not path:
-            raise ValueError("expected a path, as in json:answer or json:result.0.value")
-        self._steps = path.split(".")
+        """Raise ValueError unless `path` is "", or keys and list indexes: "result.items.0"."""
+        self._steps = path.split(".") if path else []
         if "" in self._steps:
             raise ValueError(f"path {path!r} has an empty key")
 
+    def target(self, raw: str) -> str:
+        """Return a gold value; an object or a list as it is written.
+
+        Raises:
+            ValueError: It is empty, or neither an object nor a list where there is no path.
+        """
+        if parse_structure(raw) is not None:
+            return raw.strip()
+        if not self._steps:
+            raise ValueError(
+                f"expected a JSON object or list, found {raw.strip()[:80]!r}; "
+                "json:KEY compares the value of one key"
+            )
+        return require_text(raw)
+
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
-        """Return 1.0 for the same value, 0.0 for another one."""
+        """Return 1.0 for the same value, 0.0 for another one, the share of right fields between."""
+        wanted = parse_structure(example.target)
+        if wanted is not None:
+            return self._grade_structure(reply, wanted)
         parts = select_parts(reply, example.input, prompt)
         part = next((each for each in parts if "{" in each.text), parts[-1])
+        key = self._steps[-1] if self._steps else None
         value = _unwrap_value(_find_value(find_last_object(part.text), self._steps))
-        if value is None:
-            value = _find_loose_value(part.text, self._steps[-1], example.input)
+        if value is None and key is not None:
+            value = _find_loose_value(part.text, key, example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
             answer = str(value).strip()
         else:
             return UNREADABLE
-        span = part.locate(*(find_value(part.text, answer, self._steps[-1]) or (0, 0)))
-        return Grade(answer, float(_is_same_value(answer, example.target)), span)
+        span = part.locate(*(find_value(part.text, answer, key) or (0, 0)))
+        return Grade(answer, float(is_same_value(answer, example.target)), span)
+
+    def _grade_structure(self, reply: str, wanted: Structure) -> Grade:
+        text = select_parts(reply)[0].text
+        if not self._steps:
+            found = read_structure(text, wanted)
+            if found is None:
+                return UNREADABLE
+            return Grade(found.text, compare_values(wanted.value, found.value).share)
+        value = _find_value(find_last_object(text), self._steps)
+        if value is None:
+            return UNREADABLE
+        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return Grade(shown or "(empty)", compare_values(wanted.value, value).share)
 
 
 def find_value(text: str, value: str, key: str | None = None) -> Span | None:
@@ -346,7 +400,9 @@ def _find_value(value: object, steps: list[str]) -> object:
 
 
 def _unwrap_value(value: object) -> object:
-    """Return the only value of `{"name": "Rome"}`, or the value as it is."""
+    """Return the only value of `{"name": "Rome"}` or `["Rome"]`, or the value as it is."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], bool | str):
+        return value[0]
     if isinstance(value, dict) and len(value) == 1:
         (only,) = value.values()
         return only if isinstance(only, bool | str) else value
@@ -359,16 +415,10 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     found: dict[str, str] = {}
     if "{" not in text:
         return None
-    for each in re.finditer(rf'"{re.escape(key)}"\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}', text):
-        value = each["text"] if each["text"] is not None else each["bare"]
+    named = rf"""(?P<mark>["']){re.escape(key)}(?P=mark)\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}"""
+    for each in re.finditer(named, text, re.IGNORECASE):
+        value = each["text"] or each["single"] or each["bare"]
         whole = each.end() < len(text)
         if whole or (each["bare"] and drop_half_word(text, question) == text):
             found.setdefault(normalize_text(value), value)
     return found.popitem()[1] if len(found) == 1 else None
-
-
-def _is_same_value(answer: str, target: str) -> bool:
-    if is_same_text(answer, target):
-        return True
-    wanted, given = read_sole_numeral(target), read_sole_numeral(answer)
-    return wanted is not None and given is not None and is_same_number(given, wanted)

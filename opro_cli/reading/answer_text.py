@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
@@ -22,6 +22,8 @@ MAX_NAMES = 4
 _WHO = re.compile(r"(?<![^\W_])(?:who|whose|whom|qui|quién|wer|chi)(?![^\W_])", re.IGNORECASE)
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
+_WHOLE = re.compile(r"([+-]?\d{1,30})\.0+\.?")
+"""A whole number as tables of floats have it: 1.0 is the label 1."""
 _ARTICLE = re.compile(r"(?:the|an?)\s(?=\S)")
 
 
@@ -93,6 +95,8 @@ def find_occurrences(needle: str, text: str) -> Iterator[int]:
 def _build_keys(text: str, unwrap: bool) -> set[str]:
     key = normalize_text(text)
     keys = {key, key.removesuffix(".").rstrip()}
+    if whole := _WHOLE.fullmatch(_unwrap(key) if unwrap else key):
+        keys.add(whole[1])
     if unwrap:
         bare = _unwrap(key)
         if bare.endswith(_STOPS):  # one stop, inside or outside the wrapping
@@ -147,6 +151,22 @@ def is_same_word_list(answer: str, target: str) -> bool:
     wanted = normalize_text(target).split()
     given = WORD.findall(_NUMBERED.sub("", normalize_text(answer)))
     return given in (wanted, [*wanted[:-1], "and", wanted[-1]])
+
+
+_BETWEEN_ITEMS = re.compile(
+    r"\s*[,;\n]\s*(?:(?:and|or)\s)?|\s+(?:and|&|\+|or|aka)\s+", re.IGNORECASE
+)
+
+
+def split_items(answer: str) -> list[str]:
+    """Return the items of an answer on one line: "Ana, Ben and Cem"."""
+    return [part for part in _BETWEEN_ITEMS.split(answer) if part.strip()]
+
+
+def lists_some(answer: str, targets: Sequence[str]) -> bool:
+    """Return whether `answer` is a list of several items, each of them one of `targets`."""
+    items = split_items(answer)
+    return len(items) > 1 and all(any(is_same_text(i, t) for t in targets) for i in items)
 
 
 def join_last_list(lines: list[str]) -> str | None:

@@ -11,11 +11,8 @@ from itertools import islice
 from opro_cli.reading import prose
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
 from opro_cli.reading.reply_text import is_repetition
+from opro_cli.reading.truth_words import FAMILIES, Family, build_word_pattern
 
-Family = tuple[str, str]
-
-FAMILIES: tuple[Family, ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
-FAMILY_OF = {word: family for family in FAMILIES for word in family}
 _EQUIVALENTS = {
     FAMILIES[0]: FAMILIES[:2],
     FAMILIES[1]: (FAMILIES[1], FAMILIES[0]),
@@ -77,24 +74,25 @@ _EXPRESSION = re.compile(
     r"(?:(?:not|\()\s?){0,6}(?:true|false))+(?![\w'’])",
     re.IGNORECASE,
 )
-_POSITIVE = (
-    "yep|yeah|yup|ja|jawohl|oui|sí|sì|sim|да|evet|हाँ|हां|نعم|是的?|对的?|對的?|正确|正確|はい|네|예"
-    "|wahr|richtig|vrai|verdadero|verdadeiro|vero|верно|правда|истина|真|正しい|참|सत्य|सही|صحيح"
-    "|صواب|gültig|valide|válido|válida|valido|valida|有效"
-)
+_POSITIVE = build_word_pattern("yes", "true", "valid", informal=True)
 _NEGATIVE = (
-    r"nope|nah|(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans"
-    "|nein|non|não|нет|hayır|नहीं|لا|不是的?|否|不对|不對|错误?|錯誤?|いいえ|아니요|아니오|아니다"
-    "|falsch|faux|falso|неверно|ложь|неправда|假|偽|間違い|거짓|असत्य|गलत|خطأ"
-    "|ungültig|invalide|inválido|inválida|invalido|invalida|无效"
+    r"(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans|아니다"
+    rf"|{build_word_pattern('no', 'false', 'invalid', informal=True)}"
 )
 _FOREIGN = re.compile(
     rf"[\s*_\"'“(¡«「]{{0,6}}(?:(?P<positive>{_POSITIVE})|(?P<negative>{_NEGATIVE}))"
-    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！]|\Z|\n|[-–—]))",
+    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！،؛।]|\Z|\n|[-–—]))",
+    re.IGNORECASE,
+)
+# "Die Aussage ist falsch."
+_FOREIGN_JUDGED = re.compile(
+    r"(?<![^\W_])(?:ist|wäre|est|es|è|é|is|är|er|jest|je|это)\s(?:also|somit|daher|donc|dus)?"
+    rf"\s?[*_\"'“«]{{0,3}}(?:(?P<positive>{build_word_pattern('true', 'valid')})"
+    rf"|(?P<negative>{build_word_pattern('false', 'invalid')}))[\s*_\"'”».!]{{0,6}}\Z",
     re.IGNORECASE,
 )
 _STOP = re.compile(r"[\s*_\"'”)]{0,4}(?:[.,;!]|\Z)")
-_BIT = re.compile(r"[\s*_\"'`($]{0,6}([01])[\s*_\"'`)$.]{0,6}")
+_BIT = re.compile(r"[\s*_\"'`($]{0,6}([01TFYN])[\s*_\"'`)$.]{0,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +135,8 @@ def _has_both_words(text: str, family: Family) -> bool:
 
 
 def _read_foreign(text: str, family: Family) -> str | None:
-    """Return the word of `family` at the start of `text` in another language: "Nein, …"."""
-    word = _FOREIGN.match(text)
+    """Return the word of `family` in another language: "Nein, …", "Das ist falsch."."""
+    word = _FOREIGN.match(text) or _FOREIGN_JUDGED.search(text)
     return None if word is None else family[word["negative"] is not None]
 
 
@@ -152,9 +150,9 @@ def _read_judgement(text: str, family: Family) -> str | None:
 
 
 def _read_bit(text: str, family: Family) -> str | None:
-    """Return the word of `family` if `text` is nothing but 1 or 0."""
+    """Return the word of `family` if `text` is nothing but 1 or 0, T or F, Y or N."""
     bit = _BIT.fullmatch(text)
-    return family[bit[1] == "0"] if bit else None
+    return family[bit[1] in "0FN"] if bit else None
 
 
 QUESTION_LIMIT = 4000
@@ -210,7 +208,7 @@ def read_restatement(sentence: str, question: str) -> bool | None:
     """Return True if `sentence` affirms the question, False if it denies it, None for neither.
 
     Possibilities ("if you return") and reports ("Ann says you return") are neither, nor is one
-    that says both of two things asked for: that is the question again.
+    that says both of two alternatives: that is the question again.
     """
     pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
@@ -232,8 +230,8 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
-    verb, things = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
-    words = things[0].split()
+    verb, wishes = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
+    words = wishes[0].split()
     if quality := _QUALITY.search(asked[-1]["what"]):
         subject = rf"(?:it|this|that|(?:sentence|statement){_QUOTED})"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
@@ -246,7 +244,7 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
         ]
     if "want" in words[1:]:
         subject = _build_subject(words[: words.index("want")])
-        objects = "|".join(re.escape(thing.split()[-1]) for thing in things)
+        objects = "|".join(re.escape(wish.split()[-1]) for wish in wishes)
         forms.append(rf"{subject}{_WANTS}\s(?:(?:an?|any|some|the)\s)?(?:{objects}|{_WANTED})")
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
@@ -303,9 +301,9 @@ def read_truth(
     Beside the last marker the first word wins. Without a marker it is the word that the text
     begins with ("Yes, …") unless it is retracted, else the word that the last sentences assert.
     Possibilities ("whether it is valid") and pairs ("yes or no") assert nothing. A text may answer
-    with the words of an equivalent family or of other languages, with 1 or 0 alone, or with the
-    adjective that the question asks about. A text that was `cut` counts for its first sentence.
-    `instruction` may hold another question that a sentence affirms or denies.
+    with the words of an equivalent family or of other languages, with 1 or 0, T or F alone, or
+    with the adjective that the question asks about. A text that was `cut` counts for its first
+    sentence. `instruction` may hold another question that a sentence affirms or denies.
     """
 
     def conclude(text: str) -> Word:

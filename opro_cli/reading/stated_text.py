@@ -178,8 +178,8 @@ def describes_question(text: str, question: str) -> bool:
         return False
     subject = _find_content(sentences[-1][: copula.start()])
     asked = frozenset().union(*map(_find_content, prose.split_text(question)))
-    told = len(WORD.findall(sentences[-1][copula.end() :]))
-    return bool(subject) and subject <= asked and told >= TOLD_WORDS
+    behind = len(WORD.findall(sentences[-1][copula.end() :]))
+    return bool(subject) and subject <= asked and behind >= TOLD_WORDS
 
 
 def is_announcement(sentence: str) -> bool:
@@ -190,6 +190,9 @@ def is_announcement(sentence: str) -> bool:
 def is_choice(answer: str) -> bool:
     """Return whether `answer` offers several: "Rome or Oslo"."""
     return bool(_CHOICE.search(answer))
+
+
+_COUNTED = re.compile(r"(\d[\d.,]{0,20})[ -]([^\W\d_]{2,30})[.!]?")
 
 
 def iterate_readings(line: str, question: str) -> Iterator[str]:
@@ -238,6 +241,8 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
         return
     if added := _find_added_words(sentence, question):
         yield added
+    if number := _find_counted(sentence, question):
+        yield number
     copulas = list(_COPULA.finditer(sentence))
     if copulas and _DEFINED.match(sentence, copulas[0].end()):
         yield sentence[: copulas[0].start()]
@@ -248,6 +253,14 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     set_off = _SET_OFF.findall(sentence)
     if len(set_off) == 1:
         yield "".join(set_off[0])
+
+
+def _find_counted(sentence: str, question: str) -> str | None:
+    """Return the number in "44 yards" where the question names the unit."""
+    counted = _COUNTED.fullmatch(sentence.strip())
+    if counted is None or normalize_text(counted[2]) not in WORD.findall(normalize_text(question)):
+        return None
+    return counted[1]
 
 
 def _find_added_words(sentence: str, question: str) -> str | None:

@@ -6,12 +6,20 @@ answer. That is a baseline, and no gain over it is a gain.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from opro_cli.core.labels import ClosedSet, find_closed_set, get_kind
+from opro_cli.core.labels import (
+    LEAST_TIMES,
+    MOST_LABELS,
+    MOST_NUMBERS,
+    ClosedSet,
+    find_closed_set,
+    get_kind,
+)
 from opro_cli.core.run.candidates import Answers, Candidate, Outcome
 from opro_cli.core.scale import SHARE
 from opro_cli.core.stats.paired import ALPHA
@@ -234,7 +242,11 @@ class GoldAnswers:
 
 
 def describe_golds(
-    counts: Mapping[str, int], labels: Sequence[str], prompts: Sequence[str], asked: str
+    counts: Mapping[str, int],
+    labels: Sequence[str],
+    prompts: Sequence[str],
+    asked: str,
+    answer: str = "",
 ) -> GoldAnswers:
     """Return the gold answers with notes for people.
 
@@ -243,8 +255,15 @@ def describe_golds(
         labels: The closed set of `answer: label` and `labels`, else empty.
         prompts: Those that the search starts with, and those that it is given to race.
         asked: The first question as the scorer gets it: it may name the labels too.
+        answer: `task.answer`.
     """
     notes = []
+    if _are_class_numbers(counts, answer):
+        numbers = sorted(counts, key=float)
+        notes.append(
+            f"the gold answers are a few bare numbers ({_list_some(numbers)}): if they stand for "
+            "classes, use task.answer: label and name them with task.labels: {0: …, 1: …}"
+        )
     if len(counts) == 1:
         notes.append(
             f"every gold answer is {_shorten(next(iter(counts)))}: a prompt that makes the model "
@@ -264,6 +283,20 @@ def describe_golds(
                 "to guess them; name them in search.initial_instructions or in the question"
             )
     return GoldAnswers(counts, tuple(notes))
+
+
+def _are_class_numbers(counts: Mapping[str, int], answer: str) -> bool:
+    """Return whether gold answers may be the numbers of classes: a few whole ones, each often."""
+    most = MOST_NUMBERS if answer == "number" else MOST_LABELS
+    return (
+        answer in ("exact", "contains", "number")
+        and 2 <= len(counts) <= most
+        and sum(counts.values()) >= LEAST_TIMES * len(counts)
+        and all(_WHOLE.fullmatch(each) for each in counts)
+    )
+
+
+_WHOLE = re.compile(r"-?\d{1,3}(?:\.0+)?")
 
 
 def _list_some(labels: Sequence[str]) -> str:

@@ -49,8 +49,9 @@ def encode_examples(examples: Mapping[Split, Sequence[Example]]) -> bytes:
 
 def _convert_example(example: Example) -> dict[str, Any]:
     plain = asdict(example)
-    if not example.fields:  # the record is as before there were any
-        del plain["fields"]
+    for name in ("fields", "golds"):
+        if not plain[name]:  # the record is as before there were any
+            del plain[name]
     return plain
 
 

@@ -189,7 +189,8 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
             source_row = row.get("row", len(split))  # not in folders of format version 1
             texts = (row["input"], row["target"], row["source"])
             fields = {str(name): str(text) for name, text in row.get("fields", {}).items()}
-            split.append(Example(*texts, int(source_row), fields))
+            golds = tuple(map(str, row.get("golds", ())))
+            split.append(Example(*texts, int(source_row), fields, golds))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
     return examples

@@ -12,7 +12,7 @@ from opro_cli.core.task.prompt import (
     parse_template,
 )
 from opro_cli.datasets.formats import Row
-from opro_cli.datasets.loading import RowReader
+from opro_cli.datasets.rows import RowReader
 from opro_cli.datasets.shapes import ROW_SHAPES, format_value
 from opro_cli.metrics.paper import PaperKind, PaperMetric
 from opro_cli.reading.paper import is_right, normalize_answer

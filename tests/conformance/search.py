@@ -40,8 +40,8 @@ from opro_cli.core.task.prompt import (
     parse_template,
 )
 from opro_cli.datasets.formats import Row
-from opro_cli.datasets.loading import RowReader
 from opro_cli.datasets.presets import expand_preset
+from opro_cli.datasets.rows import RowReader
 from opro_cli.datasets.shapes import ROW_SHAPES
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.loop.runner import Runner

@@ -53,7 +53,14 @@ def test_fields_templates_paths_and_lists(write: Write, load: Load) -> None:
 
 def test_every_bad_row_is_told_at_once(write: Write, load: Load) -> None:
     content = (
-        qa(("ok", "1"), ("", "2"), ("q3", None), ("q4", "?"), ("q5", ["a", "b"]), ("q6", {"x": 1}))
+        qa(
+            ("ok", "1"),
+            ("", "2"),
+            ("q3", None),
+            ("q4", "?"),
+            ("q5", [{"a": 1}, None]),
+            ("q6", {"x": 1}),
+        )
         + '{"question": "q7"}\n{"question": \n'
         + qa(("a\0b", "1"), ("\ud800", "1"), ("q11", []), ("q12", b"".decode()))
     )
@@ -63,8 +70,8 @@ def test_every_bad_row_is_told_at_once(write: Write, load: Load) -> None:
         "train.jsonl:2: field question: expected some text, found none",
         "train.jsonl:3: field answer: expected a value, found null",
         "train.jsonl:4: field answer: expected an answer; found '?'",
-        "train.jsonl:5: field answer: expected one value, found a list of 2",
-        "train.jsonl:6: field answer: expected text or a number, found an object",
+        "train.jsonl:5: field answer: expected text or a number, found an object with a",
+        "train.jsonl:6: field answer: expected text or a number, found an object with x",
         "train.jsonl:7: field answer: expected a value, found no such field",
         "train.jsonl:8: broken JSON at column 14: expecting value",
         "train.jsonl:9: field question: expected text, found a NUL character in 'a\\x00b'",
@@ -85,7 +92,67 @@ def test_skipped_rows_are_counted_and_told(write: Write, load: Load) -> None:
 
 def test_nothing_left_is_an_error_even_when_skipping(write: Write, load: Load) -> None:
     error = refused(load, write("train.jsonl", qa(("a", "?"), ("b", "?"))), on_bad_row="skip")
-    assert "task.data.train: no row of train.jsonl can be used" in error.message
+    found = "no row of train.jsonl can be used: field answer: expected an answer; found '?'"
+    assert error.message == f"task.data.target: {found}"
+
+
+def test_what_is_wrong_with_question_and_gold_answer_is_told_at_once(
+    write: Write, load: Load
+) -> None:
+    place = write("t.csv", "Subject,Message,Label\nhello,there,login\nbye,now,billing\n")
+    error = refused(load, place, input="{subject}\n{Message}", target="label")
+    assert error.message.splitlines() == [
+        "task.data.input: t.csv has no field subject; it has Subject, Message, Label "
+        '(did you mean "Subject"?)',
+        "task.data.target: t.csv has no field label; it has Subject, Message, Label "
+        '(did you mean "Label"?)',
+    ]
+
+
+def test_a_fault_of_all_rows_is_told_once_with_its_remedy(write: Write, load: Load) -> None:
+    rows = [
+        ("q1", {"name": "x", "n": 1}),
+        ("q2", {"name": "y", "n": 2}),
+        ("q3", {"name": "z", "n": 3}),
+    ]
+    error = refused(load, write("a.jsonl", qa(*rows)))
+    fault = "field answer: expected text or a number, found an object with name, n"
+    assert error.message == f"task.data.target: no row of a.jsonl can be used: {fault}"
+    assert "target: answer.name" in str(error.hint)
+
+
+def test_rows_without_the_turn_are_named(write: Write, load: Load) -> None:
+    def chat(*turns: tuple[str, str]) -> dict[str, object]:
+        return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+    place = write(
+        "chat.jsonl",
+        lines(
+            chat(("system", "Be brief."), ("user", "3 + 4"), ("assistant", "7")),
+            chat(("user", "Hello"), ("assistant", "Hi"), ("user", "8 / 2"), ("assistant", "4")),
+            chat(("system", "Be brief."), ("user", "2 + 2")),
+        ),
+    )
+    paths = {"input": "messages[role=user][-1]", "target": "messages[role=assistant][-1]"}
+    error = refused(load, place, **paths)
+    assert error.message.splitlines()[1:] == [
+        "chat.jsonl:3: field messages[role=assistant][-1]: expected a value, found none with "
+        "role=assistant; 2 turns: system, user"
+    ]
+    loaded = load(place, **paths, on_bad_row="skip", **ALL)
+    assert [(e.input, e.target) for e in train_of(loaded)] == [("3 + 4", "7"), ("8 / 2", "4")]
+    fixed = {"input": "messages.0.content", "target": "messages[-1]"}
+    notes = load(place, **fixed, on_bad_row="skip", **ALL).notes
+    assert any("messages.0.content is not the same speaker's turn" in note for note in notes)
+    assert any("(user in chat.jsonl:2)" in note for note in notes)
+    early = {"input": "messages[role=user][-1]", "target": "messages[0]"}
+    assert any(
+        note.startswith("the gold answer of 3 rows stands before the question in the chat")
+        for note in load(place, **early, **ALL).notes
+    )
+    assert not any("chat" in note for note in loaded.notes if "left out" not in note)
+    whole = refused(load, place, input="messages", target="messages")
+    assert "messages[role=user][-1] is the last question" in whole.message
 
 
 @pytest.mark.parametrize("policy", ["error", "skip"])

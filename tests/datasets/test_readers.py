@@ -200,7 +200,7 @@ def test_an_unreadable_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("/d/train.jsnl", "found a name that ends in .jsnl", 'did you mean ".jsonl"?'),
         ("/d/train", "found a name without an ending", "readable: .jsonl"),
-        ("/d/a.xlsx", "ends in .xlsx", "hub:OWNER/NAME"),
+        ("/d/a.xls", "ends in .xls", 'did you mean ".xlsx"?'),
         ("https://example.org/a.csv", "found a URL", "download the file"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -56,6 +57,15 @@ def _parquet(path: Path, rows: Rows) -> str:
     return str(path)
 
 
+def _workbook(path: Path, rows: Rows) -> str:
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("my rows")
+    for row in ([*ROWS[0]], *([row[name] for name in ROWS[0]] for row in rows)):
+        sheet.append(row)
+    book.save(path)
+    return f"{path}#my rows"
+
+
 def _hub(path: Path, rows: Rows) -> str:
     _jsonl(path, rows)
     return "hub:some/rows:main@refs/pr/1#train"
@@ -67,6 +77,8 @@ WRITERS: Mapping[str, Callable[[Path, Rows], str]] = {
     ".json": _json,
     ".csv": _delimited(","),
     ".tsv": _delimited("\t"),
+    ".xlsx": _workbook,
+    ".xlsm": _workbook,
     ".parquet": _parquet,
     "hub:": _hub,
 }

@@ -141,6 +141,7 @@ CASES = {
     "check q.yaml": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
+    "init rows.yaml --data data/bbh_navigate.jsonl": "Init",
     "cache info": "Cache",
     "eval q.yaml -p Count. -p x": "list of EvalRow",
     "eval q.yaml -p Count. -p y --dry-run": "list of EvalPlanRow",

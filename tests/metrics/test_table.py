@@ -9,7 +9,7 @@ import pytest
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.metrics.number import NumberMetric
 
-KNOWN = "number, choice, boolean, label, labels, exact, contains, regex, json, python"
+KNOWN = "number, math, choice, boolean, label, labels, exact, contains, regex, json, python"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,6 @@ KNOWN = "number, choice, boolean, label, labels, exact, contains, regex, json, p
             "regex:a(b",
             "regex: broken pattern 'a(b': missing ), unterminated subpattern at position 1",
         ),
-        ("json", "json: expected a path, as in json:answer or json:result.0.value"),
         ("json:a..b", "json: path 'a..b' has an empty key"),
         (
             "python:mod:fn",

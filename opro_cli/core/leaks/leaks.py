@@ -227,7 +227,7 @@ def _select_apart(
 
 def _build_passage(question: int, example: Example) -> _Passage:
     asked = _split_texts(example.shown)
-    stem, answer = example.input, example.target
+    stem, answer = example.input, example.split_golds()[0].target
     letter = re.fullmatch(r"\(?([A-Z])\)?", answer)
     option = letter and re.search(rf"\({letter[1]}\)\s*(.+)", stem)
     if option:

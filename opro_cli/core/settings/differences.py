@@ -34,6 +34,8 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
+_LATER_DATA = ("limit", "options", "index_from", "encoding")
+"""Keys of `task.data` that came after the first runs."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
 """Keys of a model that came after the first runs, with their defaults."""
 
@@ -60,18 +62,29 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
         plain["search"]["candidates"] = list(settings.search.candidates)
     if settings.search.baselines is not None:
         plain["search"]["baselines"] = list(settings.search.baselines)
-    if settings.task.data.limit is None:  # the record is as before there was one
-        del plain["task"]["data"]["limit"]
-    if settings.task.problem is None:  # the record is as before there were any
-        del plain["task"]["problem"], plain["task"]["parameters"]
+    _convert_task(plain, settings)
+    return {"name": plain.pop("name"), **plain}
+
+
+def _convert_task(plain: dict[str, Any], settings: Settings) -> None:
+    """Write the task as plain data; what is not given leaves the record as before there was any."""
+    task = plain["task"]
+    if settings.task.golds is None:
+        del task["golds"]
+    if settings.task.problem is None:
+        del task["problem"], task["parameters"]
+        for name in _LATER_DATA:
+            if task["data"][name] is None:
+                del task["data"][name]
+        if isinstance(settings.task.data.options, tuple):
+            task["data"]["options"] = list(settings.task.data.options)
     else:
-        del plain["task"]["data"], plain["task"]["answer"]
+        del task["data"], task["answer"]
     if settings.task.answer in LABELLED:
         pairs = settings.task.labels
-        plain["task"]["labels"] = None if pairs is None else dict(pairs)
-    else:  # the record is as before there were any
-        del plain["task"]["labels"], plain["task"]["label_score"]
-    return {"name": plain.pop("name"), **plain}
+        task["labels"] = None if pairs is None else dict(pairs)
+    else:
+        del task["labels"], task["label_score"]
 
 
 def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:

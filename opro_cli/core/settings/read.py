@@ -25,6 +25,7 @@ from opro_cli.core.settings.prompts import (
 )
 from opro_cli.core.settings.schema import Path, Problem, read_section, show
 from opro_cli.core.settings.settings import (
+    ALL_OF,
     EMBEDDED,
     PAPER_ANSWERS,
     SHORT,
@@ -370,6 +371,15 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"found {show(optimizer.temperature_end)} with temperature_schedule "
             f"{optimizer.temperature_schedule}; give it with linear_increase and only then",
         )
+    if task.data.options is not None and task.answer.partition(":")[0] not in ("choice", "python"):
+        message = f"are for answer choice, not for {show(task.answer)}"
+        yield Problem(("task", "data", "options"), message)
+    if task.data.index_from not in (None, 0, 1):
+        message = f"expected 0 or 1, found {show(task.data.index_from)}"
+        yield Problem(("task", "data", "index_from"), message)
+    if task.golds == "all" and (task.answer not in ALL_OF or task.scoring != "default"):
+        message = f"all is for {' and '.join(ALL_OF)}, not for answer {show(task.answer)}"
+        yield Problem(("task", "golds"), message)
     if task.scoring != "default" and task.answer not in PAPER_ANSWERS:
         yield Problem(
             ("task", "scoring"),

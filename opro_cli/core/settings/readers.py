@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
 STOP = 'a text such as "\\nQ:", or a list of one to four such, none empty'
 FIELD = 'a field name such as question, or a template such as "{title}\\n{body}"'
+FIELDS = "a field name such as choices, or a list of at least two such as [A, B, C, D]"
+ENCODING = "the name of an encoding, such as cp1252, latin-1 or utf-16"
 URL = "a URL such as http://localhost:8000/v1"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -272,6 +275,30 @@ def field_or_template(value: Any) -> str:
     except ValueError as error:
         raise ValueError(f"{FIELD} ({error})") from None
     return value
+
+
+@reads(FIELDS, anyOf=[_TEXT, {"type": "array", "items": _TEXT, "minItems": 2}])
+def fields(value: Any) -> str | tuple[str, ...]:
+    """Read the name of a field, or of several."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
+        raise ValueError(FIELDS)
+    if isinstance(value, str):
+        return value
+    if len({*names}) < max(2, len(names)):
+        raise ValueError(FIELDS)
+    return tuple(names)
+
+
+@reads(ENCODING, **_TEXT)
+def encoding(value: Any) -> str:
+    """Read the name of an encoding of text."""
+    try:
+        codecs.lookup(value).incrementaldecoder  # noqa: B018
+        "".encode(value)  # one of bytes alone, such as base64, is none of text
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(ENCODING) from None
+    return str(value)
 
 
 @reads(URL, type="string", pattern=f"^{_URL}")

@@ -37,6 +37,7 @@ from opro_cli.core.task.example import ChatRole, Position
 from opro_cli.core.task.prompt import PromptFormat
 
 __all__ = [
+    "ALL_OF",
     "BASELINES",
     "EMBEDDED",
     "PAPER_ANSWERS",
@@ -61,6 +62,9 @@ PAPER_ANSWERS = ("number", "choice", "boolean", "exact")
 
 LABELLED = ("label", "labels")
 """The kinds of answers from a closed set that the data has, or `task.labels`."""
+
+ALL_OF = ("exact", "contains")
+"""The kinds of answers that may be asked for all of several, as `task.golds: all` does."""
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
@@ -105,9 +109,9 @@ class DataSettings:
 
     train: str = key(
         text("a file, or hub:OWNER/NAME[:CONFIG][@REVISION]#SPLIT"),
-        doc="Rows to draw the splits from: a jsonl, json, csv, tsv or parquet file, or a dataset "
-        "of the Hugging Face hub. A file is looked for beside the config, then in the current "
-        "folder.",
+        doc="Rows to draw the splits from: a jsonl, json, csv, tsv, xlsx or parquet file, or a "
+        "dataset of the Hugging Face hub. A file is looked for beside the config, then in the "
+        "current folder.",
     )
     input: str = key(
         readers.field_or_template,
@@ -145,6 +149,24 @@ class DataSettings:
         doc="The public dataset whose row layout is read, where field names are not enough; "
         "presets set it.",
     )
+    options: str | tuple[str, ...] | None = key(
+        optional(readers.fields),
+        None,
+        doc="For answer: choice, the field with the options of a row, or a list of such fields. "
+        "They are lettered behind the question, or in place of the field in input. A field may "
+        "hold a list, objects with text and label, or an object of both.",
+    )
+    index_from: int | None = key(
+        optional(whole(0)),
+        None,
+        doc="What the position of the right option is counted from, 0 or 1, where target is one "
+        "and the rows do not tell.",
+    )
+    encoding: str | None = key(
+        optional(readers.encoding),
+        None,
+        doc="The encoding of text files, such as cp1252, latin-1 or utf-16. null: UTF-8.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +182,8 @@ class TaskSettings:
         text("a kind of answer, such as number or choice"),
         UNUSED,
         doc="How answers are read from replies: label (one of a closed set), labels (several), "
-        "number, choice, boolean, exact, contains, "
-        "regex:PATTERN, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
+        "number, math, choice, boolean, exact, contains, "
+        "regex:PATTERN, json, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
         "task.problem.",
     )
     instruction_position: Position = key(
@@ -217,6 +239,13 @@ class TaskSettings:
         "exact",
         doc="How several labels (answer: labels) are compared: as sets, or by the harmonic mean of "
         "precision and recall.",
+    )
+    golds: str | None = key(
+        optional(choice("any", "all")),
+        None,
+        doc="What a list as gold answer means: any of its answers is right, or (for exact and "
+        "contains) all of them are asked for. null: any; for json and python:, the list itself; "
+        "for labels, all.",
     )
     evaluator: str = key(
         text(),

@@ -20,10 +20,13 @@ class Example:
 
     Attributes:
         input: The question as the scorer reads it.
-        target: The gold answer as the metric compares it ("72", "(B)", "yes").
+        target: The gold answer as the metric compares it ("72", "(B)", "yes"). Where several are
+            right it is for people, "Danube | Donau", and a metric gets one after the other.
         source: Its origin for display, "train.jsonl:17".
         row: Its index among the usable rows of its source, from 0.
         fields: Further fields of its row, by the names that `task.prompt` has holes for.
+        golds: Each answer that is right, as the metric compares it, where there are several;
+            else empty.
     """
 
     input: str
@@ -31,12 +34,29 @@ class Example:
     source: str
     row: int = 0
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
+    golds: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
         """The question, with the fields that are no part of it: all that the scorer may see."""
         more = (text for text in self.fields.values() if text not in self.input)
         return "\n".join((self.input, *more))
+
+    def split_golds(self) -> tuple[Example, ...]:
+        """Return the question with each of its right answers alone: what a metric compares."""
+        if not self.golds:
+            return (self,)
+        return tuple(replace(self, target=gold) for gold in self.golds)
+
+
+MOST_GOLDS = 5
+"""Right answers of one question that people and the optimizer are shown; all are compared."""
+
+
+def show_golds(golds: Sequence[str]) -> str:
+    """Return several right answers as one text for display, which nothing reads back."""
+    more = len(golds) - MOST_GOLDS
+    return " | ".join(golds[:MOST_GOLDS]) + (f" | … ({more} more)" if more > 0 else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +241,7 @@ def is_failed(text: str, finish_reason: str) -> bool:
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
-    """Return the sha256 (64 hex digits) of split, input and target of every example, in order.
+    """Return the sha256 (64 hex digits) of split, input and gold answers of each example, in order.
 
     So do fields, where there are any. The source does not count: the same questions in another
     format have the same fingerprint.
@@ -232,7 +252,8 @@ def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
-            parts = [split, example.input, example.target]
-            line = json.dumps([*parts, dict(example.fields)] if example.fields else parts)
+            parts: list[object] = [split, example.input, example.target]
+            parts += [dict(example.fields)] if example.fields else []
+            line = json.dumps([*parts, list(example.golds)] if example.golds else parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()
