@@ -12,12 +12,14 @@ OproError                 message, hint (the remedy), exit code; one boundary in
 │   └── ResultError       its result, or another of its files, cannot be written
 ├── JournalError   (1)    the journal of a run cannot be read or written
 ├── ModelError     (1)    a model did not answer; transient or permanently
+│   └── EmptyReplyError   it answered, and said nothing
 └── Interrupted    (130)  stopped by the user, resumable
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 PINNED = "correct it and start a new run: this one resumes only with the part it began with"
 """The remedy for the failure of a part from outside opro, in place of a resume."""
@@ -108,12 +110,18 @@ class ModelError(OproError):
         unanswerable: This one request can never be answered (filtered, too long); others may be.
         too_long: A shorter request may be.
         maybe_billed: The provider may have computed, and may bill, an answer that did not arrive.
+        tries: Calls in all that it is worth, None for as many as there is patience for.
+        about: "address" where that may be wrong (no such host, a web page): unless it has answered
+            before, asking again helps little. "config" where the remedy is another config, which
+            another run begins with.
         refused: The optional parameter that the server does not take as it was sent; without it
             the request may be answered. "" for a refusal of anything else.
         sent: Its value, as people read it.
     """
 
-    def __init__(
+    tries: int | None = None
+
+    def __init__(  # noqa: PLR0913 - all but two are keywords with a default
         self,
         message: str,
         hint: str | None = None,
@@ -124,8 +132,10 @@ class ModelError(OproError):
         unanswerable: bool = False,
         too_long: bool = False,
         maybe_billed: bool = False,
+        about: Literal["", "address", "config"] = "",
     ) -> None:
         super().__init__(message, hint)
+        self.about = about
         self.transient = transient
         self.status = status
         self.retry_after = retry_after
@@ -134,6 +144,19 @@ class ModelError(OproError):
         self.maybe_billed = maybe_billed
         self.refused = ""
         self.sent = ""
+
+
+class EmptyReplyError(ModelError):
+    """A model answered with an empty text, and with no reason that would tell why.
+
+    That may be an accident. At temperature 0 it may also be all that there is, so that a few tries
+    must do; the calls are told as far as they are known, and nothing of them is graded.
+    """
+
+    tries = 3
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint, transient=True)
 
 
 class Interrupted(OproError):

@@ -11,14 +11,7 @@ from typing import Any
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.chat import find_asked
-from opro_cli.core.task.example import (
-    UNREADABLE,
-    Evaluation,
-    Example,
-    Grade,
-    Replied,
-    Split,
-)
+from opro_cli.core.task.example import UNREADABLE, Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
     GOLD,
     Content,
@@ -31,6 +24,7 @@ from opro_cli.core.task.prompt import (
 )
 from opro_cli.errors import PINNED, OproError, RunError, UsageError
 from opro_cli.ports import Grader, MeteredCall, Metric
+from opro_cli.reading.thoughts import drop_open_thoughts
 
 SECOND_ROUND_TOKENS = 50
 """The most tokens for the final answer alone (google-deepmind/opro, eval_utils.py)."""
@@ -53,6 +47,12 @@ class InlineGrader:
         self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
     ) -> Grade:
         """Grade at once, as the metric does; it is told of a cut if it can be."""
+        return self.grade_now(reply, example, prompt, cut=cut)
+
+    def grade_now(
+        self, reply: str, example: Example, prompt: str = "", *, cut: bool = False
+    ) -> Grade:
+        """Grade without an event loop."""
         if cut and takes_cut(type(self.metric)):
             metric: Any = self.metric
             grade: Grade = metric.grade(reply, example, prompt, cut=True)
@@ -86,23 +86,37 @@ class ModelEvaluator:
     splits: bool = True
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
-        """Ask one question under a candidate and grade the reply."""
-        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
-        messages = build_messages(candidate, example, choose_form(candidate, self.format), show)
+        """Ask one question under a candidate and grade the reply.
+
+        Thoughts without an end are no answer, whatever metric there is: the user's own included.
+        """
+        messages = self.write_messages(candidate, example)
         prompt = find_asked(messages).content
         reply = await call("scorer", messages, 1)
         if self.second_round:
             messages = build_second_round(messages, reply.recorded)
             reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
-        grading = self._grade(reply, example, prompt)
+        text = drop_open_thoughts(reply.text)
+        if reply.text.strip() and not text:  # of a reply that is nothing but thoughts without end
+            return Evaluation(None, None)
+        grading = self._grade(text, example, prompt, cut=reply.cut and text == reply.text)
         grade = await (grading if self.grader.is_immediate else call.unless_stopped(grading))
         return Evaluation(grade.score, grade.answer)
 
-    async def _grade(self, reply: Replied, example: Example, prompt: str) -> Grade:
+    def write_messages(self, candidate: Content, example: Example) -> tuple[Message, ...]:
+        """Return the chat that asks a question under a candidate.
+
+        Raises:
+            RunError: A demonstration shows a row or a reply that there is not.
+        """
+        show = functools.partial(show_demo, examples=self.examples, replies=self.replies)
+        return build_messages(candidate, example, choose_form(candidate, self.format), show)
+
+    async def _grade(self, text: str, example: Example, prompt: str, *, cut: bool) -> Grade:
         """Grade a reply against each right answer, and return the best grade."""
         best = UNREADABLE
         for one in example.split_golds():
-            grade = await self.grader.grade(reply.text, one, prompt, cut=reply.cut)
+            grade = await self.grader.grade(text, one, prompt, cut=cut)
             if best.score is None or (grade.score is not None and grade.score > best.score):
                 best = grade
             if best.score == 1.0:

@@ -35,7 +35,7 @@ from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
 from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
-from opro_cli.models.accounts import find_capped_prices, make_redactor
+from opro_cli.models.accounts import find_capped_prices, make_redactor, name_key_variable
 from opro_cli.models.control import ControlModel
 from opro_cli.models.gguf_files import pin_file
 from opro_cli.models.providers import find_model_defaults
@@ -127,6 +127,7 @@ NAMES = NameResolver(
     is_offered=is_offered,
     problem_strategies=tuple(PROBLEM_STRATEGIES),
     find_parameter_faults=find_parameter_faults,
+    find_key_variable=name_key_variable,
     model_defaults=find_model_defaults,
 )
 

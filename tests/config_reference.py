@@ -48,6 +48,8 @@ def config_reference() -> str:
     """Write the whole page."""
     lines = [INTRODUCTION, "\n## At the top\n\n"]
     lines += [_line("name", _field(Settings, "name"))]
+    files = _field(Settings, "prompt_files")
+    lines += [_line("prompt_files", files), *_keys(files.metadata["sections"], "prompt_files[]")]
     lines += ["\n## task\n\n", f"- **`task.preset`** (a name; default `null`): {TASK_PRESET}\n"]
     lines += _keys(_field(Settings, "task").metadata["section"], "task")
     lines += [MODELS, *_model_keys()]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from opro_cli import wiring
 from opro_cli.app.diff import find_prompt
-from opro_cli.core.task.example import Split
-from opro_cli.errors import UsageError
-from opro_cli.reports.answers import ShownAnswers, list_answers
+from opro_cli.core.task.chat import find_asked
+from opro_cli.core.task.example import Example, Split
+from opro_cli.core.task.prompt import Content
+from opro_cli.errors import RunError, UsageError
+from opro_cli.evaluators import InlineGrader, ModelEvaluator
+from opro_cli.grading.grader import build_metric
+from opro_cli.metrics import METRICS
+from opro_cli.reports.answers import GradedAnswer, ShownAnswers, list_answers
 from opro_cli.reports.comparison import BEST, select_prompt
+from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
@@ -49,6 +57,10 @@ def read_answers(
     answers = [answer for answer in answers if split in (None, answer.split)]
     wanted = {"wrong": ("wrong", "partly right"), "unreadable": ("unreadable",)}
     shown = [each for each in answers if only is None or each.judgement in wanted[only]]
+    evaluator = _build_evaluator(chosen.run)
+    if evaluator is not None:
+        content = chosen.candidate.content
+        shown = [_find_place(each, content, evaluator) for each in shown]
     return ShownAnswers(
         prompt=f"{folder.name}@{BEST}" if selector == BEST else chosen.name,
         run=folder.name,
@@ -57,3 +69,37 @@ def read_answers(
         answered=len(answers),
         answers=shown,
     )
+
+
+def _build_evaluator(run: RecordedRun) -> ModelEvaluator | None:
+    """Return what graded a run with a metric of opro's own that takes no time; None otherwise."""
+    settings = wiring.parse_settings(run.settings)
+    if settings is None or settings.task.evaluator != "model":
+        return None
+    task = settings.task
+    kind = task.answer.partition(":")[0]
+    if kind not in METRICS or kind == "regex":  # a pattern may take for ever
+        return None
+    grader = InlineGrader(build_metric(settings))
+    return ModelEvaluator(grader, task.format, task.second_round, run.examples["train"])
+
+
+def _find_place(answer: GradedAnswer, content: Content, evaluator: ModelEvaluator) -> GradedAnswer:
+    """Return an answer with the place in its reply that it was read from, by reading it again.
+
+    An older opro may have read it otherwise: then the place is not known.
+    """
+    if (
+        answer.answer is None
+        or not answer.replies
+        or not isinstance(evaluator.grader, InlineGrader)
+    ):
+        return answer
+    example = Example(answer.input, answer.target, f"{answer.split} {answer.question}")
+    try:
+        prompt = find_asked(evaluator.write_messages(content, example)).content
+    except RunError:  # shows a reply, which is not at hand
+        return answer
+    grade = evaluator.grader.grade_now(answer.replies[-1], example, prompt, cut=answer.cut)
+    same = grade.answer == answer.answer and grade.score == answer.score
+    return replace(answer, read_from=grade.span) if same else answer

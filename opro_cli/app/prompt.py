@@ -127,8 +127,12 @@ class Application:
 
     @property
     def is_changed(self) -> bool:
-        """The file is neither as the run began with it nor as it would be written."""
-        return not self.is_done and self.found_text != self.began_with
+        """The file is neither as the run began with it nor as it would be written.
+
+        Another kind of line breaks, as git may check them out, is no change.
+        """
+        texts = (text.replace("\r\n", "\n") for text in (self.found_text, self.began_with))
+        return not self.is_done and len({*texts}) > 1
 
 
 def plan_application(
@@ -171,6 +175,10 @@ def plan_application(
         found = read_file(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {reason_of(error)}", by_hand) from None
+    if winner.form and note is not None:
+        note(
+            "worked examples and a layout of its own are no part of the file; `opro prompt` has all"
+        )
     written = fit_into_file(winner.instruction, found)
     return Application(run.name, path, began_with, found, written, why if len(files) > 1 else "")
 
@@ -188,7 +196,7 @@ def _require_improvement(run: RecordedRun) -> None:
     result = build_result(run, finished=run.status == "finished")
     if result["verdict"] != "improved":
         words = {"worse": "worse", "not_distinguishable": "no measurable gain"}
-        verdict = words.get(result["verdict"], f"none: {result['reason']}")
+        verdict = words.get(result["verdict"], f"none: {result['verdict_sentence']}")
         raise UsageError(
             f"{run.name}: the verdict is not that the prompt improved: {verdict}",
             "--anyway writes it all the same",

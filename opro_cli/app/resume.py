@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.app.check import find_origins_of_parts, require_startable
 from opro_cli.app.session import (
     hash_weights_of,
     list_part_folders,
     read_present_settings,
     read_recorded_settings,
 )
+from opro_cli.app.startable import find_origins_of_parts, require_startable
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
 from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
@@ -23,9 +24,14 @@ from opro_cli.errors import RunFolderError
 from opro_cli.grading.grader import describe_grading
 from opro_cli.store.reopened import ADOPTED, check_result
 from opro_cli.store.run_files import check_unchanged
-from opro_cli.store.run_folder import read_examples, read_identity, read_run
+from opro_cli.store.run_folder import (
+    read_examples,
+    read_identity,
+    read_run,
+    remove_unanswered,
+)
 
-__all__ = ["check_result", "check_resumable"]
+__all__ = ["check_result", "check_resumable", "find_config", "remove_unanswered"]
 
 
 def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = True) -> Settings:
@@ -65,10 +71,19 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     return settings
 
 
+def find_config(folder: Path) -> Path | None:
+    """Return the file that a run began from, None where there is none any more."""
+    with suppress(RunFolderError):
+        source = read_identity(folder).get("config_source")
+        if source and Path(source).is_file():
+            return Path(source)
+    return None
+
+
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
     """Refuse a resume under a config that would ask or grade otherwise than the run began.
 
-    A search that has tried nothing may go on with more tokens and more steps: there is nothing
+    A search that has tried nothing may continue with more tokens and more steps: there is nothing
     that these could make incomparable.
     """
     changes = [

@@ -281,6 +281,7 @@ def build_header(
         ),
         resumed=count_calls(run.state) + count_spared_calls(run.state),
         problem=read_problem(run.settings, run.examples),
+        limits={role: model.max_tokens for role, model in settings.models.items()},
     )
 
 

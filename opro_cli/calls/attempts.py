@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random as rng
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -115,7 +116,9 @@ class AnswerLookup:
 
     def keep(self, slot: CacheSlot, reply: ChatReply) -> None:
         """Keep an answer, unless asking again may bring a better one."""
-        if not reply.text or reply.finish_reason == "content_filter":
+        if not reply.text.strip() or reply.failed or reply.filtered:
+            return
+        if reply.finish_reason == "content_filter":
             return
         slot.cache.put(slot.key, reply)
         waiting = self._asked.get(slot.key)
@@ -171,6 +174,7 @@ async def call_with_retries(
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     random: Callable[[], float] = rng.random,
     counts: Callable[[ModelError], bool] = lambda _: True,
+    most_tries: Callable[[ModelError], float] = lambda error: error.tries or math.inf,
     on_wait: Callable[[int, float, ModelError], None] = lambda *_: None,
 ) -> Reply:
     """Return the reply of `call`, asked again after transient errors.
@@ -181,6 +185,7 @@ async def call_with_retries(
         sleep: Pauses for some seconds.
         random: Returns numbers in [0, 1).
         counts: Returns False for a failure that does not count, and starts the count anew.
+        most_tries: Returns how many calls in all a failure is worth.
         on_wait: Called before each pause with the number of the attempt that failed (1, 2, ...),
             the seconds to the next one, and the error.
 
@@ -196,7 +201,7 @@ async def call_with_retries(
                 raise
             if not counts(error):
                 attempt = 1
-            if attempt >= policy.attempts:
+            if attempt >= min(policy.attempts, most_tries(error)):
                 raise count_tries(error, attempt) from error
             seconds = wait_after(error, attempt, policy, random)
             on_wait(attempt, seconds, error)
@@ -206,14 +211,11 @@ async def call_with_retries(
 
 def count_tries(error: ModelError, times: int) -> ModelError:
     """Return `error` with how often the call was tried."""
-    return ModelError(
-        f"{error.message} (tried {times} time{'s' if times != 1 else ''})",
-        error.hint,
-        transient=error.transient,
-        status=error.status,
-        retry_after=error.retry_after,
-        maybe_billed=error.maybe_billed,
-    )
+    tried = type(error).__new__(type(error))
+    vars(tried).update(vars(error))
+    tried.message += f" (tried {times} time{'s' if times != 1 else ''})"
+    tried.args = (tried.message,)
+    return tried
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ it was not metered, before anything else is sent. A resume knows as much as the 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -98,7 +99,8 @@ class Ledger:
         Args:
             budget: Its ceilings.
             state: Of the run.
-            prices: By role, None where unknown; with a ceiling in dollars such a run is refused.
+            prices: By role, None where unknown; under a ceiling in dollars such a price is learnt
+                from what answers are said to have cost.
             own_prices: Prices of the config, which go before the price that comes with an answer.
             record: Writes events down and applies them to the state.
             clock: Returns seconds.
@@ -108,6 +110,8 @@ class Ledger:
         self._roles = (*ROLES, *(role for role in self._own_prices if role not in ROLES))
         own = self._own_prices
         self._prices = {role: prices.get(role) or own.get(role) for role in self._roles}
+        self._learns = budget.usd is not None and None in self._prices.values()
+        self._released = asyncio.Event()
         self._record, self._clock = record, clock
         self._began = clock() - state.working_seconds
         self._ceilings = BudgetGuard(budget, self.spent)
@@ -122,7 +126,10 @@ class Ledger:
 
         Raises:
             BudgetReached: The call does not fit under a ceiling.
+            ModelError: The ceiling is in dollars, and nobody says what calls cost.
         """
+        if self._learns:
+            await self._wait_for_price(role)
         cost = self.cost_of(role, request)
         await self._ceilings.reserve(cost, self.require_time)
         reservation = Reservation(role, request, cost)
@@ -134,6 +141,36 @@ class Ledger:
             self._remove(reservation)
             raise
         return reservation
+
+    async def _wait_for_price(self, role: Role) -> None:
+        """Wait until the price of a model is learnt, or nothing is in flight: then one call may go.
+
+        Raises:
+            ModelError: Its answers do not say what they cost.
+        """
+        while self._rates[role] is None and not self._state.spend_of(role).calls:
+            if not self._reserved[role]:
+                return
+            self._released.clear()
+            await self._released.wait()
+            self.require_time()
+        if self._rates[role] is None:
+            raise ModelError(
+                f"budget.usd: the price of the {role} is not known, and its answers do not say "
+                "what they cost",
+                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
+                "budget.calls or budget.tokens instead",
+                transient=False,
+                about="config",
+            )
+
+    @property
+    def _rates(self) -> Mapping[Role, PriceSettings | None]:
+        """The prices by which calls are bounded, as far as they are known by now."""
+        if not self._learns:
+            return self._prices
+        spend = self._state.spend_of
+        return {role: price or learn_price(spend(role)) for role, price in self._prices.items()}
 
     def release(self, reservation: Reservation) -> None:
         """Give back a reservation; the call is over and its cost, if any, recorded."""
@@ -166,6 +203,15 @@ class Ledger:
             self._record(exceeded)
             self._bound_anew(reservation.role)
 
+    def record_unused(self, reservation: Reservation, reply: ChatReply, why: str) -> None:
+        """Record a reply that is no answer: a failed call whose cost may be known."""
+        role, tokens = reservation.role, count_tokens(reply)
+        usd = reply.usd if tokens is not None else None
+        if usd is None and self._rates[role] is not None:
+            usd = reservation.cost.pico_usd / 1e12
+        bound = reservation.cost.tokens if tokens is None else tokens
+        self._record(Uncounted(read_clock(), role, answered=False, tokens=bound, usd=usd, why=why))
+
     def record_failure(self, reservation: Reservation, error: ModelError) -> None:
         """Record the upper bound of a failed call that may be billed."""
         if error.maybe_billed:
@@ -177,7 +223,7 @@ class Ledger:
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
         limit = request.max_tokens or ASSUMED_REPLY
         completion = request.choices * max(limit, known.longest_reply)
-        price = self._prices[role]
+        price = self._rates[role]
         dollars = price_in_pico_usd(price, prompt, completion) if price else 0
         likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
         cost = Cost(prompt + completion, dollars, likely + request.choices * limit)
@@ -188,7 +234,7 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Add up the run's spend, unmetered calls at their upper bounds."""
-        return sum_spend(self._state, self._prices, self._largest)
+        return sum_spend(self._state, self._rates, self._largest)
 
     def seconds_left(self) -> float:
         """Return the seconds until time is up, all sessions counted; infinite without a ceiling."""
@@ -209,6 +255,7 @@ class Ledger:
         self._reserved[role].remove(reservation)
         self._in_flight[role] = self._in_flight[role].plus(-1, -cost.tokens, -cost.pico_usd)
         self._ceilings.release(cost)
+        self._released.set()
 
     def _record_in_flight(self, role: Role) -> None:
         """Record the bound of the calls in flight, where the recorded one is no longer good.
@@ -225,7 +272,7 @@ class Ledger:
         roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
         risk = roomy if self._is_left(role, roomy) else actual
         if risk != known:
-            usd = None if self._prices[role] is None else risk.pico_usd / 1e12
+            usd = None if self._rates[role] is None else risk.pico_usd / 1e12
             self._record(InFlight(read_clock(), role, risk.calls, risk.tokens, usd))
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
@@ -243,7 +290,7 @@ class Ledger:
         self, reservation: Reservation, why: str, *, answered: bool, usd: float | None
     ) -> None:
         role, cost = reservation.role, reservation.cost
-        if usd is None and self._prices[role] is not None:
+        if usd is None and self._rates[role] is not None:
             usd = cost.pico_usd / 1e12
         self._record(Uncounted(read_clock(), role, answered, cost.tokens, usd, why))
 
@@ -291,6 +338,19 @@ class Ledger:
             more_tokens, more_usd = cost.tokens - old.tokens, cost.pico_usd - old.pico_usd
             self._in_flight[role] = self._in_flight[role].plus(0, more_tokens, more_usd)
         self._record_in_flight(role)
+
+
+def learn_price(spend: RoleSpend) -> PriceSettings | None:
+    """Return the price of a model by what its answers have cost; None while none has said.
+
+    All of the cost is laid on either kind of token, so that no other split makes a call dearer.
+    """
+    if spend.calls <= spend.unpriced_answers:
+        return None
+    prompt = spend.counted_prompt - spend.unpriced_prompt
+    completion = spend.counted_completion - spend.unpriced_completion
+    dollars = spend.counted_pico_usd / 1e6  # for a million tokens
+    return PriceSettings(dollars / max(prompt, 1), dollars / max(completion, 1))
 
 
 def _get_recorded_in_flight(spend: RoleSpend) -> Spent:

@@ -34,13 +34,18 @@ from opro_cli.core.draws import derive_seed
 from opro_cli.core.run.events import Checked, Event, ParameterRefused, Retried
 from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
+from opro_cli.core.settings.models import is_computed_here, is_gguf
 from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import ChatReply, ChatRequest, Message
-from opro_cli.errors import JournalError, ModelError
+from opro_cli.errors import EmptyReplyError, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The messages of the tiny call by which a model is checked."""
+
+
+FIRST_TRIES = 2
+"""Calls that are made to an address which has never answered and may be a wrong one."""
 
 
 class Halted(Exception):
@@ -132,7 +137,7 @@ class Calls:
         `at` is the one endpoint to ask. Raises ModelError when there is no reply, BudgetReached
         when a ceiling forbids the call, and Halted when a stop was asked for before it was sent.
         """
-        request = request.leave_out(self.state.list_unsent(role))
+        request = request.leave_out(self.list_unsent(role))
         slot = self._known.find_slot(role, request)
         if slot is not None and not fresh:
             known = await self._known.find_reply(slot)
@@ -159,6 +164,11 @@ class Calls:
         finally:
             if slot is not None and not fresh:
                 self._known.end(slot)
+
+    def list_unsent(self, role: Role) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role at one of its endpoints or more."""
+        addresses = (endpoint.address for endpoint in self._endpoints[role].all)
+        return self.state.list_unsent(role, *addresses)
 
     async def preflight(self, role: Role) -> None:
         """Make the first call of a run; ModelError when no endpoint answers it."""
@@ -221,11 +231,17 @@ class Calls:
             self._show_wait(time.monotonic() + wait, _describe_wait(error))
             self.record(Retried(read_clock(), role, attempt, round(wait, 3), error.message))
 
+        def most_tries(error: ModelError) -> float:
+            """Return how often a failed call is worth making: few before a first answer."""
+            first_contact = error.about == "address" and not self._answered[role]
+            return FIRST_TRIES if first_contact else error.tries or math.inf
+
         answered = await call_with_retries(
             lambda: self._attempt(role, request, at),
             policy=policy,
             sleep=self._sleep,
             counts=counts,
+            most_tries=most_tries,
             on_wait=on_wait,
         )
         self._answered[role] += 1
@@ -283,6 +299,8 @@ class Calls:
                     self.activity.in_flight[role] -= 1
                 reply = self._ledger.price(role, reply)
                 usage.set_from(reply)
+            if reply.failed and not self._says_nothing(role):
+                raise self._build_failure(endpoint, reservation, reply)
             self._ledger.record_usage(reservation, reply)
         except ModelError as error:
             self._ledger.record_failure(reservation, error)
@@ -293,6 +311,31 @@ class Calls:
                 self._ledger.release(reservation)
             raise
         return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
+
+    def _says_nothing(self, role: Role) -> bool:
+        """Return True for a model that is computed here: asked again it would say as little."""
+        model = self.settings.models[role].model
+        return is_computed_here(model) or is_gguf(model)
+
+    def _build_failure(
+        self, endpoint: Endpoint, reservation: Reservation, reply: ChatReply
+    ) -> EmptyReplyError:
+        """Build the error for a reply that is no answer, and record what it cost."""
+        name, reason = endpoint.model.name, reply.finish_reason
+        stop = self.settings.models[reservation.role].stop
+        if reason == "error":
+            error = EmptyReplyError(f"{name} broke off its answer (finish_reason error)")
+        elif reason == "tool_calls":
+            hint = "ask for an answer in words, or another model"
+            error = EmptyReplyError(f"{name} called a tool in place of an answer", hint)
+        else:
+            hint = "ask the server by hand for an answer to the first prompt of `opro check`"
+            if stop:
+                hint = f"does a reply begin with one of {reservation.role}.stop? " + hint
+            words = f"{name} answered with an empty text (finish_reason {reason})"
+            error = EmptyReplyError(words, hint)
+        self._ledger.record_unused(reservation, reply, error.message)
+        return error
 
     async def _ask_with_less(self, endpoint: Endpoint, reservation: Reservation) -> ChatReply:
         """Ask, and at once again without each optional parameter that the server refuses.

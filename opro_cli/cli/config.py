@@ -60,29 +60,64 @@ def init(
             autocompletion=complete_template,
         ),
     ] = "quickstart",
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Rows of your own, in place of a template: a file, or hub:OWNER/NAME#SPLIT.",
+        ),
+    ] = "",
+    prompt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --data: your start prompt.")
+    ] = None,
+    input_fields: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME", help="With --data: a field of the question."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(metavar="NAME", help="With --data: the field of the gold answer.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Write a first config, with the data that it needs.
 
-    The default one runs as it is, without a key, on the embedded models.
+    The default one runs as it is, without a key, on the embedded models. With --data the rows are
+    looked at, and the config says the reason for each choice.
 
     \b
     Examples:
       opro init && opro optimize opro.yaml
       opro init mine.yaml --template own-data
+      opro init mine.yaml --data tickets.csv
+      opro init mine.yaml --data rows.jsonl --prompt prompt.md --target team
     """
+    from opro_cli.app.init import write_first_config
     from opro_cli.config.templates import write_template
     from opro_cli.render.safe import printable
 
-    files = write_template(template, path)
+    first = None
+    if data and template != "quickstart":
+        raise UsageError("--data and --template: a config is written from one of them")
+    if data:
+        fields = input_fields or ()
+        first = write_first_config(path, data, prompt=prompt, inputs=fields, target=target)
+    elif prompt or input_fields or target:
+        raise UsageError("--prompt, --input and --target belong to --data", "opro init --data FILE")
+    files = first.files if first else write_template(template, path)
     name = shlex.quote(str(path))
     sweep = f"opro sweep {name} --dry-run && opro sweep {name}"
     run = f"opro check {name} && opro optimize {name}"
     command = sweep if template.endswith("-sweep") else run
     if as_json:
         written, unchanged = map(str, files.written), map(str, files.unchanged)
-        print_json({"written": [*written], "unchanged": [*unchanged], "next": command})
+        chosen = {} if first is None else {"chosen": first.to_json()}
+        print_json({"written": [*written], "unchanged": [*unchanged], "next": command, **chosen})
         return
+    if first is not None:
+        from opro_cli.render.consoles import make_console
+        from opro_cli.render.first_config import print_first_config
+
+        print_first_config(first.to_json(), make_console(sys.stdout))
     for file in files.written:
         print(f"wrote {printable(str(file))}")
     for file in files.unchanged:

@@ -89,6 +89,7 @@ def optimize(
         keep_going=keep_going,
         cached=not no_cache,
         fail_if=fail_if,
+        config=config,
     )
 
 

@@ -14,7 +14,16 @@ import typer
 
 from opro_cli.cli.boundary import print_json
 from opro_cli.cli.options import apply_gate, confirm, say
-from opro_cli.errors import PINNED, DoubtfulAnswers, Interrupted, OproError, UsageError
+from opro_cli.errors import (
+    PINNED,
+    DoubtfulAnswers,
+    Interrupted,
+    ModelError,
+    OproError,
+    RunError,
+    UsageError,
+)
+from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.app.session import SessionOutcome
@@ -34,8 +43,22 @@ def run_session(
     keep_going: bool = False,
     cached: bool = True,
     fail_if: str | None = None,
+    config: Path | None = None,
 ) -> None:
-    """Work on a run under the live view (or the plain log) and print the result."""
+    """Work on a run under the live view (or the plain log) and print the result.
+
+    Args:
+        folder: Of the run.
+        settings: Those of this session.
+        output: The progress that is shown.
+        as_json: Print the result as JSON.
+        preflight: Ask each model once before the search.
+        keep_going: Go on whatever the first answers are.
+        cached: Look up and keep answers.
+        fail_if: The verdicts that end the command with an error.
+        config: The file that a new run begins from. One that fails before any answer leaves no
+            folder; there is nothing in it that a second start would not have.
+    """
     resume = format_resume_command(folder)
     tell = (lambda _: None) if output.quiet else say
 
@@ -61,13 +84,7 @@ def run_session(
                 raise
             outcome = work(keep_going=True)
     except OproError as error:
-        error.where = error.where or str(folder)
-        if error.hint is None:
-            error.hint = resume
-        elif isinstance(error, DoubtfulAnswers):
-            error.hint += f": {resume} --keep-going"
-        elif error.hint != PINNED and resume not in error.hint:
-            error.hint += f"; then resume with: {resume}"
+        _add_remedy(error, folder, config, resume)
         raise
     show_result(outcome.result, as_json=as_json)
     tell(f"saved in {folder}")
@@ -77,6 +94,33 @@ def run_session(
         say(outcome.uncached)
     _conclude(outcome, folder, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
+
+
+def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str) -> None:
+    """Say how a run goes on, or how to start again where going on would not help."""
+    error.where = error.where or str(folder)
+    if isinstance(error, DoubtfulAnswers):
+        error.hint = f"{error.hint}: {resume} --keep-going"
+        return
+    from opro_cli.app.resume import find_config, remove_unanswered
+
+    asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
+    source = config or find_config(folder)
+    in_config = isinstance(error, ModelError) and error.about == "config"
+    file = printable(str(source)) if source and source.is_file() else "the config"
+    command = format_command("opro optimize", source) if source else "`opro optimize`"
+    if config is not None:
+        command = printable(f"opro {shlex.join(sys.argv[1:])}")  # --set and its like included
+    again = f"correct it in {file} and " if in_config else ""
+    again += f"start again: {command}"
+    if config is not None and asked_in_vain and remove_unanswered(folder):
+        say("nothing was answered, so that no run is kept")
+        error.where = str(config)
+    elif error.hint == PINNED or (error.hint and resume in error.hint):
+        return
+    elif not in_config:
+        again = f"resume with: {resume}" if error.hint else resume
+    error.hint = f"{error.hint}; then {again}" if error.hint else again
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +255,11 @@ def show_result(result: dict[str, object], *, as_json: bool) -> None:
 
 def format_resume_command(folder: Path) -> str:
     """Return the command that resumes a run, from the present folder."""
-    from opro_cli.render.safe import printable
-
     if folder.parent == Path("runs"):
         return f"opro resume {folder.name}"
-    return printable(f"opro resume {shlex.quote(str(folder))}")
+    return format_command("opro resume", folder)
+
+
+def format_command(command: str, path: Path) -> str:
+    """Return a command on a file or a folder as the shell takes it."""
+    return printable(f"{command} {shlex.quote(str(path))}")

@@ -12,6 +12,7 @@ import typer
 from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Last, Plain, Run, RunsDir, choose_run, say
 from opro_cli.cli.session import format_resume_command, show_result
 from opro_cli.errors import Interrupted, UsageError
+from opro_cli.render.safe import printable
 
 if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
@@ -78,6 +79,11 @@ def _conclude(run: RecordedRun, *, as_json: bool) -> None:
         say("that is all so far: the run is at work")
     elif run.status != "finished":
         why = {"killed": "killed: its process is gone without a word"}.get(run.status, run.status)
+        failure = result.get("failure") or {}
+        if failure.get("reason"):
+            why = printable(f"{why}: {failure['reason']}")
+        if failure.get("hint"):
+            say(f"hint: {printable(failure['hint'])}")
         command = format_resume_command(Path(run.folder))
         say(f"{why}; nothing answered is lost. resume with: {command}")
 

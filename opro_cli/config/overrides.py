@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from opro_cli.core.settings.prompts import drop_replaced
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import show
 from opro_cli.errors import UsageError
@@ -79,7 +80,7 @@ def _replace(under: Any, path: KeyPath, override: Override) -> Any:
     if isinstance(under, list) and isinstance(name, int) and name < len(under):
         return [*under[:name], _replace(under[name], tuple(rest), override), *under[name + 1 :]]
     if isinstance(under, dict) or under is None:
-        section = under or {}
+        section = drop_replaced(under or {}, (str(name),))
         key = name if name in section else str(name)
         return {**section, key: _replace(section.get(key), tuple(rest), override)}
     depth = len(override.path) - len(path)

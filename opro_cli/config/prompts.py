@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ from opro_cli.core.settings.prompts import (
     TURN,
     hash_prompt,
     list_turns,
-    name_start,
 )
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, nearest
-from opro_cli.core.task.chat import INSTRUCTION, MalformedHole, parse_turn
+from opro_cli.core.task.chat import has_instruction
 from opro_cli.core.text import UNSENDABLE
 from opro_cli.errors import reason_of
 from opro_cli.files import open_to_read
@@ -175,38 +174,20 @@ def _inline_chat(raw: dict[str, Any], inlining: _Inlining) -> None:
         index = int(path[2])
         texts[index] = {role: inlining.read(value, f"{TURN}.{index}", path)}
     read = [path for path in named if f"{TURN}.{path[2]}" in inlining.files]
-    if len(read) == len(named) and not any(_list_instructions(texts)):
-        _make_start(raw, texts, read, inlining)
+    if len(read) == 1 == len(named) and not any(has_instruction(t) for *_, t in list_turns(texts)):
+        _make_start(raw, texts, read[0], inlining)
     raw["task"] = {**raw["task"], "prompt": texts}
 
 
-def _list_instructions(chat: list[Any]) -> Iterator[bool]:
-    """Yield True for each message with a hole for the instruction, or with a fault to name."""
-    for _, role, text in list_turns(chat):
-        try:
-            yield any(hole.name == INSTRUCTION for hole in parse_turn(role, text).holes)
-        except MalformedHole:
-            # In a prompt to be optimized {{ is only text.
-            yield False
+def _make_start(raw: dict[str, Any], chat: list[Any], path: KeyPath, inlining: _Inlining) -> None:
+    """Make the one message that is from a file the start prompt, and a hole in its place.
 
-
-def _make_start(
-    raw: dict[str, Any], chat: list[Any], named: list[KeyPath], inlining: _Inlining
-) -> None:
-    """Make the one message that is from a file the start prompt, and a hole in its place."""
+    Where the config gives start prompts, what is wrong is said when it is read.
+    """
     search = raw.get("search", {})
-    given = isinstance(search, Mapping) and {"start", "initial_instructions"} & search.keys()
-    if given or len(named) > 1 or not isinstance(search, Mapping):
-        first = inlining.files[f"{TURN}.{named[0][2]}"]["file"]
-        why = (
-            f"search.{name_start(search)} is the start prompt"
-            if given
-            else "more than one message is from a file"
-        )
-        message = f"{first}: has no {{{{instruction}}}}, and {why}; write it where the optimized "
-        inlining.problems.append(Problem(named[0], message + "text stands"))
+    if not isinstance(search, Mapping) or {"start", "initial_instructions"} & search.keys():
         return
-    ((_, _, index, role),) = named
+    _, _, index, role = path
     entry = inlining.files.pop(f"{TURN}.{index}")
     raw["search"] = {**search, "start": chat[int(index)][role]}
     chat[int(index)] = {role: "{{instruction}}"}

@@ -6,7 +6,7 @@ import itertools
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -81,22 +81,36 @@ def write_template(name: str, path: Path) -> WrittenTemplate:
         hint = f"did you mean {guess}?" if guess else None
         raise UsageError(f'no template "{name}"; there are {", ".join(names)}', hint)
     copies = _read_copies(folder, name, path)
+    return write_files(copies, lambda target: _suggest_path(name, path, target), path)
+
+
+def write_files(
+    contents: Mapping[Path, bytes], suggest: Callable[[Path], str], path: Path
+) -> WrittenTemplate:
+    """Write a config and the files that belong to it, all or none.
+
+    Args:
+        contents: By file.
+        suggest: The remedy for a file that is in the way.
+        path: The config.
+
+    Raises:
+        UsageError: A file other than a schema is there with other content, or cannot be written.
+    """
     unchanged = []
     try:
-        for target, content in copies.items():
+        for target, content in contents.items():
             if not target.exists():
                 continue
             if target.is_file() and target.read_bytes() == content:
                 unchanged.append(target)
             elif target.name not in SCHEMA_FILES.values():  # which another version may have written
-                raise UsageError(
-                    f"{target} is there already, with other content",
-                    _suggest_path(name, path, target),
-                )
-        written = [target for target in copies if target not in unchanged]
+                message = f"{target} is there already, with other content"
+                raise UsageError(message, suggest(target))
+        written = [target for target in contents if target not in unchanged]
         for target in written:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(copies[target])
+            target.write_bytes(contents[target])
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be written: {error.strerror}", "name another file: opro init FILE"

@@ -51,8 +51,7 @@ class ClosedSet:
 
     def match(self, answer: str) -> str | None:
         """Return the label that an answer read from a reply names; None for no label."""
-        key = normalize_label(answer)
-        return next((label for label in self.labels if normalize_label(label) == key), None)
+        return next((label for label in self.labels if is_same_label(answer, label)), None)
 
 
 def list_train_labels(
@@ -76,6 +75,11 @@ def normalize_label(text: str) -> str:
     """
     plain = _BETWEEN.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
     return plain.strip(_AROUND) or plain
+
+
+def is_same_label(text: str, label: str) -> bool:
+    """Return whether a text is a label; see `normalize_label`."""
+    return normalize_label(text) == normalize_label(label)
 
 
 def get_kind(answer: str, evaluator: str = "model") -> str:

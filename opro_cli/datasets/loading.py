@@ -168,16 +168,16 @@ def load_examples(
 def _place_holes(task: TaskSettings, files: Sequence[PromptFile]) -> dict[str, str]:
     """Return the fields that `task.prompt` has holes for, each with the place of its first one."""
     known = {each.place: each.file for each in files}
-    places: dict[str, str] = {}
+    holes: dict[str, str] = {}
     for index, (role, text) in enumerate(task.prompt or ()):
         file = known.get(f"{TURN}.{index}")
         for hole in parse_turn(role, text).holes:
             where = describe_place(file, hole.line, text).removesuffix(": ")
             key = f"{TURN}.{index}.{role}"
-            place = where if file else ", ".join(filter(None, (key, where)))
+            named = where if file else ", ".join(filter(None, (key, where)))
             if hole.name not in RESERVED:
-                places.setdefault(hole.name, place)
-    return places
+                holes.setdefault(hole.name, named)
+    return holes
 
 
 def count_golds(sources: Mapping[Split, Sequence[Example]]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.task.example import CUT, ChatReply, ChatRequest, Choice, Message
 from opro_cli.core.task.prompt import Content, as_content, encode_form
-from opro_cli.errors import PINNED, ModelError, OproError, RunError
+from opro_cli.errors import PINNED, EmptyReplyError, ModelError, OproError, RunError
 from opro_cli.ports import Strategy
 
 NO_SEVERAL = frozenset({400, 422, 501})
@@ -35,6 +35,10 @@ FREE: dict[str, Any] = {
     "seconds": 0.0,
 }
 """The cost of a proposal that no call of its own was made for."""
+
+
+NOTHING_SAID = TimedReply(ChatReply("", "stop", 0, 0, 0.0), 0.0, "local")
+"""A reply of an optimizer that answers other calls, and this one never."""
 
 
 class OptimizerCall(NamedTuple):
@@ -140,7 +144,7 @@ class Proposing:
         for _, group in groupby(asks, key=lambda pair: id(pair[1])):
             pairs = list(group)
             own, ask = tuple(sample for sample, _ in pairs), pairs[0][1]
-            together = together and "n" not in self.calls.state.list_unsent("optimizer")
+            together = together and "n" not in self.calls.list_unsent("optimizer")
             parts = [own] if together and self.several_at_once else [(sample,) for sample in own]
             calls += [OptimizerCall(step, ask, part) for part in parts]
         return calls
@@ -164,6 +168,11 @@ class Proposing:
         try:
             async with self.calls.answer("optimizer", request) as answered:
                 self.calls.record(*self._proposals(call, answered))
+        except EmptyReplyError:
+            if self.calls.stop.is_set() or not await self.calls.is_alive("optimizer"):
+                raise
+            # its tries are paid for and recorded
+            self.calls.record(*self._proposals(call, NOTHING_SAID))
         except ModelError as error:
             if error.too_long and self._shorten(call, error):
                 return
@@ -222,9 +231,9 @@ class Proposing:
         ]
 
     def _read(self, reply: ChatReply | Choice, ask: Ask) -> dict[str, Any]:
-        told = {"cut": reply.finish_reason in CUT} if self._takes_cut else {}
+        keywords = {"cut": reply.finish_reason in CUT} if self._takes_cut else {}
         with self._blame("read"):
-            read = self.strategy.read(reply.text, ask, **told)
+            read = self.strategy.read(reply.text, ask, **keywords)
             if isinstance(read, str):
                 raise TypeError("expected a sequence of candidates, found a text")
             candidates = list(read)

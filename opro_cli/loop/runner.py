@@ -173,7 +173,8 @@ class Runner:
             message = error.message
             if isinstance(error, DoubtfulAnswers):  # the replies are in the journal already
                 message = message.partition("\n")[0]
-            self._record(SessionEnded(read_clock(), "failed", self.redact(message)))
+            message, hint = self.redact(message), self.redact(error.hint or "")
+            self._record(SessionEnded(read_clock(), "failed", message, hint))
             raise
         finally:
             syncing.cancel()

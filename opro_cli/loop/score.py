@@ -212,7 +212,7 @@ class Scoring:
             try:
                 await self._put(question)
             except ModelError as error:
-                if not error.unanswerable:
+                if not await self._is_about_the_question(error):
                     raise
                 refused.append((question, error))
                 continue

@@ -34,6 +34,7 @@ def _create(module: str, name: str, argument: str, *, configured: bool = False) 
 
 METRICS: dict[str, MetricFactory] = {
     "number": partial(_create, "number", "NumberMetric"),
+    "math": partial(_create, "math", "MathMetric"),
     "choice": partial(_create, "options", "ChoiceMetric"),
     "boolean": partial(_create, "options", "BooleanMetric"),
     "label": partial(_create, "label", "LabelMetric"),

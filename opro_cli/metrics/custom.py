@@ -12,13 +12,14 @@ from opro_cli.reading.answer_text import collapse_spaces, is_same_text, require_
 from opro_cli.reading.final_answer import find_final_answer
 from opro_cli.reading.reply_text import take_tail
 from opro_cli.reading.structure import find_structures
+from opro_cli.reading.thoughts import drop_thoughts
 
 
 class RegexMetric:
     """The last match in the reply, group 1 or else the whole, compared as by `exact`.
 
-    Only the last READ_LIMIT characters are searched. Because a pattern may backtrack endlessly,
-    a run grades with it in a process that can be killed; see `Grader`.
+    Only the last READ_LIMIT characters are searched, without thoughts. Because a pattern may
+    backtrack endlessly, a run grades with it in a process that can be killed; see `Grader`.
     """
 
     target = staticmethod(require_text)
@@ -51,13 +52,18 @@ class RegexMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "") -> Grade:
         """Return 1.0 for the same text, 0.0 for another; an empty match is unreadable."""
-        answer = ""
-        for match in self._pattern.finditer(take_tail(reply)):
-            group = match[1] if self._pattern.groups and match[1] is not None else match[0]
-            answer = group.strip()
+        tail, whole = take_tail(drop_thoughts(reply)), reply.rstrip()
+        # what stands behind the thoughts stands at the end of the reply
+        start = len(whole) - len(tail) if whole.endswith(tail) else None
+        answer, found = "", 0
+        for match in self._pattern.finditer(tail):
+            group = 1 if self._pattern.groups and match[1] is not None else 0
+            answer = match[group].strip()
+            found = match.start(group) + match[group].find(answer)
         if not answer:
             return UNREADABLE
-        return Grade(answer, float(is_same_text(answer, example.target)))
+        span = None if start is None else (start + found, start + found + len(answer))
+        return Grade(answer, float(is_same_text(answer, example.target)), span)
 
 
 LONGEST_TRIED = 20

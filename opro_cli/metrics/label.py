@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.metrics.text import find_last_object
+from opro_cli.metrics.text import find_last_object, find_value
 from opro_cli.reading.answer_text import collapse_spaces, require_text
-from opro_cli.reading.labels import is_same_label, read_label, read_label_set, read_other_answer
-from opro_cli.reading.reply_text import select_parts
+from opro_cli.reading.evidence import find_span
+from opro_cli.reading.labels import read_label, read_label_set, read_other_answer
+from opro_cli.reading.reply_text import Part, Span, select_parts
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
 _LIST = re.compile(r"\[[^\[\]]{0,2000}\]")
@@ -44,17 +46,20 @@ class LabelMetric:
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's label, 0.0 for another one."""
         labels = self.labels or (example.target,)
-        given = _find_in_object(reply, labels)
+        given, span = _find_in_object(reply, labels)
         parts = select_parts(reply, example.input, prompt, cut=cut) if given is None else ()
         for part in parts:
             if found := read_label(part.text, labels, example.input, cut=part.cut):
-                given = found.label
+                given, span = found.label, part.locate(found.start, found.end)
                 break
         else:
-            given = given or next(filter(None, map(read_other_answer, parts)), None)
+            for part in parts:
+                if given := read_other_answer(part):
+                    span = find_span(part, given, read_other_answer)
+                    break
         if given is None or not given.strip():
             return UNREADABLE
-        return Grade(collapse_spaces(given), float(is_same_label(given, example.target)))
+        return Grade(collapse_spaces(given), float(is_same_label(given, example.target)), span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +91,19 @@ class LabelSetMetric:
         """Return the score of the labels that the reply gives."""
         wanted = set(split_gold(example.target))
         labels = self.labels or tuple(sorted(wanted))
-        for part in select_parts(reply, example.input, prompt, cut=cut):
+
+        def read(part: Part) -> frozenset[str]:
             # A line that was cut may have named more labels.
             text = part.text.rpartition("\n")[0] if part.cut else part.text
-            given = read_label_set(text, labels, example.input)
-            if given is not None:
-                return Grade(", ".join(sorted(given)), self._compare(given, wanted))
+            return read_label_set(text, labels, example.input) or frozenset()
+
+        def join(part: Part) -> str:
+            return ", ".join(sorted(read(part)))
+
+        for part in select_parts(reply, example.input, prompt, cut=cut):
+            if given := read(part):
+                span = find_span(part, join(part), join)
+                return Grade(join(part), self._compare(given, wanted), span)
         return UNREADABLE
 
     def _compare(self, given: frozenset[str], wanted: set[str]) -> float:
@@ -131,11 +143,14 @@ def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
     return found or text
 
 
-def _find_in_object(reply: str, labels: Sequence[str]) -> str | None:
-    """Return the only label that is a value of the reply's last JSON object."""
+def _find_in_object(reply: str, labels: Sequence[str]) -> tuple[str | None, Span | None]:
+    """Return the only label that is a value of the reply's last JSON object, and where it is."""
     if "{" not in reply:
-        return None
+        return None, None
     found = find_last_object(reply) or {}
     values = [v for v in found.values() if isinstance(v, str) and len(v) <= LONGEST_VALUE]
-    given = {label for label in labels for value in values if is_same_label(value, label)}
-    return given.pop() if len(given) == 1 else None
+    given = {label: value for label in labels for value in values if is_same_label(value, label)}
+    if len(given) != 1:
+        return None, None
+    ((label, value),) = given.items()
+    return label, find_value(reply, value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.reading.final_answer import find_final_answer
-from opro_cli.reading.number import normalize_sentence, read_number
-from opro_cli.reading.numerals import Numeral, find_numerals, find_numerals_in, is_same_number
-from opro_cli.reading.reply_text import select_parts
+from opro_cli.reading.evidence import find_span
+from opro_cli.reading.gold_number import read_gold_number
+from opro_cli.reading.number import read_number
+from opro_cli.reading.numerals import Numeral, is_same_number
+from opro_cli.reading.reply_text import Part, select_parts
 
 
 class NumberMetric:
@@ -23,8 +24,8 @@ class NumberMetric:
         """Return the number without separators, currency, unit and all-zero decimals.
 
         "1,234" -> "1234", "39.0" -> "39", "3.50" -> "3.50", "$12" -> "12", "3/4" -> "3/4",
-        "50%" -> "50%", "… #### 72" -> "72". Raises ValueError unless there is exactly one
-        number, or one at the final-answer marker.
+        "50%" -> "50%", "… #### 72" -> "72". Raises ValueError unless it is one number with at
+        most a unit, or has one at the final-answer marker.
         """
         return _parse_target(raw).text
 
@@ -35,22 +36,19 @@ class NumberMetric:
                 break
         else:
             return UNREADABLE
+        span = find_span(part, given.text, functools.partial(_read_digits, question=example.input))
         try:
             target = _parse_target(example.target)
         except ValueError:
-            return Grade(given.text, 0.0)
-        return Grade(given.text, float(is_same_number(given, target)))
+            return Grade(given.text, 0.0, span)
+        return Grade(given.text, float(is_same_number(given, target)), span)
+
+
+def _read_digits(part: Part, question: str) -> str | None:
+    number = read_number(part.text, question, cut=part.cut)
+    return number.text if number else None
 
 
 @functools.lru_cache(maxsize=4096)
 def _parse_target(raw: str) -> Numeral:
-    final = find_final_answer(raw)
-    numbers = find_numerals(final.text)
-    if final.marks and numbers:
-        return numbers[0]
-    numbers = find_numerals(final.reply) or find_numerals_in(normalize_sentence(final.text))
-    if len(numbers) != 1:
-        raise ValueError(
-            f"expected one number, found {len(numbers) or 'none'} in {raw.strip()[-80:]!r}"
-        )
-    return numbers[0]
+    return read_gold_number(raw)

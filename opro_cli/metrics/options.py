@@ -6,11 +6,13 @@ import re
 
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.reading.answer_text import collapse_spaces, is_same_text
-from opro_cli.reading.boolean import FAMILY_OF, read_truth
-from opro_cli.reading.choice import contradicts, read_letter
+from opro_cli.reading.boolean import find_question, read_truth
+from opro_cli.reading.choice import find_letter_beside, read_letter
+from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import find_final_answer_in
 from opro_cli.reading.options import find_letter_by_text, find_options, read_lone_letter
-from opro_cli.reading.reply_text import select_parts
+from opro_cli.reading.reply_text import Part, select_parts
+from opro_cli.reading.truth_words import FAMILY_OF, read_gold_truth
 
 
 class BooleanMetric:
@@ -20,18 +22,27 @@ class BooleanMetric:
     """
 
     def target(self, raw: str) -> str:
-        """Return yes, no, true, false, valid or invalid; raises ValueError for anything else."""
-        word = raw.strip().strip("\"'.()*- ").strip().lower()
-        if word not in FAMILY_OF:
+        """Return yes, no, true, false, valid or invalid, also for "nein", "да", "T", "0".
+
+        Raises:
+            ValueError: It is none of them in a language that is read.
+        """
+        word = read_gold_truth(raw)
+        if word is None:
             raise ValueError(f"expected {', '.join(FAMILY_OF)}; found {raw.strip()[:80]!r}")
         return word
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's word, 0.0 for its opposite; unreadable for other targets."""
         if family := FAMILY_OF.get(example.target):
+            asked = find_question(prompt, example.input)
+
+            def read(part: Part) -> str | None:
+                return read_truth(part.text, family, example.input, asked, cut=part.cut)
+
             for part in select_parts(reply, example.input, prompt, cut=cut):
-                if word := read_truth(part.text, family, example.input, cut=part.cut):
-                    return Grade(word, float(word == example.target))
+                if word := read(part):
+                    return Grade(word, float(word == example.target), find_span(part, word, read))
         return UNREADABLE
 
 
@@ -78,14 +89,23 @@ class ChoiceMetric:
         """
         options = find_options(example.input)
         gold = _find_gold_letter(example.target, options)
+
+        def read(part: Part) -> str | None:
+            return read_letter(part.text, example.input, options, cut=part.cut)
+
         for part in select_parts(reply, example.input, prompt, cut=cut):
-            if gold is None and is_same_text(find_final_answer_in(part.text).text, example.target):
-                return Grade(collapse_spaces(example.target), 1.0)
-            letter = read_letter(part.text, example.input, options, cut=part.cut)
-            if letter is not None and contradicts(part.text, letter, options):
-                return UNREADABLE
+            final = find_final_answer_in(part.text).text
+            if gold is None and is_same_text(final, example.target):
+                start = part.text.rfind(final)
+                span = part.locate(start, start + len(final))
+                return Grade(collapse_spaces(example.target), 1.0, span)
+            letter = read(part)
             if letter is not None:
-                return Grade(f"({letter})", float(letter == gold))
+                named = find_letter_beside(part.text, letter, options) or letter
+                if named != letter and gold in (named, letter):  # right or wrong: who can say?
+                    return UNREADABLE
+                span = find_span(part, letter, read)
+                return Grade(f"({letter})", float(letter == gold), span)
         return UNREADABLE
 
 

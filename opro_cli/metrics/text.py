@@ -13,11 +13,13 @@ from opro_cli.reading.answer_text import (
     find_occurrences,
     is_same_text,
     is_same_word_list,
+    is_surname_of,
     join_leading_list,
     lists_some,
     normalize_text,
     require_text,
 )
+from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.prose import (
     drop_half_word,
@@ -29,17 +31,22 @@ from opro_cli.reading.prose import (
 )
 from opro_cli.reading.reply_text import (
     READ_LIMIT,
+    Part,
+    Span,
     is_repetition,
     select_parts,
     take_tail,
 )
 from opro_cli.reading.stated_text import (
+    completes_question,
+    describes_question,
     is_announcement,
     is_choice,
     iterate_readings,
     normalize_brackets,
     read_brackets,
     read_concluding_text,
+    read_named_value,
     restates_question,
     shorten,
 )
@@ -76,23 +83,35 @@ class ExactMetric:
             if found is not None and (same or isinstance(wanted.value, dict)):
                 return Grade(example.target if same else found.text, float(same))
         brackets = normalize_brackets(example.target)
+
+        def read(part: Part) -> str | None:
+            if not brackets:
+                return _read_text(part, example)
+            return " ".join(read_brackets(part.text, example.input) or "")
+
         for part in select_parts(reply, example.input, prompt, cut=cut):
-            text = part.text
-            if not text:
-                continue
-            if brackets:
-                given = read_brackets(text, example.input)
-                right, answer = given == brackets, " ".join(given or "")
-            else:
-                read = _read_cut if part.cut else _read_answer
-                answer = read(text, example) or ""
-                right = _is_same(answer, example.target) or (
-                    bool(example.golds) and lists_some(answer, example.golds)
-                )
-            if answer:
+            if part.text and (answer := read(part)):
+                if brackets:
+                    right = normalize_brackets(answer) == brackets
+                else:
+                    right = _is_same(answer, example.target) or (
+                        bool(example.golds) and lists_some(answer, example.golds)
+                    )
                 same = right and not example.golds
-                return Grade(collapse_spaces(example.target if same else answer), float(right))
+                given = collapse_spaces(example.target if same else answer)
+                span = find_span(part, answer, read)
+                if named := read_named_value(part.text):
+                    span = part.locate(*(find_value(part.text, named) or (0, 0)))
+                return Grade(given, float(right), span)
         return UNREADABLE
+
+
+def _read_text(part: Part, example: Example) -> str | None:
+    """Return the target if a text answers with it in any form, else its answer, or None."""
+    named = read_named_value(part.text)
+    if named is not None:
+        return _read_line(named, example.target, example.input[-READ_LIMIT:])
+    return (_read_cut if part.cut else _read_answer)(part.text, example)
 
 
 def _read_answer(text: str, example: Example) -> str | None:
@@ -107,16 +126,22 @@ def _read_answer(text: str, example: Example) -> str | None:
     if is_left_open(text):
         return None
     answer = decide(final.marks, lambda mark: _read_mark(mark, target, question), is_same_text)
-    if answer != target and (
-        restates_question(answer if final.marks and isinstance(answer, str) else text, question)
-        or (isinstance(answer, str) and answer.endswith(":"))
-    ):
-        return None
     if answer is None and not final.marks and not is_repetition(text, question):
         answer = _read_conclusion(text, target, question)
+    if isinstance(answer, str) and answer != target:
+        restated = restates_question(answer, question)
+        if restated or answer.endswith(":") or (not final.marks and _says_less(text, example)):
+            return None
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):
         return None
     return answer
+
+
+def _says_less(text: str, example: Example) -> bool:
+    """Return whether a text repeats the question, or goes on about what that names."""
+    question = example.input[-READ_LIMIT:]
+    short = len(WORD.findall(example.target)) <= SHORT_ANSWER
+    return restates_question(text, question) or (short and describes_question(text, question))
 
 
 def _read_cut(text: str, example: Example) -> str | None:
@@ -132,10 +157,15 @@ def _read_cut(text: str, example: Example) -> str | None:
     finished = drop_unfinished(whole).rstrip(",;: ")
     answer = _read_answer(finished, example) if finished else None
     first = next(iter(split_text(finished)), "")
-    if len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
-        return _read_answer(first, example) if any(map(str.isalpha, first)) else None
-    if answer is None or find_final_answer_in(finished).marks:
+    lettered = any(map(str.isalpha, first))  # not the "1." of a step
+    if lettered and len(WORD.findall(first)) <= SHORT_ANSWER and not first.endswith((":", "?")):
+        return _read_answer(first, example)
+    if find_final_answer_in(finished).marks:
         return answer
+    if completes_question(first, example.input):
+        return _read_line(first, example.target, example.input)
+    if answer is None:
+        return None
     if _is_same(answer, example.target):
         return answer
     if _read_line(first, example.target, example.input) == example.target:
@@ -168,8 +198,9 @@ def _read_line(line: str, target: str, question: str) -> str:
     """Return the target if `line` has it in any form, else the answer of `line`."""
     if not any(map(str.isalnum, target)):  # quotes around punctuation may be part of the answer
         return line
-    if any(_is_same(reading, target) for reading in iterate_readings(line, question)):
-        return target
+    for reading in iterate_readings(line, question):
+        if _is_same(reading, target) or is_surname_of(reading, target, question):
+            return target
     return shorten(line, question)
 
 
@@ -195,15 +226,29 @@ class ContainsMetric:
 
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 if the target occurs, else 0.0 with the reply's final answer."""
-        text = select_parts(reply, example.input, prompt, cut=cut)[0].text
-        final = find_final_answer_in(text)
+        part = select_parts(reply, example.input, prompt, cut=cut)[0]
+        final = find_final_answer_in(part.text)
         if not final.text:
             return UNREADABLE
-        key = normalize_text(text)
-        for start in find_occurrences(normalize_text(example.target), key):
+        key = normalize_text(part.text)
+        starts = find_occurrences(normalize_text(example.target), key)
+        for start in starts:
             if not _DENIED.search(key[max(0, start - 30) : start]):
-                return Grade(collapse_spaces(example.target), 1.0)
-        return Grade(final.text, 0.0)
+                span = _locate_words(part, key[:start].count(" "), example.target)
+                return Grade(collapse_spaces(example.target), 1.0, span)
+        at = part.text.rfind(final.text)
+        return Grade(final.text, 0.0, part.locate(at, at + len(final.text)))
+
+
+def _locate_words(part: Part, before: int, target: str) -> Span | None:
+    """Return where `target` stands in a text, behind as many runs of spaces as `before`."""
+    words = re.compile(r"\s+".join(map(re.escape, target.split())), re.IGNORECASE)
+    text = part.text.lstrip()
+    offset = len(part.text) - len(text)
+    for each in words.finditer(text):
+        if len(re.findall(r"\s+", text[: each.start()])) == before:
+            return part.locate(offset + each.start(), offset + each.end())
+    return None
 
 
 OBJECT_LIMIT = 20_000
@@ -216,7 +261,10 @@ _PARSE_BUDGET = 20 * OBJECT_LIMIT
 _OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
 
 
-_LOOSE_VALUE = r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+_LOOSE_VALUE = (
+    r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|'(?P<single>(?:[^'\\\n]|\\.){1,500}+)'"""
+    r"""|(?P<bare>-?\d[\d.]{0,40}|true|false))"""
+)
 
 
 class _Numeral(str):
@@ -231,11 +279,12 @@ _DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_cons
 class JsonFieldMetric:
     """The value at a dotted path in the last JSON object of the reply, or all of it.
 
-    The object may be in prose or a code fence. Numbers are compared as numbers, booleans as
-    words, strings as by `exact`. Where no object can be parsed, or none has the key there, the
-    key's only complete value in the reply counts, so that a trailing comma, an object that was
-    cut behind the value, or a wrapper around it loses nothing. A missing key, null, and a list or
-    an object of several values where the target is none, are unreadable.
+    The object may be in prose or a code fence, and not in thoughts. Numbers are compared as
+    numbers, booleans as words, strings as by `exact`. Where no object can be parsed, or none has
+    the key there, the key's only complete value in the reply counts, so that a trailing comma,
+    single quotes, another case of the key, an object that was cut behind the value, or a wrapper
+    around it loses nothing; a list of one is its element. A missing key, null, and a list or an
+    object of several values where the target is none, are unreadable.
 
     A target that is itself an object or a list is compared field by field, see
     `structure.compare_values`; without a path every target is one.
@@ -269,16 +318,20 @@ class JsonFieldMetric:
         wanted = parse_structure(example.target)
         if wanted is not None:
             return self._grade_structure(reply, wanted)
-        value = _unwrap_value(_find_value(find_last_object(reply), self._steps))
-        if value is None and self._steps:
-            value = _find_loose_value(reply, self._steps[-1], example.input)
+        parts = select_parts(reply, example.input, prompt)
+        part = next((each for each in parts if "{" in each.text), parts[-1])
+        key = self._steps[-1] if self._steps else None
+        value = _unwrap_value(_find_value(find_last_object(part.text), self._steps))
+        if value is None and key is not None:
+            value = _find_loose_value(part.text, key, example.input)
         if isinstance(value, bool):
             answer = "true" if value else "false"
         elif isinstance(value, str) and value.strip():
             answer = str(value).strip()
         else:
             return UNREADABLE
-        return Grade(answer, float(is_same_value(answer, example.target)))
+        span = part.locate(*(find_value(part.text, answer, key) or (0, 0)))
+        return Grade(answer, float(is_same_value(answer, example.target)), span)
 
     def _grade_structure(self, reply: str, wanted: Structure) -> Grade:
         text = select_parts(reply)[0].text
@@ -292,6 +345,22 @@ class JsonFieldMetric:
             return UNREADABLE
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return Grade(shown or "(empty)", compare_values(wanted.value, value).share)
+
+
+def find_value(text: str, value: str, key: str | None = None) -> Span | None:
+    """Return where a value, as JSON decodes it, stands in a text last; of a key, or of any.
+
+    A list index is no key: the value may then belong to any. None where it is written in an
+    unusual way.
+    """
+    name = r'"[^"\n]{1,500}"' if key is None or key.isdecimal() else re.escape(json.dumps(key))
+    plain, escaped = re.escape(value), re.escape(json.dumps(value)[1:-1])
+    written = rf'"(?P<string>{escaped}|{plain})"|(?P<bare>{plain}(?![\w.]))'
+    behind = r"\s{0,20}:\s{0,20}(?:\{[^{}:]{1,500}:\s{0,20})?"
+    if key is None or key.isdecimal():
+        behind, name = r"[:,\[]\s{0,20}", ""
+    found = list(re.finditer(rf"{name}{behind}(?:{written})", text))
+    return None if not found else found[-1].span("string" if found[-1]["string"] else "bare")
 
 
 def find_last_object(reply: str) -> dict[str, Any] | None:
@@ -331,7 +400,9 @@ def _find_value(value: object, steps: list[str]) -> object:
 
 
 def _unwrap_value(value: object) -> object:
-    """Return the only value of `{"name": "Rome"}`, or the value as it is."""
+    """Return the only value of `{"name": "Rome"}` or `["Rome"]`, or the value as it is."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], bool | str):
+        return value[0]
     if isinstance(value, dict) and len(value) == 1:
         (only,) = value.values()
         return only if isinstance(only, bool | str) else value
@@ -344,8 +415,9 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     found: dict[str, str] = {}
     if "{" not in text:
         return None
-    for each in re.finditer(rf'"{re.escape(key)}"\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}', text):
-        value = each["text"] if each["text"] is not None else each["bare"]
+    named = rf"""(?P<mark>["']){re.escape(key)}(?P=mark)\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}"""
+    for each in re.finditer(named, text, re.IGNORECASE):
+        value = each["text"] or each["single"] or each["bare"]
         whole = each.end() < len(text)
         if whole or (each["bare"] and drop_half_word(text, question) == text):
             found.setdefault(normalize_text(value), value)

@@ -11,7 +11,7 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from opro_cli.models.providers import (
     is_on_this_machine,
     parse_host,
 )
+from opro_cli.plugins import is_outside
 
 REDACTED = "[redacted]"
 SHORTEST_ENCODED = 12
@@ -135,6 +136,14 @@ def find_key_variable(model_name: str, api_base: str | None) -> str | None:
     return next(iter(find_provider(model_name).keys), None)
 
 
+def name_key_variable(model_name: str, api_base: str | None) -> str:
+    """Return the customary variable of a model's key, "" where the model needs none."""
+    if is_computed_here(model_name) or is_gguf(model_name) or is_outside(model_name):
+        return ""
+    prefix = get_provider(model_name) or "openai"
+    return find_key_variable(model_name, api_base) or f"{prefix.upper()}_API_KEY"
+
+
 def choose_client_key(model_name: str, api_base: str | None) -> str | None:
     """Return the key that a client must be given, None where it finds the right one itself."""
     if not has_own_server(model_name, api_base):
@@ -151,18 +160,19 @@ def find_missing_keys(model_name: str, api_base: str | None = None) -> tuple[str
     provider = find_provider(model_name)
     if provider.kind or has_own_server(model_name, api_base):
         return ()
-    return () if any(map(os.environ.get, provider.keys)) else provider.keys[:1]
+    missing = () if any(map(os.environ.get, provider.keys)) else provider.keys[:1]
+    needed = () if api_base else provider.addresses
+    missing += tuple(name for name in needed if not os.environ.get(name))
+    # what has a default is told with the others, and is no reason to stop
+    return missing + tuple(n for n in provider.defaulted if missing and not os.environ.get(n))
 
 
 def require_key(name: str, api_base: str | None) -> None:
     """Raise a ModelError when the key that `name` needs is not in the environment."""
     missing = find_missing_keys(name, api_base)
     if missing:
-        raise ModelError(
-            f"{name} needs an API key: {missing[0]} is not set",
-            f"export {missing[0]}=…",
-            transient=False,
-        )
+        message, hint = keys_not_set(missing)
+        raise ModelError(f"{name} {message.replace('no', 'needs an', 1)}", hint, transient=False)
 
 
 def find_unset_headers(settings: Settings) -> dict[str, str]:
@@ -186,11 +196,12 @@ def keys_not_set(variables: Sequence[str]) -> tuple[str, str]:
     Returns:
         The message, "no API key: OPENAI_API_KEY is not set", and the hint, a line a variable.
     """
+    what = "no API key" if any(map(SECRET_NAMES.search, variables)) else "no address"
     *others, last = variables
     names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     lines = [f"export {variable}=…" for variable in variables]
     lines[-1] += "  (keys are read from the environment and never written)"
-    return f"no API key: {names} not set", "\n".join(lines)
+    return f"{what}: {names} not set", "\n".join(lines)
 
 
 def collect_sent_keys(model_name: str, api_base: str | None) -> frozenset[str]:
@@ -340,6 +351,18 @@ class CallPrices:
         return self._find_rate("input_cost_per_token", prompt, tier)
 
 
+def is_listed(name: str) -> bool:
+    """Return whether litellm's table has the model or another one of its provider."""
+    prefix = name.partition("/")[0]
+    table = _load_table()
+    return name in table or any(row.get("litellm_provider") == prefix for row in table.values())
+
+
+def list_providers() -> list[str]:
+    """Return the providers in litellm's table."""
+    return sorted({str(row.get("litellm_provider")) for row in _load_table().values()})
+
+
 def find_listing(name: str) -> Mapping[str, Any]:
     """Return the table's row of a model at its own provider, {} where it has none."""
     row = _find_row(name)
@@ -384,8 +407,29 @@ def list_deployments(settings: Settings) -> tuple[ModelSettings, ...]:
 
 
 def find_capped_prices(settings: Settings) -> dict[Role, PriceSettings | None]:
-    """Return the price of each model, as far as a ceiling in dollars needs it."""
-    return {} if settings.budget.usd is None else list_prices(settings)
+    """Return the price that each model's calls are bounded by, if there is a ceiling in dollars.
+
+    A prompt may be written to a cache of the provider's, which costs more than reading it.
+    """
+    if settings.budget.usd is None:
+        return {}
+    return {role: _find_dearest_price(model) for role, model in settings.models.items()}
+
+
+def _find_dearest_price(settings: ModelSettings) -> PriceSettings | None:
+    price = find_price(settings)
+    if price is None or settings.price is not None or price == _FREE:
+        return price
+    written = _find_row(settings.model).get("cache_creation_input_token_cost") or 0.0
+    return replace(price, input=max(price.input, written * 1e6))
+
+
+def reports_cost(settings: ModelSettings) -> bool:
+    """Return whether the answers of a model may say what they cost: a gateway's do."""
+    return all(
+        find_provider(model.model).reports_cost or has_own_server(model.model, model.api_base)
+        for model in settings.deployments
+    )
 
 
 def list_prices(settings: Settings) -> dict[Role, PriceSettings | None]:

@@ -181,7 +181,7 @@ NO_SYSTEM = re.compile(
 )
 USE_ANOTHER_POSITION = (
     "this model takes no system message: set task.instruction_position to another position, such "
-    "as Q_begin, and start again with `opro optimize`"
+    "as Q_begin (in task.prompt: make it a user message)"
 )
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp
@@ -205,6 +205,12 @@ def classify(status: int | None, meaning: str = "", max_tokens: int | None = Non
     if status is None or status >= 500 or status < 300:
         return "transient"
     return "transient" if status in TRANSIENT_4XX and not is_account_empty(meaning) else "permanent"
+
+
+def refuses_the_config(status: int, meaning: str) -> bool:
+    """Whether a permanent refusal is about what is sent, rather than the key or the account."""
+    about_the_account = status in (401, 402, 403) or is_account_empty(meaning)
+    return not about_the_account and not BAD_KEY.search(meaning)
 
 
 def is_too_long(status: int | None, meaning: str) -> bool:

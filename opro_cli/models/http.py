@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -30,7 +31,7 @@ class HttpPost:
     """Connections to one address, as many as there are requests; must be made in an event loop.
 
     Follows no redirect, keeps no cookie, reads no ~/.netrc and repeats no request. Takes proxies
-    and certificates from the environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR).
+    and certificates from the environment (HTTPS_PROXY, NO_PROXY, `wire.CERTIFICATES`).
     """
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
@@ -77,7 +78,7 @@ async def read_body(response: aiohttp.ClientResponse, call: ModelCall, deadline:
     The beginning of a refusal is enough, also where the rest never comes.
     """
     is_refusal = response.status >= 300
-    most = LONGEST_REFUSAL if is_refusal else call.most_bytes
+    most = LONGEST_REFUSAL if is_refusal else call.most_bytes_of(response.headers)
     body = bytearray()
     deadline.count_piece()
     try:
@@ -102,10 +103,41 @@ def can_have_arrived(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientResponseError)
 
 
+def explain_contact(causes: Sequence[BaseException], call: ModelCall) -> ModelError | None:
+    """Explain a host that has no address or no good certificate; None for any other failure.
+
+    Args:
+        causes: An error of aiohttp's, or of litellm's with the errors that it came from.
+        call: That could not be made.
+    """
+    for cause in causes:
+        host = str(getattr(cause, "host", "") or wire.find_host(call))
+        if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
+            return wire.build_unknown_host_error(call, host)
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+            fault: BaseException = cause.certificate_error
+        elif isinstance(cause, aiohttp.ClientConnectorSSLError):
+            fault = cause.os_error
+        else:
+            fault = cause
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            return wire.build_certificate_error(call, host, fault.verify_message)
+        if isinstance(fault, ssl.SSLError):
+            return wire.build_tls_error(call, host, fault.reason or str(fault))
+    return None
+
+
 def build_failure(error: Exception, call: ModelCall) -> ModelError:
     """Explain why no answer began."""
     if getattr(error, "errno", None) == errno.ECONNREFUSED:
         return wire.build_connection_error(call)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        words = make_one_line(f"the proxy cannot be reached: {error.os_error.strerror}")
+        refusal = wire.build_no_answer_error(words, call, "check HTTPS_PROXY")
+        refusal.about = "address"
+        return refusal
+    if (refused := explain_contact((error,), call)) is not None:
+        return refused
     if isinstance(error, aiohttp.ClientHttpProxyError):
         words = make_one_line(f"the proxy answered {error.status} {error.message}")
         return wire.build_no_answer_error(
@@ -131,11 +163,34 @@ def find_proxy(url: str) -> str | None:
 
 
 def load_certificates(url: str) -> ssl.SSLContext | bool:
-    """Return the authorities to trust: certifi's by default, since some Pythons have none."""
+    """Return the authorities to trust: certifi's by default, since some Pythons have none.
+
+    Raises:
+        ModelError: The environment names a file that cannot be read.
+    """
     if not url.startswith("https"):
         return True
-    is_set = "SSL_CERT_FILE" in os.environ or "SSL_CERT_DIR" in os.environ
-    return ssl.create_default_context(cafile=None if is_set else certifi.where())
+    named = wire.list_authorities()
+    if not named:
+        return ssl.create_default_context(cafile=certifi.where())
+    # OpenSSL reads those of its own by itself
+    others = {name: path for name, path in named.items() if not name.startswith("SSL_")}
+    if len(others) < len(named):
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for variable, path in others.items():
+        at = {"capath" if Path(path).is_dir() else "cafile": path}
+        try:
+            context.load_verify_locations(**at)
+        except OSError as error:  # ssl.SSLError, for a file without a certificate, is one
+            reason = error.strerror or str(error)
+            raise ModelError(
+                f"{variable}: {make_one_line(path)} cannot be read: {make_one_line(reason)}",
+                "name a file of certificates in PEM format",
+                transient=False,
+            ) from None
+    return context
 
 
 MOST_BYTES = 4_000_000
@@ -173,6 +228,7 @@ class HttpGet:
             TimeoutError: When the time is over.
         """
         try:
+            trusted = load_certificates(url)
             async with (
                 asyncio.timeout_at(self._until),
                 self._session.request(
@@ -180,7 +236,7 @@ class HttpGet:
                     url,
                     json=body,
                     allow_redirects=False,
-                    ssl=load_certificates(url),
+                    ssl=trusted,
                 ) as response,
             ):
                 data = b""

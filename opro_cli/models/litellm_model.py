@@ -13,24 +13,40 @@ import importlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
-from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Choice
-from opro_cli.core.text import replace_unsendable
+from opro_cli.core.task.example import LIMITS, REFUSAL, ChatReply, ChatRequest
 from opro_cli.errors import ModelError
-from opro_cli.models.accounts import choose_client_key, require_key
+from opro_cli.models.accounts import CallPrices, choose_client_key, require_key
+from opro_cli.models.completions import find_error, read_completion, read_cost
 from opro_cli.models.litellm_transport import (
     BoundedCall,
     apply_bounds,
     bound_answers,
     build_refusal,
 )
-from opro_cli.models.openai_compatible import build_reply, cut_unsent_stop, read_usage
+from opro_cli.models.openai_compatible import (
+    THOUGHTS_ELSEWHERE,
+    build_reply,
+    cut_unsent_stop,
+    read_choices,
+    read_reply,
+    read_usage,
+)
 from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit, shows_system
 from opro_cli.models.providers import is_on_this_machine
-from opro_cli.models.wire import Deadline, ModelCall, build_no_choices_error
+from opro_cli.models.wire import (
+    Deadline,
+    ModelCall,
+    build_error_in_answer,
+    build_no_choices_error,
+    list_authorities,
+)
 
 ENVIRONMENT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else the import fetches prices from the network
@@ -71,7 +87,7 @@ class LitellmModel:
 
     The request's seed is sent where litellm says that the provider takes one and left out
     elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. What else a model
-    refuses is left out by whoever asks again, and said (`calls/metered`): litellm drops nothing.
+    refuses is left out by `calls/metered`, which asks again and says so: litellm drops nothing.
 
     Args:
         name: As litellm and the config name it, "openai/gpt-4o-mini".
@@ -101,8 +117,12 @@ class LitellmModel:
         """The model as the config names it."""
         return self._name
 
+    @cached_property
+    def _prices(self) -> CallPrices:
+        return CallPrices(self._name, self._api_base)
+
     async def reply(self, request: ChatRequest) -> ChatReply:
-        """Answer one request; usd is litellm's list price of the model named, see `_compute_usd`.
+        """Answer one request; usd is what a gateway says, or litellm's list price of the model.
 
         An answer is read in full, since a metric reads its end; one far longer than max_tokens
         allows is refused.
@@ -128,18 +148,23 @@ class LitellmModel:
                 with suppress_logging(), apply_bounds(bounded):
                     response = await litellm.acompletion(**arguments)
         except (TimeoutError, get_openai_error()) as error:
-            raise build_refusal(error, bounded) from error
+            # it cannot read a stream that nobody asked for
+            if not (bounded.is_answered and _read_sent(bounded).get("choices")):
+                raise build_refusal(error, bounded) from error
+            return cut_unsent_stop(read_reply(bounded.answer, call, self._prices), request)
         if not response.choices:
             raise build_no_choices_error(call)
-        choice, *more = (
-            Choice(replace_unsendable(raw.message.content or ""), raw.finish_reason or "unknown")
-            for raw in response.choices
-        )
+        sent = _read_sent(bounded)
+        if fault := find_error(sent):
+            raise build_error_in_answer(fault, bounded.answer, call)
+        first, *more = read_choices(_list_choices(response, sent), bounded.answer, call)
         # litellm shows 0 and 0 where the server sent no counts.
         counts = response.get("usage")
         usage = None if counts is None else read_usage(counts.model_dump())
+        reported = read_cost(sent.get("usage"), bounded.headers)
         usd = self._compute_usd(response, counted=usage is not None)
-        return cut_unsent_stop(build_reply(choice, more, usage, usd), request)
+        usd = reported or (reported if usd is None else usd)
+        return cut_unsent_stop(build_reply(first, more, usage, usd), request)
 
     async def aclose(self) -> None:
         """Close litellm's connections when this is the last open model on it."""
@@ -165,6 +190,7 @@ class LitellmModel:
                 f"{self._name} names no provider that litellm knows",
                 f"put one before the name: openai/{self._name}, ollama_chat/{self._name}, ...",
                 transient=False,
+                about="config",
             ) from error
         supported = litellm.get_supported_openai_params(self._name, provider)
         self._takes_seed = "seed" in (supported or ())
@@ -233,10 +259,54 @@ class LitellmModel:
         return (response._hidden_params.get("response_cost") or None) if counted else None
 
 
+def _read_sent(bounded: BoundedCall) -> dict[str, Any]:
+    """Return an answer as it was sent, where that is a completion; {} for other formats."""
+    data = read_completion(bounded.answer.body)
+    return data if isinstance(data, dict) and isinstance(data.get("choices"), list) else {}
+
+
+def _list_choices(response: Any, sent: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return litellm's choices with what it drops of those that were sent.
+
+    It has no error and no refusal, and calls a reason to finish that it does not know "stop".
+    """
+    choices = []
+    for own, raw in zip_longest(response.choices, sent.get("choices", ())[: len(response.choices)]):
+        as_sent = raw if isinstance(raw, dict) else {}
+        message = as_sent.get("message")
+        message = message if isinstance(message, dict) else {}
+        kept = {key: message[key] for key in ("refusal", *THOUGHTS_ELSEWHERE) if key in message}
+        declines = as_sent.get("finish_reason") == REFUSAL
+        choices.append(
+            {
+                "error": find_error(as_sent),
+                "finish_reason": REFUSAL if declines else own.finish_reason,
+                "message": {
+                    **kept,
+                    "content": own.message.content,
+                    "tool_calls": getattr(own.message, "tool_calls", None),
+                },
+            }
+        )
+    return choices
+
+
+def is_known(name: str) -> bool:
+    """Return whether litellm knows the provider that a model's name implies; imports it."""
+    try:
+        load_litellm().get_llm_provider(name)
+    except get_openai_error():
+        return False
+    return True
+
+
 def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
+    for path in list_authorities().values():  # it reads one variable of them
+        if Path(path).is_file():
+            os.environ.setdefault("SSL_CERT_FILE", path)
     litellm: Any = importlib.import_module("litellm")
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     litellm.suppress_debug_info = True

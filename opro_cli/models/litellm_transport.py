@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx
@@ -16,7 +16,7 @@ import httpx
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
-from opro_cli.models.http import can_have_arrived
+from opro_cli.models.http import can_have_arrived, explain_contact
 from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
 
 Handle = Callable[[Any, httpx.Request], Awaitable[httpx.Response]]
@@ -31,16 +31,31 @@ class AnswerTooLargeError(Exception):
 
 @dataclass(slots=True)
 class BoundedCall:
-    """A call of this task and its time limit; status: of the latest answer, None before one."""
+    """A call of this task and its time limit.
+
+    Attributes:
+        call: What is asked.
+        deadline: Its time limit.
+        status: Of the latest answer, None before one.
+        headers: Of the latest answer.
+        body: Of the latest answer, as far as it was read; nothing of a refusal.
+    """
 
     call: ModelCall
     deadline: Deadline
     status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
 
     @property
     def is_answered(self) -> bool:
         """Whether the server began an answer that is no refusal."""
         return self.status is not None and self.status < 300
+
+    @property
+    def answer(self) -> HttpAnswer:
+        """The latest answer."""
+        return HttpAnswer(self.status or 0, self.headers, self.body.decode("utf-8", "replace"))
 
 
 _current: ContextVar[BoundedCall | None] = ContextVar("call", default=None)
@@ -72,7 +87,7 @@ def _bound(handle: Handle) -> Handle:
         request.headers["accept-encoding"] = ", ".join(PACKED)
         response = await handle(transport, request)
         call.deadline.count_piece()
-        call.status = response.status_code
+        call.status, call.headers, call.body = response.status_code, response.headers, bytearray()
         encoding = response.headers.pop("content-encoding", "").strip().lower()
         stream = cast("httpx.AsyncByteStream", response.stream)
         response.stream = _Body(stream, encoding in PACKED, call)
@@ -93,8 +108,11 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         is_answer = self._call.is_answered
-        left = self._call.call.most_bytes if is_answer else LONGEST_REFUSAL
+        call = self._call
+        left = call.call.most_bytes_of(call.headers) if is_answer else LONGEST_REFUSAL
         async for piece in self._pieces():
+            if is_answer:
+                call.body += piece[:left]
             yield piece[:left]
             left -= len(piece)
             if left < 0:
@@ -142,6 +160,8 @@ def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
         refusal = wire.build_timeout_error(call)
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         refusal = wire.build_connection_error(call)
+    elif (refused := explain_contact(causes, call)) is not None:
+        refusal = refused
     elif any(isinstance(cause, httpx.ReadError) for cause in causes):
         refusal = wire.build_broken_off_error(call)
     elif (text := find_unreadable_text(causes)) is not None:

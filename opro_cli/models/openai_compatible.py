@@ -15,7 +15,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Choice, cut_at_stop
+from opro_cli.core.task.example import (
+    LIMITS,
+    REFUSAL,
+    ChatReply,
+    ChatRequest,
+    Choice,
+    cut_at_stop,
+)
 from opro_cli.core.text import replace_unsendable
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
@@ -26,6 +33,14 @@ from opro_cli.models.accounts import (
     find_key_variable,
     find_listing,
     require_key,
+)
+from opro_cli.models.completions import (
+    calls_tool,
+    find_error,
+    find_refusal,
+    join_text,
+    read_completion,
+    read_cost,
 )
 from opro_cli.models.error_texts import parse_json
 from opro_cli.models.parameters import (
@@ -259,19 +274,37 @@ def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatR
     """Read a chat completion; raises ModelError for any other answer."""
     if answer.status >= 300:
         raise wire.build_refusal(answer, call)
-    data = parse_json(answer.body)
-    if isinstance(data, dict) and data.get("error") and not data.get("choices"):
-        raise wire.build_error_in_answer(data["error"], answer, call)
+    data = read_completion(answer.body)
+    if isinstance(data, dict) and (error := find_error(data)):
+        raise wire.build_error_in_answer(error, answer, call)
     choices: Any = data.get("choices") if isinstance(data, dict) else None
     if choices == []:
         raise wire.build_no_choices_error(call)
     try:
-        first, *more = map(read_choice, choices)
+        first, *more = read_choices(choices, answer, call)
     except (TypeError, KeyError, AttributeError, ValueError):  # ValueError: {} or ""
         raise wire.build_unreadable_error(answer.body, call) from None
     usage, tier = read_usage(data.get("usage")), data.get("service_tier")
-    usd = prices.compute_usd(usage, tier if isinstance(tier, str) else "")
-    return build_reply(first, more, usage, usd)
+    listed = prices.compute_usd(usage, tier if isinstance(tier, str) else "")
+    # a gateway knows what it charges; its 0 is no price where there is a list price
+    usd = read_cost(data.get("usage"), answer.headers)
+    return build_reply(first, more, usage, usd or (usd if listed is None else listed))
+
+
+def read_choices(
+    choices: Iterable[dict[str, Any]], answer: HttpAnswer, call: ModelCall
+) -> list[Choice]:
+    """Read the answers in a completion, without those that broke off.
+
+    Raises:
+        ModelError: All did.
+        TypeError, KeyError, AttributeError: When they are not in OpenAI's format.
+    """
+    errors = [find_error(choice) for choice in choices]
+    whole = [choice for choice, error in zip(choices, errors, strict=True) if error is None]
+    if errors and not whole:
+        raise wire.build_error_in_answer(errors[0], answer, call, begun=True)
+    return list(map(read_choice, whole))
 
 
 def build_reply(
@@ -285,7 +318,7 @@ def build_reply(
 
 
 def read_choice(choice: dict[str, Any]) -> Choice:
-    """Read one answer, without NUL and half a character.
+    """Read one answer, without NUL and half a character; a refusal in its words.
 
     Raises:
         TypeError, KeyError, AttributeError: When it is not in OpenAI's format.
@@ -294,20 +327,20 @@ def read_choice(choice: dict[str, Any]) -> Choice:
     message = {"content": choice["text"]} if is_text else choice["message"]
     text, finish_reason = read_text(message), choice.get("finish_reason")
     reason = finish_reason if isinstance(finish_reason, str) else "unknown"
+    if refusal := find_refusal(message):
+        text, reason = text or refusal, REFUSAL
+    elif not text.strip() and calls_tool(message):
+        reason = "tool_calls"
     return Choice(replace_unsendable(text), reason)
 
 
 def read_text(message: dict[str, Any]) -> str:
     """Return the answer in a message, without the thoughts before it; TypeError without a text."""
-    content = message.get("content")
-    if content is None:
-        return ""
-    if not isinstance(content, str):
-        raise TypeError(type(content))
+    text = join_text(message.get("content"))
     if any(field in message for field in THOUGHTS_ELSEWHERE):
-        return content
-    thoughts = THOUGHTS.match(content)
-    return content[thoughts.end() :] if thoughts else content
+        return text
+    thoughts = THOUGHTS.match(text)
+    return text[thoughts.end() :] if thoughts else text
 
 
 def read_usage(usage: Any) -> Usage | None:

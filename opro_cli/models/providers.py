@@ -23,6 +23,9 @@ class Provider:
         base_variables: Environment variables that may hold its address, the first one set counts.
             A provider that has some is asked without litellm.
         base: Its usual address.
+        addresses: Environment variables that it needs beside a key, unless the config gives an
+            address; defaulted: those that may be left out.
+        reports_cost: Its answers say what they cost.
         key_prefix: Beginning of the environment variables with its keys, where `keys` is empty;
             by default its name in capitals.
         kind: The server's name in `opro check --json`; title: in messages.
@@ -38,6 +41,9 @@ class Provider:
     keys: tuple[str, ...] = ()
     base_variables: tuple[str, ...] = ()
     base: str | None = None
+    addresses: tuple[str, ...] = ()
+    defaulted: tuple[str, ...] = ()
+    reports_cost: bool = False
     key_prefix: str = ""
     kind: str = ""
     title: str = ""
@@ -52,11 +58,16 @@ class Provider:
 
 PROVIDERS = (
     Provider(("anthropic",), ("ANTHROPIC_API_KEY",)),
-    Provider(("azure",), ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN")),
+    Provider(
+        ("azure", "azure_text"),
+        ("AZURE_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_AD_TOKEN"),
+        addresses=("AZURE_API_BASE",),
+        defaulted=("AZURE_API_VERSION",),
+    ),
     Provider(("bedrock", "sagemaker"), key_prefix="AWS_"),
     Provider(("cerebras",), ("CEREBRAS_API_KEY",)),
     Provider(("cohere",), ("COHERE_API_KEY",)),
-    Provider(("deepinfra",), ("DEEPINFRA_API_KEY",)),
+    Provider(("deepinfra",), ("DEEPINFRA_API_KEY",), reports_cost=True),
     Provider(("deepseek",), ("DEEPSEEK_API_KEY",)),
     Provider(
         ("fireworks_ai",), ("FIREWORKS_AI_API_KEY", "FIREWORKS_API_KEY", "FIREWORKSAI_API_KEY")
@@ -72,8 +83,8 @@ PROVIDERS = (
         base_variables=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
         base="https://api.openai.com/v1",
     ),
-    Provider(("openrouter",), ("OPENROUTER_API_KEY", "OR_API_KEY")),
-    Provider(("perplexity",), ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
+    Provider(("openrouter",), ("OPENROUTER_API_KEY", "OR_API_KEY"), reports_cost=True),
+    Provider(("perplexity",), ("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY"), reports_cost=True),
     Provider(("together_ai",), ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY")),
     Provider(("xai",), ("XAI_API_KEY",)),
     Provider(

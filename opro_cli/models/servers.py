@@ -50,6 +50,8 @@ class Server:
         serves: The model that will answer, in the server's words; None where it has no list.
         context: Tokens for one request and its reply, None where the server does not say.
         at_once: Requests answered at the same time, None where the server does not say.
+        others: The models that it lists, in words, where this one is not among them: a warning for
+            a server of no known kind, whose list may leave out some.
     """
 
     model: str
@@ -62,6 +64,7 @@ class Server:
     serves: str | None = None
     context: int | None = None
     at_once: int | None = None
+    others: str | None = None
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -133,6 +136,9 @@ async def _inspect(
     row = find_row(strip_provider(server.model), rows, kind)
     if row is None and kind is not None:
         raise wire.build_missing_model_error(call, kind, [row["id"] for row in rows])
+    names = [row["id"] for row in rows]
+    if row is None and names and not any("*" in name for name in names):
+        server = replace(server, others=wire.describe_models(call.name, names))
     if row is not None:
         root = url.removesuffix("/models").removesuffix("/v1")
         context, at_once = await _find_limits(http, root, row, kind, call)
@@ -223,7 +229,9 @@ def _read_rows(data: Any, key: str) -> list[dict[str, Any]]:
 
 def build_server_notes(server: Server, settings: ModelSettings, prompt: int) -> tuple[str, ...]:
     """Say where a server is too small for a config; `prompt`: tokens of the longest one."""
-    notes = []
+    notes = (
+        [f"{server.model}: the server does not list it; {server.others}"] if server.others else []
+    )
     kind = LOCAL_SERVERS[server.kind] if server.kind else None
     is_ollama = kind is not None and kind.dialect == "ollama"
     needed = prompt + settings.reply_limit

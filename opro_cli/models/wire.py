@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +23,7 @@ from opro_cli.models.error_texts import (
     make_one_line,
     read_refusal,
     read_retry_after,
+    refuses_the_config,
     shorten,
     suggest_address,
     suggest_remedy,
@@ -27,7 +31,10 @@ from opro_cli.models.error_texts import (
 from opro_cli.models.parameters import describe_value, find_refused
 from opro_cli.models.providers import (
     Provider,
+    find_base,
     find_own_address,
+    get_provider,
+    parse_host,
     strip_provider,
     suggest_model,
     suggest_start,
@@ -35,8 +42,11 @@ from opro_cli.models.providers import (
 
 BYTES_OF_AN_ENVELOPE = 65_536  # what a server sends around its answers
 BYTES_OF_A_TOKEN = 32  # the longest common ones, with every character escaped in JSON
+BYTES_OF_A_CHUNK = 1024  # what a server sends around each token of a stream
+STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl")
 LONGEST_UNLIMITED = 262_144
 """Tokens of an answer without a limit: more than any model writes at once."""
+LONGEST_STREAM = 32_768  # tokens of a stream that nobody asked for, where there is no limit
 LONGEST_REFUSAL = 65_536
 """Bytes of a refusal that are read; its first few hundred say what is wrong."""
 QUIET_TURNS = 16
@@ -69,6 +79,12 @@ class ModelCall:
         """The longest body that an answer of this length can need."""
         most = self.max_tokens or LONGEST_UNLIMITED
         return BYTES_OF_AN_ENVELOPE + BYTES_OF_A_TOKEN * most * self.choices
+
+    def most_bytes_of(self, headers: Mapping[str, str]) -> int:
+        """Return the longest body that an answer with these headers can need."""
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        chunks = BYTES_OF_A_CHUNK * (self.max_tokens or LONGEST_STREAM) * self.choices
+        return self.most_bytes + (chunks if kind in STREAMS else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,7 @@ def build_refusal(answer: HttpAnswer, call: ModelCall) -> ModelError:
         "redirects are not followed; set api_base to the address that answers itself",
         transient=False,
         status=answer.status,
+        about="config",
     )
 
 
@@ -167,6 +184,7 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
     )
     if takes_no_system:
         verdict, hint = "permanent", USE_ANOTHER_POSITION
+    in_config = verdict == "permanent" and refuses_the_config(answer.status, refusal.meaning)
     failure = ModelError(
         f"{call.name} answered {answer.status}" + (f": {refusal.words}" if refusal.words else ""),
         hint,
@@ -176,6 +194,7 @@ def build_status_error(answer: HttpAnswer, call: ModelCall) -> ModelError:
         status=answer.status,
         retry_after=read_retry_after(answer.headers, body=answer.body),
         maybe_billed=answer.status in GAVE_UP_WAITING,
+        about="config" if in_config else "",
     )
     if takes_no_system:
         return failure
@@ -191,29 +210,46 @@ def name_refused(
     return failure
 
 
-def build_error_in_answer(error: Any, answer: HttpAnswer, call: ModelCall) -> ModelError:
-    """Explain a refusal sent with status 200, as by OpenRouter and LM Studio.
+def build_error_in_answer(
+    error: Any, answer: HttpAnswer, call: ModelCall, *, begun: bool = False
+) -> ModelError:
+    """Explain an error sent with status 200, as by OpenRouter and LM Studio.
 
-    Some put the status they mean inside.
+    Some put the status they mean inside. One in the place of a choice came after the answer had
+    `begun`, which may be billed.
     """
     code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    alone = not begun and answer.body.lstrip().startswith("{")  # neither in a choice nor a stream
+    body = answer.body if alone else json.dumps({"error": error})
     if isinstance(code, int) and 400 <= code < 600:
-        return build_status_error(HttpAnswer(code, answer.headers, answer.body), call)
-    refusal = read_refusal(answer.body)
+        failure = build_status_error(HttpAnswer(code, answer.headers, body), call)
+        failure.maybe_billed = failure.maybe_billed or begun
+        return failure
+    refusal = read_refusal(body)
+    if begun:
+        message = f"{call.name} broke off: {refusal.words}"
+        return ModelError(message, transient=True, maybe_billed=True)
     hint = suggest_address(call.name, call.api_base)
     failure = build_no_answer_error(refusal.words, call, hint)
-    return name_refused(failure, 400, answer.body, refusal.meaning, call)
+    return name_refused(failure, 400, body, refusal.meaning, call)
 
 
 def build_unreadable_error(text: str, call: ModelCall) -> ModelError:
     """Explain an answer that holds no reply: a web page, JSON that breaks off, nothing at all."""
     words = read_refusal(text).words
-    kind = "a web page" if PAGE.search(shorten(text)) else "no readable answer"
+    is_page = bool(PAGE.search(shorten(text)))
+    kind = "a web page" if is_page else "no readable answer"
+    hint = suggest_address(call.name, call.api_base)
+    if is_page and hint is None:
+        hint = "is there a login page of the network, or a proxy, in between?"
     return ModelError(
         f"{call.name} sent {kind}: {words}" if words else f"{call.name} sent an empty answer",
-        suggest_address(call.name, call.api_base),
+        hint,
         transient=True,
         maybe_billed=True,
+        about="address",
     )
 
 
@@ -256,18 +292,75 @@ def build_connection_error(call: ModelCall) -> ModelError:
     return ModelError(f"{call.name} refused the connection{where}", hint, transient=True)
 
 
+def find_host(call: ModelCall) -> str:
+    """Return the host that a call goes to, as far as it is known, else the provider."""
+    return parse_host(find_base(call.name, call.api_base) or "") or get_provider(call.name)
+
+
+def build_unknown_host_error(call: ModelCall, host: str) -> ModelError:
+    """Explain a host that has no address."""
+    named = ", and is that name right in api_base" if call.api_base else ""
+    return ModelError(
+        f"{call.name}: {make_one_line(host)} cannot be found",
+        f"is there a network{named}? behind a proxy set HTTPS_PROXY",
+        transient=True,
+        about="address",
+    )
+
+
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Environment variables that name the authorities to trust, in place of the usual ones. All that
+are set count; litellm reads the first alone."""
+
+
+def list_authorities() -> dict[str, str]:
+    """Return the files and folders of authorities that the environment names, by variable."""
+    named = {name: os.environ.get(name, "") for name in CERTIFICATES}
+    return {name: path for name, path in named.items() if path}
+
+
+def build_certificate_error(call: ModelCall, host: str, reason: str) -> ModelError:
+    """Explain a certificate that is not trusted: no other try will find another one."""
+    named = list_authorities()
+    missing = [name for name, path in named.items() if not Path(path).exists()]
+    hint = "a server, or a proxy on the way, with a certificate of your own? "
+    if missing:
+        hint = f"{missing[0]} names {make_one_line(named[missing[0]])}, which is not there: "
+    elif named:
+        hint = f"the authority that signed it is not in {' or '.join(named)}: "
+    hint += "export SSL_CERT_FILE=/path/to/ca.pem (REQUESTS_CA_BUNDLE is read, too)"
+    words = f"the certificate of {make_one_line(host)} is not trusted: {make_one_line(reason)}"
+    return ModelError(f"{call.name}: {words}", hint, transient=False)
+
+
+def build_tls_error(call: ModelCall, host: str, reason: str) -> ModelError:
+    """Explain a server that does not speak TLS, or none that both sides know."""
+    address = (call.api_base or "").replace("https://", "http://", 1)
+    hint = (
+        f"does it speak plain http? set api_base to {make_one_line(address)}" if address else None
+    )
+    message = f"{call.name}: no TLS connection to {make_one_line(host)}: {make_one_line(reason)}"
+    return ModelError(message, hint, transient=True, about="address")
+
+
+def describe_models(name: str, names: Sequence[str]) -> str:
+    """Say which models a server has, and which of them `name` may mean: "it has a, b"."""
+    shown = [make_one_line(shorten(each)) for each in sorted(names)[:MOST_COMPARED]]
+    guess = nearest(strip_provider(name), shown)
+    several = ", ".join(shown[:MOST_NAMES])
+    left = len(names) - MOST_NAMES
+    has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
+    return f"{has} (did you mean {guess}?)" if guess else has
+
+
 def build_missing_model_error(
     call: ModelCall, server: Provider, names: Sequence[str]
 ) -> ModelError:
     """Explain a server that has other models, listed in `names` as it sent them."""
-    shown = [make_one_line(shorten(name)) for name in sorted(names)[:MOST_COMPARED]]
-    guess = nearest(strip_provider(call.name), shown)
-    several = ", ".join(shown[:MOST_NAMES])
-    left = len(names) - MOST_NAMES
-    has = f"it has {several or 'none'}" + (f" and {left} more" if left > 0 else "")
-    meant = f" (did you mean {guess}?)" if guess else ""
+    has = describe_models(call.name, names)
     hint = suggest_model(call.name, call.api_base, server)
-    return ModelError(f"{call.name}: the server lacks it; {has}{meant}", hint, transient=False)
+    message = f"{call.name}: the server lacks it; {has}"
+    return ModelError(message, hint, transient=False, about="config")
 
 
 def build_missing_list_error(call: ModelCall, url: str) -> ModelError:

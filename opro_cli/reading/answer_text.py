@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 
 from opro_cli.reading.reply_text import SPACELESS, normalize_characters
 
@@ -17,6 +18,8 @@ _WRAPPERS = (
     ("“", "”"), ("‘", "’"), ("«", "»"), ("$", "$"),
 )  # fmt: skip
 _STOPS = (".", "!", "。", "।")
+MAX_NAMES = 4
+_WHO = re.compile(r"(?<![^\W_])(?:who|whose|whom|qui|quién|wer|chi)(?![^\W_])", re.IGNORECASE)
 _JOINED = re.compile(rf"[^\W_{SPACELESS}]")
 _PICTURES = re.compile(r"[\s\u2600-\u27bf\U0001f000-\U0001faff\ufe0f\u200d]+\Z")
 _WHOLE = re.compile(r"([+-]?\d{1,30})\.0+\.?")
@@ -57,6 +60,17 @@ def is_same_text(answer: str, target: str) -> bool:
     if len(normalize_text(answer)) > len(normalize_text(target)) + MAX_WRAPPING:
         return False
     return not _build_keys(answer, unwrap).isdisjoint(_build_keys(target, unwrap))
+
+
+def is_surname_of(answer: str, target: str, question: str) -> bool:
+    """Return whether `answer` is the last name of the person that `question` asks for."""
+    names = target.split()
+    return (
+        2 <= len(names) <= MAX_NAMES
+        and all(name[:1].isupper() for name in names)
+        and bool(_WHO.search(question))
+        and is_same_text(answer, names[-1])
+    )
 
 
 def has_occurrence(needle: str, text: str) -> bool:
@@ -109,6 +123,21 @@ _ITEM = re.compile(
     r"[ \t>]*(?:[-*•·–+]|\d{1,3}[.):])[ \t]+(\S.*)|[\s*_`\"']*([^\W\d_][\w'’-]*)[\s*_`\"',;]*"
 )
 _NUMBERED = re.compile(r"(?<![^\W_])\d{1,3}[.)]\s")
+
+
+NEAR_COPY_WORDS, NEAR_COPY_LENGTH, NEAR_COPY_RATIO = 6, 600, 0.65
+"""Words of the shortest statement that is recognised with a few of them changed, characters of the
+longest, and how like the two are; the time grows with the square of their length."""
+
+
+def is_near_copy(text: str, sentence: str) -> bool:
+    """Return whether `text` is a statement with a few words changed: nothing was asked there."""
+    if sentence.endswith("?") or max(len(text), len(sentence)) > NEAR_COPY_LENGTH:
+        return False
+    given, stated = (WORD.findall(normalize_text(each)) for each in (text, sentence))
+    if min(len(given), len(stated)) < NEAR_COPY_WORDS:
+        return False
+    return SequenceMatcher(None, given, stated, autojunk=False).ratio() >= NEAR_COPY_RATIO
 
 
 def is_same_word_list(answer: str, target: str) -> bool:

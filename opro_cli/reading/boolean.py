@@ -11,11 +11,8 @@ from itertools import islice
 from opro_cli.reading import prose
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
 from opro_cli.reading.reply_text import is_repetition
+from opro_cli.reading.truth_words import FAMILIES, Family, build_word_pattern
 
-Family = tuple[str, str]
-
-FAMILIES: tuple[Family, ...] = (("yes", "no"), ("true", "false"), ("valid", "invalid"))
-FAMILY_OF = {word: family for family in FAMILIES for word in family}
 _EQUIVALENTS = {
     FAMILIES[0]: FAMILIES[:2],
     FAMILIES[1]: (FAMILIES[1], FAMILIES[0]),
@@ -63,6 +60,10 @@ _JUDGED = re.compile(
     r"(?=\s?(?:[.,;:!—–*]|\Z|because|since|as))",
     re.IGNORECASE,
 )
+# "to make sure that everything is correct", "whether it is correct"
+_AIMED = re.compile(
+    r"(?<![^\W_])(?:ensure|make\ssure|sure|check|hope|whether|if)\s(?:that\s|the\s|an?\s)*\Z", re.I
+)
 # "False is not a possible answer" says nothing about the question.
 _SUBJECT = re.compile(
     r"[*\"'”`]{0,3}\s(?:is|are|was)\s?n(?:ot|['’]t)\s(?:an?|the)\s", re.IGNORECASE
@@ -70,27 +71,28 @@ _SUBJECT = re.compile(
 # "not True and False or True": an expression repeated, not a value stated.
 _EXPRESSION = re.compile(
     r"(?<![\w'’-])(?:(?:not|\()\s?){0,6}(?:true|false)(?:[\s()]{1,6}(?:and|or)[\s()]{1,6}"
-    r"(?:(?:not|\()\s?){0,6}(?:true|false)){2,}(?![\w'’])",
+    r"(?:(?:not|\()\s?){0,6}(?:true|false))+(?![\w'’])",
     re.IGNORECASE,
 )
-_POSITIVE = (
-    "yep|yeah|yup|ja|jawohl|oui|sí|sì|sim|да|evet|हाँ|हां|نعم|是的?|对的?|對的?|正确|正確|はい|네|예"
-    "|wahr|richtig|vrai|verdadero|verdadeiro|vero|верно|правда|истина|真|正しい|참|सत्य|सही|صحيح"
-    "|صواب|gültig|valide|válido|válida|valido|valida|有效"
-)
+_POSITIVE = build_word_pattern("yes", "true", "valid", informal=True)
 _NEGATIVE = (
-    r"nope|nah|(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans"
-    "|nein|non|não|нет|hayır|नहीं|لا|不是的?|否|不对|不對|错误?|錯誤?|いいえ|아니요|아니오|아니다"
-    "|falsch|faux|falso|неверно|ложь|неправда|假|偽|間違い|거짓|असत्य|गलत|خطأ"
-    "|ungültig|invalide|inválido|inválida|invalido|invalida|无效"
+    r"(?:absolutely|certainly|definitely|of\scourse)\snot|not\sat\sall|by\sno\smeans|아니다"
+    rf"|{build_word_pattern('no', 'false', 'invalid', informal=True)}"
 )
 _FOREIGN = re.compile(
     rf"[\s*_\"'“(¡«「]{{0,6}}(?:(?P<positive>{_POSITIVE})|(?P<negative>{_NEGATIVE}))"
-    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！]|\Z|\n|[-–—]))",
+    r"(?=[\s*_\"'”)»」]{0,6}(?:[.,;:!。，、！،؛।]|\Z|\n|[-–—]))",
+    re.IGNORECASE,
+)
+# "Die Aussage ist falsch."
+_FOREIGN_JUDGED = re.compile(
+    r"(?<![^\W_])(?:ist|wäre|est|es|è|é|is|är|er|jest|je|это)\s(?:also|somit|daher|donc|dus)?"
+    rf"\s?[*_\"'“«]{{0,3}}(?:(?P<positive>{build_word_pattern('true', 'valid')})"
+    rf"|(?P<negative>{build_word_pattern('false', 'invalid')}))[\s*_\"'”».!]{{0,6}}\Z",
     re.IGNORECASE,
 )
 _STOP = re.compile(r"[\s*_\"'”)]{0,4}(?:[.,;!]|\Z)")
-_BIT = re.compile(r"[\s*_\"'`($]{0,6}([01])[\s*_\"'`)$.]{0,6}")
+_BIT = re.compile(r"[\s*_\"'`($]{0,6}([01TFYN])[\s*_\"'`)$.]{0,6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +135,24 @@ def _has_both_words(text: str, family: Family) -> bool:
 
 
 def _read_foreign(text: str, family: Family) -> str | None:
-    """Return the word of `family` at the start of `text` in another language: "Nein, …"."""
-    word = _FOREIGN.match(text)
+    """Return the word of `family` in another language: "Nein, …", "Das ist falsch."."""
+    word = _FOREIGN.match(text) or _FOREIGN_JUDGED.search(text)
     return None if word is None else family[word["negative"] is not None]
 
 
 def _read_judgement(text: str, family: Family) -> str | None:
     """Return the word of `family` for "the statement is (in)correct"; None for valid/invalid."""
     judgement = _JUDGED.search(text) if family in FAMILIES[:2] else None
-    if judgement is None:
+    if judgement is None or _AIMED.search(text, 0, judgement.start()):
         return None
     negative = (judgement["in"] or judgement["wrong"]) is not None
     return family[negative != (judgement["denied"] is not None)]
 
 
 def _read_bit(text: str, family: Family) -> str | None:
-    """Return the word of `family` if `text` is nothing but 1 or 0."""
+    """Return the word of `family` if `text` is nothing but 1 or 0, T or F, Y or N."""
     bit = _BIT.fullmatch(text)
-    return family[bit[1] == "0"] if bit else None
+    return family[bit[1] in "0FN"] if bit else None
 
 
 QUESTION_LIMIT = 4000
@@ -166,6 +168,14 @@ _ASKED = re.compile(
 _QUALITY = re.compile(
     r"(?:following|this|statement|sentence)\s.*?(?P<quality>[^\W\d_]{4,20})\Z", re.I
 )
+# "Do you want an answer or some help?": an answer is enough.
+_OR = re.compile(r"\sor\s", re.IGNORECASE)
+_WANTS = (
+    r"(?:\s(?:wants?|needs?|seeks?|requests?|asks?\sfor)|\s(?:is|are)(n['’]t|\snot)?"
+    r"\s(?:seeking|requesting|asking\sfor|looking\sfor))"
+)
+_WANTED = "assistance|help|response|reply|answer"
+_QUOTED = r"(?:\s[\"“][^\"”\n]{1,300}[\"”])?"
 MAX_SUBJECT = 10
 """Words of the longest subject tried."""
 
@@ -185,10 +195,20 @@ _REPORTED = re.compile(
 )
 
 
+def find_question(prompt: str, question: str) -> str:
+    """Return the first question of a prompt beside the one that it is filled in with.
+
+    "Does the writer want help?", where the question is the writer's message; "" for none.
+    """
+    asked = _ASKED.search(prompt.replace(question, "\n"))
+    return asked[0] if asked else ""
+
+
 def read_restatement(sentence: str, question: str) -> bool | None:
     """Return True if `sentence` affirms the question, False if it denies it, None for neither.
 
-    Possibilities ("if you return") and reports ("Ann says you return") are neither.
+    Possibilities ("if you return") and reports ("Ann says you return") are neither, nor is one
+    that says both of two alternatives: that is the question again.
     """
     pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
@@ -199,7 +219,9 @@ def read_restatement(sentence: str, question: str) -> bool | None:
         if not _WEIGHED.search(before) and not _REPORTED.search(before):
             denials = [denial for denial in statement.groups() if denial is not None]
             affirmed = (len(denials) % 2 == 1) == bool(_DENIED.search(before))
-    return affirmed
+    other = _OR.search(question)
+    both = other and question[other.start() :].rstrip("?").casefold() in sentence.casefold()
+    return None if affirmed and both else affirmed
 
 
 @functools.lru_cache(maxsize=1024)
@@ -208,9 +230,10 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
-    verb, words = asked[-1]["verb"].lower(), asked[-1]["what"].split()
+    verb, wishes = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
+    words = wishes[0].split()
     if quality := _QUALITY.search(asked[-1]["what"]):
-        subject = r"(?:it|this|that|sentence|statement)"
+        subject = rf"(?:it|this|that|(?:sentence|statement){_QUOTED})"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
     else:
         # The subject may end after any word; a predicate needs a word of some length.
@@ -219,6 +242,10 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
             for end in range(1, min(len(words), MAX_SUBJECT + 1))
             if any(len(word) > 3 for word in words[end:])
         ]
+    if "want" in words[1:]:
+        subject = _build_subject(words[: words.index("want")])
+        objects = "|".join(re.escape(wish.split()[-1]) for wish in wishes)
+        forms.append(rf"{subject}{_WANTS}\s(?:(?:an?|any|some|the)\s)?(?:{objects}|{_WANTED})")
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")
     if not forms:
@@ -228,6 +255,9 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
 
 def _build_subject(words: list[str]) -> str:
     name = _join_words(words)
+    if "of" in words[1:-1]:  # "the writer", for "the writer of the message"
+        end = words.index("of", 1)
+        name = rf"{_join_words(words[:end])}(?:\s{_join_words(words[end:])})?"
     return "(?:you|we|i)" if name.lower() == "you" else f"(?:{name}|it|he|she|they)"
 
 
@@ -263,18 +293,21 @@ _STOPPED = re.compile(r"[\s*_\"'”’)]{0,6}(?:[.,;:!—–-]|\Z|\n)")
 Word = str | Undecided | None
 
 
-def read_truth(text: str, family: Family, question: str, *, cut: bool = False) -> str | None:
+def read_truth(
+    text: str, family: Family, question: str, instruction: str = "", *, cut: bool = False
+) -> str | None:
     """Return the word of `family` that `text` answers `question` with, or None.
 
     Beside the last marker the first word wins. Without a marker it is the word that the text
     begins with ("Yes, …") unless it is retracted, else the word that the last sentences assert.
     Possibilities ("whether it is valid") and pairs ("yes or no") assert nothing. A text may answer
-    with the words of an equivalent family or of other languages, with 1 or 0 alone, or with the
-    adjective that the question asks about. A text that was `cut` counts for its first sentence.
+    with the words of an equivalent family or of other languages, with 1 or 0, T or F alone, or
+    with the adjective that the question asks about. A text that was `cut` counts for its first
+    sentence. `instruction` may hold another question that a sentence affirms or denies.
     """
 
     def conclude(text: str) -> Word:
-        return _read_conclusion(text, family, question, cut=cut)
+        return _read_conclusion(text, family, (question, instruction), cut=cut)
 
     return read_answer(text, lambda mark: _read_mark(mark, family, conclude), conclude)
 
@@ -292,11 +325,11 @@ def _read_mark(mark: Mark, family: Family, conclude: Callable[[str], Word]) -> W
     return word
 
 
-def _read_conclusion(text: str, family: Family, question: str, *, cut: bool) -> Word:
+def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: bool) -> Word:
     """Return the word with which a text without a marker begins or concludes."""
     body = prose.drop_denied(prose.drop_closing(text))
     sentences = prose.split_text(body)
-    if not sentences or is_repetition(text, question):
+    if not sentences or is_repetition(text, asked[0]):
         return None
     if _has_both_words(sentences[0], family):
         return UNDECIDED
@@ -306,9 +339,11 @@ def _read_conclusion(text: str, family: Family, question: str, *, cut: bool) -> 
     if word:
         return word
     if not (cut or prose.is_cut_off(body) or prose.is_unfinished(sentences[-1], body)):
-        word = _read_end(sentences, family, question)
+        word = _read_end(sentences, family, asked)
     if word is None and (len(sentences) > 1 or not cut):
-        word = _read_statement(sentences[0], family, question)
+        word = _read_statement(sentences[0], family, asked)
+    elif word is None:
+        word = _restate(prose.drop_unfinished(sentences[0]), family, asked)
     return word
 
 
@@ -322,25 +357,34 @@ def _read_beginning(sentence: str, family: Family) -> str | None:
     return _read_foreign(sentence, family)
 
 
-def _read_end(sentences: list[str], family: Family, question: str) -> Word:
+def _read_end(sentences: list[str], family: Family, asked: tuple[str, str]) -> Word:
     """Return the word that one of the last sentences asserts, the last one first."""
     for index, sentence in enumerate(islice(reversed(sentences), MAX_SENTENCES)):
-        if prose.is_refusal(sentence) or _has_both_words(sentence, family):
+        # "She does not want an answer" answers whether she wants one.
+        declines = prose.is_refusal(sentence) and not _restate(sentence, family, asked)
+        if declines or _has_both_words(sentence, family):
             return UNDECIDED
         word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
         if word is None and (index == 0 or prose.has_conclusion(sentence)):
-            word = _read_statement(sentence, family, question)
+            word = _read_statement(sentence, family, asked)
         word = word or _read_judgement(sentence, family)
         if word is not None:
             return word
     return None
 
 
-def _read_statement(sentence: str, family: Family, question: str) -> str | None:
+def _read_statement(sentence: str, family: Family, asked: tuple[str, str]) -> str | None:
     """Return the word of a sentence that affirms or denies the question, or judges it."""
-    if (word := _read_judgement(sentence, family)) or family not in FAMILIES[:2]:
-        return word
-    affirmed = read_restatement(sentence, question)
+    word = _read_judgement(sentence, family)
+    return word or _restate(sentence, family, asked)
+
+
+def _restate(sentence: str, family: Family, asked: tuple[str, str]) -> str | None:
+    """Return the word of a sentence that affirms or denies one of the questions `asked`."""
+    if family not in FAMILIES[:2]:
+        return None
+    found = (read_restatement(sentence, question) for question in asked)
+    affirmed = next((each for each in found if each is not None), None)
     return None if affirmed is None else family[not affirmed]
 
 

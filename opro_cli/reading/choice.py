@@ -12,6 +12,7 @@ from opro_cli.reading.options import (
     find_chosen_letters,
     find_ending_letter,
     find_leading_letters,
+    find_letter_by_copy,
     find_letter_by_text,
     find_ordinal_letters,
     find_strong_letters,
@@ -64,12 +65,10 @@ def read_letter(
     )
 
 
-def contradicts(text: str, letter: str, options: dict[str, str]) -> bool:
-    """Return whether `text` last gives `letter` with the text of another option: "(B) jay"."""
+def find_letter_beside(text: str, letter: str, options: dict[str, str]) -> str | None:
+    """Return the option whose text stands where `text` last gives `letter`: "(B) jay"."""
     given = [each for each in _LETTERED.finditer(text) if each["letter"] == letter]
-    if not given:
-        return False
-    return find_letter_by_text(given[-1]["text"], options, whole=True) not in (None, letter)
+    return find_letter_by_text(given[-1]["text"], options, whole=True) if given else None
 
 
 def _read_mark(mark: Mark, options: dict[str, str], conclude: Callable[[str], Letter]) -> Letter:
@@ -101,7 +100,7 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
     last sentence; the only option named in the last sentence, or in the text. A text that is cut
     off counts only for its beginning.
     """
-    if is_repetition(text, question):
+    if is_repetition(text, question) and not _repeats_one_option(text, options, cut=cut):
         return None
     whole = prose.drop_closing(text)
     body = prose.drop_denied(whole)
@@ -110,15 +109,14 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
         return None
     last = prose.split_sentences(lines[-1])[-1]
     leading = _read_beginning(lines, options)
+    listed = [find_leading_letters(line, eager=False) & set(options) for line in lines]
     if cut or prose.is_cut_off(whole) or prose.is_unfinished(last, body):
         first = prose.split_sentences(lines[0])[0]
-        return (
-            leading
-            or find_letter_by_text(first, options, whole=True)
-            or _read_prefix(first, options)
-        )
-    listed = [find_leading_letters(line, eager=False) for line in lines]
-    several = len(set(options) & set().union(*listed)) > 2
+        named = find_letter_by_text(first, options, whole=True)
+        if named == "A" and len(set().union(*listed[1:])) > 1:  # the list without its first letter
+            return UNDECIDED
+        return leading or named or _read_prefix(first, options)
+    several = len(set().union(*listed)) > 1
     if several and all(listed) and not _find_approved(lines, options):
         return UNDECIDED
     letter = _read_whole_line(lines[-1], options)
@@ -140,7 +138,18 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
     if _WEIGHING.search(last) and not _SETTLING.search(last):
         named = None
     ending = find_ending_letter(last, options)
-    return ending or named or find_letter_by_text(body, options, whole=False)
+    return (
+        ending
+        or named
+        or find_letter_by_text(body, options, whole=False)
+        or find_letter_by_copy(body, options)
+    )
+
+
+def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> bool:
+    """Return whether `text` is one option of the question, and not the begin of their list."""
+    letters = [each["letter"] for each in _LETTERED.finditer(text)]
+    return len(letters) == 1 and letters[0] in options and not (cut and letters == ["A"])
 
 
 def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:

@@ -10,7 +10,7 @@ import enum
 import operator
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from opro_cli.reading import reply_text
@@ -67,6 +67,7 @@ class Mark:
             "correction" for "No wait, …".
         only: The text up to the next marker if it holds nothing but this answer.
         conditional: Whether it holds in one case only: "if they share, the answer is 12".
+        start: Where in the text `line` is looked for: behind the marker.
     """
 
     line: str
@@ -74,6 +75,7 @@ class Mark:
     form: Form
     only: str | None = None
     conditional: bool = False
+    start: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ def _read_mark(text: str, match: re.Match[str], form: Form, following: int) -> M
     if form == "behind":
         start = text.rfind("\n", 0, match.start()) + 1
         line = split_sentences(text[start : match.start()])[-1]
-        return None if _NO_SUBJECT.fullmatch(line) else Mark(line, line, form)
+        return None if _NO_SUBJECT.fullmatch(line) else Mark(line, line, form, start=start)
     after = text[match.end() :]
     end = following - match.end()
     if form == "box":
@@ -244,7 +246,8 @@ def _read_mark(text: str, match: re.Match[str], form: Form, following: int) -> M
         end = max(end, len(inside))
         line = _take_first_line(inside)
         adjoining = _LEADING_ON.fullmatch(after, len(inside), end)
-        return Mark(line, inside.strip(), form, line if adjoining else None) if line else None
+        only = line if adjoining else None
+        return Mark(line, inside.strip(), form, only, start=match.end()) if line else None
     if '"' in match[0] and (string := _JSON_STRING.match(after)):
         after = string[1].replace('\\"', '"')
     line = _take_first_line(after)
@@ -253,7 +256,7 @@ def _read_mark(text: str, match: re.Match[str], form: Form, following: int) -> M
     rest = after[:end]
     only = _read_only_line(rest) if end < len(after) else None
     conditional = form == "sentence" and bool(_IN_CASE.search(text[: match.start()][-300:]))
-    return Mark(line, rest.strip(), form, only, conditional)
+    return Mark(line, rest.strip(), form, only, conditional, match.end())
 
 
 def _read_only_line(rest: str) -> str | None:

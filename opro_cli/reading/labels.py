@@ -16,20 +16,26 @@ from itertools import pairwise
 
 from opro_cli.reading.answer_text import normalize_text
 from opro_cli.reading.final_answer import find_final_answer_in
-from opro_cli.reading.prose import has_conclusion, is_refusal, is_void, split_sentences
-from opro_cli.reading.reply_text import Part
+from opro_cli.reading.prose import (
+    drop_unfinished_sentence,
+    has_conclusion,
+    is_refusal,
+    is_void,
+    split_sentences,
+)
+from opro_cli.reading.reply_text import SPACELESS, Part
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"[.!?;:\n]")
 _LISTING = re.compile(
-    r"[\s\"'`*_()\[\]“”‘’-]*(?:[,/|&;]|\bor\b|\band\b|\bvs\b|\bversus\b|\bnor\b)"
+    r"[\s\"'`*_()\[\]“”‘’-]*(?:[,/|&;、，]|还是|或者?|和|または|又は|또는|\bor\b|\band\b|\bvs\b|\bversus\b|\bnor\b)"
     r"(?:[\s\"'`*_()\[\]“”‘’,/|&;-]|\b(?:or|and|an?|the|in|about)\b)*",
     re.IGNORECASE,
 )
 _DENIALS = frozenset(
     """
     not no never neither nor without isn't isn’t aren't aren’t wasn't wasn’t doesn't doesn’t
-    don't don’t didn't didn’t cannot can't can’t non rather instead than nicht kein pas
+    don't don’t didn't didn’t cannot can't can’t non rather instead than nicht kein pas 不 非 没
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 _LEADS = frozenset(
@@ -51,13 +57,22 @@ _STATES = re.compile(
 )
 _NAMED = re.compile(
     r"[\s\"'`*_)\]”’]{0,4}(?:-related\b|\s(?:category|label|class|sentiment|review|tone|issue"
-    r"|problem|request|ticket|question|message|topic|feedback|experience|news|one)\b)",
+    r"|problem|request|ticket|question|message|topic|feedback|experience|news|team|department|queue"
+    r"|stars?|one|note|aspect|side|part|point|element)\b)",
     re.IGNORECASE,
 )
 _CLOSED = re.compile(
     r"[\s\"'`*_)\]>”’]{0,4}(?:[.,:;!—–\n(<]|-\s|->|\Z|\b(?:because|since|as|due|for)\b)",
     re.IGNORECASE,
 )
+_SPACELESS = re.compile(rf"[{SPACELESS}]+")
+# "ポジティブではない", "긍정이 아닙니다"
+_DENIED_BEHIND = re.compile(r"(?:では|じゃ|で)(?:ない|なく|は?あり)|[이가]?\s?아[닙니닌]")
+_COPULA_BEHIND = re.compile(r"(?:です|である|だ|的|입니다|이다)?[\s。.!！」』”]*(?:\Z|\n)")
+_CONTRACTED = re.compile(r"\b(?:it|this|that)['’]s[\s\"'`*_(]{1,4}\Z", re.IGNORECASE)
+# "This is a product that is sold out": a thing, and no label.
+_INDEFINITE = re.compile(r"\ban?\s[\"'`*_(]*\Z", re.IGNORECASE)
+_DESCRIBED = re.compile(r"\s(?:that|which|who|of)\b", re.IGNORECASE)
 _COMMON = frozenset(
     """
     yes no true false none other right left up down good bad one two three first second all
@@ -65,7 +80,10 @@ _COMMON = frozenset(
     """.split()  # noqa: SIM905 - a list of one word a line would be three pages
 )
 """Words that are everywhere in prose: as labels they count only where an answer stands."""
+# "* Alarm: …", "* Music: …": labels that are gone through one by one
+_ITEM_LEAD = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+[*_\"'`(]*\Z")
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
+_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})\W*")
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
@@ -91,20 +109,12 @@ def split_label(label: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(normalize_text(label.replace("_", " ").replace("-", " "))))
 
 
-def is_same_label(text: str, label: str) -> bool:
-    """Return whether a text is a label, up to case, "_", "-", quotes, markup and a stop."""
-    words = split_label(label)
-    if not words:
-        return normalize_text(text) == normalize_text(label)
-    return split_label(text) == words
-
-
 def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[Mention]:
     """Return the labels that a text gives in order, the longest at each place.
 
     Left out are those that are denied, and those in words copied from the question.
     """
-    words = [(normalize_text(m[0]), m.start(), m.end()) for m in _WORD.finditer(text)]
+    words = [(normalize_text(m[0]), m.start(), m.end()) for m in _find_words(text, labels)]
     by_words = {split_label(label): label for label in labels}
     lengths = sorted({len(each) for each in by_words if each}, reverse=True)
     copied = _find_copied([word for word, _, _ in words], question)
@@ -132,6 +142,15 @@ def find_mentions(text: str, labels: Sequence[str], question: str = "") -> list[
     return found
 
 
+def _find_words(text: str, labels: Sequence[str]) -> Iterable[re.Match[str]]:
+    """Return the words of a text; a label of a script without spaces is a word inside of others."""
+    inner = [label for label in labels if _SPACELESS.fullmatch(label)]
+    if not inner or not _SPACELESS.search(text):
+        return _WORD.finditer(text)
+    named = "|".join(map(re.escape, sorted(inner, key=len, reverse=True)))
+    return re.compile(rf"{named}|[{SPACELESS}]|(?:(?![{SPACELESS}])[^\W_])+").finditer(text)
+
+
 def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     """Return mentions without those that stand in a list of different labels."""
     listed: set[int] = set()
@@ -139,6 +158,11 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         joined = _LISTING.fullmatch(text, first.end, second.start)
         if joined and first.label != second.label:
             listed |= {first.index, second.index}
+    items = [
+        each for each in mentions if _ITEM_LEAD.search(text, max(0, each.start - 40), each.start)
+    ]
+    if len({each.label for each in items}) > 1:
+        listed |= {each.index for each in items}
     return [each for each in mentions if each.index not in listed]
 
 
@@ -167,7 +191,9 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    stated = _list_stated(text, mentions)
+    stated = _drop_declined(text, _list_stated(text, mentions))
+    if cut and stated and _goes_on(text, stated[-1], labels):
+        return None
     if stated:
         return stated[-1] if len({each.label for each in stated}) == 1 else None
     if is_refusal(text) or cut:
@@ -175,12 +201,37 @@ def read_label(
     return _find_only(text, everywhere)
 
 
+def _drop_declined(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return mentions without those in a sentence that declines: "I am not sure if it is …"."""
+    if not mentions:
+        return []
+    declined = [
+        range(start, start + len(sentence))
+        for start, sentence in _locate_sentences(text)
+        if is_refusal(sentence)
+    ]
+    return [each for each in mentions if not any(each.start in span for span in declined)]
+
+
+def _goes_on(text: str, stated: Mention, labels: Sequence[str]) -> bool:
+    """Return whether the sentence that was cut names another label behind one that it stated."""
+    start = max(stated.end, len(drop_unfinished_sentence(text)))
+    rest = split_label(text[start:])
+    others = (words for label in labels if (words := split_label(label)) and label != stated.label)
+    return any(rest[i : i + len(words)] == words for words in others for i in range(len(rest)))
+
+
 def read_other_answer(part: Part) -> str | None:
-    """Return what stands behind a marker in place of a label: "The answer is a smile.".
+    """Return what stands in place of a label, a lone word or behind a marker: "It is a smile.".
 
     None for prose, for what declines to answer, and for a line that was cut.
     """
     marks = find_final_answer_in(part.text).marks
+    lone = _LONE_WORD.fullmatch(part.text)
+    sentence = lone and _SPACELESS.search(lone[1])  # which has no blanks in such a script
+    word = lone[1] if lone and not sentence else ""
+    if word and not part.cut and not marks and normalize_text(word) not in _LEADS:
+        return None if is_void(part.text) else word
     if not marks or marks[0].form not in ("sentence", "label", "box"):
         return None
     line = marks[0].line.strip()
@@ -250,12 +301,18 @@ def _list_stated(text: str, mentions: Iterable[Mention]) -> list[Mention]:
     """Return the mentions that say what something is: "is positive", "a billing issue"."""
     stated = []
     for each in mentions:
-        before = _STATES.search(text, max(0, each.start - 90), each.start)
+        start = max(0, each.start - 90)
+        before = _STATES.search(text, start, each.start)
+        if not before and _CLOSED.match(text, each.end):  # not "it's a positive example"
+            before = _CONTRACTED.search(text, start, each.start)
         if each.label.casefold() in _COMMON:
             if before and _CLOSED.match(text, each.end):
                 stated.append(each)
-        elif before or _NAMED.match(text, each.end):
+        elif _NAMED.match(text, each.end):
             stated.append(each)
+        elif before:
+            a_thing = _INDEFINITE.search(before[0]) and _DESCRIBED.match(text, each.end)
+            stated += [] if a_thing else [each]
     return stated
 
 
@@ -265,7 +322,8 @@ def _find_only(text: str, mentions: Sequence[Mention]) -> Mention | None:
     if len(names) != 1 or len(_WORD.findall(text)) > SHORT_REPLY:
         return None
     only = mentions[-1]
-    if only.label.casefold() in _COMMON or not _CLOSED.match(text, only.end):
+    spaceless = _SPACELESS.fullmatch(only.label) and _COPULA_BEHIND.match(text, only.end)
+    if only.label.casefold() in _COMMON or not (spaceless or _CLOSED.match(text, only.end)):
         return None
     return only
 
@@ -305,6 +363,8 @@ def _list_forms(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def _is_denied(text: str, words: Sequence[tuple[str, int, int]], index: int) -> bool:
     """Return whether one of the four words before a label, in its clause, denies it."""
+    if _DENIED_BEHIND.match(text, words[index][2]):
+        return True
     for word, _, end in reversed(words[max(0, index - 4) : index]):
         between = text[end : words[index][1]]
         if _BOUNDARY.search(between) or ("," in between and word not in ("neither", "nor", "not")):

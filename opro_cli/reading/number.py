@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 
 from opro_cli.reading import prose
+from opro_cli.reading.answer_text import WORD, is_near_copy, normalize_text
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, read_answer
 from opro_cli.reading.number_context import Standing, drop_names, drop_two_units, rate_standing
 from opro_cli.reading.number_words import replace_number_words
@@ -250,7 +251,7 @@ def read_concluding_number(text: str, expected: Expected) -> Numeral | Undecided
     repeat numbers of the question or give a reason count if no other states a number. The result
     for a text that is cut off is None.
     """
-    if is_repetition(text, expected.question):
+    if is_repetition(text, expected.question) or _is_shortened(text, expected.question):
         return None
     body = prose.drop_closing(_drop_list_numbers(text))
     sentences = prose.split_text(body)
@@ -264,6 +265,14 @@ def read_concluding_number(text: str, expected: Expected) -> Numeral | Undecided
     if prose.is_cut_off(body) or _is_stopped_short(sentences[-1], body):
         return None
     return _read_last_statement(body, sentences, expected)
+
+
+def _is_shortened(text: str, question: str) -> bool:
+    """Return whether a text is a statement of the question, less some of its words."""
+    copied = any(is_near_copy(text, each) for each in prose.split_text(question))
+    return copied and set(WORD.findall(normalize_text(text))) <= set(
+        WORD.findall(normalize_text(question))
+    )
 
 
 def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided | None:
@@ -287,6 +296,8 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
     listed = len(sentences) > 1 and read_bare_number(sentences[1])
     if number is not None and not listed and not prose.has_conclusion(text[len(sentences[0]) :]):
         return number
+    if counted := _read_count(every[0], expected):
+        return counted
     if not finished or _GOES_ON.match(every[-1]):
         return None
     if _CONCLUDES.match(finished[-1]) or (
@@ -295,6 +306,16 @@ def read_finished_number(text: str, expected: Expected) -> Numeral | Undecided |
         statement = read_stated_number(finished[-1], expected)
         return statement.number if isinstance(statement, Statement) else statement
     return None
+
+
+def _read_count(sentence: str, expected: Expected) -> Numeral | None:
+    """Return the number of what was asked for where a list follows: "There are 11 objects: …"."""
+    head, colon, _ = sentence.partition(":")
+    plain = normalize_sentence(head, european=expected.european)
+    numbers = find_numerals_in(plain)
+    if not colon or len(numbers) != 1 or numbers[0].text in _find_quantities(expected.question):
+        return None
+    return numbers[0] if _count_matches(plain, numbers[0].end, expected.counted) else None
 
 
 def read_bare_number(sentence: str) -> Numeral | None:

@@ -59,6 +59,8 @@ _POINT = re.compile(r"\([+-]?\Z")
 _POINT_GROUPS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3}){2,30}(?![\d]|[.,]\d)")
 _ONE_POINT_GROUP = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?![\d]|[.,]\d)")
 _SPACE_GROUPS = re.compile(r"(?<![\d.,])(?<![\d.,]\s)[1-9]\d{0,2}(?: \d{3}){1,30}(?!\d|[.,]\d| \d)")
+_BLANK_GROUP = re.compile(r"\d \d{3}(?!\d)")
+_DIGIT = re.compile(r"\d")
 _DECIMAL_COMMA_SHOWN = re.compile(r"(?<![\d.,])(?:0,\d|\d{1,3}\.\d{3}[.,]\d)")
 _GROUPED = re.compile(r"\d(?:[. ]\d{3}(?!\d)| mil)")
 _MIL = re.compile(r"(?<=\d) mil(?![^\W_])", re.IGNORECASE)
@@ -99,7 +101,7 @@ def normalize_numbers(text: str, *, european: bool = False) -> str:
         text = _CALCULATOR.sub("", text)
     if "^" in text:
         text = _POWER.sub(_write_power, _TEN_TO_THE.sub(r"e\1", text))
-    if "," in text or "." in text or european or " 000" in text:
+    if "," in text or "." in text or european or _BLANK_GROUP.search(text):
         text = _normalize_separators(text, european)
     return _CENTS.sub(lambda money: f"{money[1]}.{money[2] or money[3]:0>2}", text)
 
@@ -123,17 +125,24 @@ def _normalize_separators(text: str, european: bool) -> str:
     text = _DECIMAL_COMMA.sub(_write_decimal_point, text)
     text = _POINT_GROUPS.sub(lambda number: number[0].replace(".", ""), text)
     text = _SPACE_GROUPS.sub(
-        lambda number: (
-            number[0].replace(" ", "")
-            if european or set(number[0].split(" ")[1:]) == {"000"}
-            else number[0]
-        ),
+        lambda number: number[0].replace(" ", "") if european or _is_grouped(number) else number[0],
         text,
     )
     if not european:
         return text
     text = _ONE_POINT_GROUP.sub(lambda number: number[0].replace(".", ""), text)
     return _MIL.sub(" thousand", text)
+
+
+def _is_grouped(number: re.Match[str]) -> bool:
+    """Return whether blanks part thousands, not numbers: "1 234 567", "12 500 people"."""
+    groups = number[0].split(" ")
+    if set(groups[1:]) == {"000"}:
+        return True
+    before, after = number.string[: number.start()], number.string[number.end() :]
+    if _DIGIT.search(before) or _DIGIT.search(after):
+        return len(groups) > 2 and len(groups[0]) < 3
+    return not after.startswith("-")  # "12 500-gram bags"
 
 
 def _write_decimal_point(match: re.Match[str]) -> str:

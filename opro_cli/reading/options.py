@@ -5,7 +5,12 @@ from __future__ import annotations
 import functools
 import re
 
-from opro_cli.reading.answer_text import has_occurrence, is_same_text, normalize_text
+from opro_cli.reading.answer_text import (
+    has_occurrence,
+    is_near_copy,
+    is_same_text,
+    normalize_text,
+)
 from opro_cli.reading.reply_text import READ_LIMIT, SPACELESS
 
 _JOINED = rf"(?:[^\W{SPACELESS}]|['’])"
@@ -176,6 +181,12 @@ def find_letter_by_text(text: str, options: dict[str, str], *, whole: bool) -> s
         )
     ]
     return outermost[0] if len(outermost) == 1 else None
+
+
+def find_letter_by_copy(text: str, options: dict[str, str]) -> str | None:
+    """Return the letter of the only option that `text` is with a few words changed."""
+    copied = [letter for letter, option in options.items() if is_near_copy(text, option)]
+    return copied[0] if len(copied) == 1 else None
 
 
 def find_ending_letter(text: str, options: dict[str, str]) -> str | None:

@@ -290,9 +290,11 @@ def _is_prose(text: str) -> bool:
 TAIL = 200
 """Characters at the end of a text in which a half word or a calculation is sought."""
 _LAST_WORD = re.compile(r"[^\s+*/×÷=<>^]+\Z")
+_STOPPED_WORD = re.compile(r"[^\W\d_]{4,}[.!?。！？।][\"'”’)*_`]{0,4}\Z")
 _DANGLING = re.compile(r"(?:[^\s+*/×÷=^]+\s*)?(?:[+/×÷=^]|(?<=\s)\*)\s*\Z")
 # "…\n3." begins an item that says nothing yet.
 _BEGUN_ITEM = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}[.)]\s*\Z")
+_SENTENCE_OR_LINE_END = re.compile(r"[.!?…。！？।؟][\"'”’)*_`]{0,4}(?=\s|\Z)|\n")
 _CLAUSE_END = re.compile(
     r"[.!?…。！？।؟,;:][\"'”’)*_`]{0,4}(?=\s)|\n|\s(?=(?:because|since|which|who)\s)"
 )
@@ -306,8 +308,9 @@ def is_terminated(sentence: str) -> bool:
 def drop_half_word(text: str, question: str = "") -> str:
     """Return a text that was cut without its last word, unless that word is whole.
 
-    It is whole behind a line's end, and where it stands in the text before or, with a letter, in
-    `question`. A calculation without a result is dropped: "The answer is 60 /" gives no answer.
+    It is whole behind a line's end, before a stop, and where it stands in the text before or,
+    with a letter, in `question`. A calculation without a result is dropped: "The answer is 60 /"
+    gives no answer.
     """
     operated = text
     while dangling := _DANGLING.search(operated, max(0, len(operated) - TAIL)):
@@ -317,8 +320,16 @@ def drop_half_word(text: str, question: str = "") -> str:
         return operated
     word = last[0].strip(".,;:!?\"'()[]*_$€£")
     known = text[: last.start()] + (question if any(map(str.isalpha, word)) else "")
+    if _STOPPED_WORD.search(last[0]):
+        return text
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
     return text if whole else text[: last.start()].rstrip()
+
+
+def drop_unfinished_sentence(text: str) -> str:
+    """Return a text that was cut, up to its last stop or line end; "" without one."""
+    ends = list(_SENTENCE_OR_LINE_END.finditer(text))
+    return text[: ends[-1].end()] if ends else ""
 
 
 def drop_unfinished(text: str) -> str:

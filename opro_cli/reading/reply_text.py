@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from opro_cli.reading.thoughts import drop_open_thoughts, drop_thoughts
 
 READ_LIMIT = 20_000
 """Characters read from the end of a reply, so that every metric's work is bounded."""
@@ -19,9 +22,6 @@ SPACELESS = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts without spaces, as a character class: "共18支"."""
 
 _SPACE = re.compile(r"\s")
-_THOUGHT = re.compile(
-    r"<(?P<closes>/?)(?:think(?:ing)?|thoughts?|reasoning|scratchpad|reflection)>", re.IGNORECASE
-)
 _PROGRAM = re.compile(
     r"```(?:python|py|javascript|js|typescript|ts|java|c|cpp|c\+\+|csharp|go|rust|ruby|r|sql|bash"
     r"|sh)\n[^`]*+```",
@@ -30,8 +30,21 @@ _PROGRAM = re.compile(
 _LETTERED = re.compile(r"\([A-Z]\)|[A-Z](?![^\W_])")
 _OPTION_A = re.compile(r"(?<![^\W_])\(?A[).:]")
 # "Rome\nWhat is the capital of Italy?\nA: …"
-_NEXT_EXERCISE = re.compile(r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*A:")
+_NEXT_EXERCISE = re.compile(
+    r"(?<=\S)\n+[^\n?]{8,200}\?\n+\s*(?:(?:A|Answer|Options|Choices):|\(A\))"
+)
+_NEXT_STATEMENT = re.compile(r"(?<=\S)\n+[^\n]{8,200}\n+\s*A:")
 _BEGUN_QUESTION = re.compile(r"(?<=\S)\s*\n\s*Q:?\Z")
+# An example in a prompt, "Text: …" and below it "Label: …".
+_SHOWN = re.compile(
+    r"^[ \t]*+(?P<label>[^\W\d_]\w{0,19}):[ \t]*(?P<shown>[^\n]*+)\n(?:[^\n]+\n){0,12}?[ \t]*+"
+    r"(?:a|answer|label|output|result|response|reply|antwort|réponse|respuesta|risposta|resposta"
+    r"|ответ|答案|答え|답):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ANSWER_LABEL = re.compile(r"\s*(?:a|answer|label|output|result|response):", re.IGNORECASE)
+_ARROW = re.compile(r"^[^\n]*\S[ \t]*(?:->|→|=>)", re.MULTILINE)
+_CUE = re.compile(r"(?:\A|\n)[ \t]*(?P<words>\S+ \S+) \S[^\n]*(?::|->|→|=>)\s*\Z")
 _ANSWER_FRAME = re.compile(r"\AA:(?:\s+|\Z)")
 RESTATED_WORDS = 4
 """First words of "Q: …" that tell a restated question from another one."""
@@ -90,6 +103,26 @@ def normalize_characters(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
+def _find_offsets(text: str, start: int) -> Sequence[int]:
+    """Return where each character of a normalized text stood, `start` for the first one."""
+    if normalize_characters(text) == text:
+        return range(start, start + len(text))
+    offsets: list[int] = []
+    for line in text.splitlines(keepends=True):
+        plain, *_ = line.splitlines()
+        for index, character in enumerate(plain, start):
+            offsets += [index] * len(character.translate(_PLAIN))
+        offsets.append(start + len(plain))
+        start += len(line)
+    return offsets
+
+
+def _count_equal(one: str, other: str) -> int:
+    """Return how many first characters two texts share."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def take_tail(reply: str) -> str:
     """Return the last READ_LIMIT characters of `reply` without surrounding whitespace."""
     text = reply.strip()
@@ -101,12 +134,57 @@ def take_tail(reply: str) -> str:
     return text[space.end() :].strip() if space else text
 
 
+Span = tuple[int, int]
+"""Start and end of a stretch, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """A reply, and the text that is left of it; a Part is a stretch of that."""
+
+    reply: str
+    left: str
+
+    def locate(self, start: int, end: int) -> Span | None:
+        """Return the stretch of the reply that is one of the text; None where that is unclear.
+
+        It is clear where one piece was taken out, or none: what stands before it is the beginning
+        of both, and what stands behind it is their end.
+        """
+        tail = take_tail(self.reply)
+        whole, left = normalize_characters(tail), self.left
+        shift = len(whole) - len(left)
+        before = _count_equal(whole, left)
+        behind = len(left) - _count_equal(whole[::-1], left[::-1])  # a line end may be new
+        if behind > before + 1 or (not shift and whole != left):
+            return None
+        if start >= max(before, behind):
+            start, end = start + shift, end + shift
+        elif shift and end > min(before, behind):
+            return None
+        offsets = _find_offsets(tail, len(self.reply.rstrip()) - len(tail))
+        return offsets[start], offsets[end - 1] + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A text in which to look for the answer; `cut` says that it ended at the reply's limit."""
+    """A text in which to look for the answer.
+
+    Attributes:
+        cut: It ended at the reply's limit.
+        start: Where it begins in what is left of the reply.
+    """
 
     text: str
     cut: bool = False
+    start: int = field(default=0, compare=False)
+    origin: _Origin | None = field(default=None, compare=False, repr=False)
+
+    def locate(self, start: int, end: int) -> Span | None:
+        """Return where a stretch of the text stands in the reply as it came, or None."""
+        if self.origin is None or not start < end <= len(self.text):
+            return None
+        return self.origin.locate(self.start + start, self.start + end)
 
 
 def select_answer_texts(reply: str, question: str = "") -> tuple[str, ...]:
@@ -130,29 +208,50 @@ def select_parts(
             no option, and one that begins with another "Q:" has no answer.
         cut: The reply ended at its limit.
     """
-    text = _drop_programs(_drop_thoughts(normalize_characters(take_tail(reply))))
+    reply = drop_open_thoughts(reply)  # their beginning may be far before the tail
+    text = _drop_programs(drop_thoughts(normalize_characters(take_tail(reply))))
     asked = normalize_characters(question.strip())
     if len(asked) >= MIN_RESTATED and asked in text:
         text = text.replace(asked, "", 1)
+    left = text
     lower = text.lower()
     marked = any(map(lower.__contains__, _SPEAKER_MARKS))
     speaker = _NEXT_SPEAKER.search(text) if marked else None
     if speaker and text[: speaker.start()].strip():
         text, cut = text[: speaker.start()], False
-    text = _drop_frame(text.strip(), asked, prompt)
-    another = text.startswith("Q:") and not ("\n" in text and _restates(text, asked))
-    if another and "Q:" in prompt:
-        return (Part(""),)
+    text = text.rstrip()
+    end = len(text)
+    text = _drop_frame(text.lstrip(), asked, prompt)
+    parts = _split_exercises(text, asked, prompt, cut=cut)
+    if cut and reply.endswith("\n") and parts[-1].cut:  # behind a line that ended
+        parts = (*parts[:-1], Part(f"{parts[-1].text}\n", cut))  # the last word is whole
+    origin, start = _Origin(reply, left), end - len(text)
+    return tuple(replace(part, start=start, origin=origin) for part in parts)
+
+
+def _split_exercises(text: str, question: str, prompt: str, *, cut: bool) -> tuple[Part, ...]:
+    """Return the text before the next exercise; behind it all, where that may not be one."""
+    another = _find_next_example(text, question, prompt)
+    if another is not None:
+        return (Part(text[:another].strip()),)
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
         if before := text[: following.start()].strip():
-            framed = "Q:" in prompt and text.startswith("Q:", following.start())
-            return (Part(before),) if framed else (Part(before), Part(text, cut))
+            return Part(before), Part(text, cut)
     if exercise := _NEXT_EXERCISE.search(text):
         return Part(text[: exercise.start()].strip()), Part(text, cut)
+    statement = _NEXT_STATEMENT.search(text)
+    if statement and _ends_with_answer(text[: statement.start()]):
+        return Part(text[: statement.start()].strip()), Part(text, cut)
     if cut and (begun := _BEGUN_QUESTION.search(text)):
         return (Part(text[: begun.start()].strip()),)
-    # Behind a line that ended the last word is whole.
-    return (Part(f"{text}\n" if cut and reply.endswith("\n") else text, cut),)
+    return (Part(text, cut),)
+
+
+def _ends_with_answer(text: str) -> bool:
+    """Return whether a marker stands in the last line of a text: "#### 18"."""
+    line = text.strip().rpartition("\n")[2].lower()
+    starts = (line.find(word) for word in KEYWORDS)
+    return any(start >= 0 and MARKER.match(line, start) for start in starts)
 
 
 def _drop_frame(text: str, question: str, prompt: str) -> str:
@@ -166,9 +265,49 @@ def _drop_frame(text: str, question: str, prompt: str) -> str:
     return rest
 
 
+def _find_next_example(text: str, question: str, prompt: str) -> int | None:
+    """Return where `text` continues with an exercise that looks like those of `prompt`, or None.
+
+    That is a line that one of its examples begins with, or their label ("Q:" above "A:", "Text:"
+    above "Label:"), one with an arrow as in "Great! -> positive", or one that begins as the last
+    line of `prompt` does. A restatement of `question` is none.
+    """
+    labels = {"Q"} if "Q:" in prompt else set()
+    examples = [(each["label"], each["shown"]) for each in _SHOWN.finditer(prompt)]
+    starts = [rf"{re.escape(label)}:" for label in {*labels, *(label for label, _ in examples)}]
+    shown = (text.strip() for _, text in examples if len(text.split()) >= REPEATED_WORDS)
+    starts += [re.escape(each) for each in shown if each not in question]
+    arrows = len(_ARROW.findall(prompt)) > 1
+    if (examples or arrows) and (cue := _CUE.search(prompt)):
+        starts.append(rf"(?i:{re.escape(cue['words'])})\s")
+    found = list(re.finditer(rf"^[ \t]*+(?:{'|'.join(starts)})", text, re.M)) if starts else []
+    if arrows:
+        found += [arrow for arrow in _ARROW.finditer(text) if arrow.start()]
+    exercises = [
+        each.start()
+        for each in found
+        if each.start() or not ("\n" in text and _restates(text, question))
+    ]
+    if _is_varied(text, question, prompt):
+        exercises.append(0)
+    return min(exercises, default=None)
+
+
+def _is_varied(text: str, question: str, prompt: str) -> bool:
+    """Return whether `text` begins with a question of its own that begins as `question` does."""
+    line, _, rest = text.partition("\n")
+    begins = line.split()[:RESTATED_WORDS]
+    same = len(begins) == RESTATED_WORDS and begins == question.split()[:RESTATED_WORDS]
+    answered = _ANSWER_LABEL.match(rest) is not None and line.strip() not in prompt
+    return same and answered
+
+
 def _restates(text: str, question: str) -> bool:
     """Return whether the first words of "Q: …" are those of `question`."""
-    words = text.removeprefix("Q:").split()[:RESTATED_WORDS]
+    _, labelled, rest = text.partition(":")
+    if labelled and not rest.partition("\n")[0].strip():  # where the question stood
+        return True
+    words = (rest if labelled else text).split()[:RESTATED_WORDS]
     return " ".join(words).casefold() in " ".join(question.split()).casefold()
 
 
@@ -184,21 +323,6 @@ def _drop_programs(text: str) -> str:
         return text
     rest = _PROGRAM.sub("\n", text)
     return rest if any(character.isalnum() for character in rest) else text
-
-
-def _drop_thoughts(text: str) -> str:
-    """Return the text outside of <think> … </think>, or the thoughts if there is nothing else.
-
-    Thoughts that never end have no answer: the result is the text before them.
-    """
-    tags = list(_THOUGHT.finditer(text)) if "<" in text else []
-    if not tags:
-        return text
-    before = text[: tags[0].start()] if not tags[0]["closes"] else ""
-    after = text[tags[-1].end() :] if tags[-1]["closes"] else ""
-    outside = f"{before}\n{after}".strip()
-    closed = any(tag["closes"] for tag in tags)
-    return outside or (_THOUGHT.sub("", text).strip() if closed else "")
 
 
 _STYLE = r"[*_\"“]{0,3}"
@@ -284,7 +408,7 @@ MARKER = re.compile(
             # "To answer the question, no, …"
             r"(?P<question>answer\s(?:the|your|this|our)\s(?:\w{1,12}\s)?question[,:]\s)",
             r"(?P<short>(?:answer|ans)[.\s]\s?"
-            r"(?=[(\[*]{0,3}[a-z](?:[)\]*.,]|\s*\Z|\s*\n)|(?P<digits>[$€£-]{0,2}\d)))",
+            r"(?=[(\[*]{0,3}[a-z](?:[)\]*.,](?!\s(?:can|could|may|might|would)\s)|\s*\Z|\s*\n)|(?P<digits>[$€£-]{0,2}\d)))",
         )
     )
 )

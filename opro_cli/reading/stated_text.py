@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator
 
 from opro_cli.reading import prose
-from opro_cli.reading.answer_text import WORD, join_last_list, normalize_text
+from opro_cli.reading.answer_text import (
+    WORD,
+    has_occurrence,
+    is_near_copy,
+    join_last_list,
+    normalize_text,
+)
 from opro_cli.reading.final_answer import (
     UNDECIDED,
     Mark,
@@ -32,17 +38,31 @@ _DENIED = re.compile(
 )
 # Beginnings of an explanation behind an answer: ", because …", " (the capital)", " – it is".
 _EXPLAINED = re.compile(
-    r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché)\s"
+    r",?\s(?:because:?|since|as|which|who|where|when|for|weil|denn|da|car|porque|perché"
+    r"|and\s(?:i|we))\s"
     r"|\s\(|\s[–—-]{1,2}\s|[,;]\s(?:not|the|a|an)\s"
     r"|,\s(?:of\scourse|i\s(?:think|believe|guess|suppose)|obviously|definitely|indeed|probably)",
     re.IGNORECASE,
 )
+# "The city of [Lyon] in France", "[Hamburg], Germany"
+_PLACED = re.compile(
+    r"[\W_]{0,4}(?:(?:the|la|die)\s(?:city|town|capital|village|country|state|name|word|colou?r"
+    r"|number|stadt|ville|ciudad)\s(?:of|de|von)\s)?(?P<head>[^\s,][^,\n]{0,60}?)"
+    r"(?:\s(?:in|is\snamed|is\smentioned)\s[^\n]{1,120}|,\s(?P<beside>[^,\n]{2,60})[^\n]{0,200}|\W{0,3})",
+    re.IGNORECASE,
+)
+_ITEM_NUMBER = re.compile(r"\W*\d{1,2}[.)]")
+# "[Lisbon] is a city in Portugal."
+_DEFINED = re.compile(r"(?:an?|the|one\sof|una?|eine?)\s", re.IGNORECASE)
 _CHOICE = re.compile(r"(?<![^\W_])(?:or|either|oder|ou)\s", re.IGNORECASE)
 # "**Sentiment:** negative"
 _LABEL = re.compile(r"[\s#*_>-]{0,6}[^\W\d_][\w' -]{0,40}[*_]{0,3}:[*_]{0,3}\s+(?=\S)")
 _SOLE_FIELD = re.compile(
     r'[`\w\s]{0,12}\{\s{0,9}"[^"\n]{1,60}"\s?:\s?"((?:[^"\\]|\\.){1,500}+)"\s{0,9}\}[`\s]{0,9}'
 )
+_OBJECT = re.compile(r"(?:```\w{0,10}\s{0,4})?\{\s{0,20}\"")
+_FIELD = re.compile(r'"(?P<key>[^"\n]{1,60})"\s?:\s?"(?P<value>(?:[^"\\\n]|\\.){1,500}+)"')
+_ANSWER_KEYS = ("answer", "final_answer", "result", "output", "response", "value", "name")
 # "so we have ant < [bee < cat]"
 _LINK = r"[\[\"(“]{0,3}[\w'-]{1,40}[\])\"”]{0,3}"
 _CHAIN = re.compile(rf"{_LINK}(?:\s?(?:<|→|->|>|⇒)\s?{_LINK}){{1,200}}")
@@ -67,6 +87,8 @@ _QUESTION_WORDS = frozenset(
 )
 MIN_RESTATED_WORDS = 2
 """Words with content of the shortest restatement: one may be the answer."""
+TOLD_WORDS = 6
+"""Words behind "is" that describe rather than answer."""
 RESTATED_SHARE = 0.6
 """Of the words with content of a sentence of the question: fewer are a part, maybe the answer."""
 
@@ -84,11 +106,12 @@ def read_concluding_text(text: str, question: str) -> str | None:
     lines = prose.split_lines(body)
     if not lines:
         return None
-    if answer := join_last_list(lines) or _read_beginning(lines, body):
+    listed = None if _lists_steps(lines) else join_last_list(lines)
+    if answer := listed or _read_beginning(lines, body):
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
-    if first != last and not prose.has_conclusion(last) and _completes_question(first, question):
+    if first != last and not prose.has_conclusion(last) and completes_question(first, question):
         return first
     declines = prose.is_refusal(first) or prose.is_refusal(last)
     if prose.is_cut_off(body) or declines or last.endswith("?") or _PLAN.match(last):
@@ -102,14 +125,30 @@ def read_concluding_text(text: str, question: str) -> str | None:
     return None
 
 
+def read_named_value(text: str) -> str | None:
+    """Return the value that a reply which is a JSON object, whole or cut, names as its answer.
+
+    None where it is no object, or no key says "answer", "result", "name" or the like.
+    """
+    if not _OBJECT.match(text):
+        return None
+    fields: dict[str, str] = {}
+    for field in _FIELD.finditer(text):
+        fields.setdefault(field["key"].casefold(), field["value"])
+    return next(filter(None, map(fields.get, _ANSWER_KEYS)), None)
+
+
 def restates_question(text: str, question: str) -> bool:
     """Return whether one sentence only says again what was asked: "The season after winter."."""
     sentences = set(prose.split_text(text))
     given = _find_content(text)
     if len(sentences) != 1 or len(given) < MIN_RESTATED_WORDS:
         return False
-    asked = map(_find_content, prose.split_text(question))
-    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in asked)
+    asked = prose.split_text(question)
+    if any(is_near_copy(text, each) for each in asked if prose.is_terminated(each)):
+        return True
+    contents = map(_find_content, asked)
+    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in contents)
 
 
 def _find_content(text: str) -> frozenset[str]:
@@ -117,7 +156,7 @@ def _find_content(text: str) -> frozenset[str]:
     return frozenset(words) - _QUESTION_WORDS
 
 
-def _completes_question(sentence: str, question: str) -> bool:
+def completes_question(sentence: str, question: str) -> bool:
     """Return whether a sentence is the question with its answer: "The season … is spring."."""
     asked = [_find_content(each) for each in prose.split_text(question) if each.endswith("?")]
     copula = list(_COPULA.finditer(sentence))
@@ -126,6 +165,21 @@ def _completes_question(sentence: str, question: str) -> bool:
     subject = _find_content(sentence[: copula[-1].start()])
     predicate = _find_content(sentence[copula[-1].end() :])
     return subject >= asked[-1] and not predicate <= asked[-1] and len(predicate) <= SHORT
+
+
+def describes_question(text: str, question: str) -> bool:
+    """Return whether the last sentence tells at length about something that was asked about.
+
+    "Argentina is the largest country of South America" for the capital of Argentina.
+    """
+    sentences = prose.split_text(text)
+    copula = _COPULA.search(sentences[-1]) if sentences else None
+    if copula is None:
+        return False
+    subject = _find_content(sentences[-1][: copula.start()])
+    asked = frozenset().union(*map(_find_content, prose.split_text(question)))
+    behind = len(WORD.findall(sentences[-1][copula.end() :]))
+    return bool(subject) and subject <= asked and behind >= TOLD_WORDS
 
 
 def is_announcement(sentence: str) -> bool:
@@ -153,7 +207,23 @@ def iterate_readings(line: str, question: str) -> Iterator[str]:
         yield chain[-1][0]
     if explained := _EXPLAINED.search(sentence):
         yield sentence[: explained.start()]
-    yield from _iterate_tight_readings(sentence, question)
+    placed = _PLACED.fullmatch(sentence)
+    if placed and _is_taken_alone(placed["head"], placed["beside"], question):
+        yield placed["head"]
+    for reading in _iterate_tight_readings(sentence, question):
+        yield reading
+        if added := _find_added_words(reading, question):
+            yield added
+
+
+def _is_taken_alone(head: str, beside: str | None, question: str) -> bool:
+    """Return whether a text was taken from `question`, and the one beside it was not."""
+    if beside is None:
+        return True
+    asked = normalize_text(question)
+    taken = set(WORD.findall(asked))
+    words = map(normalize_text, WORD.findall(beside))
+    return has_occurrence(normalize_text(head), asked) and taken.isdisjoint(words)
 
 
 def shorten(line: str, question: str) -> str:
@@ -174,6 +244,8 @@ def _iterate_tight_readings(sentence: str, question: str) -> Iterator[str]:
     if number := _find_counted(sentence, question):
         yield number
     copulas = list(_COPULA.finditer(sentence))
+    if copulas and _DEFINED.match(sentence, copulas[0].end()):
+        yield sentence[: copulas[0].start()]
     for copula in (copulas[0], copulas[-1]) if copulas else ():
         complement = _EXPLAINED.split(sentence[copula.end() :])[0].strip()
         if complement and (len(complement.split()) <= SHORT or "," in complement):
@@ -210,10 +282,22 @@ def _read_beginning(lines: list[str], body: str) -> str | None:
     rest = body[len(first) :]
     longer = len(rest.split()) > len(first.split())
     few = len(first.split()) <= (4 if first != lines[0] else SHORT // 2)
-    if not (few and longer) or first.rstrip("*_` ").endswith((":", "?")) or _PLAN.match(first):
+    numbered = first != lines[0] and _ITEM_NUMBER.fullmatch(first)
+    if (
+        numbered
+        or not (few and longer)
+        or first.rstrip("*_` ").endswith((":", "?"))
+        or _PLAN.match(first)
+    ):
         return None
     declines = prose.is_refusal(first) or prose.is_refusal(lines[-1])
     return None if declines or prose.has_conclusion(rest) or prose.has_retraction(rest) else first
+
+
+def _lists_steps(lines: list[str]) -> bool:
+    """Return whether the last line is an item that is a sentence: a step, and no answer of many."""
+    last = prose.split_sentences(lines[-1])
+    return prose.is_terminated(lines[-1]) and _has_little_words(last[-1]) and len(lines) > 1
 
 
 def _has_little_words(line: str) -> bool:

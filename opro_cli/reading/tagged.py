@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 _MOST_WORDS, _MOST_CHARACTERS = 8, 60
 """Of a text that only talks about the tags."""
+_READ = 200_000
+"""Characters read from the end of a reply."""
 _LINE = 200
 """Characters before a tag that are looked at."""
 
@@ -62,6 +64,10 @@ _PLACEHOLDER = re.compile(
     (?:\s(?:goes|comes|text|here)){0,3}\W{0,3}""",
     re.IGNORECASE | re.VERBOSE,
 )
+_FRAME_LINE = re.compile(
+    r"^(?:problem|input|output|text|score|ground truth answer|q|a):", re.IGNORECASE | re.MULTILINE
+)
+"""A line of the request's problems and past prompts, which small models continue."""
 _LABEL = re.compile(
     r"[*_]{0,2}(?:(?:new|my|the)\s)?(?:instruction|prompt|text|anweisung|instrucción|instrução"
     r"|istruzione|инструкция|指令|指示|지시)[*_]{0,2}\s?[:：][*_]{0,2}(?=\s)",
@@ -102,6 +108,7 @@ def find_tagged(reply: str, asked: str = "", *, cut: bool = False) -> str:
             it lists between "text:" and "score:" is returned only where the reply has no other.
         cut: The reply ended at its limit, so that a tag without an end holds half a text.
     """
+    reply = reply[-_READ:]
     tokens = list(_TOKEN.finditer(reply))
     squeezed = " ".join(asked.split())
     known = ""
@@ -188,17 +195,19 @@ def _list_unclosed(reply: str, openings: Sequence[re.Match[str]]) -> Iterator[_P
     *_, last = openings
     if len(openings) > 1:
         pair = _join(reply, openings[-2], last)
-        if not _get_lead(reply, pair.start):
+        if not (_get_lead(reply, pair.start) or _FRAME_LINE.search(pair.text)):
             yield pair
     cut_close = _CUT_CLOSE.search(reply, max(last.end(), len(reply) - 40))
     end = cut_close.start() if cut_close else len(reply)
     text = reply[last.end() : end]
-    if not _get_lead(reply, last.start()) and (cut_close or "\n\n" not in text.strip()):
+    if _get_lead(reply, last.start()) or _FRAME_LINE.search(text):
+        return
+    if cut_close or "\n\n" not in text.strip():
         yield _Pair(last.start(), len(reply), text, (last["left"] or "").startswith("&"))
 
 
 def _get_lead(reply: str, start: int) -> str:
-    """Return the last word before a tag if the tag goes on with its sentence; "" if it does not."""
+    """Return the last word before a tag if the tag continues its sentence; "" if it does not."""
     line = reply[max(0, start - _LINE) : start].rpartition("\n")[2].rstrip(" \t*_`\"'“”„‘’(")
     return line[-20:] if line and (line[-1].isalnum() or line[-1] in ",，、") else ""
 

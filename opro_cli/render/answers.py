@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opro_cli.render.safe import display_instruction, printable, printable_lines
 from opro_cli.render.tables import Page
@@ -24,24 +24,32 @@ _BESIDE = " " * 10
 """Below a name, so that a text of several lines stands apart from names."""
 
 
+class _Line(NamedTuple):
+    """A printable line, and what of it is marked: nothing where `start` is `end`."""
+
+    text: str
+    start: int = 0
+    end: int = 0
+
+
 def print_answers(shown: ShownAnswers, page: Page) -> None:
     """Print a prompt, and each question with gold answer, answer and reply."""
     page.write_line(printable(f"{shown.prompt}:"), "bold")
     for line in printable_lines(display_instruction(shown.instruction)):
-        _write(f"  {line}", page)
+        _write(_Line(f"  {line}"), page)
     for answer in shown.answers:
         sign, style = _SIGNS[answer.judgement]
         page.write_line()
         title = f"{sign} {answer.split} {answer.question} · {answer.judgement}"
         page.write_line(title, style)
-        for line in _list_lines(answer):
-            _write(line, page)
+        for each in _list_lines(answer):
+            _write(each, page)
     page.write_line()
     count = f"{format_count(len(shown.answers))} of {pluralize(shown.answered, 'answer')}"
     page.write_line(f"{count} shown", "dim")
 
 
-def _list_lines(answer: GradedAnswer) -> Iterator[str]:
+def _list_lines(answer: GradedAnswer) -> Iterator[_Line]:
     yield from _list_text("question", answer.input)
     yield from _list_text("expected", answer.target)
     read = "(nothing)" if answer.answer is None else answer.answer
@@ -50,20 +58,32 @@ def _list_lines(answer: GradedAnswer) -> Iterator[str]:
     yield from _list_text("read", read)
     for number, reply in enumerate(answer.replies, start=1):
         name = f"reply {number}" if len(answer.replies) > 1 else "reply"
-        yield from _list_text(name, reply or "(empty)")
+        span = answer.read_from if number == len(answer.replies) else None
+        yield from _list_text(name, reply or "(empty)", span)
     if not answer.replies:
         yield from _list_text("reply", "(none)")
 
 
-def _list_text(name: str, text: str) -> Iterator[str]:
-    first, *more = printable_lines(text)
-    yield f"{name:<{len(_BESIDE)}}{first}"
-    yield from (f"{_BESIDE}{line}" for line in more)
+def _list_text(name: str, text: str, span: tuple[int, int] | None = None) -> Iterator[_Line]:
+    """Yield the lines of a text beside its name, with a span of it marked."""
+    start, end = (len(_join_ends(text[:each])) for each in span or (0, 0))
+    beside, indent = f"{name:<{len(_BESIDE)}}", len(_BESIDE)
+    whole = _join_ends(text).split("\n")
+    for index, line in enumerate(printable_lines(text)):
+        raw = whole[index] if index < len(whole) else ""
+        left, right = (min(max(0, each), len(raw)) for each in (start, end))
+        marked = [indent + len(printable(raw[:each])) for each in (left, right)]
+        yield _Line(f"{beside if index == 0 else _BESIDE}{line}", *marked)
+        start, end = start - len(raw) - 1, end - len(raw) - 1
 
 
-def _write(line: str, page: Page) -> None:
+def _join_ends(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _write(line: _Line, page: Page) -> None:
     """Write a line: broken where a terminal ends, and as it is into a pipe."""
     if page.is_terminal:
-        page.write_line(line)
+        page.write_marked(line.text, line.start, line.end)
     else:
-        page.write(line)
+        page.write(line.text)

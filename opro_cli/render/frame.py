@@ -19,7 +19,9 @@ from opro_cli.render.scoreboard import Columns, Scoreboard, StepScores, Work, co
 from opro_cli.reports import formats
 from opro_cli.reports.formats import are_shares, format_count, format_duration, format_mean
 from opro_cli.reports.problem import list_found
-from opro_cli.reports.result import bound_unmetered, count_metered, find_excess
+from opro_cli.reports.request_words import list_request_notes
+from opro_cli.reports.requests import describe_requests
+from opro_cli.reports.result import bound_unmetered, count_metered, find_excess, sum_reported
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _DOT = " · "
@@ -63,7 +65,7 @@ def render_run(
     elapsed = now - activity.started
     lines = [
         fill_between(briefing.run, f"{at}{_DOT}{format_duration(elapsed)}", width),
-        _draw_notice(state, activity, now, width),
+        _draw_notice(state, activity, now, width, briefing.limits),
         _draw_calls(state, activity, missed, elapsed, width),
         _draw_spend(state, activity, width),
         *_draw_sparklines(board.measure_steps(state), width, state.scale),
@@ -99,8 +101,13 @@ def fill_between(left: str, right: str, width: int) -> Text:
     return Text(printable(name + " " * gap + right, width), style="bold")
 
 
-def _draw_notice(state: RunState, activity: Progress, now: float, width: int) -> Text:
-    """Return the line about a stop, a wait, an outage or an excess; blank when there is none."""
+def _draw_notice(
+    state: RunState, activity: Progress, now: float, width: int, limits: Mapping[str, int | None]
+) -> Text:
+    """Return the line about a stop, a wait, an outage, an excess or what servers did to requests.
+
+    Blank when there is none.
+    """
     style, notice = "yellow", ""
     if state.ended:
         notice = state.ended.detail
@@ -117,6 +124,9 @@ def _draw_notice(state: RunState, activity: Progress, now: float, width: int) ->
     elif excess := find_excess(state.spend):
         role, most = next(iter(excess.items()))
         notice = formats.describe_excess(role, **most)
+    else:
+        requests = {"requests": describe_requests(state, limits)}
+        notice = next(list_request_notes(requests), "")
     return Text(printable(notice, width), style=style)
 
 
@@ -154,6 +164,8 @@ def _draw_spend(state: RunState, activity: Progress, width: int) -> Text:
     tokens_in, tokens_out, cost = format_metered(state)
     cost += formats.format_unmetered_briefly(bound_unmetered(state.spend.values()))
     parts = [f"tokens {tokens_in} in, {tokens_out} out", f"cost {cost}"]
+    if thoughts := sum_reported([spend.reasoning_tokens for spend in state.spend.values()]):
+        parts.append(f"thoughts {formats.format_tokens(thoughts)}")
     if activity.in_flight and not state.ended:
         in_flight = (f"{name} {number}" for name, number in activity.in_flight.items())
         parts.append(f"in flight: {', '.join(in_flight)}")

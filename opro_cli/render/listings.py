@@ -130,7 +130,9 @@ def _list_figures(row: Data, scale: Scale | None) -> tuple[str, ...]:
         else "–"
         for score in (scores[split] for split in ("train", "dev", "test"))
     )
-    return (*means, format_count(unreadable) if unreadable else "–")
+    cut = sum(score.get("cut", 0) for score in scores.values() if score)
+    missed = format_count(unreadable) + (f" ({format_count(cut)} cut)" if cut else "")
+    return (*means, missed if unreadable else "–")
 
 
 def _number_candidates(rows: Sequence[Data]) -> Iterator[tuple[str, Data]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -22,6 +22,8 @@ from opro_cli.render.safe import flag_leaks, format_origin, printable
 from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import format_count, format_mean, pluralize
+from opro_cli.reports.request_words import describe_cut
+from opro_cli.reports.requests import describe_event, describe_requests
 from opro_cli.reports.result import bound_unmetered
 
 QUIET = 30.0
@@ -96,6 +98,8 @@ class PlainLog:
         self._outages: set[str] = set()
         self._proposals = 0
         """Of the present step."""
+        self._limits: Mapping[str, int | None] = {}
+        self._has_told_of_cuts = False
         self._fruitless = Counter[str]()
         """Replies of the steps before that gave no new candidate, by reason."""
 
@@ -107,6 +111,7 @@ class PlainLog:
     ) -> None:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
+        self._limits = briefing.limits
         self._fruitless = state.proposals.fruitless_by.copy()
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
@@ -136,6 +141,9 @@ class PlainLog:
             case events.LimitExceeded():
                 most = event.longest_reply, event.prompt_overhead
                 self._write(event.at, f"note: {formats.describe_excess(event.role, *most)}")
+            case events.ParameterRefused() | events.PromptsCut():
+                note = printable(describe_event(event, state), _CELL_ERROR)
+                self._write(event.at, f"note: {note}")
             case events.Retried():
                 self._write_retry(event)
             case events.SessionEnded():
@@ -178,6 +186,7 @@ class PlainLog:
         if candidate.id in state.again:
             where += ", asked again"
         self._write(event.at, f"{where}: {_format_candidate(candidate, event.split, state)}")
+        self._write_cut(event.at, state)
         if event.split == "train":
             self._write_step_of(event.at, candidate, state)
 
@@ -195,6 +204,14 @@ class PlainLog:
         self._write(event.at, f"{line} ({printable(why, _ERROR)})" if why else line)
         if candidates:  # which may have been scored while the last proposal was awaited
             self._write_step_of(event.at, candidates[0], state)
+
+    def _write_cut(self, at: float, state: RunState) -> None:
+        """Write once that replies of the scorer are cut at their limit."""
+        cut = describe_requests(state, self._limits)["cut"].get("scorer")
+        if cut and not self._has_told_of_cuts:
+            self._has_told_of_cuts = True
+            for note in describe_cut("scorer", **cut):
+                self._write(at, f"note: {note}")
 
     def _write_retry(self, event: events.Retried) -> None:
         if self._last_retry is not None and event.at - self._last_retry < RETRY_EVERY:
@@ -258,6 +275,7 @@ def _format_candidate(candidate: Candidate, split: Split, state: RunState) -> st
     line = "~" if score.estimated else ""
     line += formats.format_score(score.mean, low, high, score.correct, score.n, state.scale)
     line += f", {score.unreadable} unreadable" if score.unreadable else ""
+    line += f" ({score.cut} cut at max_tokens)" if score.cut else ""
     line += f", {score.refused} refused" if score.refused else ""
     leaks = state.leaks_of(candidate.instruction)
     return f"{line} · {printable(flag_leaks(candidate.instruction, leaks), _INSTRUCTION)}"

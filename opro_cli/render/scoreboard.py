@@ -253,8 +253,9 @@ def average(values: Sequence[float]) -> float:
 
 
 def count_missed(answers: Sequence[Answers]) -> dict[str, int]:
-    """Return how many answers are unreadable and how many questions refused."""
+    """Return how many answers are unreadable, also by a cut reply, and how many refused."""
     return {
         "unreadable": sum(answer.unreadable for answer in answers),
+        "cut at max_tokens": sum(answer.cut for answer in answers),
         "refused": sum(answer.refused for answer in answers),
     }

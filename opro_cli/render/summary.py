@@ -17,6 +17,7 @@ from opro_cli.reports.formats import (
     format_unmetered,
     pluralize,
 )
+from opro_cli.reports.request_words import list_request_notes
 
 if TYPE_CHECKING:
     from opro_cli.core.scale import Scale
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
-_SAID = 200
+_UNREAD = 200
 """Terminal cells of a reply of the optimizer."""
 _NAME = 30
 """Terminal cells of a baseline's name."""
@@ -109,8 +110,11 @@ def _print_headline(result: Data, page: Page, status: str) -> None:
         steps = pluralize(result["steps_done"], "step")
         ended = status if status in ("failed", "killed") else "stopped"
         word = f"running, {steps} done" if status == "running" else f"{ended} after {steps}, {word}"
-    sentence = printable(sentence)
+    failure = result.get("failure") or {}
+    sentence = printable(failure.get("reason") or sentence)
     page.write_line(f"{word}: {sentence}" if sentence else word, style, styled=len(word))
+    if hint := failure.get("hint"):
+        page.write_line(f"hint: {printable(hint)}")
 
 
 def _build_values(problem: Data, result: Data) -> Table:
@@ -182,6 +186,8 @@ def _list_missed(result: Data, start: Data, best: Data) -> Iterator[str]:
     for name, candidate in (("start", start), ("best", best)):
         if unreadable := _count_missed("unreadable", candidate):
             yield f"unreadable answers under {name} (they count as wrong): {unreadable}"
+        if cut := _count_missed("cut", candidate):
+            yield f"  of these replies cut at scorer.max_tokens: {cut}"
         if refused := _count_missed("refused", candidate, left_out=left_out):
             yield f"refused questions under {name} (they {rule}): {refused}"
 
@@ -292,6 +298,7 @@ def _list_warnings(result: Data) -> Iterator[str]:
     """Yield exceeded limits, leaks, an idle optimizer, proposals that were not scored."""
     for role, most in result["spend"].get("beyond_limits", {}).items():
         yield describe_excess(role, **most)
+    yield from map(printable, list_request_notes(result))
     leaks = (result["best"] or {}).get("leaks") or ()
     if leaks:
         quotes = "; ".join(f'"{printable(leak["quote"], 60)}"' for leak in leaks[:3])
@@ -309,8 +316,8 @@ def _list_warnings(result: Data) -> Iterator[str]:
                 f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
                 f"{new}: {why}"
             )
-        if said := proposals.get("said"):
-            yield f'the optimizer said: "{printable(" ".join(said.split()), _SAID)}"'
+        if unread := proposals.get("unread_reply"):
+            yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
     if reasons:
@@ -341,9 +348,11 @@ def _list_costs(result: Data) -> list[str]:
         calls += f" · {formats.format_count(spend['cached_calls'])} cached"
     cost = formats.format_money(counted["usd"])
     unmetered = format_unmetered(spend.get("uncounted"))
+    thoughts = formats.format_tokens(spend.get("reasoning_tokens"))
     scorer = "" if result.get("problem") else f"scorer {printable(models['scorer'])} · "
     return [
         f"cost {cost} · {calls} · tokens {tokens_in} in, {tokens_out} out",
+        *([f"thoughts: {thoughts} of the tokens out"] if spend.get("reasoning_tokens") else []),
         *([unmetered] if unmetered else []),
         f"{scorer}optimizer {printable(models['optimizer'])} · seed {result['seed']}",
     ]

@@ -108,7 +108,7 @@ class Paragraph:
 
 Block = Heading | Paragraph | Table
 
-_WEIGHTS = {"bold": "1", "dim": "2"}
+_WEIGHTS = {"bold": "1", "dim": "2", "underline": "4"}
 _COLOURS = {"red": "31", "green": "32", "yellow": "33"}
 GAP = "   "
 """Between two columns of a page."""
@@ -143,6 +143,16 @@ class Page:
             self.write(*(self._style(style, line) for line in (first, *more)))
         else:
             self.write(self._style(style, first[:styled]) + first[styled:], *more)
+
+    def write_marked(self, text: str, start: int, end: int) -> None:
+        """Write printable text as `write_line` does, from `start` to `end` bold and underlined."""
+        at = 0
+        for line in wrap_printable(text, self.width, MOST_LINES):
+            at = max(at, text.find(line, at))  # one that was cut is not found
+            left, right = (min(max(0, place - at), len(line)) for place in (start, end))
+            marked = self._style("bold underline", line[left:right])
+            self.write(line[:left] + marked + line[right:])
+            at += len(line)
 
     def write_table(self, table: Table, *, ruled: bool = False) -> None:
         """Write columns as wide as they need; what has no room is cut.

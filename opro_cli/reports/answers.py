@@ -9,7 +9,7 @@ from typing import Any, Literal
 from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.events import Answered, Event, FirstReply, Refused
 from opro_cli.core.scale import Scale
-from opro_cli.core.task.example import SPLITS, Split, is_filtered
+from opro_cli.core.task.example import CUT, SPLITS, Split, is_filtered
 from opro_cli.reports.recorded import RecordedRun
 
 Judgement = Literal["right", "partly right", "wrong", "unreadable", "refused", "valued"]
@@ -27,6 +27,9 @@ class GradedAnswer:
         answer: What was read; None for an unreadable reply and a refused question.
         score: As graded; None where there is no answer.
         replies: The texts of the scorer, one a round; none for a refused question.
+        cut: The last reply ended at its limit.
+        read_from: Where in the last reply the answer was read: start and end, in characters. None
+            where nothing was read, and where that is not known.
     """
 
     split: Split
@@ -37,6 +40,8 @@ class GradedAnswer:
     answer: str | None
     score: float | None
     replies: tuple[str, ...]
+    cut: bool = False
+    read_from: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -45,6 +50,7 @@ class _Said:
 
     replies: list[str] = field(default_factory=list)
     refused: bool = False
+    cut: bool = False
 
 
 def list_answers(
@@ -68,6 +74,7 @@ def list_answers(
                     answer=outcome.answer,
                     score=score,
                     replies=tuple(known.replies),
+                    cut=known.cut,
                 )
             )
     return answers
@@ -95,6 +102,7 @@ def _collect_replies(
             known.refused = True
         elif known.replies[-1:] != [event.text]:  # one kept ungraded comes again with its grade
             known.replies.append(event.text)
+            known.cut = event.finish_reason in CUT
     return replies
 
 

@@ -237,17 +237,19 @@ def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, .
             "they were scored on different questions: compare prompts, not scores; only the "
             "questions that both answered are a fair comparison"
         )
+    chats = [_get_setting(run, "task.prompt") for run in (old_run, new_run)]
     for path, difference in (
         ("task.answer", "answers are graded by different metrics"),
         ("scorer.model", "different models answered"),
         ("scorer.temperature", "answers were drawn at different temperatures"),
         ("scorer.stop", "answers ended at different stop strings"),
-        ("task.instruction_position", "the instruction stands in different places"),
-        ("task.qa_markers", "only one of them frames questions with Q: and A:"),
+        *(() if any(chats) else _LAYOUT),
     ):
         old, new = _get_setting(old_run, path), _get_setting(new_run, path)
         if old != new:
             caveats.append(f"{difference} ({old} / {new})")
+    if chats[0] != chats[1]:
+        caveats.append("the frozen messages around them are others (task.prompt)")
     model = _get_setting(old_run, "scorer.model")
     same_model = model == _get_setting(new_run, "scorer.model")
     if same_model and _get_weights(old_run) != _get_weights(new_run):
@@ -258,6 +260,13 @@ def _list_caveats(before: SelectedPrompt, after: SelectedPrompt) -> tuple[str, .
             missing = "its best prompt is the best so far" if is_best else "answers may be missing"
             caveats.append(f"{chosen.run.name} is {chosen.run.status}, so {missing}")
     return tuple(dict.fromkeys(caveats))
+
+
+_LAYOUT = (
+    ("task.instruction_position", "the instruction stands in different places"),
+    ("task.qa_markers", "only one of them frames questions with Q: and A:"),
+)
+"""What runs without a chat of the user's own may do otherwise."""
 
 
 def _get_setting(run: RecordedRun, path: str) -> Any:

@@ -33,6 +33,7 @@ from opro_cli.reports.paired import compare_candidates
 from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.requests import blame_limit, describe_requests
 from opro_cli.reports.verdict import (
     Verdict,
     compare_with_start,
@@ -47,9 +48,14 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     state = run.state
     start, best = find_baseline(state), find_winner(state)
     closed = find_labels(run)
-    verdict = Verdict(None, "the run is not finished")
+    ended = state.ended
+    failed = ended is not None and ended.reason == "failed"
+    why = f"the run failed: {ended.detail}" if ended and failed else "the run is not finished"
+    verdict = Verdict(None, why)
+    limits = read_limits(run)
     if finished:
         verdict = qualify(judge(state, start, best), best, closed)
+        verdict = blame_limit(verdict, limits, start, best)
         if best is not None and (rivals := find_rivals(state, best)):
             verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
     if untried := find_untried(run, finished=finished):
@@ -63,6 +69,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "status": "finished" if finished else "stopped",
         **serialize_scale(state.scale),
         **({"problem": describe_problem(problem, state)} if problem else {}),
+        **({"failure": {"reason": ended.detail, "hint": ended.hint}} if ended and failed else {}),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
         "chosen_by": get_deciding_split(state) if finished else "train",
@@ -80,6 +87,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "noise": measure_noise(state, start) if start and finished else None,
         "not_asked": describe_spared(state, start, best) if finished else None,
         "spend": serialize_spend(state),
+        "requests": describe_requests(state, limits),
         "steps_done": count_steps_done(state),
         "candidates": len(state.candidates),
         "proposals": serialize_proposals(state, run.settings["optimizer"].get("max_tokens")),
@@ -162,6 +170,15 @@ def serialize_scale(scale: Scale) -> dict[str, Any]:
     return {} if scale == SHARE else {"scale": asdict(scale)}
 
 
+def read_limits(run: RecordedRun) -> dict[str, int | None]:
+    """Return the max_tokens of each role, as the run began."""
+    sections = {
+        **{role: run.settings[role] for role in ("scorer", "optimizer")},
+        **run.settings.get("roles", {}),
+    }
+    return {role: section.get("max_tokens") for role, section in sections.items()}
+
+
 def list_models(run: RecordedRun) -> dict[str, str]:
     """Return the model names by role."""
     return {role: run.settings[role]["model"] for role in ("scorer", "optimizer")}
@@ -196,6 +213,7 @@ def serialize_spend(state: RunState) -> dict[str, Any]:
         "usd": _sum_usd(roles, [role.usd for role in roles]),
         "prompt_tokens": sum_known([role.prompt_tokens for role in roles]),
         "completion_tokens": sum_known([role.completion_tokens for role in roles]),
+        "reasoning_tokens": sum_reported([role.reasoning_tokens for role in roles]),
         "calls": count_calls(state),
         "cached_calls": sum(role.cached for role in roles),
         "counted": count_metered(roles),
@@ -213,6 +231,12 @@ def sum_known(numbers: Collection[int | None]) -> int | None:
     """Return the sum; None as soon as one number is unknown."""
     known = [number for number in numbers if number is not None]
     return sum(known) if len(known) == len(numbers) else None
+
+
+def sum_reported(numbers: Collection[int | None]) -> int | None:
+    """Return the sum of the known numbers; None where none is known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def count_metered(roles: Collection[RoleSpend]) -> dict[str, Any]:
@@ -271,6 +295,8 @@ def serialize_score(score: Score | None) -> dict[str, Any] | None:
         "correct": score.correct,
         "unreadable": score.unreadable,
         "refused": score.refused,
+        # Of the unreadable ones.
+        **({"cut": score.cut, "cut_empty": score.cut_empty} if score.cut else {}),
         # Only for candidates that were stopped early.
         **({"estimated": True} if score.estimated else {}),
         "interval": [score.interval.low, score.interval.high],

@@ -48,8 +48,8 @@ class Verdict:
         elif self.outcome is not None:  # the start prompt against itself
             same = {"test": "none", "n": 0, "gained": 0, "lost": 0, "p_value": 1.0}
             numbers = {**numbers, "paired_test": same}
-        said = {"verdict_sentence": self.sentence, "headline": self.headline or None}
-        return {"verdict": self.outcome, **said, **numbers}
+        words = {"verdict_sentence": self.sentence, "headline": self.headline or None}
+        return {"verdict": self.outcome, **words, **numbers}
 
 
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> Verdict:
@@ -101,7 +101,9 @@ def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison)
 
 def find_rivals(state: RunState, best: Candidate) -> list[str]:
     """Return what to say of each baseline that beats the winner on test, beyond chance."""
-    rivals = []
+    rivals: list[str] = []
+    if state.scale != SHARE:
+        return rivals
     for baseline in map(state.get_candidate, state.baselines):
         compared = compare_candidates(best, baseline, side_by_side=state.interleaves)
         if compared is None or compared.difference <= 0 or compared.p_value >= ALPHA:

@@ -91,7 +91,8 @@ _PUT = (
 _USE = "UPDATE answers SET used = ? WHERE id = ?"
 # Checked again: by now another process may have stored a sound answer there.
 _DROP = """
-DELETE FROM answers WHERE id = ? AND crc IS NOT row_checksum(key, text, finish_reason)"""
+DELETE FROM answers WHERE id = ? AND (crc IS NOT row_checksum(key, text, finish_reason)
+OR CAST(finish_reason AS TEXT) = 'error' OR trim(CAST(text AS TEXT), char(32, 9, 10, 13)) = '')"""
 
 
 def compute_checksum(key: object, text: object, finish_reason: object) -> int | None:
@@ -105,7 +106,9 @@ def compute_checksum(key: object, text: object, finish_reason: object) -> int | 
 
 
 def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> ChatReply | None:
-    """Return the answer in a row of GET for a key; None if the row is damaged.
+    """Return the answer in a row of GET for a key; None if the row is damaged or holds no answer.
+
+    An older opro kept replies that had broken off, and empty ones.
 
     Args:
         row: Found by GET.
@@ -118,9 +121,10 @@ def decode_reply(row: tuple[object, ...], key: bytes, *, converted: bool) -> Cha
     if crc != compute_checksum(key, text, reason) and (converted or crc is not None):
         return None
     try:
-        return ChatReply(decode_text(text), decode_text(reason), 0, 0, 0.0)
+        reply = ChatReply(decode_text(text), decode_text(reason), 0, 0, 0.0)
     except UnicodeDecodeError:
         return None
+    return None if reply.failed else reply
 
 
 def insert_answers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from opro_cli import __version__
-from opro_cli.core.run.events import FORMAT_VERSION
+from opro_cli.core.run.events import FORMAT_VERSION, Answered, FirstReply, Proposed
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
@@ -32,13 +33,14 @@ from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.folders import (
+    PARTIAL_PREFIX,
     explain_missing_folder,
     get_failure_path,
     is_locked,
     make_folder,
     make_runs_dir,
 )
-from opro_cli.store.journal import EMPTY_PREFIX
+from opro_cli.store.journal import EMPTY_PREFIX, read_numbered_events
 from opro_cli.store.replay import load_snapshot, replay_journal, save_snapshot
 from opro_cli.store.run_files import (
     encode_config,
@@ -122,6 +124,23 @@ def _write_new_run(
     write_atomically(folder / "run.json", encode_json(about))
     write_atomically(folder / "examples.jsonl", encode_examples(examples))
     (folder / "events.jsonl").touch()
+
+
+def remove_unanswered(folder: Path) -> bool:
+    """Remove a run to which no model has said anything yet; return True if it was one.
+
+    Raises:
+        RunFolderError: The disk refuses.
+    """
+    told = (event for _, event in read_numbered_events(folder / "events.jsonl"))
+    if any(isinstance(event, Answered | FirstReply | Proposed) for event in told):
+        return False
+    hidden = folder.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(8)}")
+    hint = "remove it by hand"
+    with explain_refusal(RunFolderError, f"{folder}: cannot be removed", hint):
+        folder.rename(hidden)  # at once: half a run would be a damaged one
+        shutil.rmtree(hidden)
+    return True
 
 
 def rewrite_config(folder: Path, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from opro_cli.core.run.events import Answered, Event, FirstReply, Proposed
 from opro_cli.core.run.view import Ask, SearchView
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import TaskSettings
-from opro_cli.core.task.example import ChatRequest, Example, Message
+from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Message
 from opro_cli.core.task.problem import (
     RecordedProblem,
     decode_problem,
@@ -137,8 +137,9 @@ class EvaluatorSuite(_NoNetwork):
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
-        """Whatever the models say gives a value or none."""
-        session = new_session(evaluator=self.make(), say=lambda _: text)
+        """Whatever the models say gives a value or none; an empty text that was cut, too."""
+        reply = ChatReply(text, "stop" if text.strip() else "length", 1, 1, 0.0)
+        session = new_session(evaluator=self.make(), say=lambda _: reply)
         run_session(session)
 
 
@@ -256,11 +257,14 @@ class MetricSuite(_NoNetwork):
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_no_reply_breaks_it(self, text: str) -> None:
-        """Grading never raises, and its score lies between 0 and 1."""
+        """Grading never raises, its score lies between 0 and 1, and its span within the reply."""
         metric = self.make()
+        replies = [text, *(f"{reply}\n{text}" for reply, _, _ in self.cases)]
         for _, gold, _ in self.cases:
-            score = metric.grade(text, Example("?", metric.target(gold), "case")).score
-            assert score is None or 0.0 <= score <= 1.0
+            for reply in replies:
+                grade = metric.grade(reply, Example("?", metric.target(gold), "case"))
+                assert grade.score is None or 0.0 <= grade.score <= 1.0
+                assert grade.span is None or 0 <= grade.span[0] < grade.span[1] <= len(reply)
 
 
 class ModelSuite:

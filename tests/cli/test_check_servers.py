@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -222,3 +224,51 @@ def test_a_problem_of_an_endpoint_has_its_line(opro: Opro, folder: Path) -> None
     assert (
         f"c.yaml:{line}: scorer.endpoints.1.api_base: expected a URL" in opro("check", "c.yaml").err
     )
+
+
+class Stranger(VLLM):
+    """A server of no known kind."""
+
+    owner = "somebody"
+
+
+def test_a_server_of_no_known_kind_that_lists_other_models_is_a_warning(
+    opro: Opro, folder: Path
+) -> None:
+    home = Home(("stub-small", "stub-big"))
+    with serving(Stranger(home)) as server:
+        written(folder, f'model: openai/stub-smal, api_base: "{server.url}"')
+        said = opro("check", "c.yaml")
+        words = (
+            "the server does not list it; it has stub-big, stub-small (did you mean stub-small?)"
+        )
+        assert said.code == 0
+        assert words in " ".join(said.out.split())
+
+
+@pytest.mark.parametrize("command", [("check",), ("optimize", "--no-cache")])
+def test_a_model_of_no_known_provider_is_refused_before_a_run(
+    opro: Opro, folder: Path, command: tuple[str, ...]
+) -> None:
+    written(folder, "model: foo/bar", "model: antropic/claude-sonnet-4-5")
+    said = opro(command[0], "c.yaml", *command[1:])
+    assert said.code == 2
+    assert "scorer.model foo/bar: names no provider that litellm knows" in said.err
+    assert "openai/foo/bar" in said.err
+    if command[0] == "check":
+        assert "did you mean anthropic/claude-sonnet-4-5?" in said.err
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["groq/llama-3.3-70b-versatile", "replicate/meta/llama", "vertex_ai/gemini-2.5-flash"]
+)
+def test_a_known_provider_is_told_without_importing_litellm(name: str) -> None:
+    code = f"""
+from opro_cli.core.settings.settings import ModelSettings
+from opro_cli.models import find_unknown_model
+assert find_unknown_model(ModelSettings("{name}")) is None
+import sys
+assert "litellm" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from opro_cli.core.task.example import ChatReply
 from opro_cli.errors import ModelError
 from tests.cli.conftest import CONFIG, Opro, only_run
 from tests.loop.runs import ShuffledModel, say
 
+DOWN = ModelError("down", transient=False)
 GRADE = "def grade(reply, target, question):\n    {body}\n"
 
 
@@ -50,23 +52,87 @@ def test_a_metric_that_fails_fails_the_run(opro: Opro, folder: Path, body: str, 
     assert (again.code, words in again.err) == (1, True)
 
 
+def answering(reply: Any) -> Any:
+    """Return what a model says that gives one reply to all questions."""
+    return lambda r: reply if r.messages[-1].content.startswith("Q: ") else say(r)
+
+
+def test_a_preflight_that_fails_fails_the_run(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    model._say = answering("I would rather not say.")
+    said = opro("optimize", "c.yaml")
+    assert "none of its first 3 answers could be read" in said.err
+    the_run_failed(opro, folder, code=said.code, said=said.err)
+
+
 @pytest.mark.parametrize(
-    ("reply", "words"),
+    ("reply", "words", "hint"),
     [
-        ("I would rather not say.", "none of its first 3 answers could be read"),
-        (ModelError("400: filtered", transient=False, unanswerable=True), "refused the first 3"),
-        (ModelError("401: bad key", "set a good key", transient=False), "401: bad key"),
+        (
+            ModelError("400: filtered", transient=False, unanswerable=True),
+            "refused the first 3",
+            "`--no-preflight` goes on all the same; then start again: opro optimize c.yaml",
+        ),
+        (
+            ModelError("401: bad key", "set a good key", transient=False),
+            "401: bad key",
+            "hint: set a good key; then start again: opro optimize c.yaml",
+        ),
+        (
+            ModelError("404: no model", transient=False, about="config"),
+            "404: no model",
+            "hint: correct it in c.yaml and start again: opro optimize c.yaml",
+        ),
+        (
+            ChatReply(" ", "stop", 1, 1, 0.0),
+            "answered with an empty text",
+            "; then start again: opro optimize c.yaml",
+        ),
     ],
 )
-def test_a_preflight_that_fails_fails_the_run(
-    opro: Opro, folder: Path, model: ShuffledModel, reply: Any, words: str
+def test_a_run_that_fails_before_any_answer_leaves_nothing(
+    opro: Opro, folder: Path, model: ShuffledModel, reply: Any, words: str, hint: str
 ) -> None:
-    model._say = lambda request: (
-        reply if request.messages[-1].content.startswith("Q: ") else say(request)
-    )
+    (folder / "c.yaml").write_text(CONFIG.replace("steps: 2", "steps: 0"))
+    model._say = answering(reply) if isinstance(reply, ModelError) else lambda _: reply
     said = opro("optimize", "c.yaml")
+    assert said.code == 1
     assert words in said.err
-    the_run_failed(opro, folder, code=said.code, said=said.err)
+    assert hint in said.err
+    assert "nothing was answered, so that no run is kept" in said.err
+    assert "opro resume" not in said.err
+    assert [path.name for path in (folder / "runs").iterdir()] == [".gitignore"]
+    assert opro("runs", "--json").data == []
+
+
+def test_a_run_with_answers_is_kept_and_a_refusal_of_the_config_offers_no_resume(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def failing(request: Any) -> Any:
+        if len(model.requests) > 20:
+            return ModelError("404: no model", "check the name", transient=False, about="config")
+        return say(request)
+
+    model._say = failing
+    hint = "hint: check the name; then correct it in {} and start again: opro optimize {}"
+    said = opro("optimize", "c.yaml")
+    assert hint.format("c.yaml", "c.yaml") in said.err
+    assert only_run(folder).is_dir()
+    again = opro("resume", "--last")
+    source = folder / "c.yaml"
+    assert hint.format(source, source) in again.err
+    assert "opro resume" not in again.err
+
+
+def test_a_run_that_was_stopped_before_any_answer_is_kept(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    (folder / "c.yaml").write_text(CONFIG + "budget: {calls: 1}\n")
+    model._say = lambda _: ModelError("down", transient=True, maybe_billed=True)
+    said = opro("optimize", "c.yaml")
+    assert said.code == 3
+    assert only_run(folder).is_dir()
 
 
 def test_programs_learn_which_run_has_failed(opro: Opro, folder: Path) -> None:
@@ -86,7 +152,7 @@ def test_an_evaluation_whose_metric_fails_has_failed(opro: Opro, folder: Path) -
 def test_a_result_that_cannot_be_written_is_no_wrong_usage(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
-    model._say = lambda request: ModelError("down", transient=False)
+    model._say = lambda request: say(request) if len(model.requests) < 20 else DOWN
     assert opro("optimize", "c.yaml").code == 1
     model._say = say
     result = only_run(folder) / "result.json"
@@ -114,7 +180,7 @@ def test_a_metric_that_is_gone_refuses_the_resume_before_it_begins(
     opro: Opro, folder: Path, model: ShuffledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grade_with(folder, "return float(target in reply)")
-    model._say = lambda request: ModelError("down", transient=False)
+    model._say = lambda request: say(request) if len(model.requests) < 20 else DOWN
     assert opro("optimize", "c.yaml").code == 1
     journal = only_run(folder) / "events.jsonl"
     before = journal.read_bytes()
@@ -149,3 +215,31 @@ def test_a_closed_stream_is_no_defect(streams: str, folder: Path) -> None:
     ran = run_in_shell(f"opro runs --runs-dir {folder} {streams}")
     assert ran.returncode == 0, ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_show_report_and_watch_say_why_a_run_failed(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def failing(request: Any) -> Any:
+        if len(model.requests) > 20:
+            return ModelError("401: bad key", "set a good key", transient=False)
+        return say(request)
+
+    model._say = failing
+    assert opro("optimize", "c.yaml").code == 1
+    run = only_run(folder)
+    shown = opro("show", run.name).out
+    assert "no verdict: 401: bad key" in shown
+    assert "hint: set a good key" in shown
+    failure = {"reason": "401: bad key", "hint": "set a good key"}
+    assert opro("show", run.name, "--json").data["failure"] == failure
+    watched = opro("watch", run.name, "--plain").err
+    assert "failed: 401: bad key; nothing answered is lost" in watched
+    assert "hint: set a good key" in watched
+    assert opro("report", run.name).code == 0
+    page = (run / "report.html").read_text()
+    assert "The run failed: 401: bad key." in page
+    assert "Remedy: set a good key." in page
+    model._say = say
+    assert opro("resume", "--last").code == 0
+    assert "failure" not in opro("show", run.name, "--json").data

@@ -158,5 +158,5 @@ def test_the_view_tells_what_is_loaded() -> None:
     state = RunState.at_start(
         SearchSettings(), {"train": (), "dev": (), "test": ()}, TaskSettings()
     )
-    assert "loading m.gguf (4.4 GB): 3 s" in str(_draw_notice(state, activity, 0.0, 80))
-    assert str(_draw_notice(state, Progress(), 0.0, 80)) == ""
+    assert "loading m.gguf (4.4 GB): 3 s" in str(_draw_notice(state, activity, 0.0, 80, {}))
+    assert str(_draw_notice(state, Progress(), 0.0, 80, {})) == ""

@@ -96,7 +96,10 @@ def test_every_command_that_is_shown_works(
             words = [word.replace("RUN", "RUN_A", word.count("RUN_") == 0) for word in shown.words]
             new = words[0] == "init"
             keep_the_newest(folder / "runs", "mine-")
-            done = run(tmp_path_factory.mktemp("new") if new else folder, *words)
+            place = tmp_path_factory.mktemp("new") if new else folder
+            if "--data" in words:
+                shutil.copy(CONFIGS / "data" / "tickets.csv", place / "rows.csv")
+            done = run(place, *words)
             assert done.returncode == 0, f"{shown}\n{done.stderr}"
             ran += 1
     assert ran > 25

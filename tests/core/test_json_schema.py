@@ -155,6 +155,11 @@ def base_for(key: Path_) -> Any:
     """Return a config in which a key may stand: parameters are those of one problem."""
     if "gguf" in key:
         return with_value(BASE, (key[0],), {"model": "gguf/smollm2-135m", "gguf": {"threads": 2}})
+    if key[:2] == ("task", "prompt") and len(key) > 2:
+        return with_value(BASE, key[:2], [{}, {"user": "{{instruction}} {{question}}"}])
+    if key[0] == "prompt_files" and len(key) > 1:
+        file = {"place": "search.start.0", "file": "/a.md", "sha256": "0"}
+        return with_value(BASE, key[:1], [file])
     if key[0] != "task" or len(key) != 2 or key[1] not in PARAMETERS:
         return BASE
     return with_value(PROBLEM_BASE, ("task", "problem"), PARAMETERS[str(key[1])])

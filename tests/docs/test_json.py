@@ -105,6 +105,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "q.yaml").write_text(text)
     (folder / "own.yaml").write_text(text.replace("embedded/tiny-mistral", "openai/none", 1))
     (folder / "grid.yaml").write_text("name: grid\nbase: q.yaml\nmatrix: {search.seed: 0..1}\n")
+    (folder / "worse.md").write_text("Let's solve the problem. Write the sum so far.\n")
+    start = 'initial_instructions: ["Let\'s solve the problem."]'
+    assert start in text
+    listed = f"{start.replace('initial_instructions', 'candidates')}\n  strategy: list"
+    filed = text.replace(start, f"start: file:worse.md\n  {listed}")
+    (folder / "filed.yaml").write_text(filed.replace("name: quickstart", "name: filed"))
+    assert opro(folder, "optimize", "filed.yaml", "--plain").returncode == 0
     assert opro(folder, "optimize", "q.yaml", "--plain").returncode == 0
     assert opro(folder, "sweep", "grid.yaml", "--plain").returncode == 0
     (run,) = (folder / "runs").glob("quickstart-*")
@@ -127,11 +134,14 @@ CASES = {
     "diff grid grid": "SweepDiff",
     "report quickstart": "Page",
     "report grid": "Page",
+    "prompt filed": "WholePrompt",
+    "apply filed --anyway --yes": "Applied",
     "tag quickstart before-launch": "Tags",
     "rm spare/doomed --yes": "Removed",
     "check q.yaml": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
+    "init rows.yaml --data data/bbh_navigate.jsonl": "Init",
     "cache info": "Cache",
     "eval q.yaml -p Count. -p x": "list of EvalRow",
     "eval q.yaml -p Count. -p y --dry-run": "list of EvalPlanRow",

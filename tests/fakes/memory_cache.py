@@ -16,7 +16,7 @@ class MemoryCache:
         self.answers: dict[bytes, ChatReply] = {}
 
     def key(self, request: ChatRequest) -> bytes:
-        same = request if request.temperature else replace(request, seed=None)
+        same = replace(request, seed=None) if request.temperature == 0 else request
         return repr(same).encode()
 
     def get(self, key: bytes) -> ChatReply | None:

@@ -25,7 +25,6 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
-from opro_cli.core.task.prompt import PromptFormat
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.grading.grader import build_metric
 from opro_cli.loop.runner import Runner
@@ -126,9 +125,8 @@ def examples() -> dict[Split, list[Example]]:
 def model_evaluator(config: Settings, metric: Metric | None = None) -> ModelEvaluator:
     """The built-in evaluator, grading with this metric or the config's."""
     task = config.task
-    form = PromptFormat(task.instruction_position, task.qa_markers)
     grader = InlineGrader(metric or build_metric(config))
-    return ModelEvaluator(grader, form, task.second_round)
+    return ModelEvaluator(grader, task.format, task.second_round)
 
 
 def new_runner(

@@ -187,8 +187,12 @@ async def test_when_answers_are_kept(
 
 @pytest.mark.parametrize(
     "reply",
-    [ChatReply("", "stop", 1, 0, 0.0), ChatReply("Half an", "content_filter", 1, 1, 0.0)],
-    ids=["empty", "filtered"],
+    [
+        ChatReply("", "length", 1, 9, 0.0),
+        ChatReply("Half an", "content_filter", 1, 1, 0.0),
+        ChatReply("I cannot help with that.", "refusal", 1, 6, 0.0),
+    ],
+    ids=["cut", "filtered", "refusal"],
 )
 async def test_what_asking_again_may_better_is_not_kept(reply: ChatReply) -> None:
     model = ScriptedModel([reply, "4"])

@@ -139,12 +139,14 @@ RECORDED = Path(__file__).parent / "recorded"
 class Recorded:
     """A reply of a real model with its label.
 
-    unseen: one of the third that nobody looked at while the readers were written.
+    unseen: one of the third that nobody looked at while the readers were first written.
+    once: labelled by one reader, to develop on.
     """
 
     row: Mapping[str, Any]
     verdict: Verdict
     unseen: bool
+    once: bool = False
 
     @property
     def prompt(self) -> str:
@@ -154,11 +156,24 @@ class Recorded:
 
 
 def recorded_cases(folder: Path = RECORDED) -> list[Recorded]:
-    """The labelled recordings, in the order of their ids."""
+    """The labelled recordings, in the order of their ids; at the end those labelled once."""
     rows = {row["id"]: row for row in _read_lines(folder / "replies.jsonl")}
     unseen = set(json.loads((folder / "split.json").read_text(encoding="utf-8"))["unseen"])
     labels = sorted(_read_lines(folder / "labels.jsonl"), key=lambda label: str(label["id"]))
-    return [Recorded(rows[x["id"]], x["verdict"], x["id"] in unseen) for x in labels]
+    once = _read_lines(folder / "labels_once.jsonl")
+    return [
+        *(Recorded(rows[x["id"]], x["verdict"], x["id"] in unseen) for x in labels),
+        *(Recorded(rows[x["id"]], x["verdict"], unseen=False, once=True) for x in once),
+    ]
+
+
+def recorded_groups(cases: Sequence[Recorded]) -> dict[str, list[Recorded]]:
+    """The labelled recordings by what has become of them, with a name for people."""
+    return {
+        "seen": [case for case in cases if not (case.unseen or case.once)],
+        "unseen at first": [case for case in cases if case.unseen],
+        "labelled once": [case for case in cases if case.once],
+    }
 
 
 def grade_recorded(case: Recorded) -> Grade:
@@ -207,7 +222,6 @@ if __name__ == "__main__":
     print("written for it")
     print(table(by_kind(labelled_cases())))
     if (RECORDED / "labels.jsonl").is_file():
-        recorded = recorded_cases()
-        for name, unseen in (("recorded, seen", False), ("recorded, unseen", True)):
-            print(f"\n{name}")
-            print(recorded_table([case for case in recorded if case.unseen == unseen]))
+        for name, group in recorded_groups(recorded_cases()).items():
+            print(f"\nrecorded, {name}")
+            print(recorded_table(group))

@@ -10,6 +10,7 @@ from tests.metrics.agreement import (
     by_kind,
     labelled_cases,
     recorded_cases,
+    recorded_groups,
     recorded_table,
     table,
 )
@@ -18,9 +19,13 @@ from tests.metrics.agreement import (
 def test_the_manual_has_the_figures() -> None:
     page = (DOCS / "answers.md").read_text("utf-8")
     assert table(by_kind(labelled_cases())) in page
-    recorded = recorded_cases()
-    for unseen in (False, True):
-        assert recorded_table([case for case in recorded if case.unseen is unseen]) in page
+    for group in recorded_groups(recorded_cases()).values():
+        assert recorded_table(group) in page
+
+
+def test_no_recording_is_labelled_twice_over() -> None:
+    ids = [case.row["id"] for case in recorded_cases()]
+    assert len(set(ids)) == len(ids) == 900
 
 
 def test_the_labels_of_recordings_are_those_of_two_readers_or_a_third() -> None:

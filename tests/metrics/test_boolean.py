@@ -18,7 +18,52 @@ def test_target(raw: str, canonical: str) -> None:
     assert create_metric("boolean").target(raw) == canonical
 
 
-@pytest.mark.parametrize("raw", ["", "maybe", "1", "yes no"])
+WORDS = {
+    "yes": "ja Oui SÍ sì sim да так evet tak igen ναι نعم हाँ はい 是 对 네 Y 1 1.0",
+    "no": "nein Non não нет hayır HAYIR nie nem όχι لا नहीं いいえ 否 不 아니요 N 0 0.0",
+    "true": "wahr Vrai verdadero vero верно doğru صحيح सही 真 正しい 참 T correct",
+    "false": "falsch Faux falso ложь yanlış خطأ गलत 假 錯 거짓 F incorrect",
+    "valid": "gültig válido 有效",
+    "invalid": "ungültig inválida 无效",
+}
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"), [(raw, word) for word, each in WORDS.items() for raw in each.split()]
+)
+def test_a_gold_answer_in_another_language_is_the_word_that_it_means(raw: str, word: str) -> None:
+    assert create_metric("boolean").target(raw) == word
+
+
+@pytest.mark.parametrize(
+    ("raw", "reply", "score"),
+    [
+        ("ja", "Nein.", 0.0),
+        ("ja", "Yes, it is.", 1.0),
+        ("はい", "いいえ、違います。", 0.0),
+        ("да", "Ответ: да", 1.0),
+        ("否", "不是。", 1.0),
+        ("oui", "La réponse est non.", 0.0),
+        ("نعم", "نعم، هذا صحيح", 1.0),
+        ("wahr", "Die Aussage ist falsch.", 0.0),
+        ("vrai", "C'est faux.", 0.0),
+        ("tak", "Tak.", 1.0),
+        ("T", "F", 0.0),
+        ("1", "Yes.", 1.0),
+        ("0", "0", 1.0),
+        ("correct", "This statement is incorrect.", 0.0),
+        ("ja", "Option B is correct.", None),
+        ("ja", "Right, let me think about it.", None),
+    ],
+)
+def test_gold_answers_and_replies_agree_across_languages(
+    grade: Grading, raw: str, reply: str, score: float | None
+) -> None:
+    target = create_metric("boolean").target(raw)
+    assert grade("boolean", reply, target, "Is it so?").score == score
+
+
+@pytest.mark.parametrize("raw", ["", "maybe", "2", "yes no", "unknown", "n/a"])
 def test_target_refused(raw: str) -> None:
     with pytest.raises(ValueError, match="expected yes, no, true, false, valid, invalid; found"):
         create_metric("boolean").target(raw)

@@ -32,6 +32,14 @@ Grading = Callable[..., Grade]
         ("json:answer", '{"answer": "Rome"}', "Paris", "Rome", 0.0),
         ("json:answer", 'f{x} [{"answer": 1}, {"answer": 2}]', "2", "2", 1.0),
         ("json:0", '{"0": "x"}', "x", "x", 1.0),
+        # as models write it
+        ("json:answer", '{"answer": ["Paris"]}', "Paris", "Paris", 1.0),
+        ("json:answer", '{"answer": [18]}', "18", "18", 1.0),
+        ("json:answer", "{'answer': 18}", "18", "18", 1.0),
+        ("json:answer", "{'answer': 'Paris'}", "Paris", "Paris", 1.0),
+        ("json:answer", "{'reason': 'it is', 'answer': 'Rome',}", "Paris", "Rome", 0.0),
+        ("json:answer", '{"Answer": 18}', "18", "18", 1.0),
+        ("json:answer", '{"ANSWER": "Paris"} {"sure": 0.9}', "Paris", "Paris", 1.0),
     ],
 )
 def test_value(
@@ -49,7 +57,9 @@ def test_value(
         '{"other": 1}',
         '{"answer": null}',
         '{"answer": ""}',
-        '{"answer": ["Paris"]}',
+        '{"answer": ["Paris", "Rome"]}',
+        '{"answer": []}',
+        "{'answer': 'Par",
         '{"answer": {"x": 1, "y": 2}}',
         "{answer: Paris}",
         '["answer"]',

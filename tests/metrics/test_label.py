@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import Example, Grade
 from opro_cli.metrics.label import LabelMetric, LabelSetMetric, split_gold
-from opro_cli.reading.labels import find_mentions, is_same_label, read_label
+from opro_cli.reading.labels import find_mentions, read_label
 
 MOOD = ("positive", "negative")
 TEAM = ("billing", "login", "shipping", "product")
+CHINESE = ("正面", "负面", "中性")
+JAPANESE = ("ポジティブ", "ネガティブ")
+KOREAN = ("긍정", "부정")
 NLI = ("entailment", "neutral", "contradiction", "not_entailment")
 YES = ("yes", "no")
 
@@ -37,6 +41,20 @@ READ = [
     ("This is a billing issue because the login worked.", TEAM, "billing"),
     ("I would classify this message as login.", TEAM, "login"),
     ("It falls under the shipping category.", TEAM, "shipping"),
+    ("The billing team should handle this ticket.", TEAM, "billing"),
+    ("I'd send it to the **login** team, because the password failed.", TEAM, "login"),
+    ("I rate this review 5 stars.", ("1", "5"), "5"),
+    # in a script without spaces
+    ("正面", CHINESE, "正面"),
+    ("这条评论是负面的。", CHINESE, "负面"),
+    ("情感：正面", CHINESE, "正面"),
+    ("答案是中性。", CHINESE, "中性"),
+    ("ポジティブです。", JAPANESE, "ポジティブ"),
+    ("このレビューはネガティブです。", JAPANESE, "ネガティブ"),
+    ("ポジティブではないです。", JAPANESE, None),
+    ("不是正面", CHINESE, None),
+    ("正面还是负面？", CHINESE, None),
+    ("긍정입니다.", KOREAN, "긍정"),
     # the later conclusion wins over what was weighed
     (
         "It could be billing. However, the customer cannot get in. Therefore, it is login.",

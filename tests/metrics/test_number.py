@@ -34,6 +34,26 @@ Grading = Callable[..., Grade]
         ("eighteen", "18"),
         ("He has 48/2 = <<48/2=24>>24.\n#### 72", "72"),
         ("#### 5,600", "5600"),
+        ("1 234 567", "1234567"),
+        ("1\u2009234\u2009567", "1234567"),
+        ("1\u202f234", "1234"),
+        ("1'234'567", "1234567"),
+        ("1.234,56 €", "1234.56"),
+        ("1,00,000", "100000"),
+        ("72 km", "72"),
+        ("72km", "72"),
+        ("10 km/h", "10"),
+        ("5 m^2", "5"),
+        ("2/3 cup", "2/3"),
+        ("USD 40", "40"),
+        ("~5", "5"),
+        ("x = 7", "7"),
+        ("2nd", "2"),
+        ("(7)", "7"),
+        ("10^6", "1000000"),
+        ("18 個", "18"),
+        ("zero", "0"),
+        ("The answer is 7 because 3 + 4 = 7.", "7"),
     ],
 )
 def test_target(raw: str, canonical: str) -> None:
@@ -46,12 +66,35 @@ def test_target(raw: str, canonical: str) -> None:
         ("", "expected one number, found none in ''"),
         ("blue", "expected one number, found none in 'blue'"),
         ("3 to 5", "expected one number, found 2 in '3 to 5'"),
+        ("None", "expected one number, found none in 'None'"),
+        ("nan", "expected one number, found none in 'nan'"),
+        ("room 7", "expected one number with at most a unit, found 'room 7'"),
+        (
+            "7!",
+            "expected one number with at most a unit, found '7!'; task.answer: math reads "
+            "mathematics",
+        ),
     ],
 )
 def test_target_refused(raw: str, message: str) -> None:
     with pytest.raises(ValueError, match="expected one number") as refusal:
         create_metric("number").target(raw)
     assert str(refusal.value) == message
+
+
+NO_NUMBERS = [
+    "[2,5)", "(2,5]", "[3,5]", "{3,5}", "(2,4)", "\\boxed{(2,3)}", "12\\pi", "12π", "i",
+    "\\frac{\\pi}{2}", "room 7",
+    "x^2", "e^2", "3x", "2πr", "#### 12\\pi", "7!", "log 2", "√16", "±3", "11_2", "2\\sqrt{3}",
+    "none", "null", "N/A", "-", "7A", "A7", ">10", "≥10", "10+", "at least 10", "5 or more",
+    "5 or 6", "1-2", "3:30", "2024-05-01", "1.2.3", "7 and 8", "1,3,5", "\\infty", "\\text{Evelyn}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", NO_NUMBERS)
+def test_a_gold_answer_that_is_more_or_less_than_a_number_is_refused(raw: str) -> None:
+    with pytest.raises(ValueError, match="expected one number"):
+        create_metric("number").target(raw)
 
 
 CASES = [

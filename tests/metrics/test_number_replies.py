@@ -15,6 +15,13 @@ QUESTION = (
 )
 
 RIGHT = [
+    # digits grouped by blanks
+    ("1 200", "1200"),
+    ("The answer is 1 234 567.", "1234567"),
+    ("In total 12 500 people live there.", "12500"),
+    ("Of 3 towns the largest has 1 234 567 people.", "1234567"),
+    ("12\u202f500", "12500"),
+    ("It costs 1'250 francs.", "1250"),
     ("Tom has 18 pens. He has 5 boxes with 3 pens each and 3 loose pens.", "18"),
     ("18", "18"),
     ("18 pens", "18"),
@@ -248,7 +255,6 @@ RIGHT = [
 
 WRONG = [
     ("The temperature is 5 below zero.", "-5"),
-    ("1 200", "1200"),
     ("18.00001", "18"),
 ]
 

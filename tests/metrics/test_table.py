@@ -9,7 +9,7 @@ import pytest
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.metrics.number import NumberMetric
 
-KNOWN = "number, choice, boolean, label, labels, exact, contains, regex, json, python"
+KNOWN = "number, math, choice, boolean, label, labels, exact, contains, regex, json, python"
 
 
 @pytest.mark.parametrize(

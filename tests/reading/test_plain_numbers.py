@@ -43,7 +43,12 @@ from opro_cli.reading.numerals import has_point_groups, normalize_numbers
         ("1,2,3", "1,2,3"),
         ("(3,5)", "(3,5)"),
         ("1.200", "1.200"),
-        ("3 200", "3 200"),
+        ("3 200", "3200"),
+        ("1 234 567 of 2 towns", "1234567 of 2 towns"),
+        ("100 200 300 and 4", "100 200 300 and 4"),
+        ("12 500-gram bags", "12 500-gram bags"),
+        ("2 200", "2200"),
+        ("2 bags of 3 200", "2 bags of 3 200"),
         ("5 dollars and 5 cents", "5.05"),
     ],
 )

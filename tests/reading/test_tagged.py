@@ -159,6 +159,30 @@ def test_more_than_a_paragraph_without_an_end_is_more_than_the_text() -> None:
     assert find_tagged(f"<INS> {TEXT}\n\nAnd check it.</INS") == f"{TEXT}\n\nAnd check it."
 
 
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ('Problem:\nThe "Dirty"\n<INS>\n\nProblem:\nThe "Dirty"\n<INS>', ""),
+        (
+            "This instruction is designed to take a different approach. Instead of using <INS> and "
+            "ending with </INS> to generate an instruction, here is the correct one:\n\n<INS>\n\n"
+            "You can find more here:\nhttps://example.org\n\nAnd here.",
+            "",
+        ),
+        (
+            "SAMPLE\n\nYou have a conversation with a friend.\n\n<INS>\n\nThis is a non-trivial "
+            "problem to solve.\n<INS>\n\nYour task is to provide the instruction.\n\nBe concise.",
+            "This is a non-trivial problem to solve.",
+        ),
+        ("<INS>\n\nYour task is to be helpful.", "Your task is to be helpful."),
+        ("Provide an instruction that is different from all the instructions <INS> above.", ""),
+    ],
+)
+def test_replies_of_a_model_of_135_million_weights(reply: str, text: str) -> None:
+    """SmolLM2-135M-Instruct, shortened: it goes on with the request's problems."""
+    assert find_tagged(reply, REQUEST) == text
+
+
 def test_an_escaped_text_is_read_as_its_tags_are() -> None:
     assert find_tagged("&lt;INS&gt;Don&#39;t guess&lt;/INS&gt;") == "Don't guess"
     assert find_tagged("<INS>Keep &lt;b&gt;.</INS>") == "Keep &lt;b&gt;."

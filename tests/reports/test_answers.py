@@ -119,6 +119,46 @@ def test_nothing_that_a_model_says_reaches_a_terminal_as_it_is(
     assert only_visible(printed([answer], terminal=terminal).replace("\n", ""))
 
 
+def test_what_was_read_is_marked_on_a_terminal_and_not_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    reply = "A\x07 word " * 6 + "\r\nso it is 42 pens\n42"
+    place = (reply.index("42 pens"), reply.index(" pens"))
+    answer = GradedAnswer("test", 3, "right", "Q", "42", "42", 1.0, ("42", reply), False, place)
+    assert "\x1b[1;4m" not in printed([answer], terminal=False)
+    shown = printed([answer], terminal=True)
+    assert shown.count("\x1b[1;4m") == 1
+    assert "so it is \x1b[1;4m42\x1b[0m pens" in shown
+
+
+def test_a_stretch_that_is_broken_over_lines_is_marked_on_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    reply = "It is not the case that any of these birds flies south."
+    answer = GradedAnswer(
+        "test", 3, "right", "Q", "no", "no", 1.0, (reply,), False, (0, len(reply))
+    )
+    shown = printed([answer], terminal=True)
+    assert "\x1b[1;4mIt is not the case that any of\x1b[0m" in shown
+    assert "\x1b[1;4mthese birds flies south.\x1b[0m" in shown
+
+
+def test_a_place_is_found_again_in_the_replies_of_an_old_run() -> None:
+    shown = read_answers(FOLDERS, f"{FOLDERS / 'format-5'}@start")
+    read = [each for each in shown.answers if each.answer is not None]
+    assert read
+    for each in read:
+        assert each.read_from is not None
+        assert str(each.answer) in each.replies[-1][slice(*each.read_from)]
+    plain = shown.to_json()["answers"]
+    assert list(plain[0]["read_from"]) == list(shown.answers[0].read_from or ())
+
+
 def test_of_a_run_on_disk() -> None:
     name = str(FOLDERS / "format-5")
     everything = read_answers(FOLDERS, f"{name}@start")

@@ -53,6 +53,7 @@ def test_the_contract_of_a_finished_run() -> None:
         "usd": pytest.approx(28 * 0.001 + 0.01),
         "prompt_tokens": 28 * 10 + 100,
         "completion_tokens": 28 * 2 + 20,
+        "reasoning_tokens": None,
         "calls": 29,
         "cached_calls": 0,
         "counted": {
@@ -129,6 +130,46 @@ def test_a_start_prompt_that_stays_best_is_the_headline() -> None:
     result = build_result(recorded(state), finished=True)
     assert result["verdict"] == "not_distinguishable"
     assert result["initial"] == result["best"]
+
+
+def test_a_search_of_no_steps_says_so_and_which_baseline_is_better() -> None:
+    state = new_state(steps=0, train=4, test=12, baselines=("Breathe.", "Hurry."))
+    score_all(state, "start", 1)
+    score_all(state, "start", 4, "test")
+    score_all(state, "Breathe.", 11, "test")
+    score_all(state, "Hurry.", 5, "test")
+    result = build_result(recorded(state), finished=True)
+    assert result["headline"] == "no search was asked for (search.steps: 0)"
+    assert result["verdict_sentence"] == (
+        "no search was asked for (search.steps: 0); the baseline 'Breathe.' does better than the "
+        "start prompt: 33.3 % → 91.7 % on test (McNemar mid-p = 0.0078)"
+    )
+
+
+def test_a_winner_is_told_of_a_better_baseline() -> None:
+    state = run_with_test(2, 9, 40)
+    assert build_result(recorded(state), finished=True)["headline"] is None
+    state = new_state(steps=1, per_step=1, train=4, test=40, baselines=("Breathe.",))
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "better"))
+    for prompt, right in (("better", 20), ("start", 10), ("Breathe.", 30)):
+        if prompt == "better":
+            score_all(state, prompt, 3)
+        score_all(state, prompt, right, "test")
+    result = build_result(recorded(state), finished=True)
+    assert result["verdict"] == "improved"
+    assert "; the baseline 'Breathe.' does better than the winner: 50" in result["verdict_sentence"]
+
+
+def test_a_search_that_tried_nothing_has_no_verdict() -> None:
+    state = new_state(steps=1, per_step=2, train=4, dev=2, test=2)
+    score_all(state, "start", 1)
+    state.apply(proposed(1, 0, "start"))
+    state.apply(proposed(1, 1))
+    result = build_result(recorded(state), finished=True)
+    assert (result["verdict"], result["headline"]) == (None, "no candidate was tried")
+    assert result["verdict_sentence"] == "no candidate was tried: 1 repeated, 1 with no tags"
+    assert result["proposals"]["why"] == ["1 repeated", "1 with no tags"]
 
 
 def test_a_stopped_run_has_a_best_so_far_and_no_verdict() -> None:

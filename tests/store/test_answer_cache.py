@@ -65,13 +65,32 @@ def test_answers_outlive_the_session(tmp_path: Path) -> None:
     assert stat.S_IMODE(find_cache_path().parent.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("text", ["plain", "", "line\nline\0", "é 漢 🙂", "half a pair \ud83d"])
+@pytest.mark.parametrize("text", ["plain", "line\nline\0", "é 漢 🙂", "half a pair \ud83d"])
 def test_a_text_comes_back_as_it_was(text: str) -> None:
     cache = opened()
     cache.put(cache.key(asking(1)), ChatReply(text, text, 1, 1, None))
     cache.close()
     cache = opened()
     assert cache.get(cache.key(asking(1))) == ChatReply(text, text, 0, 0, 0.0)
+    cache.close()
+
+
+@pytest.mark.parametrize(
+    "broken", [ChatReply(" \n", "stop", 1, 0, None), ChatReply("It has 3 ap", "error", 1, 3, None)]
+)
+def test_a_broken_answer_of_an_older_opro_is_replaced(broken: ChatReply) -> None:
+    cache = opened()
+    key = cache.key(asking(1))
+    cache.put(key, broken)
+    cache.close()
+    cache = opened()
+    assert cache.get(key) is None
+    cache.close()
+    cache = opened()
+    cache.put(key, ChatReply("7", "stop", 1, 1, None))
+    cache.close()
+    cache = opened()
+    assert cache.get(key) == ChatReply("7", "stop", 0, 0, 0.0)
     cache.close()
 
 

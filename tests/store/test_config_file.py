@@ -91,7 +91,7 @@ def test_a_key_given_twice_is_a_problem(tmp_path: Path) -> None:
 def test_a_secret_in_a_config_is_refused_and_not_repeated(tmp_path: Path) -> None:
     text = GOOD.replace("openai/a}", "openai/a, api_key: sk-verysecret}")
     (problem,) = problems(tmp_path, text)
-    assert "scorer.api_key: no such key" in problem
+    assert "scorer.api_key: keys come from the environment" in problem
     assert "verysecret" not in problem
 
 

@@ -23,6 +23,8 @@ from opro_cli.models.providers import PROVIDERS, Provider
         ("ollama_chat/mistral", None, ()),
         ("hosted_vllm/mistral", "http://localhost:8000/v1", ()),
         ("embedded", None, ()),
+        ("azure/m", None, ("AZURE_API_KEY", "AZURE_API_BASE", "AZURE_API_VERSION")),
+        ("azure/m", "https://me.openai.azure.com", ("AZURE_API_KEY", "AZURE_API_VERSION")),
     ],
 )
 def test_missing_keys(model: str, api_base: str | None, missing: tuple[str, ...]) -> None:
@@ -49,6 +51,14 @@ def test_which_key_is_sent_where(model: str, api_base: str | None, variable: str
 def test_any_of_a_providers_variables_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_API_KEY", "x")
     assert find_missing_keys("gemini/gemini-2.5-flash") == ()
+
+
+def test_what_has_a_default_does_not_stop_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_API_KEY", "x")
+    assert find_missing_keys("azure/m") == ("AZURE_API_BASE", "AZURE_API_VERSION")
+    assert keys_not_set(find_missing_keys("azure/m"))[0].startswith("no address: AZURE_API_BASE")
+    monkeypatch.setenv("AZURE_API_BASE", "https://me.openai.azure.com")
+    assert find_missing_keys("azure/m") == ()
 
 
 def test_an_empty_variable_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,10 +264,14 @@ class PromptsCut(_Record, frozen=True, tag="prompts_cut"):
 
 
 class SessionEnded(_Record, frozen=True, tag="session_ended"):
-    """The session ended in good order; reason: finished, interrupted, budget or failed."""
+    """The session ended in good order; reason: finished, interrupted, budget or failed.
+
+    detail: the ceiling that was met, or what failed. hint: the remedy for a failure.
+    """
 
     reason: str
     detail: str = ""
+    hint: str = ""
 
 
 Event = (

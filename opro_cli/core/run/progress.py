@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from opro_cli.core.run.selection import select_for_dev
@@ -28,6 +28,7 @@ class RunHeader:
         notes: Sentences about the data (rows left out, split sizes chosen).
         resumed: Answers that are already in the journal, 0 for a fresh run.
         problem: That solutions are searched for, None where prompts are.
+        limits: The max_tokens of each role.
     """
 
     run: str
@@ -39,6 +40,7 @@ class RunHeader:
     notes: tuple[str, ...] = ()
     resumed: int = 0
     problem: RecordedProblem | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

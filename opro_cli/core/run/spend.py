@@ -74,6 +74,17 @@ class Bounds:
         self.unpriced_answers += other.unpriced_answers
 
 
+def _is_read(event: Proposed | FirstReply | Answered) -> bool:
+    """Return True for a reply in which something was found, or is still looked for."""
+    match event:
+        case Proposed():
+            return bool(event.instructions)
+        case Answered():
+            return event.answer is not None
+        case _:
+            return True
+
+
 @dataclass(slots=True)
 class RoleSpend:
     """The spend on one model.
@@ -93,7 +104,8 @@ class RoleSpend:
         counted_reasoning: Of counted_completion, the tokens that were reported as thoughts.
         reasoning_answers: Answers that reported them.
         replies: Replies of all kinds, cached ones and further choices of a call included.
-        cut: Of these, those with a text that ended at the limit of tokens.
+        cut: Of these, those with a text that ended at the limit of tokens, and in which nothing
+            was found.
         cut_empty: Those that ended there without any text.
     """
 
@@ -156,10 +168,11 @@ class RoleSpend:
         """Add one reply, and the cost of its call if there was one."""
         via = "call" if isinstance(event, Checked) else event.via
         if not isinstance(event, Checked) and via != "local":
-            is_cut, is_empty = event.finish_reason in CUT, not event.text.strip()
             self.replies += 1
-            self.cut += is_cut and not is_empty
-            self.cut_empty += is_cut and is_empty
+            if event.finish_reason in CUT:
+                is_empty = not event.text.strip()
+                self.cut_empty += is_empty
+                self.cut += not is_empty and not _is_read(event)
         if via != "call":
             self.cached += via == "cache"
             return

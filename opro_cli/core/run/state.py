@@ -56,6 +56,8 @@ class IllegalEvent(ValueError):
     """An event that cannot follow the state it is applied to."""
 
 
+VALUED = frozenset({"temperature", "top_p", "stop", "reasoning_effort", "reasoning", "thinking"})
+"""Parameters whose value may be what a server refuses."""
 AGAIN = "again-"
 """The beginning of the id of a candidate whose questions are asked a second time."""
 
@@ -261,17 +263,19 @@ class RunState:
         known = event.question in ungraded
         session = CACHED if event.via == "cache" else len(self.sessions)
         sent = event.at - event.seconds
-        if is_filtered(event.text, event.finish_reason):
+        ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
+        if event.answer is None and is_filtered(event.text, event.finish_reason):
             self._refuse(event, session, sent)
         else:
             score = None if event.score is None else self.scale.orient(event.score)
             outcome = Outcome(event.answer, score, False, session, sent)
-            ended_early = event.finish_reason in CUT or event.question in answers.cut_replies
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)
+        elif event.score is None and ended_early and event.text.strip():
+            self.spend["scorer"].cut += 1
 
     def _refuse(self, event: Answered | Refused, session: int, sent: float) -> None:
         candidate = self._find_open_candidate(event)
@@ -322,12 +326,16 @@ class RunState:
         if not event.samples:
             self._close_step()
 
-    def list_unsent(self, role: str, address: str | None = None) -> tuple[str, ...]:
-        """Return the parameters that are left out for a role, at one of its addresses or any."""
+    def list_unsent(self, role: str, *addresses: str) -> tuple[str, ...]:
+        """Return the parameters that are left out for a role, at any of these addresses.
+
+        Other roles ask the same model for other temperatures, but whoever else has found out what
+        it does not know at all has found it out for all.
+        """
         return tuple(
             each.parameter
             for each in self.refused_parameters
-            if each.role == role and address in (None, each.address)
+            if each.address in addresses and (each.role == role or each.parameter not in VALUED)
         )
 
     def spend_of(self, role: str) -> RoleSpend:

@@ -14,7 +14,6 @@ from opro_cli.errors import UsageError
 # May differ between a run and its resume: they change how fast answers come, never which.
 OPERATIONAL: tuple[str, ...] = (
     "name",
-    "prompt_files",  # their texts count
     "task.answer_timeout",
     "search.test_unbeaten_start",
     *(
@@ -127,11 +126,14 @@ class Change:
 
 
 def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """List the key paths that differ between two plain configs, in order of path."""
+    """List the key paths that differ between two plain configs, in order of path.
+
+    The files that prompts are from are no difference: their texts count.
+    """
     left, right = _flatten(before), _flatten(after)
     return tuple(
         Change(path, left.get(path), right.get(path))
-        for path in sorted({*left, *right})
+        for path in sorted({*left, *right} - {"prompt_files"})
         if left.get(path) != right.get(path)
     )
 

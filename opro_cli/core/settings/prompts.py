@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,21 @@ class PromptFile:
     )
     file: str = key(text(), doc="The file, as an absolute path.")
     sha256: str = key(text(), doc="The SHA-256 of its text, in hex.")
+
+
+_SAME = (("start", "initial_instructions"), ("prompt", "instruction_position", "qa_markers"))
+"""Keys of which the first one says the same as the others in another way."""
+
+
+def drop_replaced(section: Mapping[str, Any], above: Collection[str]) -> dict[str, Any]:
+    """Return a section without the keys that say what those put on top of it say in another way."""
+    gone: set[str] = set()
+    for first, *others in _SAME:
+        if first in above:
+            gone.update(others)
+        if not {*others}.isdisjoint(above):
+            gone.add(first)
+    return {name: value for name, value in section.items() if name not in gone or name in above}
 
 
 def hash_prompt(prompt: str) -> str:
@@ -86,11 +101,12 @@ def find_prompt_faults(config: Mapping[str, Any]) -> Iterator[Problem]:
     elif task.get("evaluator", "model") != "model":
         message = f"found with task.evaluator {task['evaluator']}, which builds its own requests"
         yield Problem(("task", "prompt"), message)
-    yield from _find_faults_of_turns(chat, list_files(config))
+    yield from _find_faults_of_turns(chat, config)
 
 
-def _find_faults_of_turns(chat: Any, files: Mapping[str, str]) -> Iterator[Problem]:
+def _find_faults_of_turns(chat: Any, config: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the holes that are malformed, or what the chat as a whole lacks."""
+    files = list_files(config)
     turns: list[Turn] = []
     for path, role, frozen in list_turns(chat):
         try:
@@ -98,20 +114,31 @@ def _find_faults_of_turns(chat: Any, files: Mapping[str, str]) -> Iterator[Probl
         except MalformedHole as error:
             where = describe_place(files.get(f"{TURN}.{path[-2]}"), error.line, frozen)
             yield Problem(path, f"{where}expected {error}, found {error.found!r}")
-    if len(turns) != len(chat if isinstance(chat, list) else ()):
-        return
+    if not isinstance(chat, list) or len(turns) != len(chat) or not turns:
+        return  # the reader of the key says why
     names = {hole.name for turn in turns for hole in turn.holes}
     if INSTRUCTION not in names:
-        message = (
-            "no message has the hole {{instruction}}, where the optimized text stands; write it, "
-            "or make one message file:PATH of the prompt to optimize"
-        )
-        yield Problem(("task", "prompt"), message)
+        yield _miss_instruction(chat, config, files)
     if names <= {*RESERVED[:2]}:
         message = "nothing of a row stands in it; write {{question}}, or {{name}} of a field"
         yield Problem(("task", "prompt"), message)
     if all(turn.role != "user" for turn in turns):
         yield Problem(("task", "prompt"), "no message is the user's, and models expect one")
+
+
+def _miss_instruction(chat: Any, config: Mapping[str, Any], files: Mapping[str, str]) -> Problem:
+    """Return the problem of a chat without a place for the optimized text."""
+    remedy = "write it where the optimized text stands"
+    from_files = [path for path, *_ in list_turns(chat) if f"{TURN}.{path[2]}" in files]
+    if not from_files:
+        message = f"no message has the hole {{{{instruction}}}}; {remedy}, or make one message "
+        return Problem(("task", "prompt"), message + "file:PATH of the prompt to optimize")
+    search = config.get("search")
+    name = name_start(search) if isinstance(search, Mapping) else ""
+    others = f"search.{name} is the start prompt"
+    why = others if len(from_files) == 1 else "more than one message is from a file"
+    file = files[f"{TURN}.{from_files[0][2]}"]
+    return Problem(from_files[0], f"{file}: has no {{{{instruction}}}}, and {why}; {remedy}")
 
 
 def list_turns(chat: Any) -> Iterator[tuple[Path, Any, str]]:

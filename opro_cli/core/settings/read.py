@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from opro_cli.core.settings.misplaced_keys import explain_key
 from opro_cli.core.settings.models import (
     ReasoningSettings,
     is_computed_here,
@@ -16,6 +17,7 @@ from opro_cli.core.settings.models import (
 from opro_cli.core.settings.prompts import (
     START,
     TURN,
+    drop_replaced,
     fill_start,
     find_prompt_faults,
     hash_prompt,
@@ -60,6 +62,8 @@ class NameResolver:
         search_preset: Returns a config of some keys by the names of a search preset, a task
             preset and a strategy, None for what the config does not name; ValueError likewise.
         is_offered: Returns True for a kind and a name of a part from outside opro.
+        find_key_variable: Returns the environment variable with the key for a model at an address,
+            "" for a model that needs none.
         model_defaults: Returns the keys of a model that have another default under its name.
     """
 
@@ -70,6 +74,7 @@ class NameResolver:
     is_offered: Callable[[str, str], bool] = lambda *_: False
     problem_strategies: tuple[str, ...] = ()
     find_parameter_faults: Callable[[str, Mapping[str, Any]], Sequence[Problem]] = lambda *_: ()
+    find_key_variable: Callable[[str, str | None], str] = lambda *_: ""
     model_defaults: Callable[[str], Mapping[str, Any]] = lambda _: {}
 
 
@@ -112,7 +117,10 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
     if settings:
         settings = _drop_stale_files(settings)
         problems.extend(_find_misfits(settings))
-    named = tuple(name_start_as_given(problem, raw) for problem in problems)
+    named = tuple(
+        name_start_as_given(explain_key(each, config, names.find_key_variable), raw)
+        for each in problems
+    )
     return ReadResult(None if named else settings, named)
 
 
@@ -474,7 +482,7 @@ def _fill_search_preset(
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Return `below` with the keys of `above` on top, sections merged key by key."""
-    merged = dict(below)
+    merged = drop_replaced(below, above)
     for name, value in above.items():
         under = merged.get(name)
         if isinstance(under, Mapping) and isinstance(value, Mapping):

@@ -16,7 +16,7 @@ from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
-START = "a prompt, file:PATH of one, or a list of different ones"
+START = "a prompt, file:PATH of one, or a list of different ones, at least one"
 CHAT = "a list of messages, each {system: TEXT}, {user: TEXT} or {assistant: TEXT}"
 LABELS = "a list of different labels, at least two, or a map of gold answers to labels"
 CANDIDATES = "a list of different instructions, at least one, or file:PATH"

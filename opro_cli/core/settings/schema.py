@@ -244,6 +244,9 @@ def _read_named(cls: type[T], raw: Any, path: Path, problems: list[Problem]) -> 
     return {str(n): read_section(cls, value, (*path, n), problems) for n, value in raw.items()}
 
 
+NO_SUCH_KEY = "no such key"
+
+
 def _unknown_key(name: Any, path: Path, allowed: list[str], known: Mapping[str, str]) -> Problem:
     """Return the problem of a key that a section lacks; `known` says what to write instead."""
     guess = nearest(str(name), allowed)
@@ -253,7 +256,7 @@ def _unknown_key(name: Any, path: Path, allowed: list[str], known: Mapping[str, 
         hint = known[str(name)]
     elif other and not (guess and nearest(str(name), allowed, cutoff=0.8)):
         hint = f"{other}; {hint}" if guess else other
-    return Problem((*path, str(name)), f"no such key; {hint}")
+    return Problem((*path, str(name)), f"{NO_SUCH_KEY}; {hint}")
 
 
 def text(accepts: str = "some text", *, empty: bool = False) -> Reader:

@@ -182,7 +182,7 @@ class TaskSettings:
         text("a kind of answer, such as number or choice"),
         UNUSED,
         doc="How answers are read from replies: label (one of a closed set), labels (several), "
-        "number, choice, boolean, exact, contains, "
+        "number, math, choice, boolean, exact, contains, "
         "regex:PATTERN, json, json:PATH or python:MODULE:FUNCTION. Must be given, but for a "
         "task.problem.",
     )
@@ -292,6 +292,11 @@ SHORT = 500
 class SearchSettings:
     """The OPRO loop; defaults are the paper's (section 5.1) unless a comment says otherwise."""
 
+    initial_instructions: tuple[str, ...] = key(
+        readers.start,
+        ("Let's solve the problem.",),
+        doc="The older name of search.start, under which a run's own config has them.",
+    )
     # Read into `initial_instructions`, and None in settings.
     start: tuple[str, ...] | None = key(
         optional(readers.start),
@@ -299,11 +304,6 @@ class SearchSettings:
         doc="The prompts that the search starts from: one, or a list of different ones; "
         "`file:PATH` is one in a file. The best of them is the start prompt that the winner is "
         "compared with. null: initial_instructions.",
-    )
-    initial_instructions: tuple[str, ...] = key(
-        readers.start,
-        ("Let's solve the problem.",),
-        doc="The older name of search.start, under which a run's own config has them.",
     )
     # None in a run from before there were any means False.
     keep_placeholders: bool | None = key(

@@ -165,6 +165,11 @@ def parse_turn(role: ChatRole, text: str) -> Turn:
     return Turn(role, tuple(parts))
 
 
+def has_instruction(text: str) -> bool:
+    """Return whether a text has a hole for the instruction, whatever else is wrong with it."""
+    return any((token[1] or "").strip() == INSTRUCTION for token in _TOKEN.finditer(text))
+
+
 @cache
 def parse_chat(messages: tuple[tuple[ChatRole, str], ...]) -> ChatTemplate:
     """Parse a chat, each message a role and its text; raises MalformedHole."""

@@ -61,16 +61,24 @@ def show_golds(golds: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable."""
+    """The answer read from a reply, and its score from 0.0 to 1.0; both None if unreadable.
+
+    Attributes:
+        span: Where in the reply it was read: start and end, in characters of the reply as it
+            came. None where nothing was read, and for a metric that cannot say.
+    """
 
     answer: str | None
     score: float | None
+    span: tuple[int, int] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if (self.answer is None) != (self.score is None):
             raise ValueError("an unreadable answer has no score, a readable one has one")
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"a score lies between 0 and 1, not {self.score!r}")
+        if self.span is not None and (self.answer is None or not 0 <= self.span[0] < self.span[1]):
+            raise ValueError(f"an answer stands in a stretch of a reply, not at {self.span!r}")
 
 
 UNREADABLE = Grade(None, None)
@@ -199,17 +207,37 @@ class ChatReply:
 
     @property
     def filtered(self) -> bool:
-        """A content filter removed the whole answer, so that a retry would not help."""
+        """A content filter removed the whole answer, or the model declined: no retry would help."""
         return is_filtered(self.text, self.finish_reason)
+
+    @property
+    def failed(self) -> bool:
+        """No answer: all of it is empty for no reason that would tell why, or it broke off."""
+        more = all(is_failed(each.text, each.finish_reason) for each in self.more)
+        return more and is_failed(self.text, self.finish_reason)
 
 
 CUT = frozenset({"length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_length"})
 """Reasons to finish of a reply that ended at its limit, in the words of several providers."""
 
 
+REFUSAL = "refusal"
+"""The reason to finish of a reply in which the model declines, as its server says."""
+
+
 def is_filtered(text: str, finish_reason: str) -> bool:
-    """Return True if a content filter removed the whole reply."""
-    return finish_reason == "content_filter" and not text
+    """Return True if a content filter removed the whole reply, or the model declined."""
+    return finish_reason == REFUSAL or (finish_reason == "content_filter" and not text)
+
+
+def is_failed(text: str, finish_reason: str) -> bool:
+    """Return True for a reply that is no answer, right or wrong: the call came to nothing.
+
+    An empty text that ended at its limit, or that a filter removed, is one.
+    """
+    if finish_reason == "error":
+        return True
+    return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 
 
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:

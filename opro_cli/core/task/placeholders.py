@@ -27,7 +27,9 @@ _SINGLE = re.compile(
 )
 _PERCENT = re.compile(r"(?<![\w%])%(?:\d+\$)?[-+#0]*\d*(?:\.\d+)?([sdifr])(?!\w)")
 _DOLLAR = re.compile(r"(?<![\w$\\])\$([^\W\d]\w{1,99})")
-_TAG = re.compile(r"(?<!\w)<(/?)([^\W\d][\w:.-]{0,99})(?:\s[^<>]{0,200})?/?>")
+_VALUE = r"""(?:"[^"<>]{0,99}"|'[^'<>]{0,99}'|[^\s"'<>]{1,99})"""
+_ATTRIBUTES = rf"(?:\s{{1,9}}[\w:.-]{{1,40}}={_VALUE}){{0,9}}"
+_TAG = re.compile(rf"(?<!\w)<(/?)([^\W\d][\w:.-]{{0,99}}){_ATTRIBUTES}\s?/?>")
 
 _LATEX_COMMAND = re.compile(
     r"\\[A-Za-z]{1,40}\*?(?:\[[^\]\n]{0,40}\])?(?=[{_^])|(?<![\w])\w[_^](?=\{)|\^(?=\{)"
@@ -93,7 +95,8 @@ def find_change(candidate: str, starts: Iterable[str]) -> str:
     """Return which placeholders of the start prompts a candidate loses or adds; "" for none.
 
     Where the start prompts differ, it needs those that all of them have, and may have those of any.
-    Without any in them everything goes.
+    Without any in them everything goes, and without a tag every tag: a program that fills names in
+    braces does not mind it.
     """
     known = [find_placeholders(start) for start in starts]
     allowed = dict.fromkeys(name for names in known for name in names)
@@ -101,7 +104,8 @@ def find_change(candidate: str, starts: Iterable[str]) -> str:
         return ""
     there = find_placeholders(candidate)
     lost = [name for name in allowed if all(name in names for names in known) and name not in there]
-    added = [name for name in there if name not in allowed]
+    tags = any(name.startswith("<") for name in allowed)
+    added = [n for n in there if n not in allowed and (tags or not n.startswith("<"))]
     return ", ".join([*(f"loses {name}" for name in lost), *(f"adds {name}" for name in added)])
 
 

@@ -29,6 +29,7 @@ from opro_cli.render.scoreboard import count_missed
 from opro_cli.reports.formats import are_shares, format_bounds, format_mean, pluralize
 from opro_cli.reports.paired import AnswerPair, find_flips
 from opro_cli.reports.recorded import MAX_REPLIES
+from opro_cli.reports.request_words import list_request_notes
 
 _QUOTES = 2
 """Quotes shown of an instruction with more."""
@@ -216,6 +217,7 @@ def build_unreadable(view: RunView) -> Markup | None:
         "unreadable",
         "Unreadable answers",
         note(f"{'; '.join(counts)}. Unreadable answers count as wrong, refused questions {rule}."),
+        *map(note, list_request_notes(view.result, ("cut",))),
         *(_list_replies(view) or _list_most_missed(view)),
     )
 

@@ -19,6 +19,7 @@ from opro_cli.render.scoreboard import average
 from opro_cli.reports import formats
 from opro_cli.reports.formats import are_shares, format_mean, format_money
 from opro_cli.reports.recorded import SpendPoint
+from opro_cli.reports.request_words import list_request_notes
 
 HEIGHT = 300
 """Pixels between the lowest and the highest score shown."""
@@ -285,23 +286,26 @@ def build_spend(view: RunView) -> Markup:
         _draw_spend("dollars", history, lambda point: point.usd, format_money),
     ]
     charts = element("div", *curves, class_="small") if any(curves) else None
-    return section(
-        view, "spend", "What it cost", note(f"{sentence}."), charts, _build_spend_table(view)
-    )
+    notes = map(note, list_request_notes(view.result, ("prompts_cut", "refused")))
+    parts = (note(f"{sentence}."), *notes, charts, _build_spend_table(view))
+    return section(view, "spend", "What it cost", *parts)
 
 
 def _build_spend_table(view: RunView) -> Markup:
     rows = []
+    spends = view.run.state.spend.values()
+    has_thoughts = any(spend.reasoning_tokens is not None for spend in spends)
     for role in ROLES:
         spend = view.run.state.spend[role]
         model = bdi(str(view.result["models"][role]), 200)
         tokens_in, tokens_out = map(_format_count, spend.known_tokens)
         uncounted = _format_count(spend.uncounted.tokens)
         cost = format_money(spend.known_usd)
-        rows.append(
-            [role, model, _format_count(spend.calls), tokens_in, tokens_out, cost, uncounted]
-        )
-    titles = ["role", "model", "calls", "tokens in", "tokens out", "cost"]
+        thoughts = [_format_count(spend.reasoning_tokens)] * has_thoughts
+        calls = _format_count(spend.calls)
+        rows.append([role, model, calls, tokens_in, tokens_out, *thoughts, cost, uncounted])
+    thought = ["of them thoughts"] * has_thoughts
+    titles = ["role", "model", "calls", "tokens in", "tokens out", *thought, "cost"]
     titles.append("tokens uncounted, at most")
     return table("Spend of both models", titles, rows)
 

@@ -59,6 +59,7 @@ def build_verdict(view: RunView) -> Markup:
     result = view.result
     sentence, noise = result["verdict_sentence"] or "", result.get("noise")
     spared = result.get("not_asked")
+    hint = result.get("failure", {}).get("hint")
     kind = result["verdict"] or "none"
     if view.is_problem:
         kind, _, found = describe_find(result["problem"])
@@ -66,7 +67,8 @@ def build_verdict(view: RunView) -> Markup:
     return element(
         "div",
         element("p", name_verdict(view), class_="word"),
-        element("p", _capitalize(sentence), ".", class_="sentence"),
+        element("p", _capitalize(sentence).removesuffix("."), ".", class_="sentence"),
+        element("p", f"Remedy: {hint}.", class_="noise") if hint else None,
         _build_figures(view),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
         element("p", f"{_capitalize(format_spared(spared, result['best']))}.", class_="noise")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import signal
@@ -24,10 +25,10 @@ from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import (
     Progress,
     RunHeader,
-    count_spared_calls,
+    count_calls,
     describe_phase,
-    estimate_calls,
 )
+from opro_cli.core.run.remaining import estimate_calls_left
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
 from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
@@ -78,7 +79,7 @@ class ProgressReports:
 
     def _report(self, state: RunState) -> None:
         self._sent = time.monotonic()
-        expected = estimate_calls(state) - count_spared_calls(state)
+        expected = count_calls(state) + math.ceil(estimate_calls_left(state).total)
         best = self._board.find_leader(state)
         spend, scale = serialize_spend(state), serialize_scale(state.scale).get("scale")
         self._send(channel.CellProgress(describe_phase(state), expected, best, spend, scale))

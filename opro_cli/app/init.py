@@ -1,0 +1,243 @@
+"""`opro init --data`: a config that suits rows, and what the model will see of them."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.config.guessed import (
+    Chosen,
+    choose_prompt,
+    list_reasons,
+    render_answer,
+    render_config,
+    render_data,
+    render_metric,
+)
+from opro_cli.config.templates import SCHEMA_FILES, WrittenTemplate, schema_text, write_files
+from opro_cli.core.settings.settings import HUB, LABELLED
+from opro_cli.core.task.example import SPLITS, Example
+from opro_cli.datasets import read_rows
+from opro_cli.datasets.formats import BadRow
+from opro_cli.datasets.guess import MOST_ROWS, Guess, NoGuessError, guess_task
+from opro_cli.datasets.guess_kinds import OPEN
+from opro_cli.datasets.loading import LoadedData, load_examples
+from opro_cli.datasets.paths import get_field, show_plain
+from opro_cli.errors import DataError, UsageError, reason_of
+from opro_cli.files import read_file
+from opro_cli.grading.grader import build_metric
+from opro_cli.metrics import FunctionMetric
+from opro_cli.metrics.label import split_gold
+
+SHOWN = 3
+"""Rows that are shown as the model will see them."""
+_OFFERED = re.compile(r"task\.data\.encoding: ([\w-]+)")
+"""What the error on a file that is not UTF-8 offers."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstConfig:
+    """A config that was written from rows.
+
+    Attributes:
+        files: What was written.
+        reasons: Key, value and reason of each choice.
+        prompt: The start prompt.
+        examples: The first rows as the model will see them, with their gold answers.
+        notes: Sentences for people: rows left out, what the splits cannot tell.
+        open: Nothing grades the answers exactly.
+    """
+
+    files: WrittenTemplate
+    reasons: Sequence[tuple[str, str, str]]
+    prompt: str
+    examples: Sequence[Example]
+    notes: Sequence[str]
+    open: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `opro init --data --json` prints under "chosen"."""
+        return {
+            "choices": [
+                {"key": key, "value": value, "reason": reason}
+                for key, value, reason in self.reasons
+            ],
+            "start_prompt": self.prompt,
+            "questions": [
+                {"source": each.source, "input": each.input, "target": each.target}
+                for each in self.examples
+            ],
+            "notes": [*self.notes],
+            "graded_exactly": not self.open,
+        }
+
+
+def write_first_config(
+    path: Path,
+    data: str,
+    *,
+    prompt: Path | None = None,
+    inputs: Sequence[str] = (),
+    target: str = "",
+) -> FirstConfig:
+    """Look at rows and write a config for them; no model is asked.
+
+    Args:
+        path: The config to write.
+        data: A file of rows, or a hub dataset.
+        prompt: A file with the start prompt.
+        inputs: Fields that the question is known to need.
+        target: The field that is known to hold the gold answer.
+
+    Raises:
+        DataError: The rows cannot be read, or none can be used.
+        UsageError: The rows do not say what to ask; or a file is there with other content.
+    """
+    rows, encoding = _read_in_any_encoding(data)
+    guess = replace(_guess(rows, data, inputs, target), encoding=encoding)
+    metric = re.sub(r"\W", "_", path.stem) + "_metric"
+    loaded = _load(guess, data, metric)
+    if guess.answer in LABELLED:  # of all rows
+        golds = ([gold] if guess.answer == "label" else split_gold(gold) for gold in loaded.golds)
+        guess = replace(
+            guess, labels=tuple(dict.fromkeys(label for each in golds for label in each))
+        )
+    own = None if prompt is None else _read_prompt(prompt)
+    system = _find_system_turn(rows, guess)
+    text, why = (
+        (own, "your own")
+        if own is not None
+        else (system, "the system turn of the rows")
+        if system
+        else (choose_prompt(guess), "a plain one")
+    )
+    usable = sum(loaded.golds.values())
+    chosen = Chosen(
+        name=path.stem,
+        train=_name_from(data, path),
+        sizes={split: len(loaded.examples[split]) for split in SPLITS},
+        rows=usable,
+        bad_rows=loaded.left_out,
+        prompt=text,
+        prompt_file="" if prompt is None else _name_from(str(prompt), path),
+        prompt_why=why,
+        metric=metric,
+    )
+    contents = {path: render_config(guess, chosen, SCHEMA_FILES["config"]).encode()}
+    contents[path.parent / SCHEMA_FILES["config"]] = schema_text("config").encode()
+    if guess.answer == OPEN:
+        contents[path.parent / f"{metric}.py"] = render_metric().encode()
+    remedy = f"name another file: opro init FILE --data {shlex.quote(data)}"
+    files = write_files(contents, lambda _: remedy, path)
+    examples = loaded.examples["train"][:SHOWN]
+    reasons = list_reasons(guess, chosen)
+    return FirstConfig(files, reasons, text, examples, loaded.notes, guess.answer == OPEN)
+
+
+def _read_prompt(prompt: Path) -> str:
+    try:
+        return read_file(prompt).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{prompt}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise UsageError(f"{prompt}: cannot be read: {reason_of(error)}") from None
+
+
+def _read_in_any_encoding(data: str) -> tuple[list[Mapping[str, object]], str]:
+    """Return some rows, and the encoding in which a file that is not UTF-8 can be read."""
+    try:
+        return _read_some_rows(data, None), ""
+    except DataError as error:
+        offered = _OFFERED.search(error.hint or "")
+        if offered is None:
+            raise
+        return _read_some_rows(data, offered[1]), offered[1]
+
+
+def _read_some_rows(data: str, encoding: str | None) -> list[Mapping[str, object]]:
+    """Return the fields of rows from all over a source: many are sorted by their label.
+
+    Raises:
+        DataError: It has no row that is an object, or cannot be read.
+    """
+    rows = read_rows(data, encoding=encoding)
+    fields = [row.fields for row in rows if not isinstance(row, BadRow)]
+    if not fields:
+        raise DataError(f"{data}: expected rows, found none", "name a file that has some")
+    return fields[:: max(1, math.ceil(len(fields) / MOST_ROWS))]
+
+
+def _guess(
+    rows: Sequence[Mapping[str, object]], data: str, inputs: Sequence[str], target: str
+) -> Guess:
+    for name, option in [*((each, "--input") for each in inputs), (target, "--target")]:
+        if name and not any(_has(row, name) for row in rows):
+            listed = ", ".join(map(show_plain, rows[0]))
+            raise UsageError(f"{option}: {data} has no field {name}; it has {listed}")
+    try:
+        return guess_task(rows, inputs=inputs, target=target)
+    except NoGuessError as error:
+        fields = ", ".join(map(show_plain, error.fields))
+        what = "gold answer" if error.missing == "target" else "question"
+        raise UsageError(
+            f"{data}: no field is clearly the {what}; it has {fields}",
+            f"name it: --{error.missing} NAME",
+        ) from None
+
+
+def _has(row: Mapping[str, object], name: str) -> bool:
+    try:
+        get_field(row, name)
+    except ValueError:
+        return False
+    return True
+
+
+def _load(guess: Guess, data: str, metric: str) -> LoadedData:
+    """Return the rows as a run with the config would have them; bad ones are left out."""
+    plain: dict[str, Any] = {
+        "name": "init",
+        "task": {
+            "data": {**render_data(guess, data), "on_bad_row": "skip"},
+            "answer": "exact" if guess.answer == OPEN else render_answer(guess, metric),
+        },
+        "scorer": {"model": "openai/gpt-4o-mini"},
+        "optimizer": {"model": "openai/gpt-4o-mini"},
+    }
+    settings = wiring.parse_settings(plain)
+    if settings is None:
+        raise UsageError(
+            f"{data}: its fields have names that a config cannot hold", "rename them: letters only"
+        )
+    if guess.answer == OPEN:
+        return load_examples(settings.task, FunctionMetric(lambda *_: None))
+    return load_examples(settings.task, build_metric(settings))
+
+
+def _find_system_turn(rows: Sequence[Mapping[str, object]], guess: Guess) -> str:
+    """Return the system turn that all chats share; "" for none."""
+    name = guess.target.partition("[")[0]
+    found = set()
+    for row in rows:
+        turns = row.get(name)
+        first = turns[0] if isinstance(turns, list) and turns else None
+        system = isinstance(first, Mapping) and {first.get("role"), first.get("from")} & {"system"}
+        text = first.get("content", first.get("value")) if system else ""  # type: ignore[union-attr]
+        found.add(text if isinstance(text, str) else "")
+    return found.pop() if len(found) == 1 else ""
+
+
+def _name_from(name: str, config: Path) -> str:
+    """Return how a config names a file: from its own folder, but for an absolute path."""
+    if name.startswith(HUB):
+        return name
+    if Path(name).is_absolute():
+        return name
+    return Path(os.path.relpath(name, config.parent)).as_posix()

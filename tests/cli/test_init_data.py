@@ -1,0 +1,231 @@
+"""`opro init FILE --data ROWS`: a config from rows, its reasons, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Opro
+
+TICKETS = [
+    ("My card was charged twice", "billing"),
+    ("I cannot log in since Monday", "login"),
+    ("The parcel has not come", "shipping"),
+]
+
+
+@pytest.fixture(autouse=True)
+def at_home(folder: Path) -> Path:
+    return folder
+
+
+def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_tickets(folder: Path) -> Path:
+    path = folder / "tickets.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", "created", "text", "team"])
+        for i in range(12):
+            text, team = TICKETS[i % 3]
+            writer.writerow([i, f"2024-01-{i + 10}", f"{text} ({i})", team])
+    return path
+
+
+def test_a_config_from_rows_runs_and_says_why(
+    opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tickets(folder)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    said = opro("init", "mine.yaml", "--data", "tickets.csv")
+    assert said.code == 0, said.err
+    text = (folder / "mine.yaml").read_text()
+    task = yaml.safe_load(text)["task"]
+    assert task["data"]["input"] == "text"
+    assert task["data"]["target"] == "team"
+    assert (task["answer"], task["labels"]) == ("label", ["billing", "login", "shipping"])
+    assert "answer: label  # 3 distinct values in 12 rows" in text
+    assert "# not used: created: it holds dates" in text
+    assert said.out.count("gold answer: ") == 3
+    assert "next: opro check mine.yaml && opro optimize mine.yaml\n" in said.out
+    checked = opro("check", "mine.yaml", "--json")
+    assert checked.code == 0, checked.err
+    shown = checked.data["scorer_prompt"]
+    assert shown[0]["content"].startswith("Classify the text. Answer with one of these labels")
+    assert shown[1]["content"] in said.out
+
+
+def test_the_same_rows_give_the_same_config(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    opro("init", "mine.yaml", "--data", "tickets.csv")
+    first = (folder / "mine.yaml").read_bytes()
+    again = opro("init", "mine.yaml", "--data", "tickets.csv", "--json").data
+    assert again["unchanged"] == ["mine.yaml", ".opro.schema.json"]
+    assert (folder / "mine.yaml").read_bytes() == first
+    assert [each["key"] for each in again["chosen"]["choices"]] == [
+        "input", "target", "answer", "start prompt",
+    ]  # fmt: skip
+
+
+def test_an_edited_config_is_not_overwritten(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    (folder / "mine.yaml").write_text("edited")
+    said = opro("init", "mine.yaml", "--data", "tickets.csv")
+    assert said.code == 2
+    assert said.err.startswith("opro: mine.yaml is there already, with other content\n")
+    assert (folder / "mine.yaml").read_text() == "edited"
+    assert not (folder / ".opro.schema.json").exists()
+
+
+def test_rows_without_a_clear_gold_answer_ask_for_its_name(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"left": f"one text of words, number {i}", "right": f"another text, number {i}"}
+        for i in range(10)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 2
+    assert said.err == (
+        "opro: rows.jsonl: no field is clearly the gold answer; it has left, right\n"
+        "hint: name it: --target NAME\n"
+    )
+    assert not (folder / "mine.yaml").exists()
+    named = opro("init", "mine.yaml", "--data", "rows.jsonl", "--target", "right")
+    assert named.code == 0, named.err
+    wrong = opro("init", "other.yaml", "--data", "rows.jsonl", "--target", "rihgt")
+    assert "--target: rows.jsonl has no field rihgt; it has left, right" in wrong.err
+
+
+def test_free_text_is_told_and_graded_by_a_function_to_edit(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"document": f"The town of number {i} has a mill. " * 9, "summary": f"A town, {i}. " * 9}
+        for i in range(10)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "news.yaml", "--data", "rows.jsonl")
+    assert said.code == 0, said.err
+    assert "no kind of answer grades free text exactly" in " ".join(said.out.split())
+    assert yaml.safe_load((folder / "news.yaml").read_text())["task"]["answer"] == (
+        "python:news_metric:score"
+    )
+    space: dict[str, object] = {}
+    exec((folder / "news_metric.py").read_text(), space)
+    score = space["score"]
+    assert callable(score)
+    assert (score("a b", "b c", ""), score("", "b", "")) == (0.5, None)
+
+
+def test_names_and_texts_of_the_rows_stay_texts(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "yes: [x]\n# no": f"Say it again, number {i}",
+            "label": ("on", "!!python/x {}", "off")[i % 3],
+        }
+        for i in range(12)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 0, said.err
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert task["data"]["input"] == "yes: [x]\n# no"
+    assert sorted(task["labels"]) == ["!!python/x {}", "off", "on"]
+
+
+def test_numbers_as_labels_are_to_be_named(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": f"Text {i}", "label": i % 3} for i in range(12)]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    text = (folder / "mine.yaml").read_text()
+    assert "# numbers: give each the name it has" in text
+    assert yaml.safe_load(text)["task"]["answer"] == "label"
+
+
+def test_a_system_turn_that_all_chats_share_is_the_start_prompt(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "messages": [
+                {"role": "system", "content": "Name the team."},
+                {"role": "user", "content": f"{TICKETS[i % 3][0]} ({i})"},
+                {"role": "assistant", "content": TICKETS[i % 3][1]},
+            ]
+        }
+        for i in range(12)
+    ]
+    write_jsonl(folder / "chats.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "chats.jsonl").code == 0
+    config = yaml.safe_load((folder / "mine.yaml").read_text())
+    assert config["task"]["data"]["input"] == "messages[role=user][-1]"
+    assert config["search"]["initial_instructions"] == ["Name the team."]
+
+
+def test_an_own_prompt_is_named_by_its_file(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    (folder / "prompt.md").write_text("# Sort\n\nName the team.\n")
+    said = opro("init", "mine.yaml", "--data", "tickets.csv", "--prompt", "prompt.md")
+    assert said.code == 0, said.err
+    config = yaml.safe_load((folder / "mine.yaml").read_text())
+    assert config["search"]["start"] == "file:prompt.md"
+    assert "│ # Sort" in said.out
+    missing = opro("init", "other.yaml", "--data", "tickets.csv", "--prompt", "nothing.md")
+    assert (missing.code, "nothing.md: cannot be read" in missing.err) == (2, True)
+
+
+def test_rows_that_are_sorted_by_label_show_all_of_their_labels(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": f"Message {i} of the day", "label": f"class_{i // 60:02}"} for i in range(2400)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    text = (folder / "mine.yaml").read_text()
+    task = yaml.safe_load(text)["task"]
+    assert (task["data"]["input"], task["data"]["target"], task["answer"]) == (
+        "text", "label", "label",
+    )  # fmt: skip
+    assert "labels" not in task  # 40 of them: the data has the list
+    assert "split: {train: 50, dev: 100, test: 200, seed: 0}  # the usual sizes" in text
+
+
+def test_a_label_that_fills_the_first_thousands_of_rows_is_not_the_only_one(
+    opro: Opro, folder: Path
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": f"Message {i} of the day", "label": ("neg", "pos")[i // 1500]} for i in range(3000)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert (task["data"]["target"], task["labels"]) == ("label", ["neg", "pos"])
+
+
+def test_a_config_in_another_folder_finds_its_rows(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    assert opro("init", "configs/mine.yaml", "--data", "tickets.csv").code == 0
+    task = yaml.safe_load((folder / "configs" / "mine.yaml").read_text())["task"]
+    assert task["data"]["train"] == "../tickets.csv"
+    assert "no such file" not in opro("check", "configs/mine.yaml").err
+
+
+def test_the_options_of_data_need_data(opro: Opro) -> None:
+    both = opro("init", "mine.yaml", "--data", "rows.csv", "--template", "own-data")
+    assert both.code == 2
+    said = opro("init", "mine.yaml", "--target", "team")
+    assert (said.code, "belong to --data" in said.err) == (2, True)
+
+
+def test_a_file_that_is_not_utf_8_is_read_in_the_encoding_that_is_offered(
+    opro: Opro, folder: Path
+) -> None:
+    lines = [f"Ist {i} größer als fünf?;{('ja', 'nein')[i % 2]}" for i in range(12)]
+    (folder / "fragen.csv").write_bytes("\n".join(["Frage;Antwort", *lines]).encode("cp1252"))
+    said = opro("init", "mine.yaml", "--data", "fragen.csv")
+    assert said.code == 0, said.err
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert (task["data"]["encoding"], task["answer"]) == ("cp1252", "boolean")
+    assert "größer als fünf?" in said.out
