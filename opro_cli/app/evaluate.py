@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app import check as checks
+from opro_cli.app import startable
 from opro_cli.app.optimize import describe_parts
 from opro_cli.app.session import SessionOutcome, Stopper, list_part_folders, work_on
 from opro_cli.config.file import locate_model
@@ -251,7 +251,7 @@ def _compute_digest(
         "how": [scorer.temperature, scorer.max_tokens, *stop, *_list_parameters(settings)],
         "data": fingerprint_examples(examples),
     }
-    if parts := checks.find_origins_of_parts(settings, folders):
+    if parts := startable.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
 
@@ -276,12 +276,12 @@ def require_ready(cell: Cell, *, cached: bool = True) -> None:
     """
     for problem in find_misplaced_models(cell.settings):
         raise UsageError(f"{problem.dotted}: {problem.message}", "name another --model")
-    checks.require_addresses(cell.settings)
-    checks.require_keys(cell.settings)
-    checks.require_prices(cell.settings)
-    checks.require_files(cell.settings)
+    startable.require_addresses(cell.settings)
+    startable.require_keys(cell.settings)
+    startable.require_prices(cell.settings)
+    startable.require_files(cell.settings)
     if cached:
-        checks.require_cache_limit(cell.settings)
+        startable.require_cache_limit(cell.settings)
     describe_grading(cell.settings, cell.part_folders)
 
 

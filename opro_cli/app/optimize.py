@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
-from opro_cli.app.check import find_origins_of_parts, find_pace_in, require_startable
+from opro_cli.app.check import find_pace_in
 from opro_cli.app.session import hash_weights_of, list_part_folders
-from opro_cli.config.file import STDIN
+from opro_cli.app.startable import find_origins_of_parts, require_startable
 from opro_cli.config.overrides import parse_override
+from opro_cli.config.yaml_file import STDIN
 from opro_cli.core.settings.settings import Settings
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import UsageError

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from opro_cli.app.check import find_origins_of_parts, require_startable
 from opro_cli.app.session import (
     hash_weights_of,
     list_part_folders,
     read_present_settings,
     read_recorded_settings,
 )
+from opro_cli.app.startable import find_origins_of_parts, require_startable
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
 from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
@@ -83,7 +83,7 @@ def find_config(folder: Path) -> Path | None:
 def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None:
     """Refuse a resume under a config that would ask or grade otherwise than the run began.
 
-    A search that has tried nothing may go on with more tokens and more steps: there is nothing
+    A search that has tried nothing may continue with more tokens and more steps: there is nothing
     that these could make incomparable.
     """
     changes = [

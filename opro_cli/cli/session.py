@@ -107,11 +107,11 @@ def _add_remedy(error: OproError, folder: Path, config: Path | None, resume: str
     asked_in_vain = type(error) is RunError or isinstance(error, ModelError)
     source = config or find_config(folder)
     in_config = isinstance(error, ModelError) and error.about == "config"
-    place = printable(str(source)) if source and source.is_file() else "the config"
+    file = printable(str(source)) if source and source.is_file() else "the config"
     command = format_command("opro optimize", source) if source else "`opro optimize`"
     if config is not None:
         command = printable(f"opro {shlex.join(sys.argv[1:])}")  # --set and its like included
-    again = f"correct it in {place} and " if in_config else ""
+    again = f"correct it in {file} and " if in_config else ""
     again += f"start again: {command}"
     if config is not None and asked_in_vain and remove_unanswered(folder):
         say("nothing was answered, so that no run is kept")

@@ -102,6 +102,8 @@ def build_common_error(
     for setting, what in common.items():
         if what not in faults.missing.get(setting, ()):
             hint = _find_remedy(what)
+            if setting.startswith(HOLE):
+                hint = "a hole takes a text or a number; name a part of it, with dots and indices"
             sentences[setting] = (f"no row of {label} can be used: {what}", hint)
         elif detail := faults.details[what]:
             sentences[setting] = (f"{label} has no {what}: {detail}", "name what the rows have")

@@ -231,9 +231,9 @@ class Proposing:
         ]
 
     def _read(self, reply: ChatReply | Choice, ask: Ask) -> dict[str, Any]:
-        told = {"cut": reply.finish_reason in CUT} if self._takes_cut else {}
+        keywords = {"cut": reply.finish_reason in CUT} if self._takes_cut else {}
         with self._blame("read"):
-            read = self.strategy.read(reply.text, ask, **told)
+            read = self.strategy.read(reply.text, ask, **keywords)
             if isinstance(read, str):
                 raise TypeError("expected a sequence of candidates, found a text")
             candidates = list(read)

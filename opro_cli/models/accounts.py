@@ -172,7 +172,7 @@ def require_key(name: str, api_base: str | None) -> None:
     missing = find_missing_keys(name, api_base)
     if missing:
         message, hint = keys_not_set(missing)
-        raise ModelError(f"{name}: {message}", hint, transient=False)
+        raise ModelError(f"{name} {message.replace('no', 'needs an', 1)}", hint, transient=False)
 
 
 def find_unset_headers(settings: Settings) -> dict[str, str]:

@@ -174,19 +174,19 @@ def load_certificates(url: str) -> ssl.SSLContext | bool:
     if not named:
         return ssl.create_default_context(cafile=certifi.where())
     # OpenSSL reads those of its own by itself
-    others = {name: place for name, place in named.items() if not name.startswith("SSL_")}
+    others = {name: path for name, path in named.items() if not name.startswith("SSL_")}
     if len(others) < len(named):
         context = ssl.create_default_context()
     else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for variable, place in others.items():
-        at = {"capath" if Path(place).is_dir() else "cafile": place}
+    for variable, path in others.items():
+        at = {"capath" if Path(path).is_dir() else "cafile": path}
         try:
             context.load_verify_locations(**at)
         except OSError as error:  # ssl.SSLError, for a file without a certificate, is one
             reason = error.strerror or str(error)
             raise ModelError(
-                f"{variable}: {make_one_line(place)} cannot be read: {make_one_line(reason)}",
+                f"{variable}: {make_one_line(path)} cannot be read: {make_one_line(reason)}",
                 "name a file of certificates in PEM format",
                 transient=False,
             ) from None

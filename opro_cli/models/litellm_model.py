@@ -31,6 +31,7 @@ from opro_cli.models.litellm_transport import (
     build_refusal,
 )
 from opro_cli.models.openai_compatible import (
+    THOUGHTS_ELSEWHERE,
     build_reply,
     cut_unsent_stop,
     read_choices,
@@ -273,15 +274,16 @@ def _list_choices(response: Any, sent: Mapping[str, Any]) -> list[dict[str, Any]
     for own, raw in zip_longest(response.choices, sent.get("choices", ())[: len(response.choices)]):
         as_sent = raw if isinstance(raw, dict) else {}
         message = as_sent.get("message")
-        refusal = message.get("refusal") if isinstance(message, dict) else None
+        message = message if isinstance(message, dict) else {}
+        kept = {key: message[key] for key in ("refusal", *THOUGHTS_ELSEWHERE) if key in message}
         declines = as_sent.get("finish_reason") == REFUSAL
         choices.append(
             {
                 "error": find_error(as_sent),
                 "finish_reason": REFUSAL if declines else own.finish_reason,
                 "message": {
+                    **kept,
                     "content": own.message.content,
-                    "refusal": refusal,
                     "tool_calls": getattr(own.message, "tool_calls", None),
                 },
             }
@@ -302,9 +304,9 @@ def load_litellm() -> Any:
     """Import litellm, quiet and offline; cheap when it is there already."""
     for variable, value in ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
-    for place in list_authorities().values():  # it reads one variable of them
-        if Path(place).is_file():
-            os.environ.setdefault("SSL_CERT_FILE", place)
+    for path in list_authorities().values():  # it reads one variable of them
+        if Path(path).is_file():
+            os.environ.setdefault("SSL_CERT_FILE", path)
     litellm: Any = importlib.import_module("litellm")
     handlers = importlib.import_module("litellm.llms.custom_httpx.http_handler")
     litellm.suppress_debug_info = True

@@ -112,7 +112,7 @@ class _Body(httpx.AsyncByteStream):
         left = call.call.most_bytes_of(call.headers) if is_answer else LONGEST_REFUSAL
         async for piece in self._pieces():
             if is_answer:
-                call.body += piece
+                call.body += piece[:left]
             yield piece[:left]
             left -= len(piece)
             if left < 0:

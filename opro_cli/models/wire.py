@@ -316,13 +316,13 @@ are set count; litellm reads the first alone."""
 def list_authorities() -> dict[str, str]:
     """Return the files and folders of authorities that the environment names, by variable."""
     named = {name: os.environ.get(name, "") for name in CERTIFICATES}
-    return {name: place for name, place in named.items() if place}
+    return {name: path for name, path in named.items() if path}
 
 
 def build_certificate_error(call: ModelCall, host: str, reason: str) -> ModelError:
     """Explain a certificate that is not trusted: no other try will find another one."""
     named = list_authorities()
-    missing = [name for name, place in named.items() if not Path(place).exists()]
+    missing = [name for name, path in named.items() if not Path(path).exists()]
     hint = "a server, or a proxy on the way, with a certificate of your own? "
     if missing:
         hint = f"{missing[0]} names {make_one_line(named[missing[0]])}, which is not there: "

@@ -208,7 +208,7 @@ def read_restatement(sentence: str, question: str) -> bool | None:
     """Return True if `sentence` affirms the question, False if it denies it, None for neither.
 
     Possibilities ("if you return") and reports ("Ann says you return") are neither, nor is one
-    that says both of two things asked for: that is the question again.
+    that says both of two alternatives: that is the question again.
     """
     pattern = _compile_statement(question[-QUESTION_LIMIT:])
     if pattern is None or sentence.endswith("?"):
@@ -230,8 +230,8 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
     asked = list(_ASKED.finditer(question))
     if not asked:
         return None
-    verb, things = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
-    words = things[0].split()
+    verb, wishes = asked[-1]["verb"].lower(), _OR.split(asked[-1]["what"])
+    words = wishes[0].split()
     if quality := _QUALITY.search(asked[-1]["what"]):
         subject = rf"(?:it|this|that|(?:sentence|statement){_QUOTED})"
         forms = [_build_statement(subject, verb, rf"(un|im|in)?{re.escape(quality['quality'])}")]
@@ -244,7 +244,7 @@ def _compile_statement(question: str) -> re.Pattern[str] | None:
         ]
     if "want" in words[1:]:
         subject = _build_subject(words[: words.index("want")])
-        objects = "|".join(re.escape(thing.split()[-1]) for thing in things)
+        objects = "|".join(re.escape(wish.split()[-1]) for wish in wishes)
         forms.append(rf"{subject}{_WANTS}\s(?:(?:an?|any|some|the)\s)?(?:{objects}|{_WANTED})")
     if [word.lower() for word in words[-3:]] == ["tell", "the", "truth"]:
         forms.append(_build_subject(words[:-3]) + r"\s(lies|lied|is\slying)")

@@ -16,6 +16,8 @@ from opro_cli.reading.reply_text import Part, Span
 
 MAX_SENTENCES = 24
 """Sentences that are read again, from the end of a text; each costs a reading or two."""
+MAX_NEEDED = 4
+"""Sentences of which it is found out whether the rest gives the answer without them."""
 MAX_SURFACE = 200
 """Characters of the longest answer that is looked for within its sentence."""
 _SEPARATOR = r"[,.'’\s]?"
@@ -47,7 +49,7 @@ def find_span(part: Part, answer: str, read: Read) -> Span | None:
         saying = list(filter(says_so, _list_sentences(text)))
         needed = (
             (start, end)
-            for start, end in saying
+            for start, end in saying[:MAX_NEEDED]
             if read(Part(f"{text[:start]}\n{text[end:]}", part.cut)) != answer
         )
         found = next(needed, next(iter(saying), None))

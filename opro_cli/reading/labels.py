@@ -158,7 +158,9 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
         joined = _LISTING.fullmatch(text, first.end, second.start)
         if joined and first.label != second.label:
             listed |= {first.index, second.index}
-    items = [each for each in mentions if _ITEM_LEAD.search(text, 0, each.start)]
+    items = [
+        each for each in mentions if _ITEM_LEAD.search(text, max(0, each.start - 40), each.start)
+    ]
     if len({each.label for each in items}) > 1:
         listed |= {each.index for each in items}
     return [each for each in mentions if each.index not in listed]
@@ -189,7 +191,7 @@ def read_label(
         return first if others <= {first.label} or _is_alone(text, first) else concluded
     if concluded is not None:
         return concluded
-    stated = [each for each in _list_stated(text, mentions) if not _is_declined(text, each)]
+    stated = _drop_declined(text, _list_stated(text, mentions))
     if cut and stated and _goes_on(text, stated[-1], labels):
         return None
     if stated:
@@ -199,14 +201,16 @@ def read_label(
     return _find_only(text, everywhere)
 
 
-def _is_declined(text: str, mention: Mention) -> bool:
-    """Return whether a label stands in a sentence that declines: "I am not sure if it is …"."""
-    inside = (
-        sentence
+def _drop_declined(text: str, mentions: Sequence[Mention]) -> list[Mention]:
+    """Return mentions without those in a sentence that declines: "I am not sure if it is …"."""
+    if not mentions:
+        return []
+    declined = [
+        range(start, start + len(sentence))
         for start, sentence in _locate_sentences(text)
-        if start <= mention.start < start + len(sentence)
-    )
-    return any(map(is_refusal, inside))
+        if is_refusal(sentence)
+    ]
+    return [each for each in mentions if not any(each.start in span for span in declined)]
 
 
 def _goes_on(text: str, stated: Mention, labels: Sequence[str]) -> bool:

@@ -103,18 +103,18 @@ def normalize_characters(text: str) -> str:
     return text if text.isascii() else text.translate(_PLAIN)
 
 
-def _place_characters(text: str, start: int) -> Sequence[int]:
+def _find_offsets(text: str, start: int) -> Sequence[int]:
     """Return where each character of a normalized text stood, `start` for the first one."""
     if normalize_characters(text) == text:
         return range(start, start + len(text))
-    places: list[int] = []
+    offsets: list[int] = []
     for line in text.splitlines(keepends=True):
         plain, *_ = line.splitlines()
         for index, character in enumerate(plain, start):
-            places += [index] * len(character.translate(_PLAIN))
-        places.append(start + len(plain))
+            offsets += [index] * len(character.translate(_PLAIN))
+        offsets.append(start + len(plain))
         start += len(line)
-    return places
+    return offsets
 
 
 def _count_equal(one: str, other: str) -> int:
@@ -162,8 +162,8 @@ class _Origin:
             start, end = start + shift, end + shift
         elif shift and end > min(before, behind):
             return None
-        places = _place_characters(tail, len(self.reply.rstrip()) - len(tail))
-        return places[start], places[end - 1] + 1
+        offsets = _find_offsets(tail, len(self.reply.rstrip()) - len(tail))
+        return offsets[start], offsets[end - 1] + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ def _drop_frame(text: str, question: str, prompt: str) -> str:
 
 
 def _find_next_example(text: str, question: str, prompt: str) -> int | None:
-    """Return where `text` goes on with an exercise that looks like those of `prompt`, or None.
+    """Return where `text` continues with an exercise that looks like those of `prompt`, or None.
 
     That is a line that one of its examples begins with, or their label ("Q:" above "A:", "Text:"
     above "Label:"), one with an arrow as in "Great! -> positive", or one that begins as the last

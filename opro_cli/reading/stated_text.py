@@ -178,8 +178,8 @@ def describes_question(text: str, question: str) -> bool:
         return False
     subject = _find_content(sentences[-1][: copula.start()])
     asked = frozenset().union(*map(_find_content, prose.split_text(question)))
-    told = len(WORD.findall(sentences[-1][copula.end() :]))
-    return bool(subject) and subject <= asked and told >= TOLD_WORDS
+    behind = len(WORD.findall(sentences[-1][copula.end() :]))
+    return bool(subject) and subject <= asked and behind >= TOLD_WORDS
 
 
 def is_announcement(sentence: str) -> bool:

@@ -67,7 +67,7 @@ _PLACEHOLDER = re.compile(
 _FRAME_LINE = re.compile(
     r"^(?:problem|input|output|text|score|ground truth answer|q|a):", re.IGNORECASE | re.MULTILINE
 )
-"""A line of the request's problems and past prompts, which small models go on with."""
+"""A line of the request's problems and past prompts, which small models continue."""
 _LABEL = re.compile(
     r"[*_]{0,2}(?:(?:new|my|the)\s)?(?:instruction|prompt|text|anweisung|instrucción|instrução"
     r"|istruzione|инструкция|指令|指示|지시)[*_]{0,2}\s?[:：][*_]{0,2}(?=\s)",
@@ -207,7 +207,7 @@ def _list_unclosed(reply: str, openings: Sequence[re.Match[str]]) -> Iterator[_P
 
 
 def _get_lead(reply: str, start: int) -> str:
-    """Return the last word before a tag if the tag goes on with its sentence; "" if it does not."""
+    """Return the last word before a tag if the tag continues its sentence; "" if it does not."""
     line = reply[max(0, start - _LINE) : start].rpartition("\n")[2].rstrip(" \t*_`\"'“”„‘’(")
     return line[-20:] if line and (line[-1].isalnum() or line[-1] in ",，、") else ""
 

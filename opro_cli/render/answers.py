@@ -58,15 +58,15 @@ def _list_lines(answer: GradedAnswer) -> Iterator[_Line]:
     yield from _list_text("read", read)
     for number, reply in enumerate(answer.replies, start=1):
         name = f"reply {number}" if len(answer.replies) > 1 else "reply"
-        place = answer.read_from if number == len(answer.replies) else None
-        yield from _list_text(name, reply or "(empty)", place)
+        span = answer.read_from if number == len(answer.replies) else None
+        yield from _list_text(name, reply or "(empty)", span)
     if not answer.replies:
         yield from _list_text("reply", "(none)")
 
 
-def _list_text(name: str, text: str, place: tuple[int, int] | None = None) -> Iterator[_Line]:
-    """Yield the lines of a text beside its name, with what stands at a place of it marked."""
-    start, end = (len(_join_ends(text[:each])) for each in place or (0, 0))
+def _list_text(name: str, text: str, span: tuple[int, int] | None = None) -> Iterator[_Line]:
+    """Yield the lines of a text beside its name, with a span of it marked."""
+    start, end = (len(_join_ends(text[:each])) for each in span or (0, 0))
     beside, indent = f"{name:<{len(_BESIDE)}}", len(_BESIDE)
     whole = _join_ends(text).split("\n")
     for index, line in enumerate(printable_lines(text)):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 """A part of `result.json`."""
 
-_SAID = 200
+_UNREAD = 200
 """Terminal cells of a reply of the optimizer."""
 _NAME = 30
 """Terminal cells of a baseline's name."""
@@ -316,8 +316,8 @@ def _list_warnings(result: Data) -> Iterator[str]:
                 f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
                 f"{new}: {why}"
             )
-        if said := proposals.get("said"):
-            yield f'the optimizer said: "{printable(" ".join(said.split()), _SAID)}"'
+        if unread := proposals.get("unread_reply"):
+            yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]
     if reasons:

@@ -1,4 +1,4 @@
-"""What became of the optimizer's replies, in words: the reasons why they gave nothing to try."""
+"""Reasons why replies of the optimizer gave nothing to try, in words, and the remedy."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
 
 
 class Remedy(NamedTuple):
-    """What may give a search a candidate; resumes: a resume takes that change."""
+    """A change that may give a search a candidate; resumes: a resume takes it."""
 
     change: str
     resumes: bool
@@ -82,8 +82,8 @@ def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, An
     """Return the part of `result.json` about the optimizer's replies.
 
     nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and
-    why: in words. said: the beginning of the first reply without a proposal. shown: what a request
-    that was too long had in place of all exemplars and past prompts.
+    why: in words. unread_reply: the beginning of the first one of words without a proposal.
+    shown: what a request that was too long had in place of all exemplars and past prompts.
     """
     proposals = state.proposals
     return {
@@ -91,7 +91,7 @@ def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, An
         "nothing_new": proposals.empty,
         "reasons": dict(proposals.fruitless_by.most_common()),
         "why": describe_reasons(state, max_tokens),
-        "said": proposals.said or None,
+        "unread_reply": proposals.unread_reply or None,
         "shown": proposals.shown or None,
         "skipped": count_skipped(state),
     }

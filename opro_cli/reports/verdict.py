@@ -48,8 +48,8 @@ class Verdict:
         elif self.outcome is not None:  # the start prompt against itself
             same = {"test": "none", "n": 0, "gained": 0, "lost": 0, "p_value": 1.0}
             numbers = {**numbers, "paired_test": same}
-        said = {"verdict_sentence": self.sentence, "headline": self.headline or None}
-        return {"verdict": self.outcome, **said, **numbers}
+        words = {"verdict_sentence": self.sentence, "headline": self.headline or None}
+        return {"verdict": self.outcome, **words, **numbers}
 
 
 def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> Verdict:

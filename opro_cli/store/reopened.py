@@ -77,7 +77,7 @@ def add_instructions(journal: FileJournal, settings: Settings) -> Settings:
 
 
 def adopt_settings(folder: Path, settings: Settings) -> None:
-    """Let a run that has tried nothing go on with more tokens a proposal, or more steps.
+    """Let a run that has tried nothing continue with more tokens a proposal, or more steps.
 
     The caller holds the run's lock, and has checked that the run may take these.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
-from opro_cli.app import check as checks
+from opro_cli.app import startable
 from opro_cli.app.optimize import Origin, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import read_recorded_settings
@@ -99,7 +99,7 @@ def require_ready(sweep: Sweep) -> tuple[SweepCell, ...]:
         settings = replace(settings, search=search)
         models = settings.scorer, settings.optimizer
         if models not in priced:
-            checks.require_prices(settings, learns=False)
+            startable.require_prices(settings, learns=False)
             priced.add(models)
         cells.append(replace(cell, settings=settings))
     return tuple(cells)
@@ -175,8 +175,8 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
 def find_run_at_hand(job: Job) -> tuple[Path, Settings]:
     """Return the same as `prepare_run` for a copy of a run on a machine without its data files."""
     settings = _settings(job)
-    checks.require_keys(settings)
-    checks.require_servers(settings)
+    startable.require_keys(settings)
+    startable.require_servers(settings)
     return Path(job.folder), settings
 
 

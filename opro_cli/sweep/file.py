@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from opro_cli.config.file import YamlFile, locate_models, read_plain_config, read_yaml
+from opro_cli.config.file import locate_models, read_plain_config
 from opro_cli.config.prompts import inline_prompts
+from opro_cli.config.yaml_file import YamlFile, read_yaml
 from opro_cli.core.settings.read import NameResolver, find_misplaced_models, read_settings
 from opro_cli.core.settings.schema import Path as KeyPath
 from opro_cli.core.settings.schema import Problem, read_section, show

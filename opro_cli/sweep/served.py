@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opro_cli import wiring
-from opro_cli.app import check as checks
+from opro_cli.app import startable
 from opro_cli.core.settings.models import is_gguf
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Split
@@ -118,7 +118,7 @@ def _plan(cells: Sequence[SweepCell]) -> dict[ServerKey, ServerPlan]:
             continue
         from opro_cli.models.gguf_model import plan_servers
 
-        checks.require_files(settings)
+        startable.require_files(settings)
         task = repr(settings.task)
         if task not in data:  # read once for all cells of a task
             data[task] = wiring.load_data(settings, folders=folders).examples

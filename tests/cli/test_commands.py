@@ -106,7 +106,8 @@ def test_a_damaged_result_is_made_again_without_asking(
 @pytest.fixture
 def stopped(opro: Opro, folder: Path, model: ShuffledModel) -> Path:
     """A run that failed half-way."""
-    model._say = lambda request: ModelError("down", transient=False)
+    down = ModelError("down", transient=False)
+    model._say = lambda request: say(request) if len(model.requests) < 20 else down
     opro("optimize", "c.yaml")
     model._say = say
     return only_run(folder)
@@ -475,6 +476,8 @@ def test_a_search_that_tried_nothing_goes_on_with_more_tokens_and_steps(
     changed = config.replace("max_tokens: 512", "max_tokens: 4000").replace("steps: 2", "steps: 3")
     (run / "config.yaml").write_text(changed.replace("seed: 0", "seed: 1"))
     assert opro("resume", "sums").code == 2  # the seed is another matter
+    (run / "config.yaml").write_text(config.replace("steps: 2", "steps: 1"))
+    assert opro("resume", "sums").code == 2  # and so are fewer steps
     (run / "config.yaml").write_text(changed)
     model.requests.clear()
     resumed = opro("resume", "sums", "--json")

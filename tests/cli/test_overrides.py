@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.config import file as config_file
+from opro_cli.config import yaml_file
 from opro_cli.config.overrides import apply_overrides, parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.errors import UsageError
@@ -74,14 +75,14 @@ def test_a_config_comes_from_stdin(
     class Stdin:
         buffer = io.BytesIO(CONFIG.encode())
 
-    config_file._read_stdin.cache_clear()
+    yaml_file._read_stdin.cache_clear()
     monkeypatch.setattr(sys, "stdin", Stdin)
     assert opro("optimize", "-", "--steps", "1").code == 0
     (run,) = (folder / "runs").glob("[!.]*")
     identity = read_identity(run)
     assert identity["config_source"] is None
     assert identity["part_folder"] == str(folder)
-    config_file._read_stdin.cache_clear()
+    yaml_file._read_stdin.cache_clear()
 
 
 @pytest.mark.parametrize(

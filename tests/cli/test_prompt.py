@@ -263,14 +263,16 @@ def test_a_hole_of_the_config_is_named_by_its_key(shop: Path, opro: Opro) -> Non
     assert "task.prompt.1.user, line 1: {{nothing}}: rows.jsonl has no field nothing" in said.err
 
 
-def test_a_hole_that_no_text_can_fill_is_named_with_the_row(shop: Path, opro: Opro) -> None:
+def test_a_hole_for_what_is_no_text_is_named_by_file_and_line(shop: Path, opro: Opro) -> None:
     rows = [{"ticket": f"Ticket {n}.", "label": "ab"[n % 2], "x": {"y": 1}} for n in range(80)]
     (shop / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (shop / "prompts/support.md").write_text("{{instruction}}\n{{x}}\n")
     said = opro("check", "shop.yaml")
     assert said.code == 2
     place = shop / "prompts/support.md"
-    assert f"rows.jsonl:1: {place}:2: {{{{x}}}}: field x: expected text" in said.err
+    fault = "no row of rows.jsonl can be used: field x: expected text"
+    assert f"{place}:2: {{{{x}}}}: {fault}" in said.err
+    assert "name a part of it" in said.err
 
 
 def notes(opro: Opro, config: str) -> list[str]:

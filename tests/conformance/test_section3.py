@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from opro_cli.app.check import list_missing_keys
+from opro_cli.app.startable import list_missing_keys
 from opro_cli.reports.problem import list_found
 from opro_cli.strategies.regression import Pair, parse_pair
 from tests.conformance import section3

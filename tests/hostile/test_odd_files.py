@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from opro_cli.cli.eval import _disarm
-from opro_cli.config.file import MOST_BYTES
+from opro_cli.config.yaml_file import MOST_BYTES
 from opro_cli.files import write_atomically
 from tests.store.conftest import ROOT, Said, copy_of
 

@@ -12,6 +12,7 @@ from opro_cli.core.task.example import SPLITS, ChatReply, ChatRequest, Split
 from opro_cli.errors import ModelError
 from opro_cli.loop.runner import FIRST_REPLIES, Runner
 from opro_cli.testing.session import ScriptedModel
+from tests.core.runs import answered
 from tests.loop.runs import MemoryJournal, new_runner, outcome, say
 
 
@@ -75,7 +76,7 @@ def test_every_reason_is_counted_apart() -> None:
     told = outcome(runner)
     assert told["headline"] == "no candidate was tried"
     assert told["nothing_tried"] is True
-    assert told["proposals"]["said"] == "Think harder."
+    assert told["proposals"]["unread_reply"] == "Think harder."
     assert (told["proposals"]["replies"], told["proposals"]["nothing_new"]) == (9, 9)
 
 
@@ -138,6 +139,13 @@ def test_an_older_run_goes_on_as_it_began() -> None:
     assert isinstance(started, SessionStarted)
     old = [SessionStarted(started.at, 1, "0.1.0", 5), *past[1:]]
     assert count_questions(run_to("finished", proposing("no"), past=old), "dev") == 5
+
+
+def test_one_that_has_begun_with_dev_goes_on_with_it() -> None:
+    past = events_of(run_to("fruitless", proposing("no")))[:-1]
+    begun = answered("Let's solve the problem.", 0, split="dev")
+    resumed = run_to("finished", proposing("no"), past=[*past, begun])
+    assert count_questions(resumed, "dev") == 5
 
 
 def test_a_recorded_reply_is_not_read_again() -> None:

@@ -38,6 +38,7 @@ DIFFERENCES: tuple[tuple[str, str, str, str, bool, float | None], ...] = (
     ("an option's own text is the option", "choice", "(B)", "It is Paris.", True, 1.0),
     ("a question that goes on is not the answer", "choice", "(B)", "(B)\n\nQ: Next? (C)", True, 1.0),
     ("two options are no choice", "choice", "(B)", "Either (B) or (C).", True, None),
+    ("a letter and the text of another option are two", "choice", "(C)", "(C) Rome", True, None),
     ("brackets are compared as brackets", "exact", "] )", "} }", True, 0.0),
     ("nothing is no answer", "exact", "] )", "", True, None),
     ("how a list is set does not matter", "exact", "ant bee cat", "1. ant\n2. bee\n3. cat", False, 1.0),

@@ -53,6 +53,7 @@ def test_the_contract_of_a_finished_run() -> None:
         "usd": pytest.approx(28 * 0.001 + 0.01),
         "prompt_tokens": 28 * 10 + 100,
         "completion_tokens": 28 * 2 + 20,
+        "reasoning_tokens": None,
         "calls": 29,
         "cached_calls": 0,
         "counted": {

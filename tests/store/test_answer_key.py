@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +106,24 @@ def test_a_proxy_is_part_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("USE_LITELLM_PROXY", "True")
     monkeypatch.setenv("LITELLM_PROXY_API_BASE", "http://proxy:4000")
     assert find_address("openai/mine", None) == f"{direct} through http://proxy:4000"
+
+
+def key_of(request: ChatRequest, added: object = None) -> bytes:
+    return build_key(MODEL, "http://a/v1", request, added)  # type: ignore[arg-type]
+
+
+def test_the_key_is_of_what_was_sent() -> None:
+    """A limit by another name is the same request; a refused parameter of one's own is none."""
+    assert key_of(REQUEST.leave_out(("max_tokens",))) == key_of(REQUEST)
+    assert key_of(REQUEST.leave_out(("stop", "cache_prompt"))) == key_of(REQUEST)
+    others = [
+        REQUEST,
+        REQUEST.leave_out(("temperature",)),
+        REQUEST.leave_out(("seed",)),
+        REQUEST.leave_out(("top_k",)),
+        REQUEST.leave_out(("max_tokens", "max_completion_tokens")),
+        replace(REQUEST, top_p=0.5),
+    ]
+    assert len({key_of(each) for each in others}) == len(others)
+    assert key_of(REQUEST, {"extra": {"body": {"a": 1}}}) != key_of(REQUEST)
+    assert key_of(REQUEST, {}) == key_of(REQUEST)

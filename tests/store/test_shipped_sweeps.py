@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.app.check import list_missing_keys
+from opro_cli.app.startable import list_missing_keys
 from opro_cli.datasets import hub
 from opro_cli.datasets.hub import HubName
 from opro_cli.datasets.presets import expand_preset

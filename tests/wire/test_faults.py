@@ -209,10 +209,7 @@ TABLE = [
         Replied("", "content_filter")),
     # answers all the same
     Row("content null", SERVERS, Fault("null_content"), Replied("")),
-    # Ollama never sends it; litellm reads Ollama's own format, the lean way OpenAI's
-    Row("content null (Ollama)", [OLLAMA],
-        Fault("null_content"), lost("did not answer: Either text"), ("litellm",)),
-    Row("content null (Ollama)", [OLLAMA], Fault("null_content"), Replied(""), ("lean",)),
+    Row("content null (Ollama)", [OLLAMA], Fault("null_content"), Replied("")),
     Row("content null, all tokens spent on reasoning", SERVERS,
         Fault("null_content", finish_reason="length"), Replied("", "length")),
     Row("JSON as text/plain", ALL, Fault("wrong_type"), Replied("of: hello")),

@@ -31,7 +31,7 @@ async def test_a_host_without_an_address(wire: Wire, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = await refused(wire, "http://model.invalid/v1")
-    assert "did not answer" in error.message
+    assert "model.invalid cannot be found" in error.message
     assert not error.maybe_billed
 
 
@@ -39,7 +39,7 @@ async def test_a_host_without_an_address(wire: Wire, monkeypatch: pytest.MonkeyP
 async def test_a_server_without_tls(wire: Wire) -> None:
     await wire.serve()
     error = await refused(wire, wire.server.url.replace("http://", "https://"))
-    assert "did not answer" in error.message
+    assert "no TLS connection" in error.message
     assert not error.maybe_billed
     assert wire.server.requests == []
 

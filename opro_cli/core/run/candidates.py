@@ -269,7 +269,7 @@ class Proposals:
         replies: Number of replies to meta-prompts.
         fruitless_by: Number of replies from which no new candidate could be taken, by the reason;
             of a reply with several texts the first one's.
-        said: The beginning of the first reply of words without a proposal.
+        unread_reply: The beginning of the first reply of words without a proposal.
         shown: What the last requests had of exemplars and past prompts, where that is not all.
         fruitless: Samples of the present step whose reply held nothing to score, not even a
             repetition, in order of arrival.
@@ -281,7 +281,7 @@ class Proposals:
     seen: set[str] = field(default_factory=set)
     replies: int = 0
     fruitless_by: Counter[str] = field(default_factory=Counter)
-    said: str = ""
+    unread_reply: str = ""
     shown: str = ""
     gave_choices: bool = False
     fruitless: list[int] = field(default_factory=list)
@@ -318,14 +318,14 @@ class Proposals:
             if len(worthy) == before:
                 reason = reason or find_want(reply)
                 self.fruitless_by[reason] += 1
-                if reason in (NO_TAGS, DECLINED) and not self.said:
-                    self.said = reply.text[:SAID].strip()
+                if reason in (NO_TAGS, DECLINED) and not self.unread_reply:
+                    self.unread_reply = reply.text[:SHOWN].strip()
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())
         self.arrived, self.fruitless = {}, []
         return worthy
 
 
-SAID = 300
+SHOWN = 300
 """Characters of a reply without a proposal that are kept, to be shown."""
 
 
