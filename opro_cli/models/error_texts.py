@@ -60,8 +60,9 @@ def read_refusal(body: str) -> RefusalText:
 def find_message(data: Any) -> str:
     """Find the message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
 
-    Gemini sends such an object in a list, and pydantic one for each fault. A message may be JSON again (Ollama quotes llama.cpp),
-    and OpenRouter's "Provider returned error" is followed by what the provider said.
+    Gemini sends such an object in a list, and pydantic one for each fault. A message may be JSON
+    again (Ollama quotes llama.cpp), and OpenRouter's "Provider returned error" is followed by what
+    the provider said.
     """
     raw = ""
     while not isinstance(data, str):
