@@ -418,7 +418,16 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     named = rf"""(?P<mark>["']){re.escape(key)}(?P=mark)\s{{0,20}}:\s{{0,20}}{_LOOSE_VALUE}"""
     for each in re.finditer(named, text, re.IGNORECASE):
         value = each["text"] or each["single"] or each["bare"]
-        whole = each.end() < len(text)
-        if whole or (each["bare"] and drop_half_word(text, question) == text):
+        whole = each.end() < len(text) or (each["bare"] and _is_whole(text, value, question))
+        if whole:
             found.setdefault(normalize_text(value), value)
     return found.popitem()[1] if len(found) == 1 else None
+
+
+def _is_whole(text: str, value: str, question: str) -> bool:
+    """Return whether a bare value at the end of a text that was cut stands elsewhere as a whole.
+
+    It is then no beginning of a longer one: "80" where the question says "80 pounds".
+    """
+    numbers = re.findall(r"\d[\d.,]*(?<!\D)", question)
+    return value in numbers or drop_half_word(text, question) == text
