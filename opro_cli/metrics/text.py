@@ -38,6 +38,7 @@ from opro_cli.reading.reply_text import (
     take_tail,
 )
 from opro_cli.reading.stated_text import (
+    RESTATED_SHARE,
     completes_question,
     describes_question,
     is_announcement,
@@ -129,7 +130,8 @@ def _read_answer(text: str, example: Example) -> str | None:
     if answer is None and not final.marks and not is_repetition(text, question):
         answer = _read_conclusion(text, target, question)
     if isinstance(answer, str) and answer != target:
-        restated = restates_question(answer, question)
+        brief = bool(final.marks) and len(WORD.findall(answer)) <= SHORT_ANSWER
+        restated = restates_question(answer, question, share=1.0 if brief else RESTATED_SHARE)
         if restated or answer.endswith(":") or (not final.marks and _says_less(text, example)):
             return None
     if answer is None or isinstance(answer, Undecided) or (answer != target and is_choice(answer)):

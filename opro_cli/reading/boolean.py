@@ -134,6 +134,14 @@ def _has_both_words(text: str, family: Family) -> bool:
     return any(pair["both"] and _STOP.match(text, pair.end()) for pair in pairs)
 
 
+def _goes_through_both(text: str, family: Family) -> bool:
+    """Return whether lines begin with either word and nothing concludes: "True: …", "False: …"."""
+    words = {_read_beginning(line, family) for line in prose.split_lines(text)} - {None}
+    concluding = filter(prose.has_conclusion, prose.split_text(text))
+    concluded = any(_read_assertion(each, family, -1) for each in concluding)
+    return len(words) > 1 and not (concluded or prose.has_retraction(text))
+
+
 def _read_foreign(text: str, family: Family) -> str | None:
     """Return the word of `family` in another language: "Nein, …", "Das ist falsch."."""
     word = _FOREIGN.match(text) or _FOREIGN_JUDGED.search(text)
@@ -331,7 +339,7 @@ def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: 
     sentences = prose.split_text(body)
     if not sentences or is_repetition(text, asked[0]):
         return None
-    if _has_both_words(sentences[0], family):
+    if _has_both_words(sentences[0], family) or _goes_through_both(body, family):
         return UNDECIDED
     word: Word = _read_bit(body, family) if len(sentences) == 1 else None
     if word is None and not prose.has_retraction(body):

@@ -153,12 +153,16 @@ def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> boo
 
 
 def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:
-    """Return the option with whose text `sentence` begins: "09/08/2003 is the date …"."""
+    """Return the option with whose text `sentence` begins: "09/08/2003 is the date …".
+
+    A sentence that goes on otherwise ("Iron is a metal that …") has to be whole.
+    """
     plain = sentence.casefold()
+    verbs = ("is ", "are ") if prose.is_terminated(sentence) else ("is the ",)
     found = [
         letter
         for letter, option in options.items()
-        if len(option) >= MIN_PREFIX and plain.startswith(f"{option.casefold()} is the ")
+        if len(option) >= MIN_PREFIX and plain.startswith(tuple(f"{option.casefold()} {verb}" for verb in verbs))
     ]
     return found[0] if len(found) == 1 else None
 

@@ -138,8 +138,14 @@ def read_named_value(text: str) -> str | None:
     return next(filter(None, map(fields.get, _ANSWER_KEYS)), None)
 
 
-def restates_question(text: str, question: str) -> bool:
-    """Return whether one sentence only says again what was asked: "The season after winter."."""
+def restates_question(text: str, question: str, share: float = RESTATED_SHARE) -> bool:
+    """Return whether one sentence only says again what was asked: "The season after winter.".
+
+    Args:
+        text: An answer, or all that a reply says.
+        question: That it may repeat.
+        share: Of the question's words with content, those that a repetition has at least; 0 to 1.
+    """
     sentences = set(prose.split_text(text))
     given = _find_content(text)
     if len(sentences) != 1 or len(given) < MIN_RESTATED_WORDS:
@@ -148,7 +154,7 @@ def restates_question(text: str, question: str) -> bool:
     if any(is_near_copy(text, each) for each in asked if prose.is_terminated(each)):
         return True
     contents = map(_find_content, asked)
-    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in contents)
+    return any(given <= each and len(given) >= share * len(each) for each in contents)
 
 
 def _find_content(text: str) -> frozenset[str]:
