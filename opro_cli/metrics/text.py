@@ -46,10 +46,12 @@ from opro_cli.reading.stated_text import (
     iterate_readings,
     normalize_brackets,
     read_brackets,
+    read_completed_subject,
     read_concluding_text,
     read_named_value,
     restates_question,
     shorten,
+    takes_up,
 )
 from opro_cli.reading.structure import (
     Structure,
@@ -87,7 +89,7 @@ class ExactMetric:
 
         def read(part: Part) -> str | None:
             if not brackets:
-                return _read_text(part, example)
+                return _read_text(part, example, prompt)
             return " ".join(read_brackets(part.text, example.input) or "")
 
         for part in select_parts(reply, example.input, prompt, cut=cut):
@@ -107,12 +109,30 @@ class ExactMetric:
         return UNREADABLE
 
 
-def _read_text(part: Part, example: Example) -> str | None:
+def _read_text(part: Part, example: Example, prompt: str) -> str | None:
     """Return the target if a text answers with it in any form, else its answer, or None."""
     named = read_named_value(part.text)
     if named is not None:
         return _read_line(named, example.target, example.input[-READ_LIMIT:])
-    return (_read_cut if part.cut else _read_answer)(part.text, example)
+    answer = (_read_cut if part.cut else _read_answer)(part.text, example)
+    if answer is None or _is_same(answer, example.target):
+        return answer
+    return None if _tells_statement(part.text, example, prompt) else answer
+
+
+def _tells_statement(text: str, example: Example, prompt: str) -> bool:
+    """Return whether a text tells something of its own where a statement was to be looked at.
+
+    "The amount of money spent in London is 410 pounds" names no city; to a question it could be
+    an answer, and where the prompt asks for a city "The city is London" is one.
+    """
+    question = example.input[-READ_LIMIT:]
+    if not prompt or question.rstrip().endswith("?") or find_final_answer_in(text).marks:
+        return False
+    brief = len(WORD.findall(example.target)) <= SHORT_ANSWER
+    told = any(len(WORD.findall(each)) > SHORT_ANSWER for each in split_text(text)[:1])
+    asked = prompt.replace(example.input, " ")
+    return brief and told and not takes_up(text, asked, question)
 
 
 def _read_answer(text: str, example: Example) -> str | None:
@@ -166,6 +186,8 @@ def _read_cut(text: str, example: Example) -> str | None:
         return answer
     if completes_question(first, example.input):
         return _read_line(first, example.target, example.input)
+    if subject := read_completed_subject(finished or whole, example.input):
+        return _read_line(subject, example.target, example.input)
     if answer is None:
         return None
     if _is_same(answer, example.target):

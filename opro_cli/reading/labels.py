@@ -24,6 +24,7 @@ from opro_cli.reading.prose import (
     split_sentences,
 )
 from opro_cli.reading.reply_text import SPACELESS, Part
+from opro_cli.reading.stated_text import read_set_off_beginning
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"[.!?;:\n]")
@@ -83,7 +84,7 @@ _COMMON = frozenset(
 # "* Alarm: …", "* Music: …": labels that are gone through one by one
 _ITEM_LEAD = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+[*_\"'`(]*\Z")
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
-_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})\W*")
+_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})(?!\W*:)\W*")  # not "Reason:", a field to fill in
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
@@ -227,6 +228,9 @@ def read_other_answer(part: Part) -> str | None:
     None for prose, for what declines to answer, and for a line that was cut.
     """
     marks = find_final_answer_in(part.text).marks
+    first = read_set_off_beginning(part.text)
+    if first and not marks:
+        return None if is_void(first) or len(_WORD.findall(first)) > OTHER_ANSWER else first
     lone = _LONE_WORD.fullmatch(part.text)
     sentence = lone and _SPACELESS.search(lone[1])  # which has no blanks in such a script
     word = lone[1] if lone and not sentence else ""

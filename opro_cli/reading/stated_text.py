@@ -62,6 +62,12 @@ _SOLE_FIELD = re.compile(
 )
 _OBJECT = re.compile(r"(?:```\w{0,10}\s{0,4})?\{\s{0,20}\"")
 _FIELD = re.compile(r'"(?P<key>[^"\n]{1,60})"\s?:\s?"(?P<value>(?:[^"\\\n]|\\.){1,500}+)"')
+# "**email**, because: an address is one": the rest explains, whatever it says.
+_SET_OFF_FIRST = re.compile(
+    r"""\W{0,3}?(?:\*\*([^*\n]{1,80})\*\*|"([^"\n]{1,80})"|`([^`\n]{1,80})`)
+    [,.:;]?\s(?:because|since|weil|denn|car|parce\sque|porque|perché)(?![^\W_])""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _ANSWER_KEYS = ("answer", "final_answer", "result", "output", "response", "value", "name")
 # "so we have ant < [bee < cat]"
 _LINK = r"[\[\"(“]{0,3}[\w'-]{1,40}[\])\"”]{0,3}"
@@ -102,6 +108,10 @@ def read_concluding_text(text: str, question: str) -> str | None:
     """
     if field := _SOLE_FIELD.fullmatch(text):
         return field[1]
+    if _OBJECT.match(text):  # no key of which says that it is the answer
+        return None
+    if first := read_set_off_beginning(text):
+        return first
     body = prose.drop_denied(prose.drop_closing(text))
     lines = prose.split_lines(body)
     if not lines:
@@ -123,6 +133,12 @@ def read_concluding_text(text: str, question: str) -> str | None:
         if not _PLAN.match(sentence) and any(_iterate_tight_readings(sentence, question)):
             return sentence
     return None
+
+
+def read_set_off_beginning(text: str) -> str | None:
+    """Return the bold or quoted text that begins a reply and that the rest explains, or None."""
+    found = _SET_OFF_FIRST.match(text)
+    return next(filter(None, found.groups())).strip() if found else None
 
 
 def read_named_value(text: str) -> str | None:
@@ -171,6 +187,39 @@ def completes_question(sentence: str, question: str) -> bool:
     subject = _find_content(sentence[: copula[-1].start()])
     predicate = _find_content(sentence[copula[-1].end() :])
     return subject >= asked[-1] and not predicate <= asked[-1] and len(predicate) <= SHORT
+
+
+def read_completed_subject(sentence: str, question: str) -> str | None:
+    """Return what a sentence says the thing asked for is: "The heart is the organ that pumps …".
+
+    Behind "is the" it has nothing but words of the question, before it none of them; None for
+    other sentences. Its end may be missing.
+    """
+    asked = frozenset().union(*map(_find_content, prose.split_text(question)))
+    copula = _COPULA.search(sentence)
+    if copula is None or not _DEFINED.match(sentence, copula.end()):
+        return None
+    head = sentence[: copula.start()]
+    subject, predicate = _find_content(head), _find_content(sentence[copula.end() :])
+    told = len(predicate) >= MIN_RESTATED_WORDS and predicate <= asked
+    return head if told and subject and subject.isdisjoint(asked) else None
+
+
+def takes_up(text: str, asked: str, question: str) -> bool:
+    """Return whether a text says something about what a prompt asks for: "The city is …".
+
+    Args:
+        text: Sentences.
+        asked: The prompt beside the question.
+        question: A statement: sentences that are about that only repeat it.
+    """
+    wanted = frozenset().union(*map(_find_content, prose.split_text(asked)))
+    subject = wanted - frozenset().union(*map(_find_content, prose.split_text(question)))
+    for sentence in prose.split_text(text):
+        copula = _COPULA.search(sentence)
+        if copula and not subject.isdisjoint(_find_content(sentence[: copula.start()])):
+            return True
+    return False
 
 
 def describes_question(text: str, question: str) -> bool:
