@@ -89,7 +89,7 @@ _LITTLE_WORDS = frozenset(_LITTLE.split())
 
 _QUESTION_WORDS = frozenset(
     word.removesuffix("s")
-    for word in f"{_LITTLE} which what who where when how does do did what's".split()
+    for word in f"{_LITTLE} which what who where when how does do did what's would".split()
 )
 MIN_RESTATED_WORDS = 2
 """Words with content of the shortest restatement: one may be the answer."""
@@ -210,14 +210,15 @@ def takes_up(text: str, asked: str, question: str) -> bool:
 
     Args:
         text: Sentences.
-        asked: The prompt beside the question.
-        question: A statement: sentences that are about that only repeat it.
+        asked: The prompt beside the question; where it is empty, the question says what to do.
+        question: No question: a statement, or an order.
     """
-    wanted = frozenset().union(*map(_find_content, prose.split_text(asked)))
-    subject = wanted - frozenset().union(*map(_find_content, prose.split_text(question)))
+    told = frozenset().union(*map(_find_content, prose.split_text(question)))
+    wanted = frozenset().union(*map(_find_content, prose.split_text(asked))) - told
     for sentence in prose.split_text(text):
         copula = _COPULA.search(sentence)
-        if copula and not subject.isdisjoint(_find_content(sentence[: copula.start()])):
+        subject = _find_content(sentence[: copula.start()]) if copula else frozenset()
+        if subject & wanted or (subject and not wanted and subject <= told):
             return True
     return False
 
