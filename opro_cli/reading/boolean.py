@@ -372,7 +372,9 @@ def _read_end(sentences: list[str], family: Family, asked: tuple[str, str]) -> W
         declines = prose.is_refusal(sentence) and not _restate(sentence, family, asked)
         if declines or _has_both_words(sentence, family):
             return UNDECIDED
-        word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
+        asks = sentence.endswith("?")
+        word = None if asks else _read_assertion(sentence, family, -1)
+        word = word or _read_foreign(sentence, family)
         if word is None and (index == 0 or prose.has_conclusion(sentence)):
             word = _read_statement(sentence, family, asked)
         word = word or _read_judgement(sentence, family)

@@ -162,8 +162,13 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     items = [
         each for each in mentions if _ITEM_LEAD.search(text, max(0, each.start - 40), each.start)
     ]
-    if len({each.label for each in items}) > 1:
-        listed |= {each.index for each in items}
+    if len({each.label for each in items}) > 1:  # what their lines say is about each, too
+        ends = [text.find("\n", each.end) for each in items]
+        lines = [
+            (each.start, end if end >= 0 else len(text))
+            for each, end in zip(items, ends, strict=True)
+        ]
+        listed |= {each.index for each in mentions if any(a <= each.start < b for a, b in lines)}
     return [each for each in mentions if each.index not in listed]
 
 

@@ -108,16 +108,18 @@ def read_concluding_text(text: str, question: str) -> str | None:
     """
     if field := _SOLE_FIELD.fullmatch(text):
         return field[1]
-    if _OBJECT.match(text):  # no key of which says that it is the answer
-        return None
-    if first := read_set_off_beginning(text):
-        return first
+    # No key of an object says that it is the answer; see `read_named_value`.
+    return None if _OBJECT.match(text) else _read_prose(text, question)
+
+
+def _read_prose(text: str, question: str) -> str | None:
+    """Return the line or sentence of a text without a marker, that is no object, or None."""
     body = prose.drop_denied(prose.drop_closing(text))
     lines = prose.split_lines(body)
     if not lines:
         return None
     listed = None if _lists_steps(lines) else join_last_list(lines)
-    if answer := listed or _read_beginning(lines, body):
+    if answer := read_set_off_beginning(text) or listed or _read_beginning(lines, body):
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
