@@ -134,12 +134,17 @@ def _has_both_words(text: str, family: Family) -> bool:
     return any(pair["both"] and _STOP.match(text, pair.end()) for pair in pairs)
 
 
-def _goes_through_both(text: str, family: Family) -> bool:
-    """Return whether lines begin with either word and nothing concludes: "True: …", "False: …"."""
+def _read_both(text: str, family: Family) -> Word:
+    """Return what a text whose lines begin with either word concludes: "True: …", "False: …".
+
+    UNDECIDED if it does not conclude, None if its lines do not begin so.
+    """
     words = {_read_beginning(line, family) for line in prose.split_lines(text)} - {None}
-    concluding = filter(prose.has_conclusion, prose.split_text(text))
-    concluded = any(_read_assertion(each, family, -1) for each in concluding)
-    return len(words) > 1 and not (concluded or prose.has_retraction(text))
+    if len(words) < len(family) or prose.has_retraction(text):
+        return None
+    concluding = filter(prose.has_conclusion, reversed(prose.split_text(text)))
+    found = (_read_assertion(each, family, -1) for each in concluding)
+    return next(filter(None, found), UNDECIDED)
 
 
 def _read_foreign(text: str, family: Family) -> str | None:
@@ -339,8 +344,10 @@ def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: 
     sentences = prose.split_text(body)
     if not sentences or is_repetition(text, asked[0]):
         return None
-    if _has_both_words(sentences[0], family) or _goes_through_both(body, family):
+    if _has_both_words(sentences[0], family):
         return UNDECIDED
+    if both := _read_both(body, family):
+        return both
     word: Word = _read_bit(body, family) if len(sentences) == 1 else None
     if word is None and not prose.has_retraction(body):
         word = _read_beginning(sentences[0], family)

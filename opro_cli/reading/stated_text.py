@@ -220,7 +220,8 @@ def takes_up(text: str, asked: str, question: str) -> bool:
     for sentence in prose.split_text(text):
         copula = _COPULA.search(sentence)
         subject = _find_content(sentence[: copula.start()]) if copula else frozenset()
-        if subject & wanted or (subject and not wanted and subject <= told):
+        named = wanted & _find_content(sentence) if copula else frozenset()
+        if named or (subject and not wanted and subject <= told):
             return True
     return False
 
