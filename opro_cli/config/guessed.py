@@ -31,7 +31,7 @@ _FREE_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a config for a guess says besides the guess.
+    """The parts of a config that are no part of the guess.
 
     Attributes:
         name: Of its runs.

@@ -85,7 +85,7 @@ _LANGUAGES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What rows seem to be for.
+    """The task that rows seem to be for.
 
     Attributes:
         inputs: Paths that the question needs, in the order to show them.
@@ -163,21 +163,21 @@ def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
     by = "role" if "role" in turns[0] else "from"
     roles = {str(turn.get(by)) for turn in turns}
     user = next((name for name in ("user", "human") if name in roles), "")
-    said = next((name for name in ("assistant", "gpt", "model", "bot") if name in roles), "")
-    if not (inputs or user) or not (target or said):
+    answerer = next((name for name in ("assistant", "gpt", "model", "bot") if name in roles), "")
+    if not (inputs or user) or not (target or answerer):
         raise NoGuessError("target" if inputs or user else "input", sorted(roles))
-    place, which = -1, "last"
+    index, which = -1, "last"
     while True:
-        asked = tuple(inputs) or (f"{chat.path}[{by}={user}][{place}]",)
-        path = target or f"{chat.path}[{by}={said}][{place}]"
+        asked = tuple(inputs) or (f"{chat.path}[{by}={user}][{index}]",)
+        path = target or f"{chat.path}[{by}={answerer}][{index}]"
         question, gold = (_read_column(chat, each) for each in (asked[0], path))
-        if place == 0 or not _contradicts(question, gold):
+        if index == 0 or not _contradicts(question, gold):
             break
-        place, which = 0, "first"
+        index, which = 0, "first"
     kind = guess_kind(gold, None, [question])
     why = {
         "input": f"the {which} turn of {user or 'the user'} in {chat.path}",
-        "target": f"the {which} turn of {said or 'the assistant'} in {chat.path}",
+        "target": f"the {which} turn of {answerer or 'the assistant'} in {chat.path}",
         "answer": kind.why,
     }
     return Guess(asked, path, kind.name, None, kind.labels, why)
@@ -349,8 +349,8 @@ def _drop_contained(columns: Sequence[Column]) -> list[Column]:
         column
         for index, column in enumerate(columns)
         if not any(
-            _is_contained(column, other) and (index > place or not _is_contained(other, column))
-            for place, other in enumerate(columns)
+            _is_contained(column, other) and (index > position or not _is_contained(other, column))
+            for position, other in enumerate(columns)
             if other is not column
         )
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from opro_cli.datasets.options import OptionRule, read_options
+from opro_cli.datasets.options import OptionRule, Options, read_options
 from opro_cli.datasets.paths import MissingFieldError, get_field
 from opro_cli.datasets.values import format_value, read_text
 
@@ -39,12 +39,16 @@ def _reshape_mmlu(row: Fields) -> Fields:
     The right option is a letter, a label ("1" of ARC) or an index from 0, as on the hub.
     """
     listed = next((name for name in ("choices", "options") if name in row), None)
-    options = read_options(row, "ABCD" if listed is None else (listed,))
+    if listed is None:  # the paper asks with the blanks behind an option
+        options = Options(tuple(read_text(row, letter) for letter in "ABCD"))
+    elif _is_list_of_texts(row[listed]):
+        options = Options(tuple(_read_texts(row, listed)))
+    else:
+        options = read_options(row, (listed,))
     field = next((name for name in _MMLU_GOLDS if name in row), _MMLU_GOLDS[0])
     answer = read_text(row, field).strip()
-    right = OptionRule((), "position from 0").find_right(answer, options)
-    if options.labels or right is None:
-        right = OptionRule((), "label").find_right(answer, options)
+    reading = "label" if options.labels else "position from 0"
+    right = OptionRule((), reading).find_right(answer, options)
     letter = answer if right is None else ascii_uppercase[right]
     pairs = zip(ascii_uppercase, options.texts, strict=False)
     lettered = [f"({letter}) {option}" for letter, option in pairs]
@@ -68,6 +72,10 @@ def _reshape_multiarith(row: Fields) -> Fields:
     answer = get_field(row, "lSolutions" if local else "final_ans")
     # Its file has a blank before and after each question; the reference strips them.
     return {**row, "question": question.strip(), "answer": answer}
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _ask_choice(row: Fields, lettered: list[str], answer: str, field: str) -> Fields:

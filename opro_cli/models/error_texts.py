@@ -60,14 +60,17 @@ def read_refusal(body: str) -> RefusalText:
 def find_message(data: Any) -> str:
     """Find the message of {"error": {"message": …}}, {"error": …}, {"message": …}, {"detail": …}.
 
-    Gemini sends such an object in a list. A message may be JSON again (Ollama quotes llama.cpp),
-    and OpenRouter's "Provider returned error" is followed by what the provider said.
+    Gemini sends such an object in a list, and pydantic one for each fault. A message may be JSON
+    again (Ollama quotes llama.cpp), and OpenRouter's "Provider returned error" is followed by what
+    the provider said.
     """
     raw = ""
     while not isinstance(data, str):
-        data = data[0] if isinstance(data, list) and len(data) == 1 else data
+        data = data[0] if isinstance(data, list) and data else data
         if not isinstance(data, dict):
             return ""
+        if isinstance(data.get("msg"), str) and isinstance(data.get("loc"), list):
+            return f"{'.'.join(map(str, data['loc']))}: {data['msg']}"  # pydantic's
         metadata = data.get("metadata")
         raw = str(metadata.get("raw") or "") if isinstance(metadata, dict) else raw
         data = next((data[key] for key in MESSAGE_KEYS if data.get(key)), None)
@@ -181,7 +184,7 @@ NO_SYSTEM = re.compile(
 )
 USE_ANOTHER_POSITION = (
     "this model takes no system message: set task.instruction_position to another position, such "
-    "as Q_begin (in task.prompt: make it a user message), and start again with `opro optimize`"
+    "as Q_begin (in task.prompt: make it a user message)"
 )
 NO_SUCH_MODEL = re.compile(r"\bmodel\b.{0,200}\bnot found|no models? loaded", re.IGNORECASE)
 LOADING = re.compile(r"loading model", re.IGNORECASE)  # llama.cpp

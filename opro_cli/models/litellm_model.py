@@ -87,7 +87,7 @@ class LitellmModel:
 
     The request's seed is sent where litellm says that the provider takes one and left out
     elsewhere (Anthropic, Bedrock): there a call has no seed to repeat it by. What else a model
-    refuses is left out by whoever asks again, and said (`calls/metered`): litellm drops nothing.
+    refuses is left out by `calls/metered`, which asks again and says so: litellm drops nothing.
 
     Args:
         name: As litellm and the config name it, "openai/gpt-4o-mini".

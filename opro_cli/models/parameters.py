@@ -137,13 +137,13 @@ def _list_found(text: str, sent: Mapping[str, Any], write: Callable[[str], str])
         sent: The optional parameters of the request.
         write: Returns the pattern of a name.
     """
-    places: dict[str, int] = {}
+    first_at: dict[str, int] = {}
     for name in sent:
         found = (re.search(write(re.escape(word)), text) for word in _spell(name))
         starts = [match.start() for match in found if match]
         if starts:
-            places[name] = min(starts)
-    return sorted(places, key=places.__getitem__)
+            first_at[name] = min(starts)
+    return sorted(first_at, key=first_at.__getitem__)
 
 
 def _spell(name: str) -> tuple[str, ...]:
@@ -166,9 +166,9 @@ def _find_fields(data: Any, depth: int = 0) -> Iterator[str]:
         for key in ("param", "parameter", "field"):
             if isinstance(data.get(key), str) and data[key]:
                 yield data[key]
-        place = data.get("loc")
-        if isinstance(place, list):
-            yield ".".join(str(part) for part in place if part != "body")
+        location = data.get("loc")
+        if isinstance(location, list):
+            yield ".".join(str(part) for part in location if part != "body")
         for item in data.values():
             yield from _find_fields(item, depth + 1)
 
@@ -193,7 +193,7 @@ def shows_system(request: ChatRequest) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a config adds to every request.
+    """Parameters and headers that a config adds to every request.
 
     Attributes:
         reasoning: Parameters that bound the model's thoughts, in the words of its provider.
@@ -267,12 +267,12 @@ def note_unsaid_reasoning(role: str, settings: ModelSettings) -> str:
     reasoning = settings.reasoning
     if reasoning is None:
         return ""
-    said = json.dumps(build_reasoning(settings.model, settings.api_base, reasoning))
-    if reasoning.max_tokens and str(reasoning.max_tokens) not in said:
+    sent = json.dumps(build_reasoning(settings.model, settings.api_base, reasoning))
+    if reasoning.max_tokens and str(reasoning.max_tokens) not in sent:
         return (
             f"{role}.reasoning.max_tokens is not sent: {settings.model} takes an effort only "
             f"(a parameter of the server's own goes under {role}.extra.body)"
         )
-    if reasoning.effort and reasoning.effort not in said:
+    if reasoning.effort and reasoning.effort not in sent:
         return f"{role}.reasoning.effort is not sent: reasoning.max_tokens says more"
     return ""

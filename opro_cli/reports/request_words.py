@@ -17,20 +17,20 @@ def list_request_notes(result: Mapping[str, Any], kinds: Sequence[str] = KINDS) 
     """Yield sentences about the `requests` of a result, which one of an older opro lacks."""
     requests: Mapping[str, Any] = result.get("requests") or {}
     for kind in kinds:
-        told = requests.get(kind) or {}
+        affected = requests.get(kind) or {}
         if kind == "refused":
-            for each in told:
-                unsent = {one["parameter"] for one in told if one["role"] == each["role"]}
+            for each in affected:
+                unsent = {one["parameter"] for one in affected if one["role"] == each["role"]}
                 is_renamed = each["parameter"] in LIMITS and not unsent.issuperset(LIMITS)
                 if not is_renamed:  # which changes nothing
                     words = each["value"], each["error"]
                     yield describe_refused(each["role"], each["parameter"], *words, unsent)
         elif kind == "cut":
-            for role, counts in told.items():
+            for role, counts in affected.items():
                 if role != "optimizer":  # whose replies are told by what was found in them
                     yield from describe_cut(role, **counts)
         else:
-            for role, counts in told.items():
+            for role, counts in affected.items():
                 yield describe_window(role, **counts)
 
 

@@ -1,4 +1,4 @@
-"""What servers did with the requests of a run: parameters refused, replies and prompts cut."""
+"""The fate of a run's requests at its servers: parameters refused, replies and prompts cut."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def describe_event(event: ParameterRefused | PromptsCut, state: RunState) -> str
     """Say what an event tells about a server."""
     if isinstance(event, PromptsCut):
         return describe_window(event.role, event.tokens, event.prompts)
-    told = (event.role, event.parameter, event.value, event.error)
-    return describe_refused(*told, state.list_unsent(event.role, event.address))
+    refusal = (event.role, event.parameter, event.value, event.error)
+    return describe_refused(*refusal, state.list_unsent(event.role, event.address))
 
 
 def blame_limit(verdict: Verdict, limits: Limits, *candidates: Candidate | None) -> Verdict:

@@ -89,7 +89,7 @@ class Bench:
 
     def run(self) -> Path:
         """The only run that is not called plain."""
-        (run,) = (self.folder / "runs").glob("run-*")
+        (run,) = (self.folder / "runs").glob("c-*")
         return run
 
 
@@ -118,20 +118,20 @@ def bench(
         for text in filter(is_plain, texts):
             assert text in said.err.partition("opro: ")[2].partition("hint: ")[0]
             assert text in said.err.partition("hint: ")[2]
-        command = ["resume", "run-"]
+        command = ["resume", "c-"]
     bench.result = bench.check(*command, "--plain", "--json").data
     return bench
 
 
 def test_every_view_of_a_run_is_harmless(bench: Bench) -> None:
-    shown = bench.check("show", "run-", "--json").data
+    shown = bench.check("show", "c-", "--json").data
     instructions = [row["instruction"] for row in shown["candidates"]]
     assert instructions[: len(bench.initial)] == bench.initial
     assert set(instructions) == {*bench.initial, *(NEW + text for text in bench.texts)}
-    table = bench.check("show", "run-").out
+    table = bench.check("show", "c-").out
     assert all(NEW + text in table for text in filter(is_plain, bench.texts))
     bench.check("runs")
-    bench.check("report", "run-")
+    bench.check("report", "c-")
     listed = bench.check("runs", "--json").data
     assert [row["best"]["instruction"] for row in listed][1] == shown["best"]["instruction"]
     assert_files_hold_what_was_said(bench)
@@ -155,13 +155,13 @@ def assert_evaluated_exactly(bench: Bench) -> None:
 
 
 def assert_compared_exactly(bench: Bench) -> None:
-    bench.check("diff", "plain", "run-")
-    bench.check("diff", "plain", "run-@1.1", "run-@start", "--replies")
-    compared = bench.check("diff", "plain", "run-", "--replies", "--json").data
+    bench.check("diff", "plain", "c-")
+    bench.check("diff", "plain", "c-@1.1", "c-@start", "--replies")
+    compared = bench.check("diff", "plain", "c-", "--replies", "--json").data
     said = {text for case in bench.group for text in (case.text, f"{case.text}: no idea")}
     for flip in compared["flips"]["wrong_to_right"]:
         assert {*flip["before_replies"], *flip["after_replies"]} <= said
-    page = bench.check("diff", "plain", "run-", "--replies", "--markdown").out
+    page = bench.check("diff", "plain", "c-", "--replies", "--markdown").out
     # Tables of the two prompts, scores, splits, settings, and of what flipped on a split.
     assert structure(page).count("table_open table") in (4, 5, 6)
     assert not {"link_open", "image", "html_block"} & {*structure(page)}

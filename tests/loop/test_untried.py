@@ -56,6 +56,7 @@ def test_every_reason_is_counted_apart() -> None:
         CUT,
         OPEN,
         "",
+        "",  # asked again, at most twice here
         "Think harder.",
         "I'm sorry, but I can't help with that.",
         "Es tut mir leid, das geht nicht.",

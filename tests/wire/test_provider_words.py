@@ -37,6 +37,14 @@ def test_the_words_of_a_refusal(text: str, words: str) -> None:
     assert read_refusal(text).words == words
 
 
+@pytest.mark.parametrize("key", ["detail", "message"])
+def test_faults_as_pydantic_lists_them_are_told_by_the_first(key: str) -> None:
+    fault = {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs", "input": 1}
+    words = "body.seed: Extra inputs"
+    assert read_refusal(json.dumps({key: [fault, {**fault, "loc": ["body", "n"]}]})).words == words
+    assert read_refusal(json.dumps({"message": {"detail": [fault]}, "code": None})).words == words
+
+
 def test_a_router_quotes_the_provider() -> None:
     body = {"error": {"message": "Provider returned error", "metadata": {"raw": NESTED}}}
     assert read_refusal(json.dumps(body)).words == "Provider returned error: too long"

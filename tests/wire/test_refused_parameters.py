@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.models.error_texts import read_refusal
+from opro_cli.models.error_texts import USE_ANOTHER_POSITION, read_refusal
 from opro_cli.models.parameters import choose_limit, find_refused
+from opro_cli.models.wire import HttpAnswer, ModelCall, build_refusal
 
 SENT: dict[str, Any] = {
     "temperature": 0.0,
@@ -285,3 +286,26 @@ def test_a_limit_goes_by_its_other_name_once() -> None:
     assert choose_limit("max_tokens", ("max_tokens",)) == "max_completion_tokens"
     assert choose_limit("max_completion_tokens", ("max_completion_tokens",)) == "max_tokens"
     assert choose_limit("max_tokens", ("max_tokens", "max_completion_tokens")) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "Conversation roles must alternate user/assistant/user/assistant/..."),
+        (500, "Jinja Exception: System role not supported"),
+        (400, "Only user and assistant roles are supported!"),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        (400, "This model doesn't support system messages. Try again without system messages."),
+        (422, "system prompts are not allowed"),
+    ],
+)
+def test_a_system_message_that_is_refused_gets_a_hint_and_no_second_try(
+    status: int, words: str
+) -> None:
+    answer = HttpAnswer(status, {}, json.dumps(openai(words)))
+    call = ModelCall("openai/m", None, 1.0, 50, sent=SENT, system=True)
+    error = build_refusal(answer, call)
+    assert (error.hint, error.transient, error.refused) == (USE_ANOTHER_POSITION, False, "")
+    without = ModelCall("openai/m", None, 1.0, 50, sent=SENT)
+    assert build_refusal(answer, without).hint != USE_ANOTHER_POSITION

@@ -287,8 +287,8 @@ def build_spend(view: RunView) -> Markup:
     ]
     charts = element("div", *curves, class_="small") if any(curves) else None
     notes = map(note, list_request_notes(view.result, ("prompts_cut", "refused")))
-    told = (note(f"{sentence}."), *notes, charts, _build_spend_table(view))
-    return section(view, "spend", "What it cost", *told)
+    parts = (note(f"{sentence}."), *notes, charts, _build_spend_table(view))
+    return section(view, "spend", "What it cost", *parts)
 
 
 def _build_spend_table(view: RunView) -> Markup:
