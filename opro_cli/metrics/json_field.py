@@ -191,11 +191,11 @@ def _find_loose_value(reply: str, key: str, question: str) -> str | None:
     for each in re.finditer(named, text, re.IGNORECASE):
         value = each["text"] or each["single"] or each["bare"] or each["open"]
         if each["bare"] and each.end() == len(text):
-            told = value in _NUMBER.findall(question) or drop_half_word(text, question) == text
+            whole = value in _NUMBER.findall(question) or drop_half_word(text, question) == text
         elif each["open"]:
-            told = has_occurrence(normalize_text(value), normalize_text(text[: each.start()]))
+            whole = has_occurrence(normalize_text(value), normalize_text(text[: each.start()]))
         else:
-            told = True
-        if told:
+            whole = True
+        if whole:
             found.setdefault(normalize_text(value), value)
     return found.popitem()[1] if len(found) == 1 else None

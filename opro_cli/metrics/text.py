@@ -18,6 +18,7 @@ from opro_cli.reading.answer_text import (
     normalize_text,
     require_text,
 )
+from opro_cli.reading.brackets import normalize_brackets, read_brackets
 from opro_cli.reading.evidence import find_span
 from opro_cli.reading.final_answer import UNDECIDED, Mark, Undecided, decide, find_final_answer_in
 from opro_cli.reading.prose import (
@@ -42,8 +43,6 @@ from opro_cli.reading.stated_text import (
     is_announcement,
     is_choice,
     iterate_readings,
-    normalize_brackets,
-    read_brackets,
     read_completed_subject,
     read_concluding_text,
     read_named_value,
@@ -126,9 +125,9 @@ def _tells_statement(text: str, example: Example, prompt: str) -> bool:
     if not prompt or question.rstrip().endswith("?") or find_final_answer_in(text).marks:
         return False
     brief = len(WORD.findall(example.target)) <= SHORT_ANSWER
-    told = any(len(WORD.findall(each)) > SHORT_ANSWER for each in split_text(text)[:1])
+    long = any(len(WORD.findall(each)) > SHORT_ANSWER for each in split_text(text)[:1])
     asked = prompt.replace(example.input, " ")
-    return brief and told and not takes_up(text, asked, question)
+    return brief and long and not takes_up(text, asked, question)
 
 
 def _read_answer(text: str, example: Example) -> str | None:
@@ -180,10 +179,10 @@ def _read_cut(text: str, example: Example) -> str | None:
         return _read_answer(first, example)
     if find_final_answer_in(finished).marks:
         return answer
-    told = first if completes_question(first, example.input) else None
-    told = told or read_completed_subject(finished or whole, example.input)
-    if told:
-        return _read_line(told, example.target, example.input)
+    answering = first if completes_question(first, example.input) else None
+    answering = answering or read_completed_subject(finished or whole, example.input)
+    if answering:
+        return _read_line(answering, example.target, example.input)
     if answer is None or _is_same(answer, example.target):
         return answer
     same = _read_line(first, example.target, example.input) == example.target

@@ -1,4 +1,4 @@
-"""Read the text or the brackets that a reply gives as its answer."""
+"""Read the text that a reply gives as its answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ from opro_cli.reading.answer_text import (
     normalize_text,
 )
 from opro_cli.reading.final_answer import (
-    UNDECIDED,
-    Mark,
-    Undecided,
-    decide,
-    find_final_answer_in,
     take_first_sentence,
 )
-from opro_cli.reading.reply_text import is_repetition
 
 SHORT = 12
 """Words of the longest text that may be an answer unchanged."""
@@ -203,8 +197,8 @@ def read_completed_subject(sentence: str, question: str) -> str | None:
         return None
     head = sentence[: copula.start()]
     subject, predicate = _find_content(head), _find_content(sentence[copula.end() :])
-    told = len(predicate) >= MIN_RESTATED_WORDS and predicate <= asked
-    return head if told and subject and subject.isdisjoint(asked) else None
+    repeated = len(predicate) >= MIN_RESTATED_WORDS and predicate <= asked
+    return head if repeated and subject and subject.isdisjoint(asked) else None
 
 
 def takes_up(text: str, asked: str, question: str) -> bool:
@@ -215,13 +209,13 @@ def takes_up(text: str, asked: str, question: str) -> bool:
         asked: The prompt beside the question; where it is empty, the question says what to do.
         question: No question: a statement, or an order.
     """
-    told = frozenset().union(*map(_find_content, prose.split_text(question)))
-    wanted = frozenset().union(*map(_find_content, prose.split_text(asked))) - told
+    stated = frozenset().union(*map(_find_content, prose.split_text(question)))
+    wanted = frozenset().union(*map(_find_content, prose.split_text(asked))) - stated
     for sentence in prose.split_text(text):
         copula = _COPULA.search(sentence)
         subject = _find_content(sentence[: copula.start()]) if copula else frozenset()
         named = wanted & _find_content(sentence) if copula else frozenset()
-        if named or (subject and not wanted and subject <= told):
+        if named or (subject and not wanted and subject <= stated):
             return True
     return False
 
@@ -361,78 +355,3 @@ def _lists_steps(lines: list[str]) -> bool:
 
 def _has_little_words(line: str) -> bool:
     return not _LITTLE_WORDS.isdisjoint(word.lower() for word in WORD.findall(line))
-
-
-_SPELLED = (
-    (re.compile(r"&lt;|\\langle(?![a-z])|[⟨〈‹＜]"), "<"),
-    (re.compile(r"&gt;|\\rangle(?![a-z])|[⟩〉›＞]"), ">"),
-    (re.compile(r"\\(?=[{}])"), ""),
-)
-_BETWEEN = r"[\s,;'\"`*“”‘’]"
-# A run does not touch a word: "f(x)" and "item(s)" have none.
-_RUN = re.compile(
-    rf"(?<![\w)\]}}>])[(\[{{<)\]}}>](?:(?:{_BETWEEN}{{0,6}}(?:and\s)?)[(\[{{<)\]}}>]){{0,200}}(?!\w)"
-)
-_BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]{0,400})\}")
-_STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]{0,400})\}")
-_DELIMITERS = re.compile(r"\\[()\[\]](?=\s|\Z)|(?:(?<=\s)|\A)\\[(\[]|</?[a-z_]{1,12}>")
-_REST = re.compile(r"[\s.,;:!'\"`*“”‘’$_]*")
-# "12: ( ; stack: [ (" is an intermediate step.
-_TRACED = re.compile(r"\W{0,4}(?:step\s)?\d{1,4}\s?[:;]", re.IGNORECASE)
-_CLOSERS = frozenset(")]}>")
-
-
-def normalize_brackets(text: str) -> str:
-    """Return `text` without spaces; "" unless it is brackets only."""
-    for pattern, plain in _SPELLED:
-        text = pattern.sub(plain, text)
-    key = "".join(text.split())
-    return key if key and not key.strip("()[]{}<>") else ""
-
-
-def read_brackets(text: str, question: str) -> str | None:
-    """Return the brackets that `text` answers with, without spaces, or None.
-
-    The first ones beside a marker, else the last line of nothing but brackets, else those at the
-    end of the last line. Opening brackets alone are no answer.
-    """
-    if boxed := [match[1] for match in _BOXED.finditer(text)]:
-        return next(iter(_find_runs(boxed[-1])), None)
-    key = decide(find_final_answer_in(text).marks, _read_mark)
-    if key is None:
-        key = _read_conclusion(text, question)
-    return None if isinstance(key, Undecided) else key
-
-
-def _read_mark(mark: Mark) -> str | Undecided | None:
-    for line in (mark.line, *prose.split_lines(mark.rest)):
-        if runs := _find_runs(line):
-            return runs[0]
-    return UNDECIDED if mark.form == "sentence" else None
-
-
-def _read_conclusion(text: str, question: str) -> str | None:
-    if is_repetition(text, question):
-        return None
-    lines = prose.split_lines(prose.drop_closing(text))
-    if alone := [runs[0] for line in lines if (runs := _find_runs(line, alone=True))]:
-        return alone[-1]
-    closing = _find_runs(lines[-1], closing=True) if lines else []
-    return closing[-1] if closing else None
-
-
-def _find_runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
-    """Return the bracket sequences in `line`, only those that are all of it or that end it."""
-    for pattern, plain in _SPELLED:
-        line = pattern.sub(plain, line)
-    line = _DELIMITERS.sub(" ", _STYLED.sub(r"\1", line))
-    runs: list[str] = []
-    for run in _RUN.finditer(line) if not _TRACED.match(line) else ():
-        if alone and not _REST.fullmatch(line, 0, run.start()):
-            continue
-        if (alone or closing) and not _REST.fullmatch(line, run.end()):
-            continue
-        key = re.sub(r"[^()\[\]{}<>]", "", run[0])
-        if _CLOSERS & set(key):
-            runs.append(key)
-    return runs
