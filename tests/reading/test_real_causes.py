@@ -177,3 +177,20 @@ def test_other_answers_and_labels_gone_through(reply: str, answer: str | None) -
 )
 def test_the_next_exercise_may_begin_as_the_question(reply: str, answer: str) -> None:
     assert read("boolean", "no", TURN, reply) == answer
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("I have a bed and a lamp. This includes four chairs, which are objects.", None),
+        ("4 chairs", "4"),
+        ("You have four objects.", "4"),
+        ("So that makes four chairs.", "4"),
+        ("You have a bed and five chairs.", "5"),
+    ],
+)
+def test_a_quantity_of_the_question_is_no_count_of_something_else(
+    reply: str, answer: str | None
+) -> None:
+    question = "I have a bed, a lamp and four chairs. How many objects do I have?"
+    assert read("number", "6", question, reply) == answer
