@@ -151,7 +151,7 @@ def _describe_questions(
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with a config and all that it names, each with its remedy.
+    """The faults of a config and of all that it names, each with its remedy.
 
     Attributes:
         file: The config, whose lines are named.

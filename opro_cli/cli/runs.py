@@ -109,7 +109,7 @@ def rm(
         for folder in chosen:
             say(f"{folder}: {describe_size(folder)}")
         what = "it" if len(chosen) == 1 else f"these {len(chosen)}"
-        if not confirm(f"remove {what}, for good?", "--yes"):
+        if not confirm(f"remove {what}? They cannot be brought back.", "--yes"):
             raise typer.Exit(1)
     for folder in chosen:
         remove(folder)

@@ -182,7 +182,7 @@ def _render_prompt(chosen: Chosen) -> list[str]:
     )
     if chosen.prompt_file:
         return [reason, f"  start: {quote(f'file:{chosen.prompt_file}')}"]
-    return [reason, "  initial_instructions:", f"    - {quote(chosen.prompt)}"]
+    return [reason, f"  start: {quote(chosen.prompt)}"]
 
 
 def choose_prompt(guess: Guess) -> str:

@@ -112,7 +112,7 @@ class PlainLog:
         """Write what is about to run."""
         self._activity, self._proposals = activity, len(state.proposals.arrived)
         self._limits = briefing.limits
-        self._fruitless = state.proposals.fruitless_by.copy()
+        self._fruitless = Counter(state.proposals.fruitless_by)
         for line in format_opening(briefing):
             self._lines.write(printable(line, _OPENING))
 
@@ -198,8 +198,10 @@ class PlainLog:
         asked, self._proposals = pluralize(self._proposals, "proposal"), 0
         new = pluralize(len(candidates), "new candidate") if candidates else "no new candidate"
         by_reason = state.proposals.fruitless_by
-        why = ", ".join(f"{n} {reason}" for reason, n in (by_reason - self._fruitless).items())
-        self._fruitless = by_reason.copy()
+        why = ", ".join(
+            f"{n} {reason}" for reason, n in (Counter(by_reason) - self._fruitless).items()
+        )
+        self._fruitless = Counter(by_reason)
         line = f"{format_origin(event.step)}: {new} from {asked}"
         self._write(event.at, f"{line} ({printable(why, _ERROR)})" if why else line)
         if candidates:  # which may have been scored while the last proposal was awaited

@@ -316,7 +316,7 @@ def _list_warnings(result: Data) -> Iterator[str]:
                 f"{idle} of {pluralize(replies, 'reply', 'replies')} of the optimizer held no new "
                 f"{new}: {why}"
             )
-        if unread := proposals.get("unread_reply"):
+        if unread := proposals.get("said"):
             yield f'the optimizer said: "{printable(" ".join(unread.split()), _UNREAD)}"'
         skipped = {} if "why" in proposals else skipped
     reasons = [f"{n} {_SKIPPED[reason]}" for reason, n in skipped.items() if reason in _SKIPPED]

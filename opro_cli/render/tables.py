@@ -149,7 +149,7 @@ class Page:
         at = 0
         for line in wrap_printable(text, self.width, MOST_LINES):
             at = max(at, text.find(line, at))  # one that was cut is not found
-            left, right = (min(max(0, place - at), len(line)) for place in (start, end))
+            left, right = (min(max(0, edge - at), len(line)) for edge in (start, end))
             marked = self._style("bold underline", line[left:right])
             self.write(line[:left] + marked + line[right:])
             at += len(line)

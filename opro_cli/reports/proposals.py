@@ -53,8 +53,12 @@ def describe_reasons(state: RunState, max_tokens: int | None) -> list[str]:
         TOO_LONG: f"too long (search.max_instruction_chars is {search.longest_allowed})",
         NO_TAGS: f"with no {'tags' if search.strategy in _TAGGED else 'proposal'}",
     }
-    ranked = state.proposals.fruitless_by.most_common()
-    return [f"{count} {words.get(why, f'rejected ({why})')}" for why, count in ranked]
+    return [f"{count} {words.get(why, f'rejected ({why})')}" for why, count in _rank(state)]
+
+
+def _rank(state: RunState) -> list[tuple[str, int]]:
+    """Return the reasons with their counts, the most frequent first."""
+    return Counter(state.proposals.fruitless_by).most_common()
 
 
 class Remedy(NamedTuple):
@@ -66,7 +70,7 @@ class Remedy(NamedTuple):
 
 def suggest_change(state: RunState) -> Remedy:
     """Return the remedy for the most frequent reason why nothing was tried."""
-    (why, _), *_ = [*state.proposals.fruitless_by.most_common(1), ("", 0)]
+    (why, _), *_ = [*_rank(state), ("", 0)]
     more = "" if state.is_searching else "search.steps"
     if why in (CUT_SHORT, EMPTY):
         both = f" and {more}" if more else ""
@@ -82,16 +86,16 @@ def serialize_proposals(state: RunState, max_tokens: int | None) -> dict[str, An
     """Return the part of `result.json` about the optimizer's replies.
 
     nothing_new: of the replies, those without a new candidate; reasons: the same by reason, and
-    why: in words. unread_reply: the beginning of the first one of words without a proposal.
+    why: in words. said: the beginning of the first one of words without a proposal.
     shown: what a request that was too long had in place of all exemplars and past prompts.
     """
     proposals = state.proposals
     return {
         "replies": proposals.replies,
         "nothing_new": proposals.empty,
-        "reasons": dict(proposals.fruitless_by.most_common()),
+        "reasons": dict(_rank(state)),
         "why": describe_reasons(state, max_tokens),
-        "unread_reply": proposals.unread_reply or None,
+        "said": proposals.unread_reply or None,
         "shown": proposals.shown or None,
         "skipped": count_skipped(state),
     }

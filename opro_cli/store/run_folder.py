@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,12 +32,12 @@ from opro_cli.files import explain_refusal, write_atomically
 from opro_cli.loop.planner import Finish, plan_next
 from opro_cli.reports.recorded import RecordedRun, Status
 from opro_cli.store.folders import (
-    PARTIAL_PREFIX,
     explain_missing_folder,
     get_failure_path,
     is_locked,
     make_folder,
     make_runs_dir,
+    remove_folder,
 )
 from opro_cli.store.journal import EMPTY_PREFIX, read_numbered_events
 from opro_cli.store.replay import load_snapshot, replay_journal, save_snapshot
@@ -132,14 +131,10 @@ def remove_unanswered(folder: Path) -> bool:
     Raises:
         RunFolderError: The disk refuses.
     """
-    told = (event for _, event in read_numbered_events(folder / "events.jsonl"))
-    if any(isinstance(event, Answered | FirstReply | Proposed) for event in told):
+    events = (event for _, event in read_numbered_events(folder / "events.jsonl"))
+    if any(isinstance(event, Answered | FirstReply | Proposed) for event in events):
         return False
-    hidden = folder.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(8)}")
-    hint = "remove it by hand"
-    with explain_refusal(RunFolderError, f"{folder}: cannot be removed", hint):
-        folder.rename(hidden)  # at once: half a run would be a damaged one
-        shutil.rmtree(hidden)
+    remove_folder(folder)
     return True
 
 

@@ -1,4 +1,4 @@
-"""What a meta-prompt says of a chat of the user's own, and of the program around a prompt."""
+"""The words of a meta-prompt about a chat of the user's own and the program around a prompt."""
 
 from __future__ import annotations
 

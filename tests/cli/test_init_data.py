@@ -162,7 +162,7 @@ def test_a_system_turn_that_all_chats_share_is_the_start_prompt(opro: Opro, fold
     assert opro("init", "mine.yaml", "--data", "chats.jsonl").code == 0
     config = yaml.safe_load((folder / "mine.yaml").read_text())
     assert config["task"]["data"]["input"] == "messages[role=user][-1]"
-    assert config["search"]["initial_instructions"] == ["Name the team."]
+    assert config["search"]["start"] == "Name the team."
 
 
 def test_an_own_prompt_is_named_by_its_file(opro: Opro, folder: Path) -> None:

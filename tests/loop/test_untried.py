@@ -55,7 +55,6 @@ def test_every_reason_is_counted_apart() -> None:
     model = proposing(
         CUT,
         OPEN,
-        "",
         "",  # asked again, at most twice here
         "Think harder.",
         "I'm sorry, but I can't help with that.",
@@ -64,11 +63,10 @@ def test_every_reason_is_counted_apart() -> None:
         "<INS>Let's solve the problem.</INS>",
         f"<INS>{'long ' * 200}</INS>",
     )
-    runner = run_to("fruitless", model, steps=1, candidates_per_step=9)
+    runner = run_to("fruitless", model, steps=1, candidates_per_step=8)
     assert runner.state.proposals.fruitless_by == {
         "cut": 2,
         "declined": 2,
-        "empty": 1,
         "no tags": 1,
         "refused": 1,
         "repeated": 1,
@@ -77,8 +75,8 @@ def test_every_reason_is_counted_apart() -> None:
     told = outcome(runner)
     assert told["headline"] == "no candidate was tried"
     assert told["nothing_tried"] is True
-    assert told["proposals"]["unread_reply"] == "Think harder."
-    assert (told["proposals"]["replies"], told["proposals"]["nothing_new"]) == (9, 9)
+    assert told["proposals"]["said"] == "Think harder."
+    assert (told["proposals"]["replies"], told["proposals"]["nothing_new"]) == (8, 8)
 
 
 def test_neither_dev_nor_test_is_spent_on_a_search_that_tried_nothing() -> None:

@@ -127,7 +127,7 @@ HEAD = "base: base.yaml\n"
             HEAD + "matrix:\n  search.seed: [0]\n  scorer:\n    - {max_tokens: 0}",
             [
                 "s.yaml:4: matrix.scorer: scorer.max_tokens: expected a whole number of at least "
-                "1, found 0 (in seed0)"
+                "1, or null, found 0 (in seed0)"
             ],
         ),
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -280,7 +279,7 @@ class Proposals:
     texts: list[ProposedText] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     replies: int = 0
-    fruitless_by: Counter[str] = field(default_factory=Counter)
+    fruitless_by: dict[str, int] = field(default_factory=dict)
     unread_reply: str = ""
     shown: str = ""
     gave_choices: bool = False
@@ -289,7 +288,7 @@ class Proposals:
     @property
     def empty(self) -> int:
         """The number of replies from which no new candidate could be taken."""
-        return self.fruitless_by.total()
+        return sum(self.fruitless_by.values())
 
     def add(self, reply: Proposed) -> None:
         """Add one reply to the present step."""
@@ -317,7 +316,7 @@ class Proposals:
                     worthy.append(judged)
             if len(worthy) == before:
                 reason = reason or find_want(reply)
-                self.fruitless_by[reason] += 1
+                self.fruitless_by[reason] = self.fruitless_by.get(reason, 0) + 1
                 if reason in (NO_TAGS, DECLINED) and not self.unread_reply:
                     self.unread_reply = reply.text[:SHOWN].strip()
         self.gave_choices = any(reply.via == "choice" for reply in self.arrived.values())

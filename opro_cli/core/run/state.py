@@ -329,7 +329,7 @@ class RunState:
     def list_unsent(self, role: str, *addresses: str) -> tuple[str, ...]:
         """Return the parameters that are left out for a role, at any of these addresses.
 
-        Other roles ask the same model for other temperatures, but whoever else has found out what
+        Other roles ask the same model for other temperatures, but a role that has found out what
         it does not know at all has found it out for all.
         """
         return tuple(

@@ -145,7 +145,7 @@ class ReasoningSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtraSettings:
-    """What a server takes that opro has no key for."""
+    """Parameters of a server that opro has no key for."""
 
     body: Mapping[str, Any] = plain_mapping(
         reader=readers.request_body,
