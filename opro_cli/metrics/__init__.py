@@ -42,7 +42,7 @@ METRICS: dict[str, MetricFactory] = {
     "exact": partial(_create, "text", "ExactMetric"),
     "contains": partial(_create, "text", "ContainsMetric"),
     "regex": partial(_create, "custom", "RegexMetric", configured=True),
-    "json": partial(_create, "text", "JsonFieldMetric", configured=True),
+    "json": partial(_create, "json_field", "JsonFieldMetric", configured=True),
 }
 
 

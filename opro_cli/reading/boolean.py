@@ -134,6 +134,19 @@ def _has_both_words(text: str, family: Family) -> bool:
     return any(pair["both"] and _STOP.match(text, pair.end()) for pair in pairs)
 
 
+def _read_both(text: str, family: Family) -> Word:
+    """Return what a text whose lines begin with either word concludes: "True: …", "False: …".
+
+    UNDECIDED if it does not conclude, None if its lines do not begin so.
+    """
+    words = {_read_beginning(line, family) for line in prose.split_lines(text)} - {None}
+    if len(words) < len(family) or prose.has_retraction(text):
+        return None
+    concluding = filter(prose.has_conclusion, reversed(prose.split_text(text)))
+    found = (_read_assertion(each, family, -1) for each in concluding)
+    return next(filter(None, found), UNDECIDED)
+
+
 def _read_foreign(text: str, family: Family) -> str | None:
     """Return the word of `family` in another language: "Nein, …", "Das ist falsch."."""
     word = _FOREIGN.match(text) or _FOREIGN_JUDGED.search(text)
@@ -333,6 +346,8 @@ def _read_conclusion(text: str, family: Family, asked: tuple[str, str], *, cut: 
         return None
     if _has_both_words(sentences[0], family):
         return UNDECIDED
+    if both := _read_both(body, family):
+        return both
     word: Word = _read_bit(body, family) if len(sentences) == 1 else None
     if word is None and not prose.has_retraction(body):
         word = _read_beginning(sentences[0], family)
@@ -364,7 +379,9 @@ def _read_end(sentences: list[str], family: Family, asked: tuple[str, str]) -> W
         declines = prose.is_refusal(sentence) and not _restate(sentence, family, asked)
         if declines or _has_both_words(sentence, family):
             return UNDECIDED
-        word = _read_assertion(sentence, family, -1) or _read_foreign(sentence, family)
+        asks = sentence.endswith("?")
+        word = None if asks else _read_assertion(sentence, family, -1)
+        word = word or _read_foreign(sentence, family)
         if word is None and (index == 0 or prose.has_conclusion(sentence)):
             word = _read_statement(sentence, family, asked)
         word = word or _read_judgement(sentence, family)

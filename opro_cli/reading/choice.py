@@ -115,9 +115,10 @@ def _read_conclusion(text: str, question: str, options: dict[str, str], *, cut: 
         named = find_letter_by_text(first, options, whole=True)
         if named == "A" and len(set().union(*listed[1:])) > 1:  # the list without its first letter
             return UNDECIDED
-        return leading or named or _read_prefix(first, options)
-    several = len(set().union(*listed)) > 1
-    if several and all(listed) and not _find_approved(lines, options):
+        return leading or named or _read_prefix(first, options) or _read_whole(first, options)
+    several = len(set().union(*listed)) > 1 and all(listed)
+    differing = len(set(lines)) > 1 and all(map(_SEVERAL.fullmatch, lines))  # "A (D)", "A (E)"
+    if differing or (several and not _find_approved(lines, options)):
         return UNDECIDED
     letter = _read_whole_line(lines[-1], options)
     letter = letter or _pick_only(_find_last_choice(last, options), options)
@@ -153,14 +154,30 @@ def _repeats_one_option(text: str, options: dict[str, str], *, cut: bool) -> boo
 
 
 def _read_prefix(sentence: str, options: dict[str, str]) -> str | None:
-    """Return the option with whose text `sentence` begins: "09/08/2003 is the date …"."""
+    """Return the option with whose text `sentence` begins: "09/08/2003 is the date …".
+
+    A sentence that goes on otherwise ("Iron is a metal that …") has to be whole.
+    """
     plain = sentence.casefold()
+    verbs = ("is ", "are ") if prose.is_terminated(sentence) else ("is the ",)
     found = [
         letter
         for letter, option in options.items()
-        if len(option) >= MIN_PREFIX and plain.startswith(f"{option.casefold()} is the ")
+        if len(option) >= MIN_PREFIX
+        and plain.startswith(tuple(f"{option.casefold()} {verb}" for verb in verbs))
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _read_whole(sentence: str, options: dict[str, str]) -> str | None:
+    """Return the option that a whole sentence ends with, or of which it has letter and text."""
+    if not prose.is_terminated(sentence):
+        return None
+    lettered = _pick_only(find_strong_letters(sentence, set(options)), options)
+    named = find_letter_by_text(sentence, options, whole=False)
+    if lettered is None:
+        return find_ending_letter(sentence, options)
+    return named if named == lettered else None
 
 
 def _find_last_choice(sentence: str, options: dict[str, str]) -> set[str]:

@@ -24,6 +24,7 @@ from opro_cli.reading.prose import (
     split_sentences,
 )
 from opro_cli.reading.reply_text import SPACELESS, Part
+from opro_cli.reading.stated_text import read_set_off_beginning
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"[.!?;:\n]")
@@ -83,7 +84,7 @@ _COMMON = frozenset(
 # "* Alarm: …", "* Music: …": labels that are gone through one by one
 _ITEM_LEAD = re.compile(r"(?:\A|\n)[ \t]*(?:[-*•+]|\d{1,2}[.)])[ \t]+[*_\"'`(]*\Z")
 _LONE_LETTER = re.compile(r"(?<![^\W_])[A-Z](?![^\W_])")
-_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})\W*")
+_LONE_WORD = re.compile(r"\W*([^\W\d_]{2,30})(?!\W*:)\W*")  # not "Reason:", a field to fill in
 _DENYING = re.compile(r"\W*(?:not|no|neither|none)(?![^\W_])", re.IGNORECASE)
 SHORT_REPLY = 12
 """Words of a reply in which a single mention is an answer wherever it stands."""
@@ -161,8 +162,13 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
     items = [
         each for each in mentions if _ITEM_LEAD.search(text, max(0, each.start - 40), each.start)
     ]
-    if len({each.label for each in items}) > 1:
-        listed |= {each.index for each in items}
+    if len({each.label for each in items}) > 1:  # what their lines say is about each, too
+        ends = [text.find("\n", each.end) for each in items]
+        lines = [
+            (each.start, end if end >= 0 else len(text))
+            for each, end in zip(items, ends, strict=True)
+        ]
+        listed |= {each.index for each in mentions if any(a <= each.start < b for a, b in lines)}
     return [each for each in mentions if each.index not in listed]
 
 
@@ -227,6 +233,9 @@ def read_other_answer(part: Part) -> str | None:
     None for prose, for what declines to answer, and for a line that was cut.
     """
     marks = find_final_answer_in(part.text).marks
+    first = read_set_off_beginning(part.text)
+    if first and not marks:
+        return None if is_void(first) or len(_WORD.findall(first)) > OTHER_ANSWER else first
     lone = _LONE_WORD.fullmatch(part.text)
     sentence = lone and _SPACELESS.search(lone[1])  # which has no blanks in such a script
     word = lone[1] if lone and not sentence else ""

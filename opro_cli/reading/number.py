@@ -351,6 +351,8 @@ def _read_last_statement(
         if statement is UNDECIDED:
             return fallback or UNDECIDED
         if isinstance(statement, Statement):
+            if _repeats_quantity(sentence, statement.number, expected):
+                continue
             if statement.firm and not _is_recap(sentence, expected.question):
                 return statement.number
             fallback = fallback or statement.number
@@ -363,6 +365,24 @@ def _is_recap(sentence: str, question: str) -> bool:
     if len(quantities) < 2 or "=" in sentence or _COMES_TO.search(sentence):
         return False
     return quantities <= _find_quantities(question)
+
+
+def _repeats_quantity(sentence: str, number: Numeral, expected: Expected) -> bool:
+    """Return whether `sentence` has its number from the question, with another noun than asked for.
+
+    "This includes four chairs" where the question has four chairs, and asks how many objects.
+    """
+    concludes = "=" in sentence or _COMES_TO.search(sentence) or prose.has_conclusion(sentence)
+    if concludes or not expected.counted or read_bare_number(sentence):
+        return False
+    given, asked = (normalize_sentence(each).lower() for each in (sentence, expected.question))
+    quantity = rf"(?<![\w.,]){re.escape(number.text)}\s[^\W\d_]+"
+    found = list(re.finditer(quantity, given))
+    return bool(found) and not any(
+        _count_matches(given, each.start() + len(number.text), expected.counted)
+        or not re.search(rf"(?<![\w.,]){each[0]}(?!\w)", asked)
+        for each in found
+    )
 
 
 def _find_quantities(text: str) -> set[str]:

@@ -323,7 +323,7 @@ def drop_half_word(text: str, question: str = "") -> str:
     if _STOPPED_WORD.search(last[0]):
         return text
     whole = word and re.search(rf"(?<![\w.,]){re.escape(word)}(?!\w)", known)
-    return text if whole else text[: last.start()].rstrip()
+    return text if whole else text[: last.start()].rstrip(" \t")  # the line before has ended
 
 
 def drop_unfinished_sentence(text: str) -> str:

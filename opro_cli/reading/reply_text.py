@@ -237,6 +237,8 @@ def _split_exercises(text: str, question: str, prompt: str, *, cut: bool) -> tup
     for following in _NEXT_QUESTION.finditer(text, 1) if ":" in text else ():
         if before := text[: following.start()].strip():
             return Part(before), Part(text, cut)
+    if varied := _find_varied_line(text, question):
+        return Part(text[:varied].strip()), Part(text, cut)
     if exercise := _NEXT_EXERCISE.search(text):
         return Part(text[: exercise.start()].strip()), Part(text, cut)
     statement = _NEXT_STATEMENT.search(text)
@@ -300,6 +302,21 @@ def _is_varied(text: str, question: str, prompt: str) -> bool:
     same = len(begins) == RESTATED_WORDS and begins == question.split()[:RESTATED_WORDS]
     answered = _ANSWER_LABEL.match(rest) is not None and line.strip() not in prompt
     return same and answered
+
+
+def _find_varied_line(text: str, question: str) -> int | None:
+    """Return where the exercise behind an answer is worded as `question` was, or None.
+
+    Its first words are those of the question, and not the others: "Do you turn left? …".
+    """
+    words = question.split()[:RESTATED_WORDS]
+    if len(words) < RESTATED_WORDS:
+        return None
+    begins = r"[ \t]+".join(map(re.escape, words))
+    for line in re.finditer(rf"\n[ \t]*({begins}[^\n]*)", text):
+        if line[1].strip() not in question and _ends_with_answer(text[: line.start()]):
+            return line.start()
+    return None
 
 
 def _restates(text: str, question: str) -> bool:

@@ -1,4 +1,4 @@
-"""Read the text or the brackets that a reply gives as its answer."""
+"""Read the text that a reply gives as its answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,8 @@ from opro_cli.reading.answer_text import (
     normalize_text,
 )
 from opro_cli.reading.final_answer import (
-    UNDECIDED,
-    Mark,
-    Undecided,
-    decide,
-    find_final_answer_in,
     take_first_sentence,
 )
-from opro_cli.reading.reply_text import is_repetition
 
 SHORT = 12
 """Words of the longest text that may be an answer unchanged."""
@@ -62,6 +56,12 @@ _SOLE_FIELD = re.compile(
 )
 _OBJECT = re.compile(r"(?:```\w{0,10}\s{0,4})?\{\s{0,20}\"")
 _FIELD = re.compile(r'"(?P<key>[^"\n]{1,60})"\s?:\s?"(?P<value>(?:[^"\\\n]|\\.){1,500}+)"')
+# "**email**, because: an address is one": the rest explains, whatever it says.
+_SET_OFF_FIRST = re.compile(
+    r"""\W{0,3}?(?:\*\*([^*\n]{1,80})\*\*|"([^"\n]{1,80})"|`([^`\n]{1,80})`)
+    [,.:;]?\s(?:because|since|weil|denn|car|parce\sque|porque|perché)(?![^\W_])""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _ANSWER_KEYS = ("answer", "final_answer", "result", "output", "response", "value", "name")
 # "so we have ant < [bee < cat]"
 _LINK = r"[\[\"(“]{0,3}[\w'-]{1,40}[\])\"”]{0,3}"
@@ -83,7 +83,7 @@ _LITTLE_WORDS = frozenset(_LITTLE.split())
 
 _QUESTION_WORDS = frozenset(
     word.removesuffix("s")
-    for word in f"{_LITTLE} which what who where when how does do did what's".split()
+    for word in f"{_LITTLE} which what who where when how does do did what's would".split()
 )
 MIN_RESTATED_WORDS = 2
 """Words with content of the shortest restatement: one may be the answer."""
@@ -102,12 +102,18 @@ def read_concluding_text(text: str, question: str) -> str | None:
     """
     if field := _SOLE_FIELD.fullmatch(text):
         return field[1]
+    # No key of an object says that it is the answer; see `read_named_value`.
+    return None if _OBJECT.match(text) else _read_prose(text, question)
+
+
+def _read_prose(text: str, question: str) -> str | None:
+    """Return the line or sentence of a text without a marker, that is no object, or None."""
     body = prose.drop_denied(prose.drop_closing(text))
     lines = prose.split_lines(body)
     if not lines:
         return None
     listed = None if _lists_steps(lines) else join_last_list(lines)
-    if answer := listed or _read_beginning(lines, body):
+    if answer := read_set_off_beginning(text) or listed or _read_beginning(lines, body):
         return answer
     last = prose.split_sentences(lines[-1])[-1]
     first = prose.split_sentences(lines[0])[0]
@@ -125,6 +131,12 @@ def read_concluding_text(text: str, question: str) -> str | None:
     return None
 
 
+def read_set_off_beginning(text: str) -> str | None:
+    """Return the bold or quoted text that begins a reply and that the rest explains, or None."""
+    found = _SET_OFF_FIRST.match(text)
+    return next(filter(None, found.groups())).strip() if found else None
+
+
 def read_named_value(text: str) -> str | None:
     """Return the value that a reply which is a JSON object, whole or cut, names as its answer.
 
@@ -138,8 +150,14 @@ def read_named_value(text: str) -> str | None:
     return next(filter(None, map(fields.get, _ANSWER_KEYS)), None)
 
 
-def restates_question(text: str, question: str) -> bool:
-    """Return whether one sentence only says again what was asked: "The season after winter."."""
+def restates_question(text: str, question: str, share: float = RESTATED_SHARE) -> bool:
+    """Return whether one sentence only says again what was asked: "The season after winter.".
+
+    Args:
+        text: An answer, or all that a reply says.
+        question: That it may repeat.
+        share: Of the question's words with content, those that a repetition has at least; 0 to 1.
+    """
     sentences = set(prose.split_text(text))
     given = _find_content(text)
     if len(sentences) != 1 or len(given) < MIN_RESTATED_WORDS:
@@ -148,7 +166,7 @@ def restates_question(text: str, question: str) -> bool:
     if any(is_near_copy(text, each) for each in asked if prose.is_terminated(each)):
         return True
     contents = map(_find_content, asked)
-    return any(given <= each and len(given) >= RESTATED_SHARE * len(each) for each in contents)
+    return any(given <= each and len(given) >= share * len(each) for each in contents)
 
 
 def _find_content(text: str) -> frozenset[str]:
@@ -165,6 +183,41 @@ def completes_question(sentence: str, question: str) -> bool:
     subject = _find_content(sentence[: copula[-1].start()])
     predicate = _find_content(sentence[copula[-1].end() :])
     return subject >= asked[-1] and not predicate <= asked[-1] and len(predicate) <= SHORT
+
+
+def read_completed_subject(sentence: str, question: str) -> str | None:
+    """Return what a sentence says the thing asked for is: "The heart is the organ that pumps …".
+
+    Behind "is the" it has nothing but words of the question, before it none of them; None for
+    other sentences. Its end may be missing.
+    """
+    asked = frozenset().union(*map(_find_content, prose.split_text(question)))
+    copula = _COPULA.search(sentence)
+    if copula is None or not _DEFINED.match(sentence, copula.end()):
+        return None
+    head = sentence[: copula.start()]
+    subject, predicate = _find_content(head), _find_content(sentence[copula.end() :])
+    repeated = len(predicate) >= MIN_RESTATED_WORDS and predicate <= asked
+    return head if repeated and subject and subject.isdisjoint(asked) else None
+
+
+def takes_up(text: str, asked: str, question: str) -> bool:
+    """Return whether a text says something about what a prompt asks for: "The city is …".
+
+    Args:
+        text: Sentences.
+        asked: The prompt beside the question; where it is empty, the question says what to do.
+        question: No question: a statement, or an order.
+    """
+    stated = frozenset().union(*map(_find_content, prose.split_text(question)))
+    wanted = frozenset().union(*map(_find_content, prose.split_text(asked))) - stated
+    for sentence in prose.split_text(text):
+        copula = _COPULA.search(sentence)
+        subject = _find_content(sentence[: copula.start()]) if copula else frozenset()
+        named = wanted & _find_content(sentence) if copula else frozenset()
+        if named or (subject and not wanted and subject <= stated):
+            return True
+    return False
 
 
 def describes_question(text: str, question: str) -> bool:
@@ -302,78 +355,3 @@ def _lists_steps(lines: list[str]) -> bool:
 
 def _has_little_words(line: str) -> bool:
     return not _LITTLE_WORDS.isdisjoint(word.lower() for word in WORD.findall(line))
-
-
-_SPELLED = (
-    (re.compile(r"&lt;|\\langle(?![a-z])|[⟨〈‹＜]"), "<"),
-    (re.compile(r"&gt;|\\rangle(?![a-z])|[⟩〉›＞]"), ">"),
-    (re.compile(r"\\(?=[{}])"), ""),
-)
-_BETWEEN = r"[\s,;'\"`*“”‘’]"
-# A run does not touch a word: "f(x)" and "item(s)" have none.
-_RUN = re.compile(
-    rf"(?<![\w)\]}}>])[(\[{{<)\]}}>](?:(?:{_BETWEEN}{{0,6}}(?:and\s)?)[(\[{{<)\]}}>]){{0,200}}(?!\w)"
-)
-_BOXED = re.compile(r"\\f?box(?:ed)?\s{0,2}\{([^\n]{0,400})\}")
-_STYLED = re.compile(r"\\(?:text\w{0,6}|math\w{2,3}|verb)\s?\{([^\n]{0,400})\}")
-_DELIMITERS = re.compile(r"\\[()\[\]](?=\s|\Z)|(?:(?<=\s)|\A)\\[(\[]|</?[a-z_]{1,12}>")
-_REST = re.compile(r"[\s.,;:!'\"`*“”‘’$_]*")
-# "12: ( ; stack: [ (" is an intermediate step.
-_TRACED = re.compile(r"\W{0,4}(?:step\s)?\d{1,4}\s?[:;]", re.IGNORECASE)
-_CLOSERS = frozenset(")]}>")
-
-
-def normalize_brackets(text: str) -> str:
-    """Return `text` without spaces; "" unless it is brackets only."""
-    for pattern, plain in _SPELLED:
-        text = pattern.sub(plain, text)
-    key = "".join(text.split())
-    return key if key and not key.strip("()[]{}<>") else ""
-
-
-def read_brackets(text: str, question: str) -> str | None:
-    """Return the brackets that `text` answers with, without spaces, or None.
-
-    The first ones beside a marker, else the last line of nothing but brackets, else those at the
-    end of the last line. Opening brackets alone are no answer.
-    """
-    if boxed := [match[1] for match in _BOXED.finditer(text)]:
-        return next(iter(_find_runs(boxed[-1])), None)
-    key = decide(find_final_answer_in(text).marks, _read_mark)
-    if key is None:
-        key = _read_conclusion(text, question)
-    return None if isinstance(key, Undecided) else key
-
-
-def _read_mark(mark: Mark) -> str | Undecided | None:
-    for line in (mark.line, *prose.split_lines(mark.rest)):
-        if runs := _find_runs(line):
-            return runs[0]
-    return UNDECIDED if mark.form == "sentence" else None
-
-
-def _read_conclusion(text: str, question: str) -> str | None:
-    if is_repetition(text, question):
-        return None
-    lines = prose.split_lines(prose.drop_closing(text))
-    if alone := [runs[0] for line in lines if (runs := _find_runs(line, alone=True))]:
-        return alone[-1]
-    closing = _find_runs(lines[-1], closing=True) if lines else []
-    return closing[-1] if closing else None
-
-
-def _find_runs(line: str, *, alone: bool = False, closing: bool = False) -> list[str]:
-    """Return the bracket sequences in `line`, only those that are all of it or that end it."""
-    for pattern, plain in _SPELLED:
-        line = pattern.sub(plain, line)
-    line = _DELIMITERS.sub(" ", _STYLED.sub(r"\1", line))
-    runs: list[str] = []
-    for run in _RUN.finditer(line) if not _TRACED.match(line) else ():
-        if alone and not _REST.fullmatch(line, 0, run.start()):
-            continue
-        if (alone or closing) and not _REST.fullmatch(line, run.end()):
-            continue
-        key = re.sub(r"[^()\[\]{}<>]", "", run[0])
-        if _CLOSERS & set(key):
-            runs.append(key)
-    return runs

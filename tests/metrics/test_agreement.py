@@ -25,7 +25,7 @@ def test_the_manual_has_the_figures() -> None:
 
 def test_no_recording_is_labelled_twice_over() -> None:
     ids = [case.row["id"] for case in recorded_cases()]
-    assert len(set(ids)) == len(ids) == 900
+    assert len(set(ids)) == len(ids) == 1298
 
 
 def test_the_labels_of_recordings_are_those_of_two_readers_or_a_third() -> None:
