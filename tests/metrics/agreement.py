@@ -141,12 +141,15 @@ class Recorded:
 
     unseen: one of the third that nobody looked at while the readers were first written.
     once: labelled by one reader, to develop on.
+    sealed: one of those that nobody looks at while a reader is changed; totals are all that is
+        known of them.
     """
 
     row: Mapping[str, Any]
     verdict: Verdict
     unseen: bool
     once: bool = False
+    sealed: bool = False
 
     @property
     def prompt(self) -> str:
@@ -156,21 +159,24 @@ class Recorded:
 
 
 def recorded_cases(folder: Path = RECORDED) -> list[Recorded]:
-    """The labelled recordings, in the order of their ids; at the end those labelled once."""
+    """The labelled recordings, in the order of their ids; behind them those labelled once, and sealed."""
     rows = {row["id"]: row for row in _read_lines(folder / "replies.jsonl")}
     unseen = set(json.loads((folder / "split.json").read_text(encoding="utf-8"))["unseen"])
     labels = sorted(_read_lines(folder / "labels.jsonl"), key=lambda label: str(label["id"]))
     once = _read_lines(folder / "labels_once.jsonl")
+    sealed = _read_lines(folder / "labels_sealed.jsonl")
     return [
         *(Recorded(rows[x["id"]], x["verdict"], x["id"] in unseen) for x in labels),
         *(Recorded(rows[x["id"]], x["verdict"], unseen=False, once=True) for x in once),
+        *(Recorded(rows[x["id"]], x["verdict"], unseen=False, sealed=True) for x in sealed),
     ]
 
 
 def recorded_groups(cases: Sequence[Recorded]) -> dict[str, list[Recorded]]:
     """The labelled recordings by what has become of them, with a name for people."""
     return {
-        "seen": [case for case in cases if not (case.unseen or case.once)],
+        "sealed": [case for case in cases if case.sealed],
+        "seen": [case for case in cases if not (case.unseen or case.once or case.sealed)],
         "unseen at first": [case for case in cases if case.unseen],
         "labelled once": [case for case in cases if case.once],
     }

@@ -25,7 +25,7 @@ def test_the_manual_has_the_figures() -> None:
 
 def test_no_recording_is_labelled_twice_over() -> None:
     ids = [case.row["id"] for case in recorded_cases()]
-    assert len(set(ids)) == len(ids) == 1298
+    assert len(set(ids)) == len(ids) == 1538
 
 
 def test_the_labels_of_recordings_are_those_of_two_readers_or_a_third() -> None:
@@ -36,3 +36,13 @@ def test_the_labels_of_recordings_are_those_of_two_readers_or_a_third() -> None:
         assert ("third" in label) is not agreed
         assert label["verdict"] == (label["first"] if agreed else label["third"])
     assert sum(label["first"] == label["second"] for label in labels) == 585
+
+
+def test_the_sealed_labels_are_those_of_two_readers_or_a_third() -> None:
+    lines = (RECORDED / "labels_sealed.jsonl").read_text(encoding="utf-8").splitlines()
+    labels = [json.loads(line) for line in lines]
+    assert [label["verdict"] for label in labels] == [
+        label.get("third", label["first"]) for label in labels
+    ]
+    assert sum("third" in label for label in labels) == 2
+    assert all(("third" in label) == (label["first"] != label["second"]) for label in labels)
