@@ -46,6 +46,7 @@ def read_gold_number(raw: str) -> Numeral:
     Raises:
         ValueError: It is not one number with at most a unit, nor has one at a marker.
     """
+    raw = raw.strip()
     final = find_final_answer(raw)
     if final.marks and final.marks[0].form == "box":
         raw = final.text
@@ -60,13 +61,13 @@ def read_gold_number(raw: str) -> Numeral:
     if raw.strip(" .").casefold() in _NO_NUMBER:
         numbers = []
     if len(numbers) != 1:
-        found = f"found {len(numbers) or 'none'} in {raw.strip()[-80:]!r}"
+        found = f"found {len(numbers) or 'none'} in {raw[-80:]!r}"
         raise ValueError(f"expected one number, {found}{_propose(raw)}")
     only = numbers[0]
     listed = "," in raw and any(bracket in raw for bracket in "[]{}")
     before, after = plain[: only.start], plain[only.end :]
     if listed or not (_LEAD.fullmatch(before) and _REST.fullmatch(after)):
-        found = f"found {raw.strip()[-80:]!r}"
+        found = f"found {raw[-80:]!r}"
         raise ValueError(f"expected one number with at most a unit, {found}{_propose(raw)}")
     return only
 

@@ -33,6 +33,24 @@ _LISTING = re.compile(
     r"(?:[\s\"'`*_()\[\]“”‘’,/|&;-]|\b(?:or|and|an?|the|in|about)\b)*",
     re.IGNORECASE,
 )
+_JOINT = re.compile(
+    r"\s{0,3}[,/|]\s{0,3}(?:(?:or|and|oder|und|ou|et|o|y)\s)?|\s(?:or|and|oder|und|ou|et|o|y)\s",
+    re.IGNORECASE,
+)
+_AND = re.compile(r"(?:and|und|et|y)\s", re.IGNORECASE)
+_ITEM = r"[\"'`*“‘]{0,3}[^\W_][\w&-]{0,30}(?: [^\W_][\w&-]{0,30})?[\"'`*”’]{0,3}"
+_ITEMS_BEFORE = re.compile(
+    rf"(?:{_ITEM}(?:{_JOINT.pattern})){{1,8}}[\"'`*“‘]{{0,3}}\Z", re.IGNORECASE
+)
+_ITEMS_BEHIND = re.compile(
+    rf"[\"'`*”’]{{0,3}}(?:(?:{_JOINT.pattern}){_ITEM}){{1,8}}", re.IGNORECASE
+)
+_CHOICES = re.compile(
+    r"\b(?:possible|options?|choices?|either|whether|between|among|entweder|ob|soit|could be"
+    r"|may be|might be|(?:labels|categories|classes|teams|types) are)\b",
+    re.IGNORECASE,
+)
+"""Words of a sentence that says what there is to choose from."""
 _DENIALS = frozenset(
     """
     not no never neither nor without isn't isn’t aren't aren’t wasn't wasn’t doesn't doesn’t
@@ -169,7 +187,28 @@ def drop_listings(text: str, mentions: Sequence[Mention]) -> list[Mention]:
             for each, end in zip(items, ends, strict=True)
         ]
         listed |= {each.index for each in mentions if any(a <= each.start < b for a, b in lines)}
+    listed |= {each.index for each in mentions if _is_offered(text, each)}
     return [each for each in mentions if each.index not in listed]
+
+
+def _is_offered(text: str, mention: Mention) -> bool:
+    """Return whether a label stands among choices that are no labels: "positive, bad or neutral".
+
+    Three items with "or" or strokes are choices; with "and", or two of them, where the sentence
+    says that they are ("the possible teams are", "either").
+    """
+    start = max(0, mention.start - 120)
+    before = _ITEMS_BEFORE.search(text, start, mention.start)
+    behind = _ITEMS_BEHIND.match(text, mention.end, mention.end + 120)
+    joints = [
+        joint for side in (before, behind) if side is not None for joint in _JOINT.findall(side[0])
+    ]
+    if not joints:
+        return False
+    sentence = re.split(r"[.!?\n]", text[start : mention.start])[-1]
+    if _CHOICES.search(sentence):
+        return True
+    return len(joints) > 1 and any(re.search(r"\w|[/|]", j) and not _AND.search(j) for j in joints)
 
 
 def read_label(

@@ -79,7 +79,7 @@ def write(folder: Path, strategy: str, evaluator: str) -> Path:
 
 
 def run_of(folder: Path) -> Path:
-    (run,) = (folder / "runs").glob("c-*")
+    (run,) = (folder / "runs").glob("[!.]*-*")
     return run
 
 
@@ -675,7 +675,7 @@ def test_options_that_a_strategy_does_not_declare_are_refused_before_anything_is
         assert refused.returncode == 2
         assert all(line in refused.stderr for line in complaint.split("\n"))
         assert "Traceback" not in refused.stderr
-    assert not list(folder.glob("runs/c-*"))
+    assert not list(folder.glob("runs/[!.]*"))
 
 
 def test_the_code_of_a_strategy_is_not_run_to_show_a_config(folder: Path) -> None:

@@ -199,3 +199,26 @@ def test_a_cut_line_may_have_named_more_labels() -> None:
     assert metric.grade("billing", example).score == 1.0
     assert metric.grade("billing", example, cut=True).score is None
     assert metric.grade("billing\n", example, cut=True).score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "given"),
+    [
+        # other labels of the task may be missing from its closed set
+        ("The possible teams are billing, sales and product. This one goes to sales.", None),
+        ("It could be billing, sales or product.", None),
+        ("Options: billing / sales / product", None),
+        ("It is either billing or sales.", None),
+        ("Es ist entweder billing oder sales.", None),
+        ("It could be sales, billing or product. It is billing.", "billing"),
+        ("This is a billing and payments issue.", "billing"),
+        ("Billing, because the card was charged twice or more.", "billing"),
+        ("Category: billing, urgent", "billing"),
+        ("billing or so", "billing"),
+    ],
+)
+def test_a_label_among_choices_is_no_answer_though_the_others_are_no_labels(
+    reply: str, given: str | None
+) -> None:
+    grade = LabelMetric(("billing", "login")).grade(reply, Example("My card?", "billing", "r:1"))
+    assert grade.answer == given

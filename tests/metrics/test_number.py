@@ -201,3 +201,8 @@ def test_half_a_number_at_the_reading_limit_is_no_number() -> None:
 
 def test_a_target_that_is_no_number_is_never_met() -> None:
     assert create_metric("number").grade("18", Example("", "blue", "hand:1")) == Grade("18", 0.0)
+
+
+def test_what_surrounds_a_gold_number_changes_nothing() -> None:
+    target = create_metric("number").target
+    assert target("\n \\frac{0}{1}\r\r\r\r\t ") == target("\\frac{0}{1}")
