@@ -157,7 +157,7 @@ def test_a_sentence_answers_an_order(question: str, reply: str) -> None:
     [
         ("**email**, because: An address is an email.", "email"),
         ("**a very long and winding story**, because: It is.", None),
-        ("Reason:\nA:\n\nA:", None),
+        ("Reason: ", None),
         ("Dana.", "Dana"),
         ("* **Billing**: the label is login.\n* **Login**: the label is login.", None),
         ("* **Billing**: no.\n* **Login**: yes.\n\nThe label is login.", "login"),
