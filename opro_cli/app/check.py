@@ -175,7 +175,7 @@ class Faults:
     def build_error(self, more: Sequence[tuple[str, str | None]]) -> UsageError:
         """Return the error for all of them, and for `more`."""
         whole = [*self.problems, *more]
-        if len(whole) == 1:
+        if len(whole) == 1 and self.fatal:  # in the words that any other command has for it
             return UsageError(*whole[0])
         lines = [
             message if hint is None else f"{message}\n  hint: {hint}" for message, hint in whole

@@ -51,7 +51,8 @@ def replies(run: Path) -> Iterator[dict[str, Any]]:
         event = json.loads(line)
         text = event.get("text") or ""
         if text.startswith('{"pid"'):
-            yield {**json.loads(text), "event": event["event"], "usd": event["usd"]}
+            facts = json.loads(text.partition("\n<INS>")[0])
+            yield {**facts, "event": event["event"], "usd": event["usd"]}
 
 
 def test_check_tells_the_file(opro: Opro, folder: Path) -> None:

@@ -1,8 +1,9 @@
 """llama.cpp's server, without llama.cpp: `python -m tests.fakes.gguf_server`.
 
-It answers {"pid": …, "route": …, "asked": …} as text. A prompt with "die!" ends the process, one
-with "wait!" takes two seconds. The name of the file says how loading goes: "broken", "crashing",
-"slow" (it holds the interpreter, as llama.cpp does) or fine.
+It answers {"pid": …, "route": …, "asked": …} as text, and below it an instruction where one is
+asked for. A prompt with "die!" ends the process, one with "wait!" takes two seconds. The name of
+the file says how loading goes: "broken", "crashing", "slow" (it holds the interpreter, as
+llama.cpp does) or fine.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Handler(BaseHTTPRequestHandler):
         if "wait!" in asked:
             time.sleep(2)
         text = json.dumps({"pid": os.getpid(), "route": self.path, "asked": asked})
+        if "Generate an instruction" in asked:
+            text += f"\n<INS>Mind all {len(asked)} of them.</INS>"
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
         choice |= {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
         usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}

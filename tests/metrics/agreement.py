@@ -159,7 +159,7 @@ class Recorded:
 
 
 def recorded_cases(folder: Path = RECORDED) -> list[Recorded]:
-    """The labelled recordings, in the order of their ids; behind them those labelled once, and sealed."""
+    """The labelled recordings, in the order of their ids; then those labelled once, and sealed."""
     rows = {row["id"]: row for row in _read_lines(folder / "replies.jsonl")}
     unseen = set(json.loads((folder / "split.json").read_text(encoding="utf-8"))["unseen"])
     labels = sorted(_read_lines(folder / "labels.jsonl"), key=lambda label: str(label["id"]))

@@ -1,6 +1,7 @@
 """What the server answers: a pure function of model, messages, temperature, seed and choice.
 
-As optimizer (the meta-prompt asks for "<INS>") it writes an instruction from a small grammar.
+As optimizer (the meta-prompt asks for "<INS>" or "<Start>") it writes an instruction from a small
+grammar.
 As scorer it knows the gold answers, and is right with a probability that depends on the
 instruction alone, so that OPRO has something to climb.
 """
@@ -110,8 +111,9 @@ class Brain:
     def reply(self, call: ChatCall, choice: int = 0) -> str:
         """The text of one choice."""
         content, key = call.content, call.key(choice)
-        if "<INS>" in content and "Your task is to generate" in content:
-            return f"<INS>{self.instruction(key)}</INS>"
+        if "Your task is to generate" in content:
+            tag = "INS" if "<INS>" in content else "Start"
+            return f"<{tag}>{self.instruction(key)}</{tag}>"
         question = self.question_in(content)
         if question is None:
             return f"Echo {int(unit(key) * 16**8):08x} of: {content[-60:]}"
