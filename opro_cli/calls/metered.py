@@ -313,9 +313,14 @@ class Calls:
         return TimedReply(reply, seconds, redacted=remove_keys(reply, self.redact))
 
     def _says_nothing(self, role: Role) -> bool:
-        """Return True for a model that is computed here: asked again it would say as little."""
-        model = self.settings.models[role].model
-        return is_computed_here(model) or is_gguf(model)
+        """Return True where an empty text is taken for what it is.
+
+        A model that is computed here would say as little again. The paper's rules count every reply
+        of the optimizer, and `search.ask_again` has its own way with those that propose nothing.
+        """
+        model, search = self.settings.models[role].model, self.settings.search
+        counted = role == "optimizer" and (search.rules == "paper" or bool(search.ask_again))
+        return counted or is_computed_here(model) or is_gguf(model)
 
     def _build_failure(
         self, endpoint: Endpoint, reservation: Reservation, reply: ChatReply
