@@ -84,7 +84,7 @@ def test_a_run(project: tuple[Path, str, str]) -> None:
     log = opro("optimize", "c.yaml", "--plain", cwd=folder)
     assert f"initial: {start} n=4 · 1" in log
     assert f"step 2/2 done: best so far {best}, mean " in log
-    (run,) = (path.name for path in (folder / "runs").glob("run-*"))
+    (run,) = (path.name for path in (folder / "runs").glob("[!.]*-*"))
     table = re.compile(rf"test +{re.escape(start)} n=2 +{re.escape(best)} n=2 +-{start[0]}")
     for shown in (log, opro("show", run, cwd=folder), opro("watch", run, "--plain", cwd=folder)):
         assert table.search(shown), shown

@@ -175,12 +175,19 @@ def test_the_text_of_skipped_proposals_is_counted_in_the_summary(
     model._say = tagged
     (folder / "c.yaml").write_text(PAPER)
     said = opro("optimize", "c.yaml")
-    assert "proposals not scored: 1 with a tag in them" in said.out
+    assert "held no new instruction: 11 repeated, 1 with a tag in them" in " ".join(
+        said.out.split()
+    )
     result = json.loads((only_run(folder) / "result.json").read_text())
+    counts = {"repeated": 11, "tag": 1}
     assert result["proposals"] == {
         "replies": 12,
         "nothing_new": 12,
-        "skipped": {"repeated": 11, "tag": 1},
+        "reasons": counts,
+        "why": ["11 repeated", "1 with a tag in them"],
+        "said": None,
+        "shown": None,
+        "skipped": counts,
     }
 
 

@@ -69,7 +69,7 @@ def test_one_line_a_candidate_and_one_a_step() -> None:
     session.feed(proposal(1, 0, "a\nb", at=T0 + 70))
     session.new_lines()
     session.feed(proposal(1, 1, START, at=T0 + 70))
-    assert session.new_lines() == ["[01:10] step 1: 1 new candidate from 2 proposals"]
+    assert session.new_lines() == ["[01:10] step 1: 1 new candidate from 2 proposals (1 repeated)"]
     session.feed(*answers(named(session.state, "a\nb"), "train", 20, 20, at=T0 + 3700))
     said = session.new_lines()
     assert "[1:01:40] step 1: 50.0 % [35.2–64.8] 20/40 · a⏎b" in said
@@ -87,7 +87,7 @@ def test_a_step_without_news_is_said() -> None:
     session.feed(*answers(named(session.state, START), "train", 1, 0, at=T0))
     session.new_lines()
     session.feed(proposal(1, 0, START, at=T0 + 1))
-    assert session.new_lines() == ["[00:01] step 1: no new candidate from 1 proposal"]
+    assert session.new_lines() == ["[00:01] step 1: no new candidate from 1 proposal (1 repeated)"]
 
 
 def test_a_step_of_a_strategy_with_another_number_of_proposals_has_that_number() -> None:
@@ -97,7 +97,9 @@ def test_a_step_of_a_strategy_with_another_number_of_proposals_has_that_number()
     assert session.new_lines()[-1] == "[00:01] step 1: 1 new candidate from 1 proposal"
     session.feed(*answers(named(session.state, "a"), "train", 1, 0, at=T0 + 2))
     session.feed(*(proposal(2, n, START, at=T0 + 3) for n in range(8)))
-    assert session.new_lines()[-1] == "[00:03] step 2: no new candidate from 8 proposals"
+    assert (
+        session.new_lines()[-1] == "[00:03] step 2: no new candidate from 8 proposals (8 repeated)"
+    )
 
 
 def test_dev_and_test_scores_are_said() -> None:
