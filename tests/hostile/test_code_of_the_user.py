@@ -110,4 +110,4 @@ def test_where_code_comes_from() -> None:
 def test_a_function_written_in_c_that_takes_other_arguments_is_refused() -> None:
     with pytest.raises(UsageError, match=r"python:operator:eq.*too many positional") as refusal:
         check_code("python:operator:eq")
-    assert "def score(reply, target, question)" in refusal.value.hint
+    assert "def score(reply, target, question)" in str(refusal.value.hint)
