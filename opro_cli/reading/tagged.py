@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 _MOST_WORDS, _MOST_CHARACTERS = 8, 60
 """Of a text that only talks about the tags."""
-_READ = 200_000
-"""Characters read from the end of a reply."""
+_READ = 4_000_000
+"""Characters read from the end of a reply: all that an answer of an endpoint may hold."""
 _LINE = 200
 """Characters before a tag that are looked at."""
 
@@ -32,6 +32,7 @@ _CLOSES = (
     r"|<\|channel\|>final(?:<\|message\|>)?|<channel\|>|assistantfinal"
 )
 _LEFT = r"\\?[<＜〈]|&lt;|&#60;|&#x3c;|\\u003c"
+_ESCAPED_LEFT = (r"\<", r"\＜", r"\〈")
 _RIGHT = r"\\?[>＞〉]|&gt;|&#62;|&#x3e;|\\u003e"
 _SLASH = r"\\?[/／]|\\"
 _TOKEN = re.compile(
@@ -73,6 +74,8 @@ _LABEL = re.compile(
     r"|istruzione|инструкция|指令|指示|지시)[*_]{0,2}\s?[:：][*_]{0,2}(?=\s)",
     re.IGNORECASE,
 )
+_COLON = re.compile(r"\A[:：](?![:()-]|[a-z0-9_+-]{1,40}:)")
+"""A colon behind the tag, but not that of a face or of an emoji's name, :skull:."""
 _FRAMES = (
     re.compile(r"```[\w-]{0,20}\n(?P<inner>[^`]+)```"),
     re.compile(r"text:[ \t]{0,3}\n(?P<inner>.+?)\nscore:\s?[\d.]{0,8}", re.DOTALL),
@@ -182,9 +185,12 @@ def _find_inside(tokens: Sequence[re.Match[str]]) -> list[bool]:
 
 
 def _join(reply: str, opening: re.Match[str], closing: re.Match[str]) -> _Pair:
-    escaped = (opening["left"] or "").startswith("&")
-    text = reply[opening.end() : closing.start()]
-    return _Pair(opening.start(), closing.end(), text, escaped)
+    left = opening["left"] or ""
+    escaped = left.startswith("&")
+    end = closing.start()
+    if closing["left"] in _ESCAPED_LEFT and not left.startswith("\\"):
+        end += 1  # the text ends with the backslash: whoever escapes one tag escapes both
+    return _Pair(opening.start(), closing.end(), reply[opening.end() : end], escaped)
 
 
 def _list_unclosed(reply: str, openings: Sequence[re.Match[str]]) -> Iterator[_Pair]:
@@ -238,8 +244,7 @@ def _unwrap(text: str) -> str:
         for frame in _FRAMES:
             if framed := frame.fullmatch(text):
                 text = framed["inner"]
-        if text[:1] in (":", "：") and text[1:2] not in (":", "-", ")", "("):
-            text = text[1:]
+        text = _COLON.sub("", text)
         if "\n" not in text and (label := _LABEL.match(text)):
             text = text[label.end() :]
         text = _drop_marks(text)

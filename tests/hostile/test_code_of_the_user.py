@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opro_cli.errors import UsageError
 from opro_cli.grading.grader import check_code
 from opro_cli.grading.grading_worker import import_function
 from tests.cli.conftest import CONFIG, Opro
@@ -100,6 +101,13 @@ def test_the_folder_is_searched_first_for_that_module_and_last_for_all_others(
 
 
 def test_where_code_comes_from() -> None:
-    told = check_code("python:operator:eq")
-    assert told.startswith("answers are graded by python:operator:eq, code from ")
+    """A function written in C has no source file: its module has one."""
+    told = check_code("python:operator:setitem")
+    assert told.startswith("answers are graded by python:operator:setitem, code from ")
     assert told.endswith("operator.py")
+
+
+def test_a_function_written_in_c_that_takes_other_arguments_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"python:operator:eq.*too many positional") as refusal:
+        check_code("python:operator:eq")
+    assert "def score(reply, target, question)" in str(refusal.value.hint)

@@ -79,12 +79,12 @@ def test_a_run_of_long_lines(
     assert widest(said.err) <= 500
     assert said.data["best"]["instruction"] == NEW + LONG
     assert (only_run(folder) / "best_prompt.txt").read_text() == NEW + LONG
-    flips = ["diff", "run@start", "run@1", "run", "--replies"]
+    flips = ["diff", "c-@start", "c-@1", "c-", "--replies"]
     assert len(opro(*flips, "--markdown").out) < MILLION
-    for command in (["show", "run"], ["runs"], ["diff", "run", "run"], flips, ["check", "c.yaml"]):
+    for command in (["show", "c-"], ["runs"], ["diff", "c-", "c-"], flips, ["check", "c.yaml"]):
         on_a_terminal(opro, monkeypatch, *command)
-    assert opro("show", "run", "--json").data["candidates"][1]["instruction"] == NEW + LONG
-    compared = opro("diff", "run", "run", "--json").data
+    assert opro("show", "c-", "--json").data["candidates"][1]["instruction"] == NEW + LONG
+    compared = opro("diff", "c-", "c-", "--json").data
     assert compared["prompt"] == [{"kind": "same", "text": NEW + LONG}]
     assert LONG in opro("check", "c.yaml", "--json").data["scorer_prompt"][0]["content"]
 

@@ -42,11 +42,11 @@ ODD = "\x1b]52;c;cm0K\x07\u202e\x9b2J"
 COMMANDS = [
     ["optimize", "c.yaml", "--no-preflight", "--runs-dir", f"runs{ODD}"],
     ["optimize", "c.yaml", "--no-preflight", "--json"],
-    ["show", "run"],
+    ["show", "c-"],
     ["runs"],
-    ["diff", "run", "run"],
-    ["diff", "run@start", "run@1.1", "--replies"],
-    ["diff", "run@start", "run@1.1", "run@1.2", "--markdown", "--replies"],
+    ["diff", "c-", "c-"],
+    ["diff", "c-@start", "c-@1.1", "--replies"],
+    ["diff", "c-@start", "c-@1.1", "c-@1.2", "--markdown", "--replies"],
     ["check", "c.yaml"],
     ["diff", "--", ODD, ODD],
 ]

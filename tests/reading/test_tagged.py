@@ -100,10 +100,20 @@ def test_thoughts_without_an_end_are_no_proposal(opening: str) -> None:
         "Use {name}, {{name}}, %s and [START] marks &amp; more.",
         "'It's' stays, 'as' it is",
         "請一步一步思考。",
+        "Write the files to C:\\out\\",
+        "\\[ x \\",
+        ":skull: marks a wrong answer: write it",
+        ":-) is how to end",
     ],
 )
 def test_a_text_is_kept_as_it_stands(text: str) -> None:
     assert find_tagged(f"Here:\n<INS>\n{text}\n</INS>\nIt is short.") == text
+    assert find_tagged(f"Here: <INS>{text}</INS> It is short.") == text
+
+
+def test_a_text_as_long_as_an_answer_may_be_is_read_whole() -> None:
+    text = "Think. " + "x" * 2_000_000
+    assert find_tagged(f"Here:\n<INS>{text}</INS>\n{'x' * 1_000_000}") == text
 
 
 @pytest.mark.parametrize(
