@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.given import read_plain
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import EMBEDDED, Settings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.loop.runner import Runner
 from opro_cli.reports.problem import list_found
@@ -72,6 +72,9 @@ class Replayed:
 
 def replay(settings: Settings, model: Recorded) -> Replayed:
     """Work on a run until it ends."""
+    # Asked again, a recording would say no more than a model that is computed here.
+    optimizer = replace(settings.optimizer, model=EMBEDDED["optimizer"])
+    settings = replace(settings, optimizer=optimizer)
     data = wiring.load_data(settings)
     evaluator = wiring.build_evaluator(settings, data.examples["train"])
     state = RunState.at_start(settings.search, data.examples, settings.task, evaluator.scale)
