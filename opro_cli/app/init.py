@@ -143,11 +143,14 @@ def write_first_config(
 
 def _read_prompt(prompt: Path) -> str:
     try:
-        return read_file(prompt).decode()
+        text = read_file(prompt).decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{prompt}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise UsageError(f"{prompt}: cannot be read: {reason_of(error)}") from None
+    if not text.strip():
+        raise UsageError(f"{prompt}: expected a start prompt, found an empty file")
+    return text
 
 
 def _read_in_any_encoding(data: str) -> tuple[list[Mapping[str, object]], str]:

@@ -61,22 +61,22 @@ def init(
         ),
     ] = "quickstart",
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FILE",
             help="Rows of your own, in place of a template: a file, or hub:OWNER/NAME#SPLIT.",
         ),
-    ] = "",
+    ] = None,
     prompt: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --data: your start prompt.")
+        str | None, typer.Option(metavar="FILE", help="With --data: your start prompt.")
     ] = None,
     input_fields: Annotated[
         list[str] | None,
         typer.Option("--input", metavar="NAME", help="With --data: a field of the question."),
     ] = None,
     target: Annotated[
-        str, typer.Option(metavar="NAME", help="With --data: the field of the gold answer.")
-    ] = "",
+        str | None, typer.Option(metavar="NAME", help="With --data: the field of the gold answer.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a first config, with the data that it needs.
@@ -96,12 +96,17 @@ def init(
     from opro_cli.render.safe import printable
 
     first = None
+    fields = tuple(dict.fromkeys(input_fields or ()))
+    given = {"--data": (data,), "--prompt": (prompt,), "--input": fields, "--target": (target,)}
+    for option, values in given.items():
+        if any(value is not None and not value.strip() for value in values):
+            raise UsageError(f"{option}: expected a name, found an empty text")
     if data and template != "quickstart":
         raise UsageError("--data and --template: a config is written from one of them")
     if data:
-        fields = input_fields or ()
-        first = write_first_config(path, data, prompt=prompt, inputs=fields, target=target)
-    elif prompt or input_fields or target:
+        own = None if prompt is None else Path(prompt)
+        first = write_first_config(path, data, prompt=own, inputs=fields, target=target or "")
+    elif prompt or fields or target:
         raise UsageError("--prompt, --input and --target belong to --data", "opro init --data FILE")
     files = first.files if first else write_template(template, path)
     name = shlex.quote(str(path))

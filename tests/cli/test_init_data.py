@@ -229,3 +229,21 @@ def test_a_file_that_is_not_utf_8_is_read_in_the_encoding_that_is_offered(
     task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
     assert (task["data"]["encoding"], task["answer"]) == ("cp1252", "boolean")
     assert "größer als fünf?" in said.out
+
+
+@pytest.mark.parametrize("option", ["--data", "--prompt", "--input", "--target"])
+def test_an_option_that_is_empty_is_refused(opro: Opro, folder: Path, option: str) -> None:
+    write_tickets(folder)
+    rows = [] if option == "--data" else ["--data", "tickets.csv"]
+    said = opro("init", "mine.yaml", *rows, option, "")
+    assert (said.code, said.err) == (2, f"opro: {option}: expected a name, found an empty text\n")
+    assert not (folder / "mine.yaml").exists()
+
+
+def test_an_empty_prompt_file_is_refused(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    (folder / "prompt.md").write_text(" \n")
+    said = opro("init", "mine.yaml", "--data", "tickets.csv", "--prompt", "prompt.md")
+    assert said.code == 2
+    assert said.err == "opro: prompt.md: expected a start prompt, found an empty file\n"
+    assert not (folder / "mine.yaml").exists()
