@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opro_cli.core.task.example import Split
+from opro_cli.core.task.prompt import escape_field, write_hole
 from opro_cli.datasets.guess import Guess
 from opro_cli.datasets.guess_kinds import OPEN
 
@@ -20,6 +21,7 @@ _RESERVED = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "
 _TOKENS = {"label": 100, "labels": 100, "boolean": 200, "exact": 200, OPEN: 600, "json": 600}
 _LONGEST_ANSWER = 1000
 _LEFT_SHOWN = 8
+_NO_BRACES = {ord("{"): None, ord("}"): None}
 
 _FREE_TEXT = (
     "  # No kind of answer grades free text exactly. The function beside this config scores the",
@@ -66,8 +68,8 @@ def quote(text: str) -> str:
 def render_input(guess: Guess) -> str:
     """Return `task.data.input`: a field, or a template that names each of several."""
     if len(guess.inputs) == 1:
-        return guess.inputs[0]
-    return "\n".join(f"{_call(path)}: {{{path}}}" for path in guess.inputs)
+        return escape_field(guess.inputs[0])
+    return "\n".join(f"{_call(path)}: {write_hole(path)}" for path in guess.inputs)
 
 
 def render_answer(guess: Guess, metric: str) -> str:
@@ -79,7 +81,8 @@ def render_answer(guess: Guess, metric: str) -> str:
 
 def render_data(guess: Guess, train: str) -> dict[str, object]:
     """Return `task.data` as plain data, but for the splits."""
-    data: dict[str, object] = {"train": train, "input": render_input(guess), "target": guess.target}
+    data: dict[str, object] = {"train": train, "input": render_input(guess)}
+    data["target"] = escape_field(guess.target)
     if guess.encoding:
         data["encoding"] = guess.encoding
     if guess.options:
@@ -236,7 +239,7 @@ def score(reply, target, question):
 def _call(path: str) -> str:
     """Return a field's name for people: "sentence1" is "Sentence 1"."""
     words = re.findall(r"[^\W\d_]+|\d+", path.rpartition(".")[2])
-    return " ".join(words).capitalize() or path
+    return " ".join(words).capitalize() or path.translate(_NO_BRACES)
 
 
 def _write(value: object) -> str:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opro_cli.core.task.prompt import Field, Template, parse_template
+from opro_cli.core.task.prompt import (
+    Field,
+    Template,
+    escape_field,
+    parse_template,
+    write_hole,
+)
 
 
 def test_a_text_without_braces_is_a_field_name() -> None:
@@ -25,6 +31,12 @@ def test_a_template_by_hand() -> None:
     )
     assert template.fields == ("title", "body")
     assert template.render(str.upper) == "TITLE\n{BODY} TITLE{}"
+
+
+@pytest.mark.parametrize("name", ["text {raw}", "a{b", "a {b}{c} d", "plain"])
+def test_a_field_whose_name_has_braces_is_escaped(name: str) -> None:
+    assert parse_template(escape_field(name)) == Template((Field(name),))
+    assert parse_template(f"{{{{: {write_hole(name)}\n").parts == ("{: ", Field(name), "\n")
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def build_messages(
 
 _AROUND = 20
 """Characters on either side of a brace that a refusal quotes."""
-_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{((?:[^{}]|\{\{[^{}]*\}\}|\{\{)*)\}|[{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +313,11 @@ class UnpairedBrace(ValueError):
 def parse_template(setting: str) -> Template:
     r"""Parse a field name ("question") or a template ("{title}\n{body}", with `{{` for a brace).
 
-    Raises ValueError that says what was expected.
+    A field whose own name has braces stands in a template, with its braces doubled:
+    "{text {{raw}}}".
+
+    Raises:
+        ValueError: It is neither; says what was expected.
     """
     if "{" not in setting and "}" not in setting:
         return Template((Field(setting),))
@@ -328,7 +332,7 @@ def parse_template(setting: str) -> Template:
         _check_field(token)
         if literal:
             parts.append(literal)
-        parts.append(Field(token.group(1)))
+        parts.append(Field(_unescape(token.group(1))))
         literal = ""
     literal += setting[end:]
     if literal:
@@ -337,6 +341,27 @@ def parse_template(setting: str) -> Template:
     if not template.fields:
         raise ValueError("a template that names at least one field, such as {question}")
     return template
+
+
+def escape_field(name: str) -> str:
+    """Return the name of a field as the setting of a field has it, also one with braces."""
+    return write_hole(name) if {*name} & {*"{}"} else name
+
+
+def write_hole(name: str) -> str:
+    """Return the place of a field in a template.
+
+    A name with a lone }, or with a brace at its beginning, has none: `{{` is a brace there.
+    """
+    return "{" + _escape(name) + "}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _unescape(name: str) -> str:
+    return name.replace("{{", "{").replace("}}", "}")
 
 
 def _check_field(token: re.Match[str]) -> None:
