@@ -13,6 +13,7 @@ from opro_cli.datasets.columns import (
     is_closed,
     is_list,
     is_structure,
+    is_text,
 )
 from opro_cli.datasets.guess_options import OptionColumns
 from opro_cli.metrics.math import MathMetric
@@ -26,6 +27,8 @@ ENOUGH = 0.9
 _CLASS_WORDS = frozenset(
     {"label", "class", "category", "type", "emotion", "sentiment", "intent", "topic", "index"}
 )
+_RATING_WORDS = frozenset({"star", "stars", "rating", "ratings", "score", "grade"})
+_MOST_RATINGS = 10
 OPEN = "open"
 """The kind of free text, which no kind of answer grades."""
 
@@ -50,7 +53,8 @@ def guess_kind(gold: Column, options: OptionColumns | None, asked: Sequence[Colu
     texts = gold.texts
     if _suits(texts, _read_lettered) and _has_lettered_options(asked):
         return Kind("choice", "the question lists its options by letter")
-    return _guess_closed(gold, texts) or _guess_text_kind(gold, texts)
+    rated = _guess_rating(gold, texts) if any(map(is_text, asked)) else None
+    return _guess_closed(gold, texts) or rated or _guess_text_kind(gold, texts)
 
 
 def _guess_closed(gold: Column, texts: Sequence[str]) -> Kind | None:
@@ -69,6 +73,16 @@ def _guess_closed(gold: Column, texts: Sequence[str]) -> Kind | None:
         why = f"{len(labels)} distinct values in {len(gold.present)} rows"
         return Kind("label", why, tuple(labels))
     return None
+
+
+def _guess_rating(gold: Column, texts: Sequence[str]) -> Kind | None:
+    """Return labels for the steps of a scale, by size; None where the values are no such steps."""
+    small = all(re.fullmatch(r"-?\d|10", text) for text in texts)
+    if not (set(gold.words) & _RATING_WORDS and small and is_closed(gold, _MOST_RATINGS)):
+        return None
+    labels = sorted(_count(texts), key=int)
+    why = f"ratings: {len(labels)} whole numbers in {len(gold.present)} rows"
+    return Kind("label", why, tuple(labels))
 
 
 def _guess_text_kind(gold: Column, texts: Sequence[str]) -> Kind:
