@@ -75,6 +75,8 @@ _NOT_GOLD = frozenset(
         "meshes",
     }
 )
+_NOTHING = frozenset({"it is empty", "it is the same in every row"})
+"""Why a column can be nothing that is asked or answered, whatever its name."""
 _NESTED_GOLDS = {"aliases": 12, "spans": 12, "text": 12, "texts": 12, "value": 8}
 """Fields of an object that is a gold answer, by how much it is the answer itself."""
 _LANGUAGES = frozenset(
@@ -137,8 +139,9 @@ def guess_task(rows: Sequence[Fields], *, inputs: Sequence[str] = (), target: st
     if chat := next((each for each in columns if is_chat(each)), None):
         return _guess_chat(chat, inputs, target)
     noise = {each.path: reason for each in columns if (reason := find_noise(each, count))}
-    options = find_options(columns)
-    gold = _choose_target(columns, noise, options, target)
+    free = [each for each in columns if each.path not in inputs]
+    options = find_options(free)
+    gold = _choose_target(columns if target else free, noise, options, target)
     if options and options.target != gold.path:
         options = None
     chosen, why = _choose_inputs(columns, noise, gold, options, inputs)
@@ -252,8 +255,9 @@ def _score_target(column: Column, columns: Sequence[Column], noise: Mapping[str,
     """Return how much a column looks like the gold answer; 0 for not at all."""
     words = set(column.words)
     named = _rate_name(column)
-    numbered = noise.get(column.path) == "it numbers the rows" and named >= _SURE
-    if not column.present or is_chat(column) or (column.path in noise and not numbered):
+    idle = noise.get(column.path)
+    known = idle not in _NOTHING and named >= _SURE
+    if not column.present or is_chat(column) or (idle is not None and not known):
         return 0
     if words & _NOT_GOLD and not ("class" in words and "index" in words):
         return 0
@@ -326,6 +330,15 @@ def _choose_inputs(
         usable = [each for each in usable if "tokens" not in each.words]
     named = [each for each in usable if set(each.words) & _INPUT_NAMES]
     chosen = _drop_contained(named or [each for each in usable if not is_closed(each)])
+    if not chosen:  # whatever its values look like: "12 + 5", a date, a file
+        chosen = named = [
+            each
+            for each in columns
+            if each.path.split(".")[0] not in tops
+            and set(each.words[-1:]) & _INPUT_NAMES
+            and noise.get(each.path) not in _NOTHING
+            and (is_scalar(each) or is_list(each))
+        ]
     if not chosen:
         raise NoGuessError("input", _list_tops(columns))
     ordered = sorted(chosen, key=lambda each: bool(set(each.words) & _ASKING))
