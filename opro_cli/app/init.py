@@ -6,7 +6,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from opro_cli.config.guessed import (
     render_metric,
 )
 from opro_cli.config.templates import SCHEMA_FILES, WrittenTemplate, schema_text, write_files
-from opro_cli.core.settings.settings import HUB, LABELLED
+from opro_cli.core.settings.settings import HUB, LABELLED, DataSettings
 from opro_cli.core.task.example import SPLITS, Example
+from opro_cli.core.task.prompt import parse_template
 from opro_cli.datasets import read_rows
 from opro_cli.datasets.formats import BadRow
 from opro_cli.datasets.guess import MOST_ROWS, Guess, NoGuessError, guess_task
@@ -40,6 +41,8 @@ SHOWN = 3
 """Rows that are shown as the model will see them."""
 _OFFERED = re.compile(r"task\.data\.encoding: ([\w-]+)")
 """What the error on a file that is not UTF-8 offers."""
+
+_HOLE = re.compile(r"\{\{[^{}\n]*[^{}\s][^{}\n]*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,10 @@ def write_first_config(
     loaded = _load(guess, data, metric)
     if guess.answer in LABELLED:  # of all rows
         golds = ([gold] if guess.answer == "label" else split_gold(gold) for gold in loaded.golds)
-        guess = replace(
-            guess, labels=tuple(dict.fromkeys(label for each in golds for label in each))
-        )
+        labels = [*dict.fromkeys(label for each in golds for label in each)]
+        if all(re.fullmatch(r"-?\d{1,9}", label) for label in labels):
+            labels.sort(key=int)
+        guess = replace(guess, labels=tuple(labels))
     own = None if prompt is None else _read_prompt(prompt)
     system = _find_system_turn(rows, guess)
     text, why = (
@@ -138,7 +142,18 @@ def write_first_config(
     files = write_files(contents, lambda _: remedy, path)
     examples = loaded.examples["train"][:SHOWN]
     reasons = list_reasons(guess, chosen)
-    return FirstConfig(files, reasons, text, examples, loaded.notes, guess.answer == OPEN)
+    notes = (*loaded.notes, *_note_holes(own or "", prompt))
+    return FirstConfig(files, reasons, text, examples, notes, guess.answer == OPEN)
+
+
+def _note_holes(text: str, prompt: Path | None) -> Iterator[str]:
+    """Yield a sentence on what looks like a hole in a prompt that has none."""
+    hole = _HOLE.search(text)
+    if hole is not None:
+        yield (
+            f"{prompt}: {hole.group()} is sent as it stands; task.prompt is the place for a "
+            "template with holes (opro docs prompts)"
+        )
 
 
 def _read_prompt(prompt: Path) -> str:
@@ -170,8 +185,11 @@ def _read_some_rows(data: str, encoding: str | None) -> list[Mapping[str, object
     Raises:
         DataError: It has no row that is an object, or cannot be read.
     """
-    rows = read_rows(data, encoding=encoding)
+    rows = [*read_rows(data, encoding=encoding)]
     fields = [row.fields for row in rows if not isinstance(row, BadRow)]
+    bad = next((row for row in rows if isinstance(row, BadRow)), None)
+    if not fields and bad is not None:
+        raise DataError(f"{data}: no row can be used\n{data}:{bad.number}: {bad.reason}")
     if not fields:
         raise DataError(f"{data}: expected rows, found none", "name a file that has some")
     return fields[:: max(1, math.ceil(len(fields) / MOST_ROWS))]
@@ -184,6 +202,8 @@ def _guess(
         if name and not any(_has(row, name) for row in rows):
             listed = ", ".join(map(show_plain, rows[0]))
             raise UsageError(f"{option}: {data} has no field {name}; it has {listed}")
+    if target in inputs:
+        raise UsageError(f"--input and --target: {target} cannot be both question and gold answer")
     try:
         return guess_task(rows, inputs=inputs, target=target)
     except NoGuessError as error:
@@ -215,13 +235,21 @@ def _load(guess: Guess, data: str, metric: str) -> LoadedData:
         "optimizer": {"model": "openai/gpt-4o-mini"},
     }
     settings = wiring.parse_settings(plain)
-    if settings is None:
+    if settings is None or not _holds_names(settings.task.data, guess):
         raise UsageError(
             f"{data}: its fields have names that a config cannot hold", "rename them: letters only"
         )
     if guess.answer == OPEN:
         return load_examples(settings.task, FunctionMetric(lambda *_: None))
     return load_examples(settings.task, build_metric(settings))
+
+
+def _holds_names(data: DataSettings, guess: Guess) -> bool:
+    """Return whether settings mean the fields of a guess; some names with braces they cannot."""
+    return (*parse_template(data.input).fields, *parse_template(data.target).fields) == (
+        *guess.inputs,
+        guess.target,
+    )
 
 
 def _find_system_turn(rows: Sequence[Mapping[str, object]], guess: Guess) -> str:

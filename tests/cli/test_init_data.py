@@ -247,3 +247,106 @@ def test_an_empty_prompt_file_is_refused(opro: Opro, folder: Path) -> None:
     assert said.code == 2
     assert said.err == "opro: prompt.md: expected a start prompt, found an empty file\n"
     assert not (folder / "mine.yaml").exists()
+
+
+@pytest.mark.parametrize("more", [{}, {"context {more}": "A house"}])
+def test_names_with_braces_are_fields_and_no_templates(
+    opro: Opro, folder: Path, more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    rows: list[dict[str, object]] = [
+        {
+            **{name: f"{text} of {i} rooms" for name, text in more.items()},
+            "text {raw}": f"Say it again, number {i}",
+            "la{bel": "ab"[i % 2],
+        }
+        for i in range(12)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 0, said.err
+    checked = opro("check", "mine.yaml", "--json")
+    assert checked.code == 0, checked.err
+    assert "Say it again, number" in checked.data["scorer_prompt"][1]["content"]
+
+
+def test_a_file_without_a_usable_row_says_why(opro: Opro, folder: Path) -> None:
+    (folder / "rows.jsonl").write_text('\n[1, 2]\n{"a": \n')
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 2
+    assert "rows.jsonl:2: expected an object" in said.err
+    assert "found a list" in said.err
+
+
+@pytest.mark.parametrize(
+    ("question", "gold", "answer"),
+    [("{0} + {0}", "{1}", "number"), ("photo{0}.png", "thing {0}", "exact"),
+     ("When was king {0} born?", "19{0}-01-{0}", "exact")],
+)  # fmt: skip
+def test_a_name_wins_over_what_its_values_look_like(
+    opro: Opro, folder: Path, question: str, gold: str, answer: str
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"question": question.format(i), "answers": gold.format(i, 2 * i)} for i in range(10, 22)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 0, said.err
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    chosen = task["data"]["input"], task["data"]["target"], task["answer"]
+    assert chosen == ("question", "answers", answer)
+
+
+@pytest.mark.parametrize("name", ["stars", "rating", "score"])
+def test_ratings_are_labels_in_the_order_of_their_size(opro: Opro, folder: Path, name: str) -> None:
+    rows: list[dict[str, object]] = [
+        {"review": f"It was as good as number {i}", name: (5, 5, 1, 4)[i % 4]} for i in range(16)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert said.code == 0, said.err
+    config = yaml.safe_load((folder / "mine.yaml").read_text())
+    assert config["task"]["answer"] == "label"
+    assert [*map(str, config["task"]["labels"])] == ["1", "4", "5"]
+    assert config["search"]["start"].endswith("labels and nothing else: 1, 4, 5.")
+
+
+def test_a_score_of_many_values_stays_a_number(opro: Opro, folder: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"review": f"It was as good as number {i}", "score": (7 * i) % 12 * 9} for i in range(48)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    assert opro("init", "mine.yaml", "--data", "rows.jsonl").code == 0
+    assert yaml.safe_load((folder / "mine.yaml").read_text())["task"]["answer"] == "number"
+
+
+def test_a_field_is_asked_once_and_never_its_own_answer(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    command = ("init", "mine.yaml", "--data", "tickets.csv", "--input", "text")
+    said = opro(*command, "--target", "text")
+    assert said.code == 2
+    assert "--input and --target: text cannot be both question and gold answer" in said.err
+    assert opro(*command, "--input", "text").code == 0
+    task = yaml.safe_load((folder / "mine.yaml").read_text())["task"]
+    assert (task["data"]["input"], task["data"]["target"]) == ("text", "team")
+    other = opro("init", "other.yaml", "--data", "tickets.csv", "--input", "team")
+    assert (other.code, "no field is clearly the gold answer" in other.err) == (2, True)
+
+
+def test_a_hole_in_an_own_prompt_is_told(opro: Opro, folder: Path) -> None:
+    write_tickets(folder)
+    (folder / "prompt.md").write_text("Be kind.\n{{instruction}}\n")
+    command = ("init", "mine.yaml", "--data", "tickets.csv", "--prompt", "prompt.md", "--json")
+    (note,) = [each for each in opro(*command).data["chosen"]["notes"] if "prompt.md" in each]
+    assert note.startswith("prompt.md: {{instruction}} is sent as it stands; task.prompt is ")
+
+
+@pytest.mark.parametrize("name", ["{raw}", "a}b"])
+def test_a_name_that_no_template_can_hold_is_refused(opro: Opro, folder: Path, name: str) -> None:
+    rows: list[dict[str, object]] = [
+        {name: f"Say it again, number {i}", "label": "ab"[i % 2]} for i in range(12)
+    ]
+    write_jsonl(folder / "rows.jsonl", rows)
+    said = opro("init", "mine.yaml", "--data", "rows.jsonl")
+    assert (said.code, "its fields have names that a config cannot hold" in said.err) == (2, True)
+    assert not (folder / "mine.yaml").exists()
