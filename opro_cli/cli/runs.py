@@ -38,8 +38,8 @@ def runs(
         str | None,
         typer.Option(
             "--status",
-            help="Only those with this status (finished, interrupted, failed …) or this verdict "
-            "(improved, worse, not_distinguishable).",
+            help="Only those with this status (running, finished, stopped, failed or killed) or "
+            "this verdict (improved, worse or not_distinguishable).",
         ),
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
