@@ -14,6 +14,7 @@ from opro_cli.cli.options import (
     FailIf,
     Json,
     RunsDir,
+    Yes,
     apply_gate,
     confirm,
     find_run,
@@ -89,7 +90,7 @@ def rm(
         run_argument("RUN", "Runs, or sweeps: folders, or parts of their names.", sweeps=True),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Remove runs or sweeps, with every answer in them.
