@@ -122,7 +122,12 @@ def select_rows(
         status: Only runs with this status, or this verdict.
         tag: Only runs with this tag.
         most: Only so many, the last ones.
+
+    Raises:
+        UsageError: There is no such status.
     """
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"--status: expected one of {', '.join(STATUSES)}, found {status!r:.60}")
     chosen = [
         row
         for row in rows
@@ -132,6 +137,13 @@ def select_rows(
     if sort != "date":
         chosen.sort(key=ORDERS[sort])
     return chosen if most is None else chosen[max(0, len(chosen) - most) :]
+
+
+STATUSES = (
+    *("running", "finished", "stopped", "failed", "killed"),
+    *("improved", "worse", "not_distinguishable"),
+)
+"""The statuses of runs, and their verdicts."""
 
 
 def _get_score(row: dict[str, Any]) -> float:

@@ -155,7 +155,7 @@ def check(
         from opro_cli.render.consoles import make_console
         from opro_cli.render.listings import print_forecast
 
-        print_forecast(found.facts, make_console(sys.stdout))
+        print_forecast(found.facts, make_console(sys.stdout), ready=not found.problems)
     if len(found.problems) == 1:
         ((problem, hint),) = found.problems
         raise UsageError(f"{config}: {problem}", hint)

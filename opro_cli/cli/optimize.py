@@ -28,7 +28,7 @@ from opro_cli.cli.options import (
     choose_run,
     say,
 )
-from opro_cli.cli.session import Output, run_session, show_costs, show_result
+from opro_cli.cli.session import Output, require_log, run_session, show_costs, show_result
 from opro_cli.errors import UsageError
 
 
@@ -79,6 +79,7 @@ def optimize(
     if dry_run:
         show_costs(config, runs_dir, given, as_json=as_json)
         return
+    require_log(output)
     run = start(config, runs_dir, given, cached=not no_cache)
     run_session(
         run.folder,
@@ -166,6 +167,7 @@ def resume(
         show_result(checked.result, as_json=as_json)
         apply_gate([checked.result["verdict"]], fail_if)
         return
+    require_log(output)
     settings = check_resumable(folder, budget or (), cached=not no_cache)
     run_session(
         folder,

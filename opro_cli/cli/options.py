@@ -134,6 +134,9 @@ def say(note: str) -> None:
     print(printable(note), file=sys.stderr)
 
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
 def confirm(question: str, option: str) -> bool:
     """Ask on a terminal; return whether the answer is yes.
 

@@ -14,6 +14,7 @@ from opro_cli.cli.options import (
     FailIf,
     Json,
     RunsDir,
+    Yes,
     apply_gate,
     confirm,
     find_run,
@@ -38,8 +39,8 @@ def runs(
         str | None,
         typer.Option(
             "--status",
-            help="Only those with this status (finished, interrupted, failed …) or this verdict "
-            "(improved, worse, not_distinguishable).",
+            help="Only those with this status (running, finished, stopped, failed or killed) or "
+            "this verdict (improved, worse or not_distinguishable).",
         ),
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
@@ -89,7 +90,7 @@ def rm(
         run_argument("RUN", "Runs, or sweeps: folders, or parts of their names.", sweeps=True),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Remove runs or sweeps, with every answer in them.

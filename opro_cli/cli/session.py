@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -144,6 +144,21 @@ class Output:
             raise UsageError("--quiet, or --plain and --verbose: one of them")
 
 
+def require_log(output: Output) -> None:
+    """Raise UsageError where the log file cannot be written, before there is a run."""
+    if output.log is not None:
+        _open_log(output.log).close()
+
+
+def _open_log(path: Path) -> TextIO:
+    try:
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", "name another file for the log"
+        ) from None
+
+
 @contextmanager
 def open_observers(output: Output) -> Iterator[list[Observer]]:
     """Yield the views of a session; its log file is closed at the end.
@@ -160,13 +175,7 @@ def open_observers(output: Output) -> Iterator[list[Observer]]:
     if output.log is None:
         yield shown
         return
-    try:
-        file = output.log.open("a", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{output.log}: cannot be written: {error.strerror}", "name another file for the log"
-        ) from None
-    with file:
+    with _open_log(output.log) as file:
         yield [*shown, PlainLog(file, verbose=True, dated=True)]
 
 

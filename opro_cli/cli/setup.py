@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import Json
+from opro_cli.cli.options import Json, Yes, confirm
 
 
 def _topics(incomplete: str) -> list[tuple[str, str]]:
@@ -103,10 +103,17 @@ def info(as_json: Json = False) -> None:
 
 
 @cache.command()
-def clear() -> None:
-    """Remove all answers that are kept for other runs; the runs keep theirs."""
+def clear(yes: Yes = False) -> None:
+    """Remove all answers that are kept for other runs; the runs keep theirs.
+
+    On a terminal it asks first: what was paid for once would be paid for again.
+    """
     from opro_cli.render.listings import format_cleared
     from opro_cli.store.answer_file import clear_cache, find_cache_path
 
+    path = find_cache_path()
+    asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if asks and path.exists() and not confirm(f"remove all answers in {path}?", "--yes"):
+        raise typer.Exit(1)
     removed = clear_cache()
-    print(format_cleared(removed.answers, removed.size, str(find_cache_path())))
+    print(format_cleared(removed.answers, removed.size, str(path)))

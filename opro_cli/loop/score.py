@@ -29,7 +29,7 @@ from opro_cli.core.task.example import (
     Replied,
     Split,
 )
-from opro_cli.errors import DoubtfulAnswers, ModelError, OproError, RunError
+from opro_cli.errors import DoubtfulAnswers, EmptyReplyError, ModelError, OproError, RunError
 from opro_cli.loop.first_answers import HINT, FirstAnswers
 from opro_cli.loop.planner import Question
 from opro_cli.ports import Evaluator
@@ -222,6 +222,8 @@ class Scoring:
                     self._refuse(earlier, refusal)
                 return
         if len(refused) == len(questions):
+            if all(isinstance(error, EmptyReplyError) for _, error in refused):
+                raise refused[0][1]
             raise RunError(
                 f"{self.model} refused the first {len(refused)} questions: {refused[0][1].message}",
                 f"{refused[0][1].hint or 'is the config right?'}; {GO_ON}",
@@ -244,6 +246,8 @@ class Scoring:
         """
         if error.unanswerable or not error.transient or is_congested(error):
             return error.unanswerable
+        if self.answered and isinstance(error, EmptyReplyError):
+            return True  # it has said something to other questions
         role = next(iter(self.evaluator.roles), "scorer")
         return not self.calls.stop.is_set() and await self.calls.is_alive(role)
 

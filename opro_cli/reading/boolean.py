@@ -23,9 +23,11 @@ _EQUIVALENTS = {
 # "no-one", "yes'" and "untrue" are other words than "no", "yes" and "true". "No" before a noun
 # denies the noun: "there is no doubt".
 _AFTER = r"(?![\w'’]|-\w)"
+_NO_NOUN = r"(?:[.,;:!?—–)。，、！(\[{|=>-]|(?<=\s)/|[^\w\s\x00-\x7f\"'“”‘’«»])"
+"""The sign behind a "no" that is no adjective: "No (odd)", "No ✓"."""
 _WORDS = {
     ("yes", "no"): re.compile(
-        rf"(?<![\w'’-])(?:yes{_AFTER}|no(?=[\s*_\"'”’)\]}}`]*(?:[.,;:!?—–)。，、！-]|\Z|\n)"
+        rf"(?<![\w'’-])(?:yes{_AFTER}|no(?=[\s*_\"'”’)\]}}`]*(?:{_NO_NOUN}|\Z|\n)"
         rf"|\s(?:because|since|as|you|it|he|she|they|we|i|this|that|not)(?![^\W_])){_AFTER})",
         re.IGNORECASE,
     ),

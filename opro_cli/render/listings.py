@@ -155,13 +155,19 @@ def _get_train(row: Data) -> float:
     return float(score["mean"]) if score else float("-inf")
 
 
-def print_forecast(facts: Data, console: Console) -> None:
-    """Print what a run would do, with the first prompt that each model would get."""
+def print_forecast(facts: Data, console: Console, *, ready: bool = True) -> None:
+    """Print what a run would do, with the first prompt that each model would get.
+
+    Args:
+        facts: As `opro check --json` has them.
+        console: Where to.
+        ready: Nothing keeps a run from beginning.
+    """
     sizes = " · ".join(f"{split} {format_count(size)}" for split, size in facts["sizes"].items())
     calls, steps = format_count(facts["calls_at_most"]), format_count(facts["steps"])
     problem = facts.get("problem")
     rows = [
-        ("config", f"{facts['name']}: fine"),
+        ("config", f"{facts['name']}: {'fine' if ready else 'cannot run yet, see the end'}"),
         *([] if problem else [("scorer", facts["models"]["scorer"])]),
         ("optimizer", facts["models"]["optimizer"]),
         *(("server", describe_server(server)) for server in facts["servers"]),

@@ -280,7 +280,7 @@ def describe_golds(
         if unnamed:
             notes.append(
                 f"no prompt names {_list_some(unnamed)}: a model that is not told the labels has "
-                "to guess them; name them in search.initial_instructions or in the question"
+                "to guess them; name them in search.start or in the question"
             )
     return GoldAnswers(counts, tuple(notes))
 

@@ -253,6 +253,8 @@ def test_runs_are_listed_in_an_order_and_by_outcome(opro: Opro) -> None:
     assert names("-n", "1") == ["s1"]
     assert names("--status", "failed") == []
     assert "no such runs in runs" in opro("runs", "--status", "failed").err
+    refused = opro("runs", "--status", "interrupted")
+    assert (refused.code, "expected one of running, finished, stopped" in refused.err) == (2, True)
     rows = opro("runs", "--sort", "gain", "--json").data
     gains = [row["difference"]["mean"] for row in rows if row["difference"]]
     assert gains == sorted(gains)

@@ -157,3 +157,8 @@ def test_every_line_of_a_prompt_stands_behind_a_bar(
     start = lines.index("first meta-prompt for the optimizer:") + 1
     assert len(lines) > start + 20
     assert all(line.startswith("  │") for line in lines[start:] if line)
+
+
+def test_a_limit_without_its_s_is_a_typo_and_no_secret(opro: Opro) -> None:
+    said = opro("check", "c.yaml", "--set", "scorer.max_token=5")
+    assert 'scorer.max_token: no such key; did you mean "max_tokens"?' in said.err

@@ -159,7 +159,9 @@ def test_verbose_and_the_log_have_a_line_for_each_answer(opro: Opro, folder: Pat
     assert re.search(r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] started", log, re.MULTILINE)
     opro("optimize", "c.yaml", "-q", "--steps", "0", "--log", "opro.log")
     assert (folder / "opro.log").read_text("utf-8").startswith(log)
+    before = len(opro("runs", "--json").data)
     assert "cannot be written" in opro("optimize", "c.yaml", "--log", "no/such/opro.log").err
+    assert len(opro("runs", "--json").data) == before
 
 
 def test_labels_are_read_as_the_file_spells_them(tmp_path: Path) -> None:

@@ -133,6 +133,8 @@ def test_without_a_limit_no_ceiling_can_be_kept(ceiling: str) -> None:
 def test_thoughts_fit_into_the_reply() -> None:
     assert "expected fewer tokens" in problem({"max_tokens": 100, "reasoning": {"max_tokens": 100}})
     assert "found neither" in problem({"reasoning": {}})
+    twice = {"reasoning": {"effort": "low"}, "extra": {"body": {"reasoning_effort": "high"}}}
+    assert "it says the same as scorer.reasoning; keep one of them" in problem(twice)
 
 
 def test_what_is_computed_here_takes_no_parameters_of_a_provider() -> None:

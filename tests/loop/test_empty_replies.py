@@ -83,7 +83,23 @@ async def test_a_server_that_says_nothing_at_all_ends_the_run() -> None:
         await runner.run()
     assert caught.value.hint is not None
     assert "by hand" in caught.value.hint
-    assert len(model.requests) <= 3 + 3 + 1
+    assert len(model.requests) <= 3 * 3 + 3  # its first questions, and what the optimizer is asked
+
+
+async def test_a_model_that_has_answered_others_is_not_ended_by_questions_without_an_answer() -> (
+    None
+):
+    """Not even where the tiny call, which finds out whether it is there, gets none either."""
+
+    def answer(request: ChatRequest) -> Any:
+        silent = is_asked(request, 1) or is_asked(request, 3) or request.messages == HELLO
+        return EMPTY if silent and not proposes(request) else say(request)
+
+    journal = MemoryJournal()
+    runner = new_runner(journal, attempts=8, scorer=ScriptedModel(answer))
+    assert await runner.run() == "finished"
+    refused = {(e.split, e.question) for e in journal.events if isinstance(e, Refused)}
+    assert {("train", 0), ("train", 2)} <= refused
 
 
 @pytest.mark.parametrize("name", ["embedded/small", "gguf/model.gguf"])

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from opro_cli.core.task.example import UNREADABLE, Grade
+from opro_cli.core.task.example import UNREADABLE, Example, Grade
+from opro_cli.metrics import create_metric
 
 Grading = Callable[..., Grade]
 
@@ -156,3 +157,39 @@ def test_word(grade: Grading, reply: str, word: str) -> None:
 @pytest.mark.parametrize(("reply", "target"), UNREADABLE_REPLIES)
 def test_unreadable(grade: Grading, reply: str, target: str) -> None:
     assert grade("boolean", reply, target, QUESTION) == UNREADABLE
+
+
+@pytest.mark.parametrize("word", ["Yes", "No"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("{} (1491 is odd)", "**{}** (odd)", "Answer: {} (odd)", "The answer is {} (odd)"),
+        *(
+            "{} [odd]",
+            "{} \U0001f642",
+            "{} \u2705",
+            "{} \u2713",
+            "{} \u2026",
+            "{} | odd",
+            "{} / odd",
+            "{} -> odd",
+        ),
+    ],
+)
+def test_yes_and_no_are_read_alike_before_signs(word: str, form: str) -> None:
+    example = Example("Is 1491 even?", word.lower(), "r:1")
+    assert create_metric("boolean").grade(form.format(word), example).score == 1.0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "There is no/little doubt: yes.",
+        "There is no *clear* reason against it. Yes.",
+        'There is no "odd" digit, so yes.',
+        "There is no 100% guarantee, but yes.",
+    ],
+)
+def test_a_no_that_denies_a_noun_is_no_answer(reply: str) -> None:
+    example = Example("Is 1491 even?", "yes", "r:1")
+    assert create_metric("boolean").grade(reply, example).answer == "yes"

@@ -10,7 +10,7 @@ from opro_cli.core.settings.schema import NO_SUCH_KEY, Path, Problem
 
 # "api_key", "OPENAI_API_KEY", "authorization"
 _SECRET = re.compile(
-    r"(\w+_)?(api_?key|(api|auth|access|bearer|secret)_?(key|token)?|key|token|authorization"
+    r"(?!(?:max|min|num|stop|eos|pad|bos)_)(\w+_)?(api_?key|(api|auth|access|bearer|secret)_?(key|token)?|key|token|authorization"
     r"|password|secret|credentials?)"
 )
 _MODELS = ("scorer", "optimizer")

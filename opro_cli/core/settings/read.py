@@ -410,6 +410,13 @@ def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -
                 yield Problem((*path, name), message)
     if model.reasoning is not None and model.reasoning == ReasoningSettings():
         yield Problem((*path, "reasoning"), "expected effort, max_tokens or both, found neither")
+    body = model.extra.body if model.extra else {}
+    for name in ("reasoning", "reasoning_effort", "thinking", "think"):
+        if model.reasoning is not None and name in body:
+            yield Problem(
+                (*path, "extra", "body", name),
+                f"it says the same as {'.'.join(map(str, path))}.reasoning; keep one of them",
+            )
     limit = model.reasoning.max_tokens if model.reasoning else None
     if limit is not None and limit >= model.reply_limit:
         yield Problem(
