@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from opro_cli.core.settings.settings import BudgetSettings
 from opro_cli.sweep.launch.channel import SweepEngine
 from opro_cli.sweep.launch.local import LocalEngine
@@ -44,7 +46,9 @@ class SweepEngineContract:
         cells = cells_at(tmp_path, server.url, "matrix: {search.seed: [0]}")
         (_, first), (_, later), *_ = await worked_on(new_engine(1), cells, tmp_path / "runs")
         assert first["spend"]["calls"] == 0
-        assert 0 < later["spend"]["calls"] < later["expected"] == first["expected"]
+        assert 0 < later["spend"]["calls"] < later["expected"]
+        # an estimate, which is told anew as answers come
+        assert later["expected"] == pytest.approx(first["expected"], rel=0.2)
 
     async def test_a_cell_that_fails_says_why_and_does_not_stop_the_others(
         self, tmp_path: Path, new_engine: NewEngine, server: LocalServer
