@@ -25,6 +25,8 @@ SKIPPED = {
     ("problems.md", "sweep table2.yaml"): "takes minutes: tests/sweep/test_problem_tables.py",
     ("problems.md", "diff regression-sweep"): "reads the sweep above",
     ("sweeps.md", "sweep grid.yaml --engine ray"): "needs a cluster: tests/sweep",
+    ("prompts.md", "prompt support"): "run on the page's own files: test_prompts_page",
+    ("prompts.md", "apply support"): "run on the page's own files: test_prompts_page",
 }
 """Commands, by their beginning, and why they are not run here."""
 
