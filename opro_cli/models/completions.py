@@ -83,10 +83,11 @@ def _join_chunks(events: Sequence[Any]) -> Completion:
         if not isinstance(pieces, list):  # Ollama's own format has one message
             pieces = [{"message": chunk["message"]}] if "message" in chunk else []
         for piece in filter(lambda each: isinstance(each, dict), pieces):
-            choice = choices.setdefault(piece.get("index") or 0, {})
+            index = piece.get("index")
+            choice = choices.setdefault(index if isinstance(index, int) else 0, {})
             ended |= _add_piece(choice, piece)
     if choices and "done" in whole:
-        return whole | {"message": choices[0].get("message", {})}
+        return whole | {"message": choices[min(choices)].get("message", {})}
     if choices:
         whole["choices"] = [choices[index] for index in sorted(choices)]
     if not ended:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from opro_cli.core.task.example import ChatReply
@@ -351,7 +351,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
         st.sampled_from(["choices", "message", "content", "delta", "error", "usage", "done", "type",
-                         "output", "response", "text", "refusal", "finish_reason", "index"]),
+                         "output", "response", "text", "refusal", "finish_reason", "index",
+                         "delta", "done"]),
         inner,
         max_size=4,
     ),
@@ -359,6 +360,8 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@example([{"choices": [{"index": [None]}]}])
+@example([{"choices": [{"index": 1}], "done": True}])
 @given(st.lists(JSON, max_size=4))
 def test_no_event_of_a_stream_breaks_it(chunks: list[Any]) -> None:
     read_completion(events(*map(json.dumps, chunks), "[DONE]"))
