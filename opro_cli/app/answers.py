@@ -59,8 +59,11 @@ def read_answers(
     shown = [each for each in answers if only is None or each.judgement in wanted[only]]
     evaluator = _build_evaluator(chosen.run)
     if evaluator is not None:
-        content = chosen.candidate.content
-        shown = [_find_place(each, content, evaluator) for each in shown]
+        content, examples = chosen.candidate.content, chosen.run.examples
+        shown = [
+            _locate_answer(each, content, evaluator, examples[each.split][each.question])
+            for each in shown
+        ]
     return ShownAnswers(
         prompt=f"{folder.name}@{BEST}" if selector == BEST else chosen.name,
         run=folder.name,
@@ -84,7 +87,9 @@ def _build_evaluator(run: RecordedRun) -> ModelEvaluator | None:
     return ModelEvaluator(grader, task.format, task.second_round, run.examples["train"])
 
 
-def _find_place(answer: GradedAnswer, content: Content, evaluator: ModelEvaluator) -> GradedAnswer:
+def _locate_answer(
+    answer: GradedAnswer, content: Content, evaluator: ModelEvaluator, example: Example
+) -> GradedAnswer:
     """Return an answer with the place in its reply that it was read from, by reading it again.
 
     An older opro may have read it otherwise: then the place is not known.
@@ -95,11 +100,12 @@ def _find_place(answer: GradedAnswer, content: Content, evaluator: ModelEvaluato
         or not isinstance(evaluator.grader, InlineGrader)
     ):
         return answer
-    example = Example(answer.input, answer.target, f"{answer.split} {answer.question}")
     try:
         prompt = find_asked(evaluator.write_messages(content, example)).content
     except RunError:  # shows a reply, which is not at hand
         return answer
-    grade = evaluator.grader.grade_now(answer.replies[-1], example, prompt, cut=answer.cut)
-    same = grade.answer == answer.answer and grade.score == answer.score
-    return replace(answer, read_from=grade.span) if same else answer
+    for one in example.split_golds():
+        grade = evaluator.grader.grade_now(answer.replies[-1], one, prompt, cut=answer.cut)
+        if grade.answer == answer.answer and grade.score == answer.score:
+            return replace(answer, read_from=grade.span)
+    return answer

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opro_cli import wiring
 from opro_cli.app.startable import (
@@ -52,10 +52,6 @@ from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_
 from opro_cli.reports.request_words import name_role
 from opro_cli.store.folders import list_runs
 from opro_cli.store.run_folder import read_result
-
-if TYPE_CHECKING:
-    pass
-
 
 ENOUGH_TO_REASON = 1000
 """Tokens of a reply below which a reasoning model may not come to its answer."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from opro_cli import wiring
 from opro_cli.app.diff import find_prompt
+from opro_cli.app.session import read_train_replies
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.events import Answered
 from opro_cli.core.run.selection import find_baseline, get_mean
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.prompts import START, PromptFile
@@ -30,7 +30,6 @@ from opro_cli.reports.prompts import WholePrompt
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from opro_cli.store.folders import Note, find_run
-from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
 
@@ -49,7 +48,7 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     run = read_run(folder)
     candidate = select_prompt(run, selector).candidate
     if candidate is None:
-        raise _nothing_scored(folder.name)
+        raise _build_unscored_error(folder.name)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
     settings = _read_settings(run)
@@ -59,7 +58,7 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages)
 
 
-def _nothing_scored(name: str) -> UsageError:
+def _build_unscored_error(name: str) -> UsageError:
     message = f"no prompt of {name} has all its train answers yet"
     return UsageError(message, f"`opro resume {name}` goes on; {name}@start is its start prompt")
 
@@ -79,11 +78,7 @@ def _build_open_messages(
     shown = content.demos if isinstance(content, Prompt) else ()
     replies: dict[tuple[str, Split, int], str] = {}
     if any(demo.shown != GOLD for demo in shown):
-        replies = {
-            (event.candidate, event.split, event.question): event.text
-            for event in read_events(Path(run.folder) / "events.jsonl")
-            if isinstance(event, Answered) and event.split == "train"
-        }
+        replies = read_train_replies(Path(run.folder))
     show = partial(show_demo, examples=run.examples["train"], replies=replies)
     fields = {name: f"{{{{{name}}}}}" for name in form.template.fields}
     row = Example("{{question}}", "", "", fields=fields)
@@ -155,7 +150,7 @@ def plan_application(
     by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
     winner = select_prompt(run, BEST).candidate
     if winner is None:
-        raise _nothing_scored(run.name)
+        raise _build_unscored_error(run.name)
     settings = _read_settings(run)
     files = _list_start_files(settings)
     if not files:

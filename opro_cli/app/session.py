@@ -245,8 +245,11 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
 
 def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
     """Return the train replies in a run's journal, where a strategy needs them."""
-    if not strategy.needs:
-        return {}
+    return read_train_replies(folder) if strategy.needs else {}
+
+
+def read_train_replies(folder: Path) -> dict[tuple[str, Split, int], str]:
+    """Return the train replies in a run's journal by candidate, split and question."""
     return {
         (event.candidate, event.split, event.question): event.text
         for _, event in read_numbered_events(folder / "events.jsonl")

@@ -151,7 +151,9 @@ class Calls:
         try:
             answered, reservation = await self._call(role, request, policy or self.policy, at)
             try:
-                sent_slot = self._known.find_slot(role, reservation.request)
+                # under the key of what was sent, which a refusal may have changed
+                sent = reservation.request
+                sent_slot = slot if sent == request else self._known.find_slot(role, sent)
                 if slot is not None and sent_slot is not None:
                     self._known.keep(sent_slot, answered.recorded)
                 yield answered

@@ -106,6 +106,30 @@ def test_the_best_prompt_is_printed_whole_with_its_holes(start: Path, opro: Opro
     assert (facts["instruction"], facts["step"]) == (FOUND, 1)
 
 
+def test_answers_under_a_prompt_with_holes_for_fields_show_where_they_were_read(
+    shop: Path, opro: Opro
+) -> None:
+    text = CONFIG.replace("{{ticket}}\\n", "{{ticket}} ({{label}})\\n")
+    assert text != CONFIG
+    (shop / "shop.yaml").write_text(text)
+    opro("optimize", "shop.yaml", "--plain")
+    shown = opro("show", "shop@start", "--answers", "--json")
+    assert shown.code == 0, shown.err
+    spans = [(each["read"], each["read_from"]) for each in shown.data["answers"] if each["replies"]]
+    assert spans
+    assert all(span for read, span in spans if read)
+
+
+def test_answers_with_several_golds_show_where_they_were_read(opro: Opro, folder: Path) -> None:
+    rows = [{"question": f"What is {n} plus 0?", "answer": [str(n), f"{n}.5"]} for n in range(30)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    opro("optimize", "c.yaml", "--steps", "0")
+    answers = opro("show", "@last@start", "--answers", "--json").data["answers"]
+    right = [each for each in answers if each["judgement"] == "right"]
+    assert right
+    assert all(each["read_from"] for each in right)
+
+
 def test_a_prompt_of_one_message_is_printed_as_it_is_sent(opro: Opro) -> None:
     assert opro("optimize", "c.yaml", "--plain").code == 0
     said = opro("prompt", "sums@start")
