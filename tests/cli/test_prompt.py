@@ -177,7 +177,7 @@ def test_without_a_yes_a_pipe_writes_nothing(start: Path, opro: Opro) -> None:
     for arguments in (("apply", "shop"), ("apply", "shop", "--json")):
         said = opro(*arguments)
         assert said.code == 2
-        assert "add --yes" in said.err
+        assert "say --yes" in said.err
     assert start.read_text() == START
 
 
