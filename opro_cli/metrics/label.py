@@ -10,12 +10,11 @@ from typing import ClassVar
 
 from opro_cli.core.labels import is_same_label
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
-from opro_cli.metrics.json_field import find_value
+from opro_cli.metrics.json_field import find_last_object, find_value
 from opro_cli.reading.answer_text import collapse_spaces, require_text
 from opro_cli.reading.evidence import find_span
 from opro_cli.reading.labels import read_label, read_label_set, read_other_answer
 from opro_cli.reading.reply_text import Part, Span, select_parts
-from opro_cli.reading.structure import find_last_object
 
 _SEPARATOR = re.compile(r"\s*[,;|\n]\s*")
 _LIST = re.compile(r"\[[^\[\]]{0,2000}\]")

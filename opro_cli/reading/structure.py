@@ -10,7 +10,6 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -25,9 +24,9 @@ _PARSE_BUDGET = 20 * SEARCHED
 _MOST_PAIRS = 2_500
 """Pairs of unequal list elements that are compared; the elements of longer lists are unmatched."""
 # Trying every bracket is slow, because the error of each failure counts lines.
-_OBJECT = r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)'
-_OBJECT_START = re.compile(_OBJECT, re.DOTALL)
-_START = re.compile(rf'{_OBJECT}|\[\s*+(?:[\]{{\["]|-?\d|true|false|null)', re.DOTALL)
+_START = re.compile(
+    r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)|\[\s*+(?:[\]{\["]|-?\d|true|false|null)', re.DOTALL
+)
 
 
 class _Numeral(str):
@@ -61,29 +60,14 @@ def parse_structure(text: str) -> Structure | None:
 
 def find_structures(text: str) -> list[Structure]:
     """Return the outermost objects and lists in a text, in order; never raises."""
-    return [Structure(value, collapse_spaces(written)) for value, written in _parse(text, _START)]
-
-
-def find_last_object(text: str) -> dict[str, Any] | None:
-    """Return the last outermost object in a text, one in a list too, or None; never raises.
-
-    Objects whose first key is longer than 500 characters are skipped.
-    """
-    found = None
-    for value, _ in _parse(text, _OBJECT_START):
-        found = value
-    return found
-
-
-def _parse(text: str, opening: re.Pattern[str]) -> Iterator[tuple[Any, str]]:
-    """Yield the JSON values that begin where `opening` matches, and what is written there."""
     text = text.strip()[-SEARCHED:]
     budget = _PARSE_BUDGET
-    start = opening.search(text)
+    found: list[Structure] = []
+    start = _START.search(text)
     while start and budget > 0:
         try:
             value, end = _DECODER.raw_decode(text, start.start())
-            yield value, text[start.start() : end]
+            found.append(Structure(value, collapse_spaces(text[start.start() : end])))
         except json.JSONDecodeError as error:
             end = start.start() + 1
             # Characters parsed, and those before, in which lines are counted far faster.
@@ -91,7 +75,8 @@ def _parse(text: str, opening: re.Pattern[str]) -> Iterator[tuple[Any, str]]:
         except RecursionError:
             end = start.start() + 1
             budget -= len(text)
-        start = opening.search(text, end)
+        start = _START.search(text, end)
+    return found
 
 
 def read_structure(text: str, wanted: Structure) -> Structure | None:

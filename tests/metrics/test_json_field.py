@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opro_cli.core.task.example import UNREADABLE, Grade
-from opro_cli.reading.structure import find_last_object
+from opro_cli.metrics.json_field import find_last_object
 
 Grading = Callable[..., Grade]
 
