@@ -237,4 +237,5 @@ def test_a_json_object_in_thoughts_is_no_answer(reply: str, given: str | None) -
     grade = LabelMetric(("billing", "login")).grade(reply, Example("My card?", "login", "r:1"))
     assert grade.answer == given
     if given:
-        assert grade.span is not None and reply[slice(*grade.span)] == given
+        assert grade.span is not None
+        assert reply[slice(*grade.span)] == given
