@@ -49,6 +49,7 @@ from opro_cli.problems import (
     record_problem,
     value_start,
 )
+from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_cache import AnswerStore
 from opro_cli.store.answer_file import find_cache_path, read_cache_limit
 from opro_cli.strategies import META_PROMPTS, PROBLEM_STRATEGIES, STRATEGIES
@@ -215,10 +216,9 @@ def adapt_evaluator(evaluator: OutsideEvaluator, settings: Settings) -> OutsideE
     """
     for role in evaluator.roles:
         if role not in settings.models:
-            key = role if role == "scorer" else f"roles.{role}"
             raise UsageError(
                 f"task.evaluator {evaluator.name} asks a {role}, and the config has none",
-                f"give it a section {key} with a model",
+                f"give it a section {name_role(role)} with a model",
             )
     return evaluator
 
@@ -381,7 +381,7 @@ def build_models(
             instance = decode_problem(examples).instance
             built[role] = (ControlModel(model.model, problem, instance),)
         else:
-            key, searched = f"{role}.model", [*folders, Path.cwd()]
+            key, searched = f"{name_role(role)}.model", [*folders, Path.cwd()]
             built[role] = tuple(build_model(each, key, searched) for each in model.deployments)
     return built
 

@@ -33,6 +33,7 @@ from opro_cli.models.providers import (
 )
 from opro_cli.plugins import SUPPLIED, find_entry_point, is_outside, load_part
 from opro_cli.problems import build_problem
+from opro_cli.reports.request_words import name_role
 from opro_cli.store.answer_file import read_cache_limit
 from opro_cli.strategies import PROBLEM_STRATEGIES, STRATEGIES
 
@@ -80,7 +81,10 @@ def list_missing_keys(settings: Settings) -> tuple[str, ...]:
 
 def find_unknown_models(settings: Settings) -> list[tuple[str, str | None]]:
     """Return a problem and its remedy for each model whose name nobody answers to."""
-    each = (find_unknown_model(model, f"{role}.model") for role, model in settings.models.items())
+    each = (
+        find_unknown_model(model, f"{name_role(role)}.model")
+        for role, model in settings.models.items()
+    )
     return list(filter(None, each))
 
 
@@ -95,8 +99,8 @@ def require_addresses(settings: Settings) -> None:
             variables = find_provider(each.model).base_variables
             if variables and find_base(each.model, each.api_base) is None:
                 raise UsageError(
-                    f"{role}.model {each.model} has no address",
-                    f"set {role}.api_base or {variables[0]}",
+                    f"{name_role(role)}.model {each.model} has no address",
+                    f"set {name_role(role)}.api_base or {variables[0]}",
                 )
 
 
@@ -199,8 +203,8 @@ def require_prices(settings: Settings, *, learns: bool = True) -> None:
             raise UsageError(
                 f"budget.usd: the price of {role} {model} is not known, so the ceiling cannot be "
                 "kept",
-                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
-                "budget.calls or budget.tokens instead",
+                f"set {name_role(role)}.price: {{input: …, output: …}} (US dollars per million "
+                "tokens), or budget.calls or budget.tokens instead",
             )
 
 

@@ -29,6 +29,7 @@ from opro_cli.core.settings.settings import BudgetSettings, PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
 from opro_cli.core.text import count_bytes
 from opro_cli.errors import BudgetReached, ModelError
+from opro_cli.reports.request_words import name_role
 
 BYTES_A_TOKEN = 3.0
 """An estimate for limits a minute: English has about 4, digits 1 to 3."""
@@ -148,29 +149,28 @@ class Ledger:
         Raises:
             ModelError: Its answers do not say what they cost.
         """
-        while self._rates[role] is None and not self._state.spend_of(role).calls:
+        while self._find_rate(role) is None and not self._state.spend_of(role).calls:
             if not self._reserved[role]:
                 return
             self._released.clear()
             await self._released.wait()
             self.require_time()
-        if self._rates[role] is None:
+        if self._find_rate(role) is None:
             raise ModelError(
                 f"budget.usd: the price of the {role} is not known, and its answers do not say "
                 "what they cost",
-                f"set {role}.price: {{input: …, output: …}} (US dollars per million tokens), or "
-                "budget.calls or budget.tokens instead",
+                f"set {name_role(role)}.price: {{input: …, output: …}} (US dollars per million "
+                "tokens), or budget.calls or budget.tokens instead",
                 transient=False,
                 about="config",
             )
 
-    @property
-    def _rates(self) -> Mapping[Role, PriceSettings | None]:
-        """The prices by which calls are bounded, as far as they are known by now."""
-        if not self._learns:
-            return self._prices
-        spend = self._state.spend_of
-        return {role: price or learn_price(spend(role)) for role, price in self._prices.items()}
+    def _find_rate(self, role: Role) -> PriceSettings | None:
+        """Return the price by which calls are bounded, None while it is not known."""
+        price = self._prices[role]
+        if price is None and self._learns:
+            price = learn_price(self._state.spend_of(role))
+        return price
 
     def release(self, reservation: Reservation) -> None:
         """Give back a reservation; the call is over and its cost, if any, recorded."""
@@ -207,7 +207,7 @@ class Ledger:
         """Record a reply that is no answer: a failed call whose cost may be known."""
         role, tokens = reservation.role, count_tokens(reply)
         usd = reply.usd if tokens is not None else None
-        if usd is None and self._rates[role] is not None:
+        if usd is None and self._find_rate(role) is not None:
             usd = reservation.cost.pico_usd / 1e12
         bound = reservation.cost.tokens if tokens is None else tokens
         self._record(Uncounted(read_clock(), role, answered=False, tokens=bound, usd=usd, why=why))
@@ -223,7 +223,7 @@ class Ledger:
         prompt = size + max(PROMPT_OVERHEAD, known.prompt_overhead)
         limit = request.max_tokens or ASSUMED_REPLY
         completion = request.choices * max(limit, known.longest_reply)
-        price = self._rates[role]
+        price = self._find_rate(role)
         dollars = price_in_pico_usd(price, prompt, completion) if price else 0
         likely = math.ceil(size * self._tokens_a_byte.get(role, 1 / BYTES_A_TOKEN)) + 1
         cost = Cost(prompt + completion, dollars, likely + request.choices * limit)
@@ -234,7 +234,8 @@ class Ledger:
 
     def spent(self) -> Spent:
         """Add up the run's spend, unmetered calls at their upper bounds."""
-        return sum_spend(self._state, self._rates, self._largest)
+        rates = {role: self._find_rate(role) for role in self._roles}
+        return sum_spend(self._state, rates, self._largest)
 
     def seconds_left(self) -> float:
         """Return the seconds until time is up, all sessions counted; infinite without a ceiling."""
@@ -272,7 +273,7 @@ class Ledger:
         roomy = Spent(actual.calls if actual.calls <= FEW else calls, tokens, pico_usd)
         risk = roomy if self._is_left(role, roomy) else actual
         if risk != known:
-            usd = None if self._rates[role] is None else risk.pico_usd / 1e12
+            usd = None if self._find_rate(role) is None else risk.pico_usd / 1e12
             self._record(InFlight(read_clock(), role, risk.calls, risk.tokens, usd))
 
     def _is_left(self, role: Role, risk: Spent) -> bool:
@@ -290,7 +291,7 @@ class Ledger:
         self, reservation: Reservation, why: str, *, answered: bool, usd: float | None
     ) -> None:
         role, cost = reservation.role, reservation.cost
-        if usd is None and self._rates[role] is not None:
+        if usd is None and self._find_rate(role) is not None:
             usd = cost.pico_usd / 1e12
         self._record(Uncounted(read_clock(), role, answered, cost.tokens, usd, why))
 

@@ -36,14 +36,13 @@ from opro_cli.core.run.progress import Progress, Role
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.models import is_computed_here, is_gguf
 from opro_cli.core.settings.settings import PriceSettings, Settings
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Message
 from opro_cli.errors import EmptyReplyError, JournalError, ModelError
 from opro_cli.ports import AnswerCache, ChatModel, SharedLimits
+from opro_cli.reports.request_words import name_role
 
 HELLO = (Message("user", "Reply with one word: ready"),)
 """The messages of the tiny call by which a model is checked."""
-
-
 FIRST_TRIES = 2
 """Calls that are made to an address which has never answered and may be a wrong one."""
 
@@ -168,9 +167,16 @@ class Calls:
                 self._known.end(slot)
 
     def list_unsent(self, role: Role) -> tuple[str, ...]:
-        """Return the parameters that are left out for a role at one of its endpoints or more."""
-        addresses = (endpoint.address for endpoint in self._endpoints[role].all)
-        return self.state.list_unsent(role, *addresses)
+        """Return the parameters that are left out for a role at one of its endpoints or more.
+
+        A name of the limit that one endpoint refuses may be the only one that another takes: it
+        is left out everywhere where an endpoint takes neither.
+        """
+        unsent: set[str] = set()
+        for endpoint in self._endpoints[role].all:
+            refused = {*self.state.list_unsent(role, endpoint.address)}
+            unsent |= refused if refused.issuperset(LIMITS) else refused.difference(LIMITS)
+        return tuple(sorted(unsent))
 
     async def preflight(self, role: Role) -> None:
         """Make the first call of a run; ModelError when no endpoint answers it."""
@@ -338,7 +344,7 @@ class Calls:
         else:
             hint = "ask the server by hand for an answer to the first prompt of `opro check`"
             if stop:
-                hint = f"does a reply begin with one of {reservation.role}.stop? " + hint
+                hint = f"does a reply begin with one of {name_role(reservation.role)}.stop? " + hint
             words = f"{name} answered with an empty text (finish_reason {reason})"
             error = EmptyReplyError(words, hint)
         self._ledger.record_unused(reservation, reply, error.message)

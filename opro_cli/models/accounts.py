@@ -32,6 +32,7 @@ from opro_cli.models.providers import (
     parse_host,
 )
 from opro_cli.plugins import is_outside
+from opro_cli.reports.request_words import name_role
 
 REDACTED = "[redacted]"
 SHORTEST_ENCODED = 12
@@ -179,11 +180,10 @@ def find_unset_headers(settings: Settings) -> dict[str, str]:
     """Return the headers whose variable is not set, each as its key in the config."""
     unset = {}
     for role, model in settings.models.items():
-        path = role if role in ("scorer", "optimizer") else f"roles.{role}"
         for name, text in (model.extra.headers if model.extra else {}).items():
             variable = find_variable(text)
             if not os.environ.get(variable, "").strip():
-                unset[f"{path}.extra.headers.{name}"] = variable
+                unset[f"{name_role(role)}.extra.headers.{name}"] = variable
     return unset
 
 

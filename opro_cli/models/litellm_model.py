@@ -38,7 +38,7 @@ from opro_cli.models.openai_compatible import (
     read_reply,
     read_usage,
 )
-from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit, shows_system
+from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit
 from opro_cli.models.providers import is_on_this_machine
 from opro_cli.models.wire import (
     Deadline,
@@ -133,15 +133,8 @@ class LitellmModel:
         """
         litellm = await self._prepare()
         arguments = self._build_arguments(request)
-        call = ModelCall(
-            self._name,
-            self._api_base,
-            self._timeout,
-            request.max_tokens,
-            request.choices,
-            self._list_optional(arguments),
-            shows_system(request),
-        )
+        optional = self._list_optional(arguments)
+        call = ModelCall.of(request, self._name, self._api_base, self._timeout, optional)
         bounded = BoundedCall(call, Deadline(self._timeout))
         try:
             async with bounded.deadline:

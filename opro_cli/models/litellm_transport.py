@@ -15,6 +15,7 @@ import httpx
 
 from opro_cli.errors import ModelError
 from opro_cli.models import wire
+from opro_cli.models.completions import find_error, read_completion
 from opro_cli.models.error_texts import PAGE, classify, read_refusal, shorten, suggest_remedy
 from opro_cli.models.http import can_have_arrived, explain_contact
 from opro_cli.models.wire import LONGEST_REFUSAL, Deadline, HttpAnswer, ModelCall
@@ -164,11 +165,19 @@ def build_refusal(error: Exception, bounded: BoundedCall) -> ModelError:
         refusal = refused
     elif any(isinstance(cause, httpx.ReadError) for cause in causes):
         refusal = wire.build_broken_off_error(call)
+    elif bounded.is_answered and (fault := _find_fault(bounded.answer)) is not None:
+        refusal = wire.build_error_in_answer(fault, bounded.answer, call)
     elif (text := find_unreadable_text(causes)) is not None:
         refusal = wire.build_unreadable_error(text, call)
     else:
         refusal = build_unsent_error(error, causes, bounded)
     return refusal
+
+
+def _find_fault(answer: HttpAnswer) -> Any:
+    """Return the error that an answer says in place of a completion; None for none."""
+    data = read_completion(answer.body)
+    return find_error(data) if isinstance(data, dict) else None
 
 
 def build_unsent_error(
@@ -177,7 +186,8 @@ def build_unsent_error(
     """Explain a broken connection, or something that litellm refuses to send or to read."""
     call = bounded.call
     refusal = read_refusal(extract_words(error, causes))
-    code: int | None = getattr(error, "status_code", None)
+    status = getattr(error, "status_code", None)
+    code = status if isinstance(status, int) else None  # litellm takes it from a body as it is
     lacks_a_package = any(isinstance(cause, ImportError) for cause in causes)
     failure = wire.build_no_answer_error(
         refusal.words,

@@ -48,7 +48,6 @@ from opro_cli.models.parameters import (
     NO_EXTRAS,
     Extras,
     choose_limit,
-    shows_system,
 )
 from opro_cli.models.providers import (
     find_base,
@@ -138,15 +137,8 @@ class OpenAICompatibleModel:
                 refused for its content.
         """
         body = self._build_body(request)
-        call = ModelCall(
-            self._name,
-            self._api_base,
-            self._timeout,
-            request.max_tokens,
-            request.choices,
-            {name: value for name, value in body.items() if name not in NEEDED},
-            shows_system(request),
-        )
+        sent = {name: value for name, value in body.items() if name not in NEEDED}
+        call = ModelCall.of(request, self._name, self._api_base, self._timeout, sent)
         http = self._http = self._http or self._connect()
         try:
             async with Deadline(self._timeout) as deadline:
@@ -282,7 +274,8 @@ def read_reply(answer: HttpAnswer, call: ModelCall, prices: CallPrices) -> ChatR
         raise wire.build_no_choices_error(call)
     try:
         first, *more = read_choices(choices, answer, call)
-    except (TypeError, KeyError, AttributeError, ValueError):  # ValueError: {} or ""
+    # ValueError: {} or ""; RecursionError: blocks within blocks, hundreds deep
+    except (TypeError, KeyError, AttributeError, ValueError, RecursionError):
         raise wire.build_unreadable_error(answer.body, call) from None
     usage, tier = read_usage(data.get("usage")), data.get("service_tier")
     listed = prices.compute_usd(usage, tier if isinstance(tier, str) else "")

@@ -16,7 +16,7 @@ from typing import Any
 
 from opro_cli.core.settings.models import ModelSettings, ReasoningSettings
 from opro_cli.core.settings.readers import find_variable
-from opro_cli.core.task.example import LIMITS, ChatRequest
+from opro_cli.core.task.example import LIMITS
 from opro_cli.errors import ModelError
 from opro_cli.models.accounts import guard_headers
 from opro_cli.models.error_texts import FILTERED, TOO_LONG, TOO_MANY_ASKED, parse_json
@@ -184,11 +184,6 @@ def describe_value(value: Any) -> str:
     """Return the value of a parameter for people, short."""
     text = f"{value:g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def shows_system(request: ChatRequest) -> bool:
-    """Whether a request has a system message."""
-    return any(message.role == "system" for message in request.messages)
 
 
 @dataclass(frozen=True, slots=True)

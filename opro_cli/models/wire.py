@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from opro_cli.core.settings.schema import nearest
+from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import ModelError
 from opro_cli.models.error_texts import (
     NO_SYSTEM,
@@ -73,6 +75,20 @@ class ModelCall:
     choices: int = 1
     sent: Mapping[str, Any] = field(default_factory=dict)
     system: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        request: ChatRequest,
+        name: str,
+        api_base: str | None,
+        timeout: float,
+        sent: Mapping[str, Any],
+    ) -> Self:
+        """Build the call that asks a model for the answers to a request."""
+        system = any(message.role == "system" for message in request.messages)
+        limits = (request.max_tokens, request.choices)
+        return cls(name, api_base, timeout, *limits, sent, system)
 
     @property
     def most_bytes(self) -> int:
@@ -219,7 +235,7 @@ def build_error_in_answer(
     `begun`, which may be billed.
     """
     code = error.get("code") if isinstance(error, dict) else None
-    if isinstance(code, str) and code.isdecimal():
+    if isinstance(code, str) and re.fullmatch("[45][0-9]{2}", code):
         code = int(code)
     alone = not begun and answer.body.lstrip().startswith("{")  # neither in a choice nor a stream
     body = answer.body if alone else json.dumps({"error": error})

@@ -96,6 +96,22 @@ def test_they_stand_in_place_of_an_address_and_of_no_embedded_model() -> None:
     assert "has no address" in told["scorer.endpoints"]
 
 
+def test_a_fault_in_a_further_role_is_told_at_its_place() -> None:
+    raw = minimal()
+    twice = [{"api_base": A}, {"api_base": A}]
+    raw["roles"] = {
+        "judge": {"model": "openai/gpt-5", "endpoints": twice, "gguf": {"threads": 2}},
+        "second": {"model": "control/random"},
+    }
+    told = problems(raw)
+    assert sorted(told) == [
+        "roles.judge.endpoints.1.api_base",
+        "roles.judge.gguf",
+        "roles.second.model",
+    ]
+    assert "as roles.judge.endpoints.0" in told["roles.judge.endpoints.1.api_base"]
+
+
 def test_the_optimizer_has_them_too() -> None:
     raw = minimal()
     raw["optimizer"]["endpoints"] = [{"api_base": A}, {"api_base": B}]

@@ -17,8 +17,13 @@ from opro_cli.calls.metered import Calls
 from opro_cli.core.run.events import Event, ParameterRefused
 from opro_cli.core.run.progress import Progress
 from opro_cli.core.run.state import RunState
-from opro_cli.core.settings.models import ExtraSettings, ReasoningSettings, ScorerSettings
-from opro_cli.core.task.example import ChatReply, ChatRequest, Message
+from opro_cli.core.settings.models import (
+    EndpointSettings,
+    ExtraSettings,
+    ReasoningSettings,
+    ScorerSettings,
+)
+from opro_cli.core.task.example import LIMITS, ChatReply, ChatRequest, Message
 from opro_cli.errors import ModelError
 from opro_cli.models import build_model
 from opro_cli.ports import ChatModel
@@ -99,10 +104,15 @@ class Session:
     events: list[Event] = field(default_factory=list)
     cache: MemoryCache = field(default_factory=MemoryCache)
     keys: dict[str, Any] = field(default_factory=dict)
+    others: list[Picky] = field(default_factory=list)
 
     def open(self) -> Calls:
         """Return the calls of a new session of the run."""
         scorer = ScorerSettings(self.model, self.server.url, **self.keys)
+        if self.others:
+            urls = (each.url for each in (self.server, *self.others))
+            endpoints = tuple(map(EndpointSettings, urls))
+            scorer = replace(scorer, api_base=None, endpoints=endpoints)
         config = replace(settings(), scorer=scorer)
         state = RunState.at_start(config.search, examples(), config.task)
         for event in self.events:
@@ -113,11 +123,12 @@ class Session:
                 self.events.append(event)
                 state.apply(event)
 
-        self.server.models.append(build_model(scorer))
+        models = [build_model(each) for each in scorer.deployments]
+        self.server.models += models
         return Calls(
             settings=config,
             state=state,
-            models={"scorer": (self.server.models[-1],)},
+            models={"scorer": models},
             prices={},
             policy=RetryPolicy(attempts=1),
             activity=Progress(),
@@ -171,6 +182,19 @@ async def test_a_limit_is_sent_under_its_other_name_and_back(start: Start) -> No
     neither = Session(await start(refusing("max_tokens", "max_completion_tokens")))
     await ask(neither.open(), asking())
     assert not {"max_tokens", "max_completion_tokens"} & neither.server.bodies[-1].keys()
+
+
+async def test_each_endpoint_gets_the_limit_under_the_name_that_it_takes(start: Start) -> None:
+    older, newer = (
+        await start(refusing("max_completion_tokens")),
+        await start(refusing("max_tokens")),
+    )
+    session = Session(older, others=[newer])
+    calls = session.open()
+    for _ in range(3):
+        assert await calls.check_endpoints("scorer")
+    sent = [{*LIMITS} & server.bodies[-1].keys() for server in (older, newer)]
+    assert sent == [{"max_tokens"}, {"max_completion_tokens"}]
 
 
 async def test_a_resume_does_not_pay_for_learning_it_again(start: Start) -> None:

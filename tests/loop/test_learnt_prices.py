@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from opro_cli.app.startable import find_unknown_models, require_prices
 from opro_cli.calls.ledger import learn_price
 from opro_cli.core.run.events import Checked
 from opro_cli.core.run.spend import RoleSpend
+from opro_cli.core.settings.models import OptimizerSettings, ScorerSettings
 from opro_cli.core.settings.settings import PriceSettings
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.errors import ModelError
+from opro_cli.errors import ModelError, UsageError
 from opro_cli.reports.result import serialize_spend
 from opro_cli.testing.session import ScriptedModel
-from tests.loop.runs import MemoryJournal, new_runner, say
+from tests.loop.runs import MemoryJournal, new_runner, say, settings
 
 INPUT, OUTPUT = 2.0, 8.0  # dollars a million tokens, which nobody but the gateway knows
+
+FREE = ScorerSettings("embedded/tiny-mistral")
+FREE_TOO = OptimizerSettings("embedded/tiny-mistral")
 
 
 class Gateway(ScriptedModel):
@@ -79,6 +85,18 @@ async def test_answers_that_do_not_say_what_they_cost_stop_the_run_after_one() -
     assert caught.value.about == "config"
     assert "scorer.price" in (caught.value.hint or "")
     assert len(gateway.requests) == 1
+
+
+def test_the_key_to_set_for_a_further_role_stands_in_its_section() -> None:
+    judge = ScorerSettings("openai/a-model-of-mine")
+    with pytest.raises(UsageError) as caught:
+        require_prices(replace(settings(budget={"usd": 1.0}), scorer=FREE, optimizer=FREE_TOO,
+                               roles={"judge": judge}))  # fmt: skip
+    assert "set roles.judge.price:" in (caught.value.hint or "")
+    unknown = replace(judge, model="foo/bar")
+    ((message, _),) = find_unknown_models(replace(settings(), scorer=FREE, optimizer=FREE_TOO,
+                                                  roles={"judge": unknown}))  # fmt: skip
+    assert message.startswith("roles.judge.model foo/bar")
 
 
 async def test_a_later_session_knows_the_price_from_the_journal() -> None:

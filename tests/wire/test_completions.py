@@ -340,6 +340,31 @@ async def test_what_a_gateway_charges_goes_before_the_list_price_and_its_0_does_
         await wire.close()
 
 
+@both
+@pytest.mark.parametrize(("code", "transient"), [("busy", True), ("429", True), ("401", False)])
+async def test_a_code_in_words_or_in_quotes_is_read(wire: Wire, code: str, transient: bool) -> None:
+    with pytest.raises(ModelError, match="wait a bit") as caught:
+        await reply_to(wire, {"error": {"code": code, "message": "wait a bit"}})
+    assert caught.value.transient is transient
+
+
+@both
+@pytest.mark.parametrize(
+    "body",
+    [
+        completion(json.loads("[" * 700 + "]" * 700)),
+        completion(json.loads('[{"content":' * 400 + "[]" + "}]" * 400)),
+        {"error": {"code": "9" * 5000, "message": "busy"}},
+    ],
+    ids=["lists", "blocks", "code"],
+)
+async def test_what_is_nested_or_counted_beyond_reason_is_a_failed_call(
+    wire: Wire, body: Any
+) -> None:
+    with pytest.raises(ModelError, match=r"readable|busy"):
+        await reply_to(wire, body)
+
+
 @given(st.text() | st.lists(st.sampled_from(["data: ", "{", "}", "\n", "[DONE]", ":", '"a"', "1"])
        ).map("".join))  # fmt: skip
 def test_no_body_breaks_it(body: str) -> None:

@@ -329,14 +329,14 @@ def find_misplaced_models(settings: Settings) -> Iterator[Problem]:
 def _find_misfits(settings: Settings) -> Iterator[Problem]:
     """Yield the keys that are right by themselves and wrong together."""
     task, optimizer, search = settings.task, settings.optimizer, settings.search
-    yield from _find_endpoint_misfits("scorer", settings.scorer)
-    yield from _find_endpoint_misfits("optimizer", settings.optimizer)
     for role, model in settings.models.items():
-        yield from _find_gguf_misfits(role, model)
-        yield from _find_request_misfits(settings, role, model)
+        path: Path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
+        yield from _find_endpoint_misfits(path, model)
+        yield from _find_gguf_misfits(path, model)
+        yield from _find_request_misfits(settings, path, model)
         if is_control(model.model) and not (task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
-            yield Problem((role, "model"), f"{model.model} {message}")
+            yield Problem((*path, "model"), f"{model.model} {message}")
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
@@ -388,21 +388,25 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def _find_gguf_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
+def _find_gguf_misfits(path: Path, model: ModelSettings) -> Iterator[Problem]:
     """Yield what a model that opro serves itself has no use for, and it alone has."""
     if not is_gguf(model.model):
         if model.gguf is not None:
-            yield Problem((role, "gguf"), f"found with {model.model}; it is for gguf/ models alone")
+            yield Problem(
+                (*path, "gguf"), f"found with {model.model}; it is for gguf/ models alone"
+            )
         return
     for name in ("api_base", "endpoints"):
         if getattr(model, name) is not None:
             message = f"{model.model} is served by opro itself and has no address; leave it out"
-            yield Problem((role, name), message)
+            yield Problem((*path, name), message)
 
 
-def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -> Iterator[Problem]:
+def _find_request_misfits(
+    settings: Settings, path: Path, model: ModelSettings
+) -> Iterator[Problem]:
     """Yield what a request cannot say, and a ceiling that it would not keep."""
-    path = (role,) if role in ("scorer", "optimizer") else ("roles", role)
+    section = ".".join(map(str, path))
     if is_computed_here(model.model) or is_python(model.model):
         for name in ("reasoning", "extra"):
             if getattr(model, name) is not None:
@@ -415,13 +419,13 @@ def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -
         if model.reasoning is not None and name in body:
             yield Problem(
                 (*path, "extra", "body", name),
-                f"it says the same as {'.'.join(map(str, path))}.reasoning; keep one of them",
+                f"it says the same as {section}.reasoning; keep one of them",
             )
     limit = model.reasoning.max_tokens if model.reasoning else None
     if limit is not None and limit >= model.reply_limit:
         yield Problem(
             (*path, "reasoning", "max_tokens"),
-            f"expected fewer tokens than {role}.max_tokens, {model.reply_limit}, which thoughts "
+            f"expected fewer tokens than {section}.max_tokens, {model.reply_limit}, which thoughts "
             f"and answer share, found {limit}",
         )
     for ceiling in ("usd", "tokens"):
@@ -430,10 +434,10 @@ def _find_request_misfits(settings: Settings, role: str, model: ModelSettings) -
             yield Problem((*path, "max_tokens"), f"{message}, found null")
 
 
-def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]:
+def _find_endpoint_misfits(path: Path, model: ModelSettings) -> Iterator[Problem]:
     if model.endpoints is None:
         return
-    path = (role, "endpoints")
+    section, path = ".".join(map(str, path)), (*path, "endpoints")
     if is_computed_here(model.model):
         yield Problem(path, f"{model.model} ships inside opro and has no address; leave them out")
     if model.api_base is not None:
@@ -445,7 +449,7 @@ def _find_endpoint_misfits(role: str, model: ModelSettings) -> Iterator[Problem]
         if known != index:
             yield Problem(
                 (*path, index, "api_base"),
-                f"the same address as {role}.endpoints.{known}; each may stand here once, "
+                f"the same address as {section}.endpoints.{known}; each may stand here once, "
                 f"found {show(endpoint.api_base)}",
             )
 
