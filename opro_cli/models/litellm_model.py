@@ -42,6 +42,7 @@ from opro_cli.models.parameters import NO_EXTRAS, Extras, choose_limit
 from opro_cli.models.providers import is_on_this_machine
 from opro_cli.models.wire import (
     Deadline,
+    HttpAnswer,
     ModelCall,
     build_error_in_answer,
     build_no_choices_error,
@@ -142,15 +143,16 @@ class LitellmModel:
                     response = await litellm.acompletion(**arguments)
         except (TimeoutError, get_openai_error()) as error:
             # it cannot read a stream that nobody asked for
-            if not (bounded.is_answered and _read_sent(bounded).get("choices")):
+            if not (bounded.is_answered and _read_sent(answer := bounded.answer).get("choices")):
                 raise build_refusal(error, bounded) from error
-            return cut_unsent_stop(read_reply(bounded.answer, call, self._prices), request)
+            return cut_unsent_stop(read_reply(answer, call, self._prices), request)
         if not response.choices:
             raise build_no_choices_error(call)
-        sent = _read_sent(bounded)
+        answer = bounded.take_answer()
+        sent = _read_sent(answer)
         if fault := find_error(sent):
-            raise build_error_in_answer(fault, bounded.answer, call)
-        first, *more = read_choices(_list_choices(response, sent), bounded.answer, call)
+            raise build_error_in_answer(fault, answer, call)
+        first, *more = read_choices(_list_choices(response, sent), answer, call)
         # litellm shows 0 and 0 where the server sent no counts.
         counts = response.get("usage")
         usage = None if counts is None else read_usage(counts.model_dump())
@@ -252,9 +254,9 @@ class LitellmModel:
         return (response._hidden_params.get("response_cost") or None) if counted else None
 
 
-def _read_sent(bounded: BoundedCall) -> dict[str, Any]:
+def _read_sent(answer: HttpAnswer) -> dict[str, Any]:
     """Return an answer as it was sent, where that is a completion; {} for other formats."""
-    data = read_completion(bounded.answer.body)
+    data = read_completion(answer.body)
     return data if isinstance(data, dict) and isinstance(data.get("choices"), list) else {}
 
 

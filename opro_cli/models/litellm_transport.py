@@ -55,8 +55,13 @@ class BoundedCall:
 
     @property
     def answer(self) -> HttpAnswer:
-        """The latest answer."""
+        """The latest answer, decoded anew at each look."""
         return HttpAnswer(self.status or 0, self.headers, self.body.decode("utf-8", "replace"))
+
+    def take_answer(self) -> HttpAnswer:
+        """Return the latest answer, and keep its bytes no longer: it may be megabytes."""
+        answer, self.body = self.answer, bytearray()
+        return answer
 
 
 _current: ContextVar[BoundedCall | None] = ContextVar("call", default=None)
