@@ -88,8 +88,7 @@ def read_config(
     folder = path.resolve().parent
     make_paths_absolute(file.raw, folder)
     problems = [] if is_copy else inline_prompts(file.raw, folder)
-    if isinstance(file.raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
-        file.raw.setdefault("name", path.stem)
+    _fill_name(file.raw, path)
     result = read_settings(file.raw, names)
     problems += result.problems
     if result.settings is not None:
@@ -135,7 +134,14 @@ def read_plain_config(path: Path) -> Any:
     folder = path.resolve().parent
     make_paths_absolute(file.raw, folder)
     file.refuse(inline_prompts(file.raw, folder))
+    _fill_name(file.raw, path)
     return file.raw
+
+
+def _fill_name(raw: Any, path: Path) -> None:
+    """Name the runs of a config after its file, where it gives no name."""
+    if isinstance(raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
+        raw.setdefault("name", path.stem)
 
 
 _MARK = re.compile(r"^---[ \t]*$", re.MULTILINE)

@@ -184,7 +184,7 @@ def _make_start(raw: dict[str, Any], chat: list[Any], path: KeyPath, inlining: _
 
     Where the config gives start prompts, what is wrong is said when it is read.
     """
-    search = raw.get("search", {})
+    search = {} if raw.get("search") is None else raw["search"]
     if not isinstance(search, Mapping) or {"start", "initial_instructions"} & search.keys():
         return
     _, _, index, role = path

@@ -19,6 +19,7 @@ from opro_cli import Ask, Draft, SearchView, Strategy
 from opro_cli.app.prompt import fit_into_file
 from opro_cli.core.task.example import ChatRequest
 from opro_cli.models import MODELS
+from opro_cli.reports.prompts import note_names
 from opro_cli.testing.session import ScriptedModel
 from tests.cli.conftest import Opro
 
@@ -310,6 +311,12 @@ def test_a_name_in_optimized_text_is_noted(shop: Path, opro: Opro, spelled: str)
     (shop / "prompts/start.md").write_text(f"Sort {spelled} into a label")
     (note,) = [each for each in notes(opro, "shop.yaml") if "as it stands" in each]
     assert note.startswith(f"{spelled} in a start prompt is sent as it stands, and not filled")
+
+
+def test_the_hole_that_a_note_names_has_all_parts() -> None:
+    (note,) = note_names(["Of {customer.since}"], ["customer"])
+    assert "not filled with the field customer.since; " in note
+    assert "{{customer.since}}" in note
 
 
 def test_a_start_prompt_that_names_a_file_is_noted(shop: Path, opro: Opro) -> None:
