@@ -125,15 +125,16 @@ def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
     return replace(file, raw=apply_overrides(file.raw, overrides), options=options)
 
 
-def read_plain_config(path: Path) -> Any:
+def read_plain_config(path: Path, *, names_files: bool = False) -> Any:
     """Read a config file as plain data, checked as YAML only.
 
-    Data paths in it become absolute, and the texts of prompts in files stand in it.
+    Data paths in it become absolute, and the texts of prompts in files stand in it; with
+    `names_files` their absolute paths.
     """
     file = read_yaml(path)
     folder = path.resolve().parent
     make_paths_absolute(file.raw, folder)
-    file.refuse(inline_prompts(file.raw, folder))
+    file.refuse(inline_prompts(file.raw, folder, is_put_off=names_files))
     _fill_name(file.raw, path)
     return file.raw
 
