@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from opro_cli import wiring
-from opro_cli.app.diff import find_prompt
+from opro_cli.app.diff import build_unscored_error, find_prompt
 from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import Content
-from opro_cli.errors import RunError, UsageError
+from opro_cli.errors import RunError
 from opro_cli.evaluators import InlineGrader, ModelEvaluator
 from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import METRICS
@@ -48,10 +48,7 @@ def read_answers(
     folder, selector = find_prompt(runs_dir, name, note)
     chosen = select_prompt(read_run(folder), selector)
     if chosen.candidate is None:
-        raise UsageError(
-            f"no prompt of {folder.name} has all its train answers yet",
-            f"name one: opro show {folder.name}@0.1 --answers",
-        )
+        raise build_unscored_error(folder.name)
     events = read_events(folder / "events.jsonl")
     answers = list_answers(chosen.run, chosen.candidate, events)
     answers = [answer for answer in answers if split in (None, answer.split)]

@@ -43,10 +43,24 @@ def compare(
         names: Each RUN, RUN@start, RUN@STEP or RUN@STEP.NUMBER.
         replies: Read the scorer's replies to the questions that flipped, too.
         note: Gets which run a name means where several have it.
+
+    Raises:
+        UsageError: A run has no such prompt, or fewer than two of them have a score.
     """
     chosen = select_prompts(runs_dir, names, note)
+    unscored = [each for each in chosen if each.candidate is None]
+    if len(chosen) - len(unscored) < 2:
+        raise build_unscored_error(unscored[0].run.name)
     compared = compare_prompts(chosen)
     return compared.with_replies(_read_flipped_replies(chosen, compared)) if replies else compared
+
+
+def build_unscored_error(run: str) -> UsageError:
+    """Return the refusal of a run (its name) whose best prompt is not known yet."""
+    return UsageError(
+        f"no prompt of {run} has all its train answers yet",
+        f"`opro resume {run}` goes on; {run}@0.1 is its first start prompt",
+    )
 
 
 def find_prompt(runs_dir: Path, name: str, note: Note | None = None) -> tuple[Path, PromptSelector]:

@@ -30,7 +30,8 @@ from opro_cli.datasets.formats import BadRow
 from opro_cli.datasets.guess import MOST_ROWS, Guess, NoGuessError, guess_task
 from opro_cli.datasets.guess_kinds import OPEN
 from opro_cli.datasets.loading import LoadedData, load_examples
-from opro_cli.datasets.paths import get_field, show_plain
+from opro_cli.datasets.paths import find_turn, get_field, show_plain
+from opro_cli.datasets.values import read_text
 from opro_cli.errors import DataError, UsageError, reason_of
 from opro_cli.files import read_file
 from opro_cli.grading.grader import build_metric
@@ -254,14 +255,17 @@ def _holds_names(data: DataSettings, guess: Guess) -> bool:
 
 def _find_system_turn(rows: Sequence[Mapping[str, object]], guess: Guess) -> str:
     """Return the system turn that all chats share; "" for none."""
-    name = guess.target.partition("[")[0]
     found = set()
     for row in rows:
-        turns = row.get(name)
-        first = turns[0] if isinstance(turns, list) and turns else None
-        system = isinstance(first, Mapping) and {first.get("role"), first.get("from")} & {"system"}
-        text = first.get("content", first.get("value")) if system else ""  # type: ignore[union-attr]
-        found.add(text if isinstance(text, str) else "")
+        asked = find_turn(row, guess.inputs[0])
+        if asked is None:
+            continue  # a row that is left out
+        first = find_turn(row, f"{asked.chat}[0]")
+        system = first is not None and first.role == "system"
+        try:
+            found.add(read_text(row, f"{asked.chat}[0]") if system else "")
+        except ValueError:
+            found.add("")
     return found.pop() if len(found) == 1 else ""
 
 

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from opro_cli import wiring
-from opro_cli.app.diff import find_prompt
+from opro_cli.app.diff import build_unscored_error, find_prompt
 from opro_cli.app.session import read_train_replies
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import find_baseline, get_mean
@@ -48,7 +48,7 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     run = read_run(folder)
     candidate = select_prompt(run, selector).candidate
     if candidate is None:
-        raise _build_unscored_error(folder.name)
+        raise build_unscored_error(folder.name)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
     settings = _read_settings(run)
@@ -56,11 +56,6 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
     if settings.task.problem is None and settings.task.evaluator == "model":
         messages = _build_open_messages(run, candidate, settings)
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages)
-
-
-def _build_unscored_error(name: str) -> UsageError:
-    message = f"no prompt of {name} has all its train answers yet"
-    return UsageError(message, f"`opro resume {name}` goes on; {name}@start is its start prompt")
 
 
 def _read_settings(run: RecordedRun) -> Settings:
@@ -150,7 +145,7 @@ def plan_application(
     by_hand = f"`opro prompt {run.name} --instruction > FILE` writes it into a file"
     winner = select_prompt(run, BEST).candidate
     if winner is None:
-        raise _build_unscored_error(run.name)
+        raise build_unscored_error(run.name)
     settings = _read_settings(run)
     files = _list_start_files(settings)
     if not files:

@@ -15,7 +15,7 @@ from opro_cli.app.session import (
     read_recorded_settings,
 )
 from opro_cli.app.startable import find_origins_of_parts, require_startable
-from opro_cli.core.settings.differences import apply_changes, convert_to_plain, find_changes
+from opro_cli.core.settings.differences import Change, apply_changes, convert_to_plain, find_changes
 from opro_cli.core.settings.read import find_misplaced_models
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import fingerprint_examples
@@ -91,8 +91,7 @@ def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None
         for change in find_changes(convert_to_plain(recorded), convert_to_plain(present))
         if not change.is_operational
     ]
-    raised = {f"{top}.{key}" for top, key in ADOPTED}
-    if changes and all(c.path in raised and c.after > c.before for c in changes):
+    if changes and all(_is_raised(change) for change in changes):
         ended = read_run(folder).state.ended
         if ended is not None and ended.reason == "fruitless":
             return
@@ -102,6 +101,13 @@ def _check_settings(folder: Path, recorded: Settings, present: Settings) -> None
             f"{folder / 'config.yaml'}: changed since the run began\n{lines}",
             "undo the change to resume, or start a new run with `opro optimize`",
         )
+
+
+def _is_raised(change: Change) -> bool:
+    """Return True for more tokens or more steps; a limit that is not sent is above any other."""
+    if change.path not in {f"{top}.{key}" for top, key in ADOPTED} or change.before is None:
+        return False
+    return change.after is None or bool(change.after > change.before)
 
 
 def _check_parts(identity: Mapping[str, Any], settings: Settings) -> None:

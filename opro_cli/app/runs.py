@@ -210,7 +210,12 @@ def find_removable(name: str, runs_dir: Path, note: Note) -> Path:
         RunFolderError: There is none of this name, or a process works on it.
     """
     folder = folders.find_sweep(runs_dir, name) or folders.find_run(runs_dir, name, note)
-    runs = folders.list_runs(folder) if folders.is_sweep(folder) else [folder]
+    runs = [folder]
+    if folders.is_sweep(folder):
+        from opro_cli.store.sweep_folder import require_rest
+
+        require_rest(folder)  # a sweep that begins its next cell holds no run's lock
+        runs = folders.list_runs(folder)
     for run in runs:
         if folders.is_locked(run / "events.jsonl"):
             raise folders.build_busy_error(run / "events.jsonl")

@@ -137,6 +137,11 @@ def say(note: str) -> None:
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+def can_ask() -> bool:
+    """Return whether somebody at a terminal sees a question and can answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def confirm(question: str, option: str) -> bool:
     """Ask on a terminal; return whether the answer is yes.
 
@@ -148,10 +153,11 @@ def confirm(question: str, option: str) -> bool:
         UsageError: There is no terminal.
     """
     from opro_cli.errors import UsageError
+    from opro_cli.render.safe import printable
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         raise UsageError("there is no terminal to ask on", f"say {option} to go ahead")
-    print(f"{question} y/N ", end="", file=sys.stderr, flush=True)
+    print(f"{printable(question)} y/N ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

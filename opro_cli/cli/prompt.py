@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, run_argument, say
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, Yes, confirm, run_argument, say
 from opro_cli.errors import UsageError
 
 
@@ -52,7 +51,7 @@ def prompt(
 def apply(
     run: Annotated[str, run_argument("RUN", "A run folder, or any part of its name.")],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write it without asking.")] = False,
+    yes: Yes = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help='Also where the verdict is not "improved".')
     ] = False,
@@ -89,7 +88,7 @@ def apply(
         )
     if planned.why:
         say(f"{planned.why}: {planned.path}")
-    if not yes and not _is_told_to_write(str(planned.path), as_json=as_json):
+    if not yes and not confirm(f"write it into {planned.path}?", "--yes"):
         say("nothing was written")
         return
     copy = write_application(planned)
@@ -97,17 +96,3 @@ def apply(
         print_json({**facts, "written": True, "copy": str(copy)})
     else:
         say(f"wrote {planned.path}; what was there is in {copy}")
-
-
-def _is_told_to_write(path: str, *, as_json: bool) -> bool:
-    """Ask on a terminal whether a file is written; in a pipe nobody can say so.
-
-    Raises:
-        UsageError: There is nobody to ask.
-    """
-    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(f"{path}: nobody can be asked whether it is written", "add --yes")
-    from opro_cli.render.safe import printable
-
-    print(printable(f"write it into {path}? y/N "), end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

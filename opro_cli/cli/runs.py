@@ -111,7 +111,8 @@ def rm(
             say(f"{folder}: {describe_size(folder)}")
         what = "it" if len(chosen) == 1 else f"these {len(chosen)}"
         if not confirm(f"remove {what}? They cannot be brought back.", "--yes"):
-            raise typer.Exit(1)
+            say("nothing was removed")
+            return
     for folder in chosen:
         remove(folder)
         if not as_json:

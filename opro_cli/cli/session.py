@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import apply_gate, confirm, say
+from opro_cli.cli.options import apply_gate, can_ask, confirm, say
 from opro_cli.errors import (
     PINNED,
     DoubtfulAnswers,
@@ -181,7 +181,7 @@ def open_observers(output: Output) -> Iterator[list[Observer]]:
 
 def _is_told_to_go_on(error: DoubtfulAnswers) -> bool:
     """Ask on a terminal whether a run with such answers goes on; in a pipe nobody can say so."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         return False  # a resume with --keep-going can say so
     for line in error.message.splitlines():
         say(line)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import Json, Yes, confirm
+from opro_cli.cli.options import Json, Yes, can_ask, confirm, say
 
 
 def _topics(incomplete: str) -> list[tuple[str, str]]:
@@ -112,8 +112,9 @@ def clear(yes: Yes = False) -> None:
     from opro_cli.store.answer_file import clear_cache, find_cache_path
 
     path = find_cache_path()
-    asks = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    asks = not yes and can_ask()
     if asks and path.exists() and not confirm(f"remove all answers in {path}?", "--yes"):
-        raise typer.Exit(1)
+        say("nothing was removed")
+        return
     removed = clear_cache()
     print(format_cleared(removed.answers, removed.size, str(path)))

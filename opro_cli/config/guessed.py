@@ -215,7 +215,7 @@ def choose_prompt(guess: Guess) -> str:
 
 def render_metric() -> str:
     """Return a module that grades free text by the words it shares with the gold answer."""
-    return '''"""Grades replies for the config beside it: edit it until it says what is good.
+    return r'''"""Grades replies for the config beside it: edit it until it says what is good.
 
 `opro` calls score(reply, target, question). Return 0.0 to 1.0, or None for a reply that cannot be
 read. Shared words are a rough stand-in for quality: two texts may share few and mean the same.
@@ -227,13 +227,13 @@ from collections import Counter
 
 def score(reply, target, question):
     """Return the harmonic mean of precision and recall of the words of a reply."""
-    given = Counter(re.findall(r"\\\\w+", reply.casefold()))
-    wanted = Counter(re.findall(r"\\\\w+", target.casefold()))
+    given = Counter(re.findall(r"\w+", reply.casefold()))
+    wanted = Counter(re.findall(r"\w+", target.casefold()))
     if not given:
         return None
     shared = (given & wanted).total()
     return 2 * shared / (given.total() + wanted.total())
-'''.replace("\\\\", "\\")
+'''
 
 
 def _call(path: str) -> str:

@@ -24,6 +24,7 @@ from opro_cli.datasets.columns import (
 )
 from opro_cli.datasets.guess_kinds import guess_kind
 from opro_cli.datasets.guess_options import OptionColumns, find_options
+from opro_cli.datasets.paths import find_turn, get_field
 from opro_cli.datasets.values import read_text
 
 MOST_ROWS = 1000
@@ -137,15 +138,17 @@ def guess_task(rows: Sequence[Fields], *, inputs: Sequence[str] = (), target: st
     columns = list_columns(rows[:MOST_ROWS])
     count = len(rows[:MOST_ROWS])
     if chat := next((each for each in columns if is_chat(each)), None):
-        return _guess_chat(chat, inputs, target)
+        return _guess_chat(rows[:MOST_ROWS], chat, inputs, target)
     noise = {each.path: reason for each in columns if (reason := find_noise(each, count))}
     free = [each for each in columns if each.path not in inputs]
     options = find_options(free)
-    gold = _choose_target(columns if target else free, noise, options, target)
+    gold = (
+        _read_column(rows[:MOST_ROWS], target) if target else _choose_target(free, noise, options)
+    )
     if options and options.target != gold.path:
         options = None
     chosen, why = _choose_inputs(columns, noise, gold, options, inputs)
-    asked = [each for each in columns if each.path in chosen]
+    asked = [_read_column(rows[:MOST_ROWS], path) for path in chosen]
     kind = guess_kind(gold, options, asked)
     used = {*chosen, gold.path, *(options.paths if options else ())}
     tops = {path.split(".")[0] for path in used}
@@ -160,7 +163,7 @@ def guess_task(rows: Sequence[Fields], *, inputs: Sequence[str] = (), target: st
     return Guess(chosen, gold.path, kind.name, options, kind.labels, reasons, left)
 
 
-def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
+def _guess_chat(rows: Sequence[Fields], chat: Column, inputs: Sequence[str], target: str) -> Guess:
     """Guess from chats: the last turn of the user is asked, the last of the assistant right."""
     turns: list[Mapping[str, object]] = [turn for v in chat.present for turn in v]  # type: ignore[attr-defined]
     by = "role" if "role" in turns[0] else "from"
@@ -173,14 +176,14 @@ def _guess_chat(chat: Column, inputs: Sequence[str], target: str) -> Guess:
     while True:
         asked = tuple(inputs) or (f"{chat.path}[{by}={user}][{index}]",)
         path = target or f"{chat.path}[{by}={answerer}][{index}]"
-        question, gold = (_read_column(chat, each) for each in (asked[0], path))
-        if index == 0 or not _contradicts(question, gold):
+        question, gold = (_read_column(rows, each) for each in (asked[0], path))
+        if index == 0 or (inputs and target) or not _contradicts(question, gold):
             break
         index, which = 0, "first"
     kind = guess_kind(gold, None, [question])
     why = {
-        "input": f"the {which} turn of {user or 'the user'} in {chat.path}",
-        "target": f"the {which} turn of {answerer or 'the assistant'} in {chat.path}",
+        "input": _explain_known(inputs) or f"the {which} turn of {user} in {chat.path}",
+        "target": _explain_known(target) or f"the {which} turn of {answerer} in {chat.path}",
         "answer": kind.why,
     }
     return Guess(asked, path, kind.name, None, kind.labels, why)
@@ -192,26 +195,28 @@ def _contradicts(question: Column, gold: Column) -> bool:
     return len(pairs) > len({asked for asked, _ in pairs})
 
 
-def _read_column(chat: Column, path: str) -> Column:
-    return Column(path, tuple(_read_turn({chat.path: value}, path) for value in chat.values))
+def _read_column(rows: Sequence[Fields], path: str) -> Column:
+    """Return the values at any path, also one that `list_columns` does not list."""
+    return Column(path, tuple(_read_value(row, path) for row in rows))
 
 
-def _read_turn(row: Fields, path: str) -> object:
+def _read_value(row: Fields, path: str) -> object:
     try:
-        return read_text(row, path)
+        return read_text(row, path) if find_turn(row, path) else get_field(row, path)
     except ValueError:
         return None
+
+
+def _explain_known(given: Sequence[str]) -> str:
+    return "you named it" if given else ""
 
 
 def _choose_target(
     columns: Sequence[Column],
     noise: Mapping[str, str],
     options: OptionColumns | None,
-    known: str,
 ) -> Column:
     """Return the column of the gold answer; raises NoGuessError."""
-    if known:
-        return next((each for each in columns if each.path == known), Column(known, ()))
     if options:
         return next(each for each in columns if each.path == options.target)
     if pair := _find_translation(columns):
@@ -244,8 +249,7 @@ def _list_tops(columns: Sequence[Column]) -> list[str]:
 
 def _find_translation(columns: Sequence[Column]) -> tuple[Column, Column] | None:
     """Return a text and its translation: {"translation": {"de": …, "en": …}}."""
-    spoken = [each for each in columns if is_text(each) and {each.words[-1:]} and each.words]
-    spoken = [each for each in spoken if each.words[-1] in _LANGUAGES]
+    spoken = [each for each in columns if {*each.words[-1:]} & _LANGUAGES and is_text(each)]
     if len(spoken) != 2 or spoken[0].path.rpartition(".")[0] != spoken[1].path.rpartition(".")[0]:
         return None
     return spoken[0], spoken[1]
@@ -297,7 +301,7 @@ def _rate_program(column: Column, columns: Sequence[Column]) -> int:
 
 def _explain_target(gold: Column, known: str) -> str:
     if known:
-        return "you named it"
+        return _explain_known(known)
     values = "value" if gold.distinct == 1 else "values"
     found = f"{gold.distinct} distinct {values} in {len(gold.present)} rows"
     return f"its name, and {found}" if _rate_name(gold) else found
@@ -312,7 +316,7 @@ def _choose_inputs(
 ) -> tuple[tuple[str, ...], str]:
     """Return the paths that the question needs, the context first, and why; raises NoGuessError."""
     if known:
-        return tuple(known), "you named it"
+        return tuple(known), _explain_known(known)
     if (pair := _find_translation(columns)) and pair[1] == gold:
         return (pair[0].path,), "the other language"
     taken = {gold.path, *(options.paths if options else ())}

@@ -105,8 +105,9 @@ def _find_marked(column: Column, by_path: Mapping[str, Column]) -> OptionColumns
     if name not in _LISTS or marks is None or not (is_list(column) and is_list(marks)):
         return None
     for options, flags in zip(column.values, marks.values, strict=True):
-        sizes = len(options), len(flags)  # type: ignore[arg-type]
-        if sizes[0] != sizes[1] or [str(f) for f in flags].count("1") != 1:  # type: ignore[attr-defined]
+        if not isinstance(options, list) or not isinstance(flags, list):  # null in some row
+            return None
+        if len(options) != len(flags) or [*map(str, flags)].count("1") != 1:
             return None
     why = f"{marks.path} marks the right one"
     return OptionColumns((parent or column.path,), marks.path, "mark", why)

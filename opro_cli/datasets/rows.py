@@ -27,9 +27,9 @@ from opro_cli.datasets.options import (
     letter_options,
     read_options,
 )
-from opro_cli.datasets.paths import find_turn, get_field
+from opro_cli.datasets.paths import find_turn, get_field, is_turn
 from opro_cli.datasets.shapes import RowShape
-from opro_cli.datasets.values import encode_value, format_value, is_blank, read_text
+from opro_cli.datasets.values import encode_value, format_value, is_blank, name_classes, read_text
 from opro_cli.errors import DataError
 from opro_cli.ports import Metric
 from opro_cli.reading.options import find_options
@@ -92,7 +92,7 @@ class RowReader:
             faults["input"] = error
         try:
             if self.options is None:
-                golds = self._read_golds(_name_classes(fields) if self.named else fields)
+                golds = self._read_golds(name_classes(fields) if self.named else fields)
             elif listed is not None:
                 golds = self._read_letters(fields, listed)
         except ValueError as error:
@@ -146,6 +146,8 @@ class RowReader:
             raw = self.target.render(lambda each: self._read_part(fields, each))
             return (self._read_gold(raw),)
         value = get_field(fields, name)
+        if _is_said(fields, name, value):
+            return (self._read_gold(read_text(fields, name)),)
         kinds: frozenset[str] = getattr(self.metric, "structures", frozenset())
         if isinstance(value, list) and ("list" not in kinds or self.any_gold):
             return self._read_any(value, kinds)
@@ -175,7 +177,8 @@ class RowReader:
         value = get_field(fields, name)
         if is_blank(value) and len(self.target.fields) > 1:
             return ""
-        return encode_value(value) if _is_structure(value, kinds) else read_text(fields, name)
+        whole = _is_structure(value, kinds) and not _is_said(fields, name, value)
+        return encode_value(value) if whole else read_text(fields, name)
 
     def _read_any(self, values: list[object], kinds: frozenset[str]) -> tuple[str, ...]:
         """Return the answers in a list of right ones, each once; what can be none is left out."""
@@ -203,21 +206,18 @@ class RowReader:
             raise ValueError(f"{_label(self.target, 'target')}: {error}") from None
 
 
+def _is_said(fields: Mapping[str, object], name: str, value: object) -> bool:
+    """Return whether a value is a turn of a chat, whose text is the gold answer."""
+    if isinstance(value, Mapping):  # {"from": "Rome", "value": 3} may be an answer of its own
+        return is_turn(value) and ("role" in value or find_turn(fields, name) is not None)
+    return find_turn(fields, name) is not None
+
+
 def _is_structure(value: object, kinds: frozenset[str]) -> bool:
     """Return whether a value is one that a metric compares as a whole, of "object" and "list"."""
     return (isinstance(value, Mapping) and "object" in kinds) or (
         isinstance(value, list) and "list" in kinds
     )
-
-
-def _name_classes(fields: Mapping[str, object]) -> dict[str, object]:
-    return {name: _name_class(value) for name, value in fields.items()}
-
-
-def _name_class(value: object) -> object:
-    if isinstance(value, list):
-        return [_name_class(each) for each in value]
-    return value.name if isinstance(value, ClassNumber) else value
 
 
 @dataclass(frozen=True, slots=True)

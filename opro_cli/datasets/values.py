@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from opro_cli.core.settings.schema import show
 from opro_cli.core.text import UNSENDABLE
-from opro_cli.datasets.formats import WrittenNumber
+from opro_cli.datasets.formats import ClassNumber, WrittenNumber
 from opro_cli.datasets.paths import (
     MissingFieldError,
     describe_turns,
@@ -110,6 +110,17 @@ def is_blank(value: object) -> bool:
     """Return whether a value is nothing: null, NaN, or a text without a character to see."""
     missing = isinstance(value, float | decimal.Decimal) and math.isnan(value)
     return value is None or missing or (isinstance(value, str) and not value.strip())
+
+
+def name_classes(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return fields with the names of classes in place of their numbers, also in lists."""
+    return {name: _name_class(value) for name, value in fields.items()}
+
+
+def _name_class(value: object) -> object:
+    if isinstance(value, list):
+        return [_name_class(each) for each in value]
+    return value.name if isinstance(value, ClassNumber) else value
 
 
 def read_text(row: Mapping[str, object], name: str, *, join_lists: bool = False) -> str:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from opro_cli.core.task.example import UNREADABLE, Example, Grade
 from opro_cli.metrics.text import ContainsMetric, ExactMetric
 from opro_cli.reading.answer_text import is_same_text, split_items
+from opro_cli.reading.structure import parse_structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ class AllOf:
 
 
 def _split(raw: str) -> list[str]:
-    try:
-        listed = json.loads(raw)
-    except ValueError:
+    """Return the texts of a JSON list, numbers as they are written; any other text as it is."""
+    found = parse_structure(raw)
+    if found is None or not isinstance(found.value, list):
         return [raw]
-    return [str(each) for each in listed] if isinstance(listed, list) else [raw]
+    return [each if isinstance(each, str) else json.dumps(each) for each in found.value]
 
 
 def _is_same_list(given: list[str], golds: list[str]) -> bool:

@@ -11,37 +11,20 @@ from opro_cli.reading.answer_text import has_occurrence, normalize_text, require
 from opro_cli.reading.prose import drop_half_word
 from opro_cli.reading.reply_text import Span, select_parts, take_tail
 from opro_cli.reading.structure import (
+    OBJECT,
     Structure,
     compare_values,
+    find_structures,
     is_same_value,
     parse_structure,
     read_structure,
 )
-
-OBJECT_LIMIT = 20_000
-"""Characters searched for a JSON object, from the end of a reply."""
-
-_PARSE_BUDGET = 20 * OBJECT_LIMIT
-"""Characters parsed in all attempts: each nested object that never closes costs a parse."""
-
-# Trying every "{" is slow, because the error of each failure counts lines.
-_OBJECT_START = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
-
 
 _LOOSE_VALUE = (
     r"""(?:"(?P<text>(?:[^"\\\n]|\\.){1,500}+)"|'(?P<single>(?:[^'\\\n]|\\.){1,500}+)'"""
     r"""|(?P<bare>-?\d[\d.]{0,40}|true|false)|"(?P<open>[^"\\\n]{1,500}+)\Z)"""
 )
 _NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
-
-
-class _Numeral(str):
-    """A JSON number as written: floats are not exact, and huge integers do not convert."""
-
-    __slots__ = ()
-
-
-_DECODER = json.JSONDecoder(parse_float=_Numeral, parse_int=_Numeral, parse_constant=str)
 
 
 class JsonFieldMetric:
@@ -136,22 +119,8 @@ def find_last_object(reply: str) -> dict[str, Any] | None:
 
     Objects whose first key is longer than 500 characters are skipped.
     """
-    text = reply.strip()[-OBJECT_LIMIT:]
-    budget = _PARSE_BUDGET
-    found: dict[str, Any] | None = None
-    start = _OBJECT_START.search(text)
-    while start and budget > 0:
-        try:
-            found, end = _DECODER.raw_decode(text, start.start())
-        except json.JSONDecodeError as error:
-            end = start.start() + 1
-            # Characters parsed, and those before, in which lines are counted far faster.
-            budget -= error.pos - end + 2 + error.pos // 100
-        except RecursionError:
-            end = start.start() + 1
-            budget -= len(text)
-        start = _OBJECT_START.search(text, end)
-    return found
+    found = find_structures(reply, OBJECT)
+    return found[-1].value if found else None
 
 
 def _find_value(value: object, steps: list[str]) -> object:

@@ -46,17 +46,12 @@ class LabelMetric:
     def grade(self, reply: str, example: Example, prompt: str = "", *, cut: bool = False) -> Grade:
         """Return 1.0 for the target's label, 0.0 for another one."""
         labels = self.labels or (example.target,)
-        given, span = _find_in_object(reply, labels)
-        parts = select_parts(reply, example.input, prompt, cut=cut) if given is None else ()
-        for part in parts:
-            if found := read_label(part.text, labels, example.input, cut=part.cut):
-                given, span = found.label, part.locate(found.start, found.end)
+        parts = select_parts(reply, example.input, prompt, cut=cut)
+        given, span = _find_label(parts, labels, example.input)
+        for part in parts if given is None else ():
+            if given := read_other_answer(part):
+                span = find_span(part, given, read_other_answer)
                 break
-        else:
-            for part in parts:
-                if given := read_other_answer(part):
-                    span = find_span(part, given, read_other_answer)
-                    break
         if given is None or not given.strip():
             return UNREADABLE
         return Grade(collapse_spaces(given), float(is_same_label(given, example.target)), span)
@@ -143,14 +138,26 @@ def find_name(raw: str, labels: Sequence[str], names: Mapping[str, str]) -> str:
     return found or text
 
 
-def _find_in_object(reply: str, labels: Sequence[str]) -> tuple[str | None, Span | None]:
-    """Return the only label that is a value of the reply's last JSON object, and where it is."""
-    if "{" not in reply:
-        return None, None
-    found = find_last_object(reply) or {}
+def _find_label(
+    parts: Sequence[Part], labels: Sequence[str], question: str
+) -> tuple[str | None, Span | None]:
+    """Return the label that a reply gives in a JSON object, or else in words, and where it is."""
+    for part in parts:
+        if found := _find_in_object(part.text, labels):
+            label, value = found
+            place = find_value(part.text, value)
+            return label, part.locate(*place) if place else None
+    for part in parts:
+        if mention := read_label(part.text, labels, question, cut=part.cut):
+            return mention.label, part.locate(mention.start, mention.end)
+    return None, None
+
+
+def _find_in_object(text: str, labels: Sequence[str]) -> tuple[str, str] | None:
+    """Return the only label that is a value of a text's last JSON object, and that value."""
+    if "{" not in text:
+        return None
+    found = find_last_object(text) or {}
     values = [v for v in found.values() if isinstance(v, str) and len(v) <= LONGEST_VALUE]
     given = {label: value for label in labels for value in values if is_same_label(value, label)}
-    if len(given) != 1:
-        return None, None
-    ((label, value),) = given.items()
-    return label, find_value(reply, value)
+    return next(iter(given.items())) if len(given) == 1 else None

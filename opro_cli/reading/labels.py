@@ -38,9 +38,9 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _AND = re.compile(r"(?:and|und|et|y)\s", re.IGNORECASE)
-_ITEM = r"[\"'`*“‘]{0,3}[^\W_][\w&-]{0,30}(?: [^\W_][\w&-]{0,30})?[\"'`*”’]{0,3}"
+_ITEM = r"[\"'`*“‘]{0,3}[^\W_][\w&-]{0,30}+(?: [^\W_][\w&-]{0,30}+)?[\"'`*”’]{0,3}"
 _ITEMS_BEFORE = re.compile(
-    rf"(?:{_ITEM}(?:{_JOINT.pattern})){{1,8}}[\"'`*“‘]{{0,3}}\Z", re.IGNORECASE
+    rf"(?<![\w&-])(?:{_ITEM}(?:{_JOINT.pattern})){{1,8}}[\"'`*“‘]{{0,3}}\Z", re.IGNORECASE
 )
 _ITEMS_BEHIND = re.compile(
     rf"[\"'`*”’]{{0,3}}(?:(?:{_JOINT.pattern}){_ITEM}){{1,8}}", re.IGNORECASE

@@ -29,6 +29,10 @@ _START = re.compile(
 )
 
 
+OBJECT = re.compile(r'\{\s*+(?:\}|"(?:[^"\\]|\\.){0,500}+"\s*+:)', re.DOTALL)
+"""How an object begins."""
+
+
 class _Numeral(str):
     """A JSON number as written: floats are not exact, and huge integers do not convert."""
 
@@ -58,12 +62,16 @@ def parse_structure(text: str) -> Structure | None:
         return None
 
 
-def find_structures(text: str) -> list[Structure]:
-    """Return the outermost objects and lists in a text, in order; never raises."""
+def find_structures(text: str, beginning: re.Pattern[str] = _START) -> list[Structure]:
+    """Return the outermost objects and lists in a text, in order; never raises.
+
+    Those whose first key is longer than 500 characters are skipped. By a `beginning` of objects
+    alone, those in a list are outermost ones.
+    """
     text = text.strip()[-SEARCHED:]
     budget = _PARSE_BUDGET
     found: list[Structure] = []
-    start = _START.search(text)
+    start = beginning.search(text)
     while start and budget > 0:
         try:
             value, end = _DECODER.raw_decode(text, start.start())
@@ -75,7 +83,7 @@ def find_structures(text: str) -> list[Structure]:
         except RecursionError:
             end = start.start() + 1
             budget -= len(text)
-        start = _START.search(text, end)
+        start = beginning.search(text, end)
     return found
 
 

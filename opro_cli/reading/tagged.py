@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from opro_cli.reading.thoughts import TAGS
+
 _MOST_WORDS, _MOST_CHARACTERS = 8, 60
 """Of a text that only talks about the tags."""
 _READ = 4_000_000
@@ -19,16 +21,16 @@ _READ = 4_000_000
 _LINE = 200
 """Characters before a tag that are looked at."""
 
-_NAMES = "think(?:ing)?|thoughts?|reasoning|scratchpad|reflection|analysis"
+_NAMES = f"{TAGS}|analysis"
 _OPENS = (  # at the beginning of a line: elsewhere a sentence may speak of the tag
     rf"(?:(?<=\n)|\A)[ \t]{{0,3}}(?:<(?:[a-z]{{1,8}}:)?(?:{_NAMES})>|\[think\]|◁think▷"
-    r"|<\|(?:begin_of_thought|start_thinking|think)\|>)"
+    r"|<\|(?:begin_of_thoughts?|(?:start_)?thinking|think)\|>)"
     r"|<\|channel\|?>(?:analysis|commentary|thought)"
     r"|\A(?-i:analysis)(?=(?-i:[A-Z]))"  # the same where a server has dropped the marks
 )
 _CLOSES = (
     rf"</(?:[a-z]{{1,8}}:)?(?:{_NAMES})>|\[/think\]|◁/think▷"
-    r"|<\|(?:end_of_thought|end_thinking|/think)\|>|<unused95>"
+    r"|<\|(?:end_of_thoughts?|end_thinking|/think)\|>|<unused95>"
     r"|<\|channel\|>final(?:<\|message\|>)?|<channel\|>|assistantfinal"
 )
 _LEFT = r"\\?[<＜〈]|&lt;|&#60;|&#x3c;|\\u003c"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 
-_TAGS = (
+TAGS = (
     r"(?:seed:|budget:|ant:?|ant_)?think(?:ing)?|thoughts?|reasoning|scratchpad|reflection"
     r"|(?:inner|internal)_(?:monologue|thoughts?)|seed:cot_budget_reflect"
 )
+"""Names of tags around thoughts, as a pattern without blanks."""
 _MARK = re.compile(
     rf"""(?P<opens>
-        <(?:{_TAGS})> | \[THINK\] | ◁think▷ | <\|begin_of_thoughts?\|> | <\|(?:START_)?THINKING\|>
+        <(?:{TAGS})> | \[THINK\] | ◁think▷ | <\|begin_of_thoughts?\|> | <\|(?:START_)?THINKING\|>
       | <\|channel\|>\s?(?:analysis|commentary)[^<]{{0,80}}<\|message\|>  # gpt-oss
       | \A(?-i:analysis(?=[A-Z]))                                       # ... without its tokens
       | <\|channel>thought | <unused94>(?:thought)?                      # Gemma
       | \AHere\ is\ my\ thought\ process:                                 # Granite
     ) | (?P<closes>
-        </(?:{_TAGS})> | \[/THINK\] | ◁/think▷ | <\|end_of_thoughts?\|> | <\|END_THINKING\|>
+        </(?:{TAGS})> | \[/THINK\] | ◁/think▷ | <\|end_of_thoughts?\|> | <\|END_THINKING\|>
       | <\|channel\|>\s?final[^<]{{0,80}}<\|message\|> | assistantfinal
       | <channel\|> | <unused95>
       | Here\ is\ my\ response:

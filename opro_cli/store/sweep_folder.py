@@ -25,6 +25,7 @@ from opro_cli.store.folders import (
 WHOLE = "1/1"
 """The shard that is the whole sweep."""
 _FORMAT = 1
+_LOCK = ".lock-"
 _NO_BUDGET = BudgetSettings()
 
 
@@ -116,10 +117,7 @@ def hold_sweep(folder: Path, shard: str) -> Iterator[None]:
             yield
     except Timeout:
         part = f" (--shard {shard})" if "/" in shard and shard != WHOLE else ""
-        raise RunFolderError(
-            f"{folder}: another opro is working on this sweep{part}",
-            "wait for it to end, or stop it",
-        ) from None
+        raise _build_busy_error(folder, part) from None
 
 
 def is_at_work(folder: Path, shard: str) -> bool:
@@ -127,5 +125,17 @@ def is_at_work(folder: Path, shard: str) -> bool:
     return is_held(_build_lock_path(folder, shard))
 
 
+def require_rest(folder: Path) -> None:
+    """Raise RunFolderError while a process works on any shard of a sweep."""
+    if any(map(is_held, folder.glob(f"{_LOCK}*"))):
+        raise _build_busy_error(folder)
+
+
+def _build_busy_error(folder: Path, part: str = "") -> RunFolderError:
+    return RunFolderError(
+        f"{folder}: another opro is working on this sweep{part}", "wait for it to end, or stop it"
+    )
+
+
 def _build_lock_path(folder: Path, shard: str) -> Path:
-    return folder / f".lock-{shard.replace('/', '-')}"
+    return folder / f"{_LOCK}{shard.replace('/', '-')}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -239,6 +241,21 @@ def test_runs_are_removed_once_somebody_says_yes_and_never_at_work(
     assert opro("rm", "sums", "sums", "--yes").out.count("removed") == 1
     assert not list((folder / "runs").glob("[!.]*"))
     assert not list((folder / "runs").glob(".making-*"))
+
+
+@pytest.mark.parametrize("command", [["rm", "sums"], ["cache", "clear"]], ids=str)
+def test_a_no_on_a_terminal_removes_nothing_and_is_no_failure(
+    command: list[str], opro: Opro, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opro("optimize", "c.yaml")
+    stdin = io.StringIO("n\n")
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
+    said = opro(*command)
+    assert said.code == 0
+    assert said.err.endswith("nothing was removed\n")
+    assert only_run(folder).is_dir()
 
 
 def test_runs_are_listed_in_an_order_and_by_outcome(opro: Opro) -> None:
@@ -489,3 +506,25 @@ def test_a_search_that_tried_nothing_goes_on_with_more_tokens_and_steps(
     assert {request.max_tokens for request in asked} == {4000}
     assert opro("resume", "sums").err.startswith(f"{run.name} is finished")
     assert opro("show", "sums").code == 0
+
+
+def test_a_search_that_tried_nothing_goes_on_without_a_limit_of_tokens(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    def thinking(request: Any) -> Any:
+        is_cut = "Your task is to generate" in request.messages[-1].content
+        return ChatReply("", "length", 5, 512, None) if is_cut else say(request)
+
+    model._say = thinking
+    assert opro("optimize", "c.yaml").code == 1
+    config = only_run(folder) / "config.yaml"
+    config.write_text(
+        config.read_text()
+        .replace("max_tokens: 512", "max_tokens: null")
+        .replace("steps: 2", "steps: 3")
+    )
+    model._say = say
+    model.requests.clear()
+    assert opro("resume", "sums", "--json").code == 0
+    asked = [r for r in model.requests if "Your task is to generate" in r.messages[-1].content]
+    assert {request.max_tokens for request in asked} == {None}

@@ -183,3 +183,14 @@ def test_a_real_pager_gets_plain_text(tmp_path: Path) -> None:
     read = (tmp_path / "read").read_text()
     assert "McNemar mid-p" in read
     assert "\x1b" not in read
+
+
+@pytest.mark.parametrize("more", [[], ["--json"], ["--markdown"]], ids=str)
+def test_a_prompt_without_answers_is_compared_with_no_other(
+    opro: Opro, runs: list[str], more: list[str]
+) -> None:
+    assert opro("optimize", "c.yaml", "--name", "begun", "--budget", "calls=1").code == 3
+    said = opro("diff", "begun", "one", *more)
+    assert (said.code, said.out) == (2, "")
+    assert "no prompt of begun-" in said.err
+    assert opro("diff", "begun", "one@start", "one").code == 0  # two of three can be

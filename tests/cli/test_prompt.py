@@ -116,13 +116,18 @@ def test_answers_under_a_prompt_with_holes_for_fields_show_where_they_were_read(
     opro("optimize", "shop.yaml", "--plain")
     shown = opro("show", "shop@start", "--answers", "--json")
     assert shown.code == 0, shown.err
-    spans = [(each["read"], each["read_from"]) for each in shown.data["answers"] if each["replies"]]
+    spans = [
+        (each["answer"], each["read_from"]) for each in shown.data["answers"] if each["replies"]
+    ]
     assert spans
     assert all(span for read, span in spans if read)
 
 
 def test_answers_with_several_golds_show_where_they_were_read(opro: Opro, folder: Path) -> None:
-    rows = [{"question": f"What is {n} plus 0?", "answer": [str(n), f"{n}.5"]} for n in range(30)]
+    rows = [
+        {"question": f"What is {n} plus {n}?", "answer": [f"{2 * n}.5", str(2 * n)]}
+        for n in range(30)
+    ]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     opro("optimize", "c.yaml", "--steps", "0")
     answers = opro("show", "@last@start", "--answers", "--json").data["answers"]
@@ -173,7 +178,7 @@ def test_without_a_yes_a_pipe_writes_nothing(start: Path, opro: Opro) -> None:
     for arguments in (("apply", "shop"), ("apply", "shop", "--json")):
         said = opro(*arguments)
         assert said.code == 2
-        assert "add --yes" in said.err
+        assert "say --yes" in said.err
     assert start.read_text() == START
 
 

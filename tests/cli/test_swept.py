@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opro_cli.core.sweep import Cell
-from opro_cli.store.sweep_folder import write_sweep
+from opro_cli.store.sweep_folder import hold_sweep, write_sweep
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel
 from tests.render.test_markdown import structure
@@ -215,3 +215,13 @@ def test_a_sweep_of_nothing_yet(opro: Opro, folder: Path) -> None:
     said = opro("eval", "--sweep", "new")
     assert said.code == 2
     assert "no finished run with test questions" in said.err
+
+
+def test_a_sweep_at_work_is_not_removed_even_between_two_cells(opro: Opro, grid: Path) -> None:
+    with hold_sweep(grid, "2/3"):
+        said = opro("rm", "grid", "--yes")
+    assert said.code == 2
+    assert "another opro is working on this sweep" in said.err
+    assert (grid / "sweep.json").is_file()
+    assert opro("rm", "grid", "--yes").code == 0
+    assert not grid.exists()

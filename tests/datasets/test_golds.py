@@ -126,3 +126,35 @@ JSON = st.recursive(
 def test_a_value_written_as_json_reads_back(value: object) -> None:
     written = encode_value(parse_json(json.dumps(value)))
     assert json.loads(written) == value
+
+
+CHAT = {
+    "q": "?",
+    "m": [
+        {"role": "user", "content": "Where?"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Rome"}]},
+    ],
+    "said": {"role": "assistant", "content": '{"n": 1}'},
+    "step": {"from": "Rome", "value": 3},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "target"),
+    [
+        ("m[-1]", "exact", "Rome"),
+        ("m[role=assistant]", "exact", "Rome"),
+        ("m[role=assistant][-1].content", "exact", "Rome"),
+        ("{m[-1]}, Italy", "exact", "Rome, Italy"),
+        ("said", "json", '{"n": 1}'),
+        ("step", "json", '{"from": "Rome", "value": 3}'),
+    ],
+)
+def test_the_gold_answer_of_a_turn_is_its_text_also_where_objects_are_compared(
+    write: Write, path: str, kind: str, target: str
+) -> None:
+    metric = create_metric(kind)
+    assert read(write, CHAT, path, metric).target == target
+    if kind == "exact":
+        called = read(write, CHAT, path, FunctionMetric(lambda *_: 1.0))
+        assert called.target == target

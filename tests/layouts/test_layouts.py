@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,39 @@ def test_the_config_for_an_unseen_layout_loads(layout: Layout, tmp_path: Path) -
     write_first_config(config, str(write_rows(layout, tmp_path)))
     settings = wiring.fill_in_new(wiring.read_config(config), (tmp_path,))
     assert wiring.load_data(settings, folders=(tmp_path,)).examples["train"]
+
+
+def _ask(turns: int, **more: object) -> dict[str, object]:
+    chat = [
+        {"role": "system", "from": [], "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "user", "content": f"Is {turns} odd?"},
+        {"role": "assistant", "content": f"It is {turns % 2}"},
+    ]
+    return {"talk": {"messages": chat}, **more}
+
+
+def test_the_system_turn_of_a_chat_is_read_as_any_turn_wherever_the_chat_is(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("\n".join(json.dumps(_ask(turns)) for turns in range(40)))
+    first = write_first_config(tmp_path / "mine.yaml", str(rows))
+    assert first.prompt == "Be brief."
+    assert all(each.target.startswith("It is ") for each in first.examples)
+
+
+def test_what_is_named_is_looked_at_wherever_it_is() -> None:
+    chats = [_ask(turns, mood=["glad", "sad", "calm"][turns % 3]) for turns in range(60)]
+    guess = guess_task(chats, target="mood")
+    assert guess.answer == "label"
+    assert guess.why["target"] == "you named it"
+    lists = [{"question": f"How many of {n} are odd?", "found": [{"n": n}]} for n in range(60)]
+    assert guess_task(lists, target="found[0].n").answer == "number"
+
+
+def test_a_row_without_options_does_not_end_the_guess() -> None:
+    rows: list[dict[str, object]] = [
+        {"question": f"Which {n}?", "choices": ["a", "b", f"c{n}"], "labels": [1, 0, 0]}
+        for n in range(40)
+    ]
+    rows[3] = {**rows[3], "choices": None}
+    rows[4] = {**rows[4], "labels": None}
+    assert guess_task(rows).inputs == ("question",)

@@ -155,3 +155,8 @@ def test_unequal_elements_of_long_lists_are_not_compared_each_with_each() -> Non
     given = [{"a": str(-n), "b": "x"} for n in range(1, 100)]
     assert compare_values(wanted, given).right == 0
     assert compare_values(wanted[:40], given[:40]).right == 40  # each pair shares b
+
+
+def test_numbers_among_all_of_several_golds_stay_as_they_are_written() -> None:
+    metric = AllOf(ContainsMetric())
+    assert metric.target('[2.50, true, "x", 1e3]') == '["2.50", "true", "x", "1e3"]'

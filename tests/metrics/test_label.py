@@ -222,3 +222,20 @@ def test_a_label_among_choices_is_no_answer_though_the_others_are_no_labels(
 ) -> None:
     grade = LabelMetric(("billing", "login")).grade(reply, Example("My card?", "billing", "r:1"))
     assert grade.answer == given
+
+
+@pytest.mark.parametrize(
+    ("reply", "given"),
+    [
+        ('<think>{"label": "billing"}</think>\nlogin', "login"),
+        ('<think>Perhaps {"label": "billing"}', None),
+        ('{"label": "login"} <think>or {"label": "billing"}', "login"),
+        ('<think>{"label": "billing"}</think>{"label": "login"}', "login"),
+    ],
+)
+def test_a_json_object_in_thoughts_is_no_answer(reply: str, given: str | None) -> None:
+    grade = LabelMetric(("billing", "login")).grade(reply, Example("My card?", "login", "r:1"))
+    assert grade.answer == given
+    if given:
+        assert grade.span is not None
+        assert reply[slice(*grade.span)] == given

@@ -213,3 +213,21 @@ def test_a_megabyte_of_one_thing_is_read_in_one_go(unit: str) -> None:
     many = unit * (2**20 // len(unit))
     for reply in (many, f"<INS>{many}", f"<INS>{many}</INS>", f"<INS>text:\n{many}</INS>"):
         assert len(find_tagged(reply, REQUEST)) <= len(reply)
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        ("<inner_monologue>", "</inner_monologue>"),
+        ("<antThinking>", "</antThinking>"),
+        ("<seed:cot_budget_reflect>", "</seed:cot_budget_reflect>"),
+        ("<|begin_of_thoughts|>", "<|end_of_thoughts|>"),
+        ("<|THINKING|>", "<|END_THINKING|>"),
+    ],
+)
+def test_a_draft_in_thoughts_that_a_reader_of_answers_knows_is_no_proposal(
+    opens: str, closes: str
+) -> None:
+    assert find_tagged(f"{opens}<INS>A draft.</INS>{closes} I have none.") == ""
+    assert find_tagged(f"{opens}<INS>A draft.</INS>{closes}<INS>Think.</INS>") == "Think."
+    assert find_tagged(f"{opens}<INS>A draft.</INS>") == ""
