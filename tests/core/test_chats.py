@@ -203,10 +203,10 @@ def read(task: Mapping[str, Any], **sections: Any) -> list[str]:
             [{"system": "a\nb {{x"}, {"user": "{{question}}"}],
             r"task.prompt.0.system: line 2: expected a }} behind each {{ (\{{ is the sign itself)",
         ),
-        ([{"developer": "x"}], "task.prompt: expected a list of messages, each {system: TEXT}"),
-        ([{"user": "x", "system": "y"}], "task.prompt: expected a list of messages"),
+        ([{"developer": "x"}], "task.prompt.0: expected {system: TEXT}"),
+        ([{"user": "x", "system": "y"}], "task.prompt.0: expected {system: TEXT}"),
         ("{{question}}", "task.prompt: expected a list of messages"),
-        ([{"user": 3}], "task.prompt: expected a list of messages"),
+        ([{"user": 3}], "task.prompt.0: expected {system: TEXT}"),
         ([], "task.prompt: expected a list of messages"),
     ],
 )
