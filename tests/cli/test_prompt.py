@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import opro_cli
 from opro_cli import Ask, Draft, SearchView, Strategy
-from opro_cli.app.prompt import fit_into_file
+from opro_cli.app.prompt import Application, fit_into_file, write_application
 from opro_cli.core.task.example import ChatRequest
+from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
 from opro_cli.reports.prompts import note_names
 from opro_cli.testing.session import ScriptedModel
@@ -413,3 +414,12 @@ def test_a_file_keeps_its_line_breaks_its_end_and_its_mark(
 def test_the_prompt_of_a_file_put_back_leaves_it_as_it_was(text: str, mark: bool) -> None:
     data = b"\xef\xbb\xbf" * mark + text.encode()
     assert fit_into_file(data.decode("utf-8-sig"), data) == data
+
+
+def test_a_file_that_changes_while_one_is_asked_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "start.md"
+    path.write_bytes(b"newer")
+    planned = Application("run", path, "old", b"old", b"won", "")
+    with pytest.raises(UsageError, match="changed a moment ago"):
+        write_application(planned)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"newer"]

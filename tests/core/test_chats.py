@@ -249,3 +249,9 @@ def test_a_candidate_keeps_to_the_chat() -> None:
         choose_form(Prompt("a", (Demo(0),)), form)
     with_place = PromptFormat("Q_begin", True, parse_chat((("user", "{{demos}} {{x}}"),)))
     assert choose_form(Prompt("a", (Demo(0),)), with_place) is with_place
+
+
+def test_a_message_stays_where_a_field_of_its_row_is_empty() -> None:
+    template = parse_chat((("system", "{{note}}"), ("user", "{{instruction}}")))
+    values = {"note": "", "instruction": "Go"}
+    assert [each.content for each in template.render(values.__getitem__)] == ["", "Go"]
