@@ -88,8 +88,7 @@ def read_config(
     folder = path.resolve().parent
     make_paths_absolute(file.raw, folder)
     problems = [] if is_copy else inline_prompts(file.raw, folder)
-    if isinstance(file.raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
-        file.raw.setdefault("name", path.stem)
+    _fill_name(file.raw, path)
     result = read_settings(file.raw, names)
     problems += result.problems
     if result.settings is not None:
@@ -126,16 +125,24 @@ def read_overridden(path: Path, overrides: Sequence[Override]) -> YamlFile:
     return replace(file, raw=apply_overrides(file.raw, overrides), options=options)
 
 
-def read_plain_config(path: Path) -> Any:
+def read_plain_config(path: Path, *, names_files: bool = False) -> Any:
     """Read a config file as plain data, checked as YAML only.
 
-    Data paths in it become absolute, and the texts of prompts in files stand in it.
+    Data paths in it become absolute, and the texts of prompts in files stand in it; with
+    `names_files` their absolute paths.
     """
     file = read_yaml(path)
     folder = path.resolve().parent
     make_paths_absolute(file.raw, folder)
-    file.refuse(inline_prompts(file.raw, folder))
+    file.refuse(inline_prompts(file.raw, folder, is_put_off=names_files))
+    _fill_name(file.raw, path)
     return file.raw
+
+
+def _fill_name(raw: Any, path: Path) -> None:
+    """Name the runs of a config after its file, where it gives no name."""
+    if isinstance(raw, dict) and path != STDIN and RUN_NAME.fullmatch(path.stem):
+        raw.setdefault("name", path.stem)
 
 
 _MARK = re.compile(r"^---[ \t]*$", re.MULTILINE)

@@ -103,6 +103,9 @@ class _Inlining:
     """What the config says of files that were read before, by the name of the text."""
     problems: list[Problem] = field(default_factory=list)
 
+    is_put_off: bool = False
+    """The names are made absolute, and the files read later."""
+
     def read(self, value: Any, name: str, path: KeyPath) -> Any:
         """Return the text in the file that a value names; any other value as it is."""
         if not isinstance(value, str) or not value.startswith(FILE) or self.was_read(value, name):
@@ -111,6 +114,8 @@ class _Inlining:
             self.problems.append(Problem(path, f"expected a path behind {FILE}, found none"))
             return value
         file = locate(Path(value.removeprefix(FILE).strip()), self.folder)
+        if self.is_put_off:
+            return f"{FILE}{file}"
         try:
             text = read_prompt_file(file)
         except UnusablePrompt as error:
@@ -124,7 +129,7 @@ class _Inlining:
         return self.files.get(name, {}).get("sha256") == hash_prompt(text)
 
 
-def inline_prompts(raw: Any, folder: Path) -> list[Problem]:
+def inline_prompts(raw: Any, folder: Path, *, is_put_off: bool = False) -> list[Problem]:
     """Put the texts of `file:PATH` into a config, and which files they are from beside them.
 
     Paths are looked for beside the config, then in the current folder. A file that is a message of
@@ -133,6 +138,8 @@ def inline_prompts(raw: Any, folder: Path) -> list[Problem]:
     Args:
         raw: The config as plain data; sections that change are made anew.
         folder: Of the config.
+        is_put_off: The files are only named by their absolute paths, since a section of this config
+            goes into another one, which then says what the files are.
 
     Returns:
         What is wrong with the files.
@@ -141,7 +148,8 @@ def inline_prompts(raw: Any, folder: Path) -> list[Problem]:
         return []
     listed = raw.get("prompt_files")
     known = (e for e in (listed if isinstance(listed, list) else ()) if isinstance(e, dict))
-    inlining = _Inlining(folder, {str(each.get("place")): each for each in known})
+    before = {str(each.get("place")): each for each in known}
+    inlining = _Inlining(folder, before, is_put_off=is_put_off)
     search = raw.get("search")
     if isinstance(search, Mapping):
         for name in ("start", "initial_instructions"):
@@ -184,7 +192,7 @@ def _make_start(raw: dict[str, Any], chat: list[Any], path: KeyPath, inlining: _
 
     Where the config gives start prompts, what is wrong is said when it is read.
     """
-    search = raw.get("search", {})
+    search = {} if raw.get("search") is None else raw["search"]
     if not isinstance(search, Mapping) or {"start", "initial_instructions"} & search.keys():
         return
     _, _, index, role = path

@@ -20,11 +20,14 @@ def note_names(prompts: Sequence[str], fields: Sequence[str]) -> list[str]:
     """
     known = {*fields, *QUESTION}
     found = dict.fromkeys(
-        pair for prompt in prompts for pair in list_names(prompt) if pair[1] in known
+        (spelled, name)
+        for prompt in prompts
+        for spelled, name in list_names(prompt)
+        if name.partition(".")[0] in known
     )
     return [
         f"{spelled} in a start prompt is sent as it stands, and not filled with "
-        f"{f'the field {name}' if name in fields else 'the question'}; "
+        f"{f'the field {name}' if name.partition('.')[0] in fields else 'the question'}; "
         "where the question stands is said by task.instruction_position, or by task.prompt with a "
         f"hole {{{{{name}}}}} (`opro docs prompts`)"
         for spelled, name in found

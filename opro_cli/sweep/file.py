@@ -105,17 +105,19 @@ def _find_value(
     if not value.endswith((".yaml", ".yml")):
         return {"preset": value} if dotted == "task" else value
     if (dotted, value) not in known:
-        config = _read_config(file, folder / value, where)
+        config = _read_config(file, folder / value, where, names_files=True)
         if dotted not in config:
             file.refuse([Problem(where, f"{show(value)} has no section {dotted}")])
         known[dotted, value] = config[dotted]
     return known[dotted, value]
 
 
-def _read_config(file: YamlFile, path: Path, where: KeyPath) -> Mapping[str, Any]:
-    """Read a config that the sweep names."""
+def _read_config(
+    file: YamlFile, path: Path, where: KeyPath, *, names_files: bool = False
+) -> Mapping[str, Any]:
+    """Read a config that the sweep names; `names_files`: see `read_plain_config`."""
     try:
-        config = read_plain_config(path)
+        config = read_plain_config(path, names_files=names_files)
     except UsageError as error:
         file.refuse([Problem(where, error.message)])
         raise

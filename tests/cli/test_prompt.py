@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 import opro_cli
 from opro_cli import Ask, Draft, SearchView, Strategy
-from opro_cli.app.prompt import fit_into_file
+from opro_cli.app.prompt import Application, fit_into_file, write_application
 from opro_cli.core.task.example import ChatRequest
+from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
+from opro_cli.reports.prompts import note_names
 from opro_cli.testing.session import ScriptedModel
 from tests.cli.conftest import Opro
 
@@ -317,6 +319,12 @@ def test_a_name_in_optimized_text_is_noted(shop: Path, opro: Opro, spelled: str)
     assert note.startswith(f"{spelled} in a start prompt is sent as it stands, and not filled")
 
 
+def test_the_hole_that_a_note_names_has_all_parts() -> None:
+    (note,) = note_names(["Of {customer.since}"], ["customer"])
+    assert "not filled with the field customer.since; " in note
+    assert "{{customer.since}}" in note
+
+
 def test_a_start_prompt_that_names_a_file_is_noted(shop: Path, opro: Opro) -> None:
     text = (shop / "shop.yaml").read_text().replace("file:prompts/start.md", "prompts/start.md")
     (shop / "shop.yaml").write_text(text)
@@ -406,3 +414,12 @@ def test_a_file_keeps_its_line_breaks_its_end_and_its_mark(
 def test_the_prompt_of_a_file_put_back_leaves_it_as_it_was(text: str, mark: bool) -> None:
     data = b"\xef\xbb\xbf" * mark + text.encode()
     assert fit_into_file(data.decode("utf-8-sig"), data) == data
+
+
+def test_a_file_that_changes_while_one_is_asked_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "start.md"
+    path.write_bytes(b"newer")
+    planned = Application("run", path, "old", b"old", b"won", "")
+    with pytest.raises(UsageError, match="changed a moment ago"):
+        write_application(planned)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"newer"]

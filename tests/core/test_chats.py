@@ -203,10 +203,10 @@ def read(task: Mapping[str, Any], **sections: Any) -> list[str]:
             [{"system": "a\nb {{x"}, {"user": "{{question}}"}],
             r"task.prompt.0.system: line 2: expected a }} behind each {{ (\{{ is the sign itself)",
         ),
-        ([{"developer": "x"}], "task.prompt: expected a list of messages, each {system: TEXT}"),
-        ([{"user": "x", "system": "y"}], "task.prompt: expected a list of messages"),
+        ([{"developer": "x"}], "task.prompt.0: expected {system: TEXT}"),
+        ([{"user": "x", "system": "y"}], "task.prompt.0: expected {system: TEXT}"),
         ("{{question}}", "task.prompt: expected a list of messages"),
-        ([{"user": 3}], "task.prompt: expected a list of messages"),
+        ([{"user": 3}], "task.prompt.0: expected {system: TEXT}"),
         ([], "task.prompt: expected a list of messages"),
     ],
 )
@@ -249,3 +249,9 @@ def test_a_candidate_keeps_to_the_chat() -> None:
         choose_form(Prompt("a", (Demo(0),)), form)
     with_place = PromptFormat("Q_begin", True, parse_chat((("user", "{{demos}} {{x}}"),)))
     assert choose_form(Prompt("a", (Demo(0),)), with_place) is with_place
+
+
+def test_a_message_stays_where_a_field_of_its_row_is_empty() -> None:
+    template = parse_chat((("system", "{{note}}"), ("user", "{{instruction}}")))
+    values = {"note": "", "instruction": "Go"}
+    assert [each.content for each in template.render(values.__getitem__)] == ["", "Go"]

@@ -85,12 +85,13 @@ def test_a_candidate_has_the_placeholders_of_the_start(
 
 
 def test_names_are_told_without_their_spelling() -> None:
-    text = "{ticket} {{ question }} %(body)s $title {0} %s <tag> {% if x %}"
+    text = "{ticket} {{ question }} %(body)s $title {a.b[0]} {0} %s <tag> {% if x %}"
     assert list_names(text) == (
         ("{ticket}", "ticket"),
         ("{{question}}", "question"),
         ("%(body)s", "body"),
         ("$title", "title"),
+        ("{a.b[0]}", "a.b"),
     )
 
 

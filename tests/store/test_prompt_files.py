@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from opro_cli import wiring
+from opro_cli.config.file import read_plain_config
 from opro_cli.config.overrides import parse_override
 from opro_cli.config.prompts import MOST_BYTES
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
@@ -161,6 +162,25 @@ def test_a_message_without_the_hole_is_the_start_prompt(folder: Path) -> None:
     assert settings.task.prompt == (("system", "{{instruction}}"), ("user", "{{question}}"))
     assert settings.search.initial_instructions == (text,)
     assert [file.place for file in settings.prompt_files or ()] == ["search.start.0"]
+
+
+def test_an_empty_section_gives_no_start_prompt(folder: Path) -> None:
+    (folder / "prompts/support.md").write_text("You are.")
+    settings = read(folder, "search:\n", task=CHAT)
+    assert settings.search.initial_instructions == ("You are.",)
+
+
+@pytest.mark.parametrize("turn", ["file:prompts/support.md", "{tool: x}", "{user: 3}"])
+def test_a_message_that_is_none_is_named_by_its_line(folder: Path, turn: str) -> None:
+    (problem,) = refuse(folder, "", task=f"{CHAT}  - {turn}\n".replace("file:prompts", "a", 1))
+    assert problem.startswith("mine.yaml:7: task.prompt.2: expected {system: TEXT}, {user: TEXT}")
+
+
+def test_runs_of_a_file_are_called_after_it_whoever_reads_it(folder: Path) -> None:
+    assert read(folder, "").name == "mine"
+    assert read_plain_config(folder / "mine.yaml")["name"] == "mine"
+    read(folder, "name: other\n")
+    assert read_plain_config(folder / "mine.yaml")["name"] == "other"
 
 
 def test_two_start_prompts_are_one_too_many(folder: Path) -> None:

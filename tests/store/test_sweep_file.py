@@ -261,3 +261,31 @@ def test_any_file_is_a_sweep_or_refused(folder: Path, text: str | bytes) -> None
         is_read_or_refused(folder, f"base: base.yaml\nmatrix: {text!s}")
     except UnicodeEncodeError:
         return
+
+
+def test_the_prompts_of_a_task_by_name_are_its_own_and_known_by_file(folder: Path) -> None:
+    """Also where its only message from a file is the prompt that the search starts from."""
+    (folder / "sub/start.md").write_text("Say it.")
+    chat = "  prompt:\n  - system: file:start.md\n  - user: '{{question}}'\n"
+    (folder / "sub/other.yaml").write_text(OTHER.replace("scorer:", f"{chat}scorer:"))
+    text = "name: grid\nbase: base.yaml\nmatrix: {task: [sub/other.yaml]}\n"
+    (cell,) = sweep(folder, text).cells
+    assert cell.settings.search.initial_instructions == ("Say it.",)
+    (known,) = cell.settings.prompt_files or ()
+    assert (known.place, known.file) == ("search.start.0", str(folder / "sub/start.md"))
+    (folder / "base.yaml").write_text(BASE.replace("steps: 3", "start: Be brief"))
+    (problem,) = problems(folder, text)
+    assert "has no {{instruction}}, and search.start is the start prompt" in problem
+
+
+def test_the_search_of_another_config_begins_with_its_file(folder: Path) -> None:
+    (folder / "sub/start.md").write_text("Say it.")
+    (folder / "sub/other.yaml").write_text(f"{OTHER}search: {{start: 'file:start.md'}}\n")
+    text = "name: grid\nbase: base.yaml\nmatrix: {search: [sub/other.yaml]}\n"
+    (cell,) = sweep(folder, text).cells
+    assert cell.settings.search.initial_instructions == ("Say it.",)
+    assert [each.place for each in cell.settings.prompt_files or ()] == ["search.start.0"]
+    (folder / "sub/start.md").unlink()
+    (problem,) = problems(folder, text)
+    assert problem.startswith("s.yaml:3: matrix.search: ")
+    assert "start.md: no such file" in problem

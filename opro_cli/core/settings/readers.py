@@ -17,7 +17,8 @@ from opro_cli.core.task.prompt import UnpairedBrace, parse_template
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
 START = "a prompt, file:PATH of one, or a list of different ones, at least one"
-CHAT = "a list of messages, each {system: TEXT}, {user: TEXT} or {assistant: TEXT}"
+MESSAGE = "{system: TEXT}, {user: TEXT} or {assistant: TEXT}"
+CHAT = f"a list of messages, each {MESSAGE}"
 LABELS = "a list of different labels, at least two, or a map of gold answers to labels"
 CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
@@ -52,15 +53,20 @@ def share(value: Any) -> int | float:
 @reads(INSTRUCTIONS, type="array", items={"type": "string"}, uniqueItems=True, minItems=1)
 def instructions(value: Any) -> tuple[str, ...]:
     """Read different instructions, at least one."""
+    return _read_texts(value, INSTRUCTIONS)
+
+
+def _read_texts(value: Any, expected: str) -> tuple[str, ...]:
+    """Return different texts, at least one; `expected` says in an error what they are."""
     if not isinstance(value, list) or not value:
-        raise ValueError(INSTRUCTIONS)
-    require_texts(value)
+        raise ValueError(expected)
+    _require_texts(value)
     if len(set(value)) != len(value):
-        raise ValueError(INSTRUCTIONS)
+        raise ValueError(expected)
     return tuple(value)
 
 
-def require_texts(values: list[Any]) -> None:
+def _require_texts(values: list[Any]) -> None:
     """Raise Misread for the first value that is no text, as YAML reads some without quotes."""
     for index, value in enumerate(values):
         if isinstance(value, Mapping):
@@ -85,13 +91,7 @@ def require_texts(values: list[Any]) -> None:
 )
 def start(value: Any) -> tuple[str, ...]:
     """Read one prompt, or several different ones; those of files have been read by now."""
-    try:
-        texts: tuple[str, ...] = instructions([value] if isinstance(value, str) else value)
-    except Misread:
-        raise
-    except ValueError:
-        raise ValueError(START) from None
-    return texts
+    return _read_texts([value] if isinstance(value, str) else value, START)
 
 
 @reads(
@@ -110,13 +110,13 @@ def chat(value: Any) -> tuple[tuple[ChatRole, str], ...]:
     """Read messages, each a role and its text; `find_prompt_faults` looks at the texts."""
     if not isinstance(value, list) or not value:
         raise ValueError(CHAT)
-    for turn in value:
+    for index, turn in enumerate(value):
         if not isinstance(turn, Mapping):
-            raise Misread(CHAT, turn)
+            raise Misread(MESSAGE, turn, index)
         if len(turn) != 1 or not {*turn} <= {*ROLES}:
-            raise Misread(CHAT, f"{{{', '.join(map(str, turn))}}}")
+            raise Misread(MESSAGE, f"{{{', '.join(map(str, turn))}}}", index)
         if not all(isinstance(text, str) for text in turn.values()):
-            raise Misread(CHAT, next(iter(turn.values())))
+            raise Misread(MESSAGE, next(iter(turn.values())), index)
     return tuple(pair for turn in value for pair in turn.items())
 
 
@@ -171,12 +171,7 @@ def _write_label(value: Any) -> str:
 )
 def candidates(value: Any) -> tuple[str, ...]:
     """Read different instructions; a file's have been put in its place by now."""
-    try:
-        return tuple(instructions(value))
-    except Misread:
-        raise
-    except ValueError:
-        raise ValueError(CANDIDATES) from None
+    return _read_texts(value, CANDIDATES)
 
 
 @reads(NAME, type="string", pattern=f"^{_NAME}$")

@@ -84,10 +84,10 @@ def find_placeholders(text: str) -> tuple[str, ...]:
 def list_names(text: str) -> tuple[tuple[str, str], ...]:
     """Return the placeholders in a text that name something, each as it is spelled and its name.
 
-    A tag around something is none of them.
+    A name has its parts: "customer.since". A tag around something is none of them.
     """
     spelled = (each for each in find_placeholders(text) if not each.startswith(("<", "{%")))
-    names = ((each, re.search(r"[^\W\d]\w*", each)) for each in spelled if len(each) > 2)
+    names = ((each, re.search(r"[^\W\d]\w*(?:\.\w+)*", each)) for each in spelled if len(each) > 2)
     return tuple((each, name.group()) for each, name in names if name)
 
 

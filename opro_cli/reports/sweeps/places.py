@@ -16,7 +16,7 @@ from opro_cli.core.settings.settings import TaskSettings
 from opro_cli.core.sweep import Cell, Values
 from opro_cli.reports.recorded import RecordedRun
 
-_GRADING = ("answer", "scoring", "second_round", "unanswerable")
+_GRADING = ("answer", "scoring", "second_round", "unanswerable", "golds", "label_score")
 _PROBLEM_KEYS = ("problem", "parameters")
 _TASK_KEYS = ("data", "preset", *_GRADING, *_PROBLEM_KEYS)
 _OWN_KEYS = frozenset(field.name for field in fields(TaskSettings)) | {"preset"}

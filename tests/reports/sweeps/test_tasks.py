@@ -53,6 +53,15 @@ def test_without_an_axis_the_task_is_called_by_its_data() -> None:
     assert places(cell("a", None, seed=0)) == [("the base's task", "base")]
 
 
+def test_another_meaning_of_several_right_answers_is_another_task() -> None:
+    run = run_of("sums")
+    told = [
+        cell("any", with_task(run, golds="any"), task__golds="any"),
+        cell("all", with_task(run, golds="all"), task__golds="all"),
+    ]
+    assert places(*told) == [("golds any", "base"), ("golds all", "base")]
+
+
 def test_a_split_or_a_position_is_no_task_of_its_own() -> None:
     run = run_of("sums")
     told = [
