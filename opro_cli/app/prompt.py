@@ -11,9 +11,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from opro_cli import wiring
 from opro_cli.app.diff import build_unscored_error, find_prompt
-from opro_cli.app.session import read_train_replies
+from opro_cli.app.session import read_recorded_settings, read_train_replies
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import find_baseline, get_mean
 from opro_cli.core.run.state import RunState
@@ -22,7 +21,7 @@ from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Message, Split
 from opro_cli.core.task.prompt import GOLD, Prompt, build_messages
 from opro_cli.core.text import encode_text
-from opro_cli.errors import ResultError, RunFolderError, UsageError, reason_of
+from opro_cli.errors import ResultError, UsageError, reason_of
 from opro_cli.evaluators import choose_form, show_demo
 from opro_cli.files import explain_refusal, read_file, write_atomically
 from opro_cli.reports.comparison import BEST, select_prompt
@@ -51,18 +50,11 @@ def read_prompt(runs_dir: Path, name: str, note: Note | None = None) -> WholePro
         raise build_unscored_error(folder.name)
     if selector == BEST and run.status != "finished" and note is not None:
         note(f"{run.name} is {run.status}, so this is its best prompt so far")
-    settings = _read_settings(run)
+    settings = read_recorded_settings(Path(run.folder))
     messages: tuple[Message, ...] = ()
     if settings.task.problem is None and settings.task.evaluator == "model":
         messages = _build_open_messages(run, candidate, settings)
     return WholePrompt(run.name, candidate.step, candidate.instruction, messages)
-
-
-def _read_settings(run: RecordedRun) -> Settings:
-    settings = wiring.parse_settings(run.settings)
-    if settings is None:
-        raise RunFolderError(f"{run.name}: its settings cannot be read", "update opro")
-    return settings
 
 
 def _build_open_messages(
@@ -146,7 +138,7 @@ def plan_application(
     winner = select_prompt(run, BEST).candidate
     if winner is None:
         raise build_unscored_error(run.name)
-    settings = _read_settings(run)
+    settings = read_recorded_settings(Path(run.folder))
     files = _list_start_files(settings)
     if not files:
         raise UsageError(f"{run.name}: no start prompt of this run is from a file", by_hand)

@@ -118,7 +118,7 @@ def select_rows(
 
     Args:
         rows: Newest last.
-        sort: One of ORDERS.
+        sort: "date", or one of ORDERS.
         status: Only runs with this status, or this verdict.
         tag: Only runs with this tag.
         most: Only so many, the last ones.
@@ -134,7 +134,7 @@ def select_rows(
         if (status is None or status in (row["status"], row["verdict"]))
         and (tag is None or tag in row["tags"])
     ]
-    if sort != "date":
+    if sort != "date":  # in which they are already
         chosen.sort(key=ORDERS[sort])
     return chosen if most is None else chosen[max(0, len(chosen) - most) :]
 
@@ -153,14 +153,13 @@ def _get_score(row: dict[str, Any]) -> float:
 
 
 ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "date": lambda row: row["created"] or "",
     "name": lambda row: row["run"],
     "best": _get_score,
     "gain": lambda row: row["difference"]["mean"] if row["difference"] else float("-inf"),
     "cost": lambda row: row["spend"]["usd"] or 0.0,
     "status": lambda row: (row["status"], row["verdict"] or ""),
 }
-"""The orders of `opro runs` by name."""
+"""The orders of `opro runs` by name, but that of the date."""
 
 _TAG = re.compile(r"\w[\w.-]*")
 
