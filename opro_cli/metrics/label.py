@@ -145,8 +145,8 @@ def _find_label(
     for part in parts:
         if found := _find_in_object(part.text, labels):
             label, value = found
-            place = find_value(part.text, value)
-            return label, part.locate(*place) if place else None
+            span = find_value(part.text, value)
+            return label, part.locate(*span) if span else None
     for part in parts:
         if mention := read_label(part.text, labels, question, cut=part.cut):
             return mention.label, part.locate(mention.start, mention.end)
