@@ -1,4 +1,4 @@
-"""Loaded before every test: no test can reach a paid model, nor answers of another test."""
+"""Loaded before every test: no test can reach a paid model, nor answers or uses of another test."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def cache_of_its_own(
     """A cache that nobody else has; the folder is made by who writes there."""
     name = f"cache-{secrets.token_hex(8)}"
     monkeypatch.setenv("OPRO_CACHE_DIR", str(tmp_path_factory.getbasetemp() / name))
+
+
+@pytest.fixture(autouse=True)
+def ledger_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger of test sets that nobody else has; the file is made by who writes there."""
+    name = f"state-{secrets.token_hex(8)}"
+    monkeypatch.setenv("OPRO_STATE_DIR", str(tmp_path_factory.getbasetemp() / name))

@@ -19,6 +19,7 @@ from opro_cli.core.stats.paired import (
     MOST_VALUES,
     compare_graded_scores,
     compare_scores,
+    refute_loss,
     compute_chance_below_zero,
 )
 
@@ -236,3 +237,18 @@ def test_one_score_in_between_makes_them_graded() -> None:
     assert (found.name, found.n, found.gained, found.lost) == (GAFFKE, 20, 5, 0)
     assert found.p_value == pytest.approx(2 * CAUTION / 32, rel=0.03)
     assert found.difference == pytest.approx(0.25)
+
+
+def test_a_loss_is_refuted_by_hand() -> None:
+    # Nothing differs: Tango's statistic is sqrt(n m / (1 - m)), here sqrt(3 / .95) = 1.777.
+    assert refute_loss([0.0] * 60, 0.05, graded=False) == pytest.approx(0.0378, abs=1e-4)
+    # As many are lost as would matter: the statistic is 0.
+    lost = [-1.0] * 5 + [0.0] * 95
+    assert refute_loss(lost, 0.05, graded=False) == pytest.approx(0.5)
+    # A graded score that never changes: the unseen question is all the doubt there is.
+    assert refute_loss([0.0] * 60, 0.05, graded=True) == pytest.approx(0.75 * 0.95**60, rel=0.05)
+
+
+def test_a_loss_needs_a_question_to_be_refuted() -> None:
+    with pytest.raises(ValueError, match="at least one question"):
+        refute_loss([], 0.05, graded=False)

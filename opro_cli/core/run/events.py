@@ -9,7 +9,8 @@ baselines and of a second time; 4 has replies that no call of their own was made
 instruction, and replies of further roles; its runs ask compared prompts side by side; 6 has
 searches that a strategy ends (`ended`), and runs that begin with solutions instead of prompts; 7
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
-(`prompts_cut`), and tokens of thoughts (`reasoning_tokens`).
+(`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
+verdict (`test_used`), and runs whose winner is chosen by train and dev together.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from msgspec.structs import asdict
 
 from opro_cli.core.task.example import Split
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 
 Via = Literal["call", "cache", "choice", "local"]
 """Where a reply came from: a call of its own, the answer cache, as a further choice of the call

@@ -65,13 +65,13 @@ def difference_interval(gained: int, lost: int, n: int, z: float = Z_95) -> Inte
     observed = (gained - lost) / n
 
     def rejects(delta: float) -> bool:
-        return abs(_compute_tango_score(gained, lost, n, delta)) > z
+        return abs(tango_score(gained, lost, n, delta)) > z
 
     return Interval(find_edge(rejects, observed, -1.0), find_edge(rejects, observed, 1.0))
 
 
-def _compute_tango_score(gained: int, lost: int, n: int, delta: float) -> float:
-    """Return the score statistic of a true difference `delta`."""
+def tango_score(gained: int, lost: int, n: int, delta: float) -> float:
+    """Return the score statistic of a true difference `delta`, standard normal under it."""
     # The maximum-likelihood probability of a loss under delta: the root of a quadratic.
     b = -gained - lost + (2 * n - gained + lost) * delta
     c = -lost * delta * (1 - delta)
