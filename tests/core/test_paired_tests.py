@@ -19,8 +19,8 @@ from opro_cli.core.stats.paired import (
     MOST_VALUES,
     compare_graded_scores,
     compare_scores,
-    refute_loss,
     compute_chance_below_zero,
+    refute_loss,
 )
 
 RUNS = 1_000

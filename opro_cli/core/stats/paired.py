@@ -123,9 +123,9 @@ def compare_differences(differences: Sequence[float], *, graded: bool) -> Paired
 def refute_loss(differences: Sequence[float], margin: float, *, graded: bool) -> float:
     """Return the one-sided p-value of "worse by the margin or more": small values refute it.
 
-    Right/wrong scores are tested by Tango's score statistic (Statistics in Medicine 17, 1998), which
-    needs no discordant question: 60 questions without one refute a loss of 5 points at 5 %. Others
-    by `compare_graded_scores`'s one-sided test of a mean of -margin.
+    Right/wrong scores are tested by Tango's score statistic (Statistics in Medicine 17, 1998),
+    which needs no discordant question: 60 questions without one refute a loss of 5 points at 5 %.
+    Others by the one-sided test of `compare_graded_scores` for a mean of -margin.
 
     Args:
         differences: Score of the second prompt minus that of the first, for each question.
