@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from opro_cli.core.run import progress
+from opro_cli.core.run.deciding import get_basis, name_basis
 from opro_cli.core.run.progress import Progress, RunHeader
 from opro_cli.core.run.remaining import estimate_time_left
 from opro_cli.core.run.state import RunState
@@ -237,7 +238,8 @@ def _draw_tables(state: RunState, board: Scoreboard, columns: Columns, room: int
 
 
 def _draw_best(state: RunState, board: Scoreboard, columns: Columns, room: int) -> list[Text]:
-    lines = [columns.draw_header("best by dev score" if columns.dev else "best so far")]
+    title = f"best by {name_basis(get_basis(state))} score" if columns.dev else "best so far"
+    lines = [columns.draw_header(title)]
     best = board.find_best(state, max(0, room))
     spare = room - len(best) > 0 or room > _MIN_BEST
     for index, candidate in enumerate(best):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from opro_cli.core.run import selection
 from opro_cli.core.run.candidates import Answers, Candidate, Score
+from opro_cli.core.run.deciding import Basis, get_basis, measure_mean
 from opro_cli.core.run.progress import describe_phase
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import Scale
@@ -140,6 +141,7 @@ class Scoreboard:
         # Found once: with all train (all dev) answers in, they stay the same.
         self._finalists: list[Candidate] = []
         self._pair: list[Candidate] = []
+        self._winner: Candidate | None = None
 
     def get_score(self, candidate: Candidate, split: Split) -> Score | None:
         """Return the candidate's score so far, None before the first answer."""
@@ -154,24 +156,30 @@ class Scoreboard:
         return score
 
     def find_best(self, state: RunState, limit: int) -> list[Candidate]:
-        """Return candidates scored on all of train, best first; dev decides once it is known."""
+        """Return candidates scored on all of train, best first, as the winner is chosen."""
+        if self._winner is None and selection.is_decided(state):
+            self._winner = selection.find_winner(state)
         scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
         return heapq.nsmallest(limit, scored, key=lambda c: self._rank(state, c))
 
-    def find_leader(self, state: RunState) -> tuple[Split, float] | None:
-        """Return the split that the best so far is the best on, and its mean there."""
+    def find_leader(self, state: RunState) -> tuple[Basis, float] | None:
+        """Return the questions that the best so far is the best on, and its mean there."""
         for candidate in self.find_best(state, 1):
-            split: Split = "train" if self._rank(state, candidate)[0] else "dev"
-            score = self.get_score(candidate, split)
-            return None if score is None else (split, score.mean)
+            return _get_basis(state, candidate), self._get_mean(state, candidate)
         return None
 
-    def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, float, int, int]:
-        # Until the search is over, only those that `eval_interval` picked have dev scores.
-        on_dev = not state.is_searching and state.is_scored(candidate, "dev")
-        score = self.get_score(candidate, "dev" if on_dev else "train")
-        mean = score.mean if score else 0.0
-        return (not on_dev, -mean, candidate.step, len(candidate.instruction))
+    def _rank(self, state: RunState, candidate: Candidate) -> tuple[bool, bool, float, int, int]:
+        on_train = _get_basis(state, candidate) == "train"
+        mean = self._get_mean(state, candidate)
+        won = candidate is self._winner
+        return (not won, on_train, -mean, candidate.step, len(candidate.instruction))
+
+    def _get_mean(self, state: RunState, candidate: Candidate) -> float:
+        basis = _get_basis(state, candidate)
+        if basis == "train+dev":
+            return measure_mean(candidate, basis)
+        score = self.get_score(candidate, basis)
+        return score.mean if score else 0.0
 
     def measure_steps(self, state: RunState) -> StepScores:
         """Return the search step by step; a step without new candidates repeats the last."""
@@ -232,6 +240,13 @@ class Scoreboard:
         if split == "train" and (stopped := sum(map(state.is_done, candidates)) - done):
             title += f", {stopped} stopped early"
         return Work(title, split, tuple(candidates))
+
+
+def _get_basis(state: RunState, candidate: Candidate) -> Basis:
+    """Return the questions that rank a candidate so far."""
+    # Until the search is over, only those that `eval_interval` picked have dev scores.
+    on_dev = not state.is_searching and state.is_scored(candidate, "dev")
+    return get_basis(state) if on_dev else "train"
 
 
 def _list_proposals(state: RunState) -> Work:

@@ -76,6 +76,8 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
             page.write_line(constant)
         for line in _list_disagreements(result):
             page.write_line(line, "dim")
+    if choice := _describe_choice(result):
+        page.write_line(choice)
     if noise := result.get("noise"):
         page.write_line(f"noise: {format_noise(noise)}")
     if spared := result.get("not_asked"):  # a result of an older opro lacks it
@@ -271,6 +273,15 @@ def _format_difference(comparison: Data | None) -> str:
     change, p_value = comparison["difference"], comparison["paired_test"]["p_value"]
     points, ends = formats.format_points(change["mean"]), formats.format_ends(*change["interval"])
     return f"{points} [{ends}], p = {formats.format_p(p_value)}"
+
+
+def _describe_choice(result: Data) -> str:
+    """Say how sure the winner was before test; "" where the start prompt, or no resample, won."""
+    choice = result.get("choice")  # a result of an older opro lacks it
+    if not choice or choice["share"] < choice["needed"]:
+        return ""
+    share, splits = formats.format_share(choice["share"]), result["chosen_by"].replace("+", " and ")
+    return f"chosen on {splits}: better than the start prompt in {share} of resamples"
 
 
 def format_noise(noise: Data) -> str:

@@ -292,9 +292,9 @@ class _Columns:
         bar = "━" * full + "─" * (self._bar - full)
         best = "–"
         if row.best is not None:
-            split, mean = row.best
+            basis, mean = row.best
             scale = formats.read_scale({"scale": row.scale} if row.scale else {})
-            best = f"{formats.format_mean(mean, scale)} on {split}"
+            best = f"{formats.format_mean(mean, scale)} on {basis}"
         return self._join_running(row.phase, bar, _count_calls(row), best)
 
     def _join_running(self, at: str, bar: str, calls: str, best: str) -> str:

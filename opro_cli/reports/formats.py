@@ -32,6 +32,11 @@ def format_percent(mean: float) -> str:
     return f"{100 * mean:.1f} %"
 
 
+def format_share(share: float) -> str:
+    """Format 0.749 as "74 %": what is below a limit never looks as if it had reached it."""
+    return f"{math.floor(100 * share + 1e-9)} %"
+
+
 def format_number(value: float) -> str:
     """Format a value of any size: "0.0312", "12.4", "12,346", "1.2e+306"."""
     plain = 10_000 <= abs(value) < 10_000_000

@@ -9,11 +9,12 @@ from typing import Any
 
 from opro_cli.core.labels import ClosedSet
 from opro_cli.core.run.candidates import Candidate, Score
+from opro_cli.core.run.deciding import LEAST_SHARE, Decision, get_basis
 from opro_cli.core.run.progress import count_calls
 from opro_cli.core.run.selection import (
+    decide,
     find_baseline,
     find_winner,
-    get_deciding_split,
     is_untried,
     select_spared,
 )
@@ -72,7 +73,8 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         **({"failure": {"reason": ended.detail, "hint": ended.hint}} if ended and failed else {}),
         "initial": serialize_candidate(start, state) if start else None,
         "best": serialize_candidate(best, state) if best else None,
-        "chosen_by": get_deciding_split(state) if finished else "train",
+        "chosen_by": get_basis(state) if finished else "train",
+        **serialize_choice(decide(state)),
         "nothing_tried": bool(untried),
         **verdict.to_json(),
         "baselines": [
@@ -98,6 +100,20 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "started": run.identity.get("created"),
         # At work: the time between a kill and the resume does not count.
         "seconds": None if state.last_at is None else round(state.working_seconds, 1),
+    }
+
+
+def serialize_choice(decision: Decision | None) -> dict[str, Any]:
+    """Return how sure the choice of the winner is, {} where no resample was asked."""
+    if decision is None or decision.share is None:
+        return {}
+    return {
+        "choice": {
+            "first": decision.first.instruction,
+            "step": decision.first.step,
+            "share": decision.share,
+            "needed": LEAST_SHARE,
+        }
     }
 
 

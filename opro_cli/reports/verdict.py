@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate
-from opro_cli.core.run.selection import get_deciding_split
+from opro_cli.core.run.deciding import name_basis
+from opro_cli.core.run.selection import decide
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.paired import ALPHA
@@ -15,6 +16,7 @@ from opro_cli.reports.formats import (
     format_ends,
     format_p,
     format_percent,
+    format_share,
 )
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 
@@ -64,8 +66,7 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
     if best is start and not state.search.steps and state.sizes["train"]:
         return Verdict("not_distinguishable", NO_SEARCH, headline=NO_SEARCH)
     if best is start:
-        sentence = f"no candidate did better than the start prompt on {get_deciding_split(state)}"
-        return Verdict("not_distinguishable", sentence)
+        return Verdict("not_distinguishable", _explain_start(state))
     comparison = compare_candidates(start, best, side_by_side=state.interleaves)
     if comparison is None:
         return Verdict(None, "the scorer refused every test question")
@@ -77,6 +78,20 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
         if comparison.guarded_p >= ALPHA:
             outcome = "not_distinguishable"
     return Verdict(outcome, _write_sentence(comparison, outcome), comparison)
+
+
+def _explain_start(state: RunState) -> str:
+    """Return why the start prompt is the winner."""
+    decision = decide(state)
+    if decision is None:
+        return "no candidate was scored"
+    where = name_basis(decision.basis)
+    if decision.share is None:
+        return f"no candidate did better than the start prompt on {where}"
+    return (
+        "no candidate beats the start prompt reliably: the best one does so in "
+        f"{format_share(decision.share)} of resamples of {where}"
+    )
 
 
 def _find_doubt(state: RunState, start: Candidate, comparison: PairedComparison) -> str:

@@ -17,6 +17,7 @@ from opro_cli.core.run.selection import (
     find_baseline,
     find_winner,
     get_mean,
+    is_decided,
     is_untried,
     select_compared,
     select_finalists,
@@ -197,7 +198,7 @@ def _expect_test(state: RunState) -> float:
     train than it, the chance that one still will is taken to be the share of steps to come.
     """
     search, size = state.search, state.sizes["test"]
-    if not state.is_searching and _is_decided(state):
+    if is_decided(state):
         start, best = find_baseline(state), find_winner(state)
         compared = select_compared(state, start, best) if start and best else []
         return float(_count_missing(state, compared, "test"))
@@ -208,14 +209,6 @@ def _expect_test(state: RunState) -> float:
     kept = bool(search.test_unbeaten_start)
     share = (search.steps - state.step) / search.steps if state.is_searching else 0.0
     return size * (share * everyone + (1 - share) * kept)
-
-
-def _is_decided(state: RunState) -> bool:
-    """Return True once the winner cannot change any more."""
-    if not all(map(state.is_done, state.candidates.values())):
-        return False
-    finalists = select_finalists(state) if state.sizes["dev"] else []
-    return all(state.is_scored(candidate, "dev") for candidate in finalists)
 
 
 def _is_start_beaten(state: RunState) -> bool:

@@ -14,6 +14,15 @@ from typing import TypeVar
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.deciding import (
+    Basis,
+    Decision,
+    get_basis,
+    is_resampled,
+    list_splits,
+    measure_mean,
+    measure_sureness,
+)
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
@@ -78,8 +87,7 @@ def sort_best_last(
 
 def get_mean(candidate: Candidate, split: Split) -> float:
     """Return a mean for comparing, below every score before the first answer."""
-    known = candidate.answers[split].mean()
-    return -math.inf if known is None else known
+    return measure_mean(candidate, split)
 
 
 def choose_paper_exemplars(state: RunState, memo: Memo | None = None) -> tuple[int, ...]:
@@ -201,9 +209,9 @@ def _list_wrong(candidate: Candidate) -> list[int]:
     return [question for question, outcome in outcomes.items() if outcome.score != 1.0]
 
 
-def rank(candidates: Sequence[Candidate], split: Split) -> list[Candidate]:
+def rank(candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
     """Sort best first; ties go to the earlier step, the shorter text, the earlier sample."""
-    return sorted(candidates, key=lambda c: (-get_mean(c, split), c.step, len(c.instruction)))
+    return sorted(candidates, key=lambda c: (-measure_mean(c, basis), c.step, len(c.instruction)))
 
 
 def select_for_dev(state: RunState) -> list[Candidate]:
@@ -233,46 +241,62 @@ def may_win(state: RunState, candidate: Candidate) -> bool:
     return not (kept_out and state.leaks_of(candidate.instruction))
 
 
-def get_deciding_split(state: RunState) -> Split:
-    """Return the split that chooses the winner: dev where there is one."""
-    return "dev" if state.sizes["dev"] else "train"
+def list_rivals(state: RunState) -> tuple[Basis, list[Candidate]]:
+    """Return what ranks the candidates now, and those that it ranks, best first.
 
-
-def find_best(state: RunState, candidates: Sequence[Candidate]) -> Candidate | None:
-    """Return the winner: by dev once all finalists have dev scores, else by train."""
-    split = get_deciding_split(state)
-    scored = [c for c in candidates if state.is_scored(c, split)]
-    if split == "dev" and (not scored or not _is_dev_done(state)):
-        # Stopped before dev was scored: train is all there is to go by.
-        split = "train"
-        scored = [c for c in candidates if state.is_scored(c, split)]
-    elif split == "dev":
+    That is train alone until all finalists have their dev scores: a search that was stopped before
+    has nothing else to go by.
+    """
+    if state.sizes["dev"] and not state.is_searching:
         # `eval_interval` scores others too; they were not good enough on train to be chosen.
-        chosen = select_finalists(state)
-        scored = [c for c in scored if c in chosen]
-    scored = [c for c in scored if may_win(state, c)]
-    return rank(scored, split)[0] if scored else None
+        finalists = select_finalists(state)
+        if all(state.is_scored(c, "dev") for c in finalists):
+            return get_basis(state), _rank_scored(state, finalists, get_basis(state))
+    return "train", _rank_scored(state, state.candidates.values(), "train")
 
 
-def _is_dev_done(state: RunState) -> bool:
-    return not state.is_searching and all(
-        state.is_scored(c, "dev") for c in select_finalists(state)
-    )
+def _rank_scored(state: RunState, candidates: Iterable[Candidate], basis: Basis) -> list[Candidate]:
+    splits = list_splits(basis)
+    scored = (c for c in candidates if all(state.is_scored(c, split) for split in splits))
+    return rank((c for c in scored if may_win(state, c)), basis)
 
 
 def sort_best_first(state: RunState) -> list[Candidate]:
-    """Sort all candidates that have their train answers; those that dev has ranked come first."""
-    everyone = list(state.candidates.values())
-    on_train = rank([c for c in everyone if state.is_scored(c, "train")], "train")
-    if not state.sizes["dev"] or not _is_dev_done(state):
-        return on_train
-    on_dev = rank(select_finalists(state), "dev")
-    return [*on_dev, *(c for c in on_train if c not in on_dev)]
+    """Sort all candidates that have their train answers: the winner, the finalists, the others."""
+    _, rivals = list_rivals(state)
+    everyone = (c for c in state.candidates.values() if state.is_scored(c, "train"))
+    winner = find_winner(state)
+    first = [*([winner] if winner else []), *rivals, *rank(everyone, "train")]
+    return list({candidate.id: candidate for candidate in first}.values())
+
+
+def is_decided(state: RunState) -> bool:
+    """Return True once no answer to come can change the winner."""
+    if state.is_searching or not all(map(state.is_done, state.candidates.values())):
+        return False
+    finalists = select_finalists(state) if state.sizes["dev"] else []
+    return all(state.is_scored(candidate, "dev") for candidate in finalists)
+
+
+def decide(state: RunState) -> Decision | None:
+    """Return how the best candidate so far was chosen; None before any has its train answers."""
+    basis, rivals = list_rivals(state)
+    if not rivals:
+        return None
+    first = rivals[0]
+    start = next((candidate for candidate in rivals if candidate.step == 0), first)
+    if first is start or not is_resampled(state) or not is_decided(state):
+        return Decision(basis, start, first)
+    return Decision(basis, start, first, measure_sureness(state, start, first, basis))
 
 
 def find_winner(state: RunState) -> Candidate | None:
-    """Return the best candidate so far, None before any has all its train answers."""
-    return find_best(state, list(state.candidates.values()))
+    """Return the best candidate so far, None before any has all its train answers.
+
+    At the end of a search it is the start prompt, unless another beats that one reliably.
+    """
+    decision = decide(state)
+    return None if decision is None else decision.winner
 
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:
@@ -330,4 +354,5 @@ def has_tried(state: RunState) -> bool:
 
 def find_baseline(state: RunState) -> Candidate | None:
     """Return the best initial instruction, which the winner is measured against."""
-    return find_best(state, state.of_step(0))
+    _, rivals = list_rivals(state)
+    return next((candidate for candidate in rivals if candidate.step == 0), None)

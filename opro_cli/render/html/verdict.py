@@ -243,7 +243,9 @@ def _build_group(view: RunView, split: Split, prompts: Sequence[_Prompt]) -> Mar
     if not bars:
         return None
     about = pluralize(view.run.state.sizes[split], "question")
-    if split != "dev" or view.result["chosen_by"] == "dev":
+    if split == "dev" and view.result["chosen_by"] == "train+dev":
+        about += "; these and those of train chose the winner"
+    elif split != "dev" or view.result["chosen_by"] == "dev":
         about += f"; {_ABOUT[split]}"
     heading = element("h4", split, " ", element("small", about))
     return element("div", heading, join(bars), class_="split")

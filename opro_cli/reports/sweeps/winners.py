@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from opro_cli.core.run.candidates import Candidate, Score, make_candidate_id
-from opro_cli.core.run.selection import get_deciding_split
+from opro_cli.core.run.deciding import Basis, get_basis, measure_score
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.task.example import Split
 from opro_cli.reports.paired import PairedComparison, compare_candidates
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.measured import MeasuredCell
 
 RULE = (
     "A task's winner is the run whose chosen instruction scored highest on what the runs "
-    "themselves chose by: dev questions, or train questions where there is no dev split "
-    "(then behind all that have one). Ties go to the earlier cell. Test scores have no say, so "
+    "themselves chose by: train and dev questions together, or train questions alone where "
+    "there is no dev split (then behind all that have one); dev questions alone in runs of "
+    "earlier versions and in the paper's. Ties go to the earlier cell. Test scores have no say, so "
     "they tell honestly what the winner is worth."
 )
 
@@ -28,8 +28,8 @@ class Winner:
     """The best finished run of a task under one scorer.
 
     Attributes:
-        chosen_by: The split that decided.
-        chosen_score: The score on that split.
+        chosen_by: The questions that decided.
+        chosen_score: The score on them.
         chosen_among: The number of finished runs.
         start: The start prompt's score on test.
         test: The winner's score on test.
@@ -42,7 +42,7 @@ class Winner:
     run: RecordedRun
     scorer: str
     instruction: str
-    chosen_by: Split
+    chosen_by: Basis
     chosen_score: Score
     chosen_among: int
     start: Score | None
@@ -62,12 +62,12 @@ class _Finalist(NamedTuple):
     cell: MeasuredCell
     run: RecordedRun
     best: Candidate
-    split: Split
+    basis: Basis
     score: Score
 
     def rank(self) -> tuple[bool, float]:
-        """Return a key to sort by: a score on dev before one on train, then the higher one."""
-        return self.split == "dev", self.score.mean
+        """Return a key to sort by: with a dev split before those without, then the higher one."""
+        return self.basis != "train", self.score.mean
 
 
 def choose_winners(cells: Sequence[MeasuredCell]) -> tuple[Winner, ...]:
@@ -88,14 +88,14 @@ def choose_winners(cells: Sequence[MeasuredCell]) -> tuple[Winner, ...]:
 def _find_finalists(cells: Sequence[MeasuredCell]) -> Iterator[_Finalist]:
     for cell in cells:
         if cell.status == "finished" and cell.run is not None and cell.best is not None:
-            split = get_deciding_split(cell.run.state)
-            score = cell.best.score(split)
+            basis = get_basis(cell.run.state)
+            score = measure_score(cell.best, basis)
             if score is not None:
-                yield _Finalist(cell, cell.run, cell.best, split, score)
+                yield _Finalist(cell, cell.run, cell.best, basis, score)
 
 
 def _build_winner(finalist: _Finalist, chosen_among: int, *, is_first: bool) -> Winner:
-    cell, run, best, split, score = finalist
+    cell, run, best, basis, score = finalist
     gain, start = None, cell.start
     if start is not None and not cell.kept_start:
         state = run.state
@@ -105,7 +105,7 @@ def _build_winner(finalist: _Finalist, chosen_among: int, *, is_first: bool) -> 
         run=run,
         scorer=str(cell.scorer),
         instruction=best.instruction,
-        chosen_by=split,
+        chosen_by=basis,
         chosen_score=score,
         chosen_among=chosen_among,
         start=start.score("test") if start else None,

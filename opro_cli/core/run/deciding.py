@@ -1,0 +1,130 @@
+"""What chooses the winner: the questions whose scores count, and how sure the choice is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from opro_cli.core.run.candidates import Answers, Candidate, Score
+from opro_cli.core.run.state import RunState
+from opro_cli.core.scale import SHARE
+from opro_cli.core.stats.intervals import wilson_interval
+from opro_cli.core.stats.resamples import measure_win_share
+from opro_cli.core.task.example import Split
+
+Basis = Literal["train", "dev", "train+dev"]
+"""The splits whose questions choose the winner."""
+
+LEAST_SHARE = 0.75
+"""The share of resamples in which a candidate must beat the start prompt to take its place.
+
+`python -m tests.bench.winners` compares it with others, and with other ways to choose.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How the winner of a search was chosen.
+
+    Attributes:
+        basis: The questions that decided.
+        start: The best initial prompt.
+        first: The prompt with the best score on them.
+        share: The share of resamples in which `first` beats `start`; None where none is needed:
+            before the end of a search, under rules without this test, and for the start itself.
+    """
+
+    basis: Basis
+    start: Candidate
+    first: Candidate
+    share: float | None = None
+
+    @property
+    def winner(self) -> Candidate:
+        """The first, or the start prompt where that is not beaten reliably."""
+        return self.start if self.is_unsure else self.first
+
+    @property
+    def is_unsure(self) -> bool:
+        """The first is better than the start prompt, and not reliably."""
+        return self.share is not None and self.share < LEAST_SHARE
+
+
+def is_resampled(state: RunState) -> bool:
+    """Return True if a winner must beat the start prompt in most resamples.
+
+    A run that began before journal format 8 chooses as it did then, and the paper's rules as the
+    paper does. Values that are no shares have no verdict either.
+    """
+    return state.began_with(8) and state.search.rules != "paper" and state.scale == SHARE
+
+
+def get_basis(state: RunState) -> Basis:
+    """Return the questions that choose the winner: all that the finalists were asked before test.
+
+    Train scores flatter the finalists, which were selected on them, all alike: to tell one of them
+    from another they are worth as much as dev scores.
+    """
+    if not state.sizes["dev"]:
+        return "train"
+    return "train+dev" if is_resampled(state) else "dev"
+
+
+def list_splits(basis: Basis) -> tuple[Split, ...]:
+    """Return the splits of a basis."""
+    return ("train", "dev") if basis == "train+dev" else (basis,)
+
+
+def name_basis(basis: Basis) -> str:
+    """Name the questions of a basis: "train and dev"."""
+    return " and ".join(list_splits(basis))
+
+
+def measure_mean(candidate: Candidate, basis: Basis | Split) -> float:
+    """Return a mean for comparing, below every score before the first answer."""
+    if basis != "train+dev":
+        known = candidate.answers[basis].mean()
+        return -math.inf if known is None else known
+    answers = [candidate.answers[split] for split in list_splits(basis)]
+    n = sum(map(_count, answers))
+    return sum(each.total() for each in answers) / n if n else -math.inf
+
+
+def measure_score(candidate: Candidate, basis: Basis) -> Score | None:
+    """Return the score on the questions of a basis; None before the first answer to each split."""
+    parts = [candidate.score(split) for split in list_splits(basis)]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or len(known) == 1:
+        return known[0] if len(parts) == len(known) else None
+    n = sum(part.n for part in known)
+    mean = measure_mean(candidate, basis)
+    return Score(
+        mean,
+        n,
+        sum(part.correct for part in known),
+        sum(part.unreadable for part in known),
+        wilson_interval(mean, n),
+        refused=sum(part.refused for part in known),
+        cut=sum(part.cut for part in known),
+        cut_empty=sum(part.cut_empty for part in known),
+    )
+
+
+def _count(answers: Answers) -> int:
+    return len(answers.by_question) - answers.excluded
+
+
+def measure_sureness(state: RunState, start: Candidate, first: Candidate, basis: Basis) -> float:
+    """Return the share of resamples of the questions of a basis in which `first` beats `start`."""
+    return measure_win_share(list(_list_differences(start, first, basis)), state.search.seed)
+
+
+def _list_differences(start: Candidate, first: Candidate, basis: Basis) -> Iterator[float]:
+    """Yield the differences of the questions that the score of both counts."""
+    for split in list_splits(basis):
+        before, after = (each.answers[split].by_question for each in (start, first))
+        for question in sorted(before.keys() & after.keys()):
+            if not (before[question].excluded or after[question].excluded):
+                yield (after[question].score or 0.0) - (before[question].score or 0.0)
