@@ -1,4 +1,7 @@
-"""How good the crowned prompt is: `python -m tests.bench.winners [RUNS [SEED]]`, 2,000 when left out.
+"""How good the crowned prompt is: `python -m tests.bench.winners [RUNS [SEED [all]]]`.
+
+2,000 searches a row with seed 2 when left out; the choice by dev alone and the product's own rule,
+with `all` every rule that was tried.
 
 Simulated searches, no model: the start prompt is right on .60 of all questions, the candidates as
 each landscape says. All answer train; the start prompt and the best five on train answer dev; a
@@ -10,8 +13,8 @@ A rule is the score that ranks the finalists, and a gate:
 
     dev, train+dev      the mean over dev questions, or over those of train and dev together
     half train          the same, each train question counting half
-    shrunk              train+dev, less what selection on train is likely to have given: the train
-                        score goes towards the mean of all candidates as far as their spread is noise
+    shrunk              train+dev, less what selection on train is likely to have given: train
+                        scores go towards the mean of all as far as their spread is noise
     > 75 %              the first must beat the start prompt in so many paired bootstraps of train
                         and dev (> 75 % dev: of dev alone), else the start prompt stays
     any > 75 %          the first of the ranking that does is crowned
@@ -152,7 +155,9 @@ def shares(of: Numbers, over: Numbers) -> Numbers:
     """The share of bootstraps in which one prompt beats the other, runs × prompts."""
     gained, lost = (of & ~over).sum(axis=2), (over & ~of).sum(axis=2)
     n = of.shape[2]
-    return np.vectorize(lambda g, l: share_won(int(g), int(l), n), otypes=[float])(gained, lost)
+    look_up = np.vectorize(lambda up, down: share_won(int(up), int(down), n), otypes=[float])
+    won: Numbers = look_up(gained, lost)
+    return won
 
 
 def crown(searches: Searches) -> Iterator[tuple[str, Numbers]]:
@@ -215,29 +220,26 @@ class Tally:
         start, best = searches.test[:, 0], searches.test[rows, places]
         gained, lost = (best & ~start).sum(axis=1), (start & ~best).sum(axis=1)
         pairs = zip(gained.tolist(), lost.tolist(), strict=True)
-        self.improved += sum(g > l and mcnemar_mid_p(g, l) < ALPHA for g, l in pairs)
+        self.improved += sum(up > down and mcnemar_mid_p(up, down) < ALPHA for up, down in pairs)
         self.runs += len(places)
         self.worth += float(gain.sum())
         self.squares += float((gain**2).sum())
         self.worse += int((gain < -1e-9).sum())
         self.kept += int((places == 0).sum())
 
-    def row(self) -> str:
+    def cells(self) -> list[str]:
         mean = self.worth / self.runs
         spread = math.sqrt(max(0.0, self.squares / self.runs - mean**2) / self.runs)
-        gain = f"{mean:+6.2f} ±{1.96 * spread:4.2f}"
-        cells = [share(count, self.runs) for count in (self.worse, self.improved)]
-        return "   ".join([gain, *cells, f"{100 * self.kept / self.runs:5.1f}"])
+        gain = f"{mean:+6.2f} ±{1.96 * spread:.2f}"
+        return [gain, *(share(each, self.runs) for each in (self.worse, self.improved, self.kept))]
 
 
 def share(count: int, runs: int) -> str:
     interval = wilson_interval(count / runs, runs)
-    return f"{100 * count / runs:5.1f} [{100 * interval.low:4.1f}-{100 * interval.high:4.1f}]"
+    return f"{100 * count / runs:5.1f} ±{50 * (interval.high - interval.low):.1f}"
 
 
-def compare(
-    seed: int, name: str, setting: tuple[int, int, int], runs: int
-) -> Mapping[str, Tally]:
+def compare(seed: int, name: str, setting: tuple[int, int, int], runs: int) -> Mapping[str, Tally]:
     """What each rule crowns in so many searches."""
     tallies: dict[str, Tally] = {}
     for batch in range(0, runs, BATCH):
@@ -247,17 +249,23 @@ def compare(
     return tallies
 
 
+TODAY, OURS = "dev", "train+dev, > 75 %"
+HEADS = ("gain, points", "worse, %", "improved, %", "start stays, %")
+
+
 def main() -> None:
-    runs, seed = (int(each) for each in [*sys.argv[1:3], *("2000", str(SEED))[len(sys.argv[1:3]) :]])
-    print(f"{runs:,} simulated searches a row, seed {seed}; intervals are 95 %")
+    runs, seed = (int(each) for each in (*sys.argv[1:3], *("2000", str(SEED))[len(sys.argv) - 1 :]))
+    every = sys.argv[3:] == ["all"]
+    print(f"{runs:,} simulated searches a row, seed {seed}; ± is half a 95 % interval")
     for setting in SETTINGS:
-        for name, meaning in LANDSCAPES.items():
-            candidates, train, dev = setting
-            print(f"\n{candidates} candidates, {train} train, {dev} dev; {name}: {meaning}")
-            heads = ("gain, points", "worse, %", "improved, %", "start stays, %")
-            print(f"{'rule':<24}" + "".join(f"{head:>19}" for head in heads))
+        candidates, train, dev = setting
+        print(f"\n{candidates} candidates, {train} train and {dev} dev questions")
+        print(f"{'landscape':<15}{'rule':<23}" + "".join(f"{head:>15}" for head in HEADS))
+        for name in LANDSCAPES:
             for rule, tally in compare(seed, name, setting, runs).items():
-                print(f"{rule:<24}{tally.row()}", flush=True)
+                if every or rule in (TODAY, OURS):
+                    row = "".join(f"{cell:>15}" for cell in tally.cells())
+                    print(f"{name:<15}{rule:<23}{row}", flush=True)
 
 
 if __name__ == "__main__":

@@ -59,11 +59,11 @@ def searched() -> RunState:
     return state
 
 
-def test_finalists_are_scored_on_dev_and_dev_chooses() -> None:
+def test_finalists_are_scored_on_dev_which_chooses_together_with_train() -> None:
     state = searched()
     assert asked(state) == {(who, "dev", q) for who in ("start", "a", "b") for q in range(3)}
-    score_all(state, "start", 1, "dev")
-    score_all(state, "a", 1, "dev")
+    score_all(state, "start", 0, "dev")
+    score_all(state, "a", 0, "dev")
     score_all(state, "b", 3, "dev")
     best = find_winner(state)
     assert best is not None

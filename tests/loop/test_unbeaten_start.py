@@ -44,7 +44,7 @@ async def test_nobody_is_asked_and_the_result_says_what_was_not() -> None:
     assert result["best"]["instruction"] == START
     assert (result["verdict"], result["verdict_sentence"]) == (
         "not_distinguishable",
-        "no candidate did better than the start prompt on dev",
+        "no candidate did better than the start prompt on train and dev",
     )
     # start, two baselines, and the start prompt again: 4 times 7 questions
     assert result["not_asked"] == {"prompts": 3, "questions": 28, "again": 7}

@@ -182,15 +182,28 @@ def unseen(*, right_on_dev: int) -> RunState:
     return state
 
 
-def test_dev_decides_once_there_are_dev_scores() -> None:
-    state = unseen(right_on_dev=11)
+def test_train_and_dev_decide_once_there_are_dev_scores() -> None:
+    state = unseen(right_on_dev=3)
     lines = lines_of(state)
     best = [line for line in lines if "40/40" in line]
     assert best[0].endswith(START)
     assert row_of(best, START)[-3:] == ["60.0", "%", "0"]
-    assert row_of(best, "good")[-3:] == ["55.0", "%", "1"]
+    assert row_of(best, "good")[-3:] == ["15.0", "%", "1"]
+    assert any("best by train and dev score" in line for line in lines)
     assert find_winner(state) is named(state, START)
     assert "finalists on dev: 2/2 scored" in lines
+
+
+def test_the_start_prompt_stays_first_where_nobody_beats_it_reliably() -> None:
+    state = new_run(dev=20, test=50, steps=1, per_step=1)
+    answer(state, START, "train", 25, 15)
+    propose(state, "good")
+    answer(state, "good", "train", 26, 14)
+    answer(state, START, "dev", 12, 8)
+    answer(state, "good", "dev", 12, 8)
+    best = [line for line in lines_of(state) if "40/40" in line]
+    assert best[0].endswith(START)
+    assert row_of(best, "good")[:2] == ["65.0", "%"]
 
 
 def test_dev_scores_during_the_search_are_shown_and_decide_nothing() -> None:

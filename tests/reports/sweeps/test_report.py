@@ -177,7 +177,7 @@ def test_runs_of_a_task_count_equally_whatever_they_were_asked() -> None:
     assert [(each.runs, each.questions) for each in found.tasks] == [(2, 5)]
 
 
-def test_the_winner_is_chosen_by_dev_whatever_test_says() -> None:
+def test_the_winner_is_chosen_by_train_and_dev_whatever_test_says() -> None:
     told = [
         cell("good on test", run_of(after="rrrr", dev="wu", best="x"), seed=0),
         cell("good on dev", run_of(after="wwww", dev="wr", best="y"), seed=1),
@@ -189,7 +189,7 @@ def test_the_winner_is_chosen_by_dev_whatever_test_says() -> None:
     assert (found.cell.name, found.instruction, found.chosen_among) == ("good on dev", "y", 4)
     assert found.test
     assert found.test.mean == 0.0
-    assert found.chosen_by == "dev"
+    assert found.chosen_by == "train+dev"
     assert found.gain
     assert found.gain.difference == -0.5
 
