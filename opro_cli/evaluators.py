@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,9 +64,36 @@ class InlineGrader:
         """Do nothing: there is nothing to give back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How often a question is asked, and what its score is: `scorer.repeats`, `.repeat_score`."""
+
+    count: int = 1
+    score: str = "mean"
+
+    def combine(self, grades: Sequence[Evaluation]) -> Evaluation:
+        """Return the evaluation of a question from those of its replies.
+
+        An unreadable reply is a wrong one, and a question without a readable reply unreadable. The
+        answer is the commonest one that was read, of several the first.
+        """
+        answers = [grade.answer for grade in grades if grade.answer is not None]
+        if not answers:
+            return Evaluation(None, None)
+        values = [grade.value or 0.0 for grade in grades]
+        if self.score == "all":
+            value = float(all(each == 1.0 for each in values))
+        else:
+            value = math.fsum(values) / len(values)
+        return Evaluation(value, max(answers, key=answers.count))
+
+
+ONCE = Repeats()
+
+
 @dataclass(slots=True)
 class ModelEvaluator:
-    """Asks the scorer in one round or two, and grades what it says.
+    """Asks the scorer in one round or two, once or several times, and grades what it says.
 
     Attributes:
         grader: The metric at work.
@@ -73,6 +101,7 @@ class ModelEvaluator:
         second_round: Ask once more for the final answer alone.
         examples: Those of train, which demonstrations are taken from.
         replies: The scorer's train replies, for demonstrations that show one.
+        repeats: How often each question is asked.
     """
 
     grader: Grader
@@ -80,22 +109,42 @@ class ModelEvaluator:
     second_round: bool = False
     examples: Sequence[Example] = ()
     replies: Mapping[tuple[str, Split, int], str] = field(default_factory=dict)
+    repeats: Repeats = ONCE
     name: str = "model"
     roles: Sequence[Role] = ("scorer",)
     scale: Scale = SHARE
     splits: bool = True
 
     async def evaluate(self, candidate: Content, example: Example, call: MeteredCall) -> Evaluation:
-        """Ask one question under a candidate and grade the reply.
+        """Ask one question under a candidate and grade what is said."""
+        messages = self.write_messages(candidate, example)
+        count = self.repeats.count
+        if count == 1:
+            return await self._ask(messages, example, call, (1, 2))
+        grades = []
+        for number in range(1, count + 1):
+            keys = f"repeat {number}", f"repeat {number}, round 2"
+            grades.append(await self._ask(messages, example, call, keys, number))
+        return self.repeats.combine(grades)
+
+    async def _ask(
+        self,
+        messages: tuple[Message, ...],
+        example: Example,
+        call: MeteredCall,
+        keys: tuple[str | int, str | int],
+        repeat: int = 1,
+    ) -> Evaluation:
+        """Ask a question once and grade the reply; `keys` are those of the rounds.
 
         Thoughts without an end are no answer, whatever metric there is: the user's own included.
         """
-        messages = self.write_messages(candidate, example)
         prompt = find_asked(messages).content
-        reply = await call("scorer", messages, 1)
+        reply = await call("scorer", messages, keys[0], repeat=repeat)
         if self.second_round:
             messages = build_second_round(messages, reply.recorded)
-            reply = await call("scorer", messages, 2, max_tokens=SECOND_ROUND_TOKENS)
+            limit = SECOND_ROUND_TOKENS
+            reply = await call("scorer", messages, keys[1], max_tokens=limit, repeat=repeat)
         text = drop_open_thoughts(reply.text)
         if reply.text.strip() and not text:  # of a reply that is nothing but thoughts without end
             return Evaluation(None, None)

@@ -213,6 +213,7 @@ class MeteredCall(Protocol):
         key: str | int = 1,
         *,
         max_tokens: int | None = None,
+        repeat: int = 1,
     ) -> Replied:
         """Ask a model. An exception ends the evaluation; the evaluator lets it pass.
 
@@ -222,6 +223,7 @@ class MeteredCall(Protocol):
             key: A name for the call, of its own within the evaluation; a number is reserved for
                 the rounds of the built-in evaluator.
             max_tokens: A lower limit than the model's own.
+            repeat: Counts equal calls from 1: no cache answers one of them with another's reply.
         """
 
     async def unless_stopped(self, work: Awaitable[T]) -> T:

@@ -31,7 +31,7 @@ from opro_cli.core.task.problem import decode_problem, encode_problem
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.datasets.presets import expand_preset
 from opro_cli.errors import UsageError
-from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator, OutsideEvaluator, Repeats
 from opro_cli.grading.grader import SUPPLIED_METRIC, build_grader, build_metric, describe_grading
 from opro_cli.metrics import METRICS, create_metric
 from opro_cli.models import build_model
@@ -203,7 +203,8 @@ def build_evaluator(
         form = task.format
         grader = InlineGrader(metric) if metric else build_grader(settings, folders)
         shown = {} if replies is None else replies  # an empty one is filled later
-        return ModelEvaluator(grader, form, task.second_round, examples, shown)
+        repeats = Repeats(settings.scorer.repeats, settings.scorer.repeat_score)
+        return ModelEvaluator(grader, form, task.second_round, examples, shown, repeats)
     part = find_outside_part("task.evaluator", "evaluators", task.evaluator, folders)
     return adapt_evaluator(OutsideEvaluator(task.evaluator, part.value), settings)
 

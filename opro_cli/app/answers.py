@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from opro_cli.core.task.chat import find_asked
 from opro_cli.core.task.example import Example, Split
 from opro_cli.core.task.prompt import Content
 from opro_cli.errors import RunError
-from opro_cli.evaluators import InlineGrader, ModelEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
 from opro_cli.grading.grader import build_metric
 from opro_cli.metrics import METRICS
 from opro_cli.reports.answers import GradedAnswer, ShownAnswers, list_answers
@@ -81,7 +82,14 @@ def _build_evaluator(run: RecordedRun) -> ModelEvaluator | None:
     if kind not in METRICS or kind == "regex":  # a pattern may take for ever
         return None
     grader = InlineGrader(build_metric(settings))
-    return ModelEvaluator(grader, task.format, task.second_round, run.examples["train"])
+    scorer = settings.scorer
+    return ModelEvaluator(
+        grader,
+        task.format,
+        task.second_round,
+        run.examples["train"],
+        repeats=Repeats(scorer.repeats, scorer.repeat_score),
+    )
 
 
 def _locate_answer(
@@ -101,8 +109,23 @@ def _locate_answer(
         prompt = find_asked(evaluator.write_messages(content, example)).content
     except RunError:  # shows a reply, which is not at hand
         return answer
+    if (count := evaluator.repeats.count) > 1:
+        rounds = max(1, len(answer.replies) // count)
+        graded = answer.replies[rounds - 1 :: rounds]
+        return replace(answer, read_each=_read_each(graded, evaluator.grader, example, prompt))
     for one in example.split_golds():
         grade = evaluator.grader.grade_now(answer.replies[-1], one, prompt, cut=answer.cut)
         if grade.answer == answer.answer and grade.score == answer.score:
             return replace(answer, read_from=grade.span)
     return answer
+
+
+def _read_each(
+    replies: Sequence[str], grader: InlineGrader, example: Example, prompt: str
+) -> tuple[str | None, ...]:
+    """Return what is read from each reply, by the right answer that it is nearest to."""
+    read = []
+    for reply in replies:
+        grades = [grader.grade_now(reply, one, prompt) for one in example.split_golds()]
+        read.append(max(grades, key=lambda grade: grade.score or 0.0).answer)
+    return tuple(read)

@@ -110,6 +110,7 @@ def read_replies(
 ) -> dict[tuple[Split, int], tuple[str, ...]]:
     """Read the replies to these questions under one candidate (its id), a text for each round."""
     replies: dict[tuple[Split, int], tuple[str, ...]] = {}
+    ungraded: set[tuple[Split, int]] = set()
     for event in read_events(folder / "events.jsonl"):
         if not isinstance(event, FirstReply | Answered) or event.candidate != candidate:
             continue
@@ -117,8 +118,11 @@ def read_replies(
             key = (event.split, event.question)
             earlier = replies.get(key, ())
             # A reply journaled ungraded comes again with its grade.
-            if earlier[-1:] != (event.text,):
+            is_graded = isinstance(event, Answered) and key in ungraded
+            if not (is_graded and earlier[-1:] == (event.text,)):
                 replies[key] = (*earlier, event.text)
+            if isinstance(event, FirstReply):
+                ungraded.add(key)
     return replies
 
 

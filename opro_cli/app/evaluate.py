@@ -259,7 +259,7 @@ def _compute_digest(
 def _list_parameters(settings: Settings) -> list[Any]:
     """Return what else is sent with each question; nothing in the names of older evaluations."""
     scorer = convert_to_plain(settings)["scorer"]
-    names = ("top_p", "seed", "reasoning", "extra")
+    names = ("top_p", "seed", "reasoning", "extra", "repeats", "repeat_score")
     return [{name: scorer[name]} for name in names if name in scorer]
 
 
@@ -294,7 +294,8 @@ def count_calls_left(cell: Cell) -> int:
         there = [asked[each] for each in map(make_candidate_id, prompts) if each in asked]
         known = sum(len(candidate.answers["test"].by_question) for candidate in there)
     missing = len(prompts) * len(cell.examples["test"]) - known
-    return missing * (2 if cell.settings.task.second_round else 1)
+    rounds = 2 if cell.settings.task.second_round else 1
+    return missing * rounds * cell.settings.scorer.repeats
 
 
 def evaluate(

@@ -78,6 +78,7 @@ class QuestionCalls:
         key: str | int = 1,
         *,
         max_tokens: int | None = None,
+        repeat: int = 1,
     ) -> Replied:
         """Return the recorded reply of a call, or make it."""
         await self.record_reply()
@@ -96,7 +97,14 @@ class QuestionCalls:
         # A second time that a warm cache answers would show no change, however much there is.
         again = is_again(self.candidate)
         request = ChatRequest(
-            messages, model.temperature, limit, seed, stop=stop, fresh=again, top_p=model.top_p
+            messages,
+            model.temperature,
+            limit,
+            seed,
+            stop=stop,
+            fresh=again,
+            top_p=model.top_p,
+            repeat=repeat,
         )
         answering = self.calls.answer(role, request, fresh=self.fresh)
         answered = await self.stack.enter_async_context(answering)

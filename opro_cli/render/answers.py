@@ -56,6 +56,9 @@ def _list_lines(answer: GradedAnswer) -> Iterator[_Line]:
     if answer.judgement in ("partly right", "valued"):
         read += f"   (score {answer.score:g})"
     yield from _list_text("read", read)
+    if answer.read_each:
+        each = ("(nothing)" if text is None else text for text in answer.read_each)
+        yield from _list_text("each", ", ".join(each))
     for number, reply in enumerate(answer.replies, start=1):
         name = f"reply {number}" if len(answer.replies) > 1 else "reply"
         span = answer.read_from if number == len(answer.replies) else None

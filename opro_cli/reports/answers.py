@@ -30,6 +30,8 @@ class GradedAnswer:
         cut: The last reply ended at its limit.
         read_from: Where in the last reply the answer was read: start and end, in characters. None
             where nothing was read, and where that is not known.
+        read_each: What was read from each reply of a question that was asked several times, where
+            that is known.
     """
 
     split: Split
@@ -42,6 +44,7 @@ class GradedAnswer:
     replies: tuple[str, ...]
     cut: bool = False
     read_from: tuple[int, int] | None = None
+    read_each: tuple[str | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class _Said:
     """The record of one question in the journal."""
 
     replies: list[str] = field(default_factory=list)
+    kept: bool = False
+    """The last reply was kept ungraded, and comes again with its grade."""
     refused: bool = False
     cut: bool = False
 
@@ -100,9 +105,10 @@ def _collect_replies(
         known = replies.setdefault((event.split, event.question), _Said())
         if isinstance(event, Refused) or is_filtered(event.text, event.finish_reason):
             known.refused = True
-        elif known.replies[-1:] != [event.text]:  # one kept ungraded comes again with its grade
+        elif not (known.kept and isinstance(event, Answered) and known.replies[-1] == event.text):
             known.replies.append(event.text)
             known.cut = event.finish_reason in CUT
+        known.kept = isinstance(event, FirstReply)
     return replies
 
 
@@ -132,5 +138,8 @@ class ShownAnswers:
             "instruction": self.instruction,
             "step": self.step,
             "answered": self.answered,
-            "answers": [{**asdict(a), "replies": list(a.replies)} for a in self.answers],
+            "answers": [
+                {**asdict(a), "replies": list(a.replies), "read_each": list(a.read_each)}
+                for a in self.answers
+            ],
         }

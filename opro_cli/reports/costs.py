@@ -140,7 +140,8 @@ def _estimate_role(
 def _build_state(settings: Settings, examples: Examples, start: StartValues | None) -> RunState:
     """Return the state of a run before its first call."""
     if start is None:
-        return RunState.at_start(settings.search, examples, settings.task)
+        repeats = settings.scorer.repeats
+        return RunState.at_start(settings.search, examples, settings.task, repeats=repeats)
     state = RunState.at_start(settings.search, examples, settings.task, start.scale)
     for candidate, value in zip(state.of_step(0), start.values, strict=True):
         by_hand: dict[str, Any] = {"finish_reason": "none", "via": "local", **NO_COST}

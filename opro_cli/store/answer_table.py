@@ -67,6 +67,8 @@ def build_key(
     further: dict[str, Any] = dict(added or {})  # likewise
     if request.top_p is not None:
         further["top_p"] = request.top_p
+    if request.repeat > 1:
+        further["repeat"] = request.repeat
     unsent = {*request.without} - _SENT_OTHERWISE
     if set(LIMITS) <= {*request.without}:
         unsent.add(LIMITS[0])

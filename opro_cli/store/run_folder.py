@@ -249,7 +249,7 @@ def read_run_start(folder: Path) -> RecordedRun:
         raise RunFolderError(f"{path}: not the questions that the run began with", _RESTORE)
     search = _read_section(folder, identity, "search", SearchSettings)
     task = _read_section(folder, identity, "task", TaskSettings)
-    _read_section(folder, identity, "scorer", ScorerSettings)
+    scorer = _read_section(folder, identity, "scorer", ScorerSettings)
     _read_section(folder, identity, "optimizer", OptimizerSettings)
     return RecordedRun(
         name=folder.resolve().name,
@@ -257,7 +257,13 @@ def read_run_start(folder: Path) -> RecordedRun:
         settings=_add_defaults(identity["settings"]),
         identity=identity,
         examples=examples,
-        state=RunState.at_start(search, examples, task, Scale(**identity.get("scale", {}))),
+        state=RunState.at_start(
+            search,
+            examples,
+            task,
+            Scale(**identity.get("scale", {})),
+            repeats=scorer.repeats,
+        ),
         status="running",
     )
 

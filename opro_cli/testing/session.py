@@ -11,6 +11,7 @@ from typing import Any
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.core.run.events import Answered, Event
 from opro_cli.core.run.state import RunState, replay
+from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.settings import (
     DataSettings,
     ModelSettings,
@@ -151,8 +152,8 @@ def new_session(
         search=SearchSettings(steps=3, candidates_per_step=2, exemplars=2, baselines=()),
     )
     examples = make_examples()
-    scale = {"scale": evaluator.scale} if evaluator else {}
-    state = RunState.at_start(settings.search, examples, settings.task, **scale)
+    scale = evaluator.scale if evaluator else SHARE
+    state = RunState.at_start(settings.search, examples, settings.task, scale)
     form = PromptFormat("Q_begin", qa_markers=True)
     replies: dict[tuple[str, Split, int], str] = {
         (event.candidate, event.split, event.question): event.text

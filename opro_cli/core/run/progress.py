@@ -77,7 +77,7 @@ def estimate_calls(state: RunState) -> int:
     """
     search, sizes = state.search, state.sizes
     if not sizes["train"]:
-        return len(state.candidates) * sizes["test"] * state.rounds
+        return len(state.candidates) * sizes["test"] * state.calls_per_question
     open_steps = search.steps - state.step if state.is_searching else 0
     scored_on_train = len(state.candidates) + open_steps * search.candidates_per_step
     on_dev = len(search.initial_instructions) + search.finalists
@@ -92,7 +92,7 @@ def estimate_calls(state: RunState) -> int:
     tiny_call = 1 if search.steps else 0
     proposed = state.proposals.replies - len(state.proposals.arrived)
     proposed += open_steps * (search.candidates_per_step + search.ask_again)
-    return proposed + questions * state.rounds + tiny_call
+    return proposed + questions * state.calls_per_question + tiny_call
 
 
 def count_endpoint_checks(settings: Settings) -> dict[Role, int]:

@@ -89,7 +89,9 @@ def estimate_calls_left(state: RunState) -> CallsLeft:
     if not state.sizes["train"]:
         everyone = state.candidates.values()
         fresh = 1.0 if state.compares_on_test else asked
-        return CallsLeft(0.0, _count_missing(state, everyone, "test") * state.rounds * fresh)
+        return CallsLeft(
+            0.0, _count_missing(state, everyone, "test") * state.calls_per_question * fresh
+        )
     step, new = _expect_step(state)
     initial = _count_missing(state, state.of_step(0), "train")
     train = _count_present(state, step) + new * step.new * step.questions
@@ -98,8 +100,8 @@ def estimate_calls_left(state: RunState) -> CallsLeft:
     fresh = test if state.compares_on_test else test * asked
     proposals = new * step.proposals + _count_awaited(state, step)
     return CallsLeft(
-        proposals + train * state.rounds * asked,
-        (initial + dev) * state.rounds * asked + fresh * state.rounds,
+        proposals + train * state.calls_per_question * asked,
+        (initial + dev) * state.calls_per_question * asked + fresh * state.calls_per_question,
     )
 
 

@@ -28,7 +28,18 @@ from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
 from opro_cli.core.task.example import Split
 
-GIVEN = frozenset({"search", "sizes", "train_rows", "rounds", "exclude_refused", "leaks", "scale"})
+GIVEN = frozenset(
+    {
+        "search",
+        "sizes",
+        "train_rows",
+        "rounds",
+        "repeats",
+        "exclude_refused",
+        "leaks",
+        "scale",
+    }
+)
 """Attributes of a state that follow from its settings and questions."""
 KEPT = frozenset(
     {

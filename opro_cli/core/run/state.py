@@ -75,6 +75,7 @@ class RunState:
         train_rows: The rows of the source that the train questions are; 0, 1, 2 … by default.
         rounds: Calls that a question takes: 2 with a second round that asks for the final answer,
             none for the value of a solution.
+        repeats: How often each question is asked; its score is one over all of its replies.
         exclude_refused: Questions that the scorer can never answer are left out of scores.
         leaks: Finds quotes of train questions in proposals.
         checked: The models that answered their check before the first paid question.
@@ -112,6 +113,7 @@ class RunState:
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
+        self.repeats = 1
         self.exclude_refused = exclude_refused
         self.scale = scale
         self.leaks = LeakFinder(tuple(questions))
@@ -147,9 +149,11 @@ class RunState:
         examples: Mapping[Split, Sequence[Example]],
         task: TaskSettings,
         scale: Scale = SHARE,
+        *,
+        repeats: int = 1,
     ) -> RunState:
-        """Return the state of a run before its first event."""
-        return cls(
+        """Return the state of a run before its first event; `repeats` is that of the scorer."""
+        state = cls(
             search,
             {split: len(examples[split]) for split in SPLITS},
             [example.row for example in examples["train"]],
@@ -159,6 +163,8 @@ class RunState:
             scale=scale,
             form=SOLUTION if task.problem else "",
         )
+        state.repeats = repeats
+        return state
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
         """Apply one event; raise IllegalEvent, and change nothing, if it cannot follow."""
@@ -392,6 +398,11 @@ class RunState:
         new = self.pending.get(proposed.id) or proposed.make_candidate()
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
+
+    @property
+    def calls_per_question(self) -> int:
+        """Calls that a question takes under a prompt."""
+        return self.rounds * self.repeats
 
     def began_with(self, format_version: int) -> bool:
         """Return True if the run began with this format of the journal, or a later one.

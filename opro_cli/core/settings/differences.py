@@ -38,6 +38,8 @@ _LATER_DATA = ("limit", "options", "index_from", "encoding")
 """Keys of `task.data` that came after the first runs."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
 """Keys of a model that came after the first runs, with their defaults."""
+_LATER_SCORER: Mapping[str, Any] = {"repeats": 1, "repeat_score": "mean"}
+"""Likewise, of the scorer alone."""
 
 
 def convert_to_plain(settings: Settings) -> dict[str, Any]:
@@ -57,6 +59,9 @@ def convert_to_plain(settings: Settings) -> dict[str, Any]:
             given = {key: value for key, value in (model.pop(name) or {}).items() if value}
             if given:  # no section is the same as one of defaults
                 model[name] = given
+    for name, default in _LATER_SCORER.items():
+        if plain["scorer"][name] == default:
+            del plain["scorer"][name]
     _convert_prompts(plain, settings)
     if settings.search.candidates is not None:
         plain["search"]["candidates"] = list(settings.search.candidates)

@@ -315,6 +315,21 @@ class ModelSettings:
 class ScorerSettings(ModelSettings):
     """The model that answers questions."""
 
+    repeats: int = key(
+        whole(1),
+        1,
+        doc="How often each question is asked under each prompt, with another seed each time: for "
+        "a temperature above 0, and servers that answer the same question in different ways. Its "
+        "score is the mean of the replies', and it stays one question in every test. Calls and "
+        "their cost multiply.",
+    )
+    repeat_score: str = key(
+        choice("mean", "all"),
+        "mean",
+        doc="The score of a question that is asked several times: the mean over its replies, or "
+        "1 where all of them are right and else 0 (pass^k).",
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class OptimizerSettings(ModelSettings):

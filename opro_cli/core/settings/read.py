@@ -337,6 +337,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         if is_control(model.model) and not (task.problem and role == "optimizer"):
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((*path, "model"), f"{model.model} {message}")
+    yield from _find_repeat_misfits(settings)
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')
@@ -386,6 +387,19 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             f"the paper has no scoring for answer {show(task.answer)}; it has one for "
             f"{', '.join(PAPER_ANSWERS)}",
         )
+
+
+def _find_repeat_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what speaks against asking each question several times."""
+    if settings.scorer.repeats == 1:
+        return
+    evaluator, found = settings.task.evaluator, show(settings.scorer.repeats)
+    if settings.search.rules == "paper":
+        message = f"found {found} with search.rules paper, which asks each question once"
+        yield Problem(("scorer", "repeats"), f"{message}; leave it out")
+    if evaluator != "model":
+        message = f"found {found} with task.evaluator {evaluator}, which asks as it likes"
+        yield Problem(("scorer", "repeats"), f"{message}; leave it out")
 
 
 def _find_gguf_misfits(path: Path, model: ModelSettings) -> Iterator[Problem]:

@@ -85,8 +85,8 @@ class SplitSettings:
     dev: int | float | None = key(
         optional(readers.share),
         None,
-        doc="Rows of the dev split, which chooses the winner; 0 for none. null: 100, or 35 % of "
-        "the rows; all rows of a dev file.",
+        doc="Rows of the dev split, which with train chooses the winner; 0 for none. null: 100, or "
+        "35 % of the rows; all rows of a dev file.",
     )
     test: int | float | None = key(
         optional(readers.share),
@@ -397,8 +397,8 @@ class SearchSettings:
     finalists: int = key(
         whole(1),
         5,
-        doc="Candidates with the best train scores that are scored on dev, which chooses the "
-        "winner.",
+        doc="Candidates with the best train scores that are scored on dev; train and dev together "
+        "choose the winner.",
     )
     # None in a run from before there were any means none.
     baselines: tuple[str, ...] | None = key(

@@ -137,6 +137,7 @@ class ChatRequest:
     read the whole prompt anew instead of from the cache of its server, where that can be asked
     for: on a server that batches, the same prompt may then be answered in another way. A value of
     None is not sent. `without` names parameters of the wire that the server has refused before.
+    Of equal requests with another `repeat` each is asked for itself, whatever is in a cache.
     """
 
     messages: tuple[Message, ...]
@@ -148,6 +149,7 @@ class ChatRequest:
     fresh: bool = False
     top_p: float | None = None
     without: tuple[str, ...] = ()
+    repeat: int = 1
 
     def leave_out(self, names: Iterable[str]) -> ChatRequest:
         """Return the request as it is sent to a server that has refused these parameters."""
