@@ -48,6 +48,28 @@ def test_every_prompt_meets_every_question_of_the_split_once(
     assert (again.data, model.requests) == (said.data, [])
 
 
+def test_questions_that_are_asked_several_times_are_forecast_asked_and_shown_so(
+    opro: Opro, folder: Path, model: ShuffledModel
+) -> None:
+    once = opro("eval", "c.yaml", *PROMPTS, "--json").data
+    text = CONFIG.replace("scripted/scorer}", "scripted/scorer, repeats: 3, temperature: 1}")
+    (folder / "c.yaml").write_text(text)
+    planned = opro("eval", "c.yaml", *PROMPTS, "--dry-run", "--json").data
+    model.requests.clear()
+    rows = opro("eval", "c.yaml", *PROMPTS, "--json").data
+    assert sum(row["calls"] for row in planned) == len(model.requests) == 3 * 3 * 7
+    assert [row["n"] for row in rows] == [row["n"] for row in once] == [7, 7, 7]
+    assert len(list((folder / "runs" / "evals").iterdir())) == 2
+    checked = opro("check", "c.yaml", "--json").data
+    assert opro("optimize", "c.yaml", "--json").code == 0
+    shown = opro("show", "sums@start", "--answers", "--json").data["answers"]
+    assert {len(each["replies"]) for each in shown} == {3}
+    assert {len(each["read_each"]) for each in shown if each["answer"]} == {3}
+    assert "\neach      " in opro("show", "sums@start", "--answers").out
+    (folder / "c.yaml").write_text(CONFIG)
+    assert checked["calls_at_most"] > 2.5 * opro("check", "c.yaml", "--json").data["calls_at_most"]
+
+
 def test_another_prompt_asks_only_what_is_new(
     opro: Opro, folder: Path, model: ShuffledModel
 ) -> None:
@@ -84,11 +106,18 @@ def test_the_scores_are_those_of_a_run_on_the_same_questions(
     assert by_prompt(from_config)[best]["mean"] == rows[best]["mean"]
 
 
-def test_the_best_of_a_run_are_those_that_dev_ranked(opro: Opro, model: ShuffledModel) -> None:
+def test_the_best_of_a_run_are_those_that_train_and_dev_ranked(
+    opro: Opro, model: ShuffledModel
+) -> None:
     opro("optimize", "c.yaml")
     shown = opro("show", "sums", "--json").data
     on_dev = [each for each in shown["candidates"] if each["scores"]["dev"]]
-    on_dev.sort(key=lambda each: -each["scores"]["dev"]["mean"])
+
+    def rank(each: dict[str, Any]) -> float:
+        scores = each["scores"]
+        return -sum(scores[split]["mean"] * scores[split]["n"] for split in ("train", "dev"))
+
+    on_dev.sort(key=rank)
     rows = opro("eval", "sums", "--best-of", "sums", "--top", "3", "--split", "dev", "--json").data
     assert [row["mean"] for row in rows] == [c["scores"]["dev"]["mean"] for c in on_dev[:3]]
 

@@ -77,6 +77,27 @@ def test_keys_that_say_nothing_leave_the_record_as_it_was() -> None:
     assert not {"top_p", "seed", "reasoning", "extra"} & plain["scorer"].keys()
 
 
+def test_repeats_are_written_out_where_there_are_any_and_read_back() -> None:
+    plain = convert_to_plain(read({"repeats": 1, "repeat_score": "mean"}))
+    assert not {"repeats", "repeat_score"} & plain["scorer"].keys()
+    own = read({"repeats": 4, "repeat_score": "all"})
+    plain = convert_to_plain(own)
+    assert (plain["scorer"]["repeats"], plain["scorer"]["repeat_score"]) == (4, "all")
+    assert read_settings(plain, wiring.NAMES).settings == own
+
+
+def test_repeats_are_for_the_built_in_evaluator_and_not_for_the_papers_rules() -> None:
+    paper = problem({"repeats": 2}, search={"rules": "paper"})
+    assert paper == (
+        "scorer.repeats: found 2 with search.rules paper, which asks each question once; "
+        "leave it out"
+    )
+    task = {**config({})["task"], "evaluator": "python:mine:Judge"}
+    mine = problem({"repeats": 2}, task=task)
+    assert "found 2 with task.evaluator python:mine:Judge, which asks as it likes" in mine
+    assert "repeats" in problem({"repeats": 0})
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [

@@ -25,7 +25,7 @@ from opro_cli.core.settings.settings import (
     TaskSettings,
 )
 from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
-from opro_cli.evaluators import InlineGrader, ModelEvaluator
+from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
 from opro_cli.grading.grader import build_metric
 from opro_cli.loop.runner import Runner
 from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
@@ -126,7 +126,8 @@ def model_evaluator(config: Settings, metric: Metric | None = None) -> ModelEval
     """The built-in evaluator, grading with this metric or the config's."""
     task = config.task
     grader = InlineGrader(metric or build_metric(config))
-    return ModelEvaluator(grader, task.format, task.second_round)
+    repeats = Repeats(config.scorer.repeats, config.scorer.repeat_score)
+    return ModelEvaluator(grader, task.format, task.second_round, repeats=repeats)
 
 
 def new_runner(
@@ -152,7 +153,8 @@ def new_runner(
     config = settings(concurrency, **options)
     model = scorer or ShuffledModel(salt)
     questions = examples()
-    state = RunState.at_start(config.search, questions, config.task)
+    repeats = config.scorer.repeats
+    state = RunState.at_start(config.search, questions, config.task, repeats=repeats)
     return Runner(
         settings=config,
         examples=questions,

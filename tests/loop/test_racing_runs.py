@@ -121,6 +121,37 @@ async def test_a_run_killed_anywhere_ends_as_if_it_had_not_been() -> None:
         assert calls(resumed).asked().total() == everything.total() - answered
 
 
+def say_by_chance(request: ChatRequest) -> str:
+    """Proposals of two kinds, and each answer of theirs right as often, by its seed."""
+    text = request.messages[-1].content
+    if "Your task is to generate" in text:
+        return say(request)
+    gold = int(text.split("What is ")[1].split(" ")[0]) * 2
+    good = digest(text.split("\n")[0]) % 3 == 0
+    right = digest(text, request.seed) % 100 < (85 if good else 25)
+    return f"The answer is {gold if right else gold + 1}."
+
+
+async def test_questions_asked_several_times_are_raced_by_their_means() -> None:
+    repeated: dict[str, Any] = {"scoring": {"repeats": 2, "temperature": 1.0}}
+    runs_of = []
+    for concurrency in (1, 64):
+        runner = racing(concurrency=concurrency, **repeated)
+        calls(runner)._say = say_by_chance
+        assert await runner.run() == "finished"
+        runs_of.append(runner)
+    one, other = runs_of
+    assert outcome(one) == outcome(other)
+    stopped = [event for event in events(one) if isinstance(event, Pruned)]
+    assert len(stopped) >= 3
+    scores = {
+        each.score
+        for event in stopped
+        for each in one.state.candidates[event.candidate].answers["train"].by_question.values()
+    }
+    assert 0.5 in scores
+
+
 async def test_the_optimizer_reads_how_sure_a_partial_score_is() -> None:
     runner = await raced()
     asked = [r.messages[-1].content for r in calls(runner).requests if r.temperature]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -373,3 +374,16 @@ def test_an_answer_of_one_endpoint_is_an_answer_of_all() -> None:
     assert has(AnswerStore(find_cache_path(), read_cache_limit()).bind(alone), 1)
     assert not has(at("c", "d"), 1), "nobody says that these have the same model"
     assert not has(at("a", "b"), 2)
+
+
+def test_a_repeat_is_another_question_and_the_first_is_the_one_of_before() -> None:
+    cache, first = opened(), asking(1)
+    second = replace(first, repeat=2)
+    assert cache.key(first) == cache.key(replace(first, repeat=1))
+    assert len({cache.key(first), cache.key(second), cache.key(replace(first, repeat=3))}) == 3
+    cache.put(cache.key(first), REPLY)
+    assert cache.get(cache.key(second)) is None
+    cache.put(cache.key(second), replace(REPLY, text="5"))
+    cache.close()
+    texts = [opened().get(opened().key(each)) for each in (first, second)]
+    assert [reply and reply.text for reply in texts] == ["4", "5"]
