@@ -77,17 +77,14 @@ def main() -> None:
     )
     print(f"{runs:,} comparisons a row, seed {seed}; percent with 95 % intervals\n")
     heads = ("false improved", "power, +5", "power, +10")
-    print(
-        f"{'chance':<8}{'questions':>9}{'repeats':>9}  {'score':<6}"
-        + "".join(f"{h:>20}" for h in heads)
-    )
+    print(f"{'chance':<7}{'questions':<14}" + "".join(f"{head:>19}" for head in heads))
     for chance in CHANCES:
         for row in ROWS:
             cells = (share(count_improved(seed, runs, chance, gain, row), runs) for gain in GAINS)
             questions, repeats, score = row
-            name = score if repeats > 1 else ""
-            shown = "".join(f"{cell:>20}" for cell in cells)
-            print(f"{chance:<8}{questions:>9}{repeats:>9}  {name:<6}{shown}", flush=True)
+            asked = f"{questions} × {repeats}{f' {score}' if repeats > 1 else ''}"
+            shown = "".join(f"{cell:>19}" for cell in cells)
+            print(f"{chance:<7}{asked:<14}{shown}", flush=True)
 
 
 if __name__ == "__main__":

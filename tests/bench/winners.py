@@ -250,22 +250,25 @@ def compare(seed: int, name: str, setting: tuple[int, int, int], runs: int) -> M
 
 
 TODAY, OURS = "dev", "train+dev, > 75 %"
-HEADS = ("gain, points", "worse, %", "improved, %", "start stays, %")
+HEADS = ("gain, points", "worse, %", "improved, %", "start kept, %")
 
 
 def main() -> None:
     runs, seed = (int(each) for each in (*sys.argv[1:3], *("2000", str(SEED))[len(sys.argv) - 1 :]))
-    every = sys.argv[3:] == ["all"]
+    names = {TODAY: "dev", OURS: "ours"}
+    if sys.argv[3:] == ["all"]:
+        names = {}
+    width = 5 if names else 23
     print(f"{runs:,} simulated searches a row, seed {seed}; ± is half a 95 % interval")
     for setting in SETTINGS:
         candidates, train, dev = setting
         print(f"\n{candidates} candidates, {train} train and {dev} dev questions")
-        print(f"{'landscape':<15}{'rule':<23}" + "".join(f"{head:>15}" for head in HEADS))
+        print(f"{'landscape':<14}{'rule':<{width}}" + "".join(f"{head:>14}" for head in HEADS))
         for name in LANDSCAPES:
             for rule, tally in compare(seed, name, setting, runs).items():
-                if every or rule in (TODAY, OURS):
-                    row = "".join(f"{cell:>15}" for cell in tally.cells())
-                    print(f"{name:<15}{rule:<23}{row}", flush=True)
+                if not names or rule in names:
+                    row = "".join(f"{cell:>14}" for cell in tally.cells())
+                    print(f"{name:<14}{names.get(rule, rule):<{width}}{row}", flush=True)
 
 
 if __name__ == "__main__":
