@@ -25,14 +25,16 @@ from opro_cli.core.run.events import (
     SessionEnded,
     SessionStarted,
     StepPlanned,
+    TestUsed,
 )
 from opro_cli.core.run.progress import Progress, Role
-from opro_cli.core.run.selection import has_tried, is_untried
+from opro_cli.core.run.selection import has_tried, is_untried, select_judged
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
+from opro_cli.core.task.content import digest_rows, digest_set
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
@@ -47,6 +49,7 @@ from opro_cli.ports import (
     Observer,
     SharedLimits,
     Strategy,
+    TestLedger,
 )
 from opro_cli.reports.proposals import describe_untried
 
@@ -85,6 +88,8 @@ class Runner:
     """Train replies by candidate, split and question, where the strategy needs any."""
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
+    ledger: TestLedger | None = None
+    """Without one the verdict has the significance level of a first use of its test rows."""
     preflight: bool = False
     keep_going: bool = False
     """Whatever the first answers are."""
@@ -287,11 +292,45 @@ class Runner:
                     self._hand_out(work.meanwhile, asking)
                     proposing.hand(self._new_calls(work))
                 case Evaluate():
+                    await self._draw_level(work.questions)
                     self._hand_out(work.questions, asking)
                 case Finish():
                     return True
             await self._turn.wait()
         return False
+
+    async def _draw_level(self, questions: Sequence[Question]) -> None:
+        """Record the significance level of the verdict before the first test question is asked.
+
+        Not for a run that began before there was a ledger, and not without a gain to prove.
+        """
+        state = self.state
+        if self.ledger is None or state.test_use is not None or not state.began_with(8):
+            return
+        asks_test = any(question.split == "test" for question in questions)
+        judged = select_judged(state) if asks_test else None
+        if judged is None:
+            return
+        start, winner = judged
+        rows = digest_rows(self.examples["test"], self.settings.task.data.input)
+        drawn = await asyncio.to_thread(self.ledger.draw, start, winner, rows)
+        if drawn.note:
+            self.activity.note = drawn.note
+        self._record(
+            TestUsed(
+                read_clock(),
+                start.id,
+                winner.id,
+                drawn.use,
+                digest_set(rows),
+                len(set(rows)),
+                drawn.number,
+                drawn.level,
+                drawn.sharers,
+                dict(drawn.known),
+                drawn.note,
+            )
+        )
 
     @property
     def _gave_up(self) -> bool:
