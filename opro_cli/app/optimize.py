@@ -51,20 +51,20 @@ class UsedTogether:
     """How a run uses its test rows, for its record.
 
     Attributes:
-        ledger: The file that records it; None for the user's own.
+        ledger: The absolute path of the file that records it; "" for the user's own.
         group: Common to the cells of a sweep on the same data, which are one use; "" for any other
             run.
         sharers: The number of these cells.
     """
 
-    ledger: Path | None = None
+    ledger: str = ""
     group: str = ""
     sharers: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Return its part of run.json."""
         shared = {"group": self.group, "sharers": self.sharers} if self.group else {}
-        return shared | ({"ledger": str(self.ledger.absolute())} if self.ledger else {})
+        return shared | ({"ledger": self.ledger} if self.ledger else {})
 
 
 ALONE = UsedTogether()
@@ -106,7 +106,7 @@ def start(
     else:
         origin = Origin(str(config.resolve()), overrides=overrides)
     try:
-        uses = UsedTogether(ledger)
+        uses = UsedTogether(str(ledger.absolute()) if ledger else "")
         return start_with(read.settings, runs_dir, origin, cached=cached, uses=uses)
     except UsageError as error:
         error.message = read.file.locate(error.message)

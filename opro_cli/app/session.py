@@ -106,7 +106,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     journal: FileJournal | None = None,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
     stopper: Stopper | None = None,
-    ledger: Path | None = None,
+    ledger: Path | TestLedger | None = None,
 ) -> SessionOutcome:
     """Work on a run until it ends or is stopped (Ctrl-C stops it cleanly); write the result.
 
@@ -121,8 +121,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         journal: Of the run, where the caller has opened it; closed here.
         supplied: Parts in place of those that the settings name.
         stopper: Stops the session as Ctrl-C does, from another thread.
-        ledger: The file that records the use of test rows, where it is not the one that the run
-            began with.
+        ledger: Records the use of test rows, where that is not the file that the run began with.
 
     Raises:
         Interrupted: A second Ctrl-C.
@@ -152,7 +151,9 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             shared=shared,
             redact=parts.redact,
             replies=parts.replies,
-            ledger=open_test_ledger(run, ledger),
+            ledger=open_test_ledger(run, ledger)
+            if ledger is None or isinstance(ledger, Path)
+            else ledger,
             preflight=preflight,
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),

@@ -269,8 +269,9 @@ class FileTestLedger:
     def _find_own(self, content: LedgerContent, rows: Sequence[str]) -> Began | None:
         """Return the use that a killed session of this run has recorded and not come to use."""
         own = content.began.get(self._origin.id)
-        is_open = own is not None and own.use not in content.ended
-        return own if own and is_open and own.set == digest_set(rows) else None
+        if own is None or own.use in content.ended or own.use in content.forgotten:
+            return None
+        return own if own.set == digest_set(rows) else None
 
     def _recall(self, content: LedgerContent, own: Began) -> DrawnUse:
         order = {use: at for at, use in enumerate(content.began)}
