@@ -19,7 +19,7 @@ from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.core.task.example import Split
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
@@ -272,15 +272,20 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
 def open_test_ledger(run: RecordedRun, given: Path | None = None) -> FileTestLedger:
     """Return the ledger of test sets for a run; `given` wins over the one that it began with."""
     about = run.identity.get("test_use", {})
-    data = run.settings["task"]["data"]
+    data = run.settings["task"].get("data") or {}  # a problem has none
     origin = UseOrigin(
         about.get("id") or f"{run.name} {run.identity.get('created')}",
         run.name,
-        str(data.get("test") or data.get("train") or ""),
+        _name_source(str(data.get("test") or data.get("train") or "")),
         about.get("group", ""),
         about.get("sharers", 1),
     )
     return FileTestLedger(find_ledger_path(given, about.get("ledger")), origin)
+
+
+def _name_source(source: str) -> str:
+    """Return a source of rows without its folders, which may be named after people."""
+    return source if source.startswith(HUB) or "://" in source else Path(source).name
 
 
 def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:
