@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 
 import msgspec
@@ -268,10 +269,16 @@ class FileTestLedger:
 
     def _find_own(self, content: LedgerContent, rows: Sequence[str]) -> Began | None:
         """Return the use that a killed session of this run has recorded and not come to use."""
-        own = content.began.get(self._origin.id)
+        recorded = takewhile(content.began.__contains__, self._list_ids())
+        own = max(map(content.began.__getitem__, recorded), key=lambda each: each.at, default=None)
         if own is None or own.use in content.ended or own.use in content.forgotten:
             return None
         return own if own.set == digest_set(rows) else None
+
+    def _list_ids(self) -> Iterator[str]:
+        """Yield the ids of this run's uses: one, but for its copies, and cuts of its journal."""
+        yield self._origin.id
+        yield from (f"{self._origin.id}-{number}" for number in count(2))
 
     def _recall(self, content: LedgerContent, own: Began) -> DrawnUse:
         order = {use: at for at, use in enumerate(content.began)}
@@ -284,10 +291,8 @@ class FileTestLedger:
     def _plan(
         self, content: LedgerContent, start: Candidate, winner: Candidate, rows: Sequence[str]
     ) -> DrawnUse:
-        origin, again = self._origin, 2
-        use = origin.id
-        while use in content.began:  # a copy of the run, or one whose journal was cut
-            use, again = f"{origin.id}-{again}", again + 1
+        origin = self._origin
+        use = next(each for each in self._list_ids() if each not in content.began)
         group = origin.group if origin.group and use == origin.id else use
         planned = plan_use(
             content.list_uses(),
