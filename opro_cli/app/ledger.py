@@ -14,13 +14,8 @@ from opro_cli.core.stats.spending import compute_threshold
 from opro_cli.core.task.content import digest_rows, digest_set
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import UsageError
-from opro_cli.store.use_ledger import (
-    Began,
-    LedgerContent,
-    find_ledger_path,
-    forget_uses,
-    read_ledger,
-)
+from opro_cli.store.ledger_file import Began, LedgerContent, read_ledger
+from opro_cli.store.use_ledger import find_ledger_path, forget_uses
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def used(number: int, level: float, rows: frozenset[str] = ROWS, **more: Any) ->
     return Use(rows=rows, number=number, level=level, **given)
 
 
-def plan(uses: list[Use], rows: frozenset[str] = ROWS, **more: Any) -> tuple[int, float]:
+def plan(uses: list[Use], rows: frozenset[str] = ROWS, **more: Any) -> Any:
     planned = plan_use(uses, rows, **{"group": "new", **more})
     return planned.number, planned.level
 

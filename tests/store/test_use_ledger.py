@@ -17,15 +17,9 @@ from hypothesis import strategies as st
 
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.errors import OproError, UsageError
-from opro_cli.store import use_ledger
-from opro_cli.store.use_ledger import (
-    FileTestLedger,
-    LedgerContent,
-    UseOrigin,
-    find_ledger_path,
-    forget_uses,
-    read_ledger,
-)
+from opro_cli.store import ledger_file
+from opro_cli.store.ledger_file import LedgerContent, read_ledger
+from opro_cli.store.use_ledger import FileTestLedger, UseOrigin, find_ledger_path, forget_uses
 
 START, WINNER = Candidate("aa", "Add.", 0), Candidate("bb", "Count.", 2)
 ROWS = [f"row{n}" for n in range(10)]
@@ -206,7 +200,7 @@ def test_what_can_be_read_counts_where_nothing_can_be_written(
 ) -> None:
     path = tmp_path / "ledger.jsonl"
     draw(path)
-    monkeypatch.setattr(use_ledger.os, "open", refuse(errno.EROFS))
+    monkeypatch.setattr(os, "open", refuse(errno.EROFS))
     drawn = draw(path, "two")
     assert drawn.number == 2
     assert "Read-only file system" in drawn.note
@@ -219,7 +213,7 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(
     draw(path)
     before = path.read_bytes()
     write = os.write
-    monkeypatch.setattr(use_ledger.os, "write", lambda fd, data: write(fd, data[:7]) and 0)
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:7]) and 0)
     drawn = draw(path, "two")
     assert drawn.number == 2
     assert "No space left" in drawn.note
@@ -233,7 +227,7 @@ def test_a_lock_that_others_keep_is_no_end(tmp_path: Path, monkeypatch: pytest.M
 
     path = tmp_path / "ledger.jsonl"
     draw(path)
-    monkeypatch.setattr(use_ledger, "LOCK_S", 0.0)
+    monkeypatch.setattr(ledger_file, "LOCK_S", 0.0)
     with path.open("rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         drawn = draw(path, "two")
@@ -251,7 +245,7 @@ def test_a_file_system_without_locks_has_a_file_for_one(
     path = tmp_path / "ledger.jsonl"
     assert [draw(path, run).number for run in ("one", "two")] == [1, 2]
     (tmp_path / ".ledger.jsonl.lock").write_text("")
-    monkeypatch.setattr(use_ledger, "LOCK_S", 0.0)
+    monkeypatch.setattr(ledger_file, "LOCK_S", 0.0)
     assert "another process holds its lock" in draw(path, "three").note
 
 
@@ -259,7 +253,7 @@ def test_where_the_ledger_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     state = Path(os.environ["OPRO_STATE_DIR"])
     assert find_ledger_path() == state / "ledger.jsonl"
     monkeypatch.delenv("OPRO_STATE_DIR")
-    monkeypatch.setattr(use_ledger.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert find_ledger_path() == tmp_path / "opro" / "ledger.jsonl"
     monkeypatch.setenv("XDG_STATE_HOME", "relative")
