@@ -25,19 +25,18 @@ from opro_cli.core.run.events import (
     SessionEnded,
     SessionStarted,
     StepPlanned,
-    TestUsed,
 )
 from opro_cli.core.run.progress import Progress, Role
-from opro_cli.core.run.selection import has_tried, is_untried, select_judged
+from opro_cli.core.run.selection import has_tried, is_untried
 from opro_cli.core.run.state import RunState
 from opro_cli.core.run.view import End, SearchView
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.read import read_options
 from opro_cli.core.settings.settings import PriceSettings, Settings
-from opro_cli.core.task.content import digest_rows, digest_set
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
+from opro_cli.loop.levels import draw_level
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
 from opro_cli.loop.propose import OptimizerCall, Proposing
 from opro_cli.loop.score import Scoring
@@ -300,37 +299,14 @@ class Runner:
         return False
 
     async def _draw_level(self, questions: Sequence[Question]) -> None:
-        """Record the significance level of the verdict before the first test question is asked.
-
-        Not for a run that began before there was a ledger, and not without a gain to prove.
-        """
-        state = self.state
-        if self.ledger is None or state.test_use is not None or not state.began_with(8):
+        """Record the significance level of the verdict before the first test question is asked."""
+        if self.ledger is None or not any(question.split == "test" for question in questions):
             return
-        asks_test = any(question.split == "test" for question in questions)
-        judged = select_judged(state) if asks_test else None
-        if judged is None:
-            return
-        start, winner = judged
-        rows = digest_rows(self.examples["test"], self.settings.task.data.input)
-        drawn = await asyncio.to_thread(self.ledger.draw, start, winner, rows)
-        if drawn.note:
-            self.activity.note = drawn.note
-        self._record(
-            TestUsed(
-                read_clock(),
-                start.id,
-                winner.id,
-                drawn.use,
-                digest_set(rows),
-                len(set(rows)),
-                drawn.number,
-                drawn.level,
-                drawn.sharers,
-                dict(drawn.known),
-                drawn.note,
-            )
-        )
+        rows, template = self.examples["test"], self.settings.task.data.input
+        event = await draw_level(self.ledger, self.state, rows, template)
+        if event is not None:
+            self.activity.note = event.note or self.activity.note
+            self._record(event)
 
     @property
     def _gave_up(self) -> bool:
