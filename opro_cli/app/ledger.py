@@ -126,7 +126,7 @@ def _build_set(name: str, uses: Sequence[UseRow], content: LedgerContent) -> Use
 
 @dataclass(frozen=True, slots=True)
 class NextUse:
-    """What a verdict on some test rows would find in the ledger.
+    """The next use of some test rows, as a verdict would have it.
 
     Attributes:
         set: What the rows are known by.

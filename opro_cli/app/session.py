@@ -230,7 +230,7 @@ def _finish(
     """
     finished = ending == "finished"
     result = build_result(run, finished=finished)
-    unrecorded = _close_use(run, result, ledger) if finished and ledger else ""
+    unrecorded = close_use(run, result, ledger) if finished and ledger else ""
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
     if run.state.ended is not None:
@@ -245,7 +245,7 @@ def _finish(
     )
 
 
-def _close_use(run: RecordedRun, result: Mapping[str, Any], ledger: TestLedger) -> str:
+def close_use(run: RecordedRun, result: Mapping[str, Any], ledger: TestLedger) -> str:
     """Record what came of a run's use of its test rows; return why it could not be, or ""."""
     used, judged = run.state.test_use, read_test_use(run)
     if used is None or judged is None or not judged.answers:

@@ -303,15 +303,15 @@ def format_test_use(use: Mapping[str, Any]) -> str:
     Args:
         use: As `result.json` has it.
     """
-    said = []
+    parts = []
     if use["repeats"]:
-        said.append("these prompts had the same answers on these rows before: no further use")
+        parts.append("these prompts had the same answers on these rows before: no further use")
     elif use["earlier"]:
-        said.append(f"verdicts have used them {format_times(use['earlier'])} before")
+        parts.append(f"verdicts have used them {format_times(use['earlier'])} before")
     if use["sharers"] > 1:
-        said.append(f"{use['sharers']:,} runs of the sweep share the use")
-    if said and use["threshold"] < _FIRST:
-        said.append(f"p counts below {format_p(use['threshold'])}")
+        parts.append(f"{use['sharers']:,} runs of the sweep share the use")
+    if parts and use["threshold"] < _FIRST:
+        parts.append(f"p counts below {format_p(use['threshold'])}")
     if use["note"]:
-        said.append(use["note"])
-    return f"{use['rows']:,} test rows: {'; '.join(said)}" if said else ""
+        parts.append(use["note"])
+    return f"{use['rows']:,} test rows: {'; '.join(parts)}" if parts else ""

@@ -61,7 +61,7 @@ class Began(_Record, frozen=True, tag="use"):
 
 
 class Ended(_Record, frozen=True, tag="end"):
-    """What came of a use; the fields are those of `Use`."""
+    """The outcome of a use; the fields are those of `Use`."""
 
     use: str
     outcome: str
