@@ -144,7 +144,7 @@ FAMILY_ROWS: dict[str, Row] = {
     "same start prompt, other winners": same_start,
     "the same, rows drawn anew from 600": other_splits,
     "goes on from what was called improved": from_the_improved,
-    "the same, with a gain in runs 1, 4 and 8": with_gains,
+    "the same, with gains in runs 1, 4 and 8": with_gains,
     "goes on from the least lucky prompt": from_the_luckiest,
 }
 
