@@ -29,7 +29,7 @@ from opro_cli.app.given import (
     start_from_drawn,
     supply_problem,
 )
-from opro_cli.app.optimize import Origin, start_with
+from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
 from opro_cli.app.session import SessionOutcome, Stopper, stop_signals_to, work_on
 from opro_cli.core.run.events import Answered
@@ -128,6 +128,7 @@ class Run:
         budget: Sequence[str] = (),
         show: bool = False,
         keep_going: bool = False,
+        ledger: str | Path | None = None,
     ) -> Run:
         """Work on the run until it is finished or a ceiling is reached; return it anew.
 
@@ -143,6 +144,7 @@ class Run:
             budget: Changes of its ceilings, "usd=5" or "calls=+100".
             show: Print progress as the command does.
             keep_going: Go on although the first answers are unreadable or beside the point.
+            ledger: As of `optimize`, where it is not the one that the run began with.
 
         Raises:
             OproError: What the command would print; every answer is kept.
@@ -160,7 +162,9 @@ class Run:
         if problem is not None:
             examples = read_examples(self.folder)["train"]
             supplied = supply_problem(supplied, settings, as_problem(problem), examples)
-        return _work(self.folder, settings, supplied, show=show, keep_going=keep_going)
+        where = Path(ledger) if ledger else None
+        how = {"show": show, "keep_going": keep_going}
+        return _work(self.folder, settings, supplied, ledger=where, **how)
 
 
 def optimize(
@@ -181,6 +185,7 @@ def optimize(
     preflight: bool = True,
     keep_going: bool = False,
     cached: bool = True,
+    ledger: str | Path | None = None,
 ) -> Run:
     """Search for a better prompt in a new run, as `opro optimize` does.
 
@@ -203,6 +208,7 @@ def optimize(
         preflight: Check both models before the first paid question, and the first answers.
         keep_going: Go on although the first answers are unreadable or beside the point.
         cached: Use the answer cache where the config says so.
+        ledger: The file that records the use of test rows, in place of the user's own.
 
     Raises:
         OproError: What the command would print. Nothing is lost by it: resume the run.
@@ -219,9 +225,12 @@ def optimize(
     settings = given.without_scratch(settings)
     source = str(Path(config).resolve()) if isinstance(config, str | Path) else None
     judge = supplied.evaluator
-    run = start_with(settings, Path(runs_dir), Origin(source), data=data, evaluator=judge)
+    where = Path(ledger).absolute() if ledger else None
+    uses = UsedTogether(str(where or ""))
+    origin = Origin(source)
+    run = start_with(settings, Path(runs_dir), origin, data=data, evaluator=judge, uses=uses)
     how = {"show": show, "preflight": preflight, "keep_going": keep_going, "cached": cached}
-    return _work(run.folder, run.settings, supplied, **how)
+    return _work(run.folder, run.settings, supplied, ledger=where, **how)
 
 
 def _settle(
@@ -357,6 +366,7 @@ def _work(
     preflight: bool = True,
     keep_going: bool = False,
     cached: bool = True,
+    ledger: Path | None = None,
 ) -> Run:
     def work(stopper: Stopper) -> SessionOutcome:
         return work_on(
@@ -368,6 +378,7 @@ def _work(
             cached=cached,
             supplied=supplied,
             stopper=stopper,
+            ledger=ledger,
         )
 
     outcome = _outside_of_loops(work)

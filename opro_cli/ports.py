@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 from opro_cli.core.draws import Random
+from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.events import Event
 from opro_cli.core.run.progress import Progress, Role, RunHeader
 from opro_cli.core.run.spend import Cost
 from opro_cli.core.run.state import RunState
+from opro_cli.core.run.uses import DrawnUse
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import (
@@ -316,6 +318,34 @@ class Problem(Protocol):
             UsageError: The problem has no such method.
         """
         raise UsageError(f"task.problem {self.name} has no method improve")
+
+
+class TestLedger(Protocol):
+    """The record of which sets of test rows verdicts have used. It never raises.
+
+    One that cannot be read or written gives a use the level of a first one, and says why.
+    """
+
+    def draw(self, start: Candidate, winner: Candidate, rows: Sequence[str]) -> DrawnUse:
+        """Record a run's use of its test rows, and return its level; the same again for a resume.
+
+        May wait for other processes.
+
+        Args:
+            start: The start prompt.
+            winner: The prompt that a verdict will compare with it.
+            rows: What the test rows are known by, in order (core/task/content).
+        """
+
+    def close(self, use: str, outcome: str, answers: str, *, repeats: bool) -> str:
+        """Record what came of a use; return why it could not be recorded, "" where it was.
+
+        Args:
+            use: Its id.
+            outcome: As in `Use`.
+            answers: As in `Use`.
+            repeats: As in `Use`.
+        """
 
 
 class Journal(Protocol):

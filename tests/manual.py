@@ -46,6 +46,8 @@ def _commands() -> Iterator[str]:
     for verb in VERBS:
         parsed = vars(import_module(f"opro_cli.cli.{MODULES.get(verb, verb)}")).get(verb)
         if isinstance(parsed, typer.Typer):
+            if parsed.registered_callback:  # it does something without a verb of its own
+                yield verb
             for command in parsed.registered_commands:
                 yield f"{verb} {command.name or getattr(command.callback, '__name__', '')}"
         else:

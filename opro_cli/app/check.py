@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app.ledger import NextUse, find_next_use
 from opro_cli.app.startable import (
     describe_servers,
     find_origins_of_parts,
@@ -46,6 +47,7 @@ from opro_cli.models.providers import (
     is_reasoning,
 )
 from opro_cli.problems import value_start
+from opro_cli.reports.formats import format_p, format_times
 from opro_cli.reports.labels import describe_golds
 from opro_cli.reports.prompts import note_names
 from opro_cli.reports.recorded_pace import RecordedPace, estimate_seconds, find_pace
@@ -72,13 +74,16 @@ class Check:
     problems: list[tuple[str, str | None]]
 
 
-def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
+def check(
+    config: Path, runs_dir: Path, overrides: Sequence[str] = (), ledger: Path | None = None
+) -> Check:
     """Check a config, its data, keys and servers; no model is asked.
 
     Args:
         config: The file, or STDIN.
         runs_dir: Where the pace of an earlier run of the same models is looked for.
         overrides: Keys in place of those of the file, each KEY=VALUE.
+        ledger: The file that records the use of test rows; None for the user's own.
 
     Raises:
         UsageError: A run could not even be described; it names every problem that there is.
@@ -122,6 +127,9 @@ def check(config: Path, runs_dir: Path, overrides: Sequence[str] = ()) -> Check:
     facts["notes"] += describe_limits(settings)
     if settings.task.problem is None:
         facts |= _describe_questions(settings, data, facts, folders)
+        next_use = find_next_use(data.examples, settings.task.data.input, ledger)
+        facts["test_use"] = next_use and next_use.to_json()
+        facts["notes"] += note_next_use(next_use) if next_use and settings.search.steps else []
     calls = facts["calls_expected"], facts["calls_at_most"]
     facts["time"] = estimate_seconds(find_pace_in(runs_dir, settings), *calls)
     facts["notes"] += describe_servers(settings, servers, facts["longest_prompts"])
@@ -227,6 +235,20 @@ def note_prompts(
         if text.startswith(FILE)
     ]
     return notes + note_names(prompts, fields)
+
+
+def note_next_use(use: NextUse) -> list[str]:
+    """Say how often test rows were used by verdicts, and what they can still tell."""
+    notes = [use.note] if use.note else []
+    if use.earlier:
+        some = f"only a gain of some {100 * use.least_gain:.0f} points or more"
+        notes.append(
+            f"verdicts have used these {use.rows:,} test rows {format_times(use.earlier)} before: "
+            f"the next one needs p below {format_p(use.threshold)}, and tells "
+            f"{some if use.least_gain < 1 else 'hardly any gain'} from chance (4 times in 5, when "
+            "answers differ on 3 questions of 10); `opro ledger` lists the uses"
+        )
+    return notes
 
 
 def describe_limits(settings: Settings) -> list[str]:

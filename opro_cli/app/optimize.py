@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,30 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedTogether:
+    """How a run uses its test rows, for its record.
+
+    Attributes:
+        ledger: The absolute path of the file that records it; "" for the user's own.
+        group: Common to the cells of a sweep on the same data, which are one use; "" for any other
+            run.
+        sharers: The number of these cells.
+    """
+
+    ledger: str = ""
+    group: str = ""
+    sharers: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its part of run.json."""
+        shared = {"group": self.group, "sharers": self.sharers} if self.group else {}
+        return shared | ({"ledger": self.ledger} if self.ledger else {})
+
+
+ALONE = UsedTogether()
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """A run that is made and not begun."""
 
@@ -54,7 +79,12 @@ class NewRun:
 
 
 def start(
-    config: Path, runs_dir: Path, overrides: Sequence[str] = (), *, cached: bool = True
+    config: Path,
+    runs_dir: Path,
+    overrides: Sequence[str] = (),
+    *,
+    cached: bool = True,
+    ledger: Path | None = None,
 ) -> NewRun:
     """Make the folder of a run from a config file.
 
@@ -63,6 +93,7 @@ def start(
         runs_dir: Where runs are kept.
         overrides: Keys in place of those of the file, each KEY=VALUE.
         cached: Whether answers will be looked up and kept for other runs.
+        ledger: The file that records the use of test rows; None for the user's own.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything exists.
@@ -75,7 +106,8 @@ def start(
     else:
         origin = Origin(str(config.resolve()), overrides=overrides)
     try:
-        return start_with(read.settings, runs_dir, origin, cached=cached)
+        uses = UsedTogether(str(ledger.absolute()) if ledger else "")
+        return start_with(read.settings, runs_dir, origin, cached=cached, uses=uses)
     except UsageError as error:
         error.message = read.file.locate(error.message)
         raise
@@ -90,6 +122,7 @@ def start_with(
     cached: bool = True,
     data: LoadedData | None = None,
     evaluator: Evaluator | None = None,
+    uses: UsedTogether = ALONE,
 ) -> NewRun:
     """Make the folder of a run from settings that were read.
 
@@ -101,6 +134,7 @@ def start_with(
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
+        uses: How the run uses its test rows.
     """
     folders = list_part_folders(origin.to_json())
     settings = wiring.fill_in_new(settings, folders)
@@ -114,6 +148,7 @@ def start_with(
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders, evaluator),
+        "test_use": {"id": secrets.token_hex(8), **uses.to_json()},
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)

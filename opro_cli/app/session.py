@@ -19,7 +19,7 @@ from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
-from opro_cli.core.settings.settings import Settings
+from opro_cli.core.settings.settings import HUB, Settings
 from opro_cli.core.task.example import Split
 from opro_cli.embedded.config import hash_weights
 from opro_cli.errors import (
@@ -35,11 +35,12 @@ from opro_cli.loop.first_answers import FIRST_ANSWERS
 from opro_cli.loop.runner import Ending, Runner
 from opro_cli.models import describe_loading
 from opro_cli.models.gguf_files import describe_files, hash_files
-from opro_cli.ports import Observer, SharedLimits, Strategy
+from opro_cli.ports import Observer, SharedLimits, Strategy, TestLedger
 from opro_cli.reports.problem import read_problem
 from opro_cli.reports.proposals import Remedy, suggest_change
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
+from opro_cli.reports.used_rows import read_test_use
 from opro_cli.store.folders import note_failure
 from opro_cli.store.journal import FileJournal, read_numbered_events
 from opro_cli.store.reopened import adopt_settings
@@ -53,6 +54,7 @@ from opro_cli.store.run_folder import (
     write_result,
 )
 from opro_cli.store.summary import save_summary
+from opro_cli.store.use_ledger import FileTestLedger, UseOrigin, find_ledger_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class SessionOutcome:
         run: As the session left it, whatever other processes have made of it since.
         stopped_by: The ceiling that ended it, "" for none.
         unwritten: Why there is no report.html, "" where there is one.
+        unrecorded: Why the ledger of test sets does not have the verdict, "" where it has.
         uncached: Why answers were no longer kept for other runs.
         remedy: What may give a search that tried nothing a candidate.
     """
@@ -74,6 +77,7 @@ class SessionOutcome:
     run: RecordedRun
     stopped_by: str = ""
     unwritten: str = ""
+    unrecorded: str = ""
     uncached: str = ""
     remedy: Remedy | None = None
 
@@ -102,6 +106,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     journal: FileJournal | None = None,
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
     stopper: Stopper | None = None,
+    ledger: Path | TestLedger | None = None,
 ) -> SessionOutcome:
     """Work on a run until it ends or is stopped (Ctrl-C stops it cleanly); write the result.
 
@@ -116,6 +121,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         journal: Of the run, where the caller has opened it; closed here.
         supplied: Parts in place of those that the settings name.
         stopper: Stops the session as Ctrl-C does, from another thread.
+        ledger: Records the use of test rows, where that is not the file that the run began with.
 
     Raises:
         Interrupted: A second Ctrl-C.
@@ -145,6 +151,9 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             shared=shared,
             redact=parts.redact,
             replies=parts.replies,
+            ledger=open_test_ledger(run, ledger)
+            if ledger is None or isinstance(ledger, Path)
+            else ledger,
             preflight=preflight,
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),
@@ -184,7 +193,7 @@ def _conduct(
             observer.end()
         # After a failure a full disk, say, has been met before, and is reported.
         with suppress(*((ResultError, RunFolderError) if failed else ())):
-            outcome = _finish(folder, run, ending)
+            outcome = _finish(folder, run, ending, runner.ledger)
     return outcome
 
 
@@ -212,10 +221,16 @@ async def _run_until_stopped(runner: Runner, parts: wiring.Parts, stopper: Stopp
             await runner.shared.aclose()
 
 
-def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
-    """Write result, snapshot, summary and, at the end of the search, the page."""
+def _finish(
+    folder: Path, run: RecordedRun, ending: Ending, ledger: TestLedger | None = None
+) -> SessionOutcome:
+    """Write result, snapshot, summary and, at the end of the search, the page.
+
+    What came of the use of the test rows goes into their ledger.
+    """
     finished = ending == "finished"
     result = build_result(run, finished=finished)
+    unrecorded = close_use(run, result, ledger) if finished and ledger else ""
     best = result["best"]
     write_result(folder, result, best["instruction"] if best else None)
     if run.state.ended is not None:
@@ -225,7 +240,18 @@ def _finish(folder: Path, run: RecordedRun, ending: Ending) -> SessionOutcome:
         save_summary(run, result)
     unwritten = _write_page(folder, run) if finished else ""
     remedy = suggest_change(run.state) if ending == "fruitless" else None
-    return SessionOutcome(ending, result, run, unwritten=unwritten, remedy=remedy)
+    return SessionOutcome(
+        ending, result, run, unwritten=unwritten, unrecorded=unrecorded, remedy=remedy
+    )
+
+
+def close_use(run: RecordedRun, result: Mapping[str, Any], ledger: TestLedger) -> str:
+    """Record what came of a run's use of its test rows; return why it could not be, or ""."""
+    used, judged = run.state.test_use, read_test_use(run)
+    if used is None or judged is None or not judged.answers:
+        return ""
+    outcome = result["verdict"] or "none"
+    return ledger.close(used.use, outcome, judged.answers, repeats=judged.repeats)
 
 
 def _write_page(folder: Path, run: RecordedRun) -> str:
@@ -241,6 +267,25 @@ def _write_page(folder: Path, run: RecordedRun) -> str:
         except RunFolderError as error:
             return error.message
     return ""
+
+
+def open_test_ledger(run: RecordedRun, given: Path | None = None) -> FileTestLedger:
+    """Return the ledger of test sets for a run; `given` wins over the one that it began with."""
+    about = run.identity.get("test_use", {})
+    data = run.settings["task"].get("data") or {}  # a problem has none
+    origin = UseOrigin(
+        about.get("id") or f"{run.name} {run.identity.get('created')}",
+        run.name,
+        _name_source(str(data.get("test") or data.get("train") or "")),
+        about.get("group", ""),
+        about.get("sharers", 1),
+    )
+    return FileTestLedger(find_ledger_path(given, about.get("ledger")), origin)
+
+
+def _name_source(source: str) -> str:
+    """Return a source of rows without its folders, which may be named after people."""
+    return source if source.startswith(HUB) or "://" in source else Path(source).name
 
 
 def read_needed_replies(strategy: Strategy, folder: Path) -> dict[tuple[str, Split, int], str]:

@@ -100,6 +100,7 @@ GROUPS = {
         "report": "Write one run or several as an HTML page.",
         "prompt": "Print the best prompt of a run, whole.",
         "apply": "Write the best prompt of a run into the file it came from.",
+        "ledger": "Show which test rows verdicts have used, and the next threshold.",
         "tag": "Give a run names of your own, by which every command finds it.",
         "rm": "Remove runs or sweeps, with every answer in them.",
     },

@@ -14,6 +14,7 @@ from opro_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     ConfigFile,
     Json,
+    Ledger,
     RunsDir,
     Set,
     complete_template,
@@ -134,6 +135,7 @@ def check(
     config: ConfigFile,
     overrides: Set = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Check a config, its data and its servers, and show the prompts.
@@ -148,7 +150,7 @@ def check(
     """
     from opro_cli.app import check as checks
 
-    found = checks.check(config, runs_dir, overrides or ())
+    found = checks.check(config, runs_dir, overrides or (), ledger)
     if as_json:
         print_json(found.facts)
     else:

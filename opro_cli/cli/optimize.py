@@ -15,6 +15,7 @@ from opro_cli.cli.options import (
     Json,
     KeepGoing,
     Last,
+    Ledger,
     LogFile,
     NoCache,
     NoPreflight,
@@ -58,6 +59,7 @@ def optimize(
     no_preflight: NoPreflight = False,
     keep_going: KeepGoing = False,
     no_cache: NoCache = False,
+    ledger: Ledger = None,
     fail_if: FailIf = None,
 ) -> None:
     """Search for a better prompt, in a new run.
@@ -80,7 +82,7 @@ def optimize(
         show_costs(config, runs_dir, given, as_json=as_json)
         return
     require_log(output)
-    run = start(config, runs_dir, given, cached=not no_cache)
+    run = start(config, runs_dir, given, cached=not no_cache, ledger=ledger)
     run_session(
         run.folder,
         run.settings,
@@ -89,6 +91,7 @@ def optimize(
         preflight=not no_preflight,
         keep_going=keep_going,
         cached=not no_cache,
+        ledger=ledger,
         fail_if=fail_if,
         config=config,
     )
@@ -146,6 +149,7 @@ def resume(
     no_preflight: NoPreflight = False,
     keep_going: KeepGoing = False,
     no_cache: NoCache = False,
+    ledger: Ledger = None,
     fail_if: FailIf = None,
 ) -> None:
     """Continue an interrupted run; no answer is asked for again.
@@ -177,5 +181,6 @@ def resume(
         preflight=not no_preflight,
         keep_going=keep_going,
         cached=not no_cache,
+        ledger=ledger,
         fail_if=fail_if,
     )

@@ -113,6 +113,17 @@ LogFile = Annotated[
 ]
 
 
+Ledger = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE",
+        envvar="OPRO_LEDGER",
+        help="Where the uses of test rows are recorded, in place of the user's own file.",
+    ),
+]
+
+
 Run = Annotated[
     str | None, run_argument("RUN", "A run folder, any part of its name, a tag, or @last.")
 ]

@@ -42,6 +42,7 @@ def run_session(
     preflight: bool = True,
     keep_going: bool = False,
     cached: bool = True,
+    ledger: Path | None = None,
     fail_if: str | None = None,
     config: Path | None = None,
 ) -> None:
@@ -55,6 +56,7 @@ def run_session(
         preflight: Ask each model once before the search.
         keep_going: Go on whatever the first answers are.
         cached: Look up and keep answers.
+        ledger: The file that records the use of test rows, where an option names one.
         fail_if: The verdicts that end the command with an error.
         config: The file that a new run begins from. One that fails before any answer leaves no
             folder; there is nothing in it that a second start would not have.
@@ -74,6 +76,7 @@ def run_session(
                 keep_going=keep_going,
                 cached=cached,
                 shared=shared,
+                ledger=ledger,
             )
 
     try:
@@ -90,8 +93,9 @@ def run_session(
     tell(f"saved in {folder}")
     if outcome.unwritten:
         say(f"{outcome.unwritten}; `opro report {folder.name}` writes it")
-    if outcome.uncached:
-        say(outcome.uncached)
+    for trouble in (outcome.uncached, outcome.unrecorded):
+        if trouble:
+            say(trouble)
     _conclude(outcome, folder, resume)
     apply_gate([outcome.result["verdict"]], fail_if)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from opro_cli.cli.boundary import print_json
-from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Plain, RunsDir, say
+from opro_cli.cli.options import DEFAULT_RUNS_DIR, Json, Ledger, Plain, RunsDir, say
 from opro_cli.cli.session import OVER_BUDGET
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def sweep(
     address: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="The Ray cluster; auto means this machine's.")
     ] = "auto",
+    ledger: Ledger = None,
 ) -> None:
     """Run a grid of searches; the same command again continues it.
 
@@ -58,7 +59,7 @@ def sweep(
     from opro_cli.sweep import session
     from opro_cli.sweep.cells import estimate
 
-    planned = session.plan_sweep(file, runs_dir, shard)
+    planned = session.plan_sweep(file, runs_dir, shard, ledger)
     cells, table = planned.cells, planned.table
     if dry_run:
         show_estimate(estimate(cells, table), as_json=as_json)
@@ -69,8 +70,10 @@ def sweep(
         at_work = make_engine(engine, address, processes)
         try:
             observer = make_sweep_observer(plain=plain)
-            where = planned.folder
-            work = session.work_on(cells, where, table, at_work, observer, limits, note=say)
+            where, uses = planned.folder, planned.uses
+            work = session.work_on(
+                cells, where, table, at_work, observer, limits, note=say, uses=uses
+            )
             ceiling = asyncio.run(work)
         finally:
             at_work.close()

@@ -36,6 +36,7 @@ from opro_cli.core.settings.settings import PriceSettings, Settings
 from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
+from opro_cli.loop.levels import draw_level
 from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
 from opro_cli.loop.propose import OptimizerCall, Proposing
 from opro_cli.loop.score import Scoring
@@ -47,6 +48,7 @@ from opro_cli.ports import (
     Observer,
     SharedLimits,
     Strategy,
+    TestLedger,
 )
 from opro_cli.reports.proposals import describe_untried
 
@@ -85,6 +87,8 @@ class Runner:
     """Train replies by candidate, split and question, where the strategy needs any."""
     redact: Callable[[str], str] = str
     """Takes the keys that are sent out of a model's words."""
+    ledger: TestLedger | None = None
+    """Without one the verdict has the significance level of a first use of its test rows."""
     preflight: bool = False
     keep_going: bool = False
     """Whatever the first answers are."""
@@ -287,11 +291,22 @@ class Runner:
                     self._hand_out(work.meanwhile, asking)
                     proposing.hand(self._new_calls(work))
                 case Evaluate():
+                    await self._draw_level(work.questions)
                     self._hand_out(work.questions, asking)
                 case Finish():
                     return True
             await self._turn.wait()
         return False
+
+    async def _draw_level(self, questions: Sequence[Question]) -> None:
+        """Record the significance level of the verdict before the first test question is asked."""
+        if self.ledger is None or not any(question.split == "test" for question in questions):
+            return
+        rows, template = self.examples["test"], self.settings.task.data.input
+        event = await draw_level(self.ledger, self.state, rows, template)
+        if event is not None:
+            self.activity.note = event.note or self.activity.note
+            self._record(event)
 
     @property
     def _gave_up(self) -> bool:

@@ -14,6 +14,7 @@ from opro_cli.reports.formats import (
     describe_disagreement,
     describe_excess,
     describe_find,
+    format_test_use,
     format_unmetered,
     pluralize,
 )
@@ -80,6 +81,10 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
         page.write_line(choice)
     if noise := result.get("noise"):
         page.write_line(f"noise: {format_noise(noise)}")
+    if (use := result.get("test_use")) and (
+        line := format_test_use(use)
+    ):  # an older opro's lacks it
+        page.write_line(printable(line))
     if spared := result.get("not_asked"):  # a result of an older opro lacks it
         page.write_line(format_spared(spared, result["best"]))
     stopped = result.get("stopped_early", {})  # a result of an older opro lacks it

@@ -291,3 +291,32 @@ def describe_disagreement(p_value: float, low: float, high: float) -> str:
 def format_size(size: int) -> str:
     """Return bytes as people write them, "4.4 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6))} MB"
+
+
+_FIRST = 0.05
+"""The threshold of a first use, ALPHA of core/stats/paired, which takes long to import."""
+
+
+def format_times(count: int) -> str:
+    """Format a number of times: "once", "3 times"."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def format_test_use(use: Mapping[str, Any]) -> str:
+    """Return a line about the use of test rows in a result; "" where there is nothing to say.
+
+    Args:
+        use: As `result.json` has it.
+    """
+    parts = []
+    if use["repeats"]:
+        parts.append("these prompts had the same answers on these rows before: no further use")
+    elif use["earlier"]:
+        parts.append(f"verdicts have used them {format_times(use['earlier'])} before")
+    if use["sharers"] > 1:
+        parts.append(f"{use['sharers']:,} runs of the sweep share the use")
+    if parts and use["threshold"] < _FIRST:
+        parts.append(f"p counts below {format_p(use['threshold'])}")
+    if use["note"]:
+        parts.append(use["note"])
+    return f"{use['rows']:,} test rows: {'; '.join(parts)}" if parts else ""

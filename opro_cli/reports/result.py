@@ -35,6 +35,7 @@ from opro_cli.reports.problem import describe_problem, read_problem
 from opro_cli.reports.proposals import NOTHING_TRIED, describe_untried, serialize_proposals
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.requests import blame_limit, describe_requests
+from opro_cli.reports.used_rows import read_test_use
 from opro_cli.reports.verdict import (
     Verdict,
     compare_with_start,
@@ -53,9 +54,9 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     failed = ended is not None and ended.reason == "failed"
     why = f"the run failed: {ended.detail}" if ended and failed else "the run is not finished"
     verdict = Verdict(None, why)
-    limits = read_limits(run)
+    limits, use = read_limits(run), read_test_use(run) if finished else None
     if finished:
-        verdict = qualify(judge(state, start, best), best, closed)
+        verdict = qualify(judge(state, start, best, use), best, closed)
         verdict = blame_limit(verdict, limits, start, best)
         if best is not None and (rivals := find_rivals(state, best)):
             verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
@@ -77,6 +78,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         **serialize_choice(decide(state)),
         "nothing_tried": bool(untried),
         **verdict.to_json(),
+        "test_use": use and use.to_json(),
         "baselines": [
             {
                 **serialize_candidate(other, state),

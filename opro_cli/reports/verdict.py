@@ -19,6 +19,7 @@ from opro_cli.reports.formats import (
     format_share,
 )
 from opro_cli.reports.paired import PairedComparison, compare_candidates
+from opro_cli.reports.used_rows import JudgedUse, describe_wear
 
 Judgement = Literal["improved", "not_distinguishable", "worse"]
 
@@ -54,8 +55,20 @@ class Verdict:
         return {"verdict": self.outcome, **words, **numbers}
 
 
-def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> Verdict:
-    """Return the verdict on the winner of a finished run."""
+def judge(
+    state: RunState,
+    start: Candidate | None,
+    best: Candidate | None,
+    use: JudgedUse | None = None,
+) -> Verdict:
+    """Return the verdict on the winner of a finished run.
+
+    Args:
+        state: Of the run.
+        start: The start prompt.
+        best: The winner.
+        use: Of the test rows; its threshold holds in place of that of a first use.
+    """
     if start is None or best is None:
         return Verdict(None, "nothing was scored")
     if not state.sizes["test"]:
@@ -75,9 +88,9 @@ def judge(state: RunState, start: Candidate | None, best: Candidate | None) -> V
         outcome = "improved" if comparison.difference > 0 else "worse"
         if doubt := _find_doubt(state, start, comparison):
             return Verdict(None, f"{_format_figures(comparison)}; but {doubt}", comparison)
-        if comparison.guarded_p >= ALPHA:
+        if comparison.guarded_p >= (ALPHA if use is None else use.threshold):
             outcome = "not_distinguishable"
-    return Verdict(outcome, _write_sentence(comparison, outcome), comparison)
+    return Verdict(outcome, _write_sentence(comparison, outcome, use), comparison)
 
 
 def _explain_start(state: RunState) -> str:
@@ -164,18 +177,27 @@ def _measure_drift(state: RunState, start: Candidate) -> PairedComparison | None
     return compare_candidates(start, state.second_time(start), scale=state.scale)
 
 
-def _write_sentence(comparison: PairedComparison, outcome: Judgement) -> str:
+def _write_sentence(
+    comparison: PairedComparison, outcome: Judgement, use: JudgedUse | None = None
+) -> str:
     figures = _format_figures(comparison)
     if outcome != "not_distinguishable":
         return figures
+    needed = comparison.questions_needed
+    if use is not None and comparison.guarded_p < ALPHA:
+        worn = "this test set is worn out, and " if use.earlier else ""
+        fresh = f"; {worn}some {needed:,} fresh test rows would tell such a difference"
+        return f"{figures}; but {describe_wear(use)}{fresh if needed else ''}"
     if comparison.p_value < ALPHA:
         return (
             f"{figures}; but counted against it, the questions that were left out take the "
             f"difference away ({comparison.name} = {format_p(comparison.guarded_p)})"
         )
-    if comparison.questions_needed is None:
+    if needed is None:
         return f"{figures}; as many were lost as gained"
-    more = max(comparison.questions_needed - comparison.n, 1)
+    if use is not None and use.is_worn:  # more rows beside these would be tested at its level
+        return f"{figures}; some {needed:,} fresh test rows would tell such a difference"
+    more = max(needed - comparison.n, 1)
     return f"{figures}; some {more:,} more test questions would tell such a difference"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,18 +38,20 @@ class RecordedSweep:
         folder: With the run of each cell, under the cell's name.
         cells: In the order of the sweep file, including those that never began.
         budget: Over all cells together.
+        id: Of this folder alone; "" for a sweep of an older opro.
     """
 
     name: str
     folder: Path
     cells: tuple[Cell, ...]
     budget: BudgetSettings = _NO_BUDGET
+    id: str = ""
 
 
 def write_sweep(
     folder: Path, name: str, cells: Sequence[Cell], budget: BudgetSettings = _NO_BUDGET
-) -> None:
-    """Write `sweep.json`, and make the folder if there is none.
+) -> str:
+    """Write `sweep.json`, and make the folder if there is none; return its id, which it keeps.
 
     The caller holds the sweep, so that a process that is refused changes nothing.
 
@@ -57,10 +60,15 @@ def write_sweep(
     """
     make_sweep_folder(folder)
     rows = [{"name": cell.name, "values": dict(cell.values)} for cell in cells]
-    content = {"format": _FORMAT, "name": name, "budget": asdict(budget), "cells": rows}
+    id = ""
+    with suppress(RunFolderError):
+        id = read_sweep(folder).id
+    id = id or secrets.token_hex(8)
+    content = {"format": _FORMAT, "name": name, "id": id, "budget": asdict(budget), "cells": rows}
     encoded = json.dumps(content, indent=2, default=str).encode() + b"\n"
     with explain_missing_folder(folder, "the folder of a sweep"):
         write_atomically(folder / SWEEP, encoded)
+    return id
 
 
 def make_sweep_folder(folder: Path) -> None:
@@ -88,7 +96,9 @@ def read_sweep(folder: Path) -> RecordedSweep:
         cells = tuple(Cell(str(row["name"]), dict(row["values"])) for row in content["cells"])
         # Sweeps from before budgets have only those of their cells.
         budget = read_section(BudgetSettings, content.get("budget", {}), (), []) or _NO_BUDGET
-        return RecordedSweep(str(content["name"]), folder, cells, budget)
+        return RecordedSweep(
+            str(content["name"]), folder, cells, budget, str(content.get("id", ""))
+        )
     except OSError as error:
         raise RunFolderError(
             f"{path}: {error.strerror or error}", "name the folder of a sweep: `opro runs` has them"

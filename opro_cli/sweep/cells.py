@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from opro_cli import wiring
 from opro_cli.app import startable
-from opro_cli.app.optimize import Origin, start_with
+from opro_cli.app.optimize import Origin, UsedTogether, start_with
 from opro_cli.app.resume import check_resumable
-from opro_cli.app.session import read_recorded_settings
+from opro_cli.app.session import open_test_ledger, read_recorded_settings
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.uses import DrawnUse
 from opro_cli.core.settings.differences import convert_to_plain, find_changes
 from opro_cli.core.settings.settings import ModelSettings, Settings
 from opro_cli.core.sweep import SweepTable
+from opro_cli.core.task.content import digest_rows
 from opro_cli.core.task.example import Example, Split
-from opro_cli.errors import RunExistsError, RunFolderError, UsageError
+from opro_cli.errors import OproError, RunExistsError, RunFolderError, UsageError
 from opro_cli.models.accounts import list_prices
 from opro_cli.problems import value_start
 from opro_cli.reports.costs import ASSUMPTIONS, KINDS, add_costs, estimate_costs
-from opro_cli.store.run_folder import read_result
+from opro_cli.reports.result import build_result
+from opro_cli.reports.used_rows import read_test_use
+from opro_cli.store.run_folder import read_result, read_run
+from opro_cli.store.use_ledger import forget_uses
 from opro_cli.sweep.budget_session import RunJournals, Terms, open_budget
 from opro_cli.sweep.file import Sweep, SweepCell
 from opro_cli.sweep.limits import Limits, build_permits, has_ceiling, limit_budget, share_settings
@@ -44,6 +51,8 @@ class Job:
         away: Whether the folder is a copy of a run that was made and checked where the sweep is.
         part_folder: Where parts from outside opro are looked for first.
         servers: Those of its gguf/ models, by role; the sweep has started them.
+        uses: How it uses its test rows, as in run.json.
+        lent: The use that the sweep has drawn for a cell that is away; {} for none.
     """
 
     name: str
@@ -52,6 +61,8 @@ class Job:
     away: bool = False
     part_folder: str = ""
     servers: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, Any] = field(default_factory=dict)
+    lent: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Shard(NamedTuple):
@@ -166,10 +177,83 @@ def prepare_run(job: Job) -> tuple[Path, Settings]:
     if not folder.exists():
         with suppress(RunExistsError):  # another session has just made it
             origin = Origin(part_folder=job.part_folder or None)
-            new = start_with(settings, folder.parent, origin, name=folder.name)
+            uses = UsedTogether(**job.uses)
+            new = start_with(settings, folder.parent, origin, name=folder.name, uses=uses)
             return new.folder, new.settings
     check_resumable(folder)
     return folder, settings
+
+
+def plan_uses(
+    cells: Sequence[SweepCell], id: str, ledger: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return how each cell uses its test rows, by name: those on the same data share one use.
+
+    Args:
+        cells: All of the sweep.
+        id: Of the sweep's folder.
+        ledger: The file that records the uses; None for the user's own.
+    """
+    sources = {cell.name: _list_sources(cell.settings) for cell in cells}
+    counts = Counter(sources.values())
+    groups = {each: f"{id}-{number}" for number, each in enumerate(counts)}
+    file = {"ledger": str(ledger.absolute())} if ledger else {}
+    return {
+        # A sweep with more cells than before is another use: the share of the others is spent.
+        name: {"group": f"{groups[each]}-{counts[each]}", "sharers": counts[each], **file}
+        for name, each in sources.items()
+    }
+
+
+def _list_sources(settings: Settings) -> tuple[str | None, ...]:
+    data = settings.task.data
+    return data.train, data.dev, data.test
+
+
+def lend_use(folder: Path) -> dict[str, Any]:
+    """Draw the use of its test rows for a cell that will be away; {} where it has one.
+
+    `settle_use` takes it back where the cell comes to no comparison.
+    """
+    run = read_run(folder, own=True)
+    if run.state.test_use is not None or not run.examples["test"]:
+        return {}
+    rows = digest_rows(run.examples["test"], run.settings["task"]["data"]["input"])
+    nobody = Candidate("", "", 0)  # the winner is not known yet
+    drawn = open_test_ledger(run).draw(nobody, nobody, rows)
+    return {**asdict(drawn), "known": {}}
+
+
+def settle_use(folder: Path, lent: Mapping[str, Any]) -> None:
+    """Record what came of a use that was lent, once the cell is back."""
+    if not lent:
+        return
+    run = read_run(folder, own=True)
+    if run.state.test_use is None and run.status != "finished":
+        return  # it may go on, and then has the same use again
+    ledger = open_test_ledger(run)
+    judged = read_test_use(run)
+    if run.state.test_use is None:
+        with suppress(OproError):
+            forget_uses(ledger.path, lambda _: [lent["use"]])
+    elif judged is not None and judged.answers:
+        outcome = build_result(run, finished=True)["verdict"] or "none"
+        ledger.close(lent["use"], outcome, judged.answers, repeats=judged.repeats)
+
+
+class LentUse:
+    """The `TestLedger` of a cell that is away: the sweep has drawn its use, and will close it."""
+
+    def __init__(self, lent: Mapping[str, Any]) -> None:
+        self._lent = lent
+
+    def draw(self, start: Candidate, winner: Candidate, rows: Sequence[str]) -> DrawnUse:  # noqa: ARG002
+        """Return the use that was drawn."""
+        return DrawnUse(**self._lent)
+
+    def close(self, use: str, outcome: str, answers: str, *, repeats: bool) -> str:  # noqa: ARG002
+        """Leave it to the sweep."""
+        return ""
 
 
 def find_run_at_hand(job: Job) -> tuple[Path, Settings]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from opro_cli.sweep.cells import (
     Job,
     Shard,
     build_limits,
+    plan_uses,
     read_standing,
     require_ready,
     select_shard,
@@ -32,6 +33,9 @@ from opro_cli.sweep.limits import Limits
 from opro_cli.sweep.served import refuse_far_cells, serve_models
 
 __all__ = ["hold", "plan_sweep", "refuse_far_cells", "work_on"]
+
+
+NO_USES: Mapping[str, Mapping[str, Any]] = {}
 
 
 class SweepObserver(Protocol):
@@ -60,6 +64,8 @@ class PlannedSweep:
         cells: Those of the part.
         folder: Where their runs are.
         table: Where they stand.
+        ledger: The file that records the use of test rows; None for the user's own.
+        uses: How each cell uses its test rows, by name, from `hold` on.
     """
 
     whole: Sweep
@@ -67,10 +73,14 @@ class PlannedSweep:
     cells: tuple[SweepCell, ...]
     folder: Path
     table: SweepTable
+    ledger: Path | None = None
+    uses: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def plan_sweep(file: Path, runs_dir: Path, shard: str) -> PlannedSweep:
+def plan_sweep(file: Path, runs_dir: Path, shard: str, ledger: Path | None = None) -> PlannedSweep:
     """Read a sweep file and find where its cells stand; nothing is made or asked.
+
+    `ledger` is the file that records the use of test rows, None for the user's own.
 
     Raises:
         ConfigError, UsageError, DataError: The file, or what a cell needs, is not in order.
@@ -81,7 +91,7 @@ def plan_sweep(file: Path, runs_dir: Path, shard: str) -> PlannedSweep:
     cells, folder = require_ready(part.sweep), runs_dir / whole.name
     table = build_table(whole.name, cells, folder)
     table.budget = part.sweep.budget
-    return PlannedSweep(whole, part, cells, folder, table)
+    return PlannedSweep(whole, part, cells, folder, table, ledger)
 
 
 @contextmanager
@@ -102,7 +112,8 @@ def hold(planned: PlannedSweep, note: Callable[[str], None]) -> Iterator[Limits]
         hold_sweep(folder, part.label),
         build_limits(part, whole, planned.cells, folder, notes) as limits,
     ):
-        write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
+        id = write_sweep(folder, whole.name, [each.cell for each in whole.cells], whole.budget)
+        planned.uses.update(plan_uses(whole.cells, id, planned.ledger))
         for sentence in notes:
             note(sentence)
         yield limits
@@ -127,10 +138,12 @@ async def work_on(
     limits: Limits,
     *,
     note: Callable[[str], object] = str,
+    uses: Mapping[str, Mapping[str, Any]] = NO_USES,
 ) -> str:
     """Work on all cells that are not finished, within limits that they share.
 
-    `note` gets sentences for people about models that are loaded here.
+    `note` gets sentences for people about models that are loaded here. `uses` tells how each cell
+    uses its test rows, by name.
 
     Returns:
         The ceiling of the sweep's budget that ended the session, "" for none.
@@ -152,7 +165,7 @@ async def work_on(
         with stop_signals_to(_from_any_thread(stop)):
             observer.begin(table)
             try:
-                await engine.run(_list_jobs(left, folder, describe), limits, report)
+                await engine.run(_list_jobs(left, folder, describe, uses), limits, report)
             finally:
                 observer.end()
     for row in table.list_rows("elsewhere"):
@@ -165,7 +178,10 @@ async def work_on(
 
 
 def _list_jobs(
-    cells: Sequence[SweepCell], folder: Path, describe: Callable[[Settings], dict[str, Any]]
+    cells: Sequence[SweepCell],
+    folder: Path,
+    describe: Callable[[Settings], dict[str, Any]],
+    uses: Mapping[str, Mapping[str, Any]],
 ) -> list[Job]:
     return [
         Job(
@@ -174,6 +190,7 @@ def _list_jobs(
             convert_to_plain(cell.settings),
             part_folder=cell.part_folder,
             servers=describe(cell.settings),
+            uses=uses.get(cell.name, {}),
         )
         for cell in cells
     ]

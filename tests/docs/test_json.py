@@ -88,7 +88,12 @@ def opro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "opro_cli", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OPRO_CACHE_DIR": str(folder / "cache")},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OPRO_CACHE_DIR": str(folder / "cache"),
+            "OPRO_STATE_DIR": str(folder / "state"),
+        },
         capture_output=True,
         text=True,
     )
@@ -138,6 +143,8 @@ CASES = {
     "apply filed --anyway --yes": "Applied",
     "tag quickstart before-launch": "Tags",
     "rm spare/doomed --yes": "Removed",
+    "ledger": "Ledger",
+    "ledger forget SET --yes": "Forgotten",
     "check q.yaml": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
@@ -152,10 +159,14 @@ CASES = {
 
 @pytest.mark.parametrize("command", CASES)
 def test_an_output_has_the_documented_keys(folder: Path, command: str) -> None:
+    kind = CASES[command]
+    if "SET" in command:
+        used = json.loads(opro(folder, "ledger", "--json").stdout)["sets"][0]
+        command = command.replace("SET", used["set"])
     done = opro(folder, *command.split(), "--json")
     assert done.returncode == 0, done.stderr
     data = json.loads(done.stdout)
-    assert problems(data, CASES[command], command) == []
+    assert problems(data, kind, command) == []
     rows = data if isinstance(data, list) else [data]
     assert rows
     assert all(isinstance(row["format_version"], int) for row in rows)

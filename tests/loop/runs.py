@@ -28,7 +28,7 @@ from opro_cli.core.task.example import ChatReply, ChatRequest, Example, Split
 from opro_cli.evaluators import InlineGrader, ModelEvaluator, Repeats
 from opro_cli.grading.grader import build_metric
 from opro_cli.loop.runner import Runner
-from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy
+from opro_cli.ports import AnswerCache, Evaluator, Metric, SharedLimits, Strategy, TestLedger
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result, serialize_candidates
 from opro_cli.testing.session import ScriptedModel
@@ -147,6 +147,7 @@ def new_runner(
     shared: SharedLimits | None = None,
     evaluator: Evaluator | None = None,
     policy: Strategy | None = None,
+    ledger: TestLedger | None = None,
     **options: Any,
 ) -> Runner:
     """A session of a run with these `settings`, after the events of `past`."""
@@ -167,6 +168,7 @@ def new_runner(
         prices={role: model.price for role, model in config.models.items()},
         caches=caches or {},
         shared=shared,
+        ledger=ledger,
         preflight=preflight,
         keep_going=keep_going,
         first_answers=first_answers,
@@ -178,7 +180,11 @@ def outcome(runner: Runner) -> dict[str, Any]:
     run = RecordedRun(
         name="r",
         folder="r",
-        settings={"scorer": {"model": "s"}, "optimizer": {"model": "o"}},
+        settings={
+            "scorer": {"model": "s"},
+            "optimizer": {"model": "o"},
+            "task": {"data": {"input": "q"}},
+        },
         identity={},
         examples=runner.examples,
         state=runner.state,

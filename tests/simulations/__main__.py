@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
 
 from opro_cli.core.stats.intervals import wilson_interval
 from tests.simulations.rows import DRIFT, KNOWN, OTHER, lucky
@@ -25,6 +28,21 @@ def lucky_run(family: int) -> int:
     return lucky(family, TIMES)
 
 
+def lucky_run_with_ledger(family: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        return lucky(family, TIMES, Path(folder) / "ledger.jsonl")
+
+
+def print_lucky(pool: Any) -> None:
+    """Print how many families are misled within so many runs, without a ledger and with one."""
+    for name, row in (("", lucky_run), (", with a ledger", lucky_run_with_ledger)):
+        found = pool.map(row, range(FAMILIES), chunksize=1)
+        for most in (1, 5, 10, 20):
+            hits = sum(0 < each <= most for each in found)
+            label = f"at most {most} seeds until improved{name}"
+            print(f"{label:<48}{percent(hits, FAMILIES)}", flush=True)
+
+
 def main() -> None:
     numbers = [int(each) for each in sys.argv[1:] if each.isdecimal()]
     runs = numbers[0] if numbers else RUNS
@@ -38,12 +56,8 @@ def main() -> None:
                 verdicts = pool.map(row, range(runs), chunksize=10)
                 improved, worse = verdicts.count("improved"), verdicts.count("worse")
                 print(f"{name:<48}{percent(improved, runs)}  {percent(worse, runs)}", flush=True)
-        if everything and not only:
-            found = pool.map(lucky_run, range(FAMILIES), chunksize=1)
-            for most in (1, 5, 10, 20):
-                hits = sum(0 < each <= most for each in found)
-                label = f"other seeds until improved, at most {most} runs"
-                print(f"{label:<48}{percent(hits, FAMILIES)}", flush=True)
+        if everything and only in ("", "lucky"):
+            print_lucky(pool)
 
 
 if __name__ == "__main__":

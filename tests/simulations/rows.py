@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from opro_cli.core.task.example import ChatReply, Split
 from opro_cli.errors import ModelError
 from opro_cli.reports.paired import QuestionKey
 from opro_cli.reports.sweeps.measured import average_over_tasks
+from opro_cli.store.use_ledger import FileTestLedger, UseOrigin
 from tests.simulations.server import SHARED, Asked, Server, cut_at, normal, run_once
 
 Verdict = str | None
@@ -172,10 +174,11 @@ def grouped_50(seed: int) -> Verdict:
     return grouped(seed, 50, 0.1)
 
 
-def lucky(family: int, times: int) -> int:
+def lucky(family: int, times: int, ledger: Path | None = None) -> int:
     """Other seeds on one test split until "improved": which run it was, 0 for none of them.
 
-    Answers are decided by prompt and question, as at temperature 0.
+    Answers are decided by prompt and question, as at temperature 0. ledger: a file of the family
+    alone, or None for runs that know nothing of each other.
     """
     hardness = {n: normal("hardness", family, n) for n in range(1, 141)}
     for run in range(times):
@@ -186,7 +189,10 @@ def lucky(family: int, times: int) -> int:
 
         seed = family * 1000 + run
         server = Server(random.Random(seed), score=score, hardness=hardness, salt=seed)
-        if verdict_of(run_once(seed, server)) == "improved":
+        own = None
+        if ledger is not None:
+            own = FileTestLedger(ledger, UseOrigin(str(run), str(run), "simulated"))
+        if verdict_of(run_once(seed, server, ledger=own)) == "improved":
             return run + 1
     return 0
 

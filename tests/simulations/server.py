@@ -13,6 +13,7 @@ from statistics import NormalDist
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app.session import close_use
 from opro_cli.calls.attempts import RetryPolicy
 from opro_cli.core.run.progress import ROLES, Role
 from opro_cli.core.run.state import RunState
@@ -27,7 +28,7 @@ from opro_cli.core.settings.settings import (
 )
 from opro_cli.core.task.example import UNREADABLE, ChatReply, ChatRequest, Example, Grade, Split
 from opro_cli.loop.runner import Runner
-from opro_cli.ports import AnswerCache
+from opro_cli.ports import AnswerCache, TestLedger
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.result import build_result
 from tests.loop.runs import MemoryJournal, model_evaluator
@@ -189,9 +190,10 @@ def run_once(
     concurrency: int = 8,
     noise_check: bool = True,
     cache: dict[bytes, ChatReply] | None = None,
+    ledger: TestLedger | None = None,
     **task: Any,
 ) -> dict[str, Any]:
-    """One run to its end; its result as `result.json` holds it."""
+    """One run to its end; its result as `result.json` holds it, and the ledger has its verdict."""
     settings = settings_of(seed, concurrency, noise_check, task)
     examples = examples_of(server.sizes)
     state = RunState.at_start(settings.search, examples, settings.task)
@@ -207,15 +209,22 @@ def run_once(
         retry_policy=RetryPolicy(attempts=2, base=0.001),
         prices=dict.fromkeys(ROLES),
         caches=caches,
+        ledger=ledger,
     )
     assert asyncio.run(runner.run()) == "finished"
     run = RecordedRun(
         name="r",
         folder="r",
-        settings={role: {"model": "simulated"} for role in ROLES},
+        settings={
+            **{role: {"model": "simulated"} for role in ROLES},
+            "task": {"data": {"input": settings.task.data.input}},
+        },
         identity={},
         examples=examples,
         state=state,
         status="finished",
     )
-    return build_result(run, finished=True)
+    result = build_result(run, finished=True)
+    if ledger is not None:
+        close_use(run, result, ledger)
+    return result

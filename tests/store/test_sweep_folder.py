@@ -27,11 +27,12 @@ CELLS = (Cell("seed0", {"search.seed": 0}), Cell("a_b", {"task": {"preset": "gsm
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "grid"
     assert not is_sweep(folder)
-    write_sweep(folder, "grid", CELLS)
+    id = write_sweep(folder, "grid", CELLS)
     assert is_sweep(folder)
-    assert read_sweep(folder) == RecordedSweep("grid", folder, CELLS)
-    write_sweep(folder, "grid", CELLS[:1])
+    assert read_sweep(folder) == RecordedSweep("grid", folder, CELLS, id=id)
+    assert write_sweep(folder, "grid", CELLS[:1]) == id
     assert read_sweep(folder).cells == CELLS[:1]
+    assert write_sweep(tmp_path / "other", "grid", CELLS) != id
     assert [path.name for path in folder.iterdir()] == ["sweep.json"]
 
 

@@ -20,7 +20,7 @@ from opro_cli.app.session import SessionOutcome
 from opro_cli.core.run.spend import Cost
 from opro_cli.sweep.launch import cell_process
 
-def work_on(folder, settings, observers, shared, supplied):
+def work_on(folder, settings, observers, shared, supplied, ledger):
     {body}
     return SessionOutcome("interrupted", {{"status": "stopped"}}, None)
 

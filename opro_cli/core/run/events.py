@@ -264,6 +264,28 @@ class PromptsCut(_Record, frozen=True, tag="prompts_cut"):
     longest: Count
 
 
+class TestUsed(_Record, frozen=True, tag="test_used"):
+    """The test rows are about to be asked, for a verdict on these two prompts (core/run/uses).
+
+    use: its id in the ledger of test sets. set, rows: what the rows are known by together, and
+    their number. number: 1 for the first use of these rows. level: the one-sided significance
+    level of the verdict. sharers: how many verdicts share the use. known: the level of each
+    earlier use of the same prompts on the same rows, by its answers. note: why the ledger could
+    not be read or written, "" where it could.
+    """
+
+    start: str
+    winner: str
+    use: str
+    set: str
+    rows: Count
+    number: Count
+    level: Number
+    sharers: Count = 1
+    known: dict[str, Number] = {}
+    note: str = ""
+
+
 class SessionEnded(_Record, frozen=True, tag="session_ended"):
     """The session ended in good order; reason: finished, interrupted, budget or failed.
 
@@ -290,6 +312,7 @@ Event = (
     | LimitExceeded
     | ParameterRefused
     | PromptsCut
+    | TestUsed
     | Retried
     | SessionEnded
 )

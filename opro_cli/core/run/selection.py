@@ -331,6 +331,15 @@ def select_spared(state: RunState, start: Candidate, best: Candidate) -> list[Ca
     return [candidate for candidate in everyone if candidate.id not in asked]
 
 
+def select_judged(state: RunState) -> tuple[Candidate, Candidate] | None:
+    """Return the start prompt and the winner where a verdict will compare them on test."""
+    start, best = find_baseline(state), find_winner(state)
+    asks = state.sizes["train"] and state.sizes["test"] and state.scale == SHARE
+    if not asks or start is None or best is None or best is start:
+        return None
+    return start, best
+
+
 def is_untried(state: RunState) -> bool:
     """Return True if a search for prompts is over and has scored none: there is nothing to compare.
 

@@ -22,6 +22,7 @@ from opro_cli.core.run.events import (
     PromptsCut,
     SessionEnded,
     SessionStarted,
+    TestUsed,
 )
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import RoleSpend
@@ -56,6 +57,7 @@ KEPT = frozenset(
         "paces",
         "refused_parameters",
         "prompts_cut",
+        "test_use",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -156,6 +158,7 @@ class Snapshot:
     refused_parameters: list[dict[str, Any]]
     prompts_cut: dict[str, dict[str, Any]]
     search_ended: str = ""
+    test_use: dict[str, Any] | None = None
 
 
 def take_snapshot(state: RunState) -> Snapshot:
@@ -163,6 +166,7 @@ def take_snapshot(state: RunState) -> Snapshot:
     kept = {name: getattr(state, name) for name in KEPT}
     kept["sessions"] = [asdict(session) for session in state.sessions]
     kept["ended"] = asdict(state.ended) if state.ended else None
+    kept["test_use"] = asdict(state.test_use) if state.test_use else None
     kept["refused_parameters"] = [asdict(each) for each in state.refused_parameters]
     kept["prompts_cut"] = {role: asdict(each) for role, each in state.prompts_cut.items()}
     return Snapshot(
@@ -193,6 +197,7 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
         setattr(state, name, getattr(snapshot, name))
     state.sessions = convert(snapshot.sessions, list[SessionStarted])
     state.ended = convert(snapshot.ended, SessionEnded | None)
+    state.test_use = convert(snapshot.test_use, TestUsed | None)
     state.refused_parameters = convert(snapshot.refused_parameters, list[ParameterRefused])
     state.prompts_cut = convert(snapshot.prompts_cut, dict[str, PromptsCut])
     return state

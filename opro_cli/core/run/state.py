@@ -41,6 +41,7 @@ from opro_cli.core.run.events import (
     SessionEnded,
     SessionStarted,
     StepPlanned,
+    TestUsed,
     Uncounted,
 )
 from opro_cli.core.run.pace import Paces
@@ -48,6 +49,7 @@ from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
+from opro_cli.core.stats.spending import MOST
 from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered
 from opro_cli.core.task.prompt import SOLUTION
 
@@ -94,6 +96,7 @@ class RunState:
         again: Candidates whose questions are asked a second time, by the id of that second time.
         refused_parameters: What servers do not take, in the order in which it was learnt.
         prompts_cut: By role, prompts that a server seems to have cut to its window.
+        test_use: The significance level of the verdict, drawn before the first test question.
     """
 
     def __init__(
@@ -136,6 +139,7 @@ class RunState:
         self.again: dict[str, Candidate] = {}
         self.refused_parameters: list[ParameterRefused] = []
         self.prompts_cut: dict[str, PromptsCut] = {}
+        self.test_use: TestUsed | None = None
         for instruction in search.initial_instructions:
             initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
@@ -196,6 +200,8 @@ class RunState:
                 self.refused_parameters.append(event)
             case PromptsCut():
                 self.prompts_cut.setdefault(event.role, event)
+            case TestUsed():
+                self._apply_test_used(event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -331,6 +337,15 @@ class RunState:
         self.planned = event.samples
         if not event.samples:
             self._close_step()
+
+    def _apply_test_used(self, event: TestUsed) -> None:
+        if self.test_use is not None:
+            raise IllegalEvent("a second use of the test rows")
+        if not {event.start, event.winner} <= self.candidates.keys():
+            raise IllegalEvent(f"a use of the test rows for {event.start} and {event.winner}")
+        if not 0.0 < event.level <= MOST or event.number < 1 or event.sharers < 1:
+            raise IllegalEvent(f"use {event.number} of the test rows, at level {event.level:g}")
+        self.test_use = event
 
     def list_unsent(self, role: str, *addresses: str) -> tuple[str, ...]:
         """Return the parameters that are left out for a role, at any of these addresses.

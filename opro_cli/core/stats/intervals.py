@@ -113,17 +113,19 @@ def count_questions_needed(gained: float, lost: float, alpha: float = 0.05) -> i
     return math.ceil((root / difference) ** 2)
 
 
-def find_least_gain(n: int, differing: float = 0.3) -> float:
+def find_least_gain(n: int, differing: float = 0.3, alpha: float = 0.05) -> float:
     """Return the smallest difference of means that `n` questions detect with a power of 80 %.
 
-    `differing` is the share of questions that one of two prompts answers right, the other wrong.
+    `differing` is the share of questions that one of two prompts answers right, the other wrong;
+    `alpha` is the two-sided significance level. 1.0 where they detect none.
     """
     low, high = 0.0, differing
-    if n < 1 or (count_questions_needed(high, 0.0) or 0) > n:
+    if n < 1 or (count_questions_needed(high, 0.0, alpha) or 0) > n:
         return 1.0
     for _ in range(40):
         middle = (low + high) / 2
-        needed = count_questions_needed((differing + middle) / 2, (differing - middle) / 2)
+        shares = (differing + middle) / 2, (differing - middle) / 2
+        needed = count_questions_needed(*shares, alpha)
         if needed is None or needed > n:
             low = middle
         else:

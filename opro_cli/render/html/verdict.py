@@ -30,6 +30,7 @@ from opro_cli.reports.formats import (
     format_mean,
     format_p,
     format_points,
+    format_test_use,
     pluralize,
     utc_minute,
 )
@@ -59,6 +60,7 @@ def build_verdict(view: RunView) -> Markup:
     result = view.result
     sentence, noise = result["verdict_sentence"] or "", result.get("noise")
     spared = result.get("not_asked")
+    used = format_test_use(result["test_use"]) if result.get("test_use") else ""
     hint = result.get("failure", {}).get("hint")
     kind = result["verdict"] or "none"
     if view.is_problem:
@@ -71,6 +73,7 @@ def build_verdict(view: RunView) -> Markup:
         element("p", f"Remedy: {hint}.", class_="noise") if hint else None,
         _build_figures(view),
         element("p", f"Noise: {format_noise(noise)}.", class_="noise") if noise else None,
+        element("p", f"{_capitalize(used)}.", class_="noise") if used else None,
         element("p", f"{_capitalize(format_spared(spared, result['best']))}.", class_="noise")
         if spared
         else None,

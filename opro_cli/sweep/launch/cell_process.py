@@ -35,7 +35,7 @@ from opro_cli.errors import BudgetReached, Interrupted, OproError, RunBusyError
 from opro_cli.ports import SharedLimits
 from opro_cli.render.scoreboard import Scoreboard
 from opro_cli.reports.result import serialize_scale, serialize_spend
-from opro_cli.sweep.cells import Job, find_run_at_hand, prepare_run
+from opro_cli.sweep.cells import Job, LentUse, find_run_at_hand, prepare_run
 from opro_cli.sweep.launch import channel
 from opro_cli.sweep.launch.channel import Ended, FromCell, Refused
 from opro_cli.sweep.served import connect
@@ -176,7 +176,10 @@ def work(job: Job, progress: ProgressReports, shared: SharedLimits) -> Ended | R
     try:
         folder, settings = find_run_at_hand(job) if job.away else prepare_run(job)
         served = connect(settings, job.servers)
-        outcome = work_on(folder, settings, [progress], shared=shared, supplied=served)
+        ledger = LentUse(job.lent) if job.lent else None
+        outcome = work_on(
+            folder, settings, [progress], shared=shared, supplied=served, ledger=ledger
+        )
     except Interrupted:
         return Ended("interrupted")
     except RunBusyError:

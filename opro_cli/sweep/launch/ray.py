@@ -30,7 +30,7 @@ from opro_cli.errors import OproError, RunBusyError, UsageError
 from opro_cli.files import write_atomically
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import CONFIG_COPY
-from opro_cli.sweep.cells import Job, prepare_run
+from opro_cli.sweep.cells import Job, lend_use, prepare_run, settle_use
 from opro_cli.sweep.launch.channel import CellChannel, Ended, Refused, Report
 from opro_cli.sweep.launch.local import Child, Exit
 from opro_cli.sweep.limits import Limits
@@ -197,6 +197,8 @@ class RayEngine:
         async with self._preparing:
             folder, _ = await asyncio.to_thread(prepare_run, job)
         with closing(FileJournal(folder / JOURNAL)) as journal:
+            # The ledger of test sets is here, and not where the actor is.
+            job = replace(job, lent=await asyncio.to_thread(lend_use, folder))
             await actor.start.remote(job, {name: (folder / name).read_bytes() for name in LENT})
             line = ActorLine(actor, job.name)
             channel = CellChannel(limits, line.send, partial(report, job.name))
@@ -217,6 +219,7 @@ class RayEngine:
             for name in RETURNED:
                 if name in news.files:
                     write_atomically(folder / name, news.files[name])
+            await asyncio.to_thread(settle_use, folder, job.lent)
         return channel.last or end.as_message(channel.stops)
 
 
