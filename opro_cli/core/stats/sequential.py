@@ -57,15 +57,15 @@ def spend_like_pocock(share: float) -> float:
     return math.log(1 + (math.e - 1) * share)
 
 
-def spend_like_obrien_fleming(share: float) -> float:
+def spend_like_obrien_fleming(share: float, alpha: float = ALPHA) -> float:
     """Return the spending of Lan and DeMets that is like O'Brien's and Fleming's bounds.
 
     Next to nothing is spent early, and nearly all of alpha is left for the last look.
     """
     if share <= 0:
         return 0.0
-    z = _NORMAL.inv_cdf(1 - ALPHA / 2)
-    return min(1.0, 2 * _tail(z / math.sqrt(share)) / ALPHA)
+    z = _NORMAL.inv_cdf(1 - alpha / 2)
+    return min(1.0, 2 * _tail(z / math.sqrt(share)) / alpha)
 
 
 def make_hwang_shih_decani(gamma: float) -> Spending:
@@ -118,13 +118,17 @@ class Design:
     levels: tuple[float, ...]
 
 
-@cache
 def make_design(rows: int) -> Design:
     """Return the looks at so many rows: a tenth of them each, and at least `LEAST_ROWS`."""
     count = max(1, min(MOST_LOOKS, rows // LEAST_ROWS))
     looks = tuple(-(-rows * number // count) for number in range(1, count + 1))
-    shares = [look / rows for look in looks]
-    return Design(looks, compute_levels(shares, make_hwang_shih_decani(GAMMA)))
+    return Design(looks, _compute_even_levels(count))
+
+
+@cache
+def _compute_even_levels(count: int) -> tuple[float, ...]:
+    shares = [number / count for number in range(1, count + 1)]
+    return compute_levels(shares, make_hwang_shih_decani(GAMMA))
 
 
 @dataclass(frozen=True, slots=True)
