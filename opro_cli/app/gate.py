@@ -15,7 +15,7 @@ from opro_cli.app import evaluate as evaluating
 from opro_cli.app.diff import build_unscored_error, find_prompt
 from opro_cli.app.evaluate import Cell, Dataset
 from opro_cli.app.given import read_instruction, refuse_halves
-from opro_cli.app.session import SessionOutcome, list_part_folders
+from opro_cli.app.session import list_part_folders
 from opro_cli.app.versions import (
     note_differences,
     read_version,
@@ -26,11 +26,12 @@ from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes
 from opro_cli.core.settings.settings import Settings
 from opro_cli.core.task.example import Example, Split
-from opro_cli.errors import RunFolderError, UsageError
-from opro_cli.models.accounts import list_prices, reports_cost
+from opro_cli.errors import OproError, RunFolderError, UsageError
+from opro_cli.models.accounts import list_prices, redact, reports_cost
 from opro_cli.ports import Observer
 from opro_cli.reports.comparison import select_prompt
-from opro_cli.reports.gate import GateReport, Side, Thresholds, build_report, measure_usage
+from opro_cli.reports.gate import GateReport, Side, build_report
+from opro_cli.reports.thresholds import Thresholds, measure_usage
 from opro_cli.store.folders import Note
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
@@ -65,7 +66,7 @@ class GatePlan:
 
 @dataclass(frozen=True, slots=True)
 class GateRequest:
-    """What a person asks for.
+    """The request of a person.
 
     Attributes:
         target: A run, RUN@PLACE, or a config.
@@ -266,6 +267,39 @@ def _choose_folder(gates: Path, name: str, digest: str) -> tuple[Path, int]:
     return folder, over
 
 
+def read_thresholds(
+    min_score: float | None,
+    max_unreadable: float | None,
+    max_tokens: float | None,
+    max_usd: float | None,
+) -> Thresholds:
+    """Return the thresholds, percent as shares.
+
+    Raises:
+        UsageError: One is no such number.
+    """
+    shares = []
+    for name, percent in (("--min-score", min_score), ("--max-unreadable", max_unreadable)):
+        if percent is not None and not 0 <= percent <= 100:
+            raise UsageError(f"{name}: expected a percentage from 0 to 100, found {percent:g}")
+        shares.append(None if percent is None else percent / 100)
+    for name, most in (("--max-tokens", max_tokens), ("--max-usd", max_usd)):
+        if most is not None and not 0 <= most < float("inf"):
+            raise UsageError(f"{name}: expected a number of at least 0, found {most:g}")
+    return Thresholds(shares[0], shares[1], max_tokens, max_usd)
+
+
+def read_margin(points: float) -> float:
+    """Return a margin in points as a share.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not 0 < points <= 100:
+        raise UsageError(f"--margin: expected points above 0 and at most 100, found {points:g}")
+    return points / 100
+
+
 def require_figures(settings: Settings, thresholds: Thresholds) -> None:
     """Refuse a threshold in dollars over a model of unknown price.
 
@@ -290,7 +324,7 @@ def run_gate(
     *,
     when_held: Callable[[RunFolderError], None],
     preflight: bool = True,
-) -> tuple[GateReport, SessionOutcome | None]:
+) -> GateReport:
     """Ask both prompts until it is decided; the cache gives and keeps no answer.
 
     Args:
@@ -300,32 +334,31 @@ def run_gate(
         when_held: Called once where another process is at the same gate, with who it is.
         preflight: Ask the model once before the questions.
 
-    Returns:
-        The finding, and the session; None where nothing was asked.
-
     Raises:
         OproError: As for any run; what was answered until then stays.
     """
     if plan.cell is None or plan.dataset is None:
-        return GateReport("unchanged", plan.old, plan.new, plan.margin, notes=plan.notes), None
+        return GateReport("unchanged", plan.old, plan.new, plan.margin, notes=plan.notes)
     require_figures(plan.cell.settings, thresholds)
     evaluating.require_ready(plan.cell, cached=False)
     run, outcome = evaluating.evaluate(
         plan.cell, observers, when_held=when_held, preflight=preflight, cached=False
     )
-    report = build_report(
+    return build_report(
         run,
         (plan.old.label, plan.new.label),
         measure_usage(read_events(plan.cell.folder / "events.jsonl")),
         thresholds,
         name=plan.dataset.name,
         earlier=plan.earlier,
+        failure=outcome.stopped_by if outcome else "",
         notes=plan.notes,
     )
-    return report, outcome
 
 
-def build_outage(plan: GatePlan) -> GateReport:
+def build_outage(plan: GatePlan, error: OproError) -> GateReport:
     """Return the report of a gate whose provider failed: nothing is said of the prompt."""
-    name = plan.dataset.name if plan.dataset else ""
-    return GateReport("unfinished", plan.old, plan.new, plan.margin, name=name, notes=plan.notes)
+    name, rows = (plan.dataset.name, len(plan.dataset.examples)) if plan.dataset else ("", 0)
+    why = redact(error.message)
+    report = GateReport("unfinished", plan.old, plan.new, plan.margin, name=name, rows=rows)
+    return replace(report, failure=why, notes=plan.notes)

@@ -18,12 +18,13 @@ from opro_cli.cli.options import (
     run_argument,
     say,
 )
-from opro_cli.cli.session import OVER_BUDGET, name_ceiling
-from opro_cli.errors import Interrupted, OproError, RunFolderError, UsageError
+from opro_cli.cli.session import name_ceiling
+from opro_cli.errors import OproError, RunFolderError, UsageError
 
 if TYPE_CHECKING:
     from opro_cli.app.gate import GatePlan
-    from opro_cli.reports.gate import GateReport, Thresholds
+    from opro_cli.reports.gate import GateReport
+    from opro_cli.reports.thresholds import Thresholds
 
 Target = Annotated[
     str,
@@ -106,63 +107,31 @@ def gate(
       opro gate mine.yaml --against origin/main --junit gate.xml --markdown
       opro gate mine --prompt old.md --prompt new.md --margin 3 --max-unreadable 2
     """
-    from opro_cli.app.gate import GateRequest, plan_gate
+    from opro_cli.app.gate import GateRequest, plan_gate, read_margin, read_thresholds
 
     if as_json and markdown:
         raise UsageError("--json and --markdown: one of them")
-    thresholds = _read_thresholds(min_score, max_unreadable, max_tokens, max_usd)
-    if not 0 < margin <= 100:
-        raise UsageError(f"--margin: expected points above 0 and at most 100, found {margin:g}")
-    request = GateRequest(
-        target,
-        tuple(prompt or ()),
-        against,
-        split or "test",
-        limit,
-        margin / 100,
-        tuple(budget or ()),
-    )
+    if junit is not None and not junit.parent.is_dir():
+        raise UsageError(f"--junit: there is no folder {junit.parent}", "make it first")
+    thresholds = read_thresholds(min_score, max_unreadable, max_tokens, max_usd)
+    files, ceilings = tuple(prompt or ()), tuple(budget or ())
+    loss = read_margin(margin)
+    request = GateRequest(target, files, against, split or "test", limit, loss, ceilings)
     plan = plan_gate(request, runs_dir, say)
-    report, ended = _run(plan, thresholds, junit, plain=plain, preflight=not no_preflight)
-    _write_junit(report, junit, ended)
+    report = _run(plan, thresholds, junit, plain=plain, preflight=not no_preflight)
     _show(report, as_json=as_json, markdown=markdown)
+    _write_junit(report, junit)
     if report.verdict == "unfinished":
-        again = "the same command goes on"
-        if ended:
-            again = f"the same command with --budget {name_ceiling(ended)}=+AMOUNT goes on"
-        say(f"{ended or 'stopped'}; nothing is lost: {again}")
-        raise typer.Exit(OVER_BUDGET if ended else Interrupted.exit_code)
+        again, ended = "the same command", report.failure
+        again += f" with --budget {name_ceiling(ended)}=+AMOUNT" if ended else ""
+        say(f"{ended or 'stopped'}; nothing is lost: {again} goes on")
     raise typer.Exit(report.exit_code)
-
-
-def _read_thresholds(
-    min_score: float | None,
-    max_unreadable: float | None,
-    max_tokens: float | None,
-    max_usd: float | None,
-) -> Thresholds:
-    """Return the thresholds, percent as shares.
-
-    Raises:
-        UsageError: One is no such number.
-    """
-    from opro_cli.reports.gate import Thresholds
-
-    shares = []
-    for name, percent in (("--min-score", min_score), ("--max-unreadable", max_unreadable)):
-        if percent is not None and not 0 <= percent <= 100:
-            raise UsageError(f"{name}: expected a percentage from 0 to 100, found {percent:g}")
-        shares.append(None if percent is None else percent / 100)
-    for name, most in (("--max-tokens", max_tokens), ("--max-usd", max_usd)):
-        if most is not None and not 0 <= most < float("inf"):
-            raise UsageError(f"{name}: expected a number of at least 0, found {most:g}")
-    return Thresholds(shares[0], shares[1], max_tokens, max_usd)
 
 
 def _run(
     plan: GatePlan, thresholds: Thresholds, junit: Path | None, *, plain: bool, preflight: bool
-) -> tuple[GateReport, str]:
-    """Ask what is missing, under the live view; return the finding, and the ceiling that ended it.
+) -> GateReport:
+    """Ask what is missing, under the live view.
 
     Raises:
         OproError: The gate could not go on; JUnit's file has it as an error.
@@ -171,7 +140,7 @@ def _run(
     from opro_cli.render.consoles import make_observer
 
     try:
-        report, outcome = run_gate(
+        return run_gate(
             plan,
             thresholds,
             lambda: [make_observer(plain=plain)],
@@ -179,16 +148,15 @@ def _run(
             preflight=preflight,
         )
     except OproError as error:
-        _write_junit(build_outage(plan), junit, error.message)
+        _write_junit(build_outage(plan, error), junit)
         raise
-    return report, outcome.stopped_by if outcome else ""
 
 
 def _report_wait(held: RunFolderError) -> None:
     say(f"{held.message}; waiting for it to end (Ctrl-C stops waiting)")
 
 
-def _write_junit(report: GateReport, path: Path | None, failure: str) -> None:
+def _write_junit(report: GateReport, path: Path | None) -> None:
     """Write JUnit's file, if one is wanted.
 
     Raises:
@@ -199,7 +167,7 @@ def _write_junit(report: GateReport, path: Path | None, failure: str) -> None:
     from opro_cli.render.gate import write_junit
 
     try:
-        path.write_bytes(write_junit(report, failure))
+        path.write_bytes(write_junit(report))
     except OSError as error:
         raise UsageError(
             f"--junit: {path} cannot be written: {error.strerror}", "name another file"

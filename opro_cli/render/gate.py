@@ -28,7 +28,8 @@ from opro_cli.reports.formats import (
     format_tokens,
     pluralize,
 )
-from opro_cli.reports.gate import Check, GateReport, Side
+from opro_cli.reports.gate import GateReport, Side
+from opro_cli.reports.thresholds import Check
 
 _HEADLINES = {
     "unchanged": ("unchanged", "bold green", "✅"),
@@ -56,8 +57,9 @@ def print_gate(report: GateReport, console: Console) -> None:
 def format_gate(report: GateReport) -> str:
     """Return the finding in Markdown; texts of models, files and configs cannot be markup."""
     headline, _, sign = _HEADLINES[report.verdict]
-    lines = [f"## {sign} Prompt gate: {headline}", "", f"{report.sentence}.", ""]
-    return "\n".join(lines) + format_blocks(_list_blocks(report))
+    sentence = report.sentence[:1].upper() + report.sentence[1:]
+    title = f"## {sign} Prompt gate: {headline}\n\n{sentence}.\n\n"
+    return title + format_blocks(_list_blocks(report))
 
 
 def _list_blocks(report: GateReport) -> Iterator[Block]:
@@ -118,8 +120,8 @@ def _list_facts(report: GateReport) -> Iterator[tuple[str, str]]:
     yield "questions", f"{pairs.gained} gained, {pairs.lost} lost, of {len(pairs.cautious)} counted"
     yield (
         "evidence",
-        f"p {format_p(last.p_loss)} of such a loss, {format_p(last.p_gain)} of none; look "
-        f"{len(report.gate.looks) if report.gate else 0} needs {format_p(last.level)}",
+        f"p {format_p(last.p_loss)} of such a loss, {format_p(last.p_gain)} of none; this look "
+        f"needs {format_p(last.level)}",
     )
     yield "calls", f"{format_count(report.calls)} of {format_count(report.most_calls)}"
 
@@ -160,20 +162,16 @@ def _list_notes(report: GateReport) -> Iterator[str]:
     yield from report.notes
 
 
-def write_junit(report: GateReport, failure: str = "") -> bytes:
+def write_junit(report: GateReport) -> bytes:
     """Return the finding as JUnit's XML: a test case for the comparison, and one a threshold.
 
     Worse, cannot tell and a broken threshold are failures; a gate that did not come to its end is
     an error, which says nothing of the prompt.
-
-    Args:
-        report: The finding.
-        failure: What stopped the gate, "" for nothing.
     """
     suite = ElementTree.Element("testsuite", {"name": "opro gate"})
     first = _add_case(suite, f"{report.new.label} is not worse than {report.old.label}")
-    message = failure or report.sentence
-    if failure or report.verdict == "unfinished":
+    message = report.failure or report.sentence
+    if report.verdict == "unfinished":
         _add(first, "error", "unfinished", message)
     elif report.verdict in ("worse", "undecided"):
         _add(first, "failure", report.verdict, message)

@@ -1,4 +1,4 @@
-"""What a gate found: whether a prompt has become worse, and whether it keeps its thresholds."""
+"""The finding of a gate: whether a prompt has become worse, and whether it keeps its thresholds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate, Score
-from opro_cli.core.run.events import Answered, Event, FirstReply
 from opro_cli.core.run.gate import (
     Differences,
     Gate,
@@ -19,8 +18,10 @@ from opro_cli.core.run.gate import (
 )
 from opro_cli.core.stats.intervals import Interval, wilson_interval
 from opro_cli.core.stats.sequential import Look
+from opro_cli.errors import Interrupted
 from opro_cli.reports.formats import format_count, format_points, pluralize
 from opro_cli.reports.recorded import RecordedRun
+from opro_cli.reports.thresholds import Check, Thresholds, Usage
 
 Verdict = Literal["unchanged", "not_worse", "worse", "undecided", "unfinished"]
 CODES: Mapping[Verdict, int] = {
@@ -30,75 +31,6 @@ CODES: Mapping[Verdict, int] = {
     "undecided": 5,
     "unfinished": 3,
 }
-THOUSAND = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Limits that the new prompt has to keep; None for none.
-
-    Attributes:
-        min_score: As a share.
-        max_unreadable: As a share of its answers.
-        max_tokens: Of prompts and replies, per 1,000 answers.
-        max_usd: Per 1,000 answers.
-    """
-
-    min_score: float | None = None
-    max_unreadable: float | None = None
-    max_tokens: float | None = None
-    max_usd: float | None = None
-
-
-@dataclass(slots=True)
-class Usage:
-    """What the answers of one prompt took; None from the first that nobody counted."""
-
-    answers: int = 0
-    tokens: int | None = 0
-    usd: float | None = 0.0
-
-    def add(self, event: Answered | FirstReply) -> None:
-        """Add one call."""
-        prompt, completion = event.prompt_tokens, event.completion_tokens
-        if prompt is None or completion is None or self.tokens is None:
-            self.tokens = None
-        else:
-            self.tokens += prompt + completion
-        self.usd = None if event.usd is None or self.usd is None else self.usd + event.usd
-
-    @property
-    def tokens_per_1000(self) -> float | None:
-        """Tokens of 1,000 answers; None where they are unknown."""
-        known = self.answers and self.tokens is not None
-        return THOUSAND * (self.tokens or 0) / self.answers if known else None
-
-    @property
-    def usd_per_1000(self) -> float | None:
-        """Dollars of 1,000 answers; None where they are unknown, which is never 0."""
-        known = self.answers and self.usd is not None
-        return THOUSAND * (self.usd or 0.0) / self.answers if known else None
-
-
-def measure_usage(events: Iterable[Event]) -> dict[str, Usage]:
-    """Return what the answers of each candidate took, by its id; retries are no answers."""
-    usage: dict[str, Usage] = {}
-    ungraded: set[tuple[str, int]] = set()
-    for event in events:
-        if not isinstance(event, Answered | FirstReply):
-            continue
-        one = usage.setdefault(event.candidate, Usage())
-        asked = event.candidate, event.question
-        if isinstance(event, FirstReply):
-            if not event.key:
-                ungraded.add(asked)
-        else:
-            one.answers += 1
-        # A reply that was kept ungraded is not paid for again with its grade.
-        recalled = isinstance(event, Answered) and asked in ungraded and not event.usd
-        if event.via == "call" and not recalled:
-            one.add(event)
-    return usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,54 +73,6 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A threshold, and what was measured.
-
-    Attributes:
-        name: The key of `Thresholds`.
-        limit: As in `Thresholds`.
-        value: The figure on the questions that were asked; None where it is unknown.
-        interval: 95 %, Wilson, of a share; None for others.
-    """
-
-    name: str
-    limit: float
-    value: float | None
-    interval: Interval | None = None
-
-    @property
-    def passed(self) -> bool | None:
-        """Whether the figure keeps the limit; None where it is unknown."""
-        if self.value is None:
-            return None
-        return self.value >= self.limit if self.is_least else self.value <= self.limit
-
-    @property
-    def proven(self) -> bool | None:
-        """Whether the whole interval is on the same side of the limit; None without one."""
-        if self.interval is None:
-            return None
-        return not self.interval.low <= self.limit <= self.interval.high
-
-    @property
-    def is_least(self) -> bool:
-        """The limit is the least value that is allowed, not the most."""
-        return self.name.startswith("min_")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the check as plain data."""
-        interval = [self.interval.low, self.interval.high] if self.interval else None
-        return {
-            "name": self.name,
-            "limit": self.limit,
-            "value": self.value,
-            "interval": interval,
-            "passed": self.passed,
-            "proven": self.proven,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class GateReport:
     """The finding of a gate.
 
@@ -205,6 +89,7 @@ class GateReport:
         most_calls: That all questions would have taken.
         checks: The thresholds.
         earlier: Earlier gates of the same prompts on the same questions.
+        failure: What stopped it before its end, "" for nothing.
         notes: For people.
     """
 
@@ -223,6 +108,7 @@ class GateReport:
     most_calls: int = 0
     checks: tuple[Check, ...] = ()
     earlier: int = 0
+    failure: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -251,7 +137,7 @@ class GateReport:
         """That of the command."""
         code = CODES[self.verdict]
         if self.verdict == "unfinished":
-            return code
+            return code if self.failure else Interrupted.exit_code
         passed = [check.passed for check in self.checks]
         if False in passed:
             return CODES["worse"]
@@ -265,7 +151,7 @@ class GateReport:
 
     @property
     def sentence(self) -> str:
-        """What the verdict means, in one sentence."""
+        """The meaning of the verdict, in one sentence."""
         points = format_points(self.margin).lstrip("+").removesuffix(".0")
         after = f"after {format_count(self.asked)} of {pluralize(self.rows, 'question')}"
         match self.verdict:
@@ -317,6 +203,7 @@ class GateReport:
             "most_calls": self.most_calls,
             "checks": [check.to_json() for check in self.checks],
             "earlier": self.earlier,
+            "failure": self.failure or None,
             "notes": list(self.notes),
         }
 
@@ -329,6 +216,7 @@ def build_report(
     *,
     name: str,
     earlier: int = 0,
+    failure: str = "",
     notes: Sequence[str] = (),
 ) -> GateReport:
     """Return the finding of a gate's run as it stands.
@@ -340,6 +228,7 @@ def build_report(
         thresholds: That the new prompt has to keep.
         name: Of the questions.
         earlier: As in `GateReport`.
+        failure: As in `GateReport`.
         notes: As in `GateReport`.
     """
     state = run.state
@@ -368,6 +257,7 @@ def build_report(
         most_calls=2 * rows * max(1, state.rounds),
         checks=tuple(_list_checks(new, thresholds)),
         earlier=earlier,
+        failure=failure,
         notes=(*notes, *_note_doubts(pairs)),
     )
 

@@ -27,6 +27,7 @@ import numpy as np
 from opro_cli.core.stats.intervals import mcnemar_mid_p, wilson_interval
 from opro_cli.core.stats.sequential import (
     Design,
+    Spending,
     compute_levels,
     look_at,
     make_design,
@@ -54,7 +55,10 @@ def repeat(differing: float) -> Draw:
         share = max(differing, abs(truth))
         chance = rng.random((runs, rows))
         gained, lost = (share + truth) / 2, (share - truth) / 2
-        return np.where(chance < gained, 1.0, np.where(chance < gained + lost, -1.0, 0.0))
+        difference: Array = np.where(
+            chance < gained, 1.0, np.where(chance < gained + lost, -1.0, 0.0)
+        )
+        return difference
 
     return draw
 
@@ -77,7 +81,8 @@ def answer_anew(
             new &= other >= -truth / mean
         else:
             new |= other < truth / (1 - mean)
-        return new.astype(float) - old
+        difference: Array = new.astype(float) - old
+        return difference
 
     return draw
 
@@ -91,7 +96,8 @@ def grade(rng: np.random.Generator, runs: int, rows: int, truth: float) -> Array
         new = np.where(other < -truth / mean, 0.0, new)
     else:
         new = np.where(other < truth / (1 - mean), 1.0, new)
-    return new - old
+    difference: Array = new - old
+    return difference
 
 
 KINDS: dict[str, Draw] = {
@@ -113,7 +119,8 @@ def tango(gained: Array, lost: Array, n: int, delta: float) -> Array:
     variance = n * (2 * chance + delta * (1 - delta))
     off = gained - lost - n * delta
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(variance > 0, off / np.sqrt(variance), np.sign(off) * 1e9)
+        score: Array = np.where(variance > 0, off / np.sqrt(variance), np.sign(off) * 1e9)
+    return score
 
 
 @cache
@@ -203,7 +210,7 @@ def print_table(runs: int) -> None:
 
 
 def print_designs(runs: int) -> None:
-    spendings = {"like Pocock": spend_like_pocock}
+    spendings: dict[str, Spending] = {"like Pocock": spend_like_pocock}
     spendings |= {
         f"Hwang-Shih-DeCani {gamma:g}": make_hwang_shih_decani(gamma)
         for gamma in (0.0, -1.0, -2.0, -3.0, -4.0)

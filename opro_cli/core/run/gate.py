@@ -2,8 +2,8 @@
 
 A gate is a run without a search, of two prompts: the old one and the new one, in this order. The
 questions are asked in an order drawn from the seed, each under both prompts side by side. A look
-has the first so many of that order and nothing else, whatever else has been answered by then, so
-that no order of arrival, concurrency or resume shows in what it says.
+has its number of them from the beginning of that order and nothing else, whatever has been answered
+by then, so that no order of arrival, concurrency or resume shows in what it says.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Gate:
 
     @property
     def decision(self) -> Decision:
-        """What was decided; "" for nothing yet, or at all."""
+        """The decision; "" for none yet, or at all."""
         return self.looks[-1].decision if self.looks else ""
 
     @property

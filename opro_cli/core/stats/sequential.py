@@ -258,9 +258,7 @@ class _Process:
         high = -low * 2
         for _ in range(80):
             middle = (low + high) / 2
-            crossed = sum(
-                weight * _tail((middle - place) / deviation) for place, weight in self._points
-            )
+            crossed = sum(weight * _tail((middle - at) / deviation) for at, weight in self._points)
             low, high = (middle, high) if crossed > chance else (low, middle)
         return high
 
@@ -272,13 +270,13 @@ class _Process:
         scale = step / 3 / math.sqrt(2 * math.pi * variance)
         moved = []
         for index in range(_POINTS):
-            place = start + index * step
+            at = start + index * step
             simpson = 1 if index in (0, _POINTS - 1) else 4 if index % 2 else 2
             density = sum(
-                weight * math.exp(-((place - earlier) ** 2) / (2 * variance))
+                weight * math.exp(-((at - earlier) ** 2) / (2 * variance))
                 for earlier, weight in self._points
             )
-            moved.append((place, simpson * scale * density))
+            moved.append((at, simpson * scale * density))
         self._points = moved
 
 
