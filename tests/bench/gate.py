@@ -1,4 +1,4 @@
-"""How often a gate is right, and what it costs: `python -m tests.bench.gate [RUNS] [--designs]`.
+"""How often a gate is right, and what it costs: `python -m tests.bench.gate [RUNS]`.
 
 Simulated answers, no model; 10,000 runs a cell when left out, a twentieth for graded scores. Both
 prompts answer every question, in the order in which a gate asks; the product's own design says
@@ -11,7 +11,8 @@ and `rising` servers lose or gain 20 points while the gate goes on, for both pro
 `favoured` is a server that is 10 points better on the second prompt that is asked a question, and
 the order of the two is drawn. `graded` scores are tenths from 0 to 1.
 
-`--designs` compares spendings and numbers of looks, on other seeds than the table's.
+`--designs` compares spendings and numbers of looks, on other seeds than the table's; `--margins`
+says how often a prompt that is just as good is told not to be worse, by the margin.
 """
 
 from __future__ import annotations
@@ -129,40 +130,43 @@ def mid_p(gained: int, lost: int) -> float:
     return half if lost > gained else 1 - half
 
 
-def decide(gained: Array, lost: Array, n: int, level: float) -> tuple[Array, Array]:
+def decide(
+    gained: Array, lost: Array, n: int, level: float, margin: float = MARGIN
+) -> tuple[Array, Array]:
     """`look_at` for arrays of right/wrong scores: not worse, and worse."""
     if level <= 1e-15:
         return np.zeros(len(gained), bool), np.zeros(len(gained), bool)
     needed = NormalDist().inv_cdf(1 - level)
-    not_worse = tango(gained, lost, n, -MARGIN) > needed
+    not_worse = tango(gained, lost, n, -margin) > needed
     pairs, where = np.unique(np.stack([gained, lost], 1).astype(int), axis=0, return_inverse=True)
     exact = np.array([mid_p(int(g), int(w)) for g, w in pairs])[where.ravel()]
     worse = (tango(lost, gained, n, 0.0) > needed) & (exact < level) & ~not_worse
     return not_worse, worse
 
 
-def simulate(differences: Array, design: Design) -> tuple[Array, Array]:
+def simulate(differences: Array, design: Design, margin: float = MARGIN) -> tuple[Array, Array]:
     """Return for each run 1 (not worse), -1 (worse) or 0, and the rows that it took."""
     runs, rows = differences.shape
     gained, lost = (np.cumsum(differences * sign > 0, axis=1) for sign in (1, -1))
     verdict, took = np.zeros(runs, int), np.full(runs, rows)
     for look, level in zip(design.looks, design.levels, strict=True):
-        good, bad = decide(
-            gained[:, look - 1].astype(float), lost[:, look - 1].astype(float), look, level
-        )
+        seen = gained[:, look - 1].astype(float), lost[:, look - 1].astype(float)
+        good, bad = decide(*seen, look, level, margin)
         new = (verdict == 0) & (good | bad)
         verdict[new], took[new] = np.where(good, 1, -1)[new], look
     return verdict, took
 
 
-def simulate_graded(differences: Array, design: Design) -> tuple[Array, Array]:
+def simulate_graded(
+    differences: Array, design: Design, margin: float = MARGIN
+) -> tuple[Array, Array]:
     """The same by the product's own look, one run after the other."""
     verdicts, took = [], []
     for row in np.round(differences, 1).tolist():
         verdict, rows = 0, len(row)
         for look, level in zip(design.looks, design.levels, strict=True):
             seen = row[:look]
-            said = look_at(seen, seen, margin=MARGIN, graded=True, rows=look, level=level)
+            said = look_at(seen, seen, margin=margin, graded=True, rows=look, level=level)
             if said.decision:
                 verdict, rows = {"not_worse": 1, "worse": -1}[said.decision], look
                 break
@@ -247,11 +251,27 @@ def print_designs(runs: int) -> None:
             )
 
 
+def print_margins(runs: int) -> None:
+    """Print how often a prompt that is just as good is told not to be worse, by the margin."""
+    margins = (0.01, 0.02, 0.03, 0.05, 0.1)
+    print("| | rows | " + " | ".join(f"{100 * each:.0f} points" for each in margins) + " |")
+    print("|---|---|" + "---|" * len(margins))
+    for name in ("deterministic, differing on 5 %", "flaky, accuracy .9", "flaky, accuracy .6"):
+        for rows in (100, 200, 400, 1000):
+            rng = np.random.default_rng((SEED, 99, rows))
+            drawn = KINDS[name](rng, runs, rows, 0.0)
+            found = (simulate(drawn, make_design(rows), margin) for margin in margins)
+            shares = [f"{100 * float((verdict == 1).mean()):.0f} %" for verdict, _ in found]
+            print(f"| {name} | {rows} | " + " | ".join(shares) + " |", flush=True)
+
+
 def main(arguments: Sequence[str]) -> None:
     numbers = [int(each) for each in arguments if each.isdecimal()]
     runs = numbers[0] if numbers else RUNS
     if "--designs" in arguments:
         print_designs(runs)
+    elif "--margins" in arguments:
+        print_margins(runs)
     else:
         print_table(runs)
 
