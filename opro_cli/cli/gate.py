@@ -95,11 +95,11 @@ def gate(
     junit: Junit = None,
     no_preflight: NoPreflight = False,
 ) -> None:
-    """Say whether a changed prompt has become worse, and stop as soon as that is clear.
+    """Say whether a changed prompt has become worse: a check for CI.
 
-    Both prompts are asked anew, side by side; a prompt that is the same asks nothing. Exit 0: not
-    worse by the margin; 4: worse beyond noise, or a threshold is broken; 5: cannot tell with these
-    rows; 3: budget; 1: the model failed, which says nothing of the prompt.
+    Both prompts are asked anew, side by side, until that is clear; a prompt that is the same asks
+    nothing. Exit 0: not worse by the margin; 4: worse beyond noise, or a threshold is broken; 5:
+    cannot tell with these rows; 3: budget; 1: the model failed, which says nothing of the prompt.
 
     \b
     Examples:
