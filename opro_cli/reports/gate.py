@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from opro_cli.core.run.candidates import Candidate, Score
 from opro_cli.core.run.gate import (
-    Differences,
     Gate,
     count_further_rows,
     draw_test_order,
@@ -17,7 +16,7 @@ from opro_cli.core.run.gate import (
     read_gate,
 )
 from opro_cli.core.stats.intervals import Interval, wilson_interval
-from opro_cli.core.stats.sequential import Look
+from opro_cli.core.stats.sequential import Differences, Look
 from opro_cli.errors import Interrupted
 from opro_cli.reports.formats import format_count, format_points, pluralize
 from opro_cli.reports.recorded import RecordedRun
@@ -124,8 +123,7 @@ class GateReport:
     @property
     def difference(self) -> float | None:
         """The mean score of the new prompt minus that of the old one, at the last look."""
-        pairs = self.pairs.cautious if self.pairs else ()
-        return sum(pairs) / len(pairs) if pairs else None
+        return self.pairs.mean if self.pairs else None
 
     @property
     def further_rows(self) -> int | None:

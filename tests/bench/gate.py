@@ -28,6 +28,7 @@ import numpy as np
 from opro_cli.core.stats.intervals import mcnemar_mid_p, wilson_interval
 from opro_cli.core.stats.sequential import (
     Design,
+    Differences,
     Spending,
     compute_levels,
     look_at,
@@ -165,8 +166,8 @@ def simulate_graded(
     for row in np.round(differences, 1).tolist():
         verdict, rows = 0, len(row)
         for look, level in zip(design.looks, design.levels, strict=True):
-            seen = row[:look]
-            said = look_at(seen, seen, margin=margin, graded=True, rows=look, level=level)
+            seen = Differences(tuple(row[:look]), tuple(row[:look]), graded=True)
+            said = look_at(seen, margin=margin, rows=look, level=level)
             if said.decision:
                 verdict, rows = {"not_worse": 1, "worse": -1}[said.decision], look
                 break

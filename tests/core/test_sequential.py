@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from statistics import NormalDist
@@ -15,15 +16,14 @@ from opro_cli.core.stats.sequential import (
     ALPHA,
     LEAST_ROWS,
     MOST_LOOKS,
+    Differences,
     Look,
     Spending,
     compute_levels,
     count_rows_needed,
-    find_bounds,
     look_at,
     make_design,
     make_hwang_shih_decani,
-    refute_gain,
     spend_like_obrien_fleming,
     spend_like_pocock,
 )
@@ -93,9 +93,13 @@ def test_no_look_needs_less_than_alpha_alone(twentieths: list[int], spending: Sp
     assert sum(levels) >= ALPHA - 1e-9  # looks share what they see: Bonferroni is the least
 
 
+def pairs(differences: Sequence[float], *, graded: bool = False) -> Differences:
+    return Differences(tuple(differences), tuple(differences), graded)
+
+
 def look(differences: list[float], level: float = 0.05, *, graded: bool = False) -> Look:
-    rows = len(differences)
-    return look_at(differences, differences, margin=0.05, graded=graded, rows=rows, level=level)
+    seen = pairs(differences, graded=graded)
+    return look_at(seen, margin=0.05, rows=len(differences), level=level)
 
 
 def test_rows_without_a_difference_are_not_worse_from_56_on() -> None:
@@ -105,9 +109,9 @@ def test_rows_without_a_difference_are_not_worse_from_56_on() -> None:
 
 def test_three_lost_questions_are_no_proof_and_five_are() -> None:
     """1/2 of 1/8 and of 1/32: McNemar's mid-p, one-sided."""
-    assert refute_gain([-1.0] * 3 + [0.0] * 20, graded=False) == pytest.approx(1 / 16)
-    assert refute_gain([-1.0] * 5 + [0.0] * 20, graded=False) == pytest.approx(1 / 64)
-    assert refute_gain([1.0] * 5, graded=False) > 0.9
+    assert pairs([-1.0] * 3 + [0.0] * 20).refute_gain() == pytest.approx(1 / 16)
+    assert pairs([-1.0] * 5 + [0.0] * 20).refute_gain() == pytest.approx(1 / 64)
+    assert pairs([1.0] * 5).refute_gain() > 0.9
     assert look([-1.0] * 3 + [0.0] * 20).decision == ""
     assert look([-1.0] * 5 + [0.0] * 20).decision == "worse"
 
@@ -120,11 +124,13 @@ def test_a_small_loss_that_is_certain_is_not_worse_by_the_margin() -> None:
 
 def test_what_is_not_known_counts_against_whatever_is_said() -> None:
     cautious, lenient = [-1.0] * 8 + [0.0] * 92, [0.0] * 100
-    said = look_at(cautious, lenient, margin=0.05, graded=False, rows=100, level=0.05)
-    assert said.decision == ""
+    unknown = Differences(tuple(cautious), tuple(lenient))
+    assert look_at(unknown, margin=0.05, rows=100, level=0.05).decision == ""
     assert look(cautious).decision == "worse"
     assert look(lenient).decision == "not_worse"
-    assert look_at([], [], margin=0.05, graded=False, rows=5, level=0.05).decision == ""
+    nothing = Differences((), ())
+    assert look_at(nothing, margin=0.05, rows=5, level=0.05).decision == ""
+    assert nothing.find_bounds(0.05) is None
 
 
 differences = st.lists(st.sampled_from([-1.0, 0.0, 0.0, 0.0, 1.0]), min_size=1, max_size=150)
@@ -133,7 +139,8 @@ graded = st.lists(st.integers(-10, 10).map(lambda each: each / 10), min_size=1, 
 
 @given(differences, st.sampled_from([0.001, 0.01, 0.05]))
 def test_the_bounds_agree_with_the_decision(seen: list[float], level: float) -> None:
-    said, bounds = look(seen, level), find_bounds(seen, seen, graded=False, level=level)
+    said, bounds = look(seen, level), pairs(seen).find_bounds(level)
+    assert bounds is not None
     assert bounds.low <= sum(seen) / len(seen) <= bounds.high + 1e-9
     if abs(said.p_loss - level) > 1e-4:
         assert (bounds.low > -0.05) == (said.p_loss < level)
@@ -146,11 +153,50 @@ def test_the_bounds_agree_with_the_decision(seen: list[float], level: float) -> 
 def test_the_bounds_of_graded_scores_agree_with_the_decision(
     seen: list[float], level: float
 ) -> None:
-    said, bounds = look(seen, level, graded=True), find_bounds(seen, seen, graded=True, level=level)
+    said, bounds = look(seen, level, graded=True), pairs(seen, graded=True).find_bounds(level)
+    assert bounds is not None
     if abs(said.p_loss - level) > 1e-3:
         assert (bounds.low > -0.05) == (said.p_loss < level)
     if abs(said.p_gain - level) > 1e-3:
         assert (bounds.high < 0) == (said.p_gain < level)
+
+
+def test_groups_of_one_are_no_groups() -> None:
+    seen = (-1.0, 0.0, 1.0, 0.0, -1.0, 0.0)
+    alone = Differences(seen, seen, groups=tuple("abcdef"))
+    assert not alone.is_clustered
+    assert alone.refute_loss(0.05) == pairs(seen).refute_loss(0.05)
+
+
+def test_questions_of_one_group_are_less_evidence_than_as_many_of_their_own() -> None:
+    """Ten lost questions of one document are one observation."""
+    seen = (-1.0,) * 10 + (0.0,) * 30
+    single = Differences(seen, seen)
+    grouped = Differences(seen, seen, groups=("a",) * 10 + tuple(map(str, range(30))))
+    assert single.refute_gain() < 0.001
+    assert grouped.refute_gain() > 0.2
+    assert look_at(grouped, margin=0.05, rows=40, level=0.05).decision == ""
+    bounds = grouped.find_bounds(0.05)
+    assert bounds is not None
+    assert bounds.low < -0.25 < 0 <= bounds.high
+    # Pairs that answer alike, on right/wrong scores: half of the questions, about.
+    pairwise = tuple(str(number // 2) for number in range(200))
+    none = (0.0,) * 200
+    assert Differences(none, none, groups=pairwise).refute_loss(0.05) < 0.05
+    assert Differences(none[:56], none[:56], groups=pairwise[:56]).refute_loss(0.05) > 0.05
+
+
+def test_groups_keep_the_error_that_single_questions_lose() -> None:
+    """Documents of five questions that are lost or gained together; nothing is lost in truth."""
+    rng, wrong = np.random.default_rng(3), {True: 0, False: 0}
+    for _ in range(200):
+        drawn = np.repeat(rng.choice([-1.0, 0.0, 0.0, 0.0, 1.0], 24), 5).tolist()
+        groups = tuple(str(number // 5) for number in range(120))
+        for clustered in wrong:
+            seen = Differences(tuple(drawn), tuple(drawn), groups=groups if clustered else ())
+            wrong[clustered] += seen.refute_gain() < 0.05
+    assert wrong[True] <= 16  # 5 % of 200, and two standard deviations
+    assert wrong[False] > 30
 
 
 def test_the_rows_that_would_decide() -> None:
@@ -164,11 +210,11 @@ def test_the_rows_that_would_decide() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=20))
-def test_the_simulation_decides_as_the_product_does(pairs: list[tuple[int, int]]) -> None:
+def test_the_simulation_decides_as_the_product_does(counts: list[tuple[int, int]]) -> None:
     rows, level = 60, 0.03
-    gained, lost = (np.array(each, float) for each in zip(*pairs, strict=True))
+    gained, lost = (np.array(each, float) for each in zip(*counts, strict=True))
     good, bad = decide(gained, lost, rows, level)
-    for index, (g, w) in enumerate(pairs):
+    for index, (g, w) in enumerate(counts):
         said = look([1.0] * g + [-1.0] * w + [0.0] * (rows - g - w), level)
         found = "not_worse" if good[index] else "worse" if bad[index] else ""
         assert said.decision == found

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from opro_cli.core.run.candidates import Score
-from opro_cli.core.run.gate import Differences, Gate
+from opro_cli.core.run.gate import Gate
 from opro_cli.core.stats.intervals import Interval
-from opro_cli.core.stats.sequential import Decision, Look
+from opro_cli.core.stats.sequential import Decision, Differences, Look
 from opro_cli.render.gate import format_gate, print_gate, write_junit
 from opro_cli.render.safe import printable
 from opro_cli.reports.gate import GateReport, Side, Verdict
@@ -39,7 +39,7 @@ def report(verdict: Verdict = "worse", text: str = "plain, words") -> GateReport
         run=text,
         rows=100,
         gate=Gate(looks, ()),
-        pairs=Differences(differences, differences, 0, 0, graded=False),
+        pairs=Differences(differences, differences),
         bounds=Interval(-0.3, -0.05),
         calls=80,
         most_calls=200,

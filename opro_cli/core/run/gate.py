@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from opro_cli.core.draws import Random, create_rng
 from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.state import RunState
-from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.sequential import (
     Decision,
+    Differences,
     Look,
     count_rows_needed,
-    find_bounds,
     look_at,
     make_design,
 )
@@ -46,42 +45,6 @@ class Gate:
     def is_over(self) -> bool:
         """Nothing more is asked."""
         return not self.due
-
-
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """Two prompts on the same questions: score of the new one minus that of the old one.
-
-    Attributes:
-        cautious: One for each question; one that was left out under one prompt alone, since its
-            scorer refused it, counts against the new prompt.
-        lenient: The same, with that counted in its favour.
-        left_out: Questions that were left out under both.
-        one_sided: Questions that were left out under one alone.
-        graded: Some scores are between right and wrong.
-    """
-
-    cautious: tuple[float, ...]
-    lenient: tuple[float, ...]
-    left_out: int
-    one_sided: int
-    graded: bool
-
-    @property
-    def gained(self) -> int:
-        """Questions on which the new prompt scored higher."""
-        return sum(each > 0 for each in self.cautious)
-
-    @property
-    def lost(self) -> int:
-        """Questions on which the old prompt scored higher."""
-        return sum(each < 0 for each in self.cautious)
-
-    def find_bounds(self, level: float) -> Interval | None:
-        """Return the differences that a look of this level does not refute; None for nothing."""
-        if not self.cautious:
-            return None
-        return find_bounds(self.cautious, self.lenient, graded=self.graded, level=level)
 
 
 def draw_test_order(state: RunState) -> tuple[list[int], Random]:
@@ -120,14 +83,7 @@ def read_gate(state: RunState) -> Gate:
         if due:
             return Gate(tuple(looks), tuple(due))
         pairs = list_differences(sides, order[:rows])
-        look = look_at(
-            pairs.cautious,
-            pairs.lenient,
-            margin=margin,
-            graded=pairs.graded,
-            rows=rows,
-            level=level,
-        )
+        look = look_at(pairs, margin=margin, rows=rows, level=level)
         looks.append(look)
         if look.decision:
             break
@@ -140,15 +96,20 @@ def get_sides(state: RunState) -> tuple[Candidate, Candidate]:
     return old, new
 
 
-def list_differences(sides: Sequence[Candidate], rows: Iterable[int]) -> Differences:
+def list_differences(
+    sides: Sequence[Candidate], rows: Iterable[int], groups: Sequence[str] = ()
+) -> Differences:
     """Return the differences of two prompts on these questions, which both have answered.
 
-    Questions count as independent. Groups of them would be summed here, before any test: a
-    cluster's sum, over the size of the largest one, is a graded difference.
+    Args:
+        sides: The old prompt and the new one.
+        rows: The questions, by their index.
+        groups: The group of each question of the split, "" for one of its own; () for no groups.
     """
     old, new = (side.answers["test"].by_question for side in sides)
     cautious: list[float] = []
     lenient: list[float] = []
+    named: list[str] = []
     left_out = one_sided = 0
     graded = False
     for row in rows:
@@ -160,7 +121,9 @@ def list_differences(sides: Sequence[Candidate], rows: Iterable[int]) -> Differe
         graded = graded or any(_count(each) not in (0.0, 1.0) for each in (before, after))
         cautious.append(_count(after) - (1.0 if before.excluded else _count(before)))
         lenient.append((1.0 if after.excluded else _count(after)) - _count(before))
-    return Differences(tuple(cautious), tuple(lenient), left_out, one_sided, graded)
+        if groups:
+            named.append(groups[row] or f"\0{row}")
+    return Differences(tuple(cautious), tuple(lenient), graded, tuple(named), left_out, one_sided)
 
 
 def _count(outcome: Outcome) -> float:

@@ -150,76 +150,114 @@ class Look:
     decision: Decision
 
 
-def look_at(
-    cautious: Sequence[float],
-    lenient: Sequence[float],
-    *,
-    margin: float,
-    graded: bool,
-    rows: int,
-    level: float,
-) -> Look:
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Two prompts on the same questions: score of the new one minus that of the old one.
+
+    Attributes:
+        cautious: One for each question; one that was left out under one prompt alone, since its
+            scorer refused it, counts against the new prompt.
+        lenient: The same, with that counted in its favour.
+        graded: Some scores are between right and wrong.
+        groups: The group of each question, where those of one group are no independent ones; ()
+            where all are.
+        left_out: Further questions, left out under both.
+        one_sided: Questions that were left out under one alone.
+    """
+
+    cautious: tuple[float, ...]
+    lenient: tuple[float, ...]
+    graded: bool = False
+    groups: tuple[str, ...] = ()
+    left_out: int = 0
+    one_sided: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean difference; None for nothing."""
+        return math.fsum(self.cautious) / len(self.cautious) if self.cautious else None
+
+    @property
+    def gained(self) -> int:
+        """Questions on which the new prompt scored higher."""
+        return sum(each > 0 for each in self.cautious)
+
+    @property
+    def lost(self) -> int:
+        """Questions on which the old prompt scored higher."""
+        return sum(each < 0 for each in self.cautious)
+
+    def refute_loss(self, margin: float) -> float:
+        """Return the one-sided p-value of a loss of a margin or more."""
+        return self._refute(self.cautious, -margin) if self.cautious else 1.0
+
+    def refute_gain(self) -> float:
+        """Return the one-sided p-value of "no worse": small values say that something was lost.
+
+        Of right/wrong scores it is the larger one of the score test's and McNemar's mid-p: three
+        questions lost and none gained pass the first at 5 % (z = 1.73), and not the second (.06).
+        """
+        if not self.lenient:
+            return 1.0
+        p_value = self._refute([-each for each in self.lenient], 0.0)
+        if self.graded or self.is_clustered:
+            return p_value
+        gained = sum(each > 0 for each in self.lenient)
+        lost = sum(each < 0 for each in self.lenient)
+        half = mcnemar_mid_p(gained, lost) / 2
+        return max(p_value, half if lost > gained else 1 - half)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Some questions are of one group."""
+        return len(set(self.groups)) < len(self.groups)
+
+    def find_bounds(self, level: float) -> Interval | None:
+        """Return the differences that a look of this level does not refute; None for nothing.
+
+        Each end is one-sided, and holds at all looks together at 95 %: a repeated confidence
+        interval (C. Jennison and B. W. Turnbull, JRSS B 51, 1989).
+        """
+        if not self.cautious:
+            return None
+        low = self._find_end(self.cautious, level)
+        high = -self._find_end([-each for each in self.lenient], level)
+        if self.refute_gain() >= level:
+            high = max(high, 0.0)  # where mid-p is the more cautious one
+        return Interval(low, high)
+
+    def _find_end(self, differences: Sequence[float], level: float) -> float:
+        """Return the smallest difference that is not refuted in favour of larger ones."""
+        mean = math.fsum(differences) / len(differences)
+        return find_edge(lambda each: self._refute(differences, each) < level, mean, -1.0, 24)
+
+    def _refute(self, differences: Sequence[float], mean: float) -> float:
+        """Return the one-sided p-value of a mean that is no larger than this one.
+
+        Of groups the sums are tested, each less what this mean would make it, on the scale of the
+        largest group: their mean is above 0 where that of the questions is above `mean`.
+        """
+        if not self.is_clustered:
+            return refute_loss(differences, -mean, graded=self.graded)
+        sums: dict[str, list[float]] = {}
+        for group, difference in zip(self.groups, differences, strict=True):
+            sums.setdefault(group, []).append(difference - mean)
+        scale = max(map(len, sums.values())) * (1 + abs(mean))
+        return refute_loss([math.fsum(each) / scale for each in sums.values()], 0.0, graded=True)
+
+
+def look_at(differences: Differences, *, margin: float, rows: int, level: float) -> Look:
     """Return what a look says. A small loss that is certain, and below the margin, is not worse.
 
     Args:
-        cautious: Score of the new prompt minus that of the old one, for each question, with
-            whatever is not known counted against the new one.
-        lenient: The same with that counted in its favour; mostly it is equal.
+        differences: Of the rows that it has.
         margin: The loss that would matter.
-        graded: Whether some scores are between right and wrong.
         rows: As in `Look`.
         level: As in `Look`.
     """
-    p_loss = refute_loss(cautious, margin, graded=graded) if cautious else 1.0
-    p_gain = refute_gain(lenient, graded=graded) if lenient else 1.0
+    p_loss, p_gain = differences.refute_loss(margin), differences.refute_gain()
     decision: Decision = "not_worse" if p_loss < level else "worse" if p_gain < level else ""
     return Look(rows, level, p_loss, p_gain, decision)
-
-
-def refute_gain(differences: Sequence[float], *, graded: bool) -> float:
-    """Return the one-sided p-value of "no worse": small values say that something was lost.
-
-    Of right/wrong scores it is the larger one of the score test's and McNemar's mid-p: three
-    questions lost and none gained pass the first at 5 % (z = 1.73), and not the second (.06).
-    """
-    p_value = refute_loss([-each for each in differences], 0.0, graded=graded)
-    if graded:
-        return p_value
-    gained = sum(each > 0 for each in differences)
-    lost = sum(each < 0 for each in differences)
-    half = mcnemar_mid_p(gained, lost) / 2
-    return max(p_value, half if lost > gained else 1 - half)
-
-
-def find_bounds(
-    cautious: Sequence[float], lenient: Sequence[float], *, graded: bool, level: float
-) -> Interval:
-    """Return the differences that a look does not refute, a share of the questions each.
-
-    Each end is one-sided, and holds at all looks together at 95 %: a repeated confidence interval
-    (C. Jennison and B. W. Turnbull, JRSS B 51, 1989).
-
-    Args:
-        cautious: As in `look_at`.
-        lenient: As in `look_at`.
-        graded: As in `look_at`.
-        level: Of the look.
-    """
-    low = _find_end(cautious, graded=graded, level=level)
-    high = -_find_end([-each for each in lenient], graded=graded, level=level)
-    if refute_gain(lenient, graded=graded) >= level:
-        high = max(high, 0.0)  # where mid-p is the more cautious one
-    return Interval(low, high)
-
-
-def _find_end(differences: Sequence[float], *, graded: bool, level: float) -> float:
-    """Return the smallest difference that is not refuted in favour of larger ones."""
-    mean = math.fsum(differences) / len(differences)
-
-    def rejects(difference: float) -> bool:
-        return refute_loss(differences, -difference, graded=graded) < level
-
-    return find_edge(rejects, mean, -1.0, 24)
 
 
 def count_rows_needed(look: Look) -> int | None:
