@@ -11,7 +11,7 @@ from typing import Any
 
 from opro_cli.core.run.progress import Role
 from opro_cli.core.scale import SHARE, Scale
-from opro_cli.core.task.chat import find_asked
+from opro_cli.core.task.chat import find_asked, parse_chat
 from opro_cli.core.task.example import UNREADABLE, Evaluation, Example, Grade, Message, Split
 from opro_cli.core.task.prompt import (
     GOLD,
@@ -181,6 +181,8 @@ def choose_form(candidate: Content, form: PromptFormat) -> PromptFormat:
     """
     if not isinstance(candidate, Prompt):
         return form
+    if candidate.chat:
+        return replace(form, chat=parse_chat(candidate.chat))
     own = candidate.layout
     if form.chat is None:
         form = form if own.position is None else replace(form, position=own.position)

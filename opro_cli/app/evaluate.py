@@ -48,7 +48,7 @@ from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir,
 
 EVALS = "evals"
 """Where evaluations are kept in the folder of the runs, out of the way of their names."""
-_DIGITS = 12
+DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,15 @@ def load_dataset(config: Path, split: Split, limit: int | None) -> Dataset:
     return replace(chosen, part_folder=str(folder))
 
 
-def refuse_problem(name: str, settings: Settings) -> None:
+def refuse_problem(
+    name: str,
+    settings: Settings,
+    hint: str = "`opro eval` scores prompts; search.initial_instructions may name solutions to "
+    "value",
+) -> None:
     """Raise UsageError for a search for solutions: there is nothing to score a prompt on."""
     if settings.task.problem is not None:
-        raise UsageError(
-            f"{name}: searches for solutions, whose values are exact",
-            "`opro eval` scores prompts; search.initial_instructions may name solutions to value",
-        )
+        raise UsageError(f"{name}: searches for solutions, whose values are exact", hint)
 
 
 def load_dataset_of_run(folder: Path, split: Split, limit: int | None) -> Dataset:
@@ -166,23 +168,23 @@ def list_cells(
     """
     evals = runs_dir / EVALS
     # A name that begins with a dot is no evaluation, or not yet one.
-    folders = sorted(evals.glob(f"[!.]*-{'?' * _DIGITS}"), key=_read_stamp)
-    known = {} if fresh else {each.name[-_DIGITS:]: each for each in folders}
+    folders = sorted(evals.glob(f"[!.]*-{'?' * DIGITS}"), key=_read_stamp)
+    known = {} if fresh else {each.name[-DIGITS:]: each for each in folders}
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:
-            settings = _build_settings(dataset.settings, model, prompts)
+            settings = build_settings(dataset.settings, model, prompts)
             examples: dict[Split, Sequence[Example]] = {
                 "train": (),
                 "dev": (),
                 "test": dataset.examples,
             }
             beside = list_part_folders({"part_folder": dataset.part_folder})
-            digest = _compute_digest(settings, examples, beside)
+            digest = compute_digest(settings, examples, beside)
             if digest not in known:
                 label = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
                 known[digest] = _name_folder(evals, label[:80], digest, fresh=fresh)
             folder = known[digest]
-            ceilings = apply_changes(_read_budget(folder, settings, budget), budget)
+            ceilings = apply_changes(read_budget(folder, settings, budget), budget)
             settings = replace(settings, budget=ceilings)
             yield Cell(dataset.name, model, folder, settings, examples, dataset.part_folder)
 
@@ -201,11 +203,11 @@ def _name_folder(evals: Path, label: str, digest: str, *, fresh: bool) -> Path:
 
 def _read_stamp(folder: Path) -> str:
     """Return when an evaluation was asked afresh, to sort by; "" for one that never was."""
-    found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{_DIGITS}}}$", folder.name)
+    found = re.search(rf"-([0-9]{{8}}-[0-9]{{6}})-.{{{DIGITS}}}$", folder.name)
     return found[1] if found else ""
 
 
-def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
+def read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> BudgetSettings:
     """Return the ceilings to change: those of the config, or its own where "=+" raises them."""
     path = folder / CONFIG_COPY
     raises = any("=+" in change for change in changes)
@@ -214,7 +216,8 @@ def _read_budget(folder: Path, settings: Settings, changes: Sequence[str]) -> Bu
     return wiring.read_config(path, is_copy=True).budget
 
 
-def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
+def build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> Settings:
+    """Return the settings of a run that asks these prompts, and searches for none."""
     scorer = settings.scorer
     if model != scorer.model:  # address and price are those of the config's own model
         model = locate_model(model, Path.cwd())
@@ -234,7 +237,7 @@ def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> S
     )
 
 
-def _compute_digest(
+def compute_digest(
     settings: Settings, examples: Mapping[Split, Sequence[Example]], folders: Sequence[Path]
 ) -> str:
     """Return a short name for what is asked, of whom and how, under any instructions."""
@@ -253,7 +256,7 @@ def _compute_digest(
     }
     if parts := startable.find_origins_of_parts(settings, folders):
         asked["parts"] = parts
-    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:_DIGITS]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:DIGITS]
 
 
 def _list_parameters(settings: Settings) -> list[Any]:

@@ -90,6 +90,7 @@ GROUPS = {
         "optimize": "Search for a better prompt, in a new run.",
         "resume": "Continue an interrupted run; no answer is asked for again.",
         "eval": "Score prompts on datasets with models, without a search.",
+        "gate": "Say whether a changed prompt has become worse: a check for CI.",
         "sweep": "Run a grid of searches; the same command again continues it.",
     },
     "Look": {

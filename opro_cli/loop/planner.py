@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
-from opro_cli.core.draws import create_rng
 from opro_cli.core.racing.race import Race
 from opro_cli.core.run.candidates import Candidate, Estimate
+from opro_cli.core.run.gate import draw_test_order, is_gate, read_gate
 from opro_cli.core.run.selection import (
     Memo,
     find_baseline,
@@ -93,6 +93,8 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
     at the end, by the start prompt, the winner, and what they are compared with. Neither split
     is asked for a search that has tried nothing.
     """
+    if is_gate(state):
+        return _plan_gate(state)
     if not state.sizes["train"]:  # nothing to search: `opro eval` scores instructions as they are
         return _plan_test(state, list(state.candidates.values()))
     cache = cache or PlannerCache()
@@ -123,6 +125,14 @@ def _plan_test(state: RunState, candidates: list[Candidate]) -> Work:
     return Evaluate(questions) if questions else Finish()
 
 
+def _plan_gate(state: RunState) -> Work:
+    """Ask two prompts the questions up to the next look; nothing once a look has decided."""
+    due = {*read_gate(state).due}
+    everyone = _list_side_by_side(state, list(state.candidates.values()))
+    questions = tuple(question for question in everyone if question.index in due)
+    return Evaluate(questions) if questions else Finish()
+
+
 def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Question, ...]:
     """List the open test questions, one after the other, each under all prompts in turn.
 
@@ -134,9 +144,7 @@ def _list_side_by_side(state: RunState, candidates: list[Candidate]) -> tuple[Qu
     compared = [candidate for candidate in candidates if not is_again(candidate)]
     repeated = [candidate for candidate in candidates if is_again(candidate)]
     total = state.sizes["test"]
-    order = list(range(total))
-    rng = create_rng(state.search.seed, "test order")
-    rng.shuffle(order)
+    order, rng = draw_test_order(state)
     later = -(-total // 4) if repeated else 0
     questions: list[Question] = []
     for turn in range(total + later):

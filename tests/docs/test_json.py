@@ -115,6 +115,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert start in text
     listed = f"{start.replace('initial_instructions', 'candidates')}\n  strategy: list"
     filed = text.replace(start, f"start: file:worse.md\n  {listed}")
+    (folder / "other.md").write_text("Let's solve the problem. Write every sum.\n")
     (folder / "filed.yaml").write_text(filed.replace("name: quickstart", "name: filed"))
     assert opro(folder, "optimize", "filed.yaml", "--plain").returncode == 0
     assert opro(folder, "optimize", "q.yaml", "--plain").returncode == 0
@@ -152,6 +153,7 @@ CASES = {
     "cache info": "Cache",
     "eval q.yaml -p Count. -p x": "list of EvalRow",
     "eval q.yaml -p Count. -p y --dry-run": "list of EvalPlanRow",
+    "gate q.yaml -p worse.md -p other.md --margin 90 --min-score 0 --max-usd 5": "Gate",
     "sweep grid.yaml": "list of SweepRow",
     "sweep grid.yaml --dry-run": "SweepCosts",
 }

@@ -140,8 +140,9 @@ class RunState:
         self.refused_parameters: list[ParameterRefused] = []
         self.prompts_cut: dict[str, PromptsCut] = {}
         self.test_use: TestUsed | None = None
-        for instruction in search.initial_instructions:
-            initial = ProposedText(0, instruction, "", form)
+        forms = search.initial_forms or (form,) * len(search.initial_instructions)
+        for instruction, own in zip(search.initial_instructions, forms, strict=True):
+            initial = ProposedText(0, instruction, "", own)
             self._enter(initial)
             if search.rules != "paper":
                 self.proposals.seen.add(initial.identity)

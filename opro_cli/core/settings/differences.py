@@ -97,8 +97,11 @@ def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
     task, search = plain["task"], plain["search"]
     search["initial_instructions"] = list(settings.search.initial_instructions)
     del search["start"]
-    if settings.search.keep_placeholders is None:
-        del search["keep_placeholders"]
+    for name in ("keep_placeholders", "gate_margin", "initial_forms"):
+        if search[name] is None:
+            del search[name]
+    if settings.search.initial_forms is not None:
+        search["initial_forms"] = list(settings.search.initial_forms)
     if settings.task.prompt is None:
         del task["prompt"]
     else:

@@ -338,6 +338,10 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
             message = "proposes solutions of a task.problem, and nothing else"
             yield Problem((*path, "model"), f"{model.model} {message}")
     yield from _find_repeat_misfits(settings)
+    forms, starts = search.initial_forms, len(search.initial_instructions)
+    if forms is not None and len(forms) != starts:
+        message = f"expected one for each of the {starts} start prompts, found {len(forms)}"
+        yield Problem(("search", "initial_forms"), message)
     position = ("task", "instruction_position")
     if task.instruction_position == "A_begin" and not task.qa_markers and not task.prompt:
         yield Problem(position, 'A_begin starts the "A:" line, which qa_markers: false leaves out')

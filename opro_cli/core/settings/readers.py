@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from opro_cli.core.settings.schema import Misread, mapping, reads
 from opro_cli.core.task.chat import ROLES
 from opro_cli.core.task.example import ChatRole
-from opro_cli.core.task.prompt import UnpairedBrace, parse_template
+from opro_cli.core.task.prompt import UnpairedBrace, decode_content, parse_template
 
 SHARE = "a count such as 50, or a fraction between 0 and 1 such as 0.2"
 INSTRUCTIONS = "a list of different instructions, at least one"
@@ -23,6 +23,7 @@ LABELS = "a list of different labels, at least two, or a map of gold answers to 
 CANDIDATES = "a list of different instructions, at least one, or file:PATH"
 NAME = "a name of letters, digits, '.', '_' and '-', at most 64 of them"
 STOP = 'a text such as "\\nQ:", or a list of one to four such, none empty'
+FORMS = 'a list of texts, each "" or what the journal has as the form of a candidate'
 FIELD = 'a field name such as question, or a template such as "{title}\\n{body}"'
 FIELDS = "a field name such as choices, or a list of at least two such as [A, B, C, D]"
 ENCODING = "the name of an encoding, such as cp1252, latin-1 or utf-16"
@@ -129,6 +130,19 @@ def chat(value: Any) -> tuple[tuple[ChatRole, str], ...]:
 def baselines(value: Any) -> Any:
     """Read different instructions, or none."""
     return () if value == [] else instructions(value)
+
+
+@reads(FORMS, type="array", items={"type": "string"}, minItems=1)
+def forms(value: Any) -> tuple[str, ...]:
+    """Read the forms of the start prompts."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        raise ValueError(FORMS)
+    for each in value:
+        try:
+            decode_content("", each)
+        except ValueError:
+            raise ValueError(FORMS) from None
+    return tuple(value)
 
 
 @reads(

@@ -437,6 +437,19 @@ class SearchSettings:
     seed: int = key(
         whole(0), 0, doc="Seed of every random choice of the search, the splits' excepted."
     )
+    gate_margin: float | None = key(
+        optional(number(0, 1, above=True)),
+        None,
+        doc="The loss, as a share, that `opro gate` rules out; opro writes it into the config of "
+        "a gate's own run, where the first two prompts are compared. It means nothing elsewhere.",
+    )
+
+    initial_forms: tuple[str, ...] | None = key(
+        optional(readers.forms),
+        None,
+        doc="The parts of the start prompts beside their texts, one for each, as the journal has "
+        "them; opro writes it into the config of a gate's own run.",
+    )
 
     @property
     def longest_allowed(self) -> int:

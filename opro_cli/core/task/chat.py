@@ -23,10 +23,15 @@ ROLES: tuple[ChatRole, ...] = get_args(ChatRole)
 ESCAPED = r"\{{"
 """How {{ itself is written in frozen text."""
 
+RawChat = tuple[tuple[ChatRole, str], ...]
+"""Messages as they are written, each a role and its text with holes."""
+
 _OPTIONAL = (INSTRUCTION, DEMOS)
 """Holes that close when they are empty; a field of a row may be empty, and is so on purpose."""
 _TOKEN = re.compile(r"\\\{\{|\{\{(?!\{)(?:([^{}\n]*)\}\})?")
 _BREAK = re.compile(r"\r?\n")
+_MARKED = re.compile("\0(.*?)\0")
+"""A hole that stays; no prompt holds a NUL."""
 _AROUND = 20
 """Characters behind an opening that an error quotes."""
 
@@ -170,8 +175,22 @@ def has_instruction(text: str) -> bool:
     return any((token[1] or "").strip() == INSTRUCTION for token in _TOKEN.finditer(text))
 
 
+def fill_instruction(template: ChatTemplate, instruction: str) -> RawChat:
+    """Return a chat with an instruction in its hole, and without worked examples.
+
+    The holes for a row stay. A text before one of them that ends with a backslash would escape it,
+    and is left as it is.
+    """
+    values = {INSTRUCTION: instruction, DEMOS: ""}
+    filled = template.render(lambda name: values.get(name, f"\0{name}\0"))
+    return tuple(
+        (message.role, _MARKED.sub(r"{{\1}}", message.content.replace("{{", ESCAPED)))
+        for message in filled
+    )
+
+
 @cache
-def parse_chat(messages: tuple[tuple[ChatRole, str], ...]) -> ChatTemplate:
+def parse_chat(messages: RawChat) -> ChatTemplate:
     """Parse a chat, each message a role and its text; raises MalformedHole."""
     return ChatTemplate(tuple(parse_turn(role, text) for role, text in messages))
 
@@ -187,7 +206,7 @@ def _lay_out(position: Position, *, qa_markers: bool) -> ChatTemplate:
         "A_begin": f"{q}{question}{a} {own}",
         "system": f"{q}{question}{a}",
     }
-    system: tuple[tuple[ChatRole, str], ...] = (("system", own),) if position == "system" else ()
+    system: RawChat = (("system", own),) if position == "system" else ()
     return parse_chat((*system, ("user", asked[position])))
 
 

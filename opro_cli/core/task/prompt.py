@@ -22,6 +22,7 @@ from opro_cli.core.task.chat import (
     POSITIONS,
     QUESTION,
     ChatTemplate,
+    RawChat,
     find_asked,
 )
 from opro_cli.core.task.example import Example, Message, Position
@@ -56,11 +57,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """An instruction, worked examples in their order, and the layout of both."""
+    """An instruction, worked examples in their order, and where they stand."""
 
     instruction: str
     demos: tuple[Demo, ...] = ()
     layout: Layout = Layout()
+    chat: RawChat = ()
+    """A chat of its own, in place of the one of the config; () for none."""
 
     @property
     def text(self) -> str:
@@ -88,10 +91,12 @@ def encode_form(content: Content) -> str:
         return SOLUTION
     if content == Prompt(content.instruction):
         return ""
-    form = {
+    form: dict[str, Any] = {
         "demos": [[demo.row, demo.shown] for demo in content.demos],
         "layout": asdict(content.layout),
     }
+    if content.chat:  # else the form is as before there was any
+        form["chat"] = content.chat
     return json.dumps(form, separators=(",", ":"), sort_keys=True)
 
 
@@ -108,7 +113,8 @@ def decode_content(text: str, form: str) -> Content:
         if plain.get("solution"):
             return Solution(text)
         demos = tuple(Demo(int(row), str(shown)) for row, shown in plain["demos"])
-        content = Prompt(text, demos, Layout(**plain["layout"]))
+        chat = tuple((role, str(frozen)) for role, frozen in plain.get("chat", ()))
+        content = Prompt(text, demos, Layout(**plain["layout"]), chat)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not the form of a candidate: {form:.60}") from error
     return content
