@@ -258,6 +258,20 @@ def number_groups(examples: Sequence[Example]) -> tuple[int | None, ...]:
     return tuple(numbers.get(example.group) for example in examples) if numbers else ()
 
 
+Groups = Mapping[Split, Sequence[int]]
+"""By split, a number for each question, the same for questions that belong together."""
+
+
+def list_groups(examples: Mapping[Split, Sequence[Example]]) -> dict[Split, tuple[int, ...]]:
+    """Return the groups of the questions of each split that has groups of several."""
+    groups: dict[Split, tuple[int, ...]] = {}
+    for split, rows in examples.items():
+        if numbers := number_groups(rows):
+            own = (-1 - index if each is None else each for index, each in enumerate(numbers))
+            groups[split] = tuple(own)
+    return groups
+
+
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """Return the sha256 (64 hex digits) of split, input and gold answers of each example, in order.
 

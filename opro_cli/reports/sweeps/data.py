@@ -142,6 +142,7 @@ def _serialize_comparison(comparison: PairedComparison | None) -> dict[str, Any]
         "test": comparison.name,
         "p_value": comparison.p_value,
         "asked_together": comparison.together,
+        **({} if comparison.groups is None else {"groups": comparison.groups}),
     }
 
 
