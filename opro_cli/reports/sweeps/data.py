@@ -69,6 +69,7 @@ def _serialize_mean(over: MeanOverTasks) -> dict[str, Any]:
                 "task": mean.task,
                 "runs": mean.runs,
                 "questions": mean.questions,
+                **({"same_questions": list(mean.same)} if mean.same else {}),
                 **_serialize_estimate(mean.estimate),
             }
             for mean in over.tasks
