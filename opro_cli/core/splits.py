@@ -21,6 +21,7 @@ from fractions import Fraction
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.settings.settings import SplitSettings
+from opro_cli.core.stats.groups import compute_design_effect
 from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError
@@ -78,18 +79,26 @@ def cut_splits(
     return Cut(rows, note, _count_left_out(available, rows, groups))
 
 
-def describe_doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
-    """Describe the limits of splits of these sizes, in sentences for people."""
+def describe_doubts(sizes: Mapping[Split, int], test_groups: Sequence[int] = ()) -> tuple[str, ...]:
+    """Describe the limits of splits of these sizes, in sentences for people.
+
+    Args:
+        sizes: Of the splits.
+        test_groups: What each test question belongs to; empty where each is alone.
+    """
+    independent = int(sizes["test"] / compute_design_effect(test_groups))
     doubts = []
     if not sizes["dev"]:
         doubts.append("no dev split: the winner is chosen on train, which it was made to fit")
     if not sizes["test"]:
         doubts.append("no test split: no gain will be claimed")
-    elif sizes["test"] < USUAL["test"]:
-        least = find_least_gain(sizes["test"])
-        some = f"a gain of some {100 * least:.0f} points or more"
+    elif independent < USUAL["test"]:
+        least = find_least_gain(independent)
+        gains = f"a gain of some {100 * least:.0f} points or more"
+        gains = gains if least < 1 else "only very large gains"
+        groups = f" of {len({*test_groups})} groups" if test_groups else ""
         doubts.append(
-            f"{sizes['test']} test questions tell {some if least < 1 else 'only very large gains'} "
+            f"{sizes['test']} test questions{groups} tell {gains} "
             "from chance (4 times in 5, when answers differ on 3 questions of 10)"
         )
     return tuple(doubts)

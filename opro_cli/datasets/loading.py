@@ -12,7 +12,7 @@ from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.chat import RESERVED, parse_turn
-from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
+from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples, list_groups
 from opro_cli.core.task.prompt import Template, parse_template
 from opro_cli.datasets.faults import QUOTED, Problems
 from opro_cli.datasets.grouping import (
@@ -176,7 +176,7 @@ def load_examples(
             *note_groups(groups, grouped.copies),
             *_describe_doubts(reader, task.answer),
             *(reader.options.describe() if reader.options else ()),
-            *describe_doubts(counts),
+            *describe_doubts(counts, list_groups(examples).get("test", ())),
         ),
         left_out=problems.count + sum(repeats.values()) + groups.left_out,
         fingerprint=fingerprint_examples(examples),

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opro_cli.core.settings.settings import DataSettings, SplitSettings, TaskSettings
-from opro_cli.core.splits import Cut, cut_splits
-from opro_cli.core.task.example import SPLITS, fingerprint_examples, number_groups
+from opro_cli.core.splits import Cut, cut_splits, describe_doubts
+from opro_cli.core.task.example import SPLITS, Split, fingerprint_examples, number_groups
 from opro_cli.datasets.loading import LoadedData, load_examples
 from opro_cli.errors import DataError
 from opro_cli.metrics import create_metric
@@ -198,6 +198,15 @@ def test_the_papers_draw_knows_no_groups_and_check_says_so(tmp_path: Path) -> No
         assert rows[0] == rows[1]
     assert with_groups.groups.split == 4
     assert any("4 groups of rows that belong together stand" in n for n in with_groups.notes)
+
+
+def test_the_doubts_about_a_split_are_those_of_its_groups() -> None:
+    sizes: dict[Split, int] = {"train": 50, "dev": 100, "test": 200}
+    assert describe_doubts(sizes) == ()
+    (few,) = describe_doubts(sizes, [row % 20 for row in range(200)])
+    assert few.startswith("200 test questions of 20 groups tell only very large gains from chance")
+    (pairs,) = describe_doubts(sizes, [row % 100 for row in range(200)])
+    assert pairs.startswith("200 test questions of 100 groups tell a gain of some 15 points")
 
 
 def test_groups_are_numbered_where_there_are_some(tmp_path: Path) -> None:
