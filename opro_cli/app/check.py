@@ -136,6 +136,7 @@ def check(
     facts["notes"] += list_model_notes(settings)
     facts["notes"] += note_learnt_prices(settings)
     facts["notes"] += [note for each in files for note in each.notes]
+    facts |= {"groups": data.groups.to_json()} if settings.task.problem is None else {}
     facts |= {"left_out": data.left_out, "servers": [asdict(each) for each in servers]}
     facts["files"] = [each.to_json() for each in files]
     return Check(facts, [*faults.problems, *waits])

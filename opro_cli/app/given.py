@@ -122,7 +122,7 @@ class Given:
             return section
         if not isinstance(data, Mapping):
             data = {"train": data}
-        data = {**data, **{k: section.pop(k) for k in ("input", "target") if k in section}}
+        data = {**data, **{k: section.pop(k) for k in ("input", "target", "group") if k in section}}
         for split in ("train", "dev", "test"):
             rows = data.get(split)
             if rows is not None and not isinstance(rows, str | Path):

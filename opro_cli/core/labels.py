@@ -6,9 +6,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from opro_cli.core.task.example import SPLITS, Example, Split
+from opro_cli.core.task.example import SPLITS, Example, Groups, Split, list_groups
 
 MOST_LABELS = 20
 """Distinct gold answers of a closed set at most."""
@@ -33,11 +33,13 @@ class ClosedSet:
         labels: As the data spells them first, the commonest first.
         golds: By split, the label of each question.
         shares: A label of several, "billing, login", is partly right where some of them are.
+        groups: Which questions belong together.
     """
 
     labels: tuple[str, ...]
     golds: Mapping[Split, tuple[str, ...]]
     shares: bool = False
+    groups: Groups = field(default_factory=dict)
 
     def score(self, label: str, gold: str) -> float:
         """Return the score of answering with a label where another, or the same, is the gold one.
@@ -119,4 +121,4 @@ def find_closed_set(
         return None
     labels = tuple(spelled[key] for key, _ in counts.most_common())
     golds = {split: tuple(spelled[key] for key in keys[split]) for split in SPLITS}
-    return ClosedSet(labels, golds, shares and kind == "labels")
+    return ClosedSet(labels, golds, shares and kind == "labels", list_groups(examples))

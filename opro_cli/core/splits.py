@@ -4,6 +4,10 @@ Rows are shuffled once, by the seed. Train is taken from the front, then dev, an
 back, so the number of test rows never changes train, and the number of train or dev rows never
 changes test. A split keeps the shuffled order, so its first k rows are a random sample of it.
 
+Rows of one group (`core/copies.py`) are never in two splits. Groups stand in the order of their
+first rows, which is that of the rows where each has a group of its own; a group that a split takes
+a part of is not used for another one.
+
 With `method: paper` the rows are those of the reference (google-deepmind/opro,
 optimize_instructions.main): drawn by numpy's legacy generator, each split in the order of the
 file, dev from the rows after train (none by default), test all the rest.
@@ -17,6 +21,7 @@ from fractions import Fraction
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.settings.settings import SplitSettings
+from opro_cli.core.stats.groups import compute_design_effect
 from opro_cli.core.stats.intervals import find_least_gain
 from opro_cli.core.task.example import SPLITS, Split
 from opro_cli.errors import DataError
@@ -32,55 +37,141 @@ class Cut:
 
     Rows are indices from 0 into the split's own source, or that of train if it has none; they
     are disjoint within a source.
+
+    Attributes:
+        left_out: Rows of no split whose group is in one.
     """
 
     rows: Mapping[Split, tuple[int, ...]]
     note: str
+    left_out: int = 0
 
 
-def cut_splits(available: Mapping[Split, int], settings: SplitSettings) -> Cut:
+def cut_splits(
+    available: Mapping[Split, int], settings: SplitSettings, groups: Sequence[int] = ()
+) -> Cut:
     """Cut the rows into train, dev and test.
 
     A default size (None) is all rows of its own source for dev and test; otherwise the usual 50,
-    100 and 200, or about 25, 35 and 40 % of the rows if those do not fit. `available` has the
-    number of rows of "train", and of "dev" and "test" if they have their own sources. Raises
-    DataError with the numbers if there are too few rows.
+    100 and 200, or about 25, 35 and 40 % of the rows if those do not fit.
+
+    Args:
+        available: The number of rows of "train", and of "dev" and "test" if they have their own
+            sources.
+        settings: The sizes and the seed.
+        groups: For each row of "train" the first row of its group; empty where each row is alone.
+            The paper's draw knows no groups.
+
+    Raises:
+        DataError: There are too few rows, or too few groups. It has the numbers.
     """
     sizes = _choose_sizes(available, settings)
-    draw = _draw_paper_rows if settings.method == "paper" else _shuffle_rows
-    return Cut(draw(available, settings.seed, sizes), _describe_cut(available, settings, sizes))
+    if settings.method == "paper":
+        rows = _draw_paper_rows(available, settings.seed, sizes)
+        return Cut(rows, _describe_cut(available, settings, sizes))
+    rows = _shuffle_rows(available, settings.seed, sizes, groups or range(available["train"]))
+    taken = {split: len(rows[split]) for split in SPLITS}
+    note = _describe_cut(available, settings, taken)
+    short = [split for split in SPLITS if taken[split] < sizes[split]]
+    if short:
+        wanted = ", ".join(f"{sizes[split]} {split}" for split in short)
+        note += f"; groups stay whole, so that there are not the {wanted} rows wanted"
+    return Cut(rows, note, _count_left_out(available, rows, groups))
 
 
-def describe_doubts(sizes: Mapping[Split, int]) -> tuple[str, ...]:
-    """Describe the limits of splits of these sizes, in sentences for people."""
+def describe_doubts(sizes: Mapping[Split, int], test_groups: Sequence[int] = ()) -> tuple[str, ...]:
+    """Describe the limits of splits of these sizes, in sentences for people.
+
+    Args:
+        sizes: Of the splits.
+        test_groups: What each test question belongs to; empty where each is alone.
+    """
+    independent = int(sizes["test"] / compute_design_effect(test_groups))
     doubts = []
     if not sizes["dev"]:
         doubts.append("no dev split: the winner is chosen on train, which it was made to fit")
     if not sizes["test"]:
         doubts.append("no test split: no gain will be claimed")
-    elif sizes["test"] < USUAL["test"]:
-        least = find_least_gain(sizes["test"])
-        some = f"a gain of some {100 * least:.0f} points or more"
+    elif independent < USUAL["test"]:
+        least = find_least_gain(independent)
+        gains = f"a gain of some {100 * least:.0f} points or more"
+        gains = gains if least < 1 else "only very large gains"
+        groups = f" of {len({*test_groups})} groups" if test_groups else ""
         doubts.append(
-            f"{sizes['test']} test questions tell {some if least < 1 else 'only very large gains'} "
+            f"{sizes['test']} test questions{groups} tell {gains} "
             "from chance (4 times in 5, when answers differ on 3 questions of 10)"
         )
     return tuple(doubts)
 
 
 def _shuffle_rows(
-    available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int]
+    available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int], groups: Sequence[int]
 ) -> dict[Split, tuple[int, ...]]:
     order = _shuffle(available["train"], seed)
-    rows: dict[Split, tuple[int, ...]] = {"train": order[: sizes["train"]]}
-    for split in ("dev", "test"):
-        if split in available:
-            rows[split] = _shuffle(available[split], seed, split)[: sizes[split]]
-        elif split == "dev":
-            rows[split] = order[sizes["train"] :][: sizes["dev"]]
+    place = {row: index for index, row in enumerate(order)}
+    shared: list[Split] = [split for split in SPLITS if split == "train" or split not in available]
+    whole = sorted(order, key=lambda row: (place[groups[row]], place[row]))
+    starts = [i for i, row in enumerate(whole) if not i or groups[row] != groups[whole[i - 1]]]
+    spans = _place_splits({split: sizes[split] for split in shared}, starts, len(whole))
+    rows: dict[Split, tuple[int, ...]] = {}
+    for split in SPLITS:
+        if split in spans:
+            rows[split] = tuple(sorted((whole[i] for i in spans[split]), key=place.__getitem__))
         else:
-            rows[split] = order[len(order) - sizes["test"] :]
+            rows[split] = _shuffle(available[split], seed, split)[: sizes[split]]
     return rows
+
+
+def _place_splits(
+    sizes: Mapping[Split, int], starts: Sequence[int], count: int
+) -> dict[Split, range]:
+    """Return where splits stand among rows that are ordered by group, no group in two of them.
+
+    Train stands at the front, dev behind it and test at the end. Where whole groups leave dev and
+    test too few rows for their sizes, they share the groups behind train by these.
+
+    Args:
+        sizes: Of the splits that are cut from these rows.
+        starts: The first row of each group, ascending.
+        count: The number of rows.
+    """
+    train, dev, test = (sizes.get(split, 0) for split in SPLITS)
+    behind = [start for start in (*starts, count) if start >= train]
+    begin, first = behind[0], count - test  # of dev and of test
+    edge = max((start for start in starts if start <= first), default=0) if test else count
+    if begin + dev > edge or (test and first < begin):
+        inner = behind[1:-1]
+        if (dev or test) and (begin == count or (dev and test and not inner)):
+            _refuse_few_groups(sizes, len(starts))
+        if dev and test:
+            ideal = begin + (count - begin) * dev / (dev + test)
+            edge = min(inner, key=lambda start: abs(start - ideal))
+        else:
+            edge = begin if test else count
+        dev, first = min(dev, edge - begin), max(first, edge)
+    spans = {"train": range(train), "dev": range(begin, begin + dev), "test": range(first, count)}
+    return {split: spans[split] for split in SPLITS if split in sizes}
+
+
+def _refuse_few_groups(sizes: Mapping[Split, int], groups: int) -> None:
+    wanted = [split for split in SPLITS if sizes.get(split)]
+    raise DataError(
+        f"task.data.split: expected a group of rows for each of {', '.join(wanted)}, found "
+        f"{groups} in all, none of which may be in two of them: rows of one task.data.group, or "
+        "nearly equal texts",
+        "give more groups or sources of their own for dev and test, or set the size of a split to "
+        "0 under task.data.split",
+    )
+
+
+def _count_left_out(
+    available: Mapping[Split, int], rows: Mapping[Split, Sequence[int]], groups: Sequence[int]
+) -> int:
+    """Count the rows in no split whose group is in one."""
+    cut = [split for split in SPLITS if split == "train" or split not in available]
+    taken = {row for split in cut for row in rows[split]}
+    used = {groups[row] for row in taken} if groups else set()
+    return sum(group in used and row not in taken for row, group in enumerate(groups))
 
 
 def _draw_paper_rows(

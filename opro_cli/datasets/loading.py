@@ -12,9 +12,16 @@ from opro_cli.core.settings.prompts import TURN, PromptFile, describe_place
 from opro_cli.core.settings.settings import LABELLED, DataSettings, Settings, TaskSettings
 from opro_cli.core.splits import cut_splits, describe_doubts
 from opro_cli.core.task.chat import RESERVED, parse_turn
-from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples
+from opro_cli.core.task.example import SPLITS, Example, Split, fingerprint_examples, list_groups
 from opro_cli.core.task.prompt import Template, parse_template
 from opro_cli.datasets.faults import QUOTED, Problems
+from opro_cli.datasets.grouping import (
+    GroupFacts,
+    count_split_groups,
+    drop_spread,
+    group_sources,
+    note_groups,
+)
 from opro_cli.datasets.options import OptionRule
 from opro_cli.datasets.paths import show_plain
 from opro_cli.datasets.rows import RowReader, find_option_rule, read_examples
@@ -91,6 +98,7 @@ class LoadedData:
         golds: How often each gold answer stands in the usable rows, the commonest first.
         fingerprint: `fingerprint_examples` of these examples.
         fields: The names of the fields of a row.
+        groups: Which rows belong together.
     """
 
     examples: Mapping[Split, tuple[Example, ...]]
@@ -99,6 +107,7 @@ class LoadedData:
     fingerprint: str
     golds: Mapping[str, int] = field(default_factory=dict)
     fields: tuple[str, ...] = ()
+    groups: GroupFacts = field(default_factory=GroupFacts)
 
 
 def load_examples(
@@ -136,8 +145,12 @@ def load_examples(
     if not as_they_stand:
         sources = drop_leaks(sources, problems)
     _refuse_problems(data, sources, labels, problems)
+    grouped, spread = group_sources(sources, data.group), list[str]()
+    if not as_they_stand:
+        grouped, spread = drop_spread(grouped, labels)
+    sources = grouped.sources
     sizes = {split: len(usable) for split, usable in sources.items()}
-    division = cut_splits(sizes, data.split)
+    division = cut_splits(sizes, data.split, () if as_they_stand else grouped.train_groups)
     if not division.rows["train"]:
         raise DataError(
             "task.data.split.train: expected at least 1 row, found 0",
@@ -148,20 +161,28 @@ def load_examples(
         for split in SPLITS
     }
     counts = {split: len(chosen) for split, chosen in examples.items()}
+    groups = replace(
+        grouped.facts,
+        left_out=grouped.facts.left_out + division.left_out,
+        split=count_split_groups(examples),
+    )
     return LoadedData(
         examples=examples,
         notes=(
             division.note,
             *_note_limit(data),
             *_build_notes(problems, repeats),
+            *spread,
+            *note_groups(groups, grouped.copies),
             *_describe_doubts(reader, task.answer),
             *(reader.options.describe() if reader.options else ()),
-            *describe_doubts(counts),
+            *describe_doubts(counts, list_groups(examples).get("test", ())),
         ),
-        left_out=problems.count + sum(repeats.values()),
+        left_out=problems.count + sum(repeats.values()) + groups.left_out,
         fingerprint=fingerprint_examples(examples),
         golds=count_golds(sources),
         fields=tuple(reader.seen),
+        groups=groups,
     )
 
 
@@ -213,7 +234,10 @@ def _label_sources(sources: Mapping[Split, str]) -> dict[Split, str]:
 
 def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: bool) -> RowReader:
     templates: dict[str, Template] = {}
-    for name, setting in (("input", data.input), ("target", data.target)):
+    texts = {"input": data.input, "target": data.target}
+    if data.group is not None:
+        texts["group"] = data.group
+    for name, setting in texts.items():
         try:
             templates[name] = parse_template(setting)
         except ValueError as error:
@@ -226,6 +250,7 @@ def _build_reader(data: DataSettings, metric: Metric, *, named: bool, any_gold: 
         named=named,
         any_gold=any_gold,
         encoding=data.encoding,
+        group=templates.get("group"),
     )
 
 

@@ -44,6 +44,7 @@ class RowReader:
         any_gold: A list has several right answers, though the metric could compare it as a whole.
         encoding: Of text files; None for UTF-8.
         options: How rows give their options, which become lettered lines; None for no options.
+        group: What rows that belong together have in common; None for nothing.
     """
 
     input: Template
@@ -54,6 +55,7 @@ class RowReader:
     any_gold: bool = False
     encoding: str | None = None
     options: OptionRule | None = None
+    group: Template | None = None
     holes: Mapping[str, str] = field(default_factory=dict)
     """The fields that `task.prompt` has holes for, and where each stands."""
     seen: dict[str, None] = field(default_factory=dict)
@@ -97,7 +99,11 @@ class RowReader:
                 golds = self._read_letters(fields, listed)
         except ValueError as error:
             faults["target"] = error
-        more = {}
+        more, group = {}, ""
+        try:
+            group = self._read_group(fields)
+        except ValueError as error:
+            faults["group"] = error
         for name in self.holes:
             try:
                 more[name] = self._read_hole(fields, name, listed)
@@ -106,7 +112,7 @@ class RowReader:
         if faults:
             raise RowFaults(faults)
         self._note_turns(fields, source)
-        example = Example(text, golds[0], source, fields=more)
+        example = Example(text, golds[0], source, fields=more, group=group)
         if len(golds) > 1:
             example = replace(example, target=show_golds(golds), golds=golds)
         find_doubt: Callable[[Example], str] | None = getattr(self.metric, "find_doubt", None)
@@ -122,6 +128,17 @@ class RowReader:
         if listed is not None and (name,) == listed.rule.paths:
             return listed.lines
         return read_text(fields, name, join_lists=True)
+
+    def _read_group(self, fields: Mapping[str, object]) -> str:
+        """Return the name of the row's group; "" where it has nothing there."""
+        names = self.group.fields if self.group is not None else ()
+        if self.group is None or all(is_blank(get_field(fields, name)) for name in names):
+            return ""
+
+        def read(name: str) -> str:
+            return "" if is_blank(get_field(fields, name)) else read_text(fields, name)
+
+        return self.group.render(read).strip()
 
     def _note_turns(self, fields: Mapping[str, object], source: str) -> None:
         """Note whose turns of a chat the question and the gold answer are, and a wrong order."""

@@ -290,7 +290,7 @@ def _build_tasks(report: SweepReport) -> Table:
     """Return what each task contributes to the mean gain."""
     rows = (
         (
-            Untrusted(task.task),
+            Untrusted(task.name),
             str(task.runs),
             str(task.questions),
             format_points(task.estimate.mean),

@@ -102,7 +102,7 @@ def answer_always(label: str, closed: ClosedSet, like: Candidate | None = None) 
         like: The prompt that it is compared with: it has answered the same questions, at the same
             times. None for all questions.
     """
-    constant = Candidate("", label, 0)
+    constant = Candidate("", label, 0, groups=closed.groups)
     for split in SPLITS:
         golds, answers = closed.golds[split], Answers()
         asked = like.answers[split].by_question if like else dict.fromkeys(range(len(golds)))

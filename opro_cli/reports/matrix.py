@@ -123,6 +123,7 @@ def list_rows(prompts: Sequence[str], columns: Sequence[MatrixColumn]) -> list[d
             "mark": entry.mark,
             "asked": None if entry.asked is None else format_moment(entry.asked),
             "asked_with_first": comparison.together if comparison else None,
+            "groups": comparison.groups if comparison else None,
         }
         for column in columns
         for prompt, entry in zip(prompts, column.entries, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from opro_cli.core.run.candidates import CACHED, Candidate, Outcome
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.paired import PairedTest, compare_scores
-from opro_cli.core.task.example import SPLITS, Split
+from opro_cli.core.task.example import SPLITS, Example, Split
 from opro_cli.reports.recorded import RecordedRun
 
 Replies = Mapping[tuple[Split, int], tuple[str, ...]]
@@ -82,6 +82,7 @@ class Flips:
         test: The name of the paired test, as in the verdict.
         difference: The mean of the second prompt less that of the first, on the shared questions.
         interval: The 95 % interval of the difference.
+        groups: Groups that the test compared; None where each question is alone.
     """
 
     split: Split
@@ -93,6 +94,7 @@ class Flips:
     p_value: float
     difference: float
     interval: Interval
+    groups: int | None = None
 
     def list_numbers(self) -> tuple[Set[int], Set[int]]:
         """Return the indices of the flipped questions in the first run and in the second."""
@@ -129,6 +131,7 @@ class Flips:
                 "mean": self.difference,
                 "interval": [self.interval.low, self.interval.high],
             },
+            **({"groups": self.groups} if self.groups is not None else {}),
         }
 
 
@@ -159,7 +162,10 @@ def find_flips(
             continue
         gained = tuple(pair for pair in shared if pair.before.score < pair.after.score)
         lost = tuple(pair for pair in shared if pair.before.score > pair.after.score)
-        test = compare_scores([(pair.before.score, pair.after.score) for pair in shared])
+        test = compare_scores(
+            [(pair.before.score, pair.after.score) for pair in shared],
+            [_find_group(pair, before.examples[split], after.examples[split]) for pair in shared],
+        )
         flips = Flips(
             split,
             shared=len(shared),
@@ -170,9 +176,16 @@ def find_flips(
             p_value=test.p_value,
             difference=test.difference,
             interval=test.interval,
+            groups=test.groups,
         )
         by_split.append(flips)
     return tuple(by_split)
+
+
+def _find_group(pair: AnswerPair, before: Sequence[Example], after: Sequence[Example]) -> Hashable:
+    """Return the group of a question as one of two runs knows it, else the question itself."""
+    number = pair.before.number
+    return before[number].group or after[pair.after.number].group or number
 
 
 def pair_answers(
@@ -233,8 +246,10 @@ class PairedComparison(PairedTest):
         """Return the numbers of a verdict in `result.json`."""
         keys = ("n", "gained", "lost", "p_value")
         interval = [self.interval.low, self.interval.high]
+        groups = {} if self.groups is None else {"groups": self.groups}
+        numbers = {key: getattr(self, key) for key in keys}
         return {
-            "paired_test": {"test": self.name, **{key: getattr(self, key) for key in keys}},
+            "paired_test": {"test": self.name, **numbers, **groups},
             "difference": {"mean": self.difference, "interval": interval},
             "questions_needed": self.questions_needed,
         }
@@ -255,19 +270,26 @@ def compare_candidates(
         None without shared questions, and for scores that are no shares of right answers.
     """
     before, after = first.answers["test"].by_question, second.answers["test"].by_question
-    shared = [(before[q], after[q]) for q in sorted(before) if q in after]
-    both = [(_count(old), _count(new)) for old, new in shared if not (old.excluded or new.excluded)]
+    asked = [question for question in sorted(before) if question in after]
+    groups = first.groups.get("test") or second.groups.get("test") or ()
+    both, only_first, only_second = list[_Pair](), list[_Pair](), list[_Pair]()
+    for question in asked:
+        old, new = before[question], after[question]
+        pair = _Pair(_count(old), _count(new), groups[question] if groups else question)
+        if not old.excluded:
+            (only_first if new.excluded else both).append(pair)
+        elif not new.excluded:
+            only_second.append(pair)
     if not both or scale != SHARE:  # the tests know shares only
         return None
-    only_first = [_count(old) for old, new in shared if new.excluded and not old.excluded]
-    only_second = [_count(new) for old, new in shared if old.excluded and not new.excluded]
-    test = compare_scores(both)
+    test = _compare(both)
     unanswered = only_first if test.difference > 0 else only_second
+    shared = [(before[question], after[question]) for question in asked]
     ahead = _find_largest_lead(shared, side_by_side=side_by_side)
     return PairedComparison(
         **{field.name: getattr(test, field.name) for field in fields(test)},
-        before=fmean(old for old, _ in both),
-        after=fmean(new for _, new in both),
+        before=fmean(pair.old for pair in both),
+        after=fmean(pair.new for pair in both),
         only_first=len(only_first),
         only_second=len(only_second),
         ahead=ahead,
@@ -275,12 +297,24 @@ def compare_candidates(
     )
 
 
+class _Pair(NamedTuple):
+    """Two scores of one question, and what it belongs to."""
+
+    old: float
+    new: float
+    group: int
+
+
+def _compare(pairs: Sequence[_Pair]) -> PairedTest:
+    return compare_scores([(pair.old, pair.new) for pair in pairs], [pair.group for pair in pairs])
+
+
 def _count(outcome: Outcome) -> float:
     return outcome.score or 0.0
 
 
 def _guard_p(
-    both: Sequence[tuple[float, float]], unanswered: Sequence[float], test: PairedTest, ahead: int
+    both: Sequence[_Pair], unanswered: Sequence[_Pair], test: PairedTest, ahead: int
 ) -> float:
     """Compute the p-value with everything doubtful counted against the difference.
 
@@ -290,14 +324,13 @@ def _guard_p(
     """
     difference = test.difference
     doubtful = ahead if ahead > MAX_LEAD else 0
-    gains_last = sorted(both, key=lambda pair: (pair[1] - pair[0]) * difference)
+    gains_last = sorted(both, key=lambda pair: (pair.new - pair.old) * difference)
     kept = gains_last[: len(gains_last) - doubtful]
-    against = [(score, 0.0) if difference > 0 else (0.0, score) for score in unanswered]
-    counted = [*kept, *against]
-    if math.fsum(new - old for old, new in counted) * difference <= 0:
+    counted = [*kept, *unanswered]  # a refused question scores 0
+    if math.fsum(pair.new - pair.old for pair in counted) * difference <= 0:
         return 1.0
-    has_doubt = doubtful or against
-    return max(test.p_value, compare_scores(counted).p_value) if has_doubt else test.p_value
+    has_doubt = doubtful or unanswered
+    return max(test.p_value, _compare(counted).p_value) if has_doubt else test.p_value
 
 
 def _find_largest_lead(shared: Sequence[tuple[Outcome, Outcome]], *, side_by_side: bool) -> int:

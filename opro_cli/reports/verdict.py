@@ -212,9 +212,10 @@ def _format_figures(comparison: PairedComparison) -> str:
         )
         if count
     ]
+    of_groups = "" if comparison.groups is None else f" of {comparison.groups} groups"
     left_out = f"; left out: questions refused by the scorer, {' and '.join(refused)}"
     return (
-        f"on {comparison.n} unseen test questions {format_percent(comparison.before)} → "
+        f"on {comparison.n} unseen test questions{of_groups} {format_percent(comparison.before)} → "
         f"{format_percent(comparison.after)}, {100 * comparison.difference:+.1f} points (95 % "
         f"interval {format_ends(interval.low, interval.high)}; {comparison.gained} gained, "
         f"{comparison.lost} lost, "

@@ -49,7 +49,7 @@ def encode_examples(examples: Mapping[Split, Sequence[Example]]) -> bytes:
 
 def _convert_example(example: Example) -> dict[str, Any]:
     plain = asdict(example)
-    for name in ("fields", "golds"):
+    for name in ("fields", "golds", "group"):
         if not plain[name]:  # the record is as before there were any
             del plain[name]
     return plain

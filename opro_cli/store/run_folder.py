@@ -185,7 +185,8 @@ def read_examples(folder: Path) -> dict[Split, list[Example]]:
             texts = (row["input"], row["target"], row["source"])
             fields = {str(name): str(text) for name, text in row.get("fields", {}).items()}
             golds = tuple(map(str, row.get("golds", ())))
-            split.append(Example(*texts, int(source_row), fields, golds))
+            group = str(row.get("group", ""))
+            split.append(Example(*texts, int(source_row), fields, golds, group))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RunFolderError(f"{path}:{number}: not a question of a run", _RESTORE) from None
     return examples

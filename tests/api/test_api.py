@@ -72,6 +72,18 @@ def test_a_search_with_callables_is_a_run_like_any_other(
     assert load_run(run.folder.name, tmp_path).best == run.best
 
 
+def test_rows_that_belong_together_are_compared_as_a_whole(tmp_path: Path) -> None:
+    rows = [{**row, "page": {"number": index % 12}} for index, row in enumerate(ROWS)]
+    run = search(tmp_path, task={**TASK, "data": rows, "group": "page.number"})
+    known = [json.loads(line) for line in (run.folder / "examples.jsonl").read_text().splitlines()]
+    pages = {s: {row["group"] for row in known if row["split"] == s} for s in ("train", "test")}
+    assert all(pages.values())
+    assert not pages["train"] & pages["test"]
+    assert run.result["paired_test"]["groups"] == len(pages["test"])
+    assert "by group" in run.result["verdict_sentence"]
+    assert load_run(run.folder).result == run.result
+
+
 def test_answers_are_records_and_a_table(tmp_path: Path) -> None:
     answers = search(tmp_path).answers()
     first = answers[0]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli.core.stats.intervals import wilson_interval
-from tests.simulations.rows import DRIFT, KNOWN, OTHER, lucky
+from tests.simulations.groups import GROUPS, KNOWN
+from tests.simulations.rows import DRIFT, OTHER, lucky
 
 RUNS = 1000
 FAMILIES, TIMES = 40, 20
@@ -48,14 +49,14 @@ def main() -> None:
     runs = numbers[0] if numbers else RUNS
     only = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("--only=")), "")
     everything = "--all" in sys.argv[1:]
-    rows = {**DRIFT, **OTHER, **(KNOWN if everything else {})}
-    print(f"{runs:,} runs a row\n\n{'truth':<48}{'improved':<25}worse", flush=True)
+    rows = {**DRIFT, **OTHER, **GROUPS, **(KNOWN if everything else {})}
+    print(f"{runs:,} runs a row\n\n{'truth':<52}{'improved':<25}worse", flush=True)
     with Pool() as pool:
         for name, row in rows.items():
             if only in name:
                 verdicts = pool.map(row, range(runs), chunksize=10)
                 improved, worse = verdicts.count("improved"), verdicts.count("worse")
-                print(f"{name:<48}{percent(improved, runs)}  {percent(worse, runs)}", flush=True)
+                print(f"{name:<52}{percent(improved, runs)}  {percent(worse, runs)}", flush=True)
         if everything and only in ("", "lucky"):
             print_lucky(pool)
 

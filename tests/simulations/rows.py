@@ -144,34 +144,92 @@ def skewed_200(seed: int) -> Verdict:
     return skewed(seed, 200)
 
 
-def grouped(seed: int, documents: int, share: float) -> Verdict:
-    """Rows of few documents: what a prompt does to each differs, and is 0 over all of them."""
+def tied(seed: int, differing: float) -> Verdict:
+    """Prompts answer alike but for a small share of the questions, where each is right or wrong."""
 
     def score(server: Server, asked: Asked) -> float:
         assert server.hardness is not None
+        own = server.random.random() < differing
+        return float((server.random.gauss(0, 1) if own else server.hardness[asked.question]) < 0.25)
+
+    return verdict_of(run_once(seed, Server(random.Random(seed), score=score)))
+
+
+def tied_3(seed: int) -> Verdict:
+    return tied(seed, 0.03)
+
+
+def tied_15(seed: int) -> Verdict:
+    return tied(seed, 0.15)
+
+
+def tiny(seed: int, test: int) -> Verdict:
+    sizes: Mapping[Split, int] = {"train": 5, "dev": 5, "test": test}
+    return drifting(seed, lambda *_: 0.6, sizes=sizes)
+
+
+def tiny_6(seed: int) -> Verdict:
+    return tiny(seed, 6)
+
+
+def tiny_12(seed: int) -> Verdict:
+    return tiny(seed, 12)
+
+
+def tiny_25(seed: int) -> Verdict:
+    return tiny(seed, 25)
+
+
+def graded(seed: int) -> Verdict:
+    """Scores such as F1: a third 0, a third 1, the others between."""
+
+    def score(server: Server, asked: Asked) -> float:
+        assert server.hardness is not None
+        own = server.random.gauss(0, 1)
+        drawn = math.sqrt(SHARED) * server.hardness[asked.question] + math.sqrt(1 - SHARED) * own
+        return min(1.0, max(0.0, round(0.5 + drawn, 2)))
+
+    return verdict_of(run_once(seed, Server(random.Random(seed), score=score)))
+
+
+def refused_at_random(seed: int) -> Verdict:
+    """One answer of ten is refused, whatever the prompt, and left out."""
+
+    def score(server: Server, asked: Asked) -> float:
+        if server.random.random() < 0.1:
+            raise ModelError("filtered", transient=False, unanswerable=True)
+        return server.draw(asked, server.random.gauss(0, 1))
+
+    server = Server(random.Random(seed), score=score, sizes=MANY)
+    return verdict_of(run_once(seed, server, unanswerable="exclude"))
+
+
+def every_second_call(seed: int) -> Verdict:
+    return drifting(seed, lambda server, _: 0.5 if server.n % 2 else 0.7)
+
+
+def asked_before(seed: int) -> Verdict:
+    """A question is answered better when it was asked before, as from a warm cache."""
+    seen: set[int] = set()
+
+    def accuracy(server: Server, asked: Asked) -> float:
+        known = asked.question in seen
+        seen.add(asked.question)
+        return 0.75 if known else 0.55
+
+    return drifting(seed, accuracy)
+
+
+def same_as_last(seed: int) -> Verdict:
+    """A prompt is answered better right behind itself."""
+    last = [""]
+
+    def accuracy(server: Server, asked: Asked) -> float:
         instruction = asked.prompt.partition("\n")[0]
-        effect = normal(seed, "document", instruction, asked.question % documents)
-        drawn = (
-            math.sqrt(0.4) * server.hardness[asked.question]
-            + math.sqrt(share) * effect
-            + math.sqrt(0.6 - share) * server.random.gauss(0, 1)
-        )
-        return float(drawn < cut_at(0.6))
+        again, last[0] = instruction == last[0], instruction
+        return 0.7 if again else 0.55
 
-    sizes: Mapping[Split, int] = {"train": 50, "dev": 100, "test": 200}
-    return verdict_of(run_once(seed, Server(random.Random(seed), score=score, sizes=sizes)))
-
-
-def grouped_10(seed: int) -> Verdict:
-    return grouped(seed, 10, 0.3)
-
-
-def grouped_20(seed: int) -> Verdict:
-    return grouped(seed, 20, 0.2)
-
-
-def grouped_50(seed: int) -> Verdict:
-    return grouped(seed, 50, 0.1)
+    return drifting(seed, accuracy)
 
 
 def lucky(family: int, times: int, ledger: Path | None = None) -> int:
@@ -197,6 +255,15 @@ def lucky(family: int, times: int, ledger: Path | None = None) -> int:
     return 0
 
 
+TEMPLATES = (
+    "{}",
+    "Q: {} A:",
+    "Read this, and answer. {}",
+    "{} Think before you answer!",
+    "Here is a question:\n{}\nWhat is the answer?",
+)
+
+
 def sweep(seed: int, tasks: int, spread: float = 0.05, copies: bool = False) -> Verdict:
     """The mean gain over the tasks of a sweep with three seeds; the true mean is 0.
 
@@ -213,8 +280,9 @@ def sweep(seed: int, tasks: int, spread: float = 0.05, copies: bool = False) -> 
         gain = 0.0 if copies else chance.gauss(0, spread)
         for _ in range(3):
             won = [_right(chance, each, min(0.99, max(0.01, 0.6 + gain))) for each in hard]
+            words = TEMPLATES[task] if copies else f"task {'abcdefghijklmnopqrst'[task]}, {{}}"
             gains = {
-                QuestionKey(f"{task} q{i}", "t", 0): float(after) - float(before)
+                QuestionKey(words.format(f"question {i}"), "t", 0): float(after) - float(before)
                 for i, (before, after) in enumerate(zip(start, won, strict=True))
             }
             measured.append((f"task{task}", gains))
@@ -258,10 +326,20 @@ DRIFT: Mapping[str, Row] = {
     "a step from .60 to .65": step_60_65,
     "a step from .60 to .70 between test questions": step_between,
     ".50 and .70 in turns of 100 calls": alternating_blocks,
+    "order: .50 and .70 in turns of one call": every_second_call,
+    "order: .55, and .75 for a question seen before": asked_before,
+    "order: .55, and .70 for the prompt of the last call": same_as_last,
     "an old cache: .60 then, .72 now": old_cache,
 }
 OTHER: Mapping[str, Row] = {
     "half of the questions refused, excluded": refused_questions,
+    "one answer of ten refused, excluded": refused_at_random,
+    "ties: 3 % of the answers are the prompt's own": tied_3,
+    "ties: 15 %": tied_15,
+    "tiny: 6 test questions": tiny_6,
+    "tiny: 12": tiny_12,
+    "tiny: 25": tiny_25,
+    "graded scores, a third 0 and a third 1": graded,
     "skewed scores, 25 test questions": skewed_25,
     "skewed scores, 50": skewed_50,
     "skewed scores, 100": skewed_100,
@@ -270,10 +348,4 @@ OTHER: Mapping[str, Row] = {
     "sweep of 3 tasks": sweep_3,
     "sweep of 5 tasks": sweep_5,
     "sweep of 5 tasks, no gain anywhere": sweep_5_still,
-}
-KNOWN: Mapping[str, Row] = {
-    "rows of 10 documents": grouped_10,
-    "rows of 20 documents": grouped_20,
-    "rows of 50 documents": grouped_50,
-    "sweep of 5 copies of one set of questions": sweep_copies,
 }

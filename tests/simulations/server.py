@@ -142,13 +142,15 @@ class DictCache:
         """Nothing to close."""
 
 
-def examples_of(sizes: Mapping[Split, int]) -> dict[Split, list[Example]]:
-    """Questions that end in their number, counted over all splits from 1."""
+def examples_of(
+    sizes: Mapping[Split, int], groups: Mapping[int, str] | None = None
+) -> dict[Split, list[Example]]:
+    """Questions that end in their number, counted over all splits from 1; groups: by number."""
     numbers = itertools.count(1)
     splits: Sequence[Split] = ("train", "dev", "test")
     return {
         split: [
-            Example(f"Question {n}", "1", f"t:{n}", row)
+            Example(f"Question {n}", "1", f"t:{n}", row, group=(groups or {}).get(n, ""))
             for row, n in enumerate(next(numbers) for _ in range(sizes[split]))
         ]
         for split in splits
@@ -191,11 +193,15 @@ def run_once(
     noise_check: bool = True,
     cache: dict[bytes, ChatReply] | None = None,
     ledger: TestLedger | None = None,
+    groups: Mapping[int, str] | None = None,
     **task: Any,
 ) -> dict[str, Any]:
-    """One run to its end; its result as `result.json` holds it, and the ledger has its verdict."""
+    """One run to its end; its result as `result.json` holds it, and the ledger has its verdict.
+
+    groups: by question.
+    """
     settings = settings_of(seed, concurrency, noise_check, task)
-    examples = examples_of(server.sizes)
+    examples = examples_of(server.sizes, groups)
     state = RunState.at_start(settings.search, examples, settings.task)
     caches: dict[Role, AnswerCache] = {} if cache is None else {"scorer": DictCache(cache)}
     runner = Runner(

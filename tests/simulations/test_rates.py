@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.simulations.groups import GROUPS
 from tests.simulations.rows import DRIFT, OTHER, old_cache, step_between
 
 FEW, FEW_AT_MOST = 40, 6
@@ -25,9 +26,9 @@ def test_a_change_of_the_server_is_no_gain_and_no_loss(row: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*DRIFT, *OTHER])
+@pytest.mark.parametrize("name", [*DRIFT, *OTHER, *GROUPS])
 def test_no_row_of_the_table_is_told_apart_more_often_than_chance_does(name: str) -> None:
-    row = {**DRIFT, **OTHER}[name]
+    row = {**DRIFT, **OTHER, **GROUPS}[name]
     verdicts = [row(seed) for seed in range(MANY)]
     assert verdicts.count("improved") <= MANY_AT_MOST
     assert verdicts.count("worse") <= MANY_AT_MOST

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
+from opro_cli.core.stats.groups import compute_design_effect
 from opro_cli.core.stats.intervals import Interval, wilson_interval
-from opro_cli.core.task.example import CUT, SPLITS, Split, is_filtered
+from opro_cli.core.task.example import (
+    CUT,
+    SPLITS,
+    Groups,
+    Split,
+    is_filtered,
+)
 from opro_cli.core.task.prompt import Content, decode_content
 from opro_cli.core.text import encode_text
 
@@ -28,7 +35,8 @@ class Score:
         mean: Sum of scores / n, where unreadable and refused answers count 0.
         n: Questions answered, without those left out.
         correct: Answers with full score.
-        interval: 95 %, Wilson.
+        interval: 95 %, Wilson; where questions belong together, for as many independent ones as
+            there are if all of a group are alike.
         refused: Questions that the scorer can never answer.
         estimated: The candidate was stopped early (core/racing/race), and mean and interval are
             those that all questions would have given.
@@ -134,8 +142,11 @@ class Answers:
         self.keyed_replies.pop(question, None)
         self.cut_replies.pop(question, None)
 
-    def score(self) -> Score | None:
-        """Return the score so far; None before the first answer (nothing is not 0)."""
+    def score(self, groups: Sequence[int] = ()) -> Score | None:
+        """Return the score so far; None before the first answer (nothing is not 0).
+
+        groups: What each question of the split belongs to; empty where each is alone.
+        """
         n = len(self.by_question) - self.excluded
         mean = self.mean()
         if mean is None:
@@ -143,12 +154,20 @@ class Answers:
         if self.estimate:
             interval = self.estimate.interval
         elif 0.0 <= mean <= 1.0:
-            interval = wilson_interval(mean, n)
+            interval = wilson_interval(mean, self._count_independent(n, groups))
         else:  # no share: nothing is known of its spread
             interval = Interval(mean, mean)
         counts = (n, self.correct, self.unreadable)
         early = self.estimate is not None
         return Score(mean, *counts, interval, self.refused, early, self.cut, self.cut_empty)
+
+    def _count_independent(self, n: int, groups: Sequence[int]) -> float:
+        """Return how many independent questions tell as much as those that were answered."""
+        if not groups:
+            return n
+        answered = self.by_question.items()
+        own = [groups[question] for question, outcome in answered if not outcome.excluded]
+        return max(1.0, n / compute_design_effect(own))
 
     def mean(self) -> float | None:
         """Return the mean of the score alone, which is needed far more often."""
@@ -181,6 +200,7 @@ class Candidate:
         answers: By split.
         form: The parts of its content beside the text (`core/task/prompt.encode_form`).
         parents: Ids of the candidates that it was made from.
+        groups: By split, what each question belongs to; without a split where each is alone.
     """
 
     id: str
@@ -189,6 +209,7 @@ class Candidate:
     answers: dict[Split, Answers] = field(default_factory=lambda: {s: Answers() for s in SPLITS})
     form: str = ""
     parents: tuple[str, ...] = ()
+    groups: Groups = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def content(self) -> Content:
@@ -197,7 +218,7 @@ class Candidate:
 
     def score(self, split: Split) -> Score | None:
         """Return the score on a split so far, None before the first answer."""
-        return self.answers[split].score()
+        return self.answers[split].score(self.groups.get(split, ()))
 
 
 def make_candidate_id(text: str, form: str = "") -> str:
@@ -241,9 +262,11 @@ class ProposedText:
         """The name under which the text is recognised when it is proposed again."""
         return self.id if self.form else self.text
 
-    def make_candidate(self) -> Candidate:
-        """Return a new candidate with this text."""
-        return Candidate(self.id, self.text, self.step, form=self.form, parents=self.parents)
+    def make_candidate(self, groups: Groups) -> Candidate:
+        """Return a new candidate with this text, for questions of these groups."""
+        return Candidate(
+            self.id, self.text, self.step, form=self.form, parents=self.parents, groups=groups
+        )
 
 
 def list_texts(reply: Proposed) -> list[tuple[ProposedText, str]]:

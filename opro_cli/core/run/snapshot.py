@@ -16,7 +16,13 @@ from msgspec import convert
 from msgspec.structs import asdict
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
-from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
+from opro_cli.core.run.candidates import (
+    Answers,
+    Candidate,
+    Estimate,
+    Outcome,
+    Proposals,
+)
 from opro_cli.core.run.events import (
     ParameterRefused,
     PromptsCut,
@@ -27,7 +33,7 @@ from opro_cli.core.run.events import (
 from opro_cli.core.run.pace import Paces
 from opro_cli.core.run.spend import RoleSpend
 from opro_cli.core.run.state import RunState
-from opro_cli.core.task.example import Split
+from opro_cli.core.task.example import Groups, Split
 
 GIVEN = frozenset(
     {
@@ -39,6 +45,7 @@ GIVEN = frozenset(
         "exclude_refused",
         "leaks",
         "scale",
+        "groups",
     }
 )
 """Attributes of a state that follow from its settings and questions."""
@@ -187,11 +194,12 @@ def restore(start: RunState, snapshot: Snapshot) -> RunState:
     of a run.
     """
     state = copy(start)
-    state.candidates = _restore_candidates(snapshot.candidates)
+    groups = start.groups
+    state.candidates = _restore_candidates(snapshot.candidates, groups)
     state.history = [(step, state.candidates[id]) for step, id in snapshot.history]
-    state.pending = _restore_candidates(snapshot.pending)
-    state.baselines = _restore_candidates(snapshot.baselines)
-    state.again = _restore_candidates(snapshot.again)
+    state.pending = _restore_candidates(snapshot.pending, groups)
+    state.baselines = _restore_candidates(snapshot.baselines, groups)
+    state.again = _restore_candidates(snapshot.again, groups)
     state.leaks = LeakFinder(start.leaks.examples, snapshot.leaks)
     for name in KEPT:
         setattr(state, name, getattr(snapshot, name))
@@ -230,11 +238,16 @@ def _list_counts(answers: Answers | KeptAnswers) -> dict[str, Any]:
     return {name: getattr(answers, name) for name in _BESIDE_OUTCOMES}
 
 
-def _restore_candidates(kept: Sequence[KeptCandidate]) -> dict[str, Candidate]:
+def _restore_candidates(kept: Sequence[KeptCandidate], groups: Groups) -> dict[str, Candidate]:
     candidates: dict[str, Candidate] = {}
     for each in kept:
         candidates[each.id] = candidate = Candidate(
-            each.id, each.instruction, each.step, form=each.form, parents=each.parents
+            each.id,
+            each.instruction,
+            each.step,
+            form=each.form,
+            parents=each.parents,
+            groups=groups,
         )
         for split, answers in each.answers.items():
             candidate.answers[split] = Answers(answers.by_question, **_list_counts(answers))

@@ -50,7 +50,7 @@ from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.settings.settings import SearchSettings, TaskSettings
 from opro_cli.core.stats.intervals import Interval
 from opro_cli.core.stats.spending import MOST
-from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered
+from opro_cli.core.task.example import CUT, SPLITS, Example, Split, is_filtered, list_groups
 from opro_cli.core.task.prompt import SOLUTION
 
 
@@ -79,6 +79,7 @@ class RunState:
             none for the value of a solution.
         repeats: How often each question is asked; its score is one over all of its replies.
         exclude_refused: Questions that the scorer can never answer are left out of scores.
+        groups: By split, which questions belong together; without a split where each is alone.
         leaks: Finds quotes of train questions in proposals.
         checked: The models that answered their check before the first paid question.
         candidates: By id, in the order they joined (initial ones as configured, then by step and
@@ -113,6 +114,7 @@ class RunState:
     ) -> None:
         """Begin with the initial candidates; `form` is that of their contents."""
         self.search = search
+        self.groups: dict[Split, Sequence[int]] = {}
         self.sizes = dict(sizes)
         self.train_rows = tuple(range(sizes["train"]) if train_rows is None else train_rows)
         self.rounds = rounds
@@ -135,7 +137,7 @@ class RunState:
         self.search_ended = ""
         self.step = 0
         baselines = (ProposedText(0, text, "") for text in search.baselines or ())
-        self.baselines = {text.id: text.make_candidate() for text in baselines}
+        self.baselines = {text.id: text.make_candidate(self.groups) for text in baselines}
         self.again: dict[str, Candidate] = {}
         self.refused_parameters: list[ParameterRefused] = []
         self.prompts_cut: dict[str, PromptsCut] = {}
@@ -169,6 +171,7 @@ class RunState:
             form=SOLUTION if task.problem else "",
         )
         state.repeats = repeats
+        state.groups.update(list_groups(examples))  # its candidates look there
         return state
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
@@ -323,7 +326,7 @@ class RunState:
         for proposed, rejected in list_texts(event):
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
-                self.pending[proposed.id] = proposed.make_candidate()
+                self.pending[proposed.id] = proposed.make_candidate(self.groups)
 
     def _apply_step_planned(self, event: StepPlanned) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
@@ -411,7 +414,7 @@ class RunState:
 
     def _enter(self, proposed: ProposedText) -> None:
         # An instruction that enters again keeps its answers: nothing is paid for twice.
-        new = self.pending.get(proposed.id) or proposed.make_candidate()
+        new = self.pending.get(proposed.id) or proposed.make_candidate(self.groups)
         candidate = self.candidates.setdefault(new.id, new)
         self.history.append((proposed.step, candidate))
 
@@ -469,7 +472,7 @@ class RunState:
         first = self.get_candidate(id[len(AGAIN) :]) if id.startswith(AGAIN) else None
         if first is None or first.id.startswith(AGAIN):
             raise KeyError(id)
-        return Candidate(id, first.instruction, first.step)
+        return Candidate(id, first.instruction, first.step, groups=self.groups)
 
     def second_time(self, candidate: Candidate) -> Candidate:
         """Return the candidate under which its questions are asked a second time."""

@@ -34,7 +34,7 @@ OPERATIONAL: tuple[str, ...] = (
 )
 
 
-_LATER_DATA = ("limit", "options", "index_from", "encoding")
+_LATER_DATA = ("limit", "options", "index_from", "group", "encoding")
 """Keys of `task.data` that came after the first runs."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
 """Keys of a model that came after the first runs, with their defaults."""

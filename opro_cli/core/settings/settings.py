@@ -162,6 +162,13 @@ class DataSettings:
         doc="What the position of the right option is counted from, 0 or 1, where target is one "
         "and the rows do not tell.",
     )
+    group: str | None = key(
+        optional(readers.field_or_template),
+        None,
+        doc="The field that says which rows belong together: a document, a person, a template. "
+        "They never stand on both sides of a split, and intervals take each group as a whole. "
+        "null: only nearly equal texts belong together.",
+    )
     encoding: str | None = key(
         optional(readers.encoding),
         None,

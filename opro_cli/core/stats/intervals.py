@@ -24,11 +24,12 @@ class Interval:
     high: float
 
 
-def wilson_interval(mean: float, n: int, z: float = Z_95) -> Interval:
+def wilson_interval(mean: float, n: float, z: float = Z_95) -> Interval:
     """Return Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927).
 
-    Assumes `n` >= 1 independent right/wrong answers, mean = right / n. For scores between 0 and 1
-    it is conservative: their variance is at most that of right/wrong.
+    Assumes `n` >= 1 independent right/wrong answers, mean = right / n; where some belong together,
+    `n` is as many independent ones as tell as much, and need not be whole. For scores between 0
+    and 1 it is conservative: their variance is at most that of right/wrong.
     """
     if n < 1:
         raise ValueError("an interval needs at least one answer")
@@ -54,7 +55,7 @@ def mcnemar_mid_p(gained: int, lost: int) -> float:
     return 2 * tail - math.comb(n, fewer) / (1 << n)
 
 
-def difference_interval(gained: int, lost: int, n: int, z: float = Z_95) -> Interval:
+def difference_interval(gained: float, lost: float, n: float, z: float = Z_95) -> Interval:
     """Return Tango's score interval for a paired difference of proportions (Stat. Med. 17, 1998).
 
     Of `n` >= 1 questions, only the second prompt answered `gained` right, and only the first
@@ -70,7 +71,7 @@ def difference_interval(gained: int, lost: int, n: int, z: float = Z_95) -> Inte
     return Interval(find_edge(rejects, observed, -1.0), find_edge(rejects, observed, 1.0))
 
 
-def tango_score(gained: int, lost: int, n: int, delta: float) -> float:
+def tango_score(gained: float, lost: float, n: float, delta: float) -> float:
     """Return the score statistic of a true difference `delta`, standard normal under it."""
     # The maximum-likelihood probability of a loss under delta: the root of a quadratic.
     b = -gained - lost + (2 * n - gained + lost) * delta

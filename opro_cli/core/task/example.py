@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -27,6 +28,8 @@ class Example:
         fields: Further fields of its row, by the names that `task.prompt` has holes for.
         golds: Each answer that is right, as the metric compares it, where there are several;
             else empty.
+        group: What rows have in common that belong together: their source, or nearly the same
+            text; "" for a row of its own.
     """
 
     input: str
@@ -35,6 +38,7 @@ class Example:
     row: int = 0
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     golds: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def shown(self) -> str:
@@ -242,20 +246,53 @@ def is_failed(text: str, finish_reason: str) -> bool:
     return not text.strip() and finish_reason not in (*CUT, "content_filter", REFUSAL)
 
 
+def number_groups(examples: Sequence[Example]) -> tuple[int | None, ...]:
+    """Return a number for the group of each example, None for one alone in its group.
+
+    Groups are numbered from 0 in the order of their first examples. Where no two examples are of
+    one group, there are no numbers at all.
+    """
+    counts = Counter(example.group for example in examples if example.group)
+    numbers: dict[str, int] = {}
+    for example in examples:
+        if counts[example.group] > 1:
+            numbers.setdefault(example.group, len(numbers))
+    return tuple(numbers.get(example.group) for example in examples) if numbers else ()
+
+
+Groups = Mapping[Split, Sequence[int]]
+"""By split, a number for each question, the same for questions that belong together."""
+
+
+def list_groups(examples: Mapping[Split, Sequence[Example]]) -> dict[Split, tuple[int, ...]]:
+    """Return the groups of the questions of each split that has groups of several."""
+    groups: dict[Split, tuple[int, ...]] = {}
+    for split, rows in examples.items():
+        if numbers := number_groups(rows):
+            own = (-1 - index if each is None else each for index, each in enumerate(numbers))
+            groups[split] = tuple(own)
+    return groups
+
+
 def fingerprint_examples(examples: Mapping[Split, Sequence[Example]]) -> str:
     """Return the sha256 (64 hex digits) of split, input and gold answers of each example, in order.
 
-    So do fields, where there are any. The source does not count: the same questions in another
-    format have the same fingerprint.
+    So do fields, and which examples are of one group, where there are any. The source does not
+    count, nor the name of a group: the same questions in another format have the same fingerprint.
     """
     import hashlib  # 4 MiB, which a worker of the embedded models has no use for
 
     digest = hashlib.sha256()
+    groups = number_groups([example for split in SPLITS for example in examples.get(split, ())])
+    numbers = iter(groups)
     for split in SPLITS:
         for example in examples.get(split, ()):
             # Unlike joined strings, a JSON array keeps its parts distinct.
             parts: list[object] = [split, example.input, example.target]
             parts += [dict(example.fields)] if example.fields else []
-            line = json.dumps([*parts, list(example.golds)] if example.golds else parts)
+            parts += [list(example.golds)] if example.golds else []
+            group = next(numbers, None)
+            parts += [{"group": group}] if group is not None else []
+            line = json.dumps(parts)
             digest.update(line.encode("ascii") + b"\n")
     return digest.hexdigest()

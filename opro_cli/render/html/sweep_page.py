@@ -270,7 +270,7 @@ def _build_gain(report: SweepReport) -> Markup | None:
     ends = [end for e in estimates for end in (e.interval.low, e.interval.high)]
     reach = max(0.05, *map(abs, ends))
     lines = [
-        _plot_gain(task.task, pluralize(task.runs, "run"), task.estimate, reach)
+        _plot_gain(task.name, pluralize(task.runs, "run"), task.estimate, reach)
         for task in over.tasks
     ]
     if over.these is not None:

@@ -69,6 +69,7 @@ def _serialize_mean(over: MeanOverTasks) -> dict[str, Any]:
                 "task": mean.task,
                 "runs": mean.runs,
                 "questions": mean.questions,
+                **({"same_questions": list(mean.same)} if mean.same else {}),
                 **_serialize_estimate(mean.estimate),
             }
             for mean in over.tasks
@@ -142,6 +143,7 @@ def _serialize_comparison(comparison: PairedComparison | None) -> dict[str, Any]
         "test": comparison.name,
         "p_value": comparison.p_value,
         "asked_together": comparison.together,
+        **({} if comparison.groups is None else {"groups": comparison.groups}),
     }
 
 

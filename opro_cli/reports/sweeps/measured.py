@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 
 from opro_cli.core.draws import create_rng
 from opro_cli.core.run.candidates import Candidate
 from opro_cli.core.run.selection import find_baseline, find_winner
 from opro_cli.core.scale import SHARE
+from opro_cli.core.stats.groups import average_groups, compute_design_effect
 from opro_cli.core.stats.hierarchical import (
     Estimate,
     estimate_over_seeds,
@@ -29,6 +30,7 @@ from opro_cli.reports.sweeps.places import (
     find_problem_cells,
     locate_cells,
 )
+from opro_cli.reports.sweeps.same_questions import find_same_tasks, unify_questions
 
 __all__ = ["MatrixKey", "SweptCell", "encode_values", "locate_cells"]
 
@@ -36,6 +38,8 @@ NOT_SHARES = "not scored in shares"
 
 Scores = Mapping[QuestionKey, float]
 """A score, or a difference of two, for each test question."""
+QuestionGroups = Mapping[QuestionKey, str]
+"""What questions belong to; a question that is alone need not be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class MeasuredCell:
         best: The prompt that its run chose.
         before: Scores of `start` on the questions scored under both; empty when left out.
         after: Scores of `best` on the same questions.
+        groups: What questions belong to, of those that belong together.
         is_problem: It searches solutions of a problem, whose values need no questions.
     """
 
@@ -61,6 +66,7 @@ class MeasuredCell:
     before: Scores
     after: Scores
     is_problem: bool = False
+    groups: QuestionGroups = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -120,7 +126,9 @@ def _measure_cell(swept: SweptCell, key: MatrixKey, is_problem: bool) -> Measure
     if reason:
         pairs = []
     before, after = {p.key: p.before.score for p in pairs}, {p.key: p.after.score for p in pairs}
-    return MeasuredCell(swept, key, run.status, reason, start, best, before, after)
+    groups = {p.key: g for p in pairs if (g := run.examples["test"][p.before.number].group)}
+    figures = (start, best, before, after)
+    return MeasuredCell(swept, key, run.status, reason, *figures, groups=groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,42 +170,69 @@ def _build_matrix_cell(key: MatrixKey, cells: Sequence[MeasuredCell]) -> MatrixC
     gains = [[cell.after[q] - cell.before[q] for q in shared] for cell in counted]
     kept = all(cell.kept_start for cell in counted)
     graded = any(cell.is_graded for cell in counted)
-    gain = Estimate(0.0, Interval(0.0, 0.0)) if kept else estimate_gain(gains, graded=graded)
+    groups = find_groups(shared, *(cell.groups for cell in counted))
+    gain = Estimate(0.0, Interval(0.0, 0.0))
+    if not kept:
+        gain = estimate_gain(gains, graded=graded, groups=groups)
     start = fmean([fmean([cell.before[q] for q in shared]) for cell in counted])
-    return MatrixCell(key, counted, others, len(shared), start, _estimate_score(after), gain)
+    best = _estimate_score(after, groups)
+    return MatrixCell(key, counted, others, len(shared), start, best, gain)
 
 
-def estimate_gain(gains: Sequence[Sequence[float]], *, graded: bool) -> Estimate:
+def find_groups(questions: Iterable[QuestionKey], *known: QuestionGroups) -> tuple[Hashable, ...]:
+    """Return what each question belongs to, by the first that knows it; () where all are alone."""
+    groups = tuple(
+        next((each[question] for each in known if question in each), question)
+        for question in questions
+    )
+    return groups if len({*groups}) < len(groups) else ()
+
+
+def estimate_gain(
+    gains: Sequence[Sequence[float]], *, graded: bool, groups: Sequence[Hashable] = ()
+) -> Estimate:
     """Estimate the mean difference over questions, and over seeds where there are several.
 
     Args:
         gains: Differences by seed and question, the questions the same for all seeds.
         graded: Whether some scores are between right and wrong, even if no difference is.
+        groups: What each question belongs to; empty where each is alone.
     """
     values = {value for of_seed in gains for value in of_seed}
     if len(values) > 1 and len(gains) > 1:
-        return estimate_over_seeds(gains)
+        return estimate_over_seeds([average_groups(of_seed, groups) for of_seed in gains])
     graded = graded or not values <= {-1.0, 0.0, 1.0}
-    interval = compare_differences(gains[0], graded=graded).interval
+    interval = compare_differences(gains[0], graded=graded, groups=groups).interval
     return Estimate(fmean([fmean(of_seed) for of_seed in gains]), interval)
 
 
-def _estimate_score(scores: Sequence[Sequence[float]]) -> Estimate:
+def _estimate_score(scores: Sequence[Sequence[float]], groups: Sequence[Hashable] = ()) -> Estimate:
     mean = fmean([fmean(of_seed) for of_seed in scores])
     if len(scores) == 1 or len({value for of_seed in scores for value in of_seed}) == 1:
-        return Estimate(mean, wilson_interval(mean, len(scores[0])))
-    interval = estimate_over_seeds(scores).interval
+        independent = max(1.0, len(scores[0]) / compute_design_effect(groups))
+        return Estimate(mean, wilson_interval(mean, independent))
+    interval = estimate_over_seeds([average_groups(each, groups) for each in scores]).interval
     return Estimate(mean, Interval(max(0.0, interval.low), interval.high))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMean:
-    """The mean over the runs of one task; the interval is over its questions."""
+    """The mean over the runs of one task; the interval is over its questions.
+
+    Attributes:
+        same: Further names under which the sweep has it: with the same questions.
+    """
 
     task: str
     runs: int
     questions: int
     estimate: Estimate
+    same: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """All its names."""
+        return " = ".join((self.task, *self.same))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,44 +253,83 @@ class MeanOverTasks:
 
 
 def average_over_tasks(
-    runs: Sequence[tuple[str, Scores]], graded: Collection[str] = ()
+    runs: Sequence[tuple[str, Scores]],
+    graded: Collection[str] = (),
+    groups: Mapping[str, QuestionGroups] | None = None,
+    sources: Mapping[str, Hashable] | None = None,
 ) -> MeanOverTasks:
     """Return the mean over tasks of the means over runs.
 
     Args:
-        runs: The task and the differences of each run.
+        runs: The task and the differences of each run. Tasks that ask the same questions are one.
         graded: The tasks with scores between right and wrong.
+        groups: By task, what questions belong to.
+        sources: By task, what its questions are drawn from.
     """
-    by_task: dict[str, list[Scores]] = defaultdict(list)
+    by_name: dict[str, list[Scores]] = defaultdict(list)
     for task, scores in runs:
         if scores:
-            by_task[task].append(scores)
-    questions = {task: _average_by_question(group) for task, group in by_task.items()}
-    means = tuple(
-        TaskMean(
-            task,
-            len(by_task[task]),
-            len(values),
-            _estimate_task(by_task[task], values, graded=task in graded),
-        )
-        for task, values in questions.items()
-    )
+            by_name[task].append(scores)
+    questions = {task: dict.fromkeys(q for run in of for q in run) for task, of in by_name.items()}
+    names: dict[str, list[str]] = defaultdict(list)
+    for task, first in find_same_tasks(questions, sources or {}).items():
+        names[first].append(task)
+    means, values = [], []
+    for task, same in names.items():
+        own, known = by_name[task], (groups or {}).get(task, {})
+        if len(same) > 1:
+            keys = unify_questions([questions[name] for name in same])
+            pairs = list(zip(same, keys, strict=True))
+            own = [{k[q]: v for q, v in run.items()} for name, k in pairs for run in by_name[name]]
+            known = {
+                k[q]: group
+                for name, k in pairs
+                for q, group in (groups or {}).get(name, {}).items()
+                if q in k
+            }
+        asked, of_task = _average_by_question(own)
+        together = find_groups(asked, known)
+        estimate = _estimate_task(own, of_task, together, graded=any(n in graded for n in same))
+        means.append(TaskMean(task, len(own), len(asked), estimate, tuple(same[1:])))
+        values.append(average_groups(of_task, together))
     total = sum(mean.runs for mean in means)
     if len(means) < 2:
-        return MeanOverTasks(means, total, means[0].estimate if means else None)
-    values = list(questions.values())
-    estimate = estimate_over_tasks(values, create_rng(0, "tasks", len(means)))
-    return MeanOverTasks(means, total, estimate, estimate_these_tasks(values))
+        return MeanOverTasks(tuple(means), total, means[0].estimate if means else None)
+    over = estimate_over_tasks(values, create_rng(0, "tasks", len(means)))
+    return MeanOverTasks(tuple(means), total, over, estimate_these_tasks(values))
 
 
 def average_gain(cells: Sequence[MeasuredCell]) -> MeanOverTasks:
     """Return the mean gain of cells over their tasks."""
     graded = {cell.key.task for cell in cells if cell.is_graded}
-    return average_over_tasks([(cell.key.task, cell.gains) for cell in cells], graded)
+    gains = [(cell.key.task, cell.gains) for cell in cells]
+    return average_over_tasks(gains, graded, list_groups_by_task(cells), find_sources(cells))
 
 
-def _average_by_question(runs: Sequence[Scores]) -> list[float]:
-    """Return one value a question, whose mean is the mean of the runs' means.
+def list_groups_by_task(cells: Iterable[MeasuredCell]) -> dict[str, dict[QuestionKey, str]]:
+    """Return what questions belong to, by task."""
+    groups: dict[str, dict[QuestionKey, str]] = {}
+    for cell in cells:
+        groups.setdefault(cell.key.task, {}).update(cell.groups)
+    return groups
+
+
+def find_sources(cells: Iterable[MeasuredCell]) -> dict[str, Hashable]:
+    """Return what the test questions of tasks are drawn from: the content of a file, and how."""
+    sources: dict[str, Hashable] = {}
+    for cell in cells:
+        if cell.run is None or cell.left_out:
+            continue
+        data = cell.run.settings["task"].get("data", {})
+        files = cell.run.identity.get("data_files", {})
+        digest = files.get(data.get("test") or data.get("train"))
+        if digest is not None:
+            sources[cell.key.task] = (digest, data.get("target"), data.get("rows"))
+    return sources
+
+
+def _average_by_question(runs: Sequence[Scores]) -> tuple[list[QuestionKey], list[float]]:
+    """Return the questions, and one value for each; their mean is the mean of the runs' means.
 
     Values of one question stay together. Where all runs have the same questions, each value is
     the mean of the runs' values.
@@ -266,12 +340,16 @@ def _average_by_question(runs: Sequence[Scores]) -> list[float]:
         weight = len(questions) / (len(runs) * len(run))  # exactly 1 for a single run
         for question, value in run.items():
             weighted[question].append(weight * value)
-    return [math.fsum(weighted[question]) for question in questions]
+    return [*questions], [math.fsum(weighted[question]) for question in questions]
 
 
 def _estimate_task(
-    runs: Sequence[Scores], by_question: Sequence[float], *, graded: bool
+    runs: Sequence[Scores],
+    by_question: Sequence[float],
+    groups: Sequence[Hashable],
+    *,
+    graded: bool,
 ) -> Estimate:
     if len(runs) == 1 or len(set(by_question)) == 1:
-        return estimate_gain([by_question], graded=graded)
-    return estimate_these_tasks([by_question])
+        return estimate_gain([by_question], graded=graded, groups=groups)
+    return estimate_these_tasks([average_groups(by_question, groups)])

@@ -33,6 +33,9 @@ from opro_cli.reports.sweeps.measured import (
     build_matrix,
     encode_values,
     estimate_gain,
+    find_groups,
+    find_sources,
+    list_groups_by_task,
     measure_cells,
 )
 from opro_cli.reports.sweeps.problems import ProblemTable, build_problem_tables
@@ -200,6 +203,8 @@ def diff_sweeps(before: SweepReport, after: SweepReport) -> SweepDiff:
         mean=average_over_tasks(
             [(cells[0].key.task, d) for cells, d in zip(both, differences, strict=True)],
             {cells[0].key.task for cells in both if any(cell.is_graded for cell in cells)},
+            list_groups_by_task(cells[0] for cells in both),
+            find_sources(cells[0] for cells in both),
         ),
     )
 
@@ -215,7 +220,8 @@ def _subtract_scores(before: MeasuredCell, after: MeasuredCell) -> Scores:
 def _build_pair(before: MeasuredCell, after: MeasuredCell, differences: Scores) -> CellPair:
     if differences:
         graded = before.is_graded or after.is_graded
-        gain = estimate_gain([[*differences.values()]], graded=graded)
+        groups = find_groups(differences, before.groups, after.groups)
+        gain = estimate_gain([[*differences.values()]], graded=graded, groups=groups)
         return CellPair(before, after, len(differences), gain, "")
     cells = (("first", before), ("second", after))
     reasons = [f"{which}: {cell.left_out}" for which, cell in cells if cell.left_out]
@@ -320,7 +326,12 @@ def _describe_mean(
     if len(over.tasks) == 1:
         grounds = f"on one task (95 % interval {span}, over its questions only), {runs}"
     claim = claims[sign(interval.low, interval.high)]
-    return f"{claim} {format_points(estimate.mean)} points {grounds}, on unseen questions"
+    same = "".join(
+        f"; {' and '.join((task.task, *task.same))} ask the same questions, and are one task"
+        for task in over.tasks
+        if task.same
+    )
+    return f"{claim} {format_points(estimate.mean)} points {grounds}, on unseen questions{same}"
 
 
 def describe_these_tasks(over: MeanOverTasks) -> str:

@@ -258,7 +258,7 @@ def _find_answered(run: RecordedRun, instruction: str) -> Candidate | None:
 
 def _drop_questions(candidate: Candidate, left_out: AbstractSet[int]) -> Candidate:
     """Return a copy without the test answers to some questions."""
-    kept = Candidate(candidate.id, candidate.instruction, candidate.step)
+    kept = Candidate(candidate.id, candidate.instruction, candidate.step, groups=candidate.groups)
     for question, outcome in candidate.answers["test"].by_question.items():
         if question in left_out:
             continue
