@@ -236,7 +236,8 @@ def build_report(
         _build_side(candidate, label, usage) for candidate, label in zip(sides, labels, strict=True)
     )
     last = gate.looks[-1] if gate.looks else None
-    pairs = list_differences(sides, draw_test_order(state)[0][: last.rows]) if last else None
+    seen = draw_test_order(state)[0][: last.rows] if last else []
+    pairs = list_differences(sides, seen, state.groups.get("test", ())) if last else None
     verdict: Verdict = gate.decision or ("undecided" if gate.is_over else "unfinished")
     margin, rows = state.search.gate_margin or 0.0, state.sizes["test"]
     return GateReport(

@@ -10,6 +10,7 @@ from typing import Literal
 from opro_cli.core.run.candidates import Answers, Candidate, Score
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
+from opro_cli.core.stats.groups import sum_groups
 from opro_cli.core.stats.intervals import wilson_interval
 from opro_cli.core.stats.resamples import measure_win_share
 from opro_cli.core.task.example import Split
@@ -122,9 +123,17 @@ def measure_sureness(state: RunState, start: Candidate, first: Candidate, basis:
 
 
 def _list_differences(start: Candidate, first: Candidate, basis: Basis) -> Iterator[float]:
-    """Yield the differences of the questions that the score of both counts."""
+    """Yield the differences of the questions that the score of both counts, a sum for each group.
+
+    What belongs together is drawn together: a group is resampled as a whole.
+    """
     for split in list_splits(basis):
         before, after = (each.answers[split].by_question for each in (start, first))
-        for question in sorted(before.keys() & after.keys()):
-            if not (before[question].excluded or after[question].excluded):
-                yield (after[question].score or 0.0) - (before[question].score or 0.0)
+        asked = [
+            question
+            for question in sorted(before.keys() & after.keys())
+            if not (before[question].excluded or after[question].excluded)
+        ]
+        differences = [(after[each].score or 0.0) - (before[each].score or 0.0) for each in asked]
+        groups = start.groups.get(split)
+        yield from sum_groups(differences, [groups[q] for q in asked]) if groups else differences

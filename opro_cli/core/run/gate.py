@@ -82,7 +82,7 @@ def read_gate(state: RunState) -> Gate:
         due = [row for row in order[:rows] if not all(row in known for known in answered)]
         if due:
             return Gate(tuple(looks), tuple(due))
-        pairs = list_differences(sides, order[:rows])
+        pairs = list_differences(sides, order[:rows], state.groups.get("test", ()))
         look = look_at(pairs, margin=margin, rows=rows, level=level)
         looks.append(look)
         if look.decision:
@@ -97,19 +97,19 @@ def get_sides(state: RunState) -> tuple[Candidate, Candidate]:
 
 
 def list_differences(
-    sides: Sequence[Candidate], rows: Iterable[int], groups: Sequence[str] = ()
+    sides: Sequence[Candidate], rows: Iterable[int], groups: Sequence[int] = ()
 ) -> Differences:
     """Return the differences of two prompts on these questions, which both have answered.
 
     Args:
         sides: The old prompt and the new one.
         rows: The questions, by their index.
-        groups: The group of each question of the split, "" for one of its own; () for no groups.
+        groups: What each question of the split belongs to; empty where each is alone.
     """
     old, new = (side.answers["test"].by_question for side in sides)
     cautious: list[float] = []
     lenient: list[float] = []
-    named: list[str] = []
+    named: list[int] = []
     left_out = one_sided = 0
     graded = False
     for row in rows:
@@ -122,7 +122,7 @@ def list_differences(
         cautious.append(_count(after) - (1.0 if before.excluded else _count(before)))
         lenient.append((1.0 if after.excluded else _count(after)) - _count(before))
         if groups:
-            named.append(groups[row] or f"\0{row}")
+            named.append(groups[row])
     return Differences(tuple(cautious), tuple(lenient), graded, tuple(named), left_out, one_sided)
 
 

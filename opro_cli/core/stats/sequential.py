@@ -15,7 +15,7 @@ B. C. Rowe, JRSS A 132, 1969); `python -m tests.bench.gate` says what they come 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -159,8 +159,7 @@ class Differences:
             scorer refused it, counts against the new prompt.
         lenient: The same, with that counted in its favour.
         graded: Some scores are between right and wrong.
-        groups: The group of each question, where those of one group are no independent ones; ()
-            where all are.
+        groups: What each question belongs to; empty where each is alone.
         left_out: Further questions, left out under both.
         one_sided: Questions that were left out under one alone.
     """
@@ -168,7 +167,7 @@ class Differences:
     cautious: tuple[float, ...]
     lenient: tuple[float, ...]
     graded: bool = False
-    groups: tuple[str, ...] = ()
+    groups: tuple[Hashable, ...] = ()
     left_out: int = 0
     one_sided: int = 0
 
@@ -232,18 +231,8 @@ class Differences:
         return find_edge(lambda each: self._refute(differences, each) < level, mean, -1.0, 24)
 
     def _refute(self, differences: Sequence[float], mean: float) -> float:
-        """Return the one-sided p-value of a mean that is no larger than this one.
-
-        Of groups the sums are tested, each less what this mean would make it, on the scale of the
-        largest group: their mean is above 0 where that of the questions is above `mean`.
-        """
-        if not self.is_clustered:
-            return refute_loss(differences, -mean, graded=self.graded)
-        sums: dict[str, list[float]] = {}
-        for group, difference in zip(self.groups, differences, strict=True):
-            sums.setdefault(group, []).append(difference - mean)
-        scale = max(map(len, sums.values())) * (1 + abs(mean))
-        return refute_loss([math.fsum(each) / scale for each in sums.values()], 0.0, graded=True)
+        """Return the one-sided p-value of a mean that is no larger than this one."""
+        return refute_loss(differences, -mean, graded=self.graded, groups=self.groups)
 
 
 def look_at(differences: Differences, *, margin: float, rows: int, level: float) -> Look:
