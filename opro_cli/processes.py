@@ -1,4 +1,4 @@
-"""Worker processes that run modules of this package."""
+"""Worker processes that run modules of this package, and programs that are only read."""
 
 from __future__ import annotations
 
@@ -42,6 +42,39 @@ async def start_module(
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": path, **(environment or {})},
     )
+
+
+class Finished(NamedTuple):
+    """A program that has ended: its exit code, and all that it wrote."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def read_program(program: str, *arguments: str) -> Finished:
+    """Run a program without a shell and without input, and return what it wrote.
+
+    Its messages are in English, and it takes no locks for its own convenience (git).
+
+    Args:
+        program: Its path.
+        arguments: Each is one word to it.
+    """
+    return asyncio.run(_read_program(program, *arguments))
+
+
+async def _read_program(program: str, *arguments: str) -> Finished:
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+    )
+    out, err = await process.communicate()
+    return Finished(process.returncode or 0, out, err)
 
 
 async def read_tail(stream: asyncio.StreamReader) -> bytes:

@@ -338,7 +338,10 @@ def run_gate(
         OproError: As for any run; what was answered until then stays.
     """
     if plan.cell is None or plan.dataset is None:
-        return GateReport("unchanged", plan.old, plan.new, plan.margin, notes=plan.notes)
+        notes = plan.notes
+        if thresholds != Thresholds():
+            notes += ("no threshold was measured, since nothing was asked",)
+        return GateReport("unchanged", plan.old, plan.new, plan.margin, notes=notes)
     require_figures(plan.cell.settings, thresholds)
     evaluating.require_ready(plan.cell, cached=False)
     run, outcome = evaluating.evaluate(

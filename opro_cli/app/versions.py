@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from opro_cli.core.task.chat import ChatTemplate, RawChat, fill_instruction, par
 from opro_cli.core.task.prompt import Prompt, encode_form
 from opro_cli.errors import ConfigError, UsageError
 from opro_cli.files import write_atomically
+from opro_cli.processes import Finished, read_program
 
 _PROMPTS = ("search.initial_instructions", "task.prompt", "task.instruction_position")
 """Keys that are the prompt itself."""
@@ -135,7 +135,7 @@ class _Tree:
         """Find the repository of a config and the commit of a revision."""
         folder = config.resolve().parent
         found = _ask_git(folder, "rev-parse", "--show-toplevel")
-        if found.returncode:
+        if found.code:
             raise UsageError(
                 f"{config}: --against needs a git repository: {_read_words(found)}",
                 "give both prompts instead: --prompt OLD --prompt NEW",
@@ -143,13 +143,13 @@ class _Tree:
         commit = None
         if revision and not revision.startswith("-"):
             commit = _ask_git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        if commit is None or commit.returncode:
+        if commit is None or commit.code:
             raise UsageError(
                 f"--against: this repository has no revision {revision!r:.80}",
                 "`git log --oneline` lists them; a shallow clone, as of CI, has to fetch it first",
             )
-        root = Path(os.fsdecode(found.stdout).rstrip("\n"))
-        return cls(root.resolve(), commit.stdout.decode().strip(), revision)
+        root = Path(os.fsdecode(found.out).rstrip("\n"))
+        return cls(root.resolve(), commit.out.decode().strip(), revision)
 
     def locate(self, path: Path) -> str:
         """Return the path of a file inside the repository, with slashes."""
@@ -177,7 +177,7 @@ class _Tree:
     def read(self, name: str) -> bytes | None:
         """Return the bytes of a file; None where the commit has none of that name."""
         shown = _ask_git(self.root, "show", "--no-textconv", f"{self.commit}:{name}")
-        return None if shown.returncode else shown.stdout
+        return None if shown.code else shown.out
 
     def copy(self, name: str, folder: Path) -> Path:
         """Write a file of the commit below a folder, and return its path."""
@@ -193,26 +193,20 @@ class _Tree:
         return path
 
 
-def _ask_git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git, which reads alone and asks nobody anything."""
+def _ask_git(folder: Path, *arguments: str) -> Finished:
+    """Return what git says; it only reads, and asks nobody anything."""
     git = shutil.which("git")
     if git is None:
         raise UsageError(
             "--against needs git, and there is none on this machine",
             "install it, or give both prompts: --prompt OLD --prompt NEW",
         )
-    return subprocess.run(  # noqa: S603 - git alone, and no shell
-        [git, "-C", str(folder), *arguments],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
-        check=False,
-    )
+    return read_program(git, "-C", str(folder), *arguments)
 
 
-def _read_words(found: subprocess.CompletedProcess[bytes]) -> str:
-    lines = found.stderr.decode("utf-8", "replace").strip().splitlines()
-    return lines[0].removeprefix("fatal: ") if lines else f"git exited with {found.returncode}"
+def _read_words(found: Finished) -> str:
+    lines = found.err.decode("utf-8", "replace").strip().splitlines()
+    return lines[0].removeprefix("fatal: ") if lines else f"git exited with {found.code}"
 
 
 def write_prompts(before: Version, now: Version) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -53,7 +53,7 @@ Split = Annotated[
     typer.Option(help="The rows to ask; the default, test, has tuned nothing."),
 ]
 Limit = Annotated[
-    int | None, typer.Option(min=1, help="Rows at most, the first of the split; null asks all.")
+    int | None, typer.Option(min=1, help="Ask the first rows of the split only, at most this many.")
 ]
 Budget = Annotated[
     list[str] | None, typer.Option(help="A ceiling for this gate: usd=5, calls=1000 …")

@@ -136,6 +136,8 @@ class GateReport:
         code = CODES[self.verdict]
         if self.verdict == "unfinished":
             return code if self.failure else Interrupted.exit_code
+        if self.verdict == "unchanged":
+            return code
         passed = [check.passed for check in self.checks]
         if False in passed:
             return CODES["worse"]

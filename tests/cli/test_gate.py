@@ -12,8 +12,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from opro_cli.app.versions import Version, write_prompts
+from opro_cli.core.task.chat import parse_chat
 from opro_cli.core.task.example import ChatReply, ChatRequest
-from opro_cli.errors import ModelError
+from opro_cli.errors import ModelError, UsageError
 from tests.cli.conftest import CONFIG, Opro
 from tests.loop.runs import ShuffledModel
 
@@ -101,6 +103,7 @@ def test_an_unchanged_prompt_asks_nothing_and_needs_no_model(
     said = opro(*PAIR, "copy.md", "--max-tokens", "5")
     assert said.code == 0
     assert "unchanged: the prompt is the same, so nothing was asked" in said.out
+    assert "no threshold was measured" in said.out
     assert scorer.requests == []
     assert not (folder / "runs").exists()
     assert opro(*PAIR, "copy.md", "--json").data["verdict"] == "unchanged"
@@ -479,3 +482,23 @@ def test_other_changes_of_the_config_are_told(
     assert said.data["notes"] == [
         "c.yaml at HEAD differs in scorer.temperature, too: both prompts are asked as c.yaml has it"
     ]
+
+
+def test_without_git_the_other_way_is_told(
+    opro: Opro, scorer: ShuffledModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    said = opro("gate", "c.yaml", "--against", "HEAD")
+    assert said.code == 2
+    assert "--against needs git, and there is none on this machine" in said.err
+    assert "--prompt OLD --prompt NEW" in said.err
+
+
+def test_a_chat_that_cannot_hold_its_prompt_is_refused() -> None:
+    """A backslash before a hole would escape it."""
+    glued = parse_chat((("user", "{{instruction}}{{question}}"),))
+    apart = parse_chat((("user", "{{instruction}} {{question}}"),))
+    one, other = Version("one", "Add \\", glued, {}), Version("other", "Add \\", apart, {})
+    with pytest.raises(UsageError, match="one: its prompt cannot be put into its messages"):
+        write_prompts(one, other)
+    assert write_prompts(other, other) == (("Add \\", ""), ("Add \\", ""))

@@ -80,6 +80,7 @@ async def test_an_outage_ends_with_1_and_the_same_command_goes_on(tmp_path: Path
         assert len(server.requests) - before < json.loads(out)["calls"]
 
 
+@pytest.mark.slow
 async def test_a_ceiling_ends_with_3_and_nothing_is_paid_twice(tmp_path: Path) -> None:
     async with new_server() as server:
         at = bench(tmp_path, server)
