@@ -91,6 +91,7 @@ GROUPS = {
         "resume": "Continue an interrupted run; no answer is asked for again.",
         "eval": "Score prompts on datasets with models, without a search.",
         "sweep": "Run a grid of searches; the same command again continues it.",
+        "prune": "Drop what the best prompt of a run does not need, in a new run.",
     },
     "Look": {
         "watch": "Follow a run from another terminal, or replay it.",

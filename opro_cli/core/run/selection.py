@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.cheapest import choose_cheapest, prunes, select_pruned
 from opro_cli.core.run.state import RunState
 from opro_cli.core.scale import SHARE
 from opro_cli.core.task.example import Split
@@ -220,7 +221,12 @@ def select_for_dev(state: RunState) -> list[Candidate]:
 
 
 def select_finalists(state: RunState) -> list[Candidate]:
-    """Return the candidates that are scored on dev: the initial ones and the best on train."""
+    """Return the candidates that are scored on dev: the initial ones and the best on train.
+
+    Of pruned prompts those that are likely no worse, the shortest ones.
+    """
+    if prunes(state):
+        return select_pruned(state)
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
     best = rank([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
@@ -271,8 +277,16 @@ def sort_best_first(state: RunState) -> list[Candidate]:
 
 
 def find_winner(state: RunState) -> Candidate | None:
-    """Return the best candidate so far, None before any has all its train answers."""
-    return find_best(state, list(state.candidates.values()))
+    """Return the best candidate so far, None before any has all its train answers.
+
+    Once it is decided by score, a cheaper one may be preferred.
+    """
+    best = find_best(state, list(state.candidates.values()))
+    if best is None or state.is_searching:
+        return best
+    finalists = select_finalists(state)
+    decided = all(state.is_scored(each, get_deciding_split(state)) for each in finalists)
+    return choose_cheapest(state, best, finalists) if decided else best
 
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:

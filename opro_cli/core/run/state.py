@@ -157,7 +157,7 @@ class RunState:
             exclude_refused=task.unanswerable == "exclude",
             questions=() if task.problem else examples["train"],
             scale=scale,
-            form=SOLUTION if task.problem else "",
+            form=SOLUTION if task.problem else search.start_form,
         )
 
     def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case for each event
@@ -228,6 +228,7 @@ class RunState:
         if event.finish_reason in CUT:
             cut = answers.cut_replies.get(event.question, [])
             answers.cut_replies[event.question] = [*cut, event.key or str(event.round)]
+        answers.costs.add_reply(event)
         self._join_again(candidate)
         self._spend_of(event.role).add(event)
 
@@ -271,6 +272,7 @@ class RunState:
             outcome = Outcome(event.answer, score, False, session, sent)
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
+            answers.costs.add_answer(event)
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)

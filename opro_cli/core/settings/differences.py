@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from opro_cli.core.settings.read import NameResolver, get_section
-from opro_cli.core.settings.settings import LABELLED, BudgetSettings, Settings
+from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings
 from opro_cli.errors import UsageError
 
 # May differ between a run and its resume: they change how fast answers come, never which.
@@ -36,6 +36,13 @@ OPERATIONAL: tuple[str, ...] = (
 
 _LATER_DATA = ("limit", "options", "index_from", "encoding")
 """Keys of `task.data` that came after the first runs."""
+_LATER_SEARCH: Mapping[str, Any] = {
+    "objectives": None,
+    "prefer": "best",
+    "margin": MARGIN,
+    "start_form": "",
+}
+"""Keys of `search` that came after the first runs, with their defaults."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
 """Keys of a model that came after the first runs, with their defaults."""
 
@@ -94,6 +101,9 @@ def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
     del search["start"]
     if settings.search.keep_placeholders is None:
         del search["keep_placeholders"]
+    for name, default in _LATER_SEARCH.items():
+        if search[name] == default:
+            del search[name]
     if settings.task.prompt is None:
         del task["prompt"]
     else:

@@ -1,0 +1,89 @@
+"""Shortening a prompt: its parts are dropped one by one, and stay out where nothing was lost.
+
+Worked examples are tried first, then sentences, longer ones before shorter ones, then the clauses
+of the sentences that stayed. Each trial leaves out one more part than the last prompt that was
+likely no worse than the start prompt (`core/run/cheapest`); a race stops the trials that clearly
+lose. No model proposes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from opro_cli.core.run.candidates import Candidate, make_candidate_id
+from opro_cli.core.run.cheapest import is_likely_no_worse
+from opro_cli.core.run.view import Ask, Draft, End, SearchView
+from opro_cli.core.settings.settings import PRUNE
+from opro_cli.core.task.pieces import Pieces, split_prompt
+from opro_cli.core.task.placeholders import find_change
+from opro_cli.core.task.prompt import Content, Prompt, encode_form
+from opro_cli.ports import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a trial leaves out: pieces of the text, and places of worked examples."""
+
+    pieces: frozenset[int] = frozenset()
+    demos: frozenset[int] = frozenset()
+
+    def join(self, other: Cut) -> Cut:
+        """Return both together."""
+        return Cut(self.pieces | other.pieces, self.demos | other.demos)
+
+
+@dataclass(frozen=True)
+class PruneStrategy(Strategy):
+    """Drops parts of the start prompt, one in each step."""
+
+    name = PRUNE
+
+    def propose(self, view: SearchView, step: int) -> Sequence[Ask | Draft] | End:  # noqa: ARG002
+        """Return the next trial, or end the search where every part was tried."""
+        start = view.state.of_step(0)[0]
+        content = start.content
+        if not isinstance(content, Prompt):
+            return End("a solution has no sentences")
+        pieces = split_prompt(content.instruction)
+        kept, parent = Cut(), start
+        for unit in list_cuts(content, pieces):
+            cut = kept.join(unit)
+            if unit.pieces <= kept.pieces and unit.demos <= kept.demos:
+                continue  # it went with its sentence
+            shorter = apply_cut(content, pieces, cut)
+            if not shorter.text.strip() or find_change(shorter.text, (content.text,)):
+                continue
+            known = _find_trial(view, shorter)
+            if known is None:
+                return [Draft(shorter, (parent.id,))]
+            if isinstance(known, Candidate) and is_likely_no_worse(view.state, known, start):
+                kept, parent = cut, known
+        return End("every part of the prompt was tried")
+
+    def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
+        """Return nothing: no model is asked."""
+        return ()
+
+
+def list_cuts(content: Prompt, pieces: Pieces) -> Iterator[Cut]:
+    """Yield the parts that may be dropped alone, in the order in which they are tried."""
+    for place in reversed(range(len(content.demos))):
+        yield Cut(demos=frozenset({place}))
+    for unit in pieces.list_units():
+        yield Cut(unit)
+
+
+def apply_cut(content: Prompt, pieces: Pieces, cut: Cut) -> Prompt:
+    """Return the prompt without what is cut."""
+    demos = (demo for place, demo in enumerate(content.demos) if place not in cut.demos)
+    return replace(content, instruction=pieces.join(cut.pieces), demos=tuple(demos))
+
+
+def _find_trial(view: SearchView, content: Prompt) -> Candidate | str | None:
+    """Return the candidate of a trial, "" for one that was not scored, None for a new one."""
+    id = make_candidate_id(content.text, encode_form(content))
+    known = view.state.candidates.get(id)
+    if known is not None:
+        return known
+    return "" if any(proposed.id == id for proposed in view.state.proposals.texts) else None
