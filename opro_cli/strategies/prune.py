@@ -1,9 +1,9 @@
 """Shortening a prompt: its parts are dropped one by one, and stay out where nothing was lost.
 
-Worked examples are tried first, then sentences, longer ones before shorter ones, then the clauses
-of the sentences that stayed. Each trial leaves out one more part than the last prompt that was
-likely no worse than the start prompt (`core/run/cheapest`); a race stops the trials that clearly
-lose. No model proposes anything.
+Worked examples are tried first, then clauses, then whole sentences, longer ones before shorter
+ones. Each trial leaves out one more part than the last prompt that was likely no worse than the
+best so far (`core/run/cheapest`); a race stops the trials that clearly lose. No model proposes
+anything.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from opro_cli.core.run.candidates import Candidate, make_candidate_id
-from opro_cli.core.run.cheapest import is_likely_no_worse
+from opro_cli.core.run.candidates import make_candidate_id
+from opro_cli.core.run.cheapest import list_accepted
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.settings.settings import PRUNE
 from opro_cli.core.task.pieces import Pieces, split_prompt
@@ -46,7 +46,9 @@ class PruneStrategy(Strategy):
         if not isinstance(content, Prompt):
             return End("a solution has no sentences")
         pieces = split_prompt(content.instruction)
+        tried = {start.id, *(proposed.id for proposed in view.state.proposals.texts)}
         kept, parent = Cut(), start
+        accepted = {candidate.id for candidate in list_accepted(view.state)}
         for unit in list_cuts(content, pieces):
             cut = kept.join(unit)
             if unit.pieces <= kept.pieces and unit.demos <= kept.demos:
@@ -54,11 +56,11 @@ class PruneStrategy(Strategy):
             shorter = apply_cut(content, pieces, cut)
             if not shorter.text.strip() or find_change(shorter.text, (content.text,)):
                 continue
-            known = _find_trial(view, shorter)
-            if known is None:
+            id = make_candidate_id(shorter.text, encode_form(shorter))
+            if id not in tried:
                 return [Draft(shorter, (parent.id,))]
-            if isinstance(known, Candidate) and is_likely_no_worse(view.state, known, start):
-                kept, parent = cut, known
+            if id in accepted:
+                kept, parent = cut, view.state.candidates[id]
         return End("every part of the prompt was tried")
 
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
@@ -78,12 +80,3 @@ def apply_cut(content: Prompt, pieces: Pieces, cut: Cut) -> Prompt:
     """Return the prompt without what is cut."""
     demos = (demo for place, demo in enumerate(content.demos) if place not in cut.demos)
     return replace(content, instruction=pieces.join(cut.pieces), demos=tuple(demos))
-
-
-def _find_trial(view: SearchView, content: Prompt) -> Candidate | str | None:
-    """Return the candidate of a trial, "" for one that was not scored, None for a new one."""
-    id = make_candidate_id(content.text, encode_form(content))
-    known = view.state.candidates.get(id)
-    if known is not None:
-        return known
-    return "" if any(proposed.id == id for proposed in view.state.proposals.texts) else None

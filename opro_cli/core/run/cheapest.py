@@ -58,11 +58,12 @@ def get_cost_kind(state: RunState) -> CostKind:
 
 def measure_cost(answers: Answers, kind: CostKind) -> float | None:
     """Return the cost of 1,000 answers, prompts and replies; None as long as it is unknown."""
+    costs = answers.costs
     if kind == "usd_per_1000":
-        usd = answers.costs.usd
-        return None if usd is None else 1000 * usd
-    tokens = answers.costs.tokens
-    return None if tokens is None else 1000 * sum(tokens)
+        return None if costs.usd is None else 1000 * costs.usd
+    return (
+        None if costs.tokens is None else 1000 * (costs.prompt + costs.completion) / costs.answers
+    )
 
 
 def find_front(points: Iterable[Point]) -> list[Point]:
@@ -112,12 +113,26 @@ def refute_loss_of(
     )
 
 
-def is_likely_no_worse(state: RunState, candidate: Candidate, start: Candidate) -> bool:
-    """Return whether a pruned prompt may lose no more than the margin, as far as train tells."""
-    if not state.is_scored(candidate, "train"):  # it lost its race, or is not done
-        return False
-    test = refute_loss_of(candidate, start, ("train",), get_margin(state))
-    return test is not None and test.p_value <= LIKELY_AT
+def list_accepted(state: RunState) -> list[Candidate]:
+    """Return the start prompt and the pruned ones that were likely no worse, as they were tried.
+
+    Each is compared on train with the best before it, so that neither small losses add up nor is
+    lost again what dropping a harmful part has gained.
+    """
+    start, *tried = state.candidates.values()
+    accepted, best = [start], start
+    for each in tried:
+        if not state.is_scored(each, "train"):  # it lost its race, or is not done
+            continue
+        test = refute_loss_of(each, best, ("train",), get_margin(state))
+        if test is not None and test.p_value <= LIKELY_AT:
+            accepted.append(each)
+            best = max(best, each, key=_get_mean)  # the earlier of equals
+    return accepted
+
+
+def _get_mean(candidate: Candidate) -> float:
+    return candidate.answers["train"].mean() or 0.0
 
 
 def get_margin(state: RunState) -> float:
@@ -131,9 +146,8 @@ def prunes(state: RunState) -> bool:
 
 
 def select_pruned(state: RunState) -> list[Candidate]:
-    """Return the shortest pruned prompts that are likely no worse, behind the start prompt."""
-    start, *tried = state.candidates.values()
-    fine = [each for each in tried if is_likely_no_worse(state, each, start)]
+    """Return the start prompt, and the shortest pruned ones that were likely no worse."""
+    start, *fine = list_accepted(state)
     fine.sort(key=_measure_length)
     return [start, *fine[: state.search.finalists]]
 
@@ -147,20 +161,15 @@ def choose_cheapest(
 ) -> Candidate:
     """Return the winner by score or, as `search.prefer` has it, the cheapest that is not worse.
 
-    A pruned prompt is compared with the start prompt, and ordered by its length: its answers may
-    come from the cache, which knows nothing of tokens. One whose answers are known to cost more
-    than those of the start prompt is passed over.
+    Args:
+        state: Of the run.
+        winner: By score.
+        finalists: All of them scored on the split that decides; of pruned prompts the start first.
     """
     if state.scale != SHARE:
         return winner
-    margin = get_margin(state)
     if prunes(state):
-        start = finalists[0]
-        for each in sorted(finalists[1:], key=_measure_length):
-            test = refute_loss_of(each, start, SEEN, margin)
-            if test and test.p_value <= PRUNED_AT and not _costs_more(state, each, start):
-                return each
-        return start
+        return _choose_pruned(state, winner, finalists)
     if state.search.prefer == "best":
         return winner
     spent = get_deciding_cost(state, winner)
@@ -171,10 +180,26 @@ def choose_cheapest(
         if cost is not None and spent is not None and cost < spent
     ]
     for _, each in sorted(cheaper, key=lambda pair: pair[0]):
-        test = refute_loss_of(each, winner, SEEN, margin)
+        test = refute_loss_of(each, winner, SEEN, get_margin(state))
         if test is not None and test.p_value < CHOSEN_AT:
             return each
     return winner
+
+
+def _choose_pruned(state: RunState, leader: Candidate, finalists: Sequence[Candidate]) -> Candidate:
+    """Return the shortest finalist that is likely no worse than the start prompt and the leader.
+
+    They are ordered by length: answers may come from the cache, which knows nothing of tokens. One
+    whose answers are known to cost more than those of the start prompt is passed over.
+    """
+    start, *pruned = finalists
+    for each in sorted(pruned, key=_measure_length):
+        tests = [refute_loss_of(each, other, SEEN, get_margin(state)) for other in (start, leader)]
+        p_values = [1.0 if test is None else test.p_value for test in tests]
+        fine = p_values[0] <= PRUNED_AT and (each is leader or p_values[1] <= LIKELY_AT)
+        if fine and not _costs_more(state, each, start):
+            return each
+    return start
 
 
 def get_deciding_cost(state: RunState, candidate: Candidate) -> float | None:

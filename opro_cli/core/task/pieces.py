@@ -79,7 +79,7 @@ class Pieces:
         return text + (self.pieces[-1].gap if self.pieces else "")
 
     def list_units(self) -> list[frozenset[int]]:
-        """Return what may be dropped, as numbers of pieces: sentences, then clauses of them.
+        """Return what may be dropped, as numbers of pieces: clauses, then whole sentences.
 
         Of the same kind longer ones come first, and of the same length later ones.
         """
@@ -88,7 +88,7 @@ class Pieces:
             sentences.setdefault(piece.sentence, []).append(index)
         whole = sorted(map(frozenset, sentences.values()), key=self._weigh)
         clauses = (frozenset({i}) for i, piece in enumerate(self.pieces) if piece.is_clause)
-        return [*whole, *sorted(clauses, key=self._weigh)]
+        return [*sorted(clauses, key=self._weigh), *whole]
 
     def _weigh(self, unit: frozenset[int]) -> tuple[int, int]:
         return -sum(len(self.pieces[index].body) for index in unit), -min(unit)
