@@ -64,7 +64,7 @@ def weighs_cost(state: RunState) -> bool:
 
 
 def build_front(state: RunState, candidates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the key `front` of a result; nothing for a run that was not asked for it.
+    """Return the keys `objectives` and `front` of a result; none for a run that ignores costs.
 
     Args:
         state: Of the run.
@@ -73,24 +73,26 @@ def build_front(state: RunState, candidates: Sequence[Mapping[str, Any]]) -> dic
     if not weighs_cost(state):
         return {}
     split = get_deciding_split(state)
-    everyone = [c for c in state.candidates.values() if state.is_scored(c, split)]
-    costs = {each.id: get_deciding_cost(state, each) for each in everyone}
-    points = [
-        Point(each, get_mean(each, split), cost)
-        for each in everyone
-        if (cost := costs[each.id]) is not None
-    ]
+    known, unknown = list[Point](), 0
+    for each in state.candidates.values():
+        cost = get_deciding_cost(state, each)
+        if state.is_scored(each, split) and cost is not None:
+            known.append(Point(each, get_mean(each, split), cost))
+        else:
+            unknown += state.is_scored(each, split)
     plain = dict(zip(state.candidates, candidates, strict=True))
     return {
-        "front": {
+        "objectives": {
             "cost": get_cost_kind(state),
             "split": split,
-            "unknown": sum(cost is None for cost in costs.values()),
-            "points": [
-                {"mean": point.mean, "cost": point.cost, "candidate": plain[point.candidate.id]}
-                for point in find_front(points)
-            ],
-        }
+            "prefer": "cheapest_not_worse" if prunes(state) else state.search.prefer,
+            "margin": state.search.margin,
+            "unknown": unknown,
+        },
+        "front": [
+            {"mean": point.mean, "cost": point.cost, "candidate": plain[point.candidate.id]}
+            for point in find_front(known)
+        ],
     }
 
 

@@ -63,7 +63,7 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     if finished:
         verdict = qualify(judge(state, start, best), best, closed)
         verdict = blame_limit(verdict, limits, start, best)
-        verdict, costs = judge_costs(verdict, state, (start, best), run.examples["train"])
+        verdict, costs = judge_costs(verdict, state, (start, best), run.examples.get("train", ()))
         if best is not None and (rivals := find_rivals(state, best)):
             verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
     if untried := find_untried(run, finished=finished):

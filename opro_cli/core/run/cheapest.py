@@ -210,4 +210,4 @@ def get_deciding_cost(state: RunState, candidate: Candidate) -> float | None:
 
 def _costs_more(state: RunState, candidate: Candidate, start: Candidate) -> bool:
     cost, before = get_deciding_cost(state, candidate), get_deciding_cost(state, start)
-    return cost is not None and before is not None and cost >= before
+    return cost is not None and before is not None and cost > before

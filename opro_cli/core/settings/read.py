@@ -271,7 +271,7 @@ def _fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
     if search.get("strategy") != PRUNE:
         return dict(config)
     starts = search.get("initial_instructions")
-    start = starts[0] if isinstance(starts, list) and starts else ""
+    start = starts[0] if isinstance(starts, list) and starts else starts
     units = split_prompt(start).list_units() if isinstance(start, str) else ()
     demos = count_demos(search.get("start_form"))
     filled = {

@@ -155,6 +155,8 @@ def _cut_sentences(text: str) -> Iterator[str]:
         words = text[start : match.end()].rstrip()
         if match.group().startswith(".") and _ABBREVIATED.search(words):
             continue
+        if "\n" not in match.group() and text[match.end() : match.end() + 1].islower():
+            continue
         if match.group() == "\n" and len(words.rpartition("\n")[2]) > _SHORT_LINE:
             continue
         if text[start : match.end()].strip() and match.end() > start:
