@@ -180,7 +180,12 @@ def judge_costs(
         keys["pruned"] = _serialize_savings(savings, state)
         costs = _word_costs(savings, state)
         return _word_pruned(verdict, savings, costs, test, proven), keys
+    leader = find_best(state, list(state.candidates.values()))
     words = [verdict.sentence]
+    if leader is not None and leader is not best and (seen := _test_seen(state, best, leader)):
+        than = f"{_word_claim(seen)} than the best by score{_give_p(seen)} on train and dev"
+        words = [f"the start prompt is kept for its cost, {than}"] if best is start else words
+        words += [] if best is start else [f"chosen for its cost, {than}"]
     if test is not None and proven and verdict.outcome == "not_distinguishable":
         words.append(f"{_word_claim(test)} than the start prompt{_give_p(test)}")
     words.append(_word_costs(savings, state))
@@ -192,7 +197,7 @@ def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any
     leader = find_best(state, list(state.candidates.values()))
     if best is None or leader is None or best is leader or prunes(state):
         return {}
-    test = refute_loss_of(best, leader, SEEN, get_margin(state))
+    test = _test_seen(state, best, leader)
     if test is None:
         return {}
     costs = [get_deciding_cost(state, each) for each in (leader, best)]
@@ -205,6 +210,11 @@ def explain_preference(state: RunState, best: Candidate | None) -> dict[str, Any
             **_serialize_test(test, test.p_value < ALPHA),
         }
     }
+
+
+def _test_seen(state: RunState, best: Candidate, leader: Candidate) -> NonInferiority | None:
+    """Return the test by which a cheaper prompt was preferred to the best by score."""
+    return refute_loss_of(best, leader, SEEN, get_margin(state))
 
 
 def _serialize_test(test: NonInferiority | None, proven: bool) -> Any:
