@@ -98,7 +98,7 @@ def build_front(state: RunState, candidates: Sequence[Mapping[str, Any]]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """What a winner costs against the start prompt, on the test questions if both have answers.
+    """The length and cost of a winner against the start prompt, on test if both were asked it.
 
     Attributes:
         parts: Parts of the start prompt that were dropped, and all of its parts, in `unit`.

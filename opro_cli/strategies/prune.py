@@ -23,7 +23,7 @@ from opro_cli.ports import Strategy
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a trial leaves out: pieces of the text, and places of worked examples."""
+    """The parts that a trial leaves out: pieces of the text, and worked examples by their index."""
 
     pieces: frozenset[int] = frozenset()
     demos: frozenset[int] = frozenset()
@@ -70,13 +70,13 @@ class PruneStrategy(Strategy):
 
 def list_cuts(content: Prompt, pieces: Pieces) -> Iterator[Cut]:
     """Yield the parts that may be dropped alone, in the order in which they are tried."""
-    for place in reversed(range(len(content.demos))):
-        yield Cut(demos=frozenset({place}))
+    for index in reversed(range(len(content.demos))):
+        yield Cut(demos=frozenset({index}))
     for unit in pieces.list_units():
         yield Cut(unit)
 
 
 def apply_cut(content: Prompt, pieces: Pieces, cut: Cut) -> Prompt:
     """Return the prompt without what is cut."""
-    demos = (demo for place, demo in enumerate(content.demos) if place not in cut.demos)
+    demos = (demo for index, demo in enumerate(content.demos) if index not in cut.demos)
     return replace(content, instruction=pieces.join(cut.pieces), demos=tuple(demos))
