@@ -20,7 +20,12 @@ from opro_cli.core.task.example import Split
 SEEN: tuple[Split, ...] = ("train", "dev")
 """The splits whose answers are paid for when the winner is chosen."""
 CHOSEN_AT = 0.05
-"""The level at which the loss of a cheaper finalist has to be refuted on train and dev."""
+"""The level at which the loss of a cheaper finalist has to be refuted on train and dev.
+
+They are tested from the dearest down, until one fails: in a fixed sequence the chance that any of
+them is crowned in error stays at this level (Maurer, Hothorn and Lehmacher, 1995), however many
+there are.
+"""
 PRUNED_AT = 0.2
 """That level for a pruned prompt, whose proof is left to the test split."""
 LIKELY_AT = 0.4
@@ -179,11 +184,14 @@ def choose_cheapest(
         for cost, each in costs
         if cost is not None and spent is not None and cost < spent
     ]
-    for _, each in sorted(cheaper, key=lambda pair: pair[0]):
+    chosen = (math.inf, winner)
+    # Initial prompts come last: one that is far worse would end the sequence for all behind it.
+    for cost, each in sorted(cheaper, key=lambda pair: (pair[1].step == 0, -pair[0])):
         test = refute_loss_of(each, winner, SEEN, get_margin(state))
-        if test is not None and test.p_value < CHOSEN_AT:
-            return each
-    return winner
+        if test is None or test.p_value >= CHOSEN_AT:
+            break
+        chosen = min(chosen, (cost, each), key=lambda pair: pair[0])
+    return chosen[1]
 
 
 def _choose_pruned(state: RunState, leader: Candidate, finalists: Sequence[Candidate]) -> Candidate:
