@@ -16,11 +16,11 @@ from opro_cli.core.run.selection import find_winner
 from opro_cli.core.scale import SHARE
 from opro_cli.core.settings.differences import apply_changes, convert_to_plain
 from opro_cli.core.settings.settings import MARGIN, PRUNE, Settings
-from opro_cli.core.task.pieces import split_prompt
 from opro_cli.core.task.prompt import GOLD, Prompt
 from opro_cli.errors import UsageError
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.store.run_folder import create_run, prepare_runs_dir, read_run
+from opro_cli.strategies.prune import can_be_shortened
 
 SUFFIX = "-pruned"
 _LONGEST_NAME = 64
@@ -94,11 +94,15 @@ def _find_prompt(run: RecordedRun) -> Candidate:
             f"the best prompt of {run.name} shows replies of that run, which no other run has",
             "shorten it by hand, and compare both with `opro eval`",
         )
-    parts = len(split_prompt(content.instruction).list_units()) + len(content.demos)
-    if parts < 2 or not run.state.sizes["train"]:
-        what = "is a single sentence" if parts < 2 else "was chosen without train questions"
+    if not run.state.sizes["train"]:
         raise UsageError(
-            f"the best prompt of {run.name} {what}: there is nothing to drop",
+            f"{run.name} has no train questions to try shorter prompts on",
+            "name a run of `opro optimize`; `opro runs` lists all",
+        )
+    if not can_be_shortened(content):
+        raise UsageError(
+            f"the best prompt of {run.name} has no part that could be dropped: it is a single "
+            "sentence, or all others have placeholders",
             "name a run with a longer one; `opro runs` lists all",
         )
     return winner

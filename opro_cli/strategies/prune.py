@@ -54,7 +54,7 @@ class PruneStrategy(Strategy):
             if unit.pieces <= kept.pieces and unit.demos <= kept.demos:
                 continue  # it went with its sentence
             shorter = apply_cut(content, pieces, cut)
-            if not shorter.text.strip() or find_change(shorter.text, (content.text,)):
+            if not may_stand(shorter, content):
                 continue
             id = make_candidate_id(shorter.text, encode_form(shorter))
             if id not in tried:
@@ -66,6 +66,18 @@ class PruneStrategy(Strategy):
     def read(self, reply: str, ask: Ask) -> Sequence[Content | str]:  # noqa: ARG002
         """Return nothing: no model is asked."""
         return ()
+
+
+def may_stand(shorter: Prompt, content: Prompt) -> bool:
+    """Return whether a shorter prompt has any words, and the placeholders of the application."""
+    return bool(shorter.text.strip()) and not find_change(shorter.text, (content.text,))
+
+
+def can_be_shortened(content: Prompt) -> bool:
+    """Return whether there is anything to try."""
+    pieces = split_prompt(content.instruction)
+    cuts = list_cuts(content, pieces)
+    return any(may_stand(apply_cut(content, pieces, cut), content) for cut in cuts)
 
 
 def list_cuts(content: Prompt, pieces: Pieces) -> Iterator[Cut]:

@@ -138,7 +138,7 @@ def test_a_single_sentence_has_nothing_to_drop(opro: Opro, scorer: ScriptedModel
     assert opro("optimize", "c.yaml", "--set", start, "--steps", "0", "-q").code == 0
     said = opro("prune", "@last")
     assert said.code == 2
-    assert "is a single sentence: there is nothing to drop" in said.err
+    assert "has no part that could be dropped: it is a single sentence" in said.err
 
 
 def test_an_unfinished_run_is_finished_first(opro: Opro, scorer: ScriptedModel) -> None:

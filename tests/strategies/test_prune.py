@@ -148,6 +148,7 @@ def test_a_config_may_name_it_and_needs_no_optimizer() -> None:
     ("search", "problem"),
     [
         ({"start": ["A. B.", "C. D."]}, "search.start: expected one prompt, which search.strateg"),
+        ({"start": "Add them."}, "search.start: expected a prompt of several sentences, which"),
         ({"margin": 0}, "search.margin: expected a number above 0 and at most 100, found 0"),
         ({"start_form": "x"}, "search.start_form: expected the form of a prompt, found 'x'"),
         ({"start_form": '{"solution":true}'}, "search.start_form: expected the form of a prompt"),

@@ -272,10 +272,8 @@ def _fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
         return dict(config)
     starts = search.get("initial_instructions")
     start = starts[0] if isinstance(starts, list) and starts else starts
-    units = split_prompt(start).list_units() if isinstance(start, str) else ()
-    demos = count_demos(search.get("start_form"))
     filled = {
-        "steps": len(units) + demos + 1,  # the last one ends the search
+        "steps": count_parts(start, search.get("start_form")) + 1,  # the last one ends the search
         "candidates_per_step": 1,
         "exemplars": 0,
         "baselines": [],
@@ -412,22 +410,28 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def count_demos(form: Any) -> int:
-    """Return how many worked examples a form has; 0 for what is none."""
-    try:
-        content = decode_content("", form) if isinstance(form, str) else None
-    except ValueError:
+def count_parts(start: Any, form: Any) -> int:
+    """Return how many parts of a start prompt may be dropped; 0 for what is no prompt."""
+    if not isinstance(start, str):
         return 0
-    return len(content.demos) if isinstance(content, Prompt) else 0
+    parts = len(split_prompt(start).list_units())
+    try:
+        content = decode_content(start, form or "") if isinstance(form or "", str) else None
+    except ValueError:
+        return parts
+    return parts + (len(content.demos) if isinstance(content, Prompt) else 0)
 
 
 def _find_cost_misfits(settings: Settings) -> Iterator[Problem]:
     """Yield what cannot be asked of a search for cheaper prompts."""
-    search = settings.search
+    search, form = settings.search, settings.search.start_form
     if search.strategy == PRUNE and len(search.initial_instructions) != 1:
         count = len(search.initial_instructions)
         message = f"expected one prompt, which search.strategy prune shortens, found {count}"
         yield Problem(("search", "start"), message)
+    elif search.strategy == PRUNE and count_parts(search.initial_instructions[0], form) < 2:
+        message = "expected a prompt of several sentences, which search.strategy prune drops one by"
+        yield Problem(("search", "start"), f"{message} one, found a single one")
     if settings.task.problem is not None:
         for name, default in (("objectives", None), ("prefer", "best")):
             if getattr(search, name) != default:
