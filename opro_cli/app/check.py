@@ -33,7 +33,13 @@ from opro_cli.core.settings.differences import (
     find_written,
 )
 from opro_cli.core.settings.prompts import FILE
-from opro_cli.core.settings.settings import UNUSED, OptimizerSettings, ScorerSettings, Settings
+from opro_cli.core.settings.settings import (
+    PRUNE,
+    UNUSED,
+    OptimizerSettings,
+    ScorerSettings,
+    Settings,
+)
 from opro_cli.datasets.loading import LoadedData, settle_labels
 from opro_cli.errors import ConfigError, ModelError, UsageError
 from opro_cli.grading.grader import describe_grading
@@ -255,7 +261,8 @@ def note_next_use(use: NextUse) -> list[str]:
 def describe_limits(settings: Settings) -> list[str]:
     """Return where a rewrite as long as the start prompt would be dropped or cut."""
     search, optimizer = settings.search, settings.optimizer
-    if settings.task.problem is not None or not search.steps or search.strategy == "list":
+    asks_none = search.strategy in ("list", PRUNE)
+    if settings.task.problem is not None or not search.steps or asks_none:
         return []
     from opro_cli.reports.costs import estimate_tokens
 

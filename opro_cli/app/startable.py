@@ -17,6 +17,7 @@ from opro_cli.models import find_unknown_model, gguf_plan
 from opro_cli.models.accounts import (
     find_capped_prices,
     find_missing_keys,
+    find_price,
     find_unset_headers,
     keys_not_set,
     list_deployments,
@@ -188,15 +189,18 @@ def describe_servers(
 
 
 def require_prices(settings: Settings, *, learns: bool = True) -> None:
-    """Refuse a ceiling in dollars over a model of unknown price.
+    """Refuse a ceiling in dollars over a model of unknown price, and costs in such dollars.
 
     Args:
         settings: Of the run.
         learns: Let it pass where a gateway's answers say what they cost.
 
     Raises:
-        UsageError: Such a ceiling could not be kept.
+        UsageError: Such a ceiling could not be kept, or such costs not be compared.
     """
+    objectives = settings.search.objectives
+    if objectives is not None and objectives.cost == "usd_per_1000":
+        _require_cost(settings, learns=learns)
     for role, price in find_capped_prices(settings).items():
         if price is None and not (learns and reports_cost(settings.models[role])):
             model = settings.models[role].model
@@ -206,6 +210,23 @@ def require_prices(settings: Settings, *, learns: bool = True) -> None:
                 f"set {name_role(role)}.price: {{input: …, output: …}} (US dollars per million "
                 "tokens), or budget.calls or budget.tokens instead",
             )
+
+
+def _require_cost(settings: Settings, *, learns: bool) -> None:
+    """UsageError where answers of the scorer have no price, or none above 0."""
+    scorer = settings.scorer
+    price = find_price(scorer)
+    if price is None and not (learns and reports_cost(scorer)):
+        what = "is not known"
+        remedy = "set scorer.price: {input: …, output: …} (US dollars per million tokens), or "
+    elif price is not None and not (price.input or price.output):
+        what, remedy = "is 0, so that no prompt costs less than another", ""
+    else:
+        return
+    raise UsageError(
+        f"search.objectives.cost usd_per_1000: the price of scorer {scorer.model} {what}",
+        f"{remedy}set search.objectives: {{cost: tokens_per_1000}}",
+    )
 
 
 def note_learnt_prices(settings: Settings) -> tuple[str, ...]:

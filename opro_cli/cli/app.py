@@ -92,6 +92,7 @@ GROUPS = {
         "eval": "Score prompts on datasets with models, without a search.",
         "gate": "Say whether a changed prompt has become worse: a check for CI.",
         "sweep": "Run a grid of searches; the same command again continues it.",
+        "prune": "Drop what the best prompt of a run does not need, in a new run.",
     },
     "Look": {
         "watch": "Follow a run from another terminal, or replay it.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from opro_cli.render.front import print_front
 from opro_cli.render.labels import name_constant
 from opro_cli.render.safe import display_instruction, format_origin, printable, printable_lines
 from opro_cli.render.tables import Page, Table
@@ -79,6 +80,7 @@ def print_result(result: Data, page: Page, status: str = "") -> None:
             page.write_line(line, "dim")
     if choice := _describe_choice(result):
         page.write_line(choice)
+    print_front(result, page)
     if noise := result.get("noise"):
         page.write_line(f"noise: {format_noise(noise)}")
     if (use := result.get("test_use")) and (

@@ -149,6 +149,19 @@ def format_money(usd: float | None) -> str:
     return f"${usd:.{digits}f}"
 
 
+def format_cost_of_1000(cost: float, kind: str) -> str:
+    """Format the cost of 1,000 answers: "$1.20", or their tokens, "143k"."""
+    return format_money(cost) if kind == "usd_per_1000" else format_tokens(round(cost))
+
+
+def format_saving(before: float, after: float, kind: str) -> str:
+    """Format two costs of 1,000 answers: "143k → 98.1k tokens per 1,000 answers (-31 %)"."""
+    change = f" ({100 * (after / before - 1):+.0f} %)" if before else ""
+    unit = "" if kind == "usd_per_1000" else "tokens "
+    costs = f"{format_cost_of_1000(before, kind)} → {format_cost_of_1000(after, kind)}"
+    return f"{costs} {unit}per 1,000 answers{change}"
+
+
 def format_money_by_role(usd_by_role: dict[str, float | None]) -> str:
     """Format the sum: "$0.12 + unknown (scorer)" when one model's price is unknown."""
     known = sum(usd for usd in usd_by_role.values() if usd is not None)

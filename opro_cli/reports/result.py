@@ -22,6 +22,13 @@ from opro_cli.core.run.spend import Bounds, RoleSpend
 from opro_cli.core.run.state import RunState, is_again
 from opro_cli.core.scale import SHARE, Scale
 from opro_cli.core.task.example import SPLITS
+from opro_cli.reports.cheaper import (
+    build_front,
+    explain_preference,
+    judge_costs,
+    serialize_costs,
+    weighs_cost,
+)
 from opro_cli.reports.labels import (
     answer_always,
     build_confusion,
@@ -53,11 +60,12 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
     ended = state.ended
     failed = ended is not None and ended.reason == "failed"
     why = f"the run failed: {ended.detail}" if ended and failed else "the run is not finished"
-    verdict = Verdict(None, why)
+    verdict, costs = Verdict(None, why), dict[str, Any]()
     limits, use = read_limits(run), read_test_use(run) if finished else None
     if finished:
         verdict = qualify(judge(state, start, best, use), best, closed)
         verdict = blame_limit(verdict, limits, start, best)
+        verdict, costs = judge_costs(verdict, state, (start, best), run.examples.get("train", ()))
         if best is not None and (rivals := find_rivals(state, best)):
             verdict = replace(verdict, sentence="; ".join([verdict.sentence, *rivals]))
     if untried := find_untried(run, finished=finished):
@@ -79,6 +87,9 @@ def build_result(run: RecordedRun, *, finished: bool) -> dict[str, Any]:
         "nothing_tried": bool(untried),
         **verdict.to_json(),
         "test_use": use and use.to_json(),
+        **costs,
+        **(explain_preference(state, best) if finished else {}),
+        **build_front(state, serialize_candidates(state) if weighs_cost(state) else ()),
         "baselines": [
             {
                 **serialize_candidate(other, state),
@@ -300,6 +311,7 @@ def serialize_candidate(candidate: Candidate, state: RunState) -> dict[str, Any]
         "step": candidate.step,
         "leaks": [asdict(leak) for leak in leaks],
         "scores": {split: serialize_score(candidate.score(split)) for split in SPLITS},
+        **serialize_costs(candidate),
     }
 
 

@@ -10,6 +10,7 @@ from opro_cli.strategies.listed import ListStrategy
 from opro_cli.strategies.opro import MetaPromptStrategy, OproStrategy
 from opro_cli.strategies.paper import PaperGpt, PaperInstructionsOnly, PaperPalm
 from opro_cli.strategies.problem import ProblemStrategy
+from opro_cli.strategies.prune import PruneStrategy
 from opro_cli.strategies.regression import PaperRegression
 from opro_cli.strategies.tour import PaperTour
 
@@ -28,6 +29,7 @@ META_PROMPTS: dict[str, Callable[[Settings], MetaPromptStrategy]] = {
 STRATEGIES: dict[str, Callable[[Settings], Strategy]] = {
     **META_PROMPTS,
     "list": lambda s: ListStrategy(s.search.candidates or ()),
+    "prune": lambda _: PruneStrategy(),
 }
 """Those that propose prompts."""
 

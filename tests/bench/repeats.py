@@ -36,12 +36,13 @@ def draw_scores(
 ) -> tuple[Numbers, Numbers]:
     """The scores of the questions under both prompts."""
     hardness = math.sqrt(SHARED) * rng.standard_normal(questions)
-    both = []
+    both: list[Numbers] = []
     for accuracy in (START, START + gain):
         own = math.sqrt(1 - SHARED - chance) * rng.standard_normal(questions)
         each = math.sqrt(chance) * rng.standard_normal((repeats, questions))
-        right = hardness + own + each < NormalDist().inv_cdf(accuracy)
-        both.append(right.all(axis=0) if score == "all" else right.mean(axis=0))
+        right: Numbers = hardness + own + each < NormalDist().inv_cdf(accuracy)
+        scores: Numbers = right.all(axis=0) if score == "all" else right.mean(axis=0)
+        both.append(scores)
     return both[0], both[1]
 
 

@@ -115,7 +115,7 @@ def test_the_best_of_a_run_are_those_that_train_and_dev_ranked(
 
     def rank(each: dict[str, Any]) -> float:
         scores = each["scores"]
-        return -sum(scores[split]["mean"] * scores[split]["n"] for split in ("train", "dev"))
+        return -float(sum(scores[split]["mean"] * scores[split]["n"] for split in ("train", "dev")))
 
     on_dev.sort(key=rank)
     rows = opro("eval", "sums", "--best-of", "sums", "--top", "3", "--split", "dev", "--json").data

@@ -69,6 +69,8 @@ TEXTS = [
     "0..4",
     "dp",
     "f1",
+    "usd_per_1000",
+    "cheapest_not_worse",
     "{a}\n{b}",
     "{",
     "openai/x",

@@ -27,7 +27,7 @@ def answer(state: RunState, who: str, scores: Sequence[float | None], split: Spl
 
 
 def right(count: int, of: int) -> list[float | None]:
-    return [1.0] * count + [0.0] * (of - count)
+    return [*[1.0] * count, *[0.0] * (of - count)]
 
 
 def searched(
@@ -86,7 +86,8 @@ def test_without_dev_train_alone_needs_the_same_share() -> None:
     assert (one.basis, one.winner.instruction) == ("train", "start")
     assert one.share == pytest.approx(1 - 0.9**10)
     two = decided(searched({"start": right(5, 10), "other": right(7, 10)}))
-    assert (two.share, two.winner.instruction) == (pytest.approx(1 - 0.8**10), "other")
+    assert two.share == pytest.approx(1 - 0.8**10)
+    assert two.winner.instruction == "other"
     old = decided(searched({"start": right(5, 10), "other": right(6, 10)}, format_version=7))
     assert (old.share, old.winner.instruction) == (None, "other")
 

@@ -76,9 +76,9 @@ async def test_each_question_is_asked_so_often_with_seeds_of_its_own_and_scored_
         score = start.answers["test"].by_question[index].score
         assert score == pytest.approx(sum(reply == gold for reply in replies) / K)
     assert runner.state.spend_of("scorer").calls == 18 * K
-    score = start.score("test")
-    assert score is not None
-    assert (score.n, score.unreadable) == (7, 0)
+    whole = start.score("test")
+    assert whole is not None
+    assert (whole.n, whole.unreadable) == (7, 0)
 
 
 async def test_the_estimate_of_calls_and_of_those_left_multiplies() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from opro_cli.core.run.answer_costs import AnswerCosts
 from opro_cli.core.run.events import Proposed
 from opro_cli.core.settings.settings import SearchSettings
 from opro_cli.core.stats.groups import compute_design_effect
@@ -104,6 +105,7 @@ class Answers:
     """Of the unreadable answers, those to a reply that ended at its limit of tokens."""
     cut_empty: int = 0
     """Of these, those to a reply without any text."""
+    costs: AnswerCosts = field(default_factory=AnswerCosts)
 
     def add(
         self, question: int, outcome: Outcome, *, cut: bool = False, empty: bool = False
@@ -133,6 +135,7 @@ class Answers:
         """Add a question that can never be answered."""
         self.by_question[question] = Outcome(None, None, exclude, session, sent)
         self._drop_replies(question)
+        self.costs.drop(question)
         self.refused += 1
         self.excluded += exclude
 

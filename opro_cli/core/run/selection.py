@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from opro_cli.core.draws import LegacyStream, create_rng
 from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.cheapest import choose_cheapest, prunes, select_pruned
 from opro_cli.core.run.deciding import (
     Basis,
     Decision,
@@ -228,7 +229,12 @@ def select_for_dev(state: RunState) -> list[Candidate]:
 
 
 def select_finalists(state: RunState) -> list[Candidate]:
-    """Return the candidates that are scored on dev: the initial ones and the best on train."""
+    """Return the candidates that are scored on dev: the initial ones and the best on train.
+
+    Of pruned prompts those that are likely no worse, the shortest ones.
+    """
+    if prunes(state):
+        return select_pruned(state)
     scored = [c for c in state.candidates.values() if state.is_scored(c, "train")]
     best = rank([c for c in scored if may_win(state, c)], "train")[: state.search.finalists]
     initial = [c for c in state.of_step(0) if c not in best]
@@ -293,10 +299,15 @@ def decide(state: RunState) -> Decision | None:
 def find_winner(state: RunState) -> Candidate | None:
     """Return the best candidate so far, None before any has all its train answers.
 
-    At the end of a search it is the start prompt, unless another beats that one reliably.
+    At the end of a search it is the start prompt, unless another beats that one reliably. Once that
+    is decided a cheaper one may be preferred.
     """
     decision = decide(state)
-    return None if decision is None else decision.winner
+    if decision is None or not is_decided(state):
+        return None if decision is None else decision.winner
+    # Pruned prompts win by their length, so that the leader is only what they are compared with.
+    leader = decision.first if prunes(state) else decision.winner
+    return choose_cheapest(state, leader, select_finalists(state))
 
 
 def select_compared(state: RunState, start: Candidate, best: Candidate) -> list[Candidate]:

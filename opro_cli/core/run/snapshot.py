@@ -16,13 +16,8 @@ from msgspec import convert
 from msgspec.structs import asdict
 
 from opro_cli.core.leaks.leaks import Leak, LeakFinder
-from opro_cli.core.run.candidates import (
-    Answers,
-    Candidate,
-    Estimate,
-    Outcome,
-    Proposals,
-)
+from opro_cli.core.run.answer_costs import AnswerCosts
+from opro_cli.core.run.candidates import Answers, Candidate, Estimate, Outcome, Proposals
 from opro_cli.core.run.events import (
     ParameterRefused,
     PromptsCut,
@@ -125,6 +120,7 @@ class KeptAnswers:
     partial: bool
     cut: int
     cut_empty: int
+    costs: AnswerCosts
 
 
 _BESIDE_OUTCOMES = tuple(field.name for field in fields(KeptAnswers)[1:])

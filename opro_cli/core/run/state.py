@@ -244,6 +244,7 @@ class RunState:
         if event.finish_reason in CUT:
             cut = answers.cut_replies.get(event.question, [])
             answers.cut_replies[event.question] = [*cut, event.key or str(event.round)]
+        answers.costs.add_reply(event)
         self._join_again(candidate)
         self._spend_of(event.role).add(event)
 
@@ -287,6 +288,7 @@ class RunState:
             outcome = Outcome(event.answer, score, False, session, sent)
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
+            answers.costs.add_answer(event)
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from opro_cli.core.settings.read import NameResolver, get_section
-from opro_cli.core.settings.settings import LABELLED, BudgetSettings, Settings
+from opro_cli.core.settings.settings import LABELLED, MARGIN, BudgetSettings, Settings
 from opro_cli.errors import UsageError
 
 # May differ between a run and its resume: they change how fast answers come, never which.
@@ -36,6 +36,12 @@ OPERATIONAL: tuple[str, ...] = (
 
 _LATER_DATA = ("limit", "options", "index_from", "group", "encoding")
 """Keys of `task.data` that came after the first runs."""
+_LATER_SEARCH: Mapping[str, Any] = {
+    "objectives": None,
+    "prefer": "best",
+    "margin": MARGIN,
+}
+"""Keys of `search` that came after the first runs, with their defaults."""
 _LATER: Mapping[str, Any] = {"top_p": None, "seed": "auto"}
 """Keys of a model that came after the first runs, with their defaults."""
 _LATER_SCORER: Mapping[str, Any] = {"repeats": 1, "repeat_score": "mean"}
@@ -102,6 +108,9 @@ def _convert_prompts(plain: dict[str, Any], settings: Settings) -> None:
             del search[name]
     if settings.search.initial_forms is not None:
         search["initial_forms"] = list(settings.search.initial_forms)
+    for name, default in _LATER_SEARCH.items():
+        if search[name] == default:
+            del search[name]
     if settings.task.prompt is None:
         del task["prompt"]
     else:

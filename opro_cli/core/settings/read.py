@@ -28,6 +28,7 @@ from opro_cli.core.settings.settings import (
     ALL_OF,
     EMBEDDED,
     PAPER_ANSWERS,
+    PRUNE,
     SHORT,
     UNUSED,
     ModelSettings,
@@ -36,6 +37,8 @@ from opro_cli.core.settings.settings import (
     is_embedded,
 )
 from opro_cli.core.task.example import SPLITS
+from opro_cli.core.task.pieces import split_prompt
+from opro_cli.core.task.prompt import Prompt, decode_content
 from opro_cli.core.text import HALF
 from opro_cli.errors import ConfigError, UsageError
 
@@ -110,7 +113,7 @@ def read_settings(raw: Any, names: NameResolver) -> ReadResult:
         if config["task"].get("problem") is not None and scorer != UNUSED:
             message = "found beside task.problem, which asks no scorer; leave the section out"
             problems.append(Problem(("scorer",), message))
-    config = _fill_models(_fill_list(config), names)
+    config = _fill_models(_fill_prune(_fill_list(config)), names)
     problems.extend(_find_unknown_parts(config, names))
     problems.extend(_find_missing_models(config, names))
     settings = read_section(Settings, config, (), problems)
@@ -232,7 +235,7 @@ def _fill_models(config: Mapping[str, Any], names: NameResolver) -> dict[str, An
 
 def _find_missing_models(config: Mapping[str, Any], names: NameResolver) -> Iterator[Problem]:
     """Yield the sections that the built-in parts need: parts from outside say so themselves."""
-    asking = [name for name in names.strategies if name != LIST]
+    asking = [name for name in names.strategies if name not in (LIST, PRUNE)]
     parts = {
         "scorer": ("task", "evaluator", ("model",)),
         "optimizer": ("search", "strategy", (*asking, *names.problem_strategies)),
@@ -259,6 +262,26 @@ def _fill_list(config: Mapping[str, Any]) -> dict[str, Any]:
     longest = max((len(text) for text in texts if isinstance(text, str)), default=0)
     limits = {"max_instruction_chars": max(longest, SHORT), "candidates_per_step": len(texts)}
     filled = {"steps": 1, **limits, **search}
+    return dict(config) | {"search": filled}
+
+
+def _fill_prune(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config with a step for each part of its one start prompt that may be dropped."""
+    search = get_section(config, "search")
+    if search.get("strategy") != PRUNE:
+        return dict(config)
+    starts = search.get("initial_instructions")
+    start = starts[0] if isinstance(starts, list) and starts else starts
+    forms = search.get("initial_forms")
+    form = forms[0] if isinstance(forms, list) and forms else ""
+    filled = {
+        "steps": count_parts(start, form) + 1,  # the last one ends the search
+        "candidates_per_step": 1,
+        "exemplars": 0,
+        "baselines": [],
+        "noise_check": False,
+        **search,
+    }
     return dict(config) | {"search": filled}
 
 
@@ -349,6 +372,7 @@ def _find_misfits(settings: Settings) -> Iterator[Problem]:
         listed = "missing; search.strategy list tries them"
         unused = f"found with search.strategy {search.strategy}; only list tries them"
         yield Problem(("search", "candidates"), unused if search.candidates else listed)
+    yield from _find_cost_misfits(settings)
     if search.strategy == "paper-instructions-only":
         if task.prompt is not None:
             message = "search.strategy paper-instructions-only has no words for it; leave it out"
@@ -404,6 +428,40 @@ def _find_repeat_misfits(settings: Settings) -> Iterator[Problem]:
     if evaluator != "model":
         message = f"found {found} with task.evaluator {evaluator}, which asks as it likes"
         yield Problem(("scorer", "repeats"), f"{message}; leave it out")
+
+
+def count_parts(start: Any, form: Any) -> int:
+    """Return how many parts of a start prompt may be dropped; 0 for what is no prompt."""
+    if not isinstance(start, str):
+        return 0
+    parts = len(split_prompt(start).list_units())
+    try:
+        content = decode_content(start, form or "") if isinstance(form or "", str) else None
+    except ValueError:
+        return parts
+    return parts + (len(content.demos) if isinstance(content, Prompt) else 0)
+
+
+def _find_cost_misfits(settings: Settings) -> Iterator[Problem]:
+    """Yield what cannot be asked of a search for cheaper prompts."""
+    search = settings.search
+    form = search.initial_forms[0] if search.initial_forms else ""
+    if search.strategy == PRUNE and len(search.initial_instructions) != 1:
+        count = len(search.initial_instructions)
+        message = f"expected one prompt, which search.strategy prune shortens, found {count}"
+        yield Problem(("search", "start"), message)
+    elif search.strategy == PRUNE and count_parts(search.initial_instructions[0], form) < 2:
+        message = "expected a prompt of several sentences, which search.strategy prune drops one by"
+        yield Problem(("search", "start"), f"{message} one, found a single one")
+    if settings.task.problem is not None:
+        for name, default in (("objectives", None), ("prefer", "best")):
+            if getattr(search, name) != default:
+                message = "found beside task.problem, whose solutions are no prompts"
+                yield Problem(("search", name), message)
+    for each in search.initial_forms or ():
+        if not isinstance(decode_content("", each), Prompt):
+            message = f"expected the form of a prompt, found {show(each)}"
+            yield Problem(("search", "initial_forms"), message)
 
 
 def _find_gguf_misfits(path: Path, model: ModelSettings) -> Iterator[Problem]:

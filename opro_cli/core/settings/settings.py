@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from opro_cli.core.settings import readers
 from opro_cli.core.settings.models import (
@@ -25,6 +25,7 @@ from opro_cli.core.settings.schema import (
     named_sections,
     number,
     optional,
+    optional_section,
     plain_mapping,
     required_section,
     section,
@@ -40,13 +41,16 @@ __all__ = [
     "ALL_OF",
     "BASELINES",
     "EMBEDDED",
+    "MARGIN",
     "PAPER_ANSWERS",
+    "PRUNE",
     "SHORT",
     "UNUSED",
     "BudgetSettings",
     "DataSettings",
     "EndpointSettings",
     "ModelSettings",
+    "ObjectivesSettings",
     "OptimizerSettings",
     "PriceSettings",
     "ScorerSettings",
@@ -65,6 +69,8 @@ LABELLED = ("label", "labels")
 
 ALL_OF = ("exact", "contains")
 """The kinds of answers that may be asked for all of several, as `task.golds: all` does."""
+
+CostKind = Literal["usd_per_1000", "tokens_per_1000"]
 
 ExemplarChoice = str  # random | constant | most_wrong_so_far | most_wrong_now
 
@@ -291,6 +297,25 @@ BASELINES = (
 """No instruction, and the best known ones (Kojima et al. 2022; the paper, table 1)."""
 
 
+PRUNE = "prune"
+"""The strategy that drops parts of the start prompt."""
+
+MARGIN = 2.0
+"""Points that a cheaper prompt may lose unless the config says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectivesSettings:
+    """What counts beside the score."""
+
+    cost: CostKind = key(
+        choice("usd_per_1000", "tokens_per_1000"),
+        "tokens_per_1000",
+        doc="The cost of 1,000 answers, prompts and replies: in US dollars as they were billed "
+        "(cached prompts at their price), or in tokens, for models without a price.",
+    )
+
+
 SHORT = 500
 """The paper's limit of a proposal, in characters."""
 
@@ -330,7 +355,8 @@ class SearchSettings:
         text(),
         "opro",
         doc="How the optimizer is asked: opro, paper-gpt, paper-palm, paper-instructions-only, "
-        "list (not at all: search.candidates are tried), "
+        "list (not at all: search.candidates are tried), prune (not at all: sentences of the start "
+        "prompt are dropped), "
         "python:MODULE:NAME, or the name of an installed strategy; for a task.problem, problem, "
         "paper-regression or paper-tour.",
     )
@@ -435,6 +461,22 @@ class SearchSettings:
         doc="Whether a candidate that can no longer be the best is not asked its remaining "
         "questions. null: true, but for search.rules: paper.",
     )
+    objectives: ObjectivesSettings | None = optional_section(
+        ObjectivesSettings,
+        doc="What counts beside the score: its front of score against cost is shown. null: the "
+        "score alone.",
+    )
+    prefer: str = key(
+        choice("best", "cheapest_not_worse"),
+        "best",
+        doc="The winner: the finalist with the best score, or the cheapest one that does not lose "
+        "search.margin points against it, by a test on train and dev.",
+    )
+    margin: float = key(
+        number(0, 100, above=True),
+        MARGIN,
+        doc="Points of a loss that would matter, for search.prefer and search.strategy: prune.",
+    )
     leaks: str = key(
         choice("flag", "keep_out", "drop"),
         "flag",
@@ -450,12 +492,11 @@ class SearchSettings:
         doc="The loss, as a share, that `opro gate` rules out; opro writes it into the config of "
         "a gate's own run, where the first two prompts are compared. It means nothing elsewhere.",
     )
-
     initial_forms: tuple[str, ...] | None = key(
         optional(readers.forms),
         None,
         doc="The parts of the start prompts beside their texts, one for each, as the journal has "
-        "them; opro writes it into the config of a gate's own run.",
+        "them; `opro gate` and `opro prune` write it into the config of a run of theirs.",
     )
 
     @property

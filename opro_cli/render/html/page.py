@@ -14,6 +14,7 @@ from typing import Any
 from opro_cli.render.html import verdict
 from opro_cli.render.html.candidates import build_candidates, build_flips, build_unreadable
 from opro_cli.render.html.curves import build_curve, build_spend
+from opro_cli.render.html.front import build_front
 from opro_cli.render.html.labels import build_confusion
 from opro_cli.render.html.markup import Content, Markup, bdi, element, join, paragraphs
 from opro_cli.render.html.problem import build_problem_section
@@ -143,6 +144,7 @@ def _build_run(view: RunView) -> Markup:
     sections = [
         ("problem", "problem", drawn),
         ("scores", "scores", None if problem else verdict.build_score_bars(view)),
+        ("front", "cost and score", build_front(view)),
         ("curve", "search", None if problem else build_curve(view)),
         ("candidates", f"{view.noun}s", build_candidates(view)),
         ("confusion", "confusion", build_confusion(view)),

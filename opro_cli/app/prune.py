@@ -1,0 +1,142 @@
+"""Begin a run that drops parts of another run's best prompt, on the questions of that run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from opro_cli import wiring
+from opro_cli.app.optimize import NewRun, Origin, describe_parts
+from opro_cli.app.session import hash_weights_of, list_part_folders, read_present_settings
+from opro_cli.app.startable import require_startable
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.selection import find_winner
+from opro_cli.core.scale import SHARE
+from opro_cli.core.settings.differences import apply_changes, convert_to_plain
+from opro_cli.core.settings.settings import MARGIN, PRUNE, Settings
+from opro_cli.core.task.prompt import GOLD, Prompt
+from opro_cli.errors import UsageError
+from opro_cli.reports.recorded import RecordedRun
+from opro_cli.store.run_folder import create_run, prepare_runs_dir, read_run
+from opro_cli.strategies.prune import can_be_shortened
+
+SUFFIX = "-pruned"
+_LONGEST_NAME = 64
+
+
+def start_pruning(
+    folder: Path,
+    runs_dir: Path,
+    *,
+    margin: float | None = None,
+    seed: int | None = None,
+    budget: Sequence[str] = (),
+    cached: bool = True,
+) -> NewRun:
+    """Make the folder of a run that shortens the best prompt of a finished one.
+
+    Args:
+        folder: Of the finished run.
+        runs_dir: Where runs are kept.
+        margin: Points of a loss that would matter; None for the default.
+        seed: Of the order of questions; None for the finished run's.
+        budget: Changes of the ceilings of that run, "usd=5".
+        cached: Whether answers will be looked up and kept for other runs.
+
+    Raises:
+        UsageError: The run has no prompt that could be shortened.
+        RunFolderError, ModelError: It cannot be read; its scorer cannot be asked.
+    """
+    run = read_run(folder)
+    winner = _find_prompt(run)
+    settings = _derive_settings(read_present_settings(folder), winner, margin, seed)
+    settings = replace(settings, budget=apply_changes(settings.budget, budget))
+    folders = list_part_folders(run.identity)
+    settings = wiring.fill_in_new(settings, folders)
+    require_startable(settings, cached=cached)
+    origin = Origin(part_folder=str(folders[0]) if folders else None)
+    seen = f"the questions of {run.name}, whose verdict has seen those of test"
+    identity = {
+        **origin.to_json(),
+        "pruned_run": run.name,
+        "data_fingerprint": run.identity.get("data_fingerprint"),
+        "data_files": run.identity.get("data_files", {}),
+        "data_notes": [seen],
+        "weights": hash_weights_of(settings),
+        **describe_parts(settings, folders),
+    }
+    prepare_runs_dir(runs_dir)
+    return NewRun(create_run(runs_dir, settings, run.examples, identity), settings)
+
+
+def _find_prompt(run: RecordedRun) -> Candidate:
+    """Return the best prompt of a run, if it has parts that may be dropped.
+
+    Raises:
+        UsageError: It has not.
+    """
+    if run.status != "finished":
+        raise UsageError(
+            f"{run.name} is {run.status}: its best prompt is not chosen yet",
+            f"finish it with `opro resume {run.name}`",
+        )
+    winner = find_winner(run.state)
+    content = winner.content if winner is not None else None
+    if winner is None or not isinstance(content, Prompt) or run.state.scale != SHARE:
+        raise UsageError(
+            f"{run.name} has no prompt whose answers are right or wrong",
+            "name a run of a search for prompts",
+        )
+    if any(demo.shown != GOLD for demo in content.demos):
+        raise UsageError(
+            f"the best prompt of {run.name} shows replies of that run, which no other run has",
+            "shorten it by hand, and compare both with `opro eval`",
+        )
+    if not run.state.sizes["train"]:
+        raise UsageError(
+            f"{run.name} has no train questions to try shorter prompts on",
+            "name a run of `opro optimize`; `opro runs` lists all",
+        )
+    if not can_be_shortened(content):
+        raise UsageError(
+            f"the best prompt of {run.name} has no part that could be dropped: it is a single "
+            "sentence, or all others have placeholders",
+            "name a run with a longer one; `opro runs` lists all",
+        )
+    return winner
+
+
+def _derive_settings(
+    present: Settings, winner: Candidate, margin: float | None, seed: int | None
+) -> Settings:
+    """Return the settings of a run with another search, and without an optimizer.
+
+    Raises:
+        UsageError: The margin is none.
+    """
+    plain: dict[str, Any] = convert_to_plain(present)
+    plain.pop("optimizer")
+    plain.pop("prompt_files", None)
+    name = present.name.removesuffix(SUFFIX)[: _LONGEST_NAME - len(SUFFIX)]
+    points = MARGIN if margin is None else margin
+    if not 0 < points <= 100:
+        raise UsageError(
+            f"--margin: expected points above 0 and at most 100, found {points:g}",
+            "name the loss that would matter, such as --margin 2",
+        )
+    plain["name"] = name + SUFFIX
+    plain["search"] = {
+        "strategy": PRUNE,
+        "initial_instructions": [winner.instruction],
+        **({"initial_forms": [winner.form]} if winner.form else {}),
+        "margin": points,
+        "finalists": present.search.finalists,
+        "seed": present.search.seed if seed is None else seed,
+        **({"objectives": {"cost": o.cost}} if (o := present.search.objectives) else {}),
+    }
+    settings = wiring.parse_settings(plain)
+    if settings is None:
+        raise AssertionError("settings that were read once can be read again")
+    return settings

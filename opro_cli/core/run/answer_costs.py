@@ -1,0 +1,110 @@
+"""The tokens and dollars that a candidate's answers took, so that candidates can be compared by it.
+
+An answer from the answer cache, and one that a provider did not meter, has no figures: it is
+counted apart, and a mean is known only where every answer has some.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from opro_cli.core.run.events import Answered, FirstReply
+
+PICO = 1e12
+"""Dollars are summed in whole 1e-12, so that the order of arrival cannot show in the sum."""
+
+
+@dataclass(slots=True)
+class ReplyCost:
+    """The cost of the replies to one question; None for what is unknown."""
+
+    prompt: int | None = 0
+    completion: int | None = 0
+    pico_usd: int | None = 0
+
+
+@dataclass(slots=True)
+class AnswerCosts:
+    """The sums over a candidate's answers on a split.
+
+    Attributes:
+        answers: Answers to which a scorer's reply led; refused questions are none.
+        metered: Those with token counts, whose sums are `prompt` and `completion`.
+        priced: Those with a price, whose sum is `pico_usd`.
+        open: Replies to questions that are not graded yet, by question.
+    """
+
+    answers: int = 0
+    metered: int = 0
+    prompt: int = 0
+    completion: int = 0
+    priced: int = 0
+    pico_usd: int = 0
+    open: dict[int, ReplyCost] = field(default_factory=dict)
+
+    def add_reply(self, event: FirstReply) -> None:
+        """Add a reply that is not graded yet; a judge's is no part of what an answer costs."""
+        if event.role == "scorer":
+            known = self.open.get(event.question, ReplyCost())
+            self.open[event.question] = _add(known, _read_cost(event))
+
+    def add_answer(self, event: Answered) -> None:
+        """Add an answer with all its replies."""
+        before = self.open.pop(event.question, None)
+        if event.via == "local" and before is None:  # no model was asked
+            self.answers += 1
+            return
+        cost = before or ReplyCost()
+        if event.via != "local" and event.finish_reason != RECALLED:
+            cost = _add(cost, _read_cost(event))
+        self.answers += 1
+        if cost.prompt is not None and cost.completion is not None:
+            self.metered += 1
+            self.prompt += cost.prompt
+            self.completion += cost.completion
+        if cost.pico_usd is not None:
+            self.priced += 1
+            self.pico_usd += cost.pico_usd
+
+    def drop(self, question: int) -> None:
+        """Forget the replies to a question that will never be answered."""
+        self.open.pop(question, None)
+
+    @property
+    def tokens(self) -> tuple[float, float] | None:
+        """The mean tokens of prompt and reply an answer; None unless all are metered."""
+        if not self.answers or self.metered < self.answers:
+            return None
+        return self.prompt / self.metered, self.completion / self.metered
+
+    @property
+    def usd(self) -> float | None:
+        """The mean dollars an answer as they were billed; None unless all are priced."""
+        if not self.answers or self.priced < self.answers:
+            return None
+        return self.pico_usd / PICO / self.priced
+
+
+RECALLED = "recalled"
+"""The reason to finish of a reply that was recorded, and counted, before its grade."""
+
+
+def _read_cost(event: FirstReply | Answered) -> ReplyCost:
+    """Return the cost of one reply; what came from the cache was billed to another run."""
+    if event.via == "cache":
+        return ReplyCost(None, None, None)
+    usd = event.usd
+    pico = None if usd is None else round(usd * PICO)
+    return ReplyCost(event.prompt_tokens, event.completion_tokens, pico)
+
+
+def _add(first: ReplyCost, second: ReplyCost) -> ReplyCost:
+    return ReplyCost(
+        _add_known(first.prompt, second.prompt),
+        _add_known(first.completion, second.completion),
+        _add_known(first.pico_usd, second.pico_usd),
+    )
+
+
+def _add_known(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second

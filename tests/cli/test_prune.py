@@ -1,0 +1,215 @@
+"""`opro prune`: a finished run's best prompt, shortened on the questions of that run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opro_cli.app.startable import require_prices
+from opro_cli.core.settings.settings import (
+    DataSettings,
+    ObjectivesSettings,
+    PriceSettings,
+    ScorerSettings,
+    SearchSettings,
+    Settings,
+    TaskSettings,
+)
+from opro_cli.core.task.example import ChatRequest
+from opro_cli.errors import UsageError
+from opro_cli.models import MODELS
+from opro_cli.testing.session import ScriptedModel
+from tests.cli.conftest import Opro
+from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
+from tests.loop.runs import ShuffledModel
+
+PADDED = "Be of good cheer. Add both numbers, as we know you can. It matters a lot to us."
+STILL = ("--set", f'search.initial_instructions=["{PADDED}"]', "--steps", "0")
+
+
+LAX = ("--margin", "20")
+"""Eleven questions of train and dev cannot refute a loss of 2 points."""
+
+
+def say(request: ChatRequest) -> str:
+    """Only "Add" is needed."""
+    text = request.messages[-1].content
+    if "What is " not in text:
+        return "Ready."
+    number = int(text.partition("What is ")[2].partition(" ")[0])
+    return f"The answer is {2 * number if 'Add' in text else 0}."
+
+
+@pytest.fixture
+def scorer(monkeypatch: pytest.MonkeyPatch, model: ShuffledModel) -> ScriptedModel:
+    """In place of the model behind scripted/…"""
+    scripted = ScriptedModel(say)
+    monkeypatch.setitem(MODELS, "scripted", lambda settings: scripted)
+    return scripted
+
+
+@pytest.fixture
+def padded(opro: Opro, scorer: ScriptedModel) -> str:
+    """The name of a finished run whose best prompt has idle parts."""
+    said = opro("optimize", "c.yaml", *STILL, "--json", "-q", "--set", "task.data.split.test=15")
+    assert said.code == 0
+    scorer.requests.clear()
+    return str(said.data["run"])
+
+
+def test_the_idle_parts_go(opro: Opro, padded: str, folder: Path, scorer: ScriptedModel) -> None:
+    said = opro("prune", padded, *LAX, "--json", "--plain")
+    assert said.code == 0, said.err
+    result = said.data
+    assert result["best"]["instruction"] == "Add both numbers."
+    assert result["initial"]["instruction"] == PADDED
+    assert result["run"].startswith("sums-pruned-")
+    assert result["models"]["optimizer"] == "none"
+    # 15 questions without a loss refute one of 20 points: z = sqrt(15 * .2 / .8) = 1.94.
+    assert result["not_worse"]["proven"]
+    assert result["pruned"]["unit"] == "tokens"
+    assert f"the questions of {padded}, whose verdict has seen those of test" in said.err
+    run = folder / "runs" / result["run"]
+    assert json.loads((run / "run.json").read_text())["pruned_run"] == padded
+    there = (folder / "runs" / padded / "examples.jsonl").read_bytes()
+    assert (run / "examples.jsonl").read_bytes() == there
+    shown = opro("show", result["run"])
+    assert shown.out.count("score against cost") == 1
+    assert "\npruned: " in shown.out
+    assert "Score against cost" in (run / "report.html").read_text()
+
+
+def test_what_was_answered_before_is_not_asked_again(
+    opro: Opro, padded: str, scorer: ScriptedModel
+) -> None:
+    assert opro("prune", padded, *LAX, "--no-preflight", "-q").code == 0
+    asked = Counter(request.messages[-1].content for request in scorer.requests)
+    # Test is asked anew, side by side; what the run had asked of train and dev is known.
+    assert sum(PADDED in text for text in asked) == 15
+    assert max(asked.values()) == 1
+
+
+def test_the_same_again_gives_the_same(opro: Opro, padded: str) -> None:
+    first, second = (opro("prune", padded, *LAX, "--json", "-q").data for _ in range(2))
+    for name in ("best", "initial", "verdict_sentence", "not_worse"):
+        one, other = (
+            {k: v for k, v in each[name].items() if k != "costs"}
+            if isinstance(each[name], dict)
+            else each[name]
+            for each in (first, second)
+        )
+        assert one == other
+
+
+def test_a_budget_stops_it_and_a_resume_goes_on(opro: Opro, padded: str) -> None:
+    stopped = opro("prune", padded, *LAX, "--budget", "calls=20", "--json", "-q", "--no-preflight")
+    assert stopped.code == 3
+    assert stopped.data["status"] == "stopped"
+    said = opro("resume", "@last", "--budget", "calls=none", "--json", "-q", "--no-preflight")
+    assert said.code == 0, said.err
+    assert said.data["best"]["instruction"] == "Add both numbers."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--margin", "0"), "--margin: expected points above 0 and at most 100, found 0"),
+        (("--margin", "nan"), "--margin: expected points above 0 and at most 100, found nan"),
+        (("--budget", "dollars=5"), "--budget: expected usd|calls|tokens|minutes=AMOUNT"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    opro: Opro, padded: str, folder: Path, arguments: tuple[str, str], message: str
+) -> None:
+    said = opro("prune", padded, *arguments)
+    assert said.code == 2
+    assert message in said.err
+    assert len(list((folder / "runs").glob("[!.]*"))) == 1
+
+
+def test_a_single_sentence_has_nothing_to_drop(opro: Opro, scorer: ScriptedModel) -> None:
+    start = 'search.initial_instructions=["Add both numbers."]'
+    assert opro("optimize", "c.yaml", "--set", start, "--steps", "0", "-q").code == 0
+    said = opro("prune", "@last")
+    assert said.code == 2
+    assert "has no part that could be dropped: it is a single sentence" in said.err
+
+
+def test_an_unfinished_run_is_finished_first(opro: Opro, scorer: ScriptedModel) -> None:
+    assert opro("optimize", "c.yaml", *STILL, "--budget", "calls=9", "-q").code == 3
+    said = opro("prune", "@last")
+    assert said.code == 2
+    assert "its best prompt is not chosen yet" in said.err
+    assert "finish it with `opro resume" in said.err
+
+
+@pytest.mark.parametrize(
+    ("model", "price", "message"),
+    [
+        ("openai/nobody-knows-it", None, "is not known"),
+        ("embedded/tiny-mistral", None, "is 0, so that no prompt costs less than another"),
+        ("openai/nobody-knows-it", PriceSettings(1.0, 2.0), ""),
+    ],
+)
+def test_costs_in_dollars_need_a_price(
+    model: str, price: PriceSettings | None, message: str
+) -> None:
+    settings = Settings(
+        task=TaskSettings(DataSettings("rows", "question", "answer"), "number"),
+        scorer=ScorerSettings(model, price=price),
+        search=SearchSettings(objectives=ObjectivesSettings("usd_per_1000")),
+    )
+    if not message:
+        require_prices(settings)
+        return
+    with pytest.raises(UsageError, match=message) as error:
+        require_prices(settings)
+    assert error.value.hint is not None
+    assert "search.objectives: {cost: tokens_per_1000}" in error.value.hint
+    assert ("scorer.price" in error.value.hint) == ("not known" in message)
+
+
+@pytest.mark.slow
+async def test_a_killed_one_ends_as_if_it_never_was(tmp_path: Path) -> None:
+    async def finish(at: Bench, *arguments: str) -> dict[str, Any]:
+        process = await at.opro(*arguments)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        assert process.returncode == 0, err.decode()
+        result: dict[str, Any] = json.loads(out)
+        return {k: result[k] for k in ("best", "initial", "pruned", "not_worse", "verdict")}
+
+    async with new_server() as server:
+        (tmp_path / "a").mkdir()
+        config = CONFIG.format(rows=GSM8K, url=server.url, concurrency=4)
+        start = '["Count it all. Be of good cheer. Add and check. It matters to us."]'
+        config = config.replace("exemplars: 2", f"exemplars: 2, initial_instructions: {start}")
+        (tmp_path / "a" / "c.yaml").write_text(config.replace("steps: 2", "steps: 0"))
+        at = Bench(tmp_path / "a", server)
+        await finish_still(at)
+        shutil.copytree(tmp_path / "a", tmp_path / "b")
+        shutil.copytree(tmp_path / "a", tmp_path / "c")
+        whole = await finish(Bench(tmp_path / "b", server), "prune", "gsm8k", *LAX, "--json", "-q")
+        killed = Bench(tmp_path / "c", server)
+        before = killed.answered()
+        command: tuple[str, ...] = ("prune", "gsm8k", *LAX, "--json", "-q")
+        for more in (3, 14, 30, 45):
+            process = await killed.opro(*command)
+            await killed.until(before + more, process)
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+            await killed.server_is_quiet()
+            command = ("resume", "pruned", "--json", "-q")
+        assert await finish(killed, *command) == whole
+
+
+async def finish_still(at: Bench) -> None:
+    process = await at.opro("optimize", "c.yaml", "-q")
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode == 0, err.decode()
