@@ -41,8 +41,8 @@ def draw_scores(
         own = math.sqrt(1 - SHARED - chance) * rng.standard_normal(questions)
         each = math.sqrt(chance) * rng.standard_normal((repeats, questions))
         right: Numbers = hardness + own + each < NormalDist().inv_cdf(accuracy)
-        scores: Numbers = right.all(axis=0) if score == "all" else right.mean(axis=0)
-        both.append(scores)
+        scores = right.all(axis=0) if score == "all" else right.mean(axis=0)
+        both.append(np.asarray(scores))
     return both[0], both[1]
 
 
