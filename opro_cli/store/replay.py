@@ -164,7 +164,7 @@ def _pause_garbage_collection() -> Iterator[None]:
 
 
 SNAPSHOT = "snapshot.msgpack"
-_VERSION = 7
+_VERSION = 8
 _CRC_BYTES = 4
 
 

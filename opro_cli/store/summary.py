@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from opro_cli.reports.recorded import RecordedRun
 
 SUMMARY = "summary.jsonl"
-_VERSION = 4
+_VERSION = 5
 _MADE_OF = ("run.json", "examples.jsonl", "events.jsonl", "result.json")
 
 _Stamps = list[tuple[int, ...] | None]
