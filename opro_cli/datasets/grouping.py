@@ -9,7 +9,9 @@ from typing import Any
 
 from opro_cli.core.copies import group_rows
 from opro_cli.core.task.example import SPLITS, Example, Split
-from opro_cli.datasets.paths import show_plain
+from opro_cli.core.task.prompt import Template
+from opro_cli.datasets.paths import get_field, show_plain
+from opro_cli.datasets.values import is_blank, read_text
 from opro_cli.errors import DataError
 
 
@@ -66,6 +68,21 @@ class GroupedSources:
             for row, example in enumerate(rows)
         ]
         return tuple(groups) if len({*groups}) < len(rows) else ()
+
+
+def read_group(template: Template | None, fields: Mapping[str, object]) -> str:
+    """Return the name of a row's group; "" where it has nothing there.
+
+    Raises:
+        ValueError: A field is missing, or is no text and no number.
+    """
+    if template is None or all(is_blank(get_field(fields, name)) for name in template.fields):
+        return ""
+
+    def read(name: str) -> str:
+        return "" if is_blank(get_field(fields, name)) else read_text(fields, name)
+
+    return template.render(read).strip()
 
 
 def group_sources(sources: Mapping[Split, Sequence[Example]], field: str | None) -> GroupedSources:

@@ -19,6 +19,7 @@ from opro_cli.datasets.faults import (
     build_common_error,
 )
 from opro_cli.datasets.formats import BadRow, ClassNumber, Row
+from opro_cli.datasets.grouping import read_group
 from opro_cli.datasets.options import (
     OptionRule,
     Options,
@@ -101,7 +102,7 @@ class RowReader:
             faults["target"] = error
         more, group = {}, ""
         try:
-            group = self._read_group(fields)
+            group = read_group(self.group, fields)
         except ValueError as error:
             faults["group"] = error
         for name in self.holes:
@@ -128,17 +129,6 @@ class RowReader:
         if listed is not None and (name,) == listed.rule.paths:
             return listed.lines
         return read_text(fields, name, join_lists=True)
-
-    def _read_group(self, fields: Mapping[str, object]) -> str:
-        """Return the name of the row's group; "" where it has nothing there."""
-        names = self.group.fields if self.group is not None else ()
-        if self.group is None or all(is_blank(get_field(fields, name)) for name in names):
-            return ""
-
-        def read(name: str) -> str:
-            return "" if is_blank(get_field(fields, name)) else read_text(fields, name)
-
-        return self.group.render(read).strip()
 
     def _note_turns(self, fields: Mapping[str, object], source: str) -> None:
         """Note whose turns of a chat the question and the gold answer are, and a wrong order."""

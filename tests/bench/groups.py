@@ -28,12 +28,12 @@ QUESTION = 0.4
 
 Groups = NDArray[np.int64]
 LAYOUTS = {
-    "5 documents of 40": np.arange(200) % 5,
-    "10 documents of 20": np.arange(200) % 10,
-    "20 documents of 10": np.arange(200) % 20,
-    "50 documents of 4": np.arange(200) % 50,
+    "5 docs of 40": np.arange(200) % 5,
+    "10 docs of 20": np.arange(200) % 10,
+    "20 docs of 10": np.arange(200) % 20,
+    "50 docs of 4": np.arange(200) % 50,
     "100 pairs": np.arange(200) % 100,
-    "20 documents of 1 to 19": np.repeat(np.arange(20), [*range(1, 20), 10]),
+    "20 docs of 1 to 19": np.repeat(np.arange(20), [*range(1, 20), 10]),
     "200 rows, 10 in pairs": np.concatenate([np.arange(195), np.arange(5)]),
     "50 rows, one pair": np.concatenate([np.arange(49), np.arange(1)]),
 }
@@ -60,7 +60,8 @@ def compare(before: NDArray[np.float64], after: NDArray[np.float64], by: Groups)
 def percent(count: int, samples: int) -> str:
     interval = wilson_interval(count / samples, samples)
     low, high = 100 * interval.low, 100 * interval.high
-    return f"{100 * count / samples:5.1f} [{low:4.1f}–{high:4.1f}]"
+    share = "100" if count == samples else f"{100 * count / samples:.1f}"
+    return f"{share} [{low:.0f}–{high:.0f}]"
 
 
 def measure(
@@ -117,28 +118,28 @@ def measure_unkind(
 
 def main() -> None:
     samples = int(sys.argv[1]) if sys.argv[1:] else SAMPLES
-    title = f"{'improved, by question':<23}{'by group':<20}held, by question    by group"
+    title = f"{'improved':>13}{'by group':>14}{'held':>14}{'by group':>14}"
 
     def show(name: str, found: tuple[list[int], list[int]]) -> None:
         cells = [percent(each, samples) for part in found for each in part]
-        print(f"{name:<27}{cells[0]:<23}{cells[1]:<20}{cells[2]:<21}{cells[3]}", flush=True)
+        print(f"{name:<21}{cells[0]:>13}{cells[1]:>14}{cells[2]:>14}{cells[3]:>14}", flush=True)
 
-    print(f"{'no gain, shared .3':<27}{title}")
+    print(f"{'no gain, shared .3':<21}{title}")
     for seed, (name, groups) in enumerate(LAYOUTS.items()):
         show(name, measure(samples, groups, 0.3, 0.0, seed))
     for gain in (0.1, 0.2):
-        print(f"\n{f'gain {gain}, shared 0':<27}{title}")
+        print(f"\n{f'gain {gain}, shared 0':<21}{title}")
         for seed, (name, groups) in enumerate(LAYOUTS.items(), start=int(1000 * gain)):
             show(name, measure(samples, groups, 0.0, gain, seed))
-    print(f"\n{'no gain, unkind':<27}{title}")
+    print(f"\n{'no gain, unkind':<21}{title}")
     for documents in (5, 10, 20, 50):
         for seed, (gain, loss) in enumerate(UNKIND, start=300 + documents):
             name = f"{documents}: +{gain} or -{loss}"
             show(name, measure_unkind(samples, documents, gain, loss, seed))
-    print(f"\n{'score .6, shared .3':<27}held, by question    by group")
+    print(f"\n{'score .6, shared .3':<21}{'held':>13}{'by group':>14}")
     for seed, (name, groups) in enumerate(LAYOUTS.items(), start=400):
         cells = [percent(each, samples) for each in measure_scores(samples, groups, 0.3, seed)]
-        print(f"{name:<27}{cells[0]:<21}{cells[1]}", flush=True)
+        print(f"{name:<21}{cells[0]:>13}{cells[1]:>14}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_cli.core.settings.settings import DataSettings, SplitSettings, TaskSettings
@@ -53,6 +53,7 @@ def find_split_groups(cut: Cut, groups: Sequence[int]) -> list[int]:
     return [group for group, count in sides.items() if count > 1]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 30), min_size=6, max_size=120),
     st.integers(0, 5),
@@ -63,10 +64,10 @@ def test_no_group_is_in_two_splits(
 ) -> None:
     groups = first_of_each(names)
     train, dev, test = sizes
-    settings = SplitSettings(train=train, dev=dev, test=test, seed=seed)
+    asked = SplitSettings(train=train, dev=dev, test=test, seed=seed)
     try:
-        whole = cut_splits({"train": len(names)}, settings)
-        cut = cut_splits({"train": len(names)}, settings, groups)
+        whole = cut_splits({"train": len(names)}, asked)
+        cut = cut_splits({"train": len(names)}, asked, groups)
     except DataError:
         return
     assert find_split_groups(cut, groups) == []
@@ -79,11 +80,12 @@ def test_no_group_is_in_two_splits(
     assert cut.left_out == sum(groups[row] in touched for row in rest)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 9))
 def test_where_each_row_is_alone_the_draw_is_as_without_groups(rows: int, seed: int) -> None:
-    settings = SplitSettings(seed=seed)
-    alone = cut_splits({"train": rows}, settings, range(rows))
-    assert alone.rows == cut_splits({"train": rows}, settings).rows
+    asked = SplitSettings(seed=seed)
+    alone = cut_splits({"train": rows}, asked, range(rows))
+    assert alone.rows == cut_splits({"train": rows}, asked).rows
     assert alone.left_out == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -270,33 +270,42 @@ def average_over_tasks(
     for task, scores in runs:
         if scores:
             by_name[task].append(scores)
-    questions = {task: dict.fromkeys(q for run in of for q in run) for task, of in by_name.items()}
-    names: dict[str, list[str]] = defaultdict(list)
-    for task, first in find_same_tasks(questions, sources or {}).items():
-        names[first].append(task)
+    known = {task: (groups or {}).get(task, {}) for task in by_name}
     means, values = [], []
-    for task, same in names.items():
-        own, known = by_name[task], (groups or {}).get(task, {})
-        if len(same) > 1:
-            keys = unify_questions([questions[name] for name in same])
-            pairs = list(zip(same, keys, strict=True))
-            own = [{k[q]: v for q, v in run.items()} for name, k in pairs for run in by_name[name]]
-            known = {
-                k[q]: group
-                for name, k in pairs
-                for q, group in (groups or {}).get(name, {}).items()
-                if q in k
-            }
+    for names, own, together in _merge_tasks(by_name, known, sources or {}):
         asked, of_task = _average_by_question(own)
-        together = find_groups(asked, known)
-        estimate = _estimate_task(own, of_task, together, graded=any(n in graded for n in same))
-        means.append(TaskMean(task, len(own), len(asked), estimate, tuple(same[1:])))
-        values.append(average_groups(of_task, together))
+        found = find_groups(asked, together)
+        is_graded = any(name in graded for name in names)
+        estimate = _estimate_task(own, of_task, found, graded=is_graded)
+        means.append(TaskMean(names[0], len(own), len(asked), estimate, tuple(names[1:])))
+        values.append(average_groups(of_task, found))
     total = sum(mean.runs for mean in means)
     if len(means) < 2:
         return MeanOverTasks(tuple(means), total, means[0].estimate if means else None)
     over = estimate_over_tasks(values, create_rng(0, "tasks", len(means)))
     return MeanOverTasks(tuple(means), total, over, estimate_these_tasks(values))
+
+
+def _merge_tasks(
+    runs: Mapping[str, Sequence[Scores]],
+    groups: Mapping[str, QuestionGroups],
+    sources: Mapping[str, Hashable],
+) -> Iterator[tuple[list[str], Sequence[Scores], QuestionGroups]]:
+    """Yield the names of each task, its runs and its groups; one name for most tasks."""
+    questions = {task: dict.fromkeys(q for run in of for q in run) for task, of in runs.items()}
+    same: dict[str, list[str]] = defaultdict(list)
+    for task, first in find_same_tasks(questions, sources).items():
+        same[first].append(task)
+    for task, names in same.items():
+        if len(names) == 1:
+            yield names, runs[task], groups[task]
+            continue
+        own: list[Scores] = []
+        together: dict[QuestionKey, str] = {}
+        for name, keys in zip(names, unify_questions([questions[n] for n in names]), strict=True):
+            own += [{keys[question]: value for question, value in r.items()} for r in runs[name]]
+            together |= {keys[q]: group for q, group in groups[name].items() if q in keys}
+        yield names, own, together
 
 
 def average_gain(cells: Sequence[MeasuredCell]) -> MeanOverTasks:
