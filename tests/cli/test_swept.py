@@ -33,6 +33,7 @@ def make_sweep(opro: Opro, folder: Path, name: str = "grid", *, steps: int = 2) 
         data = TASKS[str(values["task"]).removesuffix(".yaml")]
         text = CONFIG.replace("train.jsonl", data).replace("name: sums", "name: cell")
         seed = f"initial_instructions: [Now.], seed: {values['search.seed']}, steps: {steps}"
+        seed += ", test_unbeaten_start: true"  # as cells of a sweep have it
         (folder / "cell.yaml").write_text(text.replace("steps: 2", seed))
         assert opro("optimize", "cell.yaml", "--runs-dir", str(place)).code == 0
         (made,) = place.glob("cell-*")
@@ -91,7 +92,7 @@ def test_the_terminal_says_what_json_says(opro: Opro, grid: Path) -> None:
     assert data["mean_gain"]["sentence"] in " ".join(said.out.split())
     assert (data["mean_gain"]["runs"], len(data["mean_gain"]["tasks"])) == (4, 2)
     assert [cell["counted"] for cell in data["cells"]] == [True] * 4 + [False]
-    assert all(winner["chosen_by"] == "dev" for winner in data["winners"])
+    assert all(winner["chosen_by"] == "train+dev" for winner in data["winners"])
     for cell in data["cells"][:4]:
         shown = opro("show", f"grid/{cell['cell']}", "--json").data
         assert cell["best"] == shown["best"]["scores"]["test"]
