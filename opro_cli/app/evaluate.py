@@ -177,7 +177,7 @@ def list_cells(
                 "test": dataset.examples,
             }
             beside = list_part_folders({"part_folder": dataset.part_folder})
-            digest = _compute_digest(settings, examples, beside)
+            digest = compute_digest(settings, examples, beside)
             if digest not in known:
                 label = re.sub(r"[^A-Za-z0-9.]+", "-", f"{dataset.name}-{model}").strip("-")
                 known[digest] = _name_folder(evals, label[:80], digest, fresh=fresh)
@@ -234,7 +234,7 @@ def _build_settings(settings: Settings, model: str, prompts: Sequence[str]) -> S
     )
 
 
-def _compute_digest(
+def compute_digest(
     settings: Settings, examples: Mapping[Split, Sequence[Example]], folders: Sequence[Path]
 ) -> str:
     """Return a short name for what is asked, of whom and how, under any instructions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,18 @@ class NewRun:
     settings: Settings
 
 
+First = Callable[[Settings, LoadedData, Sequence[Path]], Mapping[str, Any]]
+"""Called with what a run would ask, before there is one: the settings, the data, and the folders of
+parts from outside opro. Returns further keys of its run.json."""
+
+
 def start(
-    config: Path, runs_dir: Path, overrides: Sequence[str] = (), *, cached: bool = True
+    config: Path,
+    runs_dir: Path,
+    overrides: Sequence[str] = (),
+    *,
+    cached: bool = True,
+    first: First | None = None,
 ) -> NewRun:
     """Make the folder of a run from a config file.
 
@@ -63,6 +73,7 @@ def start(
         runs_dir: Where runs are kept.
         overrides: Keys in place of those of the file, each KEY=VALUE.
         cached: Whether answers will be looked up and kept for other runs.
+        first: See `First`.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything exists.
@@ -75,7 +86,7 @@ def start(
     else:
         origin = Origin(str(config.resolve()), overrides=overrides)
     try:
-        return start_with(read.settings, runs_dir, origin, cached=cached)
+        return start_with(read.settings, runs_dir, origin, cached=cached, first=first)
     except UsageError as error:
         error.message = read.file.locate(error.message)
         raise
@@ -90,6 +101,7 @@ def start_with(
     cached: bool = True,
     data: LoadedData | None = None,
     evaluator: Evaluator | None = None,
+    first: First | None = None,
 ) -> NewRun:
     """Make the folder of a run from settings that were read.
 
@@ -101,6 +113,7 @@ def start_with(
         cached: Whether answers will be looked up and kept for other runs.
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
+        first: See `First`.
     """
     folders = list_part_folders(origin.to_json())
     settings = wiring.fill_in_new(settings, folders)
@@ -114,6 +127,7 @@ def start_with(
         "data_notes": list(data.notes),
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders, evaluator),
+        **(first(settings, data, folders) if first else {}),
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)

@@ -301,7 +301,7 @@ def test_the_name_of_a_cell_says_what_is_asked_and_stays() -> None:
     model = "scripted/m"
     settings = Settings(task, ScorerSettings(model), OptimizerSettings(model))
     examples = {"train": (), "dev": (), "test": (Example("q", "1", "t:1"),)}
-    assert evaluating._compute_digest(settings, examples, ()) == "c6b3ccb54de2"  # type: ignore[arg-type]
+    assert evaluating.compute_digest(settings, examples, ()) == "c6b3ccb54de2"  # type: ignore[arg-type]
 
 
 def test_a_prompt_of_another_session_has_its_date_and_no_mark_until_all_are_asked_afresh(

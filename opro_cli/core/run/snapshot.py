@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from msgspec import convert
@@ -45,6 +45,7 @@ KEPT = frozenset(
         "paces",
         "refused_parameters",
         "prompts_cut",
+        "probed",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -145,6 +146,7 @@ class Snapshot:
     refused_parameters: list[dict[str, Any]]
     prompts_cut: dict[str, dict[str, Any]]
     search_ended: str = ""
+    probed: dict[str, int] = field(default_factory=dict)
 
 
 def take_snapshot(state: RunState) -> Snapshot:

@@ -33,6 +33,7 @@ from opro_cli.core.run.events import (
     InFlight,
     LimitExceeded,
     ParameterRefused,
+    Probed,
     PromptsCut,
     Proposed,
     Pruned,
@@ -93,6 +94,7 @@ class RunState:
         again: Candidates whose questions are asked a second time, by the id of that second time.
         refused_parameters: What servers do not take, in the order in which it was learnt.
         prompts_cut: By role, prompts that a server seems to have cut to its window.
+        probed: By role, calls of the probe before the run, which are among its spend.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class RunState:
         self.again: dict[str, Candidate] = {}
         self.refused_parameters: list[ParameterRefused] = []
         self.prompts_cut: dict[str, PromptsCut] = {}
+        self.probed: dict[str, int] = {}
         for instruction in search.initial_instructions:
             initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
@@ -190,6 +193,8 @@ class RunState:
                 self.refused_parameters.append(event)
             case PromptsCut():
                 self.prompts_cut.setdefault(event.role, event)
+            case Probed():
+                self._apply_probed(event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -311,6 +316,13 @@ class RunState:
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
                 self.pending[proposed.id] = proposed.make_candidate()
+
+    def _apply_probed(self, event: Probed) -> None:
+        if event.role in self.probed:
+            raise IllegalEvent(f"a second probe of the {event.role}")
+        self.probed[event.role] = event.calls
+        self.working_seconds += event.seconds
+        self._spend_of(event.role).add_probe(event)
 
     def _apply_step_planned(self, event: StepPlanned) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:
