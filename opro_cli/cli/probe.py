@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opro_cli.app.headroom import ProbeResult
     from opro_cli.app.optimize import First
     from opro_cli.cli.session import Output
-    from opro_cli.ports import Observer
+    from opro_cli.render.headroom import ProbeLine
 
 
 def run_probe(
@@ -57,7 +57,7 @@ def build_first(runs_dir: Path, output: Output, *, skip: bool, cached: bool, ask
     )
 
 
-def _watch(calls: int) -> Sequence[Observer]:
+def _watch(calls: int) -> Sequence[ProbeLine]:
     from opro_cli.render.headroom import ProbeLine
 
     return [ProbeLine(sys.stderr, calls)]

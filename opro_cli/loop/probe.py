@@ -109,8 +109,9 @@ def plan_probe(
     """
     initial = state.of_step(0)
     whole = range(state.sizes["train"])
-    if open_rows := [_ask(each, row) for each in initial for row in whole if _is_open(each, row)]:
-        return Evaluate(tuple(open_rows))
+    at_start = [_ask(each, row) for each in initial for row in whole if _is_open(each, row)]
+    if at_start:
+        return Evaluate(tuple(at_start))
     start = find_reference(state, shape.rows)
     if mean_on(start, range(shape.rows)) >= NEAR_ALL:
         return Finish()
@@ -123,7 +124,8 @@ def plan_probe(
         if open_rows := list_open(tried, order, until):
             return Evaluate(open_rows)
         tried = [each for each in tried if each.id not in aside]
-        tried = sorted(tried, key=lambda each: -_measure_gain(each, start))[:then]
+        gains = {each.id: measure_gain(each, start, order, until) for each in tried}
+        tried = sorted(tried, key=lambda each: -gains[each.id])[:then]
     return Finish()
 
 
@@ -150,25 +152,35 @@ def mean_on(candidate: Candidate, rows: Iterable[int]) -> float:
     return sum(scores) / len(scores) if scores else 0.0
 
 
-def _measure_gain(candidate: Candidate, start: Candidate) -> float:
-    rows = candidate.answers["train"].by_question
+def measure_gain(candidate: Candidate, start: Candidate, order: Sequence[int], until: int) -> float:
+    """Return a candidate's gain over the start prompt on so many of its first rows.
+
+    Later rows do not count, so that nothing that arrives meanwhile changes who goes on.
+    """
+    rows = list_rows(candidate, order, until)
     return mean_on(candidate, rows) - mean_on(start, rows)
+
+
+def list_rows(candidate: Candidate, order: Sequence[int], until: int) -> list[int]:
+    """Return the first rows that a candidate is asked.
+
+    Each begins at a place of its own in the order, which goes round: together the candidates see
+    all rows, so that what one row is like matters little.
+    """
+    begins = int(candidate.id[:4], 16) % len(order)
+    return [order[(begins + at) % len(order)] for at in range(min(until, len(order)))]
 
 
 def list_open(
     candidates: Iterable[Candidate], order: Sequence[int], until: int
 ) -> tuple[Question, ...]:
-    """List the open ones of the first rows that candidates are asked, so many of each.
-
-    Each begins at a place of its own in the order, which goes round: together they see all rows,
-    so that what one row is like matters little.
-    """
-    questions = []
-    for candidate in candidates:
-        begins = int(candidate.id[:4], 16) % len(order)
-        own = [order[(begins + at) % len(order)] for at in range(min(until, len(order)))]
-        questions += [_ask(candidate, row) for row in own if _is_open(candidate, row)]
-    return tuple(questions)
+    """List the open ones of the first rows that candidates are asked, so many of each."""
+    return tuple(
+        _ask(candidate, row)
+        for candidate in candidates
+        for row in list_rows(candidate, order, until)
+        if _is_open(candidate, row)
+    )
 
 
 def _is_open(candidate: Candidate, row: int) -> bool:

@@ -31,7 +31,7 @@ from opro_cli.reports.formats import format_percent
 Outcome = Literal["go", "no", "cannot tell"]
 HeadroomKind = Literal["format", "bias", "room", "wording", "knowledge", "none", "unknown"]
 
-GO, NO = 0.90, 0.45
+GO, NO = 0.88, 0.40
 """The chance from which it is a go, and below which it is a no (tuned on simulated cells)."""
 DRAWS = 400
 FURTHER = 12
@@ -167,8 +167,9 @@ class Headroom:
             return f"{self.outcome}: {self.reason}"
         low, high = 100 * self.interval.low, 100 * self.interval.high
         return (
-            f"{self.outcome}: the start prompt has {format_percent(self.start)} of {self.rows} train "
-            f"rows, and a search may gain some {100 * self.gain:.0f} points ({low:+.0f} to {high:+.0f})"
+            f"{self.outcome}: the start prompt gets {format_percent(self.start)} of {self.rows} "
+            f"train rows right, and a search may gain some {100 * self.gain:.0f} points "
+            f"({low:+.0f} to {high:+.0f})"
         )
 
     def write_advice(self) -> str:
