@@ -5,9 +5,9 @@ luckiest; so is a start prompt that happens to do well. So all of them are shrun
 mean, as far as chance explains their spread (empirical Bayes: B. Efron and C. Morris, JASA 70,
 1975), the share of readable replies and the share of right ones among these by themselves. Prompts
 that ask for the same thing are also taken together. From what remains the gain of the search is
-drawn many times: the best of the prompts, or of a dozen more like them, over the start prompt. Each
-such gain has a chance to be seen on the test split (R. Connor, Biometrics 43, 1987, as for the power
-of the splits), and the mean of these chances is `chance`. It ranks, and is no frequency: what
+drawn many times: the best of the prompts, or of a dozen more like them, over the start prompt.
+Each such gain has a chance to be seen on the test split (R. Connor, Biometrics 43, 1987, as for
+the power of the splits), and the mean of these chances is `chance`. It ranks, and is no frequency: what
 follows a go, a no and neither is measured by `python -m tests.bench.headroom`.
 """
 
@@ -31,7 +31,7 @@ from opro_cli.reports.formats import format_percent
 Outcome = Literal["go", "no", "cannot tell"]
 HeadroomKind = Literal["format", "bias", "room", "wording", "knowledge", "none", "unknown"]
 
-GO, NO = 0.88, 0.40
+GO, NO = 0.85, 0.40
 """The chance from which it is a go, and below which it is a no (tuned on simulated cells)."""
 DRAWS = 400
 FURTHER = 12
@@ -140,7 +140,7 @@ class Headroom:
             "outcome": self.outcome,
             "chance": self.chance,
             "gain": self.gain,
-            "interval": {"low": self.interval.low, "high": self.interval.high},
+            "interval": [self.interval.low, self.interval.high],
             "kind": self.kind,
             "start": self.start,
             "rows": self.rows,
@@ -221,7 +221,8 @@ def judge_headroom(
     start = max(asked, key=lambda each: _mean(_count(each, rows)))
     everyone = (*state.of_step(1), *state.pending.values())
     tried = [each for each in everyone if _count(each, rows).asked]
-    gains = _draw_gains(start, tried, rows, kinds)
+    written = [each for each in tried if kinds.get(each.id, PromptKind()).wording]
+    gains = _draw_gains(start, written, rows, kinds)
     score = _mean(_count(start, rows))
     decided = sizes["test"] or sizes["dev"] or sizes["train"]
     differing = 2 * OWN * score * (1 - score) + 0.02
@@ -282,25 +283,23 @@ def _draw_gains(
     start: Candidate, tried: Sequence[Candidate], rows: int, kinds: Mapping[str, PromptKind]
 ) -> list[float]:
     """Draw the gain of the search over the start prompt as often as DRAWS says."""
-    known = {each.id: kinds.get(each.id, PromptKind()) for each in tried}
     seen = [_count(start, rows), *(_count(each, rows) for each in tried)]
-    wording = [False, *(known[each.id].wording for each in tried)]
-    for group in dict.fromkeys(group for kind in known.values() for group in kind.groups):
-        members = [_count(each, rows) for each in tried if group in known[each.id].groups]
+    known = {each.id: kinds.get(each.id, PromptKind()).groups for each in tried}
+    for group in dict.fromkeys(group for groups in known.values() for group in groups):
+        members = [_count(each, rows) for each in tried if group in known[each.id]]
         if len(members) > 1:
             seen.append(_add_up(members))
-            wording.append(True)
     whole = _add_up(seen)
     read = _believe([(each.read, each.asked) for each in seen], whole.read, whole.asked)
     right = _believe([(each.right, each.read) for each in seen], whole.right, whole.read)
     rng = create_rng(0, "headroom")
     gains = []
     for _ in range(DRAWS):
-        shares = [one.draw(rng) * other.draw(rng) for one, other in zip(read, right, strict=True)]
-        *own, more = shares  # the last belief is that of any other prompt
-        best = max((each for each, may in zip(own, wording, strict=True) if may), default=0.0)
+        first, *others = [
+            one.draw(rng) * other.draw(rng) for one, other in zip(read, right, strict=True)
+        ]  # the last one is any other prompt
         further = (read[-1].draw(rng) * right[-1].draw(rng) for _ in range(FURTHER - 1))
-        gains.append(max(best, more, *further) - own[0])
+        gains.append(max(*others, *further) - first)
     return gains
 
 

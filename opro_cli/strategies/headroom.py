@@ -12,7 +12,6 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opro_cli.core.labels import get_kind
 from opro_cli.core.run.candidates import make_candidate_id
 from opro_cli.core.run.view import Ask, Draft, End, SearchView
 from opro_cli.core.settings.settings import BASELINES, TaskSettings
@@ -167,7 +166,7 @@ def _describe_answer(task: TaskSettings, labels: Sequence[str]) -> str:
         return "one or several of " + ", ".join(labels)
     if kind != "choice" and 2 <= len(labels) <= MOST_NAMED:
         return "one of " + ", ".join(labels)
-    return _ANSWERS.get(get_kind(task.answer, task.evaluator), "the answer itself")
+    return _ANSWERS.get(kind, "the answer itself")
 
 
 class HeadroomStrategy(Strategy):

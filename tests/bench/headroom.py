@@ -1,5 +1,6 @@
-"""Does the probe foretell what a search finds? `python -m tests.bench.headroom [SEEDS] [--embedded]`
+"""Does the probe foretell what a search finds? `python -m tests.bench.headroom [SEEDS]`
 
+`--embedded` asks the embedded models instead; `--keep=FILE` goes on with what is measured there.
 Each cell is one probe and one whole search of opro's own engine, in memory, that begins from the
 same prompt and ends in a verdict. `truth` is whether that is "improved". Simulated cells
 (tests/simulations/landscapes) have the seeds from FIRST on; those below it were used to choose the
@@ -14,15 +15,15 @@ AUC is the chance that a cell that improved had the higher `chance`; its interva
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
-from typing import Any
 
 from opro_cli import wiring
 from opro_cli.calls.attempts import RetryPolicy
@@ -256,7 +257,8 @@ def describe_share(count: int, of: int) -> str:
     if not of:
         return "–"
     interval = wilson_interval(count / of, of)
-    return f"{count} of {of}, {100 * count / of:.0f} % [{100 * interval.low:.0f} to {100 * interval.high:.0f}]"
+    low, high = 100 * interval.low, 100 * interval.high
+    return f"{count} of {of}, {100 * count / of:.0f} % [{low:.0f} to {high:.0f}]"
 
 
 def summarize(cells: Sequence[Cell]) -> dict[str, str]:
@@ -296,23 +298,29 @@ def print_table(cells: Sequence[Cell]) -> None:
 def main() -> None:
     numbers = [int(each) for each in sys.argv[1:] if each.isdecimal()]
     keep = next((a.partition("=")[2] for a in sys.argv[1:] if a.startswith("--keep=")), "")
+    path = Path(keep) if keep else None
     cells: list[Cell] = []
-    if "--embedded" in sys.argv[1:]:
-        for twist in TWISTS:
-            for task in TASKS:
-                cells.append(embedded_cell(task, twist, 0))
-                print(cells[-1], file=sys.stderr, flush=True)
-    else:
-        seeds = range(FIRST, FIRST + (numbers[0] if numbers else SEEDS))
-        with Pool(2) as pool:
-            cells += pool.map(simulate, [(family, seed) for seed in seeds for family in FAMILIES])
-    if keep:
-        path = Path(keep)
-        known: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-        known += [asdict(cell) for cell in cells]
-        path.write_text(json.dumps(known))
-        cells = [Cell(**each) for each in known]
+    if path and path.exists():
+        cells = [Cell(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+    known = {(cell.name, cell.seed) for cell in cells}
+    for cell in measure(numbers[0] if numbers else SEEDS, known):
+        cells.append(cell)
+        if path:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(cell)) + "\n")
     print_table(cells)
+
+
+def measure(seeds: int, known: Collection[tuple[str, int]]) -> Iterator[Cell]:
+    """Yield the cells that are not known yet."""
+    if "--embedded" in sys.argv[1:]:
+        for task, twist in itertools.product(TASKS, TWISTS):
+            if (f"{task}, {twist}", 0) not in known:
+                yield embedded_cell(task, twist, 0)
+        return
+    jobs = [(f, seed) for seed in range(FIRST, FIRST + seeds) for f in FAMILIES]
+    with Pool(2) as pool:
+        yield from pool.imap(simulate, [job for job in jobs if job not in known])
 
 
 if __name__ == "__main__":

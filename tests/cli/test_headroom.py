@@ -60,13 +60,15 @@ def test_it_says_what_it_found_and_exits_with_0(opro: Opro, wide: Path) -> None:
     assert "no runs" in opro("runs").out + opro("runs").err  # it is none of them
 
 
-def test_json_has_the_finding_beside_the_facts(opro: Opro, wide: Path, model: ShuffledModel) -> None:
+def test_json_has_the_finding_beside_the_facts(
+    opro: Opro, wide: Path, model: ShuffledModel
+) -> None:
     found = opro("check", "c.yaml", "--headroom", "--json").data
     assert found["calls_expected"] > 0
     finding = found["headroom"]
     assert finding["outcome"] in ("go", "no", "cannot tell")
     assert finding["kind"] in headroom_kinds()
-    assert finding["interval"]["low"] <= finding["gain"] <= finding["interval"]["high"]
+    assert finding["interval"][0] <= finding["gain"] <= finding["interval"][1]
     assert 0 <= finding["chance"] <= 1
     assert finding["calls"] == count(model) <= 150
     assert set(finding["least_gain"]) == {"dev", "test"}
@@ -99,7 +101,9 @@ def test_it_takes_five_percent_of_the_calls_at_most(
 
 def test_dollars_bind_it_too(opro: Opro, wide: Path, model: ShuffledModel) -> None:
     change(wide, "model: scripted/scorer", "model: scripted/scorer, price: {input: 1, output: 1}")
-    change(wide, "model: scripted/optimizer", "model: scripted/optimizer, price: {input: 1, output: 1}")
+    change(
+        wide, "model: scripted/optimizer", "model: scripted/optimizer, price: {input: 1, output: 1}"
+    )
     text = (wide / "c.yaml").read_text()
     (wide / "c.yaml").write_text(text + "budget: {usd: 0.5}\n")
     finding = opro("check", "c.yaml", "--headroom", "--json").data["headroom"]
@@ -194,7 +198,8 @@ def count_paid(folder: Path) -> int:
     lines = (folder / "events.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
     return sum(
-        each["event"] == "checked" or (each["event"] in ("answered", "proposed") and each["via"] == "call")
+        each["event"] == "checked"
+        or (each["event"] in ("answered", "proposed") and each["via"] == "call")
         for each in events
     )
 
@@ -223,7 +228,14 @@ def test_small_searches_and_others_are_not_probed(
 ) -> None:
     for given in (
         ("--no-headroom",),
-        ("--set", "search.preset=paper-gpt", "--set", "search.steps=1", "--set", "task.scoring=paper"),
+        (
+            "--set",
+            "search.preset=paper-gpt",
+            "--set",
+            "search.steps=1",
+            "--set",
+            "task.scoring=paper",
+        ),
         ("--set", "search.strategy=list", "--set", "search.candidates=[Add., Count.]"),
         ("--steps", "0"),
     ):
@@ -246,9 +258,7 @@ def hopeless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judged, "GO", 3.0)
 
 
-def test_after_a_no_a_script_goes_on(
-    opro: Opro, wide: Path, due: None, hopeless: None
-) -> None:
+def test_after_a_no_a_script_goes_on(opro: Opro, wide: Path, due: None, hopeless: None) -> None:
     said = opro("optimize", "c.yaml")
     assert said.code == 0
     assert "headroom: no: " in said.err
@@ -346,7 +356,9 @@ async def test_a_killed_probe_is_gone_on_with(tmp_path: Path) -> None:
 
 def count_answers(folder: Path) -> int:
     lines = [
-        line for path in folder.glob("[!.]*/events.jsonl") for line in path.read_bytes().splitlines()
+        line
+        for path in folder.glob("[!.]*/events.jsonl")
+        for line in path.read_bytes().splitlines()
     ]
     return sum(line.startswith(b'{"event":"answered"') for line in lines)
 

@@ -139,6 +139,7 @@ CASES = {
     "tag quickstart before-launch": "Tags",
     "rm spare/doomed --yes": "Removed",
     "check q.yaml": "Check",
+    "check q.yaml --headroom": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
     "init rows.yaml --data data/bbh_navigate.jsonl": "Init",

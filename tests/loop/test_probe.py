@@ -1,4 +1,4 @@
-"""The probe in memory: what it asks, in which order, and that a resume asks only what is missing."""
+"""The probe in memory: what it asks, in which order, and what a resume still asks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opro_cli import wiring
-from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.candidates import Candidate, Outcome
 from opro_cli.core.run.events import Answered, Proposed
 from opro_cli.loop.probe import (
     SHAPES,
@@ -29,7 +29,7 @@ SHAPE = ProbeShape(5, 3, 2, 2, ((2, 2), (4, 1), (5, 0)))
 
 def probing(**options: Any) -> Runner:
     """A session of a probe of the six train rows, the last of which is shown."""
-    search = {"steps": 1, "candidates_per_step": SHAPE.proposals, "baselines": ()}
+    search: dict[str, Any] = {"steps": 1, "candidates_per_step": SHAPE.proposals, "baselines": ()}
     config = settings(**search)
     start = config.search.initial_instructions[0]
     kinds = build_kinds(config.task, start, (), SHAPE.rows, wordings=3, others=2)
@@ -89,8 +89,7 @@ async def test_a_resume_from_any_point_asks_only_what_is_missing_and_ends_equal(
         assert await resumed.run() == "finished"
         assert outcome(resumed)["all"] == outcome(whole)["all"]
         known = sum(
-            isinstance(event, Answered | Proposed) and event.via == "call"
-            for event in events[:cut]
+            isinstance(event, Answered | Proposed) and event.via == "call" for event in events[:cut]
         )
         assert calls(resumed).asked().total() == everything - known
 
@@ -115,8 +114,6 @@ async def test_it_ends_at_its_ceiling() -> None:
 
 def test_rows_alternate_in_proportion() -> None:
     start = Candidate("0000", "s", 0)
-    from opro_cli.core.run.candidates import Outcome
-
     for row, score in enumerate((1, 1, 0, 1, 1, 0, 1, 1, None)):
         answer = None if score is None else "a"
         start.answers["train"].add(row, Outcome(answer, score))
@@ -131,9 +128,7 @@ def test_rows_alternate_in_proportion() -> None:
 @pytest.mark.parametrize("available", [150, 100, 60, 50, 38, 20])
 @pytest.mark.parametrize("starts", [1, 2])
 @pytest.mark.parametrize("rounds", [1, 2])
-def test_no_shape_takes_more_calls_than_there_are(
-    available: int, starts: int, rounds: int
-) -> None:
+def test_no_shape_takes_more_calls_than_there_are(available: int, starts: int, rounds: int) -> None:
     shape = choose_shape(available, 200, starts, rounds)
     if shape is not None:
         assert shape.count_calls(starts, rounds) <= available
@@ -146,5 +141,3 @@ def test_few_rows_make_a_smaller_probe_and_hardly_any_none() -> None:
     assert shape.rows == 7
     assert max(until for until, _ in shape.rounds) <= 7
     assert choose_shape(150, 3) is None
-
-

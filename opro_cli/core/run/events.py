@@ -267,9 +267,9 @@ class PromptsCut(_Record, frozen=True, tag="prompts_cut"):
 class Probed(_Record, frozen=True, tag="probed"):
     """The probe before this run (`opro check --headroom`) spent this much in the same command.
 
-    It counts under the ceilings of the run. role: the model. calls: those answered. tokens: of
-    these, and usd of those with a price; unpriced: the answers without one. lost_calls, lost_tokens,
-    lost_usd: the upper bound of calls that nobody metered. folder: of the probe.
+    It counts under the ceilings of the run. role: the model. calls: those answered, with their
+    tokens, and usd of those with a price; unpriced: the answers without one. lost_calls,
+    lost_tokens, lost_usd: the upper bound of calls that nobody metered. folder: of the probe.
     """
 
     role: str
