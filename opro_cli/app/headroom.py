@@ -1,4 +1,4 @@
-"""Is a search worth it? A probe of few calls before the search, whose answers count in it."""
+"""The probe before a search, which tells whether it is worth it; its answers count in it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ProbePlan:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a probe found, and what it cost in this command.
+    """The finding of a probe, and its cost in this command.
 
     Attributes:
         folder: Of its run; None where it could ask nothing.
@@ -280,7 +280,7 @@ def probe(plan: ProbePlan, observers: Observers, *, cached: bool = True) -> Prob
         plan=partial(plan_probe, shape=plan.shape, aside=aside),
     )
     if outcome.ending == "interrupted":
-        raise Interrupted("stopped; nothing is lost: the same command goes on with the probe")
+        raise Interrupted("stopped; nothing is lost: the same command continues the probe")
     spent = measure_spend(earlier, outcome.run.state, plan.folder.name)
     return ProbeResult(_judge(plan, outcome.run.state), plan.folder, spent)
 

@@ -51,7 +51,7 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
     if identity.get("probe"):
         raise RunFolderError(
             f"{folder.name} is a probe of `opro check --headroom`, and no search",
-            "the command that began it goes on with it",
+            "the command that began it continues it",
         )
     recorded = read_recorded_settings(folder)
     for problem in find_misplaced_models(recorded):

@@ -153,7 +153,7 @@ def mean_on(candidate: Candidate, rows: Iterable[int]) -> float:
 
 
 def measure_gain(candidate: Candidate, start: Candidate, order: Sequence[int], until: int) -> float:
-    """Return a candidate's gain over the start prompt on so many of its first rows.
+    """Return a candidate's gain over the start prompt on its first `until` rows.
 
     Later rows do not count, so that nothing that arrives meanwhile changes who goes on.
     """
@@ -162,7 +162,7 @@ def measure_gain(candidate: Candidate, start: Candidate, order: Sequence[int], u
 
 
 def list_rows(candidate: Candidate, order: Sequence[int], until: int) -> list[int]:
-    """Return the first rows that a candidate is asked.
+    """Return the first `until` rows that a candidate is asked.
 
     Each begins at a place of its own in the order, which goes round: together the candidates see
     all rows, so that what one row is like matters little.
@@ -174,7 +174,7 @@ def list_rows(candidate: Candidate, order: Sequence[int], until: int) -> list[in
 def list_open(
     candidates: Iterable[Candidate], order: Sequence[int], until: int
 ) -> tuple[Question, ...]:
-    """List the open ones of the first rows that candidates are asked, so many of each."""
+    """List the open questions among the first `until` rows that each candidate is asked."""
     return tuple(
         _ask(candidate, row)
         for candidate in candidates

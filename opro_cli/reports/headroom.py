@@ -1,4 +1,4 @@
-"""Is a search worth it? What the probe before it has shown, and what its splits could prove.
+"""The judgement whether a search is worth it, by its probe and by what its splits could prove.
 
 The score of each prompt is known from a few rows only, and the best of a dozen is partly the
 luckiest; so is a start prompt that happens to do well. So all of them are shrunk towards their
@@ -7,8 +7,8 @@ mean, as far as chance explains their spread (empirical Bayes: B. Efron and C. M
 that ask for the same thing are also taken together. From what remains the gain of the search is
 drawn many times: the best of the prompts, or of a dozen more like them, over the start prompt.
 Each such gain has a chance to be seen on the test split (R. Connor, Biometrics 43, 1987, as for
-the power of the splits), and the mean of these chances is `chance`. It ranks, and is no frequency: what
-follows a go, a no and neither is measured by `python -m tests.bench.headroom`.
+the power of the splits), and the mean of these chances is `chance`. It ranks, and is no frequency:
+what follows a go, a no and neither is measured by `python -m tests.bench.headroom`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _z = _normal.inv_cdf(0.975)
 
 
 class PromptKind(NamedTuple):
-    """What a candidate of the probe tries.
+    """The kind of a candidate of the probe.
 
     Attributes:
         name: For people.
