@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,11 @@ class NewRun:
     settings: Settings
 
 
+First = Callable[[Settings, LoadedData, Sequence[Path]], Mapping[str, Any]]
+"""Called with what a run would ask, before there is one: the settings, the data, and the folders of
+parts from outside opro. Returns further keys of its run.json."""
+
+
 def start(
     config: Path,
     runs_dir: Path,
@@ -85,6 +90,7 @@ def start(
     *,
     cached: bool = True,
     ledger: Path | None = None,
+    first: First | None = None,
 ) -> NewRun:
     """Make the folder of a run from a config file.
 
@@ -94,6 +100,7 @@ def start(
         overrides: Keys in place of those of the file, each KEY=VALUE.
         cached: Whether answers will be looked up and kept for other runs.
         ledger: The file that records the use of test rows; None for the user's own.
+        first: See `First`.
 
     Raises:
         ConfigError, DataError, UsageError: Before anything exists.
@@ -107,13 +114,13 @@ def start(
         origin = Origin(str(config.resolve()), overrides=overrides)
     try:
         uses = UsedTogether(str(ledger.absolute()) if ledger else "")
-        return start_with(read.settings, runs_dir, origin, cached=cached, uses=uses)
+        return start_with(read.settings, runs_dir, origin, cached=cached, uses=uses, first=first)
     except UsageError as error:
         error.message = read.file.locate(error.message)
         raise
 
 
-def start_with(
+def start_with(  # noqa: PLR0913 - all but three are keywords with a default
     settings: Settings,
     runs_dir: Path,
     origin: Origin,
@@ -123,6 +130,7 @@ def start_with(
     data: LoadedData | None = None,
     evaluator: Evaluator | None = None,
     uses: UsedTogether = ALONE,
+    first: First | None = None,
 ) -> NewRun:
     """Make the folder of a run from settings that were read.
 
@@ -135,6 +143,7 @@ def start_with(
         data: The examples, where they are loaded already.
         evaluator: In place of the one that the settings name.
         uses: How the run uses its test rows.
+        first: See `First`.
     """
     folders = list_part_folders(origin.to_json())
     settings = wiring.fill_in_new(settings, folders)
@@ -149,6 +158,7 @@ def start_with(
         "weights": hash_weights_of(settings),
         **describe_parts(settings, folders, evaluator),
         "test_use": {"id": secrets.token_hex(8), **uses.to_json()},
+        **(first(settings, data, folders) if first else {}),
     }
     prepare_runs_dir(runs_dir)
     return NewRun(create_run(runs_dir, settings, data.examples, identity, name), settings)

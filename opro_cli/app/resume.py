@@ -48,6 +48,11 @@ def check_resumable(folder: Path, budget: Sequence[str] = (), *, cached: bool = 
         UsageError: One of `budget` is no change of a ceiling.
     """
     identity = read_identity(folder)
+    if identity.get("probe"):
+        raise RunFolderError(
+            f"{folder.name} is a probe of `opro check --headroom`, and no search",
+            "the command that began it continues it",
+        )
     recorded = read_recorded_settings(folder)
     for problem in find_misplaced_models(recorded):
         raise RunFolderError(

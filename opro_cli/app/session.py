@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from opro_cli import wiring
+from opro_cli.app.probed import list_probed, read_known
 from opro_cli.config.overrides import parse_override
 from opro_cli.core.run.events import Answered
 from opro_cli.core.run.progress import RunHeader, count_calls, count_spared_calls
@@ -32,7 +33,8 @@ from opro_cli.errors import (
 )
 from opro_cli.grading.grader import describe_grading
 from opro_cli.loop.first_answers import FIRST_ANSWERS
-from opro_cli.loop.runner import Ending, Runner
+from opro_cli.loop.planner import plan_next
+from opro_cli.loop.runner import Ending, Plan, Runner
 from opro_cli.models import describe_loading
 from opro_cli.models.gguf_files import describe_files, hash_files
 from opro_cli.ports import Observer, SharedLimits, Strategy, TestLedger
@@ -107,6 +109,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
     supplied: wiring.Supplied = wiring.NOTHING_SUPPLIED,
     stopper: Stopper | None = None,
     ledger: Path | TestLedger | None = None,
+    plan: Plan = plan_next,
 ) -> SessionOutcome:
     """Work on a run until it ends or is stopped (Ctrl-C stops it cleanly); write the result.
 
@@ -122,6 +125,7 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
         supplied: Parts in place of those that the settings name.
         stopper: Stops the session as Ctrl-C does, from another thread.
         ledger: Records the use of test rows, where that is not the file that the run began with.
+        plan: What is next; that of a search unless given.
 
     Raises:
         Interrupted: A second Ctrl-C.
@@ -157,6 +161,9 @@ def work_on(  # noqa: PLR0913 - all but three are keywords with a default
             preflight=preflight,
             keep_going=keep_going,
             first_answers=read_first_answers(folder) if run.state.sessions else (),
+            plan=plan,
+            probed=list_probed(run.identity),
+            known=read_known(folder.parent, run.identity),
         )
         runner.activity.loading = partial(describe_loading, parts.models)
         trouble = parts.cache_trouble

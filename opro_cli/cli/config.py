@@ -136,6 +136,14 @@ def check(
     overrides: Set = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     ledger: Ledger = None,
+    headroom: Annotated[
+        bool,
+        typer.Option(
+            "--headroom",
+            help="Ask the models, too: is a search worth it? At most 150 calls, and 5 % of the "
+            "budget; their answers count in the search.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Check a config, its data and its servers, and show the prompts.
@@ -146,14 +154,19 @@ def check(
     \b
     Examples:
       opro check opro.yaml
+      opro check mine.yaml --headroom
       opro check mine.yaml --json
     """
     from opro_cli.app import check as checks
 
     found = checks.check(config, runs_dir, overrides or (), ledger)
+    if headroom and not found.problems:
+        from opro_cli.cli.probe import run_probe
+
+        found.facts["headroom"] = run_probe(config, runs_dir, overrides or (), as_json=as_json)
     if as_json:
         print_json(found.facts)
-    else:
+    elif not headroom or found.problems:
         from opro_cli.render.consoles import make_console
         from opro_cli.render.listings import print_forecast
 

@@ -57,6 +57,12 @@ def optimize(
         bool, typer.Option("--dry-run", help="Show what the run would cost; ask no model.")
     ] = False,
     no_preflight: NoPreflight = False,
+    no_headroom: Annotated[
+        bool,
+        typer.Option(
+            "--no-headroom", help="Begin without the probe that a search of 1,000 calls has."
+        ),
+    ] = False,
     keep_going: KeepGoing = False,
     no_cache: NoCache = False,
     ledger: Ledger = None,
@@ -75,6 +81,7 @@ def optimize(
       opro optimize mine.yaml --plain --json > result.json
     """
     from opro_cli.app.optimize import start
+    from opro_cli.cli.probe import build_first
 
     output = Output(plain, verbose, quiet, log)
     given = list_overrides(overrides, budget, name=name, seed=seed, steps=steps, limit=limit)
@@ -82,7 +89,10 @@ def optimize(
         show_costs(config, runs_dir, given, as_json=as_json)
         return
     require_log(output)
-    run = start(config, runs_dir, given, cached=not no_cache, ledger=ledger)
+    first = build_first(
+        runs_dir, output, skip=no_headroom, cached=not no_cache, asks=not (keep_going or as_json)
+    )
+    run = start(config, runs_dir, given, cached=not no_cache, ledger=ledger, first=first)
     run_session(
         run.folder,
         run.settings,

@@ -105,14 +105,14 @@ def plan_next(state: RunState, cache: PlannerCache | None = None) -> Work:
         questions = _list_next_block(state, candidate, cache)
         open_train += (Question(candidate.id, "train", index) for index in questions)
     if state.proposals.arrived:
-        return _propose(state, tuple(open_train))
+        return propose_missing(state, tuple(open_train))
     if open_train:
         return Evaluate(tuple(open_train))
     open_dev = _list_open_questions(state, select_for_dev(state), "dev")
     if open_dev:
         return Evaluate(open_dev)
     if state.is_searching:
-        return _propose(state, ())
+        return propose_missing(state, ())
     return Finish() if is_untried(state) else _evaluate_unseen(state)
 
 
@@ -217,7 +217,8 @@ def _list_next_block(state: RunState, candidate: Candidate, cache: PlannerCache)
     return []
 
 
-def _propose(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
+def propose_missing(state: RunState, meanwhile: tuple[Question, ...]) -> Propose:
+    """Plan the samples of the present step that have not arrived, and questions meanwhile."""
     arrived = state.proposals.arrived
     samples = tuple(sample for sample in range(state.samples) if sample not in arrived)
     return Propose(state.step + 1, samples, _asks_for_several(state), meanwhile)

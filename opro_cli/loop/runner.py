@@ -20,6 +20,7 @@ from opro_cli.core.racing.race import BLOCK
 from opro_cli.core.run.events import (
     Answered,
     Event,
+    Probed,
     Proposed,
     Pruned,
     SessionEnded,
@@ -37,7 +38,16 @@ from opro_cli.core.task.example import Example, Split
 from opro_cli.errors import BudgetReached, DoubtfulAnswers, JournalError, OproError
 from opro_cli.loop.first_answers import FIRST_ANSWERS, FirstAnswers
 from opro_cli.loop.levels import draw_level
-from opro_cli.loop.planner import Evaluate, Finish, PlannerCache, Propose, Question, Stop, plan_next
+from opro_cli.loop.planner import (
+    Evaluate,
+    Finish,
+    PlannerCache,
+    Propose,
+    Question,
+    Stop,
+    Work,
+    plan_next,
+)
 from opro_cli.loop.propose import OptimizerCall, Proposing
 from opro_cli.loop.score import Scoring
 from opro_cli.ports import (
@@ -60,6 +70,9 @@ FIRST_REPLIES = 20
 
 Ending = Literal["finished", "interrupted", "budget", "fruitless"]
 """fruitless: the search, or its first replies, gave no candidate to try."""
+
+Plan = Callable[[RunState, PlannerCache], Work]
+"""Returns what a run does next."""
 
 SYNC_EVERY = 0.1
 """Seconds between fsyncs of the journal: what power loss (not a kill) can cost."""
@@ -95,6 +108,12 @@ class Runner:
     first_answers: Sequence[Answered] = ()
     """Those of earlier sessions, as many as are looked at; unless they are given, the answers of a
     run that has some are not looked at."""
+    plan: Plan = plan_next
+    """What is next: that of a search, or of the probe before one (loop/probe)."""
+    probed: Sequence[Probed] = ()
+    """What the probe before this run spent, under the ceilings of this run."""
+    known: Mapping[tuple[str, Split, int], Answered] = field(default_factory=dict)
+    """The answers of that probe, by candidate, split and question; none is asked again."""
     stopped_by: str = ""
     """The ceiling that ended the session, "budget.usd 5 reached: …"."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -129,7 +148,7 @@ class Runner:
             shared=self.shared,
             redact=self.redact,
         )
-        self._scoring = Scoring(self._calls, self.examples, self.evaluator)
+        self._scoring = Scoring(self._calls, self.examples, self.evaluator, self.known)
         task = self.settings.task
         self._first = FirstAnswers(task, self.examples, list(self.first_answers))
         self._knows_first = bool(self.first_answers) or not self.state.has_answers()
@@ -161,6 +180,8 @@ class Runner:
         # Without its checks a run goes on, too, and no later session stops it for what came then.
         kept = self.keep_going or not self.preflight
         self._record(SessionStarted(read_clock(), os.getpid(), __version__, keep_going=kept))
+        if probed := [each for each in self.probed if each.role not in self.state.probed]:
+            self._record(*probed)
         syncing = asyncio.create_task(self._sync_regularly())
         try:
             ending = await self._loop()
@@ -234,7 +255,7 @@ class Runner:
         asks_optimizer = self.settings.search.steps and self.models.get("optimizer")
         if asks_optimizer and "optimizer" not in self.state.checked:
             checks.append(self._calls.preflight("optimizer"))
-        work = plan_next(self.state)
+        work = self.plan(self.state, self._planned)
         if isinstance(work, Evaluate):
             checks.append(self._check_scorer(work.questions[:FIRST_QUESTIONS]))
         # Both are waited for, whatever becomes of the other: an answer that is paid for is kept.
@@ -277,7 +298,7 @@ class Runner:
         """Queue whatever can be asked as long as there is something; True if nothing is left."""
         while not self._stop.is_set():
             self._turn.clear()
-            work = plan_next(self.state, self._planned)
+            work = self.plan(self.state, self._planned)
             match work:
                 case Stop(candidate, (mean, interval)):
                     at = read_clock()

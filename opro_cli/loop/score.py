@@ -6,8 +6,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from opro_cli.calls.attempts import TimedReply, describe_reply
 from opro_cli.calls.budget import read_clock
@@ -174,6 +176,7 @@ class Scoring:
     """Evaluates questions.
 
     Attributes:
+        known: Answers of the probe before this run, by candidate, split and question.
         answered: Questions of this session that got an answer.
         refused: Those that will never get one.
     """
@@ -181,6 +184,7 @@ class Scoring:
     calls: Calls
     examples: Mapping[Split, Sequence[Example]]
     evaluator: Evaluator
+    known: Mapping[tuple[str, Split, int], Answered] = field(default_factory=dict)
     answered: int = 0
     refused: int = 0
 
@@ -275,6 +279,11 @@ class Scoring:
         # Answers that are compared are all given now, by the scorer as it is now.
         to_compare = question.split == "test" and self.calls.state.compares_on_test
         fresh = to_compare or is_again(candidate)
+        known = self.known.get((question.candidate, question.split, question.index))
+        if known is not None and not fresh:
+            self.answered += 1
+            self.calls.record(take_over(known))
+            return
         async with AsyncExitStack() as stack:
             call = QuestionCalls(self.calls, question, candidate, fresh, stack)
             try:
@@ -327,6 +336,12 @@ class Scoring:
 
 
 UNREAD = Evaluation(None, None)
+
+
+def take_over(answer: Answered) -> Answered:
+    """Return the answer of another run as this one records it: it cost nothing here."""
+    free = {"prompt_tokens": 0, "completion_tokens": 0, "reasoning_tokens": None}
+    return structs.replace(answer, at=read_clock(), usd=0.0, seconds=0.0, via="cache", **free)
 
 
 def _name_question(question: Question) -> dict[str, Any]:

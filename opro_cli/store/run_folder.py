@@ -272,7 +272,7 @@ def read_run_start(folder: Path) -> RecordedRun:
 def settle_run(run: RecordedRun) -> RecordedRun:
     """Set the status of a replayed run that no process works on; RunFolderError if it was cut."""
     run = replace(run, status=_find_status(run))
-    _check_whole(Path(run.folder), run.state, run.status)
+    _check_whole(run)
     return run
 
 
@@ -290,12 +290,17 @@ def _read_section(folder: Path, identity: Mapping[str, Any], name: str, cls: typ
     return section
 
 
-def _check_whole(folder: Path, state: RunState, status: Status) -> None:
-    """Refuse a finished run with work left, and a result with more calls than the journal."""
+def _check_whole(run: RecordedRun) -> None:
+    """Refuse a finished run with work left, and a result with more calls than the journal.
+
+    A probe has a plan of its own, which is over before that of a search.
+    """
+    folder, state = Path(run.folder), run.state
     result = read_result(folder) or {}
-    finished = "finished" in (status, result.get("status"))
+    finished = "finished" in (run.status, result.get("status"))
+    probe = bool(run.identity.get("probe"))
     cut = ""
-    if finished and (status != "finished" or plan_next(state) != Finish()):
+    if finished and (run.status != "finished" or not (probe or plan_next(state) == Finish())):
         cut = "does not lead to the end of the run, which was finished"
     else:
         spend = result.get("spend")

@@ -147,6 +147,7 @@ CASES = {
     "ledger": "Ledger",
     "ledger forget SET --yes": "Forgotten",
     "check q.yaml": "Check",
+    "check q.yaml --headroom": "Check",
     "config q.yaml": "Config",
     "init new.yaml": "Init",
     "init rows.yaml --data data/bbh_navigate.jsonl": "Init",

@@ -286,6 +286,27 @@ class TestUsed(_Record, frozen=True, tag="test_used"):
     note: str = ""
 
 
+class Probed(_Record, frozen=True, tag="probed"):
+    """The probe before this run (`opro check --headroom`) spent this much in the same command.
+
+    It counts under the ceilings of the run. role: the model. calls: those answered, with their
+    tokens, and usd of those with a price; unpriced: the answers without one. lost_calls,
+    lost_tokens, lost_usd: the upper bound of calls that nobody metered. folder: of the probe.
+    """
+
+    role: str
+    calls: Count
+    prompt_tokens: Count
+    completion_tokens: Count
+    usd: Number
+    unpriced: Count = 0
+    lost_calls: Count = 0
+    lost_tokens: Count = 0
+    lost_usd: Number | None = 0.0
+    seconds: Number = 0.0
+    folder: str = ""
+
+
 class SessionEnded(_Record, frozen=True, tag="session_ended"):
     """The session ended in good order; reason: finished, interrupted, budget or failed.
 
@@ -313,6 +334,7 @@ Event = (
     | ParameterRefused
     | PromptsCut
     | TestUsed
+    | Probed
     | Retried
     | SessionEnded
 )

@@ -92,7 +92,8 @@ def estimate_calls(state: RunState) -> int:
     tiny_call = 1 if search.steps else 0
     proposed = state.proposals.replies - len(state.proposals.arrived)
     proposed += open_steps * (search.candidates_per_step + search.ask_again)
-    return proposed + questions * state.calls_per_question + tiny_call
+    probed = sum(state.probed.values())
+    return proposed + questions * state.calls_per_question + tiny_call + probed
 
 
 def count_endpoint_checks(settings: Settings) -> dict[Role, int]:

@@ -137,7 +137,8 @@ def _expect_proposals(state: RunState) -> float:
         return float(state.search.candidates_per_step)
     here = sum(reply.via == "call" for reply in state.proposals.arrived.values())
     checks = len(state.checked & {"optimizer"})
-    return max(0, state.spend_of("optimizer").calls - checks - here) / state.step
+    before = state.probed.get("optimizer", 0)
+    return max(0, state.spend_of("optimizer").calls - before - checks - here) / state.step
 
 
 def _count_awaited(state: RunState, step: _Step) -> float:

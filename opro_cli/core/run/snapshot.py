@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from msgspec import convert
@@ -60,6 +60,7 @@ KEPT = frozenset(
         "refused_parameters",
         "prompts_cut",
         "test_use",
+        "probed",
     }
 )
 """Attributes that are kept under the same name; events without the name that the journal gives
@@ -162,6 +163,7 @@ class Snapshot:
     prompts_cut: dict[str, dict[str, Any]]
     search_ended: str = ""
     test_use: dict[str, Any] | None = None
+    probed: dict[str, int] = field(default_factory=dict)
 
 
 def take_snapshot(state: RunState) -> Snapshot:

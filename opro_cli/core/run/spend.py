@@ -10,6 +10,7 @@ from opro_cli.core.run.events import (
     FirstReply,
     InFlight,
     LimitExceeded,
+    Probed,
     Proposed,
     Uncounted,
 )
@@ -198,6 +199,18 @@ class RoleSpend:
         self.uncounted.add(
             event.tokens, event.usd, answered=event.answered, unanswered=not event.answered
         )
+
+    def add_probe(self, event: Probed) -> None:
+        """Add the calls of the probe before the run."""
+        self.calls += event.calls
+        self.counted_prompt += event.prompt_tokens
+        self.counted_completion += event.completion_tokens
+        self.counted_pico_usd += round(event.usd * 1e12)
+        self.unpriced_answers += event.unpriced
+        if event.unpriced:
+            self.unpriced_prompt += event.prompt_tokens
+            self.unpriced_completion += event.completion_tokens
+        self.uncounted.add(event.lost_tokens, event.lost_usd, unanswered=event.lost_calls)
 
     def set_in_flight(self, event: InFlight) -> None:
         """Replace the upper bound of the calls in flight."""

@@ -33,6 +33,7 @@ from opro_cli.core.run.events import (
     InFlight,
     LimitExceeded,
     ParameterRefused,
+    Probed,
     PromptsCut,
     Proposed,
     Pruned,
@@ -98,6 +99,7 @@ class RunState:
         refused_parameters: What servers do not take, in the order in which it was learnt.
         prompts_cut: By role, prompts that a server seems to have cut to its window.
         test_use: The significance level of the verdict, drawn before the first test question.
+        probed: By role, calls of the probe before the run, which are among its spend.
     """
 
     def __init__(
@@ -145,6 +147,9 @@ class RunState:
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
+        self.probed: dict[str, int] = {}
+        for instruction in search.initial_instructions:
+            initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
             if search.rules != "paper":
                 self.proposals.seen.add(initial.identity)
@@ -206,6 +211,8 @@ class RunState:
                 self.prompts_cut.setdefault(event.role, event)
             case TestUsed():
                 self._apply_test_used(event)
+            case Probed():
+                self._apply_probed(event)
             case SessionStarted():
                 for spend in self.spend.values():  # where a session before it was killed
                     spend.lose_in_flight()
@@ -329,6 +336,13 @@ class RunState:
             known = self.candidates.keys() | self.pending.keys()
             if proposed.id not in known and not self._reason_to_skip(proposed, rejected):
                 self.pending[proposed.id] = proposed.make_candidate(self.groups)
+
+    def _apply_probed(self, event: Probed) -> None:
+        if event.role in self.probed:
+            raise IllegalEvent(f"a second probe of the {event.role}")
+        self.probed[event.role] = event.calls
+        self.working_seconds += event.seconds
+        self._spend_of(event.role).add_probe(event)
 
     def _apply_step_planned(self, event: StepPlanned) -> None:
         if event.step != self.step + 1 or event.step > self.search.steps:

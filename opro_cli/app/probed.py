@@ -1,0 +1,99 @@
+"""The answers and the spend of the probe before a run, as its run.json names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import asdict
+
+from opro_cli.calls.budget import read_clock
+from opro_cli.core.run.events import Answered, Probed
+from opro_cli.core.run.state import RunState
+from opro_cli.core.task.example import Split, is_filtered
+from opro_cli.errors import OproError
+from opro_cli.store.journal import read_numbered_events
+
+FOLDER = "headroom"
+"""Where probes are kept in the folder of the runs, out of the way of their names."""
+
+
+def describe_probe(
+    folders: list[str], outcome: str | None = None, spent: list[Probed] | None = None
+) -> dict[str, Any]:
+    """Return what run.json says of the probes that a run takes its answers from.
+
+    Args:
+        folders: Their names.
+        outcome: What the last one of them found; None where the command made none.
+        spent: What it cost in this command.
+    """
+    plain = [
+        {key: value for key, value in asdict(each).items() if key != "at"} for each in spent or ()
+    ]
+    return {"headroom": {"folders": folders, "outcome": outcome, "spent": plain}}
+
+
+def list_probed(identity: Mapping[str, Any]) -> list[Probed]:
+    """Return what the probe cost in the command that began a run, as events of the run."""
+    spent = (identity.get("headroom") or {}).get("spent", ())
+    return [Probed(at=read_clock(), **each) for each in spent]
+
+
+def read_known(
+    runs_dir: Path, identity: Mapping[str, Any]
+) -> dict[tuple[str, Split, int], Answered]:
+    """Return the answers of the probes that a run names, by candidate, split and question.
+
+    Those of a probe that is gone, or damaged, are asked for again. So are empty and filtered ones.
+    """
+    known: dict[tuple[str, Split, int], Answered] = {}
+    for name in (identity.get("headroom") or {}).get("folders", ()):
+        path = runs_dir / FOLDER / name / "events.jsonl"
+        try:
+            events = [event for _, event in read_numbered_events(path)] if path.is_file() else []
+        except OproError:
+            continue
+        for event in events:
+            if not isinstance(event, Answered) or not event.text.strip():
+                continue
+            if event.finish_reason != "error" and not is_filtered(event.text, event.finish_reason):
+                known.setdefault((event.candidate, event.split, event.question), event)
+    return known
+
+
+def measure_spend(before: RunState | None, after: RunState, folder: str) -> list[Probed]:
+    """Return what a session of a probe cost, by role.
+
+    Args:
+        before: The state that it began from; None for nothing.
+        after: The state that it left.
+        folder: The name of the probe.
+    """
+    spent = []
+    seconds = after.working_seconds - (before.working_seconds if before else 0.0)
+    for role, now in after.spend.items():
+        then = before.spend_of(role) if before else type(now)()
+        lost, lost_before = now.uncounted, then.uncounted
+        unpriced = lost.unpriced_tokens - lost_before.unpriced_tokens
+        spent.append(
+            Probed(
+                at=0,
+                role=role,
+                calls=now.calls - then.calls,
+                prompt_tokens=now.counted_prompt - then.counted_prompt,
+                completion_tokens=now.counted_completion - then.counted_completion,
+                usd=(now.counted_pico_usd - then.counted_pico_usd) / 1e12,
+                unpriced=now.unpriced_answers - then.unpriced_answers,
+                lost_calls=lost.unanswered - lost_before.unanswered,
+                lost_tokens=lost.tokens - lost_before.tokens,
+                lost_usd=None if unpriced else (lost.pico_usd - lost_before.pico_usd) / 1e12,
+                seconds=round(max(0.0, seconds), 3),
+                folder=folder,
+            )
+        )
+        seconds = 0.0  # it counts once, and not for each model
+    return [
+        each for each in spent if each.calls or each.lost_calls or each.lost_tokens or each.seconds
+    ]

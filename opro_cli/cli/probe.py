@@ -1,0 +1,84 @@
+"""The probe before a search: `opro check --headroom`, and what `opro optimize` makes of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from opro_cli.cli.options import can_ask, confirm, say
+
+if TYPE_CHECKING:
+    from opro_cli.app.headroom import ProbeResult
+    from opro_cli.app.optimize import First
+    from opro_cli.cli.session import Output
+    from opro_cli.render.headroom import ProbeLine
+
+
+def run_probe(
+    config: Path, runs_dir: Path, overrides: Sequence[str], *, as_json: bool
+) -> dict[str, Any]:
+    """Probe the search of a config, show the finding unless it is wanted as JSON, and return it."""
+    from opro_cli.app.headroom import probe_config
+
+    found = probe_config(config, runs_dir, overrides, _watch)
+    finding = found.to_json()
+    if not as_json:
+        from opro_cli.render.headroom import print_headroom
+        from opro_cli.render.tables import make_page
+
+        print_headroom(finding, make_page(sys.stdout))
+    return finding
+
+
+def build_first(runs_dir: Path, output: Output, *, skip: bool, cached: bool, asks: bool) -> First:
+    """Return what happens before a new run: its probe, where it is due.
+
+    Args:
+        runs_dir: Where runs are kept.
+        output: The progress that is shown.
+        skip: Make no probe.
+        cached: Whether earlier answers are wanted.
+        asks: Whether somebody on a terminal is asked to go on after a no.
+    """
+    from opro_cli.app.headroom import probe_first
+
+    return partial(
+        probe_first,
+        runs_dir=runs_dir,
+        observers=(lambda _: ()) if output.quiet else _watch,
+        on_finding=partial(_tell, quiet=output.quiet, asks=asks),
+        cached=cached,
+        skip=skip,
+    )
+
+
+def _watch(calls: int) -> Sequence[ProbeLine]:
+    from opro_cli.render.headroom import ProbeLine
+
+    return [ProbeLine(sys.stderr, calls)]
+
+
+def _tell(found: ProbeResult, *, quiet: bool, asks: bool) -> None:
+    """Say what a probe has found; after a no ask whether to go on, where somebody can say so.
+
+    Raises:
+        typer.Exit: The answer was no.
+    """
+    headroom = found.headroom
+    if quiet:
+        return
+    say(f"headroom: {headroom.write_sentence()}")
+    say(headroom.write_advice())
+    if headroom.outcome != "no":
+        return
+    if not (asks and can_ask()):
+        say("going on all the same, since nobody can be asked; --no-headroom spares the probe")
+        return
+    if not confirm("search all the same?", "--keep-going"):
+        say("not begun; the answers are kept, and count if you do")
+        raise typer.Exit(0)

@@ -1,0 +1,427 @@
+"""The judgement whether a search is worth it, by its probe and by what its splits could prove.
+
+The score of each prompt is known from a few rows only, and the best of a dozen is partly the
+luckiest; so is a start prompt that happens to do well. So all of them are shrunk towards their
+mean, as far as chance explains their spread (empirical Bayes: B. Efron and C. Morris, JASA 70,
+1975), the share of readable replies and the share of right ones among these by themselves. Prompts
+that ask for the same thing are also taken together. From what remains the gain of the search is
+drawn many times: the best of the prompts, or of a dozen more like them, over the start prompt.
+Each such gain has a chance to be seen on the test split (R. Connor, Biometrics 43, 1987, as for
+the power of the splits), and the mean of these chances is `chance`. It ranks, and is no frequency:
+what follows a go, a no and neither is measured by `python -m tests.bench.headroom`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+from typing import Any, Literal, NamedTuple
+
+from opro_cli.core.draws import Random, create_rng
+from opro_cli.core.labels import ClosedSet, is_same_label
+from opro_cli.core.run.candidates import Candidate
+from opro_cli.core.run.state import RunState
+from opro_cli.core.stats.intervals import Interval, find_least_gain
+from opro_cli.core.task.example import Split
+from opro_cli.reports.formats import format_percent
+
+Outcome = Literal["go", "no", "cannot tell"]
+HeadroomKind = Literal["format", "bias", "room", "wording", "knowledge", "none", "unknown"]
+
+GO, NO = 0.85, 0.40
+"""The chance from which it is a go, and below which it is a no (tuned on simulated cells)."""
+DRAWS = 400
+FURTHER = 12
+"""Further prompts of a search that count as drawn by themselves."""
+OWN = 0.5
+"""Share of the variance of an answer that is not the row's, which all prompts have in common."""
+SPREAD, WEIGHT = 0.016, 3.0
+"""The variance of true shares before any is seen, as a share of p (1 - p), and its weight in
+prompts."""
+FAULTS = 0.1
+"""Share of replies from which a fault is called the kind of headroom."""
+LEAST_ROWS = 4
+"""Answers of the start prompt without which nothing is judged."""
+_normal = NormalDist()
+_z = _normal.inv_cdf(0.975)
+
+
+class PromptKind(NamedTuple):
+    """The kind of a candidate of the probe.
+
+    Attributes:
+        name: For people.
+        groups: What it has in common with others.
+        wording: A search can write it.
+    """
+
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    wording: bool = True
+
+
+class _Counts(NamedTuple):
+    """Rows that prompts were asked, the readable replies, and the sum of their scores."""
+
+    asked: float
+    read: float
+    right: float
+
+
+class _Belief(NamedTuple):
+    """A share that is normally distributed, as far as is known."""
+
+    mean: float
+    deviation: float
+
+    def draw(self, rng: Random) -> float:
+        return min(1.0, max(0.0, rng.gauss(self.mean, self.deviation)))
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A prompt of the probe, for people.
+
+    Attributes:
+        name: What it tries; "" for a proposal of the optimizer.
+        instruction: Its text.
+        rows: That it was asked.
+        score: On them.
+        start_score: Of the start prompt on the same rows.
+        unreadable: Share of its replies.
+    """
+
+    name: str
+    instruction: str
+    rows: int
+    score: float
+    start_score: float
+    unreadable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """The finding of a probe.
+
+    Attributes:
+        outcome: go, no, or cannot tell.
+        chance: That the search ends in "improved", as far as the probe can tell.
+        gain: Expected of the search, in shares of right answers; `interval` is its 95 % one.
+        kind: What there is to gain from: answers that cannot be read (format), one answer to
+            everything (bias), replies cut at max_tokens (room), other words (wording), or nothing:
+            what the model does not know (knowledge), or that all is right or all wrong (none).
+        start: Score of the start prompt on the rows of the probe.
+        rows: Of the probe.
+        power: By split, the least gain that it tells from chance 4 times in 5.
+        tried: The prompts, the best first.
+        elsewhere: The name of a worked example or position that did better, "" for none.
+        calls: That the probe made or found known.
+    """
+
+    outcome: Outcome
+    chance: float
+    gain: float
+    interval: Interval
+    kind: HeadroomKind
+    start: float
+    rows: int
+    power: Mapping[Split, float | None]
+    tried: Sequence[Tried] = ()
+    elsewhere: str = ""
+    calls: int = 0
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `opro check --headroom --json` prints of it."""
+        return {
+            "outcome": self.outcome,
+            "chance": self.chance,
+            "gain": self.gain,
+            "interval": [self.interval.low, self.interval.high],
+            "kind": self.kind,
+            "start": self.start,
+            "rows": self.rows,
+            "calls": self.calls,
+            "least_gain": dict(self.power),
+            "sentence": self.write_sentence(),
+            "advice": self.write_advice(),
+            "tried": [
+                {
+                    "name": each.name or None,
+                    "instruction": each.instruction,
+                    "rows": each.rows,
+                    "score": each.score,
+                    "start_score": each.start_score,
+                    "unreadable": each.unreadable,
+                }
+                for each in self.tried
+            ],
+        }
+
+    def write_sentence(self) -> str:
+        """Return the judgement with its figures."""
+        if self.reason:
+            return f"{self.outcome}: {self.reason}"
+        low, high = 100 * self.interval.low, 100 * self.interval.high
+        return (
+            f"{self.outcome}: the start prompt gets {format_percent(self.start)} of {self.rows} "
+            f"train rows right, and a search may gain some {100 * self.gain:.0f} points "
+            f"({low:+.0f} to {high:+.0f})"
+        )
+
+    def write_advice(self) -> str:
+        """Return what to do, in a sentence."""
+        advice = _ADVICE[self.kind]
+        if self.elsewhere:
+            advice += f"; try {self.elsewhere}, too, which no search does"
+        return advice
+
+
+_ADVICE: Mapping[HeadroomKind, str] = {
+    "format": "replies cannot be read: say in the start prompt what an answer looks like, or let "
+    "the search find it",
+    "bias": "the scorer gives one answer to nearly everything: prompts that make it weigh the "
+    "answers may move it; so may another order or other names of the labels",
+    "room": "replies are cut at scorer.max_tokens: raise it, or ask for short replies, before "
+    "anything else",
+    "wording": "wording moves this scorer: search",
+    "knowledge": "no kind of prompt moves the score: what is missing is knowledge or ability, so "
+    "try another model, give it what it lacks, or check the gold answers",
+    "none": "there is nothing to find: leave the prompt as it is, or ask harder questions",
+    "unknown": "a larger probe would tell: allow it more calls, or search with a small budget",
+}
+
+
+def judge_headroom(
+    state: RunState,
+    rows: int,
+    sizes: Mapping[Split, int],
+    kinds: Mapping[str, PromptKind],
+    *,
+    labels: ClosedSet | None = None,
+    calls: int = 0,
+) -> Headroom:
+    """Judge by the answers of a probe, also of one that a ceiling ended early.
+
+    Args:
+        state: Of the probe.
+        rows: That it tries everything on: the first ones of train.
+        sizes: Of the splits of the search.
+        kinds: What candidates try, by id; proposals of the optimizer have none.
+        labels: The gold answers, where these are a few.
+        calls: That it made.
+    """
+    power = {split: find_power(sizes[split]) for split in _UNSEEN}
+    asked = [each for each in state.of_step(0) if _count(each, rows).asked >= LEAST_ROWS]
+    if not asked:
+        return build_unasked("too few answers came in", power, calls)
+    start = max(asked, key=lambda each: _mean(_count(each, rows)))
+    everyone = (*state.of_step(1), *state.pending.values())
+    tried = [each for each in everyone if _count(each, rows).asked]
+    written = [each for each in tried if kinds.get(each.id, PromptKind()).wording]
+    gains = _draw_gains(start, written, rows, kinds)
+    score = _mean(_count(start, rows))
+    decided = sizes["test"] or sizes["dev"] or sizes["train"]
+    differing = 2 * OWN * score * (1 - score) + 0.02
+    chance = fmean(_compute_power(gain, differing, decided) for gain in gains)
+    gains.sort()
+    outcome: Outcome = "go" if chance >= GO else "no" if chance < NO else "cannot tell"
+    if not tried and score < _ALL:  # a ceiling came first
+        outcome = "cannot tell"
+    return Headroom(
+        outcome,
+        chance,
+        fmean(gains),
+        Interval(gains[len(gains) // 40], gains[-1 - len(gains) // 40]),
+        _find_kind(outcome, start, score, rows, labels),
+        score,
+        int(_count(start, rows).asked),
+        power,
+        _list_tried(tried, start, rows, kinds),
+        _find_elsewhere(tried, start, rows, kinds),
+        calls,
+    )
+
+
+_UNSEEN: tuple[Split, ...] = ("dev", "test")
+_ALL = 0.97
+
+
+def build_unasked(reason: str, power: Mapping[Split, float | None], calls: int = 0) -> Headroom:
+    """Return the finding of a probe that could not ask enough."""
+    nothing = Interval(-1.0, 1.0)
+    return Headroom(
+        "cannot tell", 0.5, 0.0, nothing, "unknown", 0.0, 0, power, calls=calls, reason=reason
+    )
+
+
+def find_power(size: int) -> float | None:
+    """Return the least gain that a split of this size tells from chance; None for an empty one."""
+    return find_least_gain(size) if size else None
+
+
+def _count(candidate: Candidate, rows: int) -> _Counts:
+    outcomes = candidate.answers["train"].by_question
+    scores = [outcomes[row].score for row in range(rows) if row in outcomes]
+    read = [score for score in scores if score is not None]
+    return _Counts(len(scores), len(read), math.fsum(read))
+
+
+def _mean(counts: _Counts) -> float:
+    return counts.right / counts.asked if counts.asked else 0.0
+
+
+def _add_up(counts: Iterable[_Counts]) -> _Counts:
+    asked, read, right = map(math.fsum, zip(*counts, strict=True))
+    return _Counts(asked, read, right)
+
+
+def _draw_gains(
+    start: Candidate, tried: Sequence[Candidate], rows: int, kinds: Mapping[str, PromptKind]
+) -> list[float]:
+    """Draw the gain of the search over the start prompt as often as DRAWS says."""
+    seen = [_count(start, rows), *(_count(each, rows) for each in tried)]
+    known = {each.id: kinds.get(each.id, PromptKind()).groups for each in tried}
+    for group in dict.fromkeys(group for groups in known.values() for group in groups):
+        members = [_count(each, rows) for each in tried if group in known[each.id]]
+        if len(members) > 1:
+            seen.append(_add_up(members))
+    whole = _add_up(seen)
+    read = _believe([(each.read, each.asked) for each in seen], whole.read, whole.asked)
+    right = _believe([(each.right, each.read) for each in seen], whole.right, whole.read)
+    rng = create_rng(0, "headroom")
+    gains = []
+    for _ in range(DRAWS):
+        first, *others = [
+            one.draw(rng) * other.draw(rng) for one, other in zip(read, right, strict=True)
+        ]  # the last one is any other prompt
+        further = (read[-1].draw(rng) * right[-1].draw(rng) for _ in range(FURTHER - 1))
+        gains.append(max(*others, *further) - first)
+    return gains
+
+
+def _believe(shares: Sequence[tuple[float, float]], hits: float, of: float) -> list[_Belief]:
+    """Return what is believed of each share after shrinkage, and last of any other one.
+
+    Args:
+        shares: Hits of each, and of how many.
+        hits: Of all together.
+        of: How many they all were.
+    """
+    overall = hits / of if of else 0.5
+    if of and overall == 1:  # nothing has ever failed
+        return [_Belief(1.0, 0.0)] * (len(shares) + 1)
+    variance = max(overall * (1 - overall), 0.005)
+    seen = [
+        (part / whole if whole else overall, max(variance, 0.01) * OWN / max(whole, 0.5))
+        for part, whole in shares
+    ]
+    mean, spread = _estimate_spread(seen, SPREAD * variance)
+    beliefs = []
+    for share, noise in seen:
+        kept = spread / (spread + noise)
+        beliefs.append(_Belief(mean + kept * (share - mean), math.sqrt(kept * noise)))
+    return [*beliefs, _Belief(mean, math.sqrt(spread))]
+
+
+def _estimate_spread(seen: Sequence[tuple[float, float]], before: float) -> tuple[float, float]:
+    """Return the most likely mean and variance of true shares (by EM).
+
+    Args:
+        seen: Each share with the variance of its error.
+        before: The variance that is expected, with the weight of WEIGHT prompts.
+    """
+    mean, spread = fmean(share for share, _ in seen), max(before, 1e-6)
+    for _ in range(40):
+        weights = [1 / (spread + noise) for _, noise in seen]
+        pairs = list(zip(weights, seen, strict=True))
+        mean = sum(weight * share for weight, (share, _) in pairs) / sum(weights)
+        total = WEIGHT * before
+        for weight, (share, noise) in pairs:
+            shift = spread * weight * (share - mean)
+            total += shift * shift + spread * noise * weight
+        spread = max(1e-9, total / (len(seen) + WEIGHT))
+    return mean, spread
+
+
+def _compute_power(gain: float, differing: float, n: int) -> float:
+    """Return the chance that a true gain is seen as one on `n` rows."""
+    if gain <= 0:
+        return 0.025
+    share = min(1.0, max(min(0.6, differing), gain + 0.01))
+    off = gain * math.sqrt(n) - _z * math.sqrt(share)
+    return _normal.cdf(off / math.sqrt(max(1e-9, share - gain * gain)))
+
+
+def _find_kind(
+    outcome: Outcome, start: Candidate, score: float, rows: int, labels: ClosedSet | None
+) -> HeadroomKind:
+    """Return what there is to gain from."""
+    answers = start.answers["train"]
+    n = max(1, len(answers.by_question))
+    if answers.cut / n >= FAULTS:
+        return "room"
+    if (answers.unreadable - answers.cut) / n >= FAULTS:
+        return "format"
+    if _is_biased(start, rows, labels):
+        return "bias"
+    if outcome == "go":
+        return "wording"
+    if outcome == "cannot tell":
+        return "unknown"
+    return "none" if score >= 0.9 or score <= 0.1 else "knowledge"
+
+
+def _is_biased(start: Candidate, rows: int, labels: ClosedSet | None) -> bool:
+    """Return whether one answer stands for nearly everything, and is not the gold one as often."""
+    if labels is None:
+        return False
+    outcomes = start.answers["train"].by_question
+    asked = [row for row in range(rows) if row in outcomes]
+    given = [labels.match(answer) for row in asked if (answer := outcomes[row].answer)]
+    if len(given) < 2 * LEAST_ROWS:
+        return False
+    (label, count), *_ = Counter(given).most_common(1)
+    gold = labels.golds["train"]
+    share = sum(label is not None and is_same_label(gold[row], label) for row in asked) / len(asked)
+    return count / len(given) >= 0.75 and count / len(given) - share >= 0.2
+
+
+def _list_tried(
+    tried: Sequence[Candidate], start: Candidate, rows: int, kinds: Mapping[str, PromptKind]
+) -> tuple[Tried, ...]:
+    first = start.answers["train"].by_question
+    listed = []
+    for each in tried:
+        counts = _count(each, rows)
+        common = [row for row in each.answers["train"].by_question if row in first]
+        before = fmean(first[row].score or 0.0 for row in common) if common else 0.0
+        kind = kinds.get(each.id, PromptKind())
+        unread = 1 - counts.read / counts.asked
+        asked = int(counts.asked)
+        listed.append(Tried(kind.name, each.instruction, asked, _mean(counts), before, unread))
+    return tuple(sorted(listed, key=lambda t: (-t.rows, t.start_score - t.score)))
+
+
+def _find_elsewhere(
+    tried: Sequence[Candidate], start: Candidate, rows: int, kinds: Mapping[str, PromptKind]
+) -> str:
+    """Return the name of what no search writes, where it did better on all rows that it was asked.
+
+    That is, better by two rows and more, and not worse on any: a hint, and no finding.
+    """
+    first = start.answers["train"].by_question
+    for each in tried:
+        kind = kinds.get(each.id, PromptKind())
+        own = each.answers["train"].by_question
+        gains = [
+            (own[row].score or 0.0) - (first[row].score or 0.0)
+            for row in own
+            if row in first and row < rows
+        ]
+        if not kind.wording and sum(gains) >= 3 and min(gains) >= 0:
+            return kind.name
+    return ""
