@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opro_cli.core.run.candidates import make_candidate_id
@@ -162,6 +162,7 @@ def test_the_score_on_both_splits_adds_up() -> None:
     assert measure_score(other, "dev") == other.score("dev")
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 60).flatmap(
         lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(0, n))

@@ -132,6 +132,7 @@ def say_by_chance(request: ChatRequest) -> str:
     return f"The answer is {gold if right else gold + 1}."
 
 
+@pytest.mark.slow
 async def test_questions_asked_several_times_are_raced_by_their_means() -> None:
     repeated: dict[str, Any] = {"scoring": {"repeats": 2, "temperature": 1.0}}
     runs_of = []
