@@ -211,7 +211,7 @@ async def test_a_killed_one_ends_as_if_it_never_was(tmp_path: Path) -> None:
         whole = await finish(Bench(tmp_path / "b", server), "prune", "gsm8k", *LAX, "--json", "-q")
         killed = Bench(tmp_path / "c", server)
         before = killed.answered()
-        command = ("prune", "gsm8k", *LAX, "--json", "-q")
+        command: tuple[str, ...] = ("prune", "gsm8k", *LAX, "--json", "-q")
         for more in (3, 14, 30, 45):
             process = await killed.opro(*command)
             await killed.until(before + more, process)

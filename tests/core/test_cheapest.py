@@ -177,7 +177,7 @@ def winner(state: RunState) -> str:
     return found.instruction
 
 
-CHEAPEST = {"prefer": "cheapest_not_worse"}
+CHEAPEST: dict[str, Any] = {"prefer": "cheapest_not_worse"}
 
 
 def test_the_best_wins_unless_told_otherwise() -> None:
