@@ -191,7 +191,8 @@ def test_runs_lists_and_shows_what_is_there(opro: Opro) -> None:
     shown = opro("show", "sums", "--json").data
     assert shown["candidates"][0]["step"] == 0
     assert shown["candidates"][-1]["step"] == 2
-    assert {"instruction", "step", "leaks", "scores"} == set(shown["candidates"][0])
+    keys = {"instruction", "step", "leaks", "scores", "costs"}
+    assert keys == set(shown["candidates"][0])
     assert "start (initial)" in opro("show", "sums").out
 
 

@@ -25,10 +25,12 @@ from opro_cli.core.task.example import ChatRequest
 from opro_cli.errors import UsageError
 from opro_cli.models import MODELS
 from opro_cli.testing.session import ScriptedModel
+from tests.bench.prune import KNOWN, pad
 from tests.cli.conftest import Opro
 from tests.cli.test_process import CONFIG, GSM8K, PATIENCE_S, Bench, new_server
 from tests.loop.runs import ShuffledModel
 
+QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 PADDED = "Be of good cheer. Add both numbers, as we know you can. It matters a lot to us."
 STILL = ("--set", f'search.initial_instructions=["{PADDED}"]', "--steps", "0")
 
@@ -173,6 +175,18 @@ def test_costs_in_dollars_need_a_price(
     assert error.value.hint is not None
     assert "search.objectives: {cost: tokens_per_1000}" in error.value.hint
     assert ("scorer.price" in error.value.hint) == ("not known" in message)
+
+
+@pytest.mark.slow
+def test_idle_clauses_go_off_a_prompt_of_the_embedded_model(opro: Opro, folder: Path) -> None:
+    # A small version of `python -m tests.bench.prune`, on real rows.
+    start = 'search.initial_instructions=["' + pad(KNOWN["navigate"]) + '"]'
+    still = ("--set", start, "--steps", "0", "--set", "search.baselines=[]", "-q")
+    assert opro("optimize", str(QUICKSTART), *still).code == 0
+    result = opro("prune", "@last", "--margin", "10", "--json", "-q").data
+    assert result["pruned"]["share"] >= 0.25
+    assert result["not_worse"]["proven"]
+    assert "Track the position after each move." in result["best"]["instruction"]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from opro_cli.core.run.selection import find_winner, select_finalists
 from opro_cli.core.run.state import RunState
 from opro_cli.core.settings.settings import ObjectivesSettings
 from opro_cli.core.task.example import Split
+from tests.bench.cheapest import CHEAPER, MARGIN, simulate
 from tests.core.runs import answered, new_state, proposed, reasoned
 
 
@@ -266,3 +268,13 @@ def test_a_shorter_prompt_with_longer_replies_saves_nothing() -> None:
         for question in range(150):
             state.apply(answered(text, question, 1.0, "dev", completion=completion))
     assert winner(state) == "A. B. C."
+
+
+def test_no_cheaper_prompt_is_crowned_in_error_more_often_than_allowed() -> None:
+    # A small version of `python -m tests.bench.cheapest`, of 300 searches.
+    found = [simulate(np.random.default_rng(seed), MARGIN, 100, 300) for seed in range(300)]
+    led = [(leader, winner) for leader, winner in found if leader == CHEAPER]
+    assert len(led) > 100
+    assert sum(leader != winner for leader, winner in led) / len(led) <= 0.05
+    equal = [simulate(np.random.default_rng(seed), 0.0, 200, 1000) for seed in range(60)]
+    assert sum(leader != winner for leader, winner in equal) > 10

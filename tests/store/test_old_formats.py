@@ -31,6 +31,8 @@ def also_in(now: Any, said: Any) -> bool:
     """Is all that was said still said? A later opro may say more."""
     if isinstance(said, dict):
         return all(key in now and also_in(now[key], value) for key, value in said.items())
+    if isinstance(said, list) and isinstance(now, list):
+        return len(now) == len(said) and all(map(also_in, now, said))
     return bool(now == said)
 
 
