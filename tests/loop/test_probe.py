@@ -141,3 +141,14 @@ def test_few_rows_make_a_smaller_probe_and_hardly_any_none() -> None:
     assert shape.rows == 7
     assert max(until for until, _ in shape.rounds) <= 7
     assert choose_shape(150, 3) is None
+
+
+def test_rows_of_a_later_round_change_nothing_in_an_earlier_one() -> None:
+    """Or somebody else would be asked further, as answers come in."""
+    start, other = Candidate("0000", "s", 0), Candidate("0000", "o", 1)
+    for row in range(4):
+        start.answers["train"].add(row, Outcome("a", 0.0))
+        other.answers["train"].add(row, Outcome("a", float(row < 2)))
+    order = [0, 1, 2, 3]
+    assert measure_gain(other, start, order, 2) == 1.0
+    assert measure_gain(other, start, order, 4) == 0.5

@@ -10,7 +10,8 @@ instruction, and replies of further roles; its runs ask compared prompts side by
 searches that a strategy ends (`ended`), and runs that begin with solutions instead of prompts; 7
 has parameters that a server refuses (`parameter_refused`), windows that seem too small
 (`prompts_cut`), and tokens of thoughts (`reasoning_tokens`); 8 has the significance level of the
-verdict (`test_used`), and runs whose winner is chosen by train and dev together.
+verdict (`test_used`), what a probe before the run spent (`probed`), and runs whose winner is chosen
+by train and dev together.
 """
 
 from __future__ import annotations
