@@ -108,15 +108,15 @@ def _shuffle_rows(
     available: Mapping[Split, int], seed: int, sizes: Mapping[Split, int], groups: Sequence[int]
 ) -> dict[Split, tuple[int, ...]]:
     order = _shuffle(available["train"], seed)
-    place = {row: index for index, row in enumerate(order)}
+    rank = {row: index for index, row in enumerate(order)}
     shared: list[Split] = [split for split in SPLITS if split == "train" or split not in available]
-    whole = sorted(order, key=lambda row: (place[groups[row]], place[row]))
+    whole = sorted(order, key=lambda row: (rank[groups[row]], rank[row]))
     starts = [i for i, row in enumerate(whole) if not i or groups[row] != groups[whole[i - 1]]]
     spans = _place_splits({split: sizes[split] for split in shared}, starts, len(whole))
     rows: dict[Split, tuple[int, ...]] = {}
     for split in SPLITS:
         if split in spans:
-            rows[split] = tuple(sorted((whole[i] for i in spans[split]), key=place.__getitem__))
+            rows[split] = tuple(sorted((whole[i] for i in spans[split]), key=rank.__getitem__))
         else:
             rows[split] = _shuffle(available[split], seed, split)[: sizes[split]]
     return rows

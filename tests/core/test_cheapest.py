@@ -93,6 +93,17 @@ def test_a_judge_is_no_part_of_what_an_answer_costs() -> None:
     assert costs_of(state).costs.tokens == (30.0, 5.0)
 
 
+def test_a_question_that_is_asked_twice_has_two_answers() -> None:
+    state = new_state(train=1)
+    state.repeats = 2
+    state.apply(changed(reasoned("start", 0), key="repeat 1"))
+    state.apply(changed(reasoned("start", 0), key="repeat 2", prompt_tokens=50))
+    local = {"via": "local", "prompt_tokens": 0, "completion_tokens": 0, "usd": 0.0}
+    state.apply(changed(answered("start", 0), **local))
+    assert costs_of(state).costs.tokens == (40.0, 5.0)
+    assert costs_of(state).costs.answers == 2
+
+
 def test_a_refused_question_is_no_answer_with_a_cost() -> None:
     state = new_state(train=2)
     state.apply(answered("start", 0))

@@ -28,7 +28,8 @@ class AnswerCosts:
     """The sums over a candidate's answers on a split.
 
     Attributes:
-        answers: Answers to which a scorer's reply led; refused questions are none.
+        answers: Answers to which a scorer's reply led, `scorer.repeats` for each question; refused
+            questions are none.
         metered: Those with token counts, whose sums are `prompt` and `completion`.
         priced: Those with a price, whose sum is `pico_usd`.
         open: Replies to questions that are not graded yet, by question.
@@ -48,22 +49,22 @@ class AnswerCosts:
             known = self.open.get(event.question, ReplyCost())
             self.open[event.question] = _add(known, _read_cost(event))
 
-    def add_answer(self, event: Answered) -> None:
-        """Add an answer with all its replies."""
+    def add_answer(self, event: Answered, times: int = 1) -> None:
+        """Add the answers to a question with all their replies: one for each time it was asked."""
         before = self.open.pop(event.question, None)
         if event.via == "local" and before is None:  # no model was asked
-            self.answers += 1
+            self.answers += times
             return
         cost = before or ReplyCost()
         if event.via != "local" and event.finish_reason != RECALLED:
             cost = _add(cost, _read_cost(event))
-        self.answers += 1
+        self.answers += times
         if cost.prompt is not None and cost.completion is not None:
-            self.metered += 1
+            self.metered += times
             self.prompt += cost.prompt
             self.completion += cost.completion
         if cost.pico_usd is not None:
-            self.priced += 1
+            self.priced += times
             self.pico_usd += cost.pico_usd
 
     def drop(self, question: int) -> None:

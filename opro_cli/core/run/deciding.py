@@ -1,4 +1,4 @@
-"""What chooses the winner: the questions whose scores count, and how sure the choice is."""
+"""The choice of the winner: the questions whose scores count, and how sure it is."""
 
 from __future__ import annotations
 

@@ -295,7 +295,7 @@ class RunState:
             outcome = Outcome(event.answer, score, False, session, sent)
             cut = ended_early and score is None
             answers.add(event.question, outcome, cut=cut, empty=not event.text.strip())
-            answers.costs.add_answer(event)
+            answers.costs.add_answer(event, self.repeats)
             self._join_again(candidate)
         if not known:
             self.spend["scorer"].add(event)

@@ -306,7 +306,7 @@ MARGIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ObjectivesSettings:
-    """What counts beside the score."""
+    """The objectives of a search beside the score."""
 
     cost: CostKind = key(
         choice("usd_per_1000", "tokens_per_1000"),

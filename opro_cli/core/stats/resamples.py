@@ -62,7 +62,7 @@ def _measure_exactly(gained: int, lost: int, n: int) -> float:
 
 
 def _weigh(discordant: int, of: int, n: int) -> float:
-    """Return the binomial chance that so many of n draws are among the `of` of n."""
+    """Return the binomial chance that `discordant` of n draws are discordant, as `of` of n are."""
     if of == n:
         return float(discordant == n)
     chance = of / n
