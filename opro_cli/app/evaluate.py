@@ -42,6 +42,7 @@ from opro_cli.reports.matrix import Matrix, build_column
 from opro_cli.reports.recorded import RecordedRun
 from opro_cli.reports.sweeps.report import SweepReport
 from opro_cli.reports.sweeps.winners import Target, list_prompts
+from opro_cli.store.folders import find_folders
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.reopened import add_instructions
 from opro_cli.store.run_folder import CONFIG_COPY, create_run, prepare_runs_dir, read_run
@@ -167,8 +168,7 @@ def list_cells(
         fresh: Ask everything anew, in new folders, which later evaluations then continue.
     """
     evals = runs_dir / EVALS
-    # A name that begins with a dot is no evaluation, or not yet one.
-    folders = sorted(evals.glob(f"[!.]*-{'?' * DIGITS}"), key=_read_stamp)
+    folders = sorted(find_folders(evals, f"*-{'?' * DIGITS}"), key=_read_stamp)
     known = {} if fresh else {each.name[-DIGITS:]: each for each in folders}
     for dataset in datasets:
         for model in models or [dataset.settings.scorer.model]:

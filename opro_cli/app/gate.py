@@ -32,7 +32,7 @@ from opro_cli.ports import Observer
 from opro_cli.reports.comparison import select_prompt
 from opro_cli.reports.gate import GateReport, Side, build_report
 from opro_cli.reports.thresholds import Thresholds, measure_usage
-from opro_cli.store.folders import Note
+from opro_cli.store.folders import Note, find_folders
 from opro_cli.store.journal import read_events
 from opro_cli.store.run_folder import read_run
 
@@ -256,7 +256,7 @@ def _make_cell(
 def _choose_folder(gates: Path, name: str, digest: str) -> tuple[Path, int]:
     """Return the folder of the gate that goes on, or a new one, and how many others are over."""
     over = 0
-    for folder in sorted(gates.glob(f"[!.]*-{digest}")):
+    for folder in find_folders(gates, f"*-{digest}"):
         if read_run(folder).status != "finished":
             return folder, over
         over += 1

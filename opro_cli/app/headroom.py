@@ -40,6 +40,7 @@ from opro_cli.reports.headroom import (
     find_power,
     judge_headroom,
 )
+from opro_cli.store.folders import find_folders
 from opro_cli.store.journal import FileJournal
 from opro_cli.store.run_folder import create_run, prepare_runs_dir, read_run
 from opro_cli.strategies.headroom import HeadroomStrategy, Kind, build_kinds
@@ -234,11 +235,6 @@ def _count_affordable(
     return int(calls)
 
 
-def find_folders(runs_dir: Path, asked: str) -> list[str]:
-    """Return the names of the probes that asked what a search would ask, in order."""
-    return sorted(each.name for each in (runs_dir / FOLDER).glob(f"[!.]*-{asked}-*"))
-
-
 def probe(plan: ProbePlan, observers: Observers, *, cached: bool = True) -> ProbeResult:
     """Ask what is missing of a probe, and judge.
 
@@ -402,7 +398,9 @@ def probe_first(
         if plan is not None:
             found = probe(plan, observers, cached=cached)
             on_finding(found)
-    names = find_folders(runs_dir, digest_asked(settings, data, folders)) if cached else []
+    asked = digest_asked(settings, data, folders)
+    earlier = find_folders(runs_dir / FOLDER, f"*-{asked}-*") if cached else []
+    names = [each.name for each in earlier]
     if found and found.folder and found.folder.name not in names:
         names.append(found.folder.name)
     if not names:

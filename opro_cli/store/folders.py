@@ -125,6 +125,16 @@ def list_runs(runs_dir: Path) -> list[Path]:
     return sorted(filter(_is_run, visible), key=_get_creation_key)
 
 
+def find_folders(inside: Path, pattern: str) -> list[Path]:
+    """Return the folders that match a pattern, by name; [] where there can be none.
+
+    One whose name begins with a dot is not finished being made.
+    """
+    if not _is_dir(inside):
+        return []
+    return sorted(path for path in inside.glob(pattern) if not path.name.startswith("."))
+
+
 def write_tags(run: Path, tags: Iterable[str]) -> None:
     """Write the tags of a run, in place of those that it has.
 

@@ -374,8 +374,12 @@ def test_what_a_cell_says_is_what_the_table_believes(
     assert (rows[0].status, rows[0].calls, rows[0].best) == ("running", 0, None)
     assert [row.calls for row in rows] == sorted(row.calls for row in rows)
     assert {row.phase for row in rows} >= {"initial", "step 2/2", "dev", "test"}
-    best = outcome.result["best"]["scores"]["dev"]["mean"]
-    assert rows[-1].best == ("dev", best)
+    scores = [outcome.result["best"]["scores"][split] for split in ("train", "dev")]
+    best = sum(each["mean"] * each["n"] for each in scores) / sum(each["n"] for each in scores)
+    shown = rows[-1].best
+    assert shown is not None
+    assert shown[0] == "train+dev"
+    assert shown[1] == pytest.approx(best)
     last = table.update(cell.name, {"ended": outcome.ending, "result": outcome.result})
     assert (last.status, last.calls) == ("finished", rows[-1].calls)
     assert all(row.expected >= last.calls for row in rows)

@@ -57,6 +57,7 @@ TEXTS = [
     "regex:[",
     "python:m:f",
     "system",
+    "mean",
     "mmlu",
     "gsm8k",
     "opro",

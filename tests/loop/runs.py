@@ -201,6 +201,15 @@ async def finished(**options: Any) -> Runner:
     return runner
 
 
+def drop_costs(result: Any) -> Any:
+    """The result without what its answers cost: an answer of the cache was billed elsewhere."""
+    if isinstance(result, list):
+        return [drop_costs(each) for each in result]
+    if isinstance(result, dict):
+        return {key: drop_costs(value) for key, value in result.items() if key != "costs"}
+    return result
+
+
 def calls(of: object) -> ShuffledModel:
     """The scorer of a runner, or a model as it is."""
     model = of.models["scorer"][0] if isinstance(of, Runner) else of

@@ -22,6 +22,7 @@ from tests.loop.runs import (
     MemoryJournal,
     ShuffledModel,
     calls,
+    drop_costs,
     examples,
     finished,
     new_runner,
@@ -87,7 +88,7 @@ async def test_a_second_run_asks_anew_only_what_is_compared_on_test() -> None:
     cache = MemoryCache()
     first = await finished(caches={"scorer": cache, "optimizer": cache})
     second = await finished(caches={"scorer": cache, "optimizer": cache}, salt=1)
-    one, other = outcome(first), outcome(second)
+    one, other = drop_costs(outcome(first)), drop_costs(outcome(second))
     spent, spent_again = one.pop("spend"), other.pop("spend")
     assert one == other
     assert calls(second).asked().keys() < calls(first).asked().keys()
@@ -100,13 +101,13 @@ async def test_a_second_run_asks_anew_only_what_is_compared_on_test() -> None:
 
 async def test_a_run_without_a_cache_comes_to_the_same() -> None:
     """Some answers of another run, all, or none: it is one result."""
-    expected = outcome(await finished())
+    expected = drop_costs(outcome(await finished()))
     cache = MemoryCache()
     await finished(caches={"scorer": cache})
     for number, request in enumerate(list(cache.answers)):
         if number % 2:
             del cache.answers[request]
-    found = outcome(await finished(caches={"scorer": cache}, salt=3))
+    found = drop_costs(outcome(await finished(caches={"scorer": cache}, salt=3)))
     assert 0 < found.pop("spend")["cached_calls"] < expected.pop("spend")["calls"]
     assert found == expected
 
@@ -307,6 +308,6 @@ async def test_a_run_of_known_answers_can_be_stopped_and_gone_on_with() -> None:
     assert isinstance(runner.models["scorer"][0], ShuffledModel)
     resumed = new_runner(MemoryJournal(), caches={"scorer": cache}, past=journal.events)
     assert await resumed.run() == "finished"
-    expected, found = outcome(await finished()), outcome(resumed)
+    expected, found = drop_costs(outcome(await finished())), drop_costs(outcome(resumed))
     del expected["spend"], found["spend"]
     assert found == expected

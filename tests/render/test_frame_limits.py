@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,10 +82,10 @@ def test_a_long_run_costs_little_a_frame(monkeypatch: pytest.MonkeyPatch) -> Non
     scored = 0
     score = Answers.score
 
-    def counted(answers: Answers) -> Score | None:
+    def counted(answers: Answers, groups: Sequence[int] = ()) -> Score | None:
         nonlocal scored
         scored += 1
-        return score(answers)
+        return score(answers, groups)
 
     monkeypatch.setattr(Answers, "score", counted)
     render_run(briefing_of(state), state, idle(), 1.0, 120, 39, board=board)

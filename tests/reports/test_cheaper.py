@@ -157,7 +157,7 @@ def test_the_front_has_what_nothing_dominates() -> None:
     assert front == [("a cheap one", 92_000)]  # as good as the best, and cheaper than the start
     assert result["objectives"] == {
         "cost": "tokens_per_1000",
-        "split": "dev",
+        "split": "train+dev",
         "prefer": "best",
         "margin": 2.0,
         "unknown": 0,

@@ -217,7 +217,8 @@ def test_every_preset_fits_every_strategy_and_task_and_reads_back(
     preset: str, strategy: str
 ) -> None:
     for task in TASKS:
-        more = {"candidates": ["Count."]} if strategy == "list" else {}
+        more: dict[str, Any] = {"candidates": ["Count."]} if strategy == "list" else {}
+        more |= {"start": "Count. Say it."} if strategy == "prune" else {}
         settings = resolved(config(preset, task, strategy=strategy, **more))
         # As the run folder keeps them: resume must find the settings that the run began with.
         written = yaml.safe_load(yaml.safe_dump(convert_to_plain(settings), sort_keys=False))

@@ -144,12 +144,10 @@ class RunState:
         self.refused_parameters: list[ParameterRefused] = []
         self.prompts_cut: dict[str, PromptsCut] = {}
         self.test_use: TestUsed | None = None
+        self.probed: dict[str, int] = {}
         forms = search.initial_forms or (form,) * len(search.initial_instructions)
         for instruction, own in zip(search.initial_instructions, forms, strict=True):
             initial = ProposedText(0, instruction, "", own)
-        self.probed: dict[str, int] = {}
-        for instruction in search.initial_instructions:
-            initial = ProposedText(0, instruction, "", form)
             self._enter(initial)
             if search.rules != "paper":
                 self.proposals.seen.add(initial.identity)
